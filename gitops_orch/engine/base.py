@@ -1,0 +1,147 @@
+"""What the rest of the house may ask of a Docker host, and what it can rely on.
+
+Two implementations keep this promise, held to it by one contract suite: `docker_host` (a real Engine) and `simulated`.
+
+Promises, for every method:
+- Errors are those of `gitops_orch.errors` and name the host; no foreign exception passes.
+- `HostUnreachable` means that the outcome is unknown: the request may have been carried out.
+- Every call ends within the deadline that the implementation was built with.
+- "Already so" is success: stopping a stopped container, removing an absent one, creating what is there under the same
+  name with the same labels, connecting a connected network.
+- Nothing is removed but what the caller names by id, or by a name that was listed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from gitops_orch.model.app import AppKey, FileMount, Network, Volume
+from gitops_orch.model.observed import ObservedContainer, ObservedHost
+from gitops_orch.model.plan import ContainerIntent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PulledImage:
+    """What a pull brought: the image's id, and its repository digests (empty for an image built on the host)."""
+
+    id: str
+    digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecResult:
+    """How a command in a container ended, and the last of what it printed."""
+
+    exit_code: int
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineEvent:
+    """Something that happened on a host, in the Engine's words (`container`, `die`)."""
+
+    host: str
+    kind: str  # container | network | volume | daemon ...
+    action: str  # die, destroy, update, rename, health_status: healthy ...
+    id: str
+    at: datetime
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """One Docker host."""
+
+    name: str
+
+    def observe(self) -> ObservedHost:
+        """List all containers, networks, volumes and images; containers of our instance come with their details."""
+        ...
+
+    def inspect(self, container: str) -> ObservedContainer:
+        """Return one container by id or name, with details; NotFound where there is none."""
+        ...
+
+    def pull(self, image: str, *, progress: Callable[[str], None] | None = None) -> PulledImage:
+        """Bring the image to the host; ImageUnavailable where it cannot be had."""
+        ...
+
+    def create_network(self, app: AppKey, network: Network) -> None:
+        """Create the app's network with our labels."""
+        ...
+
+    def create_volume(self, app: AppKey, volume: Volume) -> None:
+        """Create the app's volume with our labels."""
+        ...
+
+    def put_files(self, app: AppKey, files: FileMount) -> None:
+        """Make the content-addressed volume of a file set, or seed a data directory that is not there yet."""
+        ...
+
+    def create(self, intent: ContainerIntent) -> str:
+        """Create a container and return its id; Conflict where the name is taken by one that we did not make so."""
+        ...
+
+    def start(self, container: str) -> None:
+        """Start it."""
+        ...
+
+    def stop(self, container: str, *, grace_s: float) -> None:
+        """Stop it, killing it after the grace period."""
+        ...
+
+    def remove(self, container: str) -> None:
+        """Remove it, running or not; its named volumes stay, and so do its anonymous ones."""
+        ...
+
+    def rename(self, container: str, name: str) -> None:
+        """Give it another name."""
+        ...
+
+    def update(self, container: str, fields: Mapping[str, object]) -> None:
+        """Change limits or the restart policy in place; the fields are those of the Engine's ContainerUpdate."""
+        ...
+
+    def restart(self, container: str, *, grace_s: float) -> None:
+        """Stop it and start it again."""
+        ...
+
+    def unpause(self, container: str) -> None:
+        """Let a paused container go on."""
+        ...
+
+    def connect_network(self, container: str, network: str, *, aliases: tuple[str, ...]) -> None:
+        """Attach it to a network by name."""
+        ...
+
+    def disconnect_network(self, container: str, network: str) -> None:
+        """Detach it from a network by name."""
+        ...
+
+    def run_exec(self, container: str, command: tuple[str, ...]) -> ExecResult:
+        """Run a command in it and wait for its end."""
+        ...
+
+    def remove_network(self, network: str) -> None:
+        """Remove a network of ours; Conflict while a container uses it."""
+        ...
+
+    def remove_volume(self, volume: str) -> None:
+        """Remove a file set's volume; the caller sees to it that it holds nothing that was not in Git."""
+        ...
+
+    def remove_image(self, image: str) -> None:
+        """Remove an image that no container uses; Conflict where one does."""
+        ...
+
+    def logs(self, container: str, *, tail: int) -> str:
+        """Return the last lines that it printed, of both streams."""
+        ...
+
+    def events(self) -> Iterator[EngineEvent]:
+        """Yield events as they happen, until the connection ends or `close` is called."""
+        ...
+
+    def close(self) -> None:
+        """End all connections; calls under way fail with HostUnreachable."""
+        ...

@@ -1,0 +1,260 @@
+"""An app as Git wants it: a resolved Compose file, and what Compose has no words for.
+
+The body of a service stays in the shape that the Compose specification gives it (`Service.compose`, long forms only,
+as `docker compose config --format json` prints it), because that shape is public, complete, and what users read.
+What the planner decides by stands beside it in types of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import TypeAlias
+
+from gitops_orch.model.problem import Position
+from gitops_orch.model.secret import Sensitive
+
+Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class AppKey:
+    """What identifies an app in an instance; `str()` is `namespace/name`."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def project(self) -> str:
+        """Return the Compose project name: the app's, prefixed outside the default namespace."""
+        return self.name if self.namespace == "default" else f"{self.namespace}_{self.name}"
+
+
+class Mode(Enum):
+    """How many containers a service has, and whether they end (Compose specification, deploy.mode)."""
+
+    REPLICATED = "replicated"
+    GLOBAL = "global"
+    REPLICATED_JOB = "replicated-job"
+    GLOBAL_JOB = "global-job"
+
+
+class Condition(Enum):
+    """What a dependency must have reached (Compose specification, depends_on.condition)."""
+
+    STARTED = "service_started"
+    HEALTHY = "service_healthy"
+    COMPLETED = "service_completed_successfully"
+
+
+class Order(Enum):
+    """Whether the new container starts before the old one stops."""
+
+    START_FIRST = "start-first"
+    STOP_FIRST = "stop-first"
+
+
+class FailureAction(Enum):
+    """What a failed gate leads to (Compose specification, deploy.update_config.failure_action)."""
+
+    ROLLBACK = "rollback"
+    PAUSE = "pause"
+    CONTINUE = "continue"
+
+
+class Rollback(Enum):
+    """What an app does when its release fails."""
+
+    AUTO = "auto"
+    HOLD = "hold"
+    OFF = "off"
+
+
+class Move(Enum):
+    """Whether an app with writable volumes may change hosts by a diff."""
+
+    NEVER = "never"
+    WITHOUT_DATA = "without-data"
+
+
+class Drift(Enum):
+    """What is done about a container that is no longer what was made."""
+
+    ENFORCE = "enforce"
+    WARN = "warn"
+    OFF = "off"
+
+
+class Prune(Enum):
+    """What is done about what left Git."""
+
+    AUTO = "auto"
+    CONFIRM = "confirm"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """An edge of `depends_on`, or one that a shared namespace or `volumes_from` implies."""
+
+    service: str
+    condition: Condition = Condition.STARTED
+    restart: bool = False
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where containers may run: names and constraints narrow, preferences spread."""
+
+    hosts: tuple[str, ...] = ()  # empty: every active host
+    constraints: tuple[str, ...] = ()
+    spread: tuple[str, ...] = ()  # label keys such as node.labels.zone, outermost first
+    replicas_per_host_max: int | None = None  # None: no limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdatePolicy:
+    """`deploy.update_config` with the product's defaults."""
+
+    parallelism: int = 1  # 0: all at once
+    delay_s: float = 0.0
+    monitor_s: float = 10.0
+    order: Order | None = None  # None: chosen by the planner
+    failure_action: FailureAction = FailureAction.ROLLBACK
+    failure_ratio_max: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutPolicy:
+    """`x-gitops.rollout`."""
+
+    healthy_deadline_s: float = 300.0
+    progress_deadline_s: float = 600.0
+    canary: int = 0
+    auto_promote: bool = True
+    surge_max: int | None = None
+    unavailable_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """A published port; `published` None means that the Engine chooses."""
+
+    target: int
+    published: int | None
+    host_ip: str = ""
+    protocol: str = "tcp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """One file of a set; `path` is relative, "" where the set is a single file."""
+
+    path: str
+    mode: int  # permission bits
+    content: Sensitive
+    uid: int = 0
+    gid: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileMount:
+    """Content from Git that a container sees at `target`: a config, a secret, or a relative bind."""
+
+    target: str
+    entries: tuple[FileEntry, ...]
+    directory: bool  # the whole directory is mounted and hides the image's
+    secret: bool
+    writable_path: str | None = None  # not None: a data directory below the host's data_root, seeded once
+    digest: str = ""  # hex SHA-256 over entries' paths, modes, owners and contents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One service: Compose's own body, and what placement, order and rollout decide by."""
+
+    name: str
+    compose: Mapping[str, Json]
+    image: str
+    mode: Mode = Mode.REPLICATED
+    replicas: int = 1
+    placement: Placement = field(default_factory=Placement)
+    depends_on: tuple[Dependency, ...] = ()
+    update: UpdatePolicy = field(default_factory=UpdatePolicy)
+    ports: tuple[Port, ...] = ()
+    networks: tuple[str, ...] = ()  # keys in App.networks; empty with a network_mode
+    volumes: tuple[str, ...] = ()  # keys in App.volumes that it mounts
+    writable: bool = False  # mounts a named volume or a host path that it can write
+    container_name: str | None = None
+    files: tuple[FileMount, ...] = ()
+    stop_grace_s: float = 10.0
+    stateful: bool = False  # x-gitops.stateful
+    job: bool = False  # runs to completion: a one-shot that others wait for, or a *-job mode
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A top-level network; `name` is what the Engine calls it."""
+
+    key: str
+    name: str
+    external: bool = False
+    compose: Mapping[str, Json] = field(
+        default_factory=dict
+    )  # driver, driver_opts, ipam, internal, labels, ...
+
+    @property
+    def driver(self) -> str:
+        """Return the driver's name, `bridge` where none is given."""
+        return str(self.compose.get("driver") or "bridge")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """A top-level volume; `name` is what the Engine calls it."""
+
+    key: str
+    name: str
+    external: bool = False
+    compose: Mapping[str, Json] = field(default_factory=dict)  # driver, driver_opts, labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A written wish to leave an app alone; `until` None means without end."""
+
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """An app as one commit wants it.  `digest` covers all that it resolves to, hosts' names and file contents too."""
+
+    key: AppKey
+    path: str  # of the Compose file in the repository
+    digest: str  # hex SHA-256
+    services: tuple[Service, ...]
+    networks: tuple[Network, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    placement: Placement = field(default_factory=Placement)
+    depends_on: tuple[AppKey, ...] = ()
+    rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
+    rollback: Rollback = Rollback.AUTO
+    move: Move = Move.NEVER
+    adopt: bool = False
+    drift: Drift = Drift.ENFORCE
+    prune: Prune = Prune.AUTO
+    hold: Hold | None = None
+
+    def service(self, name: str) -> Service:
+        """Return the service of that name; KeyError where there is none."""
+        for service in self.services:
+            if service.name == name:
+                return service
+        raise KeyError(name)

@@ -1,0 +1,143 @@
+"""What runs, as an Engine tells it.  A host that did not answer is Unknown, which is never the same as empty."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from gitops_orch.model.app import AppKey
+
+
+class State(Enum):
+    """A container's state in the Engine's own words (Engine API, ContainerState.Status)."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    REMOVING = "removing"
+    EXITED = "exited"
+    DEAD = "dead"
+
+
+class Health(Enum):
+    """A container's health in the Engine's own words; NONE where it has no healthcheck."""
+
+    NONE = "none"
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ownership:
+    """What our labels on a container say; only containers of our own instance carry one."""
+
+    app: AppKey
+    service: str
+    slot: int
+    commit: str
+    release: str  # the app's digest when the container was made
+    spec_hash: str
+    hash_version: str
+    salt: str
+    image_digest: str  # the image id when the container was planned; "" where it was not there yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """What only an inspection tells.  Absent limits are 0, as the Engine reports them."""
+
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    exit_code: int = 0
+    oom_killed: bool = False
+    restart_count: int = 0
+    restart_policy: str = "no"  # as Compose writes it: no | always | unless-stopped | on-failure[:n]
+    memory_bytes: int = 0
+    nano_cpus: int = 0
+    pids_limit: int = 0
+    environment: tuple[str, ...] = ()
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    user: str = ""
+    binds: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedContainer:
+    """A container on a host.  `owner` None means that it is not ours and never touched."""
+
+    id: str
+    name: str
+    image: str  # the reference it was created by
+    image_id: str
+    state: State
+    health: Health = Health.NONE
+    owner: Ownership | None = None
+    project: str | None = None  # com.docker.compose.project
+    networks: tuple[str, ...] = ()  # names
+    volumes: tuple[str, ...] = ()  # names of the volumes it mounts
+    ports: tuple[tuple[str, int, str], ...] = ()  # (host address, host port, protocol)
+    created_at: datetime | None = None
+    details: Details | None = None  # None: not inspected
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedNetwork:
+    """A network on a host; `owner` None means that it is not ours."""
+
+    id: str
+    name: str
+    driver: str = "bridge"
+    owner: AppKey | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedVolume:
+    """A volume on a host; `owner` None means that it is not ours.  `files` is the digest of a file set it carries."""
+
+    name: str
+    driver: str = "local"
+    owner: AppKey | None = None
+    files: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedImage:
+    """An image on a host."""
+
+    id: str
+    tags: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()  # repository@sha256:...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedHost:
+    """All that one listing of a host told."""
+
+    name: str
+    observed_at: datetime
+    engine_version: str
+    api_version: str  # "1.41"
+    engine_id: str = ""
+    root_dir: str = "/var/lib/docker"
+    containers: tuple[ObservedContainer, ...] = ()
+    networks: tuple[ObservedNetwork, ...] = ()
+    volumes: tuple[ObservedVolume, ...] = ()
+    images: tuple[ObservedImage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownHost:
+    """A host that did not answer in time, or refused; nothing may be concluded about it."""
+
+    name: str
+    reason: str
+
+
+Observation = ObservedHost | UnknownHost

@@ -1,0 +1,147 @@
+"""A plan: what will be done, in which order, and why; and what will not be touched, and why not."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+
+from gitops_orch.model.app import App, AppKey, FileMount, Network, Service, Volume
+
+
+class Kind(Enum):
+    """What an action does; the words are the contract of `plan -o json`."""
+
+    PULL = "pull"
+    CREATE_NETWORK = "create_network"
+    CREATE_VOLUME = "create_volume"
+    PUT_FILES = "put_files"
+    CREATE = "create"
+    START = "start"
+    WAIT_HEALTHY = "wait_healthy"
+    STOP = "stop"
+    REMOVE = "remove"
+    RENAME = "rename"
+    UPDATE = "update"
+    RESTART = "restart"
+    UNPAUSE = "unpause"
+    CONNECT_NETWORK = "connect_network"
+    DISCONNECT_NETWORK = "disconnect_network"
+    EXEC = "exec"
+    RUN_JOB = "run_job"
+    REMOVE_NETWORK = "remove_network"
+    CREATE_SERVICE = "create_service"
+    UPDATE_SERVICE = "update_service"
+    REMOVE_SERVICE = "remove_service"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One field that differs; values are text a person can read, secrets already redacted.  None means absent."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerIntent:
+    """Everything that the payload of a new container is built from, besides the host."""
+
+    app: App
+    service: Service
+    slot: int
+    name: str
+    commit: str
+    spec_hash: str
+    salt: str
+    image: str  # the reference to create by; a digest or an image id where the tag has moved
+    image_digest: str  # the image id that the name was made with; "" where it was not there yet
+    inherit_volumes_from: str | None = None  # id of the replaced container whose anonymous volumes are kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What a new container must prove before its predecessor goes."""
+
+    monitor_s: float
+    deadline_s: float
+    completes: bool = False  # a job: it must exit 0 instead of staying up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One step on one host.  `target` names the object on the Engine: a container id, or a name made by an earlier step.
+
+    Which of the optional fields is set follows from `kind`: PULL `image`; CREATE `container`; CREATE_NETWORK,
+    CONNECT_NETWORK, DISCONNECT_NETWORK `network`; CREATE_VOLUME `volume`; PUT_FILES `files`; WAIT_HEALTHY and RUN_JOB
+    `gate`; RENAME `new_name`; UPDATE `update` (fields of the Engine's ContainerUpdate); STOP and RESTART `grace_s`.
+    """
+
+    id: str
+    kind: Kind
+    host: str
+    target: str
+    reason: str
+    app: AppKey | None = None
+    service: str | None = None
+    slot: int | None = None
+    changes: tuple[Change, ...] = ()
+    after: tuple[str, ...] = ()
+    release: str = ""
+    image: str | None = None
+    container: ContainerIntent | None = None
+    network: Network | None = None
+    volume: Volume | None = None
+    files: FileMount | None = None
+    gate: Gate | None = None
+    new_name: str | None = None
+    update: Mapping[str, object] | None = None
+    grace_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanHold:
+    """Something that is left alone; `app` None where it concerns more than one."""
+
+    subject: str
+    reason: str
+    app: AppKey | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A rule that forbids the whole plan, with its numbers."""
+
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What one reconcile will do: executing it leaves no choice.  With a refusal, nothing of it is executed."""
+
+    commit: str
+    actions: tuple[Action, ...] = ()
+    holds: tuple[PlanHold, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    unknown_hosts: tuple[str, ...] = ()
+    unknown_apps: tuple[AppKey, ...] = field(default=())
+
+    @cached_property
+    def digest(self) -> str:
+        """Return a hex SHA-256 over all that the plan would do: the same plan has the same digest."""
+        rows = [
+            [
+                a.id,
+                a.kind.value,
+                a.host,
+                a.target,
+                a.reason,
+                list(a.after),
+                a.container.spec_hash if a.container else "",
+            ]
+            for a in self.actions
+        ]
+        return hashlib.sha256(json.dumps([self.commit, rows]).encode()).hexdigest()
