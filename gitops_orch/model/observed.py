@@ -141,3 +141,12 @@ class UnknownHost:
 
 
 Observation = ObservedHost | UnknownHost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A slot that was seen on a host when that host last answered."""
+
+    app: AppKey
+    service: str
+    slot: int

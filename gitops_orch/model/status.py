@@ -1,0 +1,130 @@
+"""What a reconcile found and did: the values that the command line, the metrics and history show."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.plan import Action, Plan
+from gitops_orch.model.problem import Problem
+
+
+class Sync(Enum):
+    """How what runs stands to what Git wants."""
+
+    IN_SYNC = "in-sync"
+    OUT_OF_SYNC = "out-of-sync"
+    UNKNOWN = "unknown"
+    HELD = "held"
+
+
+class AppHealth(Enum):
+    """How an app does, worst service first."""
+
+    HEALTHY = "healthy"
+    PROGRESSING = "progressing"
+    DEGRADED = "degraded"
+    MISSING = "missing"
+    SUSPENDED = "suspended"
+    UNKNOWN = "unknown"
+
+
+class AppReleaseState(Enum):
+    """Where an app's release stands."""
+
+    STABLE = "stable"
+    PROGRESSING = "progressing"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled-back"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceStatus:
+    """A service of an app: how many containers it should have, and how many of them do well."""
+
+    name: str
+    desired_count: int
+    running_count: int
+    healthy_count: int
+    image: str = ""
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppStatus:
+    """An app's row in `status`."""
+
+    key: AppKey
+    sync: Sync
+    health: AppHealth
+    fresh: bool
+    commit: str  # of the release that runs; "" where none is known
+    release: str  # digest of the release that runs; "" where none is known
+    release_state: AppReleaseState
+    hosts: tuple[str, ...] = ()
+    services: tuple[ServiceStatus, ...] = ()
+    reason: str = ""  # why it is not in sync or not healthy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostStatus:
+    """A host's row in `status`."""
+
+    name: str
+    state: str  # active | pause | drain | unknown
+    observed_at: datetime | None  # None: never
+    engine_version: str = ""
+    reason: str = ""
+
+
+class Outcome(Enum):
+    """How an action ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"  # something that it stands on failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionResult:
+    """An action of the plan, and how it ended."""
+
+    action: Action
+    outcome: Outcome
+    duration_ms: int
+    error: str = ""
+    gate_failed: bool = False  # the new container failed its health gate: the release is bad, not the world
+    transient: bool = False  # registry or host trouble: held and tried again, never a bad release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A look at everything, without a change: what `plan`, `status` and `diff` show."""
+
+    commit: str
+    fetched_at: datetime | None  # None: the remote has never answered
+    plan: Plan
+    apps: tuple[AppStatus, ...]
+    hosts: tuple[HostStatus, ...]
+    problems: tuple[Problem, ...] = ()
+    error: str = (
+        ""  # why the source could not give its head; what is shown then stands on the last good commit
+    )
+    observe_ms: int = 0
+    plan_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """One reconcile from beginning to end."""
+
+    id: str
+    trigger: str
+    started_at: datetime
+    duration_ms: int
+    picture: Picture  # as it was after the last action
+    first_plan: Plan  # the plan that this run began with
+    results: tuple[ActionResult, ...] = field(default=())
+    status: str = "in-sync"  # in-sync | error | unknown | rolled-back
+    exit_code: int = 0
