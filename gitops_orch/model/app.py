@@ -258,3 +258,12 @@ class App:
             if service.name == name:
                 return service
         raise KeyError(name)
+
+    def spreads(self, service: Service) -> bool:
+        """Tell whether the file asks for a service to be placed by itself, away from the app's others if need be."""
+        placement = service.placement
+        if service.mode in {Mode.GLOBAL, Mode.GLOBAL_JOB}:
+            return True
+        if placement.replicas_per_host_max is not None or placement.spread or placement.constraints:
+            return True
+        return len(self.services) == 1 and service.replicas > 1

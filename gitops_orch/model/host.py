@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from gitops_orch.model.app import Prune
 from gitops_orch.model.problem import Position
 
 
@@ -62,3 +63,4 @@ class Fleet:
     name: str = "default"
     variables: Mapping[str, str] = field(default_factory=dict)
     prune: PruneBudget = field(default_factory=PruneBudget)
+    prune_default: Prune = Prune.AUTO  # spec.defaults.prune: for apps that are no longer there to say

@@ -59,6 +59,9 @@ class ContainerIntent:
     image: str  # the reference to create by; a digest or an image id where the tag has moved
     image_digest: str  # the image id that the name was made with; "" where it was not there yet
     inherit_volumes_from: str | None = None  # id of the replaced container whose anonymous volumes are kept
+    peers: Mapping[str, str] = field(
+        default_factory=dict
+    )  # service -> container on the same host whose namespace it shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +75,8 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One step on one host.  `target` names the object on the Engine: a container id, or a name made by an earlier step.
+    """One step on one host.  `target` names the object on the Engine: a container id, or a name made by an earlier step;
+    `name` is what a person calls it.
 
     Which of the optional fields is set follows from `kind`: PULL `image`; CREATE `container`; CREATE_NETWORK,
     CONNECT_NETWORK, DISCONNECT_NETWORK `network`; CREATE_VOLUME `volume`; PUT_FILES `files`; WAIT_HEALTHY and RUN_JOB
@@ -84,6 +88,7 @@ class Action:
     host: str
     target: str
     reason: str
+    name: str = ""
     app: AppKey | None = None
     service: str | None = None
     slot: int | None = None
@@ -98,16 +103,21 @@ class Action:
     gate: Gate | None = None
     new_name: str | None = None
     update: Mapping[str, object] | None = None
+    aliases: tuple[str, ...] = ()  # of a CONNECT_NETWORK
     grace_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanHold:
-    """Something that is left alone; `app` None where it concerns more than one."""
+    """Something that is left alone; `app` None where it concerns more than one.
+
+    An `error` is in the way of what Git wants and needs a person; the others were wished for, or protect data.
+    """
 
     subject: str
     reason: str
     app: AppKey | None = None
+    error: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

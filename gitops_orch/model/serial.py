@@ -1,0 +1,190 @@
+"""The public JSON shapes of plans, pictures and runs: what `-o json` prints, history keeps and the API serves.
+
+The keys named in the command line's contract are always there.  A further key (`error`, `problems`, `reason` ...) is
+there only where it has something to say.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TypeAlias
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.plan import Action, Change, Plan, PlanHold, Refusal
+from gitops_orch.model.problem import Problem
+from gitops_orch.model.status import ActionResult, AppStatus, HostStatus, Picture, RunReport, ServiceStatus
+
+Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
+Document: TypeAlias = dict[str, Value]
+
+
+def plan_row(plan: Plan) -> Document:
+    """Return the shape of `plan -o json`."""
+    return {
+        "commit": plan.commit,
+        "digest": plan.digest,
+        "actions": [action_row(action) for action in plan.actions],
+        "holds": _holds(plan.holds),
+        "refusals": _refusals(plan.refusals),
+        "unknown_hosts": list(plan.unknown_hosts),
+    }
+
+
+def picture_plan_document(picture: Picture) -> Document:
+    """Return the plan of a picture, with what is wrong with the commit where something is."""
+    return plan_row(picture.plan) | _trouble(picture)
+
+
+def status_document(picture: Picture) -> Document:
+    """Return the shape of `status -o json`."""
+    document: Document = {
+        "commit": picture.commit,
+        "fetched_at": _time(picture.fetched_at),
+        "apps": [app_row(app) for app in picture.apps],
+        "hosts": [host_row(host) for host in picture.hosts],
+    }
+    return document | _trouble(picture)
+
+
+def run_document(report: RunReport) -> Document:
+    """Return the shape of `sync -o json`."""
+    document: Document = {
+        "commit": report.picture.commit,
+        "status": report.status,
+        "plan_digest": report.first_plan.digest,
+        "duration_ms": report.duration_ms,
+        "observe_ms": report.picture.observe_ms,
+        "plan_ms": report.picture.plan_ms,
+        "actions": [result_row(result) for result in report.results],
+        "apps": [app_row(app) for app in report.picture.apps],
+    }
+    plan = report.picture.plan
+    more: Document = {
+        "holds": _holds(plan.holds),
+        "refusals": _refusals(plan.refusals or report.first_plan.refusals),
+        "unknown_hosts": list(plan.unknown_hosts),
+    }
+    return document | _said(more) | _trouble(report.picture)
+
+
+def diff_document(picture: Picture, app: AppKey | None) -> Document:
+    """Return every field that a sync would change, of one app or of all; containers made or removed count as one field."""
+    rows: list[Value] = [
+        _diff_row(action, change)
+        for action in picture.plan.actions
+        if app is None or action.app == app
+        for change in action.changes
+    ]
+    document: Document = {"commit": picture.commit, "changes": rows}
+    return document | _trouble(picture)
+
+
+def action_row(action: Action) -> Document:
+    """Return one action as `plan -o json` lists it."""
+    return {
+        "id": action.id,
+        "kind": action.kind.value,
+        "host": action.host,
+        "namespace": action.app.namespace if action.app else None,
+        "app": action.app.name if action.app else None,
+        "service": action.service,
+        "slot": action.slot,
+        "name": action.name or action.target,
+        "reason": action.reason,
+        "changes": [change_row(change) for change in action.changes],
+        "after": list(action.after),
+    }
+
+
+def change_row(change: Change) -> Document:
+    """Return one field that differs."""
+    return {"path": change.path, "from": change.before, "to": change.after}
+
+
+def result_row(result: ActionResult) -> Document:
+    """Return one action and how it ended."""
+    document = action_row(result.action)
+    document |= {"result": result.outcome.value, "duration_ms": result.duration_ms}
+    return document | _said({"error": result.error})
+
+
+def app_row(app: AppStatus) -> Document:
+    """Return one app's row."""
+    document: Document = {
+        "namespace": app.key.namespace,
+        "app": app.key.name,
+        "sync": app.sync.value,
+        "health": app.health.value,
+        "fresh": app.fresh,
+        "commit": app.commit,
+        "release": app.release,
+        "release_state": app.release_state.value,
+        "hosts": list(app.hosts),
+        "services": [_service(service) for service in app.services],
+    }
+    return document | _said({"reason": app.reason})
+
+
+def host_row(host: HostStatus) -> Document:
+    """Return one host's row."""
+    document: Document = {
+        "name": host.name,
+        "state": host.state,
+        "observed_at": _time(host.observed_at),
+        "engine_version": host.engine_version,
+    }
+    return document | _said({"reason": host.reason})
+
+
+def problem_row(problem: Problem) -> Document:
+    """Return one mistake and where it stands."""
+    return {
+        "path": problem.position.path,
+        "line": problem.position.line,
+        "column": problem.position.column,
+        "severity": problem.severity.value,
+        "message": problem.message,
+    }
+
+
+def problem_rows(problems: Iterable[Problem]) -> list[Value]:
+    """Return all mistakes in their order."""
+    return [problem_row(problem) for problem in problems]
+
+
+def _service(service: ServiceStatus) -> Value:
+    return {
+        "name": service.name,
+        "desired": service.desired_count,
+        "running": service.running_count,
+        "healthy": service.healthy_count,
+        "image": service.image,
+        "hosts": list(service.hosts),
+    }
+
+
+def _diff_row(action: Action, change: Change) -> Value:
+    row = action_row(action)
+    kept: Document = {
+        key: row[key] for key in ("kind", "host", "namespace", "app", "service", "slot", "name")
+    }
+    return kept | change_row(change)
+
+
+def _holds(holds: tuple[PlanHold, ...]) -> list[Value]:
+    return [{"subject": hold.subject, "reason": hold.reason} for hold in holds]
+
+
+def _refusals(refusals: tuple[Refusal, ...]) -> list[Value]:
+    return [{"rule": refusal.rule, "message": refusal.message} for refusal in refusals]
+
+
+def _trouble(picture: Picture) -> Document:
+    return _said({"error": picture.error, "problems": problem_rows(picture.problems)})
+
+
+def _said(document: Mapping[str, Value]) -> Document:
+    return {key: value for key, value in document.items() if value}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

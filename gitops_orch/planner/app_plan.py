@@ -1,0 +1,336 @@
+"""The steps of one app: pull everywhere, prepare, then make, start, prove and only then take away.
+
+A replaced slot reads, start-first: create, start, wait_healthy, stop old, remove old; stop-first: create, stop old,
+start, wait_healthy, remove old.  The old container is therefore there to go back to until the new one has proved itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from gitops_orch.model.app import Condition, Network, Order, Service
+from gitops_orch.model.observed import Health, State
+from gitops_orch.model.plan import Action, ContainerIntent, Gate, Kind
+from gitops_orch.planner.compare import Finding, Remedy, restart_policy_fields
+from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.index import Index, Located
+from gitops_orch.planner.order import in_dependency_order
+from gitops_orch.planner.prepare import prepare_hosts, pull_images, step
+from gitops_orch.planner.removal import remove_container, remove_networks, retire, stop_container
+from gitops_orch.planner.rollout import batches, choose_order, is_anonymous
+from gitops_orch.planner.slots import FAILED_SUFFIX, AppSlots, Slot, namespace_parents
+from gitops_orch.planner.world import Chosen, World
+
+NO_RESTART = "no"
+
+
+class AppPlanner:
+    """Adds one app's steps to a draft; `plan` reads as their order."""
+
+    def __init__(self, chosen: Chosen, slots: AppSlots, world: World, index: Index, draft: Draft) -> None:
+        self.chosen = chosen
+        self.app = chosen.app
+        self.first = len(draft.actions)
+        self.slots = slots
+        self.world = world
+        self.index = index
+        self.draft = draft
+        self.pulls = pull_images(self.app, slots, draft)
+        self.prepared = prepare_hosts(self.app, slots, index, draft, self.pulls)
+        self.created: dict[tuple[str, str], list[str]] = defaultdict(list)  # (service, host) -> creates
+        self.started: dict[str, list[str]] = defaultdict(list)  # service -> starts
+        self.proved: dict[str, list[str]] = defaultdict(list)  # service -> waits
+        self.names: dict[tuple[str, str], str] = {}  # (service, host) -> the container that others can join
+
+    def plan(self) -> None:
+        """Add all steps of the app."""
+        self.park()
+        for service in in_dependency_order(self.app.services):
+            self._service(service, [slot for slot in self.slots.slots if slot.service is service])
+        self._surplus()
+        remove_networks(self.draft, self.index, self.app.key, self._wanted_networks(), self.first)
+
+    def park(self) -> None:
+        """Add the steps that stop what failed for good, and nothing else."""
+        for found in (*self.slots.parked, *(each for slot in self.slots.slots for each in slot.parked)):
+            self._park(found)
+
+    def _step(self, kind: Kind, slot: Slot, target: str, reason: str, after: Iterable[str] = ()) -> Action:
+        name = slot.current.container.name if slot.current else slot.name
+        action = step(self.app, kind, slot.host, target, reason, after)
+        return replace(
+            action,
+            name=name,
+            service=slot.service.name,
+            slot=slot.assignment.slot,
+            grace_s=slot.service.stop_grace_s,
+        )
+
+    # -- what failed is kept for a look at it
+
+    def _park(self, found: Located) -> None:
+        """Stop it for good, under a name that says so: one such container with its daemon's next start comes back."""
+        container, owner = found.container, found.container.owner
+        reason = f"its release failed ({self.world.failed.get(self.app.key, {}).get(owner.release if owner else '', '')})"
+        base = replace(
+            step(self.app, Kind.UPDATE, found.host, container.id, reason),
+            name=container.name,
+            service=owner.service if owner else None,
+            slot=owner.slot if owner else None,
+        )
+        after: tuple[str, ...] = ()
+        if container.details is not None and container.details.restart_policy != NO_RESTART:
+            fields = {"RestartPolicy": restart_policy_fields(NO_RESTART)}
+            after = (self.draft.add(replace(base, update=fields)),)
+        stopped = stop_container(self.draft, found, reason, after, self._grace(found))
+        if not container.name.endswith(FAILED_SUFFIX):
+            name = container.name + FAILED_SUFFIX
+            renamed = self.draft.add(
+                replace(base, kind=Kind.RENAME, new_name=name, after=after if stopped is None else (stopped,))
+            )
+            self.draft.frees_name(found.host, container.name, renamed)
+            self.draft.takes_name(found.host, name, renamed)
+
+    def _grace(self, found: Located) -> float:
+        owner = found.container.owner
+        for service in self.app.services:
+            if owner is not None and service.name == owner.service:
+                return service.stop_grace_s
+        return 10.0
+
+    # -- services, in the order of their dependencies
+
+    def _service(self, service: Service, slots: list[Slot]) -> None:
+        for slot in slots:
+            self.names[(service.name, slot.host)] = slot.current.container.id if slot.current else slot.name
+        fresh = [slot for slot in slots if not slot.olds and (slot.made or slot.findings)]
+        replaced = [slot for slot in slots if slot.olds]
+        for slot in fresh:
+            self._bring_up(slot, ())
+        before: tuple[str, ...] = ()
+        for batch in batches(replaced, service.update.parallelism):
+            proved = [self._bring_up(slot, before) for slot in batch]
+            before = tuple(identity for identity in proved if identity)
+        self._restart_dependents(service, slots)
+
+    def _bring_up(self, slot: Slot, before: tuple[str, ...]) -> str | None:
+        """Make the slot well; return the id of the step that proves it, None where nothing has to be started."""
+        made = self._create(slot) if slot.made else self._mend(slot)
+        must_start = slot.made or any(finding.remedy is Remedy.START for finding in slot.findings)
+        if not must_start and not slot.olds:
+            return None
+        order, why = choose_order(slot)
+        target = slot.current.container.id if slot.current else slot.name
+        ready = [*self.prepared[slot.host], *self._dependencies(slot.service), *before, *made]
+        stops = self._stop_first(slot, order, ready, why) if must_start else []
+        proved = (
+            self._start(slot, target, [*ready, *stops]) if must_start else self._wait(slot, target, ready)
+        )
+        self.proved[slot.service.name].append(proved)
+        self.draft.proves(self.app.key, proved)
+        for old in slot.olds:
+            self._retire_old(slot, old, order, proved)
+        return proved
+
+    def _create(self, slot: Slot) -> list[str]:
+        holder = self.index.hosts[slot.host].names.get(slot.name)
+        if holder is not None:
+            self._make_way(slot, holder.id)
+        parents = sorted(namespace_parents(slot.service))
+        after = [*self.pulls, *self.prepared[slot.host]]
+        for parent in parents:
+            after += self.created[(parent, slot.host)]
+        action = self._step(Kind.CREATE, slot, slot.name, slot.reason, after)
+        created = self.draft.add(replace(action, changes=slot.changes, container=self._intent(slot, parents)))
+        self.created[(slot.service.name, slot.host)].append(created)
+        self.draft.takes_name(slot.host, slot.name, created)
+        return [created]
+
+    def _intent(self, slot: Slot, parents: list[str]) -> ContainerIntent:
+        heirs = [
+            old
+            for old in slot.olds
+            if old.host == slot.host and any(map(is_anonymous, old.container.volumes))
+        ]
+        return ContainerIntent(
+            app=self.app,
+            service=slot.service,
+            slot=slot.assignment.slot,
+            name=slot.name,
+            commit=self.chosen.commit,
+            spec_hash=self.world.spec(self.app, slot.service.name).hash,
+            salt=self.world.salt,
+            image=slot.image,
+            image_digest=slot.image_id,
+            inherit_volumes_from=heirs[0].container.id if heirs else None,
+            peers={
+                name: self.names[(name, slot.host)] for name in parents if (name, slot.host) in self.names
+            },
+        )
+
+    def _make_way(self, slot: Slot, holder: str) -> None:
+        """An old container of our own has the name: it gives it up first, and is known by its labels still."""
+        for old in slot.olds:
+            if old.container.id == holder and old.host == slot.host:
+                name = f"{slot.name}-old-{holder[:7]}"
+                action = self._step(Kind.RENAME, slot, holder, "its successor needs the name", self.pulls)
+                renamed = self.draft.add(replace(action, name=old.container.name, new_name=name))
+                self.draft.frees_name(slot.host, slot.name, renamed)
+
+    def _mend(self, slot: Slot) -> list[str]:
+        """Put right in place what can be; return the ids, each waiting for the one before it."""
+        done: list[str] = []
+        for finding in slot.findings:
+            if finding.remedy is not Remedy.START and slot.current is not None:
+                done = [self._mend_one(slot, slot.current, finding, done)]
+        return done
+
+    def _mend_one(self, slot: Slot, current: Located, finding: Finding, after: list[str]) -> str:
+        base = replace(
+            self._step(_KIND_OF[finding.remedy], slot, current.container.id, finding.reason, after),
+            changes=finding.changes,
+        )
+        if finding.remedy is Remedy.RENAME:
+            identity = self.draft.add(replace(base, new_name=finding.argument))
+            self.draft.takes_name(slot.host, finding.argument, identity)
+            return identity
+        if finding.remedy is Remedy.UPDATE:
+            return self.draft.add(replace(base, update=dict(finding.update)))
+        if finding.remedy is Remedy.CONNECT:
+            networks = [network for network in self.app.networks if network.name == finding.argument]
+            after = [*base.after, *self.prepared[slot.host]]
+            aliases = _aliases(slot.service, networks[0].key)
+            return self.draft.add(replace(base, network=networks[0], aliases=aliases, after=tuple(after)))
+        if finding.remedy is Remedy.DISCONNECT:
+            foreign = Network(key=finding.argument, name=finding.argument, external=True)
+            return self.draft.add(replace(base, network=foreign))
+        return self.draft.add(base)
+
+    def _dependencies(self, service: Service) -> list[str]:
+        after: list[str] = []
+        for dependency in service.depends_on:
+            if dependency.condition is Condition.STARTED:
+                after += self.started[dependency.service]
+            else:
+                self._await_starting(dependency.service)
+                after += self.proved[dependency.service]
+        for app in self.app.depends_on:
+            after += self.draft.proofs(app)
+        return after
+
+    def _await_starting(self, name: str) -> None:
+        """A dependency that is on its way already must arrive too, though nothing is done to it."""
+        if self.proved[name]:
+            return
+        for slot in self.slots.slots:
+            current = slot.current.container if slot.current else None
+            if slot.service.name != name or current is None:
+                continue
+            if current.health is Health.STARTING or (slot.service.job and current.state is State.RUNNING):
+                self.proved[name].append(self._wait(slot, current.id, ()))
+
+    def _stop_first(self, slot: Slot, order: Order, ready: list[str], why: str) -> list[str]:
+        if order is Order.START_FIRST:
+            return []
+        here = [old for old in slot.olds if old.host == slot.host]
+        reason = f"{slot.name} takes over, stop-first: {why}"
+        stops = [stop_container(self.draft, old, reason, ready, slot.service.stop_grace_s) for old in here]
+        return [stop for stop in stops if stop is not None]
+
+    def _start(self, slot: Slot, target: str, after: list[str]) -> str:
+        reason = next((f.reason for f in slot.findings if f.remedy is Remedy.START), slot.reason)
+        if slot.service.job:
+            action = self._step(Kind.RUN_JOB, slot, target, reason, after)
+            started = self.draft.add(replace(action, gate=self._gate(slot)))
+            self.started[slot.service.name].append(started)
+            return started
+        changes = tuple(change for f in slot.findings if f.remedy is Remedy.START for change in f.changes)
+        started = self.draft.add(
+            replace(self._step(Kind.START, slot, target, reason, after), changes=changes)
+        )
+        self.draft.takes_ports(slot.host, slot.service, started)
+        self.started[slot.service.name].append(started)
+        return self._wait(slot, target, (started,))
+
+    def _wait(self, slot: Slot, target: str, after: Iterable[str]) -> str:
+        update = slot.service.update
+        what = "must end with exit code 0" if slot.service.job else f"must be well for {update.monitor_s:g} s"
+        action = self._step(Kind.WAIT_HEALTHY, slot, target, what, after)
+        return self.draft.add(replace(action, gate=self._gate(slot)))
+
+    def _gate(self, slot: Slot) -> Gate:
+        """The delay between batches is waited out at the end of each gate: the next batch stands on it."""
+        update = slot.service.update
+        delay_s = update.delay_s if slot.olds else 0.0
+        return Gate(
+            monitor_s=update.monitor_s + delay_s,
+            deadline_s=self.app.rollout.healthy_deadline_s + delay_s,
+            completes=slot.service.job,
+        )
+
+    def _retire_old(self, slot: Slot, old: Located, order: Order, proved: str) -> None:
+        name = slot.current.container.name if slot.current else slot.name
+        reason = f"{name} on {slot.host} replaces it"
+        if order is Order.STOP_FIRST and old.host == slot.host:
+            remove_container(self.draft, old, reason, (proved,))
+        else:
+            retire(self.draft, old, reason, (proved,), slot.service.stop_grace_s)
+
+    def _restart_dependents(self, service: Service, slots: list[Slot]) -> None:
+        """`depends_on.<service>.restart`: what depends on a replaced service is restarted after it."""
+        parents = {d.service for d in service.depends_on if d.restart and self.created_any(d.service)}
+        for slot in slots:
+            if (
+                parents
+                and slot.current is not None
+                and not slot.findings
+                and not slot.olds
+                and not service.job
+            ):
+                after = [identity for parent in sorted(parents) for identity in self.proved[parent]]
+                reason = f"{', '.join(sorted(parents))} was replaced, and depends_on asks for a restart"
+                self.draft.add(self._step(Kind.RESTART, slot, slot.current.container.id, reason, after))
+
+    def created_any(self, service: str) -> bool:
+        """Tell whether any container of a service is made in this plan."""
+        return any(ids and name == service for (name, _), ids in self.created.items())
+
+    # -- what no slot asks for
+
+    def _surplus(self) -> None:
+        proved = [identity for ids in self.proved.values() for identity in ids]
+        wanted = {service.name for service in self.app.services}
+        for found in self.slots.surplus:
+            owner = found.container.owner
+            left = owner is None or owner.service not in wanted
+            reason = "its service left Git" if left else "fewer replicas are wanted"
+            after = self.pulls if found.container.ports else [*self.pulls, *proved]
+            retire(self.draft, found, reason, after, self._grace(found))
+
+    def _wanted_networks(self) -> dict[str, set[str]]:
+        names = {network.key: network.name for network in self.app.networks}
+        wanted: dict[str, set[str]] = defaultdict(set)
+        for slot in self.slots.slots:
+            wanted[slot.host].update(names.get(key, key) for key in slot.service.networks)
+        return wanted
+
+
+_KIND_OF = {
+    Remedy.RENAME: Kind.RENAME,
+    Remedy.UPDATE: Kind.UPDATE,
+    Remedy.CONNECT: Kind.CONNECT_NETWORK,
+    Remedy.DISCONNECT: Kind.DISCONNECT_NETWORK,
+    Remedy.UNPAUSE: Kind.UNPAUSE,
+}
+
+
+def _aliases(service: Service, network: str) -> tuple[str, ...]:
+    """The names by which peers on a network find a service: its own, and those that the file adds."""
+    networks = service.compose.get("networks")
+    entry = networks.get(network) if isinstance(networks, Mapping) else None
+    added = entry.get("aliases") if isinstance(entry, Mapping) else None
+    return (
+        (service.name, *(str(alias) for alias in added))
+        if isinstance(added, (list, tuple))
+        else (service.name,)
+    )

@@ -1,0 +1,252 @@
+"""A container beside what it should be: a table of fields, each with its remedy and its reason.
+
+Config is immutable on a container, so the spec-hash label answers for most of it; what can change behind the label is
+compared field by field, and only where Git declares it.  What is deliberately not compared:
+
+- the image's own defaults (environment, command, user, labels): Git does not declare them;
+- the id behind a tag that moved on the host: the tag is what Git says, and what runs is what was released;
+- health: it is the gate's and the status' business, not a difference of configuration.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from gitops_orch.model.app import Service
+from gitops_orch.model.observed import Details, ObservedContainer, Ownership, State
+from gitops_orch.model.plan import Change
+from gitops_orch.planner.images import normalise
+from gitops_orch.planner.world import Spec
+
+
+class Remedy(IntEnum):
+    """What puts a difference right, most drastic first."""
+
+    REPLACE = 0
+    RENAME = 1
+    UPDATE = 2
+    CONNECT = 3
+    DISCONNECT = 4
+    UNPAUSE = 5
+    START = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A difference: its remedy, why, the fields, and what the remedy needs (a network's name, fields to update)."""
+
+    remedy: Remedy
+    reason: str
+    changes: tuple[Change, ...] = ()
+    argument: str = ""
+    update: tuple[tuple[str, object], ...] = ()
+    drift: bool = True  # False: Git changed, and nobody else
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a slot's container should be on its host."""
+
+    service: Service
+    spec: Spec
+    networks: tuple[str, ...]  # names on the Engine; empty where a network_mode rules
+
+
+Rule = Callable[[Wanted, ObservedContainer, Ownership], Iterator[Finding]]
+
+
+def compare(wanted: Wanted, container: ObservedContainer, name: str) -> tuple[Finding, ...]:
+    """Return what differs.  A REPLACE stands alone: whatever else differs goes with the old container."""
+    owner = container.owner
+    if owner is None:
+        return (Finding(Remedy.REPLACE, "it was not made by us"),)
+    for rule in _REPLACING:
+        for finding in rule(wanted, container, owner):
+            return (finding,)
+    found = [finding for rule in _IN_PLACE for finding in rule(wanted, container, owner)]
+    if container.name != name:
+        found.append(
+            Finding(
+                Remedy.RENAME, f"it was renamed from {name}", (_change("name", container.name, name),), name
+            )
+        )
+    return tuple(sorted(found, key=lambda finding: finding.remedy))
+
+
+def _spec(wanted: Wanted, container: ObservedContainer, owner: Ownership) -> Iterator[Finding]:
+    if owner.spec_hash != wanted.spec.hash:
+        changes = tuple(_visible_changes(wanted, container)) or (
+            _change("spec-hash", owner.spec_hash[:12], wanted.spec.hash[:12]),
+        )
+        yield Finding(Remedy.REPLACE, "its configuration in Git changed", changes, drift=False)
+
+
+def _visible_changes(wanted: Wanted, container: ObservedContainer) -> Iterator[Change]:
+    """What of a changed configuration the old container itself can tell; the rest is behind the hash."""
+    if _is_another(container.image, wanted.service.image):
+        yield _change("image", container.image, wanted.service.image)
+    details = container.details
+    if details is None:
+        return
+    before = dict(entry.split("=", 1) for entry in details.environment if "=" in entry)
+    for entry in wanted.spec.environment:
+        name, _, value = entry.partition("=")
+        if before.get(name) != value:
+            yield _change(f"environment.{name}", before.get(name), value)
+    if wanted.spec.command is not None and details.command != wanted.spec.command:
+        yield _change("command", _words(details.command), _words(wanted.spec.command))
+    if wanted.spec.entrypoint is not None and details.entrypoint != wanted.spec.entrypoint:
+        yield _change("entrypoint", _words(details.entrypoint), _words(wanted.spec.entrypoint))
+    for path, actual, declared, _field in _limits(wanted.spec, details):
+        if actual != declared:
+            yield _change(path, str(actual) if actual else None, str(declared) if declared else None)
+
+
+def _image(wanted: Wanted, container: ObservedContainer, owner: Ownership) -> Iterator[Finding]:
+    planned = owner.image_digest
+    if planned and container.image_id != planned:
+        change = _change("image", container.image_id[:19], planned[:19])
+        yield Finding(Remedy.REPLACE, "it runs another image than the one it was made with", (change,))
+    elif not planned and _is_another(container.image, wanted.service.image):
+        change = _change("image", container.image, wanted.service.image)
+        yield Finding(Remedy.REPLACE, "it runs another image than Git says", (change,))
+
+
+def _is_another(actual: str, wanted: str) -> bool:
+    """An Engine shows an id where the tag has moved: that tells nothing."""
+    return not actual.startswith("sha256:") and normalise(actual) != normalise(wanted)
+
+
+def _state(_: Wanted, container: ObservedContainer, __: Ownership) -> Iterator[Finding]:
+    if container.state in {State.DEAD, State.REMOVING}:
+        yield Finding(Remedy.REPLACE, f"it is {container.state.value} and can never run again")
+
+
+def _hand_made(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+    """Labels can be copied; what Git declares must hold for the container itself."""
+    details = container.details
+    if details is None:
+        return
+    missing = [
+        entry.partition("=")[0] for entry in wanted.spec.environment if entry not in details.environment
+    ]
+    if missing:
+        changes = tuple(_change(f"environment.{name}", "not as in Git", "as in Git") for name in missing)
+        yield Finding(Remedy.REPLACE, "its environment is not what Git says", changes)
+    if wanted.spec.command is not None and details.command != wanted.spec.command:
+        change = _change("command", _words(details.command), _words(wanted.spec.command))
+        yield Finding(Remedy.REPLACE, "its command is not what Git says", (change,))
+    if wanted.spec.entrypoint is not None and details.entrypoint != wanted.spec.entrypoint:
+        change = _change("entrypoint", _words(details.entrypoint), _words(wanted.spec.entrypoint))
+        yield Finding(Remedy.REPLACE, "its entrypoint is not what Git says", (change,))
+
+
+def _foreign_limits(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+    """An update to 0 leaves a limit in place (measured on Engine 20.10), so only a new container is without one."""
+    if container.details is None:
+        return
+    for path, actual, declared, _field in _limits(wanted.spec, container.details):
+        if actual and not declared:
+            change = _change(path, str(actual), None)
+            yield Finding(
+                Remedy.REPLACE, f"{path} was set by another hand and cannot be cleared in place", (change,)
+            )
+
+
+def _declared_limits(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+    if container.details is None:
+        return
+    off = [row for row in _limits(wanted.spec, container.details) if row[2] and row[1] != row[2]]
+    if off:
+        update: list[tuple[str, object]] = [(field, declared) for _, _, declared, field in off]
+        if any(field == "Memory" for field, _ in update):
+            update.append(
+                ("MemorySwap", wanted.spec.memory_bytes * 2)
+            )  # the Engine's own default for a new container
+        changes = tuple(
+            _change(path, str(actual) if actual else None, str(declared)) for path, actual, declared, _ in off
+        )
+        yield Finding(
+            Remedy.UPDATE,
+            f"{', '.join(row[0] for row in off)} was changed by another hand",
+            changes,
+            "",
+            tuple(update),
+        )
+
+
+def _restart_policy(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+    details = container.details
+    if details is not None and details.restart_policy != wanted.spec.restart_policy:
+        change = _change("restart", details.restart_policy, wanted.spec.restart_policy)
+        update = (("RestartPolicy", restart_policy_fields(wanted.spec.restart_policy)),)
+        yield Finding(Remedy.UPDATE, "its restart policy is not what Git says", (change,), "", update)
+
+
+def _networks(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+    if not wanted.networks or container.state not in {State.RUNNING, State.PAUSED, State.RESTARTING}:
+        return
+    for name in wanted.networks:
+        if name not in container.networks:
+            yield Finding(
+                Remedy.CONNECT, f"it was disconnected from {name}", (_change("networks", None, name),), name
+            )
+    for name in container.networks:
+        if name not in wanted.networks:
+            yield Finding(
+                Remedy.DISCONNECT,
+                f"another hand connected it to {name}",
+                (_change("networks", name, None),),
+                name,
+            )
+
+
+def _running(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+    if container.state is State.PAUSED:
+        yield Finding(Remedy.UNPAUSE, "it is paused", (_change("state", "paused", "running"),))
+    elif container.state is State.EXITED and wanted.service.job and _succeeded(container):
+        return
+    elif container.state in {State.EXITED, State.CREATED}:
+        yield Finding(
+            Remedy.START, f"it is {_ending(container)}", (_change("state", container.state.value, "running"),)
+        )
+
+
+def _succeeded(container: ObservedContainer) -> bool:
+    return container.details is None or container.details.exit_code == 0
+
+
+def _ending(container: ObservedContainer) -> str:
+    details = container.details
+    if container.state is State.CREATED:
+        return "created and was never started"
+    if details is None:
+        return "stopped"
+    return f"stopped (exit code {details.exit_code}{', out of memory' if details.oom_killed else ''})"
+
+
+def _limits(spec: Spec, details: Details) -> tuple[tuple[str, int, int, str], ...]:
+    """Rows of (path, actual, declared, field of the Engine's ContainerUpdate)."""
+    return (
+        ("deploy.resources.limits.memory", details.memory_bytes, spec.memory_bytes, "Memory"),
+        ("deploy.resources.limits.cpus", details.nano_cpus, spec.nano_cpus, "NanoCpus"),
+        ("deploy.resources.limits.pids", max(0, details.pids_limit), max(0, spec.pids_limit), "PidsLimit"),
+    )
+
+
+def restart_policy_fields(policy: str) -> dict[str, object]:
+    """Return the Engine's RestartPolicy for what Compose writes (`on-failure:3`)."""
+    name, _, count = policy.partition(":")
+    return {"Name": name, "MaximumRetryCount": int(count or 0)}
+
+
+def _change(path: str, before: str | None, after: str | None) -> Change:
+    return Change(path=path, before=before, after=after)
+
+
+def _words(command: tuple[str, ...] | None) -> str | None:
+    return None if command is None else " ".join(command)
+
+
+_REPLACING: tuple[Rule, ...] = (_state, _spec, _image, _hand_made, _foreign_limits)
+_IN_PLACE: tuple[Rule, ...] = (_declared_limits, _restart_policy, _networks, _running)

@@ -1,0 +1,125 @@
+"""A plan under construction: actions get their ids, and find out what they must wait for.
+
+Note [What frees a name or a port]
+An action that takes a name or a fixed port on a host waits for the action that frees it there, whichever app that
+belongs to.  Both are told apart by the host, so the order of apps in the plan does not matter.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from heapq import heapify, heappop, heappush
+
+from gitops_orch.model.app import AppKey, Service
+from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.plan import Action, PlanHold
+
+_PortKey = tuple[str, int, str]
+_NameKey = tuple[str, str]
+
+
+class Draft:
+    """Collects actions and holds; `finish` gives them back in an order in which they can be carried out."""
+
+    def __init__(self) -> None:
+        self.actions: list[Action] = []
+        self.holds: list[PlanHold] = []
+        self.unknown: list[AppKey] = []
+        self._proofs: dict[AppKey, list[str]] = defaultdict(list)
+        self._ids: Counter[str] = Counter()
+        self._names_freed: dict[_NameKey, str] = {}
+        self._ports_freed: dict[_PortKey, list[str]] = defaultdict(list)
+        self._names_taken: list[tuple[_NameKey, str]] = []
+        self._ports_taken: list[tuple[_PortKey, str]] = []
+
+    def add(self, action: Action) -> str:
+        """Add an action and return its id, made from what it does, so that the same plan has the same ids."""
+        base = f"{action.kind.value}/{action.host}/{action.new_name or action.target}"
+        self._ids[base] += 1
+        count = self._ids[base]
+        identity = base if count == 1 else f"{base}#{count}"
+        self.actions.append(replace(action, id=identity))
+        return identity
+
+    def hold(self, subject: str, reason: str, app: AppKey | None = None, *, error: bool = False) -> None:
+        """Note that something is left alone, and why; an error is one that nobody wished for."""
+        self.holds.append(PlanHold(subject=subject, reason=reason, app=app, error=error))
+
+    def proves(self, app: AppKey, action: str) -> None:
+        """Note a step that shows that an app does well."""
+        self._proofs[app].append(action)
+
+    def proofs(self, app: AppKey) -> list[str]:
+        """Return the steps that show that an app does well; empty where nothing is done to it."""
+        return self._proofs.get(app, [])
+
+    def frees_name(self, host: str, name: str, action: str) -> None:
+        """Note that a name on a host is free after an action."""
+        self._names_freed[(host, name)] = action
+
+    def takes_name(self, host: str, name: str, action: str) -> None:
+        """Note that an action needs a name on a host."""
+        self._names_taken.append(((host, name), action))
+
+    def frees_ports(self, host: str, container: ObservedContainer, action: str) -> None:
+        """Note that a container's ports are free after an action."""
+        for _, number, protocol in container.ports:
+            self._ports_freed[(host, number, protocol)].append(action)
+
+    def takes_ports(self, host: str, service: Service, action: str) -> None:
+        """Note that an action needs a service's fixed ports."""
+        for port in service.ports:
+            if port.published is not None:
+                self._ports_taken.append(((host, port.published, port.protocol), action))
+
+    def finish(self) -> tuple[Action, ...]:
+        """Return all actions, each after all that it waits for; those in a circular wait are held and left out."""
+        extra: dict[str, set[str]] = defaultdict(set)
+        for name, action in self._names_taken:
+            freed = self._names_freed.get(name)
+            if freed is not None and freed != action:
+                extra[action].add(freed)
+        for port, action in self._ports_taken:
+            extra[action].update(freed for freed in self._ports_freed.get(port, ()) if freed != action)
+        known = {action.id for action in self.actions}
+        actions = [_with_after(action, extra.get(action.id, ()), known) for action in self.actions]
+        ordered, stuck = topological(actions)
+        for app in sorted({action.app for action in stuck if action.app is not None}):
+            self.hold(
+                str(app), "its steps wait for one another in a circle: change ports one commit at a time", app
+            )
+        return _without_apps(ordered, {action.app for action in stuck}) if stuck else ordered
+
+
+def _with_after(action: Action, extra: Iterable[str], known: set[str]) -> Action:
+    after = tuple(sorted({*action.after, *extra} & known)) if action.after or extra else ()
+    return action if after == action.after else replace(action, after=after)
+
+
+def _without_apps(actions: Iterable[Action], apps: set[AppKey | None]) -> tuple[Action, ...]:
+    kept = [action for action in actions if action.app not in apps]
+    known = {action.id for action in kept}
+    return tuple(_with_after(action, (), known) for action in kept)
+
+
+def topological(actions: list[Action]) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
+    """Return the actions in an order that respects `after`, else as given; and those caught in a circle."""
+    position = {action.id: number for number, action in enumerate(actions)}
+    waiting = [len(action.after) for action in actions]
+    followers: dict[str, list[int]] = defaultdict(list)
+    for number, action in enumerate(actions):
+        for before in action.after:
+            followers[before].append(number)
+    ready = [number for number, count in enumerate(waiting) if count == 0]
+    heapify(ready)
+    ordered: list[Action] = []
+    while ready:
+        action = actions[heappop(ready)]
+        ordered.append(action)
+        for number in followers[action.id]:
+            waiting[number] -= 1
+            if waiting[number] == 0:
+                heappush(ready, number)
+    done = {action.id for action in ordered}
+    stuck = tuple(action for action in actions if action.id not in done) if len(done) < len(position) else ()
+    return tuple(ordered), stuck

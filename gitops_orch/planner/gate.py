@@ -1,0 +1,88 @@
+"""The health gate: whether a new container has proved itself, from what was seen of it, and nothing else.
+
+It must be running, and healthy where it has a healthcheck, without a break for `monitor`; a job must exit 0.  A crash
+is found by the restart count, not by luck: a container in a crash loop looks "running" half of the time.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.plan import Gate
+
+
+class Judgement(Enum):
+    """What the gate says."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What is remembered between two looks; all times are seconds on the watcher's monotonic clock."""
+
+    since_s: float  # when the wait began
+    well_since_s: float | None = None  # None: it is not well now
+    restart_count: int | None = None  # at the first look; None: not looked at yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The judgement, its reason, and what to remember for the next look."""
+
+    judgement: Judgement
+    watch: Watch
+    reason: str = ""
+
+
+def judge(gate: Gate, watch: Watch, seen: ObservedContainer, now_s: float) -> Verdict:
+    """Judge one look at a container."""
+    restarts = seen.details.restart_count if seen.details else 0
+    first = restarts if watch.restart_count is None else watch.restart_count
+    failure = _failure(gate, seen, restarts - first)
+    if failure:
+        return Verdict(judgement=Judgement.FAILED, watch=watch, reason=failure)
+    if gate.completes and seen.state is State.EXITED:
+        return Verdict(judgement=Judgement.PASSED, watch=watch)
+    well = not gate.completes and _is_well(seen)
+    well_since = (watch.well_since_s if watch.well_since_s is not None else now_s) if well else None
+    after = Watch(since_s=watch.since_s, well_since_s=well_since, restart_count=first)
+    if well_since is not None and now_s - well_since >= gate.monitor_s:
+        return Verdict(judgement=Judgement.PASSED, watch=after)
+    if now_s - watch.since_s >= gate.deadline_s:
+        reason = f"it was not well within {gate.deadline_s:g} s ({_describe(seen)})"
+        return Verdict(judgement=Judgement.FAILED, watch=after, reason=reason)
+    return Verdict(judgement=Judgement.WAITING, watch=after, reason=_describe(seen))
+
+
+def _failure(gate: Gate, seen: ObservedContainer, restarts: int) -> str:
+    """What is certain to be bad, first match wins."""
+    code = seen.details.exit_code if seen.details else 0
+    if seen.details is not None and seen.details.oom_killed:
+        return "it was killed for want of memory"
+    if seen.state is State.EXITED and not (gate.completes and code == 0):
+        return f"it exited with code {code}"
+    if seen.state in {State.DEAD, State.REMOVING}:
+        return f"it is {seen.state.value}"
+    if restarts > 0 or seen.state is State.RESTARTING:
+        return f"it keeps crashing (exit code {code})"
+    if seen.health is Health.UNHEALTHY:
+        return "its healthcheck says unhealthy"
+    return ""
+
+
+def _is_well(seen: ObservedContainer) -> bool:
+    return seen.state is State.RUNNING and seen.health in {Health.NONE, Health.HEALTHY}
+
+
+def is_doubtful(seen: ObservedContainer) -> bool:
+    """Tell whether a container of a failed release is one of those that failed: not plainly running and well."""
+    crashed = seen.details is not None and seen.details.restart_count > 0
+    return crashed or not _is_well(seen)
+
+
+def _describe(seen: ObservedContainer) -> str:
+    health = "" if seen.health is Health.NONE else f", {seen.health.value}"
+    return f"{seen.state.value}{health}"

@@ -1,0 +1,111 @@
+"""The observation, arranged for lookups: built once per plan, in one pass over all containers."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.observed import ObservedContainer, ObservedHost, ObservedNetwork, Placed, UnknownHost
+from gitops_orch.planner.images import normalise
+from gitops_orch.planner.world import World
+
+INSTANCE_LABEL = "gitops-orch.instance"  # another instance's containers are foreign, but no Compose project
+
+SlotKey = tuple[str, int]  # service, slot
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A container of ours, and the host that it is on."""
+
+    host: str
+    container: ObservedContainer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostIndex:
+    """One known host's objects by name."""
+
+    host: ObservedHost
+    names: Mapping[str, ObservedContainer]
+    networks: frozenset[str]
+    volumes: frozenset[str]
+    file_sets: frozenset[str]  # digests of complete file sets
+    image_ids: Mapping[str, str]  # normalised reference, digest reference or id -> id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """All known hosts, and where each app's containers are."""
+
+    hosts: Mapping[str, HostIndex]
+    unknown: Mapping[str, UnknownHost]
+    apps: Mapping[AppKey, tuple[Located, ...]]
+    networks: Mapping[AppKey, tuple[tuple[str, ObservedNetwork], ...]]  # (host, network) of ours
+    projects: Mapping[
+        tuple[str, str], tuple[ObservedContainer, ...]
+    ]  # (host, Compose project) not made by us
+    load: Mapping[str, int]  # containers of ours per host, remembered ones on unknown hosts included
+    away: Mapping[AppKey, tuple[tuple[str, Placed], ...]]  # slots last seen on hosts that do not answer now
+
+
+def build_index(world: World) -> Index:
+    """Arrange a world's observation."""
+    hosts: dict[str, HostIndex] = {}
+    unknown: dict[str, UnknownHost] = {}
+    apps: dict[AppKey, list[Located]] = defaultdict(list)
+    projects: dict[tuple[str, str], list[ObservedContainer]] = defaultdict(list)
+    networks: dict[AppKey, list[tuple[str, ObservedNetwork]]] = defaultdict(list)
+    load: dict[str, int] = {}
+    for name in sorted(world.observed):
+        observation = world.observed[name]
+        if isinstance(observation, UnknownHost):
+            unknown[name] = observation
+            load[name] = len(world.remembered.get(name, ()))
+            continue
+        hosts[name] = _host_index(observation)
+        load[name] = 0
+        for network in observation.networks:
+            if network.owner is not None:
+                networks[network.owner].append((name, network))
+        for container in observation.containers:
+            if container.owner is not None:
+                apps[container.owner.app].append(Located(name, container))
+                load[name] += 1
+            elif container.project is not None and INSTANCE_LABEL not in container.labels:
+                projects[(name, container.project)].append(container)
+    return Index(
+        hosts=hosts,
+        unknown=unknown,
+        apps={key: tuple(found) for key, found in apps.items()},
+        networks={key: tuple(found) for key, found in networks.items()},
+        projects={key: tuple(found) for key, found in projects.items()},
+        load=load,
+        away=_away(world, hosts),
+    )
+
+
+def _host_index(host: ObservedHost) -> HostIndex:
+    image_ids: dict[str, str] = {}
+    for image in host.images:
+        image_ids[image.id] = image.id
+        image_ids.update((normalise(tag), image.id) for tag in image.tags)
+        image_ids.update((normalise(digest), image.id) for digest in image.digests)
+    return HostIndex(
+        host=host,
+        names={container.name: container for container in host.containers},
+        networks=frozenset(network.name for network in host.networks),
+        volumes=frozenset(volume.name for volume in host.volumes),
+        file_sets=frozenset(volume.files for volume in host.volumes if volume.files),
+        image_ids=image_ids,
+    )
+
+
+def _away(world: World, known: Mapping[str, HostIndex]) -> dict[AppKey, tuple[tuple[str, Placed], ...]]:
+    """A host that left Git is remembered too: what it runs is unknown, not gone."""
+    away: dict[AppKey, list[tuple[str, Placed]]] = defaultdict(list)
+    for host in sorted(world.remembered):
+        if host not in known:
+            for placed in world.remembered[host]:
+                away[placed.app].append((host, placed))
+    return {key: tuple(found) for key, found in away.items()}

@@ -1,0 +1,378 @@
+"""Services to hosts: sticky, deterministic, and never away from data.
+
+The services of an app run together on one host, unless the file asks for spreading (MANIFESTS.md).  A slot that is
+somewhere stays there while that host may have it; a host that does not answer keeps what it was last seen with.
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from gitops_orch.model.app import App, AppKey, Mode, Move, Port, Service
+from gitops_orch.model.host import Availability, Host
+from gitops_orch.planner.constraints import host_attribute, satisfies
+from gitops_orch.planner.index import Index, SlotKey
+from gitops_orch.planner.world import World
+
+GLOBAL_SLOT = 1  # a global service has one slot per host, told apart by the host
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A slot, and the host that shall run it."""
+
+    service: Service
+    slot: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppPlacement:
+    """Where an app's slots go; with `hold`, nowhere, and why.  `unknown` are hosts that keep slots but do not answer."""
+
+    assignments: tuple[Assignment, ...] = ()
+    hold: str = ""
+    error: bool = False
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """Who has a port: a slot, or with `service` "" an app as a whole, whose services share a host anyway."""
+
+    app: str
+    service: str = ""
+    slot: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.app} {self.service}".strip()
+
+    def clashes(self, other: "_Claim") -> bool:
+        if self.app != other.app:
+            return True
+        return bool(self.service and other.service) and (self.service, self.slot) != (
+            other.service,
+            other.slot,
+        )
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """What the hosts have been given so far; grows as apps are placed, in the order of their names."""
+
+    load: dict[str, int]
+    ports: dict[str, dict[tuple[int, str], list[tuple[str, _Claim]]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
+
+    def clash(self, host: str, ports: Iterable[Port], asker: _Claim) -> str | None:
+        """Return who else has one of these ports on a host, as a sentence."""
+        for port in ports:
+            if port.published is None:
+                continue
+            for address, owner in self.ports[host].get((port.published, port.protocol), ()):
+                if owner.clashes(asker) and _same_address(address, port.host_ip):
+                    return f"port {port.published}/{port.protocol} on {host} belongs to {owner}"
+        return None
+
+    def claim(self, host: str, ports: Iterable[Port], owner: _Claim) -> None:
+        for port in ports:
+            if port.published is not None:
+                self.ports[host][(port.published, port.protocol)].append((port.host_ip, owner))
+
+    def take(self, host: str, service: Service, owner: _Claim) -> None:
+        """Give a new slot; one that stays is counted in the load, and has its ports, already."""
+        self.load[host] = self.load.get(host, 0) + 1
+        self.claim(host, service.ports, owner)
+
+
+_ANY_ADDRESS = frozenset({"", "0.0.0.0", "::", "[::]"})  # noqa: S104 - compared with, never bound
+
+
+def _same_address(one: str, other: str) -> bool:
+    return one == other or one in _ANY_ADDRESS or other in _ANY_ADDRESS
+
+
+class Held(Exception):
+    """An app cannot be placed; the message says why.  An error needs a person; `unknown` only a host's answer."""
+
+    def __init__(self, reason: str, *, error: bool = True, unknown: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.error = error and not unknown
+        self.unknown = unknown
+
+
+def place_all(world: World, index: Index) -> dict[AppKey, AppPlacement]:
+    """Place every chosen app."""
+    ledger = _Ledger(load=dict(index.load))
+    hosts = {host.name: host for host in world.hosts}
+    _claim_foreign_ports(ledger, index)
+    _claim_ports_in_use(ledger, world, index)
+    placements: dict[AppKey, AppPlacement] = {}
+    for chosen in sorted(world.chosen, key=lambda chosen: chosen.app.key):
+        try:
+            placements[chosen.app.key] = _Placer(chosen.app, world, index, hosts, ledger).place()
+        except Held as held:
+            placements[chosen.app.key] = AppPlacement(hold=str(held), error=held.error, unknown=held.unknown)
+    return placements
+
+
+def _claim_foreign_ports(ledger: _Ledger, index: Index) -> None:
+    for name, host in index.hosts.items():
+        for container in host.host.containers:
+            if container.owner is None:
+                owner = _Claim(f"container {container.name}, which is not ours")
+                for address, number, protocol in container.ports:
+                    ledger.ports[name][(number, protocol)].append((address, owner))
+
+
+def _claim_ports_in_use(ledger: _Ledger, world: World, index: Index) -> None:
+    """What stays where it is comes before what is new, whatever their names."""
+    for chosen in world.chosen:
+        services = {service.name: service for service in chosen.app.services}
+        for found in index.apps.get(chosen.app.key, ()):
+            owner = found.container.owner
+            if owner is not None and owner.service in services:
+                service = services[owner.service]
+                claim = _claim(chosen.app, service, owner.slot)
+                ledger.claim(found.host, service.ports, claim)
+
+
+def _claim(app: App, service: Service, slot: int) -> _Claim:
+    return _Claim(str(app.key), service.name, slot) if spreads(app, service) else _Claim(str(app.key))
+
+
+def spreads(app: App, service: Service) -> bool:
+    """Tell whether the file asks for a service to be placed by itself, away from the app's others if need be."""
+    placement = service.placement
+    if service.mode in {Mode.GLOBAL, Mode.GLOBAL_JOB}:
+        return True
+    if placement.replicas_per_host_max is not None or placement.spread or placement.constraints:
+        return True
+    return len(app.services) == 1 and service.replicas > 1
+
+
+class _Placer:
+    """Places one app; `place` reads as the rule."""
+
+    def __init__(
+        self, app: App, world: World, index: Index, hosts: Mapping[str, Host], ledger: _Ledger
+    ) -> None:
+        self.app = app
+        self.index = index
+        self.hosts = hosts
+        self.ledger = ledger
+        self.allowed = [host for host in world.hosts if self._allows(host)]
+        self.blind = [
+            h.name for h in self.allowed if h.name in index.unknown and h.name not in world.remembered
+        ]
+        self.located = self._locate()
+
+    def place(self) -> AppPlacement:
+        if not self.allowed:
+            raise Held(
+                f"no host satisfies its placement ({self._wish()}); add a host or change x-gitops.placement"
+            )
+        together = [service for service in self.app.services if not spreads(self.app, service)]
+        assignments: list[Assignment] = []
+        if together:
+            host = self._home(together)
+            assignments += [
+                Assignment(service, slot, host)
+                for service in together
+                for slot in range(1, service.replicas + 1)
+            ]
+            for assignment in assignments:
+                if host not in self.located.get((assignment.service.name, assignment.slot), ()):
+                    self.ledger.take(host, assignment.service, _Claim(str(self.app.key)))
+        for service in self.app.services:
+            if spreads(self.app, service):
+                assignments += self._spread(service)
+        unknown = sorted({a.host for a in assignments if a.host in self.index.unknown})
+        return AppPlacement(assignments=tuple(assignments), unknown=tuple(unknown))
+
+    def _allows(self, host: Host) -> bool:
+        placement = self.app.placement
+        named = not placement.hosts or host.name in placement.hosts
+        return named and all(satisfies(host, constraint) for constraint in placement.constraints)
+
+    def _wish(self) -> str:
+        placement = self.app.placement
+        return ", ".join([*placement.hosts, *placement.constraints]) or "no host is active"
+
+    def _locate(self) -> dict[SlotKey, list[str]]:
+        """Where each slot is, running ones first, then those on hosts that do not answer."""
+        located: dict[SlotKey, list[str]] = defaultdict(list)
+        ours = sorted(
+            self.index.apps.get(self.app.key, ()),
+            key=lambda found: (found.container.state.value != "running", found.host, found.container.name),
+        )
+        for found in ours:
+            owner = found.container.owner
+            if owner is not None:
+                located[(owner.service, owner.slot)].append(found.host)
+        for host, placed in self.index.away.get(self.app.key, ()):
+            located[(placed.service, placed.slot)].append(host)
+        return located
+
+    def _home(self, together: list[Service]) -> str:
+        """The one host of the services that stay together."""
+        names = {service.name for service in together}
+        votes = Counter(
+            host for (service, _), found in self.located.items() if service in names for host in found[:1]
+        )
+        allowed = {host.name: host for host in self.allowed}
+        for host, _ in sorted(votes.items(), key=lambda vote: (-vote[1], vote[0])):
+            if self._keeps(host, allowed):
+                return host
+        self._check_move(together, votes)
+        ports = [port for service in together for port in service.ports]
+        return self._choose(self.allowed, ports, new=not votes)
+
+    def _keeps(self, host: str, allowed: Mapping[str, Host]) -> bool:
+        return host in allowed and allowed[host].availability is not Availability.DRAIN
+
+    def _check_move(self, services: list[Service], current: Iterable[str]) -> None:
+        hosts = ", ".join(sorted(current))
+        if not hosts:
+            return
+        gone = [host for host in sorted(current) if host not in self.hosts]
+        if gone:
+            raise Held(
+                f"was last seen on {', '.join(gone)}, which left Git; drain a host before its file is removed"
+            )
+        data = [service.name for service in services if service.writable or service.stateful]
+        if data and self.app.move is not Move.WITHOUT_DATA:
+            raise Held(
+                f"{', '.join(data)} would leave {hosts} without its data; move the data and set "
+                "x-gitops.move: without-data, or place it back",
+                error=False,
+            )
+
+    def _choose(self, candidates: Iterable[Host], ports: Iterable[Port], *, new: bool) -> str:
+        """The least loaded known and active host whose ports are free; ties fall by a stable hash."""
+        if new and self.blind:
+            raise Held(
+                f"{', '.join(self.blind)} has never answered since the state was lost, and may run it already"
+            )
+        active = [host for host in candidates if host.availability is Availability.ACTIVE]
+        known = [host for host in active if host.name in self.index.hosts]
+        if not known:
+            silent = ", ".join(host.name for host in active)
+            raise Held(
+                f"no host that may run it answers ({silent})"
+                if silent
+                else f"no active host ({self._wish()})"
+            )
+        taken = {host.name: self.ledger.clash(host.name, ports, _Claim(str(self.app.key))) for host in known}
+        free = [host.name for host in known if taken[host.name] is None]
+        if not free:
+            raise Held("; ".join(sorted(reason for reason in taken.values() if reason)))
+        return min(free, key=lambda name: (self.ledger.load.get(name, 0), self._tie(name)))
+
+    def _silent(self, hosts: Iterable[Host]) -> Held:
+        names = tuple(host.name for host in hosts if host.availability is Availability.ACTIVE)
+        if names:
+            return Held(f"no host that may run it answers ({', '.join(names)})", unknown=names)
+        return Held(f"no host that may run it is active ({self._wish()})")
+
+    def _check_blind(self) -> None:
+        if self.blind:
+            hosts = ", ".join(self.blind)
+            reason = f"{hosts} has never answered since the state was lost, and may run it already"
+            raise Held(reason, unknown=tuple(self.blind))
+
+    def _tie(self, host: str) -> str:
+        return hashlib.sha256(f"{self.app.key} {host}".encode()).hexdigest()
+
+    def _spread(self, service: Service) -> list[Assignment]:
+        allowed = [h for h in self.allowed if all(satisfies(h, c) for c in service.placement.constraints)]
+        if service.mode in {Mode.GLOBAL, Mode.GLOBAL_JOB}:
+            return self._everywhere(service, allowed)
+        if not allowed:
+            wish = ", ".join(service.placement.constraints)
+            raise Held(f"no host satisfies the placement of {service.name} ({wish})")
+        taken: Counter[str] = Counter()
+        slots = range(1, service.replicas + 1)
+        chosen = {
+            slot: host for slot in slots if (host := self._stays(service, slot, allowed, taken)) is not None
+        }
+        for slot in slots:
+            if slot not in chosen:
+                chosen[slot] = self._new_place(service, slot, allowed, taken)
+        return [Assignment(service, slot, chosen[slot]) for slot in slots]
+
+    def _everywhere(self, service: Service, allowed: list[Host]) -> list[Assignment]:
+        here = {host for (name, _), found in self.located.items() if name == service.name for host in found}
+        wanted = [
+            host.name
+            for host in allowed
+            if host.availability is Availability.ACTIVE
+            or (host.availability is Availability.PAUSE and host.name in here)
+        ]
+        for name in wanted:
+            if name not in here:
+                self.ledger.take(name, service, _claim(self.app, service, GLOBAL_SLOT))
+        return [Assignment(service, GLOBAL_SLOT, name) for name in wanted]
+
+    def _stays(self, service: Service, slot: int, allowed: list[Host], taken: "Counter[str]") -> str | None:
+        limit = service.placement.replicas_per_host_max
+        by_name = {host.name: host for host in allowed}
+        for host in self.located.get((service.name, slot), ()):
+            if self._keeps(host, by_name) and (limit is None or taken[host] < limit):
+                taken[host] += 1
+                return host
+        return None
+
+    def _new_place(self, service: Service, slot: int, allowed: list[Host], taken: "Counter[str]") -> str:
+        located = self.located.get((service.name, slot), [])
+        self._check_move([service], located)
+        limit = service.placement.replicas_per_host_max
+        open_hosts = [host for host in allowed if limit is None or taken[host.name] < limit]
+        if not open_hosts:
+            raise Held(
+                f"{service.name} wants {service.replicas} replicas, {limit} per host, on {len(allowed)} hosts"
+            )
+        best = self._evenest(service, open_hosts, allowed, taken)
+        host = self._choose_spread(service, slot, best, taken, new=not located)
+        taken[host] += 1
+        self.ledger.take(host, service, _claim(self.app, service, slot))
+        return host
+
+    def _evenest(
+        self, service: Service, open_hosts: list[Host], allowed: list[Host], taken: "Counter[str]"
+    ) -> list[Host]:
+        """Narrow by each preference in turn to the branch that has the fewest (Swarm's spread)."""
+        names = {host.name: host for host in allowed}
+        for key in service.placement.spread:
+            counts: Counter[str] = Counter()
+            for host, count in taken.items():
+                if host in names:
+                    counts[host_attribute(names[host], key) or ""] += count
+            usable = [
+                h for h in open_hosts if h.name in self.index.hosts and h.availability is Availability.ACTIVE
+            ]
+            if not usable:
+                return open_hosts
+            fewest = min(counts[host_attribute(host, key) or ""] for host in usable)
+            open_hosts = [host for host in usable if counts[host_attribute(host, key) or ""] == fewest]
+        return open_hosts
+
+    def _choose_spread(
+        self, service: Service, slot: int, candidates: list[Host], taken: "Counter[str]", *, new: bool
+    ) -> str:
+        if new and self.blind:
+            raise Held(
+                f"{', '.join(self.blind)} has never answered since the state was lost, and may run it already"
+            )
+        asker = _claim(self.app, service, slot)
+        known = [
+            h for h in candidates if h.name in self.index.hosts and h.availability is Availability.ACTIVE
+        ]
+        if not known:
+            raise self._silent(candidates)
+        free = [h.name for h in known if self.ledger.clash(h.name, service.ports, asker) is None]
+        if not free:
+            raise Held(self.ledger.clash(known[0].name, service.ports, asker) or "no host has its ports free")
+        return min(free, key=lambda name: (taken[name], self.ledger.load.get(name, 0), self._tie(name)))

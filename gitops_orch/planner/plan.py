@@ -1,0 +1,124 @@
+"""From a world to a plan: place, classify, step by step; what may not be touched is held, with the reason."""
+
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.plan import Plan
+from gitops_orch.planner.app_plan import AppPlanner
+from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.gate import is_doubtful
+from gitops_orch.planner.index import Index, build_index
+from gitops_orch.planner.order import app_order
+from gitops_orch.planner.place import AppPlacement, place_all
+from gitops_orch.planner.prune import prune_apps
+from gitops_orch.planner.safety import check_removals
+from gitops_orch.planner.slots import AppSlots, study_app
+from gitops_orch.planner.world import Chosen, Role, World
+
+
+def make_plan(world: World) -> Plan:
+    """Return what makes what runs into what Git wants.  Pure: the same world gives the same plan."""
+    index = build_index(world)
+    placements = place_all(world, index)
+    draft = Draft()
+    chosen = {each.app.key: each for each in world.chosen}
+    for key in app_order(chosen, {key: each.app.depends_on for key, each in chosen.items()}):
+        _plan_app(chosen[key], placements[key], world, index, draft)
+    for key in sorted(world.broken):
+        draft.hold(str(key), f"keeps what it runs: {world.broken[key]}", key)
+        draft.unknown.append(key)
+    prune_apps(world, index, draft)
+    actions = draft.finish()
+    return Plan(
+        commit=world.commit,
+        actions=actions,
+        holds=tuple(draft.holds),
+        refusals=check_removals(world, index),
+        unknown_hosts=tuple(sorted(index.unknown)),
+        unknown_apps=tuple(sorted(set(draft.unknown))),
+    )
+
+
+def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, index: Index, draft: Draft) -> None:
+    key = chosen.app.key
+    if placement.unknown:
+        draft.unknown.append(key)
+    wished = held_reason(chosen, world)
+    if wished or placement.hold:
+        draft.hold(str(key), wished or placement.hold, key, error=placement.error and not wished)
+        return
+    slots = study_app(chosen, placement, world, index)
+    obstacle = _obstacle(chosen.app, slots, index)
+    if obstacle:
+        draft.hold(str(key), obstacle, key, error=True)
+        return
+    _note_drift(key, slots, draft)
+    if chosen.role is not Role.HEAD:
+        draft.hold(str(key), chosen.reason, key)
+    if chosen.role is Role.STUCK:
+        AppPlanner(chosen, _only_failed(slots, world, key), world, index, draft).park()
+    else:
+        AppPlanner(chosen, slots, world, index, draft).plan()
+
+
+def held_reason(chosen: Chosen, world: World) -> str:
+    """Return why an app is left alone at this moment, by command or by a line in Git; "" where it is not."""
+    for hold in (world.holds.get(chosen.app.key), chosen.app.hold):
+        if hold is not None and (hold.until is None or hold.until > world.now):
+            end = f" until {hold.until.isoformat()}" if hold.until else ""
+            return f"held{end}: {hold.reason}"
+    return ""
+
+
+def _obstacle(app: App, slots: AppSlots, index: Index) -> str:
+    """What another hand made under the app's names: never touched, so the app waits, and says what the way out is."""
+    for host in sorted({slot.host for slot in slots.slots}):
+        foreign = index.projects.get((host, app.key.project), ())
+        if foreign and not app.adopt:
+            return (
+                f"a Compose project named {app.key.project} that we did not make is on {host} ({foreign[0].name}); "
+                "set x-gitops.adopt: true to take it over with its networks and volumes, or remove it"
+            )
+    for slot in slots.slots:
+        holder = index.hosts[slot.host].names.get(slot.name) if slot.made else None
+        if holder is not None and holder.owner is None and not app.adopt:
+            return f"container {holder.name} on {slot.host} has its name and is not ours; rename or remove it"
+    return _missing_external(app, slots, index)
+
+
+def _missing_external(app: App, slots: AppSlots, index: Index) -> str:
+    for slot in slots.slots:
+        host = index.hosts[slot.host]
+        for network in app.networks:
+            if (
+                network.external
+                and network.key in slot.service.networks
+                and network.name not in host.networks
+            ):
+                return f"the external network {network.name} is not on {slot.host}; create it there"
+        for volume in app.volumes:
+            if volume.external and volume.key in slot.service.volumes and volume.name not in host.volumes:
+                return f"the external volume {volume.name} is not on {slot.host}; create it there"
+    return ""
+
+
+def _note_drift(key: AppKey, slots: AppSlots, draft: Draft) -> None:
+    for slot in slots.slots:
+        for finding in slot.drifted:
+            name = slot.current.container.name if slot.current else slot.name
+            draft.hold(f"{name} on {slot.host}", f"{finding.reason}; x-gitops.drift says to leave it", key)
+
+
+def _only_failed(slots: AppSlots, world: World, key: AppKey) -> AppSlots:
+    """With nothing to go back to, what does well stays as it is and what failed is stopped for good."""
+    failed = world.failed.get(key, {})
+    parked = [*slots.parked, *(each for slot in slots.slots for each in slot.parked)]
+    parked += [
+        slot.current
+        for slot in slots.slots
+        if slot.current is not None
+        and slot.current.container.owner is not None
+        and slot.current.container.owner.release in failed
+        and is_doubtful(slot.current.container)
+    ]
+    return AppSlots(
+        slots=(), surplus=(), parked=tuple(found for found in parked if is_doubtful(found.container))
+    )

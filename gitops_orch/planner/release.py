@@ -1,0 +1,45 @@
+"""What an app should run: an ordered table, first match wins (DESIGN.md, step 3).
+
+Rollback is no path of its own: it is the same reconcile towards an older release.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitops_orch.model.app import App, Rollback
+from gitops_orch.model.release import Release
+from gitops_orch.planner.world import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The release to run: its role, the commit whose files say what it is, and why."""
+
+    role: Role
+    commit: str
+    digest: str
+    reason: str = ""
+
+
+def choose_release(
+    app: App, commit: str, *, pin: Release | None, failed: Mapping[str, str], stable: Release | None
+) -> Choice:
+    """Choose for an app as the commit has it, given what an operator said and what history knows."""
+    if pin is not None:
+        return Choice(role=Role.PINNED, commit=pin.commit, digest=pin.digest, reason=_pinned(pin))
+    why = failed.get(app.digest)
+    if why is None:
+        return Choice(role=Role.HEAD, commit=commit, digest=app.digest)
+    quarantined = f"release {app.digest[:12]} failed and is not tried again until the app changes or `retry` is said: {why}"
+    if app.rollback is not Rollback.AUTO:
+        reason = f"{quarantined}; rollback: {app.rollback.value}"
+        return Choice(role=Role.STUCK, commit=commit, digest=app.digest, reason=reason)
+    if stable is None or stable.digest in failed:
+        reason = f"{quarantined}; there is no stable release to go back to"
+        return Choice(role=Role.STUCK, commit=commit, digest=app.digest, reason=reason)
+    reason = f"{quarantined}; rolled back to {stable.commit[:12]}"
+    return Choice(role=Role.FALLBACK, commit=stable.commit, digest=stable.digest, reason=reason)
+
+
+def _pinned(pin: Release) -> str:
+    return f"pinned to {pin.commit[:12]}{f': {pin.reason}' if pin.reason else ''}; `unpin` follows Git again"

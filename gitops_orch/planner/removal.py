@@ -1,0 +1,91 @@
+"""Steps that take away: containers, and the networks that nobody is left on.  Volumes are never among them."""
+
+from collections.abc import Iterable
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.observed import State
+from gitops_orch.model.plan import Action, Kind
+from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.index import Index, Located
+
+LIVE_STATES = frozenset({State.RUNNING, State.PAUSED, State.RESTARTING})
+DEFAULT_GRACE_S = 10.0
+
+
+def stop_container(
+    draft: Draft, found: Located, reason: str, after: Iterable[str], grace_s: float
+) -> str | None:
+    """Add a stop, and return its id; None where the container does not run."""
+    if found.container.state not in LIVE_STATES:
+        return None
+    identity = draft.add(_action(Kind.STOP, found, reason, after, grace_s))
+    draft.frees_ports(found.host, found.container, identity)
+    return identity
+
+
+def remove_container(draft: Draft, found: Located, reason: str, after: Iterable[str]) -> str:
+    """Add a removal, and return its id."""
+    identity = draft.add(_action(Kind.REMOVE, found, reason, after, DEFAULT_GRACE_S))
+    draft.frees_name(found.host, found.container.name, identity)
+    return identity
+
+
+def retire(
+    draft: Draft, found: Located, reason: str, after: Iterable[str], grace_s: float = DEFAULT_GRACE_S
+) -> str:
+    """Add a stop and a removal, and return the id of the last."""
+    stopped = stop_container(draft, found, reason, after, grace_s)
+    return remove_container(draft, found, reason, after if stopped is None else (stopped,))
+
+
+def _action(kind: Kind, found: Located, reason: str, after: Iterable[str], grace_s: float) -> Action:
+    owner = found.container.owner
+    return Action(
+        id="",
+        kind=kind,
+        host=found.host,
+        target=found.container.id,
+        name=found.container.name,
+        reason=reason,
+        app=owner.app if owner else None,
+        service=owner.service if owner else None,
+        slot=owner.slot if owner else None,
+        release=owner.release if owner else "",
+        after=tuple(after),
+        grace_s=grace_s,
+    )
+
+
+def remove_networks(draft: Draft, index: Index, app: AppKey, wanted: dict[str, set[str]], first: int) -> None:
+    """Add removals of an app's networks that it wants no more on a host, once nobody of ours is left on them.
+
+    One that a container is on which stays is left, and noted where that container is not ours.  `first` is where the
+    app's own steps begin in the draft: the removal comes after all of them.
+    """
+    steps = draft.actions[first:]
+    going = {action.target for action in steps if action.kind is Kind.REMOVE}
+    for host, network in index.networks.get(app, ()):
+        if network.name in wanted.get(host, ()):
+            continue
+        containers = index.hosts[host].host.containers
+        staying = [each for each in containers if network.name in each.networks and each.id not in going]
+        foreign = [container.name for container in staying if container.owner is None]
+        if foreign:
+            draft.hold(
+                network.name, f"is not removed from {host}: {', '.join(foreign)} is on it and not ours", app
+            )
+        elif not staying:
+            after = tuple(action.id for action in steps if action.host == host)
+            reason = "the app uses it no more on this host"
+            draft.add(
+                Action(
+                    id="",
+                    kind=Kind.REMOVE_NETWORK,
+                    host=host,
+                    target=network.name,
+                    name=network.name,
+                    reason=reason,
+                    app=app,
+                    after=after,
+                )
+            )

@@ -1,0 +1,57 @@
+"""The removal budget: a plan that takes away too much is refused as a whole, with the numbers.
+
+It counts containers whose service left Git; replacements, moves and scaling down are not losses (DESIGN.md, 4).
+"""
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.plan import Refusal
+from gitops_orch.planner.index import Index
+from gitops_orch.planner.prune import is_allowed
+from gitops_orch.planner.world import World
+
+REMOVAL_BUDGET = "removal-budget"
+EVERYTHING = "remove-everything"
+
+
+def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
+    """Return why the plan must not be carried out; empty where it may."""
+    services = {chosen.app.key: {service.name for service in chosen.app.services} for chosen in world.chosen}
+    total, leaving, counted = 0, 0, 0
+    for key, located in index.apps.items():
+        wanted = services.get(key)
+        lost = _lost_count(
+            key, world, wanted, [each.container.owner.service for each in located if each.container.owner]
+        )
+        total += len(located)
+        leaving += lost
+        counted += 0 if is_allowed(world, key) else lost
+    budget = world.fleet.prune
+    if leaving and leaving == total and not budget.allow_empty:
+        return (
+            Refusal(
+                rule=EVERYTHING,
+                message=f"all {total} containers left Git; nothing is touched. {_way_out(world)}",
+            ),
+        )
+    if total >= budget.removals_min and counted * 100 > budget.removals_max_percent * total:
+        message = (
+            f"{counted} of {total} containers left Git, which is more than {budget.removals_max_percent:g} %; "
+            f"nothing is touched. If this is meant, name the apps in the commit's trailer `Allow-Prune: <app>`, or "
+            f"run `gitops-orch accept {world.commit[:12]}`"
+        )
+        return (Refusal(rule=REMOVAL_BUDGET, message=message),)
+    return ()
+
+
+def _lost_count(key: AppKey, world: World, wanted: set[str] | None, services: list[str]) -> int:
+    if wanted is None:
+        return 0 if key in world.broken or world.broken_paths else len(services)
+    return sum(service not in wanted for service in services)
+
+
+def _way_out(world: World) -> str:
+    return (
+        "If this is meant, set spec.prune.allow_empty in gitops.yaml"
+        if world.hosts
+        else "Was the right branch and path given?"
+    )

@@ -1,0 +1,267 @@
+"""Every slot of an app, classified: what is there, what is missing, what has to go."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gitops_orch.model.app import App, Drift, Mode, Service
+from gitops_orch.model.names import container_name
+from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.plan import Change
+from gitops_orch.planner.compare import Finding, Remedy, Wanted, compare
+from gitops_orch.planner.images import normalise
+from gitops_orch.planner.index import HostIndex, Index, Located
+from gitops_orch.planner.place import AppPlacement, Assignment
+from gitops_orch.planner.world import Chosen, Role, World
+
+FAILED_SUFFIX = (
+    "-failed"  # a container that failed its gate is kept under this name, stopped, for a look at it
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One slot that should run.
+
+    `current` is the container that already is what Git wants, but for `findings` that are put right in place.  With no
+    current one, a container named `name` is made, for `reason`.  `olds` go once the slot is well; `parked` failed and
+    are kept, stopped.
+    """
+
+    assignment: Assignment
+    name: str
+    image_id: str  # "" where the image is not on the host yet
+    image: str  # the reference to create by
+    current: Located | None = None
+    findings: tuple[Finding, ...] = ()
+    drifted: tuple[Finding, ...] = ()  # seen and, by the app's drift policy, left alone
+    olds: tuple[Located, ...] = ()
+    parked: tuple[Located, ...] = ()
+    reason: str = ""
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def service(self) -> Service:
+        """Return the service that this is a slot of."""
+        return self.assignment.service
+
+    @property
+    def host(self) -> str:
+        """Return the host that it runs on."""
+        return self.assignment.host
+
+    @property
+    def made(self) -> bool:
+        """Tell whether a new container is made for it."""
+        return self.current is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppSlots:
+    """All slots of an app on hosts that answer, and its containers that no slot asks for."""
+
+    slots: tuple[Slot, ...]
+    surplus: tuple[Located, ...]
+    parked: tuple[Located, ...]  # failed ones of slots or services that are no longer asked for
+
+
+def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Index) -> AppSlots:
+    """Classify an app's slots; those on unknown hosts are left out, and so is what was seen for them elsewhere."""
+    app = chosen.app
+    there: dict[tuple[str, int, str], list[Located]] = defaultdict(list)
+    for found in index.apps.get(app.key, ()):
+        owner = found.container.owner
+        if owner is not None:
+            there[(owner.service, owner.slot, _scope(app, owner.service, found.host))].append(found)
+    slots: list[Slot] = []
+    for assignment in placement.assignments:
+        service = assignment.service
+        key = (service.name, assignment.slot, _scope(app, service.name, assignment.host))
+        found_here = there.pop(key, [])
+        if assignment.host in index.hosts:
+            adopted = _adoptable(app, assignment, index)
+            slots.append(
+                _study(chosen, assignment, [*found_here, *adopted], world, index.hosts[assignment.host])
+            )
+    failed = world.failed.get(app.key, {})
+    left = [found for founds in there.values() for found in founds]
+    return AppSlots(
+        slots=tuple(_cascade(slots)),
+        surplus=tuple(found for found in left if not _is_kept(chosen, found.container, failed)),
+        parked=tuple(found for found in left if _is_kept(chosen, found.container, failed)),
+    )
+
+
+def _scope(app: App, service: str, host: str) -> str:
+    """A global service's slots are told apart by their host; another's slot may be on any."""
+    modes = {each.name: each.mode for each in app.services}
+    return host if modes.get(service) in {Mode.GLOBAL, Mode.GLOBAL_JOB} else ""
+
+
+def _adoptable(app: App, assignment: Assignment, index: Index) -> list[Located]:
+    if not app.adopt:
+        return []
+    return [
+        Located(assignment.host, container)
+        for container in index.projects.get((assignment.host, app.key.project), ())
+        if container.labels.get("com.docker.compose.service") == assignment.service.name
+        and container.labels.get("com.docker.compose.container-number", "1") == str(assignment.slot)
+    ]
+
+
+def _study(
+    chosen: Chosen, assignment: Assignment, found: list[Located], world: World, host: HostIndex
+) -> Slot:
+    app, service = chosen.app, assignment.service
+    image, image_id = choose_image(chosen, service, host)
+    spec = world.spec(app, service.name)
+    name = service.container_name or container_name(
+        app.key.project, service.name, assignment.slot, spec.hash, image_id
+    )
+    wanted = Wanted(service=service, spec=spec, networks=_network_names(app, service))
+    verdicts = [
+        (each, compare(wanted, each.container, _name_now(app, each)))
+        for each in found
+        if each.host == assignment.host
+    ]
+    verdicts.sort(key=_preference)
+    keep = next(((each, findings) for each, findings in verdicts if not _replaces(findings)), None)
+    if keep is None and app.drift is not Drift.ENFORCE:
+        keep = next(((each, ()) for each, findings in verdicts if _is_drift(findings)), None)
+    failed = world.failed.get(app.key, {})
+    others = [each for each in found if keep is None or each is not keep[0]]
+    parked = tuple(each for each in others if _is_kept(chosen, each.container, failed))
+    olds = tuple(each for each in others if each not in parked)
+    reason, changes = _why_made(verdicts, olds, assignment)
+    findings = keep[1] if keep else ()
+    enforced = app.drift is Drift.ENFORCE
+    drifted = tuple(finding for _, seen in verdicts for finding in seen if finding.drift)
+    return Slot(
+        assignment=assignment,
+        name=name,
+        image=image,
+        image_id=image_id,
+        current=keep[0] if keep else None,
+        findings=tuple(finding for finding in findings if enforced or not finding.drift),
+        drifted=() if enforced else drifted,
+        olds=olds,
+        parked=parked,
+        reason=reason,
+        changes=changes,
+    )
+
+
+def _network_names(app: App, service: Service) -> tuple[str, ...]:
+    names = {network.key: network.name for network in app.networks}
+    return tuple(names.get(key, key) for key in service.networks)
+
+
+def _name_now(app: App, found: Located) -> str:
+    """The name that a container was made with, told from its own labels."""
+    owner = found.container.owner
+    if owner is None:
+        return found.container.name
+    for service in app.services:
+        if service.name == owner.service and service.container_name:
+            return service.container_name
+    return container_name(app.key.project, owner.service, owner.slot, owner.spec_hash, owner.image_digest)
+
+
+def _replaces(findings: tuple[Finding, ...]) -> bool:
+    return bool(findings) and findings[0].remedy is Remedy.REPLACE
+
+
+def _is_drift(findings: tuple[Finding, ...]) -> bool:
+    return all(finding.drift for finding in findings)
+
+
+def _preference(verdict: tuple[Located, tuple[Finding, ...]]) -> tuple[bool, bool, bool, str]:
+    """Best first: what need not be replaced, runs, and is healthy; then by name, so that the order is the same always."""
+    found, findings = verdict
+    container = found.container
+    return (
+        _replaces(findings),
+        container.state is not State.RUNNING,
+        container.health is Health.UNHEALTHY,
+        container.name,
+    )
+
+
+def _is_kept(chosen: Chosen, container: ObservedContainer, failed: Mapping[str, str]) -> bool:
+    """A failed container stays for a look at it, as long as its release is the quarantined one."""
+    if chosen.role not in {Role.FALLBACK, Role.STUCK} or container.owner is None:
+        return False
+    return container.owner.release in failed
+
+
+def _why_made(
+    verdicts: list[tuple[Located, tuple[Finding, ...]]], olds: Iterable[Located], assignment: Assignment
+) -> tuple[str, tuple[Change, ...]]:
+    """Why a new container is made: what is wrong with the one that is there, or that there is none."""
+    for found, findings in verdicts:
+        if _replaces(findings):
+            return f"replaces {found.container.name}: {findings[0].reason}", findings[0].changes
+    elsewhere = sorted({old.host for old in olds})
+    if elsewhere:
+        return f"moves here from {', '.join(elsewhere)}", ()
+    return f"slot {assignment.slot} of {assignment.service.name} is missing", ()
+
+
+def choose_image(chosen: Chosen, service: Service, host: HostIndex) -> tuple[str, str]:
+    """Return the reference to create by, and the image's id on the host ("" where it is not there).
+
+    The reference is the one that Git has, unless the release's own bytes are known and the tag means others now.
+    """
+    there = host.image_ids.get(normalise(service.image), "")
+    pin = chosen.images.get(service.name)
+    if pin is None or there == pin.id:
+        return service.image, there
+    if pin.id in host.image_ids:
+        return pin.id, pin.id
+    if pin.digests:
+        return pin.digests[0], host.image_ids.get(normalise(pin.digests[0]), "")
+    return service.image, there
+
+
+def namespace_parents(service: Service) -> frozenset[str]:
+    """Return the services whose namespaces or volumes this one lives in: it cannot outlive their containers."""
+    parents = set()
+    for key in ("network_mode", "ipc", "pid"):
+        value = service.compose.get(key)
+        if isinstance(value, str) and value.startswith("service:"):
+            parents.add(value.removeprefix("service:"))
+    sources = service.compose.get("volumes_from")
+    if isinstance(sources, (list, tuple)):
+        parents.update(
+            str(source).split(":")[0] for source in sources if not str(source).startswith("container:")
+        )
+    return frozenset(parents)
+
+
+def _cascade(slots: list[Slot]) -> list[Slot]:
+    """Replace what shares a namespace with a container that is replaced; repeated until nothing more follows."""
+    for _ in range(len(slots)):
+        made = {(slot.service.name, slot.host) for slot in slots if slot.made}
+        following = [slot for slot in slots if not slot.made and _lost_parent(slot, made)]
+        if not following:
+            break
+        slots = [_follow(slot, made) if slot in following else slot for slot in slots]
+    return slots
+
+
+def _lost_parent(slot: Slot, made: set[tuple[str, str]]) -> bool:
+    return any((parent, slot.host) in made for parent in namespace_parents(slot.service))
+
+
+def _follow(slot: Slot, made: set[tuple[str, str]]) -> Slot:
+    parents = sorted(parent for parent in namespace_parents(slot.service) if (parent, slot.host) in made)
+    current = (slot.current,) if slot.current is not None else ()
+    return Slot(
+        assignment=slot.assignment,
+        name=slot.name,
+        image=slot.image,
+        image_id=slot.image_id,
+        olds=(*current, *slot.olds),
+        parked=slot.parked,
+        reason=f"shares a namespace with {', '.join(parents)}, which is made anew",
+    )

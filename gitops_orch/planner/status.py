@@ -1,0 +1,187 @@
+"""How every app and host does, told from a world and the plan that came of it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from gitops_orch.model.app import AppKey, Service
+from gitops_orch.model.host import Availability, Host
+from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
+from gitops_orch.model.plan import Plan, PlanHold
+from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, ServiceStatus, Sync
+from gitops_orch.planner.constraints import satisfies
+from gitops_orch.planner.index import Index, build_index
+from gitops_orch.planner.world import Chosen, Role, World
+
+_RELEASE_STATES = {
+    Role.PINNED: AppReleaseState.HELD,
+    Role.FALLBACK: AppReleaseState.ROLLED_BACK,
+    Role.STUCK: AppReleaseState.FAILED,
+}
+
+
+def app_statuses(world: World, plan: Plan) -> tuple[AppStatus, ...]:
+    """Return a row for every app that Git has, readable or not, in the order of their names."""
+    index = build_index(world)
+    busy = Counter(action.app for action in plan.actions)
+    holds: dict[AppKey, list[PlanHold]] = defaultdict(list)
+    for hold in plan.holds:
+        if hold.app is not None:
+            holds[hold.app].append(hold)
+    rows = [
+        _status(chosen, world, plan, index, busy[chosen.app.key], holds[chosen.app.key])
+        for chosen in world.chosen
+    ]
+    rows += [_broken(key, reason, index) for key, reason in world.broken.items()]
+    return tuple(sorted(rows, key=lambda row: row.key))
+
+
+def _status(
+    chosen: Chosen, world: World, plan: Plan, index: Index, busy: int, holds: list[PlanHold]
+) -> AppStatus:
+    key = chosen.app.key
+    containers = _running_release(chosen, index)
+    hosts = sorted({found.host for found in index.apps.get(key, ())})
+    away = sorted({host for host, _ in index.away.get(key, ()) if host in index.unknown})
+    services = tuple(_service(service, chosen, world, index) for service in chosen.app.services)
+    unknown = key in plan.unknown_apps
+    held = any(hold.subject == str(key) for hold in holds) and chosen.role in {Role.HEAD, Role.PINNED}
+    commit, release = _what_runs(chosen, containers, busy=bool(busy or held or unknown))
+    return AppStatus(
+        key=key,
+        sync=_sync(chosen, unknown=unknown, held=held and chosen.role is Role.HEAD, busy=busy > 0),
+        health=_health(
+            services, containers, unknown=unknown, suspended=held and not any(hold.error for hold in holds)
+        ),
+        fresh=not away,
+        commit=commit,
+        release=release,
+        release_state=_release_state(chosen, held=held, busy=bool(busy)),
+        hosts=tuple(sorted({*hosts, *away})),
+        services=services,
+        reason=holds[0].reason if holds else "",
+    )
+
+
+def _sync(chosen: Chosen, *, unknown: bool, held: bool, busy: bool) -> Sync:
+    """First match wins: what is not known comes before what is known."""
+    if unknown:
+        return Sync.UNKNOWN
+    if held:
+        return Sync.HELD
+    if busy or chosen.role in {Role.FALLBACK, Role.STUCK}:
+        return Sync.OUT_OF_SYNC
+    return Sync.HELD if chosen.role is Role.PINNED else Sync.IN_SYNC
+
+
+def _release_state(chosen: Chosen, *, held: bool, busy: bool) -> AppReleaseState:
+    if chosen.role in _RELEASE_STATES:
+        return _RELEASE_STATES[chosen.role]
+    if held:
+        return AppReleaseState.HELD
+    return AppReleaseState.PROGRESSING if busy else AppReleaseState.STABLE
+
+
+def _running_release(chosen: Chosen, index: Index) -> list[ObservedContainer]:
+    return [
+        found.container
+        for found in index.apps.get(chosen.app.key, ())
+        if found.container.state in {State.RUNNING, State.PAUSED, State.RESTARTING}
+    ]
+
+
+def _what_runs(chosen: Chosen, containers: list[ObservedContainer], *, busy: bool) -> tuple[str, str]:
+    """The commit and the release that run: the chosen ones once nothing is left to do, else what labels say."""
+    if not busy and chosen.role is not Role.STUCK:
+        return chosen.commit, chosen.app.digest
+    votes = Counter((c.owner.commit, c.owner.release) for c in containers if c.owner is not None)
+    return max(votes, key=lambda pair: (votes[pair], pair)) if votes else ("", "")
+
+
+def _service(service: Service, chosen: Chosen, world: World, index: Index) -> ServiceStatus:
+    mine = [
+        found
+        for found in index.apps.get(chosen.app.key, ())
+        if found.container.owner is not None and found.container.owner.service == service.name
+    ]
+    spec = world.spec(chosen.app, service.name).hash
+    current = [found for found in mine if found.container.owner and found.container.owner.spec_hash == spec]
+    return ServiceStatus(
+        name=service.name,
+        desired_count=_desired_count(service, chosen, world),
+        running_count=sum(found.container.state is State.RUNNING for found in mine),
+        healthy_count=sum(_is_well(service, found.container) for found in current),
+        image=service.image,
+        hosts=tuple(sorted({found.host for found in mine})),
+    )
+
+
+def _desired_count(service: Service, chosen: Chosen, world: World) -> int:
+    if not service.mode.value.startswith("global"):
+        return service.replicas
+    placement = chosen.app.placement
+    constraints = (*placement.constraints, *service.placement.constraints)
+    return sum(
+        (not placement.hosts or host.name in placement.hosts)
+        and host.availability is Availability.ACTIVE
+        and all(satisfies(host, constraint) for constraint in constraints)
+        for host in world.hosts
+    )
+
+
+def _is_well(service: Service, container: ObservedContainer) -> bool:
+    if service.job:
+        details = container.details
+        return container.state is State.EXITED and (details is None or details.exit_code == 0)
+    return container.state is State.RUNNING and container.health in {Health.NONE, Health.HEALTHY}
+
+
+def _health(
+    services: Iterable[ServiceStatus], containers: list[ObservedContainer], *, unknown: bool, suspended: bool
+) -> AppHealth:
+    if unknown:
+        return AppHealth.UNKNOWN
+    if suspended:
+        return AppHealth.SUSPENDED
+    rows = list(services)
+    if all(row.healthy_count >= row.desired_count for row in rows):
+        return AppHealth.HEALTHY
+    if all(row.running_count == 0 and row.healthy_count == 0 for row in rows):
+        return AppHealth.MISSING
+    starting = any(container.health is Health.STARTING for container in containers)
+    return AppHealth.PROGRESSING if starting else AppHealth.DEGRADED
+
+
+def _broken(key: AppKey, reason: str, index: Index) -> AppStatus:
+    found = index.apps.get(key, ())
+    votes = Counter(
+        (each.container.owner.commit, each.container.owner.release) for each in found if each.container.owner
+    )
+    commit, release = max(votes, key=lambda pair: (votes[pair], pair)) if votes else ("", "")
+    return AppStatus(
+        key=key,
+        sync=Sync.UNKNOWN,
+        health=AppHealth.UNKNOWN,
+        fresh=False,
+        commit=commit,
+        release=release,
+        release_state=AppReleaseState.HELD,
+        hosts=tuple(sorted({each.host for each in found})),
+        reason=reason,
+    )
+
+
+def host_statuses(hosts: Iterable[Host], world: World) -> tuple[HostStatus, ...]:
+    """Return a row for every host."""
+    return tuple(_host(host, world) for host in sorted(hosts, key=lambda host: host.name))
+
+
+def _host(host: Host, world: World) -> HostStatus:
+    seen = world.observed[host.name]
+    if isinstance(seen, UnknownHost):
+        return HostStatus(name=host.name, state="unknown", observed_at=None, reason=seen.reason)
+    return HostStatus(
+        name=host.name,
+        state=host.availability.value,
+        observed_at=seen.observed_at,
+        engine_version=seen.engine_version,
+    )

@@ -1,0 +1,83 @@
+"""Everything that a plan is computed from, as values: the planner asks nobody else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from gitops_orch.model.app import App, AppKey, Hold, Prune
+from gitops_orch.model.host import Fleet, Host
+from gitops_orch.model.observed import Observation, Placed
+
+
+class Role(Enum):
+    """Why an app is asked to run this release."""
+
+    HEAD = "head"  # what Git says now
+    PINNED = "pinned"  # what an operator said
+    FALLBACK = "fallback"  # the last stable one, while head's is quarantined
+    STUCK = "stuck"  # head's is quarantined and there is nothing to go back to, or the app says not to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePin:
+    """The bytes that a service ran in a release, for going back to them after its tag has moved."""
+
+    id: str
+    digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """An app, the release that it should run, and why that one.  `app` is head's where the role is STUCK."""
+
+    app: App
+    commit: str
+    role: Role = Role.HEAD
+    reason: str = ""
+    images: Mapping[str, ImagePin] = field(default_factory=dict)  # by service; empty for head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """What the Engine would see of a service: its hash, and the declared fields that can change behind our back.
+
+    A limit of 0 and a `None` mean not declared.  They come from the same payload that creates the container.
+    """
+
+    hash: str
+    restart_policy: str = "no"
+    memory_bytes: int = 0
+    nano_cpus: int = 0
+    pids_limit: int = 0
+    environment: tuple[str, ...] = ()
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """One moment: what Git wants, what was observed, and what is remembered."""
+
+    commit: str
+    now: datetime
+    hosts: tuple[Host, ...]
+    observed: Mapping[str, Observation]  # by host name; every host of `hosts` has one
+    chosen: tuple[Chosen, ...] = ()
+    specs: Mapping[tuple[AppKey, str, str], Spec] = field(default_factory=dict)  # (app, its digest, service)
+    salt: str = ""
+    fleet: Fleet = field(default_factory=Fleet)
+    broken: Mapping[AppKey, str] = field(default_factory=dict)  # apps that could not be read, each with why
+    broken_paths: tuple[str, ...] = ()  # files so broken that their app's name is not known
+    holds: Mapping[AppKey, Hold] = field(default_factory=dict)  # by command; those in Git are in the app
+    failed: Mapping[AppKey, Mapping[str, str]] = field(
+        default_factory=dict
+    )  # quarantined digests, each with why
+    remembered: Mapping[str, tuple[Placed, ...]] = field(default_factory=dict)  # absent: never observed
+    prune_default: Prune = Prune.AUTO  # for apps that are no longer there to say
+    allowed_prunes: frozenset[str] = frozenset()  # from `Allow-Prune:` trailers: "shop/api" or "api"
+    accepted: bool = False  # an operator let this commit through
+
+    def spec(self, app: App, service: str) -> Spec:
+        """Return what the Engine would see of a service."""
+        return self.specs[(app.key, app.digest, service)]
