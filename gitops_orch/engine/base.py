@@ -74,8 +74,11 @@ class Engine(Protocol):
         """Create the app's volume with our labels."""
         ...
 
-    def put_files(self, app: AppKey, files: FileMount) -> None:
-        """Make the content-addressed volume of a file set, or seed a data directory that is not there yet."""
+    def put_files(self, app: AppKey, files: FileMount, *, image: str) -> None:
+        """Make the content-addressed volume of a file set, or seed a data directory that is not there yet.
+
+        `image` is one that is on the host; a container of it that is never started carries the files.
+        """
         ...
 
     def create(self, intent: ContainerIntent) -> str:

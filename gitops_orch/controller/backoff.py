@@ -1,0 +1,58 @@
+"""Trouble with registries and hosts is no bad release: the app waits, longer each time, and everything else goes on."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gitops_orch.model.app import AppKey, Hold
+from gitops_orch.model.status import ActionResult, Outcome
+
+FIRST_S = 10.0
+LAST_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    digest: str
+    count: int
+    until: datetime
+    reason: str
+
+
+class Backoff:
+    """Remembers, in this process alone, which apps had trouble and when they may be tried again."""
+
+    def __init__(self) -> None:
+        self._troubles: dict[AppKey, _Trouble] = {}
+
+    def note(self, results: Iterable[ActionResult], now: datetime) -> None:
+        """Learn from a run: trouble lengthens an app's wait, a run without trouble ends it."""
+        tried: dict[AppKey, ActionResult | None] = {}
+        for result in results:
+            app = result.action.app
+            if app is not None:
+                bad = result.outcome is Outcome.FAILED and not result.gate_failed
+                tried[app] = tried.get(app) or (result if bad else None)
+        for app, failure in tried.items():
+            if failure is None:
+                self._troubles.pop(app, None)
+            else:
+                self._lengthen(app, failure, now)
+
+    def _lengthen(self, app: AppKey, failure: ActionResult, now: datetime) -> None:
+        before = self._troubles.get(app)
+        count = before.count + 1 if before is not None and before.digest == failure.action.release else 1
+        wait_s = min(LAST_S, FIRST_S * 2 ** (count - 1))
+        reason = (
+            f"{failure.action.kind.value} {failure.action.name} on {failure.action.host}: {failure.error}"
+        )
+        until = now + timedelta(seconds=wait_s)
+        self._troubles[app] = _Trouble(failure.action.release, count, until, reason)
+
+    def holds(self, digests: Mapping[AppKey, str], now: datetime) -> Mapping[AppKey, Hold]:
+        """Return the apps to leave alone for now; one whose digest has changed is tried at once."""
+        return {
+            app: Hold(reason=f"tried again after {trouble.reason}", until=trouble.until)
+            for app, trouble in self._troubles.items()
+            if trouble.until > now and digests.get(app) == trouble.digest
+        }

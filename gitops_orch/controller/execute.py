@@ -1,0 +1,247 @@
+"""Walks a plan: every action as soon as all that it waits for is done, on its own host's workers, and none else.
+
+Execution has no choice: what an action stands on failed, and it is skipped.  A gate is looked at again and again between
+other work, so that waiting for one service costs the others nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from gitops_orch.clock import Clock
+from gitops_orch.controller.perform import perform
+from gitops_orch.controller.workers import Batch, Finished, Workers
+from gitops_orch.engine.base import Engine
+from gitops_orch.errors import EngineError, HostUnreachable, ImageUnavailable, NotFound
+from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.plan import Action, Kind, Plan
+from gitops_orch.model.status import ActionResult, Outcome
+from gitops_orch.planner.gate import Judgement, Watch, judge
+
+GATE_POLL_S = 0.5  # as often as Compose looks (COMPOSE.md, section 4)
+GATE_LOST_MAX = 20  # looks in a row that may get no answer before a wait is given up
+IDLE_S = 3600.0
+GATED_KINDS = frozenset({Kind.WAIT_HEALTHY, Kind.RUN_JOB})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressEvent:
+    """Something that happened on the way: `kind` is fetched, planned, started, finished or waiting."""
+
+    kind: str
+    message: str = ""
+    action: Action | None = None
+    result: ActionResult | None = None
+    done: int = 0
+    total: int = 0
+
+
+class Progress(Protocol):
+    """Hears of events as they happen, from one thread."""
+
+    def __call__(self, event: ProgressEvent) -> None:
+        """Take notice; must not raise."""
+        ...
+
+
+def silent(event: ProgressEvent) -> None:
+    """Take no notice."""
+
+
+@dataclass(slots=True)
+class _Wait:
+    """A gate that is being looked at."""
+
+    action: Action
+    watch: Watch
+    began_s: float
+    look_at_s: float
+    looking: bool = False
+    lost_count: int = 0
+
+
+class Executor:
+    """Carries one plan out; `run` gives back a result for every action."""
+
+    def __init__(
+        self,
+        engines: Mapping[str, Engine],
+        workers: Workers,
+        clock: Clock,
+        progress: Progress = silent,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._engines = engines
+        self._batch: Batch = workers.open()
+        self._clock = clock
+        self._progress = progress
+        self._should_stop = should_stop
+        self._began: dict[str, float] = {}
+        self._begun: dict[str, Action] = {}
+        self._waits: dict[str, _Wait] = {}
+        self._results: dict[str, ActionResult] = {}
+        self._under_way = 0
+        self._total = 0
+
+    def run(self, plan: Plan) -> tuple[ActionResult, ...]:
+        """Walk the plan to its end, or to where `should_stop` says so: what runs then is finished, the rest skipped."""
+        self._total = len(plan.actions)
+        waiting = {action.id: len(action.after) for action in plan.actions}
+        followers: dict[str, list[Action]] = defaultdict(list)
+        for action in plan.actions:
+            for before in action.after:
+                followers[before].append(action)
+        ready = [action for action in plan.actions if not action.after]
+        while ready or self._under_way or self._waits:
+            if self._should_stop():
+                self._give_up_waits()
+                ready = []
+            for action in ready:
+                self._begin(action)
+            ready = []
+            for result in self._step():
+                ready += self._after(result, waiting, followers)
+        for action in plan.actions:
+            if action.id not in self._results:
+                self._record(_skipped(action, "the run was stopped"))
+        return tuple(self._results[action.id] for action in plan.actions)
+
+    def _after(
+        self, result: ActionResult, waiting: dict[str, int], followers: Mapping[str, list[Action]]
+    ) -> list[Action]:
+        """Return what an ended action makes ready; all that stands on a failed one is skipped."""
+        if result.outcome is Outcome.DONE:
+            ready = []
+            for action in followers[result.action.id]:
+                waiting[action.id] -= 1
+                if waiting[action.id] == 0 and action.id not in self._results:
+                    ready.append(action)
+            return ready
+        lost = list(followers[result.action.id])
+        while lost:
+            action = lost.pop()
+            if action.id not in self._results:
+                self._record(_skipped(action, f"{result.action.kind.value} {result.action.name} failed"))
+                lost += followers[action.id]
+        return []
+
+    def _begin(self, action: Action) -> None:
+        now = self._clock.monotonic_s()
+        self._began[action.id] = now
+        self._begun[action.id] = action
+        self._tell("started", action)
+        if action.kind is Kind.WAIT_HEALTHY:
+            self._watch(action, now)
+            return
+        self._under_way += 1
+        self._batch.submit(action.host, action.id, partial(self._perform, action))
+
+    def _watch(self, action: Action, now: float) -> None:
+        self._waits[action.id] = _Wait(action, Watch(since_s=now), self._began[action.id], now)
+
+    def _perform(self, action: Action) -> Action:
+        perform(self._engines[action.host], action)
+        return action
+
+    def _look(self, wait: _Wait) -> tuple[_Wait, ObservedContainer]:
+        return wait, self._engines[wait.action.host].inspect(wait.action.target)
+
+    def _step(self) -> list[ActionResult]:
+        """Hand out the looks that are due, wait for one piece of work to end, and judge it."""
+        now = self._clock.monotonic_s()
+        for identity, wait in self._waits.items():
+            if not wait.looking and wait.look_at_s <= now:
+                wait.looking = True
+                self._under_way += 1
+                self._batch.submit(wait.action.host, (identity,), partial(self._look, wait))
+        due = [wait.look_at_s for wait in self._waits.values() if not wait.looking]
+        timeout_s = max(0.0, min(due, default=now + IDLE_S) - now)
+        if not self._under_way and not due:
+            return []
+        finished = self._batch.next(timeout_s)
+        if finished is None:
+            return []
+        self._under_way -= 1
+        result = self._judged(finished) if isinstance(finished.token, tuple) else self._performed(finished)
+        return [] if result is None else [self._record(result)]
+
+    def _performed(self, finished: Finished) -> ActionResult | None:
+        error = finished.error
+        action = self._begun[str(finished.token)]
+        if error is None and action.kind is Kind.RUN_JOB:
+            self._watch(action, self._clock.monotonic_s())
+            return None
+        if error is None:
+            return ActionResult(action=action, outcome=Outcome.DONE, duration_ms=self._duration_ms(action))
+        if not isinstance(error, EngineError):
+            raise error
+        return self._failed(
+            action, str(error), transient=isinstance(error, (HostUnreachable, ImageUnavailable))
+        )
+
+    def _judged(self, finished: Finished) -> ActionResult | None:
+        assert isinstance(finished.token, tuple)  # noqa: S101 - looks are told apart by it
+        wait = self._waits[finished.token[0]]
+        wait.looking = False
+        now = self._clock.monotonic_s()
+        wait.look_at_s = now + GATE_POLL_S
+        if finished.error is not None:
+            return self._lost(wait, finished.error)
+        wait.lost_count = 0
+        assert wait.action.gate is not None  # noqa: S101 - the planner gives one to every wait
+        assert isinstance(finished.value, tuple)  # noqa: S101 - what a look returns
+        verdict = judge(wait.action.gate, wait.watch, finished.value[1], now)
+        wait.watch = verdict.watch
+        if verdict.judgement is Judgement.WAITING:
+            return None
+        del self._waits[wait.action.id]
+        if verdict.judgement is Judgement.PASSED:
+            return ActionResult(
+                action=wait.action, outcome=Outcome.DONE, duration_ms=self._duration_ms(wait.action)
+            )
+        return self._failed(wait.action, verdict.reason, gate_failed=True)
+
+    def _lost(self, wait: _Wait, error: Exception) -> ActionResult | None:
+        """No answer is no failed gate: try again, then give up without a judgement."""
+        if not isinstance(error, EngineError):
+            raise error
+        wait.lost_count += 1
+        gone = isinstance(error, NotFound)
+        if gone or wait.lost_count >= GATE_LOST_MAX or isinstance(error, HostUnreachable):
+            del self._waits[wait.action.id]
+            return self._failed(wait.action, str(error), transient=True)
+        return None
+
+    def _give_up_waits(self) -> None:
+        for identity in [identity for identity, wait in self._waits.items() if not wait.looking]:
+            self._record(_skipped(self._waits.pop(identity).action, "the run was stopped"))
+
+    def _failed(
+        self, action: Action, error: str, *, gate_failed: bool = False, transient: bool = False
+    ) -> ActionResult:
+        return ActionResult(
+            action=action,
+            outcome=Outcome.FAILED,
+            duration_ms=self._duration_ms(action),
+            error=error,
+            gate_failed=gate_failed,
+            transient=transient,
+        )
+
+    def _record(self, result: ActionResult) -> ActionResult:
+        self._results[result.action.id] = result
+        self._tell("finished", result.action, result)
+        return result
+
+    def _tell(self, kind: str, action: Action, result: ActionResult | None = None) -> None:
+        done = len(self._results)
+        self._progress(ProgressEvent(kind=kind, action=action, result=result, done=done, total=self._total))
+
+    def _duration_ms(self, action: Action) -> int:
+        return round((self._clock.monotonic_s() - self._began[action.id]) * 1000)
+
+
+def _skipped(action: Action, why: str) -> ActionResult:
+    return ActionResult(action=action, outcome=Outcome.SKIPPED, duration_ms=0, error=why)

@@ -1,0 +1,197 @@
+"""One look at everything: Git, hosts, history; and the plan that comes of it.  Changes nothing anywhere."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gitops_orch.clock import Clock
+from gitops_orch.controller.backoff import Backoff
+from gitops_orch.controller.facts import ReleaseFacts, recovered_releases, release_facts
+from gitops_orch.controller.load import CONTINUITY, Loaded, Loader
+from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines, Patience, observe_all
+from gitops_orch.controller.stamp import Stamper
+from gitops_orch.controller.workers import Workers
+from gitops_orch.errors import SourceError
+from gitops_orch.history.history import History
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.desired import Desired
+from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Placed
+from gitops_orch.model.plan import Plan
+from gitops_orch.model.problem import Severity
+from gitops_orch.model.release import Release
+from gitops_orch.model.status import Picture
+from gitops_orch.planner.plan import make_plan
+from gitops_orch.planner.release import choose_release
+from gitops_orch.planner.status import app_statuses, host_statuses
+from gitops_orch.planner.world import Chosen, ImagePin, Role, World
+from gitops_orch.source.source import Source
+
+ALLOW_PRUNE = "allow-prune"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A picture, and the world that it was taken of; `world` None where nothing may be acted on."""
+
+    picture: Picture
+    loaded: Loaded
+    world: World | None = None
+    recovered: tuple[Release, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What a look needs."""
+
+    source: Source
+    history: History
+    loader: Loader
+    engines: Engines
+    workers: Workers
+    clock: Clock
+    stamper: Stamper
+    backoff: Backoff
+    observe_deadline_s: float = OBSERVE_DEADLINE_S
+
+
+def take_look(sight: Sight, loaded: Loaded, *, impatient: bool = False) -> Look:
+    """Observe all hosts of a loaded state and plan; if impatient, without waiting for hosts that were silent before."""
+    desired = loaded.desired
+    if desired is None:
+        empty = Plan(commit=sight.loader.last_commit() or "")
+        picture = Picture(
+            commit=empty.commit,
+            fetched_at=loaded.fetched_at,
+            plan=empty,
+            apps=(),
+            hosts=(),
+            error=loaded.error,
+        )
+        return Look(picture=picture, loaded=loaded)
+    began = sight.clock.monotonic_s()
+    sight.engines.forget_others(desired.hosts)
+    observed = observe_all(
+        desired.hosts, sight.engines, sight.workers, sight.clock, _patience(sight, impatient)
+    )
+    sight.engines.note_silent(observed)
+    seen = sight.clock.monotonic_s()
+    world, recovered = _world(sight, desired, observed)
+    plan = make_plan(world)
+    planned = sight.clock.monotonic_s()
+    picture = Picture(
+        commit=desired.commit,
+        fetched_at=loaded.fetched_at,
+        plan=plan,
+        apps=app_statuses(world, plan),
+        hosts=host_statuses(desired.hosts, world),
+        problems=desired.problems,
+        error=loaded.error,
+        observe_ms=round((seen - began) * 1000),
+        plan_ms=round((planned - seen) * 1000),
+    )
+    return Look(picture=picture, loaded=loaded, world=world, recovered=recovered)
+
+
+def _patience(sight: Sight, impatient: bool) -> Patience:  # noqa: FBT001 - its caller names it
+    silent = sight.engines.silent if impatient else frozenset()
+    return Patience(deadline_s=sight.observe_deadline_s, skipped=silent)
+
+
+def our_containers(observed: Mapping[str, Observation]) -> list[ObservedContainer]:
+    """Return all containers of our instance on hosts that answered."""
+    return [
+        container
+        for host in observed.values()
+        if isinstance(host, ObservedHost)
+        for container in host.containers
+        if container.owner is not None
+    ]
+
+
+def _world(
+    sight: Sight, desired: Desired, observed: Mapping[str, Observation]
+) -> tuple[World, tuple[Release, ...]]:
+    containers = our_containers(observed)
+    history = sight.history
+    releases = history.releases(None)
+    recovered = recovered_releases(containers, release_facts(releases).known)
+    facts = release_facts((*releases, *recovered))
+    chosen = tuple(_choose(sight, app, desired.commit, facts) for app in desired.apps)
+    salt = choose_salt(history.salt(), containers)
+    world = World(
+        commit=desired.commit,
+        now=sight.clock.now(),
+        hosts=desired.hosts,
+        observed=observed,
+        chosen=chosen,
+        specs=sight.stamper.specs((each.app for each in chosen), salt),
+        salt=salt,
+        fleet=desired.fleet,
+        broken=_broken(desired),
+        broken_paths=desired.broken_paths,
+        holds={
+            **sight.backoff.holds({a.key: a.digest for a in desired.apps}, sight.clock.now()),
+            **history.holds(),
+        },
+        failed=facts.failed,
+        remembered=_remembered(history, desired, containers),
+        prune_default=desired.fleet.prune_default,
+        allowed_prunes=_allowed_prunes(sight.source, desired.commit),
+        accepted=desired.commit in history.accepted(),
+    )
+    return world, recovered
+
+
+def choose_salt(known: str | None, containers: Iterable[ObservedContainer]) -> str:
+    """Return history's salt, else the one that our containers carry, else a new one: losing our state changes no hash."""
+    if known:
+        return known
+    carried = sorted(
+        {container.owner.salt for container in containers if container.owner and container.owner.salt}
+    )
+    return carried[0] if carried else secrets.token_hex(16)
+
+
+def _remembered(
+    history: History, desired: Desired, containers: list[ObservedContainer]
+) -> Mapping[str, tuple[Placed, ...]]:
+    """With history kept since the first container, a host that never answered cannot have one of ours."""
+    remembered = dict(history.remembered())
+    if CONTINUITY in remembered or (not remembered and not containers):
+        for host in desired.hosts:
+            remembered.setdefault(host.name, ())
+    remembered.pop(CONTINUITY, None)
+    return remembered
+
+
+def _broken(desired: Desired) -> dict[AppKey, str]:
+    errors = [problem for problem in desired.problems if problem.severity is Severity.ERROR]
+    first = f", the first is {errors[0]}" if errors else ""
+    reason = f"its files have mistakes ({len(errors)} in the commit{first}); `gitops-orch validate` shows all"
+    return dict.fromkeys(desired.broken, reason)
+
+
+def _allowed_prunes(source: Source, commit: str) -> frozenset[str]:
+    try:
+        trailers = source.commit_info(commit).trailers
+    except SourceError:
+        return frozenset()
+    return frozenset(value.strip() for key, value in trailers if key.casefold() == ALLOW_PRUNE)
+
+
+def _choose(sight: Sight, app: App, commit: str, facts: ReleaseFacts) -> Chosen:
+    failed = facts.failed.get(app.key, {})
+    stable = facts.stable_other_than(app.key, app.digest)
+    pin = sight.history.pins().get(app.key)
+    choice = choose_release(app, commit, pin=pin, failed=failed, stable=stable)
+    if choice.role in {Role.HEAD, Role.STUCK}:
+        return Chosen(app=app, commit=commit, role=choice.role, reason=choice.reason)
+    older = sight.loader.app_at(app.key, choice.commit)
+    if older is None:
+        reason = f"{choice.reason}, but the files of {choice.commit[:12]} cannot be read"
+        return Chosen(app=app, commit=commit, role=Role.STUCK, reason=reason)
+    images = {
+        record.service: ImagePin(id=record.image_id, digests=record.digests)
+        for record in sight.history.images(app.key, release=choice.digest)
+    }
+    return Chosen(app=older, commit=choice.commit, role=choice.role, reason=choice.reason, images=images)

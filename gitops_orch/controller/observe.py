@@ -1,0 +1,88 @@
+"""Asks every host at once, with a deadline: one that is silent is unknown, and holds up nobody."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from gitops_orch.clock import Clock
+from gitops_orch.controller.workers import Awaited, Finished, Workers, gather
+from gitops_orch.engine.base import Engine
+from gitops_orch.errors import EngineError
+from gitops_orch.model.host import Host
+from gitops_orch.model.observed import Observation, ObservedHost, UnknownHost
+
+OBSERVE_DEADLINE_S = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """For how long to wait, and for which hosts not at all beyond the others' answers."""
+
+    deadline_s: float = OBSERVE_DEADLINE_S
+    skipped: frozenset[str] = frozenset()
+
+
+PATIENT = Patience()
+
+
+class Engines:
+    """Connections to hosts, kept as long as the host's document stays as it is."""
+
+    def __init__(self, connect: Callable[[Host], Engine]) -> None:
+        self._connect = connect
+        self._open: dict[str, tuple[Host, Engine]] = {}
+        self.silent: frozenset[str] = frozenset()  # hosts that did not answer the last time
+
+    def note_silent(self, observed: Mapping[str, Observation]) -> None:
+        """Remember who did not answer."""
+        self.silent = frozenset(name for name, seen in observed.items() if isinstance(seen, UnknownHost))
+
+    def get(self, host: Host) -> Engine:
+        """Return the host's engine; EngineError where no connection can even be tried."""
+        known = self._open.get(host.name)
+        if known is not None and known[0] == host:
+            return known[1]
+        if known is not None:
+            known[1].close()
+        engine = self._connect(host)
+        self._open[host.name] = (host, engine)
+        return engine
+
+    def forget_others(self, hosts: Iterable[Host]) -> None:
+        """Close connections to hosts that are no longer there."""
+        names = {host.name for host in hosts}
+        for name in [name for name in self._open if name not in names]:
+            self._open.pop(name)[1].close()
+
+    def by_name(self) -> Mapping[str, Engine]:
+        """Return all open engines."""
+        return {name: engine for name, (_, engine) in self._open.items()}
+
+    def close(self) -> None:
+        """End all connections."""
+        self.forget_others(())
+
+
+def observe_all(
+    hosts: Iterable[Host], engines: Engines, workers: Workers, clock: Clock, patience: Patience = PATIENT
+) -> Mapping[str, Observation]:
+    """Return an observation for every host; those that fail or do not answer in time are unknown, with the reason."""
+    works: dict[str, Callable[[], object]] = {host.name: partial(_observe, engines, host) for host in hosts}
+    patient = [name for name in works if name not in patience.skipped]
+    answers = gather(workers, works, Awaited(patience.deadline_s, frozenset(patient)), clock.monotonic_s)
+    return {name: _observation(name, answers.get(name), patience.deadline_s) for name in works}
+
+
+def _observe(engines: Engines, host: Host) -> ObservedHost:
+    return engines.get(host).observe()
+
+
+def _observation(name: str, answer: Finished | None, deadline_s: float) -> Observation:
+    if answer is None:
+        return UnknownHost(name=name, reason=f"no answer within {deadline_s:g} s")
+    if isinstance(answer.error, EngineError):
+        return UnknownHost(name=name, reason=str(answer.error))
+    if answer.error is not None:
+        raise answer.error
+    assert isinstance(answer.value, ObservedHost)  # noqa: S101 - what an engine returns
+    return answer.value

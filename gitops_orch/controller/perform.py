@@ -1,0 +1,104 @@
+"""One action, carried out on its Engine.  Each can be repeated after a crash or a lost reply: already so is success."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from gitops_orch.engine.base import Engine
+from gitops_orch.model.plan import Action, Kind
+
+T = TypeVar("T")
+Performer = Callable[[Engine, Action], None]
+
+
+def perform(engine: Engine, action: Action) -> None:
+    """Carry out an action; WAIT_HEALTHY is the executor's own, for it takes time and no call.
+
+    Raises:
+        EngineError: what the Engine says, or that it does not answer.
+    """
+    _PERFORMERS[action.kind](engine, action)
+
+
+def _pull(engine: Engine, action: Action) -> None:
+    engine.pull(_given(action.image))
+
+
+def _create_network(engine: Engine, action: Action) -> None:
+    engine.create_network(_given(action.app), _given(action.network))
+
+
+def _create_volume(engine: Engine, action: Action) -> None:
+    engine.create_volume(_given(action.app), _given(action.volume))
+
+
+def _put_files(engine: Engine, action: Action) -> None:
+    engine.put_files(_given(action.app), _given(action.files), image=_given(action.image))
+
+
+def _create(engine: Engine, action: Action) -> None:
+    engine.create(_given(action.container))
+
+
+def _start(engine: Engine, action: Action) -> None:
+    engine.start(action.target)
+
+
+def _stop(engine: Engine, action: Action) -> None:
+    engine.stop(action.target, grace_s=action.grace_s)
+
+
+def _remove(engine: Engine, action: Action) -> None:
+    engine.remove(action.target)
+
+
+def _rename(engine: Engine, action: Action) -> None:
+    engine.rename(action.target, _given(action.new_name))
+
+
+def _update(engine: Engine, action: Action) -> None:
+    engine.update(action.target, _given(action.update))
+
+
+def _restart(engine: Engine, action: Action) -> None:
+    engine.restart(action.target, grace_s=action.grace_s)
+
+
+def _unpause(engine: Engine, action: Action) -> None:
+    engine.unpause(action.target)
+
+
+def _connect(engine: Engine, action: Action) -> None:
+    engine.connect_network(action.target, _given(action.network).name, aliases=action.aliases)
+
+
+def _disconnect(engine: Engine, action: Action) -> None:
+    engine.disconnect_network(action.target, _given(action.network).name)
+
+
+def _remove_network(engine: Engine, action: Action) -> None:
+    engine.remove_network(action.target)
+
+
+def _given(value: T | None) -> T:
+    assert value is not None, "the planner fills in what a kind of action needs"  # noqa: S101 - our own mistake
+    return value
+
+
+_PERFORMERS: Mapping[Kind, Performer] = {
+    Kind.PULL: _pull,
+    Kind.CREATE_NETWORK: _create_network,
+    Kind.CREATE_VOLUME: _create_volume,
+    Kind.PUT_FILES: _put_files,
+    Kind.CREATE: _create,
+    Kind.START: _start,
+    Kind.RUN_JOB: _start,
+    Kind.STOP: _stop,
+    Kind.REMOVE: _remove,
+    Kind.RENAME: _rename,
+    Kind.UPDATE: _update,
+    Kind.RESTART: _restart,
+    Kind.UNPAUSE: _unpause,
+    Kind.CONNECT_NETWORK: _connect,
+    Kind.DISCONNECT_NETWORK: _disconnect,
+    Kind.REMOVE_NETWORK: _remove_network,
+}

@@ -1,0 +1,164 @@
+"""The story of one reconcile: load, observe, plan, refuse or execute, remember, look again.
+
+A release that fails its gate is quarantined, and the next pass of the same run plans towards the last stable one: going
+back is the same road, walked to another place.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gitops_orch.clock import Clock
+from gitops_orch.controller.backoff import Backoff
+from gitops_orch.controller.execute import Executor, Progress, ProgressEvent, silent
+from gitops_orch.controller.load import Branch, Loaded, Loader, Reading
+from gitops_orch.controller.look import Look, Sight, take_look
+from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines
+from gitops_orch.controller.record import Recorder
+from gitops_orch.controller.retain import collect_garbage
+from gitops_orch.controller.stamp import Stamper
+from gitops_orch.controller.verdict import judge_run
+from gitops_orch.controller.workers import Workers
+from gitops_orch.engine.base import Engine
+from gitops_orch.history.history import History
+from gitops_orch.model.host import Host
+from gitops_orch.model.plan import Plan
+from gitops_orch.model.status import ActionResult, Picture, RunReport
+from gitops_orch.source.source import Source
+
+PASSES_MAX = 4  # forward, back, and once more for what the way back has left over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileSettings:
+    """What the operator has set."""
+
+    url: str
+    branch: str = "main"
+    environment: str | None = None
+    local_url: str = "unix:///var/run/docker.sock"
+    runs_kept: int = 1000
+    releases_kept: int = 20
+    images_kept: int = 3
+    observe_deadline_s: float = OBSERVE_DEADLINE_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcilerParts:
+    """What a reconciler is made of."""
+
+    source: Source
+    history: History
+    connect: Callable[[Host], Engine]
+    clock: Clock
+    workers: Workers
+    settings: ReconcileSettings
+
+
+class Reconciler:
+    """Brings what runs to what Git wants, once per call; not for use by two threads at once."""
+
+    def __init__(self, parts: ReconcilerParts) -> None:
+        settings = parts.settings
+        self._parts = parts
+        self._clock = parts.clock
+        branch = Branch(settings.url, settings.branch)
+        reading = Reading(environment=settings.environment, local_url=settings.local_url)
+        self._loader = Loader(parts.source, parts.history, parts.clock, branch, reading)
+        self._engines = Engines(parts.connect)
+        self._recorder = Recorder(parts.history, parts.source, parts.clock, branch)
+        self._sight = Sight(
+            source=parts.source,
+            history=parts.history,
+            loader=self._loader,
+            engines=self._engines,
+            workers=parts.workers,
+            clock=parts.clock,
+            stamper=Stamper(),
+            backoff=Backoff(),
+            observe_deadline_s=settings.observe_deadline_s,
+        )
+
+    def picture(self, *, fetch: bool = True) -> Picture:
+        """Return how things stand and what a run would do.  Makes no mutating call, and writes nothing."""
+        return take_look(self._sight, self._loader.load(fetch=fetch)).picture
+
+    def run(
+        self,
+        *,
+        trigger: str,
+        progress: Progress = silent,
+        should_stop: Callable[[], bool] = lambda: False,
+        fetch: bool = True,
+        quick: bool = False,
+    ) -> RunReport:
+        """Reconcile to the end; `should_stop` is asked between steps, and ends the run early but whole.
+
+        `fetch` False keeps to the last good commit; `quick` does not wait for hosts that were silent the last time, and
+        is for events, where each second counts for the hosts that do answer.
+        """
+        started_at, began = self._clock.now(), self._clock.monotonic_s()
+        loaded = self._loader.load(fetch=fetch)
+        progress(ProgressEvent(kind="fetched", message=loaded.error))
+        look = self._look(loaded, quick=quick)
+        first = look.picture
+        results: list[ActionResult] = []
+        for _ in range(PASSES_MAX):
+            plan = look.picture.plan
+            if not may_act(look) or not plan.actions or should_stop():
+                break
+            done = self._execute(plan, progress, should_stop)
+            results += done
+            self._sight.backoff.note(done, self._clock.now())
+            again = self._recorder.quarantine(look, done)
+            look = self._look(loaded, quick=quick)
+            if not again:
+                break
+        self._finish(look)
+        verdict = judge_run(look.picture, results)
+        report = RunReport(
+            id=uuid.uuid4().hex,
+            trigger=trigger,
+            started_at=started_at,
+            duration_ms=round((self._clock.monotonic_s() - began) * 1000),
+            picture=look.picture,
+            first_plan=first.plan,
+            results=tuple(results),
+            status=verdict.status,
+            exit_code=verdict.exit_code,
+        )
+        self._recorder.record(report, self._parts.settings.runs_kept, self._parts.settings.releases_kept)
+        return report
+
+    def _look(self, loaded: Loaded, *, quick: bool) -> Look:
+        look = take_look(self._sight, loaded, impatient=quick)
+        self._recorder.remember(look)
+        return look
+
+    def _execute(
+        self, plan: Plan, progress: Progress, should_stop: Callable[[], bool]
+    ) -> tuple[ActionResult, ...]:
+        progress(ProgressEvent(kind="planned", message=plan.digest, total=len(plan.actions)))
+        self._recorder.begin(plan)
+        engines = self._engines.by_name()
+        return Executor(engines, self._parts.workers, self._clock, progress, should_stop).run(plan)
+
+    def _finish(self, look: Look) -> None:
+        self._recorder.settle(look)
+        if look.world is not None and not look.picture.plan.actions:
+            images_kept = self._parts.settings.images_kept
+            collect_garbage(look.world, self._engines.by_name(), self._parts.history, images_kept)
+
+    @property
+    def engines(self) -> Engines:
+        """Return the connections, for those that watch events or read logs."""
+        return self._engines
+
+    def close(self) -> None:
+        """End all connections."""
+        self._engines.close()
+
+
+def may_act(look: Look) -> bool:
+    """Tell whether a plan may be carried out at all: a known desired state, and no refusal."""
+    return look.world is not None and not look.picture.plan.refusals

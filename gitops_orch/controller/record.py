@@ -1,0 +1,222 @@
+"""Keeps history: what was seen where, what was decided, what came of it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import structlog
+
+from gitops_orch.clock import Clock
+from gitops_orch.controller.load import CONTINUITY, Branch
+from gitops_orch.controller.look import Look, our_containers
+from gitops_orch.errors import SourceError
+from gitops_orch.history.history import History
+from gitops_orch.history.records import ImageRecord, RunRecord
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.observed import ObservedHost, Placed
+from gitops_orch.model.plan import Plan
+from gitops_orch.model.release import Release, ReleaseState
+from gitops_orch.model.serial import plan_row, run_document
+from gitops_orch.model.status import ActionResult, AppHealth, Outcome, RunReport, Sync
+from gitops_orch.planner.world import Chosen, Role, World
+from gitops_orch.source.source import Source
+
+RUN_FINISHED = "run.finished"
+ACTION_FINISHED = "action.finished"
+RELEASE_QUARANTINED = "release.quarantined"
+
+_log = structlog.get_logger()
+
+
+class Recorder:
+    """Writes what a run learned, at the moments when it is learned, so that a crash loses as little as can be."""
+
+    def __init__(self, history: History, source: Source, clock: Clock, branch: Branch) -> None:
+        self._history = history
+        self._branch = branch
+        self._source = source
+        self._clock = clock
+
+    def remember(self, look: Look) -> None:
+        """Keep what a look found: the commit, the salt, where things run, and what history had lost."""
+        world = look.world
+        if world is None:
+            return
+        history, now = self._history, self._clock.now()
+        if not look.loaded.error:
+            history.set_last_commit(self._branch.url, self._branch.name, world.commit)
+            self._source.keep(world.commit)
+        if history.salt() != world.salt:
+            history.set_salt(world.salt)
+        remembered = history.remembered()
+        if not remembered and not our_containers(world.observed):
+            history.remember_host(CONTINUITY, (), now)
+        for host in world.observed.values():
+            if isinstance(host, ObservedHost):
+                placed = _placed(host)
+                if remembered.get(host.name) != placed:
+                    history.remember_host(host.name, placed, now)
+        for release in look.recovered:
+            history.mark_release(release)
+
+    def begin(self, plan: Plan) -> None:
+        """Note which releases are under way."""
+        for app, (digest, commit) in _made_releases(plan).items():
+            known = {release.digest: release.state for release in self._history.releases(app)}
+            if known.get(digest) is not ReleaseState.STABLE:
+                self._mark(app, digest, commit, ReleaseState.PROGRESSING, "")
+
+    def quarantine(self, look: Look, results: Iterable[ActionResult]) -> bool:
+        """Quarantine releases that failed their gate, and tell whether there was one that had not failed before.
+
+        One that was stable before did not get worse by itself: something else did, so there is nothing to go back to.
+        """
+        assert look.world is not None  # noqa: S101 - only a plan of a known world is executed
+        chosen = {each.app.key: each for each in look.world.chosen}
+        found = False
+        for result in results:
+            action = result.action
+            each = chosen.get(action.app) if action.app is not None else None
+            if not result.gate_failed or each is None or each.role is not Role.HEAD:
+                continue
+            states = {release.digest: release.state for release in self._history.releases(each.app.key)}
+            if states.get(each.app.digest) in {ReleaseState.STABLE, ReleaseState.FAILED}:
+                continue
+            reason = f"{action.name} on {action.host}: {result.error}"
+            self._mark(each.app.key, each.app.digest, each.commit, ReleaseState.FAILED, reason)
+            _log.warning(RELEASE_QUARANTINED, app=str(each.app.key), commit=each.commit, reason=reason)
+            found = True
+        return found
+
+    def settle(self, look: Look) -> None:
+        """Mark as stable what runs as Git wants it and does well, with the bytes that it runs."""
+        world = look.world
+        if world is None:
+            return
+        chosen = {each.app.key: each for each in world.chosen}
+        releases: dict[AppKey, dict[str, ReleaseState]] = defaultdict(dict)
+        for release in self._history.releases(None):
+            releases[release.app].setdefault(release.digest, release.state)
+        for status in look.picture.apps:
+            each = chosen.get(status.key)
+            if each is None or each.role is not Role.HEAD or not self._is_proved(status.sync, status.health):
+                continue
+            if releases[status.key].get(each.app.digest) is not ReleaseState.STABLE:
+                self._mark(status.key, each.app.digest, each.commit, ReleaseState.STABLE, "")
+                self._source.keep(each.commit)
+                self._record_images(each, world)
+
+    @staticmethod
+    def _is_proved(sync: Sync, health: AppHealth) -> bool:
+        return sync is Sync.IN_SYNC and health is AppHealth.HEALTHY
+
+    def _record_images(self, chosen: Chosen, world: World) -> None:
+        now = self._clock.now()
+        for host in world.observed.values():
+            if isinstance(host, ObservedHost):
+                for record in _images(chosen, host, now):
+                    self._history.record_image(record)
+
+    def _mark(self, app: AppKey, digest: str, commit: str, state: ReleaseState, reason: str) -> None:
+        now = self._clock.now()
+        self._history.mark_release(
+            Release(app=app, digest=digest, commit=commit, state=state, reason=reason, at=now)
+        )
+
+    def record(self, report: RunReport, runs_kept: int, releases_kept: int) -> None:
+        """Keep the run and the timelines of its containers, and write its one line of log."""
+        commit = report.picture.commit
+        now = self._clock.now()
+        for result in report.results:
+            action = result.action
+            _log.info(
+                ACTION_FINISHED,
+                kind=action.kind.value,
+                host=action.host,
+                name=action.name,
+                app=str(action.app),
+                reason=action.reason,
+                result=result.outcome.value,
+                error=result.error,
+                duration_ms=result.duration_ms,
+            )
+            if action.service is not None and result.outcome is not Outcome.SKIPPED:
+                detail = result.error or action.reason
+                self._history.record_event(
+                    action.host, action.name, now, f"{action.kind.value} {result.outcome.value}", detail
+                )
+        if report.results or report.exit_code or report.trigger == "sync":
+            self._history.record_run(_run_record(report, self._author(commit)))
+            self._history.trim(runs=runs_kept, releases=releases_kept)
+        _log.info(
+            RUN_FINISHED,
+            trigger=report.trigger,
+            commit=commit,
+            status=report.status,
+            action_count=len(report.results),
+            hold_count=len(report.picture.plan.holds),
+            unknown_hosts=list(report.picture.plan.unknown_hosts),
+            duration_ms=report.duration_ms,
+            observe_ms=report.picture.observe_ms,
+            plan_ms=report.picture.plan_ms,
+            error=report.picture.error,
+        )
+
+    def _author(self, commit: str) -> str:
+        try:
+            return self._source.commit_info(commit).author if commit else ""
+        except SourceError:
+            return ""
+
+
+def _placed(host: ObservedHost) -> tuple[Placed, ...]:
+    owners = [container.owner for container in host.containers if container.owner is not None]
+    rows = {(owner.app, owner.service, owner.slot) for owner in owners}
+    return tuple(Placed(app=app, service=service, slot=slot) for app, service, slot in sorted(rows))
+
+
+def _made_releases(plan: Plan) -> Mapping[AppKey, tuple[str, str]]:
+    """Return, for every app that gets a new container, the digest and the commit that it is made from."""
+    return {
+        action.container.app.key: (action.container.app.digest, action.container.commit)
+        for action in plan.actions
+        if action.container is not None
+    }
+
+
+def _images(chosen: Chosen, host: ObservedHost, now: datetime) -> Iterable[ImageRecord]:
+    digests = {image.id: image.digests for image in host.images}
+    for container in host.containers:
+        owner = container.owner
+        if owner is not None and owner.app == chosen.app.key:
+            yield ImageRecord(
+                app=owner.app,
+                service=owner.service,
+                slot=owner.slot,
+                host=host.name,
+                container=container.name,
+                reference=container.image,
+                image_id=container.image_id,
+                digests=digests.get(container.image_id, ()),
+                commit=chosen.commit,
+                release=chosen.app.digest,
+                at=now,
+            )
+
+
+def _run_record(report: RunReport, author: str) -> RunRecord:
+    apps = {result.action.app for result in report.results if result.action.app is not None}
+    return RunRecord(
+        id=report.id,
+        commit=report.picture.commit,
+        author=author,
+        trigger=report.trigger,
+        started_at=report.started_at,
+        duration_ms=report.duration_ms,
+        status=report.status,
+        exit_code=report.exit_code,
+        plan_digest=report.first_plan.digest,
+        plan_json=plan_row(report.first_plan),
+        results_json=run_document(report),
+        apps=tuple(sorted(apps)),
+    )

@@ -1,0 +1,40 @@
+"""How a run ended, in one word and one number: the exit codes of `sync` (CLI.md)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gitops_orch.model.problem import Severity
+from gitops_orch.model.status import ActionResult, AppReleaseState, Outcome, Picture
+
+FAILING_STATES = frozenset({AppReleaseState.ROLLED_BACK, AppReleaseState.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class RunVerdict:
+    """The word and the number."""
+
+    status: str
+    exit_code: int
+
+
+def judge_run(picture: Picture, results: Iterable[ActionResult]) -> RunVerdict:
+    """Judge a run by what was seen after it: 1 before 4 before 3 before 0."""
+    results = list(results)
+    unknown = set(picture.plan.unknown_hosts)
+    errors = [result for result in results if result.outcome is Outcome.FAILED and not result.gate_failed]
+    if _is_wrong(picture) or any(result.action.host not in unknown for result in errors):
+        return RunVerdict("error", 1)
+    gates = any(result.gate_failed for result in results)
+    if gates or any(app.release_state in FAILING_STATES for app in picture.apps):
+        return RunVerdict("rolled-back", 4)
+    if unknown or picture.plan.unknown_apps or errors:
+        return RunVerdict("unknown", 3)
+    if picture.plan.actions:
+        return RunVerdict("error", 1)
+    return RunVerdict("in-sync", 0)
+
+
+def _is_wrong(picture: Picture) -> bool:
+    mistakes = any(problem.severity is Severity.ERROR for problem in picture.problems)
+    obstacles = any(hold.error for hold in picture.plan.holds)
+    return bool(picture.error or picture.plan.refusals or mistakes or obstacles)
