@@ -54,8 +54,8 @@ class Draft:
         return self._proofs.get(app, [])
 
     def frees_name(self, host: str, name: str, action: str) -> None:
-        """Note that a name on a host is free after an action."""
-        self._names_freed[(host, name)] = action
+        """Note that a name on a host is free after an action; the first that frees it counts."""
+        self._names_freed.setdefault((host, name), action)
 
     def takes_name(self, host: str, name: str, action: str) -> None:
         """Note that an action needs a name on a host."""

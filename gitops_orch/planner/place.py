@@ -240,7 +240,8 @@ class _Placer:
         gone = [host for host in sorted(current) if host not in self.hosts]
         if gone:
             raise Held(
-                f"was last seen on {', '.join(gone)}, which left Git; drain a host before its file is removed"
+                f"was last seen on {', '.join(gone)}, which left Git; drain a host before its file is removed",
+                error=False,
             )
         data = [service.name for service in services if service.writable or service.stateful]
         if data and self.app.move is not Move.WITHOUT_DATA:
@@ -252,19 +253,12 @@ class _Placer:
 
     def _choose(self, candidates: Iterable[Host], ports: Iterable[Port], *, new: bool) -> str:
         """The least loaded known and active host whose ports are free; ties fall by a stable hash."""
-        if new and self.blind:
-            raise Held(
-                f"{', '.join(self.blind)} has never answered since the state was lost, and may run it already"
-            )
+        if new:
+            self._check_blind()
         active = [host for host in candidates if host.availability is Availability.ACTIVE]
         known = [host for host in active if host.name in self.index.hosts]
         if not known:
-            silent = ", ".join(host.name for host in active)
-            raise Held(
-                f"no host that may run it answers ({silent})"
-                if silent
-                else f"no active host ({self._wish()})"
-            )
+            raise self._silent(active)
         taken = {host.name: self.ledger.clash(host.name, ports, _Claim(str(self.app.key))) for host in known}
         free = [host.name for host in known if taken[host.name] is None]
         if not free:
@@ -362,10 +356,8 @@ class _Placer:
     def _choose_spread(
         self, service: Service, slot: int, candidates: list[Host], taken: "Counter[str]", *, new: bool
     ) -> str:
-        if new and self.blind:
-            raise Held(
-                f"{', '.join(self.blind)} has never answered since the state was lost, and may run it already"
-            )
+        if new:
+            self._check_blind()
         asker = _claim(self.app, service, slot)
         known = [
             h for h in candidates if h.name in self.index.hosts and h.availability is Availability.ACTIVE

@@ -1,0 +1,126 @@
+"""Builders with defaults: a world in, a plan out."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from gitops_orch.engine.spec_hash import spec_hash
+from gitops_orch.model.app import App, AppKey, Network, Service
+from gitops_orch.model.host import Host
+from gitops_orch.model.names import container_name
+from gitops_orch.model.observed import (
+    Details,
+    Observation,
+    ObservedContainer,
+    ObservedHost,
+    ObservedImage,
+    ObservedNetwork,
+    Ownership,
+    State,
+)
+from gitops_orch.planner.world import Chosen, Spec, World
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+COMMIT = "c" * 40
+IMAGE = "stub:1"
+IMAGE_ID = "sha256:" + "1" * 64
+SALT = "salt"
+
+
+def service(name="api", **fields) -> Service:
+    image = fields.pop("image", IMAGE)
+    compose = {"image": image, "networks": {"default": None}, **fields.pop("compose", {})}
+    networks = () if "network_mode" in compose else ("default",)
+    return Service(name=name, compose=compose, image=image, **{"networks": networks, **fields})
+
+
+def app(name="shop", *services: Service, **fields) -> App:
+    services = services or (service(),)
+    key = AppKey(namespace="default", name=name)
+    digest = fields.pop("digest", f"digest-of-{name}-{hash(tuple(repr(s) for s in services)) & 0xFFFF:x}")
+    network = Network(key="default", name=f"{key.project}_default")
+    return App(
+        key=key, path=f"{name}/compose.yaml", digest=digest, services=services, networks=(network,), **fields
+    )
+
+
+def spec_of(of: App, name: str) -> Spec:
+    return Spec(hash=spec_hash(of, of.service(name), salt=SALT))
+
+
+def container(of: App, name="api", slot=1, **fields) -> ObservedContainer:
+    """A container of the app as it is when all is well."""
+    made_from = fields.pop("spec", None) or spec_of(of, name).hash
+    image_id = fields.pop("image_id", IMAGE_ID)
+    owner = Ownership(
+        app=of.key,
+        service=name,
+        slot=slot,
+        commit=fields.pop("commit", COMMIT),
+        release=fields.pop("release", of.digest),
+        spec_hash=made_from,
+        hash_version="1",
+        salt=SALT,
+        image_digest=image_id,
+    )
+    title = of.service(name).container_name or container_name(of.key.project, name, slot, made_from, image_id)
+    defaults = {
+        "id": f"id-{title}",
+        "name": title,
+        "image": IMAGE,
+        "image_id": image_id,
+        "state": State.RUNNING,
+        "owner": owner,
+        "project": of.key.project,
+        "networks": () if "network_mode" in of.service(name).compose else (f"{of.key.project}_default",),
+        "details": Details(),
+    }
+    return ObservedContainer(**{**defaults, **fields})
+
+
+def foreign(name="stranger", **fields) -> ObservedContainer:
+    defaults = {"id": f"id-{name}", "name": name, "image": "other:1", "image_id": "sha256:" + "9" * 64}
+    return ObservedContainer(**{**defaults, "state": State.RUNNING, **fields})
+
+
+def host(name="h1", **fields) -> Host:
+    return Host(name=name, url=f"sim://{name}", **fields)
+
+
+def seen(name="h1", *containers: ObservedContainer, apps: tuple[App, ...] = (), **fields) -> ObservedHost:
+    """A host that answered; `apps` have their networks on it."""
+    networks = tuple(ObservedNetwork(id=n.name, name=n.name, owner=a.key) for a in apps for n in a.networks)
+    defaults = {
+        "observed_at": NOW,
+        "engine_version": "20.10.24",
+        "api_version": "1.41",
+        "containers": containers,
+        "networks": networks,
+        "images": (ObservedImage(id=IMAGE_ID, tags=(IMAGE,)),),
+    }
+    return ObservedHost(name=name, **{**defaults, **fields})
+
+
+def world(*apps: App, observed: Mapping[str, Observation] | None = None, **fields) -> World:
+    observed = {"h1": seen()} if observed is None else observed
+    chosen = fields.pop("chosen", tuple(Chosen(app=each, commit=COMMIT) for each in apps))
+    specs = {
+        (each.app.key, each.app.digest, s.name): spec_of(each.app, s.name) for each in chosen for s in each.app.services
+    }
+    defaults = {"hosts": tuple(host(name) for name in observed), "remembered": dict.fromkeys(observed, ())}
+    return World(
+        commit=COMMIT, now=NOW, observed=observed, chosen=chosen, specs=specs, salt=SALT, **{**defaults, **fields}
+    )
+
+
+def steps(plan, *kinds):
+    """What a plan does, in order: (kind, host, name)."""
+    rows = [(a.kind.value, a.host, a.name) for a in plan.actions]
+    return [row for row in rows if not kinds or row[0] in kinds]
+
+
+def kinds(plan) -> list[str]:
+    return [action.kind.value for action in plan.actions]
+
+
+__all__ = ["replace"]

@@ -1,0 +1,328 @@
+"""What a plan does for a fleet of one host."""
+
+import pytest
+
+from gitops_orch.model.app import Condition, Dependency, Drift, Hold, Port
+from gitops_orch.model.observed import Details, ObservedVolume, State, UnknownHost
+from gitops_orch.planner.plan import make_plan
+from gitops_orch.planner.world import Chosen, Role
+from tests.planner.builders import (
+    COMMIT,
+    IMAGE,
+    app,
+    container,
+    foreign,
+    host,
+    kinds,
+    replace,
+    seen,
+    service,
+    steps,
+    world,
+)
+
+
+def test_a_new_app_gets_its_network_and_containers_and_a_gate():
+    plan = make_plan(world(app()))
+    assert kinds(plan) == ["create_network", "create", "start", "wait_healthy"]
+    assert [action.reason for action in plan.actions if action.kind.value == "create"] == ["slot 1 of api is missing"]
+
+
+def test_an_app_that_runs_as_git_wants_it_needs_nothing():
+    shop = app()
+    plan = make_plan(world(shop, observed={"h1": seen("h1", container(shop), apps=(shop,))}))
+    assert plan.actions == ()
+    assert plan.holds == ()
+
+
+def test_the_same_world_gives_the_same_bytes():
+    apps = [app(f"a{n}", service("api"), service("web")) for n in range(5)]
+    assert make_plan(world(*apps)).digest == make_plan(world(*reversed(apps))).digest
+
+
+def test_a_missing_image_is_pulled_before_anything_else_of_the_app():
+    plan = make_plan(world(app("shop", service(image="other:2"))))
+    pull = plan.actions[0]
+    assert (pull.kind.value, pull.image) == ("pull", "other:2")
+    assert all(pull.id in action.after for action in plan.actions if action.kind.value in {"create", "create_network"})
+
+
+def test_a_changed_service_is_replaced_start_first_and_its_sibling_left_alone():
+    before = app("shop", service("api"), service("web"))
+    after = app("shop", service("api", compose={"environment": {"A": "2"}}), service("web"))
+    observed = {"h1": seen("h1", container(before, "api"), container(before, "web"), apps=(before,))}
+    plan = make_plan(world(after, observed=observed))
+    assert kinds(plan) == ["create", "start", "wait_healthy", "stop", "remove"]
+    assert {action.service for action in plan.actions} == {"api"}
+
+
+def test_the_old_container_is_removed_only_after_the_new_one_has_proved_itself():
+    before, after = app(), app("shop", service(compose={"environment": {"A": "2"}}))
+    plan = make_plan(world(after, observed={"h1": seen("h1", container(before), apps=(before,))}))
+    wait, stop, remove = (next(a for a in plan.actions if a.kind.value == k) for k in ("wait_healthy", "stop", "remove"))
+    assert wait.id in stop.after
+    assert stop.id in remove.after
+
+
+def test_a_fixed_port_makes_it_stop_first_and_says_so():
+    port = Port(target=80, published=8080)
+    before = app("shop", service(ports=(port,)))
+    after = app("shop", service(ports=(port,), compose={"environment": {"A": "2"}}))
+    plan = make_plan(world(after, observed={"h1": seen("h1", container(before), apps=(before,))}))
+    assert kinds(plan) == ["create", "stop", "start", "wait_healthy", "remove"]
+    assert "port 8080/tcp cannot be shared" in next(a.reason for a in plan.actions if a.kind.value == "stop")
+
+
+def test_written_data_makes_it_stop_first():
+    before = app("shop", service(writable=True))
+    after = app("shop", service(writable=True, compose={"environment": {"A": "2"}}))
+    plan = make_plan(world(after, observed={"h1": seen("h1", container(before), apps=(before,))}))
+    assert kinds(plan).index("stop") < kinds(plan).index("start")
+
+
+def test_a_container_name_that_stays_is_given_up_by_the_old_one_first():
+    before = app("shop", service(container_name="the-api"))
+    after = app("shop", service(container_name="the-api", compose={"environment": {"A": "2"}}))
+    plan = make_plan(world(after, observed={"h1": seen("h1", container(before), apps=(before,))}))
+    assert kinds(plan) == ["rename", "create", "stop", "start", "wait_healthy", "remove"]
+    assert plan.actions[0].id in plan.actions[1].after
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [
+        ({"state": State.EXITED}, ["start", "wait_healthy"]),
+        ({"state": State.PAUSED}, ["unpause"]),
+        ({"name": "my-own-name"}, ["rename"]),
+        ({"networks": ()}, ["connect_network"]),
+        ({"networks": ("shop_default", "bridge")}, ["disconnect_network"]),
+        ({"details": Details(restart_policy="always")}, ["update"]),
+        ({"details": Details(memory_bytes=1 << 20)}, ["rename", "create", "start", "wait_healthy", "stop", "remove"]),
+    ],
+)
+def test_drift_is_put_right_in_place_where_that_can_be(change, remedy):
+    shop = app()
+    plan = make_plan(world(shop, observed={"h1": seen("h1", replace(container(shop), **change), apps=(shop,))}))
+    assert sorted(kinds(plan)) == sorted(remedy)
+    assert all(action.reason for action in plan.actions)
+
+
+def test_a_container_with_our_labels_and_another_image_is_replaced():
+    shop = app()
+    swapped = replace(container(shop), image_id="sha256:" + "7" * 64)
+    plan = make_plan(world(shop, observed={"h1": seen("h1", swapped, apps=(shop,))}))
+    create = next(a for a in plan.actions if a.kind.value == "create")
+    assert "another image" in create.reason
+
+
+def test_drift_warn_shows_what_it_sees_and_does_nothing():
+    shop = app(drift=Drift.WARN)
+    stopped = replace(container(shop), state=State.EXITED)
+    plan = make_plan(world(shop, observed={"h1": seen("h1", stopped, apps=(shop,))}))
+    assert plan.actions == ()
+    assert "stopped" in plan.holds[0].reason
+
+
+def test_a_stranger_under_our_name_is_held_and_never_touched():
+    shop = app()
+    name = container(shop).name
+    plan = make_plan(world(shop, observed={"h1": seen("h1", foreign(name), apps=(shop,))}))
+    assert plan.actions == ()
+    assert "is not ours" in plan.holds[0].reason
+
+
+def test_a_compose_project_of_the_same_name_is_held_with_the_way_out():
+    plan = make_plan(world(app(), observed={"h1": seen("h1", foreign("shop-api-1", project="shop"))}))
+    assert plan.actions == ()
+    assert "x-gitops.adopt: true" in plan.holds[0].reason
+
+
+def test_adopt_takes_the_compose_container_over():
+    labels = {"com.docker.compose.service": "api", "com.docker.compose.container-number": "1"}
+    old = foreign("shop-api-1", project="shop", labels=labels)
+    plan = make_plan(world(app(adopt=True), observed={"h1": seen("h1", old)}))
+    assert ("remove", "h1", "shop-api-1") in steps(plan)
+    assert kinds(plan)[-1] == "remove"
+
+
+def test_a_service_that_left_git_is_removed():
+    before, after = app("shop", service("api"), service("web")), app("shop", service("api"))
+    observed = {"h1": seen("h1", container(before, "api"), container(before, "web"), apps=(before,))}
+    plan = make_plan(world(after, observed=observed))
+    assert steps(plan) == [("stop", "h1", container(before, "web").name), ("remove", "h1", container(before, "web").name)]
+
+
+def test_an_app_that_left_git_is_removed_with_its_network_and_nothing_else():
+    gone, stays = app("gone"), app("stays")
+    observed = {"h1": seen("h1", container(gone), container(stays), foreign(), apps=(gone, stays))}
+    plan = make_plan(world(stays, observed=observed))
+    assert steps(plan) == [
+        ("stop", "h1", container(gone).name),
+        ("remove", "h1", container(gone).name),
+        ("remove_network", "h1", "gone_default"),
+    ]
+    assert not plan.refusals
+
+
+def test_a_network_that_a_stranger_is_on_stays():
+    gone, stays = app("gone"), app("stays")
+    guest = foreign(networks=("gone_default",))
+    observed = {"h1": seen("h1", container(gone), container(stays), guest, apps=(gone, stays))}
+    plan = make_plan(world(stays, observed=observed))
+    assert "remove_network" not in kinds(plan)
+    assert "not ours" in plan.holds[0].reason
+
+
+def test_a_broken_app_keeps_what_it_runs():
+    shop = app()
+    observed = {"h1": seen("h1", container(shop), apps=(shop,))}
+    plan = make_plan(world(app("other"), observed=observed, broken={shop.key: "line 3 is no YAML"}))
+    assert all(action.app != shop.key for action in plan.actions)
+    assert any("line 3" in hold.reason for hold in plan.holds)
+    assert shop.key in plan.unknown_apps
+
+
+def test_while_a_file_cannot_be_parsed_nothing_is_pruned():
+    gone, stays = app("gone"), app("stays")
+    observed = {"h1": seen("h1", container(gone), container(stays), apps=(gone, stays))}
+    plan = make_plan(world(stays, observed=observed, broken_paths=("x/compose.yaml",)))
+    assert plan.actions == ()
+    assert "x/compose.yaml" in plan.holds[0].reason
+
+
+def test_a_held_app_is_left_alone_until_the_hold_ends():
+    shop = app(hold=Hold(reason="disks"))
+    plan = make_plan(world(shop))
+    assert plan.actions == ()
+    assert plan.holds[0].reason == "held: disks"
+
+
+def test_depends_on_waits_for_health_and_for_completion():
+    migrate = service("migrate", job=True)
+    db = service("db")
+    api = service(
+        "api",
+        depends_on=(
+            Dependency(service="db", condition=Condition.HEALTHY),
+            Dependency(service="migrate", condition=Condition.COMPLETED),
+        ),
+    )
+    plan = make_plan(world(app("shop", api, db, migrate)))
+    start = next(a for a in plan.actions if a.kind.value == "start" and a.service == "api")
+    awaited = {a.id for a in plan.actions if (a.kind.value, a.service) in {("wait_healthy", "db"), ("run_job", "migrate")}}
+    assert len(awaited) == 2
+    assert awaited <= set(start.after)
+
+
+def test_a_job_that_succeeded_is_never_run_again():
+    shop = app("shop", service("migrate", job=True))
+    done = replace(container(shop, "migrate"), state=State.EXITED)
+    plan = make_plan(world(shop, observed={"h1": seen("h1", done, apps=(shop,))}))
+    assert plan.actions == ()
+
+
+def test_what_shares_a_namespace_is_made_anew_with_its_parent():
+    def shop(value):
+        vpn = service("vpn", compose={"environment": {"A": value}})
+        return app("shop", vpn, service("app", compose={"network_mode": "service:vpn"}))
+
+    before, after = shop("1"), shop("2")
+    observed = {"h1": seen("h1", container(before, "vpn"), container(before, "app"), apps=(before,))}
+    plan = make_plan(world(after, observed=observed))
+    creates = [a for a in plan.actions if a.kind.value == "create"]
+    assert [a.service for a in creates] == ["vpn", "app"]
+    assert creates[0].id in creates[1].after
+    assert creates[1].container.peers == {"vpn": creates[0].name}
+
+
+def test_replicas_are_replaced_one_after_the_other():
+    before = app("shop", service(replicas=3))
+    after = app("shop", service(replicas=3, compose={"environment": {"A": "2"}}))
+    observed = {"h1": seen("h1", *(container(before, slot=n) for n in (1, 2, 3)), apps=(before,))}
+    plan = make_plan(world(after, observed=observed))
+    waits = [a for a in plan.actions if a.kind.value == "wait_healthy"]
+    starts = [a for a in plan.actions if a.kind.value == "start"]
+    assert waits[0].id in starts[1].after
+    assert waits[1].id in starts[2].after
+
+
+def test_scaling_down_takes_the_highest_slots():
+    before, after = app("shop", service(replicas=3)), app("shop", service(replicas=1))
+    observed = {"h1": seen("h1", *(container(before, slot=n) for n in (1, 2, 3)), apps=(before,))}
+    plan = make_plan(world(after, observed=observed))
+    assert {a.name for a in plan.actions} == {container(before, slot=2).name, container(before, slot=3).name}
+
+
+def test_a_missing_external_network_holds_the_app_before_anything_is_touched():
+    from gitops_orch.model.app import Network
+
+    shop = app("shop", service(networks=("shared",)))
+    shop = replace(shop, networks=(Network(key="shared", name="shared", external=True),))
+    plan = make_plan(world(shop))
+    assert plan.actions == ()
+    assert "external network shared" in plan.holds[0].reason
+
+
+def test_a_stranger_volume_is_used_and_never_created_again():
+    from gitops_orch.model.app import Volume
+
+    shop = replace(app("shop", service(volumes=("data",), writable=True)), volumes=(Volume(key="data", name="shop_data"),))
+    plan = make_plan(world(shop, observed={"h1": seen("h1", volumes=(ObservedVolume(name="shop_data"),))}))
+    assert "create_volume" not in kinds(plan)
+
+
+def test_a_new_container_waits_for_the_port_that_another_app_gives_up():
+    port = Port(target=80, published=80)
+    gone, new = app("gone", service(ports=(port,))), app("new", service(ports=(port,)))
+    stays = app("stays")
+    holder = replace(container(gone), ports=(("0.0.0.0", 80, "tcp"),))
+    observed = {"h1": seen("h1", holder, container(stays), apps=(gone, stays))}
+    plan = make_plan(world(new, stays, observed=observed))
+    stop = next(a for a in plan.actions if a.kind.value == "stop")
+    start = next(a for a in plan.actions if a.kind.value == "start")
+    assert stop.id in start.after
+
+
+def test_a_crash_before_the_old_container_went_is_finished_through_the_gate():
+    before, after = app(), app("shop", service(compose={"environment": {"A": "2"}}))
+    observed = {"h1": seen("h1", container(before), container(after), apps=(after,))}
+    plan = make_plan(world(after, observed=observed))
+    assert kinds(plan) == ["wait_healthy", "stop", "remove"]
+
+
+def test_a_failed_release_goes_back_and_its_container_is_kept_stopped():
+    good = app("shop", service(), digest="good")
+    bad = app("shop", service(compose={"environment": {"A": "bad"}}), digest="bad")
+    failed = replace(container(bad), details=Details(restart_policy="always"))
+    observed = {"h1": seen("h1", container(good), failed, apps=(good,))}
+    chosen = (Chosen(app=good, commit=COMMIT, role=Role.FALLBACK, reason="bad failed"),)
+    plan = make_plan(world(observed=observed, chosen=chosen, failed={good.key: {"bad": "it exited"}}))
+    assert kinds(plan) == ["update", "stop", "rename"]
+    assert plan.actions[-1].new_name == container(bad).name + "-failed"
+    assert plan.holds[0].reason == "bad failed"
+
+
+def test_with_nothing_to_go_back_to_what_does_well_stays():
+    bad = app("shop", service("api"), service("db"), digest="bad")
+    crashed = replace(container(bad, "api"), state=State.EXITED)
+    observed = {"h1": seen("h1", crashed, container(bad, "db"), apps=(bad,))}
+    chosen = (Chosen(app=bad, commit=COMMIT, role=Role.STUCK, reason="no way back"),)
+    plan = make_plan(world(observed=observed, chosen=chosen, failed={bad.key: {"bad": "it exited"}}))
+    assert steps(plan) == [("rename", "h1", container(bad, "api").name)]
+
+
+def test_an_unknown_host_is_never_acted_on():
+    shop = app()
+    plan = make_plan(world(shop, observed={"h1": UnknownHost(name="h1", reason="no answer")}))
+    assert plan.actions == ()
+    assert plan.unknown_hosts == ("h1",)
+    assert shop.key in plan.unknown_apps
+
+
+def test_every_action_comes_after_all_that_it_waits_for():
+    apps = [app(f"a{n}", service("api", image=IMAGE), service("web", replicas=2)) for n in range(4)]
+    plan = make_plan(world(*apps, observed={"h1": seen("h1", images=()), "h2": seen("h2")}, hosts=(host("h1"), host("h2"))))
+    done: set[str] = set()
+    for action in plan.actions:
+        assert set(action.after) <= done
+        done.add(action.id)
