@@ -7,7 +7,7 @@ from functools import partial
 from gitops_orch.clock import Clock
 from gitops_orch.controller.workers import Awaited, Finished, Workers, gather
 from gitops_orch.engine.base import Engine
-from gitops_orch.errors import EngineError
+from gitops_orch.errors import GitopsOrchError
 from gitops_orch.model.host import Host
 from gitops_orch.model.observed import Observation, ObservedHost, UnknownHost
 
@@ -80,7 +80,7 @@ def _observe(engines: Engines, host: Host) -> ObservedHost:
 def _observation(name: str, answer: Finished | None, deadline_s: float) -> Observation:
     if answer is None:
         return UnknownHost(name=name, reason=f"no answer within {deadline_s:g} s")
-    if isinstance(answer.error, EngineError):
+    if isinstance(answer.error, GitopsOrchError):
         return UnknownHost(name=name, reason=str(answer.error))
     if answer.error is not None:
         raise answer.error

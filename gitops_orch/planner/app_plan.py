@@ -300,6 +300,10 @@ class AppPlanner:
     def _surplus(self) -> None:
         proved = [identity for ids in self.proved.values() for identity in ids]
         wanted = {service.name for service in self.app.services}
+        for found in (each for slot in self.slots.slots for each in slot.dropped):
+            remove_container(
+                self.draft, found, "it failed, and its release is no longer held back", self.pulls
+            )
         for found in self.slots.surplus:
             owner = found.container.owner
             left = owner is None or owner.service not in wanted

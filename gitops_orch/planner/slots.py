@@ -37,6 +37,7 @@ class Slot:
     drifted: tuple[Finding, ...] = ()  # seen and, by the app's drift policy, left alone
     olds: tuple[Located, ...] = ()
     parked: tuple[Located, ...] = ()
+    dropped: tuple[Located, ...] = ()  # were parked, and are no longer of interest
     reason: str = ""
     changes: tuple[Change, ...] = ()
 
@@ -131,7 +132,8 @@ def _study(
     failed = world.failed.get(app.key, {})
     others = [each for each in found if keep is None or each is not keep[0]]
     parked = tuple(each for each in others if _is_kept(chosen, each.container, failed))
-    olds = tuple(each for each in others if each not in parked)
+    dropped = tuple(each for each in others if each not in parked and is_parked(each.container))
+    olds = tuple(each for each in others if each not in parked and each not in dropped)
     reason, changes = _why_made(verdicts, olds, assignment)
     findings = keep[1] if keep else ()
     enforced = app.drift is Drift.ENFORCE
@@ -146,6 +148,7 @@ def _study(
         drifted=() if enforced else drifted,
         olds=olds,
         parked=parked,
+        dropped=dropped,
         reason=reason,
         changes=changes,
     )
@@ -192,6 +195,11 @@ def _is_kept(chosen: Chosen, container: ObservedContainer, failed: Mapping[str, 
     if chosen.role not in {Role.FALLBACK, Role.STUCK} or container.owner is None:
         return False
     return container.owner.release in failed
+
+
+def is_parked(container: ObservedContainer) -> bool:
+    """Tell whether a container is one that failed and was stopped for good."""
+    return container.name.endswith(FAILED_SUFFIX) and container.state not in {State.RUNNING, State.RESTARTING}
 
 
 def _why_made(
@@ -263,5 +271,6 @@ def _follow(slot: Slot, made: set[tuple[str, str]]) -> Slot:
         image_id=slot.image_id,
         olds=(*current, *slot.olds),
         parked=slot.parked,
+        dropped=slot.dropped,
         reason=f"shares a namespace with {', '.join(parents)}, which is made anew",
     )
