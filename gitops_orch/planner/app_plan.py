@@ -6,17 +6,17 @@ start, wait_healthy, remove old.  The old container is therefore there to go bac
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from typing import Unpack
 
 from gitops_orch.model.app import Condition, Network, Order, Service
 from gitops_orch.model.observed import Health, State
-from gitops_orch.model.plan import Action, ContainerIntent, Gate, Kind
+from gitops_orch.model.plan import ContainerIntent, Gate, Kind
 from gitops_orch.planner.compare import Finding, Remedy, restart_policy_fields
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import ActionFields, Draft
 from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.order import in_dependency_order
-from gitops_orch.planner.prepare import prepare_hosts, pull_images, step
-from gitops_orch.planner.removal import remove_container, remove_networks, retire, stop_container
+from gitops_orch.planner.prepare import prepare_hosts, pull_images
+from gitops_orch.planner.removal import owned, remove_container, remove_networks, retire, stop_container
 from gitops_orch.planner.rollout import batches, choose_order, is_anonymous
 from gitops_orch.planner.slots import FAILED_SUFFIX, AppSlots, Slot, namespace_parents
 from gitops_orch.planner.world import Chosen, World
@@ -45,8 +45,11 @@ class AppPlanner:
     def plan(self) -> None:
         """Add all steps of the app."""
         self.park()
+        by_service: dict[str, list[Slot]] = defaultdict(list)
+        for slot in self.slots.slots:
+            by_service[slot.service.name].append(slot)
         for service in in_dependency_order(self.app.services):
-            self._service(service, [slot for slot in self.slots.slots if slot.service is service])
+            self._service(service, by_service[service.name])
         self._surplus()
         remove_networks(self.draft, self.index, self.app.key, self._wanted_networks(), self.first)
 
@@ -55,41 +58,42 @@ class AppPlanner:
         for found in (*self.slots.parked, *(each for slot in self.slots.slots for each in slot.parked)):
             self._park(found)
 
-    def _step(self, kind: Kind, slot: Slot, target: str, reason: str, after: Iterable[str] = ()) -> Action:
-        name = slot.current.container.name if slot.current else slot.name
-        action = step(self.app, kind, slot.host, target, reason, after)
-        return replace(
-            action,
-            name=name,
-            service=slot.service.name,
-            slot=slot.assignment.slot,
-            grace_s=slot.service.stop_grace_s,
+    def _add(self, kind: Kind, at: Slot, target: str, reason: str, **fields: Unpack[ActionFields]) -> str:
+        fields["after"] = tuple(dict.fromkeys(fields.get("after", ())))
+        return self.draft.add(
+            kind,
+            at.host,
+            target,
+            reason,
+            **fields,
+            name=at.current.container.name if at.current else at.name,
+            app=self.app.key,
+            service=at.service.name,
+            slot=at.assignment.slot,
+            release=self.app.digest,
+            grace_s=at.service.stop_grace_s,
         )
 
     # -- what failed is kept for a look at it
 
     def _park(self, found: Located) -> None:
-        """Stop it for good, under a name that says so: one such container with its daemon's next start comes back."""
-        container, owner = found.container, found.container.owner
-        reason = f"its release failed ({self.world.failed.get(self.app.key, {}).get(owner.release if owner else '', '')})"
-        base = replace(
-            step(self.app, Kind.UPDATE, found.host, container.id, reason),
-            name=container.name,
-            service=owner.service if owner else None,
-            slot=owner.slot if owner else None,
-        )
+        """Stop it for good, under a name that says so; with its restart policy it would come back with its daemon."""
+        container, host = found.container, found.host
+        release = container.owner.release if container.owner else ""
+        reason = f"its release failed ({self.world.failed.get(self.app.key, {}).get(release, '')})"
         after: tuple[str, ...] = ()
         if container.details is not None and container.details.restart_policy != NO_RESTART:
             fields = {"RestartPolicy": restart_policy_fields(NO_RESTART)}
-            after = (self.draft.add(replace(base, update=fields)),)
+            after = (self.draft.add(Kind.UPDATE, host, container.id, reason, **owned(found), update=fields),)
         stopped = stop_container(self.draft, found, reason, after, self._grace(found))
         if not container.name.endswith(FAILED_SUFFIX):
             name = container.name + FAILED_SUFFIX
+            after = after if stopped is None else (stopped,)
             renamed = self.draft.add(
-                replace(base, kind=Kind.RENAME, new_name=name, after=after if stopped is None else (stopped,))
+                Kind.RENAME, host, container.id, reason, **owned(found), after=after, new_name=name
             )
-            self.draft.frees_name(found.host, container.name, renamed)
-            self.draft.takes_name(found.host, name, renamed)
+            self.draft.frees_name(host, container.name, renamed)
+            self.draft.takes_name(host, name, renamed)
 
     def _grace(self, found: Located) -> float:
         owner = found.container.owner
@@ -140,8 +144,16 @@ class AppPlanner:
         after = [*self.pulls, *self.prepared[slot.host]]
         for parent in parents:
             after += self.created[(parent, slot.host)]
-        action = self._step(Kind.CREATE, slot, slot.name, slot.reason, after)
-        created = self.draft.add(replace(action, changes=slot.changes, container=self._intent(slot, parents)))
+        intent = self._intent(slot, parents)
+        created = self._add(
+            Kind.CREATE,
+            slot,
+            slot.name,
+            slot.reason,
+            after=tuple(after),
+            changes=slot.changes,
+            container=intent,
+        )
         self.created[(slot.service.name, slot.host)].append(created)
         self.draft.takes_name(slot.host, slot.name, created)
         return [created]
@@ -173,8 +185,10 @@ class AppPlanner:
         for old in slot.olds:
             if old.container.id == holder and old.host == slot.host:
                 name = f"{slot.name}-old-{holder[:7]}"
-                action = self._step(Kind.RENAME, slot, holder, "its successor needs the name", self.pulls)
-                renamed = self.draft.add(replace(action, name=old.container.name, new_name=name))
+                reason = "its successor needs the name"
+                renamed = self.draft.add(
+                    Kind.RENAME, slot.host, holder, reason, **owned(old), after=self.pulls, new_name=name
+                )
                 self.draft.frees_name(slot.host, slot.name, renamed)
 
     def _mend(self, slot: Slot) -> list[str]:
@@ -182,29 +196,25 @@ class AppPlanner:
         done: list[str] = []
         for finding in slot.findings:
             if finding.remedy is not Remedy.START and slot.current is not None:
-                done = [self._mend_one(slot, slot.current, finding, done)]
+                done = [self._mend_one(slot, slot.current.container.id, finding, done)]
         return done
 
-    def _mend_one(self, slot: Slot, current: Located, finding: Finding, after: list[str]) -> str:
-        base = replace(
-            self._step(_KIND_OF[finding.remedy], slot, current.container.id, finding.reason, after),
-            changes=finding.changes,
-        )
-        if finding.remedy is Remedy.RENAME:
-            identity = self.draft.add(replace(base, new_name=finding.argument))
-            self.draft.takes_name(slot.host, finding.argument, identity)
-            return identity
+    def _mend_one(self, slot: Slot, current: str, finding: Finding, after: list[str]) -> str:
+        fields = ActionFields(after=tuple(after), changes=finding.changes)
         if finding.remedy is Remedy.UPDATE:
-            return self.draft.add(replace(base, update=dict(finding.update)))
-        if finding.remedy is Remedy.CONNECT:
-            networks = [network for network in self.app.networks if network.name == finding.argument]
-            after = [*base.after, *self.prepared[slot.host]]
-            aliases = _aliases(slot.service, networks[0].key)
-            return self.draft.add(replace(base, network=networks[0], aliases=aliases, after=tuple(after)))
-        if finding.remedy is Remedy.DISCONNECT:
-            foreign = Network(key=finding.argument, name=finding.argument, external=True)
-            return self.draft.add(replace(base, network=foreign))
-        return self.draft.add(base)
+            fields["update"] = dict(finding.update)
+        elif finding.remedy is Remedy.CONNECT:
+            network = next(each for each in self.app.networks if each.name == finding.argument)
+            fields |= ActionFields(network=network, aliases=_aliases(slot.service, network.key))
+            fields["after"] = (*after, *self.prepared[slot.host])
+        elif finding.remedy is Remedy.DISCONNECT:
+            fields["network"] = Network(key=finding.argument, name=finding.argument, external=True)
+        elif finding.remedy is Remedy.RENAME:
+            fields["new_name"] = finding.argument
+        mended = self._add(_KIND_OF[finding.remedy], slot, current, finding.reason, **fields)
+        if finding.remedy is Remedy.RENAME:
+            self.draft.takes_name(slot.host, finding.argument, mended)
+        return mended
 
     def _dependencies(self, service: Service) -> list[str]:
         after: list[str] = []
@@ -238,16 +248,17 @@ class AppPlanner:
         return [stop for stop in stops if stop is not None]
 
     def _start(self, slot: Slot, target: str, after: list[str]) -> str:
-        reason = next((f.reason for f in slot.findings if f.remedy is Remedy.START), slot.reason)
+        finding = next((each for each in slot.findings if each.remedy is Remedy.START), None)
+        reason = finding.reason if finding else slot.reason
+        changes = finding.changes if finding else ()
         if slot.service.job:
-            action = self._step(Kind.RUN_JOB, slot, target, reason, after)
-            started = self.draft.add(replace(action, gate=self._gate(slot)))
+            gate = self._gate(slot)
+            started = self._add(
+                Kind.RUN_JOB, slot, target, reason, after=tuple(after), changes=changes, gate=gate
+            )
             self.started[slot.service.name].append(started)
             return started
-        changes = tuple(change for f in slot.findings if f.remedy is Remedy.START for change in f.changes)
-        started = self.draft.add(
-            replace(self._step(Kind.START, slot, target, reason, after), changes=changes)
-        )
+        started = self._add(Kind.START, slot, target, reason, after=tuple(after), changes=changes)
         self.draft.takes_ports(slot.host, slot.service, started)
         self.started[slot.service.name].append(started)
         return self._wait(slot, target, (started,))
@@ -255,8 +266,7 @@ class AppPlanner:
     def _wait(self, slot: Slot, target: str, after: Iterable[str]) -> str:
         update = slot.service.update
         what = "must end with exit code 0" if slot.service.job else f"must be well for {update.monitor_s:g} s"
-        action = self._step(Kind.WAIT_HEALTHY, slot, target, what, after)
-        return self.draft.add(replace(action, gate=self._gate(slot)))
+        return self._add(Kind.WAIT_HEALTHY, slot, target, what, after=tuple(after), gate=self._gate(slot))
 
     def _gate(self, slot: Slot) -> Gate:
         """The delay between batches is waited out at the end of each gate: the next batch stands on it."""
@@ -289,7 +299,7 @@ class AppPlanner:
             ):
                 after = [identity for parent in sorted(parents) for identity in self.proved[parent]]
                 reason = f"{', '.join(sorted(parents))} was replaced, and depends_on asks for a restart"
-                self.draft.add(self._step(Kind.RESTART, slot, slot.current.container.id, reason, after))
+                self._add(Kind.RESTART, slot, slot.current.container.id, reason, after=tuple(after))
 
     def created_any(self, service: str) -> bool:
         """Tell whether any container of a service is made in this plan."""

@@ -6,16 +6,39 @@ belongs to.  Both are told apart by the host, so the order of apps in the plan d
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
+from typing import TypedDict, Unpack
 
-from gitops_orch.model.app import AppKey, Service
+from gitops_orch.model.app import AppKey, FileMount, Network, Service, Volume
 from gitops_orch.model.observed import ObservedContainer
-from gitops_orch.model.plan import Action, PlanHold
+from gitops_orch.model.plan import Action, Change, ContainerIntent, Gate, Kind, PlanHold
 
 _PortKey = tuple[str, int, str]
 _NameKey = tuple[str, str]
+
+
+class ActionFields(TypedDict, total=False):
+    """What an action may have besides its kind, host, target and reason; the words are those of `Action`."""
+
+    name: str
+    app: AppKey | None
+    service: str | None
+    slot: int | None
+    changes: tuple[Change, ...]
+    after: tuple[str, ...]
+    release: str
+    image: str
+    container: ContainerIntent
+    network: Network
+    volume: Volume
+    files: FileMount
+    gate: Gate
+    new_name: str
+    update: Mapping[str, object]
+    aliases: tuple[str, ...]
+    grace_s: float
 
 
 class Draft:
@@ -32,13 +55,13 @@ class Draft:
         self._names_taken: list[tuple[_NameKey, str]] = []
         self._ports_taken: list[tuple[_PortKey, str]] = []
 
-    def add(self, action: Action) -> str:
+    def add(self, kind: Kind, host: str, target: str, reason: str, **fields: Unpack[ActionFields]) -> str:
         """Add an action and return its id, made from what it does, so that the same plan has the same ids."""
-        base = f"{action.kind.value}/{action.host}/{action.new_name or action.target}"
+        base = f"{kind.value}/{host}/{fields.get('new_name') or target}"
         self._ids[base] += 1
         count = self._ids[base]
         identity = base if count == 1 else f"{base}#{count}"
-        self.actions.append(replace(action, id=identity))
+        self.actions.append(Action(id=identity, kind=kind, host=host, target=target, reason=reason, **fields))
         return identity
 
     def hold(self, subject: str, reason: str, app: AppKey | None = None, *, error: bool = False) -> None:
@@ -81,8 +104,9 @@ class Draft:
                 extra[action].add(freed)
         for port, action in self._ports_taken:
             extra[action].update(freed for freed in self._ports_freed.get(port, ()) if freed != action)
-        known = {action.id for action in self.actions}
-        actions = [_with_after(action, extra.get(action.id, ()), known) for action in self.actions]
+        actions = [
+            _with_after(action, extra[action.id]) if action.id in extra else action for action in self.actions
+        ]
         ordered, stuck = topological(actions)
         for app in sorted({action.app for action in stuck if action.app is not None}):
             self.hold(
@@ -91,15 +115,17 @@ class Draft:
         return _without_apps(ordered, {action.app for action in stuck}) if stuck else ordered
 
 
-def _with_after(action: Action, extra: Iterable[str], known: set[str]) -> Action:
-    after = tuple(sorted({*action.after, *extra} & known)) if action.after or extra else ()
-    return action if after == action.after else replace(action, after=after)
+def _with_after(action: Action, extra: Iterable[str]) -> Action:
+    more = tuple(sorted(set(extra).difference(action.after)))
+    return replace(action, after=(*action.after, *more)) if more else action
 
 
 def _without_apps(actions: Iterable[Action], apps: set[AppKey | None]) -> tuple[Action, ...]:
     kept = [action for action in actions if action.app not in apps]
     known = {action.id for action in kept}
-    return tuple(_with_after(action, (), known) for action in kept)
+    return tuple(
+        replace(action, after=tuple(each for each in action.after if each in known)) for action in kept
+    )
 
 
 def topological(actions: list[Action]) -> tuple[tuple[Action, ...], tuple[Action, ...]]:

@@ -163,7 +163,8 @@ class _Placer:
         self.index = index
         self.hosts = hosts
         self.ledger = ledger
-        self.allowed = [host for host in world.hosts if self._allows(host)]
+        anywhere = not app.placement.hosts and not app.placement.constraints
+        self.allowed = list(world.hosts) if anywhere else [host for host in world.hosts if self._allows(host)]
         self.blind = [
             h.name for h in self.allowed if h.name in index.unknown and h.name not in world.remembered
         ]
@@ -263,7 +264,8 @@ class _Placer:
         free = [host.name for host in known if taken[host.name] is None]
         if not free:
             raise Held("; ".join(sorted(reason for reason in taken.values() if reason)))
-        return min(free, key=lambda name: (self.ledger.load.get(name, 0), self._tie(name)))
+        least = min(self.ledger.load.get(name, 0) for name in free)
+        return min((name for name in free if self.ledger.load.get(name, 0) == least), key=self._tie)
 
     def _silent(self, hosts: Iterable[Host]) -> Held:
         names = tuple(host.name for host in hosts if host.availability is Availability.ACTIVE)

@@ -1,43 +1,39 @@
 """What containers need before they can be made: images on every host first of all, then networks, volumes and files."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 
 from gitops_orch.model.app import App
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import HostIndex, Index
 from gitops_orch.planner.slots import AppSlots, Slot
 
 _PULL_AGAIN = ("always", "daily", "weekly", "every_")
+_ABSENT = "it is not on the host"
 
 
-def step(app: App, kind: Kind, host: str, target: str, reason: str, after: Iterable[str] = ()) -> Action:
-    """Return an action of an app; the draft gives it its id."""
-    return Action(
-        id="",
-        kind=kind,
-        host=host,
-        target=target,
-        name=target,
-        reason=reason,
-        app=app.key,
-        release=app.digest,
-        after=tuple(dict.fromkeys(after)),
-    )
-
-
-def pull_images(app: App, slots: AppSlots, draft: Draft) -> list[str]:
+def pull_images(app: App, slots: AppSlots, draft: Draft) -> tuple[str, ...]:
     """Add the pulls of all images that new containers need and hosts lack; return their ids."""
     pulls: dict[tuple[str, str], str] = {}
     for slot in slots.slots:
         wish = (slot.host, slot.image)
         if slot.made and wish not in pulls and _must_pull(slot):
-            why = "pull_policy asks for it" if slot.image_id else "it is not on the host"
-            action = step(app, Kind.PULL, slot.host, slot.image, f"{slot.service.name} needs it, and {why}")
-            pulls[wish] = draft.add(replace(action, image=slot.image, service=slot.service.name))
-    return list(pulls.values())
+            name = slot.service.name
+            why = "pull_policy asks for it" if slot.image_id else _ABSENT
+            reason = f"{name} needs it, and {why}"
+            pulls[wish] = draft.add(
+                Kind.PULL,
+                slot.host,
+                slot.image,
+                reason,
+                name=slot.image,
+                app=app.key,
+                release=app.digest,
+                image=slot.image,
+                service=name,
+            )
+    return tuple(pulls.values())
 
 
 def _must_pull(slot: Slot) -> bool:
@@ -48,52 +44,84 @@ def _must_pull(slot: Slot) -> bool:
 
 
 def prepare_hosts(
-    app: App, slots: AppSlots, index: Index, draft: Draft, pulls: list[str]
-) -> Mapping[str, list[str]]:
+    app: App, slots: AppSlots, index: Index, draft: Draft, pulls: tuple[str, ...]
+) -> Mapping[str, tuple[str, ...]]:
     """Add what is missing of networks, volumes and files; return, by host, the ids that its containers wait for."""
-    prepared: dict[str, list[str]] = defaultdict(list)
-    seen: set[tuple[Kind, str, str]] = set()
+    preparation = _Preparation(app, draft, pulls)
     for slot in slots.slots:
         host = index.hosts[slot.host]
-        for action in (*_networks(app, slot, host), *_volumes(app, slot, host), *_files(app, slot, host)):
-            key = (action.kind, action.host, action.target)
-            if key not in seen:
-                seen.add(key)
-                prepared[slot.host].append(draft.add(replace(action, after=tuple(pulls))))
-    return prepared
+        preparation.networks(slot, host)
+        preparation.volumes(slot, host)
+        if slot.made:
+            preparation.files(slot, host)
+    return defaultdict(tuple, {host: tuple(steps.values()) for host, steps in preparation.steps.items()})
 
 
-def _networks(app: App, slot: Slot, host: HostIndex) -> Iterable[Action]:
-    for network in app.networks:
-        if (
-            network.key in slot.service.networks
-            and not network.external
-            and network.name not in host.networks
-        ):
-            action = step(app, Kind.CREATE_NETWORK, slot.host, network.name, "it is not on the host")
-            yield replace(action, network=network)
+class _Preparation:
+    """Adds each object once per host."""
 
+    def __init__(self, app: App, draft: Draft, pulls: tuple[str, ...]) -> None:
+        self.app = app
+        self.draft = draft
+        self.pulls = pulls
+        self.steps: dict[str, dict[tuple[Kind, str], str]] = defaultdict(dict)
 
-def _volumes(app: App, slot: Slot, host: HostIndex) -> Iterable[Action]:
-    for volume in app.volumes:
-        if volume.key in slot.service.volumes and not volume.external and volume.name not in host.volumes:
-            action = step(app, Kind.CREATE_VOLUME, slot.host, volume.name, "it is not on the host")
-            yield replace(action, volume=volume)
+    def networks(self, slot: Slot, host: HostIndex) -> None:
+        for network in self.app.networks:
+            key = (Kind.CREATE_NETWORK, network.name)
+            if network.external or network.name in host.networks or key in self.steps[slot.host]:
+                continue
+            if network.key in slot.service.networks:
+                self.steps[slot.host][key] = self.draft.add(
+                    key[0],
+                    slot.host,
+                    network.name,
+                    _ABSENT,
+                    name=network.name,
+                    app=self.app.key,
+                    release=self.app.digest,
+                    after=self.pulls,
+                    network=network,
+                )
 
+    def volumes(self, slot: Slot, host: HostIndex) -> None:
+        for volume in self.app.volumes:
+            key = (Kind.CREATE_VOLUME, volume.name)
+            if volume.external or volume.name in host.volumes or key in self.steps[slot.host]:
+                continue
+            if volume.key in slot.service.volumes:
+                self.steps[slot.host][key] = self.draft.add(
+                    key[0],
+                    slot.host,
+                    volume.name,
+                    _ABSENT,
+                    name=volume.name,
+                    app=self.app.key,
+                    release=self.app.digest,
+                    after=self.pulls,
+                    volume=volume,
+                )
 
-def _files(app: App, slot: Slot, host: HostIndex) -> Iterable[Action]:
-    if not slot.made:
-        return
-    for files in slot.service.files:
-        if files.writable_path is None and files.digest in host.file_sets:
-            continue
-        name = files.writable_path or files.target
-        why = "seeds its data directory" if files.writable_path else "its content is not on the host"
-        action = step(
-            app,
-            Kind.PUT_FILES,
-            slot.host,
-            files.writable_path or files.digest,
-            f"{name} of {slot.service.name}: {why}",
-        )
-        yield replace(action, name=name, files=files, image=slot.image, service=slot.service.name)
+    def files(self, slot: Slot, host: HostIndex) -> None:
+        for files in slot.service.files:
+            target = files.writable_path or files.digest
+            key = (Kind.PUT_FILES, target)
+            if key in self.steps[slot.host] or (
+                files.writable_path is None and files.digest in host.file_sets
+            ):
+                continue
+            name = files.writable_path or files.target
+            why = "seeds its data directory" if files.writable_path else "its content is not on the host"
+            self.steps[slot.host][key] = self.draft.add(
+                key[0],
+                slot.host,
+                target,
+                f"{name} of {slot.service.name}: {why}",
+                name=name,
+                app=self.app.key,
+                release=self.app.digest,
+                after=self.pulls,
+                files=files,
+                image=slot.image,
+                service=slot.service.name,
+            )

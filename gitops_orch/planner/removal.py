@@ -1,12 +1,24 @@
 """Steps that take away: containers, and the networks that nobody is left on.  Volumes are never among them."""
 
 from collections.abc import Iterable
+from typing import TypedDict
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import State
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index, Located
+
+
+class Owned(TypedDict):
+    """The fields of an action that say whose container it is about."""
+
+    name: str
+    app: AppKey | None
+    service: str | None
+    slot: int | None
+    release: str
+
 
 LIVE_STATES = frozenset({State.RUNNING, State.PAUSED, State.RESTARTING})
 DEFAULT_GRACE_S = 10.0
@@ -18,14 +30,14 @@ def stop_container(
     """Add a stop, and return its id; None where the container does not run."""
     if found.container.state not in LIVE_STATES:
         return None
-    identity = draft.add(_action(Kind.STOP, found, reason, after, grace_s))
+    identity = _add(draft, Kind.STOP, found, reason, after, grace_s)
     draft.frees_ports(found.host, found.container, identity)
     return identity
 
 
 def remove_container(draft: Draft, found: Located, reason: str, after: Iterable[str]) -> str:
     """Add a removal, and return its id."""
-    identity = draft.add(_action(Kind.REMOVE, found, reason, after, DEFAULT_GRACE_S))
+    identity = _add(draft, Kind.REMOVE, found, reason, after, DEFAULT_GRACE_S)
     draft.frees_name(found.host, found.container.name, identity)
     return identity
 
@@ -38,21 +50,21 @@ def retire(
     return remove_container(draft, found, reason, after if stopped is None else (stopped,))
 
 
-def _action(kind: Kind, found: Located, reason: str, after: Iterable[str], grace_s: float) -> Action:
+def _add(draft: Draft, kind: Kind, found: Located, reason: str, after: Iterable[str], grace_s: float) -> str:
+    return draft.add(
+        kind, found.host, found.container.id, reason, **owned(found), after=tuple(after), grace_s=grace_s
+    )
+
+
+def owned(found: Located) -> Owned:
+    """Return whose container it is, as an action shows it."""
     owner = found.container.owner
-    return Action(
-        id="",
-        kind=kind,
-        host=found.host,
-        target=found.container.id,
+    return Owned(
         name=found.container.name,
-        reason=reason,
         app=owner.app if owner else None,
         service=owner.service if owner else None,
         slot=owner.slot if owner else None,
         release=owner.release if owner else "",
-        after=tuple(after),
-        grace_s=grace_s,
     )
 
 
@@ -78,14 +90,5 @@ def remove_networks(draft: Draft, index: Index, app: AppKey, wanted: dict[str, s
             after = tuple(action.id for action in steps if action.host == host)
             reason = "the app uses it no more on this host"
             draft.add(
-                Action(
-                    id="",
-                    kind=Kind.REMOVE_NETWORK,
-                    host=host,
-                    target=network.name,
-                    name=network.name,
-                    reason=reason,
-                    app=app,
-                    after=after,
-                )
+                Kind.REMOVE_NETWORK, host, network.name, reason, name=network.name, app=app, after=after
             )

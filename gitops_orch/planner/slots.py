@@ -69,15 +69,18 @@ class AppSlots:
 def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Index) -> AppSlots:
     """Classify an app's slots; those on unknown hosts are left out, and so is what was seen for them elsewhere."""
     app = chosen.app
+    # A global service's slots are told apart by their host; another's slot may be on any.
+    everywhere = {service.name for service in app.services if service.mode in {Mode.GLOBAL, Mode.GLOBAL_JOB}}
     there: dict[tuple[str, int, str], list[Located]] = defaultdict(list)
     for found in index.apps.get(app.key, ()):
         owner = found.container.owner
         if owner is not None:
-            there[(owner.service, owner.slot, _scope(app, owner.service, found.host))].append(found)
+            scope = found.host if owner.service in everywhere else ""
+            there[(owner.service, owner.slot, scope)].append(found)
     slots: list[Slot] = []
     for assignment in placement.assignments:
         service = assignment.service
-        key = (service.name, assignment.slot, _scope(app, service.name, assignment.host))
+        key = (service.name, assignment.slot, assignment.host if service.name in everywhere else "")
         found_here = there.pop(key, [])
         if assignment.host in index.hosts:
             adopted = _adoptable(app, assignment, index)
@@ -91,12 +94,6 @@ def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
         surplus=tuple(found for found in left if not _is_kept(chosen, found.container, failed)),
         parked=tuple(found for found in left if _is_kept(chosen, found.container, failed)),
     )
-
-
-def _scope(app: App, service: str, host: str) -> str:
-    """A global service's slots are told apart by their host; another's slot may be on any."""
-    modes = {each.name: each.mode for each in app.services}
-    return host if modes.get(service) in {Mode.GLOBAL, Mode.GLOBAL_JOB} else ""
 
 
 def _adoptable(app: App, assignment: Assignment, index: Index) -> list[Located]:
