@@ -12,7 +12,7 @@ from gitops_orch.model.app import Condition, Network, Order, Service
 from gitops_orch.model.observed import Health, State
 from gitops_orch.model.plan import ContainerIntent, Gate, Kind
 from gitops_orch.planner.compare import Finding, Remedy, restart_policy_fields
-from gitops_orch.planner.draft import ActionFields, Draft
+from gitops_orch.planner.draft import Draft, StepFields
 from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.order import in_dependency_order
 from gitops_orch.planner.prepare import prepare_hosts, pull_images
@@ -58,7 +58,7 @@ class AppPlanner:
         for found in (*self.slots.parked, *(each for slot in self.slots.slots for each in slot.parked)):
             self._park(found)
 
-    def _add(self, kind: Kind, at: Slot, target: str, reason: str, **fields: Unpack[ActionFields]) -> str:
+    def _add(self, kind: Kind, at: Slot, target: str, reason: str, **fields: Unpack[StepFields]) -> str:
         fields["after"] = tuple(dict.fromkeys(fields.get("after", ())))
         return self.draft.add(
             kind,
@@ -200,12 +200,12 @@ class AppPlanner:
         return done
 
     def _mend_one(self, slot: Slot, current: str, finding: Finding, after: list[str]) -> str:
-        fields = ActionFields(after=tuple(after), changes=finding.changes)
+        fields = StepFields(after=tuple(after), changes=finding.changes)
         if finding.remedy is Remedy.UPDATE:
             fields["update"] = dict(finding.update)
         elif finding.remedy is Remedy.CONNECT:
             network = next(each for each in self.app.networks if each.name == finding.argument)
-            fields |= ActionFields(network=network, aliases=_aliases(slot.service, network.key))
+            fields |= StepFields(network=network, aliases=_aliases(slot.service, network.key))
             fields["after"] = (*after, *self.prepared[slot.host])
         elif finding.remedy is Remedy.DISCONNECT:
             fields["network"] = Network(key=finding.argument, name=finding.argument, external=True)

@@ -19,25 +19,30 @@ _PortKey = tuple[str, int, str]
 _NameKey = tuple[str, str]
 
 
-class ActionFields(TypedDict, total=False):
-    """What an action may have besides its kind, host, target and reason; the words are those of `Action`."""
+class StepFields(TypedDict, total=False):
+    """What an action on a slot may have besides what the slot gives it; the words are those of `Action`."""
+
+    changes: tuple[Change, ...]
+    after: tuple[str, ...]
+    container: ContainerIntent
+    network: Network
+    gate: Gate
+    new_name: str
+    update: Mapping[str, object]
+    aliases: tuple[str, ...]
+
+
+class ActionFields(StepFields, total=False):
+    """What any action may have besides its kind, host, target and reason."""
 
     name: str
     app: AppKey | None
     service: str | None
     slot: int | None
-    changes: tuple[Change, ...]
-    after: tuple[str, ...]
     release: str
     image: str
-    container: ContainerIntent
-    network: Network
     volume: Volume
     files: FileMount
-    gate: Gate
-    new_name: str
-    update: Mapping[str, object]
-    aliases: tuple[str, ...]
     grace_s: float
 
 
