@@ -83,6 +83,14 @@ class Loader:
             return Loaded(desired=None, error=error, fetched_at=self._fetched_at)
         return Loaded(desired=desired, error=error, fetched_at=self._fetched_at, head_moved=commit != last)
 
+    def head_moved(self) -> bool:
+        """Tell whether the remote has a head that was not loaded yet; False where it does not answer."""
+        last = self.last_commit()
+        try:
+            return self._source.fetch(last_commit=last, accepted=self._history.accepted()) != last
+        except SourceError:
+            return False
+
     def last_commit(self) -> str | None:
         """Return the commit that was acted on last, None where none was."""
         return self._history.last_commit(self._branch.url, self._branch.name)

@@ -25,6 +25,9 @@ RESYNC = "resync"
 _log = structlog.get_logger()
 
 
+NEWS_REASONS = frozenset({POLL, RESYNC})  # Git may have a newer commit
+
+
 class Run(Protocol):
     """One reconcile: `fetch` False keeps to the commit that is known, and `quick` waits for no host that was silent."""
 
@@ -38,8 +41,16 @@ class Run(Protocol):
 class Loop:
     """Runs reconciles one after another until it is stopped; `wake` and `stop` may be called from any thread."""
 
-    def __init__(self, run: Run, clock: Clock, on_report: Callable[[RunReport], None]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        clock: Clock,
+        on_report: Callable[[RunReport], None],
+        head_moved: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._run = run
+        self._head_moved = head_moved
+        self._asked = 0  # the count of wake-ups when Git was last asked for news
         self._clock = clock
         self._on_report = on_report
         self._condition = threading.Condition()
@@ -80,6 +91,16 @@ class Loop:
         while (seen := self._await_wake(seen)) >= 0:
             self._reconcile(self._take_reasons())
 
+    def _should_stop(self) -> bool:
+        """A newer commit preempts whatever still waits for the older one (decision 14)."""
+        if self._stopping:
+            return True
+        self.beat()
+        with self._condition:
+            news = self._wakes != self._asked and bool(self._reasons & NEWS_REASONS)
+            self._asked = self._wakes
+        return news and self._head_moved()
+
     def _await_wake(self, seen: int) -> int:
         """Return the count that woke the loop, or -1 where it was stopped."""
         with self._condition:
@@ -90,6 +111,7 @@ class Loop:
         with self._condition:
             reasons = frozenset(self._reasons)
             self._reasons.clear()
+            self._asked = self._wakes
             return reasons
 
     def _reconcile(self, reasons: frozenset[str]) -> None:
@@ -101,7 +123,7 @@ class Loop:
                 trigger=",".join(sorted(reasons)) or POLL,
                 fetch=not only_events,
                 quick=only_events,
-                should_stop=self.stopping,
+                should_stop=self._should_stop,
             )
             self._on_report(report)
         except GitopsOrchError as error:

@@ -130,6 +130,10 @@ class Reconciler:
         self._recorder.record(report, self._parts.settings.runs_kept, self._parts.settings.releases_kept)
         return report
 
+    def head_moved(self) -> bool:
+        """Tell whether Git has a newer commit than the one that was acted on last."""
+        return self._loader.head_moved()
+
     def _look(self, loaded: Loaded, *, quick: bool) -> Look:
         look = take_look(self._sight, loaded, impatient=quick)
         self._recorder.remember(look)
