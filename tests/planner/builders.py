@@ -105,11 +105,19 @@ def world(*apps: App, observed: Mapping[str, Observation] | None = None, **field
     observed = {"h1": seen()} if observed is None else observed
     chosen = fields.pop("chosen", tuple(Chosen(app=each, commit=COMMIT) for each in apps))
     specs = {
-        (each.app.key, each.app.digest, s.name): spec_of(each.app, s.name) for each in chosen for s in each.app.services
+        (each.app.key, each.app.digest, s.name): spec_of(each.app, s.name)
+        for each in chosen
+        for s in each.app.services
     }
     defaults = {"hosts": tuple(host(name) for name in observed), "remembered": dict.fromkeys(observed, ())}
     return World(
-        commit=COMMIT, now=NOW, observed=observed, chosen=chosen, specs=specs, salt=SALT, **{**defaults, **fields}
+        commit=COMMIT,
+        now=NOW,
+        observed=observed,
+        chosen=chosen,
+        specs=specs,
+        salt=SALT,
+        **{**defaults, **fields},
     )
 
 

@@ -25,7 +25,9 @@ from tests.planner.builders import (
 def test_a_new_app_gets_its_network_and_containers_and_a_gate():
     plan = make_plan(world(app()))
     assert kinds(plan) == ["create_network", "create", "start", "wait_healthy"]
-    assert [action.reason for action in plan.actions if action.kind.value == "create"] == ["slot 1 of api is missing"]
+    assert [action.reason for action in plan.actions if action.kind.value == "create"] == [
+        "slot 1 of api is missing"
+    ]
 
 
 def test_an_app_that_runs_as_git_wants_it_needs_nothing():
@@ -44,7 +46,11 @@ def test_a_missing_image_is_pulled_before_anything_else_of_the_app():
     plan = make_plan(world(app("shop", service(image="other:2"))))
     pull = plan.actions[0]
     assert (pull.kind.value, pull.image) == ("pull", "other:2")
-    assert all(pull.id in action.after for action in plan.actions if action.kind.value in {"create", "create_network"})
+    assert all(
+        pull.id in action.after
+        for action in plan.actions
+        if action.kind.value in {"create", "create_network"}
+    )
 
 
 def test_a_changed_service_is_replaced_start_first_and_its_sibling_left_alone():
@@ -59,7 +65,9 @@ def test_a_changed_service_is_replaced_start_first_and_its_sibling_left_alone():
 def test_the_old_container_is_removed_only_after_the_new_one_has_proved_itself():
     before, after = app(), app("shop", service(compose={"environment": {"A": "2"}}))
     plan = make_plan(world(after, observed={"h1": seen("h1", container(before), apps=(before,))}))
-    wait, stop, remove = (next(a for a in plan.actions if a.kind.value == k) for k in ("wait_healthy", "stop", "remove"))
+    wait, stop, remove = (
+        next(a for a in plan.actions if a.kind.value == k) for k in ("wait_healthy", "stop", "remove")
+    )
     assert wait.id in stop.after
     assert stop.id in remove.after
 
@@ -97,12 +105,17 @@ def test_a_container_name_that_stays_is_given_up_by_the_old_one_first():
         ({"networks": ()}, ["connect_network"]),
         ({"networks": ("shop_default", "bridge")}, ["disconnect_network"]),
         ({"details": Details(restart_policy="always")}, ["update"]),
-        ({"details": Details(memory_bytes=1 << 20)}, ["rename", "create", "start", "wait_healthy", "stop", "remove"]),
+        (
+            {"details": Details(memory_bytes=1 << 20)},
+            ["rename", "create", "start", "wait_healthy", "stop", "remove"],
+        ),
     ],
 )
 def test_drift_is_put_right_in_place_where_that_can_be(change, remedy):
     shop = app()
-    plan = make_plan(world(shop, observed={"h1": seen("h1", replace(container(shop), **change), apps=(shop,))}))
+    plan = make_plan(
+        world(shop, observed={"h1": seen("h1", replace(container(shop), **change), apps=(shop,))})
+    )
     assert sorted(kinds(plan)) == sorted(remedy)
     assert all(action.reason for action in plan.actions)
 
@@ -149,7 +162,10 @@ def test_a_service_that_left_git_is_removed():
     before, after = app("shop", service("api"), service("web")), app("shop", service("api"))
     observed = {"h1": seen("h1", container(before, "api"), container(before, "web"), apps=(before,))}
     plan = make_plan(world(after, observed=observed))
-    assert steps(plan) == [("stop", "h1", container(before, "web").name), ("remove", "h1", container(before, "web").name)]
+    assert steps(plan) == [
+        ("stop", "h1", container(before, "web").name),
+        ("remove", "h1", container(before, "web").name),
+    ]
 
 
 def test_an_app_that_left_git_is_removed_with_its_network_and_nothing_else():
@@ -209,7 +225,11 @@ def test_depends_on_waits_for_health_and_for_completion():
     )
     plan = make_plan(world(app("shop", api, db, migrate)))
     start = next(a for a in plan.actions if a.kind.value == "start" and a.service == "api")
-    awaited = {a.id for a in plan.actions if (a.kind.value, a.service) in {("wait_healthy", "db"), ("run_job", "migrate")}}
+    awaited = {
+        a.id
+        for a in plan.actions
+        if (a.kind.value, a.service) in {("wait_healthy", "db"), ("run_job", "migrate")}
+    }
     assert len(awaited) == 2
     assert awaited <= set(start.after)
 
@@ -266,7 +286,10 @@ def test_a_missing_external_network_holds_the_app_before_anything_is_touched():
 def test_a_stranger_volume_is_used_and_never_created_again():
     from gitops_orch.model.app import Volume
 
-    shop = replace(app("shop", service(volumes=("data",), writable=True)), volumes=(Volume(key="data", name="shop_data"),))
+    shop = replace(
+        app("shop", service(volumes=("data",), writable=True)),
+        volumes=(Volume(key="data", name="shop_data"),),
+    )
     plan = make_plan(world(shop, observed={"h1": seen("h1", volumes=(ObservedVolume(name="shop_data"),))}))
     assert "create_volume" not in kinds(plan)
 
@@ -321,7 +344,9 @@ def test_an_unknown_host_is_never_acted_on():
 
 def test_every_action_comes_after_all_that_it_waits_for():
     apps = [app(f"a{n}", service("api", image=IMAGE), service("web", replicas=2)) for n in range(4)]
-    plan = make_plan(world(*apps, observed={"h1": seen("h1", images=()), "h2": seen("h2")}, hosts=(host("h1"), host("h2"))))
+    plan = make_plan(
+        world(*apps, observed={"h1": seen("h1", images=()), "h2": seen("h2")}, hosts=(host("h1"), host("h2")))
+    )
     done: set[str] = set()
     for action in plan.actions:
         assert set(action.after) <= done

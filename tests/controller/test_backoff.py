@@ -1,0 +1,66 @@
+"""How long an app waits after trouble that is not its own."""
+
+from datetime import UTC, datetime, timedelta
+
+from gitops_orch.controller.backoff import Backoff
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.status import ActionResult, Outcome
+
+APP = AppKey(namespace="default", name="shop")
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def result(outcome=Outcome.FAILED, *, release="one", gate_failed=False):
+    action = Action(
+        id="pull", kind=Kind.PULL, host="h1", target="x:1", name="x:1", reason="", app=APP, release=release
+    )
+    return ActionResult(
+        action=action, outcome=outcome, duration_ms=1, error="registry is down", gate_failed=gate_failed
+    )
+
+
+def waits_s(backoff, now=NOW, digest="one"):
+    hold = backoff.holds({APP: digest}, now).get(APP)
+    return (hold.until - now).total_seconds() if hold else None
+
+
+def test_each_trouble_doubles_the_wait_up_to_a_limit():
+    backoff = Backoff()
+    waits = []
+    for _ in range(8):
+        backoff.note([result()], NOW)
+        waits.append(waits_s(backoff))
+    assert waits == [10, 20, 40, 80, 160, 300, 300, 300]
+
+
+def test_the_reason_says_what_happened():
+    backoff = Backoff()
+    backoff.note([result()], NOW)
+    assert "registry is down" in backoff.holds({APP: "one"}, NOW)[APP].reason
+
+
+def test_the_wait_ends():
+    backoff = Backoff()
+    backoff.note([result()], NOW)
+    assert waits_s(backoff, NOW + timedelta(seconds=10)) is None
+
+
+def test_a_changed_app_is_tried_at_once():
+    backoff = Backoff()
+    backoff.note([result()], NOW)
+    assert waits_s(backoff, digest="two") is None
+
+
+def test_success_forgets_the_trouble():
+    backoff = Backoff()
+    backoff.note([result()], NOW)
+    backoff.note([result(Outcome.DONE)], NOW)
+    backoff.note([result()], NOW)
+    assert waits_s(backoff) == 10
+
+
+def test_a_failed_gate_is_no_trouble_of_the_world():
+    backoff = Backoff()
+    backoff.note([result(gate_failed=True)], NOW)
+    assert waits_s(backoff) is None

@@ -1,0 +1,33 @@
+"""What is told by containers when history is gone."""
+
+from gitops_orch.controller.facts import recovered_releases, release_facts
+from gitops_orch.model.observed import State
+from gitops_orch.model.release import Release, ReleaseState
+from tests.planner.builders import app, container, replace
+
+SHOP = app(digest="good")
+BAD = app(digest="bad")
+KEPT = replace(container(BAD), name="shop-api-1-abcdef0-failed", state=State.EXITED)
+
+
+def told(*containers, known=frozenset()):
+    return {release.digest: release.state for release in recovered_releases(containers, known)}
+
+
+def test_a_container_kept_under_a_failed_name_quarantines_its_release():
+    assert told(container(SHOP), KEPT) == {"good": ReleaseState.STABLE, "bad": ReleaseState.FAILED}
+
+
+def test_what_history_knows_is_not_told_again():
+    assert told(container(SHOP), KEPT, known=frozenset({SHOP.key})) == {}
+
+
+def test_a_container_that_does_not_do_well_proves_nothing():
+    assert told(replace(container(SHOP), state=State.RESTARTING)) == {}
+
+
+def test_the_newest_stable_release_that_is_another_one_is_the_way_back():
+    rows = [Release(app=SHOP.key, digest=d, commit=d, state=ReleaseState.STABLE) for d in ("c", "b", "a")]
+    facts = release_facts(rows)
+    assert facts.stable_other_than(SHOP.key, "c").digest == "b"
+    assert facts.stable_other_than(SHOP.key, "z").digest == "c"

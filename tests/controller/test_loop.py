@@ -1,0 +1,107 @@
+"""The loop neither loses a wake-up nor runs twice for a burst of them."""
+
+import threading
+
+from gitops_orch.clock import SystemClock
+from gitops_orch.controller.loop import EVENT, POLL, Loop
+from gitops_orch.errors import HistoryError
+
+WAIT_S = 10
+
+
+class Runs:
+    """Runs that a test lets go one by one."""
+
+    def __init__(self, error=None):
+        self.calls = []
+        self.begun = threading.Semaphore(0)
+        self.go = threading.Semaphore(0)
+        self.error = error
+
+    def __call__(self, **call):
+        self.calls.append(call)
+        self.begun.release()
+        assert self.go.acquire(timeout=WAIT_S)
+        if self.error:
+            raise self.error
+
+
+def looping(runs, **more):
+    loop = Loop(runs, SystemClock(), lambda report: None, **more)
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    return loop, thread
+
+
+def end(loop, thread, runs):
+    loop.stop()
+    runs.go.release(5)
+    thread.join(WAIT_S)
+    assert not thread.is_alive()
+
+
+def test_a_wake_up_during_a_run_makes_one_more_run_and_many_make_no_more():
+    runs = Runs()
+    loop, thread = looping(runs)
+    loop.wake(POLL)
+    assert runs.begun.acquire(timeout=WAIT_S)
+    for _ in range(50):
+        loop.wake(EVENT)
+    runs.go.release()
+    assert runs.begun.acquire(timeout=WAIT_S)
+    runs.go.release()
+    end(loop, thread, runs)
+    assert len(runs.calls) == 2
+
+
+def test_events_alone_ask_git_nothing_and_wait_for_no_silent_host():
+    runs = Runs()
+    loop, thread = looping(runs)
+    loop.wake(EVENT)
+    assert runs.begun.acquire(timeout=WAIT_S)
+    end(loop, thread, runs)
+    assert (runs.calls[0]["fetch"], runs.calls[0]["quick"]) == (False, True)
+
+
+def test_a_fault_in_a_run_does_not_end_the_loop():
+    runs = Runs(error=HistoryError("disk full"))
+    loop, thread = looping(runs)
+    for _ in range(2):
+        loop.wake(POLL)
+        assert runs.begun.acquire(timeout=WAIT_S)
+        runs.go.release()
+    end(loop, thread, runs)
+    assert len(runs.calls) == 2
+
+
+def test_stopping_is_told_to_the_run_under_way():
+    runs = Runs()
+    loop, thread = looping(runs)
+    loop.wake(POLL)
+    assert runs.begun.acquire(timeout=WAIT_S)
+    assert not runs.calls[0]["should_stop"]()
+    loop.stop()
+    assert runs.calls[0]["should_stop"]()
+    end(loop, thread, runs)
+
+
+def test_a_newer_commit_preempts_the_run_under_way():
+    runs = Runs()
+    moved = []
+    loop, thread = looping(runs, head_moved=lambda: bool(moved))
+    loop.wake(POLL)
+    assert runs.begun.acquire(timeout=WAIT_S)
+    should_stop = runs.calls[0]["should_stop"]
+    assert not should_stop()
+    moved.append(True)
+    assert not should_stop()
+    loop.wake(POLL)
+    assert should_stop()
+    end(loop, thread, runs)
+
+
+def test_a_loop_that_sleeps_is_not_stalled():
+    loop, thread = looping(Runs())
+    assert loop.quiet_s() == 0
+    loop.stop()
+    thread.join(WAIT_S)
