@@ -120,11 +120,10 @@ def place_all(world: World, index: Index) -> dict[AppKey, AppPlacement]:
 
 def _claim_foreign_ports(ledger: _Ledger, index: Index) -> None:
     for name, host in index.hosts.items():
-        for container in host.host.containers:
-            if container.owner is None:
-                owner = _Claim(f"container {container.name}, which is not ours")
-                for address, number, protocol in container.ports:
-                    ledger.ports[name][(number, protocol)].append((address, owner))
+        for container in (each for each in host.host.containers if each.owner is None):
+            owner = _Claim(f"container {container.name}, which is not ours")
+            for address, number, protocol in container.ports:
+                ledger.ports[name][(number, protocol)].append((address, owner))
 
 
 def _claim_ports_in_use(ledger: _Ledger, world: World, index: Index) -> None:
