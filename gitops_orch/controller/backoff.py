@@ -52,7 +52,7 @@ class Backoff:
     def holds(self, digests: Mapping[AppKey, str], now: datetime) -> Mapping[AppKey, Hold]:
         """Return the apps to leave alone for now; one whose digest has changed is tried at once."""
         return {
-            app: Hold(reason=f"tried again after {trouble.reason}", until=trouble.until)
+            app: Hold(reason=trouble.reason, until=trouble.until)
             for app, trouble in self._troubles.items()
             if trouble.until > now and digests.get(app) == trouble.digest
         }

@@ -22,7 +22,7 @@ from gitops_orch.planner.gate import Judgement, Watch, judge
 
 GATE_POLL_S = 0.5  # as often as Compose looks (COMPOSE.md, section 4)
 GATE_LOST_MAX = 20  # looks in a row that may get no answer before a wait is given up
-IDLE_S = 3600.0
+IDLE_S = 1.0  # how long a step may pass without a sign of life: `should_stop` is asked, and the watchdog fed, this often
 GATED_KINDS = frozenset({Kind.WAIT_HEALTHY, Kind.RUN_JOB})
 
 

@@ -129,10 +129,8 @@ def _world(
         fleet=desired.fleet,
         broken=_broken(desired),
         broken_paths=desired.broken_paths,
-        holds={
-            **sight.backoff.holds({a.key: a.digest for a in desired.apps}, sight.clock.now()),
-            **history.holds(),
-        },
+        holds=history.holds(),
+        waits=sight.backoff.holds({app.key: app.digest for app in desired.apps}, sight.clock.now()),
         failed=facts.failed,
         remembered=_remembered(history, desired, containers),
         prune_default=desired.fleet.prune_default,

@@ -21,11 +21,12 @@ LOOP_FAILED = "loop.failed"
 POLL = "poll"
 EVENT = "event"
 RESYNC = "resync"
+REQUEST = "request"  # another command asks, through history
 
 _log = structlog.get_logger()
 
 
-NEWS_REASONS = frozenset({POLL, RESYNC})  # Git may have a newer commit
+NEWS_REASONS = frozenset({POLL, RESYNC, REQUEST})  # Git may have a newer commit
 
 
 class Run(Protocol):

@@ -45,6 +45,10 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
     if wished or placement.hold:
         draft.hold(str(key), wished or placement.hold, key, error=placement.error and not wished)
         return
+    wait = world.waits.get(key)
+    if wait is not None:
+        draft.hold(str(key), f"{wait.reason}; tried again at {wait.until:%H:%M:%SZ}", key, error=True)
+        return
     slots = study_app(chosen, placement, world, index)
     obstacle = _obstacle(chosen.app, slots, index)
     if obstacle:

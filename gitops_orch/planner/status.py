@@ -44,18 +44,23 @@ def _status(
     away = sorted({host for host, _ in index.away.get(key, ()) if host in index.unknown})
     services = tuple(_service(service, chosen, world, index) for service in chosen.app.services)
     unknown = key in plan.unknown_apps
-    held = any(hold.subject == str(key) for hold in holds) and chosen.role in {Role.HEAD, Role.PINNED}
-    commit, release = _what_runs(chosen, containers, busy=bool(busy or held or unknown))
+    waiting = key in world.waits
+    held = (
+        not waiting
+        and any(hold.subject == str(key) for hold in holds)
+        and chosen.role in {Role.HEAD, Role.PINNED}
+    )
+    commit, release = _what_runs(chosen, containers, busy=bool(busy or held or unknown or waiting))
     return AppStatus(
         key=key,
-        sync=_sync(chosen, unknown=unknown, held=held and chosen.role is Role.HEAD, busy=busy > 0),
+        sync=_sync(chosen, unknown=unknown, held=held and chosen.role is Role.HEAD, busy=waiting or busy > 0),
         health=_health(
             services, containers, unknown=unknown, suspended=held and not any(hold.error for hold in holds)
         ),
         fresh=not away,
         commit=commit,
         release=release,
-        release_state=_release_state(chosen, held=held, busy=bool(busy)),
+        release_state=_release_state(chosen, held=held, busy=waiting or bool(busy)),
         hosts=tuple(sorted({*hosts, *away})),
         services=services,
         reason=holds[0].reason if holds else "",
@@ -103,13 +108,11 @@ def _service(service: Service, chosen: Chosen, world: World, index: Index) -> Se
         for found in index.apps.get(chosen.app.key, ())
         if found.container.owner is not None and found.container.owner.service == service.name
     ]
-    spec = world.spec(chosen.app, service.name).hash
-    current = [found for found in mine if found.container.owner and found.container.owner.spec_hash == spec]
     return ServiceStatus(
         name=service.name,
         desired_count=_desired_count(service, chosen, world),
         running_count=sum(found.container.state is State.RUNNING for found in mine),
-        healthy_count=sum(_is_well(service, found.container) for found in current),
+        healthy_count=sum(_is_well(service, found.container) for found in mine),
         image=service.image,
         hosts=tuple(sorted({found.host for found in mine})),
     )

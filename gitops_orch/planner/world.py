@@ -70,6 +70,7 @@ class World:
     broken: Mapping[AppKey, str] = field(default_factory=dict)  # apps that could not be read, each with why
     broken_paths: tuple[str, ...] = ()  # files so broken that their app's name is not known
     holds: Mapping[AppKey, Hold] = field(default_factory=dict)  # by command; those in Git are in the app
+    waits: Mapping[AppKey, Hold] = field(default_factory=dict)  # after trouble that was not the app's own
     failed: Mapping[AppKey, Mapping[str, str]] = field(
         default_factory=dict
     )  # quarantined digests, each with why
