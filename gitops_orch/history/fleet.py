@@ -1,0 +1,127 @@
+"""What was seen on the hosts: where slots are, what bytes containers were made of, what happened to them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Row, delete, insert, select
+
+from gitops_orch.clock import Clock
+from gitops_orch.history import schema
+from gitops_orch.history.records import ImageRecord, TimelineEvent
+from gitops_orch.history.releases import app_of, of_app
+from gitops_orch.history.store import Store
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.observed import Placed
+
+TIMELINE_ROWS_MAX = 1000
+DETAIL_CHARS_MAX = 4000
+
+
+class FleetBook:
+    """Placements, images and events, by host and container."""
+
+    _store: Store
+    _clock: Clock
+
+    def remember_host(self, host: str, placements: tuple[Placed, ...], at: datetime) -> None:
+        """Replace what was known of a host by what it answered now."""
+        rows = [
+            {
+                "host": host,
+                "namespace": placed.app.namespace,
+                "app": placed.app.name,
+                "service": placed.service,
+                "slot": placed.slot,
+            }
+            for placed in placements
+        ]
+        with self._store.begin() as connection:
+            connection.execute(delete(schema.placements).where(schema.placements.c.host == host))
+            connection.execute(delete(schema.hosts).where(schema.hosts.c.host == host))
+            connection.execute(insert(schema.hosts).values(host=host, at=at))
+            if rows:
+                connection.execute(insert(schema.placements), rows)
+
+    def remembered(self) -> Mapping[str, tuple[Placed, ...]]:
+        """Return what each host held when it last answered; a host that is absent has never answered."""
+        table = schema.placements
+        with self._store.begin() as connection:
+            names = (
+                connection.execute(select(schema.hosts.c.host).order_by(schema.hosts.c.host)).scalars().all()
+            )
+            rows = connection.execute(select(table).order_by(table.c.id)).all()
+        found: dict[str, list[Placed]] = {name: [] for name in names}
+        for row in rows:
+            found[row.host].append(Placed(app=app_of(row), service=row.service, slot=row.slot))
+        return {name: tuple(placements) for name, placements in found.items()}
+
+    def record_image(self, image: ImageRecord) -> None:
+        """Record what a container was made of; told again of the same container, the last word holds."""
+        table = schema.images
+        row = {
+            "namespace": image.app.namespace,
+            "app": image.app.name,
+            "service": image.service,
+            "slot": image.slot,
+            "host": image.host,
+            "container": image.container,
+            "reference": image.reference,
+            "image_id": image.image_id,
+            "digests": list(image.digests),
+            "commit": image.commit,
+            "release": image.release,
+            "at": image.at,
+        }
+        same = (table.c.host == image.host) & (table.c.container == image.container)
+        with self._store.begin() as connection:
+            connection.execute(delete(table).where(same))
+            connection.execute(insert(table).values(row))
+
+    def images(self, app: AppKey, release: str | None = None) -> tuple[ImageRecord, ...]:
+        """Return what an app's containers were made of, newest first; of one release where one is named."""
+        table = schema.images
+        query = select(table).where(of_app(table, app)).order_by(table.c.id.desc())
+        with self._store.begin() as connection:
+            rows = connection.execute(query if release is None else query.where(table.c.release == release))
+            return tuple(_image(row) for row in rows)
+
+    def record_event(self, host: str, container: str, at: datetime, event: str, detail: str = "") -> None:
+        """Add to a container's timeline."""
+        row = {
+            "host": host,
+            "container": container,
+            "at": at,
+            "event": event,
+            "detail": detail[:DETAIL_CHARS_MAX],
+        }
+        with self._store.begin() as connection:
+            connection.execute(insert(schema.events).values(row))
+
+    def timeline(self, container: str) -> tuple[TimelineEvent, ...]:
+        """Return what happened to a container, oldest first, the newest thousand events of it."""
+        table = schema.events
+        query = select(table).where(table.c.container == container)
+        with self._store.begin() as connection:
+            rows = connection.execute(query.order_by(table.c.id.desc()).limit(TIMELINE_ROWS_MAX)).all()
+        return tuple(
+            TimelineEvent(
+                host=row.host, container=row.container, at=row.at, event=row.event, detail=row.detail
+            )
+            for row in reversed(rows)
+        )
+
+
+def _image(row: Row[tuple[object, ...]]) -> ImageRecord:
+    return ImageRecord(
+        app=app_of(row),
+        service=row.service,
+        slot=row.slot,
+        host=row.host,
+        container=row.container,
+        reference=row.reference,
+        image_id=row.image_id,
+        digests=tuple(row.digests),
+        commit=row.commit,
+        release=row.release,
+        at=row.at,
+    )

@@ -1,0 +1,129 @@
+"""What happened, kept over restarts.  All of it can be deleted: Git and labels tell what is needed to go on."""
+
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import Connection, Table, delete, insert, select
+
+from gitops_orch.clock import Clock
+from gitops_orch.history import schema
+from gitops_orch.history.fleet import FleetBook
+from gitops_orch.history.lease import Lease
+from gitops_orch.history.releases import ReleaseBook, app_of, of_app
+from gitops_orch.history.runs import RunBook
+from gitops_orch.history.store import Store
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.release import ReleaseState
+
+EVENT_ROWS_MAX = 20_000
+REQUEST_ROWS_MAX = 200
+
+_SALT = "salt"
+
+
+class History(ReleaseBook, FleetBook, RunBook):
+    """The state directory; safe to use from several threads, and beside other processes.  It never holds a secret."""
+
+    def __init__(self, store: Store, lease: Lease, clock: Clock) -> None:
+        self._store = store
+        self._lease = lease
+        self._clock = clock
+
+    @classmethod
+    def open(cls, state_dir: Path, url: str | None, clock: Clock) -> Self:
+        """Open the history of a state directory, made where there is none; HistoryError says why it cannot be."""
+        return cls(Store(state_dir, url), Lease(state_dir, clock), clock)
+
+    @property
+    def rebuilt(self) -> bool:
+        """Tell whether a broken or lost file was replaced by an empty one: pins and holds are lost then."""
+        return self._store.rebuilt
+
+    def close(self) -> None:
+        """Give the lease back and close the database."""
+        self._lease.release()
+        self._store.close()
+
+    def acquire_lease(self) -> None:
+        """Become the one who acts on this state; LeaseHeld names the process that already is."""
+        self._lease.acquire()
+
+    def release_lease(self) -> None:
+        """Let another act on this state."""
+        self._lease.release()
+
+    def lease_holder(self) -> int | None:
+        """Return the process id of another holder of the lease, None where there is none."""
+        return self._lease.holder()
+
+    def salt(self) -> str | None:
+        """Return the salt of secret hashes, None where none was set."""
+        with self._store.begin() as connection:
+            found = connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == _SALT)).scalar()
+        return None if found is None else str(found)
+
+    def set_salt(self, salt: str) -> None:
+        """Remember the salt of secret hashes."""
+        with self._store.begin() as connection:
+            connection.execute(delete(schema.meta).where(schema.meta.c.key == _SALT))
+            connection.execute(insert(schema.meta).values(key=_SALT, value=salt))
+
+    def last_commit(self, url: str, branch: str) -> str | None:
+        """Return the commit of a branch that was reconciled last, None where none was."""
+        table = schema.heads
+        query = select(table.c.commit).where(table.c.url == url, table.c.branch == branch)
+        with self._store.begin() as connection:
+            found = connection.execute(query).scalar()
+        return None if found is None else str(found)
+
+    def set_last_commit(self, url: str, branch: str, commit: str) -> None:
+        """Remember the commit of a branch that was reconciled last."""
+        table = schema.heads
+        with self._store.begin() as connection:
+            connection.execute(delete(table).where(table.c.url == url, table.c.branch == branch))
+            connection.execute(insert(table).values(url=url, branch=branch, commit=commit))
+
+    def accepted(self) -> frozenset[str]:
+        """Return the held commits that an operator let through."""
+        with self._store.begin() as connection:
+            return frozenset(connection.execute(select(schema.accepted.c.commit)).scalars())
+
+    def accept(self, commit: str) -> None:
+        """Let a held commit through."""
+        table = schema.accepted
+        with self._store.begin() as connection:
+            connection.execute(delete(table).where(table.c.commit == commit))
+            connection.execute(insert(table).values(commit=commit, at=self._clock.now()))
+
+    def trim(self, *, runs: int, releases: int) -> None:
+        """Forget all but the newest runs, and per app the newest releases; the last stable one and a pinned one stay."""
+        with self._store.begin() as connection:
+            old = _beyond(connection, schema.runs, "number", runs)
+            ids = select(schema.runs.c.id).where(schema.runs.c.number <= old)
+            connection.execute(delete(schema.run_apps).where(schema.run_apps.c.run_id.in_(ids)))
+            connection.execute(delete(schema.runs).where(schema.runs.c.number <= old))
+            for table, kept in ((schema.events, EVENT_ROWS_MAX), (schema.requests, REQUEST_ROWS_MAX)):
+                connection.execute(delete(table).where(table.c.id <= _beyond(connection, table, "id", kept)))
+            _trim_releases(connection, releases)
+
+
+def _beyond(connection: Connection, table: Table, column: str, kept: int) -> int:
+    newest_first = select(table.c[column]).order_by(table.c[column].desc())
+    return int(connection.execute(newest_first.offset(kept).limit(1)).scalar() or 0)
+
+
+def _trim_releases(connection: Connection, kept: int) -> None:
+    table = schema.releases
+    seen: dict[AppKey, int] = {}
+    stable: set[AppKey] = set()
+    pinned = {(app_of(row), row.digest) for row in connection.execute(select(schema.pins)).all()}
+    for row in connection.execute(select(table).order_by(table.c.id.desc())).all():
+        app = app_of(row)
+        seen[app] = seen.get(app, 0) + 1
+        last_stable = row.state == ReleaseState.STABLE.value and app not in stable
+        if last_stable:
+            stable.add(app)
+        if seen[app] > kept and not last_stable and (app, row.digest) not in pinned:
+            of_release = of_app(schema.images, app) & (schema.images.c.release == row.digest)
+            connection.execute(delete(schema.images).where(of_release))
+            connection.execute(delete(table).where(table.c.id == row.id))

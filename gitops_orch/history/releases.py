@@ -1,0 +1,133 @@
+"""What each app was asked to run and what became of it, and what people said about it: pins and holds."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import ColumnElement, Row, Table, and_, delete, insert, select
+
+from gitops_orch.clock import Clock
+from gitops_orch.history import schema
+from gitops_orch.history.store import Store
+from gitops_orch.model.app import AppKey, Hold
+from gitops_orch.model.release import Release, ReleaseState
+
+
+class ReleaseBook:
+    """Releases, pins and holds, by app."""
+
+    _store: Store
+    _clock: Clock
+
+    def mark_release(self, release: Release) -> None:
+        """Record a release's state; marked again, it becomes the app's newest."""
+        table = schema.releases
+        row = {
+            **_key(release.app),
+            "digest": release.digest,
+            "commit": release.commit,
+            "state": release.state.value,
+            "reason": release.reason,
+            "at": release.at or self._clock.now(),
+        }
+        with self._store.begin() as connection:
+            connection.execute(
+                delete(table).where(of_app(table, release.app), table.c.digest == release.digest)
+            )
+            connection.execute(insert(table).values(row))
+
+    def releases(self, app: AppKey | None = None) -> tuple[Release, ...]:
+        """Return the releases of an app, or of all, the one that was marked last first."""
+        table = schema.releases
+        query = select(table).order_by(table.c.id.desc())
+        with self._store.begin() as connection:
+            rows = connection.execute(query if app is None else query.where(of_app(table, app)))
+            return tuple(_release(row) for row in rows)
+
+    def stable(self, app: AppKey) -> Release | None:
+        """Return the release of an app that was marked stable last, None where none ever was."""
+        found = (release for release in self.releases(app) if release.state is ReleaseState.STABLE)
+        return next(found, None)
+
+    def failed_digests(self, app: AppKey) -> Mapping[str, str]:
+        """Return the quarantined digests of an app, each with why it failed."""
+        failed = (release for release in self.releases(app) if release.state is ReleaseState.FAILED)
+        return {release.digest: release.reason for release in failed}
+
+    def clear_failed(self, app: AppKey) -> None:
+        """Lift the quarantine of an app's failed releases."""
+        table = schema.releases
+        with self._store.begin() as connection:
+            failed = table.c.state == ReleaseState.FAILED.value
+            connection.execute(delete(table).where(of_app(table, app), failed))
+
+    def pin(self, app: AppKey, commit: str, digest: str, reason: str) -> None:
+        """Keep an app at a release, whatever the head says, until it is unpinned."""
+        row = {"commit": commit, "digest": digest, "reason": reason, "at": self._clock.now()}
+        self._replace(schema.pins, app, row)
+
+    def unpin(self, app: AppKey) -> None:
+        """Let an app follow the head again."""
+        self._remove(schema.pins, app)
+
+    def pins(self) -> Mapping[AppKey, Release]:
+        """Return the pinned apps, each with the release that it is kept at and the reason."""
+        with self._store.begin() as connection:
+            rows = connection.execute(select(schema.pins)).all()
+        return {
+            app_of(row): Release(
+                app=app_of(row),
+                digest=row.digest,
+                commit=row.commit,
+                state=ReleaseState.STABLE,
+                reason=row.reason,
+                at=row.at,
+            )
+            for row in rows
+        }
+
+    def hold(self, app: AppKey, hold: Hold) -> None:
+        """Leave an app alone until it is resumed or the hold ends."""
+        self._replace(schema.holds, app, {"reason": hold.reason, "until": hold.until})
+
+    def resume(self, app: AppKey) -> None:
+        """Act on an app again."""
+        self._remove(schema.holds, app)
+
+    def holds(self) -> Mapping[AppKey, Hold]:
+        """Return all holds, those too that have ended: whoever knows the time decides."""
+        with self._store.begin() as connection:
+            rows = connection.execute(select(schema.holds)).all()
+        return {app_of(row): Hold(reason=row.reason, until=row.until) for row in rows}
+
+    def _replace(self, table: Table, app: AppKey, row: Mapping[str, object]) -> None:
+        with self._store.begin() as connection:
+            connection.execute(delete(table).where(of_app(table, app)))
+            connection.execute(insert(table).values({**_key(app), **row}))
+
+    def _remove(self, table: Table, app: AppKey) -> None:
+        with self._store.begin() as connection:
+            connection.execute(delete(table).where(of_app(table, app)))
+
+
+def of_app(table: Table, app: AppKey) -> ColumnElement[bool]:
+    """Return the condition that a row is about an app."""
+    return and_(table.c.namespace == app.namespace, table.c.app == app.name)
+
+
+def app_of(row: Row[tuple[object, ...]]) -> AppKey:
+    """Return the app that a row is about."""
+    return AppKey(namespace=row.namespace, name=row.app)
+
+
+def _key(app: AppKey) -> dict[str, str]:
+    return {"namespace": app.namespace, "app": app.name}
+
+
+def _release(row: Row[tuple[object, ...]]) -> Release:
+    return Release(
+        app=app_of(row),
+        digest=row.digest,
+        commit=row.commit,
+        state=ReleaseState(row.state),
+        reason=row.reason,
+        at=row.at,
+    )

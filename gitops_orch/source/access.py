@@ -1,0 +1,264 @@
+"""Where the configuration repository is, and how git is told who we are without telling anybody else.
+
+What git is told stands in its environment and in a configuration file of ours: never in its arguments, which every
+user of the machine can list, and never in the files of the user who started us.
+"""
+
+import base64
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+from gitops_orch.errors import SettingsError
+
+SCHEMES = ("file", "https", "http", "ssh")
+TOKEN_BYTES_MAX = 16_384
+TOKEN_USER = "x-access-token"  # noqa: S105  a name that forges ignore, they look at the token alone
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOW_SPEED_BYTES_PER_S = 1000
+LOW_SPEED_S = 30
+CONNECT_S = 10
+
+_SCP_LIKE = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_][A-Za-z0-9_.-]*:(?!//)[^:\s].*")
+_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+_BRANCH = re.compile(r"(?!-)[^\x00-\x20\x7f~^:?*\[\\]+")
+
+# Old histories hold slips that hurt nobody; and a submodule is never initialised, so what .gitmodules says is moot.
+_FSCK_TOLERATED = (
+    "badTimezone",
+    "missingSpaceBeforeDate",
+    "zeroPaddedFilemode",
+    "gitmodulesBlob",
+    "gitmodulesLarge",
+    "gitmodulesMissing",
+    "gitmodulesName",
+    "gitmodulesParse",
+    "gitmodulesPath",
+    "gitmodulesSymlink",
+    "gitmodulesUpdate",
+    "gitmodulesUrl",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    """Which branch of which repository holds the configuration; `path` is the managed directory in it."""
+
+    url: str
+    branch: str = "main"
+    path: str = "."
+    ssh_key: Path | None = None
+    known_hosts: Path | None = None
+    token_file: Path | None = None
+    allow_force_push: bool = False
+    deadline_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """A checked address: `url` goes to git and holds no password, `name` is its last segment without `.git`."""
+
+    url: str
+    scheme: str
+    host: str
+    name: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    @property
+    def local_path(self) -> Path | None:
+        """Return the directory of a `file://` URL, else None."""
+        return Path(unquote(urlsplit(self.url).path)) if self.scheme == "file" else None
+
+
+def check_address(text: str) -> Access:
+    """Return the address in the form git gets; SettingsError where its scheme is not allowed or it hides an option."""
+    if text.startswith("/") and not _CONTROL.search(text):
+        text = "file://" + quote(text)
+    if not text or text.startswith("-") or _CONTROL.search(text):
+        raise _refuse(text)
+    if "://" not in text:
+        return _scp_address(text)
+    parts = urlsplit(text)
+    if parts.scheme not in SCHEMES or not parts.path.strip("/") or (parts.hostname or "").startswith("-"):
+        raise _refuse(text)
+    if (parts.scheme == "file") != (not parts.hostname) or (parts.username or "").startswith("-"):
+        raise _refuse(text)
+    place = parts.netloc.rpartition("@")[2]
+    user = unquote(parts.username or "")
+    shown = f"{quote(user)}@{place}" if user and parts.scheme == "ssh" else place
+    return Access(
+        url=parts._replace(netloc=shown, query="", fragment="").geturl(),
+        scheme=parts.scheme,
+        host=parts.hostname or "",
+        name=_last_segment(unquote(parts.path)),
+        user=user,
+        password=unquote(parts.password or ""),
+    )
+
+
+def check_branch(branch: str) -> str:
+    """Return the branch's name; SettingsError where git would not take it for a name."""
+    bad = ".." in branch or "@{" in branch or "//" in branch or branch.endswith((".", "/", ".lock"))
+    if bad or not _BRANCH.fullmatch(branch):
+        raise SettingsError(
+            f'the branch "{branch!a}" is not a name that Git allows', hint="correct repository.branch"
+        )
+    return branch
+
+
+def check_path(path: str) -> str:
+    """Return a directory of the repository in Git's form, "" for its root; SettingsError where it would leave it."""
+    parts = [part for part in path.strip("/").split("/") if part not in ("", ".")]
+    if ".." in parts or _CONTROL.search(path.replace(" ", "")):
+        raise SettingsError(
+            f'the path "{path!a}" leaves the repository', hint="name a directory below its root"
+        )
+    return "/".join(parts)
+
+
+def read_token(access: Access, token_file: Path | None) -> str:
+    """Return the token to show, "" where there is none; it is read anew each time, because tokens are rotated."""
+    if token_file is None:
+        return access.password
+    try:
+        with token_file.open("rb") as stream:
+            token = stream.read(TOKEN_BYTES_MAX).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"the token file {token_file} cannot be read: {error}", hint="correct repository.token_file"
+        ) from error
+    if not token or _CONTROL.search(token):
+        raise SettingsError(
+            f"the token file {token_file} does not hold one token", hint="write the token alone into it"
+        )
+    return token
+
+
+def environment(access: Access, settings: SourceSettings, config: Path, token: str) -> dict[str, str]:
+    """Return what git is told by its environment, the token included; SettingsError where it would travel in clear."""
+    variables = {
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": str(config),
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ALLOW_PROTOCOL": access.scheme,  # holds for redirects as well
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_LITERAL_PATHSPECS": "1",
+        "SSH_ASKPASS_REQUIRE": "never",
+    }
+    if access.scheme == "ssh":
+        variables["GIT_SSH_COMMAND"] = _ssh_command(settings)
+    elif token and access.scheme in ("http", "https"):
+        variables |= _http_login(access, token)
+    return variables
+
+
+def _http_login(access: Access, token: str) -> Mapping[str, str]:
+    if access.scheme == "http" and access.host not in LOOPBACK:
+        raise SettingsError(
+            f"the token would travel to {access.host} unencrypted", hint="use an https:// URL, or no token"
+        )
+    login = base64.b64encode(f"{access.user or TOKEN_USER}:{token}".encode()).decode()
+    pairs = (
+        ("http.extraHeader", f"Authorization: Basic {login}"),
+        # Git would repeat the header to whatever host it is sent on to.
+        ("http.followRedirects", "false"),
+    )
+    counted = {"GIT_CONFIG_COUNT": str(len(pairs))}
+    for number, (key, value) in enumerate(pairs):
+        counted |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return counted
+
+
+def secrets_of(access: Access, token: str) -> tuple[str, ...]:
+    """Return every text that must be struck out of what git says."""
+    if not token:
+        return ()
+    login = base64.b64encode(f"{access.user or TOKEN_USER}:{token}".encode()).decode()
+    return (login, token, quote(token))
+
+
+def config_text(access: Access, mirror: Path) -> str:
+    """Return the configuration file that stands in for the user's: no helpers, everything checked.
+
+    Over `file://` the other side reads it too, so nothing here may switch off what protects a repository: no hooksPath.
+    """
+    trusted = [mirror]
+    if (
+        place := access.local_path
+    ) is not None:  # its owner may be another user: the settings name it, so trust it
+        trusted += [place, place / ".git"]
+    lines = [
+        "[core]\n\tlogAllRefUpdates = false\n\tbigFileThreshold = 16m",
+        "[safe]",
+        *(f"\tdirectory = {_quoted(str(path))}" for path in trusted),
+        "[transfer]\n\tfsckObjects = true",
+        # Packs appear as a whole; loose objects of an interrupted fetch would pass for a complete commit.
+        "[fetch]\n\tunpackLimit = 1\n\trecurseSubmodules = false",
+        '[fetch "fsck"]',
+        *(f"\t{name} = ignore" for name in _FSCK_TOLERATED),
+        "[fsck]",
+        *(f"\t{name} = ignore" for name in _FSCK_TOLERATED),
+        "[gc]\n\tauto = 0\n[maintenance]\n\tauto = false",
+        "[pack]\n\tthreads = 1\n\twindowMemory = 64m",
+        f"[http]\n\tlowSpeedLimit = {LOW_SPEED_BYTES_PER_S}\n\tlowSpeedTime = {LOW_SPEED_S}",
+        "[credential]\n\thelper =",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _ssh_command(settings: SourceSettings) -> str:
+    options = {
+        "BatchMode": "yes",
+        "StrictHostKeyChecking": "yes",
+        "UpdateHostKeys": "no",
+        "ConnectTimeout": str(CONNECT_S),
+        "ServerAliveInterval": "10",
+        "ServerAliveCountMax": "3",
+        "ForwardAgent": "no",
+        "ForwardX11": "no",
+        "ClearAllForwardings": "yes",
+        "PermitLocalCommand": "no",
+    }
+    if settings.known_hosts is not None:
+        options["UserKnownHostsFile"] = _quoted(str(settings.known_hosts))
+        options["GlobalKnownHostsFile"] = "/dev/null"
+    words = ["ssh"]
+    if settings.ssh_key is not None:
+        words += ["-i", str(settings.ssh_key)]
+        options["IdentitiesOnly"] = "yes"
+    for key, value in options.items():
+        words += ["-o", f"{key}={value}"]
+    return shlex.join(words)
+
+
+def _scp_address(text: str) -> Access:
+    if not _SCP_LIKE.fullmatch(text):
+        raise _refuse(text)
+    host, _, path = text.partition(":")
+    if path.startswith("-") or not path.strip("/"):
+        raise _refuse(text)
+    user, _, name = host.rpartition("@")
+    return Access(url=text, scheme="ssh", host=name, user=user, name=_last_segment(path))
+
+
+def _refuse(text: str) -> SettingsError:
+    shown = re.sub(r"://[^/@]*@", "://***@", text)
+    return SettingsError(
+        f'the repository "{shown!a}" is not an address that we open',
+        hint=f"use {', '.join(scheme + '://' for scheme in SCHEMES)}, user@host:path or an absolute directory",
+    )
+
+
+def _last_segment(path: str) -> str:
+    return path.rstrip("/").removesuffix("/.git").rpartition("/")[2].rpartition(":")[2].removesuffix(".git")
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

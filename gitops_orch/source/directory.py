@@ -1,0 +1,93 @@
+"""A plain directory in place of a commit, for `validate DIR`: the same values, and the same things are refused."""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from gitops_orch.errors import SourceError
+from gitops_orch.model.tree import Tree, TreeFile
+from gitops_orch.source.blobs import BLOB_BYTES_MAX
+from gitops_orch.source.listing import ENTRIES_MAX, name_refusal, shown_name
+
+_CHUNK_BYTES = 1 << 20
+_LINK = "a symbolic link is not followed; put the file itself here"
+
+
+def directory_tree(path: Path) -> Tree:
+    """Return the files below a directory, `.git` left out; SourceError where it is none, or holds too many."""
+    root = str(path.resolve())
+    if not Path(root).is_dir():
+        raise SourceError(
+            f"{path} is not a directory", hint="name the directory that holds the configuration"
+        )
+    files: dict[str, TreeFile] = {}
+    refused: dict[str, str] = {}
+    for place in _walk(root):
+        raw = os.fsencode(place[len(root.rstrip("/")) + 1 :])
+        name = shown_name(raw)
+        file = name_refusal(raw) or _describe(place, name)
+        if isinstance(file, TreeFile):
+            files[name] = file
+        else:
+            refused[name] = file
+        if len(files) + len(refused) > ENTRIES_MAX:
+            raise SourceError(f"{path} holds more than {ENTRIES_MAX} files", hint="name a smaller directory")
+
+    def read(name: str) -> bytes:
+        if name not in files:
+            raise SourceError(f"{name} is not one of the files below {path}")
+        try:
+            return _open(f"{root}/{name}")[0]
+        except OSError as error:
+            raise SourceError(f"{name} cannot be read: {error.strerror}") from error
+
+    return Tree(commit="", files=files, read=read, refused=refused, root=root, name=root.rpartition("/")[2])
+
+
+def _walk(folder: str) -> Iterator[str]:
+    waiting = [folder]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as listed:
+                entries = sorted(listed, key=lambda entry: entry.name)
+        except OSError as error:
+            raise SourceError(
+                f"{folder} cannot be listed: {error.strerror}", hint="give this user the right to read it"
+            ) from error
+        entries = [entry for entry in entries if entry.name != ".git"]
+        waiting += [entry.path for entry in reversed(entries) if entry.is_dir(follow_symlinks=False)]
+        yield from (entry.path for entry in entries if not entry.is_dir(follow_symlinks=False))
+
+
+def _describe(place: str, name: str) -> TreeFile | str:
+    """Return the file, or why it is not read."""
+    try:
+        content, found = _open(place)
+    except OSError as error:
+        return _LINK if error.errno == errno.ELOOP else f"it cannot be read: {error.strerror}"
+    if not stat.S_ISREG(found.st_mode):
+        return "it is not a regular file"
+    if found.st_size > BLOB_BYTES_MAX:
+        return f"it has {found.st_size} bytes, at most {BLOB_BYTES_MAX} are read"
+    blob = hashlib.sha1(f"blob {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
+    mode = 0o755 if found.st_mode & stat.S_IXUSR else 0o644
+    return TreeFile(path=name, blob=blob, mode=mode, size_bytes=len(content))
+
+
+def _open(place: str) -> tuple[bytes, os.stat_result]:
+    # Links are refused by the open itself, so none can be put there in between; and a pipe must not make us wait.
+    fd = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > BLOB_BYTES_MAX:
+            return b"", found
+        chunks = []
+        while chunk := os.read(fd, _CHUNK_BYTES):
+            chunks.append(chunk)
+        return b"".join(chunks), found
+    finally:
+        os.close(fd)

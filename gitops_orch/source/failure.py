@@ -1,0 +1,121 @@
+"""What git's complaints mean: which of them a later try may cure, and what the operator can do about the others."""
+
+import re
+
+from gitops_orch.errors import SourceError, SourceUnavailable
+
+SENTENCE_CHARS_MAX = 400
+
+_CREDENTIALS = re.compile(r"://[^/@\s]+@")
+_NOISE = re.compile(
+    r"^(?:warning: |hint: |debug\d: |\s*$|Please make sure you have|and the repository exists)"
+)
+_CORRUPT = re.compile(
+    r"inflate|corrupt|bad (?:object|tree|signature)|missing (?:blob|tree|commit)|unable to (?:read|parse|find)"
+    r"|could not read [0-9a-f]{40}|failed to (?:read|traverse)|does not match index|wrong index|not a git repository"
+    r"|bad config|packfile .* cannot be accessed|invalid (?:sha1 pointer|object)|object file .* is empty"
+    r"|broken (?:ref|link)|unknown repository extension|index file .* is too small|Could not parse object",
+    re.IGNORECASE,
+)
+
+# First match wins; each row: what git says, what it means, what to do next.
+_REMOTE = (
+    (
+        r"No space left|Disk quota exceeded",
+        "the disk of the mirror is full",
+        "make room; the next poll goes on",
+    ),
+    (r"Read-only file system", "the mirror's file system is read-only", "make the state directory writable"),
+    (
+        r"REMOTE HOST IDENTIFICATION HAS CHANGED|Host key verification failed|No \w+ host key is known",
+        "the host key of the server is not one that is trusted",
+        "ask the server's owner for its key, then correct repository.known_hosts",
+    ),
+    (
+        r"SSL|certificate|TLS",
+        "the server's TLS certificate is not valid for it",
+        "correct the certificate, or name its authority in GIT_SSL_CAINFO",
+    ),
+    (
+        r"fsck error|hash mismatch|SHA1 COLLISION",
+        "the server gave an object that fails Git's own checks",
+        "nothing of it is used; look into the repository with git fsck",
+    ),
+    (
+        r"error: 429|Too Many Requests|rate limit",
+        "the server limits the rate of requests",
+        "raise poll.interval",
+    ),
+    (
+        r"error: 30[1278]",
+        "the server sends us to another address, and a token is not carried along",
+        "put the new address into repository.url",
+    ),
+    (
+        r"error: 404|[Rr]epository .{0,200}not found|not appear to be a git|does not exist|No such file or dir",
+        "the repository is not there, or this login may not see it",
+        "check repository.url, and what the token may read",
+    ),
+    (
+        r"Authentication failed|could not read (?:User|Pass)|error: 40[13]|Permission denied|Access denied|HTTP Basic",
+        "the login was refused",
+        "renew repository.token_file or repository.ssh_key",
+    ),
+    (r"Could not resolve host", "the server's name is not known", "check DNS and repository.url"),
+    (
+        r"Connection refused|timed out|Operation too slow",
+        "the server does not answer",
+        "the next poll tries again",
+    ),
+)
+
+
+class MirrorDamaged(SourceError):
+    """The mirror cannot give an object that it should hold; building it anew cures that."""
+
+
+def redact(text: str, secrets: tuple[str, ...]) -> str:
+    """Return the text as one printable line, shortened, with every credential struck out."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    text = _CREDENTIALS.sub("://***@", text)
+    lines = [line for line in text.splitlines() if not _NOISE.match(line)]
+    joined = " | ".join(printable(line.expandtabs(1)).strip() for line in lines)
+    return joined if len(joined) <= SENTENCE_CHARS_MAX else joined[:SENTENCE_CHARS_MAX] + "…"
+
+
+def printable(text: str) -> str:
+    """Return the text without what could move a terminal's cursor or turn the direction of writing."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def remote_failure(stderr: str, url: str, secrets: tuple[str, ...]) -> SourceUnavailable:
+    """Return what a failed talk with the remote means, in one sentence with git's own words."""
+    said = redact(stderr, secrets)
+    for pattern, meaning, hint in _REMOTE:
+        if re.search(pattern, stderr):
+            return SourceUnavailable(f"{url}: {meaning} (git: {said})", hint=hint)
+    return SourceUnavailable(
+        f"{url}: git failed: {said}", hint="nothing is touched; the next poll tries again"
+    )
+
+
+def push_failure(said: str, url: str, secrets: tuple[str, ...]) -> SourceError:
+    """Return why a push was refused: SourceUnavailable where the branch moved meanwhile, SourceError where it is policy."""
+    words = redact(said, secrets)
+    if re.search(r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref", said):
+        return SourceUnavailable(
+            f"{url}: the branch moved while the revert was made (git: {words})", hint="fetch and try again"
+        )
+    if re.search(r"remote rejected|pre-receive|protected|hook declined", said):
+        return SourceError(
+            f"{url}: the server refused the push (git: {words})",
+            hint="let this login push to the branch, or roll back with --no-push",
+        )
+    failure = remote_failure(said, url, secrets)
+    return SourceError(failure.message, hint=f"{failure.hint}; or roll back with --no-push")
+
+
+def is_corrupt(stderr: str) -> bool:
+    """Tell whether git complains of its own store rather than of the remote."""
+    return _CORRUPT.search(stderr) is not None and not re.search(r"No space left|Read-only file", stderr)

@@ -1,0 +1,95 @@
+"""What a commit holds below the managed path: regular files under decent names, and what was refused and why."""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gitops_orch.errors import SourceError
+from gitops_orch.model.tree import TreeFile
+
+ENTRIES_MAX = 200_000
+PATH_BYTES_MAX = 4096
+
+_SYMLINK, _SUBMODULE = b"120000", b"160000"
+_SAID_TWICE = "the same name is listed twice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The regular files of a tree, and its other entries with the reason why they are not read."""
+
+    files: dict[str, TreeFile]
+    refused: dict[str, str]
+
+
+def parse_listing(output: bytes, where: str) -> Listing:
+    """Read what `git ls-tree -r -l -z` prints; SourceError where there are too many entries."""
+    if output.count(b"\0") > ENTRIES_MAX:
+        raise SourceError(
+            f"{where} holds {output.count(bytes(1))} files, at most {ENTRIES_MAX} are read",
+            hint="set repository.path to the directory that holds the configuration",
+        )
+    files: dict[str, TreeFile] = {}
+    refused: dict[str, str] = {}
+    for meta, raw in _entries(output):
+        mode, _, rest = meta.partition(b" ")
+        reason = _mode_refusal(mode) or name_refusal(raw)
+        path = shown_name(raw)
+        if reason:
+            refused[path] = reason
+        elif path in files:
+            refused[path] = _SAID_TWICE
+        else:
+            _, blob, size = rest.split()
+            files[path] = TreeFile(
+                path=path, blob=blob.decode(), mode=int(mode, 8) & 0o777, size_bytes=int(size)
+            )
+    return Listing(files=files, refused=refused)
+
+
+def name_refusal(raw: bytes) -> str:
+    """Return why a path is not read, "" where it is."""
+    if len(raw) > PATH_BYTES_MAX:
+        return f"the path has {len(raw)} bytes, at most {PATH_BYTES_MAX} are read"
+    directory, _, name = raw.rpartition(b"/")
+    return _directory_refusal(directory) or _segments_refusal(name)
+
+
+def shown_name(raw: bytes) -> str:
+    """Return a path as text; bytes that are no UTF-8, and characters that cannot be printed, are escaped."""
+    text = raw.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _directory_refusal(raw: bytes) -> str:
+    return _segments_refusal(raw)
+
+
+def _segments_refusal(raw: bytes) -> str:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return "the name is not UTF-8"
+    if not text.isprintable():
+        return "the name holds a character that cannot be printed"
+    if any(part in (".", "..") or part.lower() == ".git" for part in text.split("/")):
+        return "the name is one that Git reserves"
+    return ""
+
+
+def _mode_refusal(mode: bytes) -> str:
+    if mode == _SYMLINK:
+        return "a symbolic link is not followed; put the file itself here"
+    if mode == _SUBMODULE:
+        return "a submodule is not fetched; put its files into this repository"
+    return ""
+
+
+def _entries(output: bytes) -> Iterator[tuple[bytes, bytes]]:
+    for row in output.split(b"\0"):
+        if row:
+            meta, _, raw = row.partition(b"\t")
+            yield meta, raw

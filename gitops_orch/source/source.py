@@ -1,0 +1,374 @@
+"""Git as the rest of the house sees it: which commit is the head, what is in it, and a revert pushed on top of it.
+
+Nothing in a repository is ever executed or checked out: files are blobs of a named commit in a bare mirror.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from gitops_orch.clock import Clock
+from gitops_orch.errors import SourceError, SourceHeld, SourceUnavailable
+from gitops_orch.model.tree import Tree
+from gitops_orch.source.access import (
+    SourceSettings,
+    check_address,
+    check_branch,
+    check_path,
+    config_text,
+    environment,
+    read_token,
+    secrets_of,
+)
+from gitops_orch.source.blobs import BlobReader
+from gitops_orch.source.failure import (
+    MirrorDamaged,
+    is_corrupt,
+    printable,
+    push_failure,
+    redact,
+    remote_failure,
+)
+from gitops_orch.source.git import Git, GitResult
+from gitops_orch.source.listing import parse_listing
+from gitops_orch.source.mirror import KEEP, Mirror
+from gitops_orch.source.reading import TreeReader
+from gitops_orch.source.revert import Revert, commit_revert
+
+CANDIDATES_MAX = 10
+LAST_SECOND = 253_402_300_799  # of the year 9999, where datetime ends
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ABBREVIATION = re.compile(r"[0-9a-f]{4,64}")
+_INFO_FORMAT = "%H%x00%P%x00%an <%ae>%x00%ct%x00%s%x00%(trailers:only,unfold)"
+_FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--force")
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitInfo:
+    """Who said what when; texts are safe to print, and `at` is the committer's claim, never used for order."""
+
+    commit: str
+    author: str
+    subject: str
+    at: datetime
+    trailers: tuple[tuple[str, str], ...]
+    parents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RemoteHead:
+    ref: str  # full name on the remote
+    object_id: str  # what the ref names there: a commit, or an annotated tag
+
+
+class Source:
+    """One branch of one repository, read through a mirror; safe to use from several threads."""
+
+    def __init__(self, settings: SourceSettings, mirror_dir: Path, clock: Clock) -> None:
+        """Check the settings, SettingsError says what is wrong with them; nothing is opened yet."""
+        self._settings = settings
+        self._clock = clock
+        self._access = check_address(settings.url)
+        self._branch = check_branch(settings.branch)
+        self._path = check_path(settings.path)
+        self._config = mirror_dir.with_name(f"{mirror_dir.name}.gitconfig").absolute()
+        self._mirror = Mirror(
+            mirror_dir.absolute(),
+            config=config_text(self._access, mirror_dir.absolute()),
+            environment=environment(self._access, settings, self._config, ""),
+            clock=clock,
+            deadline_s=settings.deadline_s,
+        )
+        self._blobs = BlobReader(
+            lambda: self._mirror.local.start("cat-file", "--batch"),
+            clock=clock,
+            deadline_s=settings.deadline_s,
+        )
+
+    @property
+    def url(self) -> str:
+        """Return the repository's address without any credential."""
+        return self._access.url
+
+    def fetch(self, *, last_commit: str | None, accepted: frozenset[str] = frozenset()) -> str:
+        """Return the commit that the branch names now, fetched if it moved.
+
+        SourceUnavailable where the remote gives no answer; SourceHeld where the branch does not go on from
+        `last_commit` and neither the settings nor `accepted` allow that.
+        """
+        if last_commit is not None:
+            check_commit(last_commit)
+        with self._mirror.exclusive() as lock_fd:
+            remote = self._ask_remote()
+            head = self._healed(lambda: self._bring(remote, lock_fd))
+            self._healed(lambda: self._hold_unless_forward(head, last_commit, accepted, remote))
+            return head
+
+    def tree(self, commit: str) -> Tree:
+        """Return the files of a commit below the managed path; SourceError where the path is not in it."""
+        check_commit(commit)
+        listing = self._healed(lambda: parse_listing(self._list(commit), f"commit {commit[:12]}"))
+        reader = TreeReader(
+            listing.files,
+            lambda blobs: self._healed(lambda: self._blobs.read(blobs)),
+            f"commit {commit[:12]}",
+        )
+        return Tree(
+            commit=commit,
+            files=listing.files,
+            read=reader.read,
+            refused=listing.refused,
+            name=self._access.name,
+        )
+
+    def commit_info(self, commit: str) -> CommitInfo:
+        """Return what a commit says of itself; SourceError where the mirror does not hold it."""
+        check_commit(commit)
+        arguments = (
+            "log",
+            "-1",
+            "--no-show-signature",
+            "--encoding=UTF-8",
+            f"--format={_INFO_FORMAT}",
+            commit,
+            "--",
+        )
+        found = self._healed(lambda: self._mirror.run(*arguments))
+        if not found.ok:
+            raise self._unknown(commit)
+        commit_id, parents, author, at, subject, trailers = found.text.split("\0", 5)
+        return CommitInfo(
+            commit=commit_id,
+            author=printable(author),
+            subject=printable(subject),
+            at=datetime.fromtimestamp(min(max(int(at), 0), LAST_SECOND), UTC),
+            trailers=_trailers(trailers),
+            parents=tuple(parents.split()),
+        )
+
+    def keep(self, commit: str) -> None:
+        """Keep a commit readable although its branch is rewritten and the remote forgets it."""
+        check_commit(commit)
+        with self._mirror.exclusive():
+            self._mirror.must("update-ref", f"{KEEP}{commit}", f"{commit}")
+
+    def release_kept(self, keep: "frozenset[str] | set[str]") -> None:
+        """Stop keeping every commit but these."""
+        with self._mirror.exclusive():
+            gone = [commit for commit in self._mirror.kept() if commit not in keep]
+            lines = "".join(f"delete {KEEP}{commit}\n" for commit in gone)
+            self._mirror.must("update-ref", "--stdin", stdin=lines.encode())
+
+    def has(self, commit: str) -> bool:
+        """Tell whether the mirror holds a commit."""
+        check_commit(commit)
+        return self._mirror.probe("cat-file", "-e", f"{commit}^{{commit}}").ok
+
+    def resolve(self, ref: str) -> str:
+        """Return the full id of a commit named by id, by its unique beginning, or by the branch that was fetched."""
+        if ref in ("HEAD", self._branch):
+            named = self._local_ref
+        elif _ABBREVIATION.fullmatch(ref):
+            named = ref
+        else:
+            raise SourceError(
+                f'"{printable(ref)}" is neither a commit id nor the branch {self._branch}',
+                hint="name a commit by its id",
+            )
+        found = self._mirror.probe("rev-parse", "--verify", "--end-of-options", f"{named}^{{commit}}")
+        if not found.ok and "ambiguous" in found.stderr:
+            raise SourceError(f"more than one commit begins with {ref}", hint="write more digits of the id")
+        if not found.ok:
+            raise self._unknown(ref)
+        return check_commit(found.text.splitlines()[-1])
+
+    def revert_paths(self, *, paths: tuple[str, ...], to_commit: str, head: str, message: str) -> str:
+        """Push a commit on top of `head` in which these paths are as in `to_commit`, and return its id.
+
+        Paths count from the managed path, "." is all of it.  SourceUnavailable where the branch moved meanwhile (fetch
+        and try again); SourceError where nothing would change, or where the server does not take the push.
+        """
+        revert = Revert(
+            paths=tuple(self._repository_path(path) for path in paths),
+            to_commit=check_commit(to_commit),
+            head=check_commit(head),
+            message=message,
+            at=self._clock.now(),
+        )
+        if not paths or not message.strip():
+            raise SourceError("a revert needs at least one path and a message")
+        with self._mirror.exclusive() as lock_fd:
+            for commit in (to_commit, head):
+                if not self.has(commit):
+                    raise self._unknown(commit)
+            made = check_commit(self._healed(lambda: commit_revert(self._mirror, revert)))
+            self._push(made, head, lock_fd)
+            self._mirror.must("update-ref", self._local_ref, made)
+            return made
+
+    def close(self) -> None:
+        """End the git process that reads blobs; the source can be used again afterwards."""
+        self._blobs.close()
+
+    @property
+    def _local_ref(self) -> str:
+        # Hashed: a branch `a` that becomes `a/b` would need a directory where a file is.
+        return f"refs/gitops-orch/head/{hashlib.sha256(self._branch.encode()).hexdigest()[:16]}"
+
+    def _remote(
+        self, *arguments: str, git: Git | None = None, lock_fd: int = -1
+    ) -> tuple[GitResult, tuple[str, ...]]:
+        token = read_token(self._access, self._settings.token_file)
+        told = environment(self._access, self._settings, self._config, token)
+        result = (git or self._mirror.local).run(*arguments, extra=told, lock_fd=lock_fd)
+        return result, secrets_of(self._access, token)
+
+    def _ask_remote(self) -> _RemoteHead:
+        if self._branch.startswith("refs/"):
+            wanted: tuple[str, ...] = (self._branch,)
+        else:
+            wanted = (f"refs/heads/{self._branch}", f"refs/tags/{self._branch}")
+        result, secrets = self._remote("ls-remote", "--", self.url, *wanted, git=self._mirror.nowhere)
+        if not result.ok:
+            raise remote_failure(result.stderr, self.url, secrets)
+        found = _remote_refs(result.text)
+        for ref in wanted:
+            if ref in found:
+                return _RemoteHead(ref=ref, object_id=found[ref])
+        raise self._branch_missing()
+
+    def _branch_missing(self) -> SourceUnavailable:
+        result, secrets = self._remote("ls-remote", "--heads", "--", self.url, git=self._mirror.nowhere)
+        if not result.ok:
+            return remote_failure(result.stderr, self.url, secrets)
+        names = [printable(ref.removeprefix("refs/heads/")) for ref in sorted(_remote_refs(result.text))]
+        if not names:
+            return SourceUnavailable(
+                f"{self.url}: the repository is empty", hint=f"push a first commit to {self._branch}"
+            )
+        shown = ", ".join(names[:CANDIDATES_MAX]) + (", …" if len(names) > CANDIDATES_MAX else "")
+        return SourceUnavailable(
+            f"{self.url}: there is no branch {self._branch}; there are: {shown}",
+            hint="restore the branch, or correct repository.branch; nothing is touched meanwhile",
+        )
+
+    def _bring(self, remote: _RemoteHead, lock_fd: int) -> str:
+        self._mirror.use_object_format(len(remote.object_id))
+        known = self._mirror.run("rev-parse", "--verify", "--quiet", self._local_ref)
+        if known.text != remote.object_id:
+            self._fetch_ref(remote, None, lock_fd)
+            self._mirror.tidy()
+        head = self._mirror.run("rev-parse", "--verify", "--quiet", f"{self._local_ref}^{{commit}}")
+        if not head.ok:
+            raise self._mirror.damage(f"the commit of {remote.ref} is not in it")
+        return check_commit(head.text)
+
+    def _fetch_ref(self, remote: _RemoteHead, git: Git | None, lock_fd: int) -> None:
+        refspec = f"+{remote.ref}:{self._local_ref}"
+        result, secrets = self._remote(*_FETCH, "--", self.url, refspec, git=git, lock_fd=lock_fd)
+        if result.ok:
+            return
+        if git is None and is_corrupt(result.stderr):
+            raise self._mirror.damage(redact(result.stderr, secrets))
+        raise remote_failure(result.stderr, self.url, secrets)
+
+    def _hold_unless_forward(
+        self, head: str, last_commit: str | None, accepted: frozenset[str], remote: _RemoteHead
+    ) -> None:
+        if last_commit in (None, head) or self._settings.allow_force_push or head in accepted:
+            return
+        if remote.ref.startswith("refs/tags/"):
+            raise self._held(head, f"the tag {self._branch} was moved from {last_commit[:12]} to {head[:12]}")
+        if self._is_ancestor(last_commit, head):
+            return
+        if self._is_ancestor(head, last_commit):
+            raise self._held(
+                head, f"{self._branch} was set back from {last_commit[:12]} to its ancestor {head[:12]}"
+            )
+        raise self._held(
+            head, f"{self._branch} was rewritten: {head[:12]} does not descend from {last_commit[:12]}"
+        )
+
+    def _held(self, head: str, what: str) -> SourceHeld:
+        return SourceHeld(
+            f"{self.url}: {what}",
+            commit=head,
+            hint=f"if that is meant, let it through with `gitops-orch accept {head[:12]}`",
+        )
+
+    def _is_ancestor(self, older: str, newer: str) -> bool:
+        if not (self.has(older) and self.has(newer)):
+            return False  # all of the branch's history is here: what is not, is not part of it
+        return self._mirror.run("merge-base", "--is-ancestor", older, newer).ok
+
+    def _list(self, commit: str) -> bytes:
+        treeish = f"{commit}:{self._path}" if self._path else commit
+        listed = self._mirror.run("ls-tree", "-r", "-l", "-z", "--full-tree", treeish)
+        if listed.ok:
+            return listed.stdout
+        if not self.has(commit):
+            raise self._unknown(commit)
+        raise SourceError(
+            f"commit {commit[:12]} has no directory {self._path}",
+            hint="correct repository.path, or restore the directory; nothing is touched meanwhile",
+        )
+
+    def _push(self, made: str, head: str, lock_fd: int) -> None:
+        ref = f"refs/heads/{self._branch}"
+        result, secrets = self._remote(
+            "push", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{head}", "--", self.url, f"{made}:{ref}",
+            lock_fd=lock_fd,
+        )  # fmt: skip
+        if not result.ok:
+            raise push_failure(f"{result.stderr}\n{result.text}", self.url, secrets)
+
+    def _healed(self, ask: Callable[[], _Answer]) -> _Answer:
+        try:
+            return ask()
+        except MirrorDamaged:
+            with self._mirror.exclusive():
+                remote = self._ask_remote()
+                rebuilt = self._mirror.rebuild(
+                    lambda git: self._fetch_ref(remote, git, -1),
+                    "sha256" if len(remote.object_id) == 64 else "sha1",  # noqa: PLR2004
+                )
+            if not rebuilt:
+                raise
+            self._blobs.close()
+            return ask()
+
+    def _repository_path(self, path: str) -> str:
+        below = check_path(path)
+        return f"{self._path}/{below}".strip("/")
+
+    def _unknown(self, commit: str) -> SourceError:
+        return SourceError(
+            f"the commit {printable(commit)} is not in the mirror of {self.url}",
+            hint="check the id, and that the commit is on the branch",
+        )
+
+
+def check_commit(text: str) -> str:
+    """Return a full commit id; SourceError where it is anything else, because an empty one could delete a branch."""
+    if not _COMMIT.fullmatch(text):
+        raise SourceError(
+            f'"{printable(text)}" is not a full commit id', hint="write all 40 hex digits of it"
+        )
+    return text
+
+
+def _remote_refs(text: str) -> Mapping[str, str]:
+    pairs = (line.split("\t", 1) for line in text.splitlines() if "\t" in line)
+    return {ref: object_id for object_id, ref in pairs if _COMMIT.fullmatch(object_id)}
+
+
+def _trailers(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = (line.partition(":") for line in text.splitlines())
+    return tuple((printable(key.strip()), printable(value.strip())) for key, colon, value in pairs if colon)

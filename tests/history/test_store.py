@@ -1,0 +1,193 @@
+import os
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from gitops_orch.errors import HistoryError, HistoryTooNew, LeaseHeld
+from gitops_orch.model.app import AppKey, Hold
+
+SHOP = AppKey(namespace="default", name="shop")
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "state" / "history.db"
+
+
+def spoil(file, at, length=3000):
+    content = bytearray(file.read_bytes())
+    content[at : at + length] = os.urandom(length)
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("at", [0, 4096])
+def test_c07_a_corrupt_file_is_put_aside_and_built_anew(open_history, file, at):
+    history = open_history()
+    history.set_salt("x")
+    history.close()
+    spoil(file, at)
+    broken = file.read_bytes()
+    later = open_history()
+    assert later.rebuilt
+    assert later.salt() is None
+    later.set_salt("y")
+    assert file.with_name("history.db.corrupt-1").read_bytes() == broken
+    later.close()
+    spoil(file, at)
+    assert open_history().rebuilt
+    assert file.with_name("history.db.corrupt-2").exists()
+
+
+def test_c07_a_newer_schema_is_refused_and_left_as_it_is(open_history, file):
+    open_history().close()
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    connection.close()
+    with pytest.raises(HistoryTooNew, match="schema 99"):
+        open_history()
+    assert not list(file.parent.glob("*.corrupt-*"))
+
+
+def test_c07_a_file_deleted_under_us_is_made_again(history, file):
+    history.hold(SHOP, Hold(reason="x"))
+    for path in file.parent.glob("history.db*"):
+        path.unlink()
+    history.set_salt("y")
+    assert history.rebuilt
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("SELECT value FROM meta WHERE key = 'salt'").fetchone() == ("y",)
+    connection.close()
+
+
+def test_c08_a_wiped_state_directory_starts_empty(open_history, file):
+    import shutil
+
+    open_history().close()
+    shutil.rmtree(file.parent)
+    later = open_history()
+    assert not later.rebuilt
+    assert later.releases() == ()
+
+
+def test_c07_a_lock_of_another_process_is_waited_for(history, file):
+    script = (
+        "import sqlite3,sys,time\n"
+        f"c = sqlite3.connect({str(file)!r}, isolation_level=None)\n"
+        "c.execute('BEGIN IMMEDIATE'); print('held', flush=True); time.sleep(1); c.execute('COMMIT')\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        history.set_salt("x")
+    assert history.salt() == "x"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    place = tmp_path / "small"
+    place.mkdir()
+    options = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", place]
+    if subprocess.run(options, check=False, capture_output=True).returncode:
+        pytest.skip("a small file system cannot be mounted here (needs root)")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_c06_a_full_disk_is_told_and_is_over_when_there_is_space(open_history, small_disk):
+    history = open_history(small_disk)
+    history.set_salt("before")
+    with pytest.raises(HistoryError, match="make room"):
+        _fill(history)
+    assert history.salt() == "before"
+    subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
+    history.set_salt("after")
+    assert history.salt() == "after"
+
+
+def _fill(history):
+    for _ in range(1000):
+        history.record_event("h", "c", datetime.now(UTC), "x", "y" * 4000)
+
+
+def test_c06_a_state_directory_that_cannot_be_made_is_told(open_history, tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(HistoryError, match="taken"):
+        open_history(tmp_path / "taken" / "state")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle+nothing://x/y"])
+def test_a_url_that_names_no_database_is_told(open_history, url):
+    with pytest.raises(HistoryError):
+        open_history(url=url)
+
+
+def test_a_password_in_the_url_is_never_shown(open_history):
+    with pytest.raises(HistoryError) as refused:
+        open_history(url="sqlite+nothing://user:s3cret@host/db")
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_second_controller_is_refused_and_told_who_holds_the_state(open_history):
+    first, second = open_history(), open_history()
+    first.acquire_lease()
+    first.acquire_lease()
+    assert first.lease_holder() is None
+    assert second.lease_holder() == os.getpid()
+    with pytest.raises(LeaseHeld, match=f"process {os.getpid()}"):
+        second.acquire_lease()
+    first.release_lease()
+    assert second.lease_holder() is None
+    second.acquire_lease()
+
+
+def test_the_lease_of_a_killed_process_is_free(open_history, tmp_path):
+    script = (
+        "import pathlib,time\n"
+        "from gitops_orch.clock import SystemClock\n"
+        "from gitops_orch.history.history import History\n"
+        f"h = History.open(pathlib.Path({str(tmp_path / 'state')!r}), None, SystemClock())\n"
+        "h.acquire_lease(); print('held', flush=True); time.sleep(60)\n"
+    )
+    history = open_history()
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        assert history.lease_holder() == other.pid
+        with pytest.raises(LeaseHeld):
+            history.acquire_lease()
+        other.kill()
+    history.acquire_lease()
+
+
+def test_asking_for_the_holder_never_looks_like_a_second_controller(open_history):
+    import threading
+
+    asking, taking = open_history(), open_history()
+    stop = threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            asking.lease_holder()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        for _ in range(50):
+            taking.acquire_lease()
+            taking.release_lease()
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_two_processes_open_a_new_state_at_once(tmp_path):
+    script = (
+        "import pathlib\n"
+        "from gitops_orch.clock import SystemClock\n"
+        "from gitops_orch.history.history import History\n"
+        f"h = History.open(pathlib.Path({str(tmp_path / 'state')!r}), None, SystemClock())\n"
+        "h.set_salt('x'); h.close()\n"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(4)]
+    assert [process.wait() for process in processes] == [0, 0, 0, 0]
