@@ -42,7 +42,6 @@ class Loaded:
     desired: Desired | None
     error: str = ""
     fetched_at: datetime | None = None
-    head_moved: bool = False
 
 
 class Loader:
@@ -61,7 +60,7 @@ class Loader:
         self._last: tuple[str, bool, Desired] | None = None
 
     def load(self, *, fetch: bool = True) -> Loaded:
-        """Return head's desired state; the last good commit's where the remote does not answer or moved oddly."""
+        """Return head's desired state; the last good commit's where head cannot be had or not be acted on."""
         last = self.last_commit()
         error = ""
         commit = last
@@ -71,17 +70,27 @@ class Loader:
                 self._fetched_at = self._clock.now()
             except SourceError as problem:
                 error = str(problem)
-        if commit is None:
-            return Loaded(desired=None, error=error, fetched_at=self._fetched_at)
+        for candidate in dict.fromkeys((commit, last)):
+            if candidate is not None:
+                desired, trouble = self._acceptable(candidate)
+                error = error or trouble
+                if desired is not None:
+                    return Loaded(desired=desired, error=error, fetched_at=self._fetched_at)
+        return Loaded(desired=None, error=error, fetched_at=self._fetched_at)
+
+    def _acceptable(self, commit: str) -> tuple[Desired | None, str]:
+        """Return what a commit wants; None, and why, where it is not to be acted on."""
         try:
             desired = self._compile(commit)
         except SourceError as problem:
-            return Loaded(desired=None, error=error or str(problem), fetched_at=self._fetched_at)
+            return None, str(problem)
         if not desired.complete:
             why = "; ".join(str(problem) for problem in desired.problems[:3])
-            error = error or f"commit {commit[:12]} cannot be acted on: {why}"
-            return Loaded(desired=None, error=error, fetched_at=self._fetched_at)
-        return Loaded(desired=desired, error=error, fetched_at=self._fetched_at, head_moved=commit != last)
+            return None, f"commit {commit[:12]} cannot be acted on: {why}"
+        if _is_empty(desired):
+            question = "is the branch and the path right?"
+            return None, f"commit {commit[:12]} holds no Compose file, host or fleet; {question}"
+        return desired, ""
 
     def head_moved(self) -> bool:
         """Tell whether the remote has a head that was not loaded yet; False where it does not answer."""
@@ -118,3 +127,11 @@ class Loader:
             )
         except SourceError:
             return None
+
+
+def _is_empty(desired: Desired) -> bool:
+    """A tree with nothing of ours in it is more likely a mistake than a wish; the wish is written in gitops.yaml."""
+    declared = any(host.position is not None for host in desired.hosts)
+    return not (
+        desired.apps or desired.broken or desired.broken_paths or declared or desired.fleet.prune.allow_empty
+    )
