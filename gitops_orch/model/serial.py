@@ -151,6 +151,15 @@ def problem_rows(problems: Iterable[Problem]) -> list[Value]:
     return [problem_row(problem) for problem in problems]
 
 
+def plain_value(value: object) -> Value:
+    """Return what was read back from JSON as a document's value; anything that JSON has no form for as text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain_value(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_value(each) for each in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
 def _service(service: ServiceStatus) -> Value:
     return {
         "name": service.name,

@@ -1,0 +1,221 @@
+"""One Compose file to an app, or to every reason why not; and all that the answer depends on."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from posixpath import dirname, splitext
+from typing import Any
+
+from gitops_orch.manifest.checks import check_after, check_before, say_why_unknown
+from gitops_orch.manifest.claims import Claim, clashes_within, collect_claims
+from gitops_orch.manifest.discover import default_app_name
+from gitops_orch.manifest.files import ContentReader
+from gitops_orch.manifest.findings import Findings, is_error
+from gitops_orch.manifest.git_files import GitFiles, readable
+from gitops_orch.manifest.loader import ComposeRequest, LoadedCompose, load_compose
+from gitops_orch.manifest.policy import KEY, AppPolicy, is_name, read_namespace, read_policy
+from gitops_orch.manifest.service import compile_service
+from gitops_orch.model.app import App, AppKey, Condition, Network, Service, Volume
+from gitops_orch.model.problem import Position, Problem, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What besides the tree decides how a Compose file is read."""
+
+    variables: Mapping[str, str]  # the fleet's
+    defaults: Mapping[str, Any]  # the fleet's, in the shape of x-gitops
+    environment: str | None = None
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledFile:
+    """What became of one Compose file.
+
+    `key` None means that not even the app's name is known.  `read` and `searched` are the paths and directories that
+    the result depends on, whether or not there is anything.
+    """
+
+    path: str
+    key: AppKey | None
+    app: App | None
+    problems: tuple[Problem, ...]
+    included: tuple[str, ...]
+    name_place: Position
+    claims: tuple[Claim, ...] = ()
+    host_places: tuple[Position, ...] = ()  # beside App.placement.hosts
+    dependency_places: tuple[Position, ...] = ()  # beside App.depends_on
+    read: tuple[str, ...] = ()
+    searched: tuple[str, ...] = ()
+
+
+def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
+    """Read, resolve and check one Compose file of a tree that is rooted at git_files.ROOT."""
+    request = ComposeRequest(
+        tree=git.tree,
+        path=path,
+        variables=settings.variables,
+        environment=settings.environment,
+        default_name=default_app_name(path, git.tree),
+    )
+    loaded = load_compose(request)
+    findings = Findings(loaded.positions.at)
+    findings.extend(_worded(loaded, settings))
+    key = _key(loaded, request)
+    policy = read_policy(loaded.x_gitops, settings.defaults, findings)
+    reader = ContentReader(
+        git=git,
+        base=dirname(path),
+        variables=loaded.variables,
+        contents=loaded.contents,
+        findings=findings,
+    )
+    check_before(loaded.model, loaded.service_x_gitops, findings)
+    app = None
+    claims: tuple[Claim, ...] = ()
+    if key is not None and policy is not None and not findings.failed:
+        app = _app(key, path, policy, loaded, reader)
+        check_after(app, findings)
+        claims = collect_claims(app, findings)
+        findings.extend(clashes_within(app, claims))
+    hosts, dependencies = _places(policy, findings)
+    return CompiledFile(
+        path=path,
+        key=key,
+        app=None if findings.failed else app,
+        problems=tuple(findings.problems),
+        included=loaded.included,
+        name_place=findings.place(("name",)),
+        claims=claims,
+        host_places=hosts,
+        dependency_places=dependencies,
+        read=tuple(sorted({path, *loaded.inputs, *loaded.missing, *reader.paths})),
+        searched=tuple(sorted(reader.directories)),
+    )
+
+
+def _worded(loaded: LoadedCompose, settings: Settings) -> Iterator[Problem]:
+    for problem in loaded.problems:
+        yield say_why_unknown(replace(problem, message=readable(problem.message)))
+    severity = Severity.ERROR if settings.strict else Severity.WARNING
+    for name, position in loaded.unset_variables:
+        yield Problem(
+            position=position,
+            message=f"the variable {name} is not set in a committed file, so it is empty; "
+            f"set it in .env beside the Compose file, or write ${{{name}:-}}",
+            severity=severity,
+        )
+
+
+def _key(loaded: LoadedCompose, request: ComposeRequest) -> AppKey | None:
+    if not _is_named(loaded, request) or not is_name(loaded.name):
+        return None  # the loader has said why
+    namespace = read_namespace(loaded.x_gitops)
+    return None if namespace is None else AppKey(namespace=namespace, name=loaded.name)
+
+
+def _is_named(loaded: LoadedCompose, request: ComposeRequest) -> bool:
+    """Tell whether all that can name the app was read; else a guess could make the app that runs look deleted."""
+    layers = [positions for prefix, positions, _ in loaded.positions.layers if not prefix]
+    overlay = f"{splitext(request.path)[0]}.{request.environment}."
+    sources = [path for path in loaded.inputs if path == request.path or path.startswith(overlay)]
+    if not set(sources) <= {positions.path for positions in layers}:
+        return False
+    places = {place for place, depth in (positions.find(("name",)) for positions in layers) if depth}
+    return not any(problem.position in places and is_error(problem) for problem in loaded.problems)
+
+
+def _app(key: AppKey, path: str, policy: AppPolicy, loaded: LoadedCompose, reader: ContentReader) -> App:
+    model = loaded.model
+    bodies: Mapping[str, Any] = model.get("services") or {}
+    awaited = _awaited(bodies)
+    services = tuple(
+        compile_service(name, model, loaded.service_x_gitops.get(name), reader, awaited=name in awaited)
+        for name in sorted(bodies)
+    )
+    app = App(
+        key=key,
+        path=path,
+        digest="",
+        services=services,
+        networks=tuple(
+            Network(key=k, name=_object_name(key, loaded, "networks", k), external=e, compose=rest)
+            for k, e, rest in _objects(model, "networks")
+        ),
+        volumes=tuple(
+            Volume(key=k, name=_object_name(key, loaded, "volumes", k), external=e, compose=rest)
+            for k, e, rest in _objects(model, "volumes")
+        ),
+        placement=policy.placement,
+        depends_on=policy.depends_on,
+        rollout=policy.rollout,
+        rollback=policy.rollback,
+        move=policy.move,
+        adopt=policy.adopt,
+        drift=policy.drift,
+        prune=policy.prune,
+        hold=policy.hold,
+    )
+    text = _canonical(app, policy)
+    return replace(app, digest=hashlib.sha256(text.encode()).hexdigest())
+
+
+def _awaited(bodies: Mapping[str, Any]) -> set[str]:
+    """Return the services that others wait for to complete."""
+    return {
+        name
+        for body in bodies.values()
+        for name, edge in (body.get("depends_on") or {}).items()
+        if edge.get("condition") == Condition.COMPLETED.value
+    }
+
+
+def _objects(model: Mapping[str, Any], kind: str) -> Iterator[tuple[str, bool, Mapping[str, Any]]]:
+    for key, raw in sorted((model.get(kind) or {}).items()):
+        body: Mapping[str, Any] = raw or {}
+        rest = {name: value for name, value in body.items() if name not in ("name", "external")}
+        yield key, bool(body.get("external")), rest
+
+
+def _object_name(app: AppKey, loaded: LoadedCompose, kind: str, key: str) -> str:
+    """Return what the Engine calls a network or volume; Compose's default name counts from our project's name."""
+    if (kind, key) in loaded.implicit_names:
+        return f"{app.project}_{key}"
+    return str((loaded.model[kind][key] or {}).get("name") or key)
+
+
+def _places(
+    policy: AppPolicy | None, findings: Findings
+) -> tuple[tuple[Position, ...], tuple[Position, ...]]:
+    if policy is None:
+        return (), ()
+    hosts = policy.placement.hosts
+    dependencies = policy.depends_on
+    return (
+        tuple(findings.place((KEY, "placement", "hosts", index)) for index in range(len(hosts))),
+        tuple(findings.place((KEY, "depends_on", index)) for index in range(len(dependencies))),
+    )
+
+
+def _canonical(app: App, policy: AppPolicy) -> str:
+    """Return one text for all that an app resolves to."""
+    return json.dumps(
+        [
+            str(app.key),
+            [_service_parts(service) for service in app.services],
+            [[network.name, network.external, network.compose] for network in app.networks],
+            [[volume.name, volume.external, volume.compose] for volume in app.volumes],
+            policy.fingerprint,
+        ],
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+
+
+def _service_parts(service: Service) -> list[object]:
+    files = [
+        [file.target, file.digest, file.directory, file.secret, file.writable_path] for file in service.files
+    ]
+    return [service.name, service.compose, service.stateful, files]

@@ -1,0 +1,202 @@
+"""What `validate`, `plan` and `sync` add to Compose's verdict on one file."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gitops_orch.manifest.duration import parse_duration
+from gitops_orch.manifest.findings import Findings
+from gitops_orch.manifest.policy import KEY
+from gitops_orch.manifest.positions import KeyPath
+from gitops_orch.manifest.service import check_words
+from gitops_orch.model.app import App, Service
+from gitops_orch.model.problem import Problem
+
+_CONSTRAINT_HINT = "write it as node.labels.zone == eu"
+_HEALTHCHECK_S = {"interval": 30.0, "timeout": 30.0, "start_period": 0.0}
+_HEALTHCHECK_RETRIES = 3
+_UNKNOWN_KEY = re.compile(r"(?P<path>(?:services\.[^:]+\.)?(?P<key>\w+)): unknown key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotYet:
+    """Something of the file format that this version cannot do; `values` empty means any value."""
+
+    path: tuple[str, ...]  # below a service, or below spec of a Host
+    what: str
+    values: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """Return what is said of it."""
+        return f"not supported yet: {self.what} work for a later version"
+
+
+# A key that is accepted and then not carried out would be a lie: each row goes when its feature lands.
+NOT_YET = (
+    NotYet(path=("deploy", "mode"), values=("replicated-job", "global-job"), what="job modes are"),
+    NotYet(path=(KEY, "job"), what="jobs on a schedule are"),
+    NotYet(path=(KEY, "readiness"), what="readiness probes are"),
+    NotYet(path=(KEY, "reload"), what="reloading by a signal is"),
+    NotYet(path=("pre_start",), what="pre_start hooks are"),
+    NotYet(path=("post_start",), what="post_start hooks are"),
+    NotYet(path=("pre_stop",), what="pre_stop hooks are"),
+)
+NOT_YET_HOST = (NotYet(path=("engine",), values=("swarm",), what="Swarm engines are"),)
+
+# What cannot come from Git at all, and whether an image beside it makes it superfluous.
+_UNRECONCILED = (
+    ("build", True, "an image is built elsewhere and named by `image`"),
+    ("develop", True, "it is for working on a laptop"),
+    ("provider", False, "it starts programs on the controller's machine"),
+    ("models", False, "it needs a model runner"),
+    ("use_api_socket", False, "it hands out the Engine's credentials"),
+)
+
+
+def say_why_unknown(problem: Problem) -> Problem:
+    """Return what to say of keys that our Compose does not know and newer ones do: not that they are mistyped."""
+    match = _UNKNOWN_KEY.match(problem.message)
+    if match is None:
+        return problem
+    key = match["key"]
+    reasons = {name: f"cannot be reconciled from Git: {why}" for name, _, why in _UNRECONCILED}
+    reasons |= {row.path[0]: row.sentence for row in NOT_YET if len(row.path) == 1}
+    return replace(problem, message=f"{match['path']}: {reasons[key]}") if key in reasons else problem
+
+
+def not_yet(rows: tuple[NotYet, ...], value: Mapping[str, Any], base: KeyPath, findings: Findings) -> None:
+    """Note every row that a value asks for."""
+    for row in rows:
+        found: Any = value
+        for key in row.path:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        if found is not None and (not row.values or found in row.values):
+            findings.error((*base, *row.path), row.sentence)
+
+
+def check_before(model: Mapping[str, Any], service_policies: Mapping[str, Any], findings: Findings) -> None:
+    """Note what keeps services from being compiled."""
+    for name, body in (model.get("services") or {}).items():
+        base = ("services", name)
+        _check_unreconciled(body, base, findings)
+        check_words(name, body, findings)
+        policy = service_policies.get(name)
+        not_yet(NOT_YET, {**body, KEY: policy} if policy is not None else body, base, findings)
+        environment = body.get("environment")
+        for key, value in environment.items() if isinstance(environment, Mapping) else ():
+            if value is None:
+                findings.warn(
+                    (*base, "environment", key),
+                    f"has no value and no committed variable {key} gives one, so it is not set in the container",
+                )
+
+
+def check_after(app: App, findings: Findings) -> None:
+    """Note what is wrong between the parts of a compiled app."""
+    if app.rollout.surge_max == 0 and app.rollout.unavailable_max == 0:
+        findings.error(
+            (KEY, "rollout"),
+            "with max_surge 0 and max_unavailable 0 no container can be replaced; raise one of them",
+        )
+    for volume in app.volumes:
+        options: Any = volume.compose.get("driver_opts") or {}
+        device = str(options.get("device") or "/")
+        if "bind" in str(options.get("o") or "") and not device.startswith("/"):
+            findings.error(
+                ("volumes", volume.key, "driver_opts", "device"),
+                f"{device} is relative, and no host knows to what; write an absolute path, or a bind in the service",
+            )
+    for service in app.services:
+        base = ("services", service.name)
+        _check_update(app, service, (*base, "deploy", "update_config"), findings)
+        _check_replicas(service, base, findings)
+        _check_constraints(
+            service.placement.constraints, (*base, "deploy", "placement", "constraints"), findings
+        )
+        _check_targets(service, base, findings)
+        _check_deadline(app, service, base, findings)
+
+
+def split_networks(app: App) -> Iterator[tuple[Service, str]]:
+    """Yield services that may run away from peers that they share a local network with, and that network."""
+    apart = [service for service in app.services if app.spreads(service)] if len(app.services) > 1 else []
+    for service in apart:
+        for network in app.networks:
+            users = [other for other in app.services if network.key in other.networks]
+            local = not network.external and network.driver != "overlay"
+            if local and service in users and len(users) > 1:
+                yield service, network.key
+                break
+
+
+def _check_unreconciled(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> None:
+    for key, dispensable, why in _UNRECONCILED:
+        if not body.get(key):
+            continue
+        if dispensable and body.get("image"):
+            findings.warn((*base, key), f"is skipped: {why}")
+        else:
+            findings.error((*base, key), f"cannot be reconciled from Git: {why}")
+
+
+def _check_update(app: App, service: Service, base: KeyPath, findings: Findings) -> None:
+    monitor, deadline = service.update.monitor_s, app.rollout.healthy_deadline_s
+    if monitor >= deadline:
+        findings.error(
+            (*base, "monitor"),
+            f"{monitor:g}s can never pass before {KEY}.rollout.healthy_deadline gives up after {deadline:g}s; "
+            "lower one or raise the other",
+        )
+    if not 0 <= service.update.failure_ratio_max <= 1:
+        ratio = service.update.failure_ratio_max
+        findings.error((*base, "max_failure_ratio"), f"must lie between 0 and 1, is {ratio:g}")
+
+
+def _check_replicas(service: Service, base: KeyPath, findings: Findings) -> None:
+    count = service.replicas
+    if count < 2:  # noqa: PLR2004  # one container is never in its own way
+        return
+    networks: Any = service.compose.get("networks") or {}
+    for name, network in networks.items():
+        if isinstance(network, Mapping) and (network.get("ipv4_address") or network.get("ipv6_address")):
+            findings.error(
+                (*base, "networks", name),
+                f"one address for {count} replicas; remove the address, or run one replica",
+            )
+
+
+def _check_constraints(constraints: tuple[str, ...], base: KeyPath, findings: Findings) -> None:
+    for index, text in enumerate(constraints):
+        key, operator, value = text.partition("==") if "==" in text else text.partition("!=")
+        if not key.strip() or not operator or not value.strip():
+            findings.error((*base, index), f"{text!r} is no constraint; {_CONSTRAINT_HINT}")
+
+
+def _check_targets(service: Service, base: KeyPath, findings: Findings) -> None:
+    volumes: Any = service.compose.get("volumes") or ()
+    seen: set[str] = set()
+    for target in [str(volume.get("target")) for volume in volumes] + [file.target for file in service.files]:
+        place = target.rstrip("/") or "/"
+        if place in seen:
+            findings.error(base, f"two mounts at {place}; remove one of them")
+        seen.add(place)
+
+
+def _check_deadline(app: App, service: Service, base: KeyPath, findings: Findings) -> None:
+    check: Any = service.compose.get("healthcheck")
+    if not check or check.get("disable") or check.get("test") == ["NONE"]:
+        return
+    seconds = {
+        key: parse_duration(str(check.get(key) or "")) or default for key, default in _HEALTHCHECK_S.items()
+    }
+    retries = int(check.get("retries") or _HEALTHCHECK_RETRIES)
+    bound = seconds["start_period"] + (seconds["interval"] + seconds["timeout"]) * retries
+    deadline = app.rollout.healthy_deadline_s
+    if bound > deadline:
+        findings.warn(
+            (*base, "healthcheck"),
+            f"may take {bound:g}s to say unhealthy (start_period + (interval + timeout) * retries), "
+            f"and {KEY}.rollout.healthy_deadline gives up after {deadline:g}s; raise the deadline",
+        )

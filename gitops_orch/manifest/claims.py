@@ -1,0 +1,211 @@
+"""What can be had once per host: ports, names, addresses; who claims it, and who claims it twice."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from gitops_orch.manifest.findings import Findings
+from gitops_orch.manifest.service import is_data
+from gitops_orch.model.app import App, AppKey, Mode, Service
+from gitops_orch.model.problem import Position, Problem, Severity
+
+_EVERY_ADDRESS = ("", "0.0.0.0", "::", "[::]")  # noqa: S104  # compared with, not listened on
+
+
+class Sharing(Enum):
+    """What it means that two want the same."""
+
+    NEVER = "never"
+    DATA = "data"  # both write to one place on a host
+    NETWORK = "network"  # both would make it; the first one does, and the other uses it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One thing that one app wants; `service` "" where it is the app's as a whole.
+
+    `address` tells claims of one port apart: they clash where the addresses are equal, or one of them means all.
+    """
+
+    what: str
+    app: AppKey
+    service: str
+    position: Position
+    address: str = ""
+    sharing: Sharing = Sharing.NEVER
+
+    @property
+    def owner(self) -> tuple[AppKey, str]:
+        """Return who wants it."""
+        return self.app, self.service
+
+
+def collect_claims(app: App, findings: Findings) -> tuple[Claim, ...]:
+    """Return all that an app wants to have for itself on the hosts that it runs on."""
+    claims: list[Claim] = []
+    for service in app.services:
+        claims += _service_claims(app, service, findings)
+    for volume in app.volumes:
+        if not volume.external:
+            where = _place(app, "volumes", volume.key, volume.name, findings)
+            claims.append(Claim(what=f"volume {volume.name}", app=app.key, service="", position=where))
+    for network in app.networks:
+        if not network.external:
+            where = _place(app, "networks", network.key, network.name, findings)
+            what = f"network {network.name}"
+            claims.append(Claim(what=what, app=app.key, service="", position=where, sharing=Sharing.NETWORK))
+    return tuple(claims)
+
+
+def clashes_within(app: App, claims: Iterable[Claim]) -> Iterator[Problem]:
+    """Yield the clashes among services of one app that run together on one host, wherever that is."""
+    apart = {service.name for service in app.services if app.spreads(service)}
+    together = [
+        claim
+        for claim in claims
+        if claim.service and claim.service not in apart and claim.sharing is Sharing.NEVER
+    ]
+    yield from _clashes(together, "")
+    yield from _self_clashes(app, [service for service in app.services if service.name not in apart], claims)
+
+
+def clashes_on_hosts(
+    apps: Sequence[App], claims: Mapping[AppKey, tuple[Claim, ...]], hosts: tuple[str, ...]
+) -> Iterator[tuple[AppKey, Problem]]:
+    """Yield the clashes between apps, and between replicas, on hosts where they certainly meet."""
+    on_host: dict[str, list[Claim]] = defaultdict(list)
+    for app in apps:
+        for host, services in _certain(app, hosts).items():
+            on_host[host] += [
+                claim for claim in claims[app.key] if not claim.service or claim.service in services
+            ]
+        if len(candidates(app, hosts)) == 1:
+            spreading = [service for service in app.services if app.spreads(service)]
+            for problem in _self_clashes(app, spreading, claims[app.key]):
+                yield app.key, problem
+    for host in sorted(on_host):
+        for app_key, problem in _clashes_between(on_host[host], host):
+            yield app_key, problem
+
+
+def _place(app: App, kind: str, key: str, name: str, findings: Findings) -> Position:
+    """Return where a name is written; the file where it is the one that Compose gives, for looking costs time."""
+    is_given = name != f"{app.key.project}_{key}"
+    return findings.place((kind, key)) if is_given else Position(path=app.path)
+
+
+def _service_claims(app: App, service: Service, findings: Findings) -> Iterator[Claim]:
+    base = ("services", service.name)
+
+    def claim(
+        what: str, where: tuple[str | int, ...], *, address: str = "", sharing: Sharing = Sharing.NEVER
+    ) -> Claim:
+        return Claim(
+            what=what,
+            app=app.key,
+            service=service.name,
+            position=findings.place((*base, *where)),
+            address=address,
+            sharing=sharing,
+        )
+
+    for index, port in enumerate(service.ports):
+        if port.published is not None:
+            address = "" if port.host_ip in _EVERY_ADDRESS else port.host_ip
+            yield claim(f"host port {port.published}/{port.protocol}", ("ports", index), address=address)
+    if service.container_name:
+        yield claim(f"container name {service.container_name}", ("container_name",))
+    for key, address in _static_addresses(service):
+        network = next((network.name for network in app.networks if network.key == key), key)
+        yield claim(f"address {address} in network {network}", ("networks", key))
+    volumes = service.compose.get("volumes")
+    for volume in volumes if isinstance(volumes, list) else ():
+        if volume.get("type") == "bind" and is_data(volume):
+            yield claim(f"the host's {volume.get('source')}", ("volumes",), sharing=Sharing.DATA)
+
+
+def _static_addresses(service: Service) -> Iterator[tuple[str, str]]:
+    networks = service.compose.get("networks")
+    for key, network in networks.items() if isinstance(networks, Mapping) else ():
+        if isinstance(network, Mapping):
+            given = (network.get("ipv4_address"), network.get("ipv6_address"))
+            yield from ((key, str(address)) for address in given if address)
+
+
+def candidates(app: App, hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the hosts that an app may run on by their names, whatever their labels."""
+    wanted = app.placement.hosts
+    # Not the other way round: apps and hosts are many, and most apps name few hosts.
+    return tuple(host for host in dict.fromkeys(wanted) if host in hosts) if wanted else hosts
+
+
+def _certain(app: App, hosts: tuple[str, ...]) -> dict[str, set[str]]:
+    """Return the hosts where services of an app will certainly be, whatever the planner decides."""
+    possible = candidates(app, hosts)
+    if len(possible) == 1:
+        return {possible[0]: {service.name for service in app.services}}
+    if app.placement.constraints:
+        return {}
+    everywhere = {s.name for s in app.services if s.mode is Mode.GLOBAL and not s.placement.constraints}
+    return dict.fromkeys(possible, everywhere) if everywhere else {}
+
+
+def _self_clashes(app: App, services: Sequence[Service], claims: Iterable[Claim]) -> Iterator[Problem]:
+    """Yield the ports that several replicas on one host would all want."""
+    several = {s.name: s.replicas for s in services if s.replicas > 1 and s.mode is Mode.REPLICATED}
+    if not several:
+        return
+    for claim in claims:
+        if claim.service in several and claim.what.startswith("host port"):
+            count = several[claim.service]
+            yield Problem(
+                position=claim.position,
+                message=f"services.{claim.service}: {claim.what} cannot be had by {count} replicas on one host; "
+                f"publish no fixed port, or a range, or run one replica of {app.key.name}",
+            )
+
+
+def _clashes(claims: Sequence[Claim], host: str) -> Iterator[Problem]:
+    for _, problem in _clashes_between(claims, host, same_app=True):
+        yield problem
+
+
+def _clashes_between(
+    claims: Sequence[Claim], host: str, *, same_app: bool = False
+) -> Iterator[tuple[AppKey, Problem]]:
+    wanted: dict[str, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        wanted[claim.what].append(claim)
+    for rivals in wanted.values():
+        if len(rivals) < 2:  # noqa: PLR2004  # nobody to clash with
+            continue
+        for claim in rivals:
+            other = _rival(claim, rivals, same_app=same_app)
+            if other is not None:
+                yield claim.app, _problem(claim, other, host)
+
+
+def _rival(claim: Claim, rivals: Iterable[Claim], *, same_app: bool) -> Claim | None:
+    for other in rivals:
+        if other.owner == claim.owner or (other.app == claim.app) is not same_app:
+            continue
+        if claim.address == other.address or not claim.address or not other.address:
+            return other
+    return None
+
+
+_CLASHES = {
+    Sharing.NEVER: ("is claimed by", "; change one of them", Severity.ERROR),
+    Sharing.DATA: ("is written by", "", Severity.WARNING),
+    Sharing.NETWORK: ("is made by", "; say `external: true` in one of them", Severity.WARNING),
+}
+
+
+def _problem(claim: Claim, other: Claim, host: str) -> Problem:
+    who = f"services.{other.service}" if other.app == claim.app else f"{other.app}"
+    subject = f"services.{claim.service}: " if claim.service else ""
+    place = f" on host {host}" if host else ""
+    verb, advice, severity = _CLASHES[claim.sharing]
+    message = f"{subject}{claim.what} {verb} {who} ({other.position}) too{place}{advice}"
+    return Problem(position=claim.position, message=message, severity=severity)

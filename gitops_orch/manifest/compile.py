@@ -1,0 +1,161 @@
+"""A whole tree to what one commit wants: all apps, all hosts, and every mistake at once."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gitops_orch.manifest.app_file import CompiledFile, Settings
+from gitops_orch.manifest.cache import ManifestCache, settings_fingerprint
+from gitops_orch.manifest.discover import FLEET_PATH, default_app_name, discover, is_document
+from gitops_orch.manifest.documents import Documents, Origin, read_documents
+from gitops_orch.manifest.findings import has_errors
+from gitops_orch.manifest.git_files import GitFiles, rooted
+from gitops_orch.manifest.loader import ComposeRequest, LoadedCompose, load_compose, printed
+from gitops_orch.manifest.policy import DEFAULT_NAMESPACE, read_namespace
+from gitops_orch.manifest.verdict import judge
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.desired import Desired
+from gitops_orch.model.problem import Problem
+from gitops_orch.model.tree import Tree
+
+LOCAL_URL = "unix:///var/run/docker.sock"
+_ANY_ORIGIN = Origin(local_url=LOCAL_URL, hosts_ever_known=False)  # where only variables are asked for
+
+
+def compile_tree(
+    tree: Tree,
+    *,
+    environment: str | None,
+    strict: bool = False,
+    cache: ManifestCache | None = None,
+    local_url: str = LOCAL_URL,
+    hosts_ever_known: bool = False,
+) -> Desired:
+    """Return what the commit wants; mistakes are in `problems` and never raise; SourceError may.
+
+    `local_url` is the Engine that is the host `local` where the repository declares none; with `hosts_ever_known`
+    there is no such host, because a fleet that lost its documents must not move onto the controller's machine.
+    """
+    store = cache or ManifestCache()
+    found = discover(tree)
+    documents = store.documents(tree, found, Origin(local_url=local_url, hosts_ever_known=hosts_ever_known))
+    settings = _settings(documents, environment, strict=strict)
+    compiled = _own_files(_compile_all(tree, found.compose, settings, store))
+    verdict = judge(compiled, documents)
+    unread_apps = [path for path in found.unread if not is_document(path)]
+    return Desired(
+        commit=tree.commit,
+        hosts=documents.hosts,
+        apps=verdict.apps,
+        fleet=documents.fleet,
+        broken=verdict.broken,
+        broken_paths=tuple(sorted([file.path for file in compiled if file.key is None] + unread_apps)),
+        complete=documents.complete,
+        problems=_ordered([*found.problems, *documents.problems, *verdict.problems]),
+    )
+
+
+def compile_one(
+    tree: Tree,
+    app: AppKey,
+    *,
+    environment: str | None,
+    path: str | None = None,
+    cache: ManifestCache | None = None,
+) -> App | None:
+    """Return one app as that commit wants it, None where it has none without mistakes; `path` is where to look first."""
+    found = discover(tree)
+    documents = read_documents(tree, found, _ANY_ORIGIN)
+    settings = _settings(documents, environment, strict=False)
+    store = cache or ManifestCache()
+    likely = [candidate for candidate in found.compose if candidate == path]
+    likely += [candidate for candidate in found.compose if default_app_name(candidate, tree) == app.name]
+    for paths in (dict.fromkeys(likely), found.compose):
+        for file in _own_files(_compile_all(tree, paths, settings, store)):
+            if file.key == app:
+                return file.app
+    return None
+
+
+def validate_tree(tree: Tree, *, environment: str | None = None, strict: bool = False) -> tuple[Problem, ...]:
+    """Return every mistake of a tree, by file and line."""
+    return compile_tree(tree, environment=environment, strict=strict).problems
+
+
+def render_tree(
+    tree: Tree, *, environment: str | None = None
+) -> tuple[dict[str, dict[str, Any]], tuple[Problem, ...]]:
+    """Return `{"apps": {"<namespace>/<app>": model}}` with Compose's own verdict, and what Compose would complain of."""
+    found = discover(tree)
+    documents = read_documents(tree, found, _ANY_ORIGIN)
+    loaded: dict[str, LoadedCompose] = {}
+    for path in found.compose:
+        request = ComposeRequest(
+            tree=tree,
+            path=path,
+            variables=documents.fleet.variables,
+            environment=environment,
+            default_name=default_app_name(path, tree),
+        )
+        loaded[path] = load_compose(request)
+    parts = _parts_of_others({path: one.included for path, one in loaded.items()})
+    apps: dict[str, Any] = {}
+    variables = (problem for problem in documents.problems if problem.position.path == FLEET_PATH)
+    problems: list[Problem] = [*found.problems, *variables]
+    for path, one in loaded.items():
+        if path not in parts:
+            problems += one.problems
+            if not has_errors(one.problems):
+                namespace = read_namespace(one.x_gitops) or DEFAULT_NAMESPACE
+                apps[str(AppKey(namespace=namespace, name=one.name))] = printed(one.model)
+    return {"apps": apps}, _ordered(problems)
+
+
+def _settings(documents: Documents, environment: str | None, *, strict: bool) -> Settings:
+    return Settings(
+        variables=documents.fleet.variables,
+        defaults=documents.defaults,
+        environment=environment,
+        strict=strict,
+    )
+
+
+def _compile_all(
+    tree: Tree, paths: Iterable[str], settings: Settings, cache: ManifestCache
+) -> list[CompiledFile]:
+    git = GitFiles.of(rooted(tree))
+    fingerprint = settings_fingerprint(settings, tree.name)
+    return [cache.compile(git, path, settings, fingerprint) for path in paths]
+
+
+def _own_files(compiled: list[CompiledFile]) -> list[CompiledFile]:
+    parts = _parts_of_others({file.path: file.included for file in compiled})
+    return [file for file in compiled if file.path not in parts]
+
+
+def _parts_of_others(included: Mapping[str, tuple[str, ...]]) -> set[str]:
+    """Return the files that others include or extend; of a circle of files, none."""
+    reach = {path: _reached(path, included) for path, direct in included.items() if direct}
+    return {
+        part
+        for path, parts in reach.items()
+        for part in parts
+        if part != path and path not in reach.get(part, ())
+    }
+
+
+def _reached(path: str, included: Mapping[str, tuple[str, ...]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = list(included[path])
+    while waiting:
+        part = waiting.pop()
+        if part not in reached:
+            reached.add(part)
+            waiting += included.get(part, ())
+    return reached
+
+
+def _ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    unique = dict.fromkeys(problems)
+    return tuple(
+        sorted(unique, key=lambda problem: (problem.position, problem.severity.value, problem.message))
+    )

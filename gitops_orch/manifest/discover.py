@@ -1,0 +1,100 @@
+"""Which files of a tree mean something: Compose files, Host documents, the Fleet document."""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from posixpath import basename, dirname
+
+from gitops_orch.model.problem import Position, Problem, Severity
+from gitops_orch.model.tree import Tree
+
+# In Compose's own order of precedence, for directories that hold several.
+COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+FLEET_PATH = "gitops.yaml"
+HOSTS_DIRECTORY = "hosts"
+_YAML_SUFFIXES = (".yaml", ".yml")
+_NAME_CHARACTER = re.compile(r"[a-z0-9_-]")
+_HIDDEN = (".", "_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovered:
+    """The files that count, in the order of their paths; `unread` are such files that the tree refuses to read."""
+
+    compose: tuple[str, ...]
+    hosts: tuple[str, ...]
+    fleet: str | None
+    unread: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+def discover(tree: Tree) -> Discovered:
+    """Find all documents of a tree."""
+    by_directory: dict[str, dict[str, str]] = defaultdict(dict)
+    hosts: list[str] = []
+    for path in tree.files:
+        if not path.endswith(_YAML_SUFFIXES):
+            continue
+        directory, _, name = path.rpartition("/")
+        if name in COMPOSE_NAMES:
+            if _is_searched(path):
+                by_directory[directory][name] = path
+        elif _is_host_file(path):
+            hosts.append(path)
+    compose, problems = _choose(by_directory)
+    if "gitops.yml" in tree.files:
+        problems.append(_warning("gitops.yml", f"is not read; name it {FLEET_PATH}"))
+    unread = sorted(path for path in tree.refused if _counts(path))
+    problems += [
+        Problem(position=Position(path=path), message=f"is not read: {tree.refused[path]}") for path in unread
+    ]
+    return Discovered(
+        compose=tuple(sorted(compose)),
+        hosts=tuple(sorted(hosts)),
+        fleet=FLEET_PATH if FLEET_PATH in tree.files else None,
+        unread=tuple(unread),
+        problems=tuple(problems),
+    )
+
+
+def is_document(path: str) -> bool:
+    """Tell whether a path is where the hosts or the fleet are declared."""
+    return path == FLEET_PATH or _is_host_file(path)
+
+
+def default_app_name(path: str, tree: Tree) -> str:
+    """Return the name of an app whose file gives none, as Compose makes it from the directory; "" where it cannot."""
+    source = basename(dirname(path)) or tree.name
+    return "".join(_NAME_CHARACTER.findall(source.lower())).lstrip("_-")
+
+
+def _choose(by_directory: dict[str, dict[str, str]]) -> tuple[list[str], list[Problem]]:
+    chosen: list[str] = []
+    problems: list[Problem] = []
+    for present in by_directory.values():
+        first, *others = (present[name] for name in COMPOSE_NAMES if name in present)
+        chosen.append(first)
+        problems += [_warning(path, f"is not read, because {first} stands beside it") for path in others]
+    return chosen, problems
+
+
+def _counts(path: str) -> bool:
+    return is_document(path) or (basename(path) in COMPOSE_NAMES and _is_searched(path))
+
+
+def _is_searched(path: str) -> bool:
+    return path[0] not in _HIDDEN and "/." not in path and "/_" not in path
+
+
+def _is_host_file(path: str) -> bool:
+    directory, _, name = path.rpartition("/")
+    return (
+        directory == HOSTS_DIRECTORY
+        and name.endswith(_YAML_SUFFIXES)
+        and name not in COMPOSE_NAMES
+        and not name.startswith(_HIDDEN)
+    )
+
+
+def _warning(path: str, message: str) -> Problem:
+    return Problem(position=Position(path=path), message=message, severity=Severity.WARNING)

@@ -1,0 +1,132 @@
+"""Variable files: `.env`, `env_file` and `label_file`, with the quoting and expansion that Compose gives them."""
+
+import re
+from collections import ChainMap
+from collections.abc import Mapping
+
+from gitops_orch.manifest.interpolate import Interpolator, TemplateError
+
+_EXPORT = re.compile(r"export\s+")
+_ESCAPE = re.compile(r'\\(?:[abcfnrtv$"\\]|0[0-9]{0,3})')
+_OCTAL_BYTE = re.compile(r"[0-3][0-7]{2}")
+_ESCAPED = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", '"': '"', "\\": "\\"}
+_BLANK = "\t\v\f\r \x85\xa0"
+_BLANK_LINES = re.compile(r"(?:\s+|#[^\n]*)*")
+_BLANKS = re.compile(f"[{_BLANK}]*")
+_KEY_END = re.compile(r"[=:\n]")
+_QUOTED = {quote: re.compile(rf"{quote}((?:[^{quote}\\]|\\.)*){quote}", re.DOTALL) for quote in ("'", '"')}
+SHOWN_LENGTH_MAX = 60
+_KEY_SIGNS = frozenset("_.-[]")
+VARIABLES_MAX = 10_000  # of one file
+
+
+class DotenvError(ValueError):
+    """The file cannot be read; `line` is where."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def parse_dotenv(text: str, lookup: Mapping[str, str], *, own_first: bool = False) -> dict[str, str]:
+    """Return the variables of a file, later ones winning; DotenvError where it cannot be read.
+
+    A value may use variables: of `lookup`, else of the lines above it; the other way round with `own_first`.
+    """
+    return _Parser(text.removeprefix("\ufeff"), dict(lookup), own_first=own_first).parse()
+
+
+class _Parser:
+    def __init__(self, text: str, lookup: dict[str, str], *, own_first: bool) -> None:
+        self._text = text
+        self._at = 0
+        self._lookup = lookup
+        self._own: dict[str, str] = {}
+        first, second = (self._own, lookup) if own_first else (lookup, self._own)
+        self._interpolator = Interpolator(variables=ChainMap(first, second))
+
+    def parse(self) -> dict[str, str]:
+        while self._skip_to_statement():
+            key, inherited = self._key()
+            if " " in key:
+                raise self._error(f"the name {key!r} must not contain a space")
+            if inherited:
+                value = self._lookup.get(key)
+                if value is not None:
+                    self._own[key] = value
+            else:
+                self._own[key] = self._value()
+            if len(self._own) > VARIABLES_MAX:
+                raise self._error(f"more than {VARIABLES_MAX} variables in a file; split it")
+        return self._own
+
+    def _error(self, message: str) -> DotenvError:
+        return DotenvError(message, self._text.count("\n", 0, self._at) + 1)
+
+    def _skip_to_statement(self) -> bool:
+        skipped = _BLANK_LINES.match(self._text, self._at)
+        self._at = skipped.end() if skipped else self._at
+        return self._at < len(self._text)
+
+    def _key(self) -> tuple[str, bool]:
+        """Return the next name, and whether it has no value of its own."""
+        export = _EXPORT.match(self._text, self._at)
+        if export:
+            self._at += len("export")
+            self._skip_blanks()
+        start = self._at
+        end = _KEY_END.search(self._text, start)
+        written = self._text[start : end.start() if end else len(self._text)]
+        for char in written:
+            if char not in _BLANK and char not in _KEY_SIGNS and not char.isalpha() and not char.isnumeric():
+                line = self._text[start : start + SHOWN_LENGTH_MAX].partition("\n")[0]
+                raise self._error(f"{char!r} cannot stand in a name: {line!r}; write NAME=value")
+        if end is None:
+            # Without a line end Compose takes a lone last name for the value of a variable without a name.
+            return "", False
+        self._at = end.end()
+        self._skip_blanks()
+        return written.rstrip(), end[0] == "\n"
+
+    def _skip_blanks(self) -> None:
+        blanks = _BLANKS.match(self._text, self._at)
+        self._at = blanks.end() if blanks else self._at
+
+    def _value(self) -> str:
+        if self._text[self._at : self._at + 1] in ('"', "'"):
+            return self._quoted()
+        end = self._text.find("\n", self._at)
+        end = len(self._text) if end < 0 else end
+        value = self._text[self._at : end].partition(" #")[0].rstrip()
+        expanded = self._expanded(value)
+        self._at = end + 1
+        return expanded
+
+    def _quoted(self) -> str:
+        quote = self._text[self._at]
+        whole = _QUOTED[quote].match(self._text, self._at)
+        if whole is None:
+            shown = self._text[self._at : self._at + SHOWN_LENGTH_MAX].partition("\n")[0]
+            raise self._error(f"the quote is not closed: {shown}")
+        value = whole[1].replace("\\" + quote, quote)
+        expanded = self._expanded(_ESCAPE.sub(_unescape, value)) if quote == '"' else value
+        self._at = whole.end()
+        return expanded
+
+    def _expanded(self, value: str) -> str:
+        if "$" not in value:
+            return value
+        try:
+            return self._interpolator.text(value)
+        except TemplateError as error:
+            raise self._error(str(error)) from error
+
+
+def _unescape(match: re.Match[str]) -> str:
+    sequence = match[0]
+    if sequence == "\\$":
+        return "$$"
+    if sequence.startswith("\\0"):
+        octal = _OCTAL_BYTE.fullmatch(sequence[2:])
+        return chr(int(octal[0], 8)) if octal else sequence
+    return _ESCAPED.get(sequence[1], sequence)

@@ -1,0 +1,151 @@
+"""`extends`: a service that starts from another one, of the same file or of another file of the repository."""
+
+import posixpath
+from typing import Any
+
+from gitops_orch.manifest.canonical import expand_model
+from gitops_orch.manifest.locations import Location
+from gitops_orch.manifest.merge import merge_services
+from gitops_orch.manifest.model_file import PROBLEMS_MAX, Scope, apply_resets, copied, without_mistakes
+from gitops_orch.manifest.paths import resolve_paths
+from gitops_orch.manifest.positions import KeyPath
+from gitops_orch.manifest.report import Report
+from gitops_orch.manifest.suggest import did_you_mean
+from gitops_orch.manifest.unique import drop_overridden
+
+DEPTH_MAX = 50  # of services that extend each other
+
+
+def apply_extends(services: Any, scope: Scope, file: str, resets: tuple[KeyPath, ...]) -> None:
+    """Replace every service that extends another by what the two make, in place."""
+    if type(services) is not dict:
+        return
+    extender = _Extender(scope, resets)
+    for name in services:
+        services[name] = extender.extended(name, services, file, ())
+
+
+class _Extender:
+    """Follows `extends` through services and files."""
+
+    def __init__(self, scope: Scope, resets: tuple[KeyPath, ...]) -> None:
+        self._scope = scope
+        self._resets = resets
+        self._prepared: set[tuple[str, str]] = set()
+        self._files: dict[str, tuple[dict[str, Any], tuple[KeyPath, ...]] | None] = {}
+
+    def extended(
+        self, name: str, services: dict[str, Any], file: str, trail: tuple[tuple[str, str], ...]
+    ) -> Any:
+        service = services.get(name)
+        if type(service) is not dict or "extends" not in service:
+            return service
+        wanted = service["extends"]
+        target = wanted.get("service") if type(wanted) is dict else wanted
+        other = wanted.get("file") if type(wanted) is dict else None
+        plain = {key: value for key, value in service.items() if key != "extends"}
+        if type(target) is not str or not isinstance(other, str | None):
+            return service  # the schema says what is wrong with it
+        if (file, name) in trail or len(trail) > DEPTH_MAX:
+            circle = " -> ".join(f"{each} in {path}" for path, each in (*trail, (file, name)))
+            self._complain(name, trail, f"extends itself: {circle}")
+            return plain
+        trail = (*trail, (file, name))
+        base = self._base(target, other, services, file, trail)
+        if base is None:
+            return plain
+        merged = merge_services(copied(base), plain, ("services", name), self._scope.report)
+        services[name] = merged
+        return merged
+
+    def _base(
+        self,
+        target: str,
+        other: str | None,
+        services: dict[str, Any],
+        file: str,
+        trail: tuple[tuple[str, str], ...],
+    ) -> dict[str, Any] | None:
+        resets = self._resets
+        name = trail[-1][1]
+        if other is not None:
+            loaded = self._load(other, file, target, trail)
+            if loaded is None:
+                return None
+            services, own_resets, file = loaded
+            resets += own_resets
+        if target not in services:
+            hint = did_you_mean(target, services) if len(self._scope.report.findings) < PROBLEMS_MAX else ""
+            self._complain(name, trail, f"there is no service {target} in {file}{hint}")
+            return None
+        base = self.extended(target, services, file, trail)
+        if type(base) is not dict:
+            return {}
+        model = {"services": {name: copied(base)}}
+        apply_resets(model, resets)
+        services_left: dict[str, Any] = model["services"]
+        return services_left.get(name) or {}
+
+    def _complain(self, name: str, trail: tuple[tuple[str, str], ...], message: str) -> None:
+        origin = trail[0][1] if trail else name
+        self._scope.report.error_at(("services", origin, "extends"), message)
+
+    def _load(
+        self, other: str, file: str, target: str, trail: tuple[tuple[str, str], ...]
+    ) -> tuple[dict[str, Any], tuple[KeyPath, ...], str] | None:
+        scope, sources = self._scope, self._scope.session.sources
+        root = scope.location.root
+        # A file of the project names others from the project's directory, one that was extended from its own.
+        own = Location(root=root, directory=posixpath.dirname(f"{root}/{file}") or "/")
+        here = scope.location if file in scope.including else own
+        path = here.in_repository(other)
+        if path is None:
+            self._complain(
+                trail[-1][1], trail, f"{other} is outside of the repository; move it into the repository"
+            )
+            return None
+        if not sources.exists(path):
+            self._complain(trail[-1][1], trail, f"{path} {sources.why_missing(path)}")
+            return None
+        scope.session.reached[path] = None
+        if path not in self._files:
+            self._files[path] = self._read(path)
+        loaded = self._files[path]
+        if loaded is None:
+            return None
+        self._prepare(loaded[0], target, path)
+        for document in sources.documents(path) or ():
+            scope.layers.insert(0, (("services", trail[0][1]), document.positions, ("services", target)))
+        return loaded[0], loaded[1], path
+
+    def _read(self, path: str) -> tuple[dict[str, Any], tuple[KeyPath, ...]] | None:
+        scope = self._scope
+        documents = scope.session.sources.documents(path)
+        if not documents:
+            return None
+        model = scope.interpolated(documents[-1])
+        services = model.get("services") if type(model) is dict else None
+        if type(services) is not dict:
+            scope.report.error_at(("services",), f"{path} has no services to extend")
+            return None
+        return services, documents[-1].resets
+
+    def _prepare(self, services: dict[str, Any], target: str, path: str) -> None:
+        """Check and expand a service of another file, and those of that file that it extends, in place."""
+        scope = self._scope
+        root = scope.location.root
+        directory = Location(root=root, directory=posixpath.dirname(f"{root}/{path}") or "/")
+        name: Any = target
+        while type(name) is str and (path, name) not in self._prepared and type(services.get(name)) is dict:
+            self._prepared.add((path, name))
+            part = {"services": {name: services[name]}}
+            report = Report()
+            drop_overridden(part, report)
+            without_mistakes(part, report)
+            expand_model(part, report)
+            resolve_paths(part, directory, report)
+            documents = scope.session.sources.documents(path) or ()
+            scope.session.tell(report, [((), document.positions, ()) for document in documents])
+            services[name] = part["services"].get(name)
+            wanted = (services[name] or {}).get("extends")
+            name = wanted.get("service") if type(wanted) is dict and "file" not in wanted else wanted

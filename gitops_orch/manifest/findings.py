@@ -1,0 +1,46 @@
+"""The notebook of a pass over one document: problems, each with its place."""
+
+from collections.abc import Callable, Iterable
+
+from gitops_orch.manifest.positions import KeyPath
+from gitops_orch.manifest.schema import dotted
+from gitops_orch.model.problem import Position, Problem, Severity
+
+
+class Findings:
+    """Collects the problems of one document; a path of keys becomes a position and the head of the message."""
+
+    def __init__(self, place: Callable[[KeyPath], Position]) -> None:
+        self.place = place
+        self.problems: list[Problem] = []
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether any of them is an error."""
+        return has_errors(self.problems)
+
+    def error(self, path: KeyPath, message: str) -> None:
+        """Note a mistake that keeps the document from being used."""
+        self._note(path, message, Severity.ERROR)
+
+    def warn(self, path: KeyPath, message: str) -> None:
+        """Note something that works, and likely not as meant."""
+        self._note(path, message, Severity.WARNING)
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Take over what another judge found."""
+        self.problems.extend(problems)
+
+    def _note(self, path: KeyPath, message: str, severity: Severity) -> None:
+        text = f"{dotted(path)}: {message}" if path else message
+        self.problems.append(Problem(position=self.place(path), message=text, severity=severity))
+
+
+def has_errors(problems: Iterable[Problem]) -> bool:
+    """Tell whether any problem is an error."""
+    return any(is_error(problem) for problem in problems)
+
+
+def is_error(problem: Problem) -> bool:
+    """Tell whether it is an error, not a warning."""
+    return problem.severity is Severity.ERROR

@@ -1,0 +1,88 @@
+"""The files of a tree, by directory; and a root that tells what was relative from what was absolute."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from posixpath import normpath, relpath
+
+from gitops_orch.model.tree import Tree, TreeFile
+
+# Note [Root]: in a resolved Compose file all paths are absolute.  Files are therefore resolved below a root that no
+# host has, deep enough for any number of `..` that a sane file holds: what is below ROOT came from a relative path,
+# what is below OUTSIDE but not below ROOT climbed out of the repository, and all else is a path on the host.
+OUTSIDE = "/.gitops-orch-outside"
+ROOT = OUTSIDE + "/up" * 64 + "/repository"
+_ABOVE = re.compile(rf"{re.escape(OUTSIDE)}(?P<ups>(?:/up\b)*)(?P<inside>/repository\b)?(?P<slash>/?)")
+
+
+def rooted(tree: Tree) -> Tree:
+    """Return the tree as the compiler resolves it (see Note [Root])."""
+    return replace(tree, root=ROOT)
+
+
+def path_in_tree(absolute: str) -> str | None:
+    """Return the path in the repository, "" for its root; None for a path on the host, or outside of the tree."""
+    path = normpath(absolute)
+    if path == ROOT:
+        return ""
+    return path.removeprefix(ROOT + "/") if path.startswith(ROOT + "/") else None
+
+
+def is_relative(absolute: str) -> bool:
+    """Tell whether it was a relative path, one that leaves the repository too."""
+    path = normpath(absolute)
+    return path == OUTSIDE or path.startswith(OUTSIDE + "/")
+
+
+def readable(text: str) -> str:
+    """Return a sentence without the root that only the compiler knows: with paths as the repository's user sees them."""
+    return _ABOVE.sub(_as_seen, text) if OUTSIDE in text else text
+
+
+def _as_seen(match: re.Match[str]) -> str:
+    if match["inside"]:
+        return "" if match["slash"] else "."
+    above = ROOT.count("/up") - match["ups"].count("/up") + 1
+    return "/".join([".."] * above) + match["slash"]
+
+
+def data_directory(path: str, base: str) -> str:
+    """Return where below an app's data a path of the repository lies; `base` is the Compose file's directory."""
+    steps = relpath(path or ".", base or ".").split("/")
+    return "/".join("_up" if step == ".." else step for step in steps if step != ".")
+
+
+@dataclass(frozen=True, slots=True)
+class GitFiles:
+    """A tree with its paths in order, so that a directory is found without a walk over all files."""
+
+    tree: Tree
+    paths: tuple[str, ...]
+
+    @classmethod
+    def of(cls, tree: Tree) -> "GitFiles":
+        """Index a tree."""
+        return cls(tree, tuple(sorted(tree.files)))
+
+    def file(self, path: str) -> TreeFile | None:
+        """Return the file of that path; None where there is none."""
+        return self.tree.files.get(path)
+
+    def below(self, directory: str) -> tuple[TreeFile, ...]:
+        """Return all files below a directory, "" for the whole tree, in the order of their paths."""
+        if not directory:
+            return tuple(self.tree.files[path] for path in self.paths)
+        prefix = directory + "/"
+        start = bisect_left(self.paths, prefix)
+        end = bisect_left(self.paths, directory + "0")  # "0" comes right after "/"
+        return tuple(self.tree.files[path] for path in self.paths[start:end])
+
+    def refused_below(self, directory: str) -> Iterable[tuple[str, str]]:
+        """Return what is there but not read at or below a path, and why."""
+        prefix = directory + "/" if directory else ""
+        return sorted(
+            (path, why)
+            for path, why in self.tree.refused.items()
+            if path == directory or path.startswith(prefix)
+        )

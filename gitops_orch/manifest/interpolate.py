@@ -1,0 +1,177 @@
+"""Variables in values: `$NAME`, `${NAME}` and every operator of the Compose specification.
+
+Note [Once, after parsing]: values are substituted into the parsed tree and never looked at again, so that a variable
+can add neither structure to the file nor variables of its own.
+
+Note [One pass]: text is scanned left to right and what it grows to is counted, so that neither a megabyte of braces
+nor a large variable that is used often takes more than its share of time or memory.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitops_orch.manifest.positions import KeyPath
+
+NESTING_MAX = 10
+GROWN_LENGTH_MAX = 4_000_000  # characters, over one file
+
+_NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
+_OPERATOR = re.compile(r":?[-+?]")
+_BRACE = re.compile(r"[{}]")
+
+
+class TemplateError(ValueError):
+    """The text cannot be interpolated; the message says why and what to write."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Interpolator:
+    """Replaces variables by the values of a mapping, and remembers which were not set."""
+
+    variables: Mapping[str, str]
+    unset: list[str] = field(default_factory=list)
+    grown: int = 0
+
+    def text(self, template: str, nesting: int = 0) -> str:
+        """Return the text with its variables replaced; TemplateError where it cannot be."""
+        if nesting > NESTING_MAX:
+            raise TemplateError(f"defaults are nested deeper than {NESTING_MAX} levels; flatten them")
+        if self.grown > GROWN_LENGTH_MAX:
+            return ""  # told before
+        done: list[str] = []
+        at, line_end = 0, -1
+        while (dollar := template.find("$", at)) >= 0:
+            if dollar > line_end:
+                line_end = template.find("\n", dollar)
+                line_end = len(template) if line_end < 0 else line_end
+            done.append(template[at:dollar])
+            replacement, at = self._token(template, dollar, line_end, nesting)
+            done.append(replacement)
+            self.grown += len(replacement)
+            if self.grown > GROWN_LENGTH_MAX:
+                raise TemplateError(
+                    f"variables expand to more than {GROWN_LENGTH_MAX} characters; shorten them"
+                )
+        done.append(template[at:])
+        return "".join(done)
+
+    def _token(self, template: str, dollar: int, line_end: int, nesting: int) -> tuple[str, int]:
+        """Return what stands for the token at a dollar sign, and where the text goes on."""
+        following = template[dollar + 1 : dollar + 2]
+        if following == "$":
+            return "$", dollar + 2
+        if following == "{":
+            return self._braced(template, dollar, line_end, nesting)
+        name = _NAME.match(template, dollar + 1)
+        if name is None:
+            return "$", dollar + 1
+        return self._value(name[0]), name.end()
+
+    def _value(self, name: str) -> str:
+        value = self.variables.get(name)
+        if value is None:
+            self.unset.append(name)
+            return ""
+        return value
+
+    def _braced(self, template: str, dollar: int, line_end: int, nesting: int) -> tuple[str, int]:
+        name = _NAME.match(template, dollar + 2)
+        if name is None:
+            raise TemplateError(_invalid(template, dollar, "a variable's name must follow"))
+        if template[name.end() : name.end() + 1] == "}":
+            return self._value(name[0]), name.end() + 1
+        operator = _OPERATOR.match(template, name.end())
+        if operator is None:
+            raise TemplateError(
+                _invalid(template, dollar, "after the name only }, :-, -, :?, ?, :+ or + may follow")
+            )
+        end = _closing(template, dollar, operator.end(), line_end)
+        if end < 0:
+            raise TemplateError(_invalid(template, dollar, "the closing } is missing on its line"))
+        word = self.text(template[operator.end() : end], nesting + 1)
+        return self._operate(name[0], operator[0], word), end + 1
+
+    def _operate(self, name: str, operator: str, word: str) -> str:
+        value = self.variables.get(name)
+        missing = value is None or (operator.startswith(":") and not value)
+        match operator[-1]:
+            case "-":
+                return word if missing else value or ""
+            case "+":
+                return (value or "") if missing else word
+            case _:
+                if missing:
+                    raise TemplateError(
+                        f"the required variable {name} is not set{': ' + word if word else ''}"
+                    )
+                return value or ""
+
+
+def _closing(template: str, dollar: int, start: int, line_end: int) -> int:
+    """Return where the braces that open at the dollar sign close, as Compose counts them; -1 where they do not.
+
+    Compose counts on one line only, never looks at the character after an opening brace, and where its count never
+    comes back to zero it takes the line's last brace.
+    """
+    depth, skipped = 0, -1
+    for brace in _BRACE.finditer(template, dollar + 1, line_end):
+        at = brace.start()
+        if at == skipped:
+            continue
+        if brace[0] == "{":
+            depth += 1
+            skipped = at + 1
+        else:
+            depth -= 1
+            if depth == 0:
+                return at
+    return template.rfind("}", start, line_end)
+
+
+def _invalid(template: str, dollar: int, why: str) -> str:
+    shown = template[dollar : dollar + 40]
+    return f"cannot interpolate {shown!r}: {why}; write $$ for a dollar sign"
+
+
+def interpolate(
+    value: Any,
+    interpolator: Interpolator,
+    complain: Callable[[KeyPath, str], None],
+    unset: Callable[[KeyPath, str], None],
+) -> Any:
+    """Return the tree with every text replaced; mistakes and unset variables are told with their path."""
+    trail: list[str | int] = []
+
+    def walk(item: Any) -> Any:
+        if type(item) is str:
+            return replace(item) if "$" in item else item
+        if type(item) is dict:
+            changed: dict[str, Any] = {}
+            for key, child in item.items():
+                trail.append(key)
+                changed[key] = walk(child)
+                trail.pop()
+            return changed
+        if type(item) is list:
+            entries: list[Any] = []
+            for index, child in enumerate(item):
+                trail.append(index)
+                entries.append(walk(child))
+                trail.pop()
+            return entries
+        return item
+
+    def replace(template: str) -> str:
+        interpolator.unset.clear()
+        try:
+            text = interpolator.text(template)
+        except TemplateError as error:
+            complain(tuple(trail), str(error))
+            return template
+        for name in interpolator.unset:
+            unset(tuple(trail), name)
+        return text
+
+    return walk(value)

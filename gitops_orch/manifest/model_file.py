@@ -1,0 +1,173 @@
+"""Compose files to one model: parse, interpolate, extend, include, merge, check, expand - in Compose's order.
+
+Note [Poisoned values]: a value that the schema refuses is reported and taken out, so that every later stage can trust
+the types it sees and all mistakes of a file are found in one go.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitops_orch.manifest.canonical import expand_model
+from gitops_orch.manifest.compose_schema import schema_mistakes
+from gitops_orch.manifest.forms import check_forms
+from gitops_orch.manifest.interpolate import Interpolator, interpolate
+from gitops_orch.manifest.locations import Location
+from gitops_orch.manifest.merge import merge_models
+from gitops_orch.manifest.normalise import add_defaults, resolve_variables
+from gitops_orch.manifest.paths import resolve_paths
+from gitops_orch.manifest.positions import KeyPath, LayeredPositions, Positions
+from gitops_orch.manifest.report import Report, dotted
+from gitops_orch.manifest.sections import resources_of
+from gitops_orch.manifest.sources import Sources
+from gitops_orch.manifest.unique import drop_overridden
+from gitops_orch.manifest.yaml_document import Document
+from gitops_orch.model.problem import Position, Problem
+
+Layer = tuple[KeyPath, Positions, KeyPath]
+PROBLEMS_MAX = 500  # of one app: beyond that, one more sentence helps nobody
+_ABSENT = object()
+_HOLE = object()  # where a list's entry was refused
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """One app's load: where it reads, with which variables, and what it found so far."""
+
+    sources: Sources
+    problems: list[Problem]
+    unset: dict[tuple[str, Position], None] = field(default_factory=dict)
+    reached: dict[str, None] = field(default_factory=dict)  # Compose files that others include or extend
+    contents: dict[tuple[str, str], str] = field(default_factory=dict)  # secrets and configs from variables
+
+    included_count: int = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Return whether one more problem is worth telling."""
+        return len(self.problems) < PROBLEMS_MAX
+
+    def tell(self, report: Report, layers: list[Layer]) -> None:
+        """Turn what was found about a model into problems with positions."""
+        positions = LayeredPositions(layers)
+        for finding in report.findings:
+            if not self.has_room:
+                break
+            where = positions.at(finding.path)
+            message = f"{dotted(finding.path)}: {finding.message}" if finding.path else finding.message
+            self.problems.append(Problem(position=where, message=message, severity=finding.severity))
+        report.findings.clear()
+
+
+@dataclass(slots=True, kw_only=True)
+class Scope:
+    """One model in the making: the app's own, or one that it includes."""
+
+    session: Session
+    location: Location  # that `extends` and `include` start from
+    data_location: Location  # that every other path starts from
+    variables: Mapping[str, str]
+    including: tuple[str, ...]  # the files that led here, for cycles
+    layers: list[Layer] = field(default_factory=list)
+    report: Report = field(default_factory=Report)
+
+    def interpolated(self, document: Document) -> Any:
+        """Return the document's value with variables replaced; mistakes carry the document's own positions."""
+        if not document.has_dollars:
+            return copied(document.value)
+        positions, session = document.positions, self.session
+
+        def complain(path: KeyPath, message: str) -> None:
+            if session.has_room:
+                problem = Problem(position=positions.at(path), message=f"{dotted(path)}: {message}")
+                session.problems.append(problem)
+
+        def unset(path: KeyPath, name: str) -> None:
+            if len(session.unset) < PROBLEMS_MAX:
+                session.unset[(name, positions.at(path))] = None
+
+        return interpolate(document.value, Interpolator(variables=self.variables), complain, unset)
+
+
+def copied(value: Any) -> Any:
+    """Return the tree with mappings and lists of its own; `deepcopy` costs ten times as much."""
+    if type(value) is dict:
+        return {key: copied(each) for key, each in value.items()}
+    return [copied(each) for each in value] if type(value) is list else value
+
+
+def without_mistakes(model: dict[str, Any], report: Report) -> None:
+    """Report what the schema refuses, and take it out of the model (Note [Poisoned values])."""
+    mistakes = schema_mistakes(model)
+    if not mistakes:
+        return
+    for path, message in mistakes:
+        report.error_at(path, message)
+    for path, _ in sorted(mistakes, key=lambda mistake: tuple(map(str, mistake[0])), reverse=True):
+        _remove(model, path)
+    _drop_holes(model)
+
+
+def _remove(model: Any, path: KeyPath) -> None:
+    parent = model
+    for key in path[:-1]:
+        parent = _child(parent, key)
+    if path and _child(parent, path[-1]) is not _ABSENT:
+        if type(parent) is dict:
+            del parent[path[-1]]
+        else:
+            parent[path[-1]] = _HOLE
+
+
+def _child(parent: Any, key: str | int) -> Any:
+    if type(parent) is dict:
+        return parent.get(key, _ABSENT)
+    if isinstance(parent, list) and isinstance(key, int) and key < len(parent):
+        return parent[key]
+    return _ABSENT
+
+
+def add_document(model: dict[str, Any], value: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Return the model with one more document merged over it, checked and in long forms."""
+    merged = merge_models(model, value, report)
+    drop_overridden(merged, report)
+    without_mistakes(merged, report)
+    merged.pop("version", None)
+    expand_model(merged, report)
+    drop_overridden(merged, report)
+    return merged
+
+
+def _drop_holes(model: dict[str, Any]) -> None:
+    """Close the gaps that refused list entries left."""
+    for key, value in model.items():
+        if type(value) is dict:
+            _drop_holes(value)
+        elif type(value) is list:
+            model[key] = kept = [each for each in value if each is not _HOLE]
+            for each in kept:
+                if type(each) is dict:
+                    _drop_holes(each)
+
+
+def complete(model: dict[str, Any], scope: Scope) -> None:
+    """Add what stands in no file: defaults, absolute paths, values of variables; in place."""
+    add_defaults(model)
+    check_forms(model, scope.report)
+    resolve_paths(model, scope.data_location, scope.report)
+    for kind in ("secrets", "configs"):
+        for key, resource in resources_of(model, kind).items():
+            name = resource.get("environment", "")
+            if name in scope.variables:
+                scope.session.contents[(kind, key)] = scope.variables[name]
+    resolve_variables(model, scope.variables, maps=False)
+
+
+def apply_resets(model: Any, resets: tuple[KeyPath, ...]) -> None:
+    """Delete what a later document resets or overrides, in place."""
+    for path in resets:
+        parent = model
+        for key in path[:-1]:
+            parent = parent.get(key) if type(parent) is dict else None
+        if type(parent) is dict and path:
+            parent.pop(path[-1], None)

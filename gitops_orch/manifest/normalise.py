@@ -1,0 +1,133 @@
+"""What a file leaves unsaid: defaults, absolute paths, values of variables, the default network, and names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gitops_orch.manifest.canonical import RESOURCE_KINDS
+from gitops_orch.manifest.fields import optional_flag
+from gitops_orch.manifest.report import Report
+from gitops_orch.manifest.sections import device_requests, resources_of, services_of
+from gitops_orch.manifest.shorthand_volumes import clean_path
+
+_NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
+
+
+def add_defaults(model: dict[str, Any]) -> None:
+    """Add what Compose writes into every long form, in place."""
+    for service in services_of(model).values():
+        if type(service.get("build")) is dict:
+            service["build"].setdefault("context", ".")
+        for secret in service.get("secrets") or ():
+            secret.setdefault("target", f"/run/secrets/{secret.get('source')}")
+        for port in service.get("ports") or ():
+            port.setdefault("protocol", "tcp")
+            port.setdefault("mode", "ingress")
+        for request in device_requests(service):
+            if "count" not in request and "device_ids" not in request:
+                request["count"] = "all"
+
+
+def resolve_variables(model: dict[str, Any], variables: Mapping[str, str], *, maps: bool) -> None:
+    """Give a `KEY` without a value the committed variable of that name, in place; keys of a mapping only with `maps`.
+
+    Compose completes lists with the variables of the file that holds them, and mappings with those of the whole app.
+    """
+    for service in services_of(model).values():
+        environment = service.get("environment")
+        if type(environment) is list or (maps and environment):
+            service["environment"] = _resolved(environment, variables)
+    for config in resources_of(model, "configs").values():
+        if config.get("environment") in variables:
+            config["content"] = variables[config["environment"]]
+
+
+def _resolved(environment: Any, variables: Mapping[str, str]) -> Any:
+    if type(environment) is dict:
+        return {key: variables.get(key) if each is None else each for key, each in environment.items()}
+    return [
+        f"{each}={variables[each]}" if type(each) is str and each in variables else each
+        for each in environment or ()
+    ]
+
+
+def normalise(model: dict[str, Any], variables: Mapping[str, str], name: str) -> frozenset[tuple[str, str]]:
+    """Add networks, dependencies and names that are implied, in place; return the resources named after the project."""
+    _add_networks(model)
+    resolve_variables(model, variables, maps=True)
+    for service in services_of(model).values():
+        if service.get("pull_policy") == "if_not_present":
+            service["pull_policy"] = "missing"
+        if type(service.get("build")) is dict:
+            _complete_build(service["build"], variables)
+        for volume in service.get("volumes") or ():
+            volume["target"] = clean_path(volume.get("target", "")) or "."
+        edges = {**(service.get("depends_on") or {})}
+        for target, restart in _implied(service):
+            edges.setdefault(target, {"condition": "service_started", "restart": restart, "required": True})
+        if edges:
+            service["depends_on"] = edges
+    return _add_names(model, name)
+
+
+def _add_networks(model: dict[str, Any]) -> None:
+    used = False
+    for service in services_of(model).values():
+        if "network_mode" in service:
+            continue
+        if not service.get("networks"):
+            service["networks"] = {"default": None}
+        used = used or "default" in service["networks"]
+    networks = dict(model.get("networks") or {})
+    if used:
+        networks.setdefault("default", None)
+    if networks:
+        model["networks"] = networks
+
+
+def _complete_build(build: dict[str, Any], variables: Mapping[str, str]) -> None:
+    if build.get("dockerfile") is None and build.get("dockerfile_inline") is None:
+        build["dockerfile"] = "Dockerfile"
+    arguments = build.get("args")
+    if type(arguments) is dict:
+        known = {key: variables.get(key) if each is None else each for key, each in arguments.items()}
+        build["args"] = {key: each for key, each in known.items() if each is not None}
+    elif type(arguments) is list:
+        resolved = _resolved(arguments, variables)
+        build["args"] = [each for each in resolved if "=" in each]
+
+
+def _implied(service: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """Return the services that this one cannot be without, and whether it restarts with them."""
+    edges: list[tuple[str, bool]] = []
+    for link in service.get("links") or ():
+        service_name, colon, alias = link.partition(":")
+        edges.append((service_name if colon and ":" not in alias else link, True))
+    for namespace in _NAMESPACES:
+        reference = service.get(namespace)
+        if type(reference) is str and reference.startswith("service:"):
+            edges.append((reference.removeprefix("service:"), True))
+    edges += [
+        (each.partition(":")[0], False)
+        for each in service.get("volumes_from") or ()
+        if not each.startswith("container:")
+    ]
+    return edges
+
+
+def _add_names(model: dict[str, Any], project: str) -> frozenset[tuple[str, str]]:
+    implied: set[tuple[str, str]] = set()
+    for kind in RESOURCE_KINDS:
+        resources = model.get(kind)
+        if not resources:
+            continue
+        named: dict[str, Any] = {}
+        for key, resource in resources.items():
+            body = dict(resource or {})
+            if body.get("name") is None:
+                external = optional_flag(body.get("external"), Report()) is True
+                body["name"] = key if external else f"{project}_{key}"
+                if not external:
+                    implied.add((kind, key))
+            named[key] = body
+        model[kind] = named
+    return frozenset(implied)

@@ -1,0 +1,88 @@
+"""Where a value stands in its file, answered from the YAML nodes only when a message needs it."""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from gitops_orch.model.problem import Position
+
+KeyPath: TypeAlias = tuple[str | int, ...]
+Step: TypeAlias = tuple[Node, Node]  # what to point at, and what to go down into
+MERGE_DEPTH_MAX = 10
+
+
+class Positions:
+    """The places of one document's values."""
+
+    __slots__ = ("_children", "path", "root")
+
+    def __init__(self, path: str, root: Node | None) -> None:
+        self.path = path
+        self.root = root
+        self._children: dict[int, dict[str, Step]] = {}  # by node: a mapping of thousands is searched once
+
+    def at(self, key_path: Sequence[str | int]) -> Position:
+        """Return where the key (or the list's entry) stands, or its nearest parent that is there."""
+        return self.find(key_path)[0]
+
+    def find(self, key_path: Sequence[str | int]) -> tuple[Position, int]:
+        """Return the nearest place, and how many keys of the path were found."""
+        if self.root is None:
+            return Position(path=self.path), 0
+        place, node = self.root, self.root
+        for depth, key in enumerate(key_path):
+            step = self._child(node, key)
+            if step is None:
+                return self._position(place), depth
+            place, node = step
+        return self._position(place), len(key_path)
+
+    def _position(self, node: Node) -> Position:
+        mark = node.start_mark
+        return Position(path=self.path, line=mark.line + 1, column=mark.column + 1)
+
+    def _child(self, node: Node, key: str | int) -> Step | None:
+        if isinstance(node, SequenceNode) and isinstance(key, int):
+            return (node.value[key], node.value[key]) if key < len(node.value) else None
+        if not isinstance(node, MappingNode):
+            return None
+        known = self._children.get(id(node))
+        if known is None:
+            known = self._children[id(node)] = {}
+            self._learn(node, known, 0)
+        return known.get(str(key))
+
+    def _learn(self, node: MappingNode, known: dict[str, Step], depth: int) -> None:
+        merged: list[Node] = []
+        for key_node, value_node in node.value:
+            if isinstance(key_node, ScalarNode) and key_node.value == "<<":
+                merged += value_node.value if isinstance(value_node, SequenceNode) else [value_node]
+            elif isinstance(key_node, ScalarNode):
+                known.setdefault(key_node.value, (key_node, value_node))
+        for source in merged:
+            if isinstance(source, MappingNode) and depth < MERGE_DEPTH_MAX:
+                self._learn(source, known, depth + 1)
+
+
+class LayeredPositions:
+    """The places of a model that several documents make together, the last one that knows a path winning."""
+
+    __slots__ = ("layers",)
+
+    def __init__(self, layers: Iterable[tuple[KeyPath, Positions, KeyPath]]) -> None:
+        # Each layer: where in the model it stands, and what that is called in its own document.
+        self.layers = tuple(layers)
+
+    def at(self, key_path: Sequence[str | int]) -> Position:
+        """Return where the value stands in the document that knows the longest part of its path."""
+        best, best_depth = Position(path=self.layers[0][1].path if self.layers else ""), -1
+        for prefix, positions, own in self.layers:
+            if tuple(key_path[: len(prefix)]) != prefix:
+                continue
+            rest = tuple(key_path[len(prefix) :])
+            position, found = positions.find(own + rest)
+            depth = found - len(own) + len(prefix)
+            if depth >= best_depth:
+                best, best_depth = position, depth
+        return best

@@ -1,0 +1,59 @@
+"""The mistakes of one file, gathered with the path of the value that each is about."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from gitops_orch.manifest.positions import KeyPath
+from gitops_orch.model.problem import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A mistake or a warning about the value at a path of the model."""
+
+    path: KeyPath
+    message: str
+    severity: Severity = Severity.ERROR
+
+
+@dataclass(slots=True)
+class Report:
+    """Where the reader is in the model, and what it found there."""
+
+    findings: list[Finding] = field(default_factory=list)
+    trail: list[str | int] = field(default_factory=list)
+    expanded: int = 0  # entries that short forms became
+
+    def complain(self, message: str, *below: str | int) -> None:
+        """Note a mistake about the value being read, or one below it."""
+        self.findings.append(Finding((*self.trail, *below), message))
+
+    def warn(self, message: str, *below: str | int) -> None:
+        """Note what works but surprises."""
+        self.findings.append(Finding((*self.trail, *below), message, Severity.WARNING))
+
+    def error_at(self, path: KeyPath, message: str) -> None:
+        """Note a mistake about the value at a path of the whole model."""
+        self.findings.append(Finding(path, message))
+
+    @contextmanager
+    def inside(self, *keys: str | int) -> Iterator[None]:
+        """Read below the keys; for tables that are read once a file, not for every value."""
+        count = len(self.trail)
+        self.trail.extend(keys)
+        yield
+        del self.trail[count:]
+
+    @property
+    def failed(self) -> bool:
+        """Return whether a mistake was found."""
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
+
+def dotted(path: KeyPath) -> str:
+    """Return a path of keys as messages show it: `services.api.ports[0]`."""
+    text = ""
+    for key in path:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
+    return text

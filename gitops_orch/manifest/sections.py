@@ -1,0 +1,24 @@
+"""The parts of a model, however odd the file: what is not a mapping has no parts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def services_of(model: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the services that are mappings, by name."""
+    return resources_of(model, "services")
+
+
+def resources_of(model: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """Return the resources of a kind that are mappings, by key."""
+    found = model.get(kind)
+    if type(found) is not dict:
+        return {}
+    return {key: body for key, body in found.items() if type(body) is dict}
+
+
+def device_requests(service: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return every request for devices that a service makes."""
+    requests = list(service.get("gpus") or ())
+    resources = (service.get("deploy") or {}).get("resources") or {}
+    return requests + list((resources.get("reservations") or {}).get("devices") or ())

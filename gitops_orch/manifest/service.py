@@ -1,0 +1,206 @@
+"""One resolved service of a Compose file to the value that planner and engine work with."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gitops_orch.manifest.duration import parse_duration
+from gitops_orch.manifest.files import ContentReader
+from gitops_orch.manifest.findings import Findings
+from gitops_orch.manifest.git_files import is_relative
+from gitops_orch.manifest.policy import read_service_policy
+from gitops_orch.model.app import (
+    Condition,
+    Dependency,
+    FailureAction,
+    FileMount,
+    Mode,
+    Order,
+    Placement,
+    Port,
+    Service,
+    UpdatePolicy,
+)
+
+# What the file is made from or with, and never what a container is made of.
+NOT_RECONCILED = ("build", "develop")
+_FROM_GIT = ("configs", "secrets")
+_NOT_DATA = ("/etc/localtime", "/etc/timezone", "/dev", "/proc", "/sys")
+_JOB_MODES = (Mode.REPLICATED_JOB, Mode.GLOBAL_JOB)
+_MODES = tuple(mode.value for mode in Mode)
+_ORDERS = tuple(order.value for order in Order)
+_ACTIONS = tuple(action.value for action in FailureAction)
+_GLOBAL_MODES = (Mode.GLOBAL, Mode.GLOBAL_JOB)
+
+
+def compile_service(
+    name: str, model: Mapping[str, Any], raw_policy: object, reader: ContentReader, *, awaited: bool
+) -> Service:
+    """Return the service of that name of a resolved file; `awaited` says that others wait for it to complete."""
+    body: Mapping[str, Any] = model["services"][name]
+    deploy: Mapping[str, Any] = body.get("deploy") or {}
+    mode = Mode(deploy.get("mode") or "replicated")
+    files, volumes = _split_volumes(name, body, reader)
+    files += _objects(name, model, reader)
+    return Service(
+        name=name,
+        compose=_container_part(name, body, volumes, reader),
+        image=str(body.get("image") or ""),
+        mode=mode,
+        replicas=1 if mode in _GLOBAL_MODES else replica_count(body),
+        placement=_placement(deploy.get("placement") or {}),
+        depends_on=tuple(_dependencies(body)),
+        update=_update(deploy.get("update_config") or {}),
+        ports=tuple(_ports(body)),
+        networks=tuple(body.get("networks") or ()) if not body.get("network_mode") else (),
+        volumes=tuple(dict.fromkeys(_named_volumes(volumes))),
+        writable=any(map(is_data, volumes)) or any(file.writable_path is not None for file in files),
+        container_name=body.get("container_name"),
+        files=tuple(files),
+        stop_grace_s=_seconds(body.get("stop_grace_period"), 10.0),
+        stateful=read_service_policy(name, raw_policy, reader.findings).stateful,
+        job=mode in _JOB_MODES or (awaited and _ends(body)),
+        position=reader.findings.place(("services", name)),
+    )
+
+
+def replica_count(body: Mapping[str, Any]) -> int:
+    """Return how many containers a replicated service asks for."""
+    replicas = (body.get("deploy") or {}).get("replicas")
+    count = replicas if replicas is not None else body.get("scale")
+    return 1 if count is None else int(count)
+
+
+def is_data(volume: Mapping[str, Any]) -> bool:
+    """Tell whether a volume of the long form is a place where a container can leave data."""
+    if volume.get("read_only") or volume.get("type") not in ("volume", "bind"):
+        return False
+    if volume["type"] == "volume":
+        return bool(volume.get("source"))
+    source = str(volume.get("source", ""))
+    return not source.endswith(".sock") and not any(
+        source == place or source.startswith(place + "/") for place in _NOT_DATA
+    )
+
+
+def published_port(text: object) -> int | None:
+    """Return the one host port that is meant; None where the Engine chooses, from a range or from all."""
+    return int(str(text)) if text and str(text).isdecimal() else None
+
+
+def _container_part(
+    name: str, body: Mapping[str, Any], volumes: Sequence[Mapping[str, Any]], reader: ContentReader
+) -> Mapping[str, Any]:
+    dropped = (*NOT_RECONCILED, *_FROM_GIT, "volumes")
+    kept = {key: value for key, value in body.items() if key not in dropped}
+    if volumes:
+        kept["volumes"] = list(volumes)
+    if body.get("security_opt"):
+        where = ("services", name, "security_opt")
+        kept["security_opt"] = reader.inline_profiles(body["security_opt"], where)
+    return kept
+
+
+def _split_volumes(
+    name: str, body: Mapping[str, Any], reader: ContentReader
+) -> tuple[list[FileMount], list[Mapping[str, Any]]]:
+    """Tell what comes from Git from what is on the host."""
+    files: list[FileMount] = []
+    volumes: list[Mapping[str, Any]] = []
+    for index, volume in enumerate(body.get("volumes") or ()):
+        if volume.get("type") != "bind" or not is_relative(str(volume.get("source", ""))):
+            volumes.append(volume)
+            continue
+        mount = reader.mount_bind(volume, ("services", name, "volumes", index))
+        files += [mount] if mount else []
+    return files, volumes
+
+
+def _objects(name: str, model: Mapping[str, Any], reader: ContentReader) -> list[FileMount]:
+    mounts: list[FileMount] = []
+    for kind in _FROM_GIT:
+        objects = model.get(kind) or {}
+        for index, reference in enumerate(model["services"][name].get(kind) or ()):
+            where = ("services", name, kind, index)
+            mount = reader.mount_object(kind, reference, objects, where)
+            if mount is not None:
+                mounts.append(mount)
+    return mounts
+
+
+def _named_volumes(volumes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    return (str(v["source"]) for v in volumes if v.get("type") == "volume" and v.get("source"))
+
+
+def _placement(raw: Mapping[str, Any]) -> Placement:
+    preferences = raw.get("preferences") or ()
+    limit = raw.get("max_replicas_per_node")
+    return Placement(
+        constraints=tuple(raw.get("constraints") or ()),
+        spread=tuple(str(item["spread"]) for item in preferences if item.get("spread")),
+        replicas_per_host_max=int(limit) if limit else None,  # 0 is Swarm's word for no limit
+    )
+
+
+def _dependencies(body: Mapping[str, Any]) -> Iterator[Dependency]:
+    for service, edge in sorted((body.get("depends_on") or {}).items()):
+        yield Dependency(
+            service=service,
+            condition=Condition(edge.get("condition") or "service_started"),
+            restart=bool(edge.get("restart", False)),
+            required=bool(edge.get("required", True)),
+        )
+
+
+def _update(raw: Mapping[str, Any]) -> UpdatePolicy:
+    default = UpdatePolicy()
+    order = raw.get("order")
+    action = raw.get("failure_action")
+    return UpdatePolicy(
+        parallelism=int(raw.get("parallelism", default.parallelism)),
+        delay_s=_seconds(raw.get("delay"), default.delay_s),
+        monitor_s=_seconds(raw.get("monitor"), default.monitor_s),
+        order=Order(order) if order else None,
+        failure_action=FailureAction(action) if action else default.failure_action,
+        failure_ratio_max=float(raw.get("max_failure_ratio", default.failure_ratio_max)),
+    )
+
+
+def _ports(body: Mapping[str, Any]) -> Iterator[Port]:
+    for port in body.get("ports") or ():
+        yield Port(
+            target=int(port["target"]),
+            published=published_port(port.get("published")),
+            host_ip=str(port.get("host_ip") or ""),
+            protocol=str(port.get("protocol") or "tcp"),
+        )
+
+
+def _ends(body: Mapping[str, Any]) -> bool:
+    """Tell whether a container that ended is left alone: only then can it be a one-shot."""
+    policy = (body.get("deploy") or {}).get("restart_policy") or {}
+    condition = policy.get("condition")
+    if condition is not None:
+        return condition in ("none", "on-failure")
+    return str(body.get("restart") or "no").partition(":")[0] in ("no", "on-failure")
+
+
+def _seconds(text: object, default: float) -> float:
+    seconds = parse_duration(str(text)) if text is not None else None
+    return default if seconds is None else seconds
+
+
+def check_words(name: str, body: Mapping[str, Any], findings: Findings) -> None:
+    """Note words that Compose passes on unread, and that this product must understand."""
+    deploy: Mapping[str, Any] = body.get("deploy") or {}
+    if not deploy:
+        return
+    update: Mapping[str, Any] = deploy.get("update_config") or {}
+    base = ("services", name, "deploy")
+    _check_word((*base, "mode"), deploy.get("mode"), _MODES, findings)
+    _check_word((*base, "update_config", "order"), update.get("order"), _ORDERS, findings)
+    _check_word((*base, "update_config", "failure_action"), update.get("failure_action"), _ACTIONS, findings)
+
+
+def _check_word(where: tuple[str, ...], value: object, known: tuple[str, ...], findings: Findings) -> None:
+    if value and value not in known:
+        findings.error(where, f"must be one of {', '.join(known)}, is {value!r}")

@@ -1,0 +1,74 @@
+"""What services take from variable files: `env_file` into the environment, `label_file` into labels."""
+
+from collections import ChainMap
+from collections.abc import Mapping
+from typing import Any
+
+from gitops_orch.manifest.locations import repository_path
+from gitops_orch.manifest.report import Report
+from gitops_orch.manifest.sources import Sources
+
+
+def add_service_files(
+    services: Mapping[str, dict[str, Any]],
+    files: Mapping[str, Mapping[str, Any]],
+    variables: dict[str, str],
+    reader: "FileReader",
+) -> None:
+    """Merge every service's variable files below what it says itself, in place; `files` is the model before printing."""
+    for name, service in services.items():
+        source = files[name]
+        environment: dict[str, str | None] = {}
+        for index, entry in enumerate(source.get("env_file") or ()):
+            known = {key: each for key, each in environment.items() if each is not None}
+            read = reader.env_file(entry, ("services", name, "env_file", index), {**variables, **known})
+            environment.update(read)
+        environment.update(service.get("environment") or {})
+        if environment:
+            service["environment"] = environment
+        labels: dict[str, str] = {}
+        for index, path in enumerate(source.get("label_file") or ()):
+            labels.update(reader.label_file(path, ("services", name, "label_file", index), labels))
+        labels.update(service.get("labels") or {})
+        if labels:
+            service["labels"] = labels
+
+
+class FileReader:
+    """Reads variable files that services name, and reports those that it cannot."""
+
+    def __init__(self, sources: Sources, root: str, report: Report) -> None:
+        self._sources = sources
+        self._root = root
+        self._report = report
+
+    def env_file(
+        self, entry: Mapping[str, Any], path: tuple[str | int, ...], lookup: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Return the variables of an `env_file` entry."""
+        required = str(entry.get("required", True)).lower() in ("true", "y", "yes", "on")
+        if entry.get("format"):
+            self._report.error_at(
+                (*path, "format"), f"the format {entry['format']} is not supported; remove it"
+            )
+            return {}
+        return self._read(entry.get("path") or "", path, ChainMap(dict(lookup)), required=required)
+
+    def label_file(self, file: str, path: tuple[str | int, ...], lookup: Mapping[str, str]) -> dict[str, str]:
+        """Return the labels of a `label_file` entry."""
+        return self._read(file, path, lookup, required=True)
+
+    def _read(
+        self, absolute: str, path: tuple[str | int, ...], lookup: Mapping[str, str], *, required: bool
+    ) -> dict[str, str]:
+        file = repository_path(self._root, absolute)
+        if file is None:
+            self._report.error_at(
+                path, f"{absolute} is outside of the repository; move it into the repository"
+            )
+            return {}
+        if self._sources.exists(file):
+            return self._sources.variables(file, dict(lookup))
+        if required:
+            self._report.error_at(path, f"{file} {self._sources.why_missing(file)}")
+        return {}

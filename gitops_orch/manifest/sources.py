@@ -1,0 +1,97 @@
+"""The files that a load reads: each once, and each remembered, found or not, so that the load can be cached."""
+
+from dataclasses import dataclass, field
+
+from gitops_orch.errors import ManifestError, SourceError
+from gitops_orch.manifest.dotenv import DotenvError, parse_dotenv
+from gitops_orch.manifest.yaml_document import FILE_BYTES_MAX, Dialect, Document, parse_documents
+from gitops_orch.model.problem import Position, Problem
+from gitops_orch.model.tree import Tree
+
+VARIABLE_BYTES_MAX = 4_000_000
+FILES_MAX = 500  # that one app may read: includes, extends, variable files
+
+
+@dataclass(slots=True, kw_only=True)
+class Sources:
+    """Reads files of the tree; what is wrong with one goes to `problems`."""
+
+    tree: Tree
+    problems: list[Problem]
+    inputs: dict[str, bytes] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
+    variable_bytes: int = 0  # counted each time that a file is read as variables
+    _documents: dict[str, tuple[Document, ...] | None] = field(default_factory=dict)
+
+    def exists(self, path: str) -> bool:
+        """Return whether the tree has the file, and remember that the answer matters."""
+        if path in self.tree.files:
+            return True
+        self.missing.add(path)
+        return False
+
+    def why_missing(self, path: str) -> str:
+        """Return why a file cannot be read, for the end of a sentence."""
+        refused = self.tree.refused.get(path)
+        return (
+            f"is refused: {refused}" if refused else "is not in the repository; add it, or correct the path"
+        )
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file's content; None, with a problem, where it cannot be read."""
+        if path in self.inputs:
+            return self.inputs[path]
+        entry = self.tree.files[path]
+        if entry.size_bytes > FILE_BYTES_MAX:
+            self._complain(path, f"the file has {entry.size_bytes} bytes, at most {FILE_BYTES_MAX} are read")
+            return None
+        if len(self.inputs) >= FILES_MAX:
+            self._complain(path, f"one app reads more than {FILES_MAX} files; include fewer")
+            return None
+        try:
+            content = self.tree.read(path)
+        except SourceError as error:
+            self._complain(path, f"cannot be read: {error}")
+            return None
+        self.inputs[path] = content
+        return content
+
+    def documents(self, path: str) -> tuple[Document, ...] | None:
+        """Return a Compose file's documents; None, with its problems told once, where it is not YAML."""
+        if path not in self._documents:
+            self._documents[path] = self._parse(path)
+        return self._documents[path]
+
+    def variables(self, path: str, lookup: dict[str, str], *, own_first: bool = False) -> dict[str, str]:
+        """Return the variables of a file of the tree; none, with a problem, where it cannot be read."""
+        content = self.read(path)
+        if content is None:
+            return {}
+        self.variable_bytes += len(content)
+        if self.variable_bytes > VARIABLE_BYTES_MAX:
+            self._complain(
+                path, f"one app reads more than {VARIABLE_BYTES_MAX} bytes of variables; name fewer files"
+            )
+            return {}
+        try:
+            return parse_dotenv(content.decode(), lookup, own_first=own_first)
+        except UnicodeDecodeError:
+            self._complain(path, "is not UTF-8 text; save it as UTF-8")
+        except DotenvError as error:
+            self.problems.append(
+                Problem(position=Position(path=path, line=error.line, column=1), message=str(error))
+            )
+        return {}
+
+    def _parse(self, path: str) -> tuple[Document, ...] | None:
+        content = self.read(path)
+        if content is None:
+            return None
+        try:
+            return parse_documents(path, content, dialect=Dialect.COMPOSE)
+        except ManifestError as error:
+            self.problems.extend(error.problems)
+            return None
+
+    def _complain(self, path: str, message: str) -> None:
+        self.problems.append(Problem(position=Position(path=path), message=message))

@@ -1,0 +1,319 @@
+"""Strict YAML with positions: bytes of a file to values, or to every reason why not.
+
+Note [Budgets]: an alias is one reference in the file and a whole subtree in the model, so a few hundred bytes can
+become 10^10 values.  Every value that is built is counted, merged keys too, and building stops at `NODES_MAX`.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from typing import Any, TypeAlias
+
+from yaml import YAMLError
+from yaml.error import MarkedYAMLError
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from gitops_orch.errors import ManifestError
+from gitops_orch.manifest.positions import KeyPath, Positions
+from gitops_orch.manifest.yaml_nodes import NODES_MAX, DocumentLimit, Reader, read_nodes
+from gitops_orch.manifest.yaml_scalars import (
+    PLAIN_WORDS,
+    Scalar,
+    ScalarRefused,
+    Timestamp,
+    compose_scalar,
+    strict_scalar,
+)
+from gitops_orch.model.problem import Position, Problem
+
+Yaml: TypeAlias = Any  # dict, list or Scalar: what a file says is known only once a schema has seen it
+
+FILE_BYTES_MAX = 1_000_000
+DOCUMENTS_MAX = 1000
+_VERSION = re.compile(rb"^(?:\xef\xbb\xbf)?%YAML[ \t]+(?!1\.1[ \t\r\n])", re.MULTILINE)
+_CORE = "tag:yaml.org,2002:"
+_RESET, _OVERRIDE = "!reset", "!override"
+
+
+class Dialect(Enum):
+    """How scalars are read, and what else is allowed (Note [Two readings] in yaml_scalars)."""
+
+    COMPOSE = "compose"
+    STRICT = "strict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One YAML document; `resets` are the paths that carry `!reset` or `!override`."""
+
+    value: Yaml
+    positions: Positions
+    resets: tuple[KeyPath, ...] = ()
+    has_dollars: bool = True  # False: there is nothing to interpolate
+
+
+def parse_yaml(path: str, content: bytes, *, dialect: Dialect) -> Document:
+    """Return the file's only document (None for an empty file); ManifestError with all problems otherwise."""
+    documents = parse_documents(path, content, dialect=dialect)
+    if not documents:
+        return Document(value=None, positions=Positions(path, None))
+    if len(documents) > 1:
+        second = documents[1].positions.at(())
+        raise ManifestError(
+            (
+                Problem(
+                    position=second,
+                    message=f"expected one document, found {len(documents)}; remove the extra ---",
+                ),
+            )
+        )
+    return documents[0]
+
+
+def parse_documents(path: str, content: bytes, *, dialect: Dialect) -> tuple[Document, ...]:
+    """Return every document of the file in order; ManifestError with all problems where one has any."""
+    problems: list[Problem] = []
+    documents: list[Document] = []
+    for root in _roots(path, content, problems):
+        builder = _Builder(path=path, dialect=dialect, problems=problems)
+        value = builder.build(root)
+        documents.append(
+            Document(
+                value=value,
+                positions=Positions(path, root),
+                resets=tuple(builder.resets),
+                has_dollars=b"$" in content,
+            )
+        )
+        if len(documents) > DOCUMENTS_MAX:
+            problems.append(
+                Problem(
+                    position=_position(path, root),
+                    message=f"more than {DOCUMENTS_MAX} documents in a file; split it",
+                )
+            )
+            break
+    if problems:
+        raise ManifestError(tuple(problems))
+    return tuple(documents)
+
+
+def _roots(path: str, content: bytes, problems: list[Problem]) -> Iterator[Node]:
+    if len(content) > FILE_BYTES_MAX:
+        problems.append(
+            Problem(
+                position=Position(path=path),
+                message=f"the file has {len(content)} bytes, at most {FILE_BYTES_MAX} are read; split it",
+            )
+        )
+        return
+    version = _VERSION.search(content)
+    if version:
+        line = content.count(b"\n", 0, version.start()) + 1
+        problems.append(
+            Problem(
+                position=Position(path=path, line=line, column=1),
+                message="only %YAML 1.1 is read; remove the line",
+            )
+        )
+        return
+    try:
+        yield from read_nodes(content)
+    except DocumentLimit as error:
+        problems.append(
+            Problem(position=Position(path=path, line=error.line, column=error.column), message=str(error))
+        )
+    except MarkedYAMLError as error:
+        problems.append(_syntax_problem(path, error))
+    except (YAMLError, UnicodeDecodeError) as error:
+        words = " ".join(str(error).split())
+        problems.append(
+            Problem(position=Position(path=path), message=f"not YAML: {words}; save it as UTF-8 text")
+        )
+
+
+def _syntax_problem(path: str, error: MarkedYAMLError) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    where = Position(path=path, line=mark.line + 1, column=mark.column + 1) if mark else Position(path=path)
+    context = f" {error.context}" if error.context else ""
+    message = f"not YAML: {error.problem}{context}"
+    if error.context_mark and error.problem_mark and error.context_mark.line != error.problem_mark.line:
+        message += f" that starts at line {error.context_mark.line + 1}"
+    if error.problem and "character '\\t'" in error.problem:
+        message += "; indent with spaces"
+    return Problem(position=where, message=message)
+
+
+def _position(path: str, node: Node) -> Position:
+    return Position(path=path, line=node.start_mark.line + 1, column=node.start_mark.column + 1)
+
+
+class _OutOfBudget(Exception):
+    """The document expands to more values than are ever needed."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Builder:
+    """Builds one document's values from its nodes, counting every value that it builds."""
+
+    path: str
+    dialect: Dialect
+    problems: list[Problem]
+    resets: list[KeyPath] = field(default_factory=list)
+    budget: int = NODES_MAX
+    open_nodes: set[int] = field(
+        default_factory=set
+    )  # aliases of a node that is still being built are cycles
+    trail: list[str | int] = field(default_factory=list)
+
+    def build(self, root: Node) -> Yaml:
+        try:
+            if root.tag == _RESET:
+                self._complain(root, "a whole file cannot be reset; write services:")
+            return self._value(root)
+        except _OutOfBudget:
+            self._complain(
+                root,
+                f"the aliases expand to more than {NODES_MAX} values; write fewer, or fewer levels of them",
+            )
+            return None
+
+    def _complain(self, node: Node, message: str) -> None:
+        self.problems.append(Problem(position=_position(self.path, node), message=message))
+
+    def _value(self, node: Node) -> Yaml:
+        self.budget -= 1
+        if self.budget < 0:
+            raise _OutOfBudget
+        if node.tag not in _PLAIN_TAGS:
+            self._check_tag(node)
+        if isinstance(node, ScalarNode):
+            return self._scalar(node)
+        if id(node) in self.open_nodes:
+            self._complain(node, "the value contains itself through an alias; remove the alias")
+            return None
+        self.open_nodes.add(id(node))
+        value = self._mapping(node) if isinstance(node, MappingNode) else self._list(node.value)
+        self.open_nodes.discard(id(node))
+        return value
+
+    def _check_tag(self, node: Node) -> None:
+        tag = node.tag
+        if self.dialect is Dialect.COMPOSE and tag in (_RESET, _OVERRIDE):
+            self.resets.append(tuple(self.trail))
+            return
+        kinds = _CORE_KINDS.get(tag.removeprefix(_CORE)) if tag.startswith(_CORE) else None
+        if kinds is None or not isinstance(node, kinds):
+            shown = f"!!{tag.removeprefix(_CORE)}" if tag.startswith(_CORE) else tag
+            self._complain(
+                node, f"the tag {shown} is not allowed here; remove it, or quote the value as text"
+            )
+
+    def _scalar(self, node: ScalarNode) -> Scalar:
+        text: str = node.value
+        tag = node.tag
+        if tag == _PLAIN and not node.style:
+            if text[:1] in _NOT_TEXT or text in PLAIN_WORDS:
+                return self._plain(node, text)
+            return text
+        if not tag.startswith(_CORE) or tag == _CORE + "str":
+            return text
+        converted = self._plain(node, text)
+        wanted = _CORE_TYPES.get(tag.removeprefix(_CORE))
+        if wanted is float and type(converted) is int:
+            return float(converted)
+        if wanted is not None and type(converted) is wanted:
+            return converted
+        if wanted is None and converted is None:
+            return None
+        self._complain(node, f"{text!r} is not what its tag !!{tag.removeprefix(_CORE)} says; remove the tag")
+        return None
+
+    def _plain(self, node: Node, text: str) -> Scalar:
+        try:
+            return compose_scalar(text) if self.dialect is Dialect.COMPOSE else strict_scalar(text)
+        except ScalarRefused as error:
+            self._complain(node, str(error))
+            return None
+
+    def _list(self, children: list[Node]) -> list[Yaml]:
+        values: list[Yaml] = []
+        for index, child in enumerate(children):
+            if child.tag == _RESET and self.dialect is Dialect.COMPOSE:
+                continue
+            self.trail.append(index)
+            values.append(self._value(child))
+            self.trail.pop()
+        return values
+
+    def _mapping(self, node: MappingNode) -> dict[str, Yaml]:
+        values: dict[str, Yaml] = {}
+        first: dict[str, Node] = {}
+        merges: list[Node] = []
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, ScalarNode):
+                self._complain(key_node, "a key must be text, is a list or a mapping")
+                continue
+            key: str = key_node.value
+            earlier = first.get(key)
+            if earlier is not None:
+                self._duplicate(key, key_node, earlier)
+                continue
+            first[key] = key_node
+            if key == "<<" and not key_node.style and self.dialect is Dialect.COMPOSE:
+                merges.append(value_node)
+                continue
+            if not key_node.style and (key[:1] in _NOT_TEXT or key in PLAIN_WORDS):
+                self._check_key(key_node, key)
+            self.trail.append(key)
+            if value_node.tag == _RESET and self.dialect is Dialect.COMPOSE:
+                self.resets.append(tuple(self.trail))
+            else:
+                values[key] = self._value(value_node)
+            self.trail.pop()
+        for merge in merges:
+            self._merge(merge, values)
+        return values
+
+    def _duplicate(self, key: str, node: Node, earlier: Node) -> None:
+        place = _position(self.path, earlier)
+        self._complain(
+            node, f"duplicate key {key}: it is already at {place.line}:{place.column}; remove one of the two"
+        )
+
+    def _check_key(self, node: Node, key: str) -> None:
+        converted = self._plain(node, key)
+        if not isinstance(converted, str):
+            kind = "a number" if isinstance(converted, int | float) else "no text"
+            kind = "true or false" if isinstance(converted, bool) else kind
+            kind = "a date" if isinstance(converted, Timestamp) else kind
+            self._complain(node, f"the key {key or '(empty)'} must be text, is {kind}; quote it")
+
+    def _merge(self, node: Node, values: dict[str, Yaml]) -> None:
+        sources = node.value if isinstance(node, SequenceNode) else [node]
+        for source in sources:
+            merged = self._value(source) if isinstance(source, MappingNode) else None
+            if not isinstance(merged, dict):
+                self._complain(source, "<< merges a mapping or a list of mappings, is something else")
+                continue
+            for key, value in merged.items():
+                values.setdefault(key, value)
+
+
+_PLAIN = Reader.PLAIN
+_NOT_TEXT = frozenset(("", *"+-.0123456789"))  # first characters of what may be no text
+_PLAIN_TAGS = frozenset((_PLAIN, _CORE + "str", _CORE + "map", _CORE + "seq", "!"))
+_CORE_TYPES: dict[str, Callable[..., Any]] = {
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "timestamp": Timestamp,
+}
+_CORE_KINDS: dict[str, type[Node]] = {
+    **dict.fromkeys(("int", "float", "bool", "null", "timestamp", "str"), ScalarNode),
+    "map": MappingNode,
+    "seq": SequenceNode,
+}
+parse_compose_yaml = partial(parse_documents, dialect=Dialect.COMPOSE)

@@ -1,0 +1,56 @@
+"""What Compose v2.26 printed for two thousand small repositories, against what we print for them.
+
+Each line of a `.jsonl` file is a repository's files and Compose's answer, null where it refuses. `test_judge.py` holds
+the answers against Compose itself.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+from compose_judge import differences, load, verdict
+
+HERE = Path(__file__).parent
+GROUPS = sorted(path.name for path in HERE.glob("*.jsonl"))
+
+# Where we differ on purpose: a part of the file's text, and why.
+DELIBERATE = {
+    "99999999p": "a size that overflows is refused; Compose wraps it to a negative number",
+    "!!binary": "tags other than YAML's own core are refused (FAULTS Y8)",
+    "!foo": "tags other than YAML's own core are refused (FAULTS Y8)",
+    "!!set": "tags other than YAML's own core are refused (FAULTS Y8)",
+    "environment: x\n": "a mistake in an extended file is refused even where a merge would cover it",
+}
+
+
+def cases(group: str) -> list[dict]:
+    return [json.loads(line) for line in (HERE / group).read_text(encoding="utf-8").splitlines()]
+
+
+def is_deliberate(files: dict) -> bool:
+    return any(part in text for part in DELIBERATE for text in files.values())
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_repository_reads_as_compose_reads_it(group):
+    wrong = []
+    for case in cases(group):
+        loaded = load(case["files"], case.get("main", "compose.yaml"), environment=case.get("environment"))
+        found = list(differences(verdict(loaded), case["model"]))
+        if found and not is_deliberate(case["files"]):
+            wrong.append((case["files"], found[:3], [str(problem) for problem in loaded.problems][:3]))
+    assert not wrong, json.dumps(wrong[:3], indent=1, ensure_ascii=False)
+
+
+def test_every_deliberate_difference_is_still_one():
+    seen = {
+        part
+        for group in GROUPS
+        for case in cases(group)
+        if is_deliberate(case["files"])
+        and case["model"] is not None
+        and load(case["files"], environment=case.get("environment")).failed
+        for part in DELIBERATE
+        if any(part in text for text in case["files"].values())
+    }
+    assert seen == set(DELIBERATE)

@@ -1,0 +1,199 @@
+import pytest
+from manifest.compile_world import HOSTS, compiled, errors, keys, warnings
+
+SERVICE = "services:\n  api:\n    image: x\n"
+
+
+def problems_of(text: str, **options):
+    desired = compiled({"shop/compose.yaml": text}, **options)
+    return errors(desired), warnings(desired)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("build", "."), ("develop", "{watch: [{path: ., action: rebuild}]}")]
+)
+def test_what_an_image_makes_superfluous_is_noted_and_skipped(key, value):
+    found, noted = problems_of(f"{SERVICE}    {key}: {value}\n")
+    assert found == []
+    assert any(f"services.api.{key}: is skipped" in warning for warning in noted)
+
+
+def test_a_service_that_can_only_be_built_is_an_error_that_says_what_to_do():
+    found, _ = problems_of("services: {api: {build: .}}\n")
+    assert found == [
+        (
+            "shop/compose.yaml:1:18: services.api.build: cannot be reconciled from Git: an image is built elsewhere and "
+            "named by `image`"
+        )
+    ]
+
+
+def test_job_modes_say_that_they_are_not_supported_yet():
+    found, _ = problems_of(f"{SERVICE}    deploy: {{mode: replicated-job}}\n")
+    assert any("services.api.deploy.mode: not supported yet" in error for error in found)
+
+
+def test_a_key_without_a_value_that_no_variable_gives_warns():
+    found, noted = problems_of(f"{SERVICE}    environment: {{TOKEN: }}\n")
+    assert found == []
+    assert any("services.api.environment.TOKEN: has no value" in warning for warning in noted)
+
+
+def test_a_variable_that_is_not_set_warns_and_is_an_error_where_strict_is_asked_for():
+    text = "services: {api: {image: 'x:${TAG}'}}\n"
+    found, noted = problems_of(text)
+    assert not found
+    assert any("the variable TAG is not set in a committed file" in warning for warning in noted)
+    found, _ = problems_of(text, strict=True)
+    assert any("the variable TAG is not set" in error for error in found)
+
+
+def test_replicas_exclude_one_name_and_one_address():
+    found, _ = problems_of(
+        """
+        services:
+          api: {image: x, scale: 2, container_name: shop, networks: {net: {ipv4_address: 10.1.0.5}}}
+        networks: {net: {ipam: {config: [{subnet: 10.1.0.0/24}]}}}
+        """
+    )
+    assert any("services.api.container_name: " in error for error in found)
+    found, _ = problems_of(
+        """
+        services:
+          api: {image: x, scale: 2, networks: {net: {ipv4_address: 10.1.0.5}}}
+        networks: {net: {ipam: {config: [{subnet: 10.1.0.0/24}]}}}
+        """
+    )
+    assert any("services.api.networks.net: one address for 2 replicas" in error for error in found)
+
+
+def test_a_constraint_that_is_none_is_an_error_with_an_example():
+    found, _ = problems_of(f"{SERVICE}    deploy: {{placement: {{constraints: ['zone is eu']}}}}\n")
+    assert found == [
+        (
+            "shop/compose.yaml:4:40: services.api.deploy.placement.constraints[0]: 'zone is eu' is no constraint; "
+            "write it as node.labels.zone == eu"
+        )
+    ]
+
+
+def test_two_mounts_at_one_place_are_an_error():
+    found, _ = problems_of(
+        f"{SERVICE}    volumes: ['/srv:/x/']\n    configs: [x]\nconfigs: {{x: {{content: a}}}}\n"
+    )
+    assert found == ["shop/compose.yaml:2:3: services.api: two mounts at /x; remove one of them"]
+
+
+def test_a_deadline_below_the_healthchecks_own_bound_warns_with_both_numbers():
+    check = "{test: [CMD, x], interval: 1m, timeout: 10s, retries: 5, start_period: 20s}"
+    found, noted = problems_of(f"{SERVICE}    healthcheck: {check}\n")
+    assert found == []
+    assert any("may take 370s" in warning and "gives up after 300s" in warning for warning in noted)
+    _, noted = problems_of(
+        f"{SERVICE}    healthcheck: {check}\nx-gitops: {{rollout: {{healthy_deadline: 7m}}}}\n"
+    )
+    assert noted == []
+
+
+@pytest.mark.parametrize("deploy", ["mode: global", "placement: {constraints: [node.labels.zone == eu]}"])
+def test_splitting_a_network_that_is_no_overlay_warns(deploy):
+    text = f"services:\n  api: {{image: x, deploy: {{{deploy}}}}}\n  db: {{image: y}}\n"
+    desired = compiled({"shop/compose.yaml": text, "hosts/a.yaml": HOSTS})
+    assert any(
+        "services.api: may run on other hosts than its peers" in warning for warning in warnings(desired)
+    )
+    pinned = text + "x-gitops: {placement: {hosts: [edge-1]}}\n"
+    assert warnings(compiled({"shop/compose.yaml": pinned, "hosts/a.yaml": HOSTS})) == []
+    overlay = text + "networks: {default: {driver: overlay, attachable: true}}\n"
+    assert warnings(compiled({"shop/compose.yaml": overlay, "hosts/a.yaml": HOSTS})) == []
+
+
+def test_a_circle_of_apps_is_shown_as_one():
+    def app(name, *wanted):
+        return (
+            f"name: {name}\nservices: {{a: {{image: x}}}}\nx-gitops: {{depends_on: [{', '.join(wanted)}]}}\n"
+        )
+
+    desired = compiled(
+        {
+            "a/compose.yaml": app("a", "b"),
+            "b/compose.yaml": app("b", "c"),
+            "c/compose.yaml": app("c", "a"),
+            "d/compose.yaml": app("d", "a"),
+        }
+    )
+    assert errors(desired)[0] == (
+        "a/compose.yaml:3:25: x-gitops.depends_on: default/a -> default/b -> default/c -> default/a is a circle; "
+        "remove one of the edges"
+    )
+    assert [str(key) for key in desired.broken] == ["default/a", "default/b", "default/c"]
+    assert keys(desired) == ["default/d"]
+
+
+def test_an_app_that_depends_on_itself_is_a_circle():
+    found, _ = problems_of(SERVICE + "x-gitops: {depends_on: [shop]}\n")
+    assert any("default/shop -> default/shop is a circle" in error for error in found)
+
+
+def test_an_app_may_depend_on_one_that_is_broken():
+    desired = compiled(
+        {
+            "a/compose.yaml": SERVICE + "x-gitops: {depends_on: [b]}\n",
+            "b/compose.yaml": SERVICE + "x-gitops: {rolback: auto}\n",
+        }
+    )
+    assert keys(desired) == ["default/a"]
+
+
+def test_an_unknown_app_gets_a_suggestion():
+    desired = compiled(
+        {"postgres/compose.yaml": SERVICE, "b/compose.yaml": SERVICE + "x-gitops: {depends_on: [postgers]}\n"}
+    )
+    assert any(
+        "there is no app default/postgers; did you mean default/postgres?" in error
+        for error in errors(desired)
+    )
+
+
+def test_hosts_that_could_not_be_read_are_not_called_unknown():
+    desired = compiled(
+        {
+            "a/compose.yaml": SERVICE + "x-gitops: {placement: {hosts: [edge-1]}}\n",
+            "hosts/a.yaml": "kind: Host\n",
+        }
+    )
+    assert not desired.complete
+    assert not any("is not declared" in error for error in errors(desired))
+
+
+def test_a_rollout_that_could_never_move_is_an_error():
+    found, _ = problems_of(SERVICE + "x-gitops: {rollout: {max_surge: 0, max_unavailable: 0}}\n")
+    assert any("no container can be replaced" in error for error in found)
+
+
+def test_a_monitor_that_outlasts_the_deadline_is_an_error_with_both_numbers():
+    found, _ = problems_of(f"{SERVICE}    deploy: {{update_config: {{monitor: 10m}}}}\n")
+    assert any("monitor: 600s can never pass" in error and "after 300s" in error for error in found)
+
+
+def test_a_failure_ratio_lies_between_nothing_and_all():
+    found, _ = problems_of(f"{SERVICE}    deploy: {{update_config: {{max_failure_ratio: 30}}}}\n")
+    assert any("max_failure_ratio: must lie between 0 and 1, is 30" in error for error in found)
+
+
+@pytest.mark.parametrize("line", ["provider: {type: x}", "models: [a]", "use_api_socket: true"])
+def test_what_cannot_come_from_git_is_not_called_mistyped(line):
+    found, _ = problems_of(f"{SERVICE}    {line}\n")
+    assert any("cannot be reconciled from Git: it" in error for error in found)
+
+
+@pytest.mark.parametrize("hook", ["pre_start", "post_start", "pre_stop"])
+def test_hooks_say_that_they_are_not_supported_yet(hook):
+    found, _ = problems_of(f"{SERVICE}    {hook}: [{{command: [a]}}]\n")
+    assert any(f"services.api.{hook}: not supported yet" in error for error in found)
+
+
+def test_while_a_file_is_unreadable_no_app_is_called_missing():
+    wanting = SERVICE + "x-gitops: {depends_on: [db]}\n"
+    desired = compiled({"a/compose.yaml": wanting, "b/compose.yaml": "name: db\nservices: [\n"})
+    assert keys(desired) == ["default/a"]
