@@ -1,0 +1,358 @@
+"""A real Docker host, as `engine/base.py` promises it."""
+
+import contextlib
+import math
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from gitops_orch.clock import Clock
+from gitops_orch.engine import labels
+from gitops_orch.engine.base import EngineEvent, ExecResult, PulledImage
+from gitops_orch.engine.engine_settings import EngineSettings
+from gitops_orch.engine.files import FileCourier
+from gitops_orch.engine.observe_host import HostObserver
+from gitops_orch.engine.payload import ContainerPayload, container_payload
+from gitops_orch.engine.payload_network import Endpoint, network_payload, volume_payload
+from gitops_orch.engine.payload_target import InheritedVolume, PayloadTarget
+from gitops_orch.engine.payload_values import Body, strings, text
+from gitops_orch.engine.pull import pull_image
+from gitops_orch.engine.raw_client import RawClient
+from gitops_orch.engine.registry_auth import Registries
+from gitops_orch.engine.streams import container_logs, exec_in, host_events
+from gitops_orch.engine.wire import Wire
+from gitops_orch.errors import Conflict, EngineError, HostUnreachable, NotFound
+from gitops_orch.model.app import AppKey, FileMount, Network, Volume
+from gitops_orch.model.host import Host
+from gitops_orch.model.observed import ObservedContainer, ObservedHost, State
+from gitops_orch.model.plan import ContainerIntent
+
+ANONYMOUS_NAME_LENGTH = 64
+REMOVAL_POLL_S = 0.1
+BUSY_WORDS = ("device or resource busy", "is already in progress", "unable to remove filesystem")
+
+
+class DockerHost:
+    """One Docker Engine, reached over its API.  Safe to use from many threads."""
+
+    def __init__(
+        self, *, host: Host, wire: Wire, settings: EngineSettings, registries: Registries, clock: Clock
+    ) -> None:
+        self.name = host.name
+        self._host = host
+        self._wire = wire
+        self._settings = settings
+        self._registries = registries
+        self._clock = clock
+        self._observer = HostObserver(wire, settings, clock)
+        self._courier = FileCourier(wire, settings.instance, host.data_root)
+        # An Engine gives out ports of a range, and ephemeral ones, without holding them: two starts may get the same.
+        self._port_lock = threading.Lock()
+
+    def observe(self) -> ObservedHost:
+        """List the host; HostUnreachable where any part of the listing is missing, never a part of it."""
+        return self._observer.observe()
+
+    def forget(self, container: str) -> None:
+        """Inspect a container anew at the next observation: an event told that it changed."""
+        self._observer.forget(container)
+
+    def forget_all(self) -> None:
+        """Inspect all containers anew at the next observation: events may have been missed."""
+        self._observer.forget_all()
+
+    def inspect(self, container: str) -> ObservedContainer:
+        """Return one container with details."""
+        return self._observer.inspect(container)
+
+    def pull(self, image: str, *, progress: Callable[[str], None] | None = None) -> PulledImage:
+        """Bring the image to the host, with the credentials of its registry."""
+        header = self._registries.header(image)
+        return pull_image(self._wire, image, header, self._settings.pull_deadline_s, progress)
+
+    def create_network(self, app: AppKey, network: Network) -> None:
+        """Create the app's network; one of the same name that is not the app's is a Conflict."""
+        wanted = labels.network_labels(self._settings.instance, app, network)
+        body = network_payload(network, wanted, self._target())
+        self._unless_so(
+            f"create of network {network.name}",
+            lambda client: client.post_body("/networks/create", body=body),
+            already=lambda: self._has_network(app, network.name),
+        )
+
+    def _unless_so(
+        self, what: str, change: Callable[[RawClient], object], *, already: Callable[[], bool]
+    ) -> None:
+        """Change something; that the Engine refuses is success where it is already so."""
+        with self._wire.bounded(what):
+            try:
+                self._wire.call(what, change)
+            except HostUnreachable:
+                raise
+            except EngineError:
+                if not already():
+                    raise
+
+    def _has_network(self, app: AppKey, name: str) -> bool:
+        rows = self._wire.read(f"look for network {name}", lambda client: client.networks(names=[name]))
+        owners = [
+            labels.parse_owner(row.get("Labels") or {}, self._settings.instance)
+            for row in rows
+            if row["Name"] == name
+        ]
+        return owners == [app]
+
+    def create_volume(self, app: AppKey, volume: Volume) -> None:
+        """Create the app's volume; one of the same name that is not the app's is a Conflict."""
+        body = volume_payload(volume, labels.volume_labels(self._settings.instance, app, volume))
+        what = f"create of volume {volume.name}"
+        made = self._wire.call(what, lambda client: client.post_body("/volumes/create", body=body))
+        # An Engine answers a second create of a name with the volume that is there, whoever made it.
+        if labels.parse_owner(made.get("Labels") or {}, self._settings.instance) != app:
+            raise Conflict(
+                f"{self.name}: volume {volume.name} is there and is not {app}'s",
+                hint="declare it external, or adopt the project",
+            )
+
+    def put_files(self, app: AppKey, files: FileMount, *, image: str) -> None:
+        """Bring a file set to the host, whole or not at all, or seed a data directory that is not there yet."""
+        self._courier.put(app, files, image)
+
+    def create(self, intent: ContainerIntent) -> str:
+        """Create a container with all its networks and return its id."""
+        with self._wire.bounded(f"create of {intent.name}"):
+            target = replace(self._target(), peers=self._peers(intent), inherited=self._inherited(intent))
+            wanted = labels.container_labels(self._settings.instance, intent)
+            payload = container_payload(intent, target, wanted)
+            made = self._create_or_find(intent, payload)
+            for network, endpoint in payload.connections:
+                self._attach(made, network, endpoint)
+            return made
+
+    def _create_or_find(self, intent: ContainerIntent, payload: ContainerPayload) -> str:
+        what = f"create of {intent.name}"
+        platform = payload.platform or None
+        try:
+            made = self._wire.call(
+                what,
+                lambda client: client.create_container_from_config(payload.body, intent.name, platform),
+            )
+        except Conflict:
+            found = self.inspect(intent.name)
+            if found.name == intent.name and labels.is_intended(found.owner, intent):
+                return found.id
+            raise
+        return str(made["Id"])
+
+    def _target(self) -> PayloadTarget:
+        return PayloadTarget(
+            host=self.name,
+            api_version=self._wire.api_version,
+            root_dir=self._observer.root_dir(),
+            data_root=self._host.data_root,
+        )
+
+    def _peers(self, intent: ContainerIntent) -> dict[str, str]:
+        """Return the containers that namespaces and volumes are shared with, by id, as Compose writes them."""
+        return {name: self._peer(intent, name) for name in sorted(shared_services(intent.service.compose))}
+
+    def _peer(self, intent: ContainerIntent, service: str) -> str:
+        named = intent.peers.get(service)
+        if named is not None:
+            return self.inspect(named).id
+        key = intent.app.key
+        wanted = {**labels.app_labels(self._settings.instance, key), labels.SERVICE: service}
+        filters = {"label": [f"{name}={value}" for name, value in wanted.items()]}
+        rows = self._wire.read(
+            f"look for service {service} of {key}",
+            lambda client: client.containers(all=True, filters=filters),
+        )
+        if not rows:
+            raise NotFound(
+                f"{self.name}: {intent.name} shares with service {service} of {key}, which has no container here"
+            )
+        # Times are in seconds here; among equals the first is the newest, for an Engine lists the newest first.
+        return str(max(rows, key=lambda row: int(row["Created"]))["Id"])
+
+    def _inherited(self, intent: ContainerIntent) -> tuple[InheritedVolume, ...]:
+        """Return the anonymous volumes of the container that this one replaces."""
+        predecessor = intent.inherit_volumes_from
+        if predecessor is None:
+            return ()
+        row = self._wire.read(
+            f"inspect of {predecessor}", lambda client: client.inspect_container(predecessor)
+        )
+        return tuple(
+            InheritedVolume(
+                name=mount["Name"], target=mount["Destination"], read_only=not mount.get("RW", True)
+            )
+            for mount in row.get("Mounts") or []
+            if mount.get("Type") == "volume" and is_anonymous(str(mount.get("Name") or ""))
+        )
+
+    def start(self, container: str) -> None:
+        """Start it; a container that lets the Engine choose a port waits for its turn."""
+        what = f"start of {container}"
+        with self._wire.bounded(what):
+            turn = self._port_turn(what) if self._chooses_ports(container) else contextlib.nullcontext()
+            with turn:
+                self._wire.call(what, lambda client: client.start(container))
+
+    @contextlib.contextmanager
+    def _port_turn(self, what: str) -> Iterator[None]:
+        if not self._port_lock.acquire(timeout=self._settings.deadline_s):
+            raise HostUnreachable(f"{self.name}: {what}: another start has not ended in time")
+        try:
+            yield
+        finally:
+            self._port_lock.release()
+
+    def _chooses_ports(self, container: str) -> bool:
+        row = self._wire.read(f"inspect of {container}", lambda client: client.inspect_container(container))
+        bindings = (row.get("HostConfig") or {}).get("PortBindings") or {}
+        ports = [str(binding.get("HostPort") or "") for rows in bindings.values() for binding in rows or []]
+        return any(not port.isdigit() for port in ports)
+
+    def stop(self, container: str, *, grace_s: float) -> None:
+        """Stop it; the grace period comes on top of the deadline."""
+        seconds = math.ceil(grace_s)
+        self._wire.call(
+            f"stop of {container}",
+            lambda client: client.post_body(
+                "/containers/{0}/stop", container, body={}, params={"t": str(seconds)}
+            ),
+            deadline_s=self._settings.deadline_s + seconds,
+        )
+
+    def restart(self, container: str, *, grace_s: float) -> None:
+        """Stop it and start it again; the grace period comes on top of the deadline."""
+        seconds = math.ceil(grace_s)
+        self._wire.call(
+            f"restart of {container}",
+            lambda client: client.post_body(
+                "/containers/{0}/restart", container, body={}, params={"t": str(seconds)}
+            ),
+            deadline_s=self._settings.deadline_s + seconds,
+        )
+
+    def remove(self, container: str) -> None:
+        """Remove it, running or not, and keep its volumes; a removal that is under way is waited for."""
+        ends_at = self._clock.monotonic_s() + self._settings.deadline_s
+        while True:
+            try:
+                self._wire.call(
+                    f"removal of {container}",
+                    lambda client: client.remove_container(container, v=False, force=True),
+                )
+            except NotFound:
+                return
+            except EngineError as error:
+                if not _passes(error) or self._clock.monotonic_s() > ends_at:
+                    raise
+                self._clock.sleep(REMOVAL_POLL_S)
+            else:
+                return
+
+    def rename(self, container: str, name: str) -> None:
+        """Give it another name; it may have it already."""
+        self._unless_so(
+            f"rename of {container} to {name}",
+            lambda client: client.rename(container, name),
+            already=lambda: self.inspect(container).name == name,
+        )
+
+    def update(self, container: str, fields: Mapping[str, object]) -> None:
+        """Change limits or the restart policy in place."""
+        self._wire.call(
+            f"update of {container}",
+            lambda client: client.post_body("/containers/{0}/update", container, body=fields),
+        )
+        self.forget(container)
+
+    def unpause(self, container: str) -> None:
+        """Let it go on; a container that is not paused does already."""
+        self._unless_so(
+            f"unpause of {container}",
+            lambda client: client.unpause(container),
+            already=lambda: self.inspect(container).state is not State.PAUSED,
+        )
+
+    def connect_network(self, container: str, network: str, *, aliases: tuple[str, ...]) -> None:
+        """Attach it to a network by name; it may be attached already."""
+        self._attach(container, network, {"Aliases": list(aliases)})
+
+    def _attach(self, container: str, network: str, endpoint: Endpoint) -> None:
+        body = {"Container": container, "EndpointConfig": endpoint}
+        self._unless_so(
+            f"connection of {container} to network {network}",
+            lambda client: client.post_body("/networks/{0}/connect", network, body=body),
+            already=lambda: network in self.inspect(container).networks,
+        )
+
+    def disconnect_network(self, container: str, network: str) -> None:
+        """Detach it from a network by name; it may be detached already."""
+        body = {"Container": container, "Force": False}
+        self._unless_so(
+            f"disconnection of {container} from network {network}",
+            lambda client: client.post_body("/networks/{0}/disconnect", network, body=body),
+            already=lambda: network not in self.inspect(container).networks,
+        )
+
+    def run_exec(self, container: str, command: tuple[str, ...]) -> ExecResult:
+        """Run a command in it and wait for its end."""
+        return exec_in(self._wire, container, command)
+
+    def remove_network(self, network: str) -> None:
+        """Remove a network by name; Conflict while a container uses it."""
+        try:
+            self._wire.call(f"removal of network {network}", lambda client: client.remove_network(network))
+        except NotFound:
+            return
+        except EngineError as error:
+            if "has active endpoints" in str(error):  # 403 up to Engine 24
+                raise Conflict(error.message, hint="disconnect or remove its containers first") from error
+            raise
+
+    def remove_volume(self, volume: str) -> None:
+        """Remove a file set's volume, and the carriers that a crash left on it; Conflict while a container uses it."""
+        with self._wire.bounded(f"removal of volume {volume}"):
+            self._courier.release(volume)
+            self._courier.remove_volume(volume)
+
+    def remove_image(self, image: str) -> None:
+        """Remove an image that no container uses."""
+        try:
+            self._wire.call(f"removal of image {image}", lambda client: client.remove_image(image))
+        except NotFound:
+            return
+
+    def logs(self, container: str, *, tail: int) -> str:
+        """Return the last lines that it printed, of both streams."""
+        return container_logs(self._wire, container, tail)
+
+    def events(self) -> Iterator[EngineEvent]:
+        """Yield events as they happen; the first one, `stream connected`, says that from here on none is missed."""
+        return host_events(self._wire)
+
+    def close(self) -> None:
+        """End all connections; calls under way fail with HostUnreachable."""
+        self._observer.close()
+        self._wire.close()
+
+
+def shared_services(compose: Body) -> frozenset[str]:
+    """Return the services whose namespaces or volumes a container takes part in."""
+    modes = [text(compose.get(key)) for key in ("network_mode", "ipc", "pid")]
+    spaces = {mode.removeprefix("service:") for mode in modes if mode.startswith("service:")}
+    sources = [entry.split(":")[0] for entry in strings(compose.get("volumes_from"))]
+    return frozenset(spaces | {source for source in sources if source != "container"})
+
+
+def is_anonymous(volume: str) -> bool:
+    """Return whether the Engine made the volume's name up."""
+    return len(volume) == ANONYMOUS_NAME_LENGTH and set(volume) <= set("0123456789abcdef")
+
+
+def _passes(error: EngineError) -> bool:
+    """Return whether a failed removal is one that time heals: already under way, or a mount that is still busy."""
+    return not isinstance(error, HostUnreachable) and any(word in str(error) for word in BUSY_WORDS)

@@ -1,0 +1,165 @@
+"""Files from Git travel to a host over its API alone, and arrive whole or not at all.
+
+Note [Carriers]
+An Engine writes an archive through the mounts of a container that was created and is never started: the carrier.  It
+needs no shell and works for every image.  It is removed when the files are there; one that a crash left behind is
+removed before the next transfer.
+
+Note [Whole or not at all]
+Before anything is written, a marker volume is made (`<name>.filling`, labelled with what is being filled), and it is
+removed last.  While it is there, the file set does not count as one: it is filled again, from the beginning.  A label
+on the file set's volume could not do that, since labels cannot change, and a file in it would be seen by containers.
+"""
+
+import posixpath
+import threading
+
+from gitops_orch.engine import labels
+from gitops_orch.engine.archive import seed_archive, volume_archive
+from gitops_orch.engine.payload_mounts import data_path
+from gitops_orch.engine.wire import Wire
+from gitops_orch.errors import Conflict, NotFound
+from gitops_orch.model.app import AppKey, FileMount
+from gitops_orch.model.names import files_volume_name
+
+MARKER_SUFFIX = ".filling"
+MOUNT_POINT = "/gitops-orch"
+
+
+class FileCourier:
+    """Brings file sets to one host."""
+
+    def __init__(self, wire: Wire, instance: str, data_root: str) -> None:
+        self._wire = wire
+        self._instance = instance
+        self._data_root = data_root
+        self._lock = threading.Lock()
+        self._swept = False
+
+    def put(self, app: AppKey, files: FileMount, image: str) -> None:
+        """Bring a file set, or seed a data directory that is not there; the image lends the carrier its root."""
+        with self._wire.bounded("transfer of files"):
+            self._sweep_once()
+            if files.writable_path is None:
+                self._fill_volume(app, files, image)
+            else:
+                self._seed_directory(app, files, image, files.writable_path)
+
+    def _fill_volume(self, app: AppKey, files: FileMount, image: str) -> None:
+        name = files_volume_name(app.project, files.digest)
+        found = self._volume_labels(name)
+        if found is not None and found.get(labels.FILES) != files.digest:
+            raise Conflict(
+                f"{self._wire.host}: volume {name} is there and does not carry these files",
+                hint="remove it by hand if nothing needs it",
+            )
+        if found is not None and self._volume_labels(name + MARKER_SUFFIX) is None:
+            return
+        wanted = labels.files_labels(self._instance, app, files.digest)
+        self._mark(app, name)
+        self._create_volume(name, wanted)
+        mount = {"Type": "volume", "Source": name, "Target": MOUNT_POINT, "VolumeOptions": {"NoCopy": True}}
+        carrier = self._create_carrier(app, name, {"Mounts": [mount]}, image)
+        try:
+            self._upload(carrier, volume_archive(files))
+        finally:
+            self._remove_carrier(carrier)
+        self.remove_volume(name + MARKER_SUFFIX)
+
+    def _seed_directory(self, app: AppKey, files: FileMount, image: str, path: str) -> None:
+        """Lay a data directory down where there is none; what is there stays as it is, whoever wrote it."""
+        above, base = posixpath.split(data_path(self._data_root, app, path).rstrip("/"))
+        name = f"{app.project}_seed_{path.strip('./').replace('/', '_')}"
+        carrier = self._create_carrier(app, name, {"Binds": [f"{above}:{MOUNT_POINT}"]}, image)
+        try:
+            # With a marker nobody has used the directory yet: a seed that was cut short is laid down again, whole.
+            if self._volume_labels(name + MARKER_SUFFIX) is None and self._exists(carrier, base):
+                return
+            self._mark(app, name)
+            self._upload(carrier, seed_archive(files, base))
+        finally:
+            self._remove_carrier(carrier)
+        self.remove_volume(name + MARKER_SUFFIX)
+
+    def _mark(self, app: AppKey, name: str) -> None:
+        marker = {**labels.app_labels(self._instance, app), labels.FILLING: name, labels.FILES: ""}
+        self._create_volume(name + MARKER_SUFFIX, marker)
+
+    def _create_volume(self, name: str, volume_labels: dict[str, str]) -> None:
+        body = {"Name": name, "Labels": volume_labels}
+        self._wire.call(
+            f"create of volume {name}", lambda client: client.post_body("/volumes/create", body=body)
+        )
+
+    def _volume_labels(self, name: str) -> dict[str, str] | None:
+        """Return a volume's labels; None where there is no such volume."""
+        try:
+            found = self._wire.read(f"inspect of volume {name}", lambda client: client.inspect_volume(name))
+        except NotFound:
+            return None
+        return dict(found.get("Labels") or {})
+
+    def _create_carrier(self, app: AppKey, name: str, mount: dict[str, object], image: str) -> str:
+        """Create a container that is never started; one of the same name is a crash's, and goes first."""
+        body = {
+            "Image": image,
+            "Entrypoint": ["/never-started"],
+            "Labels": labels.carrier_labels(self._instance, app),
+            "NetworkDisabled": True,
+            "HostConfig": {"NetworkMode": "none", **mount},
+        }
+        carrier = f"{name}.carrier"
+        what = f"create of carrier {carrier}"
+        try:
+            made = self._wire.call(what, lambda client: client.create_container_from_config(body, carrier))
+        except Conflict:
+            self._remove_carrier(carrier)
+            made = self._wire.call(what, lambda client: client.create_container_from_config(body, carrier))
+        return str(made["Id"])
+
+    def _remove_carrier(self, carrier: str) -> None:
+        """Remove a carrier with the anonymous volumes that its image gave it; it never ran, so they hold no data."""
+        try:
+            self._wire.call(
+                f"removal of carrier {carrier}",
+                lambda client: client.remove_container(carrier, v=True, force=True),
+            )
+        except NotFound:
+            return
+
+    def _upload(self, carrier: str, archive: bytes) -> None:
+        self._wire.call("upload of files", lambda client: client.upload(carrier, archive, path=MOUNT_POINT))
+
+    def _exists(self, carrier: str, name: str) -> bool:
+        try:
+            self._wire.read(f"look for {name}", lambda client: client.find(carrier, f"{MOUNT_POINT}/{name}"))
+        except NotFound:
+            return False
+        return True
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume by name; it may be gone already."""
+        try:
+            self._wire.call(f"removal of volume {name}", lambda client: client.remove_volume(name))
+        except NotFound:
+            return
+
+    def release(self, volume: str) -> None:
+        """Remove the carriers that still mount a volume."""
+        self._remove_carriers({"volume": [volume]})
+
+    def _sweep_once(self) -> None:
+        """Before the first transfer, remove the carriers of a predecessor that was killed."""
+        with self._lock:
+            if not self._swept:
+                self._remove_carriers({})
+                self._swept = True
+
+    def _remove_carriers(self, filters: dict[str, list[str]]) -> None:
+        ours = [f"{labels.CARRIER}=true", f"{labels.INSTANCE}={self._instance}"]
+        rows = self._wire.read(
+            "list of carriers",
+            lambda client: client.containers(all=True, filters={"label": ours, **filters}),
+        )
+        for row in rows:
+            self._remove_carrier(str(row["Id"]))

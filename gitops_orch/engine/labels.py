@@ -1,0 +1,155 @@
+"""Labels on everything that we make: whose it is, what it was made from, and what Compose's own tools look for."""
+
+from collections.abc import Mapping
+
+from gitops_orch.model.app import AppKey, Json, Network, Volume
+from gitops_orch.model.observed import Ownership
+from gitops_orch.model.plan import ContainerIntent
+
+PREFIX = "gitops-orch."
+INSTANCE = PREFIX + "instance"
+NAMESPACE = PREFIX + "namespace"
+APP = PREFIX + "app"
+SERVICE = PREFIX + "service"
+SLOT = PREFIX + "slot"
+COMMIT = PREFIX + "commit"
+RELEASE = PREFIX + "release"
+SPEC_HASH = PREFIX + "spec-hash"
+HASH_VERSION = PREFIX + "hash-version"
+SALT = PREFIX + "salt"
+IMAGE_DIGEST = PREFIX + "image-digest"
+FILES = PREFIX + "files"
+# On a container that is never started: it only lends its mounts to a file transfer.
+CARRIER = PREFIX + "carrier"
+# On a marker volume: the name of the volume that is not complete yet.
+FILLING = PREFIX + "filling"
+
+COMPOSE_PREFIX = "com.docker.compose."
+COMPOSE_PROJECT = COMPOSE_PREFIX + "project"
+COMPOSE_SERVICE = COMPOSE_PREFIX + "service"
+COMPOSE_VERSION = "2.26.1"  # whose labels and object shapes these are
+
+SPEC_HASH_VERSION = "1"
+
+
+def app_labels(instance: str, app: AppKey) -> dict[str, str]:
+    """Return what says whose an object is."""
+    return {INSTANCE: instance, NAMESPACE: app.namespace, APP: app.name}
+
+
+def container_labels(instance: str, intent: ContainerIntent) -> dict[str, str]:
+    """Return all labels of a container: the file's own, Compose's, and ours, which no file can override."""
+    return {
+        **user_labels(intent.service.compose),
+        **_compose_container_labels(intent),
+        **app_labels(instance, intent.app.key),
+        SERVICE: intent.service.name,
+        SLOT: str(intent.slot),
+        COMMIT: intent.commit,
+        RELEASE: intent.app.digest,
+        SPEC_HASH: intent.spec_hash,
+        HASH_VERSION: SPEC_HASH_VERSION,
+        SALT: intent.salt,
+        IMAGE_DIGEST: intent.image_digest,
+    }
+
+
+def _compose_container_labels(intent: ContainerIntent) -> dict[str, str]:
+    """Return what `docker compose ls`, `ps` and `logs`, and the tools that read the same labels, group by."""
+    return {
+        COMPOSE_PROJECT: intent.app.key.project,
+        COMPOSE_SERVICE: intent.service.name,
+        COMPOSE_PREFIX + "container-number": str(intent.slot),
+        COMPOSE_PREFIX + "oneoff": "False",
+        COMPOSE_PREFIX + "config-hash": intent.spec_hash,
+        COMPOSE_PREFIX + "project.config_files": intent.app.path,
+        COMPOSE_PREFIX + "version": COMPOSE_VERSION,
+    }
+
+
+def network_labels(instance: str, app: AppKey, network: Network) -> dict[str, str]:
+    """Return the labels of an app's network."""
+    return {**_object_labels(instance, app, network.compose), COMPOSE_PREFIX + "network": network.key}
+
+
+def volume_labels(instance: str, app: AppKey, volume: Volume) -> dict[str, str]:
+    """Return the labels of an app's volume."""
+    return {**_object_labels(instance, app, volume.compose), COMPOSE_PREFIX + "volume": volume.key}
+
+
+def _object_labels(instance: str, app: AppKey, compose: Mapping[str, Json]) -> dict[str, str]:
+    return {
+        **user_labels(compose),
+        COMPOSE_PROJECT: app.project,
+        COMPOSE_PREFIX + "version": COMPOSE_VERSION,
+        **app_labels(instance, app),
+    }
+
+
+def files_labels(instance: str, app: AppKey, digest: str) -> dict[str, str]:
+    """Return the labels of a volume that carries a file set."""
+    return {**app_labels(instance, app), FILES: digest}
+
+
+def carrier_labels(instance: str, app: AppKey) -> dict[str, str]:
+    """Return the labels of a carrier: ours, but no container of a service, so that no plan counts it."""
+    return {**app_labels(instance, app), CARRIER: "true"}
+
+
+def user_labels(compose: Mapping[str, Json]) -> dict[str, str]:
+    """Return the `labels` of a Compose object, as text."""
+    labels = compose.get("labels")
+    if not isinstance(labels, Mapping):
+        return {}
+    return {str(key): "" if value is None else str(value) for key, value in labels.items()}
+
+
+def parse_ownership(labels: Mapping[str, str], instance: str) -> Ownership | None:
+    """Return whose container this is; None where it is not ours, is another instance's, or is only a carrier.
+
+    A slot that is no number makes it foreign: somebody else wrote that label.
+    """
+    owner = parse_owner(labels, instance)
+    slot = labels.get(SLOT, "")
+    if owner is None or CARRIER in labels or not (slot.isascii() and slot.isdigit()):
+        return None
+    return Ownership(
+        app=owner,
+        service=labels.get(SERVICE, ""),
+        slot=int(slot),
+        commit=labels.get(COMMIT, ""),
+        release=labels.get(RELEASE, ""),
+        spec_hash=labels.get(SPEC_HASH, ""),
+        hash_version=labels.get(HASH_VERSION, ""),
+        salt=labels.get(SALT, ""),
+        image_digest=labels.get(IMAGE_DIGEST, ""),
+    )
+
+
+def parse_owner(labels: Mapping[str, str], instance: str) -> AppKey | None:
+    """Return the app that a network, a volume or a carrier belongs to; None where it is not our instance's."""
+    namespace, name = labels.get(NAMESPACE), labels.get(APP)
+    if labels.get(INSTANCE) != instance or not namespace or not name:
+        return None
+    return AppKey(namespace=namespace, name=name)
+
+
+def is_intended(owner: Ownership | None, intent: ContainerIntent) -> bool:
+    """Return whether a container is what the intent wants; the commit may differ: an earlier try made it."""
+    return owner is not None and (
+        owner.app,
+        owner.service,
+        owner.slot,
+        owner.spec_hash,
+        owner.hash_version,
+        owner.salt,
+        owner.image_digest,
+    ) == (
+        intent.app.key,
+        intent.service.name,
+        intent.slot,
+        intent.spec_hash,
+        SPEC_HASH_VERSION,
+        intent.salt,
+        intent.image_digest,
+    )

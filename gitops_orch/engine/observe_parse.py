@@ -1,0 +1,237 @@
+"""What an Engine's listings and inspections say, as values of the model.
+
+Pure, and forgiving: an Engine of another version may leave fields out, or say null.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from gitops_orch.engine import labels
+from gitops_orch.model.observed import (
+    Details,
+    Health,
+    ObservedContainer,
+    ObservedImage,
+    ObservedNetwork,
+    ObservedVolume,
+    State,
+)
+
+Row = Mapping[str, Any]
+
+_HEALTH_WORDS = (
+    ("(healthy)", Health.HEALTHY),
+    ("(unhealthy)", Health.UNHEALTHY),
+    ("(health: starting)", Health.STARTING),
+)
+
+
+def listed_container(row: Row, instance: str, root_dir: str) -> ObservedContainer:
+    """Return a container as the listing shows it, without details."""
+    names = row.get("Names") or [""]
+    container_labels = dict(row.get("Labels") or {})
+    return ObservedContainer(
+        id=str(row["Id"]),
+        name=_own_name(names),
+        image=str(row.get("Image") or ""),
+        image_id=str(row.get("ImageID") or ""),
+        state=_state(row.get("State")),
+        health=_listed_health(str(row.get("Status") or "")),
+        owner=labels.parse_ownership(container_labels, instance),
+        project=container_labels.get(labels.COMPOSE_PROJECT),
+        networks=tuple(sorted(_mapping(_mapping(row.get("NetworkSettings")).get("Networks")))),
+        volumes=_volume_names(row.get("Mounts") or [], root_dir),
+        ports=_listed_ports(row.get("Ports") or []),
+        created_at=_from_epoch(row.get("Created")),
+        labels=container_labels,
+    )
+
+
+def _own_name(names: Iterable[str]) -> str:
+    """Return the container's own name: a link gives it another with a second slash."""
+    stripped = [name.removeprefix("/") for name in names]
+    return next((name for name in stripped if "/" not in name), stripped[0] if stripped else "")
+
+
+def _state(value: object) -> State:
+    """Return the state; one that is not known counts as dead, which nobody mistakes for running."""
+    try:
+        return State(str(value))
+    except ValueError:
+        return State.DEAD
+
+
+def _listed_health(status: str) -> Health:
+    return next((health for word, health in _HEALTH_WORDS if word in status), Health.NONE)
+
+
+def _volume_names(mounts: Iterable[Row], root_dir: str) -> tuple[str, ...]:
+    """Return the volumes that are mounted, also where a single file of one is bound from where the volume lies."""
+    found = set()
+    prefix = f"{root_dir.rstrip('/')}/volumes/"
+    for mount in mounts:
+        source = str(mount.get("Source") or "")
+        if mount.get("Type") == "volume" and mount.get("Name"):
+            found.add(str(mount["Name"]))
+        elif source.startswith(prefix):
+            found.add(source[len(prefix) :].split("/", 1)[0])
+    return tuple(sorted(found))
+
+
+def _listed_ports(ports: Iterable[Row]) -> tuple[tuple[str, int, str], ...]:
+    return tuple(
+        sorted(
+            {
+                (str(port.get("IP") or ""), int(port["PublicPort"]), str(port.get("Type") or "tcp"))
+                for port in ports
+                if port.get("PublicPort")
+            }
+        )
+    )
+
+
+def inspected_container(row: Row, instance: str, root_dir: str) -> ObservedContainer:
+    """Return a container as an inspection shows it, with details."""
+    config = _mapping(row.get("Config"))
+    container_labels = dict(config.get("Labels") or {})
+    settings = _mapping(row.get("NetworkSettings"))
+    return ObservedContainer(
+        id=str(row["Id"]),
+        name=str(row.get("Name") or "").removeprefix("/"),
+        image=str(config.get("Image") or ""),
+        image_id=str(row.get("Image") or ""),
+        state=inspected_state(row),
+        health=inspected_health(row),
+        owner=labels.parse_ownership(container_labels, instance),
+        project=container_labels.get(labels.COMPOSE_PROJECT),
+        networks=tuple(sorted(_mapping(settings.get("Networks")))),
+        volumes=_volume_names(row.get("Mounts") or [], root_dir),
+        ports=_inspected_ports(_mapping(settings.get("Ports"))),
+        created_at=_from_text(row.get("Created")),
+        details=details(row),
+        labels=container_labels,
+    )
+
+
+def inspected_state(row: Row) -> State:
+    """Return the state that an inspection tells."""
+    return _state(_mapping(row.get("State")).get("Status"))
+
+
+def inspected_health(row: Row) -> Health:
+    """Return the health that an inspection tells."""
+    word = str(_mapping(_mapping(row.get("State")).get("Health")).get("Status") or "none")
+    return Health(word) if word in {health.value for health in Health} else Health.NONE
+
+
+def _inspected_ports(ports: Row) -> tuple[tuple[str, int, str], ...]:
+    return tuple(
+        sorted(
+            {
+                (str(binding.get("HostIp") or ""), int(binding["HostPort"]), key.partition("/")[2] or "tcp")
+                for key, bindings in ports.items()
+                for binding in bindings or []
+                if binding.get("HostPort")
+            }
+        )
+    )
+
+
+def details(row: Row) -> Details:
+    """Return what only an inspection tells."""
+    config, host, state = (_mapping(row.get(key)) for key in ("Config", "HostConfig", "State"))
+    return Details(
+        started_at=_from_text(state.get("StartedAt")),
+        finished_at=_from_text(state.get("FinishedAt")),
+        exit_code=int(state.get("ExitCode") or 0),
+        oom_killed=bool(state.get("OOMKilled")),
+        restart_count=int(row.get("RestartCount") or 0),
+        restart_policy=_restart_policy(_mapping(host.get("RestartPolicy"))),
+        memory_bytes=int(host.get("Memory") or 0),
+        nano_cpus=int(host.get("NanoCpus") or 0),
+        pids_limit=max(0, int(host.get("PidsLimit") or 0)),
+        environment=tuple(config.get("Env") or ()),
+        command=_words(config.get("Cmd")),
+        entrypoint=_words(config.get("Entrypoint")),
+        user=str(config.get("User") or ""),
+        binds=tuple(host.get("Binds") or ()),
+        error=str(state.get("Error") or ""),
+    )
+
+
+def _words(value: Any) -> tuple[str, ...] | None:
+    return None if value is None else tuple(str(word) for word in value)
+
+
+def _restart_policy(policy: Row) -> str:
+    name, attempts = str(policy.get("Name") or "no"), int(policy.get("MaximumRetryCount") or 0)
+    return f"{name}:{attempts}" if name == "on-failure" and attempts else name
+
+
+def listed_network(row: Row, instance: str) -> ObservedNetwork:
+    """Return a network as the listing shows it."""
+    network_labels = dict(row.get("Labels") or {})
+    return ObservedNetwork(
+        id=str(row["Id"]),
+        name=str(row["Name"]),
+        driver=str(row.get("Driver") or ""),
+        owner=labels.parse_owner(network_labels, instance),
+        labels=network_labels,
+    )
+
+
+def listed_volumes(rows: Iterable[Row], instance: str) -> tuple[ObservedVolume, ...]:
+    """Return the volumes; a file set that is still being filled does not count as one (see engine/files.py)."""
+    volumes = [_listed_volume(row, instance) for row in rows]
+    filling = {volume.labels.get(labels.FILLING) for volume in volumes}
+    return tuple(_unfinished(volume) if volume.name in filling else volume for volume in volumes)
+
+
+def _listed_volume(row: Row, instance: str) -> ObservedVolume:
+    volume_labels = dict(row.get("Labels") or {})
+    owner = labels.parse_owner(volume_labels, instance)
+    return ObservedVolume(
+        name=str(row["Name"]),
+        driver=str(row.get("Driver") or ""),
+        owner=owner,
+        files=volume_labels.get(labels.FILES) if owner else None,
+        labels=volume_labels,
+    )
+
+
+def _unfinished(volume: ObservedVolume) -> ObservedVolume:
+    return ObservedVolume(
+        name=volume.name, driver=volume.driver, owner=volume.owner, files=None, labels=volume.labels
+    )
+
+
+def listed_image(row: Row) -> ObservedImage:
+    """Return an image as the listing shows it; the Engine's placeholders for "no tag" are left out."""
+    return ObservedImage(
+        id=str(row["Id"]),
+        tags=tuple(sorted(tag for tag in row.get("RepoTags") or () if "<none>" not in tag)),
+        digests=tuple(sorted(digest for digest in row.get("RepoDigests") or () if "<none>" not in digest)),
+    )
+
+
+def _mapping(value: Any) -> Row:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _from_epoch(value: Any) -> datetime | None:
+    return datetime.fromtimestamp(int(value), UTC) if value else None
+
+
+def _from_text(value: Any) -> datetime | None:
+    """Return a time in the Engine's form, to the microsecond; its zero time is none."""
+    written = str(value or "")
+    if not written or written.startswith("0001-"):
+        return None
+    head, dot, rest = written.partition(".")
+    digits = rest.rstrip("Z").partition("+")[0].partition("-")[0]
+    zone = rest[len(digits) :] if dot else ""
+    try:
+        return datetime.fromisoformat(f"{head}.{digits[:6]:0<6}{zone}" if dot else head).astimezone(UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,206 @@
+"""Volumes, binds, tmpfs and files from Git, as an Engine's Binds and Mounts.
+
+Compose's split is kept, because an inspection shows it: what may create its host path travels as a bind string, all
+else as a mount.
+"""
+
+from dataclasses import dataclass, field
+
+from gitops_orch.engine.payload_target import PayloadTarget
+from gitops_orch.engine.payload_values import (
+    Body,
+    bodies,
+    integer,
+    mapping,
+    present,
+    size_bytes,
+    strings,
+    text,
+    text_mapping,
+)
+from gitops_orch.model.app import App, AppKey, FileMount, Service, Volume
+from gitops_orch.model.names import files_volume_name
+
+SINGLE_FILE = "content"  # what a file set of one file calls it inside its volume
+
+Mount = dict[str, object]
+
+
+@dataclass(slots=True)
+class Mounts:
+    """What is mounted, in the two forms that an Engine takes."""
+
+    binds: list[str] = field(default_factory=list)
+    mounts: list[Mount] = field(default_factory=list)
+
+    def fields(self) -> dict[str, object]:
+        """Return the fields of HostConfig, in an order that does not depend on the file's."""
+        return present(
+            {
+                "Binds": sorted(self.binds),
+                "Mounts": sorted(self.mounts, key=lambda mount: str(mount["Target"])),
+            }
+        )
+
+
+def mount_fields(app: App, service: Service, target: PayloadTarget) -> dict[str, object]:
+    """Return Binds, Mounts, Tmpfs and VolumesFrom."""
+    mounts = Mounts()
+    inherited = {volume.target: volume for volume in target.inherited}
+    for entry in bodies(service.compose.get("volumes")):
+        anonymous = entry.get("type") == "volume" and not entry.get("source")
+        kept = inherited.get(text(entry.get("target"))) if anonymous else None
+        if not anonymous:
+            inherited.pop(text(entry.get("target")), None)
+        if kept is None:
+            _add_entry(mounts, app, entry, target)
+    for files in service.files:
+        inherited.pop(files.target, None)
+        _add_files(mounts, app, files, target)
+    mounts.mounts += [
+        {"Type": "volume", "Source": kept.name, "Target": kept.target, "ReadOnly": kept.read_only}
+        for kept in inherited.values()
+    ]
+    return {
+        **mounts.fields(),
+        **present(
+            {
+                "Tmpfs": _tmpfs(service.compose),
+                "VolumesFrom": _volumes_from(service.compose, target),
+            }
+        ),
+    }
+
+
+def _add_entry(mounts: Mounts, app: App, entry: Body, target: PayloadTarget) -> None:
+    kind, source = text(entry.get("type")), text(entry.get("source"))
+    volume = _app_volume(app, source) if kind == "volume" and source else None
+    if kind == "bind" and mapping(entry.get("bind")).get("create_host_path"):
+        mounts.binds.append(_bind_text(source, entry))
+    elif volume is not None and _is_bind_in_disguise(volume):
+        mounts.binds.append(_bind_text(volume.name, entry))
+    else:
+        mounts.mounts.append(_mount(entry, volume.name if volume else source, target))
+
+
+def _app_volume(app: App, key: str) -> Volume | None:
+    return next((volume for volume in app.volumes if volume.key == key), None)
+
+
+def _is_bind_in_disguise(volume: Volume) -> bool:
+    """Return whether a volume is a bind by its driver options: Compose mounts those by a bind string."""
+    options = mapping(volume.compose.get("driver_opts"))
+    local = text(volume.compose.get("driver")) in {"", "local"}
+    return local and text(options.get("o")) == "bind" and "device" in options
+
+
+def _bind_text(source: str, entry: Body) -> str:
+    bind, volume = mapping(entry.get("bind")), mapping(entry.get("volume"))
+    options = [
+        "ro" if entry.get("read_only") else "rw",
+        text(bind.get("selinux")),
+        text(bind.get("propagation")),
+    ]
+    if volume.get("nocopy"):
+        options.append("nocopy")
+    return f"{source}:{text(entry.get('target'))}:{','.join(option for option in options if option)}"
+
+
+def _mount(entry: Body, source: str, target: PayloadTarget) -> Mount:
+    fields = present(
+        {
+            "Type": text(entry.get("type")),
+            "Source": source,
+            "Target": text(entry.get("target")),
+            "ReadOnly": bool(entry.get("read_only")),
+            "Consistency": text(entry.get("consistency")),
+            "BindOptions": _bind_options(mapping(entry.get("bind")), target),
+            "TmpfsOptions": _tmpfs_options(mapping(entry.get("tmpfs"))),
+            "ImageOptions": _image_options(entry, target),
+        }
+    )
+    if "volume" in entry:
+        fields["VolumeOptions"] = _volume_options(mapping(entry.get("volume")), target)
+    return fields
+
+
+def _bind_options(bind: Body, target: PayloadTarget) -> dict[str, object]:
+    recursive = text(bind.get("recursive"))
+    if recursive in {"writable", "readonly"}:
+        target.need(44, "volumes.bind.recursive")
+    return present(
+        {
+            "Propagation": text(bind.get("propagation")),
+            "NonRecursive": recursive == "disabled",
+            "ReadOnlyNonRecursive": recursive == "writable",
+            "ReadOnlyForceRecursive": recursive == "readonly",
+        }
+    )
+
+
+def _tmpfs_options(tmpfs: Body) -> dict[str, object]:
+    return present({"SizeBytes": size_bytes(tmpfs.get("size")), "Mode": integer(tmpfs.get("mode"))})
+
+
+def _volume_options(volume: Body, target: PayloadTarget) -> dict[str, object]:
+    if volume.get("subpath"):
+        target.need(45, "volumes.volume.subpath")
+    labels = text_mapping(volume.get("labels"))
+    return present(
+        {"NoCopy": bool(volume.get("nocopy")), "Subpath": text(volume.get("subpath")), "Labels": labels}
+    )
+
+
+def _image_options(entry: Body, target: PayloadTarget) -> dict[str, object]:
+    if entry.get("type") == "image":
+        target.need(48, "a volume of type image")
+    return present({"Subpath": text(mapping(entry.get("image")).get("subpath"))})
+
+
+def _add_files(mounts: Mounts, app: App, files: FileMount, target: PayloadTarget) -> None:
+    if files.writable_path is not None:
+        source = data_path(target.data_root, app.key, files.writable_path)
+        # A missing directory is made again, as Compose does; a missing file must not become a directory.
+        if files.directory:
+            mounts.binds.append(f"{source}:{files.target}:rw")
+        else:
+            mounts.mounts.append({"Type": "bind", "Source": source, "Target": files.target})
+        return
+    mounts.mounts.append(_files_mount(files, files_volume_name(app.key.project, files.digest), target))
+
+
+def _files_mount(files: FileMount, volume: str, target: PayloadTarget) -> Mount:
+    """Mount a whole set, or one file of it: through a subpath where the Engine can, else from where the volume lies."""
+    mount: Mount = {"Type": "volume", "Source": volume, "Target": files.target, "ReadOnly": True}
+    if files.directory:
+        return {**mount, "VolumeOptions": {"NoCopy": True}}
+    if target.speaks(1, 45):
+        return {**mount, "VolumeOptions": {"NoCopy": True, "Subpath": SINGLE_FILE}}
+    return {**mount, "Type": "bind", "Source": f"{target.root_dir}/volumes/{volume}/_data/{SINGLE_FILE}"}
+
+
+def data_path(data_root: str, app: AppKey, path: str) -> str:
+    """Return where a data directory lives on a host."""
+    return f"{data_root.rstrip('/')}/{app.namespace}/{app.name}/{path}"
+
+
+def _tmpfs(service: Body) -> dict[str, str]:
+    pairs = (entry.partition(":") for entry in strings(service.get("tmpfs")))
+    return {path: options for path, _, options in pairs}
+
+
+def _volumes_from(service: Body, target: PayloadTarget) -> list[str]:
+    """Return the containers to take volumes from; unlike Compose, which forgets it, `:ro` is kept."""
+    return [_volumes_source(entry, target) for entry in strings(service.get("volumes_from"))]
+
+
+def _volumes_source(entry: str, target: PayloadTarget) -> str:
+    parts = entry.split(":")
+    if parts[0] == "container":
+        return ":".join(parts[1:])
+    return ":".join([peer(parts[0], target), *parts[1:]])
+
+
+def peer(service: str, target: PayloadTarget) -> str:
+    """Return the container of another service on the same host; the service's own name where none is known."""
+    return target.peers.get(service, service)

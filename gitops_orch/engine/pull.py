@@ -1,0 +1,73 @@
+"""Pulling an image, with its progress, within a deadline of its own."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import requests
+
+from gitops_orch.engine.base import PulledImage
+from gitops_orch.engine.wire import Wire
+from gitops_orch.errors import EngineError, HostUnreachable, ImageUnavailable
+
+LINE_BYTES_MAX = 1_000_000
+
+
+def pull_image(
+    wire: Wire, image: str, auth: str | None, deadline_s: float, progress: Callable[[str], None] | None
+) -> PulledImage:
+    """Pull a reference (tag `latest` where it has neither tag nor digest); ImageUnavailable where it cannot be had."""
+    try:
+        with wire.bounded(f"pull of {image}", deadline_s=deadline_s):
+            _follow(wire, image, auth, progress or (lambda _line: None))
+    except (ImageUnavailable, HostUnreachable):
+        raise
+    except EngineError as error:
+        raise _unavailable(wire.host, image, error.message) from error
+    return local_image(wire, image)
+
+
+def _follow(wire: Wire, image: str, auth: str | None, progress: Callable[[str], None]) -> None:
+    headers = {"X-Registry-Auth": auth} if auth else {}
+    for row in json_lines(wire.client().open_pull({"fromImage": with_tag(image)}, headers)):
+        if row.get("error"):
+            raise _unavailable(wire.host, image, str(row["error"]))
+        progress(_progress_line(row))
+
+
+def local_image(wire: Wire, image: str) -> PulledImage:
+    """Return what the host knows of an image; NotFound where it is not there."""
+    row = wire.read(f"inspect of image {image}", lambda client: client.inspect_image(image))
+    return PulledImage(id=str(row["Id"]), digests=tuple(sorted(row.get("RepoDigests") or ())))
+
+
+def _unavailable(host: str, image: str, reason: str) -> ImageUnavailable:
+    return ImageUnavailable(
+        f"{host}: image {image} cannot be pulled: {reason.removeprefix(f'{host}: pull of {image}: ')}",
+        hint="check its name, its registry, and the registry's credentials",
+    )
+
+
+def with_tag(image: str) -> str:
+    """Return the reference with the tag that Docker means where there is none: without it, all tags would come."""
+    name = image.rpartition("/")[2]
+    return image if ":" in name or "@" in name else f"{image}:latest"
+
+
+def _progress_line(row: dict[str, Any]) -> str:
+    parts = (row.get("id"), row.get("status"), row.get("progress"))
+    return " ".join(str(part) for part in parts if part)
+
+
+def json_lines(answer: requests.Response) -> Iterator[dict[str, Any]]:
+    """Yield the objects of an answer that comes one a line, as they come."""
+    rest = b""
+    for piece in answer.iter_content(chunk_size=None):
+        *lines, rest = (rest + piece).split(b"\n")
+        if len(rest) > LINE_BYTES_MAX:
+            raise ValueError(f"a line of more than {LINE_BYTES_MAX} bytes")
+        for line in lines:
+            if line.strip():
+                yield json.loads(line)
+    if rest.strip():
+        yield json.loads(rest)

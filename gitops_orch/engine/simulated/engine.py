@@ -1,0 +1,279 @@
+"""The simulated Engine: `engine.base.Engine` over a world, with time passing and requests going wrong."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from gitops_orch.clock import Clock
+from gitops_orch.engine import labels
+from gitops_orch.engine.base import EngineEvent, ExecResult, PulledImage
+from gitops_orch.engine.simulated import requests
+from gitops_orch.engine.simulated.faults import Fault, Faults, NoFaults, SimulatedCrash
+from gitops_orch.engine.simulated.images import Registry
+from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.making import make_container
+from gitops_orch.engine.simulated.seen import see_container, see_host
+from gitops_orch.engine.simulated.world import Reach, World
+from gitops_orch.errors import EngineError, HostUnreachable
+from gitops_orch.model.app import AppKey, FileMount, Network, Volume
+from gitops_orch.model.names import files_volume_name
+from gitops_orch.model.observed import ObservedContainer, ObservedHost
+from gitops_orch.model.plan import ContainerIntent
+
+Answer = TypeVar("Answer")
+
+LISTEN_S = 1.0
+LISTEN_MIN_S = 0.01
+NO_ANSWER = (Fault.LOST_REQUEST, Fault.LOST_REPLY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedSettings:
+    """How a simulated Engine is talked to; times in seconds."""
+
+    instance: str = "default"
+    data_root: str = "/srv/gitops-orch"
+    deadline_s: float = 30.0
+    latency_s: float = 0.0  # of every request
+    slow_s: float = 20.0  # of a request that a fault makes slow
+    blocking_events: bool = False  # True: `events` waits for more; False: it ends when there are none
+
+
+@dataclass(slots=True, kw_only=True)
+class SimulatedEngine:
+    """One simulated host; `changed` is called after every request that may have changed its world."""
+
+    name: str
+    world: World
+    registry: Registry
+    clock: Clock
+    faults: Faults = field(default_factory=NoFaults)
+    settings: SimulatedSettings = field(default_factory=SimulatedSettings)
+    changed: Callable[[World], None] = lambda _world: None
+    closed: bool = False
+
+    def observe(self) -> ObservedHost:
+        """List everything."""
+        settings = self.settings
+        return self._ask("observe", lambda: see_host(self.world, name=self.name, instance=settings.instance))
+
+    def inspect(self, container: str) -> ObservedContainer:
+        """Return one container with its details; NotFound where there is none."""
+        return self._ask(
+            "inspect",
+            lambda: see_container(self._require(container), instance=self.settings.instance, details=True),
+        )
+
+    def pull(self, image: str, *, progress: Callable[[str], None] | None = None) -> PulledImage:
+        """Bring the image to the host; ImageUnavailable where the registry does not give it."""
+        if progress is not None:
+            progress(f"Pulling from {image}")
+        self.clock.sleep(self.registry.find(image).behaviour.pull_s)
+        return self._tell("pull", lambda: requests.pull(self.world, self.registry, image))
+
+    def create_network(self, app: AppKey, network: Network) -> None:
+        """Create the app's network with our labels."""
+        made = labels.network_labels(self.settings.instance, app, network)
+        self._tell(
+            "create_network",
+            lambda: requests.add_network(self.world, network.name, driver=network.driver, labels=made),
+        )
+
+    def create_volume(self, app: AppKey, volume: Volume) -> None:
+        """Create the app's volume with our labels."""
+        made = labels.volume_labels(self.settings.instance, app, volume)
+        driver = str(volume.compose.get("driver") or "local")
+        self._tell(
+            "create_volume",
+            lambda: requests.add_volume(self.world, volume.name, driver=driver, labels=made),
+        )
+
+    def put_files(self, app: AppKey, files: FileMount, *, image: str) -> None:
+        """Make the volume of a file set, or a data directory that is not there yet; NotFound without the image."""
+        self._tell("put_files", lambda: self._put_files(app, files, image))
+
+    def create(self, intent: ContainerIntent) -> str:
+        """Create a container; one that was made by the same intent before is found by its name."""
+        return self._tell("create", lambda: self._create(intent))
+
+    def start(self, container: str) -> None:
+        """Start it."""
+        self._tell("start", lambda: requests.start(self.world, self._require(container)))
+
+    def stop(self, container: str, *, grace_s: float) -> None:
+        """Stop it, killing it after the grace period."""
+        self._tell("stop", lambda: self._stop(container, grace_s))
+
+    def remove(self, container: str) -> None:
+        """Remove it, running or not; an absent one is as it should be."""
+        self._tell("remove", lambda: self._remove(container))
+
+    def rename(self, container: str, name: str) -> None:
+        """Give it another name."""
+        self._tell("rename", lambda: requests.rename(self.world, self._require(container), name))
+
+    def update(self, container: str, fields: Mapping[str, object]) -> None:
+        """Change limits or the restart policy in place."""
+        self._tell("update", lambda: requests.update(self.world, self._require(container), fields))
+
+    def restart(self, container: str, *, grace_s: float) -> None:
+        """Stop it and start it again."""
+        self._tell("restart", lambda: self._restart(container, grace_s))
+
+    def unpause(self, container: str) -> None:
+        """Let a paused container go on."""
+        self._tell("unpause", lambda: requests.unpause(self.world, self._require(container)))
+
+    def connect_network(self, container: str, network: str, *, aliases: tuple[str, ...]) -> None:
+        """Attach it to a network by name."""
+        self._tell(
+            "connect_network",
+            lambda: requests.connect(self.world, self._require(container), network, aliases),
+        )
+
+    def disconnect_network(self, container: str, network: str) -> None:
+        """Detach it from a network by name."""
+        self._tell(
+            "disconnect_network",
+            lambda: requests.disconnect(self.world, self._require(container), network),
+        )
+
+    def run_exec(self, container: str, command: tuple[str, ...]) -> ExecResult:  # noqa: ARG002  # its image decides
+        """Run a command in it; how it ends is the image's behaviour."""
+        return self._tell("run_exec", lambda: requests.run_exec(self.world, self._require(container)))
+
+    def remove_network(self, network: str) -> None:
+        """Remove a network; Conflict while a running container uses it."""
+        self._tell("remove_network", lambda: requests.remove_network(self.world, network))
+
+    def remove_volume(self, volume: str) -> None:
+        """Remove a volume; Conflict while a container mounts it."""
+        self._tell("remove_volume", lambda: requests.remove_volume(self.world, volume))
+
+    def remove_image(self, image: str) -> None:
+        """Remove an image; Conflict while a container was made from it."""
+        self._tell("remove_image", lambda: requests.remove_image(self.world, image))
+
+    def logs(self, container: str, *, tail: int) -> str:
+        """Return the last lines of what its image prints at each start."""
+        return self._ask("logs", lambda: self._logs(self._require(container), tail))
+
+    def events(self) -> Iterator[EngineEvent]:
+        """Yield what happened since the last call; then wait for more, or end, as the settings say."""
+        while not self.closed:
+            self._ask("events", lambda: None)
+            with self.world.lock:
+                ready = list(self.world.events)
+                self.world.events.clear()
+                if not ready and self.settings.blocking_events:
+                    self.world.lock.wait(self._quiet_s())
+            yield from ready
+            if not ready and not self.settings.blocking_events:
+                return
+
+    def close(self) -> None:
+        """Refuse all further requests."""
+        self.closed = True
+
+    # How a request travels.
+
+    def _ask(self, operation: str, answer: Callable[[], Answer]) -> Answer:
+        """Answer a request that changes nothing."""
+        self._travel(operation)
+        with self.world.lock:
+            self._advance()
+            return answer()
+
+    def _tell(self, operation: str, answer: Callable[[], Answer]) -> Answer:
+        """Carry out a request that changes the world, or does not, as its fault wants."""
+        fault = self._travel(operation)
+        try:
+            with self.world.lock:
+                self._advance()
+                done = answer()
+        finally:
+            self.changed(self.world)
+        if fault is Fault.LOST_REPLY:
+            self._no_answer(operation)
+        if fault is Fault.CRASH_AFTER:
+            raise SimulatedCrash(f"after {operation} on {self.name}")
+        return done
+
+    def _travel(self, operation: str) -> Fault | None:
+        """Bring the request to the host, unless the host or a fault is in the way."""
+        if self.closed:
+            raise HostUnreachable(f"{self.name}: {operation}: the connection was closed")
+        self.clock.sleep(self.settings.latency_s)
+        with self.world.lock:
+            self._advance()
+            trouble = self.world.trouble
+        fault = self.faults.decide(self.name, operation)
+        if fault is Fault.CRASH_BEFORE:
+            raise SimulatedCrash(f"before {operation} on {self.name}")
+        if fault is Fault.REFUSED or (trouble is not None and trouble.reach is Reach.REFUSED):
+            raise HostUnreachable(f"{self.name}: {operation}: connection refused", hint="is dockerd running?")
+        if trouble is not None or fault is Fault.LOST_REQUEST:
+            self._no_answer(operation)
+        if fault is Fault.SERVER_ERROR:
+            raise EngineError(f"{self.name}: {operation}: 500 Internal Server Error: simulated")
+        if fault is Fault.SLOW:
+            self.clock.sleep(self.settings.slow_s)
+        return fault
+
+    def _no_answer(self, operation: str) -> None:
+        deadline_s = self.settings.deadline_s
+        self.clock.sleep(deadline_s)
+        raise HostUnreachable(f"{self.name}: {operation}: no answer within {deadline_s:g} s")
+
+    def _advance(self) -> None:
+        self.world.advance(self.clock.now().timestamp())
+
+    # What takes more than one rule.
+
+    def _quiet_s(self) -> float:
+        """Return how long nothing will happen by itself, within limits."""
+        next_at = self.world.next_at()
+        return LISTEN_S if next_at is None else min(LISTEN_S, max(LISTEN_MIN_S, next_at - self.world.now))
+
+    def _require(self, container: str) -> SimulatedContainer:
+        return requests.require(self.world, container)
+
+    def _create(self, intent: ContainerIntent) -> str:
+        there = self.world.find(intent.name)
+        settings = self.settings
+        made = make_container(self.world, intent, instance=settings.instance, data_root=settings.data_root)
+        if there is not None and labels.is_intended(there.owner, intent) and there.image_id == made.image_id:
+            return there.id
+        return requests.add(self.world, made)
+
+    def _put_files(self, app: AppKey, files: FileMount, image: str) -> None:
+        requests.require_image(self.world, image)
+        if files.writable_path is not None:
+            path = f"{self.settings.data_root}/{app.namespace}/{app.name}/{files.writable_path}"
+            self.world.directories.add(path)
+            return
+        made = labels.files_labels(self.settings.instance, app, files.digest)
+        name = files_volume_name(app.project, files.digest)
+        requests.add_volume(self.world, name, driver="local", labels=made)
+
+    def _stop(self, reference: str, grace_s: float) -> None:
+        container = self._require(reference)
+        ignores = container.up and container.behaviour.ignores_term
+        if ignores:
+            self.clock.sleep(grace_s)
+            self._advance()
+        requests.stop(self.world, container, killed=ignores)
+
+    def _restart(self, reference: str, grace_s: float) -> None:
+        self._stop(reference, grace_s)
+        requests.start(self.world, self._require(reference))
+
+    def _remove(self, reference: str) -> None:
+        container = self.world.find(reference)
+        if container is not None:
+            requests.remove(self.world, container)
+
+    def _logs(self, container: SimulatedContainer, tail: int) -> str:
+        if container.started_at is None or tail <= 0:
+            return ""
+        return "".join(container.behaviour.output.splitlines(keepends=True)[-tail:])

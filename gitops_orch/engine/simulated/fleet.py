@@ -1,0 +1,85 @@
+"""Simulated hosts by name: in memory for tests, or kept in files for `sim://` hosts on the command line."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gitops_orch.clock import Clock
+from gitops_orch.engine.simulated.engine import SimulatedEngine, SimulatedSettings
+from gitops_orch.engine.simulated.faults import Faults, NoFaults
+from gitops_orch.engine.simulated.images import Registry, read_behaviours
+from gitops_orch.engine.simulated.saved import load_world, save_world
+from gitops_orch.engine.simulated.world import World
+from gitops_orch.errors import SettingsError
+from gitops_orch.model.host import Host
+
+FOLDER = "simulated"
+IMAGES_FILE = "images.json"
+SCHEME = "sim"
+
+
+@dataclass(slots=True, kw_only=True)
+class SimulatedFleet:
+    """All simulated hosts of a controller, one world per `sim://name`; they share one registry and one clock."""
+
+    clock: Clock
+    registry: Registry = field(default_factory=Registry)
+    faults: Faults = field(default_factory=NoFaults)
+    settings: SimulatedSettings = field(default_factory=SimulatedSettings)
+    folder: Path | None = None  # None: kept in memory only
+    worlds: dict[str, World] = field(default_factory=dict)
+
+    def connect(self, host: Host) -> SimulatedEngine:
+        """Return an Engine for a `sim://name` host; hosts with the same name in the URL are the same world."""
+        name = _world_name(host)
+        return SimulatedEngine(
+            name=host.name,
+            world=self.world(name),
+            registry=self.registry,
+            clock=self.clock,
+            faults=self.faults,
+            settings=replace(self.settings, data_root=host.data_root),
+            changed=self._saver(name),
+        )
+
+    def world(self, name: str) -> World:
+        """Return the world of that name, as it was left, or new and empty."""
+        if name not in self.worlds:
+            path = self._path(name)
+            saved = load_world(path, instance=self.settings.instance) if path else None
+            self.worlds[name] = saved or World(name=name, now=self.clock.now().timestamp())
+        return self.worlds[name]
+
+    def _path(self, name: str) -> Path | None:
+        return self.folder / f"{name}.json" if self.folder else None
+
+    def _saver(self, name: str) -> Callable[[World], None]:
+        path = self._path(name)
+        return (lambda _world: None) if path is None else (lambda world: _save(world, path))
+
+
+def kept_fleet(state_dir: Path, clock: Clock, *, instance: str) -> SimulatedFleet:
+    """Return the fleet that lives below a state directory, in `simulated/NAME.json`.
+
+    `simulated/images.json`, where it is there, says what images do: `{"shop/api:2": {"exits_after_s": 3}}`.
+    """
+    folder = state_dir / FOLDER
+    return SimulatedFleet(
+        clock=clock,
+        registry=Registry(read_behaviours(folder / IMAGES_FILE)),
+        settings=SimulatedSettings(instance=instance, blocking_events=True),
+        folder=folder,
+    )
+
+
+def _save(world: World, path: Path) -> None:
+    with world.lock:
+        save_world(world, path)
+
+
+def _world_name(host: Host) -> str:
+    parts = urlsplit(host.url)
+    if parts.scheme != SCHEME or not parts.hostname or parts.path.strip("/"):
+        raise SettingsError(f"host {host.name}: {host.url} is no simulated host", hint="write sim://name")
+    return parts.hostname

@@ -1,0 +1,125 @@
+"""What people and other tools do to a host behind the controller's back: drift, and things that are not ours."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from gitops_orch.engine.simulated import requests
+from gitops_orch.engine.simulated.images import ImageBehaviour, image_id
+from gitops_orch.engine.simulated.life import SimulatedContainer, begin, end
+from gitops_orch.engine.simulated.world import SimulatedImage, World
+
+FOREIGN_MEMORY_BYTES = 32 * 1024 * 1024
+
+Hand = Callable[[World, SimulatedContainer], None]
+
+
+def remove(world: World, container: SimulatedContainer) -> None:
+    """`docker rm -f`."""
+    requests.remove(world, container)
+
+
+def stop(world: World, container: SimulatedContainer) -> None:
+    """`docker stop`."""
+    requests.stop(world, container, killed=False)
+
+
+def kill(world: World, container: SimulatedContainer) -> None:
+    """Its process is killed from outside Docker; its restart policy decides what follows."""
+    if not container.up:
+        return
+    if container.restart_policy in {"always", "unless-stopped"}:
+        container.restart_count += 1
+        begin(container, world.now)
+    else:
+        end(container, world.now, exit_code=137)
+    world.emit_container("die", container)
+
+
+def pause(world: World, container: SimulatedContainer) -> None:
+    """`docker pause`, of a container that runs."""
+    if container.state.value == "running":
+        requests.pause(world, container)
+
+
+def rename(world: World, container: SimulatedContainer) -> None:
+    """`docker rename`."""
+    name = f"{container.name}-by-hand"
+    if world.find(name) is None:
+        requests.rename(world, container, name)
+
+
+def take_restart_policy(world: World, container: SimulatedContainer) -> None:
+    """`docker update --restart on-failure:2`."""
+    policy = {"Name": "on-failure", "MaximumRetryCount": 2}
+    requests.update(world, container, {"RestartPolicy": policy})
+
+
+def limit_memory(world: World, container: SimulatedContainer) -> None:
+    """`docker update --memory 32m`."""
+    requests.update(world, container, {"Memory": FOREIGN_MEMORY_BYTES})
+
+
+def disconnect(world: World, container: SimulatedContainer) -> None:
+    """`docker network disconnect`, of the first of its networks."""
+    for network in sorted(container.networks)[:1]:
+        requests.disconnect(world, container, network)
+
+
+def replace_image(world: World, container: SimulatedContainer) -> None:
+    """`docker rm -f` and `docker run` with the same name and labels, but of another image and without environment."""
+    behaviour = ImageBehaviour(variant="by hand")
+    image = SimulatedImage(id=image_id("another:image", behaviour), behaviour=behaviour)
+    world.images.setdefault(image.id, image)
+    requests.remove(world, container)
+    made = replace(
+        container,
+        id=world.new_id(),
+        image="another:image",
+        image_id=image.id,
+        behaviour=behaviour,
+        environment=(),
+        healthcheck=False,
+        created_at=world.now,
+    )
+    world.containers[made.id] = made
+    begin(made, world.now)
+
+
+DRIFT: Mapping[str, Hand] = {
+    "remove": remove,
+    "stop": stop,
+    "kill": kill,
+    "pause": pause,
+    "rename": rename,
+    "restart-policy": take_restart_policy,
+    "memory": limit_memory,
+    "disconnect": disconnect,
+    "replace-image": replace_image,
+}
+
+
+def run_foreign(
+    world: World,
+    name: str,
+    *,
+    labels: Mapping[str, str] | None = None,
+    network: str = "bridge",
+    **also: object,
+) -> SimulatedContainer:
+    """Run a container that is not ours; `labels` can make it another instance's, or Compose's."""
+    behaviour = ImageBehaviour()
+    image = SimulatedImage(id=image_id("foreign:1", behaviour), behaviour=behaviour, tags=["foreign:1"])
+    container = SimulatedContainer(
+        id=world.new_id(),
+        name=name,
+        image="foreign:1",
+        image_id=world.images.setdefault(image.id, image).id,
+        behaviour=behaviour,
+        created_at=world.now,
+        labels=dict(labels or {}),
+        networks={network: ()},
+        **also,  # type: ignore[arg-type]  # ports, volumes ... as the container has them
+    )
+    requests.add(world, container)
+    begin(container, world.now)
+    return container

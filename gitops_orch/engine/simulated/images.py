@@ -1,0 +1,107 @@
+"""Images as data: what a container made from one will do, and a registry that hands them out.
+
+A reference that nobody described is accepted, gets an id that follows from its text, and runs for ever: that is what
+makes `sim://` hosts work with any Compose file.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from gitops_orch.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageBehaviour:
+    """What every container of an image does, from its start on; times are seconds after a start."""
+
+    variant: str = ""  # another text is another build: the same reference then has another id
+    healthcheck: bool = False  # the image brings one; a service can bring one too
+    healthy_after_s: float | None = 1.0  # None: its healthcheck never passes
+    unhealthy_after_s: float | None = None  # None: its healthcheck never fails
+    exits_after_s: float | None = None  # None: it stays up
+    exit_code: int = 0
+    oom_killed: bool = False
+    exits_max: int | None = None  # it stays up after having exited so often; None: it exits every time
+    start_error: str = ""  # the Engine cannot start it, and says this
+    ignores_term: bool = False  # a stop takes the whole grace period
+    pull_error: str = ""  # the registry refuses it, and says this
+    pull_s: float = 0.0
+    volumes: tuple[str, ...] = ()  # paths for which an anonymous volume is made
+    exec_exit_code: int = 0
+    output: str = "ready\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryImage:
+    """An image as the registry has it at the moment."""
+
+    id: str
+    digest: str  # repository@sha256:...
+    behaviour: ImageBehaviour
+
+
+def image_id(reference: str, behaviour: ImageBehaviour) -> str:
+    """Return the id of an image: `sha256:` and a digest of its reference and of all that it does."""
+    return "sha256:" + hashlib.sha256(f"{reference}\n{behaviour}".encode()).hexdigest()
+
+
+def repository(reference: str) -> str:
+    """Return the reference without tag and digest."""
+    name = reference.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
+
+
+def with_tag(reference: str) -> str:
+    """Return the reference as an Engine lists it: `:latest` where it names neither tag nor digest."""
+    return reference if "@" in reference or reference != repository(reference) else f"{reference}:latest"
+
+
+class Registry:
+    """All images that can be pulled, by reference; `outage` not empty fails every pull with that sentence."""
+
+    def __init__(self, behaviours: Mapping[str, ImageBehaviour] | None = None) -> None:
+        self._behaviours = {with_tag(ref): behaviour for ref, behaviour in (behaviours or {}).items()}
+        self._by_digest: dict[str, RegistryImage] = {}
+        self.outage = ""
+
+    def push(self, reference: str, behaviour: ImageBehaviour) -> RegistryImage:
+        """Put an image behind a reference; hosts that pulled what was there before keep it until they pull again."""
+        self._behaviours[with_tag(reference)] = behaviour
+        return self.find(reference)
+
+    def find(self, reference: str) -> RegistryImage:
+        """Return what the reference names now; a digest names the same image for ever."""
+        tagged = with_tag(reference)
+        if tagged in self._by_digest:
+            return self._by_digest[tagged]
+        behaviour = self._behaviours.get(tagged, ImageBehaviour())
+        identity = image_id(tagged, behaviour)
+        digest = tagged if "@" in tagged else f"{repository(tagged)}@{identity}"
+        found = RegistryImage(id=identity, digest=digest, behaviour=behaviour)
+        self._by_digest[digest] = found
+        return found
+
+
+def read_behaviours(path: Path) -> dict[str, ImageBehaviour]:
+    """Read `{reference: {field of ImageBehaviour: value}}` from a JSON file; none where there is no file."""
+    if not path.exists():
+        return {}
+    known = {field.name for field in fields(ImageBehaviour)}
+    try:
+        rows: dict[str, dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))
+        unknown = sorted({key for row in rows.values() for key in row} - known)
+    except (OSError, ValueError, AttributeError) as error:
+        raise SettingsError(f"{path}: cannot be read as a table of images: {error}") from error
+    if unknown:
+        raise SettingsError(f"{path}: unknown keys {', '.join(unknown)}", hint=f"known are {sorted(known)}")
+    return {reference: behaviour_from(row) for reference, row in rows.items()}
+
+
+def behaviour_from(row: Mapping[str, object]) -> ImageBehaviour:
+    """Return the behaviour that a JSON object describes."""
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return ImageBehaviour(**values)  # type: ignore[arg-type]  # keys are checked by the reader; JSON values fit them

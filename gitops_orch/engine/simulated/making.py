@@ -1,0 +1,118 @@
+"""From an intent to a simulated container, by way of the very payload that a real Engine gets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gitops_orch.engine import labels
+from gitops_orch.engine.payload import ContainerPayload, container_payload
+from gitops_orch.engine.payload_target import PayloadTarget
+from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.requests import policy_text, require_image
+from gitops_orch.engine.simulated.world import SimulatedImage, World
+from gitops_orch.errors import EngineError
+from gitops_orch.model.plan import ContainerIntent
+
+JOIN_PREFIX = "container:"
+NO_CHECK = ["NONE"]
+
+
+def make_container(
+    world: World, intent: ContainerIntent, *, instance: str, data_root: str
+) -> SimulatedContainer:
+    """Return the container that this intent asks for, created and not started; it is not in the world yet."""
+    image = require_image(world, intent.image)
+    target = PayloadTarget(
+        host=world.name,
+        api_version=world.api_version,
+        root_dir=world.root_dir,
+        data_root=data_root,
+        peers=intent.peers,
+    )
+    payload = container_payload(intent, target, labels.container_labels(instance, intent))
+    body: Mapping[str, Any] = payload.body
+    host: Mapping[str, Any] = body["HostConfig"]
+    _check_sources(world, target, intent.name, host)
+    anonymous = _anonymous(world, image, host, intent.inherit_volumes_from)
+    mode = str(host.get("NetworkMode") or "bridge")
+    return SimulatedContainer(
+        id=world.new_id(),
+        name=intent.name,
+        image=str(body["Image"]),
+        image_id=image.id,
+        behaviour=image.behaviour,
+        created_at=world.now,
+        labels=body["Labels"],
+        owner=labels.parse_ownership(body["Labels"], instance),
+        networks={} if mode.startswith(JOIN_PREFIX) else {mode: (), **_networks(payload)},
+        volumes=(*_volumes(world, host), *anonymous.values()),
+        anonymous=anonymous,
+        binds=tuple(host.get("Binds", ())),
+        ports=_ports(host),
+        restart_policy=policy_text(host.get("RestartPolicy")),
+        limits={key: value for key, value in host.items() if type(value) is int and value},
+        environment=tuple(body.get("Env", ())),
+        command=_words(body.get("Cmd")),
+        entrypoint=_words(body.get("Entrypoint")),
+        user=str(body.get("User", "")),
+        joins=mode.removeprefix(JOIN_PREFIX) if mode.startswith(JOIN_PREFIX) else None,
+        healthcheck=_has_healthcheck(body.get("Healthcheck"), image),
+    )
+
+
+def _networks(payload: ContainerPayload) -> dict[str, tuple[str, ...]]:
+    config: Mapping[str, Any] = payload.body.get("NetworkingConfig", {})  # type: ignore[assignment]  # our own JSON
+    endpoints = {**config.get("EndpointsConfig", {}), **dict(payload.connections)}
+    return {name: tuple(endpoint.get("Aliases", ())) for name, endpoint in endpoints.items()}
+
+
+def _volumes(world: World, host: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the volumes that it mounts, also where a single file of one is bound from where the volume lies."""
+    sources = [bind.partition(":")[0] for bind in host.get("Binds", ())]
+    sources += [str(mount.get("Source", "")) for mount in host.get("Mounts", ())]
+    lying = f"{world.root_dir}/volumes/"
+    names = (source.removeprefix(lying).partition("/")[0] for source in sources)
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _anonymous(
+    world: World, image: SimulatedImage, host: Mapping[str, Any], inherit_from: str | None
+) -> dict[str, str]:
+    """Return the volume of each path that image or file declare; a replaced container hands its own on."""
+    nameless = [str(mount["Target"]) for mount in host.get("Mounts", ()) if not mount.get("Source")]
+    paths = dict.fromkeys((*image.behaviour.volumes, *nameless))
+    former = world.containers.get(inherit_from or "")
+    inherited = former.anonymous if former is not None else {}
+    return {path: inherited.get(path) or world.new_id() for path in paths}
+
+
+def _check_sources(world: World, target: PayloadTarget, name: str, host: Mapping[str, Any]) -> None:
+    """Refuse a mount of a file that was never put there: an Engine makes directories for binds, and nothing else."""
+    for mount in host.get("Mounts", ()):
+        if mount["Type"] == "bind" and not _is_there(world, target, str(mount["Source"])):
+            raise EngineError(f"{world.name}: {name}: bind source path does not exist: {mount['Source']}")
+
+
+def _is_there(world: World, target: PayloadTarget, source: str) -> bool:
+    volumes = f"{world.root_dir}/volumes/"
+    if source.startswith(volumes):
+        return source.removeprefix(volumes).partition("/")[0] in world.volumes
+    return source in world.directories or not source.startswith(f"{target.data_root}/")
+
+
+def _ports(host: Mapping[str, Any]) -> tuple[tuple[str, int, str], ...]:
+    return tuple(
+        (binding["HostIp"], int(binding["HostPort"]), key.partition("/")[2])
+        for key, bindings in host.get("PortBindings", {}).items()
+        for binding in bindings
+        if binding["HostPort"].isdigit()
+    )
+
+
+def _has_healthcheck(check: Mapping[str, Any] | None, image: SimulatedImage) -> bool:
+    if not check or not check.get("Test"):
+        return image.behaviour.healthcheck
+    return list(check["Test"]) != NO_CHECK
+
+
+def _words(value: list[str] | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(value)

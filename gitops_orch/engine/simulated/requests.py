@@ -1,0 +1,261 @@
+"""What a Docker Engine does with each request, as rules over a world.
+
+Callers hold the world's lock and have advanced it.  Refusals are the Engine's own, with the host's name in front;
+"already so" is success.  `contract/` holds these rules to a real Engine.
+"""
+
+from collections.abc import Mapping
+
+from gitops_orch.engine.base import ExecResult, PulledImage
+from gitops_orch.engine.simulated.images import Registry, with_tag
+from gitops_orch.engine.simulated.life import KILLED, TERMINATED, SimulatedContainer, begin, end
+from gitops_orch.engine.simulated.world import SimulatedImage, SimulatedNetwork, SimulatedVolume, World
+from gitops_orch.errors import Conflict, EngineError, ImageUnavailable, NotFound
+from gitops_orch.model.observed import State
+
+NOT_STARTED = 128
+NO_LIMIT = 0
+
+
+def require(world: World, reference: str) -> SimulatedContainer:
+    """Return a container by id or name; NotFound where there is none."""
+    found = world.find(reference)
+    if found is None:
+        raise NotFound(f"{world.name}: no such container: {reference}")
+    return found
+
+
+def pull(world: World, registry: Registry, reference: str) -> PulledImage:
+    """Bring what the registry has behind the reference now, and move the tag to it."""
+    if registry.outage:
+        raise ImageUnavailable(f"{world.name}: {reference} cannot be pulled: {registry.outage}")
+    found = registry.find(reference)
+    if found.behaviour.pull_error:
+        raise ImageUnavailable(f"{world.name}: {reference} cannot be pulled: {found.behaviour.pull_error}")
+    image = world.images.setdefault(found.id, SimulatedImage(id=found.id, behaviour=found.behaviour))
+    if found.digest not in image.digests:
+        image.digests.append(found.digest)
+    if "@" not in reference:
+        tag_image(world, image, with_tag(reference))
+    world.emit("image", "pull", reference)
+    return PulledImage(id=image.id, digests=tuple(image.digests))
+
+
+def tag_image(world: World, image: SimulatedImage, tag: str) -> None:
+    """Make the tag name this image, and no other."""
+    for each in world.images.values():
+        if tag in each.tags:
+            each.tags.remove(tag)
+    image.tags.append(tag)
+
+
+def require_image(world: World, reference: str) -> SimulatedImage:
+    """Return an image that is on the host; NotFound where it must be pulled first."""
+    found = world.find_image(reference) or world.find_image(with_tag(reference))
+    if found is None:
+        raise NotFound(f"{world.name}: no such image: {reference}", hint="pull it first")
+    return found
+
+
+def add(world: World, container: SimulatedContainer) -> str:
+    """Put a new container there, with the volumes that it mounts; the name must be free."""
+    if (taken := world.find(container.name)) is not None:
+        raise Conflict(
+            f"{world.name}: the container name {container.name} is in use by container {taken.id[:12]}",
+            hint="remove or rename that container",
+        )
+    for volume in container.volumes:
+        if volume not in world.volumes:
+            add_volume(world, volume, driver="local", labels={})
+    world.containers[container.id] = container
+    world.emit_container("create", container)
+    return container.id
+
+
+def start(world: World, container: SimulatedContainer) -> None:
+    """Run it; what the host cannot give it leaves it as it was, with the reason in its error."""
+    if container.state in {State.RUNNING, State.RESTARTING}:
+        return
+    if container.state is State.PAUSED:
+        raise Conflict(f"{world.name}: cannot start the paused container {container.name}", hint="unpause it")
+    refusal = _start_refusal(world, container)
+    if refusal is not None:
+        container.error, container.exit_code = refusal.message, NOT_STARTED
+        raise refusal
+    container.stopped_by_hand = False
+    container.restart_count = 0
+    container.backoff_s = 0.0
+    begin(container, world.now)
+    world.emit_container("start", container)
+
+
+def stop(world: World, container: SimulatedContainer, *, killed: bool) -> None:
+    """End it, if it runs, and remember that it was wanted so."""
+    container.stopped_by_hand = True
+    if not container.up:
+        return
+    end(container, world.now, exit_code=KILLED if killed else TERMINATED)
+    world.emit_container("die", container)
+    world.emit_container("stop", container)
+
+
+def pause(world: World, container: SimulatedContainer) -> None:
+    """Freeze it; time stands still in it."""
+    if container.state is not State.RUNNING:
+        raise Conflict(f"{world.name}: container {container.name} is not running")
+    container.state = State.PAUSED
+    world.emit_container("pause", container)
+
+
+def unpause(world: World, container: SimulatedContainer) -> None:
+    """Let it go on."""
+    if container.state is State.PAUSED:
+        container.state = State.RUNNING
+        world.emit_container("unpause", container)
+    elif container.state is not State.RUNNING:
+        raise Conflict(f"{world.name}: container {container.name} is not paused")
+
+
+def remove(world: World, container: SimulatedContainer) -> None:
+    """Remove it, running or not; all its volumes stay."""
+    if container.up:
+        end(container, world.now, exit_code=KILLED)
+        world.emit_container("die", container)
+    del world.containers[container.id]
+    world.emit_container("destroy", container)
+
+
+def rename(world: World, container: SimulatedContainer, name: str) -> None:
+    """Give it a name that nobody else has."""
+    if container.name == name:
+        return
+    if world.find(name) is not None:
+        raise Conflict(f"{world.name}: the container name {name} is in use", hint="free it first")
+    container.name = name
+    world.emit_container("rename", container)
+
+
+def update(world: World, container: SimulatedContainer, fields: Mapping[str, object]) -> None:
+    """Change limits and the restart policy; a limit of 0 changes nothing, as with a real Engine."""
+    for field, value in fields.items():
+        if field == "RestartPolicy":
+            container.restart_policy = policy_text(value)
+        elif isinstance(value, int) and value != NO_LIMIT:
+            container.limits[field] = value
+    world.emit_container("update", container)
+
+
+def policy_text(policy: object) -> str:
+    """Return the Engine's restart policy as Compose writes it."""
+    if not isinstance(policy, Mapping) or not policy.get("Name"):
+        return "no"
+    times_max = policy.get("MaximumRetryCount") or 0
+    return f"{policy['Name']}:{times_max}" if times_max else str(policy["Name"])
+
+
+def add_network(world: World, name: str, *, driver: str, labels: Mapping[str, str]) -> None:
+    """Create a network under a name that nobody else has."""
+    if (there := world.networks.get(name)) is not None:
+        if there.labels == dict(labels):
+            return
+        raise Conflict(f"{world.name}: a network named {name} is there, and we did not make it so")
+    network = SimulatedNetwork(id=world.new_id(), name=name, driver=driver, labels=dict(labels))
+    world.networks[name] = network
+    world.emit("network", "create", network.id, {"name": name})
+
+
+def remove_network(world: World, name: str) -> None:
+    """Remove a network that no running container uses."""
+    users = sorted(each.name for each in world.containers.values() if each.up and name in each.networks)
+    if users:
+        raise Conflict(f"{world.name}: network {name} is in use by {', '.join(users)}")
+    if (network := world.networks.pop(name, None)) is not None:
+        world.emit("network", "destroy", network.id, {"name": name})
+
+
+def connect(world: World, container: SimulatedContainer, network: str, aliases: tuple[str, ...]) -> None:
+    """Attach it to a network; it stays as it is where it was attached already."""
+    if network not in world.networks:
+        raise NotFound(f"{world.name}: no such network: {network}")
+    if network not in container.networks:
+        container.networks[network] = aliases
+        world.emit("network", "connect", world.networks[network].id, {"container": container.id})
+
+
+def disconnect(world: World, container: SimulatedContainer, network: str) -> None:
+    """Detach it from a network."""
+    if container.networks.pop(network, None) is not None and network in world.networks:
+        world.emit("network", "disconnect", world.networks[network].id, {"container": container.id})
+
+
+def add_volume(world: World, name: str, *, driver: str, labels: Mapping[str, str]) -> None:
+    """Create a volume under a name that nobody else has."""
+    if (there := world.volumes.get(name)) is not None:
+        if there.labels == dict(labels):
+            return
+        raise Conflict(f"{world.name}: a volume named {name} is there, and we did not make it so")
+    world.serial += 1
+    world.volumes[name] = SimulatedVolume(name=name, serial=world.serial, driver=driver, labels=dict(labels))
+    world.emit("volume", "create", name)
+
+
+def remove_volume(world: World, name: str) -> None:
+    """Remove a volume that no container mounts, running or not."""
+    users = sorted(each.name for each in world.containers.values() if name in each.volumes)
+    if users:
+        raise Conflict(f"{world.name}: volume {name} is in use by {', '.join(users)}")
+    if world.volumes.pop(name, None) is not None:
+        world.emit("volume", "destroy", name)
+
+
+def remove_image(world: World, reference: str) -> None:
+    """Remove an image that no container was made from."""
+    image = world.find_image(reference)
+    if image is None:
+        return
+    users = sorted(each.name for each in world.containers.values() if each.image_id == image.id)
+    if users:
+        raise Conflict(f"{world.name}: image {reference} is in use by {', '.join(users)}")
+    del world.images[image.id]
+    world.emit("image", "delete", image.id)
+
+
+def run_exec(world: World, container: SimulatedContainer) -> ExecResult:
+    """Run a command in it: its image says how that ends."""
+    if container.state is not State.RUNNING:
+        raise Conflict(f"{world.name}: container {container.name} is not running")
+    return ExecResult(exit_code=container.behaviour.exec_exit_code, output="")
+
+
+def _start_refusal(world: World, container: SimulatedContainer) -> EngineError | None:
+    """Return why it cannot start; None: it can."""
+    for network in container.networks:
+        if network not in world.networks:
+            return NotFound(f"{world.name}: network {network} not found, needed by {container.name}")
+    if container.joins is not None:
+        joined = world.find(container.joins)
+        if joined is None:
+            return NotFound(f"{world.name}: no such container: {container.joins}")
+        if joined.state is not State.RUNNING:
+            return Conflict(f"{world.name}: cannot join the network of {joined.name}, which does not run")
+    port = _taken_port(world, container)
+    if port is not None:
+        return EngineError(f"{world.name}: {container.name}: port {port} is already allocated")
+    if container.behaviour.start_error:
+        return EngineError(f"{world.name}: {container.name}: {container.behaviour.start_error}")
+    return None
+
+
+def _taken_port(world: World, container: SimulatedContainer) -> str | None:
+    others = [each for each in world.containers.values() if each.up and each.id != container.id]
+    taken = [port for each in others for port in each.ports] + sorted(world.host_ports)
+    for wanted in container.ports:
+        if any(_collides(wanted, other) for other in taken):
+            return f"{wanted[0] or '0.0.0.0'}:{wanted[1]}/{wanted[2]}"  # noqa: S104  # how the Engine words it
+    return None
+
+
+def _collides(one: tuple[str, int, str], other: tuple[str, int, str]) -> bool:
+    everywhere = {"", "0.0.0.0", "::"}  # noqa: S104  # compared, not bound
+    addresses = {one[0], other[0]}
+    return one[1:] == other[1:] and (len(addresses) == 1 or bool(addresses & everywhere))

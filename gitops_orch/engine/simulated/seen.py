@@ -1,0 +1,100 @@
+"""A world as an observation: what listing and inspecting a simulated host tell."""
+
+from datetime import UTC, datetime
+
+from gitops_orch.engine import labels
+from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.world import SimulatedImage, SimulatedNetwork, SimulatedVolume, World
+from gitops_orch.model.observed import (
+    Details,
+    ObservedContainer,
+    ObservedHost,
+    ObservedImage,
+    ObservedNetwork,
+    ObservedVolume,
+)
+
+
+def see_host(world: World, *, name: str, instance: str) -> ObservedHost:
+    """Return all that is on the host, in the order in which it was made."""
+    return ObservedHost(
+        name=name,
+        observed_at=datetime.fromtimestamp(world.now, UTC),
+        engine_version=world.engine_version,
+        api_version=world.api_version,
+        engine_id=world.engine_id,
+        root_dir=world.root_dir,
+        containers=tuple(
+            see_container(each, instance=instance, details=False) for each in world.containers.values()
+        ),
+        networks=tuple(_see_network(each, instance) for each in world.networks.values()),
+        volumes=tuple(_see_volume(each, instance) for each in world.volumes.values()),
+        images=tuple(_see_image(each) for each in world.images.values()),
+    )
+
+
+def see_container(container: SimulatedContainer, *, instance: str, details: bool) -> ObservedContainer:
+    """Return one container; its details only where it is ours, or where they are asked for."""
+    owner = container.owner
+    if owner is not None and container.labels.get(labels.INSTANCE) != instance:
+        owner = None
+    return ObservedContainer(
+        id=container.id,
+        name=container.name,
+        image=container.image,
+        image_id=container.image_id,
+        state=container.state,
+        health=container.health,
+        owner=owner,
+        project=container.labels.get(labels.COMPOSE_PROJECT),
+        networks=tuple(sorted(container.networks)),
+        volumes=tuple(sorted(container.volumes)),
+        ports=container.ports if container.up else (),
+        created_at=_time(container.created_at),
+        details=_see_details(container) if details or owner is not None else None,
+        labels=container.labels,
+    )
+
+
+def _see_details(container: SimulatedContainer) -> Details:
+    limits = container.limits
+    return Details(
+        started_at=_time(container.started_at),
+        finished_at=_time(container.finished_at),
+        exit_code=container.exit_code,
+        oom_killed=container.oom_killed,
+        restart_count=container.restart_count,
+        restart_policy=container.restart_policy,
+        memory_bytes=limits.get("Memory", 0),
+        nano_cpus=limits.get("NanoCpus", 0),
+        pids_limit=limits.get("PidsLimit", 0),
+        environment=container.environment,
+        command=container.command,
+        entrypoint=container.entrypoint,
+        user=container.user,
+        binds=container.binds,
+        error=container.error,
+    )
+
+
+def _see_network(network: SimulatedNetwork, instance: str) -> ObservedNetwork:
+    owner = labels.parse_owner(network.labels, instance)
+    return ObservedNetwork(
+        id=network.id, name=network.name, driver=network.driver, owner=owner, labels=network.labels
+    )
+
+
+def _see_volume(volume: SimulatedVolume, instance: str) -> ObservedVolume:
+    owner = labels.parse_owner(volume.labels, instance)
+    files = volume.labels.get(labels.FILES) if owner is not None else None
+    return ObservedVolume(
+        name=volume.name, driver=volume.driver, owner=owner, files=files, labels=volume.labels
+    )
+
+
+def _see_image(image: SimulatedImage) -> ObservedImage:
+    return ObservedImage(id=image.id, tags=tuple(sorted(image.tags)), digests=tuple(sorted(image.digests)))
+
+
+def _time(at: float | None) -> datetime | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC)

@@ -1,0 +1,184 @@
+"""A simulated host: its containers, networks, volumes and images, and what befalls it as time passes.
+
+A world is lazy: nothing happens in it until somebody tells it what time it is (`advance`), and then everything that is
+due happens in order.  So any clock will do, a virtual one or the machine's own.
+"""
+
+import hashlib
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+
+from gitops_orch.engine.base import EngineEvent
+from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.engine.simulated.life import (
+    KILLED,
+    SimulatedContainer,
+    begin,
+    end,
+    pass_time,
+    returns_with_daemon,
+)
+
+EVENTS_MAX = 1000
+PREDEFINED_NETWORKS = (("bridge", "bridge"), ("host", "host"), ("none", "null"))
+
+
+class Reach(Enum):
+    """How a host in trouble answers: it refuses connections, or it never says a word."""
+
+    REFUSED = "refused"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Why a host cannot be reached, and until when (seconds since the epoch); `boots`: its daemon starts anew then."""
+
+    reach: Reach
+    until: float
+    boots: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class SimulatedNetwork:
+    """A network of a world."""
+
+    id: str
+    name: str
+    driver: str = "bridge"
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class SimulatedVolume:
+    """A volume of a world; `serial` tells it from one of the same name that was there before: content is never equal."""
+
+    name: str
+    serial: int
+    driver: str = "local"
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class SimulatedImage:
+    """An image on a host; a tag moves from one to another when it is pulled again."""
+
+    id: str
+    behaviour: ImageBehaviour
+    tags: list[str] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """All that is on one host.  Take `lock` around anything that reads or changes it."""
+
+    name: str
+    engine_id: str = ""
+    engine_version: str = "20.10.24"
+    api_version: str = "1.41"
+    root_dir: str = "/var/lib/docker"
+    now: float = 0.0
+    serial: int = 0
+    containers: dict[str, SimulatedContainer] = field(default_factory=dict)
+    networks: dict[str, SimulatedNetwork] = field(default_factory=dict)
+    volumes: dict[str, SimulatedVolume] = field(default_factory=dict)
+    images: dict[str, SimulatedImage] = field(default_factory=dict)
+    directories: set[str] = field(default_factory=set)  # data directories that exist
+    host_ports: set[tuple[str, int, str]] = field(default_factory=set)  # taken by processes outside Docker
+    trouble: Trouble | None = None
+    events: deque[EngineEvent] = field(default_factory=lambda: deque(maxlen=EVENTS_MAX))
+    lock: threading.Condition = field(default_factory=threading.Condition, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.engine_id = self.engine_id or hashlib.sha256(self.name.encode()).hexdigest()[:32]
+        if not self.networks:
+            for name, driver in PREDEFINED_NETWORKS:
+                self.networks[name] = SimulatedNetwork(id=self.new_id(), name=name, driver=driver)
+
+    def new_id(self) -> str:
+        """Return an id that no object of this world had before; the same history gives the same ids."""
+        self.serial += 1
+        return hashlib.sha256(f"{self.name}/{self.serial}".encode()).hexdigest()
+
+    def find(self, reference: str) -> SimulatedContainer | None:
+        """Return a container by id or name."""
+        found = self.containers.get(reference)
+        if found is not None:
+            return found
+        return next((each for each in self.containers.values() if each.name == reference), None)
+
+    def find_image(self, reference: str) -> SimulatedImage | None:
+        """Return an image by id, tag or digest."""
+        found = self.images.get(reference)
+        if found is not None:
+            return found
+        return next((i for i in self.images.values() if reference in i.tags or reference in i.digests), None)
+
+    def advance(self, now: float) -> None:
+        """Let everything happen that is due by then, in order; a clock that went back changes nothing."""
+        while (trouble := self.trouble) is not None and trouble.until <= now:
+            self._live(trouble.until)
+            self.trouble = None
+            if trouble.boots:
+                self._boot(trouble.until)
+        self._live(now)
+        self.now = max(self.now, now)
+
+    def next_at(self) -> float | None:
+        """Return when something will happen by itself; None: never."""
+        times = [at for each in self.containers.values() if (at := each.next_at) is not None]
+        if self.trouble is not None:
+            times.append(self.trouble.until)
+        return min(times, default=None)
+
+    def emit(self, kind: str, action: str, identity: str, attributes: dict[str, str] | None = None) -> None:
+        """Queue an event for whoever listens."""
+        at = datetime.fromtimestamp(self.now, UTC)
+        event = EngineEvent(
+            host=self.name, kind=kind, action=action, id=identity, at=at, attributes=attributes or {}
+        )
+        self.events.append(event)
+        with self.lock:
+            self.lock.notify_all()
+
+    def emit_container(self, action: str, container: SimulatedContainer) -> None:
+        """Queue an event about a container, with its labels, as an Engine does."""
+        attributes = {**container.labels, "name": container.name, "image": container.image}
+        self.emit("container", action, container.id, attributes)
+
+    # What befalls a host.
+
+    def cut(self, until: float) -> None:
+        """Take it off the network, or let its daemon hang: containers go on, requests get no answer."""
+        self.trouble = Trouble(reach=Reach.SILENT, until=until)
+
+    def crash(self, until: float) -> None:
+        """Stop its daemon and all its containers; restart policies decide what comes back when it boots."""
+        for container in self._running():
+            end(container, self.now, exit_code=KILLED)
+        self.trouble = Trouble(reach=Reach.REFUSED, until=until, boots=True)
+
+    def _boot(self, now: float) -> None:
+        self.now = max(self.now, now)
+        for container in self.containers.values():
+            if returns_with_daemon(container):
+                container.backoff_s = 0.0
+                begin(container, now)
+                self.emit_container("start", container)
+
+    def _live(self, now: float) -> None:
+        while due := [
+            (at, c.id) for c in self.containers.values() if (at := c.next_at) is not None and at <= now
+        ]:
+            at, identity = min(due)
+            container = self.containers[identity]
+            self.now = max(self.now, at)
+            self.emit_container(pass_time(container), container)
+
+    def _running(self) -> Iterator[SimulatedContainer]:
+        return (container for container in self.containers.values() if container.up)

@@ -1,0 +1,119 @@
+"""What an Engine sends piece by piece: logs, the output of a command, events."""
+
+import json
+import struct
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+from gitops_orch.engine.base import EngineEvent, ExecResult
+from gitops_orch.engine.pull import json_lines
+from gitops_orch.engine.wire import Wire
+
+OUTPUT_BYTES_MAX = 1_000_000
+CONNECTED_KIND, CONNECTED_ACTION = "stream", "connected"
+_HEADER = struct.Struct(">BxxxL")  # stream number, length (Engine API, attach)
+_KINDS = ("container", "network", "volume", "image", "daemon")
+# Health checks run as commands, every few seconds in every container: their events are left out at the source.
+_ACTIONS = (
+    "create",
+    "start",
+    "restart",
+    "stop",
+    "die",
+    "oom",
+    "pause",
+    "unpause",
+    "rename",
+    "update",
+    "destroy",
+    "health_status",
+    "connect",
+    "disconnect",
+    "remove",
+    "delete",
+    "untag",
+    "reload",
+)
+
+
+def container_logs(wire: Wire, container: str, tail: int) -> str:
+    """Return the last lines of both streams, at most a megabyte of them."""
+    params = {"stdout": "1", "stderr": "1", "tail": str(max(0, tail))}
+    with wire.bounded(f"logs of {container}"):
+        row = wire.client().inspect_container(container)
+        terminal = bool((row.get("Config") or {}).get("Tty"))
+        with wire.client().open_stream("/containers/{0}/logs", container, params=params) as answer:
+            return _printed(answer, terminal=terminal)
+
+
+def exec_in(wire: Wire, container: str, command: tuple[str, ...]) -> ExecResult:
+    """Run a command in a container and wait for its end; the last megabyte of its output is kept."""
+    with wire.bounded(f"command in {container}"):
+        client = wire.client()
+        body = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True}
+        made = client.post_body("/containers/{0}/exec", container, body=body)
+        started = {"Detach": False, "Tty": False}
+        with client.open_stream("/exec/{0}/start", made["Id"], body=started, params={}) as answer:
+            output = _printed(answer, terminal=False)
+        return ExecResult(exit_code=int(client.exec_inspect(made["Id"]).get("ExitCode") or 0), output=output)
+
+
+def _printed(answer: requests.Response, *, terminal: bool) -> str:
+    pieces = answer.iter_content(chunk_size=None)
+    frames = pieces if terminal else _frames(pieces)
+    kept: deque[bytes] = deque()
+    size = 0
+    for frame in frames:
+        kept.append(frame)
+        size += len(frame)
+        while size - len(kept[0]) >= OUTPUT_BYTES_MAX:
+            size -= len(kept.popleft())
+    return b"".join(kept)[-OUTPUT_BYTES_MAX:].decode(errors="replace")
+
+
+def _frames(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the payloads of a stream in which the Engine interleaves standard output and standard error."""
+    rest = b""
+    for piece in pieces:
+        rest += piece
+        while len(rest) >= _HEADER.size:
+            _, length = _HEADER.unpack_from(rest)
+            if len(rest) < _HEADER.size + length:
+                break
+            yield rest[_HEADER.size : _HEADER.size + length]
+            rest = rest[_HEADER.size + length :]
+
+
+def host_events(wire: Wire) -> Iterator[EngineEvent]:
+    """Yield the host's events without end; HostUnreachable when the connection breaks.
+
+    The first one says that the Engine has answered: what happens from then on comes through this stream, so a listing
+    that is made after it misses nothing.
+    """
+    filters = {"type": list(_KINDS), "event": list(_ACTIONS)}
+    with wire.bounded("events"):
+        client = wire.client()
+        answer = client.open_stream("/events", params={"filters": json.dumps(filters)})
+    with answer, wire.bounded("events", endless=True):
+        yield EngineEvent(
+            host=wire.host, kind=CONNECTED_KIND, action=CONNECTED_ACTION, id="", at=datetime.now(UTC)
+        )
+        for row in json_lines(answer):
+            yield _event(wire.host, row)
+
+
+def _event(host: str, row: dict[str, Any]) -> EngineEvent:
+    actor = row.get("Actor") or {}
+    nanoseconds = int(row.get("timeNano") or 0)
+    return EngineEvent(
+        host=host,
+        kind=str(row.get("Type") or ""),
+        action=str(row.get("Action") or ""),
+        id=str(actor.get("ID") or ""),
+        at=datetime.fromtimestamp(nanoseconds / 1e9, UTC),
+        attributes={str(key): str(value) for key, value in (actor.get("Attributes") or {}).items()},
+    )

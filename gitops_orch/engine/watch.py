@@ -1,0 +1,86 @@
+"""Following a host's events: a thread that reconnects, and says whenever something may have been missed."""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from gitops_orch.engine.base import Engine, EngineEvent
+from gitops_orch.errors import EngineError
+
+PAUSE_MIN_S = 0.5
+PAUSE_MAX_S = 30.0
+
+
+class Forgetful(Protocol):
+    """An engine that remembers inspections."""
+
+    def forget(self, container: str) -> None:
+        """Drop what is remembered of a container."""
+        ...
+
+    def forget_all(self) -> None:
+        """Drop all that is remembered."""
+        ...
+
+
+class Watch:
+    """A running watch; `stop` ends it."""
+
+    def __init__(
+        self, engine: Engine, on_event: Callable[[EngineEvent], None], stop: threading.Event
+    ) -> None:
+        self._engine = engine
+        self._on_event = on_event
+        self._stop = stop
+        self.thread = threading.Thread(target=self._run, name=f"events-{engine.name}", daemon=True)
+
+    def _run(self) -> None:
+        pause_s = PAUSE_MIN_S
+        while not self._stop.is_set():
+            if self._follow():
+                pause_s = PAUSE_MIN_S
+            self._stop.wait(pause_s)
+            pause_s = min(PAUSE_MAX_S, pause_s * 2)
+
+    def _follow(self) -> bool:
+        """Pass events on until the stream ends; return whether there were any."""
+        seen = False
+        with contextlib.suppress(
+            EngineError
+        ):  # the next observation reports the host: here it only means "again"
+            for event in self._engine.events():
+                if self._stop.is_set():
+                    break
+                seen = True
+                self._pass_on(event)
+        return seen
+
+    def _pass_on(self, event: EngineEvent) -> None:
+        forget(self._engine, event)
+        self._on_event(event)
+
+
+def watch(engine: Engine, on_event: Callable[[EngineEvent], None], stop: threading.Event) -> Watch:
+    """Start to follow the engine's events in a thread of their own; `on_event` must return at once.
+
+    Every (re)connection is an event too (`stream connected`): an observation that is made after it misses nothing, so
+    no event needs to be asked for again, and no clock of another machine has to be trusted.
+    To end it, set `stop` and close the engine.
+    """
+    running = Watch(engine, on_event, stop)
+    running.thread.start()
+    return running
+
+
+def forget(engine: object, event: EngineEvent) -> None:
+    """Let the engine forget what an event contradicts."""
+    if not (hasattr(engine, "forget") and hasattr(engine, "forget_all")):
+        return
+    remembering: Forgetful = engine
+    if event.kind == "container":
+        remembering.forget(event.id)
+    elif event.kind == "network" and event.attributes.get("container"):
+        remembering.forget(event.attributes["container"])
+    elif event.kind == "stream":
+        remembering.forget_all()

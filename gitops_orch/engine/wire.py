@@ -1,0 +1,180 @@
+"""One host's API client: it negotiates, bounds every call in time, and turns foreign errors into ours at this door."""
+
+import http.client
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import docker.errors
+import requests
+import urllib3
+
+from gitops_orch.engine.raw_client import RawClient
+from gitops_orch.engine.transport import BoundedAdapter, Line
+from gitops_orch.errors import Conflict, EngineError, HostUnreachable, NotFound, Unsupported
+
+API_VERSION_MIN = (1, 40)
+API_VERSION_MAX = (1, 49)
+READ_ATTEMPTS = 3
+READ_PAUSE_S = 0.1
+_MESSAGE_CHARS_MAX = 500
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """How to reach one Engine: a pool maker for a line, and where that leads, for messages."""
+
+    host: str
+    url: str
+    base_url: str  # what the HTTP requests are addressed to
+    open_pool: Callable[[Line], urllib3.HTTPConnectionPool]
+    close: Callable[[], None]
+
+
+class Wire:
+    """Calls to one Engine.  Safe to use from many threads."""
+
+    def __init__(self, endpoint: Endpoint, *, deadline_s: float) -> None:
+        self.host = endpoint.host
+        self.deadline_s = deadline_s
+        self._endpoint = endpoint
+        self._line = Line()
+        self._lock = threading.Lock()
+        self._client: RawClient | None = None
+
+    @property
+    def api_version(self) -> str:
+        """Return the negotiated API version; the Engine is asked where it is not known yet."""
+        with self.bounded("GET /_ping"):
+            return str(self._connected().api_version)
+
+    def read(self, what: str, ask: Callable[[RawClient], T], *, ends_at: float | None = None) -> T:
+        """Ask something that changes nothing; tried again after a 5xx or a cut answer, within one deadline."""
+        ends_at = ends_at or time.monotonic() + self.deadline_s
+        for attempt in range(1, READ_ATTEMPTS + 1):
+            try:
+                return self.call(what, ask, deadline_s=max(0.001, ends_at - time.monotonic()))
+            except (NotFound, Conflict, Unsupported):
+                raise
+            except EngineError:
+                pause_s = READ_PAUSE_S * attempt
+                if attempt == READ_ATTEMPTS or time.monotonic() + pause_s >= ends_at:
+                    raise
+                time.sleep(pause_s)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def call(self, what: str, ask: Callable[[RawClient], T], *, deadline_s: float | None = None) -> T:
+        """Ask something once: what changes an Engine is never repeated unseen."""
+        with self.bounded(what, deadline_s=deadline_s):
+            return ask(self._connected())
+
+    @contextmanager
+    def bounded(self, what: str, *, deadline_s: float | None = None, endless: bool = False) -> Iterator[None]:
+        """Run a block of requests within a deadline, and with our errors."""
+        seconds = None if endless else deadline_s or self.deadline_s
+        try:
+            with self._line.deadline(seconds):
+                yield
+        except docker.errors.APIError as error:
+            raise _answered(self.host, what, error) from error
+        except (json.JSONDecodeError, requests.exceptions.JSONDecodeError) as error:
+            raise HostUnreachable(
+                f"{self.host}: the answer to {what} is cut off or no JSON",
+                hint="look at what sits between here and the Engine",
+            ) from error
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            http.client.HTTPException,
+            docker.errors.DockerException,
+            OSError,
+        ) as error:
+            raise self._lost(what, error, seconds) from error
+
+    def client(self) -> RawClient:
+        """Return the client; for use within `bounded` only."""
+        return self._connected()
+
+    def _connected(self) -> RawClient:
+        with self._lock:
+            if self._client is None:
+                self._client = self._negotiate()
+            return self._client
+
+    def _negotiate(self) -> RawClient:
+        """Speak the newest version that both sides know."""
+        client = RawClient(
+            base_url=self._endpoint.base_url, version="1.40", timeout=math.ceil(self.deadline_s)
+        )
+        client.trust_env = False
+        for prefix in ("http://", "https://", "http+docker://"):
+            client.mount(prefix, BoundedAdapter(self._endpoint.open_pool(self._line)))
+        answer = client.ask_version()
+        answer.raise_for_status()
+        offered = answer.headers.get("Api-Version", "")
+        version = _parse_version(offered)
+        if version is None or version < API_VERSION_MIN:
+            raise Unsupported(
+                f"{self.host}: the Engine offers API {offered or 'of no version'}, 1.40 is the oldest that works",
+                hint="upgrade it to Docker Engine 20.10 or newer",
+            )
+        spoken = min(version, API_VERSION_MAX)
+        client.speak(f"{spoken[0]}.{spoken[1]}")
+        return client
+
+    def _lost(self, what: str, error: Exception, seconds: float | None) -> HostUnreachable:
+        """Forget the connection, so that the next call negotiates again: the Engine may come back as another version."""
+        with self._lock:
+            self._client = None
+        timed_out = isinstance(error, TimeoutError | requests.Timeout) or "timed out" in str(error)
+        reason = f"no answer within {seconds:g} s" if timed_out and seconds else _innermost(error)
+        return HostUnreachable(
+            f"{self.host}: {what} at {self._endpoint.url}: {reason}",
+            hint="check that the Engine runs and can be reached from here",
+        )
+
+    def close(self) -> None:
+        """End all connections, and whatever carries them."""
+        self._line.hang_up(close=True)
+        with self._lock:
+            self._client = None
+        self._endpoint.close()
+
+
+def _parse_version(offered: str) -> tuple[int, int] | None:
+    major, _, minor = offered.partition(".")
+    return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else None
+
+
+def _answered(host: str, what: str, error: docker.errors.APIError) -> EngineError:
+    """Turn a refusal into the error of its kind."""
+    status = error.status_code
+    reason = str(error.explanation or error).strip()[:_MESSAGE_CHARS_MAX]
+    message = f"{host}: {what}: {reason}"
+    if status == http.HTTPStatus.NOT_FOUND:
+        return NotFound(message)
+    if status == http.HTTPStatus.CONFLICT:
+        return Conflict(message)
+    if "client version" in reason and "too" in reason:
+        return Unsupported(message, hint="the Engine was exchanged; try again")
+    return EngineError(message, hint="see the Engine's own log on that host")
+
+
+def _innermost(error: BaseException) -> str:
+    """Return the system's own words, without the wrappings of the libraries in between."""
+    found: BaseException = error
+    while True:
+        inner = getattr(found, "reason", None) or found.__cause__ or found.__context__
+        nested = [arg for arg in found.args if isinstance(arg, BaseException)]
+        inner = nested[0] if nested else inner
+        if not isinstance(inner, BaseException) or inner is found:
+            break
+        found = inner
+    return (str(found) or type(found).__name__)[:_MESSAGE_CHARS_MAX]

@@ -1,0 +1,34 @@
+"""Every test of the contract runs in both worlds."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from contract.worlds import DockerEngineHost, SimulatedHost, World
+
+from gitops_orch.model.app import AppKey
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def key() -> AppKey:
+    """An app of the test's own, so that tests share a host and not each other's objects."""
+    return AppKey(namespace="default", name=f"app{next(_numbers)}")
+
+
+@pytest.fixture(
+    params=[
+        "simulated",
+        pytest.param("docker", marks=[pytest.mark.engine, pytest.mark.xdist_group("_engine")]),
+    ]
+)
+def world(request: pytest.FixtureRequest, key: AppKey) -> Iterator[World]:
+    """A host, simulated or real."""
+    made = (
+        SimulatedHost()
+        if request.param == "simulated"
+        else DockerEngineHost(request.getfixturevalue("_engine"))
+    )
+    yield made
+    made.clear(key)

@@ -1,0 +1,67 @@
+"""Apps and intents for the contract, with defaults."""
+
+from dataclasses import replace
+
+from gitops_orch.engine.spec_hash import spec_hash
+from gitops_orch.model.app import App, AppKey, FileEntry, FileMount, Network, Service, Volume
+from gitops_orch.model.names import container_name
+from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.secret import Sensitive
+
+
+def app_with(key: AppKey, *, image="stub:1", files=(), networks=(), volumes=(), **compose) -> App:
+    """An app of one service, `web`; keywords are keys of its Compose body."""
+    body = {"image": image, **compose}
+    if networks:
+        body["networks"] = dict.fromkeys(networks)
+    elif "network_mode" not in body:
+        body["network_mode"] = "none"
+    service = Service(name="web", compose=body, image=image, files=tuple(files), networks=tuple(networks))
+    return App(
+        key=key,
+        path="compose.yaml",
+        digest="d" * 64,
+        services=(service,),
+        networks=tuple(network(key, name) for name in networks),
+        volumes=tuple(volume(key, name) for name in volumes),
+    )
+
+
+def network(key: AppKey, name: str) -> Network:
+    return Network(key=name, name=f"{key.project}_{name}")
+
+
+def volume(key: AppKey, name: str) -> Volume:
+    return Volume(key=name, name=f"{key.project}_{name}")
+
+
+def file_set(
+    *, content=b"x", secret=False, directory=True, writable_path=None, digest="ab" * 32
+) -> FileMount:
+    entry = FileEntry(path="conf/a.txt" if directory else "", mode=0o644, content=Sensitive(content))
+    return FileMount(
+        target="/etc/app",
+        entries=(entry,),
+        directory=directory,
+        secret=secret,
+        writable_path=writable_path,
+        digest=digest,
+    )
+
+
+def intent(app: App, *, slot=1, **changes) -> ContainerIntent:
+    """The intent for a slot of the app's service; `changes` are fields of the intent."""
+    service = app.services[0]
+    spec = spec_hash(app, service, salt="salt")
+    made = ContainerIntent(
+        app=app,
+        service=service,
+        slot=slot,
+        name=container_name(app.key.project, service.name, slot, spec, ""),
+        commit="c" * 40,
+        spec_hash=spec,
+        salt="salt",
+        image=service.image,
+        image_digest="",
+    )
+    return replace(made, **changes)
