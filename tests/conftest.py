@@ -1,0 +1,163 @@
+"""Real Docker hosts, a registry and the judge, for the tests that ask for them.
+
+Every worker has engines of its own, made when the first test asks. Where the machine cannot have one the test is skipped,
+with the reason; where CI=true it fails, because there it must not be missing.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from lab.commands import LabError
+from lab.debian import compose_oracle as find_compose
+from lab.debian import engine26_flavour
+from lab.flavour import Flavour, system_flavour
+from lab.fleet import Lab, open_lab
+from lab.host import LabHost
+from lab.registry import Login, Registry, open_registry
+
+ENGINE_FIXTURES = ("lab3", "_engine26", "_engine", "_tls_host", "registry")
+ORACLE_FIXTURES = ("compose_oracle",)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by what they need, keep those of a file with engines on one worker, and start with them.
+
+    They wait more than they work: begun first, they leave the cores to the others, and none is left over at the end.
+    """
+    for item in items:
+        wanted = set(getattr(item, "fixturenames", ()))
+        if wanted.intersection(ENGINE_FIXTURES):
+            item.add_marker(pytest.mark.engine)
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+        if wanted.intersection(ORACLE_FIXTURES):
+            item.add_marker(pytest.mark.oracle)
+    items.sort(key=lambda item: item.get_closest_marker("engine") is None)
+
+
+@pytest.fixture(scope="session")
+def _engine() -> Iterator[LabHost]:
+    with _provided():
+        flavour = _system()
+    with open_lab([flavour]) as lab:
+        yield lab.host(1)
+
+
+@pytest.fixture
+def engine_host(_engine: LabHost) -> Iterator[LabHost]:
+    """One real Engine of the system's version, private to the tests and empty but for the stub images."""
+    yield _engine
+    _engine.restore()
+
+
+@pytest.fixture
+def engine_socket(engine_host: LabHost) -> str:
+    """The URL of that Engine."""
+    return engine_host.unix
+
+
+@pytest.fixture(scope="session")
+def _engine26() -> Iterator[LabHost]:
+    with _provided():
+        _need_root()
+        flavour = engine26_flavour()
+    with open_lab([flavour]) as lab:
+        yield lab.host(1)
+
+
+@pytest.fixture
+def engine26(_engine26: LabHost) -> Iterator[LabHost]:
+    """One real Engine of version 26.1, else like `engine_host`."""
+    yield _engine26
+    _engine26.restore()
+
+
+@pytest.fixture(scope="session")
+def _lab3() -> Iterator[Lab]:
+    with _provided():
+        flavour = _system()
+    with open_lab([flavour] * 3) as lab:
+        yield lab
+
+
+@pytest.fixture
+def lab3(_lab3: Lab) -> Iterator[Lab]:
+    """Three real hosts, up and empty but for the stub images; a test may fail them in any way."""
+    yield _lab3
+    _lab3.restore()
+
+
+@pytest.fixture(scope="session")
+def _tls_host() -> Iterator[LabHost]:
+    with _provided():
+        flavour = _system()
+    with open_lab([flavour], tls=True) as lab:
+        yield lab.host(1)
+
+
+@pytest.fixture
+def tls_host(_tls_host: LabHost) -> Iterator[LabHost]:
+    """One real Engine that wants a client's certificate; `spec.certificates` has all files."""
+    yield _tls_host
+    _tls_host.restore()
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[Registry]:
+    """An image registry that all lab hosts can pull from."""
+    with _provided():
+        program = _program("docker-registry")
+    with open_registry(program) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def private_registry() -> Iterator[Registry]:
+    """An image registry that asks for a user and a password."""
+    with _provided():
+        program = _program("docker-registry")
+    bcrypt = "$2b$04$jNM.y1vB/PEzFe4ev1WgSuqczhqQFaWpopnfHwF/ufggJk.lAou9W"
+    with open_registry(program, Login(username="ann", password="pw", bcrypt=bcrypt)) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def compose_oracle() -> Path:
+    """The program of Compose v2.26, the judge of what a Compose file means."""
+    with _provided():
+        return find_compose()
+
+
+def _system() -> Flavour:
+    flavour = system_flavour()
+    if flavour is None:
+        raise LabError("no Docker Engine is installed; scripts/test installs one")
+    _need_root()
+    return flavour
+
+
+def _program(name: str) -> str:
+    _need_root()
+    path = shutil.which(name)
+    if path is None:
+        raise LabError(f"{name} is not installed; scripts/test installs it")
+    return path
+
+
+def _need_root() -> None:
+    if os.geteuid() != 0:
+        raise LabError("network namespaces and a Docker Engine need root; run the tests as root")
+
+
+@contextmanager
+def _provided() -> Iterator[None]:
+    """Turn what the machine cannot give into a skip that says why, and into a failure in CI."""
+    try:
+        yield
+    except LabError as error:
+        if os.environ.get("CI", "").lower() == "true":
+            raise
+        pytest.skip(str(error))

@@ -1,0 +1,129 @@
+"""A Debian that boots with systemd in a container, to try the unit as a real service manager runs it."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.commands import LabError, run, wait_for
+from lab.debian import cache_directory, codename, locked, mirrors
+from lab.host import LabHost
+
+PACKAGES = (
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "python3",
+    "git",
+    "openssh-client",
+    "openssh-server",
+    "ca-certificates",
+)
+IMAGE = "booted:1"
+BUILD_S_MAX = 600.0
+BOOT_S_MAX = 60.0
+FREE_BYTES_MIN = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A booted Debian; programs run in it as root."""
+
+    host: LabHost
+    container: str
+
+    def run(self, *argv: str) -> tuple[int, str]:
+        """Run a program and return its exit code and what it printed."""
+        with self.host.client() as client:
+            started = client.exec_create(self.container, list(argv))["Id"]
+            output = client.exec_start(started).decode(errors="replace")
+            return int(client.exec_inspect(started)["ExitCode"]), output
+
+    def check(self, *argv: str) -> str:
+        """Run a program that must succeed, and return what it printed."""
+        code, output = self.run(*argv)
+        if code:
+            raise LabError(f"`{' '.join(argv)}` ended with {code} in the booted machine: {output[-3000:]}")
+        return output
+
+    def write(self, path: str, content: str, *, mode: int) -> None:
+        """Write a file, with the directories that lead to it."""
+        self.check(
+            "sh",
+            "-c",
+            'mkdir -p "${0%/*}" && printf %s "$1" >"$0" && chmod "$2" "$0"',
+            path,
+            content,
+            f"{mode:o}",
+        )
+
+
+@contextmanager
+def booted(host: LabHost, mounts: Mapping[Path, str]) -> Iterator[Machine]:
+    """Lend a Debian that has booted on a lab host, with directories of ours mounted read-only at the places given."""
+    archive = boot_archive()
+    with host.client(timeout_s=BUILD_S_MAX) as client:
+        if not client.images(IMAGE):
+            client.import_image(src=str(archive), repository="booted", tag="1")
+        container = client.create_container(IMAGE, **_settings(client, mounts))["Id"]
+        try:
+            client.start(container)
+            machine = Machine(host=host, container=container)
+            wait_for("systemd to boot", lambda: _is_up(machine), deadline_s=BOOT_S_MAX)
+            yield machine
+        finally:
+            client.remove_container(container, force=True, v=True)
+
+
+def boot_archive() -> Path:
+    """Return the archive of the Debian's files, built once from the machine's own package source."""
+    archive = cache_directory() / codename() / "booted.tar"
+    with locked(cache_directory()):
+        if not archive.exists():
+            _build(archive)
+    return archive
+
+
+def _build(archive: Path) -> None:
+    if not shutil.which("debootstrap"):
+        raise LabError("debootstrap is not installed; scripts/test installs it")
+    if shutil.disk_usage(archive.parents[1]).free < FREE_BYTES_MIN:
+        raise LabError(
+            f"{archive.parents[1]} has too little room to build a Debian; {FREE_BYTES_MIN} bytes are needed"
+        )
+    archive.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
+        root, packed = Path(scratch) / "root", Path(scratch) / "booted.tar"
+        include = f"--include={','.join(PACKAGES)}"
+        argv = ("debootstrap", "--variant=minbase", include, codename(), str(root), mirrors()[0])
+        run(*argv, deadline_s=BUILD_S_MAX)
+        for name in (
+            "var/cache/apt",
+            "var/lib/apt/lists",
+            "usr/share/doc",
+            "usr/share/man",
+            "usr/share/locale",
+        ):
+            shutil.rmtree(root / name, ignore_errors=True)
+        run("tar", "-C", str(root), "-cf", str(packed), "--exclude=./dev/*", "--exclude=./proc/*", ".")
+        packed.rename(archive)
+
+
+def _settings(client: object, mounts: Mapping[Path, str]) -> dict[str, object]:
+    binds = [f"{source}:{target}:ro" for source, target in mounts.items()]
+    host_config = client.create_host_config(  # type: ignore[attr-defined]
+        # Not privileged: a capability that this asks for is missing on some test machines.
+        cap_add=["SYS_ADMIN", "NET_ADMIN"],
+        security_opt=["seccomp=unconfined", "apparmor=unconfined"],
+        tmpfs={"/run": "", "/run/lock": "", "/tmp": ""},
+        binds=[*binds, "/sys/fs/cgroup:/sys/fs/cgroup:rw"],
+    )
+    host_config["CgroupnsMode"] = "host"
+    return {"command": ["/sbin/init"], "environment": {"container": "docker"}, "host_config": host_config}
+
+
+def _is_up(machine: Machine) -> bool:
+    state = machine.run("systemctl", "is-system-running")[1].strip()
+    return state in ("running", "degraded")

@@ -1,0 +1,53 @@
+"""Certificates for Engines over TLS: an authority of the lab's own, a server's and a client's, good for two days."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.commands import run
+
+DAYS = "2"
+KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificates:
+    """Files in PEM form, as `spec.tls` of a Host document takes them, and those of the Engines."""
+
+    directory: Path
+
+    @property
+    def ca(self) -> Path:
+        """Return the authority's certificate."""
+        return self.directory / "ca.pem"
+
+    def cert(self, owner: str) -> Path:
+        """Return the certificate of `client` or `server`."""
+        return self.directory / f"{owner}.pem"
+
+    def key(self, owner: str) -> Path:
+        """Return the private key of `client` or `server`."""
+        return self.directory / f"{owner}-key.pem"
+
+
+def make_certificates(directory: Path, addresses: Sequence[str]) -> Certificates:
+    """Write an authority, and certificates for Engines at the addresses and for a client, into a new directory."""
+    directory.mkdir(mode=0o700)
+    made = Certificates(directory=directory)
+    authority = ("-x509", "-days", DAYS, "-subj", "/CN=lab authority")
+    run("openssl", "req", *authority, *KEY, "-keyout", str(made.key("ca")), "-out", str(made.ca))
+    names = ",".join(f"IP:{address}" for address in addresses)
+    _sign(made, "server", f"subjectAltName={names}\nextendedKeyUsage=serverAuth\n")
+    _sign(made, "client", "extendedKeyUsage=clientAuth\n")
+    return made
+
+
+def _sign(made: Certificates, owner: str, extensions: str) -> None:
+    request, file = made.directory / f"{owner}.csr", made.directory / f"{owner}.ext"
+    file.write_text(extensions)
+    run(
+        "openssl", "req", *KEY, "-subj", f"/CN={owner}", "-keyout", str(made.key(owner)), "-out", str(request)
+    )
+    signer = ("-CA", str(made.ca), "-CAkey", str(made.key("ca")), "-CAcreateserial")
+    out = ("-days", DAYS, "-extfile", str(file), "-out", str(made.cert(owner)))
+    run("openssl", "x509", "-req", "-in", str(request), *signer, *out)

@@ -1,0 +1,54 @@
+"""Foreign programs, run to their end: a failure is an error that carries what the program said."""
+
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+COMMAND_S_MAX = 120.0
+POLL_S = 0.02
+
+
+class LabError(Exception):
+    """The test machine could not be brought into the state that a test needs."""
+
+
+def run(*argv: str, env: Mapping[str, str] | None = None, deadline_s: float = COMMAND_S_MAX) -> str:
+    """Run a program and return what it printed; LabError with its output where it fails."""
+    done = subprocess.run(
+        argv,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=deadline_s,
+    )
+    if done.returncode:
+        raise LabError(f"`{' '.join(argv)}` ended with {done.returncode}: {done.stdout.strip()[-2000:]}")
+    return done.stdout
+
+
+def try_run(*argv: str) -> bool:
+    """Run a program whose failure is an answer, and tell whether it succeeded."""
+    return subprocess.run(argv, capture_output=True, check=False, timeout=COMMAND_S_MAX).returncode == 0
+
+
+def wait_for(what: str, ready: Callable[[], object], *, deadline_s: float = 30.0) -> None:
+    """Return as soon as `ready` is true; LabError names what was awaited in vain."""
+    end = time.monotonic() + deadline_s
+    while not ready():
+        if time.monotonic() > end:
+            raise LabError(f"waited {deadline_s:g} s for {what}")
+        time.sleep(POLL_S)
+
+
+def start_logged(
+    argv: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own, so that Ctrl-C reaches only the tests; its output goes to a file."""
+    with log.open("ab") as stream:
+        return subprocess.Popen(
+            argv, env=env, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
+        )

@@ -1,0 +1,41 @@
+"""systemd's own judgement of the unit."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+UNIT = Path(__file__).parents[2] / "systemd/gitops-orch.service"
+EXPOSURE_MAX = 30  # in tenths
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None,
+    reason="systemd-analyze is not installed; scripts/test installs it",
+)
+
+
+def analyze(*argv: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemd-analyze", *argv], capture_output=True, text=True, check=False)
+
+
+def installed(unit: str, directory: Path) -> Path:
+    """Write the unit with a program that is there: systemd-analyze asks whether the one in ExecStart= is."""
+    path = directory / "gitops-orch.service"
+    path.write_text(unit.replace("ExecStart=/usr/local/bin/gitops-orch ", "ExecStart=/bin/true "))
+    return path
+
+
+def test_systemd_finds_nothing_to_complain_about(tmp_path: Path) -> None:
+    judged = analyze("verify", installed(UNIT.read_text(), tmp_path))
+    assert (judged.returncode, judged.stderr) == (0, "")
+
+
+def test_systemd_complains_about_a_misspelt_setting(tmp_path: Path) -> None:
+    judged = analyze("verify", installed(UNIT.read_text().replace("WatchdogSec", "WatchdogSecs"), tmp_path))
+    assert "WatchdogSecs" in judged.stderr
+
+
+def test_the_service_is_exposed_as_little_as_promised() -> None:
+    judged = analyze("security", "--offline=true", f"--threshold={EXPOSURE_MAX}", UNIT)
+    assert judged.returncode == 0, judged.stdout

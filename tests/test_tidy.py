@@ -1,0 +1,227 @@
+"""The house rules that a machine can hold: sizes, layers, purity. docs/ARCHITECTURE.md tells why they are what they are."""
+
+import ast
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "gitops_orch"
+
+FILE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 70
+FUNCTION_LINES_MEDIAN_MAX = 10
+PARAMETERS_MAX = 6
+NESTING_MAX = 3
+
+# From the bottom up. A room may know those on lines below its own; names on one line do not know each other.
+LAYERS = (
+    ("errors",),
+    ("clock", "logs", "settings"),
+    ("model",),
+    ("manifest", "planner"),
+    ("engine", "history", "source", "secrets", "notify"),
+    ("controller",),
+    ("daemon",),
+    ("cli", "api"),
+)
+RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
+# `python -m gitops_orch` is the command line under another name.
+RANK["__main__"] = len(LAYERS)
+
+# Arrows that exist for the type checker only, and may point up; nothing is imported at run time.
+TYPE_ARROWS = {("errors", "model")}  # ManifestError carries Problem values
+
+PURE = ("model/", "manifest/", "planner/", "engine/payload", "api/routes", "cli/render")
+IMPURE_MODULES = {
+    *(
+        "asyncio",
+        "concurrent",
+        "fcntl",
+        "glob",
+        "http",
+        "io",
+        "logging",
+        "multiprocessing",
+        "os",
+        "random",
+        "secrets",
+    ),
+    *("select", "selectors", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "sys", "tempfile"),
+    *("threading", "time", "urllib", "uuid"),
+    *("apprise", "apscheduler", "docker", "git", "prometheus_client", "requests", "sdnotify", "sqlalchemy"),
+    *("structlog", "urllib3", "uvicorn"),
+}
+PURE_PARTS = {"urllib.parse"}
+CLOCKS = {"now", "utcnow", "today"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """One file of the package."""
+
+    path: Path
+    name: str
+    tree: ast.Module
+    line_count: int
+
+    @property
+    def room(self) -> str:
+        return self.name.split(".")[1] if "." in self.name else ""
+
+    @property
+    def place(self) -> str:
+        return str(self.path.relative_to(ROOT / PACKAGE))
+
+    @property
+    def pure(self) -> bool:
+        return self.place.startswith(PURE)
+
+
+def read_module(path: Path) -> Module:
+    text = path.read_text()
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    name = ".".join(part for part in parts if part != "__init__")
+    return Module(path=path, name=name, tree=ast.parse(text), line_count=len(text.splitlines()))
+
+
+MODULES = tuple(read_module(path) for path in sorted((ROOT / PACKAGE).rglob("*.py")))
+NAMES = {module.name for module in MODULES}
+
+each_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.place)
+
+
+def functions(module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (
+        node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return (function.end_lineno or function.lineno) - function.lineno + 1
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    given = function.args
+    names = [argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    return [name for name in names if name not in ("self", "cls")]
+
+
+def nesting(node: ast.AST, depth: int = 0) -> int:
+    """How deep control flow lies in control flow; an `elif` lies beside its `if`, and a nested function starts anew."""
+    deepest = depth
+    for field, value in ast.iter_fields(node):
+        for child in value if isinstance(value, list) else [value]:
+            if not isinstance(child, ast.AST) or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            beside = isinstance(node, ast.If) and field == "orelse" and isinstance(child, ast.If)
+            opens = (
+                isinstance(child, ast.If | ast.For | ast.While | ast.With | ast.Try | ast.Match)
+                and not beside
+            )
+            deepest = max(deepest, nesting(child, depth + opens))
+    return deepest
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """The dotted names that are imported, `from a import b` as `a.b`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def typing_only(tree: ast.Module) -> set[str]:
+    blocks = (node for node in ast.walk(tree) if isinstance(node, ast.If))
+    return {name for block in blocks if ast.unparse(block.test) == "TYPE_CHECKING" for name in imports(block)}
+
+
+def known(names: Iterator[str]) -> set[str]:
+    """The modules of ours among imported names: `from gitops_orch.model import app` and `... .app import App` alike."""
+    ours = {name for name in names if name.split(".")[0] == PACKAGE}
+    return {name if name in NAMES else name.rpartition(".")[0] for name in ours}
+
+
+def arrows(module: Module, *, run_time: bool) -> set[str]:
+    found = set(imports(module.tree))
+    return known(iter(found - typing_only(module.tree) if run_time else found)) - {module.name, PACKAGE}
+
+
+@each_module
+def test_a_file_fits_in_the_head(module: Module) -> None:
+    assert module.line_count <= FILE_LINES_MAX, (
+        f"{module.place} has {module.line_count} lines; divide it by what it does"
+    )
+
+
+@each_module
+def test_functions_are_short_flat_and_take_few_parameters(module: Module) -> None:
+    found = [
+        f"{module.place}:{function.lineno} {function.name}: {length(function)} lines, "
+        f"{len(parameters(function))} parameters, nesting {nesting(function)}"
+        for function in functions(module)
+        if length(function) > FUNCTION_LINES_MAX
+        or len(parameters(function)) > PARAMETERS_MAX
+        or nesting(function) > NESTING_MAX
+    ]
+    assert found == []
+
+
+def test_the_usual_function_is_a_few_lines() -> None:
+    median = statistics.median(length(function) for module in MODULES for function in functions(module))
+    assert median < FUNCTION_LINES_MEDIAN_MAX
+
+
+@each_module
+def test_arrows_point_down(module: Module) -> None:
+    if module.name == PACKAGE:
+        return
+    assert module.room in RANK, f"{module.room} has no line in LAYERS: say what it may know"
+    targets = {name.split(".")[1] for name in arrows(module, run_time=False)} - {module.room}
+    up = {target for target in targets if RANK[target] >= RANK[module.room]}
+    run_time = {name.split(".")[1] for name in arrows(module, run_time=True)}
+    allowed = {target for target in up if (module.room, target) in TYPE_ARROWS and target not in run_time}
+    assert up - allowed == set(), f"{module.place} knows what lies beside or above it"
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    graph = {module.name: arrows(module, run_time=True) for module in MODULES}
+    while leaves := {name for name, targets in graph.items() if not targets & graph.keys()}:
+        graph = {name: targets for name, targets in graph.items() if name not in leaves}
+    assert graph == {}, "these import each other, or what does"
+
+
+@each_module
+def test_an_init_file_is_empty(module: Module) -> None:
+    assert module.path.name != "__init__.py" or module.path.read_text() == ""
+
+
+@pytest.mark.parametrize(
+    "module", [module for module in MODULES if module.pure], ids=lambda module: module.place
+)
+def test_a_pure_room_neither_reads_nor_writes_nor_asks_the_time(module: Module) -> None:
+    outside = {
+        name
+        for name in imports(module.tree)
+        if name.split(".")[0] in IMPURE_MODULES and not any(name.startswith(part) for part in PURE_PARTS)
+    }
+    calls = [node.func for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
+    opened = {
+        ast.unparse(call)
+        for call in calls
+        if isinstance(call, ast.Name) and call.id in ("open", "input", "print")
+    }
+    clocks = {ast.unparse(call) for call in calls if isinstance(call, ast.Attribute) and call.attr in CLOCKS}
+    assert outside | opened | clocks == set()
+    assert "pathlib.Path" not in set(imports(module.tree)), "paths are PurePosixPath here"
+
+
+@each_module
+def test_only_the_command_line_prints(module: Module) -> None:
+    calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+    printed = [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+    assert printed == [] or module.room == "cli"
