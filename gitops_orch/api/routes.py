@@ -1,0 +1,41 @@
+"""The service's HTTP answers.  Everything is read from a view of the service; nothing is decided here."""
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from gitops_orch.daemon.http import ServiceView
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def make_routes(view: ServiceView) -> FastAPI:
+    """Return the application that answers for a service."""
+    app = FastAPI(title="gitops-orch", docs_url=None, redoc_url=None)
+
+    @app.get("/healthz")
+    def healthz() -> JSONResponse:
+        """Answer 200 while the loop makes progress, and 503 with the reason once it has stalled."""
+        pulse = view.pulse()
+        body = {
+            "status": "ok" if pulse.alive else "stalled",
+            "doing": pulse.doing,
+            "last_progress_s": round(pulse.age_s, 1),
+            "limit_s": pulse.limit_s,
+        }
+        if pulse.reason:
+            body["reason"] = pulse.reason
+        return JSONResponse(body, status_code=200 if pulse.alive else 503)
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        """Answer with the metrics."""
+        return Response(view.exposition(), media_type=METRICS_TYPE)
+
+    @app.get("/")
+    def root() -> PlainTextResponse:
+        """Say what this is and where to look."""
+        return PlainTextResponse(
+            "gitops-orch: /healthz says whether the loop lives, /metrics has its numbers\n"
+        )
+
+    return app

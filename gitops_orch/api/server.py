@@ -1,0 +1,60 @@
+"""Serves the routes from a thread of their own; a port that is taken costs the port, not the service."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+
+from gitops_orch.api.routes import make_routes
+from gitops_orch.daemon.http import ServiceView
+
+CONNECTIONS_MAX = 64
+KEEP_ALIVE_S = 5
+SHUTDOWN_S = 2
+
+_log = structlog.get_logger()
+
+
+@contextmanager
+def serve_http(view: ServiceView, listen: str) -> Iterator[str | None]:
+    """Serve while the block runs; yields the address, or None where it could not be had."""
+    host, _, port = listen.rpartition(":")
+    listener = _bind(host.strip("[]"), int(port))
+    if listener is None:
+        yield None
+        return
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_routes(view),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            limit_concurrency=CONNECTIONS_MAX,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+        )
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="http")
+    thread.start()
+    try:
+        yield "{}:{}".format(*listener.getsockname()[:2])
+    finally:
+        server.should_exit = True
+        thread.join(SHUTDOWN_S + 1)
+        listener.close()
+
+
+def _bind(host: str, port: int) -> socket.socket | None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(CONNECTIONS_MAX)
+    except OSError as error:
+        _log.warning("http.unavailable", listen=f"{host}:{port}", error=str(error), hint="change http.listen")
+        return None
+    return listener

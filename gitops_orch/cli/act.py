@@ -1,0 +1,133 @@
+"""The verbs that change something.  Each is carried out by whoever holds the lease: this process, or a running service."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, TypeAlias
+
+import typer
+
+from gitops_orch.cli.render import render_run
+from gitops_orch.cli.render_record import render_reply
+from gitops_orch.cli.shell import Output, Shell
+from gitops_orch.daemon.verbs import Reply, Verb
+from gitops_orch.errors import GitopsOrchError
+from gitops_orch.settings import parse_duration_s
+
+AppName: TypeAlias = Annotated[str, typer.Argument(metavar="APP", help="app or namespace/app.")]
+
+
+def sync(shell: Shell) -> int:
+    """Reconcile once, to the end; exit 0 in sync, 1 error, 3 unknown, 4 a release failed."""
+    from gitops_orch.cli.progress import showing_progress
+    from gitops_orch.daemon.requests import perform
+
+    with showing_progress(shell) as progress:
+        reply = perform(shell.settings, shell.repository_url, Verb.SYNC, {}, progress)
+    if "error" in reply.document and "actions" not in reply.document:
+        return _tell(shell, reply)
+    shell.show(reply.document, render_run)
+    return reply.exit_code
+
+
+def rollback(
+    shell: Shell,
+    app: AppName,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="COMMIT", help="Instead of the last stable one.")
+    ] = None,
+    no_push: Annotated[bool, typer.Option("--no-push", help="Pin it here; leave Git alone.")] = False,  # noqa: FBT002  typer's way of a flag
+) -> int:
+    """Put an app's files back as of its last stable, or the named, commit, in a new commit that is pushed."""
+    if to is not None and not to.strip():
+        raise GitopsOrchError("--to names no commit", hint="write a commit id, or leave --to out")
+    return _ask(shell, Verb.ROLLBACK, app=app, to=to or "", push="no" if no_push else "yes")
+
+
+def retry(shell: Shell, app: AppName) -> int:
+    """Lift the quarantine of an app's failed release."""
+    return _ask(shell, Verb.RETRY, app=app)
+
+
+def unpin(shell: Shell, app: AppName) -> int:
+    """Lift the pin of an app."""
+    return _ask(shell, Verb.UNPIN, app=app)
+
+
+def accept(
+    shell: Shell, commit: Annotated[str, typer.Argument(metavar="COMMIT", help="The commit that is held.")]
+) -> int:
+    """Let a held commit (a force-push, a removal over the budget) through once."""
+    return _ask(shell, Verb.ACCEPT, commit=commit)
+
+
+def hold(
+    shell: Shell,
+    app: AppName,
+    reason: Annotated[str, typer.Option("--reason", metavar="R", help="Why; shown wherever the app is.")],
+    until: Annotated[
+        str, typer.Option("--until", metavar="T", help="2026-12-01T00:00:00Z, or 2h from now; else for good.")
+    ] = "",
+) -> int:
+    """Stop acting on an app."""
+    end = parse_until(until, now=datetime.now(UTC)) if until else None
+    return _ask(shell, Verb.HOLD, app=app, reason=reason, until=end.isoformat() if end else "")
+
+
+def resume(shell: Shell, app: AppName) -> int:
+    """Act on an app again."""
+    return _ask(shell, Verb.RESUME, app=app)
+
+
+def drain(shell: Shell, host: Annotated[str, typer.Argument(metavar="HOST")]) -> int:
+    """Say which line to commit, so that what can move leaves a host; Git is where that is decided."""
+    from gitops_orch.daemon.house import open_house
+    from gitops_orch.daemon.operations import drain_advice
+
+    with open_house(shell.settings, shell.repository_url) as house:
+        document = drain_advice(house, host)
+    return _tell(shell, Reply(exit_code=0, document=document))
+
+
+def run(shell: Shell) -> int:
+    """Be the service: follow the branch and keep every host as it says, until SIGTERM."""
+    from gitops_orch.daemon.service import run_service
+
+    run_service(shell.settings, shell.repository_url, shell.serve_http)
+    return 0
+
+
+def parse_until(text: str, *, now: datetime) -> datetime:
+    """Return the moment that a time, or a duration from now, stands for; it lies ahead."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = now + timedelta(seconds=_duration_s(text))
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment <= now:
+        raise GitopsOrchError(f"--until {text} has passed already", hint="name a time that lies ahead")
+    return moment
+
+
+def _duration_s(text: str) -> float:
+    try:
+        return parse_duration_s(text)
+    except ValueError as error:
+        raise GitopsOrchError(
+            f'--until: "{text}" is neither a time nor a duration',
+            hint="write it as 2026-12-01T00:00:00Z or as 2h30m",
+        ) from error
+
+
+def _ask(shell: Shell, verb: Verb, **arguments: str) -> int:
+    from gitops_orch.daemon.requests import perform
+
+    return _tell(shell, perform(shell.settings, shell.repository_url, verb, arguments))
+
+
+def _tell(shell: Shell, reply: Reply) -> int:
+    if "error" in reply.document:
+        raise GitopsOrchError(str(reply.document["error"]), hint=str(reply.document.get("hint", "")))
+    if shell.output is Output.JSON:
+        shell.print_json(reply.document)
+    else:
+        shell.out.print(render_reply(reply.document))
+    return reply.exit_code

@@ -1,0 +1,68 @@
+"""The verbs that only look: `plan`, `status`, `diff`, `hosts`.  None of them makes a mutating call."""
+
+from typing import Annotated, TypeAlias
+
+import typer
+
+from gitops_orch.cli import exit_codes
+from gitops_orch.cli.render import render_diff, render_hosts, render_plan, render_status
+from gitops_orch.cli.shell import Shell
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.serial import (
+    Document,
+    diff_document,
+    host_row,
+    picture_plan_document,
+    status_document,
+)
+from gitops_orch.model.status import Picture
+
+OptionalApp: TypeAlias = Annotated[str | None, typer.Argument(metavar="[APP]", help="app or namespace/app.")]
+
+
+def plan(shell: Shell) -> int:
+    """Show what a sync would do and why; exit 0 nothing, 2 changes, 1 error, 3 something is unknown."""
+    picture = take_picture(shell)
+    shell.show(picture_plan_document(picture), render_plan)
+    return exit_codes.plan_code(picture)
+
+
+def status(shell: Shell) -> int:
+    """Show apps by hosts: sync, health, freshness, commit, release; exit 0 all well, 2 not, 3 unknown or stale."""
+    picture = take_picture(shell)
+    shell.show(status_document(picture), render_status)
+    return exit_codes.status_code(picture)
+
+
+def diff(shell: Shell, app: OptionalApp = None) -> int:
+    """Show field by field what Git wants beside what runs; exit codes as plan."""
+    from gitops_orch.daemon.names import find_app
+
+    picture = take_picture(shell)
+    key = find_app(app, _known(picture)) if app else None
+    shell.show(diff_document(picture, key), render_diff)
+    return exit_codes.plan_code(picture, key)
+
+
+def hosts(shell: Shell) -> int:
+    """Show the fleet; exit 1 where a host does not answer."""
+    picture = take_picture(shell)
+    document: Document = {"hosts": [host_row(host) for host in picture.hosts]}
+    shell.show(document, render_hosts)
+    return exit_codes.hosts_code(picture)
+
+
+def take_picture(shell: Shell) -> Picture:
+    """Fetch, compile, observe and plan."""
+    from gitops_orch.daemon.house import open_house
+
+    with (
+        shell.busy("looking at Git and all hosts"),
+        open_house(shell.settings, shell.repository_url) as house,
+    ):
+        return house.reconciler.picture()
+
+
+def _known(picture: Picture) -> set[AppKey]:
+    planned = {action.app for action in picture.plan.actions if action.app}
+    return planned | {app.key for app in picture.apps}

@@ -1,0 +1,142 @@
+"""What every verb is given: the options that hold everywhere, the settings they lead to, and the two streams."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from enum import Enum
+from functools import cached_property
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console, RenderableType
+
+from gitops_orch.daemon.http import ServeHttp
+from gitops_orch.errors import GitopsOrchError, SettingsError
+from gitops_orch.logs import configure_logs
+from gitops_orch.model.serial import Document
+from gitops_orch.settings import Settings, is_root, load_settings
+
+PIPE_WIDTH = 10_000  # nobody reads a pipe by its columns: never break a line there
+
+
+class Output(Enum):
+    """How a verb prints what it found."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Everywhere:
+    """The options that every verb takes, before or after it; None where one was not given."""
+
+    config: Path | None = None
+    repo: str | None = None
+    branch: str | None = None
+    path: str | None = None
+    state_dir: Path | None = None
+    output: Output | None = None
+
+    def under(self, nearer: "Everywhere") -> "Everywhere":
+        """Return these options with those that stand nearer to the verb laid over them."""
+        given = {f.name: getattr(nearer, f.name) for f in fields(nearer)}
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
+
+    def flags(self) -> dict[tuple[str, ...], str]:
+        """Return the settings that these options stand for."""
+        named = {
+            ("repository", "url"): _absolute_repository(self.repo),
+            ("repository", "branch"): self.branch,
+            ("repository", "path"): self.path,
+            ("state", "dir"): str(self.state_dir.absolute()) if self.state_dir else None,
+        }
+        return {path: value for path, value in named.items() if value is not None}
+
+
+class Shell:
+    """The terminal of one invocation."""
+
+    def __init__(self, options: Everywhere, *, verb: str, serve_http: ServeHttp) -> None:
+        self.options = options
+        self.serve_http = serve_http
+        self.output = options.output or Output.TEXT
+        self.out = _console(sys.stdout)
+        self.err = _console(sys.stderr)
+        if self.output is Output.GITHUB and verb != "validate":
+            raise GitopsOrchError("-o github is for validate alone", hint="use -o text or -o json")
+        self._is_service = verb == "run"
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Read the settings, and turn the log on as they say; SettingsError."""
+        settings = load_settings(
+            flags=self.options.flags(), environ=os.environ, file=self.options.config, root=is_root()
+        )
+        # Beside a person's output only trouble is worth a line; a service tells its story.
+        told = self._is_service or "level" in settings.log.model_fields_set
+        configure_logs(format_name=settings.log.format, level=settings.log.level if told else "warning")
+        return settings
+
+    @property
+    def repository_url(self) -> str:
+        """Return the repository's URL; SettingsError where none is named."""
+        url = self.settings.repository.url
+        if not url:
+            raise SettingsError(
+                "no configuration repository is named",
+                hint="pass --repo URL, or set repository.url in the settings file",
+            )
+        return url
+
+    @property
+    def is_interactive(self) -> bool:
+        """Tell whether a person watches stderr."""
+        return self.err.is_terminal and self.output is Output.TEXT
+
+    def show(self, document: Document, render: Callable[[Document], RenderableType]) -> None:
+        """Print what was found, as JSON or for a person."""
+        if self.output is Output.JSON:
+            self.print_json(document)
+        else:
+            self.out.print(render(document))
+
+    def print_json(self, document: Mapping[str, object]) -> None:
+        """Print one JSON document on stdout."""
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+    @contextmanager
+    def busy(self, doing: str) -> Iterator[None]:
+        """Show a person that something goes on."""
+        if not self.is_interactive:
+            yield
+            return
+        with self.err.status(doing):
+            yield
+
+    def note(self, sentence: str, *, style: str = "") -> None:
+        """Say something beside the result, on stderr."""
+        self.err.print(sentence, style=style)
+
+
+def print_failure(error: GitopsOrchError, *, output: Output | None) -> None:
+    """Say in one sentence what went wrong and what to do next; machines get it as JSON too."""
+    if output is Output.JSON:
+        document = {"error": error.message, "hint": error.hint}
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    _console(sys.stderr).print(f"gitops-orch: {error}", style="red")
+
+
+def _console(stream: TextIO) -> Console:
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def _absolute_repository(url: str | None) -> str | None:
+    """Make a path that exists absolute: a flag is relative to where it was typed."""
+    if url and "://" not in url and Path(url).is_dir():
+        return str(Path(url).absolute())
+    return url

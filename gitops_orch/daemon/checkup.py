@@ -1,0 +1,144 @@
+"""Tries each thing that the product stands on, and says of each what was found and what would help."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitops_orch.daemon.house import House, open_history, open_house
+from gitops_orch.errors import GitopsOrchError, SettingsError
+from gitops_orch.model.observed import Observation, ObservedHost
+from gitops_orch.notify import make_notifier
+from gitops_orch.settings import Settings
+
+FREE_BYTES_MIN = 100_000_000
+CLOCK_BEHIND_MAX_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was tried."""
+
+    name: str
+    ok: bool
+    found: str
+    fix: str = ""
+
+
+def examine(settings: Settings) -> tuple[Check, ...]:
+    """Try everything; what stands on something that failed is left out."""
+    return tuple(_all_checks(settings))
+
+
+def _all_checks(settings: Settings) -> Iterator[Check]:
+    url = settings.repository.url
+    yield Check(
+        name="settings", ok=True, found=f"instance {settings.instance}, branch {settings.repository.branch}"
+    )
+    yield from _file_checks(settings)
+    yield _tried("state", lambda: _state(settings))
+    yield _tried("disk", lambda: _disk(settings.state.dir))
+    if not url:
+        yield _failed("git", "no repository is named", "pass --repo URL, or set repository.url")
+        return
+    try:
+        with open_house(settings, url) as house:
+            yield _tried("git", lambda: _git(house))
+            yield _tried("clock", lambda: _clock(house))
+            yield _tried("lease", lambda: _lease(house))
+            yield from _hosts(house)
+    except GitopsOrchError as error:
+        yield _failed("start", error.message, error.hint)
+
+
+def _file_checks(settings: Settings) -> Iterator[Check]:
+    if settings.registries:
+        yield _tried("registries", lambda: _registries(Path(str(settings.registries))))
+    if settings.notify.urls_file:
+        yield _tried("notify", lambda: _notify(settings.notify.urls_file))
+
+
+def _tried(name: str, attempt: Callable[[], str]) -> Check:
+    try:
+        return Check(name=name, ok=True, found=attempt())
+    except GitopsOrchError as error:
+        return _failed(name, error.message, error.hint)
+
+
+def _failed(name: str, found: str, fix: str) -> Check:
+    return Check(name=name, ok=False, found=found, fix=fix)
+
+
+def _state(settings: Settings) -> str:
+    with open_history(settings) as history:
+        if history.rebuilt:
+            return f"{settings.state.dir}: history was damaged, and is built anew; the damaged file lies beside it"
+    if not os.access(settings.state.dir, os.W_OK):
+        raise SettingsError(f"{settings.state.dir} cannot be written", hint="correct its owner, or state.dir")
+    return f"{settings.state.dir} can be written, history is whole"
+
+
+def _disk(directory: Path) -> str:
+    free_bytes = shutil.disk_usage(next(p for p in (directory, *directory.parents) if p.exists())).free
+    if free_bytes < FREE_BYTES_MIN:
+        raise SettingsError(
+            f"{free_bytes // 1_000_000} MB are free at {directory}, fewer than {FREE_BYTES_MIN // 1_000_000}",
+            hint="make room: without it nothing is recorded, and so nothing is acted on",
+        )
+    return f"{free_bytes // 1_000_000} MB are free"
+
+
+def _registries(file: Path) -> str:
+    try:
+        names = json.loads(file.read_text()).get("auths", {})
+    except (OSError, ValueError, AttributeError) as error:
+        raise SettingsError(
+            f"{file} cannot be read: {error}", hint="write it as docker login does"
+        ) from error
+    return f"credentials for {', '.join(sorted(names)) or 'no registry'}"
+
+
+def _notify(file: Path | None) -> str:
+    make_notifier(file)
+    return f"{file} can be read"
+
+
+def _git(house: House) -> str:
+    head = house.fetch()
+    return f"{house.source.url}: {house.settings.repository.branch} is at {head[:10]}"
+
+
+def _clock(house: House) -> str:
+    now = house.clock.now()
+    ahead_s = (house.source.commit_info(house.fetch()).at - now).total_seconds()
+    if ahead_s > CLOCK_BEHIND_MAX_S:
+        raise SettingsError(
+            f"it is {now.isoformat(timespec='seconds')} here, {ahead_s:.0f} s before the newest commit was made",
+            hint="set this machine's clock: holds and schedules depend on it",
+        )
+    return now.isoformat(timespec="seconds")
+
+
+def _lease(house: House) -> str:
+    holder = house.history.lease_holder()
+    return f"held by process {holder}, which carries out what other commands ask" if holder else "free"
+
+
+def _hosts(house: House) -> Iterator[Check]:
+    try:
+        observed = house.observe()
+    except GitopsOrchError as error:
+        yield _failed("hosts", error.message, error.hint)
+        return
+    yield from (_host(name, seen) for name, seen in sorted(observed.items()))
+
+
+def _host(name: str, seen: Observation) -> Check:
+    if isinstance(seen, ObservedHost):
+        found = f"Engine {seen.engine_version}, API {seen.api_version}, {len(seen.containers)} containers"
+        return Check(name=f"host {name}", ok=True, found=found)
+    return _failed(
+        f"host {name}", seen.reason, "check that its Engine runs, and the url in its Host document"
+    )

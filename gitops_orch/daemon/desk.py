@@ -1,0 +1,89 @@
+"""Where other commands' requests are answered while the service holds the lease.
+
+What only changes history is done at once, beside a run that may take minutes.  A `sync` waits for a run that begins
+after it was asked for, and gets that run's report.
+"""
+
+import queue
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from gitops_orch.daemon.house import House
+from gitops_orch.daemon.requests import answer
+from gitops_orch.daemon.verbs import Reply, Verb
+from gitops_orch.history.records import Request
+from gitops_orch.model.serial import run_document
+from gitops_orch.model.status import RunReport
+
+
+class Asked:
+    """The syncs that a run is to satisfy, and what became of the run."""
+
+    def __init__(self, numbers: tuple[int, ...]) -> None:
+        self.numbers = numbers
+        self.report: RunReport | None = None
+        self.cut_short = False
+
+    def noting(self, should_stop: Callable[[], bool]) -> Callable[[], bool]:
+        """Return the same question, noting a yes: such a run did not do what was asked for."""
+
+        def ask() -> bool:
+            self.cut_short = should_stop() or self.cut_short
+            return self.cut_short
+
+        return ask
+
+
+class Desk:
+    """Takes requests from history, and gives answers back through it."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._syncs: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._seen = 0
+
+    def answer_new(self) -> bool:
+        """Answer what can be answered now, queue what needs a run; returns whether the loop has something to do."""
+        new = [request for request in self._house.history.pending_requests() if request.id > self._seen]
+        for request in new:
+            self._seen = request.id
+            if request.verb == Verb.SYNC.value:
+                self._syncs.put(request.id)
+            else:
+                self._finish(request.id, self._answer(request))
+        return bool(new)
+
+    @contextmanager
+    def serving_syncs(self) -> Iterator[Asked]:
+        """Give the syncs that the run in the block will satisfy, and answer them with its report, or its failure.
+
+        A run that was cut short leaves them to the next one; where the service ends instead, they stay unanswered, and
+        their senders take them back.
+        """
+        asked = Asked(tuple(self._syncs.get() for _ in range(self._syncs.qsize())))
+        try:
+            yield asked
+        except Exception as error:
+            self._answer_all(asked.numbers, Reply(exit_code=1, document={"error": str(error), "hint": ""}))
+            raise
+        if asked.cut_short:
+            for number in asked.numbers:
+                self._syncs.put(number)
+        elif asked.report is not None:
+            reply = Reply(exit_code=asked.report.exit_code, document=run_document(asked.report))
+            self._answer_all(asked.numbers, reply)
+
+    def _answer_all(self, numbers: tuple[int, ...], reply: Reply) -> None:
+        for number in numbers:
+            self._finish(number, reply)
+
+    def _answer(self, request: Request) -> Reply:
+        try:
+            verb = Verb(request.verb)
+        except ValueError:
+            return Reply(exit_code=1, document={"error": f"the service does not know {request.verb}"})
+        arguments = {str(key): str(value) for key, value in request.arguments.items()}
+        return answer(self._house, verb, arguments)
+
+    def _finish(self, number: int, reply: Reply) -> None:
+        self._house.history.finish_request(number, reply.exit_code, reply.document)

@@ -1,0 +1,152 @@
+"""The composition root: from settings to the parts that work together.  Only this room names concrete classes."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from gitops_orch.clock import Clock, SystemClock
+from gitops_orch.controller.observe import observe_all
+from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
+from gitops_orch.controller.workers import ThreadWorkers, Workers
+from gitops_orch.daemon.repository import open_source
+from gitops_orch.engine.base import Engine
+from gitops_orch.engine.connect import connect
+from gitops_orch.engine.engine_settings import EngineSettings
+from gitops_orch.engine.simulated.fleet import SCHEME, SimulatedFleet, kept_fleet
+from gitops_orch.errors import SourceError
+from gitops_orch.history.history import History
+from gitops_orch.manifest.cache import ManifestCache
+from gitops_orch.manifest.compile import compile_one, compile_tree
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.desired import Desired
+from gitops_orch.model.host import Host
+from gitops_orch.model.observed import Observation
+from gitops_orch.settings import Settings
+from gitops_orch.source.source import Source
+
+DEFAULT_SOCKET = "unix:///var/run/docker.sock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """All parts of one controller, ready to work; `open_house` closes them."""
+
+    settings: Settings
+    clock: Clock
+    source: Source
+    history: History
+    workers: Workers
+    reconciler: Reconciler
+    _compiled: ManifestCache = field(default_factory=ManifestCache)
+
+    def fetch(self) -> str:
+        """Ask the remote and return its head; SourceError."""
+        return self.source.fetch(last_commit=self.last_commit(), accepted=self.history.accepted())
+
+    def last_commit(self) -> str | None:
+        """Return the commit of this branch that was acted on last, None where none was."""
+        return self.history.last_commit(self.source.url, self.settings.repository.branch)
+
+    def desired(self, commit: str | None = None) -> Desired:
+        """Return what a commit wants, by default the last that was acted on, else head."""
+        chosen = commit or self.last_commit() or self.fetch()
+        return compile_tree(
+            self.source.tree(chosen),
+            environment=self.settings.environment,
+            cache=self._compiled,
+            local_url=local_url(),
+        )
+
+    def full_commit(self, text: str) -> str:
+        """Return the full id of a commit that may be known by the remote alone so far; SourceError."""
+        with suppress(SourceError):  # held, or silent: then what the mirror has must do
+            self.fetch()
+        return self.source.resolve(text)
+
+    def app_at(self, commit: str, key: AppKey) -> App | None:
+        """Return the app as a commit wants it; None where it is not there, or broken."""
+        tree = self.source.tree(commit)
+        return compile_one(tree, key, environment=self.settings.environment, cache=self._compiled)
+
+    def observe(self) -> dict[str, Observation]:
+        """Look at every host of the last commit."""
+        hosts = self.desired().hosts
+        return dict(observe_all(hosts, self.reconciler.engines, self.workers, self.clock))
+
+    def engine(self, host: str) -> Engine:
+        """Return the connection to a host that was observed."""
+        return self.reconciler.engines.by_name()[host]
+
+
+@contextmanager
+def open_house(settings: Settings, url: str, *, caches: bool = False) -> Iterator[House]:
+    """Open everything for one repository; `caches` where a service follows the hosts' events."""
+    clock = SystemClock()
+    with ExitStack() as parts:
+        history = parts.enter_context(open_history(settings, clock))
+        source = parts.enter_context(open_source(settings, url, clock))
+        workers = parts.enter_context(closing(ThreadWorkers()))
+        reconciler = Reconciler(
+            ReconcilerParts(
+                source=source,
+                history=history,
+                connect=_connector(settings, clock, caches=caches),
+                clock=clock,
+                workers=workers,
+                settings=_reconcile_settings(settings, source.url),
+            )
+        )
+        parts.enter_context(closing(reconciler))
+        yield House(
+            settings=settings,
+            clock=clock,
+            source=source,
+            history=history,
+            workers=workers,
+            reconciler=reconciler,
+        )
+
+
+@contextmanager
+def open_history(settings: Settings, clock: Clock | None = None) -> Iterator[History]:
+    """Open history as the settings say; HistoryError."""
+    with closing(History.open(settings.state.dir, settings.state.url, clock or SystemClock())) as history:
+        yield history
+
+
+def local_url() -> str:
+    """Return where the Engine of this machine is: `DOCKER_HOST`, else the default socket."""
+    return os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET
+
+
+def _reconcile_settings(settings: Settings, url: str) -> ReconcileSettings:
+    return ReconcileSettings(
+        url=url,
+        branch=settings.repository.branch,
+        environment=settings.environment,
+        local_url=local_url(),
+        runs_kept=settings.retain.runs,
+        releases_kept=settings.retain.releases,
+        images_kept=settings.retain.images,
+    )
+
+
+def _connector(settings: Settings, clock: Clock, *, caches: bool) -> Callable[[Host], Engine]:
+    """Return what connects to a host; simulated hosts are made only where one is asked for."""
+    engine_settings = EngineSettings(
+        instance=settings.instance,
+        registries=str(settings.registries) if settings.registries else None,
+        cache_inspections=caches,
+    )
+    simulated: list[SimulatedFleet] = []
+
+    def connect_host(host: Host) -> Engine:
+        if urlsplit(host.url).scheme != SCHEME:
+            return connect(host, engine_settings, clock)
+        if not simulated:
+            simulated.append(kept_fleet(settings.state.dir, clock, instance=settings.instance))
+        return simulated[0].connect(host)
+
+    return connect_host

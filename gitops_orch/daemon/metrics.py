@@ -1,0 +1,68 @@
+"""What the service counts, in the words of Prometheus: runs, actions, and how apps and hosts stand."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from gitops_orch.model.status import AppHealth, Picture, RunReport, Sync
+
+_RUN_BUCKETS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)
+
+
+class Metrics:
+    """The numbers of one service."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        self._runs = Counter(
+            "gitops_orch_runs", "Reconciles, by how they ended.", ["status"], registry=registry
+        )
+        self._run_s = Histogram(
+            "gitops_orch_run_duration_seconds",
+            "How long a reconcile took.",
+            buckets=_RUN_BUCKETS_S,
+            registry=registry,
+        )
+        self._actions = Counter(
+            "gitops_orch_actions", "Actions, by kind and result.", ["kind", "result"], registry=registry
+        )
+        self._finished = Gauge(
+            "gitops_orch_last_run_timestamp_seconds", "When the last reconcile began.", registry=registry
+        )
+        self._fetched = Gauge(
+            "gitops_orch_last_fetch_timestamp_seconds", "When the remote last answered.", registry=registry
+        )
+        labels = ["namespace", "app"]
+        self._synced = Gauge(
+            "gitops_orch_app_in_sync", "1 where an app is what Git wants.", labels, registry=registry
+        )
+        self._healthy = Gauge(
+            "gitops_orch_app_healthy", "1 where an app does well.", labels, registry=registry
+        )
+        self._hosts = Gauge("gitops_orch_host_up", "1 where a host answered.", ["host"], registry=registry)
+        self._problems = Gauge("gitops_orch_problems", "Mistakes in the commit.", registry=registry)
+        self._alive = Gauge("gitops_orch_loop_alive", "0 where the loop has stalled.", registry=registry)
+
+    def record(self, report: RunReport) -> None:
+        """Count a run and everything it did."""
+        self._runs.labels(report.status).inc()
+        self._run_s.observe(report.duration_ms / 1000)
+        self._finished.set(report.started_at.timestamp())
+        for result in report.results:
+            self._actions.labels(result.action.kind.value, result.outcome.value).inc()
+        self._show(report.picture)
+
+    def exposition(self, *, is_alive: bool) -> bytes:
+        """Return the text that Prometheus scrapes."""
+        self._alive.set(is_alive)
+        return generate_latest(self._registry)
+
+    def _show(self, picture: Picture) -> None:
+        for gauge in (self._synced, self._healthy, self._hosts):
+            gauge.clear()
+        for app in picture.apps:
+            self._synced.labels(app.key.namespace, app.key.name).set(app.sync is Sync.IN_SYNC)
+            self._healthy.labels(app.key.namespace, app.key.name).set(app.health is AppHealth.HEALTHY)
+        for host in picture.hosts:
+            self._hosts.labels(host.name).set(host.state != "unknown")
+        self._problems.set(len(picture.problems))
+        if picture.fetched_at:
+            self._fetched.set(picture.fetched_at.timestamp())

@@ -1,0 +1,60 @@
+"""Which app a person means: `app`, `namespace/app`, and with a service `app/service` or `namespace/app/service`."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gitops_orch.errors import GitopsOrchError
+from gitops_orch.model.app import App, AppKey
+
+DEFAULT_NAMESPACE = "default"
+NAMES_SHOWN_MAX = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meant:
+    """An app, and one of its services or None for all."""
+
+    app: AppKey
+    service: str | None = None
+
+
+def find_app(text: str, known: Iterable[AppKey]) -> AppKey:
+    """Return the one known app that the text means; an error names those that it could have meant."""
+    keys = sorted(set(known))
+    exact = [key for key in keys if text in {str(key), key.name}]
+    preferred = [key for key in exact if str(key) == text] or [
+        key for key in exact if key.namespace == DEFAULT_NAMESPACE
+    ]
+    found = preferred or exact
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise GitopsOrchError(f"{text} is the name of {_listed(found)}", hint="write namespace/app")
+    raise GitopsOrchError(f"there is no app {text}", hint=_suggestion(text, keys))
+
+
+def find_service(text: str, apps: Iterable[App]) -> Meant:
+    """Return the app, or the service of an app, that the text means."""
+    by_key = {app.key: app for app in apps}
+    head, _, last = text.rpartition("/")
+    if head and not any(text == str(key) for key in by_key):
+        app = by_key[find_app(head, by_key)]
+        names = [service.name for service in app.services]
+        if last not in names:
+            raise GitopsOrchError(f"{app.key} has no service {last}", hint=f"it has {', '.join(names)}")
+        return Meant(app=app.key, service=last)
+    return Meant(app=find_app(text, by_key))
+
+
+def _suggestion(text: str, keys: list[AppKey]) -> str:
+    names = [str(key) for key in keys] + [key.name for key in keys]
+    near = difflib.get_close_matches(text, names, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"there are {_listed(keys)}" if keys else "the repository has none yet"
+
+
+def _listed(keys: list[AppKey]) -> str:
+    shown = ", ".join(str(key) for key in keys[:NAMES_SHOWN_MAX])
+    return f"{shown} and {len(keys) - NAMES_SHOWN_MAX} more" if len(keys) > NAMES_SHOWN_MAX else shown

@@ -1,0 +1,37 @@
+"""What of a run is worth telling people: what went wrong, once, and that it is well again."""
+
+from collections.abc import Mapping
+
+from gitops_orch.model.status import AppHealth, AppReleaseState, RunReport, Sync
+from gitops_orch.notify import Outbox
+
+CONTROLLER = "controller"
+_BAD_HEALTH = frozenset({AppHealth.DEGRADED, AppHealth.MISSING})
+_BAD_RELEASES = frozenset({AppReleaseState.FAILED, AppReleaseState.ROLLED_BACK})
+
+
+def tell_news(outbox: Outbox, report: RunReport) -> None:
+    """Tell what is newly wrong, and what no longer is."""
+    troubles = troubles_of(report)
+    for subject, message in troubles.items():
+        outbox.tell(subject, message)
+    outbox.settle(troubles.keys())
+
+
+def troubles_of(report: RunReport) -> Mapping[str, str]:
+    """Return what is wrong after a run, by app, by host, and for the controller as a whole."""
+    picture = report.picture
+    troubles = {
+        str(app.key): f"{app.release_state.value}, {app.health.value}: {app.reason or 'see status'}"
+        for app in picture.apps
+        if app.release_state in _BAD_RELEASES or app.health in _BAD_HEALTH or app.sync is Sync.UNKNOWN
+    }
+    troubles |= {
+        f"host {host.name}": host.reason or "it does not answer"
+        for host in picture.hosts
+        if host.state == "unknown"
+    }
+    refusals = [refusal.message for refusal in picture.plan.refusals]
+    if picture.error or refusals:
+        troubles[CONTROLLER] = "; ".join(filter(None, (picture.error, *refusals)))
+    return troubles

@@ -1,0 +1,117 @@
+"""What each acting verb does, given the parts and the lease.  Every operation is safe to repeat."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TypeAlias
+
+from gitops_orch.controller.execute import Progress, silent
+from gitops_orch.daemon.house import House
+from gitops_orch.daemon.names import find_app
+from gitops_orch.daemon.rollback import pin_release, push_revert
+from gitops_orch.daemon.verbs import Reply, Verb
+from gitops_orch.errors import GitopsOrchError
+from gitops_orch.model.app import AppKey, Hold
+from gitops_orch.model.host import Availability
+from gitops_orch.model.serial import Document, run_document
+
+Operation: TypeAlias = Callable[[House, Mapping[str, str], Progress | None], Reply]
+
+
+def drain_advice(house: House, name: str) -> Document:
+    """Return which line to commit so that a host is drained; nothing is changed, for Git is where that is decided."""
+    hosts = {host.name: host for host in house.desired(house.fetch()).hosts}
+    host = hosts.get(name)
+    if host is None:
+        raise GitopsOrchError(
+            f"there is no host {name}", hint=f"there are {', '.join(sorted(hosts)) or 'none'}"
+        )
+    if host.position is None:
+        raise GitopsOrchError(
+            f"host {name} stands in no file, because the repository declares no host",
+            hint="commit a Host document for it first",
+        )
+    if host.availability is Availability.DRAIN:
+        return {"message": f"host {name} is set to drain already", "host": name, "place": str(host.position)}
+    message = (
+        f"set `availability: drain` in the spec of host {name} ({host.position}), commit and push; "
+        "apps that can move then leave it, and those that cannot are shown as held"
+    )
+    return {"message": message, "host": name, "place": str(host.position)}
+
+
+def _sync(house: House, _arguments: Mapping[str, str], progress: Progress | None) -> Reply:
+    report = house.reconciler.run(trigger="sync", progress=progress or silent)
+    return Reply(exit_code=report.exit_code, document=run_document(report))
+
+
+def _rollback(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
+    app = find_app(arguments["app"], _known(house))
+    if arguments.get("push") == "no":
+        return _done(pin_release(house, app, to=arguments.get("to", "")))
+    return _done(push_revert(house, app, to=arguments.get("to", "")))
+
+
+def _retry(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
+    app = find_app(arguments["app"], _known(house))
+    failed = house.history.failed_digests(app)
+    if not failed:
+        raise GitopsOrchError(f"{app} has no failed release", hint="see gitops-orch status")
+    house.history.clear_failed(app)
+    return _done(_said(f"{app}: the next sync tries its release again", app))
+
+
+def _unpin(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
+    app = find_app(arguments["app"], _known(house))
+    if app not in house.history.pins():
+        raise GitopsOrchError(f"{app} is not pinned", hint="see gitops-orch status")
+    house.history.unpin(app)
+    return _done(_said(f"{app}: no longer pinned; it follows Git again", app))
+
+
+def _accept(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
+    commit = house.full_commit(arguments["commit"])
+    house.history.accept(commit)
+    return _done({"message": f"commit {commit} is let through once", "commit": commit})
+
+
+def _hold(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
+    app = find_app(arguments["app"], _known(house))
+    until = datetime.fromisoformat(arguments["until"]) if arguments.get("until") else None
+    house.history.hold(app, Hold(reason=arguments["reason"], until=until))
+    end = f"until {until.isoformat()}" if until else "until `resume`"
+    return _done(_said(f"{app}: held {end}: {arguments['reason']}", app))
+
+
+def _resume(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
+    app = find_app(arguments["app"], _known(house))
+    if app not in house.history.holds():
+        raise GitopsOrchError(
+            f"{app} is not held by command", hint="a hold in its Compose file is lifted by a commit"
+        )
+    house.history.resume(app)
+    return _done(_said(f"{app}: acted on again", app))
+
+
+OPERATIONS: Mapping[Verb, Operation] = {
+    Verb.SYNC: _sync,
+    Verb.ROLLBACK: _rollback,
+    Verb.RETRY: _retry,
+    Verb.UNPIN: _unpin,
+    Verb.ACCEPT: _accept,
+    Verb.HOLD: _hold,
+    Verb.RESUME: _resume,
+}
+
+
+def _known(house: House) -> set[AppKey]:
+    desired = house.desired()
+    remembered = {release.app for release in house.history.releases(None)}
+    return {app.key for app in desired.apps} | set(desired.broken) | remembered
+
+
+def _done(document: Document) -> Reply:
+    return Reply(exit_code=0, document=document)
+
+
+def _said(message: str, app: AppKey) -> Document:
+    return {"message": message, "namespace": app.namespace, "app": app.name}

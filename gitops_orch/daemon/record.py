@@ -1,0 +1,178 @@
+"""What history, Git and the Engines know together: the documents of `history`, `explain` and `logs`."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from gitops_orch.daemon.house import House
+from gitops_orch.daemon.names import Meant, find_app, find_service
+from gitops_orch.errors import EngineError, GitopsOrchError, SourceError
+from gitops_orch.history.history import History
+from gitops_orch.history.records import RunRecord
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Ownership
+from gitops_orch.model.release import Release
+from gitops_orch.model.serial import Document, Value, plain_value
+
+RUNS_SEARCHED_MAX = 1000
+ID_LENGTH_MIN = 6  # of an abbreviated container id
+
+
+def history_document(history: History, app: str | None, *, limit: int) -> Document:
+    """Return runs and releases, newest first, of all apps or of one."""
+    releases = history.releases(None)
+    key = find_app(app, {release.app for release in releases}) if app else None
+    return {
+        "runs": [_run_row(run) for run in history.runs(key, limit)],
+        "releases": [_release_row(row) for row in releases if key in (None, row.app)][:limit],
+    }
+
+
+def explanation_document(house: House, name: str) -> Document:
+    """Return why a container exists; an error where there is none, or where it is not ours."""
+    host, container = _find_container(house.observe(), name)
+    owner = container.owner
+    if owner is None:
+        raise GitopsOrchError(
+            f"{container.name} on {host} was not made by this instance ({house.settings.instance})",
+            hint="it is never touched",
+        )
+    document: Document = {
+        "container": container.name,
+        "id": container.id,
+        "host": host,
+        "namespace": owner.app.namespace,
+        "app": owner.app.name,
+        "service": owner.service,
+        "slot": owner.slot,
+        "image": container.image,
+        "image_id": container.image_id,
+        "state": container.state.value,
+        "health": container.health.value,
+        "created_at": _time(container.created_at),
+        "release": owner.release,
+        "spec_hash": owner.spec_hash,
+    }
+    document |= _commit_facts(house, owner)
+    document["reasons"] = list(_reasons(house.history, owner.app, host, container.name))
+    document["timeline"] = list(_timeline(house.history, container))
+    return document
+
+
+def logs_document(house: House, target: str, *, tail: int) -> Document:
+    """Return the last lines of every container of an app or a service; hosts that did not answer are named."""
+    meant = find_service(target, house.desired().apps)
+    observed = house.observe()
+    unknown = [name for name, host in observed.items() if not isinstance(host, ObservedHost)]
+    rows: list[Value] = []
+    for host, container in _containers(observed):
+        if container.owner is not None and _is_meant(container.owner, meant):
+            try:
+                log = house.engine(host).logs(container.id, tail=tail)
+            except EngineError as error:
+                log = f"(no log: {error})"
+            rows.append(
+                {"host": host, "name": container.name, "service": container.owner.service, "log": log}
+            )
+    return {
+        "namespace": meant.app.namespace,
+        "app": meant.app.name,
+        "containers": rows,
+        "unknown_hosts": [*unknown],
+    }
+
+
+def _find_container(observed: dict[str, Observation], name: str) -> tuple[str, ObservedContainer]:
+    found = [(host, container) for host, container in _containers(observed) if _is_called(container, name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        places = ", ".join(f"{host}/{container.name}" for host, container in found)
+        raise GitopsOrchError(f"{name} is the name of {places}", hint="name it by its id")
+    unknown = [host for host, seen in observed.items() if not isinstance(seen, ObservedHost)]
+    hint = f"{', '.join(unknown)} did not answer" if unknown else "see docker ps -a"
+    raise GitopsOrchError(f"there is no container {name} on any host that answered", hint=hint)
+
+
+def _is_called(container: ObservedContainer, name: str) -> bool:
+    return container.name == name or (len(name) >= ID_LENGTH_MIN and container.id.startswith(name))
+
+
+def _containers(observed: dict[str, Observation]) -> Iterator[tuple[str, ObservedContainer]]:
+    for name, host in sorted(observed.items()):
+        if isinstance(host, ObservedHost):
+            yield from ((name, container) for container in host.containers)
+
+
+def _is_meant(owner: Ownership, meant: Meant) -> bool:
+    return owner.app == meant.app and meant.service in (None, owner.service)
+
+
+def _commit_facts(house: House, owner: Ownership) -> Document:
+    try:
+        said = house.source.commit_info(owner.commit)
+    except SourceError:
+        return {"commit": owner.commit, "author": None, "subject": None, "committed_at": None}
+    return {
+        "commit": owner.commit,
+        "author": said.author,
+        "subject": said.subject,
+        "committed_at": _time(said.at),
+    }
+
+
+def _reasons(history: History, app: AppKey, host: str, name: str) -> Iterator[Value]:
+    """Yield every planned action on the container that is remembered, oldest first."""
+    for run in reversed(history.runs(app, RUNS_SEARCHED_MAX)):
+        for action in _rows(run.plan_json.get("actions")):
+            if action.get("host") == host and action.get("name") == name:
+                yield {
+                    "run": run.id,
+                    "started_at": _time(run.started_at),
+                    "trigger": run.trigger,
+                    "plan": run.plan_digest,
+                    "kind": str(action.get("kind")),
+                    "reason": str(action.get("reason")),
+                }
+
+
+def _timeline(history: History, container: ObservedContainer) -> Iterator[Value]:
+    for event in history.timeline(container.name):
+        yield {"at": _time(event.at), "event": event.event, "detail": event.detail}
+
+
+def _run_row(run: RunRecord) -> Value:
+    return {
+        "id": run.id,
+        "commit": run.commit,
+        "author": run.author,
+        "trigger": run.trigger,
+        "started_at": _time(run.started_at),
+        "duration_ms": run.duration_ms,
+        "status": run.status,
+        "exit_code": run.exit_code,
+        "plan_digest": run.plan_digest,
+        "apps": [str(app) for app in run.apps],
+        "plan": plain_value(run.plan_json),
+        "results": plain_value(run.results_json),
+    }
+
+
+def _release_row(release: Release) -> Value:
+    return {
+        "namespace": release.app.namespace,
+        "app": release.app.name,
+        "digest": release.digest,
+        "commit": release.commit,
+        "state": release.state.value,
+        "reason": release.reason,
+        "at": _time(release.at),
+    }
+
+
+def _rows(value: object) -> Iterable[Document]:
+    listed = plain_value(value)
+    return [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

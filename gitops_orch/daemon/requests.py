@@ -1,0 +1,75 @@
+"""Who carries out a verb: the process that holds the lease, and nobody beside it.
+
+Note [One hand on the hosts].  A verb first tries to take the lease and act itself.  Where another process has it, the
+verb leaves a request in history and waits: a running service carries it out; should the other process end first, the
+lease falls free, and the verb takes its request back and acts after all.
+"""
+
+from collections.abc import Mapping
+
+from gitops_orch.controller.execute import Progress
+from gitops_orch.daemon.house import House, open_house
+from gitops_orch.daemon.operations import OPERATIONS
+from gitops_orch.daemon.verbs import Reply, Verb
+from gitops_orch.errors import GitopsOrchError, LeaseHeld
+from gitops_orch.model.serial import plain_value
+from gitops_orch.settings import Settings
+
+ANSWER_WAIT_MAX_S = 3600.0
+ANSWER_POLL_S = 0.1
+TAKEN_BACK = -1  # the exit code recorded for a request that its sender carried out after all
+
+
+def perform(
+    settings: Settings, url: str, verb: Verb, arguments: Mapping[str, str], progress: Progress | None = None
+) -> Reply:
+    """Carry out a verb, here or in the running service, and return what came of it."""
+    with open_house(settings, url) as house:
+        if _try_lease(house):
+            return _carry_out_here(house, verb, arguments, progress)
+        number = house.history.request(verb.value, dict(arguments))
+        return _await_answer(house, number, verb, arguments, progress)
+
+
+def answer(house: House, verb: Verb, arguments: Mapping[str, str], progress: Progress | None = None) -> Reply:
+    """Carry out a verb with the lease in hand; a failure is a reply, too."""
+    try:
+        return OPERATIONS[verb](house, arguments, progress)
+    except GitopsOrchError as error:
+        return Reply(exit_code=1, document={"error": error.message, "hint": error.hint})
+
+
+def _await_answer(
+    house: House, number: int, verb: Verb, arguments: Mapping[str, str], progress: Progress | None
+) -> Reply:
+    deadline_s = house.clock.monotonic_s() + ANSWER_WAIT_MAX_S
+    while house.clock.monotonic_s() < deadline_s:
+        found = house.history.request_result(number)
+        if found is not None:
+            document = plain_value(found[1])
+            return Reply(exit_code=found[0], document=document if isinstance(document, dict) else {})
+        if _try_lease(house):
+            house.history.finish_request(number, TAKEN_BACK, {})
+            return _carry_out_here(house, verb, arguments, progress)
+        house.clock.sleep(ANSWER_POLL_S)
+    raise GitopsOrchError(
+        f"the running service (process {house.history.lease_holder()}) did not answer within {ANSWER_WAIT_MAX_S:.0f} s",
+        hint="see its log, and /healthz",
+    )
+
+
+def _carry_out_here(
+    house: House, verb: Verb, arguments: Mapping[str, str], progress: Progress | None
+) -> Reply:
+    try:
+        return answer(house, verb, arguments, progress)
+    finally:
+        house.history.release_lease()
+
+
+def _try_lease(house: House) -> bool:
+    try:
+        house.history.acquire_lease()
+    except LeaseHeld:
+        return False
+    return True

@@ -1,0 +1,174 @@
+"""The service: keeps the loop running, wakes it, answers what other commands ask, and stops when it is told to."""
+
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from types import FrameType
+
+import structlog
+
+from gitops_orch.clock import SystemClock
+from gitops_orch.controller.execute import ProgressEvent
+from gitops_orch.controller.loop import EVENT, REQUEST, RESYNC, Loop
+from gitops_orch.daemon.desk import Desk
+from gitops_orch.daemon.heartbeat import Pulse, take_pulse
+from gitops_orch.daemon.house import House, open_house
+from gitops_orch.daemon.http import ServeHttp
+from gitops_orch.daemon.metrics import Metrics
+from gitops_orch.daemon.news import tell_news
+from gitops_orch.daemon.systemd import Systemd
+from gitops_orch.daemon.wake import Followers, Timers, forget_inspections, matters
+from gitops_orch.engine.base import EngineEvent
+from gitops_orch.errors import HistoryError
+from gitops_orch.model.status import RunReport
+from gitops_orch.notify import Outbox, make_notifier
+from gitops_orch.settings import Settings
+
+STOP_WAIT_MAX_S = 60.0  # below the unit's TimeoutStopSec
+LOG_WAIT_S = 0.2  # the log is written by a thread that `os._exit` would not wait for
+TICK_S = 0.2  # how soon a request of another command is seen
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+TIMELINE_ACTIONS = frozenset({"die", "oom", "start", "health_status", "pause", "unpause", "destroy"})
+
+_log = structlog.get_logger()
+
+
+class Service:
+    """A running controller; it holds the lease."""
+
+    def __init__(self, house: House, outbox: Outbox) -> None:
+        self._house = house
+        self._outbox = outbox
+        self._metrics = Metrics()
+        self._systemd = Systemd()
+        self._desk = Desk(house)
+        self._loop = Loop(self._run, house.clock, self._on_report, house.reconciler.head_moved)
+        self._timers = Timers(house.settings, house.clock, self._loop.wake)
+        self._followers = Followers(self._on_event)
+        self._ended = threading.Event()
+        self._doing = "starting"
+        self._rested_s = house.clock.monotonic_s()
+
+    def pulse(self) -> Pulse:
+        """Return how the loop does."""
+        return take_pulse(
+            doing=self._doing,
+            quiet_s=self._loop.quiet_s(),
+            idle_s=self._house.clock.monotonic_s() - self._rested_s,
+            interval_s=self._house.settings.poll.interval,
+        )
+
+    def exposition(self) -> bytes:
+        """Return the metrics as Prometheus reads them."""
+        return self._metrics.exposition(is_alive=self.pulse().alive)
+
+    def work(self, signals: "queue.SimpleQueue[int]") -> bool:
+        """Work until a signal comes; returns whether everything ended in time."""
+        worker = threading.Thread(target=self._loop.run_forever, name="loop", daemon=True)
+        worker.start()
+        self._timers.start()
+        self._systemd.feed_watchdog(lambda: self.pulse().alive, self._ended)
+        self._systemd.ready()
+        _log.info("service.started", repository=self._house.source.url, pid=os.getpid())
+        number = self._wait_for_signal(signals, worker)
+        _log.info("service.stopping", signal=number)
+        self._systemd.stopping()
+        return self._wind_down(worker)
+
+    def _wait_for_signal(self, signals: "queue.SimpleQueue[int]", worker: threading.Thread) -> int:
+        while worker.is_alive():
+            try:
+                return signals.get(timeout=TICK_S)
+            except queue.Empty:
+                self._tick()
+        return 0
+
+    def _tick(self) -> None:
+        self._timers.wake_if_overdue()
+        try:
+            if self._desk.answer_new():
+                self._loop.wake(REQUEST)
+        except HistoryError as error:
+            _log.warning("requests.unreadable", error=str(error))
+
+    def _wind_down(self, worker: threading.Thread) -> bool:
+        self._loop.stop()
+        self._timers.stop()
+        worker.join(STOP_WAIT_MAX_S)
+        self._followers.stop()
+        self._ended.set()
+        if worker.is_alive():
+            _log.warning("service.abandoned", doing=self._doing, waited_s=STOP_WAIT_MAX_S)
+        return not worker.is_alive()
+
+    def _run(self, *, trigger: str, fetch: bool, quick: bool, should_stop: Callable[[], bool]) -> RunReport:
+        self._doing = "looking at Git and all hosts"
+        if RESYNC in trigger:
+            forget_inspections(self._house.reconciler.engines.by_name().values(), self._house.clock)
+        with self._desk.serving_syncs() as asked:
+            report = self._house.reconciler.run(
+                trigger=trigger,
+                progress=self._on_progress,
+                should_stop=asked.noting(should_stop),
+                fetch=fetch or bool(asked.numbers),
+                quick=quick and not asked.numbers,
+            )
+            asked.report = report
+        return report
+
+    def _on_progress(self, event: ProgressEvent) -> None:
+        self._loop.beat()
+        self._doing = f"{event.action.kind.value} {event.action.name}" if event.action else event.kind
+
+    def _on_report(self, report: RunReport) -> None:
+        self._rested_s = self._house.clock.monotonic_s()
+        self._doing = "waiting"
+        self._metrics.record(report)
+        self._followers.follow(self._house.reconciler.engines.by_name())
+        self._systemd.status(f"{report.status} at {report.picture.commit[:10] or 'no commit yet'}")
+        tell_news(self._outbox, report)
+
+    def _on_event(self, event: EngineEvent) -> None:
+        if matters(event, self._house.settings.instance):
+            self._loop.wake(EVENT)
+            self._keep(event)
+
+    def _keep(self, event: EngineEvent) -> None:
+        if event.kind != "container" or event.action.split(":")[0] not in TIMELINE_ACTIONS:
+            return
+        code = event.attributes.get("exitCode")
+        try:
+            self._house.history.record_event(
+                event.host,
+                event.attributes.get("name", event.id),
+                event.at,
+                event.action,
+                f"exit code {code}" if code else "",
+            )
+        except HistoryError as error:
+            _log.warning("event.not_recorded", error=str(error))
+
+
+def run_service(settings: Settings, url: str, serve_http: ServeHttp) -> None:
+    """Be the service until SIGTERM or SIGINT; LeaseHeld where another controller works on the same state."""
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def remember(number: int, _frame: FrameType | None) -> None:
+        signals.put(number)  # a SimpleQueue may be filled from a signal handler, an Event may not
+
+    notifier = make_notifier(settings.notify.urls_file)
+    with open_house(settings, url, caches=True) as house, closing(Outbox(notifier)) as outbox:
+        house.history.acquire_lease()
+        for number in SIGNALS:
+            signal.signal(number, remember)
+        service = Service(house, outbox)
+        with serve_http(service, settings.http.listen) as address:
+            _log.info("http.listening", address=address)
+            ended = service.work(signals)
+    if not ended:
+        # A call to a host still hangs in a thread, which Python would wait for.  Nothing is lost: the next run plans anew.
+        SystemClock().sleep(LOG_WAIT_S)
+        os._exit(0)

@@ -1,0 +1,116 @@
+"""What wakes the loop: the poll's timer, the resync's, and the events of every host.  None of them does work."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from gitops_orch.clock import Clock
+from gitops_orch.controller.loop import POLL, RESYNC
+from gitops_orch.engine.base import Engine, EngineEvent
+from gitops_orch.engine.labels import INSTANCE
+from gitops_orch.engine.watch import Watch, forget, watch
+from gitops_orch.settings import Settings
+
+OVERDUE_INTERVALS = 2.0
+_OURS = frozenset(
+    {"die", "destroy", "oom", "pause", "unpause", "rename", "start", "stop", "update", "health_status"}
+)
+_SHARED = {"network": frozenset({"connect", "disconnect", "destroy"}), "volume": frozenset({"destroy"})}
+
+_log = structlog.get_logger()
+
+
+class Timers:
+    """Polls and resyncs on APScheduler.
+
+    Note [Wall clocks jump].  APScheduler plans by the wall clock: set back by an hour, it would not fire for an hour.
+    `overdue` looks at a clock that never jumps, and wakes the loop where the timer has not.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, wake: Callable[[str], None]) -> None:
+        self._interval_s = settings.poll.interval
+        self._clock = clock
+        self._wake = wake
+        self._polled_s = clock.monotonic_s()
+        self._scheduler = BackgroundScheduler(timezone="UTC")
+        jitter_s = max(0.0, settings.poll.interval * settings.poll.jitter)
+        self._add(self._poll, settings.poll.interval, jitter_s)
+        self._add(lambda: wake(RESYNC), settings.resync.interval, 0.0)
+
+    def start(self) -> None:
+        """Poll at once, and from then on in intervals."""
+        self._poll()
+        self._scheduler.start()
+
+    def wake_if_overdue(self) -> None:
+        """Poll where the timer should have long ago."""
+        late_s = self._clock.monotonic_s() - self._polled_s
+        if late_s > OVERDUE_INTERVALS * self._interval_s:
+            _log.warning("poll.overdue", late_s=round(late_s, 1))
+            self._poll()
+
+    def stop(self) -> None:
+        """Fire no more."""
+        self._scheduler.shutdown(wait=False)
+
+    def _poll(self) -> None:
+        self._polled_s = self._clock.monotonic_s()
+        self._wake(POLL)
+
+    def _add(self, job: Callable[[], None], interval_s: float, jitter_s: float) -> None:
+        self._scheduler.add_job(
+            job,
+            "interval",
+            seconds=interval_s,
+            jitter=jitter_s or None,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Following:
+    engine: Engine
+    stop: threading.Event
+    watch: Watch
+
+
+class Followers:
+    """One watch per connected host."""
+
+    def __init__(self, on_event: Callable[[EngineEvent], None]) -> None:
+        self._on_event = on_event
+        self._following: dict[str, _Following] = {}
+
+    def follow(self, engines: Mapping[str, Engine]) -> None:
+        """Watch exactly these hosts, over these connections."""
+        for name, following in list(self._following.items()):
+            if engines.get(name) is not following.engine:
+                self._following.pop(name).stop.set()
+        for name, engine in engines.items():
+            if name not in self._following:
+                stop = threading.Event()
+                self._following[name] = _Following(engine, stop, watch(engine, self._on_event, stop))
+
+    def stop(self) -> None:
+        """Watch nothing any more; the threads end as their connections are closed."""
+        self.follow({})
+
+
+def matters(event: EngineEvent, instance: str) -> bool:
+    """Tell whether an event can mean that something of this instance is not as it should be."""
+    if event.kind == "container":
+        is_ours = event.attributes.get(INSTANCE) == instance
+        return is_ours and event.action.split(":")[0] in _OURS
+    return event.kind == "stream" or event.action in _SHARED.get(event.kind, ())
+
+
+def forget_inspections(engines: Iterable[Engine], clock: Clock) -> None:
+    """Let every engine look anew at everything: events give speed, listing gives truth."""
+    for engine in engines:
+        missed = EngineEvent(host=engine.name, kind="stream", action="resync", id="", at=clock.now())
+        forget(engine, missed)

@@ -1,0 +1,97 @@
+"""Logs: one JSON object a line for machines, colours for a person at a terminal; always on stderr, never in the way.
+
+The names of events are `noun.verb`, and facts are keys.  A log that cannot be written is dropped: losing a line is
+better than losing the service (the journal may be stopped, the disk full, the reader of a pipe gone).
+"""
+
+import atexit
+import contextlib
+import logging
+import queue
+import sys
+import threading
+import time
+from typing import TextIO
+
+import structlog
+from structlog.typing import Processor
+
+# A variable at hand when something broke may hold a token.
+_without_locals = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+LINES_MAX = 10_000
+DRAIN_MAX_S = 1.0
+DRAIN_POLL_S = 0.01
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class ForgivingStream:
+    """A stream that is written to from a thread of its own; what it does not take in time, or not at all, is dropped."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines: queue.Queue[str] = queue.Queue(LINES_MAX)
+        threading.Thread(target=self._work, name="log", daemon=True).start()
+        atexit.register(self.drain)
+
+    def write(self, text: str) -> int:
+        """Take the text, and return at once."""
+        with contextlib.suppress(queue.Full):
+            self._lines.put_nowait(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: every line is flushed as it is written."""
+
+    def drain(self) -> None:
+        """Wait a moment for what was taken to be written."""
+        until_s = time.monotonic() + DRAIN_MAX_S
+        while self._lines.unfinished_tasks and time.monotonic() < until_s:
+            time.sleep(DRAIN_POLL_S)
+
+    def _work(self) -> None:
+        while True:
+            text = self._lines.get()
+            with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
+                self._stream.write(text)
+                self._stream.flush()
+            self._lines.task_done()
+
+
+class LibraryLog(logging.Handler):
+    """Puts what libraries log into our log, in its form."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass one message on."""
+        structlog.get_logger().log(
+            record.levelno, "library.logged", library=record.name, said=record.getMessage()
+        )
+
+
+def configure_logs(*, format_name: str, level: str) -> None:
+    """Send everything that is logged at `level` or above to stderr; `auto` means colours on a terminal, else JSON."""
+    stream = sys.stderr
+    colours = format_name == "console" or (format_name == "auto" and stream.isatty())
+    renderer: list[Processor] = (
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
+        if colours
+        else [
+            structlog.processors.ExceptionRenderer(_without_locals),
+            structlog.processors.JSONRenderer(sort_keys=True, default=str),
+        ]
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            *renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=ForgivingStream(stream)),  # type: ignore[arg-type]
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(handlers=[LibraryLog()], level=LEVELS["error"], force=True)

@@ -1,0 +1,158 @@
+"""The verbs that act: rollback, holds, pins; what they refuse, and what they leave in Git."""
+
+import pytest
+from command_line import app
+
+
+@pytest.fixture
+def rolled(gitops, repository):
+    """A repository whose app was blue, then green, beside another app that changed last."""
+    repository.commit(mail__compose=app("white"))
+    gitops("sync")
+    good = repository.head()
+    repository.commit("make it green", shop__compose=app("green"))
+    gitops("sync")
+    repository.commit("other", mail__compose=app("black"))
+    return good
+
+
+def test_rollback_pushes_a_commit_in_which_only_the_apps_files_are_as_before(gitops, repository, rolled):
+    answer = gitops("rollback", "shop", "-o", "json")
+    assert answer.code == 0
+    assert answer.json["commit"] == repository.head()
+    assert repository.read("shop/compose.yaml") == app("blue").strip()
+    assert repository.read("mail/compose.yaml") == app("black").strip()
+
+
+def test_rollback_says_in_the_commit_what_it_reverts(gitops, repository, rolled):
+    bad = repository.git("log", "--format=%H", "--grep=make it green")
+    gitops("rollback", "shop")
+    message = repository.git("log", "-1", "--format=%B")
+    assert f"Reverts: {bad}" in message
+    assert "Rollback-App: default/shop" in message
+
+
+def test_the_next_sync_deploys_what_was_rolled_back(gitops, repository, rolled):
+    gitops("rollback", "shop")
+    assert gitops("sync").code == 0
+    gitops("plan")
+    assert gitops("diff", "shop").code == 0
+
+
+def test_rollback_to_a_named_commit_takes_that_one(gitops, repository, rolled):
+    answer = gitops("rollback", "shop", "--to", rolled[:10], "-o", "json")
+    assert (answer.code, answer.json["to"]) == (0, rolled)
+
+
+def test_rollback_leaves_an_app_in_a_directory_below_alone(gitops, repository):
+    repository.commit(shop__db__compose=app("old"))
+    gitops("sync")
+    repository.commit(shop__compose=app("green"), shop__db__compose=app("new"))
+    gitops("sync")
+    assert gitops("rollback", "shop").code == 0
+    assert repository.read("shop/db/compose.yaml") == app("new").strip()
+    assert repository.read("shop/compose.yaml") == app("blue").strip()
+
+
+def test_rollback_brings_back_an_app_whose_files_were_deleted(gitops, repository, rolled):
+    repository.commit(shop__compose=None)
+    assert gitops("rollback", "shop", "--to", rolled).code == 0
+    assert repository.read("shop/compose.yaml") == app("blue").strip()
+
+
+def test_rollback_that_the_server_refuses_says_why_and_changes_nothing(gitops, repository, rolled):
+    hook = repository.path / ".git/hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho main is protected >&2\nexit 1\n")
+    hook.chmod(0o755)
+    before = repository.head()
+    answer = gitops("rollback", "shop")
+    assert answer.code == 1
+    assert "main is protected" in answer.err
+    assert repository.head() == before
+
+
+@pytest.mark.parametrize("commit", ["", " ", "zzz", "--all", "HEAD~1", "0" * 40])
+def test_rollback_refuses_what_is_no_commit_and_pushes_nothing(gitops, repository, rolled, commit):
+    before = repository.head()
+    answer = gitops("rollback", "shop", f"--to={commit}")
+    assert answer.code == 1
+    assert answer.err.startswith("gitops-orch: ")
+    assert repository.head() == before
+
+
+def test_rollback_without_an_earlier_stable_release_says_so(gitops, repository):
+    gitops("sync")
+    answer = gitops("rollback", "shop")
+    assert answer.code == 1
+    assert "no earlier stable release" in answer.err
+
+
+def test_rollback_without_a_push_pins_and_leaves_git_alone(gitops, repository, rolled):
+    before = repository.head()
+    assert gitops("rollback", "shop", "--no-push").code == 0
+    assert repository.head() == before
+    assert gitops("sync").code == 0
+    rows = gitops("status", "-o", "json").json["apps"]
+    assert next(row for row in rows if row["app"] == "shop")["commit"] == rolled
+    assert gitops("unpin", "shop").code == 0
+    assert gitops("unpin", "shop").code == 1
+    assert gitops("diff", "shop").code == 2
+
+
+def test_a_held_app_is_left_alone_until_it_is_resumed(gitops, repository):
+    gitops("sync")
+    repository.commit(shop__compose=app("green"))
+    assert gitops("hold", "shop", "--reason", "moving disks", "--until", "2h").code == 0
+    plan = gitops("plan", "-o", "json")
+    assert (plan.code, plan.json["actions"]) == (0, [])
+    assert "moving disks" in plan.json["holds"][0]["reason"]
+    assert gitops("status", "-o", "json").json["apps"][0]["sync"] == "held"
+    assert gitops("resume", "shop").code == 0
+    assert gitops("plan").code == 2
+
+
+@pytest.mark.parametrize("until", ["yesterday", "2020-01-01T00:00:00Z", "-1h"])
+def test_a_hold_needs_an_end_that_lies_ahead(gitops, until):
+    gitops("sync")
+    assert gitops("hold", "shop", "--reason", "x", f"--until={until}").code == 1
+
+
+def test_a_hold_needs_a_reason(gitops):
+    assert gitops("hold", "shop").code == 1
+
+
+def test_lifting_what_is_not_there_is_an_error_that_says_so(gitops):
+    gitops("sync")
+    assert "has no failed release" in gitops("retry", "shop").err
+    assert "is not pinned" in gitops("unpin", "shop").err
+    assert "is not held by command" in gitops("resume", "shop").err
+
+
+def test_accept_takes_a_commit_of_the_branch_and_nothing_else(gitops, repository):
+    gitops("sync")
+    assert gitops("accept", repository.head()[:12]).code == 0
+    assert gitops("accept", "").code == 1
+    assert gitops("accept", "nonsense").code == 1
+
+
+def test_a_rewritten_branch_is_held_until_it_is_accepted(gitops, repository):
+    gitops("sync")
+    repository.git("commit", "-q", "--amend", "--allow-empty", "-m", "rewritten")
+    (repository.path / "shop/compose.yaml").write_text(app("green"))
+    repository.git("commit", "-qa", "--amend", "--no-edit")
+    held = gitops("sync")
+    assert held.code == 1
+    assert "gitops-orch accept" in held.out + held.err
+    assert gitops("accept", repository.head()).code == 0
+    assert gitops("sync").code == 0
+    assert gitops("status", "-o", "json").json["commit"] == repository.head()
+
+
+def test_drain_names_the_line_to_commit_and_changes_nothing(gitops, repository):
+    before = repository.head()
+    answer = gitops("drain", "edge-1")
+    assert answer.code == 0
+    assert "availability: drain" in answer.out
+    assert "hosts/edge.yaml:" in answer.out
+    assert repository.head() == before
+    assert gitops("drain", "nobody").code == 1
