@@ -1,0 +1,119 @@
+"""Notifications: once per change, tried again until they are taken, and never in the way."""
+
+import threading
+
+import pytest
+
+from gitops_orch.errors import SettingsError
+from gitops_orch.notify import AppriseNotifier, LogNotifier, Outbox, make_notifier
+
+WAIT_S = 10
+
+
+class Inbox:
+    """Takes what it is given, after refusing a number of times."""
+
+    def __init__(self, refusals: int = 0) -> None:
+        self.refusals = refusals
+        self.taken: list[tuple[str, str]] = []
+        self._grown = threading.Condition()
+
+    def deliver(self, subject: str, message: str) -> bool:
+        with self._grown:
+            if self.refusals:
+                self.refusals -= 1
+                return False
+            self.taken.append((subject, message))
+            self._grown.notify_all()
+            return True
+
+    def wait_for(self, count: int) -> list[tuple[str, str]]:
+        with self._grown:
+            assert self._grown.wait_for(lambda: len(self.taken) >= count, WAIT_S), self.taken
+            return self.taken
+
+
+@pytest.fixture
+def outbox():
+    made: list[Outbox] = []
+
+    def make(inbox: Inbox) -> Outbox:
+        made.append(Outbox(inbox, retry_s=0.01))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def test_the_same_news_is_told_once(outbox):
+    inbox = Inbox()
+    box = outbox(inbox)
+    for message in ("down", "down", "down", "up"):
+        box.tell("shop", message)
+        inbox.wait_for(1)
+    assert inbox.wait_for(2) == [("shop", "down"), ("shop", "up")]
+
+
+def test_a_refused_message_is_tried_again(outbox):
+    inbox = Inbox(refusals=3)
+    outbox(inbox).tell("shop", "down")
+    assert inbox.wait_for(1) == [("shop", "down")]
+
+
+def test_of_what_waits_only_the_latest_about_a_subject_is_told(outbox):
+    inbox = Inbox(refusals=1_000_000)
+    box = outbox(inbox)
+    for number in range(100):
+        box.tell("shop", f"state {number}")
+    inbox.refusals = 0
+    assert inbox.wait_for(1)[-1] == ("shop", "state 99")
+
+
+def test_recovery_is_told_once_and_the_next_trouble_is_news_again(outbox):
+    inbox = Inbox()
+    box = outbox(inbox)
+    box.tell("shop", "down")
+    inbox.wait_for(1)
+    box.settle({"shop"})
+    box.settle(set())
+    inbox.wait_for(2)
+    box.settle(set())
+    box.tell("shop", "down")
+    assert inbox.wait_for(3) == [("shop", "down"), ("shop", "well again"), ("shop", "down")]
+
+
+def test_a_service_that_hangs_delays_nobody(outbox):
+    released = threading.Event()
+
+    class Hanging(Inbox):
+        def deliver(self, subject: str, message: str) -> bool:
+            return released.wait(WAIT_S)
+
+    box = outbox(Hanging())
+    for number in range(1000):
+        box.tell(f"app {number}", "down")
+    released.set()
+
+
+def test_without_a_file_the_log_is_told():
+    assert isinstance(make_notifier(None), LogNotifier)
+
+
+def test_a_file_of_urls_is_read_without_its_comments(tmp_path):
+    file = tmp_path / "urls"
+    file.write_text("# ours\njson://127.0.0.1:9/\n\n")
+    assert isinstance(make_notifier(file), AppriseNotifier)
+
+
+def test_a_url_that_is_none_is_a_mistake_that_does_not_repeat_it(tmp_path):
+    file = tmp_path / "urls"
+    file.write_text("hush-hush-token\n")
+    with pytest.raises(SettingsError, match="line 1 is none that Apprise knows") as caught:
+        make_notifier(file)
+    assert "hush" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_a_mistake(tmp_path):
+    with pytest.raises(SettingsError, match=r"correct notify\.urls_file"):
+        make_notifier(tmp_path / "absent")

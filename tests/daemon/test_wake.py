@@ -1,0 +1,90 @@
+"""What wakes the loop: timers that survive a clock that jumps, and the events that matter."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from gitops_orch.clock import SystemClock
+from gitops_orch.daemon.systemd import watchdog_interval_s
+from gitops_orch.daemon.wake import Timers, matters
+from gitops_orch.engine.base import EngineEvent
+from gitops_orch.settings import Settings
+
+OURS = {"gitops-orch.instance": "default"}
+
+
+class Clock(SystemClock):
+    """A clock that is moved by hand."""
+
+    at_s = 0.0
+
+    def monotonic_s(self) -> float:
+        return self.at_s
+
+
+@pytest.fixture
+def woken():
+    return []
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def timers(clock, woken):
+    made = Timers(Settings(), clock, woken.append)
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_the_first_poll_is_at_once(timers, woken):
+    assert woken == ["poll"]
+
+
+def test_a_timer_that_has_not_fired_for_two_intervals_is_helped(timers, woken, clock):
+    clock.at_s = 59
+    timers.wake_if_overdue()
+    assert woken == ["poll"]
+    clock.at_s = 61
+    timers.wake_if_overdue()
+    timers.wake_if_overdue()
+    assert woken == ["poll", "poll"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "action", "attributes", "expected"),
+    [
+        ("container", "die", OURS, True),
+        ("container", "health_status: unhealthy", OURS, True),
+        ("container", "destroy", {}, False),
+        ("container", "die", {"gitops-orch.instance": "another"}, False),
+        ("container", "exec_start: /check", OURS, False),
+        ("network", "disconnect", {}, True),
+        ("network", "create", {}, False),
+        ("volume", "destroy", {}, True),
+        ("image", "pull", {}, False),
+        ("stream", "connected", {}, True),
+    ],
+)
+def test_only_events_that_can_mean_drift_wake_the_loop(kind, action, attributes, expected):
+    event = EngineEvent(
+        host="h", kind=kind, action=action, id="x", at=datetime.now(UTC), attributes=attributes
+    )
+    assert matters(event, "default") is expected
+
+
+@pytest.mark.parametrize(
+    ("usec", "pid", "expected"),
+    [
+        (None, None, None),
+        ("0", None, None),
+        ("junk", None, None),
+        ("60000000", None, 20),
+        ("60000000", "1", None),
+    ],
+)
+def test_the_watchdog_is_fed_three_times_an_interval_and_only_where_it_waits_for_us(usec, pid, expected):
+    assert watchdog_interval_s(usec, pid) == expected

@@ -1,0 +1,274 @@
+"""Random commits: from one tree to the next, as people change their repositories."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+from simulation.recipes import BAD, GOOD, AppRecipe, HostRecipe, ServiceRecipe, TreeRecipe
+
+NAMES = ("shop", "blog", "mail", "wiki", "auth")
+SERVICES = ("web", "worker", "db")
+ZONES = ("a", "b")
+
+Edit = Callable[[random.Random, TreeRecipe], TreeRecipe]
+
+
+def first_tree(rng: random.Random) -> TreeRecipe:
+    hosts = tuple(
+        HostRecipe(name=f"h{number}", zone=rng.choice(ZONES)) for number in range(1, rng.randint(1, 3) + 1)
+    )
+    tree = TreeRecipe(apps=(), hosts=hosts)
+    for _ in range(rng.randint(1, 3)):
+        tree = add_app(rng, tree)
+    return tree
+
+
+def next_tree(rng: random.Random, tree: TreeRecipe, past: list[TreeRecipe]) -> TreeRecipe:
+    """One commit: usually one edit, sometimes several, sometimes a revert."""
+    if past and rng.random() < 0.15:
+        return replace(rng.choice(past), message="revert")
+    tree = replace(tree, unreadable=False, message="")
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
+        edits, weights = zip(*EDITS, strict=True)
+        (edit,) = rng.choices(edits, weights)
+        tree = edit(rng, tree)
+    return tree
+
+
+def a_service(rng: random.Random, name: str, *, alone: bool) -> ServiceRecipe:
+    everywhere = alone and rng.random() < 0.15
+    exclusive = not everywhere and rng.random() < 0.25
+    volume = not everywhere and rng.random() < 0.25
+    single = exclusive or volume or everywhere
+    return ServiceRecipe(
+        name=name,
+        image=rng.choice(GOOD),
+        value=rng.randint(0, 3),
+        replicas=1 if single else rng.choice((1, 1, 2, 3)),
+        everywhere=everywhere,
+        volume=volume,
+        container_name=exclusive and rng.random() < 0.3,
+        restart=rng.choice(("unless-stopped", "always", "no", "on-failure:3")),
+        memory_mb=rng.choice((0, 0, 64)),
+        order=rng.choice((None, None, None, "start-first", "stop-first")),
+        second_network=rng.random() < 0.2,
+        file_version=rng.choice((0, 0, 0, 1)),
+        spread=alone and rng.random() < 0.2,
+    )
+
+
+def add_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    free = [name for name in NAMES if tree.app(name) is None]
+    if not free:
+        return tree
+    name = rng.choice(free)
+    count = rng.choice((1, 1, 2, 3))
+    services = [a_service(rng, each, alone=count == 1) for each in SERVICES[:count]]
+    if count > 1 and rng.random() < 0.4:
+        services[0] = replace(services[0], needs=services[1].name)
+    if count > 1 and rng.random() < 0.15:
+        services[0] = replace(services[0], shares=services[1].name, second_network=False, replicas=1, port=None)
+        services[1] = replace(services[1], replicas=1)
+    if count > 2 and rng.random() < 0.3:
+        services[2] = ServiceRecipe(name="migrate", image="job:1", job=True, restart="no")
+        services[0] = replace(services[0], needs="migrate")
+    app = AppRecipe(name=name, services=tuple(services), rollback=rng.choice(("auto", "auto", "auto", "hold")))
+    return _with_apps(tree, (*tree.apps, _with_ports(rng, app, tree)))
+
+
+def remove_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    if not tree.apps:
+        return tree
+    gone = rng.choice(tree.apps)
+    return _with_apps(tree, tuple(app for app in tree.apps if app != gone))
+
+
+def remove_everything(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    return _with_apps(tree, ())
+
+
+def change_value(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    return _edit_service(rng, tree, lambda service: replace(service, value=service.value + 1))
+
+
+def change_image(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    image = rng.choice(GOOD)
+    return _edit_service(rng, tree, lambda service: service if service.job else replace(service, image=image))
+
+
+def break_image(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    image = rng.choice(BAD)
+    return _edit_service(rng, tree, lambda service: replace(service, image=image))
+
+
+def mend_images(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    apps = tuple(replace(app, services=tuple(map(_mended, app.services))) for app in tree.apps)
+    return _with_apps(tree, apps)
+
+
+def _mended(service: ServiceRecipe) -> ServiceRecipe:
+    if service.image not in BAD:
+        return service
+    return replace(service, image="job:1" if service.job else "good:1")
+
+
+def scale(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    wanted = rng.randint(1, 4)
+
+    def scaled(service: ServiceRecipe) -> ServiceRecipe:
+        single = (service.port, service.container_name, service.volume, service.everywhere, service.shares, service.job)
+        return service if any(single) else replace(service, replicas=wanted)
+
+    return _edit_service(rng, tree, scaled)
+
+
+def change_limits(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    memory_mb = rng.choice((0, 32, 128))
+    return _edit_service(rng, tree, lambda service: replace(service, memory_mb=memory_mb))
+
+
+def change_network(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    return _edit_service(
+        rng,
+        tree,
+        lambda s: s if s.shares else replace(s, second_network=not s.second_network),
+    )
+
+
+def change_file(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    return _edit_service(rng, tree, lambda service: replace(service, file_version=service.file_version + 1))
+
+
+def add_or_drop_service(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    def edited(app: AppRecipe) -> AppRecipe:
+        if len(app.services) > 1:
+            gone = app.services[-1].name
+            rest = (_without(service, gone) for service in app.services[:-1])
+            return replace(app, services=tuple(rest))
+        alone = app.services[0]
+        if alone.everywhere or alone.spread:
+            return app
+        name = next(name for name in (*SERVICES, "cron") if name != alone.name)
+        return replace(app, services=(alone, a_service(rng, name, alone=False)))
+
+    return _edit_app(rng, tree, edited)
+
+
+def _without(service: ServiceRecipe, gone: str) -> ServiceRecipe:
+    return replace(
+        service,
+        needs=None if service.needs == gone else service.needs,
+        shares=None if service.shares == gone else service.shares,
+    )
+
+
+def move_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    names = [host.name for host in tree.hosts]
+    hosts = tuple(sorted(rng.sample(names, rng.randint(0, len(names)))))
+    return _edit_app(rng, tree, lambda app: replace(app, hosts=hosts, zone=None))
+
+
+def constrain_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    zone = rng.choice((*ZONES, None))
+    return _edit_app(rng, tree, lambda app: replace(app, zone=zone, hosts=()))
+
+
+def touch_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    """Something that makes another release and changes no container."""
+    return _edit_app(rng, tree, lambda app: replace(app, label=app.label + 1))
+
+
+def change_host(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    chosen = rng.choice(tree.hosts)
+    availability = rng.choice(("active", "active", "pause", "drain"))
+    hosts = (replace(h, availability=availability) if h == chosen else h for h in tree.hosts)
+    return replace(tree, hosts=tuple(hosts))
+
+
+def add_host(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    if len(tree.hosts) >= 4:
+        return tree
+    taken = {host.name for host in tree.hosts}
+    name = next(name for name in ("h1", "h2", "h3", "h4") if name not in taken)
+    return replace(tree, hosts=(*tree.hosts, HostRecipe(name=name, zone=rng.choice(ZONES))))
+
+
+def break_file(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    if not tree.apps:
+        return tree
+    return replace(tree, broken=tree.broken | {rng.choice(tree.apps).name})
+
+
+def mend_files(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    return replace(tree, broken=frozenset())
+
+
+def break_hosts(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    return replace(tree, unreadable=True)
+
+
+def settle(tree: TreeRecipe) -> TreeRecipe:
+    """The same repository with everything mended: what a fleet must reach in the end."""
+    rng = random.Random(0)
+    hosts = tuple(replace(host, availability="active") for host in tree.hosts)
+    tree = replace(tree, hosts=hosts, broken=frozenset(), unreadable=False)
+    apps = tuple(replace(app, hosts=(), zone=None) for app in mend_images(rng, tree).apps)
+    return _with_apps(tree, apps) if apps else _with_apps(tree, tree.apps)
+
+
+EDITS: tuple[tuple[Edit, int], ...] = (
+    (add_app, 10),
+    (remove_app, 4),
+    (remove_everything, 1),
+    (change_value, 14),
+    (change_image, 10),
+    (break_image, 8),
+    (mend_images, 6),
+    (scale, 8),
+    (change_limits, 3),
+    (change_network, 3),
+    (change_file, 4),
+    (add_or_drop_service, 5),
+    (move_app, 5),
+    (constrain_app, 3),
+    (touch_app, 2),
+    (change_host, 4),
+    (add_host, 2),
+    (break_file, 3),
+    (mend_files, 4),
+    (break_hosts, 1),
+)
+
+
+def _with_apps(tree: TreeRecipe, apps: tuple[AppRecipe, ...]) -> TreeRecipe:
+    names = {app.name for app in apps}
+    return replace(tree, apps=apps, broken=tree.broken & names)
+
+
+def _edit_app(
+    rng: random.Random, tree: TreeRecipe, edit: Callable[[AppRecipe], AppRecipe]
+) -> TreeRecipe:
+    if not tree.apps:
+        return add_app(rng, tree)
+    chosen = rng.choice(tree.apps)
+    return _with_apps(tree, tuple(edit(app) if app == chosen else app for app in tree.apps))
+
+
+def _edit_service(
+    rng: random.Random, tree: TreeRecipe, edit: Callable[[ServiceRecipe], ServiceRecipe]
+) -> TreeRecipe:
+    def edited(app: AppRecipe) -> AppRecipe:
+        chosen = rng.choice(app.services)
+        return replace(app, services=tuple(edit(s) if s == chosen else s for s in app.services))
+
+    return _edit_app(rng, tree, edited)
+
+
+def _with_ports(rng: random.Random, app: AppRecipe, tree: TreeRecipe) -> AppRecipe:
+    """Give an app's first service a port that no other app has: clashes are the loader's to refuse."""
+    first = app.services[0]
+    if first.replicas > 1 or first.shares or first.job or rng.random() < 0.6:
+        return app
+    taken = {service.port for each in tree.apps for service in each.services}
+    port = next(port for port in range(8001, 8100) if port not in taken)
+    return replace(app, services=(replace(first, port=port), *app.services[1:]))

@@ -1,0 +1,240 @@
+"""One random history: commits and faults against the real planner and controller, then calm, then the reckoning."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from simulation.commits import add_app, first_tree, next_tree, settle
+from simulation.memory_history import MemoryHistory
+from simulation.oracle import differences
+from simulation.recipes import IMAGES, TreeRecipe, uses_hopeless_image
+from simulation.repository import Repository
+from simulation.weather import Weather, crash_now
+from simulation.witness import Violation, Witness
+
+from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
+from gitops_orch.controller.workers import InlineWorkers
+from gitops_orch.engine.simulated.clock import SimulatedClock
+from gitops_orch.engine.simulated.engine import SimulatedSettings
+from gitops_orch.engine.simulated.faults import SeededFaults, SimulatedCrash
+from gitops_orch.engine.simulated.fleet import SimulatedFleet
+from gitops_orch.engine.simulated.images import Registry
+from gitops_orch.model.status import Picture, RunReport
+from gitops_orch.planner.safety import EVERYTHING
+
+COMMITS_MIN, COMMITS_MAX = 3, 8
+CALM_PASSES_MAX = 12
+DEADLINE_S = 2.0
+SALT = "5a17"
+URL, BRANCH = "file:///fleet", "main"
+
+
+@dataclass
+class Tally:
+    """What a history was made of, so that one can see that it tests something."""
+
+    commits: int = 0
+    passes: int = 0
+    crashes: int = 0
+    requests: int = 0
+    wipes: int = 0
+    refusals: int = 0
+    quarantines: int = 0
+    drifted: int = 0
+    holds: int = 0
+
+    def add(self, other: "Tally") -> None:
+        for name in self.__dataclass_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass
+class Stage:
+    """The controller, and the world that it acts in."""
+
+    rng: random.Random
+    make_history: Callable[[], object] = lambda: MemoryHistory(SALT)
+    files: bool = False  # commits are files, and go through the real loader
+    tally: Tally = field(default_factory=Tally)
+
+    def __post_init__(self) -> None:
+        self.clock = SimulatedClock()
+        self.faults = SeededFaults(random=random.Random(self.rng.random()), enabled=False)
+        self.fleet = SimulatedFleet(
+            clock=self.clock,
+            registry=Registry(IMAGES),
+            faults=self.faults,
+            settings=SimulatedSettings(deadline_s=DEADLINE_S, latency_s=0.01, slow_s=1.0),
+        )
+        self.repository = Repository(files=self.files)
+        self.weather = Weather(self.rng, self.fleet, self.faults)
+        self.witness = Witness(self.repository, self.fleet)
+        self.history = self.make_history()
+        self.order = random.Random(self.rng.random())
+        self.reconciler = self._new_reconciler()
+        self.past: list[TreeRecipe] = []
+
+    def _new_reconciler(self) -> Reconciler:
+        workers = InlineWorkers(self.clock.sleep, lambda count: self.order.randrange(count))
+        parts = ReconcilerParts(
+            source=self.repository,
+            history=self.history,
+            connect=self.witness.connect,
+            clock=self.clock,
+            workers=workers,
+            settings=ReconcileSettings(url=URL, branch=BRANCH),
+        )
+        return Reconciler(parts)
+
+    def commit(self, tree: TreeRecipe) -> None:
+        """Push a commit."""
+        self.repository.commit(tree)
+        self.past.append(tree)
+        self.tally.commits += 1
+
+    def lose_state(self) -> None:
+        """Somebody deletes the state directory."""
+        self.history = self.make_history()
+        self.reconciler = self._new_reconciler()
+        self.tally.wipes += 1
+
+    def run(self, *, crash_at: int | None = None) -> RunReport | None:
+        """One reconcile; None where the controller died in it."""
+        witness = self.witness
+        witness.begin_pass()
+        known = self.history.last_commit(URL, BRANCH) or self.repository.head
+        witness.commit = self.repository.head if self.repository.reachable else known
+        witness.history = self.history
+        if crash_at is not None:
+            witness.at_request.setdefault(witness.request_count + crash_at, []).append(crash_now)
+        self.tally.passes += 1
+        try:
+            report = self.reconciler.run(trigger="poll")
+        except SimulatedCrash:
+            self.tally.crashes += 1
+            self.reconciler = self._new_reconciler()
+            report = None
+        witness.at_request.clear()
+        witness.after_request.clear()
+        self.tally.requests += len(witness.requests)
+        self.weather.note_volumes()
+        if report is not None:
+            self._check_refusal(report)
+            self.tally.holds += len(report.picture.plan.holds)
+        return report
+
+    def _check_refusal(self, report: RunReport) -> None:
+        plan = report.first_plan
+        if plan.refusals:
+            self.tally.refusals += 1
+        unreadable = self.repository.commits[self.witness.commit].unreadable
+        if (plan.refusals or unreadable) and self.witness.requests:
+            raise Violation(f"a refused or unreadable commit was acted on: {self.witness.requests}")
+
+    def picture(self) -> Picture:
+        """Look, and see to it that looking changes nothing."""
+        before = self.witness.request_count
+        picture = self.reconciler.picture()
+        if self.witness.request_count != before:
+            raise Violation(f"plan made changes: {self.witness.requests[-5:]}")
+        return picture
+
+
+def run_history(seed: int, **options) -> Tally:
+    """Live through the history of this seed; Violation says what went wrong.  Options are those of Stage."""
+    rng = random.Random(seed)
+    stage = Stage(rng, **options)
+    stage.commit(first_tree(rng))
+    for _ in range(rng.randint(COMMITS_MIN, COMMITS_MAX)):
+        stormy_step(stage)
+    stage.weather.calm()
+    calm_down(stage)
+    reckon(stage)
+    stage.tally.drifted = stage.weather.drifted
+    return stage.tally
+
+
+def stormy_step(stage: Stage) -> None:
+    """A commit, perhaps, and a pass or two in whatever weather there is."""
+    rng = stage.rng
+    if rng.random() < 0.8:
+        stage.commit(next_tree(rng, stage.past[-1], stage.past[:-1]))
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        stage.weather.change()
+        stage.repository.reachable = rng.random() < 0.95
+        if rng.random() < 0.03:
+            stage.lose_state()
+        if rng.random() < 0.15:
+            at = stage.witness.request_count + rng.randint(1, 12)
+            stage.witness.at_request.setdefault(at, []).append(stage.weather.drift)
+        stage.run(crash_at=rng.randint(1, 15) if rng.random() < 0.15 else None)
+        stage.clock.sleep(rng.choice((1.0, 5.0, 30.0, 120.0)))
+    stage.repository.reachable = True
+    _check_damage(stage)
+
+
+def calm_down(stage: Stage) -> None:
+    """Without faults, a few passes leave nothing to do, whatever the commit is like."""
+    for _ in range(CALM_PASSES_MAX):
+        report = stage.run()
+        stage.clock.sleep(30)
+        if report is not None and is_at_rest(report.picture):
+            break
+    picture = stage.picture()
+    hopeless = {app.key for app in stage.repository.head_tree.apps if uses_hopeless_image(app)}
+    left = [action for action in picture.plan.actions if action.app not in hopeless]
+    if left and not picture.plan.refusals:
+        _fail(stage, f"still not at rest after {CALM_PASSES_MAX} calm passes: {_steps(picture)}")
+    _check_damage(stage)
+
+
+def is_at_rest(picture: Picture) -> bool:
+    """Whether nothing is left to do, now or once a pause after a failure is over."""
+    paused = any("tried again" in hold.reason for hold in picture.plan.holds)
+    return bool(picture.plan.refusals) or not (picture.plan.actions or paused)
+
+
+def reckon(stage: Stage) -> None:
+    """Everything is mended in one last commit, and the fleet must become exactly that."""
+    last = settle(stage.past[-1])
+    stage.commit(last if last.apps else add_app(stage.rng, last))
+    for _ in range(CALM_PASSES_MAX):
+        report = stage.run()
+        stage.clock.sleep(30)
+        picture = stage.picture()
+        if picture.plan.refusals:
+            _allow(stage, picture)
+        elif report is not None and report.exit_code == 0 and is_at_rest(picture):
+            break
+    picture = stage.picture()
+    held = frozenset(hold.app.name for hold in picture.plan.holds if hold.app is not None)
+    wrong = differences(stage.repository.head_tree, stage.fleet, held=held)
+    if picture.plan.actions or picture.plan.refusals or wrong:
+        holds = [f"{hold.subject}: {hold.reason}" for hold in picture.plan.holds]
+        _fail(stage, f"the fleet is not what Git says: {wrong}; left to do: {_steps(picture)}; holds: {holds}")
+    _check_damage(stage)
+
+
+def _allow(stage: Stage, picture: Picture) -> None:
+    """An operator reads the refusal and says that it was meant."""
+    if any(refusal.rule == EVERYTHING for refusal in picture.plan.refusals):
+        stage.repository.allow_empty = True
+        stage.commit(stage.repository.head_tree)
+    stage.history.accept(stage.repository.head)
+
+
+def _check_damage(stage: Stage) -> None:
+    damage = stage.weather.damage()
+    if damage:
+        _fail(stage, "; ".join(damage))
+
+
+def _steps(picture: Picture) -> list[str]:
+    refusals = [refusal.message for refusal in picture.plan.refusals]
+    return [f"{a.kind.value} {a.name} on {a.host}: {a.reason}" for a in picture.plan.actions] + refusals
+
+
+def _fail(stage: Stage, sentence: str) -> None:
+    raise Violation(sentence)
+
+

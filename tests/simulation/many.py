@@ -1,0 +1,69 @@
+"""Many histories, one after the other, with what went wrong and what they were made of."""
+
+import logging
+import traceback
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import structlog
+from simulation.history import SALT, Tally, run_history
+from simulation.repository import without_yaml
+from simulation.witness import Violation
+
+from gitops_orch.engine.simulated.clock import SimulatedClock
+from gitops_orch.history.history import History
+
+FILES_EVERY = 3
+DATABASE_EVERY = 25
+
+
+@dataclass
+class Outcome:
+    """What a batch of histories came to."""
+
+    histories: int = 0
+    tally: Tally = field(default_factory=Tally)
+    failures: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, other: "Outcome") -> None:
+        self.histories += other.histories
+        self.tally.add(other.tally)
+        self.failures += other.failures
+
+
+def live_through(seeds: Iterable[int]) -> Outcome:
+    """Run the histories of these seeds; a failure does not end the others."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    outcome = Outcome()
+    for seed in seeds:
+        outcome.histories += 1
+        try:
+            outcome.tally.add(live_through_one(seed))
+        except Violation as violation:
+            outcome.failures.append((seed, str(violation)))
+        except Exception:  # noqa: BLE001  # any crash of the product is a finding with a seed
+            outcome.failures.append((seed, traceback.format_exc()))
+    return outcome
+
+
+def live_through_one(seed: int) -> Tally:
+    """Run one history; its seed also says whether it goes through real files, and through a real database."""
+    files, database = seed % FILES_EVERY == 0, seed % DATABASE_EVERY == 0
+    with ExitStack() as stack:
+        if not files:
+            stack.enter_context(without_yaml())
+        if not database:
+            return run_history(seed, files=files)
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="simulation-")))
+        opened: list[History] = []
+
+        def open_history() -> History:
+            opened.append(History.open(folder / str(len(opened)), None, SimulatedClock()))
+            opened[-1].set_salt(SALT)
+            stack.callback(opened[-1].close)
+            return opened[-1]
+
+        return run_history(seed, files=files, make_history=open_history)

@@ -1,0 +1,77 @@
+"""History in dictionaries: what `history.History` keeps, without a database, for thousands of runs a minute."""
+
+from gitops_orch.model.app import AppKey, Hold
+from gitops_orch.model.observed import Placed
+from gitops_orch.model.release import Release, ReleaseState
+
+
+class MemoryHistory:
+    """Keeps what a reconcile writes and reads; what only people read is counted and dropped."""
+
+    def __init__(self, salt: str | None = None) -> None:
+        self._salt = salt
+        self._last_commit: str | None = None
+        self._accepted: set[str] = set()
+        self._releases: dict[tuple[AppKey, str], Release] = {}  # oldest first
+        self._remembered: dict[str, tuple[Placed, ...]] = {}
+        self._images: dict[tuple, object] = {}
+        self.run_count = 0
+
+    def salt(self) -> str | None:
+        return self._salt
+
+    def set_salt(self, salt: str) -> None:
+        self._salt = salt
+
+    def last_commit(self, _url: str, _branch: str) -> str | None:
+        return self._last_commit
+
+    def set_last_commit(self, _url: str, _branch: str, commit: str) -> None:
+        self._last_commit = commit
+
+    def accepted(self) -> frozenset[str]:
+        return frozenset(self._accepted)
+
+    def accept(self, commit: str) -> None:
+        self._accepted.add(commit)
+
+    def mark_release(self, release: Release) -> None:
+        self._releases.pop((release.app, release.digest), None)
+        self._releases[(release.app, release.digest)] = release
+
+    def releases(self, app: AppKey | None = None) -> tuple[Release, ...]:
+        return tuple(r for r in reversed(self._releases.values()) if app is None or r.app == app)
+
+    def stable(self, app: AppKey) -> Release | None:
+        return next((r for r in self.releases(app) if r.state is ReleaseState.STABLE), None)
+
+    def failed_digests(self, app: AppKey) -> dict[str, str]:
+        return {r.digest: r.reason for r in self.releases(app) if r.state is ReleaseState.FAILED}
+
+    def pins(self) -> dict[AppKey, Release]:
+        return {}
+
+    def holds(self) -> dict[AppKey, Hold]:
+        return {}
+
+    def remember_host(self, host: str, placements: tuple[Placed, ...], _at: object) -> None:
+        self._remembered[host] = placements
+
+    def remembered(self) -> dict[str, tuple[Placed, ...]]:
+        return dict(self._remembered)
+
+    def record_image(self, record) -> None:
+        self._images[(record.app, record.service, record.slot, record.host, record.release)] = record
+
+    def images(self, app: AppKey, release: str | None = None) -> tuple:
+        rows = (r for r in self._images.values() if r.app == app and release in {None, r.release})
+        return tuple(rows)
+
+    def record_run(self, _record: object) -> None:
+        self.run_count += 1
+
+    def record_event(self, *_event: object) -> None:
+        """Only people read it."""
+
+    def trim(self, *_kept: int, **_named: int) -> None:
+        """Nothing grows here."""

@@ -1,0 +1,94 @@
+"""What a fleet must look like once everything is quiet, computed from the commit alone and not by the planner."""
+
+from collections import Counter
+
+from simulation.recipes import AppRecipe, ServiceRecipe, TreeRecipe, container_name
+
+from gitops_orch.engine.simulated.fleet import SimulatedFleet
+from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.world import World
+from gitops_orch.model.observed import Health, State
+
+
+def differences(tree: TreeRecipe, fleet: SimulatedFleet, *, held: frozenset[str]) -> list[str]:
+    """Return where the fleet is not what the commit says; `held` are apps that the product said it leaves alone."""
+    found: list[str] = []
+    names = {app.name for app in tree.apps}
+    for world in _worlds(tree, fleet):
+        found += [
+            f"{container.name} on {world.name} is left over from {container.owner.app}"
+            for container in world.containers.values()
+            if container.owner is not None and container.owner.app.name not in names
+        ]
+    for app in tree.apps:
+        if app.name not in held:
+            found += _app_differences(tree, app, fleet)
+    return found
+
+
+def _worlds(tree: TreeRecipe, fleet: SimulatedFleet) -> list[World]:
+    return [fleet.worlds[host.name] for host in tree.hosts if host.name in fleet.worlds]
+
+
+def _app_differences(tree: TreeRecipe, app: AppRecipe, fleet: SimulatedFleet) -> list[str]:
+    there = [
+        (world, container)
+        for world in _worlds(tree, fleet)
+        for container in world.containers.values()
+        if container.owner is not None and container.owner.app == app.key
+    ]
+    found = []
+    expected: Counter[tuple[str, int]] = Counter()
+    for service in app.services:
+        if service.everywhere:
+            expected[(service.name, 1)] = len(tree.hosts)
+        else:
+            expected.update((service.name, slot) for slot in range(1, service.replicas + 1))
+    counted = Counter((c.owner.service, c.owner.slot) for _, c in there)
+    for slot in sorted(expected.keys() | counted.keys()):
+        if expected[slot] != counted[slot]:
+            found.append(f"{app.name} {slot}: {counted[slot]} containers instead of {expected[slot]}")
+    services = {service.name: service for service in app.services}
+    for world, container in there:
+        service = services.get(container.owner.service)
+        if service is not None:
+            why = [*_faults(app, service, container), *_misplaced(tree, app, world)]
+            found += [f"{container.name} on {world.name}: {each}" for each in why]
+    homes = {world.name for world, c in there if not services.get(c.owner.service, services[app.services[0].name]).everywhere}
+    together = len(app.services) > 1
+    if together and len(homes) > 1:
+        found.append(f"{app.name} is torn apart: {sorted(homes)}")
+    return found
+
+
+def _faults(app: AppRecipe, service: ServiceRecipe, container: SimulatedContainer) -> list[str]:
+    found = []
+    if service.job:
+        if container.state not in {State.EXITED, State.RUNNING} or container.exit_code:
+            found.append(f"the job is {container.state.value} with code {container.exit_code}")
+    elif container.state is not State.RUNNING or container.health in {Health.STARTING, Health.UNHEALTHY}:
+        found.append(f"is {container.state.value}, {container.health.value}")
+    if container.image != service.image and not container.image.startswith(("sha256:", service.image.split(":")[0])):
+        found.append(f"runs {container.image} instead of {service.image}")
+    if f"VALUE={service.value}" not in container.environment:
+        found.append(f"has {container.environment} instead of VALUE={service.value}")
+    if container.limits.get("Memory", 0) != service.memory_mb * 1024 * 1024:
+        found.append(f"has a memory limit of {container.limits.get('Memory', 0)} bytes")
+    policy = "no" if service.job else service.restart
+    if container.restart_policy != policy:
+        found.append(f"has restart policy {container.restart_policy} instead of {policy}")
+    project = app.key.project
+    networks = {f"{project}_default"} | ({f"{project}_back"} if service.second_network else set())
+    if not service.shares and not service.job and set(container.networks) != networks:
+        found.append(f"is on {sorted(container.networks)} instead of {sorted(networks)}")
+    named = container_name(app, service)
+    if named and container.name != named:
+        found.append(f"is not named {named}")
+    return found
+
+
+def _misplaced(tree: TreeRecipe, app: AppRecipe, world: World) -> list[str]:
+    host = next(host for host in tree.hosts if host.name == world.name)
+    if app.hosts and host.name not in app.hosts:
+        return [f"may only run on {', '.join(app.hosts)}"]
+    return [f"is in zone {host.zone} instead of {app.zone}"] if app.zone not in {None, host.zone} else []

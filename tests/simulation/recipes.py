@@ -1,0 +1,235 @@
+"""What a simulated commit says, as small values: a recipe becomes an `App` at once, or a Compose file.
+
+Both forms come from the same recipe, so that most histories can skip YAML for speed, and some go through the loader.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+
+from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.model.app import (
+    App,
+    AppKey,
+    Condition,
+    Dependency,
+    FileEntry,
+    FileMount,
+    Mode,
+    Network,
+    Order,
+    Placement,
+    Port,
+    Rollback,
+    RolloutPolicy,
+    Service,
+    UpdatePolicy,
+    Volume,
+)
+from gitops_orch.model.host import Availability, Host
+from gitops_orch.model.secret import Sensitive
+
+MONITOR_S = 2.0
+HEALTHY_DEADLINE_S = 20.0
+
+IMAGES = {
+    "good:1": ImageBehaviour(),
+    "good:2": ImageBehaviour(),
+    "healthy:1": ImageBehaviour(healthcheck=True, healthy_after_s=1),
+    "slow:1": ImageBehaviour(healthcheck=True, healthy_after_s=8),
+    "stubborn:1": ImageBehaviour(ignores_term=True),
+    "keeper:1": ImageBehaviour(volumes=("/data",)),
+    "crash:1": ImageBehaviour(exits_after_s=0.5, exit_code=1),
+    "sick:1": ImageBehaviour(healthcheck=True, healthy_after_s=None),
+    "broken:1": ImageBehaviour(start_error="exec format error"),
+    "absent:1": ImageBehaviour(pull_error="manifest unknown"),
+    "oom:1": ImageBehaviour(exits_after_s=1, exit_code=137, oom_killed=True),
+    "job:1": ImageBehaviour(exits_after_s=1),
+}
+GOOD = ("good:1", "good:2", "healthy:1", "slow:1", "stubborn:1", "keeper:1")
+BAD = ("crash:1", "sick:1", "broken:1", "absent:1", "oom:1")
+
+
+HOPELESS = {"broken:1", "absent:1"}  # tried again for ever: they never get as far as a gate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRecipe:
+    """One service."""
+
+    name: str
+    image: str = "good:1"
+    value: int = 0  # of an environment variable
+    replicas: int = 1
+    everywhere: bool = False  # mode: global
+    job: bool = False
+    port: int | None = None
+    volume: bool = False
+    container_name: bool = False
+    restart: str = "unless-stopped"
+    memory_mb: int = 0
+    order: str | None = None
+    needs: str | None = None  # a service that must be healthy first, or completed where it is a job
+    shares: str | None = None  # a service whose network namespace it joins
+    second_network: bool = False
+    file_version: int = 0  # 0: no file
+    spread: bool = False
+    per_host: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppRecipe:
+    """One app."""
+
+    name: str
+    namespace: str = "default"
+    services: tuple[ServiceRecipe, ...]
+    hosts: tuple[str, ...] = ()
+    zone: str | None = None
+    needs: str | None = None  # another app
+    rollback: str = "auto"
+    label: int = 0  # something of the app as a whole that changes its digest and no container
+
+    @property
+    def key(self) -> AppKey:
+        return AppKey(namespace=self.namespace, name=self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRecipe:
+    """One host."""
+
+    name: str
+    zone: str = "a"
+    availability: str = "active"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeRecipe:
+    """A whole commit; `broken` are apps whose file does not parse there, `unreadable` says that a host file does not."""
+
+    apps: tuple[AppRecipe, ...]
+    hosts: tuple[HostRecipe, ...]
+    broken: frozenset[str] = frozenset()
+    unreadable: bool = False
+    message: str = ""
+    names: dict[str, AppRecipe] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def app(self, name: str) -> AppRecipe | None:
+        return next((app for app in self.apps if app.name == name), None)
+
+
+def uses_hopeless_image(app: AppRecipe) -> bool:
+    return any(service.image in HOPELESS for service in app.services)
+
+
+@lru_cache(maxsize=20_000)
+def digest_of(recipe: AppRecipe) -> str:
+    return hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode()).hexdigest()
+
+
+@lru_cache(maxsize=20_000)
+def to_app(recipe: AppRecipe) -> App:
+    key = recipe.key
+    networks = ["default"] + (["back"] if any(s.second_network for s in recipe.services) else [])
+    volumes = [f"{service.name}-data" for service in recipe.services if service.volume]
+    jobs = {service.name for service in recipe.services if service.job}
+    return App(
+        key=key,
+        path=f"{recipe.name}/compose.yaml",
+        digest=digest_of(recipe),
+        services=tuple(_to_service(recipe, service, jobs) for service in recipe.services),
+        networks=tuple(Network(key=name, name=f"{key.project}_{name}") for name in networks),
+        volumes=tuple(Volume(key=name, name=f"{key.project}_{name}") for name in volumes),
+        placement=Placement(
+            hosts=recipe.hosts,
+            constraints=(f"node.labels.zone == {recipe.zone}",) if recipe.zone else (),
+        ),
+        depends_on=(AppKey(namespace="default", name=recipe.needs),) if recipe.needs else (),
+        rollout=RolloutPolicy(healthy_deadline_s=HEALTHY_DEADLINE_S),
+        rollback=Rollback(recipe.rollback),
+    )
+
+
+def _to_service(app: AppRecipe, recipe: ServiceRecipe, jobs: set[str]) -> Service:
+    dependencies = []
+    if recipe.needs:
+        condition = Condition.COMPLETED if recipe.needs in jobs else Condition.HEALTHY
+        dependencies.append(Dependency(service=recipe.needs, condition=condition))
+    if recipe.shares:
+        dependencies.append(Dependency(service=recipe.shares, restart=True))
+    networks = () if recipe.shares else (("default", "back") if recipe.second_network else ("default",))
+    return Service(
+        name=recipe.name,
+        compose=compose_body(app, recipe),
+        image=recipe.image,
+        mode=Mode.GLOBAL if recipe.everywhere else Mode.REPLICATED,
+        replicas=recipe.replicas,
+        placement=Placement(
+            replicas_per_host_max=recipe.per_host,
+            spread=("node.labels.zone",) if recipe.spread else (),
+        ),
+        depends_on=tuple(dependencies),
+        update=UpdatePolicy(monitor_s=MONITOR_S, order=Order(recipe.order) if recipe.order else None),
+        ports=(Port(target=80, published=recipe.port),) if recipe.port else (),
+        networks=networks,
+        volumes=(f"{recipe.name}-data",) if recipe.volume else (),
+        writable=recipe.volume,
+        container_name=container_name(app, recipe),
+        files=_files(recipe),
+        stop_grace_s=3.0,
+        job=recipe.job,
+    )
+
+
+def container_name(app: AppRecipe, recipe: ServiceRecipe) -> str | None:
+    return f"the-{app.name}-{recipe.name}" if recipe.container_name else None
+
+
+def _files(recipe: ServiceRecipe) -> tuple[FileMount, ...]:
+    if not recipe.file_version:
+        return ()
+    content = f"version {recipe.file_version}".encode()
+    digest = hashlib.sha256(content).hexdigest()
+    entry = FileEntry(path="app.conf", mode=0o644, content=Sensitive(content))
+    return (FileMount(target="/etc/app", entries=(entry,), directory=True, secret=False, digest=digest),)
+
+
+def compose_body(app: AppRecipe, recipe: ServiceRecipe) -> dict:
+    """The service as `docker compose config` would print it; files from Git are not in it."""
+    body: dict = {
+        "image": recipe.image,
+        "command": None,
+        "entrypoint": None,
+        "environment": {"VALUE": str(recipe.value)},
+    }
+    if recipe.shares:
+        body["network_mode"] = f"service:{recipe.shares}"
+    else:
+        body["networks"] = {"default": None} | ({"back": None} if recipe.second_network else {})
+    if not recipe.job:
+        body["restart"] = recipe.restart
+    if recipe.port:
+        body["ports"] = [{"mode": "ingress", "target": 80, "published": str(recipe.port), "protocol": "tcp"}]
+    if recipe.volume:
+        body["volumes"] = [
+            {"type": "volume", "source": f"{recipe.name}-data", "target": "/var/lib/app", "volume": {}}
+        ]
+    if recipe.memory_mb:
+        body["mem_limit"] = str(recipe.memory_mb * 1024 * 1024)
+    if recipe.container_name:
+        body["container_name"] = container_name(app, recipe)
+    return body
+
+
+def to_hosts(recipe: TreeRecipe) -> tuple[Host, ...]:
+    return tuple(
+        Host(
+            name=host.name,
+            url=f"sim://{host.name}",
+            labels={"zone": host.zone},
+            availability=Availability(host.availability),
+        )
+        for host in recipe.hosts
+    )

@@ -1,0 +1,108 @@
+"""A Git repository without Git: commits are recipes, and what the source and the loader answer is made from them."""
+
+import hashlib
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+from simulation.recipes import AppRecipe, TreeRecipe, to_app, to_hosts
+from simulation.yaml_tree import to_tree
+
+from gitops_orch.controller import load
+from gitops_orch.errors import SourceUnavailable
+from gitops_orch.manifest.compile import compile_tree
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.desired import Desired
+from gitops_orch.model.host import Fleet, PruneBudget
+from gitops_orch.model.problem import Position, Problem
+from gitops_orch.model.tree import Tree
+
+
+class Repository:
+    """Stands where `source.Source` stands; `reachable` False is a remote that does not answer.
+
+    With `files`, commits are trees of real files for the real loader; else the loader is told what it would find.
+    """
+
+    def __init__(self, *, files: bool = False) -> None:
+        self.files = files
+        self.commits: dict[str, TreeRecipe] = {}
+        self.order: list[str] = []
+        self.recipes: dict[tuple[AppKey, str], AppRecipe] = {}
+        self.reachable = True
+        self.allow_empty = False
+
+    def commit(self, tree: TreeRecipe) -> str:
+        """Add a commit and return its id."""
+        identity = hashlib.sha1(f"{len(self.order)}".encode()).hexdigest()
+        self.commits[identity] = tree
+        self.order.append(identity)
+        recipes = {app.key: app for app in tree.apps}
+        for app in self.desired(identity).apps:
+            self.recipes[(app.key, app.digest)] = recipes[app.key]
+        return identity
+
+    @property
+    def head(self) -> str:
+        return self.order[-1]
+
+    @property
+    def head_tree(self) -> TreeRecipe:
+        return self.commits[self.head]
+
+    def desired(self, commit: str) -> Desired:
+        """What the loader makes of a commit."""
+        tree = self.commits[commit]
+        if self.files:
+            return compile_tree(self.tree(commit), environment=None)
+        broken = [app for app in tree.apps if app.name in tree.broken]
+        spoiled = [f"{app.name}/compose.yaml" for app in broken] + (["hosts/h1.yaml"] if tree.unreadable else [])
+        return Desired(
+            commit=commit,
+            hosts=to_hosts(tree),
+            apps=tuple(to_app(app) for app in tree.apps if app not in broken),
+            fleet=Fleet(prune=PruneBudget(allow_empty=self.allow_empty)),
+            broken=tuple(app.key for app in broken),
+            complete=not tree.unreadable,
+            problems=tuple(Problem(position=Position(path=path), message="no YAML") for path in spoiled),
+        )
+
+    # What the controller asks a source for.
+
+    def fetch(self, *, last_commit: str | None, accepted: frozenset[str] = frozenset()) -> str:
+        if not self.reachable:
+            raise SourceUnavailable("the remote does not answer")
+        return self.head
+
+    def tree(self, commit: str) -> Tree | SimpleNamespace:
+        if self.files:
+            return to_tree(commit, self.commits[commit], allow_empty=self.allow_empty)
+        return SimpleNamespace(commit=commit, repository=self)
+
+    def commit_info(self, commit: str) -> SimpleNamespace:
+        return SimpleNamespace(commit=commit, author="somebody", subject="", at=None, trailers=(), parents=())
+
+    def has(self, commit: str) -> bool:
+        return commit in self.commits
+
+    def keep(self, commit: str) -> None:
+        """All commits stay."""
+
+    def release_kept(self, keep: set[str]) -> None:
+        """All commits stay."""
+
+
+@contextmanager
+def without_yaml():
+    """Let the controller's loader take apps from recipes; everything below it is the real thing."""
+    real = load.compile_tree, load.compile_one
+    load.compile_tree = lambda tree, **_: tree.repository.desired(tree.commit)
+    load.compile_one = _app_at
+    try:
+        yield
+    finally:
+        load.compile_tree, load.compile_one = real
+
+
+def _app_at(tree, key, **_):
+    desired = tree.repository.desired(tree.commit)
+    return next((app for app in desired.apps if app.key == key), None)

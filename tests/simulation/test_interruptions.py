@@ -1,0 +1,105 @@
+"""A controller that dies at any request of a plan, before or after it, is followed by one that finishes the work.
+
+Every interrupted prefix is tried: once for each request that the way from one commit to the next takes.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from simulation.history import Stage, calm_down
+from simulation.oracle import differences
+from simulation.recipes import AppRecipe, HostRecipe, ServiceRecipe, TreeRecipe
+from simulation.repository import without_yaml
+from simulation.weather import crash_now
+
+from gitops_orch.engine.simulated.faults import Fault
+
+REQUESTS_MAX = 60
+
+WEB = ServiceRecipe(name="web", replicas=2, file_version=1)
+DB = ServiceRecipe(name="db", image="good:2", volume=True)
+SHOP = AppRecipe(name="shop", services=(replace(WEB, needs="db"), DB))
+BLOG = AppRecipe(name="blog", services=(ServiceRecipe(name="web", port=8001, second_network=True),))
+TREE = TreeRecipe(apps=(SHOP, BLOG), hosts=(HostRecipe(name="h1", zone="a"), HostRecipe(name="h2", zone="b")))
+NOTHING = replace(TREE, apps=(AppRecipe(name="first", services=(ServiceRecipe(name="web"),)),))
+
+
+def changed(app: AppRecipe, service: str, **fields) -> TreeRecipe:
+    """The tree with one service of one app changed."""
+    services = tuple(replace(each, **fields) if each.name == service else each for each in app.services)
+    apps = tuple(replace(each, services=services) if each == app else each for each in TREE.apps)
+    return replace(TREE, apps=apps)
+
+
+WAYS: dict[str, tuple[TreeRecipe, TreeRecipe]] = {
+    "first deploy": (NOTHING, replace(TREE, apps=(*TREE.apps, *NOTHING.apps))),
+    "start-first update": (TREE, changed(SHOP, "web", value=9)),
+    "stop-first update": (TREE, changed(SHOP, "db", value=9)),
+    "update behind a port": (TREE, changed(BLOG, "web", value=9)),
+    "new image": (TREE, changed(SHOP, "web", image="healthy:1")),
+    "new files": (TREE, changed(SHOP, "web", file_version=2)),
+    "scaling up": (TREE, changed(SHOP, "web", replicas=4)),
+    "scaling down": (TREE, changed(SHOP, "web", replicas=1)),
+    "another network": (TREE, changed(BLOG, "web", second_network=False)),
+    "container_name": (TREE, changed(BLOG, "web", container_name=True)),
+    "a service leaves": (TREE, replace(TREE, apps=(replace(SHOP, services=(WEB,)), BLOG))),
+    "an app leaves": (TREE, replace(TREE, apps=(SHOP,))),
+    "moving": (TREE, replace(TREE, apps=(SHOP, replace(BLOG, zone="b")))),
+    "back from a bad release": (changed(SHOP, "web", image="crash:1"), TREE),
+}
+
+Befall = Callable[[Stage, int], None]
+
+
+def dies_before(stage: Stage, number: int) -> None:
+    stage.witness.at_request[number] = [crash_now]
+
+
+def dies_after(stage: Stage, number: int) -> None:
+    stage.witness.after_request[number] = [crash_now]
+
+
+def loses_the_reply(stage: Stage, number: int) -> None:
+    stage.faults.enabled = True
+    stage.witness.at_request[number] = [lambda: stage.faults.chances.__setitem__(Fault.LOST_REPLY, 1.0)]
+    stage.witness.after_request[number] = []
+    stage.witness.at_request[number + 1] = [lambda: stage.faults.chances.clear()]
+
+
+def dies_and_forgets(stage: Stage, number: int) -> None:
+    """The state directory is gone as well."""
+    stage.witness.after_request[number] = [crash_now]
+
+
+def interrupted(way: tuple[TreeRecipe, TreeRecipe], befall: Befall, number: int) -> bool:
+    """Go the way with something at its n-th request; return whether there was such a request."""
+    before, after = way
+    stage = Stage(random.Random(number))
+    stage.commit(before)
+    calm_down(stage)
+    stage.commit(after)
+    at = stage.witness.request_count + number
+    befall(stage, at)
+    stage.run()
+    there = stage.witness.request_count >= at
+    stage.faults.enabled = False
+    if befall is dies_and_forgets and there:
+        stage.lose_state()
+    calm_down(stage)
+    wrong = differences(after, stage.fleet, held=frozenset())
+    assert not wrong, f"{befall.__name__} at request {number}: {wrong}"
+    return there
+
+
+@pytest.mark.parametrize("befall", [dies_before, dies_after, loses_the_reply, dies_and_forgets])
+@pytest.mark.parametrize("name", sorted(WAYS))
+def test_an_interrupted_way_is_finished_by_the_next_run(name, befall):
+    with without_yaml():
+        for number in range(1, REQUESTS_MAX):
+            if not interrupted(WAYS[name], befall, number):
+                break
+        else:
+            pytest.fail(f"more than {REQUESTS_MAX} requests")
+    assert number > 2, "a way of so few requests tests nothing"

@@ -1,0 +1,85 @@
+"""A careless product is caught: each of these mistakes has cost somebody a fleet, and must not pass the simulation."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from simulation.many import live_through
+
+from gitops_orch.controller import execute, look, observe
+from gitops_orch.engine import labels
+from gitops_orch.engine.simulated import seen
+from gitops_orch.model.observed import ObservedHost
+from gitops_orch.planner import app_plan, gate, plan
+
+SEEDS_MAX = 400
+CHUNK = 10
+
+
+def takes_silence_for_emptiness(patch):
+    real = observe._observation
+
+    def careless(name, answer, deadline_s):
+        found = real(name, answer, deadline_s)
+        if isinstance(found, ObservedHost):
+            return found
+        return ObservedHost(name=name, observed_at=None, engine_version="", api_version="1.41")
+
+    patch.setattr(observe, "_observation", careless)
+
+
+def forgets_the_removal_budget(patch):
+    patch.setattr(plan, "check_removals", lambda *_: ())
+
+
+def believes_every_new_container(patch):
+    def careless(_gate, watch, *_):
+        return gate.Verdict(judgement=gate.Judgement.PASSED, watch=watch)
+
+    patch.setattr(execute, "judge", careless)
+
+
+def does_not_wait_for_the_proof(patch):
+    real = app_plan.retire
+    patch.setattr(app_plan, "retire", lambda draft, found, reason, _after, *rest: real(draft, found, reason, (), *rest))
+
+
+def takes_every_label_for_its_own(patch):
+    real = seen.see_container
+
+    def careless(container, *, instance, details):
+        theirs = container.labels.get(labels.INSTANCE, "")
+        found = real(container, instance=instance, details=details)
+        return found if found.owner else replace(found, owner=labels.parse_ownership(container.labels, theirs))
+
+    patch.setattr(seen, "see_container", careless)
+
+
+def takes_a_broken_file_for_a_deleted_one(patch):
+    patch.setattr(look, "_broken", lambda _desired: {})
+
+
+def starts_beside_what_it_should_stop_first(patch):
+    patch.setattr(app_plan.AppPlanner, "_stop_first", lambda *_: [])
+
+
+MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
+    (takes_silence_for_emptiness, "which is unknown"),
+    (forgets_the_removal_budget, "containers left Git"),
+    (believes_every_new_container, "the only one of its slot that does well"),
+    (does_not_wait_for_the_proof, "the only one of its slot that does well"),
+    (takes_every_label_for_its_own, "foreign container"),
+    (takes_a_broken_file_for_a_deleted_one, "whose file cannot be read"),
+    (starts_beside_what_it_should_stop_first, "writes it"),
+)
+
+
+@pytest.mark.parametrize(("make", "sentence"), MISTAKES, ids=[make.__name__ for make, _ in MISTAKES])
+def test_a_product_that(make, sentence, monkeypatch):
+    make(monkeypatch)
+    found: list[str] = []
+    for start in range(1, SEEDS_MAX, CHUNK):
+        found += [failure for _, failure in live_through(range(start, start + CHUNK)).failures]
+        if any(sentence in failure for failure in found):
+            return
+    pytest.fail(f"{SEEDS_MAX} histories did not catch it, but: {found[:5]}")

@@ -1,0 +1,161 @@
+"""What happens to a fleet between and during commits: faults, outages, drift, other people's containers."""
+
+import random
+from dataclasses import asdict, dataclass, field
+
+from simulation.recipes import GOOD, IMAGES
+
+from gitops_orch.engine import labels
+from gitops_orch.engine.simulated import hand
+from gitops_orch.engine.simulated.faults import Fault, SeededFaults, SimulatedCrash
+from gitops_orch.engine.simulated.fleet import SimulatedFleet
+from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.engine.simulated.requests import add_network, add_volume
+from gitops_orch.engine.simulated.world import World
+
+OUTAGE_MAX_S = 240.0
+KEPT = ("id", "name", "image_id", "restart_policy", "networks", "volumes", "limits", "labels")
+
+
+@dataclass
+class Weather:
+    """Everything that is not the controller's doing; `calm` ends it."""
+
+    rng: random.Random
+    fleet: SimulatedFleet
+    faults: SeededFaults
+    foreign: dict[tuple[str, str], dict] = field(default_factory=dict)  # (host, id) -> as it was made
+    squatters: list[tuple[str, str]] = field(default_factory=list)  # foreign ones that sit on a name of ours
+    foreign_networks: set[tuple[str, str]] = field(default_factory=set)
+    foreign_volumes: set[tuple[str, str]] = field(default_factory=set)
+    volumes: dict[tuple[str, str], int] = field(default_factory=dict)  # all with data, ever -> serial
+    drifted: int = 0
+
+    def change(self) -> None:
+        """Draw the weather for the next pass."""
+        rng = self.rng
+        self.faults.enabled = rng.random() < 0.5
+        share = rng.choice((0.005, 0.02, 0.1))
+        self.faults.chances = {
+            Fault.LOST_REPLY: share,
+            Fault.LOST_REQUEST: share / 2,
+            Fault.REFUSED: share / 2,
+            Fault.SERVER_ERROR: share,
+            Fault.SLOW: share / 2,
+        }
+        if rng.random() < 0.15:
+            self.outage()
+        if rng.random() < 0.3:
+            self.drift()
+        if rng.random() < 0.15:
+            self.visit()
+        if rng.random() < 0.05:
+            self.move_tag()
+        self.fleet.registry.outage = "toomanyrequests: slow down" if rng.random() < 0.06 else ""
+
+    def outage(self) -> None:
+        """One host is cut off, or goes down with everything on it."""
+        world = self._world()
+        if world is None:
+            return
+        until = self._now() + self.rng.uniform(1, OUTAGE_MAX_S)
+        world.advance(self._now())
+        (world.cut if self.rng.random() < 0.5 else world.crash)(until)
+
+    def drift(self) -> None:
+        """Somebody meddles with a container of ours."""
+        world = self._world()
+        ours = [c for c in world.containers.values() if c.owner is not None] if world else []
+        if world is None or not ours or world.trouble is not None:
+            return
+        world.advance(self._now())
+        container = self.rng.choice(ours)
+        self.drifted += 1
+        hand.DRIFT[self.rng.choice(sorted(hand.DRIFT))](world, container)
+
+    def visit(self) -> None:
+        """Somebody else makes things on a host: plain ones, another instance's, or one under a name of ours."""
+        world = self._world()
+        if world is None:
+            return
+        number = len(self.foreign)
+        visit = self.rng.choice(("plain", "instance", "squatter", "objects"))
+        if visit == "objects":
+            self._objects(world, number)
+            return
+        ours = [c for c in world.containers.values() if c.owner is not None]
+        if visit == "squatter" and ours:
+            gone = self.rng.choice(ours)
+            hand.remove(world, gone)
+            made = hand.run_foreign(world, gone.name)
+            self.squatters.append((world.name, made.id))
+        elif visit == "instance" and ours:
+            copied = dict(self.rng.choice(ours).labels) | {labels.INSTANCE: "another"}
+            made = hand.run_foreign(world, f"theirs-{number}", labels=copied)
+        else:
+            made = hand.run_foreign(world, f"stranger-{number}")
+        self.foreign[(world.name, made.id)] = _picture(made)
+
+    def move_tag(self) -> None:
+        """A tag means another image from now on."""
+        reference = self.rng.choice(GOOD)
+        values = asdict(IMAGES[reference]) | {"variant": f"{self.rng.randint(0, 99)}"}
+        self.fleet.registry.push(reference, ImageBehaviour(**values))
+
+    def calm(self) -> None:
+        """All trouble ends, people clean up what they put in our way, and the registry answers."""
+        self.faults.enabled = False
+        self.fleet.registry.outage = ""
+        ends = [world.trouble.until for world in self.fleet.worlds.values() if world.trouble is not None]
+        self.fleet.clock.sleep(max(0.0, max(ends, default=0.0) - self._now()) + 1)
+        for host, identity in self.squatters:
+            world = self.fleet.worlds[host]
+            world.advance(self._now())
+            if identity in world.containers:
+                hand.remove(world, world.containers[identity])
+            self.foreign.pop((host, identity), None)
+        self.squatters.clear()
+
+    def note_volumes(self) -> None:
+        """Remember every volume that may hold data."""
+        for world in self.fleet.worlds.values():
+            for volume in world.volumes.values():
+                if labels.FILES not in volume.labels:
+                    self.volumes.setdefault((world.name, volume.name), volume.serial)
+
+    def damage(self) -> list[str]:
+        """Return what of other people's things, or of anybody's data, is no longer as it was."""
+        found = []
+        for (host, identity), before in self.foreign.items():
+            container = self.fleet.worlds[host].containers.get(identity)
+            if container is None or _picture(container) != before:
+                found.append(f"foreign container {before['name']} on {host} was changed")
+        for host, name in self.foreign_networks:
+            if name not in self.fleet.worlds[host].networks:
+                found.append(f"foreign network {name} on {host} is gone")
+        for (host, name), serial in self.volumes.items():
+            volume = self.fleet.worlds[host].volumes.get(name)
+            if volume is None or volume.serial != serial:
+                found.append(f"volume {name} on {host} lost its data")
+        return found
+
+    def _objects(self, world: World, number: int) -> None:
+        add_network(world, f"theirs-{number}", driver="bridge", labels={})
+        add_volume(world, f"theirs-{number}", driver="local", labels={})
+        self.foreign_networks.add((world.name, f"theirs-{number}"))
+
+    def _world(self) -> World | None:
+        worlds = [self.fleet.worlds[name] for name in sorted(self.fleet.worlds)]
+        return self.rng.choice(worlds) if worlds else None
+
+    def _now(self) -> float:
+        return self.fleet.clock.now().timestamp()
+
+
+def crash_now() -> None:
+    """The controller dies."""
+    raise SimulatedCrash("between two requests")
+
+
+def _picture(container) -> dict:
+    return {key: getattr(container, key) for key in KEPT}

@@ -1,0 +1,260 @@
+"""Watches every request of the controller, and objects to those that must never be made."""
+
+from dataclasses import dataclass, field
+
+from simulation.recipes import AppRecipe, ServiceRecipe
+from simulation.repository import Repository
+
+from gitops_orch.engine import labels
+from gitops_orch.engine.simulated.engine import SimulatedEngine
+from gitops_orch.engine.simulated.fleet import SimulatedFleet
+from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.world import World
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.host import Host
+from gitops_orch.model.names import files_volume_name
+from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.plan import ContainerIntent
+
+READS = {"logs", "events", "close"}
+ON_CONTAINERS = {
+    "start",
+    "stop",
+    "remove",
+    "rename",
+    "update",
+    "restart",
+    "unpause",
+    "connect_network",
+    "disconnect_network",
+    "run_exec",
+}
+
+
+class Violation(BaseException):
+    """Something happened that must never happen; nothing in the product may catch it."""
+
+
+@dataclass
+class Witness:
+    """Knows the whole truth: the repository, the worlds, and what history quarantined."""
+
+    repository: Repository
+    fleet: SimulatedFleet
+    history: object = None  # what quarantines releases
+    commit: str = ""  # what the pass under way works towards
+    answered: set[str] = field(default_factory=set)  # hosts whose last observation in this pass succeeded
+    seen_well: set[str] = field(default_factory=set)  # containers that this pass saw doing well
+    requests: list[str] = field(default_factory=list)  # that would change something, of this pass
+    at_request: dict[int, list] = field(default_factory=dict)  # what happens before the n-th of them, ever
+    after_request: dict[int, list] = field(default_factory=dict)
+    request_count: int = 0
+
+    def begin_pass(self) -> None:
+        self.answered.clear()
+        self.seen_well.clear()
+        self.requests.clear()
+
+    def connect(self, host: Host) -> "WatchedEngine":
+        return WatchedEngine(self, self.fleet.connect(host))
+
+    def note(self, seen: ObservedContainer) -> None:
+        """Remember what did well when the controller looked."""
+        if _is_well(seen):
+            self.seen_well.add(seen.id)
+
+    def check(self, engine: SimulatedEngine, operation: str, arguments: tuple) -> None:
+        """Object to a request before it travels."""
+        self.request_count += 1
+        for befall in self.at_request.pop(self.request_count, ()):
+            befall()
+        world = engine.world
+        self.requests.append(f"{operation} {engine.name} {_subject(world, arguments)}")
+        if engine.name not in self.answered:
+            self._object(f"{operation} on {engine.name}, which is unknown")
+        if len(self.requests) == 1:
+            self._check_budget()
+        if operation in ON_CONTAINERS:
+            container = world.find(arguments[0])
+            if container is not None:
+                self._check_container(world, operation, container)
+        elif operation == "create":
+            self._check_create(world, arguments[0])
+        elif operation in {"create_network", "create_volume", "put_files"}:
+            self._check_app(operation, arguments[0])
+        elif operation == "remove_network":
+            network = world.networks.get(arguments[0])
+            if network is not None and labels.parse_owner(network.labels, "default") is None:
+                self._object(f"removes the foreign network {arguments[0]}")
+        elif operation == "remove_volume":
+            volume = world.volumes.get(arguments[0])
+            if volume is not None and labels.FILES not in volume.labels:
+                self._object(f"removes the volume {arguments[0]}, which may hold data")
+
+    def _check_budget(self) -> None:
+        """Never act on a commit that takes away everything, or more than the budget, before somebody allows it."""
+        tree, budget = self.repository.commits[self.commit], self.repository.desired(self.commit).fleet.prune
+        wanted = {(app.name, service.name) for app in tree.apps for service in app.services}
+        names = [
+            (container.owner.app.name, container.owner.service)
+            for host in sorted(self.answered)
+            for container in self.fleet.worlds[host].containers.values()
+            if container.owner is not None
+        ]
+        kept = set(tree.broken)
+        if self.repository.files and tree.broken:  # whose app the broken file is cannot be told: all are kept
+            kept |= {name for name, _ in names} - {app.name for app in tree.apps}
+        leaving = sum(name not in wanted and name[0] not in kept for name in names)
+        if leaving and leaving == len(names) and not budget.allow_empty:
+            self._object(f"acts although all {leaving} containers left Git")
+        share = 100 * leaving > budget.removals_max_percent * len(names)
+        if len(names) >= budget.removals_min and share and self.commit not in self.history.accepted():
+            self._object(f"acts although {leaving} of {len(names)} containers left Git")
+
+    def _check_container(self, world: World, operation: str, container: SimulatedContainer) -> None:
+        if container.owner is None or container.labels.get(labels.INSTANCE) != "default":
+            self._object(f"{operation} of the foreign container {container.name}")
+        self._check_app(operation, container.owner.app)
+        if operation in {"stop", "remove", "restart"} and _is_well(container):
+            self._check_loss(world, operation, container)
+        if operation == "start":
+            self._check_double(world, container)
+
+    def _check_create(self, world: World, intent: ContainerIntent) -> None:
+        self._check_app("create", intent.app.key)
+        for files in intent.service.files:
+            name = files_volume_name(intent.app.key.project, files.digest)
+            if files.writable_path is None and name not in world.volumes:
+                self._object(f"creates {intent.name} before its files are in {name}")
+
+    def _check_app(self, operation: str, app: AppKey) -> None:
+        if app.name in self.repository.commits[self.commit].broken:
+            self._object(f"{operation} for {app}, whose file cannot be read")
+
+    def _check_loss(self, world: World, operation: str, container: SimulatedContainer) -> None:
+        """Of a start-first service, never take away what does well before its successor does."""
+        owner = container.owner
+        wanted = self._wanted(owner.app)
+        if wanted is None:
+            return
+        app, service = wanted, next((s for s in wanted.services if s.name == owner.service), None)
+        if service is None or service.job or owner.slot > service.replicas or exclusive(app, service, container):
+            return
+        if service.everywhere and not self._allows(app, world.name):
+            return
+        others = [
+            (other_world, other)
+            for other_world in self.fleet.worlds.values()
+            for other in other_world.containers.values()
+            if other.id != container.id and _slot(other) == _slot(container)
+        ]
+        if service.everywhere:
+            others = [(where, other) for where, other in others if where is world]
+        if any(_shares_data(where, other) for where, other in others):
+            return
+        if not any(_is_well(other) or other.id in self.seen_well for _, other in others):
+            self._object(f"{operation} of {container.name}, the only one of its slot that does well")
+
+    def _wanted(self, key: AppKey) -> AppRecipe | None:
+        """The release that the app is being brought to, as far as it can be told from outside; None: any may go."""
+        head = next((a for a in self.repository.commits[self.commit].apps if a.key == key), None)
+        return None if head is None or self.history.failed_digests(key) else head
+
+    def _allows(self, app: AppRecipe, host: str) -> bool:
+        found = next((h for h in self.repository.commits[self.commit].hosts if h.name == host), None)
+        if found is None or found.availability == "drain":
+            return False
+        return (not app.hosts or host in app.hosts) and app.zone in {None, found.zone}
+
+    def _check_double(self, world: World, container: SimulatedContainer) -> None:
+        """Never run two containers on one writable volume."""
+        owner = container.owner
+        release = self.repository.recipes[(owner.app, owner.release)]
+        if any(s.name == owner.service and s.order == "start-first" for s in release.services):
+            return  # the file asks for it
+        data = {name for name in container.volumes if _holds_data(world, name)}
+        for other in world.containers.values():
+            shared = data & set(other.volumes)
+            if shared and other.up and other.id != container.id:
+                self._object(f"starts {container.name} on {shared.pop()} while {other.name} writes it")
+
+    def _object(self, sentence: str) -> None:
+        raise Violation(f"{sentence}; requests so far: {self.requests[-12:]}")
+
+
+class WatchedEngine:
+    """A simulated Engine that a witness stands beside."""
+
+    def __init__(self, witness: Witness, engine: SimulatedEngine) -> None:
+        self.name = engine.name
+        self._witness = witness
+        self._engine = engine
+
+    def observe(self):
+        self._witness.answered.discard(self.name)
+        seen = self._engine.observe()
+        self._witness.answered.add(self.name)
+        for container in seen.containers:
+            self._witness.note(container)
+        return seen
+
+    def inspect(self, container: str):
+        seen = self._engine.inspect(container)
+        self._witness.note(seen)
+        return seen
+
+    def __getattr__(self, operation: str):
+        carry_out = getattr(self._engine, operation)
+        if operation in READS:
+            return carry_out
+
+        def watched(*arguments, **keywords):
+            self._witness.check(self._engine, operation, arguments)
+            number = self._witness.request_count
+            answer = carry_out(*arguments, **keywords)
+            for befall in self._witness.after_request.pop(number, ()):
+                befall()
+            return answer
+
+        return watched
+
+
+def exclusive(app: AppRecipe, service: ServiceRecipe, container: SimulatedContainer) -> bool:
+    """Whether two of it cannot stand side by side, so that the old one must go first."""
+    return bool(
+        service.port
+        or container.ports
+        or service.container_name
+        or service.volume
+        or service.order == "stop-first"
+        or container.volumes
+        or service.image == "keeper:1"
+    )
+
+
+def _shares_data(world: World, container: SimulatedContainer) -> bool:
+    return any(_holds_data(world, name) for name in container.volumes)
+
+
+def _is_well(container: SimulatedContainer | ObservedContainer) -> bool:
+    return container.state is State.RUNNING and container.health in {Health.NONE, Health.HEALTHY}
+
+
+def _slot(container: SimulatedContainer):
+    owner = container.owner
+    return None if owner is None else (owner.app, owner.service, owner.slot)
+
+
+def _holds_data(world: World, name: str) -> bool:
+    volume = world.volumes.get(name)
+    return volume is not None and labels.FILES not in volume.labels
+
+
+def _subject(world: World, arguments: tuple) -> str:
+    if not arguments:
+        return ""
+    first = arguments[0]
+    container = world.find(first) if isinstance(first, str) else None
+    return container.name if container is not None else str(getattr(first, "name", first))[:60]
+
+

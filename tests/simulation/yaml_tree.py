@@ -1,0 +1,121 @@
+"""The same recipes as files of a configuration repository, so that histories can go through the real loader."""
+
+import hashlib
+import json
+
+from simulation.recipes import (
+    HEALTHY_DEADLINE_S,
+    MONITOR_S,
+    AppRecipe,
+    HostRecipe,
+    ServiceRecipe,
+    TreeRecipe,
+    container_name,
+)
+
+from gitops_orch.model.tree import Tree, TreeFile
+
+UNREADABLE = "kind: [\n"
+
+
+def to_tree(commit: str, recipe: TreeRecipe, *, allow_empty: bool) -> Tree:
+    """The commit's files; JSON is the YAML that is written, because every JSON text is one."""
+    files = {"gitops.yaml": _document("Fleet", "simulated", {"prune": {"allow_empty": allow_empty}})}
+    for host in recipe.hosts:
+        files[f"hosts/{host.name}.yaml"] = _host(host)
+    if recipe.unreadable:
+        files["hosts/unreadable.yaml"] = UNREADABLE
+    for app in recipe.apps:
+        broken = app.name in recipe.broken
+        files[f"{app.name}/compose.yaml"] = UNREADABLE if broken else json.dumps(compose_file(app), indent=1)
+        for service in app.services:
+            if service.file_version:
+                files[f"{app.name}/{service.name}/app.conf"] = f"version {service.file_version}"
+    blobs = {path: text.encode() for path, text in files.items()}
+    return Tree(
+        commit=commit,
+        files={path: _entry(path, content) for path, content in blobs.items()},
+        read=blobs.__getitem__,
+        refused={},
+        name="simulated",
+    )
+
+
+def compose_file(app: AppRecipe) -> dict:
+    """The app as somebody would write it."""
+    rules: dict = {
+        "rollout": {"healthy_deadline": f"{HEALTHY_DEADLINE_S:g}s"},
+        "rollback": app.rollback,
+        "placement": {},
+    }
+    if app.hosts:
+        rules["placement"]["hosts"] = list(app.hosts)
+    if app.zone:
+        rules["placement"]["constraints"] = [f"node.labels.zone == {app.zone}"]
+    file: dict = {
+        "name": app.name,
+        "services": {service.name: _service(app, service) for service in app.services},
+        "x-gitops": rules,
+    }
+    if any(service.second_network for service in app.services):
+        file["networks"] = {"back": {}}
+    volumes = [f"{service.name}-data" for service in app.services if service.volume]
+    if volumes:
+        file["volumes"] = {name: {} for name in volumes}
+    file["x-label"] = app.label
+    return file
+
+
+def _service(app: AppRecipe, recipe: ServiceRecipe) -> dict:
+    update: dict = {"monitor": f"{MONITOR_S:g}s"}
+    if recipe.order:
+        update["order"] = recipe.order
+    deploy: dict = {"update_config": update}
+    if recipe.everywhere:
+        deploy["mode"] = "global"
+    else:
+        deploy["replicas"] = recipe.replicas
+    if recipe.spread:
+        deploy["placement"] = {"preferences": [{"spread": "node.labels.zone"}]}
+    body: dict = {
+        "image": recipe.image,
+        "environment": {"VALUE": str(recipe.value)},
+        "deploy": deploy,
+        "stop_grace_period": "3s",
+    }
+    if recipe.shares:
+        body["network_mode"] = f"service:{recipe.shares}"
+    elif recipe.second_network:
+        body["networks"] = ["default", "back"]
+    if not recipe.job:
+        body["restart"] = recipe.restart
+    if recipe.port:
+        body["ports"] = [f"{recipe.port}:80"]
+    if recipe.memory_mb:
+        body["mem_limit"] = f"{recipe.memory_mb}m"
+    if recipe.container_name:
+        body["container_name"] = container_name(app, recipe)
+    volumes = [f"{recipe.name}-data:/var/lib/app"] if recipe.volume else []
+    if recipe.file_version:
+        volumes.append(f"./{recipe.name}:/etc/app:ro")
+    if volumes:
+        body["volumes"] = volumes
+    if recipe.needs:
+        jobs = {service.name for service in app.services if service.job}
+        done = "service_completed_successfully" if recipe.needs in jobs else "service_healthy"
+        body["depends_on"] = {recipe.needs: {"condition": done}}
+    return body
+
+
+def _host(host: HostRecipe) -> str:
+    spec = {"url": f"sim://{host.name}", "availability": host.availability}
+    return _document("Host", host.name, spec, labels={"zone": host.zone})
+
+
+def _document(kind: str, name: str, spec: dict, **metadata: dict) -> str:
+    head = {"apiVersion": "gitops-orch/v1", "kind": kind, "metadata": {"name": name, **metadata}}
+    return json.dumps(head | {"spec": spec}, indent=1)
+
+
+def _entry(path: str, content: bytes) -> TreeFile:
+    return TreeFile(path=path, blob=hashlib.sha1(content).hexdigest(), mode=0o644, size_bytes=len(content))
