@@ -1,6 +1,5 @@
 """Keeps history: what was seen where, what was decided, what came of it."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -89,19 +88,23 @@ class Recorder:
         return found
 
     def settle(self, look: Look) -> None:
-        """Mark as stable what runs as Git wants it and does well, with the bytes that it runs."""
+        """Mark as stable what runs as Git wants it and does well, with the bytes that it runs.
+
+        One that was stable before and has come back is marked anew: the newest mark is where a rollback goes.
+        """
         world = look.world
         if world is None:
             return
         chosen = {each.app.key: each for each in world.chosen}
-        releases: dict[AppKey, dict[str, ReleaseState]] = defaultdict(dict)
+        newest: dict[AppKey, str] = {}
         for release in self._history.releases(None):
-            releases[release.app].setdefault(release.digest, release.state)
+            if release.state is ReleaseState.STABLE:
+                newest.setdefault(release.app, release.digest)
         for status in look.picture.apps:
             each = chosen.get(status.key)
             if each is None or each.role is not Role.HEAD or not self._is_proved(status.sync, status.health):
                 continue
-            if releases[status.key].get(each.app.digest) is not ReleaseState.STABLE:
+            if newest.get(status.key) != each.app.digest:
                 self._mark(status.key, each.app.digest, each.commit, ReleaseState.STABLE, "")
                 self._source.keep(each.commit)
                 self._record_images(each, world)

@@ -67,7 +67,8 @@ def _failure(gate: Gate, seen: ObservedContainer, restarts: int) -> str:
     if seen.state in {State.DEAD, State.REMOVING}:
         return f"it is {seen.state.value}"
     if restarts > 0 or seen.state is State.RESTARTING:
-        return f"it keeps crashing (exit code {code})"
+        last = f", the last time with exit code {code}" if code else ""
+        return f"it keeps crashing: restarted {max(1, restarts)} times{last}"
     if seen.health is Health.UNHEALTHY:
         return "its healthcheck says unhealthy"
     return ""

@@ -110,13 +110,13 @@ class _Preparation:
                 files.writable_path is None and files.digest in host.file_sets
             ):
                 continue
-            name = files.writable_path or files.target
-            why = "seeds its data directory" if files.writable_path else "its content is not on the host"
+            name = files.writable_path or f"{slot.service.name}:{files.target}"
+            why = "seeds the data directory" if files.writable_path else "its content is not on the host"
             self.steps[slot.host][key] = self.draft.add(
                 key[0],
                 slot.host,
                 target,
-                f"{name} of {slot.service.name}: {why}",
+                why,
                 name=name,
                 app=self.app.key,
                 release=self.app.digest,
