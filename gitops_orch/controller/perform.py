@@ -68,7 +68,8 @@ def _unpause(engine: Engine, action: Action) -> None:
 
 
 def _connect(engine: Engine, action: Action) -> None:
-    engine.connect_network(action.target, _given(action.network).name, aliases=action.aliases)
+    network = _given(action.network).name
+    engine.connect_network(action.target, network, aliases=action.aliases, addresses=action.addresses)
 
 
 def _disconnect(engine: Engine, action: Action) -> None:

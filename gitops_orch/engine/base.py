@@ -113,8 +113,10 @@ class Engine(Protocol):
         """Let a paused container go on."""
         ...
 
-    def connect_network(self, container: str, network: str, *, aliases: tuple[str, ...]) -> None:
-        """Attach it to a network by name."""
+    def connect_network(
+        self, container: str, network: str, *, aliases: tuple[str, ...], addresses: tuple[str, ...] = ()
+    ) -> None:
+        """Attach it to a network by name, with fixed addresses where there are some (IPv6 has colons)."""
         ...
 
     def disconnect_network(self, container: str, network: str) -> None:

@@ -277,9 +277,12 @@ class DockerHost:
             already=lambda: self.inspect(container).state is not State.PAUSED,
         )
 
-    def connect_network(self, container: str, network: str, *, aliases: tuple[str, ...]) -> None:
-        """Attach it to a network by name; it may be attached already."""
-        self._attach(container, network, {"Aliases": list(aliases)})
+    def connect_network(
+        self, container: str, network: str, *, aliases: tuple[str, ...], addresses: tuple[str, ...] = ()
+    ) -> None:
+        """Attach it to a network by name, with fixed addresses where there are some; it may be attached already."""
+        fixed = {"IPv6Address" if ":" in address else "IPv4Address": address for address in addresses}
+        self._attach(container, network, {"Aliases": list(aliases), "IPAMConfig": fixed or None})
 
     def _attach(self, container: str, network: str, endpoint: Endpoint) -> None:
         body = {"Container": container, "EndpointConfig": endpoint}

@@ -69,12 +69,20 @@ def _compose_container_labels(intent: ContainerIntent) -> dict[str, str]:
 
 def network_labels(instance: str, app: AppKey, network: Network) -> dict[str, str]:
     """Return the labels of an app's network."""
-    return {**_object_labels(instance, app, network.compose), COMPOSE_PREFIX + "network": network.key}
+    return {
+        **_object_labels(instance, app, network.compose),
+        COMPOSE_PREFIX + "network": network.key,
+        SPEC_HASH: network.definition,
+    }
 
 
 def volume_labels(instance: str, app: AppKey, volume: Volume) -> dict[str, str]:
     """Return the labels of an app's volume."""
-    return {**_object_labels(instance, app, volume.compose), COMPOSE_PREFIX + "volume": volume.key}
+    return {
+        **_object_labels(instance, app, volume.compose),
+        COMPOSE_PREFIX + "volume": volume.key,
+        SPEC_HASH: volume.definition,
+    }
 
 
 def _object_labels(instance: str, app: AppKey, compose: Mapping[str, Json]) -> dict[str, str]:

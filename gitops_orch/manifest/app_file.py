@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from posixpath import dirname, splitext
 from typing import Any
 
-from gitops_orch.manifest.checks import check_after, check_before, say_why_unknown
+from gitops_orch.manifest.checks import check_after, check_before, say_why_unknown, split_networks
 from gitops_orch.manifest.claims import Claim, clashes_within, collect_claims
 from gitops_orch.manifest.discover import default_app_name
 from gitops_orch.manifest.files import ContentReader
@@ -45,6 +45,7 @@ class CompiledFile:
     included: tuple[str, ...]
     name_place: Position
     claims: tuple[Claim, ...] = ()
+    splits: tuple[tuple[Service, str], ...] = ()  # services that may leave peers, and the network they share
     host_places: tuple[Position, ...] = ()  # beside App.placement.hosts
     dependency_places: tuple[Position, ...] = ()  # beside App.depends_on
     read: tuple[str, ...] = ()
@@ -89,6 +90,7 @@ def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
         included=loaded.included,
         name_place=findings.place(("name",)),
         claims=claims,
+        splits=tuple(split_networks(app)) if app else (),
         host_places=hosts,
         dependency_places=dependencies,
         read=tuple(sorted({path, *loaded.inputs, *loaded.missing, *reader.paths})),

@@ -80,9 +80,9 @@ def clashes_on_hosts(
             on_host[host] += [
                 claim for claim in claims[app.key] if not claim.service or claim.service in services
             ]
-        if len(candidates(app, hosts)) == 1:
-            spreading = [service for service in app.services if app.spreads(service)]
-            for problem in _self_clashes(app, spreading, claims[app.key]):
+        several = [service for service in app.services if service.replicas > 1 and app.spreads(service)]
+        if several and len(candidates(app, hosts)) == 1:
+            for problem in _self_clashes(app, several, claims[app.key]):
                 yield app.key, problem
     for host in sorted(on_host):
         for app_key, problem in _clashes_between(on_host[host], host):

@@ -55,10 +55,13 @@ def optional_flag(value: Any, report: Report) -> Any:
     if value is None:
         return OMIT
     try:
-        return go_values.boolean(value if type(value) is str else shown(value))
+        meant = go_values.boolean(shown(value))
     except NotThat as error:
         report.complain(str(error))
         return OMIT
+    if shown(value).lower() not in ("true", "false"):
+        report.warn(f"{value} is no boolean of YAML 1.2; write {shown(meant)}")
+    return meant
 
 
 def optional_integer(value: Any, report: Report) -> Any:

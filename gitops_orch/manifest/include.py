@@ -10,7 +10,14 @@ from gitops_orch.manifest.canonical import RESOURCE_KINDS
 from gitops_orch.manifest.compose_schema import describe
 from gitops_orch.manifest.extends import apply_extends
 from gitops_orch.manifest.locations import Location, repository_path
-from gitops_orch.manifest.model_file import Scope, Session, add_document, apply_resets, complete
+from gitops_orch.manifest.model_file import (
+    Scope,
+    Session,
+    add_document,
+    apply_resets,
+    complete,
+    warn_of_surprises,
+)
 from gitops_orch.manifest.suggest import did_you_mean
 from gitops_orch.manifest.yaml_document import Document
 
@@ -37,6 +44,7 @@ def _add(model: dict[str, Any], document: Document, scope: Scope, path: str) -> 
     if type(value) is not dict:
         scope.report.error_at((), f"the file must be a mapping with services, is {describe(value)}")
         return model
+    warn_of_surprises(document, scope.report)
     apply_extends(value.get("services"), scope, path, document.resets)
     apply_resets(model, document.resets)
     if "include" in value:

@@ -200,19 +200,11 @@ def _printed(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return what Compose prints of a complete model, and the services that are off."""
     report = scope.report
-    flawed = {
-        finding.path[1]
-        for finding in report.findings
-        if finding.path[:1] == ("services",) and len(finding.path) > 1
-    }
     enabled: dict[str, Any] = {}
     disabled: dict[str, Any] = {}
     for key, body in services_of(model).items():
         report.trail = ["services", key]
-        before = len(report.findings)
         service = {"command": None, "entrypoint": None, **_SERVICE(body, report)}
-        if len(report.findings) > before:
-            flawed.add(key)
         wanted = service.get("profiles", ())
         if "scale" in service and "deploy" in service:
             service["deploy"].setdefault("replicas", service["scale"])
@@ -222,7 +214,7 @@ def _printed(
     for kind in RESOURCE_KINDS:
         result[kind] = _resources(kind, model.get(kind) or {}, report)
     report.trail = []
-    mistakes = mistakes_between(result, disabled, frozenset(map(str, flawed)))
+    mistakes = mistakes_between(result, disabled, report.flawed("services"))
     for path, message in islice(mistakes, PROBLEMS_MAX):
         report.error_at(path, message)
     reader = FileReader(scope.session.sources, scope.location.root, report)

@@ -11,21 +11,25 @@ from typing import Any
 from gitops_orch.manifest.canonical import expand_model
 from gitops_orch.manifest.compose_schema import schema_mistakes
 from gitops_orch.manifest.forms import check_forms
+from gitops_orch.manifest.go_values import shown
 from gitops_orch.manifest.interpolate import Interpolator, interpolate
 from gitops_orch.manifest.locations import Location
 from gitops_orch.manifest.merge import merge_models
 from gitops_orch.manifest.normalise import add_defaults, resolve_variables
 from gitops_orch.manifest.paths import resolve_paths
 from gitops_orch.manifest.positions import KeyPath, LayeredPositions, Positions
-from gitops_orch.manifest.report import Report, dotted
+from gitops_orch.manifest.report import Finding, Report, dotted
 from gitops_orch.manifest.sections import resources_of
 from gitops_orch.manifest.sources import Sources
 from gitops_orch.manifest.unique import drop_overridden
 from gitops_orch.manifest.yaml_document import Document
-from gitops_orch.model.problem import Position, Problem
+from gitops_orch.model.problem import Position, Problem, Severity
 
 Layer = tuple[KeyPath, Positions, KeyPath]
 PROBLEMS_MAX = 500  # of one app: beyond that, one more sentence helps nobody
+_TEXT_MAPS = frozenset(
+    ("environment", "labels", "args", "annotations", "sysctls", "driver_opts", "options", "storage_opt")
+)
 _ABSENT = object()
 _HOLE = object()  # where a list's entry was refused
 
@@ -125,6 +129,19 @@ def _child(parent: Any, key: str | int) -> Any:
     if isinstance(parent, list) and isinstance(key, int) and key < len(parent):
         return parent[key]
     return _ABSENT
+
+
+def warn_of_surprises(document: Document, report: Report) -> None:
+    """Warn where a number, a date or a word becomes another text than is written."""
+    for surprise in document.surprises:
+        if len(surprise.path) > 1 and surprise.path[-2] in _TEXT_MAPS:
+            report.findings.append(
+                Finding(
+                    surprise.path,
+                    f"{surprise.written[:40]} becomes the text {shown(surprise.value)}; quote it",
+                    Severity.WARNING,
+                )
+            )
 
 
 def add_document(model: dict[str, Any], value: dict[str, Any], report: Report) -> dict[str, Any]:

@@ -50,6 +50,14 @@ class Report:
         """Return whether a mistake was found."""
         return any(finding.severity is Severity.ERROR for finding in self.findings)
 
+    def flawed(self, kind: str) -> frozenset[str]:
+        """Return the names below a section of the model that have a mistake."""
+        return frozenset(
+            str(finding.path[1])
+            for finding in self.findings
+            if finding.severity is Severity.ERROR and finding.path[:1] == (kind,) and len(finding.path) > 1
+        )
+
 
 def dotted(path: KeyPath) -> str:
     """Return a path of keys as messages show it: `services.api.ports[0]`."""

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitops_orch.manifest.app_file import CompiledFile
-from gitops_orch.manifest.checks import split_networks
 from gitops_orch.manifest.claims import candidates, clashes_on_hosts
 from gitops_orch.manifest.documents import Documents
 from gitops_orch.manifest.findings import has_errors
@@ -168,7 +167,7 @@ def _split_networks(
 ) -> Iterator[tuple[AppKey, Problem]]:
     hosts = tuple(host.name for host in documents.hosts)
     for key, file in named.items():
-        for service, network in split_networks(file.app) if file.app else ():
+        for service, network in file.splits:
             if file.app is None or len(candidates(file.app, hosts)) < 2:  # noqa: PLR2004  # one host splits nothing
                 break
             message = (

@@ -16,6 +16,7 @@ from yaml.error import MarkedYAMLError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops_orch.errors import ManifestError
+from gitops_orch.manifest.go_values import shown
 from gitops_orch.manifest.positions import KeyPath, Positions
 from gitops_orch.manifest.yaml_nodes import NODES_MAX, DocumentLimit, Reader, read_nodes
 from gitops_orch.manifest.yaml_scalars import (
@@ -44,6 +45,15 @@ class Dialect(Enum):
     STRICT = "strict"
 
 
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """A scalar without quotes whose value, where it becomes text again, reads otherwise than it is written."""
+
+    path: KeyPath
+    written: str
+    value: Scalar
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One YAML document; `resets` are the paths that carry `!reset` or `!override`."""
@@ -51,6 +61,7 @@ class Document:
     value: Yaml
     positions: Positions
     resets: tuple[KeyPath, ...] = ()
+    surprises: tuple[Surprise, ...] = ()
     has_dollars: bool = True  # False: there is nothing to interpolate
 
 
@@ -84,6 +95,7 @@ def parse_documents(path: str, content: bytes, *, dialect: Dialect) -> tuple[Doc
                 value=value,
                 positions=Positions(path, root),
                 resets=tuple(builder.resets),
+                surprises=tuple(builder.surprises),
                 has_dollars=b"$" in content,
             )
         )
@@ -162,6 +174,7 @@ class _Builder:
     dialect: Dialect
     problems: list[Problem]
     resets: list[KeyPath] = field(default_factory=list)
+    surprises: list[Surprise] = field(default_factory=list)
     budget: int = NODES_MAX
     open_nodes: set[int] = field(
         default_factory=set
@@ -187,8 +200,8 @@ class _Builder:
         self.budget -= 1
         if self.budget < 0:
             raise _OutOfBudget
-        if node.tag not in _PLAIN_TAGS:
-            self._check_tag(node)
+        if node.tag not in _PLAIN_TAGS and not self._is_known_tag(node):
+            return None
         if isinstance(node, ScalarNode):
             return self._scalar(node)
         if id(node) in self.open_nodes:
@@ -199,25 +212,30 @@ class _Builder:
         self.open_nodes.discard(id(node))
         return value
 
-    def _check_tag(self, node: Node) -> None:
+    def _is_known_tag(self, node: Node) -> bool:
         tag = node.tag
         if self.dialect is Dialect.COMPOSE and tag in (_RESET, _OVERRIDE):
             self.resets.append(tuple(self.trail))
-            return
-        kinds = _CORE_KINDS.get(tag.removeprefix(_CORE)) if tag.startswith(_CORE) else None
-        if kinds is None or not isinstance(node, kinds):
-            shown = f"!!{tag.removeprefix(_CORE)}" if tag.startswith(_CORE) else tag
-            self._complain(
-                node, f"the tag {shown} is not allowed here; remove it, or quote the value as text"
-            )
+            return True
+        kind = _CORE_KINDS.get(tag.removeprefix(_CORE)) if tag.startswith(_CORE) else None
+        if kind is not None and isinstance(node, kind):
+            return True
+        shown_tag = f"!!{tag.removeprefix(_CORE)}" if tag.startswith(_CORE) else tag
+        self._complain(
+            node, f"the tag {shown_tag} is not allowed here; remove it, or quote the value as text"
+        )
+        return False
 
     def _scalar(self, node: ScalarNode) -> Scalar:
         text: str = node.value
         tag = node.tag
         if tag == _PLAIN and not node.style:
-            if text[:1] in _NOT_TEXT or text in PLAIN_WORDS:
-                return self._plain(node, text)
-            return text
+            if text[:1] not in _NOT_TEXT and text not in PLAIN_WORDS:
+                return text
+            value = self._plain(node, text)
+            if value is not None and value != text and shown(value) != text:
+                self.surprises.append(Surprise(tuple(self.trail), text, value))
+            return value
         if not tag.startswith(_CORE) or tag == _CORE + "str":
             return text
         converted = self._plain(node, text)

@@ -5,6 +5,8 @@ as `docker compose config --format json` prints it), because that shape is publi
 What the planner decides by stands beside it in types of its own.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -213,6 +215,11 @@ class Network:
         """Return the driver's name, `bridge` where none is given."""
         return str(self.compose.get("driver") or "bridge")
 
+    @property
+    def definition(self) -> str:
+        """Return a hash of what cannot change on a network that is there; its labels are not in it."""
+        return _definition(self.compose, self.driver)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
@@ -222,6 +229,11 @@ class Volume:
     name: str
     external: bool = False
     compose: Mapping[str, Json] = field(default_factory=dict)  # driver, driver_opts, labels
+
+    @property
+    def definition(self) -> str:
+        """Return a hash of what cannot change on a volume that is there; its labels are not in it."""
+        return _definition(self.compose, str(self.compose.get("driver") or "local"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,8 +274,17 @@ class App:
     def spreads(self, service: Service) -> bool:
         """Tell whether the file asks for a service to be placed by itself, away from the app's others if need be."""
         placement = service.placement
-        if service.mode in {Mode.GLOBAL, Mode.GLOBAL_JOB}:
+        if service.mode is Mode.GLOBAL or service.mode is Mode.GLOBAL_JOB:
             return True
         if placement.replicas_per_host_max is not None or placement.spread or placement.constraints:
             return True
         return len(self.services) == 1 and service.replicas > 1
+
+
+def _definition(compose: Mapping[str, Json], driver: str) -> str:
+    """What is empty is the same as what is not said."""
+    said = {
+        key: value for key, value in compose.items() if value and key not in {"name", "labels", "external"}
+    }
+    canonical = json.dumps({**said, "driver": driver}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

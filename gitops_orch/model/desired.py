@@ -1,9 +1,8 @@
 """What one commit wants: hosts, apps, and what is wrong with the rest."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gitops_orch.model.app import App, AppKey, Json
+from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.host import Fleet, Host
 from gitops_orch.model.problem import Problem
 
@@ -25,6 +24,5 @@ class Desired:
     broken_paths: tuple[str, ...] = ()
     complete: bool = True
     problems: tuple[Problem, ...] = ()
-    rendered: Mapping[str, Mapping[str, Json]] = field(
         default_factory=dict
     )  # str(AppKey) -> `docker compose config`

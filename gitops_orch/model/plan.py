@@ -75,8 +75,10 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One step on one host.  `target` names the object on the Engine: a container id, or a name made by an earlier step;
-    `name` is what a person calls it.
+    """One step on one host.
+
+    `target` names the object on the Engine: a container's id, or a name made by an earlier step; `name` is what a
+    person calls it.
 
     Which of the optional fields is set follows from `kind`: PULL `image`; CREATE `container`; CREATE_NETWORK,
     CONNECT_NETWORK, DISCONNECT_NETWORK `network`; CREATE_VOLUME `volume`; PUT_FILES `files`; WAIT_HEALTHY and RUN_JOB
@@ -104,6 +106,7 @@ class Action:
     new_name: str | None = None
     update: Mapping[str, object] | None = None
     aliases: tuple[str, ...] = ()  # of a CONNECT_NETWORK
+    addresses: tuple[str, ...] = ()  # of a CONNECT_NETWORK: fixed ones
     grace_s: float = 10.0
 
 

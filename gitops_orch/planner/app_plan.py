@@ -5,7 +5,7 @@ start, wait_healthy, remove old.  The old container is therefore there to go bac
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Unpack
 
 from gitops_orch.model.app import Condition, Network, Order, Service
@@ -14,6 +14,7 @@ from gitops_orch.model.plan import ContainerIntent, Gate, Kind
 from gitops_orch.planner.compare import Finding, Remedy, restart_policy_fields
 from gitops_orch.planner.draft import Draft, StepFields
 from gitops_orch.planner.index import Index, Located
+from gitops_orch.planner.networks import connection
 from gitops_orch.planner.order import in_dependency_order
 from gitops_orch.planner.prepare import prepare_hosts, pull_images
 from gitops_orch.planner.removal import owned, remove_container, remove_networks, retire, stop_container
@@ -205,7 +206,7 @@ class AppPlanner:
             fields["update"] = dict(finding.update)
         elif finding.remedy is Remedy.CONNECT:
             network = next(each for each in self.app.networks if each.name == finding.argument)
-            fields |= StepFields(network=network, aliases=_aliases(slot.service, network.key))
+            fields |= connection(slot.service, network)
             fields["after"] = (*after, *self.prepared[slot.host])
         elif finding.remedy is Remedy.DISCONNECT:
             fields["network"] = Network(key=finding.argument, name=finding.argument, external=True)
@@ -336,15 +337,3 @@ _KIND_OF = {
     Remedy.DISCONNECT: Kind.DISCONNECT_NETWORK,
     Remedy.UNPAUSE: Kind.UNPAUSE,
 }
-
-
-def _aliases(service: Service, network: str) -> tuple[str, ...]:
-    """The names by which peers on a network find a service: its own, and those that the file adds."""
-    networks = service.compose.get("networks")
-    entry = networks.get(network) if isinstance(networks, Mapping) else None
-    added = entry.get("aliases") if isinstance(entry, Mapping) else None
-    return (
-        (service.name, *(str(alias) for alias in added))
-        if isinstance(added, (list, tuple))
-        else (service.name,)
-    )

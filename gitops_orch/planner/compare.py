@@ -184,7 +184,7 @@ def _restart_policy(wanted: Wanted, container: ObservedContainer, _: Ownership) 
 
 
 def _networks(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
-    if not wanted.networks or container.state not in {State.RUNNING, State.PAUSED, State.RESTARTING}:
+    if not wanted.networks or (wanted.service.job and container.state is State.EXITED):
         return
     for name in wanted.networks:
         if name not in container.networks:

@@ -30,6 +30,7 @@ class StepFields(TypedDict, total=False):
     new_name: str
     update: Mapping[str, object]
     aliases: tuple[str, ...]
+    addresses: tuple[str, ...]
 
 
 class ActionFields(StepFields, total=False):

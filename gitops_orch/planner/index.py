@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.observed import ObservedContainer, ObservedHost, ObservedNetwork, Placed, UnknownHost
+from gitops_orch.model.observed import (
+    ObservedContainer,
+    ObservedHost,
+    ObservedNetwork,
+    ObservedVolume,
+    Placed,
+    UnknownHost,
+)
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.world import World
 
@@ -28,8 +35,8 @@ class HostIndex:
 
     host: ObservedHost
     names: Mapping[str, ObservedContainer]
-    networks: frozenset[str]
-    volumes: frozenset[str]
+    networks: Mapping[str, ObservedNetwork]
+    volumes: Mapping[str, ObservedVolume]
     file_sets: frozenset[str]  # digests of complete file sets
     image_ids: Mapping[str, str]  # normalised reference, digest reference or id -> id
 
@@ -94,8 +101,8 @@ def _host_index(host: ObservedHost) -> HostIndex:
     return HostIndex(
         host=host,
         names={container.name: container for container in host.containers},
-        networks=frozenset(network.name for network in host.networks),
-        volumes=frozenset(volume.name for volume in host.volumes),
+        networks={network.name: network for network in host.networks},
+        volumes={volume.name: volume for volume in host.volumes},
         file_sets=frozenset(volume.files for volume in host.volumes if volume.files),
         image_ids=image_ids,
     )

@@ -139,17 +139,7 @@ def _claim_ports_in_use(ledger: _Ledger, world: World, index: Index) -> None:
 
 
 def _claim(app: App, service: Service, slot: int) -> _Claim:
-    return _Claim(str(app.key), service.name, slot) if spreads(app, service) else _Claim(str(app.key))
-
-
-def spreads(app: App, service: Service) -> bool:
-    """Tell whether the file asks for a service to be placed by itself, away from the app's others if need be."""
-    placement = service.placement
-    if service.mode in {Mode.GLOBAL, Mode.GLOBAL_JOB}:
-        return True
-    if placement.replicas_per_host_max is not None or placement.spread or placement.constraints:
-        return True
-    return len(app.services) == 1 and service.replicas > 1
+    return _Claim(str(app.key), service.name, slot) if app.spreads(service) else _Claim(str(app.key))
 
 
 class _Placer:
@@ -174,7 +164,7 @@ class _Placer:
             raise Held(
                 f"no host satisfies its placement ({self._wish()}); add a host or change x-gitops.placement"
             )
-        together = [service for service in self.app.services if not spreads(self.app, service)]
+        together = [service for service in self.app.services if not self.app.spreads(service)]
         assignments: list[Assignment] = []
         if together:
             host = self._home(together)
@@ -187,7 +177,7 @@ class _Placer:
                 if host not in self.located.get((assignment.service.name, assignment.slot), ()):
                     self.ledger.take(host, assignment.service, _Claim(str(self.app.key)))
         for service in self.app.services:
-            if spreads(self.app, service):
+            if self.app.spreads(service):
                 assignments += self._spread(service)
         unknown = sorted({a.host for a in assignments if a.host in self.index.unknown})
         return AppPlacement(assignments=tuple(assignments), unknown=tuple(unknown))

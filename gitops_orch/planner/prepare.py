@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from itertools import chain
 
-from gitops_orch.model.app import App
+from gitops_orch.model.app import App, Network
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import HostIndex, Index
+from gitops_orch.planner.networks import differs, note_changed_volumes, replace_network
 from gitops_orch.planner.slots import AppSlots, Slot
 
 _PULL_AGAIN = ("always", "daily", "weekly", "every_")
@@ -48,13 +50,16 @@ def prepare_hosts(
 ) -> Mapping[str, tuple[str, ...]]:
     """Add what is missing of networks, volumes and files; return, by host, the ids that its containers wait for."""
     preparation = _Preparation(app, draft, pulls)
+    for name in sorted({slot.host for slot in slots.slots}):
+        note_changed_volumes(app, index.hosts[name], draft)
     for slot in slots.slots:
         host = index.hosts[slot.host]
         preparation.networks(slot, host)
         preparation.volumes(slot, host)
         if slot.made:
             preparation.files(slot, host)
-    return defaultdict(tuple, {host: tuple(steps.values()) for host, steps in preparation.steps.items()})
+    prepared = {host: tuple(chain(*steps.values())) for host, steps in preparation.steps.items()}
+    return defaultdict(tuple, prepared)
 
 
 class _Preparation:
@@ -64,25 +69,31 @@ class _Preparation:
         self.app = app
         self.draft = draft
         self.pulls = pulls
-        self.steps: dict[str, dict[tuple[Kind, str], str]] = defaultdict(dict)
+        self.steps: dict[str, dict[tuple[Kind, str], tuple[str, ...]]] = defaultdict(dict)
 
     def networks(self, slot: Slot, host: HostIndex) -> None:
         for network in self.app.networks:
             key = (Kind.CREATE_NETWORK, network.name)
-            if network.external or network.name in host.networks or key in self.steps[slot.host]:
+            if network.external or network.key not in slot.service.networks or key in self.steps[slot.host]:
                 continue
-            if network.key in slot.service.networks:
-                self.steps[slot.host][key] = self.draft.add(
-                    key[0],
-                    slot.host,
-                    network.name,
-                    _ABSENT,
-                    name=network.name,
-                    app=self.app.key,
-                    release=self.app.digest,
-                    after=self.pulls,
-                    network=network,
-                )
+            there = host.networks.get(network.name)
+            if there is None:
+                self.steps[slot.host][key] = (self._create_network(slot.host, network),)
+            elif differs(network, there):
+                self.steps[slot.host][key] = replace_network(self.app, network, host, self.draft, self.pulls)
+
+    def _create_network(self, host: str, network: Network) -> str:
+        return self.draft.add(
+            Kind.CREATE_NETWORK,
+            host,
+            network.name,
+            _ABSENT,
+            name=network.name,
+            app=self.app.key,
+            release=self.app.digest,
+            after=self.pulls,
+            network=network,
+        )
 
     def volumes(self, slot: Slot, host: HostIndex) -> None:
         for volume in self.app.volumes:
@@ -90,16 +101,18 @@ class _Preparation:
             if volume.external or volume.name in host.volumes or key in self.steps[slot.host]:
                 continue
             if volume.key in slot.service.volumes:
-                self.steps[slot.host][key] = self.draft.add(
-                    key[0],
-                    slot.host,
-                    volume.name,
-                    _ABSENT,
-                    name=volume.name,
-                    app=self.app.key,
-                    release=self.app.digest,
-                    after=self.pulls,
-                    volume=volume,
+                self.steps[slot.host][key] = (
+                    self.draft.add(
+                        key[0],
+                        slot.host,
+                        volume.name,
+                        _ABSENT,
+                        name=volume.name,
+                        app=self.app.key,
+                        release=self.app.digest,
+                        after=self.pulls,
+                        volume=volume,
+                    ),
                 )
 
     def files(self, slot: Slot, host: HostIndex) -> None:
@@ -112,16 +125,18 @@ class _Preparation:
                 continue
             name = files.writable_path or f"{slot.service.name}:{files.target}"
             why = "seeds the data directory" if files.writable_path else "its content is not on the host"
-            self.steps[slot.host][key] = self.draft.add(
-                key[0],
-                slot.host,
-                target,
-                why,
-                name=name,
-                app=self.app.key,
-                release=self.app.digest,
-                after=self.pulls,
-                files=files,
-                image=slot.image,
-                service=slot.service.name,
+            self.steps[slot.host][key] = (
+                self.draft.add(
+                    key[0],
+                    slot.host,
+                    target,
+                    why,
+                    name=name,
+                    app=self.app.key,
+                    release=self.app.digest,
+                    after=self.pulls,
+                    files=files,
+                    image=slot.image,
+                    service=slot.service.name,
+                ),
             )

@@ -351,3 +351,52 @@ def test_every_action_comes_after_all_that_it_waits_for():
     for action in plan.actions:
         assert set(action.after) <= done
         done.add(action.id)
+
+
+def definition(network):
+    return {"gitops-orch.spec-hash": network.definition}
+
+
+def test_a_network_whose_definition_changed_is_replaced_under_its_containers():
+    from gitops_orch.model.app import Network
+    from gitops_orch.model.observed import ObservedNetwork
+
+    shop = app()
+    changed = replace(
+        shop, networks=(Network(key="default", name="shop_default", compose={"internal": True}),)
+    )
+    there = ObservedNetwork(id="n", name="shop_default", owner=shop.key, labels=definition(shop.networks[0]))
+    observed = {"h1": seen("h1", container(shop), networks=(there,))}
+    assert make_plan(world(shop, observed=observed)).actions == ()
+    plan = make_plan(world(changed, observed=observed))
+    assert kinds(plan) == ["disconnect_network", "remove_network", "create_network", "connect_network"]
+    assert plan.actions[3].aliases == ("api",)
+
+
+def test_a_network_that_a_stranger_is_on_is_not_replaced():
+    from gitops_orch.model.app import Network
+    from gitops_orch.model.observed import ObservedNetwork
+
+    shop = app()
+    changed = replace(
+        shop, networks=(Network(key="default", name="shop_default", compose={"internal": True}),)
+    )
+    there = ObservedNetwork(id="n", name="shop_default", owner=shop.key, labels=definition(shop.networks[0]))
+    guest = foreign(networks=("shop_default",))
+    plan = make_plan(world(changed, observed={"h1": seen("h1", container(shop), guest, networks=(there,))}))
+    assert plan.actions == ()
+    assert "stranger on h1 uses it too" in plan.holds[0].reason
+
+
+def test_a_volume_whose_definition_changed_is_reported_and_never_replaced():
+    from gitops_orch.model.app import Volume
+
+    old = Volume(key="data", name="shop_data")
+    new = Volume(key="data", name="shop_data", compose={"driver_opts": {"type": "nfs"}})
+    shop = replace(app("shop", service(volumes=("data",), writable=True)), volumes=(new,))
+    there = ObservedVolume(name="shop_data", owner=shop.key, labels=definition(old))
+    plan = make_plan(
+        world(shop, observed={"h1": seen("h1", container(shop), apps=(shop,), volumes=(there,))})
+    )
+    assert plan.actions == ()
+    assert "never replaced" in plan.holds[0].reason

@@ -36,6 +36,7 @@ class SimulatedSettings:
     deadline_s: float = 30.0
     latency_s: float = 0.0  # of every request
     slow_s: float = 20.0  # of a request that a fault makes slow
+    late_s: float = 60.0  # until a request that a fault delays is carried out, unanswered
     blocking_events: bool = False  # True: `events` waits for more; False: it ends when there are none
 
 
@@ -47,6 +48,7 @@ class SimulatedEngine:
     world: World
     registry: Registry
     clock: Clock
+    origin_s: float  # the host's time, as seconds since the epoch, where the clock's monotonic time is 0
     faults: Faults = field(default_factory=NoFaults)
     settings: SimulatedSettings = field(default_factory=SimulatedSettings)
     changed: Callable[[World], None] = lambda _world: None
@@ -124,7 +126,14 @@ class SimulatedEngine:
         """Let a paused container go on."""
         self._tell("unpause", lambda: requests.unpause(self.world, self._require(container)))
 
-    def connect_network(self, container: str, network: str, *, aliases: tuple[str, ...]) -> None:
+    def connect_network(
+        self,
+        container: str,
+        network: str,
+        *,
+        aliases: tuple[str, ...],
+        addresses: tuple[str, ...] = (),  # noqa: ARG002 - simulated networks have no addresses
+    ) -> None:
         """Attach it to a network by name."""
         self._tell(
             "connect_network",
@@ -187,6 +196,9 @@ class SimulatedEngine:
     def _tell(self, operation: str, answer: Callable[[], Answer]) -> Answer:
         """Carry out a request that changes the world, or does not, as its fault wants."""
         fault = self._travel(operation)
+        if fault is Fault.LATE:
+            self.world.pending.append((self._now() + self.settings.late_s, answer))
+            self._no_answer(operation)
         try:
             with self.world.lock:
                 self._advance()
@@ -226,7 +238,11 @@ class SimulatedEngine:
         raise HostUnreachable(f"{self.name}: {operation}: no answer within {deadline_s:g} s")
 
     def _advance(self) -> None:
-        self.world.advance(self.clock.now().timestamp())
+        self.world.advance(self._now())
+
+    def _now(self) -> float:
+        """Return the host's own time: no jump of the controller's clock shows in it."""
+        return self.origin_s + self.clock.monotonic_s()
 
     # What takes more than one rule.
 

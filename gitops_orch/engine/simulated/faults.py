@@ -13,6 +13,7 @@ class Fault(Enum):
     LOST_REQUEST = "lost-request"  # nothing happened, and no answer came
     LOST_REPLY = "lost-reply"  # it happened, and no answer came
     REFUSED = "refused"  # nothing happened: connection refused
+    LATE = "late"  # no answer came, and it happened long after: a frozen daemon that goes on
     SERVER_ERROR = "server-error"  # nothing happened: 500
     SLOW = "slow"  # it happened, after a while
     CRASH_BEFORE = "crash-before"  # the controller died before the request left

@@ -29,6 +29,10 @@ class SimulatedFleet:
     settings: SimulatedSettings = field(default_factory=SimulatedSettings)
     folder: Path | None = None  # None: kept in memory only
     worlds: dict[str, World] = field(default_factory=dict)
+    origin_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.origin_s = self.clock.now().timestamp() - self.clock.monotonic_s()
 
     def connect(self, host: Host) -> SimulatedEngine:
         """Return an Engine for a `sim://name` host; hosts with the same name in the URL are the same world."""
@@ -38,6 +42,7 @@ class SimulatedFleet:
             world=self.world(name),
             registry=self.registry,
             clock=self.clock,
+            origin_s=self.origin_s,
             faults=self.faults,
             settings=replace(self.settings, data_root=host.data_root),
             changed=self._saver(name),
@@ -48,8 +53,12 @@ class SimulatedFleet:
         if name not in self.worlds:
             path = self._path(name)
             saved = load_world(path, instance=self.settings.instance) if path else None
-            self.worlds[name] = saved or World(name=name, now=self.clock.now().timestamp())
+            self.worlds[name] = saved or World(name=name, now=self.now_s())
         return self.worlds[name]
+
+    def now_s(self) -> float:
+        """Return the hosts' time, in seconds since the epoch."""
+        return self.origin_s + self.clock.monotonic_s()
 
     def _path(self, name: str) -> Path | None:
         return self.folder / f"{name}.json" if self.folder else None

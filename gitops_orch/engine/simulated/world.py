@@ -7,10 +7,12 @@ due happens in order.  So any clock will do, a virtual one or the machine's own.
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
+from operator import itemgetter
 
 from gitops_orch.engine.base import EngineEvent
 from gitops_orch.engine.simulated.images import ImageBehaviour
@@ -22,6 +24,7 @@ from gitops_orch.engine.simulated.life import (
     pass_time,
     returns_with_daemon,
 )
+from gitops_orch.errors import EngineError
 
 EVENTS_MAX = 1000
 PREDEFINED_NETWORKS = (("bridge", "bridge"), ("host", "host"), ("none", "null"))
@@ -91,6 +94,7 @@ class World:
     directories: set[str] = field(default_factory=set)  # data directories that exist
     host_ports: set[tuple[str, int, str]] = field(default_factory=set)  # taken by processes outside Docker
     trouble: Trouble | None = None
+    pending: list[tuple[float, Callable[[], object]]] = field(default_factory=list)  # requests that come late
     events: deque[EngineEvent] = field(default_factory=lambda: deque(maxlen=EVENTS_MAX))
     lock: threading.Condition = field(default_factory=threading.Condition, repr=False, compare=False)
 
@@ -126,6 +130,11 @@ class World:
             self.trouble = None
             if trouble.boots:
                 self._boot(trouble.until)
+        for at, request in sorted((each for each in self.pending if each[0] <= now), key=itemgetter(0)):
+            self.pending.remove((at, request))
+            self._live(at)
+            with suppress(EngineError):  # nobody waits for its answer any more
+                request()
         self._live(now)
         self.now = max(self.now, now)
 
