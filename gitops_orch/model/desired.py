@@ -24,5 +24,3 @@ class Desired:
     broken_paths: tuple[str, ...] = ()
     complete: bool = True
     problems: tuple[Problem, ...] = ()
-        default_factory=dict
-    )  # str(AppKey) -> `docker compose config`
