@@ -8,10 +8,11 @@ from pathlib import Path
 from arena import Arena, open_arena
 from deploy import first_deploys, idle_passes
 from heal import heal_times
+from loading import loader_times
 from planning import planner_times
 from table import print_rows, print_values
 
-PARTS = ("planner", "deploy", "idle", "heal")
+PARTS = ("loader", "planner", "deploy", "idle", "heal")
 
 
 def main() -> None:
@@ -27,8 +28,13 @@ def main() -> None:
     print(
         f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; ratios are within this run, medians of its turns"
     )
+    sizes = (100, 1000) if arguments.quick else (100, 1000, 10000)
+    if "loader" in parts:
+        print_values(
+            "loader (goals at 10,000: 10 s cold, 0.3 s for one file)",
+            loader_times(sizes, 1 if arguments.quick else 3),
+        )
     if "planner" in parts:
-        sizes = (100, 1000) if arguments.quick else (100, 1000, 10000)
         print_values("planner", planner_times(sizes, 3 if arguments.quick else 5))
     if set(parts) & {"deploy", "idle", "heal"}:
         with tempfile.TemporaryDirectory() as directory, open_arena(Path(directory)) as arena:

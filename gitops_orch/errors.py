@@ -11,10 +11,11 @@ GitopsOrchError                 what happened, and what to do next
 │   ├── NotFound                the object is not there
 │   ├── Conflict                the name is taken, or the object is in a state that forbids the request
 │   ├── ImageUnavailable        the image could not be pulled
+│   ├── Unstartable             the image has no such command, or may not run it
 │   └── Unsupported             this Engine's API version cannot do what the manifest asks
 └── HistoryError                the state directory cannot be used
-├── HistoryTooNew           it was written by a newer version
-└── LeaseHeld               another controller works on the same state
+    ├── HistoryTooNew           it was written by a newer version
+    └── LeaseHeld               another controller works on the same state
 """
 
 from typing import TYPE_CHECKING
@@ -81,6 +82,10 @@ class Conflict(EngineError):
 
 class ImageUnavailable(EngineError):
     """The image could not be pulled; nothing else was touched."""
+
+
+class Unstartable(EngineError):
+    """The image has no such command, or may not run it: the release is bad, not the host."""
 
 
 class Unsupported(EngineError):

@@ -15,17 +15,20 @@ LAST_S = 300.0
 class _Trouble:
     digest: str
     count: int
-    until: datetime
+    until_s: float
     reason: str
 
 
 class Backoff:
-    """Remembers, in this process alone, which apps had trouble and when they may be tried again."""
+    """Remembers, in this process alone, which apps had trouble and when they may be tried again.
+
+    Times are seconds of the monotonic clock: one that is set back an hour must not hold an app for that hour.
+    """
 
     def __init__(self) -> None:
         self._troubles: dict[AppKey, _Trouble] = {}
 
-    def note(self, results: Iterable[ActionResult], now: datetime) -> None:
+    def note(self, results: Iterable[ActionResult], now_s: float) -> None:
         """Learn from a run: trouble lengthens an app's wait, a run without trouble ends it."""
         tried: dict[AppKey, ActionResult | None] = {}
         for result in results:
@@ -37,22 +40,25 @@ class Backoff:
             if failure is None:
                 self._troubles.pop(app, None)
             else:
-                self._lengthen(app, failure, now)
+                self._lengthen(app, failure, now_s)
 
-    def _lengthen(self, app: AppKey, failure: ActionResult, now: datetime) -> None:
+    def _lengthen(self, app: AppKey, failure: ActionResult, now_s: float) -> None:
         before = self._troubles.get(app)
         count = before.count + 1 if before is not None and before.digest == failure.action.release else 1
         wait_s = min(LAST_S, FIRST_S * 2 ** (count - 1))
         reason = (
             f"{failure.action.kind.value} {failure.action.name} on {failure.action.host}: {failure.error}"
         )
-        until = now + timedelta(seconds=wait_s)
-        self._troubles[app] = _Trouble(failure.action.release, count, until, reason)
+        self._troubles[app] = _Trouble(failure.action.release, count, now_s + wait_s, reason)
 
-    def holds(self, digests: Mapping[AppKey, str], now: datetime) -> Mapping[AppKey, Hold]:
+    def holds(self, digests: Mapping[AppKey, str], now_s: float, now: datetime) -> Mapping[AppKey, Hold]:
         """Return the apps to leave alone for now; one whose digest has changed is tried at once."""
         return {
-            app: Hold(reason=trouble.reason, until=trouble.until)
+            app: Hold(reason=trouble.reason, until=now + timedelta(seconds=trouble.until_s - now_s))
             for app, trouble in self._troubles.items()
-            if trouble.until > now and digests.get(app) == trouble.digest
+            if trouble.until_s > now_s and digests.get(app) == trouble.digest
         }
+
+    def ends_between(self, after_s: float, until_s: float) -> bool:
+        """Tell whether a wait ends in a span of time: then there is something to try again."""
+        return any(after_s < trouble.until_s <= until_s for trouble in tuple(self._troubles.values()))

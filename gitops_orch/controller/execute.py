@@ -14,7 +14,7 @@ from gitops_orch.clock import Clock
 from gitops_orch.controller.perform import perform
 from gitops_orch.controller.workers import Batch, Finished, Workers
 from gitops_orch.engine.base import Engine
-from gitops_orch.errors import EngineError, HostUnreachable, ImageUnavailable, NotFound
+from gitops_orch.errors import EngineError, HostUnreachable, ImageUnavailable, NotFound, Unstartable
 from gitops_orch.model.observed import ObservedContainer
 from gitops_orch.model.plan import Action, Kind, Plan
 from gitops_orch.model.status import ActionResult, Outcome
@@ -23,7 +23,9 @@ from gitops_orch.planner.gate import Judgement, Watch, judge
 GATE_POLL_S = 0.5  # as often as Compose looks (COMPOSE.md, section 4)
 GATE_LOST_MAX = 20  # looks in a row that may get no answer before a wait is given up
 IDLE_S = 1.0  # how long a step may pass without a sign of life: `should_stop` is asked, and the watchdog fed, this often
-GATED_KINDS = frozenset({Kind.WAIT_HEALTHY, Kind.RUN_JOB})
+STARTING_KINDS = frozenset({Kind.START, Kind.RUN_JOB})
+BAD_COMMAND_CODES = frozenset({126, 127})  # as a shell has them: may not be run, is not there
+BEGINNING_KINDS = frozenset({Kind.CREATE, Kind.START, Kind.RUN_JOB, Kind.RESTART, Kind.EXEC})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,22 +64,49 @@ class _Wait:
     lost_count: int = 0
 
 
+def never() -> bool:
+    """Say no."""
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conduct:
+    """How a run lets itself be watched and ended.
+
+    `should_stop` ends it as soon as what is under way is done.  `should_yield` ends it only where nothing is left but
+    waiting for gates: something more urgent has come up, and the gates are taken up again where they were left.
+    """
+
+    progress: Progress = silent
+    should_stop: Callable[[], bool] = never
+    should_yield: Callable[[], bool] = never
+
+
+Watches = dict[tuple[str, str], Watch]  # by host and container name
+
+
 class Executor:
-    """Carries one plan out; `run` gives back a result for every action."""
+    """Carries one plan out; `run` gives back a result for every action.
+
+    `watches` outlives it: what gates have seen so far, for a run that takes them up again.
+    """
 
     def __init__(
         self,
         engines: Mapping[str, Engine],
         workers: Workers,
         clock: Clock,
-        progress: Progress = silent,
-        should_stop: Callable[[], bool] = lambda: False,
+        conduct: Conduct | None = None,
+        watches: Watches | None = None,
     ) -> None:
+        conduct = conduct or Conduct()
         self._engines = engines
         self._batch: Batch = workers.open()
         self._clock = clock
-        self._progress = progress
-        self._should_stop = should_stop
+        self._progress = conduct.progress
+        self._should_stop = conduct.should_stop
+        self._should_yield = conduct.should_yield
+        self._watches: Watches = {} if watches is None else watches
         self._began: dict[str, float] = {}
         self._begun: dict[str, Action] = {}
         self._waits: dict[str, _Wait] = {}
@@ -95,7 +124,7 @@ class Executor:
                 followers[before].append(action)
         ready = [action for action in plan.actions if not action.after]
         while ready or self._under_way or self._waits:
-            if self._should_stop():
+            if self._should_stop() or (self._only_waits(ready) and self._should_yield()):
                 self._give_up_waits()
                 ready = []
             for action in ready:
@@ -138,11 +167,26 @@ class Executor:
         self._under_way += 1
         self._batch.submit(action.host, action.id, partial(self._perform, action))
 
+    def _only_waits(self, ready: list[Action]) -> bool:
+        looks = sum(wait.looking for wait in self._waits.values())
+        return bool(self._waits) and not ready and self._under_way == looks
+
     def _watch(self, action: Action, now: float) -> None:
-        self._waits[action.id] = _Wait(action, Watch(since_s=now), self._began[action.id], now)
+        watch = self._watches.setdefault((action.host, action.name), Watch(since_s=now))
+        self._waits[action.id] = _Wait(action, watch, self._began[action.id], now)
 
     def _perform(self, action: Action) -> Action:
-        perform(self._engines[action.host], action)
+        if action.kind in BEGINNING_KINDS:
+            self._watches.pop((action.host, action.name), None)
+        engine = self._engines[action.host]
+        try:
+            perform(engine, action)
+        except HostUnreachable:
+            raise
+        except EngineError as error:
+            if action.kind in STARTING_KINDS and _has_bad_command(engine, action.target):
+                raise Unstartable(str(error)) from error
+            raise
         return action
 
     def _look(self, wait: _Wait) -> tuple[_Wait, ObservedContainer]:
@@ -178,7 +222,10 @@ class Executor:
         if not isinstance(error, EngineError):
             raise error
         return self._failed(
-            action, str(error), transient=isinstance(error, (HostUnreachable, ImageUnavailable))
+            action,
+            str(error),
+            gate_failed=isinstance(error, Unstartable),
+            transient=isinstance(error, (HostUnreachable, ImageUnavailable)),
         )
 
     def _judged(self, finished: Finished) -> ActionResult | None:
@@ -193,10 +240,11 @@ class Executor:
         assert wait.action.gate is not None  # noqa: S101 - the planner gives one to every wait
         assert isinstance(finished.value, tuple)  # noqa: S101 - what a look returns
         verdict = judge(wait.action.gate, wait.watch, finished.value[1], now)
-        wait.watch = verdict.watch
+        wait.watch = self._watches[(wait.action.host, wait.action.name)] = verdict.watch
         if verdict.judgement is Judgement.WAITING:
             return None
         del self._waits[wait.action.id]
+        self._watches.pop((wait.action.host, wait.action.name), None)
         if verdict.judgement is Judgement.PASSED:
             return ActionResult(
                 action=wait.action, outcome=Outcome.DONE, duration_ms=self._duration_ms(wait.action)
@@ -241,6 +289,15 @@ class Executor:
 
     def _duration_ms(self, action: Action) -> int:
         return round((self._clock.monotonic_s() - self._began[action.id]) * 1000)
+
+
+def _has_bad_command(engine: Engine, container: str) -> bool:
+    """Tell whether a start was refused for the image's own sake: its command is not there, or may not be run."""
+    try:
+        details = engine.inspect(container).details
+    except EngineError:
+        return False
+    return details is not None and details.exit_code in BAD_COMMAND_CODES
 
 
 def _skipped(action: Action, why: str) -> ActionResult:

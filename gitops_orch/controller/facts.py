@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.release import Release, ReleaseState
+from gitops_orch.model.status import ActionResult, Outcome
+from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.slots import FAILED_SUFFIX
 
 
@@ -17,6 +19,7 @@ class ReleaseFacts:
     failed: Mapping[AppKey, Mapping[str, str]]
     stable: Mapping[AppKey, tuple[Release, ...]]  # newest first
     known: frozenset[AppKey]  # apps that history has heard of
+    progressing: frozenset[tuple[AppKey, str]] = frozenset()  # begun, and neither stable nor failed yet
 
     def stable_other_than(self, app: AppKey, digest: str) -> Release | None:
         """Return the newest stable release that is not this one."""
@@ -28,14 +31,20 @@ def release_facts(releases: Iterable[Release]) -> ReleaseFacts:
     failed: dict[AppKey, dict[str, str]] = {}
     stable: dict[AppKey, list[Release]] = {}
     known: set[AppKey] = set()
+    progressing: set[tuple[AppKey, str]] = set()
     for release in releases:
         known.add(release.app)
+        if release.state is ReleaseState.PROGRESSING:
+            progressing.add((release.app, release.digest))
         if release.state is ReleaseState.FAILED:
             failed.setdefault(release.app, {})[release.digest] = release.reason
         elif release.state is ReleaseState.STABLE:
             stable.setdefault(release.app, []).append(release)
     return ReleaseFacts(
-        failed=failed, stable={app: tuple(rows) for app, rows in stable.items()}, known=frozenset(known)
+        failed=failed,
+        stable={app: tuple(rows) for app, rows in stable.items()},
+        known=frozenset(known),
+        progressing=frozenset(progressing),
     )
 
 
@@ -44,9 +53,11 @@ def recovered_releases(
 ) -> tuple[Release, ...]:
     """Return what containers tell of apps that history has lost.
 
-    A container kept under a failed name quarantines its release.  A release whose containers run and do well was stable.
+    A container kept under a failed name quarantines its release.  A release was stable where all of its containers run
+    and do well: one that does proves nothing for the others.
     """
     failed: dict[tuple[AppKey, str], Release] = {}
+    doubtful: set[tuple[AppKey, str]] = set()
     votes: Counter[tuple[AppKey, str, str]] = Counter()
     for container in containers:
         owner = container.owner
@@ -57,16 +68,35 @@ def recovered_releases(
             failed[(owner.app, owner.release)] = _release(
                 owner.app, owner.release, owner.commit, failed=reason
             )
-        elif container.state is State.RUNNING and container.health in {Health.NONE, Health.HEALTHY}:
+        elif is_doubtful(container) and not _ended_well(container):
+            doubtful.add((owner.app, owner.release))
+        else:
             votes[(owner.app, owner.release, owner.commit)] += 1
     stable = [
         _release(app, digest, commit)
         for (app, digest, commit), _ in sorted(votes.items(), key=lambda vote: (vote[1], vote[0]))
-        if (app, digest) not in failed
+        if (app, digest) not in failed and (app, digest) not in doubtful
     ]
     return (*stable, *failed.values())
+
+
+def _ended_well(container: ObservedContainer) -> bool:
+    """A one-shot that succeeded."""
+    return container.state is State.EXITED and (container.details is None or container.details.exit_code == 0)
 
 
 def _release(app: AppKey, digest: str, commit: str, *, failed: str = "") -> Release:
     state = ReleaseState.FAILED if failed else ReleaseState.STABLE
     return Release(app=app, digest=digest, commit=commit, state=state, reason=failed or "told by what runs")
+
+
+def proved_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
+    """Return the releases, by app and digest, all of whose steps were carried out, their gates among them."""
+    tried: dict[tuple[AppKey, str], bool] = {}
+    for result in results:
+        action = result.action
+        if action.app is not None:
+            key = (action.app, action.release)
+            tried[key] = tried.get(key, True) and result.outcome is Outcome.DONE
+    failed = {app for (app, _), well in tried.items() if not well}
+    return {key for key in tried if key[0] not in failed}

@@ -92,14 +92,6 @@ class Loader:
             return None, f"commit {commit[:12]} holds no Compose file, host or fleet; {question}"
         return desired, ""
 
-    def head_moved(self) -> bool:
-        """Tell whether the remote has a head that was not loaded yet; False where it does not answer."""
-        last = self.last_commit()
-        try:
-            return self._source.fetch(last_commit=last, accepted=self._history.accepted()) != last
-        except SourceError:
-            return False
-
     def last_commit(self) -> str | None:
         """Return the commit that was acted on last, None where none was."""
         return self._history.last_commit(self._branch.url, self._branch.name)

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.backoff import Backoff
@@ -51,6 +51,7 @@ class Sight:
     clock: Clock
     stamper: Stamper
     backoff: Backoff
+    proved: set[tuple[AppKey, str]]  # releases, by digest, whose every step went well in this process
     observe_deadline_s: float = OBSERVE_DEADLINE_S
 
 
@@ -116,8 +117,9 @@ def _world(
     releases = history.releases(None)
     recovered = recovered_releases(containers, release_facts(releases).known)
     facts = release_facts((*releases, *recovered))
-    chosen = tuple(_choose(sight, app, desired.commit, facts) for app in desired.apps)
     salt = choose_salt(history.salt(), containers)
+    chosen = _keyed(sight, [_choose(sight, app, desired.commit, facts) for app in desired.apps], salt)
+    api_versions = frozenset(host.api_version for host in observed.values() if isinstance(host, ObservedHost))
     world = World(
         commit=desired.commit,
         now=sight.clock.now(),
@@ -125,12 +127,18 @@ def _world(
         observed=observed,
         chosen=chosen,
         specs=sight.stamper.specs((each.app for each in chosen), salt),
+        refusals=sight.stamper.refusals((each.app for each in chosen), api_versions),
         salt=salt,
         fleet=desired.fleet,
         broken=_broken(desired),
         broken_paths=desired.broken_paths,
         holds=history.holds(),
-        waits=sight.backoff.holds({app.key: app.digest for app in desired.apps}, sight.clock.now()),
+        waits=sight.backoff.holds(
+            {app.key: app.digest for app in desired.apps}, sight.clock.monotonic_s(), sight.clock.now()
+        ),
+        unproved=frozenset(
+            a.key for a in desired.apps if (a.key, a.digest) in facts.progressing - sight.proved
+        ),
         failed=facts.failed,
         remembered=_remembered(history, desired, containers),
         prune_default=desired.fleet.prune_default,
@@ -138,6 +146,11 @@ def _world(
         accepted=desired.commit in history.accepted(),
     )
     return world, recovered
+
+
+def _keyed(sight: Sight, chosen: list[Chosen], salt: str) -> tuple[Chosen, ...]:
+    apps = sight.stamper.keyed((each.app for each in chosen), salt)
+    return tuple(replace(each, app=apps[(each.app.key, each.app.digest)]) for each in chosen)
 
 
 def choose_salt(known: str | None, containers: Iterable[ObservedContainer]) -> str:

@@ -4,7 +4,8 @@ Note [Wake-ups are counted]
 Timers, events and operators only raise a counter; they carry no facts and do no work.  The loop remembers the count
 that it saw before it began to look.  A boolean flag, cleared after the work, would lose the wake-up that came between
 the look and the clearing; a count cannot: whatever is raised while the loop works makes it work once more.  Many
-wake-ups during one run make one more run, not many.
+wake-ups during one run make one more run, not many.  A run that has nothing left to do but wait for gates ends early
+for it: the next run takes the gates up where they were left, so that a slow app holds up no other.
 """
 
 import threading
@@ -21,19 +22,26 @@ LOOP_FAILED = "loop.failed"
 POLL = "poll"
 EVENT = "event"
 RESYNC = "resync"
+RETRY = "retry"  # the wait after trouble is over
 REQUEST = "request"  # another command asks, through history
 
 _log = structlog.get_logger()
 
 
-NEWS_REASONS = frozenset({POLL, RESYNC, REQUEST})  # Git may have a newer commit
-
-
 class Run(Protocol):
-    """One reconcile: `fetch` False keeps to the commit that is known, and `quick` waits for no host that was silent."""
+    """One reconcile: `fetch` False keeps to the commit that is known, and `quick` waits for no host that was silent.
+
+    `should_stop` and `should_yield` are those of `execute.Conduct`.
+    """
 
     def __call__(
-        self, *, trigger: str, fetch: bool, quick: bool, should_stop: Callable[[], bool]
+        self,
+        *,
+        trigger: str,
+        fetch: bool,
+        quick: bool,
+        should_stop: Callable[[], bool],
+        should_yield: Callable[[], bool],
     ) -> RunReport:
         """Reconcile and report."""
         ...
@@ -42,16 +50,8 @@ class Run(Protocol):
 class Loop:
     """Runs reconciles one after another until it is stopped; `wake` and `stop` may be called from any thread."""
 
-    def __init__(
-        self,
-        run: Run,
-        clock: Clock,
-        on_report: Callable[[RunReport], None],
-        head_moved: Callable[[], bool] = lambda: False,
-    ) -> None:
+    def __init__(self, run: Run, clock: Clock, on_report: Callable[[RunReport], None]) -> None:
         self._run = run
-        self._head_moved = head_moved
-        self._asked = 0  # the count of wake-ups when Git was last asked for news
         self._clock = clock
         self._on_report = on_report
         self._condition = threading.Condition()
@@ -92,15 +92,9 @@ class Loop:
         while (seen := self._await_wake(seen)) >= 0:
             self._reconcile(self._take_reasons())
 
-    def _should_stop(self) -> bool:
-        """A newer commit preempts whatever still waits for the older one (decision 14)."""
-        if self._stopping:
-            return True
-        self.beat()
-        with self._condition:
-            news = self._wakes != self._asked and bool(self._reasons & NEWS_REASONS)
-            self._asked = self._wakes
-        return news and self._head_moved()
+    def _woken(self) -> bool:
+        """Whatever comes up is more urgent than waiting for gates: a drift to heal, or a newer commit (decision 14)."""
+        return bool(self._reasons)
 
     def _await_wake(self, seen: int) -> int:
         """Return the count that woke the loop, or -1 where it was stopped."""
@@ -112,7 +106,6 @@ class Loop:
         with self._condition:
             reasons = frozenset(self._reasons)
             self._reasons.clear()
-            self._asked = self._wakes
             return reasons
 
     def _reconcile(self, reasons: frozenset[str]) -> None:
@@ -124,7 +117,8 @@ class Loop:
                 trigger=",".join(sorted(reasons)) or POLL,
                 fetch=not only_events,
                 quick=only_events,
-                should_stop=self._should_stop,
+                should_stop=self.stopping,
+                should_yield=self._woken,
             )
             self._on_report(report)
         except GitopsOrchError as error:

@@ -28,6 +28,9 @@ def _create_network(engine: Engine, action: Action) -> None:
 
 
 def _create_volume(engine: Engine, action: Action) -> None:
+    if action.files is not None:
+        engine.record_live(_given(action.app), action.files)
+        return
     engine.create_volume(_given(action.app), _given(action.volume))
 
 
@@ -76,6 +79,10 @@ def _disconnect(engine: Engine, action: Action) -> None:
     engine.disconnect_network(action.target, _given(action.network).name)
 
 
+def _exec(engine: Engine, action: Action) -> None:
+    engine.signal(action.target, action.signal)
+
+
 def _remove_network(engine: Engine, action: Action) -> None:
     engine.remove_network(action.target)
 
@@ -101,5 +108,6 @@ _PERFORMERS: Mapping[Kind, Performer] = {
     Kind.UNPAUSE: _unpause,
     Kind.CONNECT_NETWORK: _connect,
     Kind.DISCONNECT_NETWORK: _disconnect,
+    Kind.EXEC: _exec,
     Kind.REMOVE_NETWORK: _remove_network,
 }

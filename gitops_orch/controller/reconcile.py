@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.backoff import Backoff
-from gitops_orch.controller.execute import Executor, Progress, ProgressEvent, silent
+from gitops_orch.controller.execute import Conduct, Executor, ProgressEvent, Watches
+from gitops_orch.controller.facts import proved_releases
 from gitops_orch.controller.load import Branch, Loaded, Loader, Reading
 from gitops_orch.controller.look import Look, Sight, take_look
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines
@@ -23,10 +24,12 @@ from gitops_orch.engine.base import Engine
 from gitops_orch.history.history import History
 from gitops_orch.model.host import Host
 from gitops_orch.model.plan import Plan
-from gitops_orch.model.status import ActionResult, Picture, RunReport
+from gitops_orch.model.status import ActionResult, Outcome, Picture, RunReport
 from gitops_orch.source.source import Source
 
-PASSES_MAX = 4  # forward, back, and once more for what the way back has left over
+PASSES_MAX = (
+    4  # forward, back (after a failed gate, or while trouble lasts), and what the way back has left over
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ class Reconciler:
         reading = Reading(environment=settings.environment, local_url=settings.local_url)
         self._loader = Loader(parts.source, parts.history, parts.clock, branch, reading)
         self._engines = Engines(parts.connect)
+        self._watches: Watches = {}
         self._recorder = Recorder(parts.history, parts.source, parts.clock, branch)
         self._sight = Sight(
             source=parts.source,
@@ -76,6 +80,7 @@ class Reconciler:
             clock=parts.clock,
             stamper=Stamper(),
             backoff=Backoff(),
+            proved=set(),
             observe_deadline_s=settings.observe_deadline_s,
         )
 
@@ -87,32 +92,33 @@ class Reconciler:
         self,
         *,
         trigger: str,
-        progress: Progress = silent,
-        should_stop: Callable[[], bool] = lambda: False,
+        conduct: Conduct | None = None,
         fetch: bool = True,
         quick: bool = False,
     ) -> RunReport:
-        """Reconcile to the end; `should_stop` is asked between steps, and ends the run early but whole.
+        """Reconcile to the end, or to where `conduct` ends it, early but whole.
 
         `fetch` False keeps to the last good commit; `quick` does not wait for hosts that were silent the last time, and
         is for events, where each second counts for the hosts that do answer.
         """
+        conduct = conduct or Conduct()
         started_at, began = self._clock.now(), self._clock.monotonic_s()
         loaded = self._loader.load(fetch=fetch)
-        progress(ProgressEvent(kind="fetched", message=loaded.error))
+        conduct.progress(ProgressEvent(kind="fetched", message=loaded.error))
         look = self._look(loaded, quick=quick)
         first = look.picture
         results: list[ActionResult] = []
         for _ in range(PASSES_MAX):
             plan = look.picture.plan
-            if not may_act(look) or not plan.actions or should_stop():
+            if not may_act(look) or not plan.actions or conduct.should_stop():
                 break
-            done = self._execute(plan, progress, should_stop)
+            done = self._execute(plan, conduct)
             results += done
-            self._sight.backoff.note(done, self._clock.now())
+            self._sight.backoff.note(done, self._clock.monotonic_s())
+            self._sight.proved.update(proved_releases(done))
             again = self._recorder.quarantine(look, done)
             look = self._look(loaded, quick=quick)
-            if not again:
+            if not (again or any(result.outcome is Outcome.FAILED for result in done)):
                 break
         self._finish(look)
         verdict = judge_run(look.picture, results)
@@ -130,28 +136,26 @@ class Reconciler:
         self._recorder.record(report, self._parts.settings.runs_kept, self._parts.settings.releases_kept)
         return report
 
-    def head_moved(self) -> bool:
-        """Tell whether Git has a newer commit than the one that was acted on last."""
-        return self._loader.head_moved()
-
     def _look(self, loaded: Loaded, *, quick: bool) -> Look:
         look = take_look(self._sight, loaded, impatient=quick)
         self._recorder.remember(look)
         return look
 
-    def _execute(
-        self, plan: Plan, progress: Progress, should_stop: Callable[[], bool]
-    ) -> tuple[ActionResult, ...]:
-        progress(ProgressEvent(kind="planned", message=plan.digest, total=len(plan.actions)))
+    def _execute(self, plan: Plan, conduct: Conduct) -> tuple[ActionResult, ...]:
+        conduct.progress(ProgressEvent(kind="planned", message=plan.digest, total=len(plan.actions)))
         self._recorder.begin(plan)
         engines = self._engines.by_name()
-        return Executor(engines, self._parts.workers, self._clock, progress, should_stop).run(plan)
+        return Executor(engines, self._parts.workers, self._clock, conduct, self._watches).run(plan)
 
     def _finish(self, look: Look) -> None:
         self._recorder.settle(look)
         if look.world is not None and not look.picture.plan.actions:
             images_kept = self._parts.settings.images_kept
             collect_garbage(look.world, self._engines.by_name(), self._parts.history, images_kept)
+
+    def is_to_be_retried(self, after_s: float, until_s: float) -> bool:
+        """Tell whether the wait of an app that had trouble ends in a span of time; may be asked by another thread."""
+        return self._sight.backoff.ends_between(after_s, until_s)
 
     @property
     def engines(self) -> Engines:

@@ -1,21 +1,36 @@
 """Specs of services: hash and declared fields, computed once per release, because they cost more than a comparison."""
 
+import hashlib
+import hmac
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+from gitops_orch.engine.labels import SPEC_HASH_VERSION
 from gitops_orch.engine.payload import ContainerPayload
-from gitops_orch.engine.spec_hash import canonical_payload, hash_payload
-from gitops_orch.model.app import App, AppKey
+from gitops_orch.engine.spec_hash import canonical_payload, hash_payload, older_hashes, why_refused
+from gitops_orch.model.app import App, AppKey, FileMount
 from gitops_orch.planner.world import Spec
 
 SpecKey = tuple[AppKey, str, str]
+Refusal = tuple[SpecKey, str]  # and an API version
 
 
 class Stamper:
-    """Remembers the specs of the releases that were asked for last."""
+    """Remembers what it computed for the releases that were asked for last."""
 
     def __init__(self) -> None:
         self._specs: dict[SpecKey, Spec] = {}
+        self._apps: dict[tuple[AppKey, str], App] = {}
+        self._refusals: dict[Refusal, str] = {}
         self._salt = ""
+
+    def keyed(self, apps: Iterable[App], salt: str) -> Mapping[tuple[AppKey, str], App]:
+        """Return the apps, by key and digest, with the digests of secrets keyed: they show in names and labels of volumes."""
+        known = self._apps if salt == self._salt else {}
+        self._apps = {
+            (app.key, app.digest): known.get((app.key, app.digest)) or _keyed(app, salt) for app in apps
+        }
+        return self._apps
 
     def specs(self, apps: Iterable[App], salt: str) -> Mapping[SpecKey, Spec]:
         """Return the spec of every service, by app, digest and name; forgets those that are not asked for."""
@@ -28,6 +43,34 @@ class Stamper:
         self._specs, self._salt = fresh, salt
         return fresh
 
+    def refusals(self, apps: Iterable[App], api_versions: frozenset[str]) -> Mapping[Refusal, str]:
+        """Return why services cannot run as their files say on Engines of these API versions; those that can are left out."""
+        fresh: dict[Refusal, str] = {}
+        for app in apps:
+            for service in app.services:
+                for version in api_versions:
+                    key = ((app.key, app.digest, service.name), version)
+                    known = self._refusals.get(key)
+                    fresh[key] = why_refused(app, service, version) if known is None else known
+        self._refusals = fresh
+        return {key: why for key, why in fresh.items() if why}
+
+
+def _keyed(app: App, salt: str) -> App:
+    if not any(files.secret for service in app.services for files in service.files):
+        return app
+    services = (
+        replace(service, files=tuple(_keyed_files(files, salt) for files in service.files))
+        for service in app.services
+    )
+    return replace(app, services=tuple(services))
+
+
+def _keyed_files(files: FileMount, salt: str) -> FileMount:
+    if not files.secret:
+        return files
+    return replace(files, digest=hmac.new(salt.encode(), files.digest.encode(), hashlib.sha256).hexdigest())
+
 
 def _spec(payload: ContainerPayload, app: App, service: str, salt: str) -> Spec:
     body = payload.body
@@ -35,6 +78,8 @@ def _spec(payload: ContainerPayload, app: App, service: str, salt: str) -> Spec:
     assert isinstance(host_config, Mapping)  # noqa: S101 - container_payload makes it so
     return Spec(
         hash=hash_payload(payload, app.service(service), salt=salt),
+        version=SPEC_HASH_VERSION,
+        older=older_hashes(app, app.service(service), salt=salt),
         restart_policy=_restart_policy(host_config.get("RestartPolicy")),
         memory_bytes=_integer(host_config.get("Memory")),
         nano_cpus=_integer(host_config.get("NanoCpus")),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-from gitops_orch.controller.execute import Progress, silent
+from gitops_orch.controller.execute import Conduct, Progress, silent
 from gitops_orch.daemon.house import House
 from gitops_orch.daemon.names import find_app
 from gitops_orch.daemon.rollback import pin_release, push_revert
@@ -40,7 +40,7 @@ def drain_advice(house: House, name: str) -> Document:
 
 
 def _sync(house: House, _arguments: Mapping[str, str], progress: Progress | None) -> Reply:
-    report = house.reconciler.run(trigger="sync", progress=progress or silent)
+    report = house.reconciler.run(trigger="sync", conduct=Conduct(progress=progress or silent))
     return Reply(exit_code=report.exit_code, document=run_document(report))
 
 

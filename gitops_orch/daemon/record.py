@@ -21,9 +21,10 @@ def history_document(history: History, app: str | None, *, limit: int) -> Docume
     """Return runs and releases, newest first, of all apps or of one."""
     releases = history.releases(None)
     key = find_app(app, {release.app for release in releases}) if app else None
+    wanted = [release for release in releases if key in (None, release.app)][:limit]
     return {
         "runs": [_run_row(run) for run in history.runs(key, limit)],
-        "releases": [_release_row(row) for row in releases if key in (None, row.app)][:limit],
+        "releases": [_release_row(release, history) for release in wanted],
     }
 
 
@@ -157,7 +158,7 @@ def _run_row(run: RunRecord) -> Value:
     }
 
 
-def _release_row(release: Release) -> Value:
+def _release_row(release: Release, history: History) -> Value:
     return {
         "namespace": release.app.namespace,
         "app": release.app.name,
@@ -166,7 +167,22 @@ def _release_row(release: Release) -> Value:
         "state": release.state.value,
         "reason": release.reason,
         "at": _time(release.at),
+        "images": list(_images(release, history)),
     }
+
+
+def _images(release: Release, history: History) -> Iterator[Value]:
+    """Yield the bytes that each service of a release ran, by host; the same ones once."""
+    records = history.images(release.app, release=release.digest)
+    seen = {(record.service, record.host, record.image_id): record for record in records}
+    for (service, host, image_id), record in sorted(seen.items()):
+        yield {
+            "service": service,
+            "host": host,
+            "reference": record.reference,
+            "image_id": image_id,
+            "digests": list(record.digests),
+        }
 
 
 def _rows(value: object) -> Iterable[Document]:

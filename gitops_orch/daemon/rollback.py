@@ -23,21 +23,38 @@ def push_revert(house: House, app: AppKey, *, to: str) -> Document:
         raise GitopsOrchError(
             f"{app} is in neither {head[:SHORT]} nor {target[:SHORT]}", hint="name another commit"
         )
-    bad = _commit_of(house, new) or head
+    paths = _paths(house, app, ((head, new), (target, old)))
+    _refuse_unchanged(house, app, paths, (head, target))
     commit = house.source.revert_paths(
-        paths=_paths(house, app, ((head, new), (target, old))),
+        paths=paths,
         to_commit=target,
         head=head,
-        message=_message(app, target=target, bad=bad),
+        message=_message(app, target=target, bad=_commit_of(house, new) or head),
     )
     return {
-        "message": f"{app}: files are as of {target[:SHORT]} again in {commit[:SHORT]}, pushed; the next sync deploys it",
+        "message": f"{app}: files are as of {target[:SHORT]} again in {commit[:SHORT]}, pushed; the next sync deploys it"
+        + _remainder(house.app_at(commit, app), old),
         "namespace": app.namespace,
         "app": app.name,
         "commit": commit,
         "to": target,
         "pushed": True,
     }
+
+
+def _refuse_unchanged(house: House, app: AppKey, paths: tuple[str, ...], commits: tuple[str, str]) -> None:
+    now, then = (house.source.tree(commit).files for commit in commits)
+    if all(now.get(path) == then.get(path) for path in paths):
+        raise GitopsOrchError(
+            f"{app}: its own files are as they were at {commits[1][:SHORT]}; what differs, it shares with other apps",
+            hint="--no-push pins it to what it resolved to then, and leaves the others alone",
+        )
+
+
+def _remainder(now: App | None, then: App | None) -> str:
+    if now is None or then is None or now.digest == then.digest:
+        return ""
+    return "; what it shares with other apps still differs, and --no-push would pin that, too"
 
 
 def pin_release(house: House, app: AppKey, *, to: str) -> Document:

@@ -11,8 +11,8 @@ from types import FrameType
 import structlog
 
 from gitops_orch.clock import SystemClock
-from gitops_orch.controller.execute import ProgressEvent
-from gitops_orch.controller.loop import EVENT, REQUEST, RESYNC, Loop
+from gitops_orch.controller.execute import Conduct, ProgressEvent, never
+from gitops_orch.controller.loop import EVENT, REQUEST, RESYNC, RETRY, Loop
 from gitops_orch.daemon.desk import Desk
 from gitops_orch.daemon.heartbeat import Pulse, take_pulse
 from gitops_orch.daemon.house import House, open_house
@@ -45,12 +45,13 @@ class Service:
         self._metrics = Metrics()
         self._systemd = Systemd()
         self._desk = Desk(house)
-        self._loop = Loop(self._run, house.clock, self._on_report, house.reconciler.head_moved)
+        self._loop = Loop(self._run, house.clock, self._on_report)
         self._timers = Timers(house.settings, house.clock, self._loop.wake)
         self._followers = Followers(self._on_event)
         self._ended = threading.Event()
         self._doing = "starting"
         self._rested_s = house.clock.monotonic_s()
+        self._ticked_s = house.clock.monotonic_s()
 
     def pulse(self) -> Pulse:
         """Return how the loop does."""
@@ -88,6 +89,9 @@ class Service:
 
     def _tick(self) -> None:
         self._timers.wake_if_overdue()
+        since_s, self._ticked_s = self._ticked_s, self._house.clock.monotonic_s()
+        if self._house.reconciler.is_to_be_retried(since_s, self._ticked_s):
+            self._loop.wake(RETRY)
         try:
             if self._desk.answer_new():
                 self._loop.wake(REQUEST)
@@ -104,15 +108,27 @@ class Service:
             _log.warning("service.abandoned", doing=self._doing, waited_s=STOP_WAIT_MAX_S)
         return not worker.is_alive()
 
-    def _run(self, *, trigger: str, fetch: bool, quick: bool, should_stop: Callable[[], bool]) -> RunReport:
+    def _run(
+        self,
+        *,
+        trigger: str,
+        fetch: bool,
+        quick: bool,
+        should_stop: Callable[[], bool],
+        should_yield: Callable[[], bool],
+    ) -> RunReport:
         self._doing = "looking at Git and all hosts"
         if RESYNC in trigger:
             forget_inspections(self._house.reconciler.engines.by_name().values(), self._house.clock)
         with self._desk.serving_syncs() as asked:
             report = self._house.reconciler.run(
                 trigger=trigger,
-                progress=self._on_progress,
-                should_stop=asked.noting(should_stop),
+                conduct=Conduct(
+                    progress=self._on_progress,
+                    should_stop=asked.noting(should_stop),
+                    # Whoever waits for a sync wants to hear how it ended, not that it was put off.
+                    should_yield=never if asked.numbers else should_yield,
+                ),
                 fetch=fetch or bool(asked.numbers),
                 quick=quick and not asked.numbers,
             )

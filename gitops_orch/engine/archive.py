@@ -2,11 +2,13 @@
 
 import io
 import tarfile
+from collections.abc import Iterable
 
 from gitops_orch.engine.payload_mounts import SINGLE_FILE
 from gitops_orch.model.app import FileEntry, FileMount
 
 DIRECTORY_MODE = 0o755
+NO_KIND = b"Z"  # a type flag of tar that stands for nothing
 MTIME_S = 0  # fixed: the same content is the same archive
 
 
@@ -24,6 +26,45 @@ def seed_archive(files: FileMount, name: str) -> bytes:
     inside = [(f"{name}/{entry.path}", entry) for entry in files.entries]
     directories = (name, *(f"{name}/{path}" for path in _directories(files.entries)))
     return _archive(directories, inside)
+
+
+def link_archive(links: Iterable[tuple[str, str]]) -> bytes:
+    """Return symbolic links, by absolute path and what they point to."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for path, source in links:
+            member = tarfile.TarInfo(path.lstrip("/"))
+            member.type, member.mode, member.mtime, member.linkname = tarfile.SYMTYPE, 0o777, MTIME_S, source
+            tar.addfile(member)
+    return buffer.getvalue()
+
+
+def removal_archive(path: str) -> bytes:
+    """Return what makes an Engine remove a path: an entry of a kind that it cannot make, after it has made room.
+
+    No request of the API deletes a file, and an Engine clears the way before it looks at what it has to put there
+    (measured on 20.10 and 26.1).  It then refuses the entry, with an error that says no more than that.
+    """
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        member = tarfile.TarInfo(path)
+        member.type = NO_KIND
+        tar.addfile(member)
+    return buffer.getvalue()
+
+
+def stale_paths(there: bytes, files: FileMount) -> tuple[str, ...]:
+    """Return what of a downloaded archive has no place in a file set, or stands in the way of it; parents only."""
+    wanted_files = {entry.path or SINGLE_FILE for entry in files.entries}
+    wanted_directories = set(_directories(files.entries))
+    stale: list[str] = []
+    with tarfile.open(fileobj=io.BytesIO(there)) as tar:
+        for member in tar:
+            _, _, path = member.name.partition("/")
+            wanted = wanted_directories if member.isdir() else wanted_files
+            if path and path not in wanted and not any(path.startswith(f"{above}/") for above in stale):
+                stale.append(path)
+    return tuple(stale)
 
 
 def _directories(entries: tuple[FileEntry, ...]) -> list[str]:

@@ -77,7 +77,8 @@ class Engine(Protocol):
     def put_files(self, app: AppKey, files: FileMount, *, image: str) -> None:
         """Make the content-addressed volume of a file set, or seed a data directory that is not there yet.
 
-        `image` is one that is on the host; a container of it that is never started carries the files.
+        A live file set is changed in place, and what is no longer in it is removed; what recorded its former content
+        goes first, so that a change which was cut short is seen.  `image` is one that is on the host; a container of it that is never started carries the files.
         """
         ...
 
@@ -125,6 +126,14 @@ class Engine(Protocol):
 
     def run_exec(self, container: str, command: tuple[str, ...]) -> ExecResult:
         """Run a command in it and wait for its end."""
+        ...
+
+    def signal(self, container: str, name: str) -> None:
+        """Send a signal to its first process; one that does not run has nothing to be told."""
+        ...
+
+    def record_live(self, app: AppKey, files: FileMount) -> None:
+        """Record that a live file set holds this content and that its containers know."""
         ...
 
     def remove_network(self, network: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from gitops_orch.clock import Clock
 from gitops_orch.engine import labels
+from gitops_orch.engine.archive import link_archive
 from gitops_orch.engine.base import EngineEvent, ExecResult, PulledImage
 from gitops_orch.engine.engine_settings import EngineSettings
 from gitops_orch.engine.files import FileCourier
@@ -118,6 +119,11 @@ class DockerHost:
         """Bring a file set to the host, whole or not at all, or seed a data directory that is not there yet."""
         self._courier.put(app, files, image)
 
+    def record_live(self, app: AppKey, files: FileMount) -> None:
+        """Record that a live file set holds this content and that its containers know."""
+        if files.live is not None:
+            self._courier.record_live(app, files, files.live)
+
     def create(self, intent: ContainerIntent) -> str:
         """Create a container with all its networks and return its id."""
         with self._wire.bounded(f"create of {intent.name}"):
@@ -127,6 +133,11 @@ class DockerHost:
             made = self._create_or_find(intent, payload)
             for network, endpoint in payload.connections:
                 self._attach(made, network, endpoint)
+            if payload.links:
+                links = link_archive(payload.links)
+                self._wire.call(
+                    f"links in {intent.name}", lambda client: client.upload(made, links, path="/")
+                )
             return made
 
     def _create_or_find(self, intent: ContainerIntent, payload: ContainerPayload) -> str:
@@ -304,6 +315,14 @@ class DockerHost:
     def run_exec(self, container: str, command: tuple[str, ...]) -> ExecResult:
         """Run a command in it and wait for its end."""
         return exec_in(self._wire, container, command)
+
+    def signal(self, container: str, name: str) -> None:
+        """Send a signal to its first process; one that does not run has nothing to be told."""
+        self._unless_so(
+            f"{name} to {container}",
+            lambda client: client.kill(container, name),
+            already=lambda: self.inspect(container).state not in {State.RUNNING, State.PAUSED},
+        )
 
     def remove_network(self, network: str) -> None:
         """Remove a network by name; Conflict while a container uses it."""

@@ -9,18 +9,26 @@ Note [Whole or not at all]
 Before anything is written, a marker volume is made (`<name>.filling`, labelled with what is being filled), and it is
 removed last.  While it is there, the file set does not count as one: it is filled again, from the beginning.  A label
 on the file set's volume could not do that, since labels cannot change, and a file in it would be seen by containers.
+
+Note [Live file sets]
+A service that reads its files again on a signal keeps its container, so its files lie in a volume of a stable name and
+are changed in place.  What it holds is recorded by a second volume (`<name>.<digest>`), which is made only when the
+containers were told, and removed before the first byte is changed: a crash anywhere between leads to another transfer
+and another signal, never to a container that was not told.
 """
 
 import posixpath
 import threading
+from collections.abc import Callable
 
 from gitops_orch.engine import labels
-from gitops_orch.engine.archive import seed_archive, volume_archive
+from gitops_orch.engine.archive import removal_archive, seed_archive, stale_paths, volume_archive
 from gitops_orch.engine.payload_mounts import data_path
+from gitops_orch.engine.raw_client import RawClient
 from gitops_orch.engine.wire import Wire
-from gitops_orch.errors import Conflict, NotFound
+from gitops_orch.errors import Conflict, EngineError, NotFound
 from gitops_orch.model.app import AppKey, FileMount
-from gitops_orch.model.names import files_volume_name
+from gitops_orch.model.names import files_volume_name, live_record_name, live_volume_name
 
 MARKER_SUFFIX = ".filling"
 MOUNT_POINT = "/gitops-orch"
@@ -40,10 +48,59 @@ class FileCourier:
         """Bring a file set, or seed a data directory that is not there; the image lends the carrier its root."""
         with self._wire.bounded("transfer of files"):
             self._sweep_once()
-            if files.writable_path is None:
-                self._fill_volume(app, files, image)
-            else:
+            if files.writable_path is not None:
                 self._seed_directory(app, files, image, files.writable_path)
+            elif files.live is not None:
+                self._change_live(app, files, image, files.live)
+            else:
+                self._fill_volume(app, files, image)
+
+    def record_live(self, app: AppKey, files: FileMount, live: str) -> None:
+        """Record what a live file set holds; until then it is brought, and its containers are told, again."""
+        name = live_volume_name(app.project, live)
+        wanted = {**labels.live_labels(self._instance, app, name), labels.FILES: files.digest}
+        self._create_volume(live_record_name(app.project, live, files.digest), wanted)
+
+    def _change_live(self, app: AppKey, files: FileMount, image: str, live: str) -> None:
+        name = live_volume_name(app.project, live)
+        if self._volume_labels(live_record_name(app.project, live, files.digest)) is not None:
+            return
+        for record in self._live_records(name):
+            self.remove_volume(record)
+        wanted = labels.live_labels(self._instance, app, name)
+        found = self._volume_labels(name)
+        if found is not None and found.get(labels.LIVE) != name:
+            raise Conflict(
+                f"{self._wire.host}: volume {name} is there and was not made for these files",
+                hint="remove it by hand if nothing needs it",
+            )
+        self._create_volume(name, wanted)
+        mount = {"Type": "volume", "Source": name, "Target": MOUNT_POINT, "VolumeOptions": {"NoCopy": True}}
+        carrier = self._create_carrier(app, name, {"Mounts": [mount]}, image)
+        try:
+            self._clear_stale(carrier, files)
+            self._upload(carrier, volume_archive(files))
+        finally:
+            self._remove_carrier(carrier)
+
+    def _live_records(self, name: str) -> list[str]:
+        filters = {"label": [f"{labels.LIVE}={name}", f"{labels.INSTANCE}={self._instance}"]}
+        answer = self._wire.read(f"list of records of {name}", lambda client: client.volumes(filters=filters))
+        return sorted(str(row["Name"]) for row in answer.get("Volumes") or () if row["Name"] != name)
+
+    def _clear_stale(self, carrier: str, files: FileMount) -> None:
+        """Remove what left Git; a path that is still there afterwards must not be taken for removed."""
+        there = self._wire.read(
+            "download of files", lambda client: client.download(carrier, f"{MOUNT_POINT}/.")
+        )
+        for path in stale_paths(there, files):
+            archive = removal_archive(path)
+            self._wire.call(f"removal of {path}", self._clearing(carrier, archive))
+            if self._exists(carrier, path):
+                raise EngineError(
+                    f"{self._wire.host}: {path} left Git and cannot be removed from a live file set",
+                    hint="remove x-gitops.reload from the service, so that its container is recreated",
+                )
 
     def _fill_volume(self, app: AppKey, files: FileMount, image: str) -> None:
         name = files_volume_name(app.project, files.digest)
@@ -65,6 +122,9 @@ class FileCourier:
         finally:
             self._remove_carrier(carrier)
         self.remove_volume(name + MARKER_SUFFIX)
+
+    def _clearing(self, carrier: str, archive: bytes) -> Callable[[RawClient], None]:
+        return lambda client: client.clear(carrier, archive, path=MOUNT_POINT)
 
     def _seed_directory(self, app: AppKey, files: FileMount, image: str, path: str) -> None:
         """Lay a data directory down where there is none; what is there stays as it is, whoever wrote it."""

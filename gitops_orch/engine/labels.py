@@ -19,6 +19,8 @@ HASH_VERSION = PREFIX + "hash-version"
 SALT = PREFIX + "salt"
 IMAGE_DIGEST = PREFIX + "image-digest"
 FILES = PREFIX + "files"
+# On a volume whose files are changed in place, and on the one that records what it holds: the former's name.
+LIVE = PREFIX + "live"
 # On a container that is never started: it only lends its mounts to a file transfer.
 CARRIER = PREFIX + "carrier"
 # On a marker volume: the name of the volume that is not complete yet.
@@ -97,6 +99,11 @@ def _object_labels(instance: str, app: AppKey, compose: Mapping[str, Json]) -> d
 def files_labels(instance: str, app: AppKey, digest: str) -> dict[str, str]:
     """Return the labels of a volume that carries a file set."""
     return {**app_labels(instance, app), FILES: digest}
+
+
+def live_labels(instance: str, app: AppKey, name: str) -> dict[str, str]:
+    """Return the labels of a volume whose files are changed in place: what it holds is recorded beside it."""
+    return {**app_labels(instance, app), LIVE: name}
 
 
 def carrier_labels(instance: str, app: AppKey) -> dict[str, str]:

@@ -20,6 +20,7 @@ from gitops_orch.model.observed import (
 
 Row = Mapping[str, Any]
 
+_JOIN = "container:"
 _HEALTH_WORDS = (
     ("(healthy)", Health.HEALTHY),
     ("(unhealthy)", Health.UNHEALTHY),
@@ -156,8 +157,14 @@ def details(row: Row) -> Details:
         entrypoint=_words(config.get("Entrypoint")),
         user=str(config.get("User") or ""),
         binds=tuple(host.get("Binds") or ()),
+        joined=_joined(host),
         error=str(state.get("Error") or ""),
     )
+
+
+def _joined(host: Row) -> tuple[str, ...]:
+    modes = {str(host.get(key) or "") for key in ("NetworkMode", "IpcMode", "PidMode")}
+    return tuple(sorted(mode.removeprefix(_JOIN) for mode in modes if mode.startswith(_JOIN)))
 
 
 def _words(value: Any) -> tuple[str, ...] | None:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from gitops_orch.engine.payload_mounts import mount_fields
+from gitops_orch.engine.payload_mounts import live_links, mount_fields
 from gitops_orch.engine.payload_network import (
     Attachments,
     Endpoint,
@@ -42,6 +42,7 @@ class ContainerPayload:
     body: dict[str, object]
     platform: str  # "" lets the Engine choose
     connections: tuple[tuple[str, Endpoint], ...]
+    links: tuple[tuple[str, str], ...] = ()  # symbolic links to put into its layer: path, and what it points to
 
 
 def container_payload(
@@ -59,7 +60,10 @@ def container_payload(
     if attached.endpoints:
         body["NetworkingConfig"] = {"EndpointsConfig": attached.endpoints}
     return ContainerPayload(
-        body=body, platform=text(service.compose.get("platform")), connections=attached.later
+        body=body,
+        platform=text(service.compose.get("platform")),
+        connections=attached.later,
+        links=live_links(service),
     )
 
 

@@ -19,9 +19,10 @@ from gitops_orch.engine.payload_values import (
     text_mapping,
 )
 from gitops_orch.model.app import App, AppKey, FileMount, Service, Volume
-from gitops_orch.model.names import files_volume_name
+from gitops_orch.model.names import files_volume_name, live_volume_name
 
 SINGLE_FILE = "content"  # what a file set of one file calls it inside its volume
+LIVE_DIRECTORY = "/run/gitops-orch"  # in a container: where live file sets of one file are mounted
 
 Mount = dict[str, object]
 
@@ -166,7 +167,30 @@ def _add_files(mounts: Mounts, app: App, files: FileMount, target: PayloadTarget
         else:
             mounts.mounts.append({"Type": "bind", "Source": source, "Target": files.target})
         return
+    if files.live is not None:
+        mounts.mounts.append(_live_mount(files, live_volume_name(app.key.project, files.live), files.live))
+        return
     mounts.mounts.append(_files_mount(files, files_volume_name(app.key.project, files.digest), target))
+
+
+def _live_mount(files: FileMount, volume: str, live: str) -> Mount:
+    """Mount a whole live set.  A mounted file would stay what it was when it is changed: a link leads to it instead."""
+    return {
+        "Type": "volume",
+        "Source": volume,
+        "Target": files.target if files.directory else f"{LIVE_DIRECTORY}/{live}",
+        "ReadOnly": True,
+        "VolumeOptions": {"NoCopy": True},
+    }
+
+
+def live_links(service: Service) -> tuple[tuple[str, str], ...]:
+    """Return the links that stand for single files which are changed in place: path, and what it points to."""
+    return tuple(
+        (files.target, f"{LIVE_DIRECTORY}/{files.live}/{SINGLE_FILE}")
+        for files in service.files
+        if files.live is not None and not files.directory
+    )
 
 
 def _files_mount(files: FileMount, volume: str, target: PayloadTarget) -> Mount:

@@ -10,14 +10,19 @@ to this function needs a new `SPEC_HASH_VERSION`, and the old function must stay
 import hashlib
 import hmac
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from gitops_orch.engine.labels import user_labels
 from gitops_orch.engine.payload import ContainerPayload, container_payload
+from gitops_orch.engine.payload_network import network_payload
 from gitops_orch.engine.payload_target import PayloadTarget
+from gitops_orch.errors import Unsupported
 from gitops_orch.model.app import App, FileMount, Service
 from gitops_orch.model.plan import ContainerIntent
 
+# What a version of the hash was computed by, for every version but ours; the key is what `hash-version` says.
+FORMER: Mapping[str, Callable[[App, Service, str], str]] = {}
 _NOWHERE = PayloadTarget(host="", api_version="1.999", root_dir="{root}", data_root="{data}")
 
 
@@ -26,10 +31,32 @@ def spec_hash(app: App, service: Service, *, salt: str) -> str:
     return hash_payload(canonical_payload(app, service), service, salt=salt)
 
 
+def older_hashes(app: App, service: Service, *, salt: str) -> Mapping[str, str]:
+    """Return, by its version, what each former hash function says: containers that carry one are compared by it."""
+    return {version: function(app, service, salt) for version, function in FORMER.items()}
+
+
+def why_refused(app: App, service: Service, api_version: str) -> str:
+    """Return why an Engine of that API version cannot run the service as the file says; "" where it can."""
+    target = replace(_NOWHERE, api_version=api_version)
+    try:
+        container_payload(_intent(app, service), target, {})
+        for network in app.networks:
+            if network.key in service.networks and not network.external:
+                network_payload(network, {}, target)
+    except Unsupported as error:
+        return str(error).removeprefix(f"{target.host}: ")
+    return ""
+
+
 def canonical_payload(app: App, service: Service) -> ContainerPayload:
     """Return the create payload for a host that does not exist: what is declared of a container, wherever it runs."""
+    return container_payload(_intent(app, service), _NOWHERE, user_labels(service.compose))
+
+
+def _intent(app: App, service: Service) -> ContainerIntent:
     nameless = replace(service, files=tuple(replace(files, digest="") for files in service.files))
-    intent = ContainerIntent(
+    return ContainerIntent(
         app=app,
         service=nameless,
         slot=0,
@@ -40,7 +67,6 @@ def canonical_payload(app: App, service: Service) -> ContainerPayload:
         image=service.image,
         image_digest="",
     )
-    return container_payload(intent, _NOWHERE, user_labels(service.compose))
 
 
 def hash_payload(payload: ContainerPayload, service: Service, *, salt: str) -> str:
@@ -54,8 +80,12 @@ def hash_payload(payload: ContainerPayload, service: Service, *, salt: str) -> s
 
 
 def _files_row(files: FileMount, salt: str) -> list[str]:
-    """Return where files are mounted and what they hold; a data directory's seed is not in it: it is laid down once."""
-    return [files.target, "" if files.writable_path is not None else contents_digest(files, salt)]
+    """Return where files are mounted and what they hold.
+
+    Not in it: a data directory's seed, which is laid down once, and what is changed in place under a container.
+    """
+    fixed = files.writable_path is None and files.live is None
+    return [files.target, contents_digest(files, salt) if fixed else ""]
 
 
 def contents_digest(files: FileMount, salt: str) -> str:

@@ -62,7 +62,7 @@ def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
         default_name=default_app_name(path, git.tree),
     )
     loaded = load_compose(request)
-    findings = Findings(loaded.positions.at)
+    findings = Findings(loaded.positions.at, loaded.positions.says)
     findings.extend(_worded(loaded, settings))
     key = _key(loaded, request)
     policy = read_policy(loaded.x_gitops, settings.defaults, findings)
@@ -220,4 +220,5 @@ def _service_parts(service: Service) -> list[object]:
     files = [
         [file.target, file.digest, file.directory, file.secret, file.writable_path] for file in service.files
     ]
-    return [service.name, service.compose, service.stateful, files]
+    reload = [service.reload] if service.reload else []  # nothing is said of what is not asked for: digests last
+    return [service.name, service.compose, service.stateful, files, *reload]

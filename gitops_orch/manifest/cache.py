@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gitops_orch.manifest.app_file import CompiledFile, Settings, compile_file
@@ -93,14 +92,5 @@ def _file_signature(git: GitFiles, path: str) -> object:
 
 
 def _directory_signature(git: GitFiles, directory: str) -> object:
-    return _digest(f"{file.path}\0{file.blob}\0{file.mode}" for file in git.below(directory)), tuple(
-        git.refused_below(directory)
-    )
-
-
-def _digest(lines: Iterable[str]) -> str:
-    total = hashlib.sha256()
-    for line in lines:
-        total.update(line.encode())
-        total.update(b"\0")
-    return total.hexdigest()
+    files = tuple((file.path, file.blob, file.mode) for file in git.below(directory))
+    return files, tuple(git.refused_below(directory))

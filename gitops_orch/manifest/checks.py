@@ -38,7 +38,6 @@ NOT_YET = (
     NotYet(path=("deploy", "mode"), values=("replicated-job", "global-job"), what="job modes are"),
     NotYet(path=(KEY, "job"), what="jobs on a schedule are"),
     NotYet(path=(KEY, "readiness"), what="readiness probes are"),
-    NotYet(path=(KEY, "reload"), what="reloading by a signal is"),
     NotYet(path=("pre_start",), what="pre_start hooks are"),
     NotYet(path=("post_start",), what="post_start hooks are"),
     NotYet(path=("pre_stop",), what="pre_stop hooks are"),

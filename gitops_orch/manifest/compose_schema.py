@@ -157,19 +157,14 @@ def _object_check(schema: Mapping[str, Any]) -> Check:
     open_end = schema.get("additionalProperties", True) is not False
     required = tuple(schema.get("required", ()))
 
+    def other(key: str, item: Any) -> bool:
+        part = next((check for matches, check in patterns if matches(key)), None)
+        return open_end if part is None else part(item)
+
     def check(value: dict[str, Any]) -> bool:
         for key, item in value.items():
             known = properties.get(key)
-            if known is None:
-                for matches, pattern_check in patterns:
-                    if matches(key):
-                        known = pattern_check
-                        break
-                else:
-                    if open_end:
-                        continue
-                    return False
-            if not known(item):
+            if not (known(item) if known is not None else other(key, item)):
                 return False
         return all(key in value for key in required)
 

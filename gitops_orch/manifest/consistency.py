@@ -173,25 +173,27 @@ def _cycles(services: Mapping[str, Model]) -> Iterator[Mistake]:
     """Yield the first circle of services that depend on each other; Compose finds one, too."""
     done: set[str] = set()
     for start in services:
-        trail: dict[str, Iterator[str]] = {}  # the services that led here, and what each has yet to ask
-        waiting: list[str] = [start]
-        while waiting:
-            name = waiting.pop()
-            if name in trail:
-                way = list(trail)
-                circle = " -> ".join([*way[way.index(name) :], name])
-                yield (
-                    ("services", way[-1], "depends_on", name),
-                    f"the services depend on each other: {circle}",
-                )
-                return
-            if name in services and name not in done:
-                trail[name] = iter(services[name].get("depends_on") or ())
-            while trail and not waiting:
-                last = next(reversed(trail))
-                following = next(trail[last], None)
-                if following is None:
-                    done.add(last)
-                    del trail[last]
-                else:
-                    waiting.append(following)
+        circle = _circle(start, services, done)
+        if circle:
+            path = ("services", circle[-2], "depends_on", circle[-1])
+            yield path, f"the services depend on each other: {' -> '.join(circle)}"
+            return
+
+
+def _circle(start: str, services: Mapping[str, Model], done: set[str]) -> list[str]:
+    """Return the services of a circle that can be reached, its first one again at the end; empty where there is none.
+
+    `done` are services that lead to no circle; those that this search passes are added to it.
+    """
+    trail: dict[str, Iterator[str]] = {}  # the services that led here, and what each has yet to ask
+    name: str | None = start
+    while name is not None or trail:
+        if name is None:
+            done.add(trail.popitem()[0])
+        elif name in trail:
+            way = list(trail)
+            return [*way[way.index(name) :], name]
+        elif name in services and name not in done:
+            trail[name] = iter(services[name].get("depends_on") or ())
+        name = next(trail[next(reversed(trail))], None) if trail else None
+    return []

@@ -151,8 +151,6 @@ def size(value: Any, report: Report) -> Any:
 
 def optional_duration(value: Any, report: Report) -> Any:
     """Read a duration whose absence is not zero."""
-    if value is None:
-        return OMIT
     try:
         return go_values.duration_text(go_values.duration_ns(shown(value)))
     except NotThat as error:
@@ -191,8 +189,6 @@ def members(item: Reader, *, empty: bool = False) -> Reader:
     """Return a reader of a mapping whose keys are names; an empty one is printed only with `empty`."""
 
     def read(value: Any, report: Report) -> Any:
-        if type(value) is not dict:
-            return OMIT
         found: dict[str, Any] = {}
         trail = report.trail
         for key, each in value.items():
@@ -210,8 +206,6 @@ def struct(fields: Mapping[str, Reader], *, printed_empty: bool = True) -> Reade
     """Return a reader of a mapping with known keys; others are extensions, which are not printed here."""
 
     def read(value: Any, report: Report) -> Any:
-        if type(value) is not dict:
-            return OMIT
         found: dict[str, Any] = {}
         trail = report.trail
         for key, each in value.items():
@@ -276,9 +270,6 @@ def command(value: Any, report: Report) -> Any:
     """Read a command line: words as they are, text split as a shell would."""
     if type(value) is list:
         return value
-    if type(value) is not str:
-        report.complain(f"must be text or a list, is {describe(value)}; quote it")
-        return OMIT
     try:
         return split_words(value)
     except NotThat as error:

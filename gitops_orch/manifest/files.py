@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from posixpath import join, normpath
 from typing import Any
 
@@ -18,6 +18,7 @@ CONFIG_DIRECTORY = "/"
 SECRET_DIRECTORY = "/run/secrets/"  # noqa: S105  # a directory, not a password
 DEFAULT_MODE = 0o444
 _BUILTIN_PROFILES = ("unconfined", "builtin")
+LIVE_LENGTH = 12
 MOUNT_BYTES_MAX = 64 * 1024 * 1024
 MOUNT_FILES_MAX = 10_000
 
@@ -194,6 +195,14 @@ class ContentReader:
                 return None
             numbers.append(int(text))
         return numbers[0], numbers[1]
+
+
+def live_mount(service: str, files: FileMount) -> FileMount:
+    """Return a file mount that is changed in place; its digest tells this set in this service from all others."""
+    kind = "directory" if files.directory else "file"
+    live = hashlib.sha256(f"{service}\0{files.target}\0{kind}".encode()).hexdigest()[:LIVE_LENGTH]
+    digest = hashlib.sha256(f"{live}\0{files.digest}".encode()).hexdigest()
+    return replace(files, live=live, digest=digest)
 
 
 def file_mount(

@@ -10,8 +10,11 @@ from gitops_orch.model.problem import Position, Problem, Severity
 class Findings:
     """Collects the problems of one document; a path of keys becomes a position and the head of the message."""
 
-    def __init__(self, place: Callable[[KeyPath], Position]) -> None:
+    def __init__(
+        self, place: Callable[[KeyPath], Position], says: Callable[[KeyPath], bool] = lambda _: False
+    ) -> None:
         self.place = place
+        self.says = says  # whether the document itself has a value at a path
         self.problems: list[Problem] = []
 
     @property

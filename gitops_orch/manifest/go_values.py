@@ -151,8 +151,6 @@ def shown(value: Any) -> str:
         return "true" if value else "false"
     if type(value) is float:
         return _float_text(value)
-    if value is None:
-        return "<nil>"
     return str(value)
 
 

@@ -47,6 +47,8 @@ def _mappings(
     report: Report,
     table: Table | None = None,
 ) -> Any:
+    if any(side is not None and type(side) is not dict for side in (base, other)):
+        return other  # the schema says what is wrong with it
     merged = dict(base or {})
     for key, value in (other or {}).items():
         if key not in merged or key.startswith("x-"):
@@ -115,6 +117,10 @@ def _logging(base: Any, other: Any, path: KeyPath, report: Report) -> Any:
 
 
 def _ipam_config(base: Any, other: Any, path: KeyPath, report: Report) -> Any:
+    if any(
+        type(each) is not dict for side in (base, other) for each in (side if type(side) is list else [side])
+    ):
+        return other  # the schema says what is wrong with it
     pools: list[dict[str, Any]] = []
     for each in base or ():
         original = dict(each)  # Compose merges every override into it, one after the other

@@ -155,16 +155,13 @@ def add_document(model: dict[str, Any], value: dict[str, Any], report: Report) -
     return merged
 
 
-def _drop_holes(model: dict[str, Any]) -> None:
+def _drop_holes(value: Any) -> None:
     """Close the gaps that refused list entries left."""
-    for key, value in model.items():
-        if type(value) is dict:
-            _drop_holes(value)
-        elif type(value) is list:
-            model[key] = kept = [each for each in value if each is not _HOLE]
-            for each in kept:
-                if type(each) is dict:
-                    _drop_holes(each)
+    children = value.values() if type(value) is dict else value if type(value) is list else ()
+    for child in children:
+        _drop_holes(child)
+    if type(value) is list:
+        value[:] = [each for each in value if each is not _HOLE]
 
 
 def complete(model: dict[str, Any], scope: Scope) -> None:

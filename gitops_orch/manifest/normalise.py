@@ -117,17 +117,12 @@ def _implied(service: Mapping[str, Any]) -> list[tuple[str, bool]]:
 def _add_names(model: dict[str, Any], project: str) -> frozenset[tuple[str, str]]:
     implied: set[tuple[str, str]] = set()
     for kind in RESOURCE_KINDS:
-        resources = model.get(kind)
-        if not resources:
+        if not model.get(kind):
             continue
-        named: dict[str, Any] = {}
-        for key, resource in resources.items():
-            body = dict(resource or {})
-            if body.get("name") is None:
-                external = optional_flag(body.get("external"), Report()) is True
-                body["name"] = key if external else f"{project}_{key}"
-                if not external:
-                    implied.add((kind, key))
-            named[key] = body
-        model[kind] = named
+        model[kind] = {key: dict(resource or {}) for key, resource in model[kind].items()}
+        unnamed = {key: body for key, body in model[kind].items() if body.get("name") is None}
+        for key, body in unnamed.items():
+            external = optional_flag(body.get("external"), Report()) is True
+            body["name"] = key if external else f"{project}_{key}"
+            implied |= set() if external else {(kind, key)}
     return frozenset(implied)

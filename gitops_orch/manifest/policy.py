@@ -19,6 +19,8 @@ from gitops_orch.model.problem import Position
 KEY = "x-gitops"
 DEFAULT_NAMESPACE = "default"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_RELOADS = frozenset({"HUP", "USR1", "USR2", "WINCH", "INT", "QUIT", "TERM", "ALRM", "CONT", "URG", "IO"})
+_REALTIME = re.compile(r"(SIG)?RTM(IN(\+([0-9]|1[0-5]))?|AX(-([0-9]|1[0-4]))?)")
 _E = TypeVar("_E", bound=Enum)
 
 
@@ -46,6 +48,7 @@ class ServicePolicy:
     """The `x-gitops` of a service."""
 
     stateful: bool = False
+    reload: str | None = None  # a signal
 
 
 def is_name(value: object) -> TypeGuard[str]:
@@ -114,7 +117,16 @@ def read_service_policy(service: str, raw: object, findings: Findings) -> Servic
     findings.extend(problems)
     if problems or not isinstance(raw, Mapping):
         return ServicePolicy()
-    return ServicePolicy(stateful=raw.get("stateful", False))
+    signal = raw.get("reload")
+    if signal is not None and not _is_reload(signal):
+        findings.error(("services", service, KEY, "reload"), f"{signal} is no signal to reload by; write SIGHUP")
+        signal = None
+    return ServicePolicy(stateful=raw.get("stateful", False), reload=signal)
+
+
+def _is_reload(name: str) -> bool:
+    """Tell whether an Engine knows the signal, and a process can answer it by reading its files again."""
+    return _REALTIME.fullmatch(name) is not None or name.removeprefix("SIG") in _RELOADS
 
 
 def app_key(name: str, namespace: str) -> AppKey:

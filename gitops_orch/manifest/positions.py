@@ -86,3 +86,12 @@ class LayeredPositions:
             if depth >= best_depth:
                 best, best_depth = position, depth
         return best
+
+    def says(self, key_path: Sequence[str | int]) -> bool:
+        """Tell whether a document has a value at exactly this path, even one that the model leaves out, such as 0."""
+        for prefix, positions, own in self.layers:
+            if tuple(key_path[: len(prefix)]) == prefix:
+                rest = (*own, *key_path[len(prefix) :])
+                if positions.find(rest)[1] == len(rest):
+                    return True
+        return False

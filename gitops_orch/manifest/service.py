@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gitops_orch.manifest.duration import parse_duration
-from gitops_orch.manifest.files import ContentReader
+from gitops_orch.manifest.files import ContentReader, live_mount
 from gitops_orch.manifest.findings import Findings
 from gitops_orch.manifest.git_files import is_relative
-from gitops_orch.manifest.policy import read_service_policy
+from gitops_orch.manifest.policy import KEY, read_service_policy
 from gitops_orch.model.app import (
     Condition,
     Dependency,
@@ -41,6 +41,9 @@ def compile_service(
     mode = Mode(deploy.get("mode") or "replicated")
     files, volumes = _split_volumes(name, body, reader)
     files += _objects(name, model, reader)
+    policy = read_service_policy(name, raw_policy, reader.findings)
+    if policy.reload:
+        files = _reloadable(name, body, files, volumes, reader.findings)
     return Service(
         name=name,
         compose=_container_part(name, body, volumes, reader),
@@ -49,7 +52,7 @@ def compile_service(
         replicas=1 if mode in _GLOBAL_MODES else replica_count(body),
         placement=_placement(deploy.get("placement") or {}),
         depends_on=tuple(_dependencies(body)),
-        update=_update(deploy.get("update_config") or {}),
+        update=_update(name, deploy.get("update_config") or {}, reader.findings),
         ports=tuple(_ports(body)),
         networks=tuple(body.get("networks") or ()) if not body.get("network_mode") else (),
         volumes=tuple(dict.fromkeys(_named_volumes(volumes))),
@@ -57,7 +60,8 @@ def compile_service(
         container_name=body.get("container_name"),
         files=tuple(files),
         stop_grace_s=_seconds(body.get("stop_grace_period"), 10.0),
-        stateful=read_service_policy(name, raw_policy, reader.findings).stateful,
+        stateful=policy.stateful,
+        reload=policy.reload,
         job=mode in _JOB_MODES or (awaited and _ends(body)),
         position=reader.findings.place(("services", name)),
     )
@@ -127,6 +131,38 @@ def _objects(name: str, model: Mapping[str, Any], reader: ContentReader) -> list
     return mounts
 
 
+def _reloadable(
+    name: str,
+    body: Mapping[str, Any],
+    files: list[FileMount],
+    volumes: Sequence[Mapping[str, Any]],
+    findings: Findings,
+) -> list[FileMount]:
+    """Return the files with all those live that can be; a single one needs a link, which not every container can have."""
+    tmpfs = [str(entry).partition(":")[0] for entry in body.get("tmpfs") or ()]
+    others = [str(volume.get("target")) for volume in volumes] + tmpfs
+    made: list[FileMount] = []
+    for mount in files:
+        covers = [*others, *(each.target for each in files if each.directory)]
+        covered = body.get("read_only") or any(_lies_in(mount.target, place) for place in covers)
+        if mount.writable_path is not None:
+            made.append(mount)
+        elif mount.directory or not covered:
+            made.append(live_mount(name, mount))
+        else:
+            made.append(mount)
+            where = "the container is read-only" if body.get("read_only") else "another mount covers it"
+            findings.warn(
+                ("services", name, KEY, "reload"),
+                f"a change of {mount.target} recreates the container, because {where}; mount its directory instead",
+            )
+    return made
+
+
+def _lies_in(path: str, directory: str) -> bool:
+    return path.startswith(directory.rstrip("/") + "/")
+
+
 def _named_volumes(volumes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     return (str(v["source"]) for v in volumes if v.get("type") == "volume" and v.get("source"))
 
@@ -151,14 +187,16 @@ def _dependencies(body: Mapping[str, Any]) -> Iterator[Dependency]:
         )
 
 
-def _update(raw: Mapping[str, Any]) -> UpdatePolicy:
+def _update(name: str, raw: Mapping[str, Any], findings: Findings) -> UpdatePolicy:
+    """Compose leaves a `monitor: 0s` out of its model, where it means what is not said; here it means no time at all."""
     default = UpdatePolicy()
+    at_once = findings.says(("services", name, "deploy", "update_config", "monitor"))
     order = raw.get("order")
     action = raw.get("failure_action")
     return UpdatePolicy(
         parallelism=int(raw.get("parallelism", default.parallelism)),
         delay_s=_seconds(raw.get("delay"), default.delay_s),
-        monitor_s=_seconds(raw.get("monitor"), default.monitor_s),
+        monitor_s=_seconds(raw.get("monitor"), 0.0 if at_once else default.monitor_s),
         order=Order(order) if order else None,
         failure_action=FailureAction(action) if action else default.failure_action,
         failure_ratio_max=float(raw.get("max_failure_ratio", default.failure_ratio_max)),

@@ -19,20 +19,21 @@ def drop_overridden(model: dict[str, Any], report: Report) -> None:
     for name, service in services_of(model).items():
         report.trail = ["services", name]
         _apply(service, _SERVICE, report)
-        for section, table in (("build", _BUILD), ("deploy", _LABELS)):
-            if type(service.get(section)) is dict:
-                with report.inside(section):
-                    _apply(service[section], table, report)
-        if type(service.get("networks")) is dict:
-            for network, attachment in service["networks"].items():
-                if type(attachment) is dict:
-                    with report.inside("networks", network):
-                        _apply(attachment, _ATTACHMENT, report)
+        _apply_below(service, "build", _BUILD, report)
+        _apply_below(service, "deploy", _LABELS, report)
+        for attached in resources_of(service, "networks"):
+            with report.inside("networks"):
+                _apply_below(service["networks"], attached, _ATTACHMENT, report)
     for name, network in resources_of(model, "networks").items():
-        if type(network.get("labels")) is list:
-            report.trail = ["networks", name]
-            _apply(network, _LABELS, report)
+        report.trail = ["networks", name]
+        _apply(network, _LABELS, report)
     report.trail = []
+
+
+def _apply_below(mapping: dict[str, Any], key: str, table: dict[str, Index], report: Report) -> None:
+    if type(mapping.get(key)) is dict:
+        with report.inside(key):
+            _apply(mapping[key], table, report)
 
 
 def _apply(mapping: dict[str, Any], table: dict[str, Index], report: Report) -> None:

@@ -172,6 +172,7 @@ class FileMount:
     directory: bool  # the whole directory is mounted and hides the image's
     secret: bool
     writable_path: str | None = None  # not None: a data directory below the host's data_root, seeded once
+    live: str | None = None  # not None: changed in place, in a volume of a name that this part makes stable
     digest: str = ""  # hex SHA-256 over entries' paths, modes, owners and contents
 
 
@@ -195,6 +196,7 @@ class Service:
     files: tuple[FileMount, ...] = ()
     stop_grace_s: float = 10.0
     stateful: bool = False  # x-gitops.stateful
+    reload: str | None = None  # x-gitops.reload: the signal that makes it read its files again
     job: bool = False  # runs to completion: a one-shot that others wait for, or a *-job mode
     position: Position | None = None
 

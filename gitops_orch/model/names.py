@@ -23,3 +23,13 @@ def compose_name(project: str, service: str, slot: int) -> str:
 def files_volume_name(project: str, digest: str) -> str:
     """Return the name of the content-addressed volume that carries a file set of that digest."""
     return f"{project}_files_{digest[:FILES_HASH_LENGTH]}"
+
+
+def live_volume_name(project: str, live: str) -> str:
+    """Return the name of the volume that carries a file set which is changed in place."""
+    return f"{project}_live_{live}"
+
+
+def live_record_name(project: str, live: str, digest: str) -> str:
+    """Return the name of the volume whose being there records that a live file set holds this content, and is in use."""
+    return f"{live_volume_name(project, live)}.{digest[:FILES_HASH_LENGTH]}"

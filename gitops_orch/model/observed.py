@@ -62,6 +62,7 @@ class Details:
     entrypoint: tuple[str, ...] | None = None
     user: str = ""
     binds: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()  # ids of the containers whose namespaces it lives in
     error: str = ""
 
 

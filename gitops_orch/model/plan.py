@@ -81,7 +81,8 @@ class Action:
     person calls it.
 
     Which of the optional fields is set follows from `kind`: PULL `image`; CREATE `container`; CREATE_NETWORK,
-    CONNECT_NETWORK, DISCONNECT_NETWORK `network`; CREATE_VOLUME `volume`; PUT_FILES `files`; WAIT_HEALTHY and RUN_JOB
+    CONNECT_NETWORK, DISCONNECT_NETWORK `network`; CREATE_VOLUME `volume`, or the live `files` that
+    it records; PUT_FILES `files`; EXEC `signal`; WAIT_HEALTHY and RUN_JOB
     `gate`; RENAME `new_name`; UPDATE `update` (fields of the Engine's ContainerUpdate); STOP and RESTART `grace_s`.
     """
 
@@ -107,6 +108,7 @@ class Action:
     update: Mapping[str, object] | None = None
     aliases: tuple[str, ...] = ()  # of a CONNECT_NETWORK
     addresses: tuple[str, ...] = ()  # of a CONNECT_NETWORK: fixed ones
+    signal: str = ""  # of an EXEC that sends one instead of running a command
     grace_s: float = 10.0
 
 

@@ -17,6 +17,7 @@ from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.networks import connection
 from gitops_orch.planner.order import in_dependency_order
 from gitops_orch.planner.prepare import prepare_hosts, pull_images
+from gitops_orch.planner.reload import changed_sets, must_be_told, record_sets, signal_reason
 from gitops_orch.planner.removal import owned, remove_container, remove_networks, retire, stop_container
 from gitops_orch.planner.rollout import batches, choose_order, is_anonymous
 from gitops_orch.planner.slots import FAILED_SUFFIX, AppSlots, Slot, namespace_parents
@@ -39,8 +40,11 @@ class AppPlanner:
         self.pulls = pull_images(self.app, slots, draft)
         self.prepared = prepare_hosts(self.app, slots, index, draft, self.pulls)
         self.created: dict[tuple[str, str], list[str]] = defaultdict(list)  # (service, host) -> creates
+        self.mended: dict[str, list[str]] = defaultdict(list)  # id of a container that stays -> what mends it
         self.started: dict[str, list[str]] = defaultdict(list)  # service -> starts
         self.proved: dict[str, list[str]] = defaultdict(list)  # service -> waits
+        self.retired: dict[str, list[str]] = defaultdict(list)  # service -> removals of what it replaces
+        self.parked: list[str] = []  # what stops the failed ones: nothing starts on their data before
         self.names: dict[tuple[str, str], str] = {}  # (service, host) -> the container that others can join
 
     def plan(self) -> None:
@@ -56,8 +60,10 @@ class AppPlanner:
 
     def park(self) -> None:
         """Add the steps that stop what failed for good, and nothing else."""
+        first = len(self.draft.actions)
         for found in (*self.slots.parked, *(each for slot in self.slots.slots for each in slot.parked)):
             self._park(found)
+        self.parked = [action.id for action in self.draft.actions[first:]]
 
     def _add(self, kind: Kind, at: Slot, target: str, reason: str, **fields: Unpack[StepFields]) -> str:
         fields["after"] = tuple(dict.fromkeys(fields.get("after", ())))
@@ -108,7 +114,7 @@ class AppPlanner:
     def _service(self, service: Service, slots: list[Slot]) -> None:
         for slot in slots:
             self.names[(service.name, slot.host)] = slot.current.container.id if slot.current else slot.name
-        fresh = [slot for slot in slots if not slot.olds and (slot.made or slot.findings)]
+        fresh = [slot for slot in slots if not slot.olds and (slot.made or slot.findings or slot.unproved)]
         replaced = [slot for slot in slots if slot.olds]
         for slot in fresh:
             self._bring_up(slot, ())
@@ -116,17 +122,35 @@ class AppPlanner:
         for batch in batches(replaced, service.update.parallelism):
             proved = [self._bring_up(slot, before) for slot in batch]
             before = tuple(identity for identity in proved if identity)
+        self._reload(service, slots)
         self._restart_dependents(service, slots)
+
+    def _reload(self, service: Service, slots: list[Slot]) -> None:
+        """Tell the containers that stay of what is changed under them, and have each prove that it took it well."""
+        if not service.reload:
+            return
+        told = {slot.host: list(self.prepared[slot.host]) for slot in slots}
+        for slot in slots:
+            changed = changed_sets(self.app, slot, self.index.hosts[slot.host])
+            if changed and slot.current is not None and must_be_told(slot):
+                target, reason = slot.current.container.id, signal_reason(slot, changed)
+                after = (*self.prepared[slot.host], *self.mended[target])
+                sent = self._add(Kind.EXEC, slot, target, reason, after=after, signal=service.reload)
+                told[slot.host].append(sent)
+                self.proved[service.name].append(self._wait(slot, target, (sent,)))
+        record_sets(self.app, slots, self.index.hosts, self.draft, told)
 
     def _bring_up(self, slot: Slot, before: tuple[str, ...]) -> str | None:
         """Make the slot well; return the id of the step that proves it, None where nothing has to be started."""
         made = self._create(slot) if slot.made else self._mend(slot)
+        if slot.current is not None:
+            self.mended[slot.current.container.id] = made
         must_start = slot.made or any(finding.remedy is Remedy.START for finding in slot.findings)
-        if not must_start and not slot.olds:
+        if not (must_start or slot.olds or slot.unproved):
             return None
         order, why = choose_order(slot)
         target = slot.current.container.id if slot.current else slot.name
-        ready = [*self.prepared[slot.host], *self._dependencies(slot.service), *before, *made]
+        ready = [*self.parked, *self.prepared[slot.host], *self._dependencies(slot.service), *before, *made]
         stops = self._stop_first(slot, order, ready, why) if must_start else []
         proved = (
             self._start(slot, target, [*ready, *stops]) if must_start else self._wait(slot, target, ready)
@@ -134,10 +158,14 @@ class AppPlanner:
         self.proved[slot.service.name].append(proved)
         self.draft.proves(self.app.key, proved)
         for old in slot.olds:
-            self._retire_old(slot, old, order, proved)
+            if not (slot.made and _is_going(old)):
+                self._retire_old(slot, old, order, proved)
         return proved
 
     def _create(self, slot: Slot) -> list[str]:
+        for old in filter(_is_going, slot.olds):
+            # It keeps its name until it is gone, and takes no other: wait for that, and remember nothing of it.
+            remove_container(self.draft, old, "another hand removes it", ())
         holder = self.index.hosts[slot.host].names.get(slot.name)
         if holder is not None:
             self._make_way(slot, holder.id)
@@ -163,7 +191,7 @@ class AppPlanner:
         heirs = [
             old
             for old in slot.olds
-            if old.host == slot.host and any(map(is_anonymous, old.container.volumes))
+            if old.host == slot.host and not _is_going(old) and any(map(is_anonymous, old.container.volumes))
         ]
         return ContainerIntent(
             app=self.app,
@@ -184,7 +212,7 @@ class AppPlanner:
     def _make_way(self, slot: Slot, holder: str) -> None:
         """An old container of our own has the name: it gives it up first, and is known by its labels still."""
         for old in slot.olds:
-            if old.container.id == holder and old.host == slot.host:
+            if old.container.id == holder and old.host == slot.host and not _is_going(old):
                 name = f"{slot.name}-old-{holder[:7]}"
                 reason = "its successor needs the name"
                 renamed = self.draft.add(
@@ -283,13 +311,17 @@ class AppPlanner:
         name = slot.current.container.name if slot.current else slot.name
         reason = f"{name} on {slot.host} replaces it"
         if order is Order.STOP_FIRST and old.host == slot.host:
-            remove_container(self.draft, old, reason, (proved,))
+            removed = remove_container(self.draft, old, reason, (proved,))
         else:
-            retire(self.draft, old, reason, (proved,), slot.service.stop_grace_s)
+            removed = retire(self.draft, old, reason, (proved,), slot.service.stop_grace_s)
+        self.retired[slot.service.name].append(removed)
 
     def _restart_dependents(self, service: Service, slots: list[Slot]) -> None:
-        """`depends_on.<service>.restart`: what depends on a replaced service is restarted after it."""
-        parents = {d.service for d in service.depends_on if d.restart and self.created_any(d.service)}
+        """`depends_on.<service>.restart`: what depends on a replaced service is restarted after it.
+
+        What is replaced goes after the restart: should we die in between, it is there to tell the next plan.
+        """
+        parents = {d.service for d in service.depends_on if d.restart and self._is_replaced(d.service)}
         for slot in slots:
             if (
                 parents
@@ -300,7 +332,14 @@ class AppPlanner:
             ):
                 after = [identity for parent in sorted(parents) for identity in self.proved[parent]]
                 reason = f"{', '.join(sorted(parents))} was replaced, and depends_on asks for a restart"
-                self._add(Kind.RESTART, slot, slot.current.container.id, reason, after=tuple(after))
+                restarted = self._add(
+                    Kind.RESTART, slot, slot.current.container.id, reason, after=tuple(after)
+                )
+                for removal in (each for parent in sorted(parents) for each in self.retired[parent]):
+                    self.draft.waits(removal, restarted)
+
+    def _is_replaced(self, service: str) -> bool:
+        return self.created_any(service) or bool(self.retired[service])
 
     def created_any(self, service: str) -> bool:
         """Tell whether any container of a service is made in this plan."""
@@ -337,3 +376,7 @@ _KIND_OF = {
     Remedy.DISCONNECT: Kind.DISCONNECT_NETWORK,
     Remedy.UNPAUSE: Kind.UNPAUSE,
 }
+
+
+def _is_going(found: Located) -> bool:
+    return found.container.state is State.REMOVING

@@ -31,6 +31,7 @@ class StepFields(TypedDict, total=False):
     update: Mapping[str, object]
     aliases: tuple[str, ...]
     addresses: tuple[str, ...]
+    signal: str
 
 
 class ActionFields(StepFields, total=False):
@@ -60,6 +61,7 @@ class Draft:
         self._ports_freed: dict[_PortKey, list[str]] = defaultdict(list)
         self._names_taken: list[tuple[_NameKey, str]] = []
         self._ports_taken: list[tuple[_PortKey, str]] = []
+        self._waits: list[tuple[str, str]] = []
 
     def add(self, kind: Kind, host: str, target: str, reason: str, **fields: Unpack[ActionFields]) -> str:
         """Add an action and return its id, made from what it does, so that the same plan has the same ids."""
@@ -81,6 +83,10 @@ class Draft:
     def proofs(self, app: AppKey) -> list[str]:
         """Return the steps that show that an app does well; empty where nothing is done to it."""
         return self._proofs.get(app, [])
+
+    def waits(self, action: str, other: str) -> None:
+        """Note that an action comes after another one that was added later."""
+        self._waits.append((action, other))
 
     def frees_name(self, host: str, name: str, action: str) -> None:
         """Note that a name on a host is free after an action; the first that frees it counts."""
@@ -104,6 +110,8 @@ class Draft:
     def finish(self) -> tuple[Action, ...]:
         """Return all actions, each after all that it waits for; those in a circular wait are held and left out."""
         extra: dict[str, set[str]] = defaultdict(set)
+        for action, other in self._waits:
+            extra[action].add(other)
         for name, action in self._names_taken:
             freed = self._names_freed.get(name)
             if freed is not None and freed != action:
@@ -116,7 +124,10 @@ class Draft:
         ordered, stuck = topological(actions)
         for app in sorted({action.app for action in stuck if action.app is not None}):
             self.hold(
-                str(app), "its steps wait for one another in a circle: change ports one commit at a time", app
+                str(app),
+                "its steps wait for one another in a circle: change ports one commit at a time",
+                app,
+                error=True,
             )
         return _without_apps(ordered, {action.app for action in stuck}) if stuck else ordered
 

@@ -37,7 +37,7 @@ class HostIndex:
     names: Mapping[str, ObservedContainer]
     networks: Mapping[str, ObservedNetwork]
     volumes: Mapping[str, ObservedVolume]
-    file_sets: frozenset[str]  # digests of complete file sets
+    file_sets: frozenset[tuple[AppKey, str]]  # digests of complete file sets, each an app's own
     image_ids: Mapping[str, str]  # normalised reference, digest reference or id -> id
 
 
@@ -103,7 +103,7 @@ def _host_index(host: ObservedHost) -> HostIndex:
         names={container.name: container for container in host.containers},
         networks={network.name: network for network in host.networks},
         volumes={volume.name: volume for volume in host.volumes},
-        file_sets=frozenset(volume.files for volume in host.volumes if volume.files),
+        file_sets=frozenset((each.owner, each.files) for each in host.volumes if each.owner and each.files),
         image_ids=image_ids,
     )
 

@@ -9,6 +9,7 @@ from gitops_orch.planner.index import Index, build_index
 from gitops_orch.planner.order import app_order
 from gitops_orch.planner.place import AppPlacement, place_all
 from gitops_orch.planner.prune import prune_apps
+from gitops_orch.planner.put_back import put_back
 from gitops_orch.planner.safety import check_removals
 from gitops_orch.planner.slots import AppSlots, study_app
 from gitops_orch.planner.world import Chosen, Role, World
@@ -45,12 +46,13 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
     if wished or placement.hold:
         draft.hold(str(key), wished or placement.hold, key, error=placement.error and not wished)
         return
+    slots = study_app(chosen, placement, world, index)
     wait = world.waits.get(key)
     if wait is not None:
         draft.hold(str(key), f"{wait.reason}; tried again at {wait.until:%H:%M:%SZ}", key, error=True)
+        put_back(chosen.app, slots, draft)
         return
-    slots = study_app(chosen, placement, world, index)
-    obstacle = _obstacle(chosen.app, slots, index)
+    obstacle = _obstacle(chosen.app, slots, index) or _refusal(chosen.app, slots, world, index)
     if obstacle:
         draft.hold(str(key), obstacle, key, error=True)
         return
@@ -86,6 +88,16 @@ def _obstacle(app: App, slots: AppSlots, index: Index) -> str:
         if holder is not None and holder.owner is None and not app.adopt:
             return f"container {holder.name} on {slot.host} has its name and is not ours; rename or remove it"
     return _missing_external(app, slots, index)
+
+
+def _refusal(app: App, slots: AppSlots, world: World, index: Index) -> str:
+    """What an Engine would drop without a word, or refuse when half of the app is there already."""
+    for slot in slots.slots:
+        api_version = index.hosts[slot.host].host.api_version
+        reason = world.refusal(app, slot.service.name, api_version) if slot.made else ""
+        if reason:
+            return f"{slot.service.name} cannot run on {slot.host}: {reason}"
+    return ""
 
 
 def _missing_external(app: App, slots: AppSlots, index: Index) -> str:

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from itertools import chain
 
-from gitops_orch.model.app import App, Network
+from gitops_orch.model.app import App, FileMount, Network
+from gitops_orch.model.names import live_volume_name
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import HostIndex, Index
@@ -56,8 +57,7 @@ def prepare_hosts(
         host = index.hosts[slot.host]
         preparation.networks(slot, host)
         preparation.volumes(slot, host)
-        if slot.made:
-            preparation.files(slot, host)
+        preparation.files(slot, host)
     prepared = {host: tuple(chain(*steps.values())) for host, steps in preparation.steps.items()}
     return defaultdict(tuple, prepared)
 
@@ -119,24 +119,30 @@ class _Preparation:
         for files in slot.service.files:
             target = files.writable_path or files.digest
             key = (Kind.PUT_FILES, target)
-            if key in self.steps[slot.host] or (
-                files.writable_path is None and files.digest in host.file_sets
-            ):
-                continue
-            name = files.writable_path or f"{slot.service.name}:{files.target}"
-            why = "seeds the data directory" if files.writable_path else "its content is not on the host"
-            self.steps[slot.host][key] = (
-                self.draft.add(
-                    key[0],
-                    slot.host,
-                    target,
-                    why,
-                    name=name,
-                    app=self.app.key,
-                    release=self.app.digest,
-                    after=self.pulls,
-                    files=files,
-                    image=slot.image,
-                    service=slot.service.name,
-                ),
-            )
+            # What is changed in place is brought under containers that stay; all else is for new ones.
+            wanted = slot.made or files.live is not None
+            if wanted and key not in self.steps[slot.host] and not is_there(self.app, files, host):
+                self.steps[slot.host][key] = (self._put_files(slot, files, target),)
+
+    def _put_files(self, slot: Slot, files: FileMount, target: str) -> str:
+        why = "seeds the data directory" if files.writable_path else "its content is not on the host"
+        return self.draft.add(
+            Kind.PUT_FILES,
+            slot.host,
+            target,
+            why,
+            name=files.writable_path or f"{slot.service.name}:{files.target}",
+            app=self.app.key,
+            release=self.app.digest,
+            after=self.pulls,
+            files=files,
+            image=slot.current.container.image_id if slot.current else slot.image,
+            service=slot.service.name,
+        )
+
+
+def is_there(app: App, files: FileMount, host: HostIndex) -> bool:
+    """Tell whether a host has the content of a file set; a data directory has to be asked for."""
+    if files.writable_path is not None or (app.key, files.digest) not in host.file_sets:
+        return False
+    return files.live is None or live_volume_name(app.key.project, files.live) in host.volumes

@@ -29,8 +29,9 @@ def prune_apps(world: World, index: Index, draft: Draft) -> None:
 def _obstacle(world: World, key: AppKey) -> str:
     if world.broken_paths:
         return f"is not removed while {world.broken_paths[0]} cannot be read: it may be there"
-    if world.holds.get(key) is not None:
-        return f"is held: {world.holds[key].reason}"
+    hold = world.holds.get(key)
+    if hold is not None and (hold.until is None or hold.until > world.now):
+        return f"is held: {hold.reason}"
     if world.prune_default is Prune.NEVER:
         return "left Git, and prune: never keeps what runs"
     if world.prune_default is Prune.CONFIRM and not is_allowed(world, key):

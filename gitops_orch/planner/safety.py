@@ -26,7 +26,8 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
         leaving += lost
         counted += 0 if is_allowed(world, key) else lost
     budget = world.fleet.prune
-    if leaving and leaving == total and not budget.allow_empty:
+    replaced = bool(services) and counted == 0  # others come in their stead, and each that goes is named
+    if leaving and leaving == total and not budget.allow_empty and not replaced:
         return (
             Refusal(
                 rule=EVERYTHING,
@@ -50,8 +51,6 @@ def _lost_count(key: AppKey, world: World, wanted: set[str] | None, services: li
 
 
 def _way_out(world: World) -> str:
-    return (
-        "If this is meant, set spec.prune.allow_empty in gitops.yaml"
-        if world.hosts
-        else "Was the right branch and path given?"
-    )
+    if world.chosen:
+        return "If this is meant, name each app in the commit's trailer `Allow-Prune: <app>`"
+    return "If this is meant, set spec.prune.allow_empty in gitops.yaml; else, were the right branch and path given?"

@@ -40,6 +40,7 @@ class Slot:
     dropped: tuple[Located, ...] = ()  # were parked, and are no longer of interest
     reason: str = ""
     changes: tuple[Change, ...] = ()
+    unproved: bool = False  # the current container was made for this release, and its gate was interrupted
 
     @property
     def service(self) -> Service:
@@ -148,7 +149,15 @@ def _study(
         dropped=dropped,
         reason=reason,
         changes=changes,
+        unproved=keep is not None and _is_unproved(chosen, keep[0].container, world),
     )
+
+
+def _is_unproved(chosen: Chosen, container: ObservedContainer, world: World) -> bool:
+    """A gate that was not finished, by a crash or for something more urgent, is gone through again."""
+    if chosen.app.key not in world.unproved or chosen.role is not Role.HEAD or container.owner is None:
+        return False
+    return container.owner.release == chosen.app.digest and container.state is State.RUNNING
 
 
 def _network_names(app: App, service: Service) -> tuple[str, ...]:
@@ -175,14 +184,15 @@ def _is_drift(findings: tuple[Finding, ...]) -> bool:
     return all(finding.drift for finding in findings)
 
 
-def _preference(verdict: tuple[Located, tuple[Finding, ...]]) -> tuple[bool, bool, bool, str]:
-    """Best first: what need not be replaced, runs, and is healthy; then by name, so that the order is the same always."""
+def _preference(verdict: tuple[Located, tuple[Finding, ...]]) -> tuple[bool, bool, bool, bool, str]:
+    """Best first: need not be replaced, runs, is healthy, has its name; then by name, so that the order never changes."""
     found, findings = verdict
     container = found.container
     return (
         _replaces(findings),
         container.state is not State.RUNNING,
         container.health is Health.UNHEALTHY,
+        any(finding.remedy is Remedy.RENAME for finding in findings),
         container.name,
     )
 
@@ -247,7 +257,12 @@ def _cascade(slots: list[Slot]) -> list[Slot]:
     """Replace what shares a namespace with a container that is replaced; repeated until nothing more follows."""
     for _ in range(len(slots)):
         made = {(slot.service.name, slot.host) for slot in slots if slot.made}
-        following = [slot for slot in slots if not slot.made and _lost_parent(slot, made)]
+        current = {(s.service.name, s.host): s.current.container.id for s in slots if s.current is not None}
+        following = [
+            slot
+            for slot in slots
+            if not slot.made and (_lost_parent(slot, made) or _is_orphan(slot, current))
+        ]
         if not following:
             break
         slots = [_follow(slot, made) if slot in following else slot for slot in slots]
@@ -256,6 +271,20 @@ def _cascade(slots: list[Slot]) -> list[Slot]:
 
 def _lost_parent(slot: Slot, made: set[tuple[str, str]]) -> bool:
     return any((parent, slot.host) in made for parent in namespace_parents(slot.service))
+
+
+def _is_orphan(slot: Slot, current: Mapping[tuple[str, str], str]) -> bool:
+    """Tell whether a container lives with one that is no longer its service's: a run broke off before its turn came."""
+    details = slot.current.container.details if slot.current is not None else None
+    if details is None or not details.joined:
+        return False
+    parents = (name for name in namespace_parents(slot.service) if _shares_namespace(slot.service, name))
+    there = (current.get((name, slot.host)) for name in parents)
+    return any(identity is not None and identity not in details.joined for identity in there)
+
+
+def _shares_namespace(service: Service, parent: str) -> bool:
+    return any(service.compose.get(key) == f"service:{parent}" for key in ("network_mode", "ipc", "pid"))
 
 
 def _follow(slot: Slot, made: set[tuple[str, str]]) -> Slot:
@@ -269,5 +298,5 @@ def _follow(slot: Slot, made: set[tuple[str, str]]) -> Slot:
         olds=(*current, *slot.olds),
         parked=slot.parked,
         dropped=slot.dropped,
-        reason=f"shares a namespace with {', '.join(parents)}, which is made anew",
+        reason=f"shares a namespace with {', '.join(parents) or 'a container'}, which is made anew",
     )

@@ -46,6 +46,8 @@ class Spec:
     """
 
     hash: str
+    version: str = ""  # of the function that made it; "" where only one is known
+    older: Mapping[str, str] = field(default_factory=dict)  # by version: what former functions say
     restart_policy: str = "no"
     memory_bytes: int = 0
     nano_cpus: int = 0
@@ -65,12 +67,15 @@ class World:
     observed: Mapping[str, Observation]  # by host name; every host of `hosts` has one
     chosen: tuple[Chosen, ...] = ()
     specs: Mapping[tuple[AppKey, str, str], Spec] = field(default_factory=dict)  # (app, its digest, service)
+    # Why an Engine of an API version cannot run a service; those that can are not in it.
+    refusals: Mapping[tuple[tuple[AppKey, str, str], str], str] = field(default_factory=dict)
     salt: str = ""
     fleet: Fleet = field(default_factory=Fleet)
     broken: Mapping[AppKey, str] = field(default_factory=dict)  # apps that could not be read, each with why
     broken_paths: tuple[str, ...] = ()  # files so broken that their app's name is not known
     holds: Mapping[AppKey, Hold] = field(default_factory=dict)  # by command; those in Git are in the app
     waits: Mapping[AppKey, Hold] = field(default_factory=dict)  # after trouble that was not the app's own
+    unproved: frozenset[AppKey] = frozenset()  # head's release was begun, and has not passed its gate yet
     failed: Mapping[AppKey, Mapping[str, str]] = field(
         default_factory=dict
     )  # quarantined digests, each with why
@@ -82,3 +87,7 @@ class World:
     def spec(self, app: App, service: str) -> Spec:
         """Return what the Engine would see of a service."""
         return self.specs[(app.key, app.digest, service)]
+
+    def refusal(self, app: App, service: str, api_version: str) -> str:
+        """Return why an Engine of that API version cannot run a service; "" where it can."""
+        return self.refusals.get(((app.key, app.digest, service), api_version), "")

@@ -54,6 +54,29 @@ def test_rollback_leaves_an_app_in_a_directory_below_alone(gitops, repository):
     assert repository.read("shop/compose.yaml") == app("blue").strip()
 
 
+FLEET = """apiVersion: gitops-orch/v1
+kind: Fleet
+metadata: {name: acme}
+spec: {variables: {TAG: "%s"}}
+"""
+
+
+def test_rollback_of_what_a_shared_file_changed_says_so_and_a_pin_does_it(gitops, repository):
+    tagged = app().replace("shop/api:1", "shop/api:${TAG}")
+    good = repository.commit(shop__compose=tagged, gitops=FLEET % 1)
+    gitops("sync")
+    bad = repository.commit(gitops=FLEET % 2)
+    gitops("sync")
+    answer = gitops("rollback", "shop")
+    assert answer.code == 1
+    assert "what differs, it shares with other apps" in answer.err
+    assert repository.head() == bad
+    assert gitops("rollback", "shop", "--no-push").code == 0
+    assert gitops("sync").code == 0
+    status = gitops("status", "-o", "json").json["apps"][0]
+    assert (status["commit"], status["services"][0]["image"]) == (good, "shop/api:1")
+
+
 def test_rollback_brings_back_an_app_whose_files_were_deleted(gitops, repository, rolled):
     repository.commit(shop__compose=None)
     assert gitops("rollback", "shop", "--to", rolled).code == 0

@@ -164,6 +164,9 @@ def test_history_shows_runs_and_releases_newest_first(gitops, repository):
     assert (run["trigger"], run["status"], run["exit_code"]) == ("sync", "in-sync", 0)
     assert "Ann" in run["author"]
     assert run["plan"]["digest"] == run["plan_digest"]
+    (image,) = history["releases"][0]["images"]
+    assert (image["service"], image["host"], image["reference"]) == ("api", "edge-1", "shop/api:1")
+    assert image["image_id"].startswith("sha256:")
     assert gitops("history", "shop").code == 0
 
 

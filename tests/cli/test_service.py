@@ -99,7 +99,7 @@ def test_it_ends_with_0_on_an_interrupt(start):
         assert service.stop(signal.SIGINT) == 0
 
 
-def test_it_stops_in_the_middle_of_a_run(start, repository):
+def test_c02_it_stops_in_the_middle_of_a_run(start, repository):
     repository.commit(shop__compose=app().replace("1ms", "4m"))
     with start(runs=0) as service:
         until(lambda: service.named("service.started"), what="the start")
@@ -174,7 +174,7 @@ def test_its_port_shows_health_and_numbers(start):
     assert 'gitops_orch_host_up{host="edge-1"} 1.0' in metrics
 
 
-def test_a_taken_port_does_not_keep_it_from_working(start):
+def test_c14_a_taken_port_does_not_keep_it_from_working(start):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
         with start(HTTP__LISTEN=listen) as service:
@@ -182,7 +182,7 @@ def test_a_taken_port_does_not_keep_it_from_working(start):
             assert service.named("run.finished")[0]["status"] == "in-sync"
 
 
-def test_systemd_is_told_that_it_is_ready_lives_and_stops(start, tmp_path):
+def test_c12_systemd_is_told_that_it_is_ready_lives_and_stops(start, tmp_path):
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))

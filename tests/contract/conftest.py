@@ -20,7 +20,7 @@ def key() -> AppKey:
 @pytest.fixture(
     params=[
         "simulated",
-        pytest.param("docker", marks=[pytest.mark.engine, pytest.mark.xdist_group("_engine")]),
+        pytest.param("docker", marks=[pytest.mark.engine, pytest.mark.xdist_group("contract")]),
     ]
 )
 def world(request: pytest.FixtureRequest, key: AppKey) -> Iterator[World]:

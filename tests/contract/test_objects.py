@@ -261,3 +261,16 @@ def test_a_container_shares_the_network_of_its_peer(world, key):
     world.engine.start(second)
     assert state(world, second) is State.RUNNING
     assert world.engine.inspect(second).networks == ()
+
+
+def test_a_container_that_shares_a_network_follows_its_peer_through_a_rename(world, key):
+    peer = running(world, app_with(key, networks=("front",)), slot=1)
+    name = world.engine.inspect(peer).name
+    second = world.engine.create(
+        intent(app_with(key, network_mode="service:web"), slot=2, peers={"web": name})
+    )
+    world.engine.rename(peer, f"{name}-renamed")
+    world.engine.start(second)
+    details = world.engine.inspect(second).details
+    assert details.started_at is not None
+    assert details.joined == (peer,)

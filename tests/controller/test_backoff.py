@@ -1,6 +1,6 @@
 """How long an app waits after trouble that is not its own."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.model.app import AppKey
@@ -20,47 +20,54 @@ def result(outcome=Outcome.FAILED, *, release="one", gate_failed=False):
     )
 
 
-def waits_s(backoff, now=NOW, digest="one"):
-    hold = backoff.holds({APP: digest}, now).get(APP)
-    return (hold.until - now).total_seconds() if hold else None
+def waits_s(backoff, now_s=0.0, digest="one"):
+    hold = backoff.holds({APP: digest}, now_s, NOW).get(APP)
+    return (hold.until - NOW).total_seconds() if hold else None
 
 
 def test_each_trouble_doubles_the_wait_up_to_a_limit():
     backoff = Backoff()
     waits = []
     for _ in range(8):
-        backoff.note([result()], NOW)
+        backoff.note([result()], 0.0)
         waits.append(waits_s(backoff))
     assert waits == [10, 20, 40, 80, 160, 300, 300, 300]
 
 
 def test_the_reason_says_what_happened():
     backoff = Backoff()
-    backoff.note([result()], NOW)
-    assert "registry is down" in backoff.holds({APP: "one"}, NOW)[APP].reason
+    backoff.note([result()], 0.0)
+    assert "registry is down" in backoff.holds({APP: "one"}, 0.0, NOW)[APP].reason
 
 
 def test_the_wait_ends():
     backoff = Backoff()
-    backoff.note([result()], NOW)
-    assert waits_s(backoff, NOW + timedelta(seconds=10)) is None
+    backoff.note([result()], 0.0)
+    assert waits_s(backoff, 10.0) is None
 
 
 def test_a_changed_app_is_tried_at_once():
     backoff = Backoff()
-    backoff.note([result()], NOW)
+    backoff.note([result()], 0.0)
     assert waits_s(backoff, digest="two") is None
 
 
 def test_success_forgets_the_trouble():
     backoff = Backoff()
-    backoff.note([result()], NOW)
-    backoff.note([result(Outcome.DONE)], NOW)
-    backoff.note([result()], NOW)
+    backoff.note([result()], 0.0)
+    backoff.note([result(Outcome.DONE)], 0.0)
+    backoff.note([result()], 0.0)
     assert waits_s(backoff) == 10
 
 
 def test_a_failed_gate_is_no_trouble_of_the_world():
     backoff = Backoff()
-    backoff.note([result(gate_failed=True)], NOW)
+    backoff.note([result(gate_failed=True)], 0.0)
     assert waits_s(backoff) is None
+
+
+def test_the_end_of_a_wait_is_told_once_to_who_asks_for_one_span_after_another():
+    backoff = Backoff()
+    backoff.note([result()], 0.0)
+    told = [backoff.ends_between(second, second + 1) for second in range(12)]
+    assert told.count(True) == 1

@@ -85,18 +85,15 @@ def test_stopping_is_told_to_the_run_under_way():
     end(loop, thread, runs)
 
 
-def test_a_newer_commit_preempts_the_run_under_way():
+def test_whatever_comes_up_is_told_to_a_run_that_only_waits():
     runs = Runs()
-    moved = []
-    loop, thread = looping(runs, head_moved=lambda: bool(moved))
+    loop, thread = looping(runs)
     loop.wake(POLL)
     assert runs.begun.acquire(timeout=WAIT_S)
-    should_stop = runs.calls[0]["should_stop"]
-    assert not should_stop()
-    moved.append(True)
-    assert not should_stop()
-    loop.wake(POLL)
-    assert should_stop()
+    should_yield = runs.calls[0]["should_yield"]
+    assert not should_yield()
+    loop.wake(EVENT)
+    assert should_yield()
     end(loop, thread, runs)
 
 

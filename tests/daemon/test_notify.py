@@ -55,13 +55,13 @@ def test_the_same_news_is_told_once(outbox):
     assert inbox.wait_for(2) == [("shop", "down"), ("shop", "up")]
 
 
-def test_a_refused_message_is_tried_again(outbox):
+def test_c26_a_refused_message_is_tried_again(outbox):
     inbox = Inbox(refusals=3)
     outbox(inbox).tell("shop", "down")
     assert inbox.wait_for(1) == [("shop", "down")]
 
 
-def test_of_what_waits_only_the_latest_about_a_subject_is_told(outbox):
+def test_c26_of_what_waits_only_the_latest_about_a_subject_is_told(outbox):
     inbox = Inbox(refusals=1_000_000)
     box = outbox(inbox)
     for number in range(100):
@@ -83,7 +83,7 @@ def test_recovery_is_told_once_and_the_next_trouble_is_news_again(outbox):
     assert inbox.wait_for(3) == [("shop", "down"), ("shop", "well again"), ("shop", "down")]
 
 
-def test_a_service_that_hangs_delays_nobody(outbox):
+def test_c26_a_service_that_hangs_delays_nobody(outbox):
     released = threading.Event()
 
     class Hanging(Inbox):

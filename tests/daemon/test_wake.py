@@ -44,7 +44,7 @@ def test_the_first_poll_is_at_once(timers, woken):
     assert woken == ["poll"]
 
 
-def test_a_timer_that_has_not_fired_for_two_intervals_is_helped(timers, woken, clock):
+def test_c05_a_timer_that_has_not_fired_for_two_intervals_is_helped(timers, woken, clock):
     clock.at_s = 59
     timers.wake_if_overdue()
     assert woken == ["poll"]

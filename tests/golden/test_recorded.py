@@ -1,4 +1,4 @@
-"""What Compose v2.26 printed for two thousand small repositories, against what we print for them.
+"""What Compose v2.26 printed for 3,400 small repositories, against what we print for them.
 
 Each line of a `.jsonl` file is a repository's files and Compose's answer, null where it refuses. `test_judge.py` holds
 the answers against Compose itself.
@@ -8,10 +8,11 @@ import json
 from pathlib import Path
 
 import pytest
-from compose_judge import differences, load, verdict
+from compose_judge import differences, load, printed, verdict
 
 HERE = Path(__file__).parent
 GROUPS = sorted(path.name for path in HERE.glob("*.jsonl"))
+KEYS = sorted((HERE.parent / "manifest" / "keys").glob("*.yaml"))
 
 # Where we differ on purpose: a part of the file's text, and why.
 DELIBERATE = {
@@ -40,6 +41,13 @@ def test_every_repository_reads_as_compose_reads_it(group):
         if found and not is_deliberate(case["files"]):
             wrong.append((case["files"], found[:3], [str(problem) for problem in loaded.problems][:3]))
     assert not wrong, json.dumps(wrong[:3], indent=1, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("path", KEYS, ids=lambda path: path.stem)
+def test_every_key_reads_as_compose_reads_it(path):
+    loaded = load({"compose.yaml": path.read_text(encoding="utf-8")})
+    recorded = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert list(differences(printed(loaded.model)["services"], recorded)) == [], loaded.problems
 
 
 def test_every_deliberate_difference_is_still_one():

@@ -23,6 +23,12 @@ def world(engine_host: LabHost, console: Console, tmp_path) -> World:
 
 
 @pytest.fixture
+def world26(engine26: LabHost, console: Console, tmp_path) -> World:
+    """A world of one host with a newer Engine."""
+    return World(tmp_path, (engine26,), console)
+
+
+@pytest.fixture
 def fleet(lab3: Lab, console: Console, tmp_path) -> World:
     """A world of three hosts."""
     return World(tmp_path, lab3.hosts, console)

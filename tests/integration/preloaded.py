@@ -4,6 +4,8 @@ Run as a program.  A new interpreter that loads everything takes longer than mos
 pays for it once.  Each fork is a process of its own in all that counts: it can be killed, and its locks die with it.
 """
 
+import gc
+import importlib
 import json
 import os
 import sys
@@ -12,14 +14,16 @@ from collections.abc import Mapping
 from fatality import Fatality
 
 import gitops_orch.__main__ as console
-import gitops_orch.daemon.operations
-import gitops_orch.daemon.rollback
-import gitops_orch.daemon.service  # noqa: F401 - loaded here, so that the forks need not
 from gitops_orch.controller import execute
+
+LOADED_LATE = ("git", "sqlite3", "rich.live", "gitops_orch.cli.progress", "gitops_orch.daemon.rollback")
 
 
 def main() -> None:
     """Carry out orders, one JSON line each, until there are no more; answer with the process id and the exit code."""
+    for name in LOADED_LATE:
+        importlib.import_module(name)
+    gc.freeze()  # what is shared with the forks stays shared
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()

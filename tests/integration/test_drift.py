@@ -41,17 +41,17 @@ IN_PLACE: dict[str, Break] = {
 BY_REPLACING: dict[str, Break] = {
     "was removed": lambda client, ours: client.remove_container(ours.id, force=True),
     "was replaced by another image": replace_by_hand,
-    "got a limit where none is declared": lambda client, ours: client.update_container(
-        ours.id, cpu_quota=50000
-    ),
+    "got a limit where none is declared": lambda client, ours: client.post(
+        client._url("/containers/{0}/update", ours.id), json={"NanoCPUs": 500_000_000}
+    ).raise_for_status(),
 }
 
 
 @pytest.fixture
-def deployed(world: World) -> World:
-    world.commit({WEB: compose({"front": service(mem_limit="32m", restart="always"), "back": service()})})
-    world.converge()
-    return world
+def deployed(world26: World) -> World:
+    world26.commit({WEB: compose({"front": service(mem_limit="32m", restart="always"), "back": service()})})
+    world26.deploy()
+    return world26
 
 
 def break_it(world: World, how: Break) -> Seen:
@@ -102,24 +102,24 @@ def test_a_container_of_that_name_that_is_not_ours_is_left_alone_and_the_app_wai
     assert (found.id, found.state, found.restart_count) == (foreign, "running", 0)
 
 
-def test_a_compose_project_that_we_did_not_make_holds_its_app_and_says_the_way_out(world: World):
+def test_a_compose_project_that_we_did_not_make_holds_its_app_and_says_the_way_out(world26: World):
     labels = {"com.docker.compose.project": "web", "com.docker.compose.service": "front"}
-    foreign = by_hand(world.host, "web-front-1", labels={**labels, "com.docker.compose.oneoff": "False"})
-    world.commit({WEB: compose({"front": service()})})
+    foreign = by_hand(world26.host, "web-front-1", labels={**labels, "com.docker.compose.oneoff": "False"})
+    world26.commit({WEB: compose({"front": service()})})
 
-    reply = world.sync()
+    reply = world26.sync()
 
     assert reply.exit_code == 1
     assert "x-gitops.adopt" in reply.text
-    assert [seen.id for seen in world.containers()] == [foreign]
+    assert [seen.id for seen in world26.containers()] == [foreign]
 
 
-def test_drift_that_the_app_asks_to_be_warned_of_is_told_and_left(world: World):
-    world.commit({WEB: compose({"front": service()}, **{"x-gitops": {"drift": "warn"}})})
-    world.converge()
-    break_it(world, IN_PLACE["was renamed"])
+def test_drift_that_the_app_asks_to_be_warned_of_is_told_and_left(world26: World):
+    world26.commit({WEB: compose({"front": service()}, **{"x-gitops": {"drift": "warn"}})})
+    world26.deploy()
+    break_it(world26, IN_PLACE["was renamed"])
 
-    reply = world.sync()
+    reply = world26.sync()
 
-    assert world.one("web/front").name == "elsewhere"
+    assert world26.one("web/front").name == "elsewhere"
     assert "renamed" in reply.text

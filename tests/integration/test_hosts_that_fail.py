@@ -34,7 +34,7 @@ def version(world: World, app: str) -> str:
 @pytest.mark.parametrize("failure", FAILURES)
 def test_others_converge_while_one_engine(fleet: World, failure: str):
     fleet.commit(apps(1))
-    fleet.converge()
+    fleet.deploy()
     lost = fleet.hosts["h2"]
     before = fleet.one("two/api")
 
@@ -60,7 +60,7 @@ def test_others_converge_while_one_engine(fleet: World, failure: str):
 
 def test_an_app_is_not_started_elsewhere_because_its_host_is_silent(fleet: World):
     fleet.commit({"apps/web/compose.yaml": compose({"front": service()})})
-    fleet.converge()
+    fleet.deploy()
     front = fleet.one("web/front")
 
     with fleet.hosts[front.host].stopped():
@@ -74,7 +74,7 @@ def test_nothing_of_an_app_that_left_git_is_forgotten_on_a_host_that_was_down(fl
     keep = {"apps/keep/compose.yaml": compose({"api": service()}, **{"x-gitops": on("h1")})}
     gone = {"apps/gone/compose.yaml": compose({"api": service()}, **{"x-gitops": on("h2")})}
     fleet.commit(keep | gone)
-    fleet.converge()
+    fleet.deploy()
 
     with fleet.hosts["h2"].stopped():
         fleet.commit({"apps/gone/compose.yaml": None})

@@ -110,7 +110,7 @@ def test_a_death_at_an_action_leaves_nothing_that_the_next_sync_does_not_finish(
     case = CASES[kind]
     world.commit({"apps/web/www/index.html": "hello\n"} | ({WEB: case.before} if case.before else {}))
     if case.before:
-        world.converge()
+        world.deploy()
     if case.after:
         world.commit({WEB: case.after})
     case.change(world)
@@ -134,7 +134,7 @@ def test_a_death_at_a_pull_leaves_nothing_that_the_next_sync_does_not_finish(
 def test_a_death_while_a_fixed_name_and_port_change_hands_leaves_one_owner_of_both(world: World, kind: str):
     fixed = {"container_name": "front", "ports": ["18080:8080"]}
     world.commit({WEB: compose({"front": service(environment={"COLOUR": "green"}, **fixed)})})
-    world.converge()
+    world.deploy()
     world.commit({WEB: compose({"front": service(environment={"COLOUR": "blue"}, **fixed)})})
 
     die_and_recover(world, kind)
@@ -145,7 +145,7 @@ def test_a_death_while_a_fixed_name_and_port_change_hands_leaves_one_owner_of_bo
 
 def test_a_death_between_two_hosts_leaves_the_app_on_one(fleet: World):
     fleet.commit({WEB: compose({"front": service()}, **{"x-gitops": on("h1")})})
-    fleet.converge()
+    fleet.deploy()
     fleet.commit({WEB: compose({"front": service()}, **{"x-gitops": on("h2")})})
 
     die_and_recover(fleet, "stop")

@@ -15,7 +15,7 @@ def web(colour: str = "green", image: str = "stub:1") -> dict[str, str]:
 @pytest.fixture
 def deployed(world: World) -> World:
     world.commit(web())
-    world.converge()
+    world.deploy()
     return world
 
 
@@ -23,7 +23,7 @@ def test_a_pass_with_nothing_to_do_asks_little_and_changes_nothing(deployed: Wor
     with requests_of(deployed.host) as few:
         deployed.sync()
     deployed.commit({"apps/many/compose.yaml": compose({"api": service(deploy={"replicas": 6})})})
-    deployed.converge()
+    deployed.deploy()
 
     with requests_of(deployed.host) as many:
         reply = deployed.sync()

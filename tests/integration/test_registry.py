@@ -33,7 +33,7 @@ def test_an_image_from_a_private_registry_is_pulled_with_the_credentials_of_the_
 
     refused = world.sync()
     write_credentials(world, private_registry, "pw")
-    world.converge()
+    world.deploy()
 
     assert refused.exit_code == 1
     assert image in refused.text
@@ -43,7 +43,7 @@ def test_an_image_from_a_private_registry_is_pulled_with_the_credentials_of_the_
 def test_a_wrong_password_touches_nothing_and_is_never_shown(world: World, private_registry: Registry):
     image = private_registry.push(world.host, "stub:2", name="private/front:2")
     world.commit(web("stub:1"))
-    world.converge()
+    world.deploy()
     before = world.containers()
     write_credentials(world, private_registry, "not-the-password")
 
@@ -60,7 +60,7 @@ def test_a_tag_that_moved_recreates_nothing_and_a_rollback_brings_back_the_bytes
 ):
     image = registry.push(world.host, "stub:1", name="front:stable")
     world.commit(web(image))
-    world.converge()
+    world.deploy()
     before = world.one("web/front")
     with world.host.client() as client:
         client.remove_image(image, noprune=True, force=True)

@@ -24,7 +24,7 @@ DRIFTS: dict[str, Callable[[docker.APIClient, Seen], object]] = {
 @pytest.fixture
 def deployed(world: World) -> World:
     world.commit({WEB: compose({"front": service(mem_limit="32m")})})
-    assert world.sync().exit_code == 0
+    world.deploy()
     return world
 
 

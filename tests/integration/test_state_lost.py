@@ -18,7 +18,7 @@ def files() -> dict[str, str]:
 
 def test_the_next_sync_restarts_nothing_and_has_nothing_to_do(world: World):
     world.commit(files())
-    world.converge()
+    world.deploy()
     before = world.containers()
 
     shutil.rmtree(world.state)
@@ -30,7 +30,7 @@ def test_the_next_sync_restarts_nothing_and_has_nothing_to_do(world: World):
 
 def test_the_way_back_is_still_known(world: World):
     world.commit({WEB: compose({"front": service("stub:1")})})
-    world.converge()
+    world.deploy()
     shutil.rmtree(world.state)
     world.converge()
 
@@ -45,7 +45,7 @@ def test_the_way_back_is_still_known(world: World):
 
 def test_a_release_that_failed_before_is_not_tried_again(world: World):
     world.commit({WEB: compose({"front": service("stub:1")})})
-    world.converge()
+    world.deploy()
     world.commit(
         {WEB: compose({"front": service("stub:crash", deploy={"update_config": {"monitor": "2s"}})})}
     )
@@ -61,7 +61,7 @@ def test_a_release_that_failed_before_is_not_tried_again(world: World):
 
 def test_an_app_that_left_git_in_the_meantime_is_still_known_as_ours(world: World):
     world.commit(files() | {"apps/shop/compose.yaml": compose({"api": service()})})
-    world.converge()
+    world.deploy()
     shutil.rmtree(world.state)
 
     world.commit({"apps/shop/compose.yaml": None})

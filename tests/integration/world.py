@@ -109,10 +109,15 @@ class World:
         """Sync, whatever comes of it."""
         return self.run("sync")
 
-    def converge(self) -> Reply:
-        """Sync, and insist that all is well and nothing is left to do."""
+    def deploy(self) -> Reply:
+        """Sync, and insist that all is well."""
         reply = self.sync()
         assert reply.exit_code == 0, reply.text
+        return reply
+
+    def converge(self) -> Reply:
+        """Sync, and insist that all is well and nothing is left to do."""
+        reply = self.deploy()
         self.expect_nothing_to_do()
         return reply
 

@@ -117,7 +117,8 @@ def test_a_mistake_in_x_gitops_is_named_with_its_place_and_what_was_expected(tex
         ("{statefull: true}", "services.api.x-gitops.statefull: unknown key; did you mean stateful?"),
         ("{stateful: 1}", "services.api.x-gitops.stateful: must be true or false"),
         ("{readiness: {tcp: {port: 80}}}", "not supported yet: readiness probes"),
-        ("{reload: SIGHUP}", "not supported yet: reloading by a signal"),
+        ("{reload: SIGKILL}", "services.api.x-gitops.reload: SIGKILL is no signal to reload by"),
+        ("{reload: SIGNOPE}", "services.api.x-gitops.reload: SIGNOPE is no signal to reload by"),
         ("{job: {schedule: '0 3 * * *'}}", "not supported yet: jobs on a schedule"),
     ],
 )

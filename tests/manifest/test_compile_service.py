@@ -210,3 +210,15 @@ def test_a_restart_policy_of_deploy_decides_before_restart_whether_a_service_end
     """
     assert app_of(text.format(condition="none")).service("migrate").job
     assert not app_of(text.format(condition="any")).service("migrate").job
+
+
+def test_a_monitor_of_no_time_is_no_time_and_not_the_default():
+    service = service_of(
+        """
+        services:
+          api:
+            image: x
+            deploy: {update_config: {monitor: 0s}}
+        """
+    )
+    assert service.update.monitor_s == 0.0

@@ -9,6 +9,7 @@ from gitops_orch.planner.world import Chosen, Role
 from tests.planner.builders import (
     COMMIT,
     IMAGE,
+    NOW,
     app,
     container,
     foreign,
@@ -400,3 +401,55 @@ def test_a_volume_whose_definition_changed_is_reported_and_never_replaced():
     )
     assert plan.actions == ()
     assert "never replaced" in plan.holds[0].reason
+
+
+def test_an_interrupted_gate_is_gone_through_again():
+    shop = app()
+    observed = {"h1": seen("h1", container(shop), apps=(shop,))}
+    plan = make_plan(world(shop, observed=observed, unproved=frozenset({shop.key})))
+    assert kinds(plan) == ["wait_healthy"]
+
+
+def test_what_an_older_release_proved_needs_no_second_gate():
+    shop = app()
+    old = container(shop, release="an-older-release")
+    plan = make_plan(
+        world(shop, observed={"h1": seen("h1", old, apps=(shop,))}, unproved=frozenset({shop.key}))
+    )
+    assert plan.actions == ()
+
+
+def test_while_trouble_lasts_the_old_container_serves():
+    port = Port(target=80, published=80)
+    before = app("shop", service(ports=(port,)))
+    after = app("shop", service(ports=(port,), compose={"environment": {"A": "2"}}))
+    stopped = replace(container(before), state=State.EXITED)
+    never_started = replace(container(after), state=State.CREATED)
+    observed = {"h1": seen("h1", stopped, never_started, apps=(before,))}
+    trouble = Hold(reason="start: port is already allocated", until=NOW)
+    plan = make_plan(world(after, observed=observed, waits={after.key: trouble}))
+    assert steps(plan) == [("start", "h1", stopped.name)]
+    running = replace(stopped, state=State.RUNNING)
+    observed = {"h1": seen("h1", running, never_started, apps=(before,))}
+    assert make_plan(world(after, observed=observed, waits={after.key: trouble})).actions == ()
+
+
+def test_a_container_that_lives_in_a_dead_namespace_is_made_anew():
+    vpn = service("vpn")
+    shop = app("shop", vpn, service("app", compose={"network_mode": "service:vpn"}))
+    parent = container(shop, "vpn")
+    orphan = replace(container(shop, "app"), details=Details(joined=("an-id-that-is-gone",)))
+    plan = make_plan(world(shop, observed={"h1": seen("h1", parent, orphan, apps=(shop,))}))
+    assert [a.service for a in plan.actions if a.kind.value == "create"] == ["app"]
+    child = replace(orphan, details=Details(joined=(parent.id,)))
+    assert make_plan(world(shop, observed={"h1": seen("h1", parent, child, apps=(shop,))})).actions == ()
+
+
+def test_two_apps_with_the_same_files_have_a_set_each():
+    from gitops_orch.model.app import FileMount
+
+    files = (FileMount(target="/etc/app", entries=(), directory=True, secret=False, digest="d" * 64),)
+    one, two = app("one", service(files=files)), app("two", service(files=files))
+    there = ObservedVolume(name="one_files", owner=one.key, files="d" * 64)
+    plan = make_plan(world(one, two, observed={"h1": seen("h1", volumes=(there,))}))
+    assert [a.app.name for a in plan.actions if a.kind.value == "put_files"] == ["two"]

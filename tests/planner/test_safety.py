@@ -62,3 +62,12 @@ def test_replacing_and_scaling_down_cost_nothing_of_the_budget():
     containers = [container(each, slot=slot) for each in before for slot in (1, 2)]
     plan = make_plan(world(*after, observed={"h1": seen("h1", *containers, apps=tuple(before))}))
     assert not plan.refusals
+
+
+def test_an_only_app_that_is_renamed_needs_a_trailer_that_names_it():
+    _, observed = fleet_of(1)
+    new = app("new")
+    refused = make_plan(world(new, observed=observed))
+    assert "Allow-Prune" in refused.refusals[0].message
+    named = make_plan(world(new, observed=observed, allowed_prunes=frozenset({"a00"})))
+    assert not named.refusals

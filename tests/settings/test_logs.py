@@ -75,13 +75,13 @@ def test_a_person_gets_text(lines):
     assert not line.startswith("{")
 
 
-def test_a_full_disk_costs_the_line_and_nothing_else():
+def test_c14_a_full_disk_costs_the_line_and_nothing_else():
     stream = ForgivingStream(Broken())
     assert stream.write("a line\n") == 7
     stream.drain()
 
 
-def test_a_reader_that_never_reads_does_not_stop_the_writer():
+def test_c14_a_reader_that_never_reads_does_not_stop_the_writer():
     reading, writing = os.pipe()
     try:
         done = subprocess.run(

@@ -15,11 +15,13 @@ CHUNK = 25
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--histories", type=int, default=2000, help="how many to run (default 2000)")
-    parser.add_argument("--seed", type=int, default=1, help="the first seed; each history has its own (default 1)")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="the first seed; each history has its own (default 1)"
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--keep-going", action="store_true", help="go on after a failure, and count them")
     options = parser.parse_args()
-    from simulation.many import Outcome, live_through  # noqa: PLC0415  # needs the path that is set above
+    from simulation.many import Outcome, live_through  # needs the path that is set above
 
     began = time.monotonic()
     total = Outcome()
@@ -27,13 +29,18 @@ def main() -> int:
     chunks = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
     for outcome in _results(live_through, chunks, options.workers):
         total.add(outcome)
-        print(f"\r{total.histories} of {len(seeds)} histories, {len(total.failures)} failed", end="", flush=True)
+        _say(f"\r{total.histories} of {len(seeds)} histories, {len(total.failures)} failed")
         if total.failures and not options.keep_going:
             break
-    print(f"\n{total.tally}\n{time.monotonic() - began:.1f} s")
+    _say(f"\n{total.tally}\n{time.monotonic() - began:.1f} s\n")
     for seed, sentence in total.failures:
-        print(f"seed {seed}: {sentence}\n  again: python -m tests.simulation --histories 1 --seed {seed}")
+        _say(f"seed {seed}: {sentence}\n  again: python -m tests.simulation --histories 1 --seed {seed}\n")
     return 1 if total.failures else 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _results(work, chunks: list[range], workers: int) -> Iterable:

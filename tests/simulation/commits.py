@@ -67,12 +67,16 @@ def add_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     if count > 1 and rng.random() < 0.4:
         services[0] = replace(services[0], needs=services[1].name)
     if count > 1 and rng.random() < 0.15:
-        services[0] = replace(services[0], shares=services[1].name, second_network=False, replicas=1, port=None)
+        services[0] = replace(
+            services[0], shares=services[1].name, second_network=False, replicas=1, port=None
+        )
         services[1] = replace(services[1], replicas=1)
     if count > 2 and rng.random() < 0.3:
         services[2] = ServiceRecipe(name="migrate", image="job:1", job=True, restart="no")
         services[0] = replace(services[0], needs="migrate")
-    app = AppRecipe(name=name, services=tuple(services), rollback=rng.choice(("auto", "auto", "auto", "hold")))
+    app = AppRecipe(
+        name=name, services=tuple(services), rollback=rng.choice(("auto", "auto", "auto", "hold"))
+    )
     return _with_apps(tree, (*tree.apps, _with_ports(rng, app, tree)))
 
 
@@ -116,7 +120,14 @@ def scale(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     wanted = rng.randint(1, 4)
 
     def scaled(service: ServiceRecipe) -> ServiceRecipe:
-        single = (service.port, service.container_name, service.volume, service.everywhere, service.shares, service.job)
+        single = (
+            service.port,
+            service.container_name,
+            service.volume,
+            service.everywhere,
+            service.shares,
+            service.job,
+        )
         return service if any(single) else replace(service, replicas=wanted)
 
     return _edit_service(rng, tree, scaled)
@@ -193,6 +204,24 @@ def add_host(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     return replace(tree, hosts=(*tree.hosts, HostRecipe(name=name, zone=rng.choice(ZONES))))
 
 
+def remove_host(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    """A host's document is deleted, with whatever runs there."""
+    if len(tree.hosts) < 2:
+        return tree
+    gone = rng.choice(tree.hosts)
+    hosts = tuple(host for host in tree.hosts if host != gone)
+    apps = tuple(replace(a, hosts=tuple(name for name in a.hosts if name != gone.name)) for a in tree.apps)
+    return replace(_with_apps(tree, apps), hosts=hosts)
+
+
+def depend_on_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    """An app waits for another; only ever for one with a smaller name, so that nobody waits in a circle."""
+    needed = rng.choice((None, *(app.name for app in tree.apps)))
+    return _edit_app(
+        rng, tree, lambda app: replace(app, needs=needed if needed and needed < app.name else None)
+    )
+
+
 def break_file(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     if not tree.apps:
         return tree
@@ -207,13 +236,14 @@ def break_hosts(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     return replace(tree, unreadable=True)
 
 
-def settle(tree: TreeRecipe) -> TreeRecipe:
-    """The same repository with everything mended: what a fleet must reach in the end."""
-    rng = random.Random(0)
-    hosts = tuple(replace(host, availability="active") for host in tree.hosts)
+def settle(past: list[TreeRecipe]) -> TreeRecipe:
+    """The last commit with everything mended, and all hosts back: what a fleet must reach in the end."""
+    rng, tree = random.Random(0), past[-1]
+    ever = {host.name: host for each in past for host in each.hosts}
+    hosts = tuple(replace(ever[name], availability="active") for name in sorted(ever))
     tree = replace(tree, hosts=hosts, broken=frozenset(), unreadable=False)
     apps = tuple(replace(app, hosts=(), zone=None) for app in mend_images(rng, tree).apps)
-    return _with_apps(tree, apps) if apps else _with_apps(tree, tree.apps)
+    return _with_apps(tree, apps)
 
 
 EDITS: tuple[tuple[Edit, int], ...] = (
@@ -234,6 +264,8 @@ EDITS: tuple[tuple[Edit, int], ...] = (
     (touch_app, 2),
     (change_host, 4),
     (add_host, 2),
+    (remove_host, 1),
+    (depend_on_app, 3),
     (break_file, 3),
     (mend_files, 4),
     (break_hosts, 1),
@@ -242,12 +274,11 @@ EDITS: tuple[tuple[Edit, int], ...] = (
 
 def _with_apps(tree: TreeRecipe, apps: tuple[AppRecipe, ...]) -> TreeRecipe:
     names = {app.name for app in apps}
+    apps = tuple(replace(app, needs=app.needs if app.needs in names else None) for app in apps)
     return replace(tree, apps=apps, broken=tree.broken & names)
 
 
-def _edit_app(
-    rng: random.Random, tree: TreeRecipe, edit: Callable[[AppRecipe], AppRecipe]
-) -> TreeRecipe:
+def _edit_app(rng: random.Random, tree: TreeRecipe, edit: Callable[[AppRecipe], AppRecipe]) -> TreeRecipe:
     if not tree.apps:
         return add_app(rng, tree)
     chosen = rng.choice(tree.apps)

@@ -15,6 +15,7 @@ class MemoryHistory:
         self._releases: dict[tuple[AppKey, str], Release] = {}  # oldest first
         self._remembered: dict[str, tuple[Placed, ...]] = {}
         self._images: dict[tuple, object] = {}
+        self._holds: dict[AppKey, Hold] = {}
         self.run_count = 0
 
     def salt(self) -> str | None:
@@ -51,8 +52,11 @@ class MemoryHistory:
     def pins(self) -> dict[AppKey, Release]:
         return {}
 
+    def hold(self, app: AppKey, hold: Hold) -> None:
+        self._holds[app] = hold
+
     def holds(self) -> dict[AppKey, Hold]:
-        return {}
+        return dict(self._holds)
 
     def remember_host(self, host: str, placements: tuple[Placed, ...], _at: object) -> None:
         self._remembered[host] = placements

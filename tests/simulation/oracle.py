@@ -45,16 +45,23 @@ def _app_differences(tree: TreeRecipe, app: AppRecipe, fleet: SimulatedFleet) ->
         else:
             expected.update((service.name, slot) for slot in range(1, service.replicas + 1))
     counted = Counter((c.owner.service, c.owner.slot) for _, c in there)
-    for slot in sorted(expected.keys() | counted.keys()):
-        if expected[slot] != counted[slot]:
-            found.append(f"{app.name} {slot}: {counted[slot]} containers instead of {expected[slot]}")
+    found += [
+        f"{app.name} {slot}: {counted[slot]} containers instead of {expected[slot]}"
+        for slot in sorted(expected.keys() | counted.keys())
+        if expected[slot] != counted[slot]
+    ]
     services = {service.name: service for service in app.services}
     for world, container in there:
         service = services.get(container.owner.service)
         if service is not None:
             why = [*_faults(app, service, container), *_misplaced(tree, app, world)]
+            why += _stranded(service, container, [other for where, other in there if where is world])
             found += [f"{container.name} on {world.name}: {each}" for each in why]
-    homes = {world.name for world, c in there if not services.get(c.owner.service, services[app.services[0].name]).everywhere}
+    homes = {
+        world.name
+        for world, c in there
+        if not services.get(c.owner.service, services[app.services[0].name]).everywhere
+    }
     together = len(app.services) > 1
     if together and len(homes) > 1:
         found.append(f"{app.name} is torn apart: {sorted(homes)}")
@@ -68,7 +75,9 @@ def _faults(app: AppRecipe, service: ServiceRecipe, container: SimulatedContaine
             found.append(f"the job is {container.state.value} with code {container.exit_code}")
     elif container.state is not State.RUNNING or container.health in {Health.STARTING, Health.UNHEALTHY}:
         found.append(f"is {container.state.value}, {container.health.value}")
-    if container.image != service.image and not container.image.startswith(("sha256:", service.image.split(":")[0])):
+    if container.image != service.image and not container.image.startswith(
+        ("sha256:", service.image.split(":")[0])
+    ):
         found.append(f"runs {container.image} instead of {service.image}")
     if f"VALUE={service.value}" not in container.environment:
         found.append(f"has {container.environment} instead of VALUE={service.value}")
@@ -85,6 +94,16 @@ def _faults(app: AppRecipe, service: ServiceRecipe, container: SimulatedContaine
     if named and container.name != named:
         found.append(f"is not named {named}")
     return found
+
+
+def _stranded(
+    service: ServiceRecipe, container: SimulatedContainer, beside: list[SimulatedContainer]
+) -> list[str]:
+    """A container in the network of one that was replaced since is cut off, and looks well."""
+    parents = [other.id for other in beside if other.owner.service == service.shares]
+    return (
+        [f"lives in the network of {container.joins}"] if parents and container.joins not in parents else []
+    )
 
 
 def _misplaced(tree: TreeRecipe, app: AppRecipe, world: World) -> list[str]:

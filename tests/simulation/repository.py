@@ -9,6 +9,7 @@ from simulation.yaml_tree import to_tree
 
 from gitops_orch.controller import load
 from gitops_orch.errors import SourceUnavailable
+from gitops_orch.manifest.cache import ManifestCache
 from gitops_orch.manifest.compile import compile_tree
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.desired import Desired
@@ -29,6 +30,8 @@ class Repository:
         self.order: list[str] = []
         self.recipes: dict[tuple[AppKey, str], AppRecipe] = {}
         self.reachable = True
+        self._desired: dict[tuple[str, bool], Desired] = {}
+        self._cache = ManifestCache()
         self.allow_empty = False
 
     def commit(self, tree: TreeRecipe) -> str:
@@ -51,11 +54,18 @@ class Repository:
 
     def desired(self, commit: str) -> Desired:
         """What the loader makes of a commit."""
+        if (commit, self.allow_empty) not in self._desired:
+            self._desired[(commit, self.allow_empty)] = self._compile(commit)
+        return self._desired[(commit, self.allow_empty)]
+
+    def _compile(self, commit: str) -> Desired:
         tree = self.commits[commit]
         if self.files:
-            return compile_tree(self.tree(commit), environment=None)
+            return compile_tree(self.tree(commit), environment=None, cache=self._cache)
         broken = [app for app in tree.apps if app.name in tree.broken]
-        spoiled = [f"{app.name}/compose.yaml" for app in broken] + (["hosts/h1.yaml"] if tree.unreadable else [])
+        spoiled = [f"{app.name}/compose.yaml" for app in broken] + (
+            ["hosts/h1.yaml"] if tree.unreadable else []
+        )
         return Desired(
             commit=commit,
             hosts=to_hosts(tree),

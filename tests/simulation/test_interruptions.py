@@ -22,7 +22,13 @@ WEB = ServiceRecipe(name="web", replicas=2, file_version=1)
 DB = ServiceRecipe(name="db", image="good:2", volume=True)
 SHOP = AppRecipe(name="shop", services=(replace(WEB, needs="db"), DB))
 BLOG = AppRecipe(name="blog", services=(ServiceRecipe(name="web", port=8001, second_network=True),))
-TREE = TreeRecipe(apps=(SHOP, BLOG), hosts=(HostRecipe(name="h1", zone="a"), HostRecipe(name="h2", zone="b")))
+MAIL = AppRecipe(
+    name="mail",
+    services=(ServiceRecipe(name="web", shares="worker"), ServiceRecipe(name="worker", image="good:2")),
+)
+TREE = TreeRecipe(
+    apps=(SHOP, BLOG, MAIL), hosts=(HostRecipe(name="h1", zone="a"), HostRecipe(name="h2", zone="b"))
+)
 NOTHING = replace(TREE, apps=(AppRecipe(name="first", services=(ServiceRecipe(name="web"),)),))
 
 
@@ -43,10 +49,11 @@ WAYS: dict[str, tuple[TreeRecipe, TreeRecipe]] = {
     "scaling up": (TREE, changed(SHOP, "web", replicas=4)),
     "scaling down": (TREE, changed(SHOP, "web", replicas=1)),
     "another network": (TREE, changed(BLOG, "web", second_network=False)),
+    "a shared network": (TREE, changed(MAIL, "worker", value=9)),
     "container_name": (TREE, changed(BLOG, "web", container_name=True)),
-    "a service leaves": (TREE, replace(TREE, apps=(replace(SHOP, services=(WEB,)), BLOG))),
-    "an app leaves": (TREE, replace(TREE, apps=(SHOP,))),
-    "moving": (TREE, replace(TREE, apps=(SHOP, replace(BLOG, zone="b")))),
+    "a service leaves": (TREE, replace(TREE, apps=(replace(SHOP, services=(WEB,)), BLOG, MAIL))),
+    "an app leaves": (TREE, replace(TREE, apps=(SHOP, MAIL))),
+    "moving": (TREE, replace(TREE, apps=(SHOP, replace(BLOG, zone="b"), MAIL))),
     "back from a bad release": (changed(SHOP, "web", image="crash:1"), TREE),
 }
 
@@ -65,7 +72,7 @@ def loses_the_reply(stage: Stage, number: int) -> None:
     stage.faults.enabled = True
     stage.witness.at_request[number] = [lambda: stage.faults.chances.__setitem__(Fault.LOST_REPLY, 1.0)]
     stage.witness.after_request[number] = []
-    stage.witness.at_request[number + 1] = [lambda: stage.faults.chances.clear()]
+    stage.witness.at_request[number + 1] = [stage.faults.chances.clear]
 
 
 def dies_and_forgets(stage: Stage, number: int) -> None:

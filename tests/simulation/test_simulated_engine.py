@@ -175,7 +175,7 @@ def test_two_containers_cannot_publish_one_port():
     ports = [{"mode": "host", "target": 80, "published": "8080", "protocol": "tcp"}]
     running(host, ports=ports)
     second = host.create(intent(app(services=(service(ports=ports),)), slot=2))
-    with pytest.raises(EngineError, match="port 0.0.0.0:8080/tcp is already allocated"):
+    with pytest.raises(EngineError, match=r"port 0\.0\.0\.0:8080/tcp is already allocated"):
         host.start(second)
     assert state(host, second)[0] is State.CREATED
 
@@ -240,7 +240,7 @@ def test_a_misspelt_behaviour_is_an_error_that_names_the_known_ones(tmp_path):
     folder = tmp_path / "simulated"
     folder.mkdir()
     (folder / "images.json").write_text('{"web:1": {"exit_after": 1}}')
-    with pytest.raises(SettingsError, match="unknown keys exit_after.*exits_after_s"):
+    with pytest.raises(SettingsError, match=r"unknown keys exit_after.*exits_after_s"):
         kept_fleet(tmp_path, SystemClock(), instance="default")
 
 

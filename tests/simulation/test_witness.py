@@ -41,7 +41,9 @@ def believes_every_new_container(patch):
 
 def does_not_wait_for_the_proof(patch):
     real = app_plan.retire
-    patch.setattr(app_plan, "retire", lambda draft, found, reason, _after, *rest: real(draft, found, reason, (), *rest))
+    patch.setattr(
+        app_plan, "retire", lambda draft, found, reason, _after, *rest: real(draft, found, reason, (), *rest)
+    )
 
 
 def takes_every_label_for_its_own(patch):
@@ -50,7 +52,9 @@ def takes_every_label_for_its_own(patch):
     def careless(container, *, instance, details):
         theirs = container.labels.get(labels.INSTANCE, "")
         found = real(container, instance=instance, details=details)
-        return found if found.owner else replace(found, owner=labels.parse_ownership(container.labels, theirs))
+        return (
+            found if found.owner else replace(found, owner=labels.parse_ownership(container.labels, theirs))
+        )
 
     patch.setattr(seen, "see_container", careless)
 

@@ -42,6 +42,7 @@ class Weather:
             Fault.REFUSED: share / 2,
             Fault.SERVER_ERROR: share,
             Fault.SLOW: share / 2,
+            Fault.LATE: share / 4,
         }
         if rng.random() < 0.15:
             self.outage()
@@ -51,6 +52,8 @@ class Weather:
             self.visit()
         if rng.random() < 0.05:
             self.move_tag()
+        if rng.random() < 0.03:
+            self.fleet.clock.skew(rng.choice((-3600, -60, 60, 3600)))
         self.fleet.registry.outage = "toomanyrequests: slow down" if rng.random() < 0.06 else ""
 
     def outage(self) -> None:
@@ -106,7 +109,9 @@ class Weather:
         """All trouble ends, people clean up what they put in our way, and the registry answers."""
         self.faults.enabled = False
         self.fleet.registry.outage = ""
-        ends = [world.trouble.until for world in self.fleet.worlds.values() if world.trouble is not None]
+        worlds = list(self.fleet.worlds.values())
+        ends = [world.trouble.until for world in worlds if world.trouble is not None]
+        ends += [at for world in worlds for at, _ in world.pending]
         self.fleet.clock.sleep(max(0.0, max(ends, default=0.0) - self._now()) + 1)
         for host, identity in self.squatters:
             world = self.fleet.worlds[host]
@@ -149,7 +154,7 @@ class Weather:
         return self.rng.choice(worlds) if worlds else None
 
     def _now(self) -> float:
-        return self.fleet.clock.now().timestamp()
+        return self.fleet.now_s()
 
 
 def crash_now() -> None:

@@ -1,6 +1,8 @@
 """Watches every request of the controller, and objects to those that must never be made."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from simulation.recipes import AppRecipe, ServiceRecipe
 from simulation.repository import Repository
@@ -43,6 +45,7 @@ class Witness:
     fleet: SimulatedFleet
     history: object = None  # what quarantines releases
     commit: str = ""  # what the pass under way works towards
+    held: set[AppKey] = field(default_factory=set)  # by an operator, when this pass began
     answered: set[str] = field(default_factory=set)  # hosts whose last observation in this pass succeeded
     seen_well: set[str] = field(default_factory=set)  # containers that this pass saw doing well
     requests: list[str] = field(default_factory=list)  # that would change something, of this pass
@@ -54,6 +57,10 @@ class Witness:
         self.answered.clear()
         self.seen_well.clear()
         self.requests.clear()
+        now = self.fleet.clock.now()
+        self.held = {
+            app for app, hold in self.history.holds().items() if hold.until is None or hold.until > now
+        }
 
     def connect(self, host: Host) -> "WatchedEngine":
         return WatchedEngine(self, self.fleet.connect(host))
@@ -70,26 +77,42 @@ class Witness:
             befall()
         world = engine.world
         self.requests.append(f"{operation} {engine.name} {_subject(world, arguments)}")
+        if not self.commit or self.repository.commits[self.commit].unreadable:
+            self._object(f"{operation} without a readable commit")
         if engine.name not in self.answered:
             self._object(f"{operation} on {engine.name}, which is unknown")
         if len(self.requests) == 1:
             self._check_budget()
+        self._checks(operation)(world, operation, arguments[0])
+
+    def _checks(self, operation: str) -> Callable[[World, str, Any], None]:
+        """Return what is checked about an operation, given the world and its first argument."""
         if operation in ON_CONTAINERS:
-            container = world.find(arguments[0])
-            if container is not None:
-                self._check_container(world, operation, container)
-        elif operation == "create":
-            self._check_create(world, arguments[0])
-        elif operation in {"create_network", "create_volume", "put_files"}:
-            self._check_app(operation, arguments[0])
-        elif operation == "remove_network":
-            network = world.networks.get(arguments[0])
-            if network is not None and labels.parse_owner(network.labels, "default") is None:
-                self._object(f"removes the foreign network {arguments[0]}")
-        elif operation == "remove_volume":
-            volume = world.volumes.get(arguments[0])
-            if volume is not None and labels.FILES not in volume.labels:
-                self._object(f"removes the volume {arguments[0]}, which may hold data")
+            return self._check_reference
+        checks = {
+            "create": self._check_create,
+            "remove_network": self._check_network,
+            "remove_volume": self._check_volume,
+        }
+        return checks.get(operation, self._check_making)
+
+    def _check_reference(self, world: World, operation: str, reference: str) -> None:
+        container = world.find(reference)
+        if container is not None:
+            self._check_container(world, operation, container)
+
+    def _check_network(self, world: World, operation: str, name: str) -> None:
+        network = world.networks.get(name)
+        if network is not None and labels.parse_owner(network.labels, "default") is None:
+            self._object(f"{operation} of the foreign network {name}")
+
+    def _check_volume(self, world: World, operation: str, name: str) -> None:
+        if name in world.volumes and _holds_data(world, name):
+            self._object(f"{operation} of {name}, which may hold data")
+
+    def _check_making(self, _world: World, operation: str, app: object) -> None:
+        if isinstance(app, AppKey):
+            self._check_app(operation, app)
 
     def _check_budget(self) -> None:
         """Never act on a commit that takes away everything, or more than the budget, before somebody allows it."""
@@ -115,13 +138,13 @@ class Witness:
         if container.owner is None or container.labels.get(labels.INSTANCE) != "default":
             self._object(f"{operation} of the foreign container {container.name}")
         self._check_app(operation, container.owner.app)
-        if operation in {"stop", "remove", "restart"} and _is_well(container):
+        if operation in {"stop", "remove"} and _is_well(container):
             self._check_loss(world, operation, container)
         if operation == "start":
             self._check_double(world, container)
 
-    def _check_create(self, world: World, intent: ContainerIntent) -> None:
-        self._check_app("create", intent.app.key)
+    def _check_create(self, world: World, operation: str, intent: ContainerIntent) -> None:
+        self._check_app(operation, intent.app.key)
         for files in intent.service.files:
             name = files_volume_name(intent.app.key.project, files.digest)
             if files.writable_path is None and name not in world.volumes:
@@ -130,6 +153,8 @@ class Witness:
     def _check_app(self, operation: str, app: AppKey) -> None:
         if app.name in self.repository.commits[self.commit].broken:
             self._object(f"{operation} for {app}, whose file cannot be read")
+        if app in self.held:
+            self._object(f"{operation} for {app}, which an operator holds")
 
     def _check_loss(self, world: World, operation: str, container: SimulatedContainer) -> None:
         """Of a start-first service, never take away what does well before its successor does."""
@@ -138,7 +163,12 @@ class Witness:
         if wanted is None:
             return
         app, service = wanted, next((s for s in wanted.services if s.name == owner.service), None)
-        if service is None or service.job or owner.slot > service.replicas or exclusive(app, service, container):
+        if (
+            service is None
+            or service.job
+            or owner.slot > service.replicas
+            or exclusive(app, service, container)
+        ):
             return
         if service.everywhere and not self._allows(app, world.name):
             return
@@ -256,5 +286,3 @@ def _subject(world: World, arguments: tuple) -> str:
     first = arguments[0]
     container = world.find(first) if isinstance(first, str) else None
     return container.name if container is not None else str(getattr(first, "name", first))[:60]
-
-

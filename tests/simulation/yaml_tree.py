@@ -52,6 +52,8 @@ def compose_file(app: AppRecipe) -> dict:
         rules["placement"]["hosts"] = list(app.hosts)
     if app.zone:
         rules["placement"]["constraints"] = [f"node.labels.zone == {app.zone}"]
+    if app.needs:
+        rules["depends_on"] = [app.needs]
     file: dict = {
         "name": app.name,
         "services": {service.name: _service(app, service) for service in app.services},
@@ -67,44 +69,41 @@ def compose_file(app: AppRecipe) -> dict:
 
 
 def _service(app: AppRecipe, recipe: ServiceRecipe) -> dict:
-    update: dict = {"monitor": f"{MONITOR_S:g}s"}
-    if recipe.order:
-        update["order"] = recipe.order
-    deploy: dict = {"update_config": update}
-    if recipe.everywhere:
-        deploy["mode"] = "global"
-    else:
-        deploy["replicas"] = recipe.replicas
-    if recipe.spread:
-        deploy["placement"] = {"preferences": [{"spread": "node.labels.zone"}]}
-    body: dict = {
+    body = {
         "image": recipe.image,
         "environment": {"VALUE": str(recipe.value)},
-        "deploy": deploy,
+        "deploy": _deploy(recipe),
         "stop_grace_period": "3s",
+        "network_mode": f"service:{recipe.shares}" if recipe.shares else None,
+        "networks": ["default", "back"] if recipe.second_network and not recipe.shares else None,
+        "restart": None if recipe.job else recipe.restart,
+        "ports": [f"{recipe.port}:80"] if recipe.port else None,
+        "mem_limit": f"{recipe.memory_mb}m" if recipe.memory_mb else None,
+        "container_name": container_name(app, recipe),
+        "volumes": _volumes(recipe),
+        "depends_on": _depends_on(app, recipe),
     }
-    if recipe.shares:
-        body["network_mode"] = f"service:{recipe.shares}"
-    elif recipe.second_network:
-        body["networks"] = ["default", "back"]
-    if not recipe.job:
-        body["restart"] = recipe.restart
-    if recipe.port:
-        body["ports"] = [f"{recipe.port}:80"]
-    if recipe.memory_mb:
-        body["mem_limit"] = f"{recipe.memory_mb}m"
-    if recipe.container_name:
-        body["container_name"] = container_name(app, recipe)
-    volumes = [f"{recipe.name}-data:/var/lib/app"] if recipe.volume else []
-    if recipe.file_version:
-        volumes.append(f"./{recipe.name}:/etc/app:ro")
-    if volumes:
-        body["volumes"] = volumes
-    if recipe.needs:
-        jobs = {service.name for service in app.services if service.job}
-        done = "service_completed_successfully" if recipe.needs in jobs else "service_healthy"
-        body["depends_on"] = {recipe.needs: {"condition": done}}
-    return body
+    return {key: value for key, value in body.items() if value}
+
+
+def _deploy(recipe: ServiceRecipe) -> dict:
+    size = {"mode": "global"} if recipe.everywhere else {"replicas": recipe.replicas}
+    placement = {"placement": {"preferences": [{"spread": "node.labels.zone"}]}} if recipe.spread else {}
+    order = {"order": recipe.order} if recipe.order else {}
+    return {"update_config": {"monitor": f"{MONITOR_S:g}s", **order}, **size, **placement}
+
+
+def _volumes(recipe: ServiceRecipe) -> list[str]:
+    data = [f"{recipe.name}-data:/var/lib/app"] if recipe.volume else []
+    return data + ([f"./{recipe.name}:/etc/app:ro"] if recipe.file_version else [])
+
+
+def _depends_on(app: AppRecipe, recipe: ServiceRecipe) -> dict:
+    if not recipe.needs:
+        return {}
+    jobs = {service.name for service in app.services if service.job}
+    done = "service_completed_successfully" if recipe.needs in jobs else "service_healthy"
+    return {recipe.needs: {"condition": done}}
 
 
 def _host(host: HostRecipe) -> str:

@@ -16,7 +16,7 @@ from gitops_orch.engine.simulated.seen import see_container, see_host
 from gitops_orch.engine.simulated.world import Reach, World
 from gitops_orch.errors import EngineError, HostUnreachable
 from gitops_orch.model.app import AppKey, FileMount, Network, Volume
-from gitops_orch.model.names import files_volume_name
+from gitops_orch.model.names import files_volume_name, live_record_name, live_volume_name
 from gitops_orch.model.observed import ObservedContainer, ObservedHost
 from gitops_orch.model.plan import ContainerIntent
 
@@ -151,6 +151,16 @@ class SimulatedEngine:
         """Run a command in it; how it ends is the image's behaviour."""
         return self._tell("run_exec", lambda: requests.run_exec(self.world, self._require(container)))
 
+    def signal(self, container: str, name: str) -> None:
+        """Send a signal: it is noted on the container."""
+        self._tell("signal", lambda: requests.signal(self._require(container), name))
+
+    def record_live(self, app: AppKey, files: FileMount) -> None:
+        """Record that a live file set holds this content."""
+        live = files.live
+        if live is not None:
+            self._tell("record_live", lambda: self._record_live(app, files, live))
+
     def remove_network(self, network: str) -> None:
         """Remove a network; Conflict while a running container uses it."""
         self._tell("remove_network", lambda: requests.remove_network(self.world, network))
@@ -268,9 +278,31 @@ class SimulatedEngine:
             path = f"{self.settings.data_root}/{app.namespace}/{app.name}/{files.writable_path}"
             self.world.directories.add(path)
             return
+        if files.live is not None:
+            self._change_live(app, files, files.live)
+            return
         made = labels.files_labels(self.settings.instance, app, files.digest)
         name = files_volume_name(app.project, files.digest)
         requests.add_volume(self.world, name, driver="local", labels=made)
+
+    def _change_live(self, app: AppKey, files: FileMount, live: str) -> None:
+        name, record = self._live_names(app, files, live)
+        if record in self.world.volumes:
+            return
+        for each in [v for v in self.world.volumes.values() if v.labels.get(labels.LIVE) == name]:
+            if each.name != name:
+                requests.remove_volume(self.world, each.name)
+        made = labels.live_labels(self.settings.instance, app, name)
+        requests.add_volume(self.world, name, driver="local", labels=made)
+        self.world.volumes[name].content = files.digest
+
+    def _record_live(self, app: AppKey, files: FileMount, live: str) -> None:
+        name, record = self._live_names(app, files, live)
+        made = {**labels.live_labels(self.settings.instance, app, name), labels.FILES: files.digest}
+        requests.add_volume(self.world, record, driver="local", labels=made)
+
+    def _live_names(self, app: AppKey, files: FileMount, live: str) -> tuple[str, str]:
+        return live_volume_name(app.project, live), live_record_name(app.project, live, files.digest)
 
     def _stop(self, reference: str, grace_s: float) -> None:
         container = self._require(reference)

@@ -54,9 +54,18 @@ def make_container(
         command=_words(body.get("Cmd")),
         entrypoint=_words(body.get("Entrypoint")),
         user=str(body.get("User", "")),
-        joins=mode.removeprefix(JOIN_PREFIX) if mode.startswith(JOIN_PREFIX) else None,
+        joins=_joined(world, mode),
         healthcheck=_has_healthcheck(body.get("Healthcheck"), image),
     )
+
+
+def _joined(world: World, mode: str) -> str | None:
+    """Return whose network it shares: by id, where that container is there already, as an Engine keeps it."""
+    if not mode.startswith(JOIN_PREFIX):
+        return None
+    name = mode.removeprefix(JOIN_PREFIX)
+    found = world.find(name)
+    return name if found is None else found.id
 
 
 def _networks(payload: ContainerPayload) -> dict[str, tuple[str, ...]]:

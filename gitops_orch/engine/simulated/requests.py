@@ -116,6 +116,12 @@ def unpause(world: World, container: SimulatedContainer) -> None:
         raise Conflict(f"{world.name}: container {container.name} is not paused")
 
 
+def signal(container: SimulatedContainer, name: str) -> None:
+    """Note a signal on a container that runs; to others there is nobody to tell."""
+    if container.state in {State.RUNNING, State.PAUSED}:
+        container.signals = (*container.signals, name)
+
+
 def remove(world: World, container: SimulatedContainer) -> None:
     """Remove it, running or not; all its volumes stay."""
     if container.up:

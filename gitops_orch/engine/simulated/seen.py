@@ -73,6 +73,7 @@ def _see_details(container: SimulatedContainer) -> Details:
         entrypoint=container.entrypoint,
         user=container.user,
         binds=container.binds,
+        joined=(container.joins,) if container.joins else (),
         error=container.error,
     )
 

@@ -63,6 +63,7 @@ class SimulatedVolume:
     name: str
     serial: int
     driver: str = "local"
+    content: str = ""  # digest of what a live file set holds
     labels: dict[str, str] = field(default_factory=dict)
 
 

@@ -1,0 +1,99 @@
+"""Walking a plan: order, failures, gates, and being asked to stop."""
+
+from gitops_orch.controller.execute import Conduct, Executor
+from gitops_orch.controller.workers import InlineWorkers
+from gitops_orch.engine.simulated.clock import SimulatedClock
+from gitops_orch.engine.simulated.fleet import SimulatedFleet
+from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
+from gitops_orch.model.app import UpdatePolicy
+from gitops_orch.model.host import Host
+from gitops_orch.model.status import Outcome
+from gitops_orch.planner.plan import make_plan
+from tests.planner.builders import app, service, world
+
+IMAGE = "stub:1"
+
+
+class Stage:
+    """One simulated host, and a plan for it."""
+
+    def __init__(self, *apps, behaviour=None, hosts=("h1",), images=None):
+        self.clock = SimulatedClock()
+        self.fleet = SimulatedFleet(
+            clock=self.clock, registry=Registry({IMAGE: behaviour or ImageBehaviour(), **(images or {})})
+        )
+        self.engines = {name: self.fleet.connect(Host(name=name, url=f"sim://{name}")) for name in hosts}
+        self.apps = apps
+        self.watches = {}
+
+    def plan(self, **fields):
+        observed = {name: engine.observe() for name, engine in self.engines.items()}
+        return make_plan(world(*self.apps, observed=observed, **fields))
+
+    def run(self, conduct=None, **fields):
+        executor = Executor(self.engines, InlineWorkers(self.clock.sleep), self.clock, conduct, self.watches)
+        return executor.run(self.plan(**fields))
+
+
+def outcomes(results):
+    return {result.action.kind.value: result.outcome for result in results}
+
+
+def watched(seconds):
+    return app("shop", service(update=UpdatePolicy(monitor_s=seconds)))
+
+
+def test_a_plan_is_walked_to_its_end():
+    stage = Stage(watched(10))
+    results = stage.run()
+    assert set(outcomes(results).values()) == {Outcome.DONE}
+    assert stage.plan().actions == ()
+
+
+def test_what_stands_on_a_failure_is_skipped_and_the_rest_goes_on():
+    bad = app("bad", service(image="nowhere:1"))
+    stage = Stage(bad, watched(0), images={"nowhere:1": ImageBehaviour(pull_error="no such image")})
+    results = stage.run()
+    by_app = {}
+    for result in results:
+        by_app.setdefault(result.action.app.name, set()).add(result.outcome)
+    assert by_app["shop"] == {Outcome.DONE}
+    assert by_app["bad"] == {Outcome.FAILED, Outcome.SKIPPED}
+
+
+def test_a_gate_that_fails_says_so_apart_from_the_worlds_troubles():
+    stage = Stage(watched(10), behaviour=ImageBehaviour(exits_after_s=2, exit_code=3))
+    failed = [result for result in stage.run() if result.outcome is Outcome.FAILED]
+    assert [(result.gate_failed, result.transient) for result in failed] == [(True, False)]
+    assert "exited with code 3" in failed[0].error
+
+
+def test_a_run_that_only_waits_yields_and_the_next_takes_the_gate_up_where_it_was():
+    stage = Stage(watched(10))
+    begun = stage.clock.monotonic_s()
+    asked = []
+
+    def after_six_seconds():
+        asked.append(True)
+        return stage.clock.monotonic_s() - begun > 6
+
+    first = stage.run(Conduct(should_yield=after_six_seconds))
+    assert outcomes(first)["wait_healthy"] is Outcome.SKIPPED
+    yielded = stage.clock.monotonic_s()
+    second = stage.run(unproved=frozenset(each.key for each in stage.apps))
+    assert outcomes(second) == {"wait_healthy": Outcome.DONE}
+    assert stage.clock.monotonic_s() - yielded < 6
+
+
+def test_a_run_does_not_yield_while_there_is_work_to_do():
+    stage = Stage(watched(0), hosts=("h1", "h2"))
+    results = stage.run(Conduct(should_yield=lambda: True))
+    done = {kind for kind, outcome in outcomes(results).items() if outcome is Outcome.DONE}
+    assert {"create_network", "create", "start"} <= done
+
+
+def test_a_run_that_is_stopped_begins_nothing_more():
+    stage = Stage(watched(0))
+    results = stage.run(Conduct(should_stop=lambda: True))
+    assert set(outcomes(results).values()) == {Outcome.SKIPPED}
+    assert stage.engines["h1"].observe().containers == ()

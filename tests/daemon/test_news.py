@@ -1,0 +1,91 @@
+"""Which facts of a run people are told."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from gitops_orch.daemon.metrics import Metrics
+from gitops_orch.daemon.news import troubles_of
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.plan import Action, Kind, Plan, Refusal
+from gitops_orch.model.status import (
+    ActionResult,
+    AppHealth,
+    AppReleaseState,
+    AppStatus,
+    HostStatus,
+    Outcome,
+    Picture,
+    RunReport,
+    Sync,
+)
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+WELL = AppStatus(
+    key=AppKey(namespace="default", name="shop"),
+    sync=Sync.IN_SYNC,
+    health=AppHealth.HEALTHY,
+    fresh=True,
+    commit="c",
+    release="r",
+    release_state=AppReleaseState.STABLE,
+)
+
+
+def report(*apps: AppStatus, **more) -> RunReport:
+    picture = Picture(commit="c", fetched_at=AT, plan=Plan(commit="c"), apps=apps, hosts=())
+    return RunReport(
+        id="1",
+        trigger="poll",
+        started_at=AT,
+        duration_ms=120,
+        picture=replace(picture, **more),
+        first_plan=Plan(commit="c"),
+    )
+
+
+def test_a_fleet_that_is_well_is_no_news():
+    assert troubles_of(report(WELL)) == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"release_state": AppReleaseState.ROLLED_BACK},
+        {"release_state": AppReleaseState.FAILED},
+        {"health": AppHealth.DEGRADED},
+        {"health": AppHealth.MISSING},
+        {"sync": Sync.UNKNOWN},
+    ],
+)
+def test_an_app_in_trouble_is_news_with_its_reason(change):
+    troubles = troubles_of(report(replace(WELL, reason="its gate failed", **change)))
+    assert "its gate failed" in troubles["default/shop"]
+
+
+def test_a_rollout_under_way_is_no_news():
+    under_way = replace(WELL, sync=Sync.OUT_OF_SYNC, health=AppHealth.PROGRESSING)
+    assert troubles_of(report(under_way)) == {}
+
+
+def test_a_silent_host_a_silent_remote_and_a_refusal_are_news():
+    silent = HostStatus(name="edge", state="unknown", observed_at=None, reason="no answer in 15 s")
+    refused = Plan(commit="c", refusals=(Refusal(rule="budget", message="14 of 20 would go"),))
+    troubles = troubles_of(report(hosts=(silent,), plan=refused, error="no route to host"))
+    assert troubles == {
+        "host edge": "no answer in 15 s",
+        "controller": "no route to host; 14 of 20 would go",
+    }
+
+
+def test_metrics_count_what_a_run_did_and_forget_apps_that_are_gone():
+    metrics = Metrics()
+    action = Action(id="1", kind=Kind.PULL, host="edge", target="x", reason="because")
+    done = ActionResult(action=action, outcome=Outcome.DONE, duration_ms=1)
+    metrics.record(replace(report(WELL), results=(done,)))
+    text = metrics.exposition(is_alive=True).decode()
+    assert 'gitops_orch_actions_total{kind="pull",result="done"} 1.0' in text
+    assert 'gitops_orch_app_healthy{app="shop",namespace="default"} 1.0' in text
+    metrics.record(report())
+    assert 'app="shop"' not in metrics.exposition(is_alive=True).decode()

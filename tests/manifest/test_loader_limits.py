@@ -1,0 +1,29 @@
+"""No input keeps the loader busy for longer than two seconds, or makes it use more than 200 MB."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from manifest.hostile import HOSTILE
+
+SECONDS_MAX = 2.0
+MEGABYTES_MAX = 200
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_costs_little(name):
+    # A process of its own, because a peak of memory belongs to a process.
+    answer = subprocess.run(
+        [sys.executable, str(TESTS / "manifest" / "hostile.py"), name],
+        env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    seconds, megabytes, _mistakes = answer.stdout.split()
+    assert float(seconds) < SECONDS_MAX
+    assert int(megabytes) < MEGABYTES_MAX

@@ -1,0 +1,146 @@
+"""Whole reconciles of commits that are given as text, on simulated hosts: the words of the story's tests."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from textwrap import dedent
+from types import SimpleNamespace
+
+from simulation.memory_history import MemoryHistory
+
+from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
+from gitops_orch.controller.workers import InlineWorkers
+from gitops_orch.engine.simulated.clock import SimulatedClock
+from gitops_orch.engine.simulated.faults import Fault, SimulatedCrash
+from gitops_orch.engine.simulated.fleet import SimulatedFleet
+from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
+from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.world import World
+from gitops_orch.model.plan import Plan
+from gitops_orch.model.status import RunReport
+from gitops_orch.model.tree import Tree, TreeFile
+
+HOST = """
+apiVersion: gitops-orch/v1
+kind: Host
+metadata: {name: h1}
+spec: {url: "sim://h1"}
+"""
+
+
+class Source:
+    """Stands where Git stands; the last commit is its head."""
+
+    def __init__(self) -> None:
+        self.trees: dict[str, Tree] = {}
+
+    def push(self, files: Mapping[str, str | bytes], modes: Mapping[str, int]) -> str:
+        contents = {
+            path: dedent(text).encode() if isinstance(text, str) else text for path, text in files.items()
+        }
+        commit = hashlib.sha1(f"{len(self.trees)}".encode()).hexdigest()
+        self.trees[commit] = Tree(
+            commit=commit,
+            files={
+                path: TreeFile(
+                    path=path,
+                    blob=hashlib.sha1(content).hexdigest(),
+                    mode=modes.get(path, 0o644),
+                    size_bytes=len(content),
+                )
+                for path, content in contents.items()
+            },
+            read=contents.__getitem__,
+            refused={},
+            name="repo",
+        )
+        return commit
+
+    def fetch(self, **_: object) -> str:
+        return list(self.trees)[-1]
+
+    def tree(self, commit: str) -> Tree:
+        return self.trees[commit]
+
+    def commit_info(self, commit: str) -> SimpleNamespace:
+        return SimpleNamespace(commit=commit, author="", subject="", at=None, trailers=(), parents=())
+
+    def has(self, commit: str) -> bool:
+        return commit in self.trees
+
+    def keep(self, commit: str) -> None:
+        """All commits stay."""
+
+    def release_kept(self, keep: set[str]) -> None:
+        """All commits stay."""
+
+
+class Story:
+    """One host, one controller, and what is committed next."""
+
+    def __init__(self, images: Mapping[str, ImageBehaviour] | None = None) -> None:
+        self.clock = SimulatedClock()
+        self.fleet = SimulatedFleet(clock=self.clock, registry=Registry(images or {}))
+        self.source = Source()
+        self.history = MemoryHistory("5a17")
+        self.reconciler = self._reconciler()
+
+    def _reconciler(self) -> Reconciler:
+        return Reconciler(
+            ReconcilerParts(
+                source=self.source,
+                history=self.history,
+                connect=self.fleet.connect,
+                clock=self.clock,
+                workers=InlineWorkers(self.clock.sleep, lambda _: 0),
+                settings=ReconcileSettings(url="file:///repo"),
+            )
+        )
+
+    @property
+    def world(self) -> World:
+        return self.fleet.world("h1")
+
+    def commit(self, files: Mapping[str, str | bytes], modes: Mapping[str, int] | None = None) -> None:
+        self.source.push({"hosts/h1.yaml": HOST, **files}, modes or {})
+
+    def sync(self) -> RunReport:
+        return self.reconciler.run(trigger="test")
+
+    def crash_at(self, operation: str, *, after: bool) -> None:
+        """Die at the next request of that kind, and come back as a new process."""
+        calm = self.fleet.faults
+        self.fleet.faults = CrashOnce(operation, after)
+        self.reconciler = self._reconciler()
+        try:
+            self.sync()
+        except SimulatedCrash:
+            pass
+        else:
+            raise AssertionError(f"no {operation} was asked for")
+        finally:
+            self.fleet.faults = calm
+            self.reconciler = self._reconciler()
+
+    def plan(self) -> Plan:
+        return self.reconciler.picture().plan
+
+    def containers(self) -> dict[str, SimulatedContainer]:
+        """Return what is there by service; of two, the younger."""
+        return {each.labels["com.docker.compose.service"]: each for each in self.world.containers.values()}
+
+    def kinds(self, report: RunReport) -> list[str]:
+        return [result.action.kind.value for result in report.results]
+
+
+@dataclass(frozen=True)
+class CrashOnce:
+    """A fault that kills the controller before or after requests of one kind."""
+
+    operation: str
+    after: bool
+
+    def decide(self, _host: str, operation: str) -> Fault | None:
+        if operation != self.operation:
+            return None
+        return Fault.CRASH_AFTER if self.after else Fault.CRASH_BEFORE
