@@ -78,7 +78,10 @@ class Source:
 class Story:
     """One host, one controller, and what is committed next."""
 
-    def __init__(self, images: Mapping[str, ImageBehaviour] | None = None) -> None:
+    def __init__(
+        self, images: Mapping[str, ImageBehaviour] | None = None, environment: str | None = None
+    ) -> None:
+        self.environment = environment
         self.clock = SimulatedClock()
         self.fleet = SimulatedFleet(clock=self.clock, registry=Registry(images or {}))
         self.source = Source()
@@ -93,7 +96,7 @@ class Story:
                 connect=self.fleet.connect,
                 clock=self.clock,
                 workers=InlineWorkers(self.clock.sleep, lambda _: 0),
-                settings=ReconcileSettings(url="file:///repo"),
+                settings=ReconcileSettings(url="file:///repo", environment=self.environment),
             )
         )
 

@@ -42,7 +42,7 @@ IMAGES = {
     "keeper:1": ImageBehaviour(volumes=("/data",)),
     "crash:1": ImageBehaviour(exits_after_s=0.5, exit_code=1),
     "sick:1": ImageBehaviour(healthcheck=True, healthy_after_s=None),
-    "broken:1": ImageBehaviour(start_error="exec format error"),
+    "broken:1": ImageBehaviour(start_error="executable file not found"),
     "absent:1": ImageBehaviour(pull_error="manifest unknown"),
     "oom:1": ImageBehaviour(exits_after_s=1, exit_code=137, oom_killed=True),
     "job:1": ImageBehaviour(exits_after_s=1),

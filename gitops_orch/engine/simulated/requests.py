@@ -14,6 +14,7 @@ from gitops_orch.errors import Conflict, EngineError, ImageUnavailable, NotFound
 from gitops_orch.model.observed import State
 
 NOT_STARTED = 128
+NO_COMMAND = 127  # the image's own fault, as a shell has it
 NO_LIMIT = 0
 
 
@@ -80,7 +81,8 @@ def start(world: World, container: SimulatedContainer) -> None:
         raise Conflict(f"{world.name}: cannot start the paused container {container.name}", hint="unpause it")
     refusal = _start_refusal(world, container)
     if refusal is not None:
-        container.error, container.exit_code = refusal.message, NOT_STARTED
+        own = bool(container.behaviour.start_error) and container.behaviour.start_error in refusal.message
+        container.error, container.exit_code = refusal.message, NO_COMMAND if own else NOT_STARTED
         raise refusal
     container.stopped_by_hand = False
     container.restart_count = 0
