@@ -4,7 +4,7 @@ The services of an app run together on one host, unless the file asks for spread
 somewhere stays there while that host may have it; a host that does not answer keeps what it was last seen with.
 """
 
-import hashlib
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -249,10 +249,14 @@ class _Placer:
         known = [host for host in active if host.name in self.index.hosts]
         if not known:
             raise self._silent(active)
-        taken = {host.name: self.ledger.clash(host.name, ports, _Claim(str(self.app.key))) for host in known}
-        free = [host.name for host in known if taken[host.name] is None]
-        if not free:
-            raise Held("; ".join(sorted(reason for reason in taken.values() if reason)))
+        free = [host.name for host in known]
+        fixed = [port for port in ports if port.published is not None]
+        if fixed:
+            claim = _Claim(str(self.app.key))
+            taken = {name: self.ledger.clash(name, fixed, claim) for name in free}
+            free = [name for name in free if taken[name] is None]
+            if not free:
+                raise Held("; ".join(sorted(reason for reason in taken.values() if reason)))
         least = min(self.ledger.load.get(name, 0) for name in free)
         return min((name for name in free if self.ledger.load.get(name, 0) == least), key=self._tie)
 
@@ -269,7 +273,8 @@ class _Placer:
             raise Held(reason, unknown=tuple(self.blind))
 
     def _tie(self, host: str) -> str:
-        return hashlib.sha256(f"{self.app.key} {host}".encode()).hexdigest()
+        """Spread by a hash, which is not the same for every app as the order of names would be."""
+        return f"{zlib.crc32(f'{self.app.key} {host}'.encode()):08x} {host}"
 
     def _spread(self, service: Service) -> list[Assignment]:
         allowed = [h for h in self.allowed if all(satisfies(h, c) for c in service.placement.constraints)]
