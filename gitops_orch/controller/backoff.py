@@ -34,7 +34,7 @@ class Backoff:
         for result in results:
             app = result.action.app
             if app is not None:
-                bad = result.outcome is Outcome.FAILED and not result.gate_failed
+                bad = result.outcome is Outcome.FAILED and not (result.gate_failed or result.vanished)
                 tried[app] = tried.get(app) or (result if bad else None)
         for app, failure in tried.items():
             if failure is None:

@@ -6,7 +6,7 @@ other work, so that waiting for one service costs the others nothing.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -259,7 +259,7 @@ class Executor:
         gone = isinstance(error, NotFound)
         if gone or wait.lost_count >= GATE_LOST_MAX or isinstance(error, HostUnreachable):
             del self._waits[wait.action.id]
-            return self._failed(wait.action, str(error), transient=True)
+            return replace(self._failed(wait.action, str(error), transient=not gone), vanished=gone)
         return None
 
     def _give_up_waits(self) -> None:

@@ -117,7 +117,7 @@ class Reconciler:
             self._sight.backoff.note(done, self._clock.monotonic_s())
             self._sight.proved.update(proved_releases(done))
             again = self._recorder.quarantine(look, done)
-            look = self._look(loaded, quick=quick)
+            look = self._look(loaded, quick=True)  # who was silent a moment ago is not waited for once more
             if not (again or any(result.outcome is Outcome.FAILED for result in done)):
                 break
         self._finish(look)

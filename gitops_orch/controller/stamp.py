@@ -9,6 +9,7 @@ from gitops_orch.engine.labels import SPEC_HASH_VERSION
 from gitops_orch.engine.payload import ContainerPayload
 from gitops_orch.engine.spec_hash import canonical_payload, hash_payload, older_hashes, why_refused
 from gitops_orch.model.app import App, AppKey, FileMount
+from gitops_orch.model.observed import other_limits
 from gitops_orch.planner.world import Spec
 
 SpecKey = tuple[AppKey, str, str]
@@ -84,6 +85,7 @@ def _spec(payload: ContainerPayload, app: App, service: str, salt: str) -> Spec:
         memory_bytes=_integer(host_config.get("Memory")),
         nano_cpus=_integer(host_config.get("NanoCpus")),
         pids_limit=_integer(host_config.get("PidsLimit")),
+        other_limits=other_limits(host_config),
         environment=tuple(entry for entry in _strings(body.get("Env")) or () if "=" in entry),
         command=_strings(body.get("Cmd")),
         entrypoint=_strings(body.get("Entrypoint")),
@@ -95,7 +97,7 @@ def _restart_policy(policy: object) -> str:
     if not isinstance(policy, Mapping):
         return "no"
     name, count = str(policy.get("Name") or "no"), _integer(policy.get("MaximumRetryCount"))
-    return f"{name}:{count}" if count else name
+    return f"{name}:{count}" if count and name == "on-failure" else name
 
 
 def _integer(value: object) -> int:

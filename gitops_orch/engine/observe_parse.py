@@ -16,6 +16,7 @@ from gitops_orch.model.observed import (
     ObservedNetwork,
     ObservedVolume,
     State,
+    other_limits,
 )
 
 Row = Mapping[str, Any]
@@ -152,6 +153,7 @@ def details(row: Row) -> Details:
         memory_bytes=int(host.get("Memory") or 0),
         nano_cpus=int(host.get("NanoCpus") or 0),
         pids_limit=max(0, int(host.get("PidsLimit") or 0)),
+        other_limits=other_limits(host),
         environment=tuple(config.get("Env") or ()),
         command=_words(config.get("Cmd")),
         entrypoint=_words(config.get("Entrypoint")),

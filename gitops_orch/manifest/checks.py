@@ -16,6 +16,8 @@ from gitops_orch.model.problem import Problem
 _CONSTRAINT_HINT = "write it as node.labels.zone == eu"
 _HEALTHCHECK_S = {"interval": 30.0, "timeout": 30.0, "start_period": 0.0}
 _HEALTHCHECK_RETRIES = 3
+_HEALTHCHECK_DURATIONS = ("interval", "timeout", "start_period", "start_interval")
+_OUR_LABELS = "gitops-orch."
 _UNKNOWN_KEY = re.compile(r"(?P<path>(?:services\.[^:]+\.)?(?P<key>\w+)): unknown key")
 
 
@@ -81,6 +83,7 @@ def check_before(model: Mapping[str, Any], service_policies: Mapping[str, Any], 
         base = ("services", name)
         _check_unreconciled(body, base, findings)
         check_words(name, body, findings)
+        _check_values(body, base, findings)
         policy = service_policies.get(name)
         not_yet(NOT_YET, {**body, KEY: policy} if policy is not None else body, base, findings)
         environment = body.get("environment")
@@ -90,6 +93,24 @@ def check_before(model: Mapping[str, Any], service_policies: Mapping[str, Any], 
                     (*base, "environment", key),
                     f"has no value and no committed variable {key} gives one, so it is not set in the container",
                 )
+
+
+def _check_values(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> None:
+    """Note what Compose passes on and no Engine makes a container of."""
+    for index, port in enumerate(body.get("ports") or ()):
+        if not port.get("target"):
+            findings.error(
+                (*base, "ports", index), "a published port needs a target: the port in the container"
+            )
+    for index, volume in enumerate(body.get("volumes") or ()):
+        if not volume.get("type"):
+            findings.error((*base, "volumes", index), "a mount needs a type: volume, bind or tmpfs")
+    check: Any = body.get("healthcheck") or {}
+    durations: list[tuple[KeyPath, object]] = [(("stop_grace_period",), body.get("stop_grace_period"))]
+    durations += [(("healthcheck", key), check.get(key)) for key in _HEALTHCHECK_DURATIONS]
+    for path, value in durations:
+        if str(value or "").startswith("-"):
+            findings.error((*base, *path), f"must not be negative, is {value}")
 
 
 def check_after(app: App, findings: Findings) -> None:
@@ -107,6 +128,7 @@ def check_after(app: App, findings: Findings) -> None:
                 ("volumes", volume.key, "driver_opts", "device"),
                 f"{device} is relative, and no host knows to what; write an absolute path, or a bind in the service",
             )
+    _check_labels(app, findings)
     for service in app.services:
         base = ("services", service.name)
         _check_update(app, service, (*base, "deploy", "update_config"), findings)
@@ -116,6 +138,22 @@ def check_after(app: App, findings: Findings) -> None:
         )
         _check_targets(service, base, findings)
         _check_deadline(app, service, base, findings)
+
+
+def _check_labels(app: App, findings: Findings) -> None:
+    """What carries our labels counts as ours: a volume of data could be taken for a copy of files from Git."""
+    parts: list[tuple[KeyPath, Mapping[str, Any]]] = [
+        *((("services", each.name), each.compose) for each in app.services),
+        *((("networks", each.key), each.compose) for each in app.networks),
+        *((("volumes", each.key), each.compose) for each in app.volumes),
+    ]
+    for base, body in parts:
+        labels: Any = body.get("labels") or {}
+        for name in labels:
+            if str(name).startswith(_OUR_LABELS):
+                findings.error(
+                    (*base, "labels", name), f"labels that begin with {_OUR_LABELS} are the product's own"
+                )
 
 
 def split_networks(app: App) -> Iterator[tuple[Service, str]]:

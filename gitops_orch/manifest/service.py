@@ -29,6 +29,8 @@ _JOB_MODES = (Mode.REPLICATED_JOB, Mode.GLOBAL_JOB)
 _MODES = tuple(mode.value for mode in Mode)
 _ORDERS = tuple(order.value for order in Order)
 _ACTIONS = tuple(action.value for action in FailureAction)
+_RESTARTS = ("no", "always", "unless-stopped", "on-failure")
+_CONDITIONS = ("none", "any")
 _GLOBAL_MODES = (Mode.GLOBAL, Mode.GLOBAL_JOB)
 
 
@@ -230,8 +232,19 @@ def _seconds(text: object, default: float) -> float:
 def check_words(name: str, body: Mapping[str, Any], findings: Findings) -> None:
     """Note words that Compose passes on unread, and that this product must understand."""
     deploy: Mapping[str, Any] = body.get("deploy") or {}
+    _check_word(
+        ("services", name, "restart"), str(body.get("restart") or "").partition(":")[0], _RESTARTS, findings
+    )
     if not deploy:
         return
+    restarts: Mapping[str, Any] = deploy.get("restart_policy") or {}
+    where = ("services", name, "deploy", "restart_policy")
+    _check_word((*where, "condition"), restarts.get("condition"), (*_CONDITIONS, *_RESTARTS), findings)
+    if restarts.get("max_attempts") and restarts.get("condition") not in (None, "", "on-failure"):
+        findings.error(
+            (*where, "max_attempts"),
+            f"no Engine counts attempts with the condition {restarts['condition']}; write on-failure, or remove it",
+        )
     update: Mapping[str, Any] = deploy.get("update_config") or {}
     base = ("services", name, "deploy")
     _check_word((*base, "mode"), deploy.get("mode"), _MODES, findings)

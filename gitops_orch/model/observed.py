@@ -44,6 +44,26 @@ class Ownership:
     image_digest: str  # the image id when the container was planned; "" where it was not there yet
 
 
+# Further fields of a container's HostConfig that `docker update` can change (Engine API, ContainerUpdate).
+OTHER_LIMITS = (
+    "BlkioWeight",
+    "CpuPeriod",
+    "CpuQuota",
+    "CpuRealtimePeriod",
+    "CpuRealtimeRuntime",
+    "CpuShares",
+    "CpusetCpus",
+    "CpusetMems",
+    "MemoryReservation",
+)
+
+
+def other_limits(host_config: Mapping[str, object]) -> tuple[tuple[str, int | str], ...]:
+    """Return those of OTHER_LIMITS that a HostConfig sets."""
+    values = ((name, host_config.get(name)) for name in OTHER_LIMITS)
+    return tuple((name, value) for name, value in values if isinstance(value, (int, str)) and value)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
     """What only an inspection tells.  Absent limits are 0, as the Engine reports them."""
@@ -57,6 +77,7 @@ class Details:
     memory_bytes: int = 0
     nano_cpus: int = 0
     pids_limit: int = 0
+    other_limits: tuple[tuple[str, int | str], ...] = ()  # those of OTHER_LIMITS that are set, by name
     environment: tuple[str, ...] = ()
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None

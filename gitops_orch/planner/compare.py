@@ -166,8 +166,14 @@ def _foreign_limits(wanted: Wanted, container: ObservedContainer, _: Ownership) 
     """An update to 0 leaves a limit in place (measured on Engine 20.10), so only a new container is without one."""
     if container.details is None:
         return
-    for path, actual, declared, _field in _limits(wanted.spec, container.details):
-        if actual and not declared:
+    declared_others = dict(wanted.spec.other_limits)
+    others = [(name, value, name in declared_others) for name, value in container.details.other_limits]
+    limits = [
+        (path, actual, bool(declared))
+        for path, actual, declared, _ in _limits(wanted.spec, container.details)
+    ]
+    for path, actual, is_declared in (*limits, *others):
+        if actual and not is_declared:
             change = _change(path, str(actual), None)
             yield Finding(
                 Remedy.REPLACE, f"{path} was set by another hand and cannot be cleared in place", (change,)
@@ -194,6 +200,18 @@ def _declared_limits(wanted: Wanted, container: ObservedContainer, _: Ownership)
             "",
             tuple(update),
         )
+
+
+def _other_limits(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+    """One that is declared and not there was dropped by an Engine that cannot have it: an update would change nothing."""
+    actual = dict(container.details.other_limits) if container.details is not None else {}
+    off = [
+        (name, value) for name, value in wanted.spec.other_limits if name in actual and actual[name] != value
+    ]
+    if off:
+        names = ", ".join(name for name, _ in off)
+        changes = tuple(_change(name, str(actual[name]), str(value)) for name, value in off)
+        yield Finding(Remedy.UPDATE, f"{names} was changed by another hand", changes, "", tuple(off))
 
 
 def _restart_policy(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
@@ -270,4 +288,4 @@ def _words(command: tuple[str, ...] | None) -> str | None:
 
 
 _REPLACING: tuple[Rule, ...] = (_state, _spec, _unknown_version, _image, _hand_made, _foreign_limits)
-_IN_PLACE: tuple[Rule, ...] = (_declared_limits, _restart_policy, _networks, _running)
+_IN_PLACE: tuple[Rule, ...] = (_declared_limits, _other_limits, _restart_policy, _networks, _running)

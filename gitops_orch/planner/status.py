@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from gitops_orch.model.app import AppKey, Service
 from gitops_orch.model.host import Availability, Host
@@ -10,6 +11,7 @@ from gitops_orch.model.plan import Plan, PlanHold
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, ServiceStatus, Sync
 from gitops_orch.planner.constraints import satisfies
 from gitops_orch.planner.index import Index, build_index
+from gitops_orch.planner.prune import gone_apps
 from gitops_orch.planner.world import Chosen, Role, World
 
 _RELEASE_STATES = {
@@ -32,6 +34,7 @@ def app_statuses(world: World, plan: Plan) -> tuple[AppStatus, ...]:
         for chosen in world.chosen
     ]
     rows += [_broken(key, reason, index) for key, reason in world.broken.items()]
+    rows += [_left(key, holds[key], world, index) for key in gone_apps(world, index) if holds[key]]
     return tuple(sorted(rows, key=lambda row: row.key))
 
 
@@ -171,6 +174,14 @@ def _broken(key: AppKey, reason: str, index: Index) -> AppStatus:
         hosts=tuple(sorted({each.host for each in found})),
         reason=reason,
     )
+
+
+def _left(key: AppKey, holds: list[PlanHold], world: World, index: Index) -> AppStatus:
+    """An app that no file names any more, and that runs on: it may be in a file that cannot be read, or is kept."""
+    row = _broken(key, holds[0].reason, index)
+    if world.broken_paths:
+        return row
+    return replace(row, sync=Sync.HELD, health=AppHealth.SUSPENDED, fresh=True)
 
 
 def host_statuses(hosts: Iterable[Host], world: World) -> tuple[HostStatus, ...]:

@@ -52,6 +52,7 @@ class Spec:
     memory_bytes: int = 0
     nano_cpus: int = 0
     pids_limit: int = 0
+    other_limits: tuple[tuple[str, int | str], ...] = ()
     environment: tuple[str, ...] = ()
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None

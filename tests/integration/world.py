@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from docker.errors import NotFound
 from integration.console import Console, Reply
 from integration.fatality import Fatality
 from lab.host import LabHost
@@ -203,9 +205,12 @@ def on(host: str, **more: object) -> dict:
 
 def look(host: LabHost) -> list[Seen]:
     """Return what a host has."""
+    found = []
     with host.client() as client:
-        rows = [client.inspect_container(row["Id"]) for row in client.containers(all=True)]
-    return [_seen(host.name, row) for row in rows]
+        for row in client.containers(all=True):
+            with suppress(NotFound):  # it went between the listing and now
+                found.append(_seen(host.name, client.inspect_container(row["Id"])))
+    return found
 
 
 def _seen(host: str, row: Mapping) -> Seen:

@@ -453,3 +453,12 @@ def test_two_apps_with_the_same_files_have_a_set_each():
     there = ObservedVolume(name="one_files", owner=one.key, files="d" * 64)
     plan = make_plan(world(one, two, observed={"h1": seen("h1", volumes=(there,))}))
     assert [a.app.name for a in plan.actions if a.kind.value == "put_files"] == ["two"]
+
+
+def test_a_limit_set_by_another_hand_is_found_whatever_it_is():
+    shop = app()
+    limited = replace(container(shop), details=Details(other_limits=(("CpuQuota", 50000),)))
+    plan = make_plan(world(shop, observed={"h1": seen("h1", limited, apps=(shop,))}))
+    assert "CpuQuota was set by another hand" in next(
+        a.reason for a in plan.actions if a.kind.value == "create"
+    )

@@ -12,6 +12,7 @@ from gitops_orch.model.observed import (
     ObservedImage,
     ObservedNetwork,
     ObservedVolume,
+    other_limits,
 )
 
 
@@ -68,6 +69,7 @@ def _see_details(container: SimulatedContainer) -> Details:
         memory_bytes=limits.get("Memory", 0),
         nano_cpus=limits.get("NanoCpus", 0),
         pids_limit=limits.get("PidsLimit", 0),
+        other_limits=other_limits(limits),
         environment=container.environment,
         command=container.command,
         entrypoint=container.entrypoint,
