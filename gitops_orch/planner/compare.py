@@ -59,7 +59,7 @@ def compare(wanted: Wanted, container: ObservedContainer, name: str) -> tuple[Fi
     """Return what differs.  A REPLACE stands alone: whatever else differs goes with the old container."""
     owner = container.owner
     if owner is None:
-        return (Finding(Remedy.REPLACE, "it was not made by us"),)
+        return (Finding(Remedy.REPLACE, "it was not made by us", drift=False),)
     for rule in _REPLACING:
         for finding in rule(wanted, container, owner):
             return (finding,)

@@ -215,6 +215,7 @@ class _Placer:
         allowed = {host.name: host for host in self.allowed}
         for host, _ in sorted(votes.items(), key=lambda vote: (-vote[1], vote[0])):
             if self._keeps(host, allowed):
+                self._check_joining(together, host)
                 return host
         self._check_move(together, votes)
         ports = [port for service in together for port in service.ports]
@@ -222,6 +223,14 @@ class _Placer:
 
     def _keeps(self, host: str, allowed: Mapping[str, Host]) -> bool:
         return host in allowed and allowed[host].availability is not Availability.DRAIN
+
+    def _check_joining(self, together: list[Service], home: str) -> None:
+        """Services that were spread before may come together only where that leaves no data behind."""
+        for service in together:
+            slots = [self.located.get((service.name, slot), []) for slot in range(1, service.replicas + 1)]
+            away = {host for found in slots if home not in found for host in found}
+            if service.writable or service.stateful:
+                self._check_move([service], away)
 
     def _check_move(self, services: list[Service], current: Iterable[str]) -> None:
         hosts = ", ".join(sorted(current))

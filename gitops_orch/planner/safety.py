@@ -1,32 +1,33 @@
 """The removal budget: a plan that takes away too much is refused as a whole, with the numbers.
 
-It counts containers whose service left Git; replacements, moves and scaling down are not losses (DESIGN.md, 4).
+It counts containers that the plan removes because their service left Git; replacements, moves, scaling down, going
+back to an older release, and what is held and stays, are not losses (DESIGN.md, 4).
 """
 
-from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Refusal
-from gitops_orch.planner.index import Index
+from collections.abc import Iterable
+
+from gitops_orch.model.plan import Action, Kind, Refusal
+from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.prune import is_allowed
-from gitops_orch.planner.world import World
+from gitops_orch.planner.world import Chosen, Role, World
 
 REMOVAL_BUDGET = "removal-budget"
 EVERYTHING = "remove-everything"
 
 
-def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
-    """Return why the plan must not be carried out; empty where it may."""
-    services = {chosen.app.key: {service.name for service in chosen.app.services} for chosen in world.chosen}
+def check_removals(world: World, index: Index, actions: Iterable[Action]) -> tuple[Refusal, ...]:
+    """Return why a plan of these actions must not be carried out; empty where it may."""
+    removed = {(action.host, action.target) for action in actions if action.kind is Kind.REMOVE}
+    chosen = {each.app.key: each for each in world.chosen}
     total, leaving, counted = 0, 0, 0
     for key, located in index.apps.items():
-        wanted = services.get(key)
-        lost = _lost_count(
-            key, world, wanted, [each.container.owner.service for each in located if each.container.owner]
-        )
+        going = [each for each in located if (each.host, each.container.id) in removed]
+        lost = _lost_count(chosen.get(key), going)
         total += len(located)
         leaving += lost
         counted += 0 if is_allowed(world, key) else lost
     budget = world.fleet.prune
-    replaced = bool(services) and counted == 0  # others come in their stead, and each that goes is named
+    replaced = bool(chosen) and counted == 0  # others come in their stead, and each that goes is named
     if leaving and leaving == total and not budget.allow_empty and not replaced:
         return (
             Refusal(
@@ -44,10 +45,14 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
     return ()
 
 
-def _lost_count(key: AppKey, world: World, wanted: set[str] | None, services: list[str]) -> int:
-    if wanted is None:
-        return 0 if key in world.broken or world.broken_paths else len(services)
-    return sum(service not in wanted for service in services)
+def _lost_count(chosen: Chosen | None, going: list[Located]) -> int:
+    if chosen is None:
+        return len(going)
+    if chosen.role is not Role.HEAD:
+        return 0  # what an older release has no service for is still in Git
+    wanted = {service.name for service in chosen.app.services}
+    owners = [each.container.owner for each in going]
+    return sum(owner is not None and owner.service not in wanted for owner in owners)
 
 
 def _way_out(world: World) -> str:

@@ -9,6 +9,7 @@ from gitops_orch.model.names import container_name
 from gitops_orch.model.observed import Health, ObservedContainer, State
 from gitops_orch.model.plan import Change
 from gitops_orch.planner.compare import Finding, Remedy, Wanted, compare
+from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import HostIndex, Index, Located
 from gitops_orch.planner.place import AppPlacement, Assignment
@@ -129,12 +130,19 @@ def _study(
         keep = next(((each, ()) for each, findings in verdicts if _is_drift(findings)), None)
     failed = world.failed.get(app.key, {})
     others = [each for each in found if keep is None or each is not keep[0]]
-    parked = tuple(each for each in others if _is_kept(chosen, each.container, failed))
+    # What does well is an old container like any other: it serves until the one that replaces it is proved.
+    parked = tuple(
+        each
+        for each in others
+        if _is_kept(chosen, each.container, failed) and is_doubtful(each.container)
+    )
     dropped = tuple(each for each in others if each not in parked and is_parked(each.container))
     olds = tuple(each for each in others if each not in parked and each not in dropped)
     reason, changes = _why_made(verdicts, olds, assignment)
     findings = keep[1] if keep else ()
-    enforced = app.drift is Drift.ENFORCE
+    # With another container in its slot, or kept as a failed one, it is we who stopped it: that is no drift.
+    ours = bool(others) or (keep is not None and is_parked(keep[0].container))
+    enforced = app.drift is Drift.ENFORCE or ours
     drifted = tuple(finding for _, seen in verdicts for finding in seen if finding.drift)
     return Slot(
         assignment=assignment,
