@@ -75,7 +75,9 @@ def render_plan(plan: Document) -> RenderableType:
     """Show what a sync would do and why, what it leaves alone, and what forbids it."""
     actions = rows_of(plan["actions"])
     head = Text(f"commit {short(plan['commit'])}  plan {short(plan['digest'])}  ", style="bold")
-    head.append(f"{len(actions)} actions" if actions else "nothing to do")
+    in_doubt = plan.get("error") or plan["unknown_hosts"]
+    nothing = "nothing is planned" if in_doubt else "nothing to do"
+    head.append(f"{len(actions)} actions" if actions else nothing)
     return Group(head, *map(_action_lines, actions), *_remarks(plan))
 
 
@@ -91,7 +93,8 @@ def render_run(run: Document) -> RenderableType:
 
 def render_status(status: Document) -> RenderableType:
     """Show apps by hosts: what runs, whether it is what Git wants, and how it does."""
-    head = Text(f"commit {short(status['commit'])}  fetched {moment(status['fetched_at'])}", style="bold")
+    fetched = f"fetched {moment(status['fetched_at'])}" if status["fetched_at"] else "not fetched"
+    head = Text(f"commit {short(status['commit'])}  {fetched}", style="bold")
     apps, hosts = rows_of(status["apps"]), rows_of(status["hosts"])
     return Group(head, _apps_table(apps), render_hosts({"hosts": [*hosts]}), *_remarks(status))
 

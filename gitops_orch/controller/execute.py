@@ -259,6 +259,8 @@ class Executor:
         gone = isinstance(error, NotFound)
         if gone or wait.lost_count >= GATE_LOST_MAX or isinstance(error, HostUnreachable):
             del self._waits[wait.action.id]
+            # The time without an answer must count neither for nor against it: the next wait begins anew.
+            self._watches.pop((wait.action.host, wait.action.name), None)
             return replace(self._failed(wait.action, str(error), transient=not gone), vanished=gone)
         return None
 

@@ -1,6 +1,6 @@
 """What is known of releases: from history, and, where history was lost, from what containers tell (decision 20)."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -54,10 +54,11 @@ def recovered_releases(
     """Return what containers tell of apps that history has lost.
 
     A container kept under a failed name quarantines its release.  A release was stable where all of its containers run
-    and do well: one that does proves nothing for the others.
+    and do well: one that does proves nothing for the others; and one whose predecessor is still there has proved nothing.
     """
+    containers = list(containers)
     failed: dict[tuple[AppKey, str], Release] = {}
-    doubtful: set[tuple[AppKey, str]] = set()
+    doubtful = _unproved_releases(containers)
     votes: Counter[tuple[AppKey, str, str]] = Counter()
     for container in containers:
         owner = container.owner
@@ -78,6 +79,18 @@ def recovered_releases(
         if (app, digest) not in failed and (app, digest) not in doubtful
     ]
     return (*stable, *failed.values())
+
+
+def _unproved_releases(containers: Iterable[ObservedContainer]) -> set[tuple[AppKey, str]]:
+    """The old container goes when the new one is proved: of two in a slot, the younger was not."""
+    slots: dict[tuple[AppKey, str, int], list[tuple[float, AppKey, str]]] = defaultdict(list)
+    for container in containers:
+        owner, made_at = container.owner, container.created_at
+        if owner is not None and made_at is not None and not container.name.endswith(FAILED_SUFFIX):
+            slot = slots[(owner.app, owner.service, owner.slot)]
+            slot.append((made_at.timestamp(), owner.app, owner.release))
+    rivals = (sorted(found) for found in slots.values() if len({release for _, _, release in found}) > 1)
+    return {found[-1][1:] for found in rivals}
 
 
 def _ended_well(container: ObservedContainer) -> bool:

@@ -58,13 +58,15 @@ class Loader:
         self._cache = ManifestCache()
         self._fetched_at: datetime | None = None
         self._last: tuple[str, bool, Desired] | None = None
+        self._trouble = ""  # with head, when it was asked for last: it lasts until head is asked for again
 
     def load(self, *, fetch: bool = True) -> Loaded:
         """Return head's desired state; the last good commit's where head cannot be had or not be acted on."""
         last = self.last_commit()
-        error = ""
+        error = self._trouble
         commit = last
         if fetch or last is None:
+            error = ""
             try:
                 commit = self._source.fetch(last_commit=last, accepted=self._history.accepted())
                 self._fetched_at = self._clock.now()
@@ -73,7 +75,7 @@ class Loader:
         for candidate in dict.fromkeys((commit, last)):
             if candidate is not None:
                 desired, trouble = self._acceptable(candidate)
-                error = error or trouble
+                error = self._trouble = error or trouble
                 if desired is not None:
                     return Loaded(desired=desired, error=error, fetched_at=self._fetched_at)
         return Loaded(desired=None, error=error, fetched_at=self._fetched_at)
@@ -88,8 +90,10 @@ class Loader:
             why = "; ".join(str(problem) for problem in desired.problems[:3])
             return None, f"commit {commit[:12]} cannot be acted on: {why}"
         if _is_empty(desired):
-            question = "is the branch and the path right?"
-            return None, f"commit {commit[:12]} holds no Compose file, host or fleet; {question}"
+            way_out = (
+                "are the branch and the path right? To remove all, set spec.prune.allow_empty in gitops.yaml"
+            )
+            return None, f"commit {commit[:12]} holds no Compose file, host or fleet; {way_out}"
         return desired, ""
 
     def last_commit(self) -> str | None:

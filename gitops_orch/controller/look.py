@@ -116,9 +116,11 @@ def _world(
     history = sight.history
     releases = history.releases(None)
     recovered = recovered_releases(containers, release_facts(releases).known)
-    facts = release_facts((*releases, *recovered))
+    facts = release_facts((*releases, *reversed(recovered)))  # both newest first
     salt = choose_salt(history.salt(), containers)
-    chosen = _keyed(sight, [_choose(sight, app, desired.commit, facts) for app in desired.apps], salt)
+    pins = history.pins()
+    choices = [_choose(sight, app, desired.commit, facts, pins.get(app.key)) for app in desired.apps]
+    chosen = _keyed(sight, choices, salt)
     api_versions = frozenset(host.api_version for host in observed.values() if isinstance(host, ObservedHost))
     world = World(
         commit=desired.commit,
@@ -134,7 +136,7 @@ def _world(
         broken_paths=desired.broken_paths,
         holds=history.holds(),
         waits=sight.backoff.holds(
-            {app.key: app.digest for app in desired.apps}, sight.clock.monotonic_s(), sight.clock.now()
+            {each.app.key: each.app.digest for each in chosen}, sight.clock.monotonic_s(), sight.clock.now()
         ),
         unproved=frozenset(
             a.key for a in desired.apps if (a.key, a.digest) in facts.progressing - sight.proved
@@ -190,10 +192,9 @@ def _allowed_prunes(source: Source, commit: str) -> frozenset[str]:
     return frozenset(value.strip() for key, value in trailers if key.casefold() == ALLOW_PRUNE)
 
 
-def _choose(sight: Sight, app: App, commit: str, facts: ReleaseFacts) -> Chosen:
+def _choose(sight: Sight, app: App, commit: str, facts: ReleaseFacts, pin: Release | None) -> Chosen:
     failed = facts.failed.get(app.key, {})
     stable = facts.stable_other_than(app.key, app.digest)
-    pin = sight.history.pins().get(app.key)
     choice = choose_release(app, commit, pin=pin, failed=failed, stable=stable)
     if choice.role in {Role.HEAD, Role.STUCK}:
         return Chosen(app=app, commit=commit, role=choice.role, reason=choice.reason)

@@ -109,8 +109,8 @@ class Loop:
             return reasons
 
     def _reconcile(self, reasons: frozenset[str]) -> None:
+        self.beat()  # first, or for an instant the whole sleep would look like a run without a sign of life
         self._busy = True
-        self.beat()
         only_events = reasons == {EVENT}
         try:
             report = self._run(

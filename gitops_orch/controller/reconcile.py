@@ -120,7 +120,7 @@ class Reconciler:
             look = self._look(loaded, quick=True)  # who was silent a moment ago is not waited for once more
             if not (again or any(result.outcome is Outcome.FAILED for result in done)):
                 break
-        self._finish(look)
+        self._finish(look, quick=quick)
         verdict = judge_run(look.picture, results)
         report = RunReport(
             id=uuid.uuid4().hex,
@@ -147,9 +147,9 @@ class Reconciler:
         engines = self._engines.by_name()
         return Executor(engines, self._parts.workers, self._clock, conduct, self._watches).run(plan)
 
-    def _finish(self, look: Look) -> None:
+    def _finish(self, look: Look, *, quick: bool) -> None:
         self._recorder.settle(look)
-        if look.world is not None and not look.picture.plan.actions:
+        if not quick and look.world is not None and not look.picture.plan.actions:
             images_kept = self._parts.settings.images_kept
             collect_garbage(look.world, self._engines.by_name(), self._parts.history, images_kept)
 

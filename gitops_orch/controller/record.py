@@ -1,5 +1,6 @@
 """Keeps history: what was seen where, what was decided, what came of it."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -35,6 +36,7 @@ class Recorder:
         self._branch = branch
         self._source = source
         self._clock = clock
+        self._kept = ""  # the commit that was kept last: to keep one costs a process
 
     def remember(self, look: Look) -> None:
         """Keep what a look found: the commit, the salt, where things run, and what history had lost."""
@@ -43,8 +45,7 @@ class Recorder:
             return
         history, now = self._history, self._clock.now()
         if not look.loaded.error:
-            history.set_last_commit(self._branch.url, self._branch.name, world.commit)
-            self._source.keep(world.commit)
+            self._move_to(world.commit)
         if history.salt() != world.salt:
             history.set_salt(world.salt)
         remembered = history.remembered()
@@ -57,6 +58,17 @@ class Recorder:
                     history.remember_host(host.name, placed, now)
         for release in look.recovered:
             history.mark_release(release)
+
+    def _move_to(self, commit: str) -> None:
+        """Make a commit the last good one.  The one before it was let through once, if at all, and that once is over."""
+        before = self._history.last_commit(self._branch.url, self._branch.name)
+        if before != commit:
+            self._history.set_last_commit(self._branch.url, self._branch.name, commit)
+            if before is not None:
+                self._history.spend(before)
+        if self._kept != commit:
+            self._source.keep(commit)
+            self._kept = commit
 
     def begin(self, plan: Plan) -> None:
         """Note which releases are under way."""
@@ -151,6 +163,8 @@ class Recorder:
         if report.results or report.exit_code or report.trigger == "sync":
             self._history.record_run(_run_record(report, self._author(commit)))
             self._history.trim(runs=runs_kept, releases=releases_kept)
+        if report.results:
+            self._release_commits(commit)
         _log.info(
             RUN_FINISHED,
             trigger=report.trigger,
@@ -164,6 +178,12 @@ class Recorder:
             plan_ms=report.picture.plan_ms,
             error=report.picture.error,
         )
+
+    def _release_commits(self, head: str) -> None:
+        """Keep alive in the mirror what a release or a pin may be read from again, and nothing else."""
+        releases = [*self._history.releases(None), *self._history.pins().values()]
+        with contextlib.suppress(SourceError):  # they are kept a while longer
+            self._source.release_kept({head, *(release.commit for release in releases)})
 
     def _author(self, commit: str) -> str:
         try:

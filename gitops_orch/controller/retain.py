@@ -14,7 +14,6 @@ from gitops_orch.engine.base import Engine
 from gitops_orch.errors import EngineError
 from gitops_orch.history.history import History
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.names import live_volume_name
 from gitops_orch.model.observed import ObservedHost
 from gitops_orch.planner.world import World
 
@@ -40,25 +39,14 @@ def _wanted_file_sets(world: World) -> frozenset[str]:
     )
 
 
-def _live_volumes(world: World) -> frozenset[str]:
-    return frozenset(
-        live_volume_name(chosen.app.key.project, files.live)
-        for chosen in world.chosen
-        for service in chosen.app.services
-        for files in service.files
-        if files.live is not None
-    )
-
-
 def _collect_files(host: ObservedHost, engine: Engine, world: World, wanted: frozenset[str]) -> None:
     """A volume that a container mounts stays, whatever the container is; so does one of an app that cannot be read."""
     mounted = {volume for container in host.containers for volume in container.volumes}
-    live = _live_volumes(world)
     settled = {chosen.app.key for chosen in world.chosen}
     kept_apps = set(world.broken)
     for volume in host.volumes:
         carries = volume.files or labels.LIVE in volume.labels
-        if volume.owner is None or not carries or volume.name in mounted | live or volume.files in wanted:
+        if volume.owner is None or not carries or volume.name in mounted or volume.files in wanted:
             continue
         if volume.owner in kept_apps or (volume.owner not in settled and world.broken_paths):
             continue

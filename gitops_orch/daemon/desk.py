@@ -2,18 +2,27 @@
 
 What only changes history is done at once, beside a run that may take minutes.  A `sync` waits for a run that begins
 after it was asked for, and gets that run's report.
+
+Note [Requests nobody waits for].  A request outlives its sender, who may have been killed, and the service that was to
+carry it out.  Carried out days later, a rollback would be nobody's wish any more: it is answered with an error instead.
 """
 
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import structlog
+
 from gitops_orch.daemon.house import House
-from gitops_orch.daemon.requests import answer
+from gitops_orch.daemon.requests import ANSWER_WAIT_MAX_S, answer
 from gitops_orch.daemon.verbs import Reply, Verb
 from gitops_orch.history.records import Request
 from gitops_orch.model.serial import run_document
 from gitops_orch.model.status import RunReport
+
+REQUEST_BROKE = "request.broke"
+
+_log = structlog.get_logger()
 
 
 class Asked:
@@ -47,7 +56,11 @@ class Desk:
         new = [request for request in self._house.history.pending_requests() if request.id > self._seen]
         for request in new:
             self._seen = request.id
-            if request.verb == Verb.SYNC.value:
+            if self._is_stale(request):
+                self._finish(
+                    request.id, Reply(exit_code=1, document={"error": "nobody waits for it any more"})
+                )
+            elif request.verb == Verb.SYNC.value:
                 self._syncs.put(request.id)
             else:
                 self._finish(request.id, self._answer(request))
@@ -82,8 +95,19 @@ class Desk:
             verb = Verb(request.verb)
         except ValueError:
             return Reply(exit_code=1, document={"error": f"the service does not know {request.verb}"})
-        arguments = {str(key): str(value) for key, value in request.arguments.items()}
-        return answer(self._house, verb, arguments)
+        try:
+            arguments = {str(key): str(value) for key, value in request.arguments.items()}
+            return answer(self._house, verb, arguments)
+        except Exception as error:  # noqa: BLE001  left unanswered, it would end each restart of the service anew
+            _log.exception(REQUEST_BROKE, verb=request.verb, error=str(error))
+            return Reply(
+                exit_code=1,
+                document={"error": f"the service could not carry out {request.verb}: {error!r}", "hint": ""},
+            )
+
+    def _is_stale(self, request: Request) -> bool:
+        # See Note [Requests nobody waits for].
+        return (self._house.clock.now() - request.at).total_seconds() > ANSWER_WAIT_MAX_S
 
     def _finish(self, number: int, reply: Reply) -> None:
         self._house.history.finish_request(number, reply.exit_code, reply.document)

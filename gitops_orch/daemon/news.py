@@ -15,7 +15,10 @@ def tell_news(outbox: Outbox, report: RunReport) -> None:
     troubles = troubles_of(report)
     for subject, message in troubles.items():
         outbox.tell(subject, message)
-    outbox.settle(troubles.keys())
+    if (
+        report.picture.hosts or not report.picture.error
+    ):  # who has seen nothing cannot tell that all is well again
+        outbox.settle(troubles.keys())
 
 
 def troubles_of(report: RunReport) -> Mapping[str, str]:

@@ -28,7 +28,12 @@ def perform(
         if _try_lease(house):
             return _carry_out_here(house, verb, arguments, progress)
         number = house.history.request(verb.value, dict(arguments))
-        return _await_answer(house, number, verb, arguments, progress)
+        try:
+            return _await_answer(house, number, verb, arguments, progress)
+        except BaseException:
+            if house.history.request_result(number) is None:  # whoever goes away must not be obeyed later
+                house.history.finish_request(number, TAKEN_BACK, {})
+            raise
 
 
 def answer(house: House, verb: Verb, arguments: Mapping[str, str], progress: Progress | None = None) -> Reply:

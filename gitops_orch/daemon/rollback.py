@@ -23,6 +23,11 @@ def push_revert(house: House, app: AppKey, *, to: str) -> Document:
         raise GitopsOrchError(
             f"{app} is in neither {head[:SHORT]} nor {target[:SHORT]}", hint="name another commit"
         )
+    if old is None:
+        raise GitopsOrchError(
+            f"{app} is not in {target[:SHORT]}, or cannot be read there: going back to it would take the app out of Git",
+            hint="name another commit with --to, or remove its files in a commit of your own",
+        )
     paths = _paths(house, app, ((head, new), (target, old)))
     _refuse_unchanged(house, app, paths, (head, target))
     commit = house.source.revert_paths(

@@ -37,21 +37,22 @@ class HostObserver:
         networks = self._ask("list of networks", lambda client: client.networks(), ends_at)
         volumes = self._ask("list of volumes", lambda client: client.volumes(), ends_at)
         images = self._ask("list of images", lambda client: client.images(), ends_at)
-        about = info.result()
-        root_dir = self._root_dir = str(about.get("DockerRootDir") or ROOT_DIR)
-        instance = self._settings.instance
-        return ObservedHost(
-            name=self._wire.host,
-            observed_at=observed_at,
-            engine_version=str(about.get("ServerVersion") or ""),
-            api_version=self._wire.api_version,
-            engine_id=str(about.get("ID") or ""),
-            root_dir=root_dir,
-            containers=self._containers(containers.result(), root_dir, ends_at),
-            networks=tuple(observe_parse.listed_network(row, instance) for row in networks.result()),
-            volumes=observe_parse.listed_volumes(volumes.result().get("Volumes") or (), instance),
-            images=tuple(observe_parse.listed_image(row) for row in images.result()),
-        )
+        with self._wire.understood("the listings"):
+            about = info.result()
+            root_dir = self._root_dir = str(about.get("DockerRootDir") or ROOT_DIR)
+            instance = self._settings.instance
+            return ObservedHost(
+                name=self._wire.host,
+                observed_at=observed_at,
+                engine_version=str(about.get("ServerVersion") or ""),
+                api_version=self._wire.api_version,
+                engine_id=str(about.get("ID") or ""),
+                root_dir=root_dir,
+                containers=self._containers(containers.result(), root_dir, ends_at),
+                networks=tuple(observe_parse.listed_network(row, instance) for row in networks.result()),
+                volumes=observe_parse.listed_volumes(volumes.result().get("Volumes") or (), instance),
+                images=tuple(observe_parse.listed_image(row) for row in images.result()),
+            )
 
     def _ask(self, what: str, ask: Callable[[Any], Any], ends_at: float) -> Future[Any]:
         """Ask in a thread of the pool; what waits too long for its turn fails as if it had been asked."""
@@ -96,13 +97,15 @@ class HostObserver:
     def inspect(self, container: str) -> ObservedContainer:
         """Return one container with details; NotFound where there is none."""
         row = self._wire.read(f"inspect of {container}", lambda client: client.inspect_container(container))
-        return observe_parse.inspected_container(row, self._settings.instance, self.root_dir())
+        with self._wire.understood(f"inspect of {container}"):
+            return observe_parse.inspected_container(row, self._settings.instance, self.root_dir())
 
     def root_dir(self) -> str:
         """Return where the Engine keeps its objects on the host; asked once, since only a new Engine changes it."""
         if self._root_dir is None:
             about = self._wire.read("info", lambda client: client.info())
-            self._root_dir = str(about.get("DockerRootDir") or ROOT_DIR)
+            with self._wire.understood("info"):
+                self._root_dir = str(about.get("DockerRootDir") or ROOT_DIR)
         return self._root_dir
 
     def forget(self, container: str) -> None:

@@ -42,7 +42,9 @@ class ContainerPayload:
     body: dict[str, object]
     platform: str  # "" lets the Engine choose
     connections: tuple[tuple[str, Endpoint], ...]
-    links: tuple[tuple[str, str], ...] = ()  # symbolic links to put into its layer: path, and what it points to
+    links: tuple[
+        tuple[str, str], ...
+    ] = ()  # symbolic links to put into its layer: path, and what it points to
 
 
 def container_payload(

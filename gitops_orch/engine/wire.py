@@ -3,6 +3,7 @@
 import http.client
 import json
 import math
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ API_VERSION_MAX = (1, 49)
 READ_ATTEMPTS = 3
 READ_PAUSE_S = 0.1
 _MESSAGE_CHARS_MAX = 500
+# What comes of reading an answer of another shape than the API's: one odd host must not end a run over all of them.
+_SENSELESS = (LookupError, TypeError, ValueError, AttributeError, struct.error)
 
 T = TypeVar("T")
 
@@ -97,6 +100,16 @@ class Wire:
             OSError,
         ) as error:
             raise self._lost(what, error, seconds) from error
+        except _SENSELESS as error:
+            raise _senseless(self.host, what, error) from error
+
+    @contextmanager
+    def understood(self, what: str) -> Iterator[None]:
+        """Run a block that makes sense of answers; where they have none, that is an error of this host, as any other."""
+        try:
+            yield
+        except _SENSELESS as error:
+            raise _senseless(self.host, what, error) from error
 
     def client(self) -> RawClient:
         """Return the client; for use within `bounded` only."""
@@ -165,6 +178,13 @@ def _answered(host: str, what: str, error: docker.errors.APIError) -> EngineErro
     if "client version" in reason and "too" in reason:
         return Unsupported(message, hint="the Engine was exchanged; try again")
     return EngineError(message, hint="see the Engine's own log on that host")
+
+
+def _senseless(host: str, what: str, error: Exception) -> EngineError:
+    return EngineError(
+        f"{host}: the answer to {what} is not what an Engine says ({type(error).__name__}: {str(error)[:_MESSAGE_CHARS_MAX]})",
+        hint="look at what sits between here and the Engine, and at the Engine's version",
+    )
 
 
 def _innermost(error: BaseException) -> str:

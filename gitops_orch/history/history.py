@@ -95,6 +95,11 @@ class History(ReleaseBook, FleetBook, RunBook):
             connection.execute(delete(table).where(table.c.commit == commit))
             connection.execute(insert(table).values(commit=commit, at=self._clock.now()))
 
+    def spend(self, commit: str) -> None:
+        """Let a commit through no longer: it was, once."""
+        with self._store.begin() as connection:
+            connection.execute(delete(schema.accepted).where(schema.accepted.c.commit == commit))
+
     def trim(self, *, runs: int, releases: int) -> None:
         """Forget all but the newest runs, and per app the newest releases; the last stable one and a pinned one stay."""
         with self._store.begin() as connection:

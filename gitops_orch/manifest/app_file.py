@@ -220,5 +220,7 @@ def _service_parts(service: Service) -> list[object]:
     files = [
         [file.target, file.digest, file.directory, file.secret, file.writable_path] for file in service.files
     ]
-    reload = [service.reload] if service.reload else []  # nothing is said of what is not asked for: digests last
+    reload = (
+        [service.reload] if service.reload else []
+    )  # nothing is said of what is not asked for: digests last
     return [service.name, service.compose, service.stateful, files, *reload]

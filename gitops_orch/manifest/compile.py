@@ -1,7 +1,7 @@
 """A whole tree to what one commit wants: all apps, all hosts, and every mistake at once."""
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from gitops_orch.model.problem import Problem
 from gitops_orch.model.tree import Tree
 
 LOCAL_URL = "unix:///var/run/docker.sock"
+COLLECTED_FILES = 50  # compiled between two collections of what is young
 _ANY_ORIGIN = Origin(local_url=LOCAL_URL, hosts_ever_known=False)  # where only variables are asked for
 
 
@@ -126,20 +127,32 @@ def _compile_all(
 ) -> list[CompiledFile]:
     git = GitFiles.of(rooted(tree))
     fingerprint = settings_fingerprint(settings, tree.name)
-    with _collected_afterwards():
-        return [cache.compile(git, path, settings, fingerprint) for path in paths]
+    compiled = []
+    with _collected_in_time() as collect:
+        for path in paths:
+            compiled.append(cache.compile(git, path, settings, fingerprint))
+            collect(cache.misses)
+    return compiled
 
 
 @contextmanager
-def _collected_afterwards() -> Iterator[None]:
-    """Keep the collector from walking all that is being made, again and again: of ten thousand files a third of the time.
+def _collected_in_time() -> Iterator[Callable[[int], None]]:
+    """Let garbage be collected each time that some more files were compiled, and only what is young.
 
-    Nothing of it is garbage; the price is that what else is in circles, in any thread, waits until the end.
+    The collector's own rhythm walks all that was compiled so far, again and again: of ten thousand files a third of the
+    time.  The price is that it waits for us in every thread.
     """
-    collects = gc.isenabled()
+    collects, last = gc.isenabled(), 0
+
+    def collect(misses: int) -> None:
+        nonlocal last
+        if misses - last >= COLLECTED_FILES:
+            last = misses
+            gc.collect(0)
+
     gc.disable()
     try:
-        yield
+        yield collect
     finally:
         if collects:
             gc.enable()

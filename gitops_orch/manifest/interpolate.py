@@ -142,36 +142,44 @@ def interpolate(
     unset: Callable[[KeyPath, str], None],
 ) -> Any:
     """Return the tree with every text replaced; mistakes and unset variables are told with their path."""
-    trail: list[str | int] = []
+    return _Walk(interpolator, complain, unset).walk(value)
 
-    def walk(item: Any) -> Any:
+
+@dataclass(slots=True)
+class _Walk:
+    """One way through a tree.  No closure: one that names itself is a circle, and would hold whole documents."""
+
+    interpolator: Interpolator
+    complain: Callable[[KeyPath, str], None]
+    unset: Callable[[KeyPath, str], None]
+    trail: list[str | int] = field(default_factory=list)
+
+    def walk(self, item: Any) -> Any:
         if type(item) is str:
-            return replace(item) if "$" in item else item
+            return self.replace(item) if "$" in item else item
         if type(item) is dict:
             changed: dict[str, Any] = {}
             for key, child in item.items():
-                trail.append(key)
-                changed[key] = walk(child)
-                trail.pop()
+                self.trail.append(key)
+                changed[key] = self.walk(child)
+                self.trail.pop()
             return changed
         if type(item) is list:
             entries: list[Any] = []
             for index, child in enumerate(item):
-                trail.append(index)
-                entries.append(walk(child))
-                trail.pop()
+                self.trail.append(index)
+                entries.append(self.walk(child))
+                self.trail.pop()
             return entries
         return item
 
-    def replace(template: str) -> str:
-        interpolator.unset.clear()
+    def replace(self, template: str) -> str:
+        self.interpolator.unset.clear()
         try:
-            text = interpolator.text(template)
+            text = self.interpolator.text(template)
         except TemplateError as error:
-            complain(tuple(trail), str(error))
+            self.complain(tuple(self.trail), str(error))
             return template
-        for name in interpolator.unset:
-            unset(tuple(trail), name)
+        for name in self.interpolator.unset:
+            self.unset(tuple(self.trail), name)
         return text
-
-    return walk(value)

@@ -119,7 +119,9 @@ def read_service_policy(service: str, raw: object, findings: Findings) -> Servic
         return ServicePolicy()
     signal = raw.get("reload")
     if signal is not None and not _is_reload(signal):
-        findings.error(("services", service, KEY, "reload"), f"{signal} is no signal to reload by; write SIGHUP")
+        findings.error(
+            ("services", service, KEY, "reload"), f"{signal} is no signal to reload by; write SIGHUP"
+        )
         signal = None
     return ServicePolicy(stateful=raw.get("stateful", False), reload=signal)
 

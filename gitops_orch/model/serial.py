@@ -72,7 +72,7 @@ def diff_document(picture: Picture, app: AppKey | None) -> Document:
         _diff_row(action, change)
         for action in picture.plan.actions
         if app is None or action.app == app
-        for change in action.changes
+        for change in action.changes or _presence(action)
     ]
     document: Document = {"commit": picture.commit, "changes": rows}
     return document | _trouble(picture)
@@ -169,6 +169,15 @@ def _service(service: ServiceStatus) -> Value:
         "image": service.image,
         "hosts": list(service.hosts),
     }
+
+
+def _presence(action: Action) -> tuple[Change, ...]:
+    """Return what is made or removed as one field, named as its kind: the object itself."""
+    verb, _, what = action.kind.value.partition("_")
+    name, path = action.name or action.target, what or "container"
+    if verb == "create":
+        return (Change(path=path, before=None, after=name),)
+    return (Change(path=path, before=name, after=None),) if verb == "remove" else ()
 
 
 def _diff_row(action: Action, change: Change) -> Value:

@@ -21,6 +21,7 @@ from gitops_orch.planner.reload import changed_sets, must_be_told, record_sets, 
 from gitops_orch.planner.removal import owned, remove_container, remove_networks, retire, stop_container
 from gitops_orch.planner.rollout import batches, choose_order, is_anonymous
 from gitops_orch.planner.slots import FAILED_SUFFIX, AppSlots, Slot, namespace_parents
+from gitops_orch.planner.surplus import data_holders, going_surplus, grace_s, take_away
 from gitops_orch.planner.world import Chosen, World
 
 NO_RESTART = "no"
@@ -45,6 +46,8 @@ class AppPlanner:
         self.proved: dict[str, list[str]] = defaultdict(list)  # service -> waits
         self.retired: dict[str, list[str]] = defaultdict(list)  # service -> removals of what it replaces
         self.parked: list[str] = []  # what stops the failed ones: nothing starts on their data before
+        self.going = going_surplus(chosen, slots, world, draft)
+        self.cleared: dict[str, str] = {}  # id of a container that goes -> its stop, where others wait for it
         self.names: dict[tuple[str, str], str] = {}  # (service, host) -> the container that others can join
 
     def plan(self) -> None:
@@ -92,7 +95,7 @@ class AppPlanner:
         if container.details is not None and container.details.restart_policy != NO_RESTART:
             fields = {"RestartPolicy": restart_policy_fields(NO_RESTART)}
             after = (self.draft.add(Kind.UPDATE, host, container.id, reason, **owned(found), update=fields),)
-        stopped = stop_container(self.draft, found, reason, after, self._grace(found))
+        stopped = stop_container(self.draft, found, reason, after, grace_s(self.app, found))
         if not container.name.endswith(FAILED_SUFFIX):
             name = container.name + FAILED_SUFFIX
             after = after if stopped is None else (stopped,)
@@ -101,13 +104,6 @@ class AppPlanner:
             )
             self.draft.frees_name(host, container.name, renamed)
             self.draft.takes_name(host, name, renamed)
-
-    def _grace(self, found: Located) -> float:
-        owner = found.container.owner
-        for service in self.app.services:
-            if owner is not None and service.name == owner.service:
-                return service.stop_grace_s
-        return 10.0
 
     # -- services, in the order of their dependencies
 
@@ -153,7 +149,9 @@ class AppPlanner:
         ready = [*self.parked, *self.prepared[slot.host], *self._dependencies(slot.service), *before, *made]
         stops = self._stop_first(slot, order, ready, why) if must_start else []
         proved = (
-            self._start(slot, target, [*ready, *stops]) if must_start else self._wait(slot, target, ready)
+            self._start(slot, target, [*ready, *stops, *self._clear_the_way(slot, ready)])
+            if must_start
+            else self._wait(slot, target, ready)
         )
         self.proved[slot.service.name].append(proved)
         self.draft.proves(self.app.key, proved)
@@ -276,6 +274,15 @@ class AppPlanner:
         stops = [stop_container(self.draft, old, reason, ready, slot.service.stop_grace_s) for old in here]
         return [stop for stop in stops if stop is not None]
 
+    def _clear_the_way(self, slot: Slot, ready: list[str]) -> list[str]:
+        """What got another name in Git stops before its successor starts on its data."""
+        holders = data_holders(self.app, slot, self.going)
+        for found in (each for each in holders if each.container.id not in self.cleared):
+            reason = f"{slot.name} takes over its data"
+            stop = stop_container(self.draft, found, reason, ready, grace_s(self.app, found))
+            self.cleared |= {} if stop is None else {found.container.id: stop}
+        return [self.cleared[each.container.id] for each in holders if each.container.id in self.cleared]
+
     def _start(self, slot: Slot, target: str, after: list[str]) -> str:
         finding = next((each for each in slot.findings if each.remedy is Remedy.START), None)
         reason = finding.reason if finding else slot.reason
@@ -349,17 +356,11 @@ class AppPlanner:
 
     def _surplus(self) -> None:
         proved = [identity for ids in self.proved.values() for identity in ids]
-        wanted = {service.name for service in self.app.services}
         for found in (each for slot in self.slots.slots for each in slot.dropped):
             remove_container(
                 self.draft, found, "it failed, and its release is no longer held back", self.pulls
             )
-        for found in self.slots.surplus:
-            owner = found.container.owner
-            left = owner is None or owner.service not in wanted
-            reason = "its service left Git" if left else "fewer replicas are wanted"
-            after = self.pulls if found.container.ports else [*self.pulls, *proved]
-            retire(self.draft, found, reason, after, self._grace(found))
+        take_away(self.app, self.going, self.draft, stopped=self.cleared, pulls=self.pulls, proved=proved)
 
     def _wanted_networks(self) -> dict[str, set[str]]:
         names = {network.key: network.name for network in self.app.networks}

@@ -50,6 +50,7 @@ class Wanted:
     service: Service
     spec: Spec
     networks: tuple[str, ...]  # names on the Engine; empty where a network_mode rules
+    image_id: str = ""  # of the release's bytes; "" where they are not on the host
 
 
 Rule = Callable[[Wanted, ObservedContainer, Ownership], Iterator[Finding]]
@@ -118,7 +119,9 @@ def _image(wanted: Wanted, container: ObservedContainer, owner: Ownership) -> It
     if planned and container.image_id != planned:
         change = _change("image", container.image_id[:19], planned[:19])
         yield Finding(Remedy.REPLACE, "it runs another image than the one it was made with", (change,))
-    elif not planned and _is_another(container.image, wanted.service.image):
+    elif planned or container.image_id == wanted.image_id:
+        return  # the bytes are right, though a release that is gone back to may be known by its digest alone
+    elif _is_another(container.image, wanted.service.image):
         change = _change("image", container.image, wanted.service.image)
         yield Finding(Remedy.REPLACE, "it runs another image than Git says", (change,))
 
@@ -247,7 +250,10 @@ def _running(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iter
         return
     elif container.state in {State.EXITED, State.CREATED}:
         yield Finding(
-            Remedy.START, f"it is {_ending(container)}", (_change("state", container.state.value, "running"),)
+            Remedy.START,
+            f"it is {_ending(container)}",
+            (_change("state", container.state.value, "running"),),
+            drift=container.state is State.EXITED,  # one that never ran was left so by a run that broke off
         )
 
 

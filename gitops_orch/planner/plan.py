@@ -32,7 +32,7 @@ def make_plan(world: World) -> Plan:
         commit=world.commit,
         actions=actions,
         holds=tuple(draft.holds),
-        refusals=check_removals(world, index, actions),
+        refusals=check_removals(world, index),
         unknown_hosts=tuple(sorted(index.unknown)),
         unknown_apps=tuple(sorted(set(draft.unknown))),
     )

@@ -1,12 +1,11 @@
 """The removal budget: a plan that takes away too much is refused as a whole, with the numbers.
 
-It counts containers that the plan removes because their service left Git; replacements, moves, scaling down, going
-back to an older release, and what is held and stays, are not losses (DESIGN.md, 4).
+It counts containers whose service left Git; replacements, moves, scaling down, going back to an older release, and what
+`prune` keeps, are not losses (DESIGN.md, 4).
 """
 
-from collections.abc import Iterable
-
-from gitops_orch.model.plan import Action, Kind, Refusal
+from gitops_orch.model.app import AppKey, Prune
+from gitops_orch.model.plan import Refusal
 from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.prune import is_allowed
 from gitops_orch.planner.world import Chosen, Role, World
@@ -15,14 +14,12 @@ REMOVAL_BUDGET = "removal-budget"
 EVERYTHING = "remove-everything"
 
 
-def check_removals(world: World, index: Index, actions: Iterable[Action]) -> tuple[Refusal, ...]:
-    """Return why a plan of these actions must not be carried out; empty where it may."""
-    removed = {(action.host, action.target) for action in actions if action.kind is Kind.REMOVE}
+def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
+    """Return why the plan must not be carried out; empty where it may."""
     chosen = {each.app.key: each for each in world.chosen}
     total, leaving, counted = 0, 0, 0
     for key, located in index.apps.items():
-        going = [each for each in located if (each.host, each.container.id) in removed]
-        lost = _lost_count(chosen.get(key), going)
+        lost = _lost_count(key, world, chosen.get(key), located)
         total += len(located)
         leaving += lost
         counted += 0 if is_allowed(world, key) else lost
@@ -45,13 +42,16 @@ def check_removals(world: World, index: Index, actions: Iterable[Action]) -> tup
     return ()
 
 
-def _lost_count(chosen: Chosen | None, going: list[Located]) -> int:
+def _lost_count(key: AppKey, world: World, chosen: Chosen | None, located: tuple[Located, ...]) -> int:
+    prune = world.prune_default if chosen is None else chosen.app.prune
+    if prune is Prune.NEVER or (prune is Prune.CONFIRM and not is_allowed(world, key)):
+        return 0
     if chosen is None:
-        return len(going)
+        return 0 if key in world.broken or world.broken_paths else len(located)
     if chosen.role is not Role.HEAD:
         return 0  # what an older release has no service for is still in Git
     wanted = {service.name for service in chosen.app.services}
-    owners = [each.container.owner for each in going]
+    owners = [each.container.owner for each in located]
     return sum(owner is not None and owner.service not in wanted for owner in owners)
 
 

@@ -20,6 +20,10 @@ FAILED_SUFFIX = (
 )
 
 
+# What a broken-off or failed replacement leaves to be put right: it was stopped, renamed, kept from restarting.
+_OWN_WORK = frozenset({Remedy.START, Remedy.RENAME, Remedy.UPDATE})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
     """One slot that should run.
@@ -118,7 +122,7 @@ def _study(
     name = service.container_name or container_name(
         app.key.project, service.name, assignment.slot, spec.hash, image_id
     )
-    wanted = Wanted(service=service, spec=spec, networks=_network_names(app, service))
+    wanted = Wanted(service=service, spec=spec, networks=_network_names(app, service), image_id=image_id)
     verdicts = [
         (each, compare(wanted, each.container, _name_now(app, each)))
         for each in found
@@ -130,11 +134,11 @@ def _study(
         keep = next(((each, ()) for each, findings in verdicts if _is_drift(findings)), None)
     failed = world.failed.get(app.key, {})
     others = [each for each in found if keep is None or each is not keep[0]]
-    # What does well is an old container like any other: it serves until the one that replaces it is proved.
+    # One whose predecessor is gone has passed its gate: while it does well, it serves until it is replaced in its turn.
     parked = tuple(
         each
         for each in others
-        if _is_kept(chosen, each.container, failed) and is_doubtful(each.container)
+        if _is_kept(chosen, each.container, failed) and (keep is not None or is_doubtful(each.container))
     )
     dropped = tuple(each for each in others if each not in parked and is_parked(each.container))
     olds = tuple(each for each in others if each not in parked and each not in dropped)
@@ -142,15 +146,20 @@ def _study(
     findings = keep[1] if keep else ()
     # With another container in its slot, or kept as a failed one, it is we who stopped it: that is no drift.
     ours = bool(others) or (keep is not None and is_parked(keep[0].container))
-    enforced = app.drift is Drift.ENFORCE or ours
-    drifted = tuple(finding for _, seen in verdicts for finding in seen if finding.drift)
+    mended = _OWN_WORK if ours else frozenset()
+    enforced = app.drift is Drift.ENFORCE
+    drifted = tuple(
+        finding for _, seen in verdicts for finding in seen if finding.drift and finding.remedy not in mended
+    )
     return Slot(
         assignment=assignment,
         name=name,
         image=image,
         image_id=image_id,
         current=keep[0] if keep else None,
-        findings=tuple(finding for finding in findings if enforced or not finding.drift),
+        findings=tuple(
+            finding for finding in findings if enforced or not finding.drift or finding.remedy in mended
+        ),
         drifted=() if enforced else drifted,
         olds=olds,
         parked=parked,

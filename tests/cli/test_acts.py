@@ -83,6 +83,14 @@ def test_rollback_brings_back_an_app_whose_files_were_deleted(gitops, repository
     assert repository.read("shop/compose.yaml") == app("blue").strip()
 
 
+def test_rollback_refuses_a_commit_without_the_app_because_that_would_remove_it(gitops, repository, rolled):
+    before = repository.commit(news__compose=app())
+    answer = gitops("rollback", "news", f"--to={rolled}")
+    assert answer.code == 1
+    assert "would take the app out of Git" in answer.err
+    assert repository.head() == before
+
+
 def test_rollback_that_the_server_refuses_says_why_and_changes_nothing(gitops, repository, rolled):
     hook = repository.path / ".git/hooks/pre-receive"
     hook.write_text("#!/bin/sh\necho main is protected >&2\nexit 1\n")

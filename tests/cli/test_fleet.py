@@ -108,6 +108,19 @@ def test_diff_shows_a_changed_field_from_what_runs_to_what_git_wants(gitops, rep
     assert "blue" in gitops("diff").out
 
 
+def test_diff_shows_what_is_missing_and_what_left_git_as_one_field_each(gitops, repository):
+    (made,) = [
+        row for row in gitops("diff", "shop", "-o", "json").json["changes"] if row["path"] == "container"
+    ]
+    assert (made["from"], made["to"]) == (None, made["name"])
+    gitops("sync")
+    repository.commit(shop__compose=None, mail__compose=app())
+    (left,) = [
+        row for row in gitops("diff", "shop", "-o", "json").json["changes"] if row["path"] == "container"
+    ]
+    assert (left["from"], left["to"]) == (made["name"], None)
+
+
 def test_a_diff_of_one_app_is_silent_about_the_others(gitops, repository):
     gitops("sync")
     repository.commit(mail__compose=app())

@@ -1,9 +1,11 @@
 """What is told by containers when history is gone."""
 
+from datetime import timedelta
+
 from gitops_orch.controller.facts import recovered_releases, release_facts
 from gitops_orch.model.observed import State
 from gitops_orch.model.release import Release, ReleaseState
-from tests.planner.builders import app, container, replace
+from tests.planner.builders import NOW, app, container, replace
 
 SHOP = app(digest="good")
 BAD = app(digest="bad")
@@ -31,3 +33,10 @@ def test_the_newest_stable_release_that_is_another_one_is_the_way_back():
     facts = release_facts(rows)
     assert facts.stable_other_than(SHOP.key, "c").digest == "b"
     assert facts.stable_other_than(SHOP.key, "z").digest == "c"
+
+
+def test_a_container_whose_predecessor_is_still_there_has_not_passed_its_gate():
+    old = replace(container(SHOP), created_at=NOW)
+    young = replace(container(BAD), id="young", created_at=NOW + timedelta(seconds=1))
+    assert told(young, old) == {"good": ReleaseState.STABLE}
+    assert told(young) == {"bad": ReleaseState.STABLE}

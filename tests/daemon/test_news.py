@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gitops_orch.daemon.metrics import Metrics
-from gitops_orch.daemon.news import troubles_of
+from gitops_orch.daemon.news import tell_news, troubles_of
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind, Plan, Refusal
 from gitops_orch.model.status import (
@@ -20,6 +20,7 @@ from gitops_orch.model.status import (
     RunReport,
     Sync,
 )
+from gitops_orch.notify import Outbox
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 WELL = AppStatus(
@@ -89,3 +90,19 @@ def test_metrics_count_what_a_run_did_and_forget_apps_that_are_gone():
     assert 'gitops_orch_app_healthy{app="shop",namespace="default"} 1.0' in text
     metrics.record(report())
     assert 'app="shop"' not in metrics.exposition(is_alive=True).decode()
+
+
+def test_a_run_that_saw_nothing_says_of_nobody_that_all_is_well_again():
+    told = []
+
+    class Inbox:
+        def deliver(self, subject, message):
+            told.append((subject, message))
+            return True
+
+    outbox = Outbox(Inbox())
+    silent = HostStatus(name="edge", state="unknown", observed_at=None, reason="no answer in 15 s")
+    tell_news(outbox, report(replace(WELL, health=AppHealth.DEGRADED), hosts=(silent,)))
+    tell_news(outbox, report(error="the mirror is damaged"))
+    outbox.close()
+    assert [subject for subject, _ in told] == ["default/shop", "host edge", "controller"]

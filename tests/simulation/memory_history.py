@@ -36,6 +36,9 @@ class MemoryHistory:
     def accept(self, commit: str) -> None:
         self._accepted.add(commit)
 
+    def spend(self, commit: str) -> None:
+        self._accepted.discard(commit)
+
     def mark_release(self, release: Release) -> None:
         self._releases.pop((release.app, release.digest), None)
         self._releases[(release.app, release.digest)] = release

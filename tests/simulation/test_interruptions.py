@@ -53,7 +53,10 @@ WAYS: dict[str, tuple[TreeRecipe, TreeRecipe]] = {
     "container_name": (TREE, changed(BLOG, "web", container_name=True)),
     "a service leaves": (TREE, replace(TREE, apps=(replace(SHOP, services=(WEB,)), BLOG, MAIL))),
     "an app leaves": (TREE, replace(TREE, apps=(SHOP, MAIL))),
-    "moving": (TREE, replace(TREE, apps=(SHOP, replace(BLOG, zone="b"), MAIL))),
+    "moving": (
+        replace(TREE, apps=(SHOP, replace(BLOG, zone="a"), MAIL)),
+        replace(TREE, apps=(SHOP, replace(BLOG, zone="b"), MAIL)),
+    ),
     "back from a bad release": (changed(SHOP, "web", image="crash:1"), TREE),
 }
 

@@ -1,0 +1,88 @@
+"""What runs and no slot asks for: services that left Git, and replicas too many."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from gitops_orch.model.app import App, Prune
+from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.index import Located
+from gitops_orch.planner.prune import is_allowed
+from gitops_orch.planner.removal import DEFAULT_GRACE_S, remove_container, retire
+from gitops_orch.planner.rollout import is_anonymous
+from gitops_orch.planner.slots import AppSlots, Slot
+from gitops_orch.planner.world import Chosen, Role, World
+
+
+def going_surplus(chosen: Chosen, slots: AppSlots, world: World, draft: Draft) -> tuple[Located, ...]:
+    """Return what is to go; what `prune` says to keep is noted and left out."""
+    app = chosen.app
+    kept = _why_kept(app, world) if chosen.role is Role.HEAD else ""
+    going: list[Located] = []
+    for found in slots.surplus:
+        if kept and _has_left(app, found):
+            draft.hold(f"{found.container.name} on {found.host}", kept, app.key)
+        else:
+            going.append(found)
+    return tuple(going)
+
+
+def data_holders(app: App, slot: Slot, going: Iterable[Located]) -> list[Located]:
+    """Return what has to stop before a slot starts: a service that got another name still writes the same data."""
+    if not (slot.made and slot.service.writable):
+        return []
+    return [found for found in going if found.host == slot.host and _shares_data(app, slot, found)]
+
+
+def take_away(
+    app: App,
+    going: Iterable[Located],
+    draft: Draft,
+    *,
+    stopped: Mapping[str, str],
+    pulls: Sequence[str],
+    proved: Sequence[str],
+) -> None:
+    """Add the removals: of what has ports, which may be wanted, after the `pulls`; of all else after all is `proved`.
+
+    `stopped` are the stops that are planned already, by the container's id.
+    """
+    for found in going:
+        reason = "its service left Git" if _has_left(app, found) else "fewer replicas are wanted"
+        stop = stopped.get(found.container.id)
+        if stop is not None:
+            remove_container(draft, found, reason, (stop, *proved))
+        else:
+            after = pulls if found.container.ports else [*pulls, *proved]
+            retire(draft, found, reason, after, grace_s(app, found))
+
+
+def grace_s(app: App, found: Located) -> float:
+    """Return how long a container has to stop by itself: what its service says, else the default."""
+    owner = found.container.owner
+    for service in app.services:
+        if owner is not None and service.name == owner.service:
+            return service.stop_grace_s
+    return DEFAULT_GRACE_S
+
+
+def _has_left(app: App, found: Located) -> bool:
+    owner = found.container.owner
+    return owner is None or all(service.name != owner.service for service in app.services)
+
+
+def _why_kept(app: App, world: World) -> str:
+    if app.prune is Prune.NEVER:
+        return "its service left Git, and x-gitops.prune: never keeps what runs"
+    if app.prune is Prune.CONFIRM and not is_allowed(world, app.key):
+        return f"its service left Git, and waits for a commit with the trailer `Allow-Prune: {app.key}`"
+    return ""
+
+
+def _shares_data(app: App, slot: Slot, found: Located) -> bool:
+    """Tell whether both mount a volume, or the old one a path of the host: which one the new one writes is not asked."""
+    if not _has_left(app, found):
+        return False
+    wanted = {volume.name for volume in app.volumes if volume.key in slot.service.volumes}
+    mounted = {name for name in found.container.volumes if not is_anonymous(name)}
+    details = found.container.details
+    binds = details.binds if details is not None else ()
+    return bool(wanted & mounted) or any(bind.startswith("/") and not bind.endswith(":ro") for bind in binds)
