@@ -28,13 +28,20 @@ class Backoff:
     def __init__(self) -> None:
         self._troubles: dict[AppKey, _Trouble] = {}
 
-    def note(self, results: Iterable[ActionResult], now_s: float) -> None:
-        """Learn from a run: trouble lengthens an app's wait, a run without trouble ends it."""
+    def note(
+        self, results: Iterable[ActionResult], now_s: float, quarantined: frozenset[AppKey] = frozenset()
+    ) -> None:
+        """Learn from a run: trouble lengthens an app's wait, a run without trouble ends it.
+
+        A failed gate is trouble too, unless it has just quarantined the release: one that was stable fails for a reason
+        that lies elsewhere, and trying it in every run would help nobody.
+        """
         tried: dict[AppKey, ActionResult | None] = {}
         for result in results:
             app = result.action.app
             if app is not None:
-                bad = result.outcome is Outcome.FAILED and not (result.gate_failed or result.vanished)
+                judged = result.gate_failed and app in quarantined
+                bad = result.outcome is Outcome.FAILED and not (judged or result.vanished)
                 tried[app] = tried.get(app) or (result if bad else None)
         for app, failure in tried.items():
             if failure is None:

@@ -22,6 +22,7 @@ from gitops_orch.planner.gate import Judgement, Watch, judge
 
 GATE_POLL_S = 0.5  # as often as Compose looks (COMPOSE.md, section 4)
 GATE_LOST_MAX = 20  # looks in a row that may get no answer before a wait is given up
+STOPPED = "the run was stopped"  # why an action was skipped that nothing speaks against
 IDLE_S = 1.0  # how long a step may pass without a sign of life: `should_stop` is asked, and the watchdog fed, this often
 STARTING_KINDS = frozenset({Kind.START, Kind.RUN_JOB})
 BAD_COMMAND_CODES = frozenset({126, 127})  # as a shell has them: may not be run, is not there
@@ -134,7 +135,7 @@ class Executor:
                 ready += self._after(result, waiting, followers)
         for action in plan.actions:
             if action.id not in self._results:
-                self._record(_skipped(action, "the run was stopped"))
+                self._record(_skipped(action, STOPPED))
         return tuple(self._results[action.id] for action in plan.actions)
 
     def _after(
@@ -266,7 +267,7 @@ class Executor:
 
     def _give_up_waits(self) -> None:
         for identity in [identity for identity, wait in self._waits.items() if not wait.looking]:
-            self._record(_skipped(self._waits.pop(identity).action, "the run was stopped"))
+            self._record(_skipped(self._waits.pop(identity).action, STOPPED))
 
     def _failed(
         self, action: Action, error: str, *, gate_failed: bool = False, transient: bool = False

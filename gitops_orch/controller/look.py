@@ -13,7 +13,7 @@ from gitops_orch.controller.stamp import Stamper
 from gitops_orch.controller.workers import Workers
 from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
-from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.app import App, AppKey, Prune
 from gitops_orch.model.desired import Desired
 from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Placed
 from gitops_orch.model.plan import Plan
@@ -144,6 +144,7 @@ def _world(
         failed=facts.failed,
         remembered=_remembered(history, desired, containers),
         prune_default=desired.fleet.prune_default,
+        prunes=_prunes(sight, desired, containers),
         allowed_prunes=_allowed_prunes(sight.source, desired.commit),
         accepted=desired.commit in history.accepted(),
     )
@@ -175,6 +176,19 @@ def _remembered(
             remembered.setdefault(host.name, ())
     remembered.pop(CONTINUITY, None)
     return remembered
+
+
+def _prunes(sight: Sight, desired: Desired, containers: list[ObservedContainer]) -> Mapping[AppKey, Prune]:
+    """Return what apps that left Git said of that, in the commit that they were made from.
+
+    One whose words cannot be read any more is asked about, not removed.
+    """
+    there = {app.key for app in desired.apps} | set(desired.broken)
+    commits = {
+        c.owner.app: c.owner.commit for c in containers if c.owner is not None and c.owner.app not in there
+    }
+    last_words = {key: sight.loader.app_at(key, commit) for key, commit in sorted(commits.items())}
+    return {key: Prune.CONFIRM if app is None else app.prune for key, app in last_words.items()}
 
 
 def _broken(desired: Desired) -> dict[AppKey, str]:

@@ -114,11 +114,11 @@ class Reconciler:
                 break
             done = self._execute(plan, conduct)
             results += done
-            self._sight.backoff.note(done, self._clock.monotonic_s())
+            quarantined = self._recorder.quarantine(look, done)
+            self._sight.backoff.note(done, self._clock.monotonic_s(), quarantined)
             self._sight.proved.update(proved_releases(done))
-            again = self._recorder.quarantine(look, done)
             look = self._look(loaded, quick=True)  # who was silent a moment ago is not waited for once more
-            if not (again or any(result.outcome is Outcome.FAILED for result in done)):
+            if not (quarantined or any(result.outcome is Outcome.FAILED for result in done)):
                 break
         self._finish(look, quick=quick)
         verdict = judge_run(look.picture, results)

@@ -7,6 +7,7 @@ from datetime import datetime
 import structlog
 
 from gitops_orch.clock import Clock
+from gitops_orch.controller.execute import STOPPED
 from gitops_orch.controller.load import CONTINUITY, Branch
 from gitops_orch.controller.look import Look, our_containers
 from gitops_orch.errors import SourceError
@@ -77,27 +78,30 @@ class Recorder:
             if known.get(digest) is not ReleaseState.STABLE:
                 self._mark(app, digest, commit, ReleaseState.PROGRESSING, "")
 
-    def quarantine(self, look: Look, results: Iterable[ActionResult]) -> bool:
-        """Quarantine releases that failed their gate, and tell whether there was one that had not failed before.
+    def quarantine(self, look: Look, results: Iterable[ActionResult]) -> frozenset[AppKey]:
+        """Quarantine releases that failed their gate, and return the apps of those that had not failed before.
 
         One that was stable before did not get worse by itself: something else did, so there is nothing to go back to.
         """
         assert look.world is not None  # noqa: S101 - only a plan of a known world is executed
         chosen = {each.app.key: each for each in look.world.chosen}
-        found = False
+        found: set[AppKey] = set()
         for result in results:
             action = result.action
             each = chosen.get(action.app) if action.app is not None else None
             if not result.gate_failed or each is None or each.role is not Role.HEAD:
                 continue
             states = {release.digest: release.state for release in self._history.releases(each.app.key)}
-            if states.get(each.app.digest) in {ReleaseState.STABLE, ReleaseState.FAILED}:
+            if each.app.key in found or states.get(each.app.digest) in {
+                ReleaseState.STABLE,
+                ReleaseState.FAILED,
+            }:
                 continue
             reason = f"{action.name} on {action.host}: {result.error}"
             self._mark(each.app.key, each.app.digest, each.commit, ReleaseState.FAILED, reason)
             _log.warning(RELEASE_QUARANTINED, app=str(each.app.key), commit=each.commit, reason=reason)
-            found = True
-        return found
+            found.add(each.app.key)
+        return frozenset(found)
 
     def settle(self, look: Look) -> None:
         """Mark as stable what runs as Git wants it and does well, with the bytes that it runs.
@@ -142,7 +146,8 @@ class Recorder:
         """Keep the run and the timelines of its containers, and write its one line of log."""
         commit = report.picture.commit
         now = self._clock.now()
-        for result in report.results:
+        told = [result for result in report.results if result.error != STOPPED]
+        for result in told:
             action = result.action
             _log.info(
                 ACTION_FINISHED,
@@ -160,7 +165,10 @@ class Recorder:
                 self._history.record_event(
                     action.host, action.name, now, f"{action.kind.value} {result.outcome.value}", detail
                 )
-        if report.results or report.exit_code or report.trigger == "sync":
+        put_off = (
+            report.status == "progressing" and not told
+        )  # it only waited, and yielded: the next run tells
+        if (report.results or report.exit_code or report.trigger == "sync") and not put_off:
             self._history.record_run(_run_record(report, self._author(commit)))
             self._history.trim(runs=runs_kept, releases=releases_kept)
         if report.results:

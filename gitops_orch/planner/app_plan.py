@@ -20,7 +20,7 @@ from gitops_orch.planner.prepare import prepare_hosts, pull_images
 from gitops_orch.planner.reload import changed_sets, must_be_told, record_sets, signal_reason
 from gitops_orch.planner.removal import owned, remove_container, remove_networks, retire, stop_container
 from gitops_orch.planner.rollout import batches, choose_order, is_anonymous
-from gitops_orch.planner.slots import FAILED_SUFFIX, AppSlots, Slot, namespace_parents
+from gitops_orch.planner.slots import FAILED_SUFFIX, AppSlots, Slot, is_parked, namespace_parents
 from gitops_orch.planner.surplus import data_holders, going_surplus, grace_s, take_away
 from gitops_orch.planner.world import Chosen, World
 
@@ -97,13 +97,24 @@ class AppPlanner:
             after = (self.draft.add(Kind.UPDATE, host, container.id, reason, **owned(found), update=fields),)
         stopped = stop_container(self.draft, found, reason, after, grace_s(self.app, found))
         if not container.name.endswith(FAILED_SUFFIX):
-            name = container.name + FAILED_SUFFIX
+            name = self._failed_name(found)
             after = after if stopped is None else (stopped,)
             renamed = self.draft.add(
                 Kind.RENAME, host, container.id, reason, **owned(found), after=after, new_name=name
             )
             self.draft.frees_name(host, container.name, renamed)
             self.draft.takes_name(host, name, renamed)
+
+    def _failed_name(self, found: Located) -> str:
+        """The name under which a failed container is kept; one that failed before under the same name makes way."""
+        name = found.container.name + FAILED_SUFFIX
+        holder = self.index.hosts[found.host].names.get(name)
+        if holder is None:
+            return name
+        if holder.owner is not None and is_parked(holder):
+            remove_container(self.draft, Located(found.host, holder), "a later one failed in its place", ())
+            return name
+        return f"{found.container.name}-{found.container.id[:7]}{FAILED_SUFFIX}"
 
     # -- services, in the order of their dependencies
 

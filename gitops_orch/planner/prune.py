@@ -32,9 +32,9 @@ def _obstacle(world: World, key: AppKey) -> str:
     hold = world.holds.get(key)
     if hold is not None and (hold.until is None or hold.until > world.now):
         return f"is held: {hold.reason}"
-    if world.prune_default is Prune.NEVER:
+    if world.prune_of(key) is Prune.NEVER:
         return "left Git, and prune: never keeps what runs"
-    if world.prune_default is Prune.CONFIRM and not is_allowed(world, key):
+    if world.prune_of(key) is Prune.CONFIRM and not is_allowed(world, key):
         return f"left Git, and waits for a commit with the trailer `Allow-Prune: {key}`"
     return ""
 

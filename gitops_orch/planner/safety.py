@@ -43,7 +43,7 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
 
 
 def _lost_count(key: AppKey, world: World, chosen: Chosen | None, located: tuple[Located, ...]) -> int:
-    prune = world.prune_default if chosen is None else chosen.app.prune
+    prune = world.prune_of(key) if chosen is None else chosen.app.prune
     if prune is Prune.NEVER or (prune is Prune.CONFIRM and not is_allowed(world, key)):
         return 0
     if chosen is None:

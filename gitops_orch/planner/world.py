@@ -81,9 +81,16 @@ class World:
         default_factory=dict
     )  # quarantined digests, each with why
     remembered: Mapping[str, tuple[Placed, ...]] = field(default_factory=dict)  # absent: never observed
-    prune_default: Prune = Prune.AUTO  # for apps that are no longer there to say
+    prune_default: Prune = Prune.AUTO  # for apps that never said
+    prunes: Mapping[AppKey, Prune] = field(
+        default_factory=dict
+    )  # of apps that left Git: what their last commit said
     allowed_prunes: frozenset[str] = frozenset()  # from `Allow-Prune:` trailers: "shop/api" or "api"
     accepted: bool = False  # an operator let this commit through
+
+    def prune_of(self, app: AppKey) -> Prune:
+        """Return what is done about an app that left Git."""
+        return self.prunes.get(app, self.prune_default)
 
     def spec(self, app: App, service: str) -> Spec:
         """Return what the Engine would see of a service."""

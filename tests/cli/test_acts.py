@@ -85,6 +85,7 @@ def test_rollback_brings_back_an_app_whose_files_were_deleted(gitops, repository
 
 def test_rollback_refuses_a_commit_without_the_app_because_that_would_remove_it(gitops, repository, rolled):
     before = repository.commit(news__compose=app())
+    gitops("sync")
     answer = gitops("rollback", "news", f"--to={rolled}")
     assert answer.code == 1
     assert "would take the app out of Git" in answer.err

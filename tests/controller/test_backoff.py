@@ -60,10 +60,16 @@ def test_success_forgets_the_trouble():
     assert waits_s(backoff) == 10
 
 
-def test_a_failed_gate_is_no_trouble_of_the_world():
+def test_a_failed_gate_that_quarantines_is_no_trouble_of_the_world():
+    backoff = Backoff()
+    backoff.note([result(gate_failed=True)], 0.0, frozenset({APP}))
+    assert waits_s(backoff) is None
+
+
+def test_a_failed_gate_of_a_release_that_was_stable_is_not_tried_in_every_run():
     backoff = Backoff()
     backoff.note([result(gate_failed=True)], 0.0)
-    assert waits_s(backoff) is None
+    assert waits_s(backoff) == 10
 
 
 def test_the_end_of_a_wait_is_told_once_to_who_asks_for_one_span_after_another():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_orch.model.app import Condition, Dependency, Drift, Hold, Port
+from gitops_orch.model.app import Condition, Dependency, Drift, Hold, Port, Prune
 from gitops_orch.model.observed import Details, ObservedVolume, State, UnknownHost
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.world import Chosen, Role
@@ -462,3 +462,24 @@ def test_a_limit_set_by_another_hand_is_found_whatever_it_is():
     assert "CpuQuota was set by another hand" in next(
         a.reason for a in plan.actions if a.kind.value == "create"
     )
+
+
+@pytest.mark.parametrize("prune", [Prune.NEVER, Prune.CONFIRM])
+def test_an_app_that_left_git_keeps_what_it_said_of_that(prune):
+    gone, stays = app("gone"), app("stays")
+    observed = {"h1": seen("h1", container(gone), container(stays), apps=(gone, stays))}
+    plan = make_plan(world(stays, observed=observed, prunes={gone.key: prune}))
+    assert plan.actions == ()
+    assert prune.value in plan.holds[0].reason or "Allow-Prune" in plan.holds[0].reason
+
+
+def test_a_second_container_that_fails_under_the_same_name_takes_the_place_of_the_first():
+    good = app("shop", service(), digest="good")
+    bad = app("shop", service(compose={"environment": {"A": "bad"}}), digest="bad")
+    first = replace(container(bad), id="first", name=container(bad).name + "-failed", state=State.EXITED)
+    second = replace(container(bad), id="second", state=State.EXITED)
+    observed = {"h1": seen("h1", container(good), first, second, apps=(good,))}
+    chosen = (Chosen(app=good, commit=COMMIT, role=Role.FALLBACK, reason="bad failed"),)
+    plan = make_plan(world(observed=observed, chosen=chosen, failed={good.key: {"bad": "it exited"}}))
+    assert [(a.kind.value, a.target) for a in plan.actions] == [("remove", "first"), ("rename", "second")]
+    assert plan.actions[0].id in plan.actions[1].after
