@@ -49,18 +49,18 @@ def test_y08_tags_are_refused(value):
 
 
 def test_y10_a_file_of_ten_megabytes_is_refused_before_it_is_parsed():
-    started = time.monotonic()
+    started = time.process_time()
     desired = compiled({"hosts/a.yaml": "a: " + "x" * 10_000_000})
     assert errors(desired)
     assert not desired.complete
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
-def test_y10_fifty_thousand_documents_in_a_file_are_refused_within_two_seconds():
-    started = time.monotonic()
+def test_y10_fifty_thousand_documents_in_a_file_are_refused_within_two_seconds_of_work():
+    started = time.process_time()
     desired = compiled({"hosts/a.yaml": "---\na: b\n" * 50_000})
     assert errors(desired)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("value", [".nan", ".inf", "1e400", "99999999999999999999"])
@@ -130,13 +130,13 @@ def test_y21_a_schema_reference_is_never_fetched(monkeypatch):
 
 
 def test_y21_thousands_of_objects_are_judged_in_linear_time():
-    started = time.monotonic()
+    started = time.process_time()
     document = "\n---\n".join(
         HEAD.replace("edge-1", f"h{n}") + f"spec: {{url: 'sim://h{n}'}}" for n in range(900)
     )
     desired = compiled({"hosts/a.yaml": document})
     assert len(desired.hosts) == 900
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20
 
 
 def test_y23_a_whole_number_may_be_written_as_a_fraction_and_true_is_no_number():

@@ -22,7 +22,7 @@ from gitops_orch.engine.simulated.faults import SeededFaults, SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import Registry
 from gitops_orch.model.app import Hold
-from gitops_orch.model.status import Picture, RunReport
+from gitops_orch.model.status import AppHealth, AppReleaseState, Picture, RunReport
 from gitops_orch.planner.safety import EVERYTHING
 
 COMMITS_MIN, COMMITS_MAX = 3, 8
@@ -31,6 +31,9 @@ DEADLINE_S = 2.0
 PAUSED = "tried again at"  # in the reason of a hold that ends by itself after a failure
 SALT = "5a17"
 URL, BRANCH = "file:///fleet", "main"
+
+GONE_BACK = {AppReleaseState.ROLLED_BACK, AppReleaseState.FAILED}
+WELL = {AppHealth.HEALTHY, AppHealth.PROGRESSING}
 
 
 @dataclass
@@ -210,6 +213,8 @@ def calm_down(stage: Stage) -> None:
             break
     picture = stage.picture()
     hopeless = {app.key for app in stage.repository.head_tree.apps if uses_hopeless_image(app)}
+    # An app whose way back does not do well either is tried again now and then, for ever.
+    hopeless |= {app.key for app in picture.apps if app.release_state in GONE_BACK and app.health not in WELL}
     left = [action for action in picture.plan.actions if action.app not in hopeless]
     left += [hold for hold in picture.plan.holds if PAUSED in hold.reason and hold.app not in hopeless]
     if left and not picture.plan.refusals:
