@@ -12,7 +12,7 @@ from loading import loader_times
 from planning import planner_times
 from table import print_rows, print_values
 
-PARTS = ("loader", "planner", "deploy", "idle", "heal")
+PARTS = ("planner", "loader", "deploy", "idle", "heal")
 
 
 def main() -> None:
@@ -29,13 +29,13 @@ def main() -> None:
         f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; ratios are within this run, medians of its turns"
     )
     sizes = (100, 1000) if arguments.quick else (100, 1000, 10000)
+    if "planner" in parts:
+        print_values("planner", planner_times(sizes, 3 if arguments.quick else 5))
     if "loader" in parts:
         print_values(
             "loader (goals at 10,000: 10 s cold, 0.3 s for one file)",
             loader_times(sizes, 1 if arguments.quick else 3),
         )
-    if "planner" in parts:
-        print_values("planner", planner_times(sizes, 3 if arguments.quick else 5))
     if set(parts) & {"deploy", "idle", "heal"}:
         with tempfile.TemporaryDirectory() as directory, open_arena(Path(directory)) as arena:
             _with_engine(arena, parts, quick=arguments.quick)
