@@ -7,10 +7,13 @@ better than losing the service (the journal may be stopped, the disk full, the r
 import atexit
 import contextlib
 import logging
+import os
 import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TextIO
 
 import structlog
@@ -28,7 +31,7 @@ class ForgivingStream:
     """A stream that is written to from a thread of its own; what it does not take in time, or not at all, is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._write = _writer(stream)
         self._lines: queue.Queue[str] = queue.Queue(LINES_MAX)
         threading.Thread(target=self._work, name="log", daemon=True).start()
         atexit.register(self.drain)
@@ -52,9 +55,32 @@ class ForgivingStream:
         while True:
             text = self._lines.get()
             with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
-                self._stream.write(text)
-                self._stream.flush()
+                self._write(text)
             self._lines.task_done()
+
+
+def _writer(stream: TextIO) -> Callable[[str], None]:
+    """Return what writes a text at once.
+
+    A file is written to below Python's buffers: a thread that hangs in one of those holds its lock, and the interpreter,
+    which flushes them all at its end, would wait for it for ever.
+    """
+    try:
+        number = os.dup(stream.fileno())
+    except (OSError, ValueError):  # it is no file
+
+        def write(text: str) -> None:
+            stream.write(text)
+            stream.flush()
+
+        return write
+    return partial(_write_all, number)
+
+
+def _write_all(number: int, text: str) -> None:
+    left = text.encode(errors="backslashreplace")
+    while left:
+        left = left[os.write(number, left) :]
 
 
 class LibraryLog(logging.Handler):
