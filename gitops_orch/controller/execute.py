@@ -15,10 +15,10 @@ from gitops_orch.controller.perform import perform
 from gitops_orch.controller.workers import Batch, Finished, Workers
 from gitops_orch.engine.base import Engine
 from gitops_orch.errors import EngineError, HostUnreachable, ImageUnavailable, NotFound, Unstartable
-from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.observed import ObservedContainer, ProbeResult
 from gitops_orch.model.plan import Action, Kind, Plan
 from gitops_orch.model.status import ActionResult, Outcome
-from gitops_orch.planner.gate import Judgement, Watch, judge
+from gitops_orch.planner.gate import Judgement, Watch, is_probe_due, judge
 
 GATE_POLL_S = 0.5  # as often as Compose looks (COMPOSE.md, section 4)
 GATE_LOST_MAX = 20  # looks in a row that may get no answer before a wait is given up
@@ -190,8 +190,13 @@ class Executor:
             raise
         return action
 
-    def _look(self, wait: _Wait) -> tuple[_Wait, ObservedContainer]:
-        return wait, self._engines[wait.action.host].inspect(wait.action.target)
+    def _look(self, wait: _Wait) -> tuple[ObservedContainer, ProbeResult | None]:
+        engine, target, gate = self._engines[wait.action.host], wait.action.target, wait.action.gate
+        seen = engine.inspect(target)
+        if gate is None or gate.readiness is None:
+            return seen, None
+        due = is_probe_due(gate, wait.watch, seen, self._clock.monotonic_s())
+        return seen, engine.probe(target, gate.readiness) if due else None
 
     def _step(self) -> list[ActionResult]:
         """Hand out the looks that are due, wait for one piece of work to end, and judge it."""
@@ -240,7 +245,8 @@ class Executor:
         wait.lost_count = 0
         assert wait.action.gate is not None  # noqa: S101 - the planner gives one to every wait
         assert isinstance(finished.value, tuple)  # noqa: S101 - what a look returns
-        verdict = judge(wait.action.gate, wait.watch, finished.value[1], now)
+        seen, probed = finished.value
+        verdict = judge(wait.action.gate, wait.watch, seen, now, probed)
         wait.watch = self._watches[(wait.action.host, wait.action.name)] = verdict.watch
         if verdict.judgement is Judgement.WAITING:
             return None

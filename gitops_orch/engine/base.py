@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from gitops_orch.model.app import AppKey, FileMount, Network, Volume
-from gitops_orch.model.observed import ObservedContainer, ObservedHost
+from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
+from gitops_orch.model.observed import ObservedContainer, ObservedHost, ProbeResult
 from gitops_orch.model.plan import ContainerIntent
 
 
@@ -126,6 +126,10 @@ class Engine(Protocol):
 
     def run_exec(self, container: str, command: tuple[str, ...]) -> ExecResult:
         """Run a command in it and wait for its end."""
+        ...
+
+    def probe(self, container: str, readiness: Readiness) -> ProbeResult:
+        """Ask it whether it can serve: within the probe's timeout, and a container that cannot be asked is not ready."""
         ...
 
     def signal(self, container: str, name: str) -> None:

@@ -17,15 +17,16 @@ from gitops_orch.engine.payload import ContainerPayload, container_payload
 from gitops_orch.engine.payload_network import Endpoint, network_payload, volume_payload
 from gitops_orch.engine.payload_target import InheritedVolume, PayloadTarget
 from gitops_orch.engine.payload_values import Body, strings, text
+from gitops_orch.engine.probe import probe_container
 from gitops_orch.engine.pull import pull_image
 from gitops_orch.engine.raw_client import RawClient
 from gitops_orch.engine.registry_auth import Registries
 from gitops_orch.engine.streams import container_logs, exec_in, host_events
 from gitops_orch.engine.wire import Wire
 from gitops_orch.errors import Conflict, EngineError, HostUnreachable, NotFound
-from gitops_orch.model.app import AppKey, FileMount, Network, Volume
+from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.host import Host
-from gitops_orch.model.observed import ObservedContainer, ObservedHost, State
+from gitops_orch.model.observed import ObservedContainer, ObservedHost, ProbeResult, State
 from gitops_orch.model.plan import ContainerIntent
 
 ANONYMOUS_NAME_LENGTH = 64
@@ -315,6 +316,10 @@ class DockerHost:
     def run_exec(self, container: str, command: tuple[str, ...]) -> ExecResult:
         """Run a command in it and wait for its end."""
         return exec_in(self._wire, container, command)
+
+    def probe(self, container: str, readiness: Readiness) -> ProbeResult:
+        """Ask it whether it can serve."""
+        return probe_container(self._wire, self._host.url, container, readiness)
 
     def signal(self, container: str, name: str) -> None:
         """Send a signal to its first process; one that does not run has nothing to be told."""

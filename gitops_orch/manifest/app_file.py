@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from posixpath import dirname, splitext
 from typing import Any
 
@@ -223,4 +223,5 @@ def _service_parts(service: Service) -> list[object]:
     reload = (
         [service.reload] if service.reload else []
     )  # nothing is said of what is not asked for: digests last
-    return [service.name, service.compose, service.stateful, files, *reload]
+    readiness = [] if service.readiness is None else [["readiness", *astuple(service.readiness)]]
+    return [service.name, service.compose, service.stateful, files, *reload, *readiness]

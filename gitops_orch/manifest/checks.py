@@ -39,7 +39,6 @@ class NotYet:
 NOT_YET = (
     NotYet(path=("deploy", "mode"), values=("replicated-job", "global-job"), what="job modes are"),
     NotYet(path=(KEY, "job"), what="jobs on a schedule are"),
-    NotYet(path=(KEY, "readiness"), what="readiness probes are"),
     NotYet(path=("pre_start",), what="pre_start hooks are"),
     NotYet(path=("post_start",), what="post_start hooks are"),
     NotYet(path=("pre_stop",), what="pre_stop hooks are"),
@@ -138,6 +137,8 @@ def check_after(app: App, findings: Findings) -> None:
         )
         _check_targets(service, base, findings)
         _check_deadline(app, service, base, findings)
+        if service.readiness is not None and service.job:
+            findings.error((*base, KEY, "readiness"), "a job ends, so it is never ready; remove it")
 
 
 def _check_labels(app: App, findings: Findings) -> None:

@@ -12,8 +12,19 @@ from typing import Any, TypeGuard, TypeVar
 from gitops_orch.manifest.duration import parse_duration
 from gitops_orch.manifest.findings import Findings
 from gitops_orch.manifest.positions import KeyPath
+from gitops_orch.manifest.readiness import read_readiness
 from gitops_orch.manifest.schema import describe, schema_problems
-from gitops_orch.model.app import AppKey, Drift, Hold, Move, Placement, Prune, Rollback, RolloutPolicy
+from gitops_orch.model.app import (
+    AppKey,
+    Drift,
+    Hold,
+    Move,
+    Placement,
+    Prune,
+    Readiness,
+    Rollback,
+    RolloutPolicy,
+)
 from gitops_orch.model.problem import Position
 
 KEY = "x-gitops"
@@ -49,6 +60,7 @@ class ServicePolicy:
 
     stateful: bool = False
     reload: str | None = None  # a signal
+    readiness: Readiness | None = None
 
 
 def is_name(value: object) -> TypeGuard[str]:
@@ -123,7 +135,8 @@ def read_service_policy(service: str, raw: object, findings: Findings) -> Servic
             ("services", service, KEY, "reload"), f"{signal} is no signal to reload by; write SIGHUP"
         )
         signal = None
-    return ServicePolicy(stateful=raw.get("stateful", False), reload=signal)
+    readiness = read_readiness(raw.get("readiness"), ("services", service, KEY, "readiness"), findings)
+    return ServicePolicy(stateful=raw.get("stateful", False), reload=signal, readiness=readiness)
 
 
 def _is_reload(name: str) -> bool:

@@ -64,6 +64,7 @@ def compile_service(
         stop_grace_s=_seconds(body.get("stop_grace_period"), 10.0),
         stateful=policy.stateful,
         reload=policy.reload,
+        readiness=policy.readiness,
         job=mode in _JOB_MODES or (awaited and _ends(body)),
         position=reader.findings.place(("services", name)),
     )

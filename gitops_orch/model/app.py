@@ -177,6 +177,22 @@ class FileMount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """`x-gitops.readiness`: how a container says that it can serve.
+
+    With a `command` it is run in the container; else `port` is asked: over HTTP for `path`, by a mere connection where
+    that is None.
+    """
+
+    port: int | None = None
+    path: str | None = None
+    command: tuple[str, ...] = ()
+    interval_s: float = 2.0
+    timeout_s: float = 3.0
+    retries: int = 3  # so many failures in a row, after it was ready, and it is not ready any more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One service: Compose's own body, and what placement, order and rollout decide by."""
 
@@ -197,6 +213,7 @@ class Service:
     stop_grace_s: float = 10.0
     stateful: bool = False  # x-gitops.stateful
     reload: str | None = None  # x-gitops.reload: the signal that makes it read its files again
+    readiness: Readiness | None = None  # x-gitops.readiness
     job: bool = False  # runs to completion: a one-shot that others wait for, or a *-job mode
     position: Position | None = None
 

@@ -108,6 +108,14 @@ class ObservedContainer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeResult:
+    """What a readiness probe of a container found; `detail` says why it is not ready."""
+
+    ready: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedNetwork:
     """A network on a host; `owner` None means that it is not ours."""
 

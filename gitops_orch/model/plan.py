@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 
-from gitops_orch.model.app import App, AppKey, FileMount, Network, Service, Volume
+from gitops_orch.model.app import App, AppKey, FileMount, Network, Readiness, Service, Volume
 
 
 class Kind(Enum):
@@ -71,6 +71,7 @@ class Gate:
     monitor_s: float
     deadline_s: float
     completes: bool = False  # a job: it must exit 0 instead of staying up
+    readiness: Readiness | None = None  # what it must answer besides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -323,6 +323,7 @@ class AppPlanner:
             monitor_s=update.monitor_s + delay_s,
             deadline_s=self.app.rollout.healthy_deadline_s + delay_s,
             completes=slot.service.job,
+            readiness=slot.service.readiness,
         )
 
     def _retire_old(self, slot: Slot, old: Located, order: Order, proved: str) -> None:

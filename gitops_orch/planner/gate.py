@@ -1,13 +1,14 @@
 """The health gate: whether a new container has proved itself, from what was seen of it, and nothing else.
 
-It must be running, and healthy where it has a healthcheck, without a break for `monitor`; a job must exit 0.  A crash
-is found by the restart count, not by luck: a container in a crash loop looks "running" half of the time.
+It must be running, healthy where it has a healthcheck, and ready where it has a probe, without a break for `monitor`; a
+job must exit 0.  A crash is found by the restart count, not by luck: a container in a crash loop looks "running" half of
+the time.  One failed probe of a container that was ready is no break, so many in a row as the file says are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.observed import Health, ObservedContainer, ProbeResult, State
 from gitops_orch.model.plan import Gate
 
 
@@ -26,6 +27,10 @@ class Watch:
     since_s: float  # when the wait began
     well_since_s: float | None = None  # None: it is not well now
     restart_count: int | None = None  # at the first look; None: not looked at yet
+    probed_at_s: float | None = None  # None: never
+    ready: bool = False  # by its probe
+    refusal_count: int = 0  # probes that failed, in a row
+    refusal: str = ""  # what the last one that failed said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +42,10 @@ class Verdict:
     reason: str = ""
 
 
-def judge(gate: Gate, watch: Watch, seen: ObservedContainer, now_s: float) -> Verdict:
-    """Judge one look at a container."""
+def judge(
+    gate: Gate, watch: Watch, seen: ObservedContainer, now_s: float, probed: ProbeResult | None = None
+) -> Verdict:
+    """Judge one look at a container; `probed` where it was probed too."""
     restarts = seen.details.restart_count if seen.details else 0
     first = restarts if watch.restart_count is None else watch.restart_count
     failure = _failure(gate, seen, restarts - first)
@@ -46,15 +53,33 @@ def judge(gate: Gate, watch: Watch, seen: ObservedContainer, now_s: float) -> Ve
         return Verdict(judgement=Judgement.FAILED, watch=watch, reason=failure)
     if gate.completes and seen.state is State.EXITED:
         return Verdict(judgement=Judgement.PASSED, watch=watch)
-    well = not gate.completes and _is_well(seen)
+    watch = _after_probe(gate, watch, probed, now_s)
+    well = not gate.completes and _is_well(seen) and (gate.readiness is None or watch.ready)
     well_since = (watch.well_since_s if watch.well_since_s is not None else now_s) if well else None
-    after = Watch(since_s=watch.since_s, well_since_s=well_since, restart_count=first)
-    if well_since is not None and now_s - well_since >= gate.monitor_s:
+    after = replace(watch, well_since_s=well_since, restart_count=first)
+    if well_since is not None and now_s - well_since >= gate.monitor_s and not watch.refusal_count:
         return Verdict(judgement=Judgement.PASSED, watch=after)
     if now_s - watch.since_s >= gate.deadline_s:
-        reason = f"it was not well within {gate.deadline_s:g} s ({_describe(seen)})"
+        reason = f"it was not well within {gate.deadline_s:g} s ({_describe(seen, after)})"
         return Verdict(judgement=Judgement.FAILED, watch=after, reason=reason)
-    return Verdict(judgement=Judgement.WAITING, watch=after, reason=_describe(seen))
+    return Verdict(judgement=Judgement.WAITING, watch=after, reason=_describe(seen, after))
+
+
+def is_probe_due(gate: Gate, watch: Watch, seen: ObservedContainer, now_s: float) -> bool:
+    """Tell whether a look should ask the container itself: only one that does well otherwise, every `interval`."""
+    if gate.readiness is None or not _is_well(seen):
+        return False
+    return watch.probed_at_s is None or now_s - watch.probed_at_s >= gate.readiness.interval_s
+
+
+def _after_probe(gate: Gate, watch: Watch, probed: ProbeResult | None, now_s: float) -> Watch:
+    if probed is None or gate.readiness is None:
+        return watch
+    if probed.ready:
+        return replace(watch, probed_at_s=now_s, ready=True, refusal_count=0, refusal="")
+    count = watch.refusal_count + 1
+    ready = watch.ready and count < gate.readiness.retries
+    return replace(watch, probed_at_s=now_s, ready=ready, refusal_count=count, refusal=probed.detail)
 
 
 def _failure(gate: Gate, seen: ObservedContainer, restarts: int) -> str:
@@ -84,6 +109,7 @@ def is_doubtful(seen: ObservedContainer) -> bool:
     return crashed or not _is_well(seen)
 
 
-def _describe(seen: ObservedContainer) -> str:
+def _describe(seen: ObservedContainer, watch: Watch) -> str:
     health = "" if seen.health is Health.NONE else f", {seen.health.value}"
-    return f"{seen.state.value}{health}"
+    refusal = f", not ready: {watch.refusal}" if watch.refusal else ""
+    return f"{seen.state.value}{health}{refusal}"

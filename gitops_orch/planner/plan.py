@@ -14,6 +14,7 @@ from gitops_orch.planner.order import app_order
 from gitops_orch.planner.place import AppPlacement, place_all
 from gitops_orch.planner.prune import prune_apps
 from gitops_orch.planner.put_back import put_back
+from gitops_orch.planner.readiness import unreachable_probe
 from gitops_orch.planner.safety import check_removals
 from gitops_orch.planner.slots import AppSlots, study_app
 from gitops_orch.planner.world import Chosen, Role, World
@@ -73,7 +74,11 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
         draft.hold(str(key), f"{wait.reason}; tried again at {wait.until:%H:%M:%SZ}", key, error=True)
         put_back(chosen.app, slots, draft)
         return
-    obstacle = _obstacle(chosen.app, slots, index) or _refusal(chosen.app, slots, world, index)
+    obstacle = (
+        _obstacle(chosen.app, slots, index)
+        or _refusal(chosen.app, slots, world, index)
+        or unreachable_probe(chosen.app, slots.slots, world.hosts)
+    )
     if obstacle:
         draft.hold(str(key), obstacle, key, error=True)
         return

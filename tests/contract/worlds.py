@@ -39,6 +39,7 @@ class World(Protocol):
 
     engine: Engine
     other: Engine  # the same host, seen by a controller of another instance
+    remote: Engine  # the same host, reached over the network
 
     def wait(self, what: str, condition: Callable[[], object]) -> None:
         """Let time pass until the condition holds."""
@@ -67,6 +68,7 @@ class SimulatedHost:
         other = SimulatedFleet(clock=self.clock, registry=fleet.registry, worlds=fleet.worlds)
         other.settings = type(other.settings)(instance="other")
         self.other = other.connect(Host(name="h1", url="sim://h1"))
+        self.remote = self.engine
         for image in BEHAVIOURS:
             self.engine.pull(image)
 
@@ -99,6 +101,7 @@ class DockerEngineHost:
         self.host = host
         self.engine = connect(Host(name="h1", url=host.unix), EngineSettings())
         self.other = connect(Host(name="h1", url=host.unix), EngineSettings(instance="other"))
+        self.remote = connect(Host(name="h1", url=host.tcp, insecure=True), EngineSettings())
 
     def wait(self, what: str, condition: Callable[[], object]) -> None:
         wait_for(what, condition, deadline_s=WAIT_S)
@@ -130,6 +133,7 @@ class DockerEngineHost:
         """Remove the test's own containers, networks and volumes; the engine may be closed already."""
         self.engine.close()
         self.other.close()
+        self.remote.close()
         client = docker.APIClient(base_url=self.host.unix)
         mine = {"label": [f"gitops-orch.app={app.name}"]}
         for row in client.containers(all=True, filters=mine):

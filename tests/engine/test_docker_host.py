@@ -13,7 +13,7 @@ from gitops_orch.engine.connect import connect
 from gitops_orch.engine.docker_host import DockerHost
 from gitops_orch.engine.engine_settings import EngineSettings
 from gitops_orch.errors import ImageUnavailable, NotFound
-from gitops_orch.model.app import AppKey, Service
+from gitops_orch.model.app import AppKey, Readiness, Service
 from gitops_orch.model.host import Host
 from gitops_orch.model.observed import State
 
@@ -48,6 +48,18 @@ def test_a_peer_that_is_not_named_is_the_newest_of_its_service(
     side = engine.create(intent(sharing()))
     with engine_host.client() as client:
         assert client.inspect_container(side)["HostConfig"]["NetworkMode"] == f"container:{newest}"
+
+
+def test_a_readiness_command_that_does_not_end_in_time_is_not_ready(engine: DockerHost) -> None:
+    probe = Readiness(command=("sleep", "30"), timeout_s=0.5)
+    answer = engine.probe(web(engine, 1), probe)
+    assert (answer.ready, answer.detail) == (False, "its command did not end within 0.5 s")
+
+
+def test_a_readiness_command_that_is_not_there_is_not_ready(engine: DockerHost) -> None:
+    answer = engine.probe(web(engine, 1), Readiness(command=("no-such-command",)))
+    assert not answer.ready
+    assert "no-such-command" in answer.detail
 
 
 def test_a_peer_that_is_named_is_taken(engine: DockerHost, engine_host: LabHost) -> None:

@@ -116,7 +116,10 @@ def test_a_mistake_in_x_gitops_is_named_with_its_place_and_what_was_expected(tex
     [
         ("{statefull: true}", "services.api.x-gitops.statefull: unknown key; did you mean stateful?"),
         ("{stateful: 1}", "services.api.x-gitops.stateful: must be true or false"),
-        ("{readiness: {tcp: {port: 80}}}", "not supported yet: readiness probes"),
+        ("{readiness: {interval: 1s}}", "readiness: one of http, tcp, exec is needed, and 0 are given"),
+        ("{readiness: {tcp: {port: 80}, exec: [x]}}", "one of http, tcp, exec is needed, and 2 are given"),
+        ("{readiness: {tcp: {port: 80}, interval: 0s}}", "readiness.interval: must be longer than 0s"),
+        ("{readiness: {http: {port: 80, path: ready}}}", "must be a path such as /ready"),
         ("{reload: SIGKILL}", "services.api.x-gitops.reload: SIGKILL is no signal to reload by"),
         ("{reload: SIGNOPE}", "services.api.x-gitops.reload: SIGNOPE is no signal to reload by"),
         ("{job: {schedule: '0 3 * * *'}}", "not supported yet: jobs on a schedule"),
@@ -157,3 +160,35 @@ def test_the_controllers_time_zone_does_not_decide_when_a_hold_ends(monkeypatch)
         time.tzset()
     assert hold is not None
     assert hold.until == datetime(2026, 12, 2, tzinfo=UTC)
+
+
+def test_a_readiness_probe_is_read_with_its_defaults():
+    text = (
+        "services: {api: {image: x, x-gitops: {readiness: {http: {port: 8080, path: /ready}, retries: 5}}}}\n"
+    )
+    probe = app_of(text).service("api").readiness
+    assert (probe.port, probe.path, probe.command, probe.retries) == (8080, "/ready", (), 5)
+    assert (probe.interval_s, probe.timeout_s) == (2.0, 3.0)
+
+
+def test_a_readiness_probe_is_part_of_the_release():
+    text = "services: {api: {image: x%s}}\n"
+    digests = {
+        app_of(text % more).digest
+        for more in (
+            "",
+            ", x-gitops: {readiness: {tcp: {port: 1}}}",
+            ", x-gitops: {readiness: {tcp: {port: 2}}}",
+        )
+    }
+    assert len(digests) == 3
+
+
+def test_a_job_has_no_readiness():
+    text = """
+        services:
+          once: {image: x, x-gitops: {readiness: {tcp: {port: 1}}}}
+          api: {image: x, depends_on: {once: {condition: service_completed_successfully}}}
+        """
+    found = errors(compiled({"shop/compose.yaml": text}))
+    assert any("services.once.x-gitops.readiness: a job ends" in error for error in found), found

@@ -2,9 +2,10 @@
 
 import pytest
 
-from gitops_orch.model.observed import Details, Health, State
+from gitops_orch.model.app import Readiness
+from gitops_orch.model.observed import Details, Health, ProbeResult, State
 from gitops_orch.model.plan import Gate
-from gitops_orch.planner.gate import Judgement, Watch, is_doubtful, judge
+from gitops_orch.planner.gate import Judgement, Watch, is_doubtful, is_probe_due, judge
 from tests.planner.builders import app, container, replace
 
 GATE = Gate(monitor_s=10, deadline_s=60)
@@ -84,3 +85,54 @@ def test_doubt_falls_on_what_is_not_plainly_well():
     assert is_doubtful(replace(WELL, details=Details(restart_count=1)))
     assert is_doubtful(replace(WELL, state=State.EXITED))
     assert is_doubtful(replace(WELL, health=Health.STARTING))
+
+
+PROBED = replace(GATE, readiness=Readiness(port=80, interval_s=2, retries=2))
+READY, NOT_READY = ProbeResult(ready=True), ProbeResult(ready=False, detail="connection refused")
+
+
+def probed(*looks):
+    """Judge looks of (second, probe) at a container that runs well; return the last verdict."""
+    watch = Watch(since_s=0)
+    for at, answer in looks:
+        verdict = judge(PROBED, watch, WELL, at, answer)
+        if verdict.judgement is not Judgement.WAITING:
+            return verdict
+        watch = verdict.watch
+    return verdict
+
+
+def test_with_a_probe_running_is_not_enough():
+    assert probed((0, NOT_READY), (30, NOT_READY)).judgement is Judgement.WAITING
+    late = probed((0, NOT_READY), (60, NOT_READY))
+    assert late.judgement is Judgement.FAILED
+    assert "not ready: connection refused" in late.reason
+
+
+def test_readiness_counts_from_the_first_probe_that_passes():
+    assert probed((0, NOT_READY), (5, READY), (14, READY)).judgement is Judgement.WAITING
+    assert probed((0, NOT_READY), (5, READY), (15, READY)).judgement is Judgement.PASSED
+
+
+def test_one_failed_probe_is_no_break_but_does_not_pass_either():
+    assert probed((0, READY), (5, NOT_READY), (10, READY)).judgement is Judgement.PASSED
+    assert probed((0, READY), (10, NOT_READY)).judgement is Judgement.WAITING
+
+
+def test_failures_in_a_row_start_the_period_anew():
+    flapping = [(0, READY), (4, NOT_READY), (6, NOT_READY), (8, READY)]
+    assert probed(*flapping, (12, READY)).judgement is Judgement.WAITING
+    assert probed(*flapping, (18, READY)).judgement is Judgement.PASSED
+
+
+def test_between_two_probes_the_last_answer_holds():
+    assert probed((0, READY), (1, None), (10, None)).judgement is Judgement.PASSED
+
+
+def test_a_probe_is_due_at_its_interval_and_only_of_a_container_that_does_well_otherwise():
+    asked = Watch(since_s=0, probed_at_s=4)
+    assert is_probe_due(PROBED, Watch(since_s=0), WELL, 4)
+    assert not is_probe_due(PROBED, asked, WELL, 5)
+    assert is_probe_due(PROBED, asked, WELL, 6)
+    assert not is_probe_due(PROBED, asked, replace(WELL, health=Health.STARTING), 6)
+    assert not is_probe_due(GATE, asked, WELL, 6)

@@ -15,9 +15,9 @@ from gitops_orch.engine.simulated.making import make_container
 from gitops_orch.engine.simulated.seen import see_container, see_host
 from gitops_orch.engine.simulated.world import Reach, World
 from gitops_orch.errors import EngineError, HostUnreachable
-from gitops_orch.model.app import AppKey, FileMount, Network, Volume
+from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.names import files_volume_name, live_record_name, live_volume_name
-from gitops_orch.model.observed import ObservedContainer, ObservedHost
+from gitops_orch.model.observed import ObservedContainer, ObservedHost, ProbeResult
 from gitops_orch.model.plan import ContainerIntent
 
 Answer = TypeVar("Answer")
@@ -150,6 +150,10 @@ class SimulatedEngine:
     def run_exec(self, container: str, command: tuple[str, ...]) -> ExecResult:  # noqa: ARG002  # its image decides
         """Run a command in it; how it ends is the image's behaviour."""
         return self._tell("run_exec", lambda: requests.run_exec(self.world, self._require(container)))
+
+    def probe(self, container: str, readiness: Readiness) -> ProbeResult:  # noqa: ARG002  # its image decides
+        """Ask it whether it can serve: its image knows when."""
+        return self._ask("probe", lambda: requests.probe(self.world, self._require(container)))
 
     def signal(self, container: str, name: str) -> None:
         """Send a signal: it is noted on the container."""

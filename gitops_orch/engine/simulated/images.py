@@ -31,6 +31,8 @@ class ImageBehaviour:
     pull_s: float = 0.0
     volumes: tuple[str, ...] = ()  # paths for which an anonymous volume is made
     exec_exit_code: int = 0
+    ready_after_s: float | None = 0.0  # None: a probe of its readiness never passes
+    unready_after_s: float | None = None  # None: once ready, it stays so
     output: str = "ready\n"
 
 

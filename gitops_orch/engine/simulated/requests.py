@@ -11,7 +11,7 @@ from gitops_orch.engine.simulated.images import Registry, with_tag
 from gitops_orch.engine.simulated.life import KILLED, TERMINATED, SimulatedContainer, begin, end
 from gitops_orch.engine.simulated.world import SimulatedImage, SimulatedNetwork, SimulatedVolume, World
 from gitops_orch.errors import Conflict, EngineError, ImageUnavailable, NotFound
-from gitops_orch.model.observed import State
+from gitops_orch.model.observed import ProbeResult, State
 
 NOT_STARTED = 128
 NO_COMMAND = 127  # the image's own fault, as a shell has it
@@ -233,6 +233,18 @@ def run_exec(world: World, container: SimulatedContainer) -> ExecResult:
     if container.state is not State.RUNNING:
         raise Conflict(f"{world.name}: container {container.name} is not running")
     return ExecResult(exit_code=container.behaviour.exec_exit_code, output="")
+
+
+def probe(world: World, container: SimulatedContainer) -> ProbeResult:
+    """Say whether it can serve: its image says from when on, and until when."""
+    if container.state is not State.RUNNING or container.started_at is None:
+        return ProbeResult(ready=False, detail=f"it is {container.state.value}")
+    up_s, behaviour = world.now - container.started_at, container.behaviour
+    if behaviour.ready_after_s is None or up_s < behaviour.ready_after_s:
+        return ProbeResult(ready=False, detail="it does not serve yet")
+    if behaviour.unready_after_s is not None and up_s >= behaviour.unready_after_s:
+        return ProbeResult(ready=False, detail="it does not serve any more")
+    return ProbeResult(ready=True)
 
 
 def _start_refusal(world: World, container: SimulatedContainer) -> EngineError | None:
