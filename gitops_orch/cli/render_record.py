@@ -71,10 +71,15 @@ def render_explanation(document: Document) -> RenderableType:
         for row in rows_of(document["reasons"])
     ]
     timeline = [
-        Text(f"  {moment(row['at'])}  {plain(row['event'])}  {plain(row['detail'])}")
+        Text(f"  {moment(row['at'])}  {plain(row['event'])}  {_indented(plain(row['detail']))}")
         for row in rows_of(document["timeline"])
     ]
     return Group(*lines, Text("why:", style="bold"), *reasons, Text("timeline:", style="bold"), *timeline)
+
+
+def _indented(detail: str) -> str:
+    """Return several lines below the one that they belong to."""
+    return "".join(f"\n      {line}" for line in detail.splitlines()) if "\n" in detail else detail
 
 
 def render_doctor(document: Document) -> RenderableType:

@@ -12,6 +12,7 @@ from gitops_orch.clock import Clock
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.execute import Conduct, Executor, ProgressEvent, Watches
 from gitops_orch.controller.facts import proved_releases
+from gitops_orch.controller.last_words import with_last_words
 from gitops_orch.controller.load import Branch, Loaded, Loader, Reading
 from gitops_orch.controller.look import Look, Sight, take_look
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines
@@ -112,7 +113,7 @@ class Reconciler:
             plan = look.picture.plan
             if not may_act(look) or not plan.actions or conduct.should_stop():
                 break
-            done = self._execute(plan, conduct)
+            done = self._execute(look, plan, conduct)
             results += done
             quarantined = self._recorder.quarantine(look, done)
             self._sight.backoff.note(done, self._clock.monotonic_s(), quarantined)
@@ -141,11 +142,13 @@ class Reconciler:
         self._recorder.remember(look)
         return look
 
-    def _execute(self, plan: Plan, conduct: Conduct) -> tuple[ActionResult, ...]:
+    def _execute(self, look: Look, plan: Plan, conduct: Conduct) -> tuple[ActionResult, ...]:
         conduct.progress(ProgressEvent(kind="planned", message=plan.digest, total=len(plan.actions)))
         self._recorder.begin(plan)
         engines = self._engines.by_name()
-        return Executor(engines, self._parts.workers, self._clock, conduct, self._watches).run(plan)
+        results = Executor(engines, self._parts.workers, self._clock, conduct, self._watches).run(plan)
+        apps = {each.app.key: each.app for each in look.world.chosen} if look.world else {}
+        return with_last_words(results, engines, self._parts.workers, self._clock, apps)
 
     def _finish(self, look: Look, *, quick: bool) -> None:
         self._recorder.settle(look)

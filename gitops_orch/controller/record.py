@@ -25,6 +25,7 @@ from gitops_orch.source.source import Source
 RUN_FINISHED = "run.finished"
 ACTION_FINISHED = "action.finished"
 RELEASE_QUARANTINED = "release.quarantined"
+LAST_WORDS = "last words"  # in a container's timeline
 
 _log = structlog.get_logger()
 
@@ -165,6 +166,8 @@ class Recorder:
                 self._history.record_event(
                     action.host, action.name, now, f"{action.kind.value} {result.outcome.value}", detail
                 )
+                if result.log:
+                    self._history.record_event(action.host, action.name, now, LAST_WORDS, result.log)
         put_off = (
             report.status == "progressing" and not told
         )  # it only waited, and yielded: the next run tells

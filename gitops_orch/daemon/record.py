@@ -12,6 +12,7 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Ownership
 from gitops_orch.model.release import Release
 from gitops_orch.model.serial import Document, Value, plain_value
+from gitops_orch.planner.slots import FAILED_SUFFIX
 
 RUNS_SEARCHED_MAX = 1000
 ID_LENGTH_MIN = 6  # of an abbreviated container id
@@ -125,7 +126,7 @@ def _reasons(history: History, app: AppKey, host: str, name: str) -> Iterator[Va
     """Yield every planned action on the container that is remembered, oldest first."""
     for run in reversed(history.runs(app, RUNS_SEARCHED_MAX)):
         for action in _rows(run.plan_json.get("actions")):
-            if action.get("host") == host and action.get("name") == name:
+            if action.get("host") == host and action.get("name") in _names(name):
                 yield {
                     "run": run.id,
                     "started_at": _time(run.started_at),
@@ -137,8 +138,14 @@ def _reasons(history: History, app: AppKey, host: str, name: str) -> Iterator[Va
 
 
 def _timeline(history: History, container: ObservedContainer) -> Iterator[Value]:
-    for event in history.timeline(container.name):
-        yield {"at": _time(event.at), "event": event.event, "detail": event.detail}
+    for name in _names(container.name):
+        for event in history.timeline(name):
+            yield {"at": _time(event.at), "event": event.event, "detail": event.detail}
+
+
+def _names(name: str) -> tuple[str, ...]:
+    """Return the names that a container had: one that failed got another, and was told of under its first."""
+    return tuple(dict.fromkeys((name.removesuffix(FAILED_SUFFIX), name)))
 
 
 def _run_row(run: RunRecord) -> Value:

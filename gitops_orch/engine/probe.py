@@ -30,6 +30,7 @@ JOINED = "container:"
 JOINS_MAX = 5  # containers in each other's network, one behind the other
 READY_STATUS = range(200, 400)
 DETAIL_CHARS_MAX = 200
+BAD_COMMAND_CODES = (126, 127)  # as a shell has them: may not be run, is not there
 
 
 def probe_container(wire: Wire, url: str, container: str, readiness: Readiness) -> ProbeResult:
@@ -65,10 +66,10 @@ def _by_command(wire: Wire, container: str, readiness: Readiness) -> ProbeResult
         return ProbeResult(ready=False, detail=error.message[:DETAIL_CHARS_MAX])
     if result.exit_code == 0:
         return ProbeResult(ready=True)
-    last = (result.output.strip().splitlines() or [""])[-1][:DETAIL_CHARS_MAX]
-    return ProbeResult(
-        ready=False, detail=f"its command ended with code {result.exit_code}{f': {last}' if last else ''}"
-    )
+    # What a command prints may hold a secret; what the Engine says of one that it cannot run does not.
+    words = f": {result.output.strip()}" if result.exit_code in BAD_COMMAND_CODES else ""
+    detail = f"its command ended with code {result.exit_code}{words}"
+    return ProbeResult(ready=False, detail=detail[:DETAIL_CHARS_MAX])
 
 
 def _by_request(line: Line, address: Address, readiness: Readiness) -> ProbeResult:

@@ -10,7 +10,7 @@ class Sensitive:
     _content: bytes = field(repr=False)
 
     def reveal(self) -> bytes:
-        """Return the content; call it only where bytes leave for an Engine, or are hashed with a salt."""
+        """Return the content; call it only where bytes leave for an Engine, are hashed with a salt, or are struck out of a text."""
         return self._content
 
     def __repr__(self) -> str:

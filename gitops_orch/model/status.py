@@ -97,6 +97,7 @@ class ActionResult:
     gate_failed: bool = False  # the new container failed its health gate: the release is bad, not the world
     vanished: bool = False  # another hand removed it while it was being proved: no trouble, only news
     transient: bool = False  # registry or host trouble: held and tried again, never a bad release
+    log: str = ""  # of a failed gate: what the container printed last, legible and without secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

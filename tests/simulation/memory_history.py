@@ -4,6 +4,8 @@ from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.observed import Placed
 from gitops_orch.model.release import Release, ReleaseState
 
+EVENTS_MAX = 20  # of a container
+
 
 class MemoryHistory:
     """Keeps what a reconcile writes and reads; what only people read is counted and dropped."""
@@ -17,6 +19,7 @@ class MemoryHistory:
         self._images: dict[tuple, object] = {}
         self._holds: dict[AppKey, Hold] = {}
         self.run_count = 0
+        self.events: dict[tuple[str, str], list[tuple[str, str]]] = {}
 
     def salt(self) -> str | None:
         return self._salt
@@ -77,8 +80,11 @@ class MemoryHistory:
     def record_run(self, _record: object) -> None:
         self.run_count += 1
 
-    def record_event(self, *_event: object) -> None:
-        """Only people read it."""
+    def record_event(self, host: str, container: str, _at: object, event: str, detail: str = "") -> None:
+        """Keep the newest: only people read it."""
+        told = self.events.setdefault((host, container), [])
+        told.append((event, detail))
+        del told[:-EVENTS_MAX]
 
     def trim(self, *_kept: int, **_named: int) -> None:
         """Nothing grows here."""

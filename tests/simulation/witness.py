@@ -18,7 +18,7 @@ from gitops_orch.model.names import files_volume_name
 from gitops_orch.model.observed import Health, ObservedContainer, State
 from gitops_orch.model.plan import ContainerIntent
 
-READS = {"logs", "events", "close"}
+READS = {"logs", "events", "close", "probe"}
 ON_CONTAINERS = {
     "start",
     "stop",
