@@ -103,9 +103,9 @@ def _pieces(apps: Mapping[AppKey, App], key: AppKey | None) -> tuple[str, ...]:
 
 def _pieces_of(files: FileMount) -> Iterator[str]:
     shortest = SECRET_CHARS_MIN if files.secret else LINE_CHARS_MIN
-    for entry in files.entries:
-        for line in entry.content.reveal().decode(errors="replace").splitlines():
-            value = _ASSIGNMENT.fullmatch(line) if files.secret else None
-            for piece in (line.strip(), value[1].strip(_QUOTES) if value else ""):
-                if len(piece) >= shortest:
-                    yield piece
+    texts = (entry.content.reveal().decode(errors="replace") for entry in files.entries)
+    lines = [line for text in texts for line in text.splitlines()]
+    values = [match[1].strip(_QUOTES) for match in map(_ASSIGNMENT.fullmatch, lines) if match]
+    for piece in (*(line.strip() for line in lines), *(values if files.secret else ())):
+        if len(piece) >= shortest:
+            yield piece
