@@ -1,15 +1,18 @@
 """How the time to load, validate and compile grows with the number of Compose files, and what one changed file costs."""
 
 import gc
-import hashlib
+import subprocess
+import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from statistics import median
 
+from gitops_orch.clock import SystemClock
 from gitops_orch.manifest.cache import ManifestCache
 from gitops_orch.manifest.compile import compile_tree
-from gitops_orch.model.tree import Tree, TreeFile
+from gitops_orch.source.access import SourceSettings
+from gitops_orch.source.source import Source
 
 HOST = """
 apiVersion: gitops-orch/v1
@@ -49,7 +52,7 @@ volumes: {{data: {{}}}}
 
 
 def loader_times(sizes: Sequence[int], turns: int) -> list[tuple[str, str]]:
-    """Compile trees with nothing known, and again with one file changed; seconds, medians."""
+    """Compile commits with nothing known, and again with one file changed, from the end of the fetch; medians."""
     lines: list[tuple[str, str]] = []
     before: dict[str, float] = {}
     for size in sizes:
@@ -63,37 +66,55 @@ def loader_times(sizes: Sequence[int], turns: int) -> list[tuple[str, str]]:
 
 def _measure(size: int, turns: int) -> dict[str, float]:
     cold, warm = [], []
-    for turn in range(turns):
-        files = _files(size)
-        cache = ManifestCache()
-        cold.append(_compile(_tree(files), size, cache))
-        files[f"apps/a{size // 2:05d}/compose.yaml"] = COMPOSE.format(number=f"changed{turn}").encode()
-        warm.append(_compile(_tree(files), size, cache))
+    with tempfile.TemporaryDirectory() as directory:
+        repository = Path(directory) / "origin.git"
+        subprocess.run(["git", "init", "--quiet", "--bare", str(repository)], check=True)
+        for turn in range(turns):
+            _commit(repository, _files(range(size)))
+            settings = SourceSettings(url=f"file://{repository}", branch="main")
+            source = Source(settings, Path(directory) / f"mirror{turn}", SystemClock())
+            cache = ManifestCache()
+            cold.append(_compile(source, size, cache))
+            _commit(repository, {_path(size // 2): COMPOSE.format(number=f"changed{turn}")})
+            warm.append(_compile(source, size, cache))
+            source.close()
     return {"cold": median(cold), "one changed": median(warm)}
 
 
-def _compile(tree: Tree, size: int, cache: ManifestCache) -> float:
+def _compile(source: Source, size: int, cache: ManifestCache) -> float:
     gc.collect()
+    commit = source.fetch(last_commit=None)
     began = time.perf_counter()
-    desired = compile_tree(tree, environment=None, cache=cache)
+    desired = compile_tree(source.tree(commit), environment=None, cache=cache)
     taken = time.perf_counter() - began
     if len(desired.apps) != size:
         raise RuntimeError(f"{len(desired.apps)} of {size} apps: {desired.problems[:3]}")
     return taken
 
 
-def _files(size: int) -> dict[str, bytes]:
-    files = {"hosts/h1.yaml": HOST.encode()}
-    for number in range(size):
-        files[f"apps/a{number:05d}/compose.yaml"] = COMPOSE.format(number=number).encode()
-        files[f"apps/a{number:05d}/conf/app.conf"] = f"number = {number}\n".encode()
+def _path(number: int) -> str:
+    return f"apps/a{number:05d}/compose.yaml"
+
+
+def _files(numbers: Iterable[int]) -> dict[str, str]:
+    files = {"hosts/h1.yaml": HOST}
+    for number in numbers:
+        files[_path(number)] = COMPOSE.format(number=number)
+        files[f"apps/a{number:05d}/conf/app.conf"] = f"number = {number}\n"
     return files
 
 
-def _tree(files: dict[str, bytes]) -> Tree:
-    listing = {
-        path: TreeFile(path=path, blob=hashlib.sha1(content).hexdigest(), mode=0o644, size_bytes=len(content))
-        for path, content in files.items()
-    }
-    tree = Tree(commit="c" * 40, files=listing, read=files.__getitem__, refused={}, name="repo")
-    return replace(tree, read=dict(files).__getitem__)
+def _commit(repository: Path, files: Mapping[str, str]) -> None:
+    """Add a commit that writes the files; through git's own import, for one process per file would take minutes."""
+    branch = "refs/heads/main"
+    known = subprocess.run(
+        ["git", "-C", str(repository), "rev-parse", "--quiet", "--verify", branch],
+        check=False,
+        stdout=subprocess.DEVNULL,
+    )
+    parts = [f"commit {branch}\ncommitter bench <bench@example.org> 0 +0000\ndata 0\n"]
+    parts += [f"from {branch}^0\n"] if known.returncode == 0 else []
+    parts += [f"M 100644 inline {path}\ndata {len(text.encode())}\n{text}\n" for path, text in files.items()]
+    subprocess.run(
+        ["git", "-C", str(repository), "fast-import", "--quiet"], input="".join(parts).encode(), check=True
+    )

@@ -18,15 +18,23 @@ FILES_MAX = 50_000  # of one generation
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
+    """A result, and what the tree held at all paths that it was made from.
+
+    Trees of one source share the entries that did not change, so that to compare them is mostly to compare addresses.
+    """
+
     result: CompiledFile
-    read: tuple[tuple[str, object], ...]
-    searched: tuple[tuple[str, object], ...]
+    read: list[object]
+    searched: list[object]
+
+    @classmethod
+    def of(cls, result: CompiledFile, git: GitFiles) -> "_Kept":
+        return cls(result, _entries(git, result.read), _contents(git, result.searched))
 
     def holds(self, git: GitFiles) -> bool:
         """Tell whether all that the result was made from is in that tree, unchanged."""
-        return all(_file_signature(git, path) == signature for path, signature in self.read) and all(
-            _directory_signature(git, path) == signature for path, signature in self.searched
-        )
+        result = self.result
+        return self.read == _entries(git, result.read) and self.searched == _contents(git, result.searched)
 
 
 class ManifestCache:
@@ -54,11 +62,7 @@ class ManifestCache:
                 return kept.result
         self.misses += 1
         result = compile_file(git, path, settings)
-        fresh = _Kept(
-            result,
-            tuple((name, _file_signature(git, name)) for name in result.read),
-            tuple((name, _directory_signature(git, name)) for name in result.searched),
-        )
+        fresh = _Kept.of(result, git)
         generation[path] = [fresh, *versions[: VERSIONS_MAX - 1]]
         generation.move_to_end(path)
         if len(generation) > FILES_MAX:
@@ -85,12 +89,11 @@ def settings_fingerprint(settings: Settings, tree_name: str) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _file_signature(git: GitFiles, path: str) -> object:
-    """Return what a file's content and mode are known by; for one that is not there or not read, that."""
-    file = git.tree.files.get(path)
-    return (file.blob, file.mode) if file else git.tree.refused.get(path)
+def _entries(git: GitFiles, paths: tuple[str, ...]) -> list[object]:
+    """Return the tree's files of those paths; for one that is not read, why; for one that is not there, None."""
+    files, refused = git.tree.files, git.tree.refused
+    return [files.get(path) or refused.get(path) for path in paths]
 
 
-def _directory_signature(git: GitFiles, directory: str) -> object:
-    files = tuple((file.path, file.blob, file.mode) for file in git.below(directory))
-    return files, tuple(git.refused_below(directory))
+def _contents(git: GitFiles, directories: tuple[str, ...]) -> list[object]:
+    return [(git.below(directory), git.refused_below(directory)) for directory in directories]

@@ -21,6 +21,7 @@ from gitops_orch.model.tree import Tree
 
 LOCAL_URL = "unix:///var/run/docker.sock"
 COLLECTED_FILES = 50  # compiled between two collections of what is young
+FROZEN_FILES = 1000  # compiled at once, so many that what they became is not looked through again
 _ANY_ORIGIN = Origin(local_url=LOCAL_URL, hosts_ever_known=False)  # where only variables are asked for
 
 
@@ -140,13 +141,15 @@ def _collected_in_time() -> Iterator[Callable[[int], None]]:
     """Let garbage be collected each time that some more files were compiled, and only what is young.
 
     The collector's own rhythm walks all that was compiled so far, again and again: of ten thousand files a third of the
-    time.  The price is that it waits for us in every thread.
+    time.  The price is that it waits for us in every thread.  Of very many files, what they became is frozen: it is kept
+    for long and holds no circles, and a later commit must not wait half a second while it is walked once more.
     """
-    collects, last = gc.isenabled(), 0
+    collects, last, compiled = gc.isenabled(), 0, 0
 
     def collect(misses: int) -> None:
-        nonlocal last
+        nonlocal last, compiled
         if misses - last >= COLLECTED_FILES:
+            compiled += misses - last
             last = misses
             gc.collect(0)
 
@@ -154,6 +157,8 @@ def _collected_in_time() -> Iterator[Callable[[int], None]]:
     try:
         yield collect
     finally:
+        if compiled >= FROZEN_FILES:
+            gc.freeze()
         if collects:
             gc.enable()
 

@@ -120,33 +120,38 @@ def _compile(schema: Any) -> Check:
         branches = tuple(_compile(branch) for branch in schema["oneOf"])
         return lambda value: any(branch(value) for branch in branches)
     types = _types(schema)
-    accepted = frozenset(kind for kind, names in _KINDS.items() if names & set(types))
-    checks = [_parts(schema, types)] if set(schema) - {"type", "description", "title"} else []
+    judges: dict[type, Check] = {kind: _accept for kind, names in _KINDS.items() if names & set(types)}
     if "string" in types and "number" in types:
-        accepted |= {Timestamp}  # where any scalar becomes text, a date does too
+        judges[Timestamp] = _accept  # where any scalar becomes text, a date does too
     if "integer" in types and "number" not in types:
-        checks.append(lambda value: type(value) is not float or value.is_integer())
-        accepted |= {float}
-    if not checks:
-        return lambda value: type(value) in accepted
-    if len(checks) == 1:
-        only = checks[0]
-        return lambda value: type(value) in accepted and only(value)
-    return lambda value: type(value) in accepted and all(check(value) for check in checks)
+        judges[float] = float.is_integer
+    judges |= {kind: check for kind, check in _parts(schema) if kind in judges}
+
+    def check(value: Any) -> bool:
+        return judges.get(type(value), _refuse)(value)
+
+    return check
 
 
-def _parts(schema: Mapping[str, Any], types: tuple[str, ...]) -> Check:
-    checks: list[tuple[type, Check]] = []
-    if "object" in types:
-        checks.append((dict, _object_check(schema)))
-    if "array" in types:
-        checks.append((list, _list_check(schema)))
+def _accept(_value: Any) -> bool:
+    return True
+
+
+def _refuse(_value: Any) -> bool:
+    return False
+
+
+def _parts(schema: Mapping[str, Any]) -> Iterator[tuple[type, Check]]:
+    """Yield what values of a type must be, beyond being of it."""
+    if schema.keys() & {"properties", "patternProperties", "additionalProperties", "required"}:
+        yield dict, _object_check(schema)
+    if "items" in schema:
+        yield list, _list_check(schema)
     if "enum" in schema:
-        checks.append((str, frozenset(schema["enum"]).__contains__))
+        yield str, frozenset(schema["enum"]).__contains__
     if "minimum" in schema or "maximum" in schema:
         least, most = schema.get("minimum", float("-inf")), schema.get("maximum", float("inf"))
-        checks.append((int, lambda value: least <= value <= most))
-    return lambda value: all(check(value) for kind, check in checks if type(value) is kind)
+        yield int, lambda value: least <= value <= most
 
 
 def _object_check(schema: Mapping[str, Any]) -> Check:
@@ -154,19 +159,20 @@ def _object_check(schema: Mapping[str, Any]) -> Check:
     patterns = tuple(
         (_matcher(key), _compile(part)) for key, part in schema.get("patternProperties", {}).items()
     )
-    open_end = schema.get("additionalProperties", True) is not False
+    other = _accept if schema.get("additionalProperties", True) is not False else _refuse
     required = tuple(schema.get("required", ()))
 
-    def other(key: str, item: Any) -> bool:
-        part = next((check for matches, check in patterns if matches(key)), None)
-        return open_end if part is None else part(item)
+    def judge(key: str) -> Check:
+        for matches, part in patterns:
+            if matches(key):
+                return part
+        return other
 
     def check(value: dict[str, Any]) -> bool:
         for key, item in value.items():
-            known = properties.get(key)
-            if not (known(item) if known is not None else other(key, item)):
+            if not (properties.get(key) or judge(key))(item):
                 return False
-        return all(key in value for key in required)
+        return not required or all(key in value for key in required)
 
     return check
 

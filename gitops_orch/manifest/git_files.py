@@ -2,7 +2,6 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from posixpath import normpath, relpath
 
@@ -59,11 +58,12 @@ class GitFiles:
 
     tree: Tree
     paths: tuple[str, ...]
+    refused_paths: tuple[str, ...]
 
     @classmethod
     def of(cls, tree: Tree) -> "GitFiles":
         """Index a tree."""
-        return cls(tree, tuple(sorted(tree.files)))
+        return cls(tree, tuple(sorted(tree.files)), tuple(sorted(tree.refused)))
 
     def file(self, path: str) -> TreeFile | None:
         """Return the file of that path; None where there is none."""
@@ -71,18 +71,19 @@ class GitFiles:
 
     def below(self, directory: str) -> tuple[TreeFile, ...]:
         """Return all files below a directory, "" for the whole tree, in the order of their paths."""
-        if not directory:
-            return tuple(self.tree.files[path] for path in self.paths)
-        prefix = directory + "/"
-        start = bisect_left(self.paths, prefix)
-        end = bisect_left(self.paths, directory + "0")  # "0" comes right after "/"
-        return tuple(self.tree.files[path] for path in self.paths[start:end])
+        return tuple(self.tree.files[path] for path in _paths_below(self.paths, directory))
 
-    def refused_below(self, directory: str) -> Iterable[tuple[str, str]]:
+    def refused_below(self, directory: str) -> tuple[tuple[str, str], ...]:
         """Return what is there but not read at or below a path, and why."""
-        prefix = directory + "/" if directory else ""
-        return sorted(
-            (path, why)
-            for path, why in self.tree.refused.items()
-            if path == directory or path.startswith(prefix)
-        )
+        if not self.refused_paths:
+            return ()
+        paths = _paths_below(self.refused_paths, directory)
+        own = (directory,) if directory in self.tree.refused else ()
+        return tuple((path, self.tree.refused[path]) for path in (*own, *paths))
+
+
+def _paths_below(ordered: tuple[str, ...], directory: str) -> tuple[str, ...]:
+    if not directory:
+        return ordered
+    start = bisect_left(ordered, directory + "/")
+    return ordered[start : bisect_left(ordered, directory + "0", start)]  # "0" comes right after "/"

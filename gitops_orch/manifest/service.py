@@ -54,7 +54,7 @@ def compile_service(
         replicas=1 if mode in _GLOBAL_MODES else replica_count(body),
         placement=_placement(deploy.get("placement") or {}),
         depends_on=tuple(_dependencies(body)),
-        update=_update(name, deploy.get("update_config") or {}, reader.findings),
+        update=_update(name, deploy.get("update_config"), reader.findings),
         ports=tuple(_ports(body)),
         networks=tuple(body.get("networks") or ()) if not body.get("network_mode") else (),
         volumes=tuple(dict.fromkeys(_named_volumes(volumes))),
@@ -190,9 +190,11 @@ def _dependencies(body: Mapping[str, Any]) -> Iterator[Dependency]:
         )
 
 
-def _update(name: str, raw: Mapping[str, Any], findings: Findings) -> UpdatePolicy:
+def _update(name: str, raw: Mapping[str, Any] | None, findings: Findings) -> UpdatePolicy:
     """Compose leaves a `monitor: 0s` out of its model, where it means what is not said; here it means no time at all."""
     default = UpdatePolicy()
+    if raw is None:
+        return default
     at_once = findings.says(("services", name, "deploy", "update_config", "monitor"))
     order = raw.get("order")
     action = raw.get("failure_action")

@@ -44,7 +44,7 @@ def judge(files: Sequence[CompiledFile], documents: Documents) -> Verdict:
     broken |= {key for key, some in found.items() if has_errors(some)}
     apps = [file.app for key, file in named.items() if file.app is not None and key not in broken]
     return Verdict(
-        apps=tuple(sorted(apps, key=lambda app: app.key)),
+        apps=tuple(sorted(apps, key=lambda app: (app.key.namespace, app.key.name))),
         broken=tuple(sorted(broken)),
         problems=(*problems, *(problem for some in found.values() for problem in some)),
     )

@@ -1,7 +1,7 @@
 """What a commit holds below the managed path: regular files under decent names, and what was refused and why."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitops_orch.errors import SourceError
@@ -10,20 +10,29 @@ from gitops_orch.model.tree import TreeFile
 ENTRIES_MAX = 200_000
 PATH_BYTES_MAX = 4096
 
+NOTHING_KNOWN: Mapping[bytes, TreeFile] = {}
+
 _SYMLINK, _SUBMODULE = b"120000", b"160000"
 _SAID_TWICE = "the same name is listed twice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The regular files of a tree, and its other entries with the reason why they are not read."""
+    """The regular files of a tree, and its other entries with the reason why they are not read.
+
+    `rows` are the files by the rows that git printed of them: for the next listing, which is almost the same.
+    """
 
     files: dict[str, TreeFile]
     refused: dict[str, str]
+    rows: dict[bytes, TreeFile]
 
 
-def parse_listing(output: bytes, where: str) -> Listing:
-    """Read what `git ls-tree -r -l -z` prints; SourceError where there are too many entries."""
+def parse_listing(output: bytes, where: str, known: Mapping[bytes, TreeFile] = NOTHING_KNOWN) -> Listing:
+    """Read what `git ls-tree -r -l -z` prints; SourceError where there are too many entries.
+
+    `known` are the rows of an earlier listing: of what did not change, its values are taken, not made again.
+    """
     if output.count(b"\0") > ENTRIES_MAX:
         raise SourceError(
             f"{where} holds {output.count(bytes(1))} files, at most {ENTRIES_MAX} are read",
@@ -31,20 +40,21 @@ def parse_listing(output: bytes, where: str) -> Listing:
         )
     files: dict[str, TreeFile] = {}
     refused: dict[str, str] = {}
-    for meta, raw in _entries(output):
-        mode, _, rest = meta.partition(b" ")
-        reason = _mode_refusal(mode) or name_refusal(raw)
-        path = shown_name(raw)
-        if reason:
-            refused[path] = reason
-        elif path in files:
-            refused[path] = _SAID_TWICE
-        else:
-            _, blob, size = rest.split()
-            files[path] = TreeFile(
-                path=path, blob=blob.decode(), mode=int(mode, 8) & 0o777, size_bytes=int(size)
-            )
-    return Listing(files=files, refused=refused)
+    rows: dict[bytes, TreeFile] = {}
+    for row in filter(None, output.split(b"\0")):
+        file = known.get(row)
+        if file is None:
+            meta, _, raw = row.partition(b"\t")
+            reason = _mode_refusal(meta.partition(b" ")[0]) or name_refusal(raw)
+            if reason:
+                refused[shown_name(raw)] = reason
+                continue
+            file = _file(meta, shown_name(raw))
+        if file.path in files:
+            refused[file.path] = _SAID_TWICE
+            continue
+        files[file.path] = rows[row] = file
+    return Listing(files=files, refused=refused, rows=rows)
 
 
 def name_refusal(raw: bytes) -> str:
@@ -88,8 +98,6 @@ def _mode_refusal(mode: bytes) -> str:
     return ""
 
 
-def _entries(output: bytes) -> Iterator[tuple[bytes, bytes]]:
-    for row in output.split(b"\0"):
-        if row:
-            meta, _, raw = row.partition(b"\t")
-            yield meta, raw
+def _file(meta: bytes, path: str) -> TreeFile:
+    mode, _, blob, size = meta.split()
+    return TreeFile(path=path, blob=blob.decode(), mode=int(mode, 8) & 0o777, size_bytes=int(size))

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from gitops_orch.clock import Clock
 from gitops_orch.errors import SourceError, SourceHeld, SourceUnavailable
-from gitops_orch.model.tree import Tree
+from gitops_orch.model.tree import Tree, TreeFile
 from gitops_orch.source.access import (
     SourceSettings,
     check_address,
@@ -34,7 +34,7 @@ from gitops_orch.source.failure import (
     remote_failure,
 )
 from gitops_orch.source.git import Git, GitResult
-from gitops_orch.source.listing import parse_listing
+from gitops_orch.source.listing import NOTHING_KNOWN, parse_listing
 from gitops_orch.source.mirror import KEEP, Mirror
 from gitops_orch.source.reading import TreeReader
 from gitops_orch.source.revert import Revert, commit_revert
@@ -86,6 +86,7 @@ class Source:
             clock=clock,
             deadline_s=settings.deadline_s,
         )
+        self._listed_rows: Mapping[bytes, TreeFile] = NOTHING_KNOWN
         self._blobs = BlobReader(
             lambda: self._mirror.local.start("cat-file", "--batch"),
             clock=clock,
@@ -114,7 +115,10 @@ class Source:
     def tree(self, commit: str) -> Tree:
         """Return the files of a commit below the managed path; SourceError where the path is not in it."""
         check_commit(commit)
-        listing = self._healed(lambda: parse_listing(self._list(commit), f"commit {commit[:12]}"))
+        listing = self._healed(
+            lambda: parse_listing(self._list(commit), f"commit {commit[:12]}", self._listed_rows)
+        )
+        self._listed_rows = listing.rows
         reader = TreeReader(
             listing.files,
             lambda blobs: self._healed(lambda: self._blobs.read(blobs)),
