@@ -23,6 +23,7 @@ from gitops_orch.planner.gate import Judgement, Watch, is_probe_due, judge
 GATE_POLL_S = 0.5  # as often as Compose looks (COMPOSE.md, section 4)
 GATE_LOST_MAX = 20  # looks in a row that may get no answer before a wait is given up
 STOPPED = "the run was stopped"  # why an action was skipped that nothing speaks against
+PUT_OFF = "a release that failed goes back first"  # the same, where the run goes on to plan again
 IDLE_S = 1.0  # how long a step may pass without a sign of life: `should_stop` is asked, and the watchdog fed, this often
 STARTING_KINDS = frozenset({Kind.START, Kind.RUN_JOB})
 BAD_COMMAND_CODES = frozenset({126, 127})  # as a shell has them: may not be run, is not there
@@ -75,7 +76,8 @@ class Conduct:
     """How a run lets itself be watched and ended.
 
     `should_stop` ends it as soon as what is under way is done.  `should_yield` ends it only where nothing is left but
-    waiting for gates: something more urgent has come up, and the gates are taken up again where they were left.
+    waiting for gates: something more urgent has come up, and the gates are taken up again where they were left.  A gate
+    that failed is as urgent: its release goes back now, not when the gates of all others have had their time.
     """
 
     progress: Progress = silent
@@ -113,6 +115,7 @@ class Executor:
         self._waits: dict[str, _Wait] = {}
         self._results: dict[str, ActionResult] = {}
         self._under_way = 0
+        self._gate_failed = False
         self._total = 0
 
     def run(self, plan: Plan) -> tuple[ActionResult, ...]:
@@ -124,9 +127,11 @@ class Executor:
             for before in action.after:
                 followers[before].append(action)
         ready = [action for action in plan.actions if not action.after]
+        early = STOPPED
         while ready or self._under_way or self._waits:
-            if self._should_stop() or (self._only_waits(ready) and self._should_yield()):
-                self._give_up_waits()
+            if self._should_stop() or (self._only_waits(ready) and (self._gate_failed or self._should_yield())):
+                early = PUT_OFF if self._gate_failed else STOPPED
+                self._give_up_waits(early)
                 ready = []
             for action in ready:
                 self._begin(action)
@@ -135,7 +140,7 @@ class Executor:
                 ready += self._after(result, waiting, followers)
         for action in plan.actions:
             if action.id not in self._results:
-                self._record(_skipped(action, STOPPED))
+                self._record(_skipped(action, early))
         return tuple(self._results[action.id] for action in plan.actions)
 
     def _after(
@@ -271,9 +276,9 @@ class Executor:
             return replace(self._failed(wait.action, str(error), transient=not gone), vanished=gone)
         return None
 
-    def _give_up_waits(self) -> None:
+    def _give_up_waits(self, why: str) -> None:
         for identity in [identity for identity, wait in self._waits.items() if not wait.looking]:
-            self._record(_skipped(self._waits.pop(identity).action, STOPPED))
+            self._record(_skipped(self._waits.pop(identity).action, why))
 
     def _failed(
         self, action: Action, error: str, *, gate_failed: bool = False, transient: bool = False
@@ -288,6 +293,7 @@ class Executor:
         )
 
     def _record(self, result: ActionResult) -> ActionResult:
+        self._gate_failed |= result.gate_failed
         self._results[result.action.id] = result
         self._tell("finished", result.action, result)
         return result

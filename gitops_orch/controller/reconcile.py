@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.backoff import Backoff
-from gitops_orch.controller.execute import Conduct, Executor, ProgressEvent, Watches
+from gitops_orch.controller.execute import PUT_OFF, Conduct, Executor, ProgressEvent, Watches
 from gitops_orch.controller.facts import proved_releases
 from gitops_orch.controller.last_words import with_last_words
 from gitops_orch.controller.load import Branch, Loaded, Loader, Reading
@@ -28,9 +28,8 @@ from gitops_orch.model.plan import Plan
 from gitops_orch.model.status import ActionResult, Outcome, Picture, RunReport
 from gitops_orch.source.source import Source
 
-PASSES_MAX = (
-    4  # forward, back (after a failed gate, or while trouble lasts), and what the way back has left over
-)
+PASSES_MAX = 4  # forward, back while trouble lasts, and what the way back has left over.  One that a failed gate ended
+# does not count: it leaves an app fewer to fail, for that one is quarantined or waits.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +108,14 @@ class Reconciler:
         look = self._look(loaded, quick=quick)
         first = look.picture
         results: list[ActionResult] = []
-        for _ in range(PASSES_MAX):
+        passes_left = PASSES_MAX
+        while passes_left:
             plan = look.picture.plan
             if not may_act(look) or not plan.actions or conduct.should_stop():
                 break
             done = self._execute(look, plan, conduct)
-            results += done
+            results += [result for result in done if result.error != PUT_OFF]
+            passes_left -= not any(result.gate_failed for result in done)
             quarantined = self._recorder.quarantine(look, done)
             self._sight.backoff.note(done, self._clock.monotonic_s(), quarantined)
             self._sight.proved.update(proved_releases(done))

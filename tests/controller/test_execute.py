@@ -1,12 +1,13 @@
 """Walking a plan: order, failures, gates, and being asked to stop."""
 
-from gitops_orch.controller.execute import Conduct, Executor
+from gitops_orch.controller.execute import PUT_OFF, Conduct, Executor
 from gitops_orch.controller.workers import InlineWorkers
 from gitops_orch.engine.simulated.clock import SimulatedClock
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
 from gitops_orch.model.app import UpdatePolicy
 from gitops_orch.model.host import Host
+from gitops_orch.model.plan import Kind
 from gitops_orch.model.status import Outcome
 from gitops_orch.planner.plan import make_plan
 from tests.planner.builders import app, service, world
@@ -83,6 +84,24 @@ def test_a_run_that_only_waits_yields_and_the_next_takes_the_gate_up_where_it_wa
     second = stage.run(unproved=frozenset(each.key for each in stage.apps))
     assert outcomes(second) == {"wait_healthy": Outcome.DONE}
     assert stage.clock.monotonic_s() - yielded < 6
+
+
+def test_a_failed_gate_ends_a_run_that_only_waits_and_the_other_gates_are_taken_up_where_they_were():
+    bad = app("bad", service(image="bad:1", update=UpdatePolicy(monitor_s=10)))
+    stage = Stage(bad, watched(60), images={"bad:1": ImageBehaviour(exits_after_s=2)})
+    begun = stage.clock.monotonic_s()
+
+    first = stage.run()
+    failed_after_s = stage.clock.monotonic_s() - begun
+    stage.apps = (watched(60),)
+    second = stage.run(unproved=frozenset(each.key for each in stage.apps))
+
+    waits = {result.action.app.name: result for result in first if result.action.kind is Kind.WAIT_HEALTHY}
+    assert failed_after_s < 10
+    assert waits["bad"].gate_failed
+    assert (waits["shop"].outcome, waits["shop"].error) == (Outcome.SKIPPED, PUT_OFF)
+    assert stage.clock.monotonic_s() - begun < 70
+    assert [r.outcome for r in second if r.action.app.name == "shop"] == [Outcome.DONE]
 
 
 def test_a_run_does_not_yield_while_there_is_work_to_do():

@@ -1,0 +1,119 @@
+"""Releases that are bad in every way, side by side in one commit with a good one: each goes back, and stays back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from integration.console import Reply
+from integration.probe import probing
+from integration.service_process import run_service
+from integration.world import World, compose, service
+
+PASSES = 10
+SLACK_S = 10.0  # to start all of them, to plan and to act, on a machine that does much else
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What a release runs, for how long it is watched, and what is said of it.
+
+    With a port it takes the old one's place before it is proved, else it is on trial beside it.
+    """
+
+    image: str
+    said: str
+    port: int = 0
+    monitor_s: int = 1
+    deadline_s: int = 3
+    more: Mapping[str, object] = field(default_factory=dict)
+
+
+BAD = {
+    "crashes": Case(image="stub:crash", said="exited with code 1", port=19001),
+    "loops": Case(image="stub:crash", said="keeps crashing", more={"restart": "always"}),
+    "ends-well": Case(image="stub:exit0", said="exited with code 0", port=19002),
+    "has-no-command": Case(image="stub:2", said="gone", port=19003, more={"command": ["gone"]}),
+    "is-unhealthy": Case(image="stub:unhealthy", said="unhealthy"),
+    "stays-starting": Case(
+        image="stub:unhealthy",
+        said="not well within 3 s",
+        port=19004,
+        more={"healthcheck": {"start_period": "1h"}},
+    ),
+    "sickens-after-5-s": Case(image="stub:sick", said="unhealthy", port=19005, monitor_s=8, deadline_s=12),
+}
+# Watched for longer than all others: nobody's way back may wait for it.
+GOOD = Case(image="stub:2", said="", monitor_s=14, deadline_s=20)
+CASES = BAD | {"good": GOOD}
+
+
+def app(case: Case, image: str, monitor: str, **more: object) -> str:
+    front = service(image, deploy={"update_config": {"monitor": monitor}}, **more)
+    if case.port:
+        front["ports"] = [f"{case.port}:8080"]
+    return compose({"front": front}, **{"x-gitops": {"rollout": {"healthy_deadline": f"{case.deadline_s}s"}}})
+
+
+def all_with(image: str) -> dict[str, str]:
+    return {f"apps/{name}/compose.yaml": app(case, image, "1ms") for name, case in CASES.items()}
+
+
+def each_with_its_own() -> dict[str, str]:
+    return {
+        f"apps/{name}/compose.yaml": app(case, case.image, f"{case.monitor_s}s", **case.more)
+        for name, case in CASES.items()
+    }
+
+
+def served(world: World) -> dict[str, tuple]:
+    """Return what runs of the bad apps."""
+    return {
+        seen.service: (seen.id, seen.name, seen.image_id, seen.environment, seen.networks)
+        for seen in world.ours()
+        if seen.state == "running" and seen.service != "good/front"
+    }
+
+
+def expect_rolled_back(reply: Reply, stable: str) -> None:
+    """Insist on the exit code, and on what is said of every app."""
+    assert reply.exit_code == 4, reply.text
+    for name in BAD:
+        row = reply.app(name)
+        assert (row["sync"], row["release_state"], row["commit"]) == ("out-of-sync", "rolled-back", stable)
+    assert (reply.app("good")["sync"], reply.app("good")["health"]) == ("in-sync", "healthy")
+
+
+def test_each_bad_release_goes_back_and_stays_back_while_a_good_one_beside_them_is_deployed(world: World):
+    stable = world.commit(all_with("stub:1"))
+    world.deploy()
+    before = served(world)
+    old = {seen.service.removesuffix("/front"): seen.name for seen in world.ours()}
+
+    world.commit(each_with_its_own())
+    with probing([world.host]) as probe:
+        failed = world.sync()
+
+    expect_rolled_back(failed, stable)
+    assert world.one("good/front").image == "stub:2"
+    assert served(world) == before
+    for name, case in BAD.items():
+        errors = [action.get("error", "") for action in failed.actions if action["app"] == name]
+        assert any(case.said in error for error in errors), (name, errors)
+        assert probe.happened(old[name], "die") == bool(case.port), name
+    for name, case in ((name, case) for name, case in BAD.items() if case.port):
+        back_at_s = probe.at(old[name], "start")
+        assert back_at_s - probe.at(old[name], "die") < case.deadline_s + SLACK_S, name
+        assert back_at_s < probe.at(old["good"], "kill"), name
+
+    with run_service(world, GITOPS_ORCH_RESYNC__INTERVAL="500ms") as controller:
+        controller.await_runs(PASSES)
+        assert controller.stop() == 0
+    assert {row["action_count"] for row in controller.logged("run.finished")} == {0}
+    after_restart = world.sync()
+
+    expect_rolled_back(after_restart, stable)
+    assert after_restart.actions == []
+    assert served(world) == before
+
+    world.commit(all_with("stub:3"))
+    world.converge()
+    assert {(seen.image, seen.state) for seen in world.ours()} == {("stub:3", "running")}
