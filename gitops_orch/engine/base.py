@@ -29,12 +29,33 @@ class PulledImage:
     digests: tuple[str, ...] = ()
 
 
+TIMED_OUT_CODE = 124  # as `timeout(1)` has it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecSettings:
+    """As whom and where a command runs in a container, and how long it may take."""
+
+    user: str = ""  # "": the container's
+    privileged: bool = False
+    working_dir: str = ""  # "": the container's
+    environment: tuple[str, ...] = ()  # NAME=value, beside the container's own
+    deadline_s: float | None = None  # None: that of every other call
+
+
+PLAIN_EXEC = ExecSettings()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecResult:
-    """How a command in a container ended, and the last of what it printed."""
+    """How a command in a container ended, and the last of what it printed.
+
+    One that has not ended within its deadline runs on: no Engine can end it.  Its code is TIMED_OUT_CODE.
+    """
 
     exit_code: int
     output: str
+    timed_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +145,13 @@ class Engine(Protocol):
         """Detach it from a network by name."""
         ...
 
-    def run_exec(self, container: str, command: tuple[str, ...]) -> ExecResult:
-        """Run a command in it and wait for its end."""
+    def run_exec(
+        self, container: str, command: tuple[str, ...], settings: ExecSettings = PLAIN_EXEC
+    ) -> ExecResult:
+        """Run a command in it and wait for its end, within the deadline; Conflict where the container does not run.
+
+        One that is not there, or may not be run, ends with 127 or 126.
+        """
         ...
 
     def probe(self, container: str, readiness: Readiness) -> ProbeResult:

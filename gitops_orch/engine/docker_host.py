@@ -9,7 +9,7 @@ from dataclasses import replace
 from gitops_orch.clock import Clock
 from gitops_orch.engine import labels
 from gitops_orch.engine.archive import link_archive
-from gitops_orch.engine.base import EngineEvent, ExecResult, PulledImage
+from gitops_orch.engine.base import PLAIN_EXEC, EngineEvent, ExecResult, ExecSettings, PulledImage
 from gitops_orch.engine.engine_settings import EngineSettings
 from gitops_orch.engine.files import FileCourier
 from gitops_orch.engine.observe_host import HostObserver
@@ -313,9 +313,11 @@ class DockerHost:
             already=lambda: network not in self.inspect(container).networks,
         )
 
-    def run_exec(self, container: str, command: tuple[str, ...]) -> ExecResult:
+    def run_exec(
+        self, container: str, command: tuple[str, ...], settings: ExecSettings = PLAIN_EXEC
+    ) -> ExecResult:
         """Run a command in it and wait for its end."""
-        return exec_in(self._wire, container, command)
+        return exec_in(self._wire, container, command, settings)
 
     def probe(self, container: str, readiness: Readiness) -> ProbeResult:
         """Ask it whether it can serve."""

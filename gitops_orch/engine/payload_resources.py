@@ -18,6 +18,7 @@ from gitops_orch.model.app import Json
 
 NANO = 1_000_000_000
 _RESTART_NAMES = {"none": "no", "any": "always"}
+_JOB_MODES = ("replicated-job", "global-job")
 _BLKIO_RATES = {
     "device_read_bps": "BlkioDeviceReadBps",
     "device_write_bps": "BlkioDeviceWriteBps",
@@ -62,14 +63,22 @@ def _deploy(service: Body, key: str) -> Body:
 
 
 def restart_policy(service: Body) -> dict[str, object]:
-    """Return RestartPolicy; `deploy.restart_policy` wins over `restart`."""
-    deployed = mapping(service.get("deploy")).get("restart_policy")
+    """Return RestartPolicy; `deploy.restart_policy` wins over `restart`.
+
+    A job that is always restarted would never end: as with Swarm, that means on failure.
+    """
+    deploy = mapping(service.get("deploy"))
+    deployed, job = deploy.get("restart_policy"), deploy.get("mode") in _JOB_MODES
     if isinstance(deployed, Mapping):
-        name, attempts = text(deployed.get("condition")), integer(deployed.get("max_attempts"))
+        name = text(deployed.get("condition")) or ("any" if job else "")
+        attempts = integer(deployed.get("max_attempts"))
     else:
         name, _, count = text(service.get("restart")).partition(":")
         attempts = int(count) if count.isdigit() else 0
-    return {"Name": _RESTART_NAMES.get(name, name), "MaximumRetryCount": attempts}
+    name = _RESTART_NAMES.get(name, name)
+    if job and name in {"always", "unless-stopped"}:
+        name = "on-failure"
+    return {"Name": name, "MaximumRetryCount": attempts}
 
 
 def is_cdi(device: Body) -> bool:

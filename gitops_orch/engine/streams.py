@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,9 +10,10 @@ from typing import Any
 
 import requests
 
-from gitops_orch.engine.base import EngineEvent, ExecResult
+from gitops_orch.engine.base import PLAIN_EXEC, TIMED_OUT_CODE, EngineEvent, ExecResult, ExecSettings
 from gitops_orch.engine.pull import json_lines
 from gitops_orch.engine.wire import Wire
+from gitops_orch.errors import EngineError, HostUnreachable
 
 OUTPUT_BYTES_MAX = 1_000_000
 CONNECTED_KIND, CONNECTED_ACTION = "stream", "connected"
@@ -50,16 +52,41 @@ def container_logs(wire: Wire, container: str, tail: int) -> str:
             return _printed(answer, terminal=terminal)
 
 
-def exec_in(wire: Wire, container: str, command: tuple[str, ...]) -> ExecResult:
+def exec_in(
+    wire: Wire, container: str, command: tuple[str, ...], settings: ExecSettings = PLAIN_EXEC
+) -> ExecResult:
     """Run a command in a container and wait for its end; the last megabyte of its output is kept."""
-    with wire.bounded(f"command in {container}"):
-        client = wire.client()
-        body = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True}
-        made = client.post_body("/containers/{0}/exec", container, body=body)
-        started = {"Detach": False, "Tty": False}
-        with client.open_stream("/exec/{0}/start", made["Id"], body=started, params={}) as answer:
-            output = _printed(answer, terminal=False)
-        return ExecResult(exit_code=int(client.exec_inspect(made["Id"]).get("ExitCode") or 0), output=output)
+    what = f"command in {container}"
+    body = {
+        "Cmd": list(command),
+        "User": settings.user,
+        "Privileged": settings.privileged,
+        "WorkingDir": settings.working_dir,
+        "Env": list(settings.environment),
+        "AttachStdout": True,
+        "AttachStderr": True,
+    }
+    made = wire.call(what, lambda client: client.post_body("/containers/{0}/exec", container, body=body))
+    identity = str(made["Id"])
+    seconds = settings.deadline_s or wire.deadline_s
+    ends_at = time.monotonic() + seconds
+    try:
+        with wire.bounded(what, deadline_s=seconds):
+            started = {"Detach": False, "Tty": False}
+            with wire.client().open_stream("/exec/{0}/start", identity, body=started, params={}) as answer:
+                output = _printed(answer, terminal=False)
+    except HostUnreachable:
+        if time.monotonic() < ends_at or not wire.read(what, lambda c: c.exec_inspect(identity))["Running"]:
+            raise
+        return ExecResult(exit_code=TIMED_OUT_CODE, output="", timed_out=True)
+    except EngineError as error:
+        # A command that is not there: some Engines refuse it, others tell it in its output.
+        code = wire.read(what, lambda client: client.exec_inspect(identity)).get("ExitCode")
+        if not code:
+            raise
+        return ExecResult(exit_code=int(code), output=error.message)
+    row = wire.read(what, lambda client: client.exec_inspect(identity))
+    return ExecResult(exit_code=int(row.get("ExitCode") or 0), output=output)
 
 
 def _printed(answer: requests.Response, *, terminal: bool) -> str:

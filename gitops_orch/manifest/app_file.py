@@ -224,4 +224,13 @@ def _service_parts(service: Service) -> list[object]:
         [service.reload] if service.reload else []
     )  # nothing is said of what is not asked for: digests last
     readiness = [] if service.readiness is None else [["readiness", *astuple(service.readiness)]]
-    return [service.name, service.compose, service.stateful, files, *reload, *readiness]
+    head = [service.name, service.compose, service.stateful, files]
+    return [*head, *reload, *readiness, *_job_parts(service)]
+
+
+def _job_parts(service: Service) -> list[object]:
+    schedule = service.schedule
+    if schedule is None:
+        return [] if service.job_deadline_s is None else [["job", service.job_deadline_s]]
+    said = (schedule.expression, schedule.timezone, schedule.concurrency.value, schedule.deadline_s)
+    return [["job", *said, schedule.history]]

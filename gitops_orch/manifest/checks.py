@@ -7,6 +7,7 @@ from typing import Any
 
 from gitops_orch.manifest.duration import parse_duration
 from gitops_orch.manifest.findings import Findings
+from gitops_orch.manifest.jobs import check_jobs
 from gitops_orch.manifest.policy import KEY
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.service import check_words
@@ -128,6 +129,7 @@ def check_after(app: App, findings: Findings) -> None:
                 f"{device} is relative, and no host knows to what; write an absolute path, or a bind in the service",
             )
     _check_labels(app, findings)
+    check_jobs(app, findings)
     for service in app.services:
         base = ("services", service.name)
         _check_update(app, service, (*base, "deploy", "update_config"), findings)

@@ -82,18 +82,15 @@ _DEVICE_REQUEST = struct(
         "options": key_values,
     }
 )
-_HOOK = with_defaults(
-    struct(
-        {
-            "command": command,
-            "user": text,
-            "privileged": flag,
-            "working_dir": text,
-            "environment": environment,
-        }
-    ),
-    {"command": None},
-)
+_HOOK_FIELDS: dict[str, Reader] = {
+    "command": command,
+    "user": text,
+    "privileged": flag,
+    "working_dir": text,
+    "environment": environment,
+}
+_HOOK = with_defaults(struct(_HOOK_FIELDS), {"command": None})
+_PRE_START = with_defaults(struct({**_HOOK_FIELDS, "image": text}), {"command": None})
 _ROLLOUT = struct(
     {
         "parallelism": counted(2**64 - 1, optional=True),
@@ -307,6 +304,7 @@ SERVICE_FIELDS: dict[str, Reader] = {
     "platform": text,
     "ports": entries(_PORT),
     "post_start": entries(_HOOK),
+    "pre_start": entries(_PRE_START),
     "pre_stop": entries(_HOOK),
     "privileged": flag,
     "pull_policy": text,

@@ -11,6 +11,7 @@ from typing import Any, TypeGuard, TypeVar
 
 from gitops_orch.manifest.duration import parse_duration
 from gitops_orch.manifest.findings import Findings
+from gitops_orch.manifest.jobs import JobPolicy, read_job
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.readiness import read_readiness
 from gitops_orch.manifest.schema import describe, schema_problems
@@ -61,6 +62,7 @@ class ServicePolicy:
     stateful: bool = False
     reload: str | None = None  # a signal
     readiness: Readiness | None = None
+    job: JobPolicy = field(default_factory=JobPolicy)
 
 
 def is_name(value: object) -> TypeGuard[str]:
@@ -136,7 +138,9 @@ def read_service_policy(service: str, raw: object, findings: Findings) -> Servic
         )
         signal = None
     readiness = read_readiness(raw.get("readiness"), ("services", service, KEY, "readiness"), findings)
-    return ServicePolicy(stateful=raw.get("stateful", False), reload=signal, readiness=readiness)
+    job = read_job(service, raw.get("job") or {}, findings)
+    stateful = raw.get("stateful", False)
+    return ServicePolicy(stateful=stateful, reload=signal, readiness=readiness, job=job)
 
 
 def _is_reload(name: str) -> bool:

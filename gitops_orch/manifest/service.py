@@ -7,6 +7,7 @@ from gitops_orch.manifest.duration import parse_duration
 from gitops_orch.manifest.files import ContentReader, live_mount
 from gitops_orch.manifest.findings import Findings
 from gitops_orch.manifest.git_files import is_relative
+from gitops_orch.manifest.jobs import read_hooks
 from gitops_orch.manifest.policy import KEY, read_service_policy
 from gitops_orch.model.app import (
     Condition,
@@ -65,7 +66,12 @@ def compile_service(
         stateful=policy.stateful,
         reload=policy.reload,
         readiness=policy.readiness,
-        job=mode in _JOB_MODES or (awaited and _ends(body)),
+        job=mode in _JOB_MODES or policy.job.schedule is not None or (awaited and _ends(body)),
+        job_deadline_s=policy.job.deadline_s,
+        schedule=policy.job.schedule,
+        pre_start=read_hooks("pre_start", name, body, reader.variables, reader.findings),
+        post_start=read_hooks("post_start", name, body, reader.variables, reader.findings),
+        pre_stop=read_hooks("pre_stop", name, body, reader.variables, reader.findings),
         position=reader.findings.place(("services", name)),
     )
 

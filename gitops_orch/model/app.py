@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
 
+from gitops_orch.model.job import Hook, Schedule
 from gitops_orch.model.problem import Position
 from gitops_orch.model.secret import Sensitive
 
@@ -215,6 +216,13 @@ class Service:
     reload: str | None = None  # x-gitops.reload: the signal that makes it read its files again
     readiness: Readiness | None = None  # x-gitops.readiness
     job: bool = False  # runs to completion: a one-shot that others wait for, or a *-job mode
+    job_deadline_s: float | None = (
+        None  # x-gitops.job.deadline of a job; None: the rollout's healthy_deadline
+    )
+    schedule: Schedule | None = None  # not None: it has no containers but those of its scheduled runs
+    pre_start: tuple[Hook, ...] = ()
+    post_start: tuple[Hook, ...] = ()
+    pre_stop: tuple[Hook, ...] = ()
     position: Position | None = None
 
 

@@ -7,6 +7,7 @@ from enum import Enum
 
 from gitops_orch.model.app import App, AppKey, Hold, Prune
 from gitops_orch.model.host import Fleet, Host
+from gitops_orch.model.job import run_slot
 from gitops_orch.model.observed import Observation, Placed
 
 
@@ -56,6 +57,22 @@ class Spec:
     environment: tuple[str, ...] = ()
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """The last scheduled time of a service up to now."""
+
+    at: datetime
+    shown: str  # as the schedule's time zone shows it
+    wanted: bool  # it is later than the last run, and than when the schedule was first seen
+    late: bool = False  # it was missed by too much to be made up for
+    skipped_count: int = 0  # earlier times that were missed
+
+    @property
+    def slot(self) -> int:
+        """Return the slot of its run."""
+        return run_slot(self.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from faults.unruly import answer, unruly
 from lab.commands import wait_for
 from lab.host import LabHost
 
+from gitops_orch.engine.base import ExecSettings
 from gitops_orch.engine.connect import connect
 from gitops_orch.engine.docker_host import DockerHost
 from gitops_orch.engine.engine_settings import EngineSettings
@@ -135,3 +136,17 @@ def test_an_image_without_a_tag_is_pulled_as_latest(tmp_path) -> None:
                 engine.pull(image)
         assert server.asked("fromImage=registry.example%3A5000%2Fa%3Alatest") == 1
         assert server.asked("latest") == 1
+
+
+def test_a_command_runs_as_and_where_it_is_told(engine: DockerHost) -> None:
+    container = web(engine, 1)
+    settings = ExecSettings(user="7", working_dir="/www", environment=("A=1 2",))
+    told = engine.run_exec(container, ("sh", "-c", 'echo "$(id -u) $(pwd) $A"'), settings)
+    assert (told.exit_code, told.output) == (0, "7 /www 1 2\n")
+
+
+def test_a_command_that_is_not_there_is_no_trouble_of_the_host(engine: DockerHost) -> None:
+    container = web(engine, 1)
+    told = engine.run_exec(container, ("no-such-command",))
+    assert told.exit_code in {126, 127}
+    assert "no-such-command" in told.output

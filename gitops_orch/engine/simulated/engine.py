@@ -6,7 +6,14 @@ from typing import TypeVar
 
 from gitops_orch.clock import Clock
 from gitops_orch.engine import labels
-from gitops_orch.engine.base import EngineEvent, ExecResult, PulledImage
+from gitops_orch.engine.base import (
+    PLAIN_EXEC,
+    TIMED_OUT_CODE,
+    EngineEvent,
+    ExecResult,
+    ExecSettings,
+    PulledImage,
+)
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.faults import Fault, Faults, NoFaults, SimulatedCrash
 from gitops_orch.engine.simulated.images import Registry
@@ -147,9 +154,19 @@ class SimulatedEngine:
             lambda: requests.disconnect(self.world, self._require(container), network),
         )
 
-    def run_exec(self, container: str, command: tuple[str, ...]) -> ExecResult:  # noqa: ARG002  # its image decides
-        """Run a command in it; how it ends is the image's behaviour."""
-        return self._tell("run_exec", lambda: requests.run_exec(self.world, self._require(container)))
+    def run_exec(
+        self, container: str, command: tuple[str, ...], settings: ExecSettings = PLAIN_EXEC
+    ) -> ExecResult:
+        """Run a command in it; how it ends is the image's behaviour.  `sleep N` takes as long as it says."""
+        takes_s = requests.exec_duration_s(command)
+        deadline_s = settings.deadline_s or self.settings.deadline_s
+        done = self._tell(
+            "run_exec", lambda: requests.run_exec(self.world, self._require(container), command)
+        )
+        self.clock.sleep(min(takes_s, deadline_s))
+        return (
+            done if takes_s <= deadline_s else ExecResult(exit_code=TIMED_OUT_CODE, output="", timed_out=True)
+        )
 
     def probe(self, container: str, readiness: Readiness) -> ProbeResult:  # noqa: ARG002  # its image decides
         """Ask it whether it can serve: its image knows when."""

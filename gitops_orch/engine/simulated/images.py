@@ -30,7 +30,8 @@ class ImageBehaviour:
     pull_error: str = ""  # the registry refuses it, and says this
     pull_s: float = 0.0
     volumes: tuple[str, ...] = ()  # paths for which an anonymous volume is made
-    exec_exit_code: int = 0
+    exec_exit_code: int = 0  # of every command in it, but for
+    failing_commands: tuple[str, ...] = ("false",)
     ready_after_s: float | None = 0.0  # None: a probe of its readiness never passes
     unready_after_s: float | None = None  # None: once ready, it stays so
     output: str = "ready\n"

@@ -50,6 +50,7 @@ class SimulatedContainer:
     oom_killed: bool = False
     error: str = ""
     signals: tuple[str, ...] = ()  # that were sent to it, in order
+    commands: tuple[str, ...] = ()  # that were run in it, in order
     restart_count: int = 0
     exit_count: int = 0  # how often it ended by itself, for images that only fail at first
     backoff_s: float = 0.0

@@ -14,6 +14,7 @@ from gitops_orch.errors import Conflict, EngineError, ImageUnavailable, NotFound
 from gitops_orch.model.observed import ProbeResult, State
 
 NOT_STARTED = 128
+FAILED = 1
 NO_COMMAND = 127  # the image's own fault, as a shell has it
 NO_LIMIT = 0
 
@@ -228,11 +229,20 @@ def remove_image(world: World, reference: str) -> None:
     world.emit("image", "delete", image.id)
 
 
-def run_exec(world: World, container: SimulatedContainer) -> ExecResult:
-    """Run a command in it: its image says how that ends."""
+def run_exec(world: World, container: SimulatedContainer, command: tuple[str, ...]) -> ExecResult:
+    """Run a command in it: its image says how that ends; the container notes it."""
     if container.state is not State.RUNNING:
         raise Conflict(f"{world.name}: container {container.name} is not running")
-    return ExecResult(exit_code=container.behaviour.exec_exit_code, output="")
+    container.commands = (*container.commands, " ".join(command))
+    behaviour = container.behaviour
+    code = FAILED if command[0] in behaviour.failing_commands else behaviour.exec_exit_code
+    return ExecResult(exit_code=code, output="")
+
+
+def exec_duration_s(command: tuple[str, ...]) -> float:
+    """Return how long a command takes: no time, but for `sleep N`."""
+    sleeps = len(command) == len(("sleep", "N")) and command[0] == "sleep" and command[1].isdigit()
+    return float(command[1]) if sleeps else 0.0
 
 
 def probe(world: World, container: SimulatedContainer) -> ProbeResult:
