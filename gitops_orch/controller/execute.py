@@ -129,7 +129,9 @@ class Executor:
         ready = [action for action in plan.actions if not action.after]
         early = STOPPED
         while ready or self._under_way or self._waits:
-            if self._should_stop() or (self._only_waits(ready) and (self._gate_failed or self._should_yield())):
+            if self._should_stop() or (
+                self._only_waits(ready) and (self._gate_failed or self._should_yield())
+            ):
                 early = PUT_OFF if self._gate_failed else STOPPED
                 self._give_up_waits(early)
                 ready = []

@@ -28,8 +28,9 @@ from gitops_orch.model.plan import Plan
 from gitops_orch.model.status import ActionResult, Outcome, Picture, RunReport
 from gitops_orch.source.source import Source
 
-PASSES_MAX = 4  # forward, back while trouble lasts, and what the way back has left over.  One that a failed gate ended
-# does not count: it leaves an app fewer to fail, for that one is quarantined or waits.
+# Forward, back while trouble lasts, and what the way back has left over.  One that a failed gate ended does not count: it
+# leaves an app fewer to fail, for that one is quarantined or waits.
+PASSES_MAX = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
