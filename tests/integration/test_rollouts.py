@@ -6,8 +6,9 @@ import pytest
 from integration.probe import HEALTHY, Probe, probing
 from integration.world import Seen, World, compose, service
 
-WEB = "apps/web/compose.yaml"
+WEB, SHOP = "apps/web/compose.yaml", "apps/shop/compose.yaml"
 SLOT = "gitops-orch.slot"
+HERE_ONLY = "127.0.0.1:1/nothing:1"  # a registry that refuses at once
 REPLICAS = 4
 LOOKS_PER_S_MIN = 20  # of the fifty that are asked for, on a machine that does much else
 TWO_HOSTS = {"placement": {"hosts": ["h1", "h2"]}}
@@ -68,3 +69,25 @@ def test_a_release_that_fails_takes_no_container_of_the_old_one_down(deployed: W
     assert probe.fewest_healthy("web") == REPLICAS
     assert [seen for seen in after if seen.state == "running"] == before
     assert not any(probe.happened(old.name, "kill") for old in before)
+
+
+def test_an_image_that_one_of_two_hosts_cannot_pull_touches_nothing_on_either_and_holds_no_other_app_up(
+    deployed: World,
+):
+    with deployed.hosts["h1"].client() as client:
+        client.tag("stub:2", HERE_ONLY.removesuffix(":1"), "1")
+    deployed.commit({SHOP: compose({"api": service("stub:1")})})
+    deployed.deploy()
+
+    deployed.files[SHOP] = compose({"api": service("stub:2")})  # in the same commit
+    before, after, probe, exit_code = roll(deployed, four(HERE_ONLY))
+
+    assert exit_code == 1
+    assert after == before
+    assert [step for step in probe.steps if step.name.startswith("web-")] == []
+    assert deployed.one("shop/api").image == "stub:2"
+
+    with deployed.hosts["h2"].client() as client:
+        client.tag("stub:2", HERE_ONLY.removesuffix(":1"), "1")
+    deployed.deploy()
+    assert {seen.image for seen in deployed.ours("web/front")} == {HERE_ONLY}

@@ -39,8 +39,8 @@ class Seen:
 
     @property
     def service(self) -> str:
-        """Return app and service, as `shop/api`; "" where it is not ours."""
-        return f"{self.labels[APP]}/{self.labels[SERVICE]}" if INSTANCE in self.labels else ""
+        """Return app and service, as `shop/api`; "" where it is no container of ours, or one that only carries files."""
+        return f"{self.labels[APP]}/{self.labels[SERVICE]}" if SERVICE in self.labels else ""
 
 
 class World:
