@@ -35,3 +35,10 @@ def open_source(tmp_path: Path, forge: Repository) -> Iterator[Callable[..., Sou
 @pytest.fixture
 def source(open_source: Callable[..., Source]) -> Source:
     return open_source()
+
+
+def revert(source: Source, *, head: str, **what: object) -> str:
+    """Make a revert and push it."""
+    made = source.draft_revert(head=head, **what)
+    source.push(made, head=head)
+    return made

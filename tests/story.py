@@ -65,6 +65,9 @@ class Source:
     def commit_info(self, commit: str) -> SimpleNamespace:
         return SimpleNamespace(commit=commit, author="", subject="", at=None, trailers=(), parents=())
 
+    def taken_back(self, *, since: str, head: str) -> tuple[str, ...]:
+        return ()
+
     def has(self, commit: str) -> bool:
         return commit in self.trees
 

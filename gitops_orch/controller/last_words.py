@@ -29,6 +29,7 @@ PATIENCE_S = 10.0
 SECRET_CHARS_MIN = 4
 LINE_CHARS_MIN = 8
 STRUCK_OUT = "***"
+SAID = "; its last words: "  # between our words and the container's
 _ESCAPES = re.compile(  # colours, titles, modes
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"
 )
@@ -81,7 +82,7 @@ def _told(result: ActionResult, log: str, pieces: tuple[str, ...]) -> ActionResu
     lines = text.splitlines()[-SHOWN_LINES_MAX:]
     said = " | ".join(line.strip() for line in lines if line.strip())[-SHOWN_CHARS_MAX:]
     error = legible(result.error, pieces)
-    return replace(result, error=f"{error}; its last words: {said}" if said else error, log=text)
+    return replace(result, error=f"{error}{SAID}{said}" if said else error, log=text)
 
 
 def legible(text: str, pieces: Iterable[str] = ()) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gitops_orch.clock import Clock
+from gitops_orch.controller.revert import Reverter
 from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
 from gitops_orch.manifest.cache import ManifestCache
@@ -68,7 +69,7 @@ class Loader:
         if fetch or last is None:
             error = ""
             try:
-                commit = self._source.fetch(last_commit=last, accepted=self._history.accepted())
+                commit = self.head()
                 self._fetched_at = self._clock.now()
             except SourceError as problem:
                 error = str(problem)
@@ -96,6 +97,10 @@ class Loader:
             return None, f"commit {commit[:12]} holds no Compose file, host or fleet; {way_out}"
         return desired, ""
 
+    def head(self) -> str:
+        """Ask the remote and return its head; SourceError."""
+        return self._source.fetch(last_commit=self.last_commit(), accepted=self._history.accepted())
+
     def last_commit(self) -> str | None:
         """Return the commit that was acted on last, None where none was."""
         return self._history.last_commit(self._branch.url, self._branch.name)
@@ -114,6 +119,10 @@ class Loader:
         )
         self._last = (commit, known, desired)
         return desired
+
+    def reverter(self) -> Reverter:
+        """Return what reverts apps in Git, and reads files as this does."""
+        return Reverter(self._source, self.head, self._reading.environment, self._cache)
 
     def app_at(self, key: AppKey, commit: str) -> App | None:
         """Return an app as an older commit had it; None where it cannot be had any more."""

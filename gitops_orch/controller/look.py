@@ -9,10 +9,12 @@ from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.facts import ReleaseFacts, recovered_releases, release_facts
 from gitops_orch.controller.load import CONTINUITY, Loaded, Loader
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines, Patience, observe_all
+from gitops_orch.controller.reland import Relander, Relanding
 from gitops_orch.controller.stamp import Stamper
 from gitops_orch.controller.workers import Workers
 from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
+from gitops_orch.history.records import RevertRecord
 from gitops_orch.model.app import App, AppKey, Prune
 from gitops_orch.model.desired import Desired
 from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Placed
@@ -37,6 +39,7 @@ class Look:
     loaded: Loaded
     world: World | None = None
     recovered: tuple[Release, ...] = ()
+    relanded: tuple[Relanding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class Sight:
     clock: Clock
     stamper: Stamper
     backoff: Backoff
+    relander: Relander
     proved: set[tuple[AppKey, str]]  # releases, by digest, whose every step went well in this process
     observe_deadline_s: float = OBSERVE_DEADLINE_S
 
@@ -76,7 +80,8 @@ def take_look(sight: Sight, loaded: Loaded, *, impatient: bool = False) -> Look:
     )
     sight.engines.note_silent(observed)
     seen = sight.clock.monotonic_s()
-    world, recovered = _world(sight, desired, observed)
+    past = _past(sight, desired, our_containers(observed))
+    world = _world(sight, desired, observed, past)
     plan = make_plan(world)
     planned = sight.clock.monotonic_s()
     picture = Picture(
@@ -90,7 +95,7 @@ def take_look(sight: Sight, loaded: Loaded, *, impatient: bool = False) -> Look:
         observe_ms=round((seen - began) * 1000),
         plan_ms=round((planned - seen) * 1000),
     )
-    return Look(picture=picture, loaded=loaded, world=world, recovered=recovered)
+    return Look(picture=picture, loaded=loaded, world=world, recovered=past.recovered, relanded=past.relanded)
 
 
 def _patience(sight: Sight, impatient: bool) -> Patience:  # noqa: FBT001 - its caller names it
@@ -109,20 +114,55 @@ def our_containers(observed: Mapping[str, Observation]) -> list[ObservedContaine
     ]
 
 
-def _world(
-    sight: Sight, desired: Desired, observed: Mapping[str, Observation]
-) -> tuple[World, tuple[Release, ...]]:
-    containers = our_containers(observed)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Past:
+    """What is known of releases and reverts."""
+
+    facts: ReleaseFacts
+    pins: Mapping[AppKey, Release]
+    reverts: Mapping[tuple[AppKey, str], RevertRecord]
+    recovered: tuple[Release, ...]
+    relanded: tuple[Relanding, ...]
+
+    def revert_of(self, app: AppKey, digest: str) -> str:
+        """Return what became of reverting a failed release in Git; "" where nothing was tried."""
+        record = self.reverts.get((app, digest))
+        return record.message if record is not None else ""
+
+    def revert_to(self, app: AppKey, digest: str) -> str:
+        """Return why an app is at a release that it was reverted to in Git; "" where it was not."""
+        pushed = [
+            record
+            for record in self.reverts.values()
+            if (record.app, record.to_digest) == (app, digest) and record.commit
+        ]
+        return pushed[-1].message if pushed else ""
+
+
+def _past(sight: Sight, desired: Desired, containers: list[ObservedContainer]) -> _Past:
     history = sight.history
-    releases = history.releases(None)
-    recovered = recovered_releases(containers, release_facts(releases).known)
-    facts = release_facts((*releases, *reversed(recovered)))  # both newest first
+    known = history.releases(None)
+    recovered = recovered_releases(containers, release_facts(known).known)
+    releases = (*known, *reversed(recovered))  # both newest first
+    relanded = sight.relander.find(desired.apps, releases, head=desired.commit, spent=history.relanded)
+    lifted = {(each.app, each.digest) for each in relanded}
+    return _Past(
+        facts=release_facts(row for row in releases if (row.app, row.digest) not in lifted),
+        pins=history.pins(),
+        reverts=history.reverts(),
+        recovered=recovered,
+        relanded=relanded,
+    )
+
+
+def _world(sight: Sight, desired: Desired, observed: Mapping[str, Observation], past: _Past) -> World:
+    containers = our_containers(observed)
+    history, facts = sight.history, past.facts
     salt = choose_salt(history.salt(), containers)
-    pins = history.pins()
-    choices = [_choose(sight, app, desired.commit, facts, pins.get(app.key)) for app in desired.apps]
+    choices = [_choose(sight, app, desired.commit, past) for app in desired.apps]
     chosen = _keyed(sight, choices, salt)
     api_versions = frozenset(host.api_version for host in observed.values() if isinstance(host, ObservedHost))
-    world = World(
+    return World(
         commit=desired.commit,
         now=sight.clock.now(),
         hosts=desired.hosts,
@@ -148,7 +188,6 @@ def _world(
         allowed_prunes=_allowed_prunes(sight.source, desired.commit),
         accepted=desired.commit in history.accepted(),
     )
-    return world, recovered
 
 
 def _keyed(sight: Sight, chosen: list[Chosen], salt: str) -> tuple[Chosen, ...]:
@@ -206,11 +245,13 @@ def _allowed_prunes(source: Source, commit: str) -> frozenset[str]:
     return frozenset(value.strip() for key, value in trailers if key.casefold() == ALLOW_PRUNE)
 
 
-def _choose(sight: Sight, app: App, commit: str, facts: ReleaseFacts, pin: Release | None) -> Chosen:
-    failed = facts.failed.get(app.key, {})
-    stable = facts.stable_other_than(app.key, app.digest)
-    choice = choose_release(app, commit, pin=pin, failed=failed, stable=stable)
-    if choice.role in {Role.HEAD, Role.STUCK}:
+def _choose(sight: Sight, app: App, commit: str, past: _Past) -> Chosen:
+    failed = past.facts.failed.get(app.key, {})
+    stable = past.facts.stable_other_than(app.key, app.digest)
+    choice = choose_release(app, commit, pin=past.pins.get(app.key), failed=failed, stable=stable)
+    if choice.role is Role.HEAD:
+        return Chosen(app=app, commit=commit, reason=past.revert_to(app.key, app.digest))
+    if choice.role is Role.STUCK:
         return Chosen(app=app, commit=commit, role=choice.role, reason=choice.reason)
     older = sight.loader.app_at(app.key, choice.commit)
     if older is None:
@@ -220,4 +261,6 @@ def _choose(sight: Sight, app: App, commit: str, facts: ReleaseFacts, pin: Relea
         record.service: ImagePin(id=record.image_id, digests=record.digests)
         for record in sight.history.images(app.key, release=choice.digest)
     }
-    return Chosen(app=older, commit=choice.commit, role=choice.role, reason=choice.reason, images=images)
+    revert = past.revert_of(app.key, app.digest) if choice.role is Role.FALLBACK else ""
+    reason = "; ".join(filter(None, (choice.reason, revert)))
+    return Chosen(app=older, commit=choice.commit, role=choice.role, reason=reason, images=images)

@@ -17,7 +17,9 @@ from gitops_orch.controller.load import Branch, Loaded, Loader, Reading
 from gitops_orch.controller.look import Look, Sight, take_look
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines
 from gitops_orch.controller.record import Recorder
+from gitops_orch.controller.reland import Relander
 from gitops_orch.controller.retain import collect_garbage
+from gitops_orch.controller.revert_failed import FailedReverts
 from gitops_orch.controller.stamp import Stamper
 from gitops_orch.controller.verdict import judge_run
 from gitops_orch.controller.workers import Workers
@@ -25,7 +27,7 @@ from gitops_orch.engine.base import Engine
 from gitops_orch.history.history import History
 from gitops_orch.model.host import Host
 from gitops_orch.model.plan import Plan
-from gitops_orch.model.status import ActionResult, Outcome, Picture, RunReport
+from gitops_orch.model.status import ActionResult, Outcome, Picture, RevertNews, RunReport
 from gitops_orch.source.source import Source
 
 # Forward, back while trouble lasts, and what the way back has left over.  One that a failed gate ended does not count: it
@@ -45,6 +47,7 @@ class ReconcileSettings:
     releases_kept: int = 20
     images_kept: int = 3
     observe_deadline_s: float = OBSERVE_DEADLINE_S
+    push_reverts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +84,11 @@ class Reconciler:
             clock=parts.clock,
             stamper=Stamper(),
             backoff=Backoff(),
+            relander=Relander(parts.source, self._loader.app_at),
             proved=set(),
             observe_deadline_s=settings.observe_deadline_s,
         )
+        self._reverts = FailedReverts(self._loader.reverter(), parts.history, parts.clock)
 
     def picture(self, *, fetch: bool = True) -> Picture:
         """Return how things stand and what a run would do.  Makes no mutating call, and writes nothing."""
@@ -108,6 +113,31 @@ class Reconciler:
         conduct.progress(ProgressEvent(kind="fetched", message=loaded.error))
         look = self._look(loaded, quick=quick)
         first = look.picture
+        look, results = self._walk(look, conduct)
+        reverts = self._push_reverts(look, conduct)
+        if reverts:  # Git may have another head now, and the status something to say
+            loaded = self._loader.load(fetch=any(news.pushed for news in reverts))
+            look, more = self._walk(self._look(loaded, quick=True), conduct)
+            results = (*results, *more)
+        self._finish(look, quick=quick)
+        verdict = judge_run(look.picture, results)
+        report = RunReport(
+            id=uuid.uuid4().hex,
+            trigger=trigger,
+            started_at=started_at,
+            duration_ms=round((self._clock.monotonic_s() - began) * 1000),
+            picture=look.picture,
+            first_plan=first.plan,
+            results=results,
+            reverts=reverts,
+            status=verdict.status,
+            exit_code=verdict.exit_code,
+        )
+        self._recorder.record(report, self._parts.settings.runs_kept, self._parts.settings.releases_kept)
+        return report
+
+    def _walk(self, look: Look, conduct: Conduct) -> tuple[Look, tuple[ActionResult, ...]]:
+        """Carry plans out until there is nothing left to do that this run can do; returns how things stand then."""
         results: list[ActionResult] = []
         passes_left = PASSES_MAX
         while passes_left:
@@ -120,24 +150,16 @@ class Reconciler:
             quarantined = self._recorder.quarantine(look, done)
             self._sight.backoff.note(done, self._clock.monotonic_s(), quarantined)
             self._sight.proved.update(proved_releases(done))
-            look = self._look(loaded, quick=True)  # who was silent a moment ago is not waited for once more
+            # Who was silent a moment ago is not waited for once more.
+            look = self._look(look.loaded, quick=True)
             if not (quarantined or any(result.outcome is Outcome.FAILED for result in done)):
                 break
-        self._finish(look, quick=quick)
-        verdict = judge_run(look.picture, results)
-        report = RunReport(
-            id=uuid.uuid4().hex,
-            trigger=trigger,
-            started_at=started_at,
-            duration_ms=round((self._clock.monotonic_s() - began) * 1000),
-            picture=look.picture,
-            first_plan=first.plan,
-            results=tuple(results),
-            status=verdict.status,
-            exit_code=verdict.exit_code,
-        )
-        self._recorder.record(report, self._parts.settings.runs_kept, self._parts.settings.releases_kept)
-        return report
+        return look, tuple(results)
+
+    def _push_reverts(self, look: Look, conduct: Conduct) -> tuple[RevertNews, ...]:
+        if not self._parts.settings.push_reverts or conduct.should_stop():
+            return ()
+        return self._reverts.push_due(look)
 
     def _look(self, loaded: Loaded, *, quick: bool) -> Look:
         look = take_look(self._sight, loaded, impatient=quick)

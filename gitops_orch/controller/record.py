@@ -25,6 +25,7 @@ from gitops_orch.source.source import Source
 RUN_FINISHED = "run.finished"
 ACTION_FINISHED = "action.finished"
 RELEASE_QUARANTINED = "release.quarantined"
+QUARANTINE_LIFTED = "quarantine.lifted"
 LAST_WORDS = "last words"  # in a container's timeline
 
 _log = structlog.get_logger()
@@ -60,6 +61,9 @@ class Recorder:
                     history.remember_host(host.name, placed, now)
         for release in look.recovered:
             history.mark_release(release)
+        for each in look.relanded:
+            history.reland(each.app, each.digest, each.revert)
+            _log.warning(QUARANTINE_LIFTED, app=str(each.app), release=each.digest, reverted=each.revert)
 
     def _move_to(self, commit: str) -> None:
         """Make a commit the last good one.  The one before it was let through once, if at all, and that once is over."""

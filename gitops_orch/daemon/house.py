@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from gitops_orch.clock import Clock, SystemClock
 from gitops_orch.controller.observe import observe_all
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
+from gitops_orch.controller.revert import Reverter
 from gitops_orch.controller.workers import ThreadWorkers, Workers
 from gitops_orch.daemon.repository import open_source
 from gitops_orch.engine.base import Engine
@@ -64,6 +65,10 @@ class House:
         with suppress(SourceError):  # held, or silent: then what the mirror has must do
             self.fetch()
         return self.source.resolve(text)
+
+    def reverter(self) -> Reverter:
+        """Return what reverts apps in Git."""
+        return Reverter(self.source, self.fetch, self.settings.environment, self._compiled)
 
     def app_at(self, commit: str, key: AppKey) -> App | None:
         """Return the app as a commit wants it; None where it is not there, or broken."""
@@ -130,6 +135,7 @@ def _reconcile_settings(settings: Settings, url: str) -> ReconcileSettings:
         runs_kept=settings.retain.runs,
         releases_kept=settings.retain.releases,
         images_kept=settings.retain.images,
+        push_reverts=settings.repository.push_reverts,
     )
 
 

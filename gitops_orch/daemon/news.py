@@ -29,6 +29,8 @@ def troubles_of(report: RunReport) -> Mapping[str, str]:
         for app in picture.apps
         if app.release_state in _BAD_RELEASES or app.health in _BAD_HEALTH or app.sync is Sync.UNKNOWN
     }
+    for news in report.reverts:  # where it was reverted, the app is well already
+        troubles.setdefault(str(news.app), news.message)
     troubles |= {
         f"host {host.name}": host.reason or "it does not answer"
         for host in picture.hosts

@@ -10,6 +10,7 @@ from gitops_orch.history import schema
 from gitops_orch.history.fleet import FleetBook
 from gitops_orch.history.lease import Lease
 from gitops_orch.history.releases import ReleaseBook, app_of, of_app
+from gitops_orch.history.reverts import RevertBook
 from gitops_orch.history.runs import RunBook
 from gitops_orch.history.store import Store
 from gitops_orch.model.app import AppKey
@@ -21,7 +22,7 @@ REQUEST_ROWS_MAX = 200
 _SALT = "salt"
 
 
-class History(ReleaseBook, FleetBook, RunBook):
+class History(ReleaseBook, RevertBook, FleetBook, RunBook):
     """The state directory; safe to use from several threads, and beside other processes.  It never holds a secret."""
 
     def __init__(self, store: Store, lease: Lease, clock: Clock) -> None:
@@ -131,4 +132,6 @@ def _trim_releases(connection: Connection, kept: int) -> None:
         if seen[app] > kept and not last_stable and (app, row.digest) not in pinned:
             of_release = of_app(schema.images, app) & (schema.images.c.release == row.digest)
             connection.execute(delete(schema.images).where(of_release))
+            reverts = schema.reverts
+            connection.execute(delete(reverts).where(of_app(reverts, app), reverts.c.digest == row.digest))
             connection.execute(delete(table).where(table.c.id == row.id))

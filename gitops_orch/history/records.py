@@ -61,3 +61,20 @@ class Request:
     verb: str
     arguments: Mapping[str, object]
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevertRecord:
+    """What became of reverting a failed release in Git; texts hold no secret."""
+
+    app: AppKey
+    digest: str  # of the failed release
+    to_digest: str  # of the release that the app went back to
+    head: str  # the commit on which it was made or refused; "" where the remote did not tell
+    state: str  # pushed | refused | failed
+    message: str  # what people are told
+    hint: str
+    commit: str  # the pushed revert; "" where none was
+    tries: int
+    at: datetime
+    until: datetime  # not tried again before

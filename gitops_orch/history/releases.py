@@ -21,7 +21,7 @@ class ReleaseBook:
         """Record a release's state; marked again, it becomes the app's newest."""
         table = schema.releases
         row = {
-            **_key(release.app),
+            **key_of(release.app),
             "digest": release.digest,
             "commit": release.commit,
             "state": release.state.value,
@@ -58,6 +58,7 @@ class ReleaseBook:
         with self._store.begin() as connection:
             failed = table.c.state == ReleaseState.FAILED.value
             connection.execute(delete(table).where(of_app(table, app), failed))
+            connection.execute(delete(schema.reverts).where(of_app(schema.reverts, app)))
 
     def pin(self, app: AppKey, commit: str, digest: str, reason: str) -> None:
         """Keep an app at a release, whatever the head says, until it is unpinned."""
@@ -101,7 +102,7 @@ class ReleaseBook:
     def _replace(self, table: Table, app: AppKey, row: Mapping[str, object]) -> None:
         with self._store.begin() as connection:
             connection.execute(delete(table).where(of_app(table, app)))
-            connection.execute(insert(table).values({**_key(app), **row}))
+            connection.execute(insert(table).values({**key_of(app), **row}))
 
     def _remove(self, table: Table, app: AppKey) -> None:
         with self._store.begin() as connection:
@@ -118,7 +119,8 @@ def app_of(row: Row[tuple[object, ...]]) -> AppKey:
     return AppKey(namespace=row.namespace, name=row.app)
 
 
-def _key(app: AppKey) -> dict[str, str]:
+def key_of(app: AppKey) -> dict[str, str]:
+    """Return the columns that name an app."""
     return {"namespace": app.namespace, "app": app.name}
 
 

@@ -1,4 +1,7 @@
-"""The tables of history.  A change of them raises SCHEMA_VERSION and brings the step from the former one."""
+"""The tables of history.  A change of one raises SCHEMA_VERSION and brings the step from the former one.
+
+A new table needs no step: it is made where it is missing, and a former version does not look at it.
+"""
 
 from datetime import UTC, datetime
 
@@ -84,6 +87,32 @@ holds = Table(
     Column("app", Text, primary_key=True),
     Column("reason", Text, nullable=False),
     Column("until", Moment),
+)
+
+reverts = Table(
+    "reverts",
+    metadata,
+    Column("namespace", Text, primary_key=True),
+    Column("app", Text, primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("to_digest", String(64), nullable=False),
+    Column("head", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("commit", String(64), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+)
+
+relanded = Table(
+    "relanded",
+    metadata,
+    Column("namespace", Text, primary_key=True),
+    Column("app", Text, primary_key=True),
+    Column("revert", String(64), primary_key=True),
+    Column("at", Moment, nullable=False),
 )
 
 hosts = Table("hosts", metadata, Column("host", Text, primary_key=True), Column("at", Moment, nullable=False))

@@ -67,6 +67,19 @@ def compile_one(
     cache: ManifestCache | None = None,
 ) -> App | None:
     """Return one app as that commit wants it, None where it has none without mistakes; `path` is where to look first."""
+    file = find_app_file(tree, app, environment=environment, path=path, cache=cache)
+    return file.app if file is not None else None
+
+
+def find_app_file(
+    tree: Tree,
+    app: AppKey,
+    *,
+    environment: str | None,
+    path: str | None = None,
+    cache: ManifestCache | None = None,
+) -> CompiledFile | None:
+    """Return what became of one app's file, with all that it is made of; None where no file is that app's."""
     found = discover(tree)
     documents = read_documents(tree, found, _ANY_ORIGIN)
     settings = _settings(documents, environment, strict=False)
@@ -76,8 +89,15 @@ def compile_one(
     for paths in (dict.fromkeys(likely), found.compose):
         for file in _own_files(_compile_all(tree, paths, settings, store)):
             if file.key == app:
-                return file.app
+                return file
     return None
+
+
+def all_app_files(tree: Tree, *, environment: str | None, cache: ManifestCache) -> tuple[CompiledFile, ...]:
+    """Return what became of every app's file, with all that each is made of; parts of others are not among them."""
+    found = discover(tree)
+    settings = _settings(read_documents(tree, found, _ANY_ORIGIN), environment, strict=False)
+    return tuple(_own_files(_compile_all(tree, found.compose, settings, cache)))
 
 
 def validate_tree(tree: Tree, *, environment: str | None = None, strict: bool = False) -> tuple[Problem, ...]:

@@ -11,7 +11,15 @@ from typing import TypeAlias
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Change, Plan, PlanHold, Refusal
 from gitops_orch.model.problem import Problem
-from gitops_orch.model.status import ActionResult, AppStatus, HostStatus, Picture, RunReport, ServiceStatus
+from gitops_orch.model.status import (
+    ActionResult,
+    AppStatus,
+    HostStatus,
+    Picture,
+    RevertNews,
+    RunReport,
+    ServiceStatus,
+)
 
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 Document: TypeAlias = dict[str, Value]
@@ -62,8 +70,19 @@ def run_document(report: RunReport) -> Document:
         "holds": _holds(plan.holds),
         "refusals": _refusals(plan.refusals or report.first_plan.refusals),
         "unknown_hosts": list(plan.unknown_hosts),
+        "reverts": [_revert(news) for news in report.reverts],
     }
     return document | _said(more) | _trouble(report.picture)
+
+
+def _revert(news: RevertNews) -> Value:
+    return {
+        "namespace": news.app.namespace,
+        "app": news.app.name,
+        "pushed": news.pushed,
+        "commit": news.commit,
+        "message": news.message,
+    }
 
 
 def diff_document(picture: Picture, app: AppKey | None) -> Document:

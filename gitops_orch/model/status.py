@@ -118,6 +118,16 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RevertNews:
+    """What a run did in Git about a release that had failed; `commit` is the pushed revert, "" where none was."""
+
+    app: AppKey
+    commit: str
+    pushed: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """One reconcile from beginning to end."""
 
@@ -128,5 +138,6 @@ class RunReport:
     picture: Picture  # as it was after the last action
     first_plan: Plan  # the plan that this run began with
     results: tuple[ActionResult, ...] = field(default=())
+    reverts: tuple[RevertNews, ...] = ()
     status: str = "in-sync"  # in-sync | error | unknown | rolled-back
     exit_code: int = 0

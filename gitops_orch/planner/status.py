@@ -66,7 +66,7 @@ def _status(
         release_state=_release_state(chosen, held=held, busy=waiting or bool(busy)),
         hosts=tuple(sorted({*hosts, *away})),
         services=services,
-        reason=holds[0].reason if holds else "",
+        reason=holds[0].reason if holds else chosen.reason,
     )
 
 

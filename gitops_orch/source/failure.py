@@ -110,10 +110,10 @@ def push_failure(said: str, url: str, secrets: tuple[str, ...]) -> SourceError:
     if re.search(r"remote rejected|pre-receive|protected|hook declined", said):
         return SourceError(
             f"{url}: the server refused the push (git: {words})",
-            hint="let this login push to the branch, or roll back with --no-push",
+            hint="let this login push to the branch",
         )
     failure = remote_failure(said, url, secrets)
-    return SourceError(failure.message, hint=f"{failure.hint}; or roll back with --no-push")
+    return SourceError(failure.message, hint=failure.hint)
 
 
 def is_corrupt(stderr: str) -> bool:

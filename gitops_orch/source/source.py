@@ -3,11 +3,11 @@
 Nothing in a repository is ever executed or checked out: files are blobs of a named commit in a bare mirror.
 """
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +25,14 @@ from gitops_orch.source.access import (
     secrets_of,
 )
 from gitops_orch.source.blobs import BlobReader
+from gitops_orch.source.commits import (
+    INFO_FORMAT,
+    WORDS_FORMAT,
+    CommitInfo,
+    check_commit,
+    parse_info,
+    parse_reverted,
+)
 from gitops_orch.source.failure import (
     MirrorDamaged,
     is_corrupt,
@@ -37,29 +45,16 @@ from gitops_orch.source.git import Git, GitResult
 from gitops_orch.source.listing import NOTHING_KNOWN, parse_listing
 from gitops_orch.source.mirror import KEEP, Mirror
 from gitops_orch.source.reading import TreeReader
-from gitops_orch.source.revert import Revert, commit_revert
+from gitops_orch.source.revert import AUTHOR, Revert, commit_revert
 
 CANDIDATES_MAX = 10
-LAST_SECOND = 253_402_300_799  # of the year 9999, where datetime ends
+WORDS_MAX = 1000  # commits whose words are read
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ABBREVIATION = re.compile(r"[0-9a-f]{4,64}")
-_INFO_FORMAT = "%H%x00%P%x00%an <%ae>%x00%ct%x00%s%x00%(trailers:only,unfold)"
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--force")
 
 _Answer = TypeVar("_Answer")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitInfo:
-    """Who said what when; texts are safe to print, and `at` is the committer's claim, never used for order."""
-
-    commit: str
-    author: str
-    subject: str
-    at: datetime
-    trailers: tuple[tuple[str, str], ...]
-    parents: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,22 +135,29 @@ class Source:
             "-1",
             "--no-show-signature",
             "--encoding=UTF-8",
-            f"--format={_INFO_FORMAT}",
+            f"--format={INFO_FORMAT}",
             commit,
             "--",
         )
         found = self._healed(lambda: self._mirror.run(*arguments))
         if not found.ok:
             raise self._unknown(commit)
-        commit_id, parents, author, at, subject, trailers = found.text.split("\0", 5)
-        return CommitInfo(
-            commit=commit_id,
-            author=printable(author),
-            subject=printable(subject),
-            at=datetime.fromtimestamp(min(max(int(at), 0), LAST_SECOND), UTC),
-            trailers=_trailers(trailers),
-            parents=tuple(parents.split()),
-        )
+        return parse_info(found.text)
+
+    def touching(self, paths: tuple[str, ...], *, since: str, head: str) -> tuple[str, ...]:
+        """Return the commits after `since` that changed any of these paths, newest first, a thousand at most."""
+        scope = [self._repository_path(path) for path in paths]
+        return tuple(self._log("%H", since, head, *scope).split())
+
+    def taken_back(self, *, since: str, head: str) -> tuple[str, ...]:
+        """Return the commits that people have reverted after `since`, by `git revert` or a `Reverts:` trailer."""
+        if not self.has(since):
+            return ()
+        found = []
+        for named in parse_reverted(self._log(WORDS_FORMAT, since, head), ours=AUTHOR[1]):
+            with contextlib.suppress(SourceError):  # it names what is not here
+                found.append(self.resolve(named))
+        return tuple(found)
 
     def keep(self, commit: str) -> None:
         """Keep a commit readable although its branch is rewritten and the remote forgets it."""
@@ -193,11 +195,10 @@ class Source:
             raise self._unknown(ref)
         return check_commit(found.text.splitlines()[-1])
 
-    def revert_paths(self, *, paths: tuple[str, ...], to_commit: str, head: str, message: str) -> str:
-        """Push a commit on top of `head` in which these paths are as in `to_commit`, and return its id.
+    def draft_revert(self, *, paths: tuple[str, ...], to_commit: str, head: str, message: str) -> str:
+        """Make a commit on top of `head` in which these paths are as in `to_commit`, and return its id; push it, or not.
 
-        Paths count from the managed path, "." is all of it.  SourceUnavailable where the branch moved meanwhile (fetch
-        and try again); SourceError where nothing would change, or where the server does not take the push.
+        Paths count from the managed path, "." is all of it.  SourceError where nothing would change.
         """
         revert = Revert(
             paths=tuple(self._repository_path(path) for path in paths),
@@ -208,14 +209,28 @@ class Source:
         )
         if not paths or not message.strip():
             raise SourceError("a revert needs at least one path and a message")
-        with self._mirror.exclusive() as lock_fd:
+        with self._mirror.exclusive():
             for commit in (to_commit, head):
                 if not self.has(commit):
                     raise self._unknown(commit)
-            made = check_commit(self._healed(lambda: commit_revert(self._mirror, revert)))
-            self._push(made, head, lock_fd)
+            return check_commit(self._healed(lambda: commit_revert(self._mirror, revert)))
+
+    def push(self, made: str, *, head: str) -> None:
+        """Push a commit that stands on `head`, if the branch is still there.
+
+        SourceUnavailable where it moved meanwhile (fetch and make it anew); SourceError where the server does not take it.
+        """
+        check_commit(made)
+        check_commit(head)
+        ref = self._pushed_ref
+        with self._mirror.exclusive() as lock_fd:
+            result, secrets = self._remote(
+                "push", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{head}", "--", self.url, f"{made}:{ref}",
+                lock_fd=lock_fd,
+            )  # fmt: skip
+            if not result.ok:
+                raise push_failure(f"{result.stderr}\n{result.text}", self.url, secrets)
             self._mirror.must("update-ref", self._local_ref, made)
-            return made
 
     def close(self) -> None:
         """End the git process that reads blobs; the source can be used again afterwards."""
@@ -324,14 +339,29 @@ class Source:
             hint="correct repository.path, or restore the directory; nothing is touched meanwhile",
         )
 
-    def _push(self, made: str, head: str, lock_fd: int) -> None:
-        ref = f"refs/heads/{self._branch}"
-        result, secrets = self._remote(
-            "push", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{head}", "--", self.url, f"{made}:{ref}",
-            lock_fd=lock_fd,
-        )  # fmt: skip
-        if not result.ok:
-            raise push_failure(f"{result.stderr}\n{result.text}", self.url, secrets)
+    def _log(self, form: str, since: str, head: str, *paths: str) -> str:
+        check_commit(since)
+        check_commit(head)
+        arguments = (
+            f"--max-count={WORDS_MAX}",
+            "--no-show-signature",
+            "--encoding=UTF-8",
+            f"--format={form}",
+        )
+        return self._healed(
+            lambda: self._mirror.must("log", *arguments, head, f"^{since}", "--", *paths).text
+        )
+
+    @property
+    def _pushed_ref(self) -> str:
+        if not self._branch.startswith("refs/"):
+            return f"refs/heads/{self._branch}"
+        if self._branch.startswith("refs/heads/"):
+            return self._branch
+        raise SourceError(
+            f"{self.url}: {self._branch} is no branch, so nothing can be pushed to it",
+            hint="follow a branch",
+        )
 
     def _healed(self, ask: Callable[[], _Answer]) -> _Answer:
         try:
@@ -359,20 +389,6 @@ class Source:
         )
 
 
-def check_commit(text: str) -> str:
-    """Return a full commit id; SourceError where it is anything else, because an empty one could delete a branch."""
-    if not _COMMIT.fullmatch(text):
-        raise SourceError(
-            f'"{printable(text)}" is not a full commit id', hint="write all 40 hex digits of it"
-        )
-    return text
-
-
 def _remote_refs(text: str) -> Mapping[str, str]:
     pairs = (line.split("\t", 1) for line in text.splitlines() if "\t" in line)
-    return {ref: object_id for object_id, ref in pairs if _COMMIT.fullmatch(object_id)}
-
-
-def _trailers(text: str) -> tuple[tuple[str, str], ...]:
-    pairs = (line.partition(":") for line in text.splitlines())
-    return tuple((printable(key.strip()), printable(value.strip())) for key, colon, value in pairs if colon)
+    return {ref: object_id for object_id, ref in pairs if _OBJECT.fullmatch(object_id)}

@@ -29,7 +29,7 @@ def test_rollback_says_in_the_commit_what_it_reverts(gitops, repository, rolled)
     gitops("rollback", "shop")
     message = repository.git("log", "-1", "--format=%B")
     assert f"Reverts: {bad}" in message
-    assert "Rollback-App: default/shop" in message
+    assert "Gitops-Orch-App: default/shop" in message
 
 
 def test_the_next_sync_deploys_what_was_rolled_back(gitops, repository, rolled):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from git_servers import http_forge, make_certificate, silent_server, ssh_forge
 from repositories import Repository
-from source_fixtures import forge, open_source, source
+from source_fixtures import forge, open_source, revert, source
 
 from gitops_orch.errors import GitopsOrchError, SettingsError, SourceError, SourceHeld, SourceUnavailable
 from gitops_orch.source.listing import ENTRIES_MAX
@@ -251,7 +251,7 @@ def test_g10_a_known_host_is_talked_to_and_a_changed_key_is_refused(forge, open_
         assert source.fetch(last_commit=None) == first
         second = forge.commit({"a": "2"})
         assert source.fetch(last_commit=first) == second
-        made = source.revert_paths(paths=("a",), to_commit=first, head=second, message="back")
+        made = revert(source, paths=("a",), to_commit=first, head=second, message="back")
         assert forge.head() == made
         place = server.known_hosts.read_text().split()[0]
         server.known_hosts.write_text(f"{place} {(server.key.with_suffix('.pub')).read_text()}")
@@ -774,7 +774,7 @@ def test_g39_a_push_that_a_hook_refuses_tells_the_hooks_words(forge, source):
     hook.write_text("#!/bin/sh\necho 'main is protected: open a pull request' >&2\nexit 1\n")
     hook.chmod(0o755)
     with pytest.raises(SourceError, match="main is protected: open a pull request") as refused:
-        source.revert_paths(paths=("a",), to_commit=before, head=after, message="back")
+        revert(source, paths=("a",), to_commit=before, head=after, message="back")
     assert not isinstance(refused.value, SourceUnavailable)
     assert "--no-push" in refused.value.hint
     assert forge.head() == after
@@ -790,11 +790,11 @@ def test_g39_a_token_that_may_only_read_is_told(forge, open_source, tmp_path):
         source = open_source(url=f"{server.url}/fleet.git", token_file=token_file)
         source.fetch(last_commit=None)
         with pytest.raises(SourceError, match="login was refused") as refused:
-            source.revert_paths(paths=("a",), to_commit=before, head=after, message="back")
+            revert(source, paths=("a",), to_commit=before, head=after, message="back")
         assert not isinstance(refused.value, SourceUnavailable)
         assert "s3cret" not in str(refused.value)
         forge.git("config", "http.receivepack", "true")
-        made = source.revert_paths(paths=("a",), to_commit=before, head=after, message="back")
+        made = revert(source, paths=("a",), to_commit=before, head=after, message="back")
         assert forge.head() == made
 
 
@@ -806,7 +806,7 @@ def test_g41_a_revert_from_an_empty_or_malformed_commit_never_reaches_the_remote
     source.fetch(last_commit=None)
     arguments = {"to_commit": before, "head": after, which: bad}
     with pytest.raises(GitopsOrchError, match="not a full commit id"):
-        source.revert_paths(paths=("a",), message="back", **arguments)
+        revert(source, paths=("a",), message="back", **arguments)
     assert forge.head() == after
 
 
@@ -830,7 +830,7 @@ def test_a_hook_of_another_repository_that_starts_us_changes_nothing(
     assert source.fetch(last_commit=None) == made
     second = forge.commit({"a": "2"})
     assert source.fetch(last_commit=made) == second
-    pushed = source.revert_paths(paths=("a",), to_commit=made, head=second, message="back")
+    pushed = revert(source, paths=("a",), to_commit=made, head=second, message="back")
     assert forge.head() == pushed
     assert not source.has(theirs)
     assert not (tmp_path / "index").exists()

@@ -18,6 +18,8 @@ class MemoryHistory:
         self._remembered: dict[str, tuple[Placed, ...]] = {}
         self._images: dict[tuple, object] = {}
         self._holds: dict[AppKey, Hold] = {}
+        self._reverts: dict[tuple[AppKey, str], object] = {}
+        self._relanded: set[tuple[AppKey, str]] = set()
         self.run_count = 0
         self.events: dict[tuple[str, str], list[tuple[str, str]]] = {}
 
@@ -54,6 +56,20 @@ class MemoryHistory:
 
     def failed_digests(self, app: AppKey) -> dict[str, str]:
         return {r.digest: r.reason for r in self.releases(app) if r.state is ReleaseState.FAILED}
+
+    def record_revert(self, record) -> None:
+        self._reverts[(record.app, record.digest)] = record
+
+    def reverts(self) -> dict:
+        return dict(self._reverts)
+
+    def reland(self, app: AppKey, digest: str, revert: str) -> None:
+        self._relanded.add((app, revert))
+        self._releases.pop((app, digest), None)
+        self._reverts.pop((app, digest), None)
+
+    def relanded(self) -> frozenset[tuple[AppKey, str]]:
+        return frozenset(self._relanded)
 
     def pins(self) -> dict[AppKey, Release]:
         return {}

@@ -91,6 +91,9 @@ class Repository:
     def commit_info(self, commit: str) -> SimpleNamespace:
         return SimpleNamespace(commit=commit, author="somebody", subject="", at=None, trailers=(), parents=())
 
+    def taken_back(self, *, since: str, head: str) -> tuple[str, ...]:
+        return ()
+
     def has(self, commit: str) -> bool:
         return commit in self.commits
 

@@ -1,4 +1,5 @@
 import pytest
+from source_fixtures import revert
 
 from gitops_orch.errors import SourceError, SourceUnavailable
 
@@ -24,8 +25,8 @@ def story(forge, source):
 
 def test_only_the_named_paths_go_back(forge, source, story):
     before, after = story
-    made = source.revert_paths(
-        paths=("shop",), to_commit=before, head=after, message="Revert shop\n\nReason: gate"
+    made = revert(
+        source, paths=("shop",), to_commit=before, head=after, message="Revert shop\n\nReason: gate"
     )
     assert forge.head() == made
     assert forge.git("log", "-1", "--format=%P", made) == after
@@ -47,7 +48,7 @@ def test_only_the_named_paths_go_back(forge, source, story):
 
 def test_a_single_file_goes_back(forge, source, story):
     before, after = story
-    made = source.revert_paths(paths=("shop/compose.yaml",), to_commit=before, head=after, message="back")
+    made = revert(source, paths=("shop/compose.yaml",), to_commit=before, head=after, message="back")
     assert forge.read(made, "shop/compose.yaml") == "good"
     assert forge.read(made, "shop/added") == "?"
 
@@ -57,7 +58,7 @@ def test_everything_below_the_managed_path_goes_back(forge, open_source):
     after = forge.commit({"prod/a": "2", "prod/b": "2", "README": "new"})
     source = open_source(path="prod")
     source.fetch(last_commit=None)
-    made = source.revert_paths(paths=(".",), to_commit=before, head=after, message="back")
+    made = revert(source, paths=(".",), to_commit=before, head=after, message="back")
     assert forge.git("ls-tree", "-r", "--name-only", made).splitlines() == ["README", "prod/a"]
     assert (forge.read(made, "prod/a"), forge.read(made, "README")) == ("1", "new")
 
@@ -67,7 +68,7 @@ def test_paths_count_from_the_managed_path(forge, open_source):
     after = forge.commit({"prod/shop/f": "2", "shop/f": "2"})
     source = open_source(path="prod")
     source.fetch(last_commit=None)
-    made = source.revert_paths(paths=("shop",), to_commit=before, head=after, message="back")
+    made = revert(source, paths=("shop",), to_commit=before, head=after, message="back")
     assert (forge.read(made, "prod/shop/f"), forge.read(made, "shop/f")) == ("1", "2")
 
 
@@ -75,7 +76,7 @@ def test_an_app_that_was_removed_comes_back(forge, source):
     before = forge.commit({"shop/a": "1", "keep": "k"})
     after = forge.commit({"keep": "k"})
     source.fetch(last_commit=None)
-    made = source.revert_paths(paths=("shop",), to_commit=before, head=after, message="back")
+    made = revert(source, paths=("shop",), to_commit=before, head=after, message="back")
     assert forge.read(made, "shop/a") == "1"
 
 
@@ -83,7 +84,7 @@ def test_an_app_that_was_added_goes_away(forge, source):
     before = forge.commit({"keep": "k"})
     after = forge.commit({"shop/a": "1", "keep": "k"})
     source.fetch(last_commit=None)
-    made = source.revert_paths(paths=("shop",), to_commit=before, head=after, message="back")
+    made = revert(source, paths=("shop",), to_commit=before, head=after, message="back")
     assert forge.git("ls-tree", "-r", "--name-only", made) == "keep"
 
 
@@ -91,7 +92,7 @@ def test_a_file_that_became_a_directory_goes_back(forge, source):
     before = forge.commit({"shop": "a file", "keep": "k"})
     after = forge.commit({"shop/compose.yaml": "a directory", "keep": "k"})
     source.fetch(last_commit=None)
-    made = source.revert_paths(paths=("shop",), to_commit=before, head=after, message="back")
+    made = revert(source, paths=("shop",), to_commit=before, head=after, message="back")
     assert forge.read(made, "shop") == "a file"
 
 
@@ -99,21 +100,21 @@ def test_a_path_with_wildcards_means_itself(forge, source):
     before = forge.commit({"a*": "1", "ab": "1"})
     after = forge.commit({"a*": "2", "ab": "2"})
     source.fetch(last_commit=None)
-    made = source.revert_paths(paths=("a*",), to_commit=before, head=after, message="back")
+    made = revert(source, paths=("a*",), to_commit=before, head=after, message="back")
     assert (forge.read(made, "a*"), forge.read(made, "ab")) == ("1", "2")
 
 
 def test_reverting_the_revert_lands_the_change_again(forge, source, story):
     before, after = story
-    made = source.revert_paths(paths=("shop",), to_commit=before, head=after, message="back")
+    made = revert(source, paths=("shop",), to_commit=before, head=after, message="back")
     assert source.fetch(last_commit=after) == made
-    again = source.revert_paths(paths=("shop",), to_commit=after, head=made, message="forth")
+    again = revert(source, paths=("shop",), to_commit=after, head=made, message="forth")
     assert forge.git("rev-parse", f"{again}^{{tree}}") == forge.git("rev-parse", f"{after}^{{tree}}")
 
 
 def test_the_pushed_commit_is_the_head_of_the_next_fetch(forge, source, story):
     before, after = story
-    made = source.revert_paths(paths=("shop",), to_commit=before, head=after, message="back")
+    made = revert(source, paths=("shop",), to_commit=before, head=after, message="back")
     assert source.fetch(last_commit=after) == made
 
 
@@ -122,14 +123,14 @@ def test_a_merge_commit_is_reverted_like_any_other(forge, source):
     side = forge.commit({"shop/a": "2", "blog/a": "1"}, branch="side", parents=(base,))
     merged = forge.commit({"shop/a": "2", "blog/a": "2"}, parents=(base, side))
     source.fetch(last_commit=None)
-    made = source.revert_paths(paths=("shop",), to_commit=base, head=merged, message="back")
+    made = revert(source, paths=("shop",), to_commit=base, head=merged, message="back")
     assert (forge.read(made, "shop/a"), forge.read(made, "blog/a")) == ("1", "2")
 
 
 def test_a_revert_that_changes_nothing_is_refused(forge, source, story):
     before, after = story
     with pytest.raises(SourceError, match="would change nothing"):
-        source.revert_paths(paths=("x",), to_commit=before, head=after, message="back")
+        revert(source, paths=("x",), to_commit=before, head=after, message="back")
     assert forge.head() == after
 
 
@@ -137,7 +138,7 @@ def test_a_branch_that_moved_meanwhile_is_not_overwritten(forge, source, story):
     before, after = story
     theirs = forge.commit({"y": "theirs"})
     with pytest.raises(SourceUnavailable, match="moved while the revert was made"):
-        source.revert_paths(paths=("shop",), to_commit=before, head=after, message="back")
+        revert(source, paths=("shop",), to_commit=before, head=after, message="back")
     assert forge.head() == theirs
 
 
@@ -145,7 +146,7 @@ def test_a_branch_that_was_deleted_meanwhile_is_not_made_again(forge, source, st
     before, after = story
     forge.git("update-ref", "-d", "refs/heads/main")
     with pytest.raises(SourceError):
-        source.revert_paths(paths=("shop",), to_commit=before, head=after, message="back")
+        revert(source, paths=("shop",), to_commit=before, head=after, message="back")
     assert forge.head() == ""
 
 
@@ -155,14 +156,14 @@ def test_paths_that_leave_the_repository_are_refused(forge, source, story, paths
 
     before, after = story
     with pytest.raises(GitopsOrchError):
-        source.revert_paths(paths=paths, to_commit=before, head=after, message="back")
+        revert(source, paths=paths, to_commit=before, head=after, message="back")
     assert forge.head() == after
 
 
 def test_a_commit_that_is_not_there_is_refused(forge, source, story):
     _, after = story
     with pytest.raises(SourceError, match="is not in the mirror"):
-        source.revert_paths(paths=("shop",), to_commit="1" * 40, head=after, message="back")
+        revert(source, paths=("shop",), to_commit="1" * 40, head=after, message="back")
     assert forge.head() == after
 
 
@@ -172,7 +173,7 @@ def test_links_and_submodules_go_back_as_they_are(forge, source):
     before = forge.commit(forge.entry_tree(*rows))
     after = forge.commit({"other": "x"})
     source.fetch(last_commit=None)
-    made = source.revert_paths(paths=("link", "module"), to_commit=before, head=after, message="back")
+    made = revert(source, paths=("link", "module"), to_commit=before, head=after, message="back")
     assert [row.split()[0] for row in forge.git("ls-tree", made).splitlines()] == [
         "120000",
         "160000",

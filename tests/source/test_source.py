@@ -1,9 +1,10 @@
 from datetime import UTC, datetime
 
 import pytest
+from source_fixtures import revert
 
 from gitops_orch.errors import SourceError, SourceUnavailable
-from gitops_orch.source.source import check_commit
+from gitops_orch.source.commits import check_commit
 
 
 def test_the_head_of_the_branch_is_fetched_and_its_files_are_read(forge, source):
@@ -92,7 +93,7 @@ def test_a_repository_with_sha256_ids_is_read(tmp_path, open_source):
     assert source.fetch(last_commit=None) == first
     second = forge.commit({"app/compose.yaml": "b"})
     assert source.fetch(last_commit=first) == second
-    made = source.revert_paths(paths=("app",), to_commit=first, head=second, message="back")
+    made = revert(source, paths=("app",), to_commit=first, head=second, message="back")
     assert forge.read(made, "app/compose.yaml") == "a"
 
 

@@ -1,0 +1,113 @@
+"""`push_reverts`: what failed its gate and was undone on the hosts is undone in Git as well, or it is said why not.
+
+What counts is how things stand, not what this run did: an app that is kept at its last stable release, because head's is
+quarantined, is to be reverted.  So a crash between the one and the other loses nothing, and a push that was refused is
+tried again, after longer and longer waits that outlast a restart.
+"""
+
+from datetime import timedelta
+
+import structlog
+
+from gitops_orch.clock import Clock
+from gitops_orch.controller.look import Look
+from gitops_orch.controller.revert import SHORT, Result, Reverted, Reverter, Wish
+from gitops_orch.history.history import History
+from gitops_orch.history.records import RevertRecord
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.status import RevertNews
+from gitops_orch.planner.plan import held_reason
+from gitops_orch.planner.world import Chosen, Role
+
+FIRST_WAIT_S = 60.0
+LAST_WAIT_S = 3600.0
+REVERT_PUSHED = "revert.pushed"
+REVERT_NOT_PUSHED = "revert.not_pushed"
+
+_log = structlog.get_logger()
+
+
+class FailedReverts:
+    """Pushes the reverts that are due, and remembers what came of them."""
+
+    def __init__(self, reverter: Reverter, history: History, clock: Clock) -> None:
+        self._reverter = reverter
+        self._history = history
+        self._clock = clock
+
+    def push_due(self, look: Look) -> tuple[RevertNews, ...]:
+        """Revert in Git every app that was rolled back, and return what is new of that."""
+        world, desired = look.world, look.loaded.desired
+        if world is None or desired is None:
+            return ()
+        asked = {app.key: app.digest for app in desired.apps}
+        known = self._history.reverts()
+        news: list[RevertNews] = []
+        for each in world.chosen:
+            key = each.app.key
+            if each.role is not Role.FALLBACK or held_reason(each, world):
+                continue
+            before = known.get((key, asked[key]))
+            if before is None or self._is_due(before, world.commit):
+                reason = world.failed.get(key, {}).get(asked[key], "")
+                news += self._push(each, asked[key], reason, before)
+        return tuple(news)
+
+    def _is_due(self, before: RevertRecord, head: str) -> bool:
+        if before.state == Result.REFUSED.value:
+            return before.head != head
+        return not before.at <= self._clock.now() < before.until  # a clock that was set back must not stop it
+
+    def _push(
+        self, each: Chosen, failed: str, reason: str, before: RevertRecord | None
+    ) -> tuple[RevertNews, ...]:
+        key = each.app.key
+        done = self._reverter.revert(Wish(app=key, to_commit=each.commit, reason=reason, failed=failed))
+        if done.result is Result.MOVED_ON:
+            return ()
+        tries = before.tries + 1 if before is not None else 1
+        now = self._clock.now()
+        wait_s = min(LAST_WAIT_S, FIRST_WAIT_S * 2 ** min(tries - 1, 10))
+        record = RevertRecord(
+            app=key,
+            digest=failed,
+            to_digest=each.app.digest,
+            head=done.head,
+            state=done.result.value,
+            message=_words(done, failed, reason, before),
+            hint=done.hint,
+            commit=done.commit,
+            tries=tries,
+            at=now,
+            until=now + timedelta(seconds=wait_s),
+        )
+        self._history.record_revert(record)
+        self._log(key, record)
+        pushed = done.result is Result.PUSHED
+        return (RevertNews(app=key, commit=done.commit, pushed=pushed, message=record.message),)
+
+    @staticmethod
+    def _log(app: AppKey, record: RevertRecord) -> None:
+        pushed = record.state == Result.PUSHED.value
+        _log.warning(
+            REVERT_PUSHED if pushed else REVERT_NOT_PUSHED,
+            app=str(app),
+            commit=record.commit,
+            head=record.head,
+            tries=record.tries,
+            message=record.message,
+            next_try_at=None if pushed else record.until.isoformat(),
+        )
+
+
+def _words(done: Reverted, failed: str, reason: str, before: RevertRecord | None) -> str:
+    """Return what people are told.  The same trouble is told in the words of its first time, so that it is told once."""
+    if done.result is Result.PUSHED:
+        return f"release {failed[:12]} failed and was reverted in Git by {done.commit[:SHORT]}: {reason}"
+    if before is not None and (before.state, before.hint) == (done.result.value, done.hint):
+        return before.message
+    if done.result is Result.REFUSED:
+        return f"nothing was reverted in Git: {done.message}; {done.hint}"
+    return (
+        f"its revert could not be pushed: {done.message}; {done.hint}; it is tried again, less and less often"
+    )
