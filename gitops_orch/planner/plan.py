@@ -10,6 +10,7 @@ from gitops_orch.planner.app_plan import AppPlanner
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.index import Index, build_index
+from gitops_orch.planner.judgement import restrain
 from gitops_orch.planner.order import app_order
 from gitops_orch.planner.place import AppPlacement, place_all
 from gitops_orch.planner.prune import prune_apps
@@ -82,6 +83,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
     if obstacle:
         draft.hold(str(key), obstacle, key, error=True)
         return
+    slots = restrain(chosen, slots, world, index, draft)
     _note_drift(key, slots, draft)
     if chosen.role is not Role.HEAD:
         draft.hold(str(key), chosen.reason, key)
