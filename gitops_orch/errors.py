@@ -12,6 +12,7 @@ GitopsOrchError                 what happened, and what to do next
 │   ├── Conflict                the name is taken, or the object is in a state that forbids the request
 │   ├── ImageUnavailable        the image could not be pulled
 │   ├── Unstartable             the image has no such command, or may not run it
+│   ├── HookFailed              a command that the file asks for did not end with 0
 │   └── Unsupported             this Engine's API version cannot do what the manifest asks
 └── HistoryError                the state directory cannot be used
     ├── HistoryTooNew           it was written by a newer version
@@ -86,6 +87,10 @@ class ImageUnavailable(EngineError):
 
 class Unstartable(EngineError):
     """The image has no such command, or may not run it: the release is bad, not the host."""
+
+
+class HookFailed(EngineError):
+    """A command that the file asks for did not end with 0: the release is bad, not the host."""
 
 
 class Unsupported(EngineError):

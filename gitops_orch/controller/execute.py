@@ -14,7 +14,14 @@ from gitops_orch.clock import Clock
 from gitops_orch.controller.perform import perform
 from gitops_orch.controller.workers import Batch, Finished, Workers
 from gitops_orch.engine.base import Engine
-from gitops_orch.errors import EngineError, HostUnreachable, ImageUnavailable, NotFound, Unstartable
+from gitops_orch.errors import (
+    EngineError,
+    HookFailed,
+    HostUnreachable,
+    ImageUnavailable,
+    NotFound,
+    Unstartable,
+)
 from gitops_orch.model.observed import ObservedContainer, ProbeResult
 from gitops_orch.model.plan import Action, Kind, Plan
 from gitops_orch.model.status import ActionResult, Outcome
@@ -183,19 +190,18 @@ class Executor:
         watch = self._watches.setdefault((action.host, action.name), Watch(since_s=now))
         self._waits[action.id] = _Wait(action, watch, self._began[action.id], now)
 
-    def _perform(self, action: Action) -> Action:
+    def _perform(self, action: Action) -> str:
         if action.kind in BEGINNING_KINDS:
             self._watches.pop((action.host, action.name), None)
         engine = self._engines[action.host]
         try:
-            perform(engine, action)
+            return perform(engine, action)
         except HostUnreachable:
             raise
         except EngineError as error:
             if action.kind in STARTING_KINDS and _has_bad_command(engine, action.target):
                 raise Unstartable(str(error)) from error
             raise
-        return action
 
     def _look(self, wait: _Wait) -> tuple[ObservedContainer, ProbeResult | None]:
         engine, target, gate = self._engines[wait.action.host], wait.action.target, wait.action.gate
@@ -231,13 +237,15 @@ class Executor:
             self._watch(action, self._clock.monotonic_s())
             return None
         if error is None:
-            return ActionResult(action=action, outcome=Outcome.DONE, duration_ms=self._duration_ms(action))
+            note = str(finished.value or "")
+            duration_ms = self._duration_ms(action)
+            return ActionResult(action=action, outcome=Outcome.DONE, duration_ms=duration_ms, note=note)
         if not isinstance(error, EngineError):
             raise error
         return self._failed(
             action,
             str(error),
-            gate_failed=isinstance(error, Unstartable),
+            gate_failed=isinstance(error, Unstartable | HookFailed),
             transient=isinstance(error, (HostUnreachable, ImageUnavailable)),
         )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.plan import Kind
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.status import ActionResult, Outcome
 from gitops_orch.planner.gate import is_doubtful
@@ -113,3 +114,16 @@ def proved_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
             tried[key] = tried.get(key, True) and result.outcome is Outcome.DONE
     failed = {app for (app, _), well in tried.items() if not well}
     return {key for key in tried if key[0] not in failed}
+
+
+def note_greetings(greeted: set[tuple[str, str]], results: Iterable[ActionResult]) -> None:
+    """Note, given results in the order of their plan, which containers had all commands run after their last start."""
+    for result in results:
+        action, container = result.action, (result.action.host, result.action.name)
+        if action.kind is Kind.EXEC and action.hook is not None and not action.optional:
+            if result.outcome is Outcome.DONE:
+                greeted.add(container)
+            else:
+                greeted.discard(container)
+        elif action.kind in {Kind.START, Kind.RESTART} and result.outcome is not Outcome.SKIPPED:
+            greeted.discard(container)

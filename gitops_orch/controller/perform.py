@@ -3,20 +3,32 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from gitops_orch.engine.base import Engine
+from gitops_orch.engine.base import Engine, ExecSettings
+from gitops_orch.errors import Conflict, EngineError, HookFailed, HostUnreachable
+from gitops_orch.model.job import Hook
 from gitops_orch.model.plan import Action, Kind
 
 T = TypeVar("T")
 Performer = Callable[[Engine, Action], None]
 
+OUTPUT_CHARS_MAX = 300  # of a failed command's last line, in a message
 
-def perform(engine: Engine, action: Action) -> None:
-    """Carry out an action; WAIT_HEALTHY is the executor's own, for it takes time and no call.
+
+def perform(engine: Engine, action: Action) -> str:
+    """Carry out an action, and return what went wrong where that may; WAIT_HEALTHY is the executor's own.
 
     Raises:
         EngineError: what the Engine says, or that it does not answer.
     """
-    _PERFORMERS[action.kind](engine, action)
+    try:
+        _PERFORMERS[action.kind](engine, action)
+    except HostUnreachable:
+        raise
+    except EngineError as error:
+        if not action.optional:
+            raise
+        return str(error)
+    return ""
 
 
 def _pull(engine: Engine, action: Action) -> None:
@@ -80,7 +92,31 @@ def _disconnect(engine: Engine, action: Action) -> None:
 
 
 def _exec(engine: Engine, action: Action) -> None:
-    engine.signal(action.target, action.signal)
+    if action.hook is None:
+        engine.signal(action.target, action.signal)
+    else:
+        _run_hook(engine, action, action.hook)
+
+
+def _run_hook(engine: Engine, action: Action, hook: Hook) -> None:
+    deadline_s = _given(action.gate).deadline_s
+    settings = ExecSettings(
+        user=hook.user,
+        privileged=hook.privileged,
+        working_dir=hook.working_dir,
+        environment=hook.environment,
+        deadline_s=deadline_s,
+    )
+    try:
+        result = engine.run_exec(action.target, hook.command, settings)
+    except Conflict as error:
+        raise HookFailed(f"{action.name} ended before `{hook}` could be run in it: {error}") from error
+    if result.timed_out:
+        raise HookFailed(f"`{hook}` in {action.name} did not end within {deadline_s:g} s")
+    if result.exit_code != 0:
+        last = (result.output.strip().splitlines() or [""])[-1][:OUTPUT_CHARS_MAX]
+        told = f": {last}" if last else ""
+        raise HookFailed(f"`{hook}` in {action.name} ended with code {result.exit_code}{told}")
 
 
 def _remove_network(engine: Engine, action: Action) -> None:

@@ -163,10 +163,11 @@ class Recorder:
                 reason=action.reason,
                 result=result.outcome.value,
                 error=result.error,
+                note=result.note,
                 duration_ms=result.duration_ms,
             )
             if action.service is not None and result.outcome is not Outcome.SKIPPED:
-                detail = result.error or action.reason
+                detail = result.error or result.note or action.reason
                 self._history.record_event(
                     action.host, action.name, now, f"{action.kind.value} {result.outcome.value}", detail
                 )

@@ -4,12 +4,14 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 
 from gitops_orch.engine.labels import SPEC_HASH_VERSION
 from gitops_orch.engine.payload import ContainerPayload
 from gitops_orch.engine.spec_hash import canonical_payload, hash_payload, older_hashes, why_refused
-from gitops_orch.model.app import App, AppKey, FileMount
+from gitops_orch.model.app import App, AppKey, FileMount, Service
 from gitops_orch.model.observed import other_limits
+from gitops_orch.planner.pre_start import pre_start_services
 from gitops_orch.planner.world import Spec
 
 SpecKey = tuple[AppKey, str, str]
@@ -38,9 +40,9 @@ class Stamper:
         known = self._specs if salt == self._salt else {}
         fresh: dict[SpecKey, Spec] = {}
         for app in apps:
-            for service in app.services:
+            for service in chain(app.services, *map(pre_start_services, app.services)):
                 key = (app.key, app.digest, service.name)
-                fresh[key] = known.get(key) or _spec(canonical_payload(app, service), app, service.name, salt)
+                fresh[key] = known.get(key) or _spec(canonical_payload(app, service), app, service, salt)
         self._specs, self._salt = fresh, salt
         return fresh
 
@@ -73,14 +75,14 @@ def _keyed_files(files: FileMount, salt: str) -> FileMount:
     return replace(files, digest=hmac.new(salt.encode(), files.digest.encode(), hashlib.sha256).hexdigest())
 
 
-def _spec(payload: ContainerPayload, app: App, service: str, salt: str) -> Spec:
+def _spec(payload: ContainerPayload, app: App, service: Service, salt: str) -> Spec:
     body = payload.body
     host_config = body["HostConfig"]
     assert isinstance(host_config, Mapping)  # noqa: S101 - container_payload makes it so
     return Spec(
-        hash=hash_payload(payload, app.service(service), salt=salt),
+        hash=hash_payload(payload, service, salt=salt),
         version=SPEC_HASH_VERSION,
-        older=older_hashes(app, app.service(service), salt=salt),
+        older=older_hashes(app, service, salt=salt),
         restart_policy=_restart_policy(host_config.get("RestartPolicy")),
         memory_bytes=_integer(host_config.get("Memory")),
         nano_cpus=_integer(host_config.get("NanoCpus")),

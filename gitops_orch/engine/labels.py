@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gitops_orch.model.app import AppKey, Json, Network, Volume
+from gitops_orch.model.job import HOOKS_LABEL, Hooks
 from gitops_orch.model.observed import Ownership
 from gitops_orch.model.plan import ContainerIntent
 
@@ -53,7 +54,14 @@ def container_labels(instance: str, intent: ContainerIntent) -> dict[str, str]:
         HASH_VERSION: SPEC_HASH_VERSION,
         SALT: intent.salt,
         IMAGE_DIGEST: intent.image_digest,
+        **_hooks_label(intent),
     }
+
+
+def _hooks_label(intent: ContainerIntent) -> dict[str, str]:
+    service = intent.service
+    text = Hooks(post_start=service.post_start, pre_stop=service.pre_stop).text()
+    return {HOOKS_LABEL: text} if text else {}
 
 
 def _compose_container_labels(intent: ContainerIntent) -> dict[str, str]:

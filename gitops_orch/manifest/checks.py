@@ -40,9 +40,6 @@ class NotYet:
 NOT_YET = (
     NotYet(path=("deploy", "mode"), values=("replicated-job", "global-job"), what="job modes are"),
     NotYet(path=(KEY, "job"), what="jobs on a schedule are"),
-    NotYet(path=("pre_start",), what="pre_start hooks are"),
-    NotYet(path=("post_start",), what="post_start hooks are"),
-    NotYet(path=("pre_stop",), what="pre_stop hooks are"),
 )
 NOT_YET_HOST = (NotYet(path=("engine",), values=("swarm",), what="Swarm engines are"),)
 

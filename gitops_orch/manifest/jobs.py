@@ -12,6 +12,7 @@ from gitops_orch.manifest.findings import Findings
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.model.app import App, Mode, Service
 from gitops_orch.model.job import HISTORY_DEFAULT, Concurrency, Hook, Schedule
+from gitops_orch.model.names import is_pre_start
 
 _KEY = "x-gitops"
 _RUNS_OF_ONE = (Mode.REPLICATED, Mode.REPLICATED_JOB)
@@ -116,6 +117,8 @@ def check_jobs(app: App, findings: Findings) -> None:
     scheduled = {service.name for service in app.services if service.schedule is not None}
     for service in app.services:
         base = ("services", service.name)
+        if is_pre_start(service.name):
+            findings.error(base, "names that end so are those of pre_start containers; rename the service")
         for edge in service.depends_on:
             if edge.service in scheduled:
                 findings.error(

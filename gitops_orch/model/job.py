@@ -1,10 +1,12 @@
 """What runs beside a service's containers, or instead of them: hooks around a start and a stop, and runs on a schedule."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import Enum
 
 MINUTE_S = 60
+HOOKS_LABEL = "gitops-orch.hooks"  # what to run in a container, also when its service has left Git
 # A run's slot is its time in minutes since the epoch; no service has so many replicas.
 RUN_SLOT_MIN = 1_000_000
 HISTORY_DEFAULT = 3
@@ -24,6 +26,37 @@ class Hook:
     def __str__(self) -> str:
         """Return the command as one reads it: what it is, not with which values."""
         return " ".join(self.command)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What is run in a container after each start of it, and before each stop."""
+
+    post_start: tuple[Hook, ...] = ()
+    pre_stop: tuple[Hook, ...] = ()
+
+    def text(self) -> str:
+        """Return them as a label has them; "" where there are none."""
+        rows = {key: [asdict(hook) for hook in hooks] for key, hooks in self._said()}
+        return json.dumps(rows, sort_keys=True, separators=(",", ":")) if rows else ""
+
+    def _said(self) -> tuple[tuple[str, tuple[Hook, ...]], ...]:
+        both = (("post_start", self.post_start), ("pre_stop", self.pre_stop))
+        return tuple((key, hooks) for key, hooks in both if hooks)
+
+
+def read_hooks_text(text: str) -> Hooks:
+    """Return the hooks that a label says; none where another hand wrote it."""
+    try:
+        rows = {key: tuple(_hook(row) for row in hooks) for key, hooks in json.loads(text).items()}
+        return Hooks(**rows)
+    except (ValueError, TypeError, AttributeError):
+        return Hooks()
+
+
+def _hook(row: dict[str, object]) -> Hook:
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return Hook(**values)  # type: ignore[arg-type]  # a field of another kind is another hand's, and fails its command
 
 
 class Concurrency(Enum):

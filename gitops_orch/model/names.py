@@ -1,9 +1,11 @@
 """Names that find our own work again: of containers, and of the volumes that carry files from Git."""
 
 import hashlib
+import re
 
 HASH_LENGTH = 7
 FILES_HASH_LENGTH = 12
+_PRE_START = re.compile(r".+\.pre_start\.[0-9]+")
 
 
 def container_name(project: str, service: str, slot: int, spec_hash: str, image_id: str) -> str:
@@ -33,3 +35,13 @@ def live_volume_name(project: str, live: str) -> str:
 def live_record_name(project: str, live: str, digest: str) -> str:
     """Return the name of the volume whose being there records that a live file set holds this content, and is in use."""
     return f"{live_volume_name(project, live)}.{digest[:FILES_HASH_LENGTH]}"
+
+
+def pre_start_name(service: str, number: int) -> str:
+    """Return the service name of the containers that run before a service's own, by the number of the hook."""
+    return f"{service}.pre_start.{number}"
+
+
+def is_pre_start(service: str) -> bool:
+    """Tell whether a service's name is that of containers which run before another service's own."""
+    return _PRE_START.fullmatch(service) is not None

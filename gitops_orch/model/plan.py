@@ -8,6 +8,7 @@ from enum import Enum
 from functools import cached_property
 
 from gitops_orch.model.app import App, AppKey, FileMount, Network, Readiness, Service, Volume
+from gitops_orch.model.job import Hook
 
 
 class Kind(Enum):
@@ -83,8 +84,8 @@ class Action:
 
     Which of the optional fields is set follows from `kind`: PULL `image`; CREATE `container`; CREATE_NETWORK,
     CONNECT_NETWORK, DISCONNECT_NETWORK `network`; CREATE_VOLUME `volume`, or the live `files` that
-    it records; PUT_FILES `files`; EXEC `signal`; WAIT_HEALTHY and RUN_JOB
-    `gate`; RENAME `new_name`; UPDATE `update` (fields of the Engine's ContainerUpdate); STOP and RESTART `grace_s`.
+    it records; PUT_FILES `files`; EXEC `signal`, or `hook`
+    and a `gate` whose deadline it has; WAIT_HEALTHY and RUN_JOB `gate`; RENAME `new_name`; UPDATE `update` (fields of the Engine's ContainerUpdate); STOP and RESTART `grace_s`.
     """
 
     id: str
@@ -109,7 +110,9 @@ class Action:
     update: Mapping[str, object] | None = None
     aliases: tuple[str, ...] = ()  # of a CONNECT_NETWORK
     addresses: tuple[str, ...] = ()  # of a CONNECT_NETWORK: fixed ones
-    signal: str = ""  # of an EXEC that sends one instead of running a command
+    signal: str = ""  # of an EXEC that sends one
+    hook: Hook | None = None  # of an EXEC that runs a command
+    optional: bool = False  # that it fails is noted, and keeps nothing from being done
     grace_s: float = 10.0
 
 
@@ -124,7 +127,6 @@ class PlanHold:
     reason: str
     app: AppKey | None = None
     error: bool = False
-    stopped: bool = False  # healing was given up for a while, because it did not help
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

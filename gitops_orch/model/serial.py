@@ -123,7 +123,7 @@ def result_row(result: ActionResult) -> Document:
     """Return one action and how it ended."""
     document = action_row(result.action)
     document |= {"result": result.outcome.value, "duration_ms": result.duration_ms}
-    return document | _said({"error": result.error, "log": result.log})
+    return document | _said({"error": result.error, "note": result.note, "log": result.log})
 
 
 def app_row(app: AppStatus) -> Document:

@@ -96,6 +96,7 @@ class ActionResult:
     error: str = ""
     gate_failed: bool = False  # the new container failed its health gate: the release is bad, not the world
     vanished: bool = False  # another hand removed it while it was being proved: no trouble, only news
+    note: str = ""  # what went wrong in a step that may
     transient: bool = False  # registry or host trouble: held and tried again, never a bad release
     log: str = ""  # of a failed gate: what the container printed last, legible and without secrets
 

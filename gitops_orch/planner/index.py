@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
+from gitops_orch.model.names import is_pre_start
 from gitops_orch.model.observed import (
     ObservedContainer,
     ObservedHost,
@@ -48,6 +49,7 @@ class Index:
     hosts: Mapping[str, HostIndex]
     unknown: Mapping[str, UnknownHost]
     apps: Mapping[AppKey, tuple[Located, ...]]
+    pre_starts: Mapping[AppKey, tuple[Located, ...]]  # what only prepares other containers
     networks: Mapping[AppKey, tuple[tuple[str, ObservedNetwork], ...]]  # (host, network) of ours
     projects: Mapping[
         tuple[str, str], tuple[ObservedContainer, ...]
@@ -61,6 +63,7 @@ def build_index(world: World) -> Index:
     hosts: dict[str, HostIndex] = {}
     unknown: dict[str, UnknownHost] = {}
     apps: dict[AppKey, list[Located]] = defaultdict(list)
+    pre_starts: dict[AppKey, list[Located]] = defaultdict(list)
     projects: dict[tuple[str, str], list[ObservedContainer]] = defaultdict(list)
     networks: dict[AppKey, list[tuple[str, ObservedNetwork]]] = defaultdict(list)
     load: dict[str, int] = {}
@@ -76,7 +79,9 @@ def build_index(world: World) -> Index:
             if network.owner is not None:
                 networks[network.owner].append((name, network))
         for container in observation.containers:
-            if container.owner is not None:
+            if container.owner is not None and is_pre_start(container.owner.service):
+                pre_starts[container.owner.app].append(Located(name, container))
+            elif container.owner is not None:
                 apps[container.owner.app].append(Located(name, container))
                 load[name] += 1
             elif container.project is not None and INSTANCE_LABEL not in container.labels:
@@ -85,6 +90,7 @@ def build_index(world: World) -> Index:
         hosts=hosts,
         unknown=unknown,
         apps={key: tuple(found) for key, found in apps.items()},
+        pre_starts={key: tuple(found) for key, found in pre_starts.items()},
         networks={key: tuple(found) for key, found in networks.items()},
         projects={key: tuple(found) for key, found in projects.items()},
         load=load,

@@ -9,10 +9,11 @@ from gitops_orch.model.plan import Plan
 from gitops_orch.planner.app_plan import AppPlanner
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.gate import is_doubtful
+from gitops_orch.planner.hooks import weave_hooks
 from gitops_orch.planner.index import Index, build_index
-from gitops_orch.planner.judgement import restrain
 from gitops_orch.planner.order import app_order
 from gitops_orch.planner.place import AppPlacement, place_all
+from gitops_orch.planner.pre_start import add_pre_starts
 from gitops_orch.planner.prune import prune_apps
 from gitops_orch.planner.put_back import put_back
 from gitops_orch.planner.readiness import unreachable_probe
@@ -50,6 +51,8 @@ def _make_plan(world: World) -> Plan:
         draft.hold(str(key), f"keeps what it runs: {world.broken[key]}", key)
         draft.unknown.append(key)
     prune_apps(world, index, draft)
+    add_pre_starts(draft, world, index)
+    weave_hooks(draft, world, index)
     actions = draft.finish()
     return Plan(
         commit=world.commit,
@@ -83,10 +86,10 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
     if obstacle:
         draft.hold(str(key), obstacle, key, error=True)
         return
-    slots = restrain(chosen, slots, world, index, draft)
     _note_drift(key, slots, draft)
     if chosen.role is not Role.HEAD:
         draft.hold(str(key), chosen.reason, key)
+    draft.planned.add(key)
     if chosen.role is Role.STUCK:
         AppPlanner(chosen, _only_failed(slots, world, key), world, index, draft).park()
     else:

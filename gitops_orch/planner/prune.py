@@ -10,7 +10,7 @@ from gitops_orch.planner.world import World
 def gone_apps(world: World, index: Index) -> tuple[AppKey, ...]:
     """Return apps that have something on a known host and are neither asked for nor merely unreadable."""
     wanted = {chosen.app.key for chosen in world.chosen} | set(world.broken)
-    return tuple(sorted((set(index.apps) | set(index.networks)) - wanted))
+    return tuple(sorted((set(index.apps) | set(index.pre_starts) | set(index.networks)) - wanted))
 
 
 def prune_apps(world: World, index: Index, draft: Draft) -> None:
@@ -21,7 +21,8 @@ def prune_apps(world: World, index: Index, draft: Draft) -> None:
             draft.hold(str(key), obstacle, key)
             continue
         first = len(draft.actions)
-        for found in sorted(index.apps.get(key, ()), key=_by_host_and_name):
+        there = (*index.apps.get(key, ()), *index.pre_starts.get(key, ()))
+        for found in sorted(there, key=_by_host_and_name):
             retire(draft, found, "its app left Git", ())
         remove_networks(draft, index, key, {}, first)
 

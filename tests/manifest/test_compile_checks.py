@@ -187,12 +187,6 @@ def test_what_cannot_come_from_git_is_not_called_mistyped(line):
     assert any("cannot be reconciled from Git: it" in error for error in found)
 
 
-@pytest.mark.parametrize("hook", ["pre_start", "post_start", "pre_stop"])
-def test_hooks_say_that_they_are_not_supported_yet(hook):
-    found, _ = problems_of(f"{SERVICE}    {hook}: [{{command: [a]}}]\n")
-    assert any(f"services.api.{hook}: not supported yet" in error for error in found)
-
-
 def test_while_a_file_is_unreadable_no_app_is_called_missing():
     wanting = SERVICE + "x-gitops: {depends_on: [db]}\n"
     desired = compiled({"a/compose.yaml": wanting, "b/compose.yaml": "name: db\nservices: [\n"})

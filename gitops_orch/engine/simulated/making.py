@@ -1,11 +1,14 @@
 """From an intent to a simulated container, by way of the very payload that a real Engine gets."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from gitops_orch.engine import labels
 from gitops_orch.engine.payload import ContainerPayload, container_payload
 from gitops_orch.engine.payload_target import PayloadTarget
+from gitops_orch.engine.simulated import requests
+from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.requests import policy_text, require_image
 from gitops_orch.engine.simulated.world import SimulatedImage, World
@@ -34,12 +37,13 @@ def make_container(
     _check_sources(world, target, intent.name, host)
     anonymous = _anonymous(world, image, host, intent.inherit_volumes_from)
     mode = str(host.get("NetworkMode") or "bridge")
+    command = _words(body.get("Cmd"))
     return SimulatedContainer(
         id=world.new_id(),
         name=intent.name,
         image=str(body["Image"]),
         image_id=image.id,
-        behaviour=image.behaviour,
+        behaviour=_behaviour(image.behaviour, command),
         created_at=world.now,
         labels=body["Labels"],
         owner=labels.parse_ownership(body["Labels"], instance),
@@ -51,12 +55,20 @@ def make_container(
         restart_policy=policy_text(host.get("RestartPolicy")),
         limits={key: value for key, value in host.items() if type(value) is int and value},
         environment=tuple(body.get("Env", ())),
-        command=_words(body.get("Cmd")),
+        command=command,
         entrypoint=_words(body.get("Entrypoint")),
         user=str(body.get("User", "")),
         joins=_joined(world, mode),
         healthcheck=_has_healthcheck(body.get("Healthcheck"), image),
     )
+
+
+def _behaviour(image: ImageBehaviour, command: tuple[str, ...] | None) -> ImageBehaviour:
+    """Return what it does: what its image does, but for commands that every image has: true, false and `sleep N`."""
+    if not command or command[0] not in {"true", "false", "sleep"}:
+        return image
+    code = requests.FAILED if command[0] == "false" else 0
+    return replace(image, exits_after_s=requests.exec_duration_s(command), exit_code=code, start_error="")
 
 
 def _joined(world: World, mode: str) -> str | None:

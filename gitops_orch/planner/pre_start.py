@@ -1,0 +1,269 @@
+"""`pre_start`: containers that run to completion before a new container of their service is started.
+
+Each is made like the service's own container, but for its command, its image, and what must not be there twice: names,
+ports, addresses, labels that other tools act on.  It is known by a service name of its own.  One that fails fails the
+release before anything that serves was stopped, and is kept for a look at it; the others are removed once the container
+that they prepared has been started, so that until then they tell that they have run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gitops_orch.model.app import Json, Mode, Service
+from gitops_orch.model.job import Hook
+from gitops_orch.model.names import container_name, pre_start_name
+from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.plan import Action, ContainerIntent, Gate, Kind
+from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.hooks import Scene, command_reason
+from gitops_orch.planner.images import normalise
+from gitops_orch.planner.index import Index, Located
+from gitops_orch.planner.removal import DEFAULT_GRACE_S, owned, remove_container, stop_container
+from gitops_orch.planner.slots import FAILED_SUFFIX
+from gitops_orch.planner.world import Chosen, Role, World
+
+_NOT_TWICE = frozenset(
+    {
+        *(
+            "container_name",
+            "depends_on",
+            "deploy",
+            "expose",
+            "healthcheck",
+            "labels",
+            "mac_address",
+            "ports",
+        ),
+        *("post_start", "pre_start", "pre_stop", "restart", "scale"),
+    }
+)
+_ADDRESSES = frozenset({"aliases", "ipv4_address", "ipv6_address", "link_local_ips", "mac_address"})
+
+
+def pre_start_services(service: Service) -> tuple[Service, ...]:
+    """Return what prepares a container of a service, in order, each as a service of its own."""
+    return tuple(_service(service, number, hook) for number, hook in enumerate(service.pre_start, 1))
+
+
+def _service(service: Service, number: int, hook: Hook) -> Service:
+    return replace(
+        service,
+        name=pre_start_name(service.name, number),
+        compose=_body(service.compose, hook),
+        image=hook.image or service.image,
+        mode=Mode.REPLICATED,
+        replicas=1,
+        depends_on=(),
+        ports=(),
+        container_name=None,
+        readiness=None,
+        job=True,
+        pre_start=(),
+        post_start=(),
+        pre_stop=(),
+    )
+
+
+def _body(compose: Mapping[str, Json], hook: Hook) -> Mapping[str, Json]:
+    """Return the Compose body: the service's, with the hook's words over it.
+
+    As with a service, a command is given to the image's entrypoint; the service's own does not suit another image.
+    """
+    body: dict[str, Json] = {key: value for key, value in compose.items() if key not in _NOT_TWICE}
+    deploy, environment, networks = (compose.get(key) for key in ("deploy", "environment", "networks"))
+    if isinstance(deploy, Mapping) and deploy.get("resources"):
+        body["deploy"] = {"resources": deploy["resources"]}
+    if isinstance(networks, Mapping):
+        body["networks"] = {key: _network(value) for key, value in networks.items()}
+    own = dict(entry.split("=", 1) for entry in hook.environment)
+    body["environment"] = {**(environment if isinstance(environment, Mapping) else {}), **own}
+    body |= {"healthcheck": {"disable": True}, "command": list(hook.command) or None}
+    if hook.image:
+        body |= {"image": hook.image, "entrypoint": None}
+    for key, value in (("user", hook.user), ("working_dir", hook.working_dir)):
+        body |= {key: value} if value else {}
+    return body | ({"privileged": True} if hook.privileged else {})
+
+
+def _network(value: Json) -> Json:
+    if not isinstance(value, Mapping):
+        return value
+    return {key: each for key, each in value.items() if key not in _ADDRESSES}
+
+
+def add_pre_starts(draft: Draft, world: World, index: Index) -> None:
+    """Add what comes before the starts of a draft, and take away what is left of it."""
+    preparer = _Preparer(draft, world, index)
+    for action in tuple(draft.actions):
+        preparer.prepare(action)
+    preparer.clear()
+
+
+class _Preparer:
+    def __init__(self, draft: Draft, world: World, index: Index) -> None:
+        self._draft = draft
+        self._world = world
+        self._index = index
+        self._scene = Scene(draft.actions, world, index)
+        self._by_id = {action.id: action for action in draft.actions}
+        self._creates = {(a.host, a.target): a for a in draft.actions if a.kind is Kind.CREATE}
+        self._used: set[str] = set()  # ids of containers that are there, and are of use to a start
+
+    def prepare(self, start: Action) -> None:
+        """Add what comes before a step, where it is the first start of a container."""
+        service = self._scene.service(start) if start.kind in {Kind.START, Kind.RUN_JOB} else None
+        chosen = self._scene.chosen(start)
+        if service is None or chosen is None or not service.pre_start or not self._is_first(start):
+            return
+        held_up = self._held_up(start)
+        last = tuple(each for each in start.after if each not in held_up)
+        for hook, each in zip(service.pre_start, pre_start_services(service), strict=True):
+            last = self._run(start, chosen, each, hook, last)
+        for identity in held_up:
+            self._replace(replace(self._by_id[identity], after=(*self._by_id[identity].after, *last)))
+        self._replace(replace(start, after=(*last, *held_up)))
+
+    def _is_first(self, start: Action) -> bool:
+        container = self._scene.container(start)
+        return container is None or container.state is State.CREATED
+
+    def _held_up(self, start: Action) -> tuple[str, ...]:
+        """Return the stops that a start waits for, of what serves until then; not of what failed and goes aside."""
+        steps = [self._by_id[each] for each in start.after if each in self._by_id]
+        before_others = {each for step in steps for each in step.after}
+        return tuple(
+            step.id
+            for step in steps
+            if step.kind is Kind.STOP and step.app == start.app and step.id not in before_others
+        )
+
+    def _replace(self, action: Action) -> None:
+        self._by_id[action.id] = action
+        self._draft.actions = [action if each.id == action.id else each for each in self._draft.actions]
+
+    def _run(
+        self, start: Action, chosen: Chosen, service: Service, hook: Hook, after: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """Add the steps of one hook, and return what comes after it waits for."""
+        reason = command_reason("pre_start", hook)
+        intent = self._intent(start, chosen, service, hook)
+        there = self._there(start, intent)
+        if there is None:
+            target = name = intent.name
+            after = (*after, *self._pull(start, intent))
+            created = self._add(start, Kind.CREATE, target, reason, after=after, container=intent, gate=None)
+            self._draft.takes_name(start.host, name, created)
+            after = (created,)
+        else:
+            self._used.add(there.id)
+            target, name = there.id, there.name
+            if _ended_well(there):
+                self._remove(start, target, name)
+                return after
+        gate = Gate(monitor_s=0.0, deadline_s=chosen.app.rollout.healthy_deadline_s, completes=True)
+        ran = self._add(start, Kind.RUN_JOB, target, reason, name=name, after=after, gate=gate)
+        self._remove(start, target, name)
+        return (ran,)
+
+    def _remove(self, start: Action, target: str, name: str) -> None:
+        """It is there until the start that it was for: a run that breaks off before does not run it again."""
+        reason = "what it prepared has been started"
+        self._add(start, Kind.REMOVE, target, reason, name=name, after=(start.id,), gate=None)
+
+    def _add(self, start: Action, kind: Kind, target: str, reason: str, **fields: object) -> str:
+        """Add a step on behalf of a start: whatever the start is bound by, it is bound by too."""
+        fields.setdefault("name", target)
+        identity = f"{kind.value}/{start.host}/{target}"
+        made = replace(start, id=identity, kind=kind, target=target, reason=reason, changes=(), **fields)  # type: ignore[arg-type]  # fields of an action
+        self._by_id[identity] = made
+        self._draft.actions.append(made)
+        return identity
+
+    def _intent(self, start: Action, chosen: Chosen, service: Service, hook: Hook) -> ContainerIntent:
+        create, container = self._creates.get((start.host, start.target)), self._scene.container(start)
+        main = create.container if create is not None else None
+        if hook.image:
+            image, image_id = (
+                hook.image,
+                self._index.hosts[start.host].image_ids.get(normalise(hook.image), ""),
+            )
+        elif main is not None:
+            image, image_id = main.image, main.image_digest
+        else:
+            image = service.image
+            image_id = container.image_id if container is not None else ""
+        spec, slot = self._world.spec(chosen.app, service.name), start.slot or 1
+        return ContainerIntent(
+            app=chosen.app,
+            service=service,
+            slot=slot,
+            name=container_name(chosen.app.key.project, service.name, slot, spec.hash, image_id),
+            commit=chosen.commit,
+            spec_hash=spec.hash,
+            salt=self._world.salt,
+            image=image,
+            image_digest=image_id,
+            peers=main.peers if main is not None else {},
+        )
+
+    def _pull(self, start: Action, intent: ContainerIntent) -> tuple[str, ...]:
+        """Pull an image of its own; that of the service is there when the service's container is."""
+        identity = f"{Kind.PULL.value}/{start.host}/{intent.image}"
+        if intent.image_digest or identity in self._by_id:
+            return (identity,) if identity in self._by_id else ()
+        reason = f"{intent.service.name} needs it, and it is not on the host"
+        return (self._add(start, Kind.PULL, intent.image, reason, after=(), image=intent.image, gate=None),)
+
+    def _there(self, start: Action, intent: ContainerIntent) -> ObservedContainer | None:
+        """Return the container of a run that broke off."""
+        for found in self._index.pre_starts.get(intent.app.key, ()):
+            owner = found.container.owner
+            if (
+                owner is not None
+                and found.host == start.host
+                and (owner.service, owner.slot) == (intent.service.name, intent.slot)
+                and owner.spec_hash == intent.spec_hash
+                and found.container.image_id == (intent.image_digest or found.container.image_id)
+                and not found.container.name.endswith(FAILED_SUFFIX)
+            ):
+                return found.container
+        return None
+
+    def clear(self) -> None:
+        """Take away what is of no more use, and set aside what failed."""
+        chosen = {each.app.key: each for each in self._world.chosen}
+        for key in sorted(self._draft.planned):
+            # A failed one is of interest while its release is the quarantined one.
+            going_back = chosen[key].role in {Role.FALLBACK, Role.STUCK}
+            failed = self._world.failed.get(key, {}) if going_back else {}
+            for found in self._index.pre_starts.get(key, ()):
+                owner, container = found.container.owner, found.container
+                if container.id in self._used or owner is None:
+                    continue
+                if owner.release in failed and not _ended_well(container):
+                    self._set_aside(found, f"its release failed ({failed[owner.release]})")
+                else:
+                    reason = "nothing waits for it any more"
+                    stopped = stop_container(self._draft, found, reason, (), DEFAULT_GRACE_S)
+                    remove_container(self._draft, found, reason, () if stopped is None else (stopped,))
+
+    def _set_aside(self, found: Located, reason: str) -> None:
+        stopped = stop_container(self._draft, found, reason, (), DEFAULT_GRACE_S)
+        name = found.container.name
+        if not name.endswith(FAILED_SUFFIX):
+            after = () if stopped is None else (stopped,)
+            new_name = f"{name}-{found.container.id[:7]}{FAILED_SUFFIX}"
+            self._draft.add(
+                Kind.RENAME,
+                found.host,
+                found.container.id,
+                reason,
+                **owned(found),
+                after=after,
+                new_name=new_name,
+            )
+
+
+def _ended_well(container: ObservedContainer) -> bool:
+    details = container.details
+    return container.state is State.EXITED and (details is None or details.exit_code == 0)
