@@ -10,6 +10,7 @@ from gitops_orch.controller.facts import ReleaseFacts, recovered_releases, relea
 from gitops_orch.controller.load import CONTINUITY, Loaded, Loader
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines, Patience, observe_all
 from gitops_orch.controller.reland import Relander, Relanding
+from gitops_orch.controller.restraint import Restraint
 from gitops_orch.controller.stamp import Stamper
 from gitops_orch.controller.workers import Workers
 from gitops_orch.errors import SourceError
@@ -55,6 +56,7 @@ class Sight:
     stamper: Stamper
     backoff: Backoff
     relander: Relander
+    restraint: Restraint
     greeted: set[tuple[str, str]]  # containers, by host and name, whose post_start was run in this process
     proved: set[tuple[AppKey, str]]  # releases, by digest, whose every step went well in this process
     observe_deadline_s: float = OBSERVE_DEADLINE_S
@@ -179,6 +181,7 @@ def _world(sight: Sight, desired: Desired, observed: Mapping[str, Observation], 
         waits=sight.backoff.holds(
             {each.app.key: each.app.digest for each in chosen}, sight.clock.monotonic_s(), sight.clock.now()
         ),
+        healed=sight.restraint.healings(),
         unproved=frozenset(
             a.key for a in desired.apps if (a.key, a.digest) in facts.progressing - sight.proved
         ),

@@ -18,6 +18,7 @@ from gitops_orch.controller.look import Look, Sight, take_look
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines
 from gitops_orch.controller.record import Recorder
 from gitops_orch.controller.reland import Relander
+from gitops_orch.controller.restraint import Restraint
 from gitops_orch.controller.retain import collect_garbage
 from gitops_orch.controller.revert_failed import FailedReverts
 from gitops_orch.controller.stamp import Stamper
@@ -25,6 +26,7 @@ from gitops_orch.controller.verdict import judge_run
 from gitops_orch.controller.workers import Workers
 from gitops_orch.engine.base import Engine
 from gitops_orch.history.history import History
+from gitops_orch.model.app import AppKey
 from gitops_orch.model.host import Host
 from gitops_orch.model.plan import Plan
 from gitops_orch.model.status import ActionResult, Outcome, Picture, RevertNews, RunReport
@@ -85,6 +87,7 @@ class Reconciler:
             stamper=Stamper(),
             backoff=Backoff(),
             relander=Relander(parts.source, self._loader.app_at),
+            restraint=Restraint(parts.history, parts.clock),
             greeted=set(),
             proved=set(),
             observe_deadline_s=settings.observe_deadline_s,
@@ -150,6 +153,8 @@ class Reconciler:
             passes_left -= not any(result.gate_failed for result in done)
             quarantined = self._recorder.quarantine(look, done)
             self._sight.backoff.note(done, self._clock.monotonic_s(), quarantined)
+            if look.world is not None:
+                self._sight.restraint.note(done, look.world)
             self._sight.proved.update(proved_releases(done))
             note_greetings(self._sight.greeted, done)
             # Who was silent a moment ago is not waited for once more.
@@ -184,7 +189,12 @@ class Reconciler:
 
     def is_to_be_retried(self, after_s: float, until_s: float) -> bool:
         """Tell whether the wait of an app that had trouble ends in a span of time; may be asked by another thread."""
-        return self._sight.backoff.ends_between(after_s, until_s)
+        sight = self._sight
+        return any(memory.ends_between(after_s, until_s) for memory in (sight.backoff, sight.restraint))
+
+    def forgive(self, app: AppKey) -> bool:
+        """Heal again what healing did not help before, and tell whether there was something."""
+        return self._sight.restraint.forgive(app)
 
     @property
     def engines(self) -> Engines:

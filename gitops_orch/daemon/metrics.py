@@ -1,5 +1,7 @@
 """What the service counts, in the words of Prometheus: runs, actions, and how apps and hosts stand."""
 
+from collections import Counter as Tally
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from gitops_orch.model.status import AppHealth, Picture, RunReport, Sync
@@ -37,6 +39,12 @@ class Metrics:
         self._healthy = Gauge(
             "gitops_orch_app_healthy", "1 where an app does well.", labels, registry=registry
         )
+        self._stopped = Gauge(
+            "gitops_orch_app_healing_stopped",
+            "How much of an app is left alone because healing it did not help.",
+            labels,
+            registry=registry,
+        )
         self._hosts = Gauge("gitops_orch_host_up", "1 where a host answered.", ["host"], registry=registry)
         self._problems = Gauge("gitops_orch_problems", "Mistakes in the commit.", registry=registry)
         self._alive = Gauge("gitops_orch_loop_alive", "0 where the loop has stalled.", registry=registry)
@@ -56,11 +64,13 @@ class Metrics:
         return generate_latest(self._registry)
 
     def _show(self, picture: Picture) -> None:
-        for gauge in (self._synced, self._healthy, self._hosts):
+        for gauge in (self._synced, self._healthy, self._stopped, self._hosts):
             gauge.clear()
+        stopped = Tally(hold.app for hold in picture.plan.holds if hold.stopped)
         for app in picture.apps:
             self._synced.labels(app.key.namespace, app.key.name).set(app.sync is Sync.IN_SYNC)
             self._healthy.labels(app.key.namespace, app.key.name).set(app.health is AppHealth.HEALTHY)
+            self._stopped.labels(app.key.namespace, app.key.name).set(stopped[app.key])
         for host in picture.hosts:
             self._hosts.labels(host.name).set(host.state != "unknown")
         self._problems.set(len(picture.problems))

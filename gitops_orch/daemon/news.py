@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gitops_orch.model.status import AppHealth, AppReleaseState, RunReport, Sync
 from gitops_orch.notify import Outbox
+from gitops_orch.planner.judgement import lasting
 
 CONTROLLER = "controller"
 _BAD_HEALTH = frozenset({AppHealth.DEGRADED, AppHealth.MISSING})
@@ -25,7 +26,12 @@ def troubles_of(report: RunReport) -> Mapping[str, str]:
     """Return what is wrong after a run, by app, by host, and for the controller as a whole."""
     picture = report.picture
     troubles = {
-        str(app.key): f"{app.release_state.value}, {app.health.value}: {app.reason or 'see status'}"
+        str(hold.app): f"{hold.subject}: {lasting(hold.reason)}"
+        for hold in picture.plan.holds
+        if hold.stopped and hold.app is not None
+    }
+    troubles |= {
+        str(app.key): f"{app.release_state.value}, {app.health.value}: {lasting(app.reason) or 'see status'}"
         for app in picture.apps
         if app.release_state in _BAD_RELEASES or app.health in _BAD_HEALTH or app.sync is Sync.UNKNOWN
     }

@@ -54,9 +54,12 @@ def _rollback(house: House, arguments: Mapping[str, str], _progress: Progress | 
 def _retry(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
     app = find_app(arguments["app"], _known(house))
     failed = house.history.failed_digests(app)
-    if not failed:
+    forgiven = house.reconciler.forgive(app)
+    if not (failed or forgiven):
         raise GitopsOrchError(f"{app} has no failed release", hint="see gitops-orch status")
     house.history.clear_failed(app)
+    if not failed:
+        return _done(_said(f"{app}: it is healed again", app))
     return _done(_said(f"{app}: the next sync tries its release again", app))
 
 

@@ -20,6 +20,7 @@ EVENT_ROWS_MAX = 20_000
 REQUEST_ROWS_MAX = 200
 
 _SALT = "salt"
+_HEALED = "healed"
 
 
 class History(ReleaseBook, RevertBook, FleetBook, RunBook):
@@ -59,15 +60,29 @@ class History(ReleaseBook, RevertBook, FleetBook, RunBook):
 
     def salt(self) -> str | None:
         """Return the salt of secret hashes, None where none was set."""
-        with self._store.begin() as connection:
-            found = connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == _SALT)).scalar()
-        return None if found is None else str(found)
+        return self._recall(_SALT)
 
     def set_salt(self, salt: str) -> None:
         """Remember the salt of secret hashes."""
+        self._keep(_SALT, salt)
+
+    def healed(self) -> str | None:
+        """Return what `set_healed` was given last, None where it never was."""
+        return self._recall(_HEALED)
+
+    def set_healed(self, text: str) -> None:
+        """Remember what was put right not long ago, in the controller's own words."""
+        self._keep(_HEALED, text)
+
+    def _recall(self, key: str) -> str | None:
         with self._store.begin() as connection:
-            connection.execute(delete(schema.meta).where(schema.meta.c.key == _SALT))
-            connection.execute(insert(schema.meta).values(key=_SALT, value=salt))
+            found = connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == key)).scalar()
+        return None if found is None else str(found)
+
+    def _keep(self, key: str, value: str) -> None:
+        with self._store.begin() as connection:
+            connection.execute(delete(schema.meta).where(schema.meta.c.key == key))
+            connection.execute(insert(schema.meta).values(key=key, value=value))
 
     def last_commit(self, url: str, branch: str) -> str | None:
         """Return the commit of a branch that was reconciled last, None where none was."""

@@ -127,6 +127,7 @@ class PlanHold:
     reason: str
     app: AppKey | None = None
     error: bool = False
+    stopped: bool = False  # healing was given up for a while, because it did not help
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

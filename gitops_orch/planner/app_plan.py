@@ -377,7 +377,7 @@ class AppPlanner:
     def _wanted_networks(self) -> dict[str, set[str]]:
         names = {network.key: network.name for network in self.app.networks}
         wanted: dict[str, set[str]] = defaultdict(set)
-        for slot in self.slots.slots:
+        for slot in (*self.slots.slots, *self.slots.withheld):
             wanted[slot.host].update(names.get(key, key) for key in slot.service.networks)
         return wanted
 
@@ -388,6 +388,7 @@ _KIND_OF = {
     Remedy.CONNECT: Kind.CONNECT_NETWORK,
     Remedy.DISCONNECT: Kind.DISCONNECT_NETWORK,
     Remedy.UNPAUSE: Kind.UNPAUSE,
+    Remedy.RESTART: Kind.RESTART,
 }
 
 

@@ -29,6 +29,7 @@ class Remedy(IntEnum):
     DISCONNECT = 4
     UNPAUSE = 5
     START = 6
+    RESTART = 7
 
 
 @dataclass(frozen=True, slots=True)

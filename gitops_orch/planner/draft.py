@@ -73,9 +73,20 @@ class Draft:
         self.actions.append(Action(id=identity, kind=kind, host=host, target=target, reason=reason, **fields))
         return identity
 
-    def hold(self, subject: str, reason: str, app: AppKey | None = None, *, error: bool = False) -> None:
-        """Note that something is left alone, and why; an error is one that nobody wished for."""
-        self.holds.append(PlanHold(subject=subject, reason=reason, app=app, error=error))
+    def hold(
+        self,
+        subject: str,
+        reason: str,
+        app: AppKey | None = None,
+        *,
+        error: bool = False,
+        stopped: bool = False,
+    ) -> None:
+        """Note that something is left alone, and why; an error is one that nobody wished for.
+
+        `stopped` says that healing was given up for a while, because it did not help.
+        """
+        self.holds.append(PlanHold(subject=subject, reason=reason, app=app, error=error, stopped=stopped))
 
     def proves(self, app: AppKey, action: str) -> None:
         """Note a step that shows that an app does well."""

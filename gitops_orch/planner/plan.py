@@ -11,6 +11,7 @@ from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.hooks import weave_hooks
 from gitops_orch.planner.index import Index, build_index
+from gitops_orch.planner.judgement import restrain
 from gitops_orch.planner.order import app_order
 from gitops_orch.planner.place import AppPlacement, place_all
 from gitops_orch.planner.pre_start import add_pre_starts
@@ -86,6 +87,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
     if obstacle:
         draft.hold(str(key), obstacle, key, error=True)
         return
+    slots = restrain(chosen, slots, world, index, draft)
     _note_drift(key, slots, draft)
     if chosen.role is not Role.HEAD:
         draft.hold(str(key), chosen.reason, key)

@@ -70,6 +70,7 @@ class AppSlots:
     slots: tuple[Slot, ...]
     surplus: tuple[Located, ...]
     parked: tuple[Located, ...]  # failed ones of slots or services that are no longer asked for
+    withheld: tuple[Slot, ...] = ()  # asked for, and left alone for now: making them did not help
 
 
 def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Index) -> AppSlots:

@@ -56,7 +56,12 @@ def _status(
     commit, release = _what_runs(chosen, containers, busy=bool(busy or held or unknown or waiting))
     return AppStatus(
         key=key,
-        sync=_sync(chosen, unknown=unknown, held=held and chosen.role is Role.HEAD, busy=waiting or busy > 0),
+        sync=_sync(
+            chosen,
+            unknown=unknown,
+            held=held and chosen.role is Role.HEAD,
+            busy=waiting or busy > 0 or any(hold.error and hold.subject != str(key) for hold in holds),
+        ),
         health=_health(
             services, containers, unknown=unknown, suspended=held and not any(hold.error for hold in holds)
         ),

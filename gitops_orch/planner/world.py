@@ -9,6 +9,7 @@ from gitops_orch.model.app import App, AppKey, Hold, Prune
 from gitops_orch.model.host import Fleet, Host
 from gitops_orch.model.job import run_slot
 from gitops_orch.model.observed import Observation, Placed
+from gitops_orch.planner.restraint import HealedField, Healing
 
 
 class Role(Enum):
@@ -93,6 +94,7 @@ class World:
     broken_paths: tuple[str, ...] = ()  # files so broken that their app's name is not known
     holds: Mapping[AppKey, Hold] = field(default_factory=dict)  # by command; those in Git are in the app
     waits: Mapping[AppKey, Hold] = field(default_factory=dict)  # after trouble that was not the app's own
+    healed: Mapping[HealedField, Healing] = field(default_factory=dict)  # what was put right not long ago
     unproved: frozenset[AppKey] = frozenset()  # head's release was begun, and has not passed its gate yet
     greeted: frozenset[tuple[str, str]] = frozenset()  # (host, name) whose post_start was run in this process
     failed: Mapping[AppKey, Mapping[str, str]] = field(

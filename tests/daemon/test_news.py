@@ -8,7 +8,7 @@ import pytest
 from gitops_orch.daemon.metrics import Metrics
 from gitops_orch.daemon.news import tell_news, troubles_of
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Action, Kind, Plan, Refusal
+from gitops_orch.model.plan import Action, Kind, Plan, PlanHold, Refusal
 from gitops_orch.model.status import (
     ActionResult,
     AppHealth,
@@ -106,3 +106,21 @@ def test_a_run_that_saw_nothing_says_of_nobody_that_all_is_well_again():
     tell_news(outbox, report(error="the mirror is damaged"))
     outbox.close()
     assert [subject for subject, _ in told] == ["default/shop", "host edge", "controller"]
+
+
+def given_up(until: str) -> RunReport:
+    reason = f"name was put right 5 times; it is left alone until {until}, until the app changes"
+    hold = PlanHold(subject="shop-api-1 on h1", reason=reason, app=WELL.key, error=True, stopped=True)
+    return report(WELL, plan=Plan(commit="c", holds=(hold,)))
+
+
+def test_healing_that_was_given_up_is_news_once_though_its_end_is_told_to_the_second():
+    told = {str(troubles_of(given_up(until))) for until in ("10:00:00Z", "10:00:01Z")}
+    assert told == {str({"default/shop": "shop-api-1 on h1: name was put right 5 times"})}
+
+
+def test_healing_that_was_given_up_is_counted():
+    metrics = Metrics()
+    metrics.record(given_up("10:00:00Z"))
+    line = 'gitops_orch_app_healing_stopped{app="shop",namespace="default"} 1.0'
+    assert line in metrics.exposition(is_alive=True).decode()

@@ -12,6 +12,7 @@ class MemoryHistory:
 
     def __init__(self, salt: str | None = None) -> None:
         self._salt = salt
+        self._healed: str | None = None
         self._last_commit: str | None = None
         self._accepted: set[str] = set()
         self._releases: dict[tuple[AppKey, str], Release] = {}  # oldest first
@@ -28,6 +29,12 @@ class MemoryHistory:
 
     def set_salt(self, salt: str) -> None:
         self._salt = salt
+
+    def healed(self) -> str | None:
+        return self._healed
+
+    def set_healed(self, text: str) -> None:
+        self._healed = text
 
     def last_commit(self, _url: str, _branch: str) -> str | None:
         return self._last_commit

@@ -1,0 +1,152 @@
+"""Self-heal with judgement: what is unhealthy is restarted, and what healing does not help is left alone, with the reason.
+
+Note [Three kinds of what does not help]
+A container that ends again and again is started again each time later.  One that its healthcheck finds unhealthy is
+restarted so many times within so long, and then no more.  And what is changed again whenever it was put right is a fight
+with another hand: the product yields, says so, and names who it may be.  What ends by itself cannot be told from what
+another hand stops, so a container that ended in order counts as a fight, too.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from gitops_orch.model.app import Drift
+from gitops_orch.model.observed import Health, State
+from gitops_orch.model.plan import Change
+from gitops_orch.planner.actors import likely_actors
+from gitops_orch.planner.compare import Finding, Remedy
+from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.index import Index
+from gitops_orch.planner.restraint import (
+    HEALS_MAX,
+    SPAN_S,
+    HealedField,
+    Healing,
+    crash_count,
+    stopped_s,
+    wait_s,
+)
+from gitops_orch.planner.slots import AppSlots, Slot
+from gitops_orch.planner.world import Chosen, World
+
+HEALTH, STATE, PAUSE = "health", "state", "state paused"
+WHOLE = "container"  # the path of what is made anew because it is not there at all
+AGAIN = "; tried again at "
+LEFT = "; it is left alone until "
+ORDERLY_CODES = frozenset({0, 137, 143})  # ended by itself, or was killed or asked to end
+
+
+def restrain(chosen: Chosen, slots: AppSlots, world: World, index: Index, draft: Draft) -> AppSlots:
+    """Return the slots with what is unhealthy to be restarted, and without what healing does not help; note the latter."""
+    judge = _Judge(chosen, world, index, draft)
+    is_calm = not any(slot.made or slot.olds or slot.unproved for slot in slots.slots)
+    there = [_with_restart(chosen, slot) if is_calm else slot for slot in slots.slots]
+    withheld = tuple(slot for slot in there if slot.made and judge.is_stopped(slot, path_of(slot.changes)))
+    return replace(
+        slots,
+        slots=tuple(judge.without_stopped(slot) for slot in there if slot not in withheld),
+        withheld=withheld,
+    )
+
+
+def lasting(reason: str) -> str:
+    """Return a reason without the moment at which it ends: that changes, and is no news."""
+    return reason.partition(AGAIN)[0].partition(LEFT)[0]
+
+
+def path_of(changes: tuple[Change, ...]) -> str:
+    """Return the path by which heals are counted: one that is paused is another matter than one that ended."""
+    if not changes:
+        return WHOLE
+    first = changes[0]
+    return PAUSE if first.path == STATE and first.before == State.PAUSED.value else first.path
+
+
+def _with_restart(chosen: Chosen, slot: Slot) -> Slot:
+    current = slot.current.container if slot.current is not None else None
+    if current is None or slot.findings or current.state is not State.RUNNING:
+        return slot
+    if current.health is not Health.UNHEALTHY:
+        return slot
+    change = Change(path=HEALTH, before=Health.UNHEALTHY.value, after=Health.HEALTHY.value)
+    finding = Finding(Remedy.RESTART, "its healthcheck says unhealthy", (change,))
+    if chosen.app.drift is Drift.ENFORCE:
+        return replace(slot, findings=(finding,))
+    return replace(slot, drifted=(*slot.drifted, finding))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Knows what was healed before, and notes what it stops."""
+
+    chosen: Chosen
+    world: World
+    index: Index
+    draft: Draft
+
+    def without_stopped(self, slot: Slot) -> Slot:
+        """Return a slot without the findings that are left alone for now."""
+        if slot.made or slot.olds:
+            return slot
+        kept = tuple(each for each in slot.findings if not self._is_put_off(slot, each))
+        return slot if len(kept) == len(slot.findings) else replace(slot, findings=kept)
+
+    def _is_put_off(self, slot: Slot, finding: Finding) -> bool:
+        path = path_of(finding.changes)
+        if finding.remedy is not Remedy.START:
+            return self.is_stopped(slot, path)
+        return (_ended_in_order(slot) and self.is_stopped(slot, path)) or self._waits(slot, path, finding)
+
+    def is_stopped(self, slot: Slot, path: str) -> bool:
+        """Tell whether what is at a path is put right no more; if so, that is noted."""
+        healing = self._healing(slot, path)
+        left_s = 0.0 if healing is None or healing.release != self.chosen.app.digest else stopped_s(healing)
+        if left_s:
+            key = self.chosen.app.key
+            end = f"{self._moment(left_s)}, until the app changes, or until `gitops-orch retry {key}`"
+            reason = f"{self._why_stopped(slot, path)}{LEFT}{end}"
+            self.draft.hold(_subject(slot), reason, key, error=True, stopped=True)
+        return bool(left_s)
+
+    def _why_stopped(self, slot: Slot, path: str) -> str:
+        often = f"{HEALS_MAX} times within {SPAN_S:g} s"
+        actors = likely_actors(self.index, slot.host, self.chosen.app.key)
+        if path == HEALTH:
+            return f"it was restarted {often}, and its healthcheck says unhealthy again"
+        if path == STATE:
+            return (
+                f"it was started {often}, and ended each time in order: by itself, or by another hand{actors}"
+            )
+        return f"{path} was put right {often}, and changed again each time: another hand is at work{actors}"
+
+    def _waits(self, slot: Slot, path: str, finding: Finding) -> bool:
+        healing = self._healing(slot, path)
+        left_s = 0.0 if healing is None else wait_s(healing)
+        if healing is not None and left_s:
+            reason = (
+                f"{finding.reason}, {crash_count(healing) + 1} times in a row{AGAIN}{self._moment(left_s)}"
+            )
+            self.draft.hold(_subject(slot), reason, self.chosen.app.key, error=True)
+        return bool(left_s)
+
+    def _healing(self, slot: Slot, path: str) -> Healing | None:
+        app, service = self.chosen.app, slot.service.name
+        field = HealedField(
+            app=app.key, service=service, slot=slot.assignment.slot, host=slot.host, path=path
+        )
+        found = self.world.healed.get(field)
+        return found if found and found.spec_hash == self.world.spec(app, service).hash else None
+
+    def _moment(self, left_s: float) -> str:
+        return f"{self.world.now + timedelta(seconds=left_s):%H:%M:%SZ}"
+
+
+def _subject(slot: Slot) -> str:
+    name = slot.current.container.name if slot.current is not None else slot.name
+    return f"{name} on {slot.host}"
+
+
+def _ended_in_order(slot: Slot) -> bool:
+    """By itself with code 0, or because it was asked to or killed: none of that is a crash."""
+    details = slot.current.container.details if slot.current is not None else None
+    return details is None or (details.exit_code in ORDERLY_CODES and not details.oom_killed)
