@@ -82,9 +82,13 @@ class Story:
     """One host, one controller, and what is committed next."""
 
     def __init__(
-        self, images: Mapping[str, ImageBehaviour] | None = None, environment: str | None = None
+        self,
+        images: Mapping[str, ImageBehaviour] | None = None,
+        environment: str | None = None,
+        containers_kept: int = 1,
     ) -> None:
         self.environment = environment
+        self.containers_kept = containers_kept
         self.clock = SimulatedClock()
         self.fleet = SimulatedFleet(clock=self.clock, registry=Registry(images or {}))
         self.source = Source()
@@ -99,7 +103,11 @@ class Story:
                 connect=self.fleet.connect,
                 clock=self.clock,
                 workers=InlineWorkers(self.clock.sleep, lambda _: 0),
-                settings=ReconcileSettings(url="file:///repo", environment=self.environment),
+                settings=ReconcileSettings(
+                    url="file:///repo",
+                    environment=self.environment,
+                    containers_kept=self.containers_kept,
+                ),
             )
         )
 

@@ -4,13 +4,14 @@ Execution has no choice: what an action stands on failed, and it is skipped.  A 
 other work, so that waiting for one service costs the others nothing.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
 from gitops_orch.clock import Clock
+from gitops_orch.controller.graph import Graph
 from gitops_orch.controller.perform import perform
 from gitops_orch.controller.workers import Batch, Finished, Workers
 from gitops_orch.engine.base import Engine
@@ -22,6 +23,7 @@ from gitops_orch.errors import (
     NotFound,
     Unstartable,
 )
+from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import ObservedContainer, ProbeResult
 from gitops_orch.model.plan import Action, Kind, Plan
 from gitops_orch.model.status import ActionResult, Outcome
@@ -31,6 +33,7 @@ GATE_POLL_S = 0.5  # as often as Compose looks (COMPOSE.md, section 4)
 GATE_LOST_MAX = 20  # looks in a row that may get no answer before a wait is given up
 STOPPED = "the run was stopped"  # why an action was skipped that nothing speaks against
 PUT_OFF = "a release that failed goes back first"  # the same, where the run goes on to plan again
+RELEASE_FAILED = "its release has failed"
 IDLE_S = 1.0  # how long a step may pass without a sign of life: `should_stop` is asked, and the watchdog fed, this often
 STARTING_KINDS = frozenset({Kind.START, Kind.RUN_JOB})
 BAD_COMMAND_CODES = frozenset({126, 127})  # as a shell has them: may not be run, is not there
@@ -121,6 +124,9 @@ class Executor:
         self._begun: dict[str, Action] = {}
         self._waits: dict[str, _Wait] = {}
         self._results: dict[str, ActionResult] = {}
+        self._graph = Graph(())
+        self._failures: Counter[str] = Counter()  # failed gates by the budget that they count for
+        self._failed_apps: set[AppKey | None] = set()  # their release has failed: nothing more of it is begun
         self._under_way = 0
         self._gate_failed = False
         self._total = 0
@@ -128,48 +134,36 @@ class Executor:
     def run(self, plan: Plan) -> tuple[ActionResult, ...]:
         """Walk the plan to its end, or to where `should_stop` says so: what runs then is finished, the rest skipped."""
         self._total = len(plan.actions)
-        waiting = {action.id: len(action.after) for action in plan.actions}
-        followers: dict[str, list[Action]] = defaultdict(list)
-        for action in plan.actions:
-            for before in action.after:
-                followers[before].append(action)
-        ready = [action for action in plan.actions if not action.after]
+        self._graph = Graph(plan.actions)
+        ready = self._graph.first()
         early = STOPPED
         while ready or self._under_way or self._waits:
             if self._should_stop() or (
                 self._only_waits(ready) and (self._gate_failed or self._should_yield())
             ):
                 early = PUT_OFF if self._gate_failed else STOPPED
-                self._give_up_waits(early)
+                self._give_up_waits(self._waits.values(), early)
                 ready = []
             for action in ready:
                 self._begin(action)
             ready = []
             for result in self._step():
-                ready += self._after(result, waiting, followers)
+                ready += self._after(result)
         for action in plan.actions:
             if action.id not in self._results:
-                self._record(_skipped(action, early))
+                self._record(_skipped(action, RELEASE_FAILED if action.app in self._failed_apps else early))
         return tuple(self._results[action.id] for action in plan.actions)
 
-    def _after(
-        self, result: ActionResult, waiting: dict[str, int], followers: Mapping[str, list[Action]]
-    ) -> list[Action]:
-        """Return what an ended action makes ready; all that stands on a failed one is skipped."""
-        if result.outcome is Outcome.DONE:
-            ready = []
-            for action in followers[result.action.id]:
-                waiting[action.id] -= 1
-                if waiting[action.id] == 0 and action.id not in self._results:
-                    ready.append(action)
-            return ready
-        lost = list(followers[result.action.id])
-        while lost:
-            action = lost.pop()
-            if action.id not in self._results:
-                self._record(_skipped(action, f"{result.action.kind.value} {result.action.name} failed"))
-                lost += followers[action.id]
-        return []
+    def _after(self, result: ActionResult) -> list[Action]:
+        """Return what an ended action makes ready; what stands on a failed one is skipped."""
+        outcome = self._graph.end(result.action, result)
+        for action in outcome.lost:
+            self._record(_skipped(action, f"{result.action.kind.value} {result.action.name} failed"))
+        if result.gate_failed and not result.tolerated and result.action.budget is not None:
+            self._failed_apps.add(result.action.app)
+            mine = [wait for wait in self._waits.values() if wait.action.app == result.action.app]
+            self._give_up_waits(mine, RELEASE_FAILED)
+        return [action for action in outcome.ready if action.app not in self._failed_apps]
 
     def _begin(self, action: Action) -> None:
         now = self._clock.monotonic_s()
@@ -286,9 +280,9 @@ class Executor:
             return replace(self._failed(wait.action, str(error), transient=not gone), vanished=gone)
         return None
 
-    def _give_up_waits(self, why: str) -> None:
-        for identity in [identity for identity, wait in self._waits.items() if not wait.looking]:
-            self._record(_skipped(self._waits.pop(identity).action, why))
+    def _give_up_waits(self, waits: Iterable[_Wait], why: str) -> None:
+        for wait in [wait for wait in waits if not wait.looking]:
+            self._record(_skipped(self._waits.pop(wait.action.id).action, why))
 
     def _failed(
         self, action: Action, error: str, *, gate_failed: bool = False, transient: bool = False
@@ -299,11 +293,18 @@ class Executor:
             duration_ms=self._duration_ms(action),
             error=error,
             gate_failed=gate_failed,
+            tolerated=gate_failed and self._is_within_budget(action),
             transient=transient,
         )
 
+    def _is_within_budget(self, action: Action) -> bool:
+        if action.budget is None:
+            return False
+        self._failures[action.budget.service] += 1
+        return self._failures[action.budget.service] <= action.budget.failures_max
+
     def _record(self, result: ActionResult) -> ActionResult:
-        self._gate_failed |= result.gate_failed
+        self._gate_failed |= result.gate_failed and not result.tolerated
         self._results[result.action.id] = result
         self._tell("finished", result.action, result)
         return result

@@ -9,8 +9,8 @@ from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.status import ActionResult, Outcome
+from gitops_orch.planner.aside import FAILED_SUFFIX, is_kept
 from gitops_orch.planner.gate import is_doubtful
-from gitops_orch.planner.slots import FAILED_SUFFIX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,18 @@ class ReleaseFacts:
     stable: Mapping[AppKey, tuple[Release, ...]]  # newest first
     known: frozenset[AppKey]  # apps that history has heard of
     progressing: frozenset[tuple[AppKey, str]] = frozenset()  # begun, and neither stable nor failed yet
+
+    @property
+    def begun(self) -> Mapping[AppKey, frozenset[str]]:
+        """Return, by app, the digests of releases that were begun and never proved."""
+        found: dict[AppKey, set[str]] = defaultdict(set)
+        for app, digest in self.progressing:
+            found[app].add(digest)
+        return {app: frozenset(digests) for app, digests in found.items()}
+
+    def was_stable(self, app: AppKey, digest: str) -> bool:
+        """Tell whether a release has been stable."""
+        return any(release.digest == digest for release in self.stable.get(app, ()))
 
     def stable_other_than(self, app: AppKey, digest: str) -> Release | None:
         """Return the newest stable release that is not this one."""
@@ -54,18 +66,22 @@ def recovered_releases(
 ) -> tuple[Release, ...]:
     """Return what containers tell of apps that history has lost.
 
-    A container kept under a failed name quarantines its release.  A release was stable where all of its containers run
-    and do well: one that does proves nothing for the others; and one whose predecessor is still there has proved nothing.
+    A container kept under a failed name quarantines its release; one kept for going back was made by a stable release that
+    is older than what runs.  A release was stable where all of its containers run and do well: one that does proves
+    nothing for the others; and one whose predecessor is still there has proved nothing.
     """
     containers = list(containers)
     failed: dict[tuple[AppKey, str], Release] = {}
     doubtful = _unproved_releases(containers)
     votes: Counter[tuple[AppKey, str, str]] = Counter()
+    former: dict[tuple[AppKey, str, str], None] = {}
     for container in containers:
         owner = container.owner
         if owner is None or owner.app in known:
             continue
-        if container.name.endswith(FAILED_SUFFIX):
+        if is_kept(container):
+            former[(owner.app, owner.release, owner.commit)] = None
+        elif container.name.endswith(FAILED_SUFFIX):
             reason = f"{container.name} is kept from it"
             failed[(owner.app, owner.release)] = _release(
                 owner.app, owner.release, owner.commit, failed=reason
@@ -74,9 +90,10 @@ def recovered_releases(
             doubtful.add((owner.app, owner.release))
         else:
             votes[(owner.app, owner.release, owner.commit)] += 1
+    running = sorted(votes, key=lambda vote: (votes[vote], vote))
     stable = [
         _release(app, digest, commit)
-        for (app, digest, commit), _ in sorted(votes.items(), key=lambda vote: (vote[1], vote[0]))
+        for app, digest, commit in (*(each for each in sorted(former) if each not in votes), *running)
         if (app, digest) not in failed and (app, digest) not in doubtful
     ]
     return (*stable, *failed.values())
@@ -87,11 +104,15 @@ def _unproved_releases(containers: Iterable[ObservedContainer]) -> set[tuple[App
     slots: dict[tuple[AppKey, str, int], list[tuple[float, AppKey, str]]] = defaultdict(list)
     for container in containers:
         owner, made_at = container.owner, container.created_at
-        if owner is not None and made_at is not None and not container.name.endswith(FAILED_SUFFIX):
+        if owner is not None and made_at is not None and not _is_aside(container):
             slot = slots[(owner.app, owner.service, owner.slot)]
             slot.append((made_at.timestamp(), owner.app, owner.release))
     rivals = (sorted(found) for found in slots.values() if len({release for _, _, release in found}) > 1)
     return {found[-1][1:] for found in rivals}
+
+
+def _is_aside(container: ObservedContainer) -> bool:
+    return container.name.endswith(FAILED_SUFFIX) or is_kept(container)
 
 
 def _ended_well(container: ObservedContainer) -> bool:

@@ -60,6 +60,7 @@ class Sight:
     greeted: set[tuple[str, str]]  # containers, by host and name, whose post_start was run in this process
     proved: set[tuple[AppKey, str]]  # releases, by digest, whose every step went well in this process
     observe_deadline_s: float = OBSERVE_DEADLINE_S
+    containers_kept: int = 1
 
 
 def take_look(sight: Sight, loaded: Loaded, *, impatient: bool = False) -> Look:
@@ -186,6 +187,9 @@ def _world(sight: Sight, desired: Desired, observed: Mapping[str, Observation], 
             a.key for a in desired.apps if (a.key, a.digest) in facts.progressing - sight.proved
         ),
         greeted=frozenset(sight.greeted),
+        begun=facts.begun,
+        settled=frozenset(a.key for a in desired.apps if facts.was_stable(a.key, a.digest)),
+        containers_kept=sight.containers_kept,
         failed=facts.failed,
         remembered=_remembered(history, desired, containers),
         prune_default=desired.fleet.prune_default,

@@ -48,6 +48,7 @@ class ReconcileSettings:
     runs_kept: int = 1000
     releases_kept: int = 20
     images_kept: int = 3
+    containers_kept: int = 1
     observe_deadline_s: float = OBSERVE_DEADLINE_S
     push_reverts: bool = False
 
@@ -91,6 +92,7 @@ class Reconciler:
             greeted=set(),
             proved=set(),
             observe_deadline_s=settings.observe_deadline_s,
+            containers_kept=settings.containers_kept,
         )
         self._reverts = FailedReverts(self._loader.reverter(), parts.history, parts.clock)
 

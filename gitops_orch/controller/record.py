@@ -19,6 +19,7 @@ from gitops_orch.model.plan import Plan
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.serial import plan_row, run_document
 from gitops_orch.model.status import ActionResult, AppHealth, Outcome, RunReport, Sync
+from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.world import Chosen, Role, World
 from gitops_orch.source.source import Source
 
@@ -94,7 +95,8 @@ class Recorder:
         for result in results:
             action = result.action
             each = chosen.get(action.app) if action.app is not None else None
-            if not result.gate_failed or each is None or each.role is not Role.HEAD:
+            bad = result.gate_failed and not result.tolerated
+            if not bad or each is None or each.role is not Role.HEAD:
                 continue
             states = {release.digest: release.state for release in self._history.releases(each.app.key)}
             if each.app.key in found or states.get(each.app.digest) in {
@@ -227,7 +229,7 @@ def _images(chosen: Chosen, host: ObservedHost, now: datetime) -> Iterable[Image
     digests = {image.id: image.digests for image in host.images}
     for container in host.containers:
         owner = container.owner
-        if owner is not None and owner.app == chosen.app.key:
+        if owner is not None and owner.app == chosen.app.key and not is_aside(container):
             yield ImageRecord(
                 app=owner.app,
                 service=owner.service,

@@ -136,6 +136,7 @@ def _reconcile_settings(settings: Settings, url: str) -> ReconcileSettings:
         releases_kept=settings.retain.releases,
         images_kept=settings.retain.images,
         push_reverts=settings.repository.push_reverts,
+        containers_kept=settings.retain.containers,
     )
 
 

@@ -12,7 +12,7 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Ownership
 from gitops_orch.model.release import Release
 from gitops_orch.model.serial import Document, Value, plain_value
-from gitops_orch.planner.slots import FAILED_SUFFIX
+from gitops_orch.planner.aside import FAILED_SUFFIX
 
 RUNS_SEARCHED_MAX = 1000
 ID_LENGTH_MIN = 6  # of an abbreviated container id

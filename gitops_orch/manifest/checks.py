@@ -11,7 +11,7 @@ from gitops_orch.manifest.jobs import check_jobs
 from gitops_orch.manifest.policy import KEY
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.service import check_words
-from gitops_orch.model.app import App, Service
+from gitops_orch.model.app import App, Service, UpdatePolicy
 from gitops_orch.model.problem import Problem
 
 _CONSTRAINT_HINT = "write it as node.labels.zone == eu"
@@ -129,7 +129,8 @@ def check_after(app: App, findings: Findings) -> None:
     check_jobs(app, findings)
     for service in app.services:
         base = ("services", service.name)
-        _check_update(app, service, (*base, "deploy", "update_config"), findings)
+        for part, policy in (("update_config", service.update), ("rollback_config", service.rollback)):
+            _check_update(app, policy, (*base, "deploy", part), findings)
         _check_replicas(service, base, findings)
         _check_constraints(
             service.placement.constraints, (*base, "deploy", "placement", "constraints"), findings
@@ -178,16 +179,16 @@ def _check_unreconciled(body: Mapping[str, Any], base: KeyPath, findings: Findin
             findings.error((*base, key), f"cannot be reconciled from Git: {why}")
 
 
-def _check_update(app: App, service: Service, base: KeyPath, findings: Findings) -> None:
-    monitor, deadline = service.update.monitor_s, app.rollout.healthy_deadline_s
+def _check_update(app: App, policy: UpdatePolicy, base: KeyPath, findings: Findings) -> None:
+    monitor, deadline = policy.monitor_s, app.rollout.healthy_deadline_s
     if monitor >= deadline:
         findings.error(
             (*base, "monitor"),
             f"{monitor:g}s can never pass before {KEY}.rollout.healthy_deadline gives up after {deadline:g}s; "
             "lower one or raise the other",
         )
-    if not 0 <= service.update.failure_ratio_max <= 1:
-        ratio = service.update.failure_ratio_max
+    if not 0 <= policy.failure_ratio_max <= 1:
+        ratio = policy.failure_ratio_max
         findings.error((*base, "max_failure_ratio"), f"must lie between 0 and 1, is {ratio:g}")
 
 

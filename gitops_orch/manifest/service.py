@@ -47,6 +47,8 @@ def compile_service(
     policy = read_service_policy(name, raw_policy, reader.findings)
     if policy.reload:
         files = _reloadable(name, body, files, volumes, reader.findings)
+    # Going back does as going forward, but for what rollback_config says.
+    update = _policy(name, deploy, "update_config", UpdatePolicy(), reader.findings)
     return Service(
         name=name,
         compose=_container_part(name, body, volumes, reader),
@@ -55,7 +57,8 @@ def compile_service(
         replicas=1 if mode in _GLOBAL_MODES else replica_count(body),
         placement=_placement(deploy.get("placement") or {}),
         depends_on=tuple(_dependencies(body)),
-        update=_update(name, deploy.get("update_config"), reader.findings),
+        update=update,
+        rollback=_policy(name, deploy, "rollback_config", update, reader.findings),
         ports=tuple(_ports(body)),
         networks=tuple(body.get("networks") or ()) if not body.get("network_mode") else (),
         volumes=tuple(dict.fromkeys(_named_volumes(volumes))),
@@ -196,19 +199,24 @@ def _dependencies(body: Mapping[str, Any]) -> Iterator[Dependency]:
         )
 
 
-def _update(name: str, raw: Mapping[str, Any] | None, findings: Findings) -> UpdatePolicy:
-    """Compose leaves a `monitor: 0s` out of its model, where it means what is not said; here it means no time at all."""
-    default = UpdatePolicy()
+def _policy(
+    name: str, deploy: Mapping[str, Any], part: str, default: UpdatePolicy, findings: Findings
+) -> UpdatePolicy:
+    """Return how containers are replaced, the default where nothing is said.
+
+    Compose leaves a `monitor: 0s` out of its model, where it means what is not said; here it means no time at all.
+    """
+    raw: Mapping[str, Any] | None = deploy.get(part)
     if raw is None:
         return default
-    at_once = findings.says(("services", name, "deploy", "update_config", "monitor"))
+    at_once = findings.says(("services", name, "deploy", part, "monitor"))
     order = raw.get("order")
     action = raw.get("failure_action")
     return UpdatePolicy(
         parallelism=int(raw.get("parallelism", default.parallelism)),
         delay_s=_seconds(raw.get("delay"), default.delay_s),
         monitor_s=_seconds(raw.get("monitor"), 0.0 if at_once else default.monitor_s),
-        order=Order(order) if order else None,
+        order=Order(order) if order else default.order,
         failure_action=FailureAction(action) if action else default.failure_action,
         failure_ratio_max=float(raw.get("max_failure_ratio", default.failure_ratio_max)),
     )
@@ -254,11 +262,12 @@ def check_words(name: str, body: Mapping[str, Any], findings: Findings) -> None:
             (*where, "max_attempts"),
             f"no Engine counts attempts with the condition {restarts['condition']}; write on-failure, or remove it",
         )
-    update: Mapping[str, Any] = deploy.get("update_config") or {}
     base = ("services", name, "deploy")
     _check_word((*base, "mode"), deploy.get("mode"), _MODES, findings)
-    _check_word((*base, "update_config", "order"), update.get("order"), _ORDERS, findings)
-    _check_word((*base, "update_config", "failure_action"), update.get("failure_action"), _ACTIONS, findings)
+    for part in ("update_config", "rollback_config"):
+        policy: Mapping[str, Any] = deploy.get(part) or {}
+        _check_word((*base, part, "order"), policy.get("order"), _ORDERS, findings)
+        _check_word((*base, part, "failure_action"), policy.get("failure_action"), _ACTIONS, findings)
 
 
 def _check_word(where: tuple[str, ...], value: object, known: tuple[str, ...], findings: Findings) -> None:

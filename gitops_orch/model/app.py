@@ -205,6 +205,7 @@ class Service:
     placement: Placement = field(default_factory=Placement)
     depends_on: tuple[Dependency, ...] = ()
     update: UpdatePolicy = field(default_factory=UpdatePolicy)
+    rollback: UpdatePolicy = field(default_factory=UpdatePolicy)  # deploy.rollback_config, for going back
     ports: tuple[Port, ...] = ()
     networks: tuple[str, ...] = ()  # keys in App.networks; empty with a network_mode
     volumes: tuple[str, ...] = ()  # keys in App.volumes that it mounts

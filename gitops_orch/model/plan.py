@@ -76,8 +76,18 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How many containers of a service may fail their gates before its release has failed."""
+
+    service: str  # namespace/app/service: all actions of the service share the budget
+    failures_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One step on one host.
+    """One step on one host, begun once all of `after` is done and all of `follows` has ended.
+
+    What it `follows` may have failed, within its budget: so a rollout goes on past a container that may fail.
 
     `target` names the object on the Engine: a container's id, or a name made by an earlier step; `name` is what a
     person calls it.
@@ -99,6 +109,8 @@ class Action:
     slot: int | None = None
     changes: tuple[Change, ...] = ()
     after: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
+    budget: Budget | None = None  # of steps whose failure is the release's; None where no release is on trial
     release: str = ""
     image: str | None = None
     container: ContainerIntent | None = None
@@ -159,7 +171,7 @@ class Plan:
                 a.host,
                 a.target,
                 a.reason,
-                list(a.after),
+                [*a.after, *a.follows],
                 a.container.spec_hash if a.container else "",
             ]
             for a in self.actions

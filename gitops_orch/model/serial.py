@@ -110,7 +110,7 @@ def action_row(action: Action) -> Document:
         "name": action.name or action.target,
         "reason": action.reason,
         "changes": [change_row(change) for change in action.changes],
-        "after": list(action.after),
+        "after": [*action.after, *action.follows],
     }
 
 

@@ -95,6 +95,7 @@ class ActionResult:
     duration_ms: int
     error: str = ""
     gate_failed: bool = False  # the new container failed its health gate: the release is bad, not the world
+    tolerated: bool = False  # a failed gate that update_config allows for: the release goes on
     vanished: bool = False  # another hand removed it while it was being proved: no trouble, only news
     note: str = ""  # what went wrong in a step that may
     transient: bool = False  # registry or host trouble: held and tried again, never a bad release

@@ -6,25 +6,33 @@ start, wait_healthy, remove old.  The old container is therefore there to go bac
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Unpack
 
-from gitops_orch.model.app import Condition, Network, Order, Service
+from gitops_orch.model.app import Condition, Service
 from gitops_orch.model.observed import Health, State
-from gitops_orch.model.plan import ContainerIntent, Gate, Kind
-from gitops_orch.planner.compare import Finding, Remedy, restart_policy_fields
-from gitops_orch.planner.draft import Draft, StepFields
-from gitops_orch.planner.index import Index, Located
-from gitops_orch.planner.networks import connection
+from gitops_orch.model.plan import Budget, ContainerIntent, Gate, Kind
+from gitops_orch.planner.aside import FAILED_SUFFIX
+from gitops_orch.planner.compare import Remedy
+from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.index import Index
+from gitops_orch.planner.mend import Mender
 from gitops_orch.planner.order import in_dependency_order
 from gitops_orch.planner.prepare import prepare_hosts, pull_images
+from gitops_orch.planner.put_back import put_back
 from gitops_orch.planner.reload import changed_sets, must_be_told, record_sets, signal_reason
-from gitops_orch.planner.removal import owned, remove_container, remove_networks, retire, stop_container
-from gitops_orch.planner.rollout import batches, choose_order, is_anonymous
-from gitops_orch.planner.slots import FAILED_SUFFIX, AppSlots, Slot, is_parked, namespace_parents
+from gitops_orch.planner.removal import remove_container, remove_networks, stop_container
+from gitops_orch.planner.rollout import (
+    Wave,
+    failure_budget,
+    is_anonymous,
+    plan_waves,
+    update_policy,
+)
+from gitops_orch.planner.set_aside import Stopping, set_aside
+from gitops_orch.planner.slots import AppSlots, Slot, namespace_parents
+from gitops_orch.planner.steps import SlotSteps
+from gitops_orch.planner.succession import Succession, is_going
 from gitops_orch.planner.surplus import data_holders, going_surplus, grace_s, take_away
 from gitops_orch.planner.world import Chosen, World
-
-NO_RESTART = "no"
 
 
 class AppPlanner:
@@ -34,17 +42,20 @@ class AppPlanner:
         self.chosen = chosen
         self.app = chosen.app
         self.first = len(draft.actions)
+        self.steps = SlotSteps(chosen.app, draft)
         self.slots = slots
         self.world = world
         self.index = index
         self.draft = draft
         self.pulls = pull_images(self.app, slots, draft)
         self.prepared = prepare_hosts(self.app, slots, index, draft, self.pulls)
+        self.mender = Mender(chosen.app, self.steps, index, self.pulls)
+        self.succession = Succession(chosen, index, draft, world.containers_kept)
+        self.budget: Budget | None = None  # of the service whose steps are added
         self.created: dict[tuple[str, str], list[str]] = defaultdict(list)  # (service, host) -> creates
         self.mended: dict[str, list[str]] = defaultdict(list)  # id of a container that stays -> what mends it
         self.started: dict[str, list[str]] = defaultdict(list)  # service -> starts
         self.proved: dict[str, list[str]] = defaultdict(list)  # service -> waits
-        self.retired: dict[str, list[str]] = defaultdict(list)  # service -> removals of what it replaces
         self.parked: list[str] = []  # what stops the failed ones: nothing starts on their data before
         self.going = going_surplus(chosen, slots, world, draft)
         self.cleared: dict[str, str] = {}  # id of a container that goes -> its stop, where others wait for it
@@ -61,60 +72,19 @@ class AppPlanner:
         self._surplus()
         remove_networks(self.draft, self.index, self.app.key, self._wanted_networks(), self.first)
 
-    def park(self) -> None:
-        """Add the steps that stop what failed for good, and nothing else."""
+    def park(self) -> list[str]:
+        """Add the steps that stop what failed for good, and nothing else; return their ids."""
         first = len(self.draft.actions)
+        failed = self.world.failed.get(self.app.key, {})
         for found in (*self.slots.parked, *(each for slot in self.slots.slots for each in slot.parked)):
-            self._park(found)
-        self.parked = [action.id for action in self.draft.actions[first:]]
-
-    def _add(self, kind: Kind, at: Slot, target: str, reason: str, **fields: Unpack[StepFields]) -> str:
-        fields["after"] = tuple(dict.fromkeys(fields.get("after", ())))
-        return self.draft.add(
-            kind,
-            at.host,
-            target,
-            reason,
-            **fields,
-            name=at.current.container.name if at.current else at.name,
-            app=self.app.key,
-            service=at.service.name,
-            slot=at.assignment.slot,
-            release=self.app.digest,
-            grace_s=at.service.stop_grace_s,
-        )
-
-    # -- what failed is kept for a look at it
-
-    def _park(self, found: Located) -> None:
-        """Stop it for good, under a name that says so; with its restart policy it would come back with its daemon."""
-        container, host = found.container, found.host
-        release = container.owner.release if container.owner else ""
-        reason = f"its release failed ({self.world.failed.get(self.app.key, {}).get(release, '')})"
-        after: tuple[str, ...] = ()
-        if container.details is not None and container.details.restart_policy != NO_RESTART:
-            fields = {"RestartPolicy": restart_policy_fields(NO_RESTART)}
-            after = (self.draft.add(Kind.UPDATE, host, container.id, reason, **owned(found), update=fields),)
-        stopped = stop_container(self.draft, found, reason, after, grace_s(self.app, found))
-        if not container.name.endswith(FAILED_SUFFIX):
-            name = self._failed_name(found)
-            after = after if stopped is None else (stopped,)
-            renamed = self.draft.add(
-                Kind.RENAME, host, container.id, reason, **owned(found), after=after, new_name=name
+            owner = found.container.owner
+            how = Stopping(
+                reason=f"its release failed ({failed.get(owner.release, '') if owner else ''})",
+                grace_s=grace_s(self.app, found),
             )
-            self.draft.frees_name(host, container.name, renamed)
-            self.draft.takes_name(host, name, renamed)
-
-    def _failed_name(self, found: Located) -> str:
-        """The name under which a failed container is kept; one that failed before under the same name makes way."""
-        name = found.container.name + FAILED_SUFFIX
-        holder = self.index.hosts[found.host].names.get(name)
-        if holder is None:
-            return name
-        if holder.owner is not None and is_parked(holder):
-            remove_container(self.draft, Located(found.host, holder), "a later one failed in its place", ())
-            return name
-        return f"{found.container.name}-{found.container.id[:7]}{FAILED_SUFFIX}"
+            set_aside(self.draft, self.index.hosts[found.host], found, FAILED_SUFFIX, how)
+        self.parked = [action.id for action in self.draft.actions[first:]]
+        return self.parked
 
     # -- services, in the order of their dependencies
 
@@ -123,14 +93,52 @@ class AppPlanner:
             self.names[(service.name, slot.host)] = slot.current.container.id if slot.current else slot.name
         fresh = [slot for slot in slots if not slot.olds and (slot.made or slot.findings or slot.unproved)]
         replaced = [slot for slot in slots if slot.olds]
+        self.budget = failure_budget(self.chosen, service, slots, self.world)
         for slot in fresh:
-            self._bring_up(slot, ())
-        before: tuple[str, ...] = ()
-        for batch in batches(replaced, service.update.parallelism):
-            proved = [self._bring_up(slot, before) for slot in batch]
-            before = tuple(identity for identity in proved if identity)
+            self._bring_up(slot)
+        self._roll(replaced)
+        for slot in slots:
+            self.succession.forget_generations(slot)
         self._reload(service, slots)
         self._restart_dependents(service, slots)
+
+    def _roll(self, replaced: list[Slot]) -> None:
+        """Replace containers wave by wave: each waits for what the one before it has to prove, and to make room."""
+        before: tuple[str, ...] = ()
+        for wave in plan_waves(self.chosen, replaced):
+            if wave.canary and not self._is_promoted():
+                self._await_promotion(wave)
+                return
+            first = len(self.draft.actions)
+            proved = {id(slot): self._bring_up(slot, before) for slot in wave.slots}
+            proofs = tuple(filter(None, proved.values()))
+            for slot in wave.slots:
+                own = proved[id(slot)]
+                self.succession.retire_olds(slot, proofs if wave.canary else (own,) if own else ())
+            before = (*proofs, *self._room_made(first))
+
+    def _room_made(self, first: int) -> tuple[str, ...]:
+        """With max_surge, the next wave waits until those that were replaced have stopped too."""
+        if self.app.rollout.surge_max is None:
+            return ()
+        return tuple(action.id for action in self.draft.actions[first:] if action.kind is Kind.STOP)
+
+    def _is_promoted(self) -> bool:
+        return self.app.rollout.auto_promote or self.world.accepted
+
+    def _await_promotion(self, wave: Wave) -> None:
+        """Bring the canary up beside what it will replace, and touch nothing else until somebody says so."""
+        service = wave.slots[0].service.name
+        for slot in wave.slots:
+            if slot.made or slot.findings or slot.unproved:
+                self._bring_up(slot)
+        put_back(self.app, self.slots, self.draft)
+        self.draft.hold(
+            str(self.app.key),
+            f"{len(wave.slots)} of {service} run as a canary; "
+            f"`gitops-orch accept {self.world.commit[:12]}` promotes it, a revert takes it back",
+            self.app.key,
+        )
 
     def _reload(self, service: Service, slots: list[Slot]) -> None:
         """Tell the containers that stay of what is changed under them, and have each prove that it took it well."""
@@ -142,48 +150,42 @@ class AppPlanner:
             if changed and slot.current is not None and must_be_told(slot):
                 target, reason = slot.current.container.id, signal_reason(slot, changed)
                 after = (*self.prepared[slot.host], *self.mended[target])
-                sent = self._add(Kind.EXEC, slot, target, reason, after=after, signal=service.reload)
+                sent = self.steps.add(Kind.EXEC, slot, target, reason, after=after, signal=service.reload)
                 told[slot.host].append(sent)
                 self.proved[service.name].append(self._wait(slot, target, (sent,)))
         record_sets(self.app, slots, self.index.hosts, self.draft, told)
 
-    def _bring_up(self, slot: Slot, before: tuple[str, ...]) -> str | None:
+    def _bring_up(self, slot: Slot, before: tuple[str, ...] = ()) -> str | None:
         """Make the slot well; return the id of the step that proves it, None where nothing has to be started."""
-        made = self._create(slot) if slot.made else self._mend(slot)
+        made = self._create(slot) if slot.made else self.mender.mend(slot, self.prepared[slot.host])
         if slot.current is not None:
             self.mended[slot.current.container.id] = made
         must_start = slot.made or any(finding.remedy is Remedy.START for finding in slot.findings)
         if not (must_start or slot.olds or slot.unproved):
             return None
-        order, why = choose_order(slot)
         target = slot.current.container.id if slot.current else slot.name
-        ready = [*self.parked, *self.prepared[slot.host], *self._dependencies(slot.service), *before, *made]
-        stops = self._stop_first(slot, order, ready, why) if must_start else []
+        ready = [*self.parked, *self.prepared[slot.host], *self._dependencies(slot.service), *made]
+        stops = self.succession.stop_first(slot, ready, before) if must_start else []
         proved = (
-            self._start(slot, target, [*ready, *stops, *self._clear_the_way(slot, ready)])
+            self._start(slot, target, [*ready, *stops, *self._clear_the_way(slot, ready)], before)
             if must_start
-            else self._wait(slot, target, ready)
+            else self._wait(slot, target, ready, before)
         )
         self.proved[slot.service.name].append(proved)
         self.draft.proves(self.app.key, proved)
-        for old in slot.olds:
-            if not (slot.made and _is_going(old)):
-                self._retire_old(slot, old, order, proved)
         return proved
 
     def _create(self, slot: Slot) -> list[str]:
-        for old in filter(_is_going, slot.olds):
+        for old in filter(is_going, slot.olds):
             # It keeps its name until it is gone, and takes no other: wait for that, and remember nothing of it.
             remove_container(self.draft, old, "another hand removes it", ())
-        holder = self.index.hosts[slot.host].names.get(slot.name)
-        if holder is not None:
-            self._make_way(slot, holder.id)
+        self.mender.make_way(slot, slot.name)
         parents = sorted(namespace_parents(slot.service))
         after = [*self.pulls, *self.prepared[slot.host]]
         for parent in parents:
             after += self.created[(parent, slot.host)]
         intent = self._intent(slot, parents)
-        created = self._add(
+        created = self.steps.add(
             Kind.CREATE,
             slot,
             slot.name,
@@ -200,7 +202,7 @@ class AppPlanner:
         heirs = [
             old
             for old in slot.olds
-            if old.host == slot.host and not _is_going(old) and any(map(is_anonymous, old.container.volumes))
+            if old.host == slot.host and not is_going(old) and any(map(is_anonymous, old.container.volumes))
         ]
         return ContainerIntent(
             app=self.app,
@@ -217,42 +219,6 @@ class AppPlanner:
                 name: self.names[(name, slot.host)] for name in parents if (name, slot.host) in self.names
             },
         )
-
-    def _make_way(self, slot: Slot, holder: str) -> None:
-        """An old container of our own has the name: it gives it up first, and is known by its labels still."""
-        for old in slot.olds:
-            if old.container.id == holder and old.host == slot.host and not _is_going(old):
-                name = f"{slot.name}-old-{holder[:7]}"
-                reason = "its successor needs the name"
-                renamed = self.draft.add(
-                    Kind.RENAME, slot.host, holder, reason, **owned(old), after=self.pulls, new_name=name
-                )
-                self.draft.frees_name(slot.host, slot.name, renamed)
-
-    def _mend(self, slot: Slot) -> list[str]:
-        """Put right in place what can be; return the ids, each waiting for the one before it."""
-        done: list[str] = []
-        for finding in slot.findings:
-            if finding.remedy is not Remedy.START and slot.current is not None:
-                done = [self._mend_one(slot, slot.current.container.id, finding, done)]
-        return done
-
-    def _mend_one(self, slot: Slot, current: str, finding: Finding, after: list[str]) -> str:
-        fields = StepFields(after=tuple(after), changes=finding.changes)
-        if finding.remedy is Remedy.UPDATE:
-            fields["update"] = dict(finding.update)
-        elif finding.remedy is Remedy.CONNECT:
-            network = next(each for each in self.app.networks if each.name == finding.argument)
-            fields |= connection(slot.service, network)
-            fields["after"] = (*after, *self.prepared[slot.host])
-        elif finding.remedy is Remedy.DISCONNECT:
-            fields["network"] = Network(key=finding.argument, name=finding.argument, external=True)
-        elif finding.remedy is Remedy.RENAME:
-            fields["new_name"] = finding.argument
-        mended = self._add(_KIND_OF[finding.remedy], slot, current, finding.reason, **fields)
-        if finding.remedy is Remedy.RENAME:
-            self.draft.takes_name(slot.host, finding.argument, mended)
-        return mended
 
     def _dependencies(self, service: Service) -> list[str]:
         after: list[str] = []
@@ -277,14 +243,6 @@ class AppPlanner:
             if current.health is Health.STARTING or (slot.service.job and current.state is State.RUNNING):
                 self.proved[name].append(self._wait(slot, current.id, ()))
 
-    def _stop_first(self, slot: Slot, order: Order, ready: list[str], why: str) -> list[str]:
-        if order is Order.START_FIRST:
-            return []
-        here = [old for old in slot.olds if old.host == slot.host]
-        reason = f"{slot.name} takes over, stop-first: {why}"
-        stops = [stop_container(self.draft, old, reason, ready, slot.service.stop_grace_s) for old in here]
-        return [stop for stop in stops if stop is not None]
-
     def _clear_the_way(self, slot: Slot, ready: list[str]) -> list[str]:
         """What got another name in Git stops before its successor starts on its data."""
         holders = data_holders(self.app, slot, self.going)
@@ -294,46 +252,63 @@ class AppPlanner:
             self.cleared |= {} if stop is None else {found.container.id: stop}
         return [self.cleared[each.container.id] for each in holders if each.container.id in self.cleared]
 
-    def _start(self, slot: Slot, target: str, after: list[str]) -> str:
+    def _start(self, slot: Slot, target: str, after: list[str], before: tuple[str, ...]) -> str:
         finding = next((each for each in slot.findings if each.remedy is Remedy.START), None)
         reason = finding.reason if finding else slot.reason
         changes = finding.changes if finding else ()
         if slot.service.job:
             gate = self._gate(slot)
-            started = self._add(
-                Kind.RUN_JOB, slot, target, reason, after=tuple(after), changes=changes, gate=gate
+            started = self.steps.add(
+                Kind.RUN_JOB,
+                slot,
+                target,
+                reason,
+                after=tuple(after),
+                follows=before,
+                changes=changes,
+                gate=gate,
+                budget=self.budget,
             )
             self.started[slot.service.name].append(started)
             return started
-        started = self._add(Kind.START, slot, target, reason, after=tuple(after), changes=changes)
+        started = self.steps.add(
+            Kind.START,
+            slot,
+            target,
+            reason,
+            after=tuple(after),
+            follows=before,
+            changes=changes,
+            budget=self.budget,
+        )
         self.draft.takes_ports(slot.host, slot.service, started)
         self.started[slot.service.name].append(started)
         return self._wait(slot, target, (started,))
 
-    def _wait(self, slot: Slot, target: str, after: Iterable[str]) -> str:
-        update = slot.service.update
-        what = "must end with exit code 0" if slot.service.job else f"must be well for {update.monitor_s:g} s"
-        return self._add(Kind.WAIT_HEALTHY, slot, target, what, after=tuple(after), gate=self._gate(slot))
+    def _wait(self, slot: Slot, target: str, after: Iterable[str], before: tuple[str, ...] = ()) -> str:
+        monitor_s = update_policy(self.chosen, slot.service).monitor_s
+        what = "must end with exit code 0" if slot.service.job else f"must be well for {monitor_s:g} s"
+        return self.steps.add(
+            Kind.WAIT_HEALTHY,
+            slot,
+            target,
+            what,
+            after=tuple(after),
+            follows=before,
+            gate=self._gate(slot),
+            budget=self.budget,
+        )
 
     def _gate(self, slot: Slot) -> Gate:
-        """The delay between batches is waited out at the end of each gate: the next batch stands on it."""
-        update = slot.service.update
+        """The delay between waves is waited out at the end of each gate: the next wave stands on it."""
+        update, rollout = update_policy(self.chosen, slot.service), self.app.rollout
         delay_s = update.delay_s if slot.olds else 0.0
         return Gate(
             monitor_s=update.monitor_s + delay_s,
-            deadline_s=self.app.rollout.healthy_deadline_s + delay_s,
+            deadline_s=min(rollout.healthy_deadline_s, rollout.progress_deadline_s) + delay_s,
             completes=slot.service.job,
             readiness=slot.service.readiness,
         )
-
-    def _retire_old(self, slot: Slot, old: Located, order: Order, proved: str) -> None:
-        name = slot.current.container.name if slot.current else slot.name
-        reason = f"{name} on {slot.host} replaces it"
-        if order is Order.STOP_FIRST and old.host == slot.host:
-            removed = remove_container(self.draft, old, reason, (proved,))
-        else:
-            removed = retire(self.draft, old, reason, (proved,), slot.service.stop_grace_s)
-        self.retired[slot.service.name].append(removed)
 
     def _restart_dependents(self, service: Service, slots: list[Slot]) -> None:
         """`depends_on.<service>.restart`: what depends on a replaced service is restarted after it.
@@ -351,14 +326,16 @@ class AppPlanner:
             ):
                 after = [identity for parent in sorted(parents) for identity in self.proved[parent]]
                 reason = f"{', '.join(sorted(parents))} was replaced, and depends_on asks for a restart"
-                restarted = self._add(
+                restarted = self.steps.add(
                     Kind.RESTART, slot, slot.current.container.id, reason, after=tuple(after)
                 )
-                for removal in (each for parent in sorted(parents) for each in self.retired[parent]):
+                for removal in (
+                    each for parent in sorted(parents) for each in self.succession.retired[parent]
+                ):
                     self.draft.waits(removal, restarted)
 
     def _is_replaced(self, service: str) -> bool:
-        return self.created_any(service) or bool(self.retired[service])
+        return self.created_any(service) or bool(self.succession.retired[service])
 
     def created_any(self, service: str) -> bool:
         """Tell whether any container of a service is made in this plan."""
@@ -380,17 +357,3 @@ class AppPlanner:
         for slot in (*self.slots.slots, *self.slots.withheld):
             wanted[slot.host].update(names.get(key, key) for key in slot.service.networks)
         return wanted
-
-
-_KIND_OF = {
-    Remedy.RENAME: Kind.RENAME,
-    Remedy.UPDATE: Kind.UPDATE,
-    Remedy.CONNECT: Kind.CONNECT_NETWORK,
-    Remedy.DISCONNECT: Kind.DISCONNECT_NETWORK,
-    Remedy.UNPAUSE: Kind.UNPAUSE,
-    Remedy.RESTART: Kind.RESTART,
-}
-
-
-def _is_going(found: Located) -> bool:
-    return found.container.state is State.REMOVING

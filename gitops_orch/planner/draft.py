@@ -13,7 +13,7 @@ from typing import TypedDict, Unpack
 
 from gitops_orch.model.app import AppKey, FileMount, Network, Service, Volume
 from gitops_orch.model.observed import ObservedContainer
-from gitops_orch.model.plan import Action, Change, ContainerIntent, Gate, Kind, PlanHold
+from gitops_orch.model.plan import Action, Budget, Change, ContainerIntent, Gate, Kind, PlanHold
 
 _PortKey = tuple[str, int, str]
 _NameKey = tuple[str, str]
@@ -24,6 +24,8 @@ class StepFields(TypedDict, total=False):
 
     changes: tuple[Change, ...]
     after: tuple[str, ...]
+    follows: tuple[str, ...]
+    budget: Budget | None
     container: ContainerIntent
     network: Network
     gate: Gate
@@ -145,7 +147,7 @@ class Draft:
 
 
 def _with_after(action: Action, extra: Iterable[str]) -> Action:
-    more = tuple(sorted(set(extra).difference(action.after)))
+    more = tuple(sorted(set(extra).difference(action.after, action.follows)))
     return replace(action, after=(*action.after, *more)) if more else action
 
 
@@ -153,17 +155,22 @@ def _without_apps(actions: Iterable[Action], apps: set[AppKey | None]) -> tuple[
     kept = [action for action in actions if action.app not in apps]
     known = {action.id for action in kept}
     return tuple(
-        replace(action, after=tuple(each for each in action.after if each in known)) for action in kept
+        replace(
+            action,
+            after=tuple(each for each in action.after if each in known),
+            follows=tuple(each for each in action.follows if each in known),
+        )
+        for action in kept
     )
 
 
 def topological(actions: list[Action]) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
     """Return the actions in an order that respects `after`, else as given; and those caught in a circle."""
     position = {action.id: number for number, action in enumerate(actions)}
-    waiting = [len(action.after) for action in actions]
+    waiting = [len(action.after) + len(action.follows) for action in actions]
     followers: dict[str, list[int]] = defaultdict(list)
     for number, action in enumerate(actions):
-        for before in action.after:
+        for before in (*action.after, *action.follows):
             followers[before].append(number)
     ready = [number for number, count in enumerate(waiting) if count == 0]
     heapify(ready)

@@ -14,6 +14,7 @@ from gitops_orch.model.observed import (
     Placed,
     UnknownHost,
 )
+from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.world import World
 
@@ -83,7 +84,7 @@ def build_index(world: World) -> Index:
                 pre_starts[container.owner.app].append(Located(name, container))
             elif container.owner is not None:
                 apps[container.owner.app].append(Located(name, container))
-                load[name] += 1
+                load[name] += not is_aside(container)
             elif container.project is not None and INSTANCE_LABEL not in container.labels:
                 projects[(name, container.project)].append(container)
     return Index(

@@ -4,13 +4,13 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.app import App, AppKey, Rollback
 from gitops_orch.model.plan import Plan
 from gitops_orch.planner.app_plan import AppPlanner
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.hooks import weave_hooks
-from gitops_orch.planner.index import Index, build_index
+from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.judgement import restrain
 from gitops_orch.planner.order import app_order
 from gitops_orch.planner.place import AppPlacement, place_all
@@ -93,7 +93,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
         draft.hold(str(key), chosen.reason, key)
     draft.planned.add(key)
     if chosen.role is Role.STUCK:
-        AppPlanner(chosen, _only_failed(slots, world, key), world, index, draft).park()
+        _stay(chosen, slots, world, index, draft)
     else:
         AppPlanner(chosen, slots, world, index, draft).plan()
 
@@ -156,8 +156,17 @@ def _note_drift(key: AppKey, slots: AppSlots, draft: Draft) -> None:
             draft.hold(f"{name} on {slot.host}", f"{finding.reason}; x-gitops.drift says to leave it", key)
 
 
-def _only_failed(slots: AppSlots, world: World, key: AppKey) -> AppSlots:
-    """With nothing to go back to, what does well stays as it is and what failed is stopped for good."""
+def _stay(chosen: Chosen, slots: AppSlots, world: World, index: Index, draft: Draft) -> None:
+    """A release goes neither on nor back: what failed of it is stopped for good, and what was stopped for it serves.
+
+    With `rollback: off`, what failed is left as it is.
+    """
+    failed = () if chosen.app.rollback is Rollback.OFF else _failed_ones(slots, world, chosen.app.key)
+    parked = AppPlanner(chosen, AppSlots(slots=(), surplus=(), parked=failed), world, index, draft).park()
+    put_back(chosen.app, slots, draft, stopping={found.container.id for found in failed}, after=tuple(parked))
+
+
+def _failed_ones(slots: AppSlots, world: World, key: AppKey) -> tuple[Located, ...]:
     failed = world.failed.get(key, {})
     parked = [*slots.parked, *(each for slot in slots.slots for each in slot.parked)]
     parked += [
@@ -166,8 +175,5 @@ def _only_failed(slots: AppSlots, world: World, key: AppKey) -> AppSlots:
         if slot.current is not None
         and slot.current.container.owner is not None
         and slot.current.container.owner.release in failed
-        and is_doubtful(slot.current.container)
     ]
-    return AppSlots(
-        slots=(), surplus=(), parked=tuple(found for found in parked if is_doubtful(found.container))
-    )
+    return tuple(found for found in parked if is_doubtful(found.container))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gitops_orch.model.app import App, Rollback
 from gitops_orch.model.release import Release
+from gitops_orch.planner.rollout import pauses
 from gitops_orch.planner.world import Role
 
 
@@ -33,6 +34,9 @@ def choose_release(
     quarantined = f"release {app.digest[:12]} failed and is not tried again until the app changes or `retry` is said: {why}"
     if app.rollback is not Rollback.AUTO:
         reason = f"{quarantined}; rollback: {app.rollback.value}"
+        return Choice(role=Role.STUCK, commit=commit, digest=app.digest, reason=reason)
+    if pauses(app):
+        reason = f"{quarantined}; failure_action: pause"
         return Choice(role=Role.STUCK, commit=commit, digest=app.digest, reason=reason)
     if stable is None or stable.digest in failed:
         reason = f"{quarantined}; there is no stable release to go back to"

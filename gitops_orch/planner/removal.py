@@ -25,19 +25,35 @@ DEFAULT_GRACE_S = 10.0
 
 
 def stop_container(
-    draft: Draft, found: Located, reason: str, after: Iterable[str], grace_s: float
+    draft: Draft,
+    found: Located,
+    reason: str,
+    after: Iterable[str],
+    grace_s: float,
+    follows: tuple[str, ...] = (),
 ) -> str | None:
     """Add a stop, and return its id; None where the container does not run."""
     if found.container.state not in LIVE_STATES:
         return None
-    identity = _add(draft, Kind.STOP, found, reason, after, grace_s)
+    identity = draft.add(
+        Kind.STOP,
+        found.host,
+        found.container.id,
+        reason,
+        **owned(found),
+        after=tuple(after),
+        follows=follows,
+        grace_s=grace_s,
+    )
     draft.frees_ports(found.host, found.container, identity)
     return identity
 
 
 def remove_container(draft: Draft, found: Located, reason: str, after: Iterable[str]) -> str:
     """Add a removal, and return its id."""
-    identity = _add(draft, Kind.REMOVE, found, reason, after, DEFAULT_GRACE_S)
+    identity = draft.add(
+        Kind.REMOVE, found.host, found.container.id, reason, **owned(found), after=tuple(after)
+    )
     draft.frees_name(found.host, found.container.name, identity)
     return identity
 
@@ -48,12 +64,6 @@ def retire(
     """Add a stop and a removal, and return the id of the last."""
     stopped = stop_container(draft, found, reason, after, grace_s)
     return remove_container(draft, found, reason, after if stopped is None else (stopped,))
-
-
-def _add(draft: Draft, kind: Kind, found: Located, reason: str, after: Iterable[str], grace_s: float) -> str:
-    return draft.add(
-        kind, found.host, found.container.id, reason, **owned(found), after=tuple(after), grace_s=grace_s
-    )
 
 
 def owned(found: Located) -> Owned:

@@ -1,14 +1,37 @@
-"""How a slot's container is replaced: which goes first, and how many at once.  Pure functions of a few facts."""
+"""How a service's containers are replaced: which goes first, how many at once, and how many may fail.
 
-from collections.abc import Iterable, Sequence
-from itertools import islice
+Pure functions of a few facts.  `parallelism` says how many slots are replaced together; `max_surge` stands in its place
+for those that start first, `max_unavailable` for those that stop first, and neither is ever exceeded, but that a slot which
+must stop first is replaced even where `max_unavailable` is 0.
+"""
 
-from gitops_orch.model.app import Order, Service
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gitops_orch.model.app import App, FailureAction, Order, RolloutPolicy, Service, UpdatePolicy
+from gitops_orch.model.plan import Budget
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.slots import Slot
+from gitops_orch.planner.world import Chosen, Role, World
 
 
-def choose_order(slot: Slot) -> tuple[Order, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """Slots that are replaced together; the next wave begins once each of these has proved itself.
+
+    The old containers of a canary stay beside the new ones until all of it has proved itself, and was promoted.
+    """
+
+    slots: tuple[Slot, ...]
+    canary: bool = False
+
+
+def update_policy(chosen: Chosen, service: Service) -> UpdatePolicy:
+    """Return the policy that a service is replaced by: going back has one of its own (deploy.rollback_config)."""
+    return service.rollback if chosen.role is Role.FALLBACK else service.update
+
+
+def choose_order(slot: Slot, update: UpdatePolicy, rollout: RolloutPolicy) -> tuple[Order, str]:
     """Return which goes first, and why.
 
     Start-first wherever two of them can stand side by side on the host; what the file says wins where it is possible.
@@ -20,8 +43,10 @@ def choose_order(slot: Slot) -> tuple[Order, str]:
     obstacle = _collision(service)
     if obstacle:
         return Order.STOP_FIRST, f"{obstacle} cannot be shared with the old one"
-    if service.update.order is not None:
-        return service.update.order, "the file says so"
+    if update.order is not None:
+        return update.order, "the file says so"
+    if rollout.surge_max == 0:
+        return Order.STOP_FIRST, "max_surge is 0"
     if service.writable or _anonymous_volumes(slot, here):
         return Order.STOP_FIRST, "two at once could damage the data that it writes"
     return Order.START_FIRST, "nothing that it uses is exclusive"
@@ -56,9 +81,55 @@ def is_anonymous(volume: str) -> bool:
     return len(volume) == 64 and all(digit in "0123456789abcdef" for digit in volume)  # noqa: PLR2004 - a SHA-256
 
 
-def batches(slots: Sequence[Slot], parallelism: int) -> Iterable[tuple[Slot, ...]]:
-    """Yield the slots that are replaced together, in the order of their numbers; 0 means all at once."""
-    size = parallelism or max(1, len(slots))
-    remaining = iter(slots)
-    while batch := tuple(islice(remaining, size)):
-        yield batch
+def plan_waves(chosen: Chosen, slots: Sequence[Slot]) -> tuple[Wave, ...]:
+    """Arrange the slots of a service that are replaced, in the order of their numbers, a canary before all others."""
+    if not slots:
+        return ()
+    update, rollout = update_policy(chosen, slots[0].service), chosen.app.rollout
+    count = rollout.canary if chosen.role is Role.HEAD and any(slot.superseded for slot in slots) else 0
+    canary = (Wave(slots=tuple(slots[:count]), canary=True),) if count else ()
+    rest = slots[count:]
+    limits = _limits(update, rollout, len(rest))
+    return (*canary, *_fill(rest, limits, {id(s): choose_order(s, update, rollout)[0] for s in rest}))
+
+
+def _limits(update: UpdatePolicy, rollout: RolloutPolicy, count: int) -> Mapping[Order, int]:
+    together = update.parallelism or max(1, count)
+    surge, unavailable = rollout.surge_max, rollout.unavailable_max
+    return {
+        Order.START_FIRST: together if surge is None else max(1, surge),
+        Order.STOP_FIRST: together if unavailable is None else max(1, unavailable),
+    }
+
+
+def _fill(slots: Iterable[Slot], limits: Mapping[Order, int], orders: Mapping[int, Order]) -> Iterable[Wave]:
+    wave: list[Slot] = []
+    room = dict(limits)
+    for slot in slots:
+        order = orders[id(slot)]
+        if not room[order]:
+            yield Wave(slots=tuple(wave))
+            wave, room = [], dict(limits)
+        room[order] -= 1
+        wave.append(slot)
+    if wave:
+        yield Wave(slots=tuple(wave))
+
+
+def failure_budget(chosen: Chosen, service: Service, slots: Sequence[Slot], world: World) -> Budget | None:
+    """Return how many of a service's containers may fail before its release has; None where no release is on trial.
+
+    A release that was stable before did not get worse by itself, and going back is not judged: neither is on trial.
+    """
+    app = chosen.app
+    if chosen.role is not Role.HEAD or app.key in world.settled:
+        return None
+    dirty = sum(slot.made or bool(slot.olds) or slot.unproved for slot in slots)
+    tolerant = service.update.failure_action is FailureAction.CONTINUE
+    allowed = dirty if tolerant else int(service.update.failure_ratio_max * dirty)
+    return Budget(service=f"{app.key}/{service.name}", failures_max=allowed)
+
+
+def pauses(app: App) -> bool:
+    """Tell whether an app stops where its release fails, instead of going back: the most cautious service decides."""
+    return any(service.update.failure_action is FailureAction.PAUSE for service in app.services)

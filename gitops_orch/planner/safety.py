@@ -6,6 +6,7 @@ It counts containers whose service left Git; replacements, moves, scaling down, 
 
 from gitops_orch.model.app import AppKey, Prune
 from gitops_orch.model.plan import Refusal
+from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.prune import is_allowed
 from gitops_orch.planner.world import Chosen, Role, World
@@ -18,7 +19,8 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
     """Return why the plan must not be carried out; empty where it may."""
     chosen = {each.app.key: each for each in world.chosen}
     total, leaving, counted = 0, 0, 0
-    for key, located in index.apps.items():
+    for key, found in index.apps.items():
+        located = tuple(each for each in found if not is_aside(each.container))
         lost = _lost_count(key, world, chosen.get(key), located)
         total += len(located)
         leaving += lost

@@ -1,24 +1,20 @@
 """Every slot of an app, classified: what is there, what is missing, what has to go."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from gitops_orch.model.app import App, Drift, Mode, Service
 from gitops_orch.model.names import container_name
 from gitops_orch.model.observed import Health, ObservedContainer, State
 from gitops_orch.model.plan import Change
+from gitops_orch.planner.aside import is_aside, is_kept
 from gitops_orch.planner.compare import Finding, Remedy, Wanted, compare
-from gitops_orch.planner.gate import is_doubtful
+from gitops_orch.planner.fates import Fate, Verdict, is_failed, is_superseded, replaces, sort_out, worthy
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import HostIndex, Index, Located
 from gitops_orch.planner.place import AppPlacement, Assignment
 from gitops_orch.planner.world import Chosen, Role, World
-
-FAILED_SUFFIX = (
-    "-failed"  # a container that failed its gate is kept under this name, stopped, for a look at it
-)
-
 
 # What a broken-off or failed replacement leaves to be put right: it was stopped, renamed, kept from restarting.
 _OWN_WORK = frozenset({Remedy.START, Remedy.RENAME, Remedy.UPDATE})
@@ -29,8 +25,8 @@ class Slot:
     """One slot that should run.
 
     `current` is the container that already is what Git wants, but for `findings` that are put right in place.  With no
-    current one, a container named `name` is made, for `reason`.  `olds` go once the slot is well; `parked` failed and
-    are kept, stopped.
+    current one, a container named `name` is made, for `reason`.  `olds` go once the slot is well, those that are
+    `worthy` only aside; `kept` are aside already, for going back to them; `parked` failed, and are aside too.
     """
 
     assignment: Assignment
@@ -41,6 +37,9 @@ class Slot:
     findings: tuple[Finding, ...] = ()
     drifted: tuple[Finding, ...] = ()  # seen and, by the app's drift policy, left alone
     olds: tuple[Located, ...] = ()
+    worthy: frozenset[str] = frozenset()  # ids of olds that did well as another release: worth going back to
+    superseded: bool = False  # an old one is what Git said before
+    kept: tuple[Located, ...] = ()
     parked: tuple[Located, ...] = ()
     dropped: tuple[Located, ...] = ()  # were parked, and are no longer of interest
     reason: str = ""
@@ -98,8 +97,8 @@ def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
     left = [found for founds in there.values() for found in founds]
     return AppSlots(
         slots=tuple(_cascade(slots)),
-        surplus=tuple(found for found in left if not _is_kept(chosen, found.container, failed)),
-        parked=tuple(found for found in left if _is_kept(chosen, found.container, failed)),
+        surplus=tuple(found for found in left if not is_failed(chosen, found.container, failed)),
+        parked=tuple(found for found in left if is_failed(chosen, found.container, failed)),
     )
 
 
@@ -130,23 +129,14 @@ def _study(
         if each.host == assignment.host
     ]
     verdicts.sort(key=_preference)
-    keep = next(((each, findings) for each, findings in verdicts if not _replaces(findings)), None)
-    if keep is None and app.drift is not Drift.ENFORCE:
-        keep = next(((each, ()) for each, findings in verdicts if _is_drift(findings)), None)
-    failed = world.failed.get(app.key, {})
-    others = [each for each in found if keep is None or each is not keep[0]]
-    # One whose predecessor is gone has passed its gate: while it does well, it serves until it is replaced in its turn.
-    parked = tuple(
-        each
-        for each in others
-        if _is_kept(chosen, each.container, failed) and (keep is not None or is_doubtful(each.container))
-    )
-    dropped = tuple(each for each in others if each not in parked and is_parked(each.container))
-    olds = tuple(each for each in others if each not in parked and each not in dropped)
+    keep = _keep(app, verdicts)
+    sorted_out = sort_out(chosen, keep[0] if keep else None, found, assignment.host, world)
+    olds = sorted_out[Fate.OLD]
     reason, changes = _why_made(verdicts, olds, assignment)
     findings = keep[1] if keep else ()
-    # With another container in its slot, or kept as a failed one, it is we who stopped it: that is no drift.
-    ours = bool(others) or (keep is not None and is_parked(keep[0].container))
+    # With another container in its slot, or aside until now, it is we who stopped it: that is no drift.
+    beside = any(sorted_out[fate] for fate in (Fate.OLD, Fate.PARKED, Fate.DROPPED))
+    ours = beside or (keep is not None and is_aside(keep[0].container))
     mended = _OWN_WORK if ours else frozenset()
     enforced = app.drift is Drift.ENFORCE
     drifted = tuple(
@@ -163,12 +153,23 @@ def _study(
         ),
         drifted=() if enforced else drifted,
         olds=olds,
-        parked=parked,
-        dropped=dropped,
+        worthy=worthy(chosen, verdicts, olds, world),
+        superseded=any(each in olds and is_superseded(findings) for each, findings in verdicts),
+        kept=sorted_out[Fate.KEPT],
+        parked=sorted_out[Fate.PARKED],
+        dropped=sorted_out[Fate.DROPPED],
         reason=reason,
         changes=changes,
         unproved=keep is not None and _is_unproved(chosen, keep[0].container, world),
     )
+
+
+def _keep(app: App, verdicts: list[Verdict]) -> Verdict | None:
+    """Return the container that stays, and what is put right about it; None where a new one is made."""
+    best = next(((each, findings) for each, findings in verdicts if not replaces(findings)), None)
+    if best is None and app.drift is not Drift.ENFORCE:
+        best = next(((each, ()) for each, findings in verdicts if _is_drift(findings)), None)
+    return best
 
 
 def _is_unproved(chosen: Chosen, container: ObservedContainer, world: World) -> bool:
@@ -194,20 +195,16 @@ def _name_now(app: App, found: Located) -> str:
     return container_name(app.key.project, owner.service, owner.slot, owner.spec_hash, owner.image_digest)
 
 
-def _replaces(findings: tuple[Finding, ...]) -> bool:
-    return bool(findings) and findings[0].remedy is Remedy.REPLACE
-
-
 def _is_drift(findings: tuple[Finding, ...]) -> bool:
     return all(finding.drift for finding in findings)
 
 
-def _preference(verdict: tuple[Located, tuple[Finding, ...]]) -> tuple[bool, bool, bool, bool, str]:
+def _preference(verdict: Verdict) -> tuple[bool, bool, bool, bool, str]:
     """Best first: need not be replaced, runs, is healthy, has its name; then by name, so that the order never changes."""
     found, findings = verdict
     container = found.container
     return (
-        _replaces(findings),
+        replaces(findings),
         container.state is not State.RUNNING,
         container.health is Health.UNHEALTHY,
         any(finding.remedy is Remedy.RENAME for finding in findings),
@@ -215,24 +212,12 @@ def _preference(verdict: tuple[Located, tuple[Finding, ...]]) -> tuple[bool, boo
     )
 
 
-def _is_kept(chosen: Chosen, container: ObservedContainer, failed: Mapping[str, str]) -> bool:
-    """A failed container stays for a look at it, as long as its release is the quarantined one."""
-    if chosen.role not in {Role.FALLBACK, Role.STUCK} or container.owner is None:
-        return False
-    return container.owner.release in failed
-
-
-def is_parked(container: ObservedContainer) -> bool:
-    """Tell whether a container is one that failed and was stopped for good."""
-    return container.name.endswith(FAILED_SUFFIX) and container.state not in {State.RUNNING, State.RESTARTING}
-
-
 def _why_made(
-    verdicts: list[tuple[Located, tuple[Finding, ...]]], olds: Iterable[Located], assignment: Assignment
+    verdicts: list[Verdict], olds: tuple[Located, ...], assignment: Assignment
 ) -> tuple[str, tuple[Change, ...]]:
     """Why a new container is made: what is wrong with the one that is there, or that there is none."""
     for found, findings in verdicts:
-        if _replaces(findings):
+        if replaces(findings) and found in olds:
             return f"replaces {found.container.name}: {findings[0].reason}", findings[0].changes
     elsewhere = sorted({old.host for old in olds})
     if elsewhere:
@@ -307,14 +292,15 @@ def _shares_namespace(service: Service, parent: str) -> bool:
 
 def _follow(slot: Slot, made: set[tuple[str, str]]) -> Slot:
     parents = sorted(parent for parent in namespace_parents(slot.service) if (parent, slot.host) in made)
-    current = (slot.current,) if slot.current is not None else ()
-    return Slot(
-        assignment=slot.assignment,
-        name=slot.name,
-        image=slot.image,
-        image_id=slot.image_id,
-        olds=(*current, *slot.olds),
-        parked=slot.parked,
-        dropped=slot.dropped,
+    current = slot.current
+    back = current is not None and is_kept(current.container)  # it stays aside: what it lived in is gone
+    return replace(
+        slot,
+        current=None,
+        findings=(),
+        olds=slot.olds if current is None or back else (current, *slot.olds),
+        kept=(current, *slot.kept) if current is not None and back else slot.kept,
+        unproved=False,
         reason=f"shares a namespace with {', '.join(parents) or 'a container'}, which is made anew",
+        changes=(),
     )

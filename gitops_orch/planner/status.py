@@ -9,6 +9,7 @@ from gitops_orch.model.host import Availability, Host
 from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
 from gitops_orch.model.plan import Plan, PlanHold
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, ServiceStatus, Sync
+from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.constraints import satisfies
 from gitops_orch.planner.index import Index, build_index
 from gitops_orch.planner.prune import gone_apps
@@ -114,7 +115,9 @@ def _service(service: Service, chosen: Chosen, world: World, index: Index) -> Se
     mine = [
         found
         for found in index.apps.get(chosen.app.key, ())
-        if found.container.owner is not None and found.container.owner.service == service.name
+        if found.container.owner is not None
+        and found.container.owner.service == service.name
+        and not is_aside(found.container)
     ]
     return ServiceStatus(
         name=service.name,

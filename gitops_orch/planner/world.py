@@ -97,6 +97,9 @@ class World:
     healed: Mapping[HealedField, Healing] = field(default_factory=dict)  # what was put right not long ago
     unproved: frozenset[AppKey] = frozenset()  # head's release was begun, and has not passed its gate yet
     greeted: frozenset[tuple[str, str]] = frozenset()  # (host, name) whose post_start was run in this process
+    begun: Mapping[AppKey, frozenset[str]] = field(default_factory=dict)  # digests of releases never proved
+    settled: frozenset[AppKey] = frozenset()  # head's release has been stable
+    containers_kept: int = 0  # former generations of a slot that are kept for going back to
     failed: Mapping[AppKey, Mapping[str, str]] = field(
         default_factory=dict
     )  # quarantined digests, each with why

@@ -116,7 +116,10 @@ def test_a_change_of_anything_else_recreates_it(story):
     assert story.plan().actions == ()
 
 
-def test_what_no_service_keeps_live_any_more_is_removed(story):
+def test_what_no_service_keeps_live_any_more_is_removed():
+    story = Story(containers_kept=0)
+    story.commit(files())
+    story.sync()
     story.commit(files(compose=COMPOSE.replace("    x-gitops: {reload: SIGHUP}\n", "")))
     story.sync()
     story.sync()

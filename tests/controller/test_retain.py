@@ -20,7 +20,7 @@ def files(conf="one", key="one", compose=COMPOSE):
 
 @pytest.fixture
 def story():
-    made = Story()
+    made = Story(containers_kept=0)
     made.commit(files())
     made.sync()
     return made
@@ -37,6 +37,14 @@ def test_a_file_set_that_was_replaced_goes_and_the_other_stays(story, changes):
     story.sync()
     assert len(file_sets(story)) == 2
     assert len(set(before) & set(file_sets(story))) == 1
+
+
+def test_a_file_set_stays_as_long_as_a_generation_is_kept_that_mounts_it():
+    story = Story(containers_kept=1)
+    for content, expected in (("one", 2), ("two", 3), ("three", 3)):
+        story.commit(files(conf=content))
+        story.sync()
+        assert len(file_sets(story)) == expected
 
 
 def test_the_file_sets_of_an_app_that_cannot_be_read_stay(story):

@@ -263,8 +263,8 @@ def test_replicas_are_replaced_one_after_the_other():
     plan = make_plan(world(after, observed=observed))
     waits = [a for a in plan.actions if a.kind.value == "wait_healthy"]
     starts = [a for a in plan.actions if a.kind.value == "start"]
-    assert waits[0].id in starts[1].after
-    assert waits[1].id in starts[2].after
+    assert waits[0].id in starts[1].follows
+    assert waits[1].id in starts[2].follows
 
 
 def test_scaling_down_takes_the_highest_slots():

@@ -8,6 +8,7 @@ from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.world import World
 from gitops_orch.model.observed import Health, State
+from gitops_orch.planner.aside import KEPT_SUFFIX
 
 
 def differences(tree: TreeRecipe, fleet: SimulatedFleet, *, held: frozenset[str]) -> list[str]:
@@ -37,7 +38,9 @@ def _app_differences(tree: TreeRecipe, app: AppRecipe, fleet: SimulatedFleet) ->
         for container in world.containers.values()
         if container.owner is not None and container.owner.app == app.key
     ]
-    found = []
+    kept = [(world, container) for world, container in there if container.name.endswith(KEPT_SUFFIX)]
+    there = [each for each in there if each not in kept]
+    found = _kept_differences(kept, there)
     expected: Counter[tuple[str, int]] = Counter()
     for service in app.services:
         if service.everywhere:
@@ -65,6 +68,20 @@ def _app_differences(tree: TreeRecipe, app: AppRecipe, fleet: SimulatedFleet) ->
     together = len(app.services) > 1
     if together and len(homes) > 1:
         found.append(f"{app.name} is torn apart: {sorted(homes)}")
+    return found
+
+
+def _kept_differences(
+    kept: list[tuple[World, SimulatedContainer]], there: list[tuple[World, SimulatedContainer]]
+) -> list[str]:
+    """A former generation waits beside its successor, one of each, and cannot come back by itself."""
+    beside = {(world.name, c.owner.service, c.owner.slot) for world, c in there}
+    counted = Counter((world.name, c.owner.service, c.owner.slot) for world, c in kept)
+    found = [f"{slot}: {count} generations are kept" for slot, count in counted.items() if count > 1]
+    found += [f"{slot}: a generation is kept of what is not there" for slot in counted if slot not in beside]
+    for world, container in kept:
+        if container.up or container.restart_policy != "no":
+            found.append(f"{container.name} on {world.name} is kept and {container.state.value}")
     return found
 
 

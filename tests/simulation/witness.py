@@ -122,7 +122,7 @@ class Witness:
             (container.owner.app.name, container.owner.service)
             for host in sorted(self.answered)
             for container in self.fleet.worlds[host].containers.values()
-            if container.owner is not None
+            if container.owner is not None and not _is_aside(container)
         ]
         kept = set(tree.broken)
         if self.repository.files and tree.broken:  # whose app the broken file is cannot be told: all are kept
@@ -264,6 +264,11 @@ def exclusive(app: AppRecipe, service: ServiceRecipe, container: SimulatedContai
 
 def _shares_data(world: World, container: SimulatedContainer) -> bool:
     return any(_holds_data(world, name) for name in container.volumes)
+
+
+def _is_aside(container: SimulatedContainer) -> bool:
+    """Failed ones, and those of former generations: none of them is lost to anybody."""
+    return not container.up and container.name.endswith(("-failed", "-kept"))
 
 
 def _is_well(container: SimulatedContainer | ObservedContainer) -> bool:

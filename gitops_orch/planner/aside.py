@@ -1,0 +1,38 @@
+"""Containers that are set aside: stopped, under a name that says why, so that they are found again by anybody.
+
+A *failed* one stays for a look at it, as long as its release is quarantined; a *kept* one did well when its successor
+took over, and is what a rollback goes back to at once.
+"""
+
+from collections.abc import Iterable
+
+from gitops_orch.model.observed import ObservedContainer, State
+
+FAILED_SUFFIX = "-failed"
+KEPT_SUFFIX = "-kept"
+_UP = frozenset({State.RUNNING, State.RESTARTING, State.PAUSED})
+
+
+def is_parked(container: ObservedContainer) -> bool:
+    """Tell whether a container is one that failed and was stopped for good."""
+    return container.name.endswith(FAILED_SUFFIX) and container.state not in _UP
+
+
+def is_kept(container: ObservedContainer) -> bool:
+    """Tell whether a container is a former generation's, for going back to."""
+    return container.name.endswith(KEPT_SUFFIX) and container.state not in _UP
+
+
+def is_aside(container: ObservedContainer) -> bool:
+    """Tell whether a container is none of those that should run: a failed or a kept one."""
+    return is_parked(container) or is_kept(container)
+
+
+def newest_first(containers: Iterable[ObservedContainer]) -> list[ObservedContainer]:
+    """Return containers by their age; those whose age is not known come last, by their names."""
+    return sorted(containers, key=_age)
+
+
+def _age(container: ObservedContainer) -> tuple[float, str]:
+    created = container.created_at
+    return (-created.timestamp() if created is not None else 0.0, container.name)

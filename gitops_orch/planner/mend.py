@@ -1,0 +1,79 @@
+"""What is put right about a container in place, in an order in which each step can be carried out."""
+
+from collections.abc import Sequence
+
+from gitops_orch.model.app import App, Network
+from gitops_orch.model.observed import State
+from gitops_orch.model.plan import Kind
+from gitops_orch.planner.compare import Finding, Remedy
+from gitops_orch.planner.draft import StepFields
+from gitops_orch.planner.index import Index
+from gitops_orch.planner.networks import connection
+from gitops_orch.planner.removal import owned
+from gitops_orch.planner.slots import Slot
+from gitops_orch.planner.steps import SlotSteps
+
+_KIND_OF = {
+    Remedy.RENAME: Kind.RENAME,
+    Remedy.UPDATE: Kind.UPDATE,
+    Remedy.CONNECT: Kind.CONNECT_NETWORK,
+    Remedy.DISCONNECT: Kind.DISCONNECT_NETWORK,
+    Remedy.UNPAUSE: Kind.UNPAUSE,
+    Remedy.RESTART: Kind.RESTART,
+}
+
+
+class Mender:
+    """Adds the steps that put a slot's container right, and those that get others out of the way of its name."""
+
+    def __init__(self, app: App, steps: SlotSteps, index: Index, pulls: Sequence[str]) -> None:
+        self.app = app
+        self.steps = steps
+        self.draft = steps.draft
+        self.index = index
+        self.pulls = tuple(pulls)
+
+    def mend(self, slot: Slot, prepared: Sequence[str]) -> list[str]:
+        """Put right in place what can be; return the ids, each waiting for the one before it."""
+        done: list[str] = []
+        for finding in slot.findings:
+            if finding.remedy is not Remedy.START and slot.current is not None:
+                ready = prepared if finding.remedy is Remedy.CONNECT else ()
+                done = [self._mend_one(slot, slot.current.container.id, finding, (*done, *ready))]
+        return done
+
+    def _mend_one(self, slot: Slot, current: str, finding: Finding, after: Sequence[str]) -> str:
+        fields = StepFields(after=tuple(after), changes=finding.changes)
+        if finding.remedy is Remedy.UPDATE:
+            fields["update"] = dict(finding.update)
+        elif finding.remedy is Remedy.CONNECT:
+            network = next(each for each in self.app.networks if each.name == finding.argument)
+            fields |= connection(slot.service, network)
+        elif finding.remedy is Remedy.DISCONNECT:
+            fields["network"] = Network(key=finding.argument, name=finding.argument, external=True)
+        elif finding.remedy is Remedy.RENAME:
+            fields["new_name"] = finding.argument
+            self.make_way(slot, finding.argument)
+        mended = self.steps.add(_KIND_OF[finding.remedy], slot, current, finding.reason, **fields)
+        if finding.remedy is Remedy.RENAME and slot.current is not None:
+            self.draft.frees_name(slot.host, slot.current.container.name, mended)
+            self.draft.takes_name(slot.host, finding.argument, mended)
+        return mended
+
+    def make_way(self, slot: Slot, name: str) -> None:
+        """Where an old container of our own has the name, it gives it up first, and is known by its labels still."""
+        holder = self.index.hosts[slot.host].names.get(name)
+        for old in slot.olds:
+            container = old.container
+            if old.host == slot.host and container is holder and container.state is not State.REMOVING:
+                reason = "its successor needs the name"
+                renamed = self.draft.add(
+                    Kind.RENAME,
+                    slot.host,
+                    container.id,
+                    reason,
+                    **owned(old),
+                    after=self.pulls,
+                    new_name=f"{name}-old-{container.id[:7]}",
+                )
+                self.draft.frees_name(slot.host, name, renamed)

@@ -1,0 +1,82 @@
+"""Steps that set a container aside, or take away what was set aside before.
+
+What is set aside has the restart policy `no`: a stopped container with another one would come back with its daemon.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gitops_orch.model.plan import Kind
+from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX, is_aside, newest_first
+from gitops_orch.planner.compare import restart_policy_fields
+from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.index import HostIndex, Located
+from gitops_orch.planner.removal import owned, remove_container, stop_container
+
+NO_RESTART = "no"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping:
+    """Why a container is stopped, what that waits for, and how long it has to end by itself."""
+
+    reason: str
+    after: tuple[str, ...] = ()
+    grace_s: float
+    stopped: bool = False  # by a step before
+
+
+def set_aside(draft: Draft, host: HostIndex, found: Located, suffix: str, how: Stopping) -> str:
+    """Add the steps that stop a container for good under a name with that suffix, and return the id of the last.
+
+    "" is returned where there is nothing to do: it is aside already.
+    """
+    container = found.container
+    last = how.after
+    if container.details is not None and container.details.restart_policy != NO_RESTART:
+        fields = {"RestartPolicy": restart_policy_fields(NO_RESTART)}
+        updated = draft.add(
+            Kind.UPDATE, found.host, container.id, how.reason, **owned(found), after=last, update=fields
+        )
+        last = (updated,)
+    stopped = None if how.stopped else stop_container(draft, found, how.reason, last, how.grace_s)
+    last = last if stopped is None else (stopped,)
+    if container.name.endswith(suffix):
+        return "" if last == how.after else last[0]
+    name = _name(draft, host, found, suffix)
+    renamed = draft.add(
+        Kind.RENAME, found.host, container.id, how.reason, **owned(found), after=last, new_name=name
+    )
+    draft.frees_name(found.host, container.name, renamed)
+    draft.takes_name(found.host, name, renamed)
+    return renamed
+
+
+def _name(draft: Draft, host: HostIndex, found: Located, suffix: str) -> str:
+    """The name under which it is set aside; one that was set aside before under the same name makes way."""
+    name = found.container.name.removesuffix(KEPT_SUFFIX).removesuffix(FAILED_SUFFIX) + suffix
+    holder = host.names.get(name)
+    if holder is None:
+        return name
+    if holder.owner is not None and is_aside(holder):
+        remove_container(draft, Located(found.host, holder), "a later one is set aside in its place", ())
+        return name
+    return f"{found.container.name}-{found.container.id[:7]}{suffix}"
+
+
+def keep_newest(
+    draft: Draft, host: HostIndex, kept: Iterable[Located], joining: Iterable[Located], limit: int
+) -> tuple[Located, ...]:
+    """See to it that the newest `limit` of those `kept` stay as they are, now that others are `joining`.
+
+    Return those that are too many.
+    """
+    coming = list(joining)
+    by_id = {found.container.id: found for found in (*kept, *coming)}
+    ranked = newest_first(found.container for found in by_id.values())
+    spared = {container.id for container in ranked[:limit]} | {found.container.id for found in coming}
+    how = Stopping(reason="it is kept for going back, and must not come back with its daemon", grace_s=0)
+    for found in kept:
+        if found.container.id in spared:
+            set_aside(draft, host, found, KEPT_SUFFIX, how)
+    return tuple(by_id[container.id] for container in ranked if container.id not in spared)

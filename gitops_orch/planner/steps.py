@@ -1,0 +1,34 @@
+"""Steps on the slots of one app: each says whose it is, so that a reader of the plan knows without looking elsewhere."""
+
+from typing import Unpack
+
+from gitops_orch.model.app import App
+from gitops_orch.model.plan import Kind
+from gitops_orch.planner.draft import Draft, StepFields
+from gitops_orch.planner.slots import Slot
+
+
+class SlotSteps:
+    """Adds steps on slots of an app to a draft."""
+
+    def __init__(self, app: App, draft: Draft) -> None:
+        self.app = app
+        self.draft = draft
+
+    def add(self, kind: Kind, at: Slot, target: str, reason: str, **fields: Unpack[StepFields]) -> str:
+        """Add a step on a slot's container, and return its id."""
+        fields["after"] = tuple(dict.fromkeys(fields.get("after", ())))
+        fields["follows"] = tuple(dict.fromkeys(fields.get("follows", ())))
+        return self.draft.add(
+            kind,
+            at.host,
+            target,
+            reason,
+            **fields,
+            name=at.current.container.name if at.current else at.name,
+            app=self.app.key,
+            service=at.service.name,
+            slot=at.assignment.slot,
+            release=self.app.digest,
+            grace_s=at.service.stop_grace_s,
+        )

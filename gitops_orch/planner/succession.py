@@ -1,0 +1,83 @@
+"""How a container gives way to its successor: it stops, before or after, and is removed, or kept for going back to it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from gitops_orch.model.app import Order
+from gitops_orch.model.observed import State
+from gitops_orch.planner.aside import KEPT_SUFFIX
+from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.index import Index, Located
+from gitops_orch.planner.removal import remove_container, retire, stop_container
+from gitops_orch.planner.rollout import choose_order, update_policy
+from gitops_orch.planner.set_aside import Stopping, keep_newest, set_aside
+from gitops_orch.planner.slots import Slot
+from gitops_orch.planner.world import Chosen
+
+
+class Succession:
+    """Adds the steps that end the predecessors of one app's containers.
+
+    `retired` are, by service, the ids of the last step of each; `stopped` are containers that stop first.
+    """
+
+    def __init__(self, chosen: Chosen, index: Index, draft: Draft, containers_kept: int) -> None:
+        self.chosen = chosen
+        self.index = index
+        self.draft = draft
+        self.containers_kept = containers_kept
+        self.retired: dict[str, list[str]] = defaultdict(list)
+        self.stopped: set[str] = set()
+
+    def stop_first(self, slot: Slot, ready: Sequence[str], before: tuple[str, ...]) -> list[str]:
+        """Stop what a slot's new container cannot run beside; return the ids, none where it can."""
+        update = update_policy(self.chosen, slot.service)
+        order, why = choose_order(slot, update, self.chosen.app.rollout)
+        if order is Order.START_FIRST:
+            return []
+        reason, grace_s = f"{slot.name} takes over, stop-first: {why}", slot.service.stop_grace_s
+        here = [old for old in slot.olds if old.host == slot.host]
+        stops = {
+            old.container.id: stop_container(self.draft, old, reason, ready, grace_s, before) for old in here
+        }
+        self.stopped.update(stops)
+        return [stop for stop in stops.values() if stop is not None]
+
+    def retire_olds(self, slot: Slot, proved: tuple[str, ...]) -> None:
+        """Take away what was replaced once all is `proved`, or set it aside where it is worth going back to."""
+        name = slot.current.container.name if slot.current else slot.name
+        reason, grace_s = f"{name} on {slot.host} replaces it", slot.service.stop_grace_s
+        for old in self._staying(slot.olds, slot) if proved else ():
+            stopped = old.container.id in self.stopped
+            if old.container.id in slot.worthy:
+                how = Stopping(
+                    reason=f"{reason}, and it is kept for going back",
+                    after=proved,
+                    grace_s=grace_s,
+                    stopped=stopped,
+                )
+                last = set_aside(self.draft, self.index.hosts[old.host], old, KEPT_SUFFIX, how)
+            elif stopped:
+                last = remove_container(self.draft, old, reason, proved)
+            else:
+                last = retire(self.draft, old, reason, proved, grace_s)
+            self.retired[slot.service.name].append(last)
+
+    @staticmethod
+    def _staying(olds: Iterable[Located], slot: Slot) -> list[Located]:
+        """One that another hand removes at this moment has been waited for before its successor was made."""
+        return [old for old in olds if not (slot.made and is_going(old))]
+
+    def forget_generations(self, slot: Slot) -> None:
+        """Of the former generations of a slot, the newest stay."""
+        joining = [old for old in slot.olds if old.container.id in slot.worthy]
+        after = self.retired[slot.service.name] if joining else ()
+        host = self.index.hosts[slot.host]
+        for found in keep_newest(self.draft, host, slot.kept, joining, self.containers_kept):
+            reason = f"of former generations, {self.containers_kept} are kept"
+            remove_container(self.draft, found, reason, after)
+
+
+def is_going(found: Located) -> bool:
+    """Tell whether a container is being removed already."""
+    return found.container.state is State.REMOVING
