@@ -105,7 +105,7 @@ class AppPlanner:
     def _roll(self, replaced: list[Slot]) -> None:
         """Replace containers wave by wave: each waits for what the one before it has to prove, and to make room."""
         before: tuple[str, ...] = ()
-        for wave in plan_waves(self.chosen, replaced):
+        for wave in plan_waves(self.chosen, replaced, self.world):
             if wave.canary and not self._is_promoted():
                 self._await_promotion(wave)
                 return

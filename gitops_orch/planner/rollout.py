@@ -81,12 +81,16 @@ def is_anonymous(volume: str) -> bool:
     return len(volume) == 64 and all(digit in "0123456789abcdef" for digit in volume)  # noqa: PLR2004 - a SHA-256
 
 
-def plan_waves(chosen: Chosen, slots: Sequence[Slot]) -> tuple[Wave, ...]:
-    """Arrange the slots of a service that are replaced, in the order of their numbers, a canary before all others."""
+def plan_waves(chosen: Chosen, slots: Sequence[Slot], world: World) -> tuple[Wave, ...]:
+    """Arrange the slots of a service that are replaced, in the order of their numbers, a canary before all others.
+
+    What was stable before needs no canary: a revert takes a canary back at once.
+    """
     if not slots:
         return ()
     update, rollout = update_policy(chosen, slots[0].service), chosen.app.rollout
-    count = rollout.canary if chosen.role is Role.HEAD and any(slot.superseded for slot in slots) else 0
+    tried = chosen.role is not Role.HEAD or chosen.app.key in world.settled
+    count = 0 if tried or not any(slot.superseded for slot in slots) else rollout.canary
     canary = (Wave(slots=tuple(slots[:count]), canary=True),) if count else ()
     rest = slots[count:]
     limits = _limits(update, rollout, len(rest))

@@ -42,6 +42,11 @@ class Seen:
         """Return app and service, as `shop/api`; "" where it is no container of ours, or one that only carries files."""
         return f"{self.labels[APP]}/{self.labels[SERVICE]}" if SERVICE in self.labels else ""
 
+    @property
+    def aside(self) -> bool:
+        """Return whether it is of a former generation, and kept for going back to it."""
+        return self.name.endswith("-kept") and self.state == "exited"
+
 
 class World:
     """A repository, hosts, and a state directory of the product."""
@@ -136,11 +141,11 @@ class World:
         return sorted((seen for name in names for seen in look(self.hosts[name])), key=lambda seen: seen.name)
 
     def ours(self, service: str | None = None) -> list[Seen]:
-        """Return our containers, or those of one service (`shop/api`)."""
+        """Return our containers, or those of one service (`shop/api`), but for former generations."""
         return [
             seen
             for seen in self.containers()
-            if seen.service and (service is None or seen.service == service)
+            if seen.service and not seen.aside and (service is None or seen.service == service)
         ]
 
     def one(self, service: str) -> Seen:

@@ -1,0 +1,164 @@
+"""A release that fails: how far it gets, what is gone back to, and what the file says about it."""
+
+import pytest
+from story import Story
+
+from gitops_orch.controller.execute import Conduct
+from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.engine.simulated.life import end
+from gitops_orch.model.observed import State
+from gitops_orch.model.plan import Kind
+from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
+
+IMAGES = {"crash:1": ImageBehaviour(exits_after_s=1, exit_code=3), "late:1": ImageBehaviour()}
+
+
+def compose(image="good:1", value="1", *, update="", top="", replicas=3, ports=""):
+    return f"""
+        {top}
+        services:
+          web:
+            image: {image}
+            environment: {{VALUE: "{value}"}}
+            restart: always
+            {ports}
+            deploy: {{replicas: {replicas}, update_config: {{monitor: 5s{update}}}}}
+        """
+
+
+@pytest.fixture
+def story():
+    return Story(IMAGES)
+
+
+def deploy(story, **fields):
+    story.commit({"shop/compose.yaml": compose(**fields)})
+    return story.sync()
+
+
+def running(story):
+    return sorted((c.owner.slot, c.image, c.environment[0]) for c in story.world.containers.values() if c.up)
+
+
+def named(story, suffix):
+    return [c for c in story.world.containers.values() if c.name.endswith(suffix)]
+
+
+def shop(report):
+    return next(row for row in report.picture.apps if row.key.name == "shop")
+
+
+def test_going_back_takes_up_the_very_containers_that_served_before(story):
+    deploy(story, value="1")
+    before = {c.id for c in story.world.containers.values()}
+    deploy(story, value="2")
+    assert {c.id for c in named(story, KEPT_SUFFIX)} == before
+    assert all(c.restart_policy == "no" and c.state is State.EXITED for c in named(story, KEPT_SUFFIX))
+    deploy(story, value="1")
+    back = {c.id: c for c in story.world.containers.values() if c.up}
+    assert set(back) == before
+    assert {c.restart_policy for c in back.values()} == {"always"}
+    assert not any(c.name.endswith(KEPT_SUFFIX) for c in back.values())
+
+
+def test_a_release_that_fails_in_its_second_wave_is_undone_in_the_first_too(story):
+    deploy(story)
+    before = {c.id for c in story.world.containers.values()}
+
+    def crash_the_second(event):
+        if event.kind == "started" and event.action.kind is Kind.WAIT_HEALTHY and event.action.slot == 2:
+            end(story.world.find(event.action.target), story.clock.monotonic_s(), exit_code=1)
+
+    story.commit({"shop/compose.yaml": compose(value="2")})
+    report = story.reconciler.run(trigger="test", conduct=Conduct(progress=crash_the_second))
+    assert [r.action.slot for r in report.results if r.gate_failed] == [2]
+    assert {c.id for c in story.world.containers.values() if c.up} == before
+    assert (report.exit_code, shop(report).release_state.value) == (4, "rolled-back")
+    assert story.plan().actions == ()
+
+
+def test_a_failure_within_the_ratio_does_not_stop_the_rollout(story):
+    deploy(story)
+    report = deploy(story, image="crash:1", update=", max_failure_ratio: 1.0")
+    failed = [r for r in report.results if r.gate_failed]
+    assert len(failed) == 3
+    assert all(r.tolerated for r in failed)
+    assert report.exit_code in {1, 4}
+    assert not named(story, FAILED_SUFFIX)
+    assert len([row for row in running(story) if row[1] == "good:1"]) == 3
+
+
+def test_the_first_failure_beyond_the_ratio_stops_it(story):
+    deploy(story)
+    report = deploy(story, image="crash:1", update=", max_failure_ratio: 0.4")
+    assert [r.tolerated for r in report.results if r.gate_failed] == [True, False]
+    assert report.exit_code == 4
+    assert running(story) == [(slot, "good:1", "VALUE=1") for slot in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("top", "update"),
+    [
+        ("x-gitops: {rollback: hold}", ""),
+        ("x-gitops: {rollback: 'off'}", ""),
+        ("", ", failure_action: pause"),
+    ],
+)
+def test_a_release_that_is_not_to_be_undone_stops_where_it_failed(story, top, update):
+    deploy(story, top=top, update=update, replicas=2)
+    report = deploy(story, image="crash:1", top=top, update=update, replicas=2)
+    assert report.exit_code == 4
+    assert shop(report).release_state.value == "failed"
+    assert [row for row in running(story) if row[1] == "good:1"] == [
+        (slot, "good:1", "VALUE=1") for slot in (1, 2)
+    ]
+    assert bool(named(story, FAILED_SUFFIX)) == ("off" not in top)
+    again = story.sync()
+    assert [r for r in again.results if r.action.kind.value == "create"] == []
+
+
+def test_a_stop_first_service_that_stops_where_it_failed_serves_with_what_it_had(story):
+    ports = 'ports: ["8080:80"]'
+    deploy(story, top="x-gitops: {rollback: hold}", replicas=1, ports=ports)
+    deploy(story, image="crash:1", top="x-gitops: {rollback: hold}", replicas=1, ports=ports)
+    assert running(story) == [(1, "good:1", "VALUE=1")]
+    assert story.plan().actions == ()
+
+
+def test_a_canary_waits_for_its_promotion_and_a_revert_takes_it_back(story):
+    top = "x-gitops: {rollout: {canary: 1, auto_promote: false}}"
+    deploy(story, top=top)
+    report = deploy(story, value="2", top=top)
+    assert report.exit_code == 0
+    assert len(running(story)) == 4
+    assert (shop(report).sync.value, shop(report).release_state.value) == ("held", "held")
+    deploy(story, value="1", top=top)
+    assert running(story) == [(slot, "good:1", "VALUE=1") for slot in (1, 2, 3)]
+
+
+def test_a_canary_that_is_promoted_becomes_the_release(story):
+    top = "x-gitops: {rollout: {canary: 1, auto_promote: false}}"
+    deploy(story, top=top)
+    report = deploy(story, value="2", top=top)
+    story.history.accept(report.picture.commit)
+    report = story.sync()
+    assert report.exit_code == 0
+    assert running(story) == [(slot, "good:1", "VALUE=2") for slot in (1, 2, 3)]
+    assert shop(report).release_state.value == "stable"
+
+
+def test_a_rollback_that_fails_is_not_rolled_back_and_is_tried_again_later(story):
+    deploy(story, replicas=1)
+
+    def crash_each(event):
+        if event.kind == "started" and event.action.kind is Kind.WAIT_HEALTHY:
+            end(story.world.find(event.action.target), story.clock.monotonic_s(), exit_code=1)
+
+    ports = 'ports: ["8080:80"]'
+    story.commit({"shop/compose.yaml": compose(value="2", replicas=1, ports=ports)})
+    report = story.reconciler.run(trigger="test", conduct=Conduct(progress=crash_each))
+    assert (report.exit_code, shop(report).release_state.value) == (1, "rolled-back")
+    assert "tried again at" in " ".join(hold.reason for hold in report.picture.plan.holds)
+    assert set(story.history.failed_digests(shop(report).key)) == {report.first_plan.actions[0].release}
+    story.clock.sleep(60)
+    assert (story.sync().exit_code, running(story)) == (4, [(1, "good:1", "VALUE=1")])
