@@ -24,10 +24,15 @@ class Fate(Enum):
     DROPPED = "dropped"
 
 
+_NONE: Mapping[Fate, tuple[Located, ...]] = dict.fromkeys(Fate, ())
+
+
 def sort_out(
     chosen: Chosen, keep: Located | None, found: list[Located], host: str, world: World
 ) -> Mapping[Fate, tuple[Located, ...]]:
     """Say what becomes of each container beside the one that stays, first match wins."""
+    if not found or (len(found) == 1 and found[0] is keep):
+        return _NONE
     failed = world.failed.get(chosen.app.key, {})
     serves = keep is not None and keep.container.state is State.RUNNING
     fates: dict[Fate, list[Located]] = defaultdict(list)
@@ -55,7 +60,7 @@ def worthy(
 ) -> frozenset[str]:
     """Return the ids of olds that are worth going back to: made as Git said before, and never found wanting."""
     key = chosen.app.key
-    if chosen.role not in {Role.HEAD, Role.PINNED} or not world.containers_kept:
+    if not olds or chosen.role not in {Role.HEAD, Role.PINNED} or not world.containers_kept:
         return frozenset()
     doubtful = {*world.failed.get(key, ()), *world.begun.get(key, ())}
     return frozenset(

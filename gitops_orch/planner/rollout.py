@@ -128,9 +128,11 @@ def failure_budget(chosen: Chosen, service: Service, slots: Sequence[Slot], worl
     app = chosen.app
     if chosen.role is not Role.HEAD or app.key in world.settled:
         return None
-    dirty = sum(slot.made or bool(slot.olds) or slot.unproved for slot in slots)
     tolerant = service.update.failure_action is FailureAction.CONTINUE
-    allowed = dirty if tolerant else int(service.update.failure_ratio_max * dirty)
+    ratio = 1.0 if tolerant else service.update.failure_ratio_max
+    allowed = (
+        int(ratio * sum(slot.made or bool(slot.olds) or slot.unproved for slot in slots)) if ratio else 0
+    )
     return Budget(service=f"{app.key}/{service.name}", failures_max=allowed)
 
 

@@ -241,8 +241,13 @@ def choose_image(chosen: Chosen, service: Service, host: HostIndex) -> tuple[str
     return service.image, there
 
 
+_JOINING = frozenset({"network_mode", "ipc", "pid", "volumes_from"})
+
+
 def namespace_parents(service: Service) -> frozenset[str]:
     """Return the services whose namespaces or volumes this one lives in: it cannot outlive their containers."""
+    if service.compose.keys().isdisjoint(_JOINING):
+        return frozenset()
     parents = set()
     for key in ("network_mode", "ipc", "pid"):
         value = service.compose.get(key)

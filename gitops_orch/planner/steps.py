@@ -17,8 +17,8 @@ class SlotSteps:
 
     def add(self, kind: Kind, at: Slot, target: str, reason: str, **fields: Unpack[StepFields]) -> str:
         """Add a step on a slot's container, and return its id."""
-        fields["after"] = tuple(dict.fromkeys(fields.get("after", ())))
-        fields["follows"] = tuple(dict.fromkeys(fields.get("follows", ())))
+        if "after" in fields:
+            fields["after"] = tuple(dict.fromkeys(fields["after"]))
         return self.draft.add(
             kind,
             at.host,

@@ -70,6 +70,8 @@ class Succession:
 
     def forget_generations(self, slot: Slot) -> None:
         """Of the former generations of a slot, the newest stay."""
+        if not slot.kept and not slot.worthy:
+            return
         joining = [old for old in slot.olds if old.container.id in slot.worthy]
         after = self.retired[slot.service.name] if joining else ()
         host = self.index.hosts[slot.host]

@@ -155,8 +155,8 @@ class World:
         return found[0]
 
     def ids(self) -> dict[str, str]:
-        """Return the ids of all containers by name."""
-        return {seen.name: seen.id for seen in self.containers()}
+        """Return the ids of all containers by name, but for former generations."""
+        return {seen.name: seen.id for seen in self.containers() if not seen.aside}
 
     def networks(self) -> set[str]:
         """Return the names of all networks but the Engine's own, as `host/name`."""
