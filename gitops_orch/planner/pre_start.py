@@ -14,12 +14,13 @@ from gitops_orch.model.job import Hook
 from gitops_orch.model.names import container_name, pre_start_name
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Action, ContainerIntent, Gate, Kind
+from gitops_orch.planner.aside import FAILED_SUFFIX
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.hooks import Scene, command_reason
 from gitops_orch.planner.images import normalise
-from gitops_orch.planner.index import Index, Located
-from gitops_orch.planner.removal import DEFAULT_GRACE_S, owned, remove_container, stop_container
-from gitops_orch.planner.slots import FAILED_SUFFIX
+from gitops_orch.planner.index import Index
+from gitops_orch.planner.removal import DEFAULT_GRACE_S, remove_container, stop_container
+from gitops_orch.planner.set_aside import Stopping, set_aside
 from gitops_orch.planner.world import Chosen, Role, World
 
 _NOT_TWICE = frozenset(
@@ -241,27 +242,13 @@ class _Preparer:
                 if container.id in self._used or owner is None:
                     continue
                 if owner.release in failed and not _ended_well(container):
-                    self._set_aside(found, f"its release failed ({failed[owner.release]})")
+                    reason = f"its release failed ({failed[owner.release]})"
+                    how = Stopping(reason=reason, grace_s=DEFAULT_GRACE_S)
+                    set_aside(self._draft, self._index.hosts[found.host], found, FAILED_SUFFIX, how)
                 else:
                     reason = "nothing waits for it any more"
                     stopped = stop_container(self._draft, found, reason, (), DEFAULT_GRACE_S)
                     remove_container(self._draft, found, reason, () if stopped is None else (stopped,))
-
-    def _set_aside(self, found: Located, reason: str) -> None:
-        stopped = stop_container(self._draft, found, reason, (), DEFAULT_GRACE_S)
-        name = found.container.name
-        if not name.endswith(FAILED_SUFFIX):
-            after = () if stopped is None else (stopped,)
-            new_name = f"{name}-{found.container.id[:7]}{FAILED_SUFFIX}"
-            self._draft.add(
-                Kind.RENAME,
-                found.host,
-                found.container.id,
-                reason,
-                **owned(found),
-                after=after,
-                new_name=new_name,
-            )
 
 
 def _ended_well(container: ObservedContainer) -> bool:
