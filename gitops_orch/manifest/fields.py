@@ -66,7 +66,7 @@ def optional_flag(value: Any, report: Report) -> Any:
 
 def optional_integer(value: Any, report: Report) -> Any:
     """Read a whole number whose absence is not zero."""
-    if type(value) is int:
+    if type(value) is int and value <= INTEGER_MAX:
         return value
     if type(value) is float:
         return int(value)
@@ -137,7 +137,7 @@ def real32(value: Any, report: Report) -> Any:
 
 def size(value: Any, report: Report) -> Any:
     """Read a size in bytes, printed as text unless it is zero."""
-    if type(value) is int:
+    if type(value) is int and value <= INTEGER_MAX:
         return str(value) if value else OMIT
     if type(value) is float:
         return OMIT  # Compose takes none, and says nothing

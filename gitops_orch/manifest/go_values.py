@@ -2,6 +2,7 @@
 
 import re
 import struct
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -157,11 +158,9 @@ def shown(value: Any) -> str:
 def _float_text(value: float) -> str:
     if value == 0:
         return "-0" if str(value).startswith("-") else "0"
-    mantissa, _, exponent = f"{value:.17e}".partition("e")
-    shortest = repr(value)
-    digits = shortest.partition("e")[0].lstrip("-").replace(".", "").lstrip("0").rstrip("0") or "0"
-    power = int(exponent)
-    sign = "-" if mantissa.startswith("-") else ""
+    negative, numerals, exponent = Decimal(repr(value)).normalize().as_tuple()
+    sign, digits = "-" if negative else "", "".join(map(str, numerals))
+    power = len(digits) - 1 + int(exponent)
     if power not in _PLAIN_EXPONENTS:
         head = digits[0] + (f".{digits[1:]}" if len(digits) > 1 else "")
         return f"{sign}{head}e{'-' if power < 0 else '+'}{abs(power):02d}"

@@ -171,7 +171,7 @@ def _project_name(files: list[str], session: Session, variables: Mapping[str, st
     try:
         # A variable that cannot be replaced is reported where the file itself is interpolated.
         text = Interpolator(variables=variables).text(written)
-        return normal_name(text) if text else default
+        return normal_name(text) if text or written else default
     except TemplateError:
         return default
 

@@ -26,6 +26,10 @@ class Location:
             return clean_path(f"{HOME}/{path[1:]}")
         return path if is_absolute(path) else clean_path(f"{self.directory}/{path}")
 
+    def context(self, path: str) -> str:
+        """Return where a build reads from: there Compose takes a Windows path for a relative one."""
+        return path if path.startswith("/") else self.absolute(f"./{path}" if path[:1] != "~" else path)
+
     def in_repository(self, path: str) -> str | None:
         """Return the tree's name for a path; None where it leaves the repository."""
         if path.startswith("~") or (is_absolute(path) and not self.root):

@@ -61,4 +61,4 @@ def _resolve_build(build: dict[str, Any], location: Location) -> None:
 def _context(context: str, location: Location) -> str:
     if not context or "://" in context or context.startswith(("service:", *_REMOTE_CONTEXTS)):
         return context
-    return location.absolute(context)
+    return location.context(context)

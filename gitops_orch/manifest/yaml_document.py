@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from yaml import YAMLError
 from yaml.error import MarkedYAMLError
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops_orch.errors import ManifestError
 from gitops_orch.manifest.go_values import shown
@@ -35,6 +35,7 @@ FILE_BYTES_MAX = 1_000_000
 DOCUMENTS_MAX = 1000
 _VERSION = re.compile(rb"^(?:\xef\xbb\xbf)?%YAML[ \t]+(?!1\.1[ \t\r\n])", re.MULTILINE)
 _CORE = "tag:yaml.org,2002:"
+_ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 _RESET, _OVERRIDE = "!reset", "!override"
 
 
@@ -88,7 +89,7 @@ def parse_documents(path: str, content: bytes, *, dialect: Dialect) -> tuple[Doc
     problems: list[Problem] = []
     documents: list[Document] = []
     for root in _roots(path, content, problems):
-        builder = _Builder(path=path, dialect=dialect, problems=problems)
+        builder = _Builder(path=path, dialect=dialect, problems=problems, escapes=_escapes(content))
         value = builder.build(root)
         documents.append(
             Document(
@@ -110,6 +111,11 @@ def parse_documents(path: str, content: bytes, *, dialect: Dialect) -> tuple[Doc
     if problems:
         raise ManifestError(tuple(problems))
     return tuple(documents)
+
+
+def _escapes(content: bytes) -> str:
+    """Return the text where it may hold an escaped slash, which libyaml reads and Compose refuses; else ""."""
+    return content.decode("utf-8-sig", "replace") if b"\\/" in content else ""
 
 
 def _roots(path: str, content: bytes, problems: list[Problem]) -> Iterator[Node]:
@@ -175,6 +181,7 @@ class _Builder:
     problems: list[Problem]
     resets: list[KeyPath] = field(default_factory=list)
     surprises: list[Surprise] = field(default_factory=list)
+    escapes: str = ""  # the file's text, where a quoted text may hold an escape that has to be looked for
     budget: int = NODES_MAX
     open_nodes: set[int] = field(
         default_factory=set
@@ -207,6 +214,8 @@ class _Builder:
         if id(node) in self.open_nodes:
             self._complain(node, "the value contains itself through an alias; remove the alias")
             return None
+        if isinstance(node, CollectionNode) and node.flow_style and self.dialect is Dialect.COMPOSE:
+            self._check_flow(node)
         self.open_nodes.add(id(node))
         value = self._mapping(node) if isinstance(node, MappingNode) else self._list(node.value)
         self.open_nodes.discard(id(node))
@@ -229,6 +238,8 @@ class _Builder:
     def _scalar(self, node: ScalarNode) -> Scalar:
         text: str = node.value
         tag = node.tag
+        if self.escapes and node.style == '"':
+            self._check_escapes(node)
         if tag == _PLAIN and not node.style:
             if text[:1] not in _NOT_TEXT and text not in PLAIN_WORDS:
                 return text
@@ -249,12 +260,25 @@ class _Builder:
         self._complain(node, f"{text!r} is not what its tag !!{tag.removeprefix(_CORE)} says; remove the tag")
         return None
 
+    def _check_escapes(self, node: ScalarNode) -> None:
+        written = self.escapes[node.start_mark.index : node.end_mark.index]
+        if _ESCAPED_SLASH.search(written):
+            self._complain(node, r"\/ is no escape that Compose knows; write / alone")
+
     def _plain(self, node: Node, text: str) -> Scalar:
         try:
             return compose_scalar(text) if self.dialect is Dialect.COMPOSE else strict_scalar(text)
         except ScalarRefused as error:
             self._complain(node, str(error))
             return None
+
+    def _check_flow(self, node: CollectionNode) -> None:
+        children = (
+            node.value if isinstance(node, SequenceNode) else [each for pair in node.value for each in pair]
+        )
+        for child in children:
+            if isinstance(child, ScalarNode) and not child.style and "?" in child.value:
+                self._complain(child, "between brackets or braces Compose ends a text at a ?; quote it")
 
     def _list(self, children: list[Node]) -> list[Yaml]:
         values: list[Yaml] = []
@@ -283,7 +307,7 @@ class _Builder:
             if key == "<<" and not key_node.style and self.dialect is Dialect.COMPOSE:
                 merges.append(value_node)
                 continue
-            if not key_node.style and (key[:1] in _NOT_TEXT or key in PLAIN_WORDS):
+            if self.escapes or key_node.tag != _PLAIN or key[:1] in _NOT_TEXT or key in PLAIN_WORDS:
                 self._check_key(key_node, key)
             self.trail.append(key)
             if value_node.tag == _RESET and self.dialect is Dialect.COMPOSE:
@@ -301,7 +325,14 @@ class _Builder:
             node, f"duplicate key {key}: it is already at {place.line}:{place.column}; remove one of the two"
         )
 
-    def _check_key(self, node: Node, key: str) -> None:
+    def _check_key(self, node: ScalarNode, key: str) -> None:
+        tagged = node.tag not in _PLAIN_TAGS
+        if tagged and not self._is_known_tag(node):
+            return
+        if self.escapes and node.style == '"':
+            self._check_escapes(node)
+        if (node.style and not tagged) or node.tag == _CORE + "str":
+            return
         converted = self._plain(node, key)
         if not isinstance(converted, str):
             kind = "a number" if isinstance(converted, int | float) else "no text"

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 INTEGER_MAX = 2**63 - 1
 INTEGER_MIN = -(2**63)
+UNSIGNED_MAX = 2**64 - 1
 DIGITS_MAX = 70  # of a number that may fit into 64 bits, in any base
 SHORT_MAX = 64
 
@@ -79,7 +80,9 @@ def _compose_scalar(text: str) -> Scalar:
     plain = text if text[0] == "." else text.replace("_", "")
     number = _GO_INTEGER.fullmatch(plain)
     if number and text[0] != ".":
-        return _in_range(text, _integer(number) if len(plain) <= DIGITS_MAX else INTEGER_MAX + 1)
+        return _in_range(
+            text, _integer(number) if len(plain) <= DIGITS_MAX else UNSIGNED_MAX + 1, UNSIGNED_MAX
+        )
     return _float(text, plain) if _FLOAT.fullmatch(plain) else text
 
 
@@ -111,8 +114,8 @@ def _integer(number: re.Match[str]) -> int:
     raise AssertionError("the pattern has no other branch")
 
 
-def _in_range(text: str, value: int) -> int:
-    if not INTEGER_MIN <= value <= INTEGER_MAX:
+def _in_range(text: str, value: int, most: int = INTEGER_MAX) -> int:
+    if not INTEGER_MIN <= value <= most:
         raise ScalarRefused(f"{text[:SHORT_MAX]} does not fit into 64 bits; quote it if it is text")
     return value
 

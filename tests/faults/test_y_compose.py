@@ -109,7 +109,7 @@ def test_y12_a_value_that_contains_itself_is_refused(text):
     assert any("contains itself through an alias" in each for each in errors(load(text + "x-z: 1\n")))
 
 
-@pytest.mark.parametrize("number", [".nan", ".inf", "-.Inf", "1e400", "9223372036854775808", "1" * 5000])
+@pytest.mark.parametrize("number", [".nan", ".inf", "-.Inf", "1e400", "18446744073709551616", "1" * 5000])
 def test_y14_numbers_that_json_cannot_hold_are_refused(number):
     [found] = errors(load(f"services: {{a: {{image: i, environment: {{A: {number}}}}}}}\n"))
     assert "quote it" in found
