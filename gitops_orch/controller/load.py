@@ -14,6 +14,7 @@ from gitops_orch.model.desired import Desired
 from gitops_orch.source.source import Source
 
 IMPLICIT_HOST = "local"
+OLDER_MAX = 2000  # apps of older commits that are remembered
 CONTINUITY = ""  # remembered like a host: this history has been kept since the first container was made
 
 
@@ -57,6 +58,7 @@ class Loader:
         self._branch = branch
         self._reading = reading
         self._cache = ManifestCache()
+        self._older: dict[tuple[AppKey, str], App] = {}  # what a commit holds never changes
         self._fetched_at: datetime | None = None
         self._last: tuple[str, bool, Desired] | None = None
         self._trouble = ""  # with head, when it was asked for last: it lasts until head is asked for again
@@ -126,12 +128,20 @@ class Loader:
 
     def app_at(self, key: AppKey, commit: str) -> App | None:
         """Return an app as an older commit had it; None where it cannot be had any more."""
+        known = self._older.get((key, commit))
+        if known is not None:
+            return known
         try:
-            return compile_one(
+            app = compile_one(
                 self._source.tree(commit), key, environment=self._reading.environment, cache=self._cache
             )
         except SourceError:
             return None
+        if app is not None:
+            if len(self._older) >= OLDER_MAX:
+                self._older.clear()
+            self._older[(key, commit)] = app
+        return app
 
 
 def _is_empty(desired: Desired) -> bool:

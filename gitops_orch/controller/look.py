@@ -8,6 +8,7 @@ from gitops_orch.clock import Clock
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.facts import ReleaseFacts, recovered_releases, release_facts
 from gitops_orch.controller.load import CONTINUITY, Loaded, Loader
+from gitops_orch.controller.meanwhile import image_pins, releases_that_run
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines, Patience, observe_all
 from gitops_orch.controller.reland import Relander, Relanding
 from gitops_orch.controller.restraint import Restraint
@@ -26,7 +27,7 @@ from gitops_orch.model.status import Picture
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.release import choose_release
 from gitops_orch.planner.status import app_statuses, host_statuses
-from gitops_orch.planner.world import Chosen, ImagePin, Role, World
+from gitops_orch.planner.world import Chosen, Role, World
 from gitops_orch.source.source import Source
 
 ALLOW_PRUNE = "allow-prune"
@@ -164,7 +165,10 @@ def _world(sight: Sight, desired: Desired, observed: Mapping[str, Observation], 
     history, facts = sight.history, past.facts
     salt = choose_salt(history.salt(), containers)
     choices = [_choose(sight, app, desired.commit, past) for app in desired.apps]
-    chosen = _keyed(sight, choices, salt)
+    former = _former_apps(sight, desired, containers)
+    running = releases_that_run(choices, containers, sight.loader, history, all_apps=bool(former))
+    keyed = _keyed(sight, [*choices, *running], salt)
+    chosen, meanwhile = keyed[: len(choices)], keyed[len(choices) :]
     api_versions = frozenset(host.api_version for host in observed.values() if isinstance(host, ObservedHost))
     return World(
         commit=desired.commit,
@@ -172,8 +176,8 @@ def _world(sight: Sight, desired: Desired, observed: Mapping[str, Observation], 
         hosts=desired.hosts,
         observed=observed,
         chosen=chosen,
-        specs=sight.stamper.specs((each.app for each in chosen), salt),
-        refusals=sight.stamper.refusals((each.app for each in chosen), api_versions),
+        specs=sight.stamper.specs((each.app for each in keyed), salt),
+        refusals=sight.stamper.refusals((each.app for each in keyed), api_versions),
         salt=salt,
         fleet=desired.fleet,
         broken=_broken(desired),
@@ -182,6 +186,7 @@ def _world(sight: Sight, desired: Desired, observed: Mapping[str, Observation], 
         waits=sight.backoff.holds(
             {each.app.key: each.app.digest for each in chosen}, sight.clock.monotonic_s(), sight.clock.now()
         ),
+        meanwhile={each.app.key: each for each in meanwhile},
         healed=sight.restraint.healings(),
         unproved=frozenset(
             a.key for a in desired.apps if (a.key, a.digest) in facts.progressing - sight.proved
@@ -193,7 +198,8 @@ def _world(sight: Sight, desired: Desired, observed: Mapping[str, Observation], 
         failed=facts.failed,
         remembered=_remembered(history, desired, containers),
         prune_default=desired.fleet.prune_default,
-        prunes=_prunes(sight, desired, containers),
+        prunes=_prunes(former),
+        former={key: app for key, app in former.items() if app is not None},
         allowed_prunes=_allowed_prunes(sight.source, desired.commit),
         accepted=desired.commit in history.accepted(),
     )
@@ -226,17 +232,20 @@ def _remembered(
     return remembered
 
 
-def _prunes(sight: Sight, desired: Desired, containers: list[ObservedContainer]) -> Mapping[AppKey, Prune]:
-    """Return what apps that left Git said of that, in the commit that they were made from.
-
-    One whose words cannot be read any more is asked about, not removed.
-    """
+def _former_apps(
+    sight: Sight, desired: Desired, containers: list[ObservedContainer]
+) -> Mapping[AppKey, App | None]:
+    """Return apps that left Git as they were in the commit that they were made from; None where that cannot be read."""
     there = {app.key for app in desired.apps} | set(desired.broken)
     commits = {
         c.owner.app: c.owner.commit for c in containers if c.owner is not None and c.owner.app not in there
     }
-    last_words = {key: sight.loader.app_at(key, commit) for key, commit in sorted(commits.items())}
-    return {key: Prune.CONFIRM if app is None else app.prune for key, app in last_words.items()}
+    return {key: sight.loader.app_at(key, commit) for key, commit in sorted(commits.items())}
+
+
+def _prunes(former: Mapping[AppKey, App | None]) -> Mapping[AppKey, Prune]:
+    """Return what apps that left Git said of that; one whose words cannot be read is asked about, not removed."""
+    return {key: Prune.CONFIRM if app is None else app.prune for key, app in former.items()}
 
 
 def _broken(desired: Desired) -> dict[AppKey, str]:
@@ -266,10 +275,7 @@ def _choose(sight: Sight, app: App, commit: str, past: _Past) -> Chosen:
     if older is None:
         reason = f"{choice.reason}, but the files of {choice.commit[:12]} cannot be read"
         return Chosen(app=app, commit=commit, role=Role.STUCK, reason=reason)
-    images = {
-        record.service: ImagePin(id=record.image_id, digests=record.digests)
-        for record in sight.history.images(app.key, release=choice.digest)
-    }
+    images = image_pins(sight.history, app.key, choice.digest)
     revert = past.revert_of(app.key, app.digest) if choice.role is Role.FALLBACK else ""
     reason = "; ".join(filter(None, (choice.reason, revert)))
     return Chosen(app=older, commit=choice.commit, role=choice.role, reason=reason, images=images)

@@ -58,12 +58,11 @@ class Restraint:
                 healed[field] = result.action
         if not healed:
             return
-        apps = {each.app.key: each.app for each in world.chosen}
         now_s = self._clock.monotonic_s()
         for field, action in healed.items():
-            app = apps.get(field.app)
-            if app is not None and any(service.name == field.service for service in app.services):
-                self._add(field, world.spec(app, field.service).hash, action.release, now_s)
+            spec = world.specs.get((field.app, action.release, field.service))
+            if spec is not None:
+                self._add(field, spec.hash, action.release, now_s)
         for field in [field for field, heals in self._heals.items() if now_s - heals.at_s[-1] > COOL_DOWN_S]:
             del self._heals[field]
         self._keep()

@@ -29,7 +29,9 @@ def judge_run(picture: Picture, results: Iterable[ActionResult]) -> RunVerdict:
         return RunVerdict("rolled-back", 4)
     if unknown or picture.plan.unknown_apps or errors:
         return RunVerdict("unknown", 3)
-    if any(result.outcome is Outcome.SKIPPED for result in results):
+    if any(result.outcome is Outcome.SKIPPED for result in results) or any(
+        hold.heals for hold in picture.plan.holds
+    ):
         return RunVerdict("progressing", 1)
     if picture.plan.actions:
         return RunVerdict("error", 1)

@@ -140,6 +140,7 @@ class PlanHold:
     app: AppKey | None = None
     error: bool = False
     stopped: bool = False  # healing was given up for a while, because it did not help
+    heals: bool = False  # only what Git has new waits: what runs is healed as ever
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

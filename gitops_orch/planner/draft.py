@@ -50,6 +50,14 @@ class ActionFields(StepFields, total=False):
     grace_s: float
 
 
+class HoldKind(TypedDict, total=False):
+    """What kind of hold it is; the words are those of `PlanHold`."""
+
+    error: bool
+    stopped: bool
+    heals: bool
+
+
 class Draft:
     """Collects actions and holds; `finish` gives them back in an order in which they can be carried out."""
 
@@ -75,20 +83,9 @@ class Draft:
         self.actions.append(Action(id=identity, kind=kind, host=host, target=target, reason=reason, **fields))
         return identity
 
-    def hold(
-        self,
-        subject: str,
-        reason: str,
-        app: AppKey | None = None,
-        *,
-        error: bool = False,
-        stopped: bool = False,
-    ) -> None:
-        """Note that something is left alone, and why; an error is one that nobody wished for.
-
-        `stopped` says that healing was given up for a while, because it did not help.
-        """
-        self.holds.append(PlanHold(subject=subject, reason=reason, app=app, error=error, stopped=stopped))
+    def hold(self, subject: str, reason: str, app: AppKey | None = None, **kind: Unpack[HoldKind]) -> None:
+        """Note that something is left alone, and why; an error is one that nobody wished for (see `PlanHold`)."""
+        self.holds.append(PlanHold(subject=subject, reason=reason, app=app, **kind))
 
     def proves(self, app: AppKey, action: str) -> None:
         """Note a step that shows that an app does well."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from gitops_orch.model.app import App, AppKey, Rollback
 from gitops_orch.model.plan import Plan
 from gitops_orch.planner.app_plan import AppPlanner
+from gitops_orch.planner.dependencies import Dependencies, with_what_runs
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.hooks import weave_hooks
@@ -43,11 +44,12 @@ def _uncollected() -> Iterator[None]:
 
 def _make_plan(world: World) -> Plan:
     index = build_index(world)
-    placements = place_all(world, index)
     draft = Draft()
-    chosen = {each.app.key: each for each in world.chosen}
-    for key in app_order(chosen, {key: each.app.depends_on for key, each in chosen.items()}):
-        _plan_app(chosen[key], placements[key], world, index, draft)
+    dependencies = _plan_apps(world, index, draft)
+    instead = with_what_runs(world, dependencies.waiting)
+    if instead is not None:
+        world, draft = instead, Draft()
+        _plan_apps(world, index, draft)
     for key in sorted(world.broken):
         draft.hold(str(key), f"keeps what it runs: {world.broken[key]}", key)
         draft.unknown.append(key)
@@ -65,7 +67,18 @@ def _make_plan(world: World) -> Plan:
     )
 
 
-def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, index: Index, draft: Draft) -> None:
+def _plan_apps(world: World, index: Index, draft: Draft) -> Dependencies:
+    placements = place_all(world, index)
+    dependencies = Dependencies(world, index, draft)
+    chosen = {each.app.key: each for each in world.chosen}
+    for key in app_order(chosen, {key: each.app.depends_on for key, each in chosen.items()}):
+        _plan_app(chosen[key], placements[key], world, dependencies)
+        dependencies.planned(chosen[key])
+    return dependencies
+
+
+def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencies: Dependencies) -> None:
+    index, draft = dependencies.index, dependencies.draft
     key = chosen.app.key
     if placement.unknown:
         draft.unknown.append(key)
@@ -87,10 +100,13 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
     if obstacle:
         draft.hold(str(key), obstacle, key, error=True)
         return
+    if dependencies.keeps_back(chosen, slots):
+        put_back(chosen.app, slots, draft)
+        return
     slots = restrain(chosen, slots, world, index, draft)
     _note_drift(key, slots, draft)
     if chosen.role is not Role.HEAD:
-        draft.hold(str(key), chosen.reason, key)
+        draft.hold(str(key), chosen.reason, key, heals=chosen.role is Role.WAITING)
     draft.planned.add(key)
     if chosen.role is Role.STUCK:
         _stay(chosen, slots, world, index, draft)

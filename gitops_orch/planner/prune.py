@@ -2,9 +2,11 @@
 
 from gitops_orch.model.app import AppKey, Prune
 from gitops_orch.planner.draft import Draft
-from gitops_orch.planner.index import Index, Located
-from gitops_orch.planner.removal import remove_networks, retire
-from gitops_orch.planner.world import World
+from gitops_orch.planner.index import Index
+from gitops_orch.planner.order import app_order
+from gitops_orch.planner.removal import remove_networks
+from gitops_orch.planner.teardown import remove_in_order
+from gitops_orch.planner.world import Role, World
 
 
 def gone_apps(world: World, index: Index) -> tuple[AppKey, ...]:
@@ -14,17 +16,41 @@ def gone_apps(world: World, index: Index) -> tuple[AppKey, ...]:
 
 
 def prune_apps(world: World, index: Index, draft: Draft) -> None:
-    """Add the removal of what left Git, or a hold that says why it stays."""
-    for key in gone_apps(world, index):
-        obstacle = _obstacle(world, key)
+    """Add the removal of what left Git, what depends on others first; or a hold that says why it stays."""
+    removed: dict[AppKey, list[str]] = {}
+    depends = {
+        key: world.former[key].depends_on if key in world.former else () for key in gone_apps(world, index)
+    }
+    for key in reversed(app_order(depends, depends)):
+        obstacle = _obstacle(world, key) or _still_needed(world, key, draft)
         if obstacle:
             draft.hold(str(key), obstacle, key)
             continue
         first = len(draft.actions)
-        there = (*index.apps.get(key, ()), *index.pre_starts.get(key, ()))
-        for found in sorted(there, key=_by_host_and_name):
-            retire(draft, found, "its app left Git", ())
+        above = [identity for other in _dependents(world, key) for identity in draft.proofs(other)]
+        above += [
+            identity
+            for other, needed in depends.items()
+            if key in needed
+            for identity in removed.get(other, ())
+        ]
+        former, there = world.former.get(key), (*index.apps.get(key, ()), *index.pre_starts.get(key, ()))
+        removed[key] = remove_in_order(draft, former, there, "its app left Git", above)
         remove_networks(draft, index, key, {}, first)
+
+
+def _dependents(world: World, key: AppKey) -> list[AppKey]:
+    """Return the apps that stay and run a release which depends on one that left Git."""
+    return sorted(other for other, runs in world.meanwhile.items() if key in runs.app.depends_on)
+
+
+def _still_needed(world: World, key: AppKey, draft: Draft) -> str:
+    """What left Git together with the need for it goes once the others have proved that they do without it."""
+    older = [each for each in world.chosen if each.role is not Role.HEAD and key in each.app.depends_on]
+    kept = {hold.app for hold in draft.holds if hold.subject == str(hold.app)}
+    running = [other for other in _dependents(world, key) if other in kept]
+    needing = sorted({*(each.app.key for each in older), *running})
+    return f"left Git, and is kept while {needing[0]} runs a release that depends on it" if needing else ""
 
 
 def _obstacle(world: World, key: AppKey) -> str:
@@ -43,7 +69,3 @@ def _obstacle(world: World, key: AppKey) -> str:
 def is_allowed(world: World, key: AppKey) -> bool:
     """Tell whether the commit, or an operator, allows the removal of an app by name."""
     return world.accepted or str(key) in world.allowed_prunes or key.name in world.allowed_prunes
-
-
-def _by_host_and_name(found: Located) -> tuple[str, str]:
-    return found.host, found.container.name

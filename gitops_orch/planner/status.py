@@ -64,7 +64,10 @@ def _status(
             busy=waiting or busy > 0 or any(hold.error and hold.subject != str(key) for hold in holds),
         ),
         health=_health(
-            services, containers, unknown=unknown, suspended=held and not any(hold.error for hold in holds)
+            services,
+            containers,
+            unknown=unknown,
+            suspended=held and not any(hold.error or hold.heals for hold in holds),
         ),
         fresh=not away,
         commit=commit,

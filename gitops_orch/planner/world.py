@@ -18,6 +18,7 @@ class Role(Enum):
     HEAD = "head"  # what Git says now
     PINNED = "pinned"  # what an operator said
     FALLBACK = "fallback"  # the last stable one, while head's is quarantined
+    WAITING = "waiting"  # the one that runs, while an app that it depends on is not ready for head's
     STUCK = "stuck"  # head's is quarantined and there is nothing to go back to, or the app says not to
 
 
@@ -94,6 +95,7 @@ class World:
     broken_paths: tuple[str, ...] = ()  # files so broken that their app's name is not known
     holds: Mapping[AppKey, Hold] = field(default_factory=dict)  # by command; those in Git are in the app
     waits: Mapping[AppKey, Hold] = field(default_factory=dict)  # after trouble that was not the app's own
+    meanwhile: Mapping[AppKey, Chosen] = field(default_factory=dict)  # what runs, where that is not head's
     healed: Mapping[HealedField, Healing] = field(default_factory=dict)  # what was put right not long ago
     unproved: frozenset[AppKey] = frozenset()  # head's release was begun, and has not passed its gate yet
     greeted: frozenset[tuple[str, str]] = frozenset()  # (host, name) whose post_start was run in this process
@@ -108,6 +110,7 @@ class World:
     prunes: Mapping[AppKey, Prune] = field(
         default_factory=dict
     )  # of apps that left Git: what their last commit said
+    former: Mapping[AppKey, App] = field(default_factory=dict)  # apps that left Git, as they were last
     allowed_prunes: frozenset[str] = frozenset()  # from `Allow-Prune:` trailers: "shop/api" or "api"
     accepted: bool = False  # an operator let this commit through
 

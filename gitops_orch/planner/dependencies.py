@@ -1,0 +1,110 @@
+"""Apps that others depend on come first: what builds on one that is not what Git says, or does not do well, waits.
+
+Note [What an app that waits runs]
+An app whose turn has not come stays at the release that it runs, and is healed at that one: a plan is made a second time,
+with that release in the place of head's.  One that runs nothing yet stays so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.plan import Kind
+from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.index import Index
+from gitops_orch.planner.slots import AppSlots
+from gitops_orch.planner.world import Chosen, Role, World
+
+_ROLES = {
+    Role.PINNED: "is pinned to a release of its own",
+    Role.FALLBACK: "was rolled back",
+    Role.STUCK: "failed",
+}
+_PROVING = frozenset({Kind.START, Kind.WAIT_HEALTHY, Kind.RUN_JOB})
+
+
+class Dependencies:
+    """Says of each app why others must wait for it; told of each once it is planned, in the order of dependencies."""
+
+    def __init__(self, world: World, index: Index, draft: Draft) -> None:
+        self._world = world
+        self.index = index
+        self.draft = draft
+        self._awaited = {other for each in world.chosen for other in each.app.depends_on}
+        self._reasons: dict[AppKey, str] = dict.fromkeys(world.broken, "has mistakes in its files")
+        self.waiting: dict[AppKey, str] = {}  # apps that are not rolled out for it, each with why
+
+    def planned(self, chosen: Chosen) -> None:
+        """Note how an app stands, now that its steps are in the draft."""
+        if chosen.app.key in self._awaited:
+            reason = self._why_not(chosen)
+            if reason:
+                self._reasons[chosen.app.key] = reason
+
+    def keeps_back(self, chosen: Chosen, slots: AppSlots) -> bool:
+        """Tell whether an app must wait with what Git has new for it; if so, that is noted."""
+        if chosen.role is not Role.HEAD or not self._is_rollout(chosen, slots):
+            return False
+        for other in sorted(chosen.app.depends_on):
+            if other in self._reasons:
+                key, reason = chosen.app.key, f"waits for {other}, which {self._reasons[other]}"
+                self.waiting[key] = reason
+                self._reasons[key] = f"waits for {other}"
+                self.draft.hold(str(key), reason, key, heals=True)
+                return True
+        return False
+
+    def _is_rollout(self, chosen: Chosen, slots: AppSlots) -> bool:
+        """Healing what runs head's release is none."""
+        key = chosen.app.key
+        if not chosen.app.depends_on or not (slots.surplus or any(slot.made for slot in slots.slots)):
+            return False
+        owners = [found.container.owner for found in self.index.apps.get(key, ())]
+        runs_head = bool(owners) and all(owner and owner.release == chosen.app.digest for owner in owners)
+        return not runs_head or key in self._world.unproved
+
+    def _why_not(self, chosen: Chosen) -> str:
+        """First match wins; "" where others can build on it."""
+        key = chosen.app.key
+        if key in self._reasons:
+            return self._reasons[key]
+        if chosen.role is Role.WAITING:
+            return chosen.reason.partition(",")[0]
+        if chosen.role is not Role.HEAD:
+            return _ROLES[chosen.role]
+        if key in self.draft.unknown:
+            return "is on a host that does not answer"
+        for hold in self.draft.holds:
+            if hold.app == key and (hold.error or hold.subject == str(key)):
+                return "is held" if hold.subject == str(key) and not hold.error else "cannot be put right"
+        return self._ailing(chosen)
+
+    def _ailing(self, chosen: Chosen) -> str:
+        """What runs, does not do well, and is not being proved by this plan."""
+        key = chosen.app.key
+        proved = {a.target for a in self.draft.actions if a.app == key and a.kind in _PROVING}
+        going = {a.target for a in self.draft.actions if a.app == key and a.kind is Kind.REMOVE}
+        for found in self.index.apps.get(key, ()):
+            container = found.container
+            if container.id not in proved | going and _is_ailing(container):
+                return f"does not do well ({container.name} on {found.host} is {container.health.value})"
+        return ""
+
+
+def _is_ailing(container: ObservedContainer) -> bool:
+    """One that does not run is put right by the plan, or was set aside."""
+    return container.state is State.RUNNING and container.health in {Health.STARTING, Health.UNHEALTHY}
+
+
+def with_what_runs(world: World, waiting: Mapping[AppKey, str]) -> World | None:
+    """Return the world with the release that runs in the place of head's for apps that wait; None where there is none."""
+    instead = {key: world.meanwhile[key] for key in waiting if key in world.meanwhile}
+    if not instead:
+        return None
+    chosen = tuple(
+        replace(instead[key], role=Role.WAITING, reason=waiting[key]) if key in instead else each
+        for each in world.chosen
+        for key in (each.app.key,)
+    )
+    return replace(world, chosen=chosen)

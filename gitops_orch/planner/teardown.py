@@ -1,0 +1,50 @@
+"""In which order things go: what depends on others first, as they were when they were made."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from gitops_orch.model.app import App
+from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.index import Located
+from gitops_orch.planner.order import in_dependency_order
+from gitops_orch.planner.removal import DEFAULT_GRACE_S, retire
+from gitops_orch.planner.slots import namespace_parents
+
+
+def remove_in_order(
+    draft: Draft, former: App | None, going: Iterable[Located], reason: str, after: Iterable[str]
+) -> list[str]:
+    """Add stops and removals, and return the ids of the removals; without a former app, in no order but their names'."""
+    removed: dict[str, list[str]] = defaultdict(list)
+    dependents = dependents_of(former)
+    for found in in_removal_order(former, going):
+        name = service_of(found)
+        above = [identity for other in sorted(dependents.get(name, ())) for identity in removed[other]]
+        services = former.services if former is not None else ()
+        grace_s = next((each.stop_grace_s for each in services if each.name == name), DEFAULT_GRACE_S)
+        identity = retire(draft, found, reason, (*after, *above), grace_s)
+        removed[name].append(identity)
+    return [identity for ids in removed.values() for identity in ids]
+
+
+def in_removal_order(former: App | None, going: Iterable[Located]) -> list[Located]:
+    """Return containers so that each comes before those that it depends on; what is not known of comes first."""
+    names = [service.name for service in in_dependency_order(former.services)] if former is not None else []
+    last = {name: -number for number, name in enumerate(names)}
+    return sorted(
+        going, key=lambda found: (last.get(service_of(found), -len(names)), found.host, found.container.name)
+    )
+
+
+def dependents_of(former: App | None) -> Mapping[str, set[str]]:
+    """Return by service which others depend on it, or live in it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for service in former.services if former is not None else ():
+        for name in {dependency.service for dependency in service.depends_on} | namespace_parents(service):
+            found[name].add(service.name)
+    return found
+
+
+def service_of(found: Located) -> str:
+    """Return the service that a container is of."""
+    return found.container.owner.service if found.container.owner is not None else ""
