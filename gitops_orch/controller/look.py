@@ -166,7 +166,7 @@ def _world(sight: Sight, desired: Desired, observed: Mapping[str, Observation], 
     salt = choose_salt(history.salt(), containers)
     choices = [_choose(sight, app, desired.commit, past) for app in desired.apps]
     former = _former_apps(sight, desired, containers)
-    running = releases_that_run(choices, containers, sight.loader, history, all_apps=bool(former))
+    running = releases_that_run(choices, containers, sight.loader, history, facts)
     keyed = _keyed(sight, [*choices, *running], salt)
     chosen, meanwhile = keyed[: len(choices)], keyed[len(choices) :]
     api_versions = frozenset(host.api_version for host in observed.values() if isinstance(host, ObservedHost))

@@ -3,10 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
+from gitops_orch.controller.facts import ReleaseFacts
 from gitops_orch.controller.load import Loader
 from gitops_orch.history.history import History
-from gitops_orch.model.app import AppKey
+from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.planner.dependencies import has_run
 from gitops_orch.planner.world import Chosen, ImagePin, Role
 
 
@@ -23,30 +25,38 @@ def releases_that_run(
     containers: Iterable[ObservedContainer],
     loader: Loader,
     history: History,
-    *,
-    all_apps: bool,
+    facts: ReleaseFacts,
 ) -> tuple[Chosen, ...]:
     """Return, for apps of which nothing runs head's release yet, the one that most of their containers are of.
 
-    Without `all_apps`, only for those that depend on others, or that a service has left.  One whose files cannot be had, or resolve to something
-    else by now, is left out.
+    Where nothing is left of an app, it is the last stable one.  Only for apps that depend on others, or that a service
+    has left, and for all where an app has left Git.  One whose files cannot be had, or resolve to something else by now,
+    is left out.
     """
+    chosen = list(chosen)
     votes: dict[AppKey, Counter[tuple[str, str]]] = defaultdict(Counter)
     services: dict[AppKey, set[str]] = defaultdict(set)
-    for owner in (container.owner for container in containers if container.owner is not None):
+    for owner in (each.owner for each in containers if each.owner is not None and has_run(each)):
         votes[owner.app][(owner.release, owner.commit)] += 1
         services[owner.app].add(owner.service)
+    all_apps = bool(votes.keys() - {each.app.key for each in chosen})
     found = []
-    for each in chosen:
-        key, running = each.app.key, votes.get(each.app.key)
-        if each.role is not Role.HEAD or not running:
-            continue
-        if not (all_apps or each.app.depends_on or services[key] - {s.name for s in each.app.services}):
-            continue
-        release, commit = max(running, key=lambda pair: (running[pair], pair))
-        runs_head = any(digest == each.app.digest for digest, _ in running)
-        older = None if runs_head else loader.app_at(key, commit)
-        if older is not None and older.digest == release:
-            pins = image_pins(history, key, release)
-            found.append(Chosen(app=older, commit=commit, role=Role.WAITING, images=pins))
+    for each in (each for each in chosen if each.role is Role.HEAD):
+        key = each.app.key
+        left = services[key] - {service.name for service in each.app.services}
+        runs = _running(each.app, votes[key], facts) if all_apps or each.app.depends_on or left else None
+        older = loader.app_at(key, runs[1]) if runs is not None else None
+        if older is not None and runs is not None and older.digest == runs[0]:
+            pins = image_pins(history, key, older.digest)
+            found.append(Chosen(app=older, commit=runs[1], role=Role.WAITING, images=pins))
     return tuple(found)
+
+
+def _running(head: App, votes: Counter[tuple[str, str]], facts: ReleaseFacts) -> tuple[str, str] | None:
+    """Return the release that runs, by digest and commit; None where it is head's, or none is known."""
+    if any(digest == head.digest for digest, _ in votes):
+        return None
+    if votes:
+        return max(votes, key=lambda pair: (votes[pair], pair))
+    stable = facts.stable_other_than(head.key, head.digest)
+    return None if stable is None else (stable.digest, stable.commit)

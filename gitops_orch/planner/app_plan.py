@@ -32,6 +32,7 @@ from gitops_orch.planner.slots import AppSlots, Slot, namespace_parents
 from gitops_orch.planner.steps import SlotSteps
 from gitops_orch.planner.succession import Succession, is_going
 from gitops_orch.planner.surplus import data_holders, going_surplus, grace_s, take_away
+from gitops_orch.planner.teardown import order_removals
 from gitops_orch.planner.world import Chosen, World
 
 
@@ -350,6 +351,9 @@ class AppPlanner:
                 self.draft, found, "it failed, and its release is no longer held back", self.pulls
             )
         take_away(self.app, self.going, self.draft, stopped=self.cleared, pulls=self.pulls, proved=proved)
+        former = self.world.meanwhile.get(self.app.key)
+        uncleared = [found for found in self.going if found.container.id not in self.cleared]
+        order_removals(self.draft, former.app if former is not None else None, uncleared)
 
     def _wanted_networks(self) -> dict[str, set[str]]:
         names = {network.key: network.name for network in self.app.networks}

@@ -11,9 +11,11 @@ from dataclasses import replace
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Health, ObservedContainer, State
 from gitops_orch.model.plan import Kind
+from gitops_orch.planner.aside import is_aside
+from gitops_orch.planner.compare import Remedy
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index
-from gitops_orch.planner.slots import AppSlots
+from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.world import Chosen, Role, World
 
 _ROLES = {
@@ -57,11 +59,13 @@ class Dependencies:
 
     def _is_rollout(self, chosen: Chosen, slots: AppSlots) -> bool:
         """Healing what runs head's release is none."""
-        key = chosen.app.key
-        if not chosen.app.depends_on or not (slots.surplus or any(slot.made for slot in slots.slots)):
+        key, digest = chosen.app.key, chosen.app.digest
+        moves = any(slot.olds or _must_start(slot) for slot in slots.slots)
+        if not chosen.app.depends_on or not (slots.surplus or moves):
             return False
-        owners = [found.container.owner for found in self.index.apps.get(key, ())]
-        runs_head = bool(owners) and all(owner and owner.release == chosen.app.digest for owner in owners)
+        containers = [found.container for found in self.index.apps.get(key, ())]
+        releases = {each.owner.release for each in containers if each.owner and has_run(each)}
+        runs_head = releases == {digest} or (not releases and key in self._world.settled)
         return not runs_head or key in self._world.unproved
 
     def _why_not(self, chosen: Chosen) -> str:
@@ -90,6 +94,15 @@ class Dependencies:
             if container.id not in proved | going and _is_ailing(container):
                 return f"does not do well ({container.name} on {found.host} is {container.health.value})"
         return ""
+
+
+def has_run(container: ObservedContainer) -> bool:
+    """Tell whether a container was ever started, and is none of those that were set aside."""
+    return container.state is not State.CREATED and not is_aside(container)
+
+
+def _must_start(slot: Slot) -> bool:
+    return slot.made or any(finding.remedy is Remedy.START for finding in slot.findings)
 
 
 def _is_ailing(container: ObservedContainer) -> bool:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from gitops_orch.model.app import App
+from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.order import in_dependency_order
@@ -25,6 +26,26 @@ def remove_in_order(
         identity = retire(draft, found, reason, (*after, *above), grace_s)
         removed[name].append(identity)
     return [identity for ids in removed.values() for identity in ids]
+
+
+def order_removals(draft: Draft, former: App | None, going: Iterable[Located]) -> None:
+    """Let what services that left Git depend on stop after them, where their removals are in the draft already.
+
+    One whose ports may be wanted goes early, whatever else goes: its successor waits for it, and others for that.
+    """
+    dependents = dependents_of(former)
+    quiet = {found.container.id: service_of(found) for found in going if not found.container.ports}
+    first: dict[str, str] = {}
+    removals: dict[str, list[str]] = defaultdict(list)
+    for action in draft.actions if dependents else ():
+        if action.target in quiet and action.kind in {Kind.STOP, Kind.REMOVE}:
+            first.setdefault(action.target, action.id)
+            if action.kind is Kind.REMOVE:
+                removals[quiet[action.target]].append(action.id)
+    for target, action in first.items():
+        for other in sorted(dependents.get(quiet[target], ())):
+            for removal in removals[other]:
+                draft.waits(action, removal)
 
 
 def in_removal_order(former: App | None, going: Iterable[Located]) -> list[Located]:

@@ -130,6 +130,15 @@ def test_a_circle_of_apps_is_shown_as_one():
     assert keys(desired) == ["default/d"]
 
 
+def test_a_circle_of_services_is_shown_with_its_place():
+    text = "services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [c]}\n  c: {image: x, depends_on: [a]}\n"
+    found, _ = problems_of(text)
+    assert any(
+        error.startswith("shop/compose.yaml:4:") and "depend on each other: a -> b -> c -> a" in error
+        for error in found
+    ), found
+
+
 def test_an_app_that_depends_on_itself_is_a_circle():
     found, _ = problems_of(SERVICE + "x-gitops: {depends_on: [shop]}\n")
     assert any("default/shop -> default/shop is a circle" in error for error in found)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from gitops_orch.model.app import AppKey, Dependency, Hold
+from gitops_orch.model.app import AppKey, Dependency, Hold, Port
 from gitops_orch.model.observed import Health, State, UnknownHost
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.plan import make_plan
@@ -111,6 +111,12 @@ def test_an_app_that_runs_nothing_yet_stays_so():
     assert row(there).health.value == "missing"
 
 
+def test_an_app_that_was_stable_as_git_says_is_made_again_though_all_of_it_was_removed():
+    held = {DB_KEY: Hold(reason="moving")}
+    there = world_with(container(DB, "db"), holds=held, meanwhile={}, settled=frozenset({SHOP.key}))
+    assert "start" in of_shop(there)
+
+
 def test_an_app_that_is_what_git_says_is_healed_as_ever():
     there = world_with(
         container(DB, "db"), container(SHOP, "web", state=State.EXITED), holds={DB_KEY: Hold(reason="moving")}
@@ -202,3 +208,23 @@ def test_it_is_kept_while_another_stays_at_a_release_that_depends_on_it():
         assert any(
             "is kept while default/shop runs a release that depends on it" in h.reason for h in plan.holds
         )
+
+
+def test_services_that_left_git_go_in_reverse_order_too():
+    web = service("web")
+    before, after = app("left", web, CACHE, API, EDGE, digest="old"), app("left", web, digest="new")
+    running = [container(before, each.name) for each in before.services]
+    older = {before.key: Chosen(app=before, commit="b" * 40, role=Role.WAITING)}
+    plan = make_plan(world(after, observed={"h1": seen("h1", *running, apps=(after,))}, meanwhile=older))
+    assert chain(plan, "edge", "api", "cache")
+
+
+def test_a_service_that_left_git_gives_its_port_to_its_successor_before_others_go():
+    port = (("0.0.0.0", 80, "tcp"),)
+    before = app("left", CACHE, API, digest="old")
+    after = app("left", service("new", ports=(Port(target=80, published=80),)), digest="new")
+    running = (container(before, "cache", ports=port), container(before, "api"))
+    older = {before.key: Chosen(app=before, commit="b" * 40, role=Role.WAITING)}
+    plan = make_plan(world(after, observed={"h1": seen("h1", *running, apps=(after,))}, meanwhile=older))
+    assert plan.holds == ()
+    assert order_of(plan) == ["cache", "api"]
