@@ -42,10 +42,10 @@ def order_removals(draft: Draft, former: App | None, going: Iterable[Located]) -
             first.setdefault(action.target, action.id)
             if action.kind is Kind.REMOVE:
                 removals[quiet[action.target]].append(action.id)
-    for target, action in first.items():
-        for other in sorted(dependents.get(quiet[target], ())):
-            for removal in removals[other]:
-                draft.waits(action, removal)
+    for target, ends in first.items():
+        above = sorted(dependents.get(quiet[target], ()))
+        for removal in (each for other in above for each in removals[other]):
+            draft.waits(ends, removal)
 
 
 def in_removal_order(former: App | None, going: Iterable[Located]) -> list[Located]:
