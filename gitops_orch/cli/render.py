@@ -198,6 +198,10 @@ def _remarks(document: Document) -> list[Text]:
         for row in rows_of(document.get("holds"))
     ]
     lines += [
+        Text(f"{plain(row['namespace'])}/{plain(row['app'])}: {plain(row['message'])}", style="red")
+        for row in rows_of(document.get("reverts"))
+    ]
+    lines += [
         Text(f"unknown: host {plain(name)} did not answer", style="magenta")
         for name in _list(document.get("unknown_hosts"))
     ]

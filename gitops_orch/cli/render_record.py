@@ -4,7 +4,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from gitops_orch.cli.render import colour, moment, plain, rows_of, seconds, short, table
-from gitops_orch.model.serial import Document
+from gitops_orch.model.serial import Document, Value
 
 
 def render_history(history: Document) -> RenderableType:
@@ -29,7 +29,7 @@ def render_history(history: Document) -> RenderableType:
             short(row["digest"]),
             row["state"],
             moment(row["at"]),
-            row["reason"],
+            "; ".join(str(said) for said in (row["reason"], _revert(row)) if said),
         )
         for row in rows_of(history["releases"])
     )
@@ -38,6 +38,11 @@ def render_history(history: Document) -> RenderableType:
         Text(""),
         table(("APP", "COMMIT", "RELEASE", "STATE", "SINCE", "REASON"), releases),
     )
+
+
+def _revert(release: Document) -> Value:
+    revert = release.get("revert")
+    return revert["message"] if isinstance(revert, dict) else None
 
 
 def render_explanation(document: Document) -> RenderableType:

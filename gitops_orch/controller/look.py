@@ -124,6 +124,7 @@ class _Past:
     """What is known of releases and reverts."""
 
     facts: ReleaseFacts
+    newest: Mapping[AppKey, str]  # digest of the release that was marked last
     pins: Mapping[AppKey, Release]
     reverts: Mapping[tuple[AppKey, str], RevertRecord]
     recovered: tuple[Release, ...]
@@ -134,14 +135,10 @@ class _Past:
         record = self.reverts.get((app, digest))
         return record.message if record is not None else ""
 
-    def revert_to(self, app: AppKey, digest: str) -> str:
-        """Return why an app is at a release that it was reverted to in Git; "" where it was not."""
-        pushed = [
-            record
-            for record in self.reverts.values()
-            if (record.app, record.to_digest) == (app, digest) and record.commit
-        ]
-        return pushed[-1].message if pushed else ""
+    def revert_to(self, app: AppKey, digest: str) -> RevertRecord | None:
+        """Return what reverted an app in Git to a release; None where nothing did."""
+        record = self.reverts.get((app, self.newest.get(app, "")))  # whatever was tried later is what counts
+        return record if record is not None and record.commit and record.to_digest == digest else None
 
 
 def _past(sight: Sight, desired: Desired, containers: list[ObservedContainer]) -> _Past:
@@ -153,6 +150,7 @@ def _past(sight: Sight, desired: Desired, containers: list[ObservedContainer]) -
     lifted = {(each.app, each.digest) for each in relanded}
     return _Past(
         facts=release_facts(row for row in releases if (row.app, row.digest) not in lifted),
+        newest={row.app: row.digest for row in reversed(releases)},
         pins=history.pins(),
         reverts=history.reverts(),
         recovered=recovered,
@@ -268,7 +266,9 @@ def _choose(sight: Sight, app: App, commit: str, past: _Past) -> Chosen:
     stable = past.facts.stable_other_than(app.key, app.digest)
     choice = choose_release(app, commit, pin=past.pins.get(app.key), failed=failed, stable=stable)
     if choice.role is Role.HEAD:
-        return Chosen(app=app, commit=commit, reason=past.revert_to(app.key, app.digest))
+        pushed = past.revert_to(app.key, app.digest)
+        reason, reverted = (pushed.message, pushed.digest) if pushed is not None else ("", "")
+        return Chosen(app=app, commit=commit, reason=reason, reverted=reverted)
     if choice.role is Role.STUCK:
         return Chosen(app=app, commit=commit, role=choice.role, reason=choice.reason)
     older = sight.loader.app_at(app.key, choice.commit)

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from gitops_orch.controller.revert import Result
 from gitops_orch.daemon.house import House
 from gitops_orch.daemon.names import Meant, find_app, find_service
 from gitops_orch.errors import EngineError, GitopsOrchError, SourceError
 from gitops_orch.history.history import History
-from gitops_orch.history.records import RunRecord
+from gitops_orch.history.records import RevertRecord, RunRecord
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Ownership
 from gitops_orch.model.release import Release
@@ -23,9 +24,12 @@ def history_document(history: History, app: str | None, *, limit: int) -> Docume
     releases = history.releases(None)
     key = find_app(app, {release.app for release in releases}) if app else None
     wanted = [release for release in releases if key in (None, release.app)][:limit]
+    reverts = history.reverts()
     return {
         "runs": [_run_row(run) for run in history.runs(key, limit)],
-        "releases": [_release_row(release, history) for release in wanted],
+        "releases": [
+            _release_row(release, history, reverts.get((release.app, release.digest))) for release in wanted
+        ],
     }
 
 
@@ -165,8 +169,8 @@ def _run_row(run: RunRecord) -> Value:
     }
 
 
-def _release_row(release: Release, history: History) -> Value:
-    return {
+def _release_row(release: Release, history: History, revert: RevertRecord | None) -> Value:
+    row: Document = {
         "namespace": release.app.namespace,
         "app": release.app.name,
         "digest": release.digest,
@@ -175,6 +179,18 @@ def _release_row(release: Release, history: History) -> Value:
         "reason": release.reason,
         "at": _time(release.at),
         "images": list(_images(release, history)),
+    }
+    return row if revert is None else row | {"revert": _revert_row(revert)}
+
+
+def _revert_row(revert: RevertRecord) -> Value:
+    return {
+        "state": revert.state,
+        "commit": revert.commit or None,
+        "message": revert.message,
+        "tries": revert.tries,
+        "at": _time(revert.at),
+        "next_try_at": _time(revert.until) if revert.state == Result.FAILED.value else None,
     }
 
 

@@ -76,10 +76,10 @@ def worthy(
 
 
 def is_failed(chosen: Chosen, container: ObservedContainer, failed: Mapping[str, str]) -> bool:
-    """A failed container stays for a look at it, as long as its release is the quarantined one."""
-    if chosen.role not in {Role.FALLBACK, Role.STUCK} or container.owner is None:
+    """A failed container stays for a look at it, as long as its release is the quarantined one, or was reverted in Git."""
+    if container.owner is None or container.owner.release not in failed:
         return False
-    return container.owner.release in failed
+    return chosen.role in {Role.FALLBACK, Role.STUCK} or container.owner.release == chosen.reverted
 
 
 def is_superseded(findings: tuple[Finding, ...]) -> bool:

@@ -16,12 +16,13 @@ from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Action, ContainerIntent, Gate, Kind
 from gitops_orch.planner.aside import FAILED_SUFFIX
 from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.fates import is_failed
 from gitops_orch.planner.hooks import Scene, command_reason
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.removal import DEFAULT_GRACE_S, remove_container, stop_container
 from gitops_orch.planner.set_aside import Stopping, set_aside
-from gitops_orch.planner.world import Chosen, Role, World
+from gitops_orch.planner.world import Chosen, World
 
 _NOT_TWICE = frozenset(
     {
@@ -235,13 +236,12 @@ class _Preparer:
         chosen = {each.app.key: each for each in self._world.chosen}
         for key in sorted(self._draft.planned):
             # A failed one is of interest while its release is the quarantined one.
-            going_back = chosen[key].role in {Role.FALLBACK, Role.STUCK}
-            failed = self._world.failed.get(key, {}) if going_back else {}
+            failed = self._world.failed.get(key, {})
             for found in self._index.pre_starts.get(key, ()):
                 owner, container = found.container.owner, found.container
                 if container.id in self._used or owner is None:
                     continue
-                if owner.release in failed and not _ended_well(container):
+                if is_failed(chosen[key], container, failed) and not _ended_well(container):
                     reason = f"its release failed ({failed[owner.release]})"
                     how = Stopping(reason=reason, grace_s=DEFAULT_GRACE_S)
                     set_aside(self._draft, self._index.hosts[found.host], found, FAILED_SUFFIX, how)

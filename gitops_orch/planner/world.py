@@ -39,6 +39,9 @@ class Chosen:
     role: Role = Role.HEAD
     reason: str = ""
     images: Mapping[str, ImagePin] = field(default_factory=dict)  # by service; empty for head
+    reverted: str = (
+        ""  # digest of the failed release that was reverted in Git to this one, which head asks for
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,42 @@ def test_the_next_sync_deploys_what_was_rolled_back(gitops, repository, rolled):
     assert gitops("diff", "shop").code == 0
 
 
+def test_rollback_said_twice_is_done_once(gitops, repository, rolled):
+    gitops("rollback", "shop")
+    head = repository.head()
+    for arguments in (("rollback", "shop"), ("rollback", "shop", f"--to={rolled}")):
+        answer = gitops(*arguments, "-o", "json")
+        assert (answer.code, answer.json["pushed"]) == (0, False)
+        assert "nothing to revert" in answer.json["message"]
+    assert repository.head() == head
+
+
+def test_rollback_leaves_files_that_no_app_reads_alone(gitops, repository, rolled):
+    repository.commit(shop__notes="new")
+    gitops("rollback", "shop")
+    assert repository.read("shop/notes.yaml") == "new"
+
+
+def test_rollback_of_what_is_shared_in_part_says_what_still_differs(gitops, repository):
+    tagged = app().replace("shop/api:1", "shop/api:${TAG}")
+    repository.commit(shop__compose=tagged, gitops=FLEET % 1)
+    gitops("sync")
+    repository.commit(shop__compose=tagged.replace("blue", "green"), gitops=FLEET % 2)
+    gitops("sync")
+    answer = gitops("rollback", "shop")
+    assert answer.code == 0
+    assert "what differs, it shares with other apps: gitops.yaml" in answer.out.replace("\n", " ")
+    assert repository.read("shop/compose.yaml") == tagged.strip()
+
+
+def test_rollback_brings_back_an_app_whose_file_is_so_broken_that_its_name_is_lost(
+    gitops, repository, rolled
+):
+    repository.commit(shop__compose="services: [")
+    assert gitops("rollback", "shop", f"--to={rolled}").code == 0
+    assert repository.read("shop/compose.yaml") == app("blue").strip()
+
+
 def test_rollback_to_a_named_commit_takes_that_one(gitops, repository, rolled):
     answer = gitops("rollback", "shop", "--to", rolled[:10], "-o", "json")
     assert (answer.code, answer.json["to"]) == (0, rolled)
@@ -100,6 +136,7 @@ def test_rollback_that_the_server_refuses_says_why_and_changes_nothing(gitops, r
     answer = gitops("rollback", "shop")
     assert answer.code == 1
     assert "main is protected" in answer.err
+    assert "--no-push" in answer.err
     assert repository.head() == before
 
 

@@ -50,6 +50,17 @@ def test_a_release_that_failed_is_reverted_and_the_app_is_in_sync_with_nothing_t
     assert running(story) == before
 
 
+def test_the_container_that_failed_is_kept_for_a_look_until_the_app_changes(story):
+    story.push({"shop/compose.yaml": BAD})
+    story.sync()
+    assert [each.image for each in story.world.containers.values() if "-failed" in each.name] == ["bad:1"]
+    assert story.plan().actions == ()
+    story.pull()
+    story.push({"shop/compose.yaml": compose("good:2")})
+    assert story.sync().exit_code == 0
+    assert not [each for each in story.world.containers.values() if "-failed" in each.name]
+
+
 def test_the_revert_says_what_it_takes_back_and_why(story):
     failed = story.push({"shop/compose.yaml": BAD})
     story.sync()
@@ -71,6 +82,17 @@ def test_everybody_hears_of_it_once(story):
     story.sync()
     assert [message.partition(": ")[0][-10:] for message in story.told()] == [revert, "well again"]
     assert [row.state for row in story.history.reverts().values()] == ["pushed"]
+
+
+def test_a_release_that_was_tried_later_ends_the_talk_of_it(story):
+    story.push({"shop/compose.yaml": BAD})
+    story.sync()
+    story.pull()
+    story.push({"shop/compose.yaml": compose("good:2")})
+    story.sync()
+    story.push({"shop/compose.yaml": GOOD})
+    story.sync()
+    assert story.app().reason == ""
 
 
 def test_only_the_apps_files_go_back_and_commits_of_others_stay(story):
