@@ -82,6 +82,8 @@ class GitStory(Story):
         for name in ("bad:1", "bad:2"):
             self.fleet.registry.push(name, ImageBehaviour())
         self.world.images.clear()
+        for container in self.world.containers.values():
+            container.behaviour = ImageBehaviour()
 
     def app(self, name: str = "shop") -> AppStatus:
         """Return an app's row as `status` shows it."""

@@ -235,7 +235,6 @@ class _Preparer:
         """Take away what is of no more use, and set aside what failed."""
         chosen = {each.app.key: each for each in self._world.chosen}
         for key in sorted(self._draft.planned):
-            # A failed one is of interest while its release is the quarantined one.
             failed = self._world.failed.get(key, {})
             for found in self._index.pre_starts.get(key, ()):
                 owner, container = found.container.owner, found.container
