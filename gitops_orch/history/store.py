@@ -42,6 +42,7 @@ class Store:
         """Open it, and make its tables where there are none; HistoryTooNew where a newer version wrote it."""
         self.url = _url(state_dir, url)
         self.rebuilt = False
+        self.opened_count = 0
         file = self.url.database if self.url.get_backend_name() == "sqlite" else None
         self._file = Path(file) if file else None
         with _errors(self.url), _alone(state_dir):
@@ -71,6 +72,7 @@ class Store:
                 self.rebuilt = True
 
     def _open(self) -> Engine:
+        self.opened_count += 1
         engine = _connect(self.url)
         try:
             if self._file is not None and (complaint := _integrity_complaint(engine)):

@@ -86,3 +86,34 @@ def test_a_history_that_was_made_without_these_tables_gets_them(open_history):
             connection.execute(text(f"DROP TABLE {table}"))
     first.close()
     assert open_history().reverts() == {}
+
+
+def test_what_another_process_writes_is_seen_at_the_next_look(open_history):
+    mine, theirs = open_history(), open_history()
+    for step, expected in (
+        (lambda: theirs.mark_release(failed(SHOP)), {"bad"}),
+        (lambda: theirs.mark_release(failed(SHOP, "worse")), {"bad", "worse"}),
+        (lambda: theirs.mark_release(replace(failed(SHOP), state=ReleaseState.STABLE)), {"worse"}),
+        (lambda: theirs.clear_failed(SHOP), set()),
+    ):
+        step()
+        rows = mine.releases()
+        assert {row.digest for row in rows if row.state is ReleaseState.FAILED} == expected
+
+
+def test_all_releases_are_read_again_only_after_a_change(history):
+    history.mark_release(failed(SHOP))
+    before = history.releases()
+    assert history.releases() is before
+    history.mark_release(failed(SHOP))
+    assert history.releases() is not before
+
+
+def test_a_file_that_is_lost_takes_all_releases_with_it(open_history, tmp_path):
+    history = open_history()
+    history.mark_release(failed(SHOP))
+    assert len(history.releases()) == 1
+    for file in (tmp_path / "state").glob("history.db*"):
+        file.unlink()
+    history.mark_release(failed(BLOG))
+    assert [row.app for row in history.releases()] == [BLOG]
