@@ -8,6 +8,7 @@ document stay: a revert of one app must not change another.  A file that no app 
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -104,8 +105,17 @@ class Reverter:
             self._source.push(draft.commit, head=head)
         except SourceUnavailable:
             return None
+        except SourceError:
+            if not self._has_landed(draft.commit):
+                raise
         message = f"{wish.app} is as of {wish.to_commit[:SHORT]} again in {draft.commit[:SHORT]}"
         return Reverted(result=Result.PUSHED, message=message + draft.rest, head=head, commit=draft.commit)
+
+    def _has_landed(self, made: str) -> bool:
+        """Tell whether a push was taken after all, and only its answer was lost."""
+        with suppress(SourceError, SettingsError):
+            return self._fetch() == made
+        return False
 
     def _draft(self, head: str, wish: Wish) -> _Draft | Reverted:
         now = self._version(self._source.tree(head))

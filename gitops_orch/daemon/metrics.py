@@ -26,6 +26,12 @@ class Metrics:
         self._actions = Counter(
             "gitops_orch_actions", "Actions, by kind and result.", ["kind", "result"], registry=registry
         )
+        self._reverts = Counter(
+            "gitops_orch_reverts",
+            "Reverts of failed releases in Git, by whether they were pushed.",
+            ["result"],
+            registry=registry,
+        )
         self._finished = Gauge(
             "gitops_orch_last_run_timestamp_seconds", "When the last reconcile began.", registry=registry
         )
@@ -56,6 +62,8 @@ class Metrics:
         self._finished.set(report.started_at.timestamp())
         for result in report.results:
             self._actions.labels(result.action.kind.value, result.outcome.value).inc()
+        for news in report.reverts:
+            self._reverts.labels("pushed" if news.pushed else "not-pushed").inc()
         self._show(report.picture)
 
     def exposition(self, *, is_alive: bool) -> bytes:

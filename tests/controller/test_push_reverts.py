@@ -9,8 +9,10 @@ from repositories import Repository
 
 from gitops_orch.controller.revert import git_words
 from gitops_orch.engine.simulated.faults import SimulatedCrash
+from gitops_orch.errors import SourceError
 from gitops_orch.model.observed import State
 from gitops_orch.model.status import AppHealth, AppReleaseState, Sync
+from tests.story import HOST
 
 GOOD, BAD = compose("good:1"), compose("bad:1")
 
@@ -344,6 +346,52 @@ def test_a_remote_that_is_down_holds_nothing_up(story):
     story.clock.sleep(61)
     assert story.sync().exit_code == 0
     assert story.read("shop/compose.yaml") == GOOD.strip()
+
+
+def test_a_push_whose_answer_was_lost_is_no_failure(story):
+    story.push({"shop/compose.yaml": BAD})
+    push = story.source.push
+
+    def lose_the_answer(made: str, *, head: str) -> None:
+        push(made, head=head)
+        raise SourceError("the connection was cut")
+
+    story.source.push = lose_the_answer
+    assert [news.pushed for news in story.sync().reverts] == [True]
+    assert story.app().sync is Sync.IN_SYNC
+
+
+def test_two_apps_that_fail_in_one_commit_are_reverted_one_after_the_other(story):
+    failed = story.push({"shop/compose.yaml": BAD, "blog/compose.yaml": compose("bad:2")})
+    report = story.sync()
+    assert (report.exit_code, [news.pushed for news in report.reverts]) == (4, [True, True])
+    assert story.forge.git("log", "-1", "--format=%H", "main~2") == failed
+    assert story.sync().exit_code == 0
+    assert sorted(running(story).values()) == ["blog:1", "good:1"]
+
+
+def test_only_the_managed_path_is_written_to(open_story):
+    story = open_story()
+    story.reopen(path="prod")
+    story.files = {"prod/hosts/h1.yaml": HOST, "shop/compose.yaml": GOOD}
+    story.push({"prod/shop/compose.yaml": GOOD})
+    assert story.sync().exit_code == 0
+    story.push({"prod/shop/compose.yaml": BAD, "shop/compose.yaml": BAD})
+    assert story.sync().exit_code == 4
+    assert story.read("prod/shop/compose.yaml") == GOOD.strip()
+    assert story.read("shop/compose.yaml") == BAD.strip()
+    assert story.sync().exit_code == 0
+
+
+def test_a_repository_of_sha256_is_reverted_as_well(tmp_path, open_story):
+    story = open_story()
+    story.forge = Repository(tmp_path / "forge256" / "fleet.git", object_format="sha256")
+    story.reopen(url=story.forge.url)
+    story.push({"shop/compose.yaml": GOOD})
+    assert story.sync().exit_code == 0
+    story.push({"shop/compose.yaml": BAD})
+    assert [news.pushed for news in story.sync().reverts] == [True]
+    assert story.sync().exit_code == 0
 
 
 def test_a_crash_before_the_push_loses_nothing(story):

@@ -17,6 +17,7 @@ from gitops_orch.model.status import (
     HostStatus,
     Outcome,
     Picture,
+    RevertNews,
     RunReport,
     Sync,
 )
@@ -90,6 +91,18 @@ def test_metrics_count_what_a_run_did_and_forget_apps_that_are_gone():
     assert 'gitops_orch_app_healthy{app="shop",namespace="default"} 1.0' in text
     metrics.record(report())
     assert 'app="shop"' not in metrics.exposition(is_alive=True).decode()
+
+
+def test_a_revert_in_git_is_news_of_the_run_that_made_it_and_counted():
+    news = RevertNews(app=WELL.key, commit="d", pushed=True, message="reverted in Git by d")
+    told = replace(report(WELL), reverts=(news,))
+    assert troubles_of(told) == {"default/shop": "reverted in Git by d"}
+    metrics = Metrics()
+    metrics.record(told)
+    metrics.record(replace(report(WELL), reverts=(replace(news, pushed=False),)))
+    text = metrics.exposition(is_alive=True).decode()
+    assert 'gitops_orch_reverts_total{result="pushed"} 1.0' in text
+    assert 'gitops_orch_reverts_total{result="not-pushed"} 1.0' in text
 
 
 def test_a_run_that_saw_nothing_says_of_nobody_that_all_is_well_again():
