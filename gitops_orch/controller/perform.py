@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from gitops_orch.controller.last_words import SAID
 from gitops_orch.engine.base import Engine, ExecSettings
 from gitops_orch.errors import Conflict, EngineError, HookFailed, HostUnreachable
 from gitops_orch.model.job import Hook
@@ -115,7 +116,7 @@ def _run_hook(engine: Engine, action: Action, hook: Hook) -> None:
         raise HookFailed(f"`{hook}` in {action.name} did not end within {deadline_s:g} s")
     if result.exit_code != 0:
         last = (result.output.strip().splitlines() or [""])[-1][:OUTPUT_CHARS_MAX]
-        told = f": {last}" if last else ""
+        told = f"{SAID}{last}" if last else ""
         raise HookFailed(f"`{hook}` in {action.name} ended with code {result.exit_code}{told}")
 
 

@@ -9,6 +9,7 @@ from repositories import Repository
 
 from gitops_orch.controller.revert import git_words
 from gitops_orch.engine.simulated.faults import SimulatedCrash
+from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.errors import SourceError
 from gitops_orch.model.observed import State
 from gitops_orch.model.status import AppHealth, AppReleaseState, Sync
@@ -459,6 +460,16 @@ def test_a_branch_by_its_full_name_is_pushed_to_and_a_tag_never(story):
         "refs/heads/main",
         "refs/tags/live",
     ]
+
+
+def test_what_a_hook_printed_is_told_and_never_committed(story):
+    leaky = ImageBehaviour(exec_exit_code=1, output="password=hunter2\n")
+    story.fleet.registry.push("leaky:1", leaky)
+    story.push({"shop/compose.yaml": compose("leaky:1", "    post_start: [{command: [check]}]\n")})
+    assert [news.pushed for news in story.sync().reverts] == [True]
+    message = story.forge.git("log", "-1", "--format=%B", "main")
+    assert "ended with code 1" in message
+    assert "hunter2" not in message
 
 
 def test_what_a_program_printed_never_stands_in_a_commit():
