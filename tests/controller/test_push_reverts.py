@@ -12,6 +12,7 @@ from gitops_orch.engine.simulated.faults import SimulatedCrash
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.errors import SourceError
 from gitops_orch.model.observed import State
+from gitops_orch.model.release import ReleaseState
 from gitops_orch.model.status import AppHealth, AppReleaseState, Sync
 from tests.story import HOST
 
@@ -407,6 +408,23 @@ def test_a_crash_before_the_push_loses_nothing(story):
     story.reopen()
     assert [news.pushed for news in story.sync().reverts] == [True]
     assert story.read("shop/compose.yaml") == GOOD.strip()
+
+
+def test_a_crash_right_after_the_push_pushes_nothing_twice(story):
+    story.push({"shop/compose.yaml": BAD})
+    push = story.source.push
+
+    def crash(made: str, *, head: str) -> None:
+        push(made, head=head)
+        raise SimulatedCrash
+
+    story.source.push = crash
+    with pytest.raises(SimulatedCrash):
+        story.sync()
+    head = story.forge.head()
+    story.reopen()
+    assert (story.sync().exit_code, story.forge.head()) == (0, head)
+    assert SHOP in {row.app for row in story.history.releases() if row.state is ReleaseState.FAILED}
 
 
 def test_nothing_is_pushed_unless_the_settings_say_so(open_story):
