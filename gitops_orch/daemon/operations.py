@@ -60,6 +60,12 @@ def _retry(house: House, arguments: Mapping[str, str], _progress: Progress | Non
     house.history.clear_failed(app)
     if not failed:
         return _done(_said(f"{app}: it is healed again", app))
+    asked = {each.key: each.digest for each in house.desired().apps}.get(app)
+    if asked not in failed:
+        said = (
+            f"{app}: no longer quarantined; Git asks for another release now, so commit the failed one again"
+        )
+        return _done(_said(said, app))
     return _done(_said(f"{app}: the next sync tries its release again", app))
 
 

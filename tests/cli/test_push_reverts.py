@@ -59,6 +59,12 @@ def test_a_push_that_is_refused_is_told_by_status_history_and_the_run(gitops, re
     assert "reverts" not in gitops("sync", "-o", "json").json
 
 
+def test_a_retry_after_the_revert_says_that_git_asks_for_something_else(gitops, repository, failed):
+    gitops("sync")
+    assert "Git asks for another release now" in gitops("retry", "shop", "-o", "json").json["message"]
+    assert gitops("sync").code == 0
+
+
 def test_a_rollback_after_the_revert_goes_no_further_back(gitops, repository, failed):
     gitops("sync")
     head = repository.head()
