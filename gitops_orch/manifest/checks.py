@@ -37,10 +37,7 @@ class NotYet:
 
 
 # A key that is accepted and then not carried out would be a lie: each row goes when its feature lands.
-NOT_YET = (
-    NotYet(path=("deploy", "mode"), values=("replicated-job", "global-job"), what="job modes are"),
-    NotYet(path=(KEY, "job"), what="jobs on a schedule are"),
-)
+NOT_YET = (NotYet(path=(KEY, "job", "schedule"), what="jobs on a schedule are"),)
 NOT_YET_HOST = (NotYet(path=("engine",), values=("swarm",), what="Swarm engines are"),)
 
 # What cannot come from Git at all, and whether an image beside it makes it superfluous.

@@ -304,9 +304,11 @@ class AppPlanner:
         """The delay between waves is waited out at the end of each gate: the next wave stands on it."""
         update, rollout = update_policy(self.chosen, slot.service), self.app.rollout
         delay_s = update.delay_s if slot.olds else 0.0
+        own_s = slot.service.job_deadline_s if slot.service.job else None
+        deadline_s = min(rollout.healthy_deadline_s, rollout.progress_deadline_s) if own_s is None else own_s
         return Gate(
             monitor_s=update.monitor_s + delay_s,
-            deadline_s=min(rollout.healthy_deadline_s, rollout.progress_deadline_s) + delay_s,
+            deadline_s=deadline_s + delay_s,
             completes=slot.service.job,
             readiness=slot.service.readiness,
         )

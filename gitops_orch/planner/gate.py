@@ -91,7 +91,7 @@ def _failure(gate: Gate, seen: ObservedContainer, restarts: int) -> str:
         return f"it exited with code {code}"
     if seen.state in {State.DEAD, State.REMOVING}:
         return f"it is {seen.state.value}"
-    if restarts > 0 or seen.state is State.RESTARTING:
+    if not gate.completes and (restarts > 0 or seen.state is State.RESTARTING):
         last = f", the last time with exit code {code}" if code else ""
         return f"it keeps crashing: restarted {max(1, restarts)} times{last}"
     if seen.health is Health.UNHEALTHY:

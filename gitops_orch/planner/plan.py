@@ -13,6 +13,7 @@ from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.hooks import weave_hooks
 from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.judgement import restrain
+from gitops_orch.planner.jobs import spare_jobs
 from gitops_orch.planner.order import app_order
 from gitops_orch.planner.place import AppPlacement, place_all
 from gitops_orch.planner.pre_start import add_pre_starts
@@ -86,7 +87,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
     if wished or placement.hold:
         draft.hold(str(key), wished or placement.hold, key, error=placement.error and not wished)
         return
-    slots = study_app(chosen, placement, world, index)
+    slots = spare_jobs(chosen, study_app(chosen, placement, world, index), world)
     wait = world.waits.get(key)
     if wait is not None:
         draft.hold(str(key), f"{wait.reason}; tried again at {wait.until:%H:%M:%SZ}", key, error=True)

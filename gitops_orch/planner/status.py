@@ -1,7 +1,7 @@
 """How every app and host does, told from a world and the plan that came of it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from gitops_orch.model.app import AppKey, Service
@@ -12,6 +12,7 @@ from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, Host
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.constraints import satisfies
 from gitops_orch.planner.index import Index, build_index
+from gitops_orch.planner.jobs import have_jobs_run
 from gitops_orch.planner.prune import gone_apps
 from gitops_orch.planner.world import Chosen, Role, World
 
@@ -65,9 +66,9 @@ def _status(
         ),
         health=_health(
             services,
-            containers,
             unknown=unknown,
             suspended=held and not any(hold.error or hold.heals for hold in holds),
+            starting=any(map(_is_on_its_way(chosen), containers)),
         ),
         fresh=not away,
         commit=commit,
@@ -122,11 +123,13 @@ def _service(service: Service, chosen: Chosen, world: World, index: Index) -> Se
         and found.container.owner.service == service.name
         and not is_aside(found.container)
     ]
+    desired = _desired_count(service, chosen, world)
+    done = service.job and have_jobs_run(chosen, world)
     return ServiceStatus(
         name=service.name,
-        desired_count=_desired_count(service, chosen, world),
+        desired_count=desired,
         running_count=sum(found.container.state is State.RUNNING for found in mine),
-        healthy_count=sum(_is_well(service, found.container) for found in mine),
+        healthy_count=desired if done else sum(_is_well(service, found.container) for found in mine),
         image=service.image,
         hosts=tuple(sorted({found.host for found in mine})),
     )
@@ -153,7 +156,7 @@ def _is_well(service: Service, container: ObservedContainer) -> bool:
 
 
 def _health(
-    services: Iterable[ServiceStatus], containers: list[ObservedContainer], *, unknown: bool, suspended: bool
+    services: Iterable[ServiceStatus], *, unknown: bool, suspended: bool, starting: bool
 ) -> AppHealth:
     if unknown:
         return AppHealth.UNKNOWN
@@ -164,8 +167,18 @@ def _health(
         return AppHealth.HEALTHY
     if all(row.running_count == 0 and row.healthy_count == 0 for row in rows):
         return AppHealth.MISSING
-    starting = any(container.health is Health.STARTING for container in containers)
     return AppHealth.PROGRESSING if starting else AppHealth.DEGRADED
+
+
+def _is_on_its_way(chosen: Chosen) -> Callable[[ObservedContainer], bool]:
+    """Return what tells whether a running container is not yet what it shall be: one that starts, or a job."""
+    jobs = {service.name for service in chosen.app.services if service.job}
+
+    def tell(container: ObservedContainer) -> bool:
+        service = container.owner.service if container.owner is not None else ""
+        return container.health is Health.STARTING or service in jobs
+
+    return tell
 
 
 def _broken(key: AppKey, reason: str, index: Index) -> AppStatus:

@@ -28,11 +28,6 @@ def test_a_service_that_can_only_be_built_is_an_error_that_says_what_to_do():
     ]
 
 
-def test_job_modes_say_that_they_are_not_supported_yet():
-    found, _ = problems_of(f"{SERVICE}    deploy: {{mode: replicated-job}}\n")
-    assert any("services.api.deploy.mode: not supported yet" in error for error in found)
-
-
 def test_a_key_without_a_value_that_no_variable_gives_warns():
     found, noted = problems_of(f"{SERVICE}    environment: {{TOKEN: }}\n")
     assert found == []
