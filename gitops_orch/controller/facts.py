@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
+from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.release import Release, ReleaseState
@@ -77,8 +78,8 @@ def recovered_releases(
     former: dict[tuple[AppKey, str, str], None] = {}
     for container in containers:
         owner = container.owner
-        if owner is None or owner.app in known:
-            continue
+        if owner is None or owner.app in known or is_run_slot(owner.slot):
+            continue  # how a scheduled run ends is no release's business
         if is_kept(container):
             former[(owner.app, owner.release, owner.commit)] = None
         elif container.name.endswith(FAILED_SUFFIX):

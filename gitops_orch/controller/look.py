@@ -13,6 +13,7 @@ from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines, Patience
 from gitops_orch.controller.reland import Relander, Relanding
 from gitops_orch.controller.restraint import Restraint
 from gitops_orch.controller.stamp import Stamper
+from gitops_orch.controller.timetable import Ran, Timetable, make_timetable
 from gitops_orch.controller.workers import Workers
 from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
@@ -42,6 +43,7 @@ class Look:
     world: World | None = None
     recovered: tuple[Release, ...] = ()
     relanded: tuple[Relanding, ...] = ()
+    timetable: str = ""  # for history to remember
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,8 @@ def take_look(sight: Sight, loaded: Loaded, *, impatient: bool = False) -> Look:
     seen = sight.clock.monotonic_s()
     past = _past(sight, desired, our_containers(observed))
     world = _world(sight, desired, observed, past)
+    timetable = _timetable(sight, world)
+    world = replace(world, due=timetable.due)
     plan = make_plan(world)
     planned = sight.clock.monotonic_s()
     picture = Picture(
@@ -99,8 +103,27 @@ def take_look(sight: Sight, loaded: Loaded, *, impatient: bool = False) -> Look:
         error=loaded.error,
         observe_ms=round((seen - began) * 1000),
         plan_ms=round((planned - seen) * 1000),
+        wake_at=timetable.wake_at,
     )
-    return Look(picture=picture, loaded=loaded, world=world, recovered=past.recovered, relanded=past.relanded)
+    return Look(
+        picture=picture,
+        loaded=loaded,
+        world=world,
+        recovered=past.recovered,
+        relanded=past.relanded,
+        timetable=timetable.text,
+    )
+
+
+def _timetable(sight: Sight, world: World) -> Timetable:
+    away = (
+        placed
+        for host, rows in world.remembered.items()
+        if not isinstance(world.observed.get(host), ObservedHost)
+        for placed in rows
+    )
+    ran = Ran(containers=tuple(our_containers(world.observed)), away=tuple(away))
+    return make_timetable((each.app for each in world.chosen), ran, sight.history.timetable(), world.now)
 
 
 def _patience(sight: Sight, impatient: bool) -> Patience:  # noqa: FBT001 - its caller names it

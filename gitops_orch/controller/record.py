@@ -10,6 +10,7 @@ from gitops_orch.clock import Clock
 from gitops_orch.controller.execute import STOPPED
 from gitops_orch.controller.load import CONTINUITY, Branch
 from gitops_orch.controller.look import Look, our_containers
+from gitops_orch.controller.timetable import NOTHING_SCHEDULED
 from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
 from gitops_orch.history.records import ImageRecord, RunRecord
@@ -18,13 +19,14 @@ from gitops_orch.model.observed import ObservedHost, Placed
 from gitops_orch.model.plan import Plan
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.serial import plan_row, run_document
-from gitops_orch.model.status import ActionResult, AppHealth, Outcome, RunReport, Sync
+from gitops_orch.model.status import ActionResult, AppHealth, AppStatus, Outcome, RunReport, Sync
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.world import Chosen, Role, World
 from gitops_orch.source.source import Source
 
 RUN_FINISHED = "run.finished"
 ACTION_FINISHED = "action.finished"
+SCHEDULED_RUN_FAILED = "scheduled_run.failed"
 RELEASE_QUARANTINED = "release.quarantined"
 QUARANTINE_LIFTED = "quarantine.lifted"
 LAST_WORDS = "last words"  # in a container's timeline
@@ -40,6 +42,7 @@ class Recorder:
         self._branch = branch
         self._source = source
         self._clock = clock
+        self._told: set[tuple[AppKey, str, str]] = set()  # scheduled runs whose failure was told
         self._kept = ""  # the commit that was kept last: to keep one costs a process
 
     def remember(self, look: Look) -> None:
@@ -47,11 +50,17 @@ class Recorder:
         world = look.world
         if world is None:
             return
-        history, now = self._history, self._clock.now()
+        history = self._history
         if not look.loaded.error:
             self._move_to(world.commit)
         if history.salt() != world.salt:
             history.set_salt(world.salt)
+        if look.timetable != (history.timetable() or NOTHING_SCHEDULED):
+            history.set_timetable(look.timetable)
+        self._remember_hosts(look, world)
+
+    def _remember_hosts(self, look: Look, world: World) -> None:
+        history, now = self._history, self._clock.now()
         remembered = history.remembered()
         if not remembered and not our_containers(world.observed):
             history.remember_host(CONTINUITY, (), now)
@@ -123,18 +132,27 @@ class Recorder:
         for release in self._history.releases(None):
             if release.state is ReleaseState.STABLE:
                 newest.setdefault(release.app, release.digest)
+        self._tell_failed_runs(look)
         for status in look.picture.apps:
             each = chosen.get(status.key)
-            if each is None or each.role is not Role.HEAD or not self._is_proved(status.sync, status.health):
+            if each is None or each.role is not Role.HEAD or not _is_proved(status):
                 continue
             if newest.get(status.key) != each.app.digest:
                 self._mark(status.key, each.app.digest, each.commit, ReleaseState.STABLE, "")
                 self._source.keep(each.commit)
                 self._record_images(each, world)
 
-    @staticmethod
-    def _is_proved(sync: Sync, health: AppHealth) -> bool:
-        return sync is Sync.IN_SYNC and health is AppHealth.HEALTHY
+    def _tell_failed_runs(self, look: Look) -> None:
+        """Write a line of log for each scheduled run that is found to have failed, once."""
+        failed = {
+            (app.key, service.name, service.failed_run)
+            for app in look.picture.apps
+            for service in app.services
+            if service.failed_run
+        }
+        for key, service, reason in sorted(failed - self._told):
+            _log.warning(SCHEDULED_RUN_FAILED, app=str(key), service=service, reason=reason)
+        self._told = failed
 
     def _record_images(self, chosen: Chosen, world: World) -> None:
         now = self._clock.now()
@@ -208,6 +226,14 @@ class Recorder:
             return self._source.commit_info(commit).author if commit else ""
         except SourceError:
             return ""
+
+
+def _is_proved(status: AppStatus) -> bool:
+    """Tell whether a release is what Git wants and does well; that a scheduled run failed is not its fault."""
+    failed_run = any(service.failed_run for service in status.services)
+    complete = all(service.healthy_count >= service.desired_count for service in status.services)
+    well = status.health is AppHealth.HEALTHY or (failed_run and complete)
+    return status.sync is Sync.IN_SYNC and well
 
 
 def _placed(host: ObservedHost) -> tuple[Placed, ...]:

@@ -141,6 +141,8 @@ def _healed(result: ActionResult) -> HealedField | None:
     action = result.action
     if result.outcome is not Outcome.DONE or action.app is None or action.service is None:
         return None
+    if action.container is not None and action.container.service.name != action.service:
+        return None  # it only prepares the slot's container
     mends = action.kind in MENDING_KINDS and action.changes
     if action.slot is None or not (mends or action.kind is Kind.CREATE):
         return None

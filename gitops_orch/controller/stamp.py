@@ -23,17 +23,20 @@ class Stamper:
 
     def __init__(self) -> None:
         self._specs: dict[SpecKey, Spec] = {}
-        self._apps: dict[tuple[AppKey, str], App] = {}
+        self._keyed: dict[
+            int, tuple[App, App]
+        ] = {}  # by identity: the app, which so lives on, and the keyed one
         self._refusals: dict[Refusal, str] = {}
         self._salt = ""
 
     def keyed(self, apps: Iterable[App], salt: str) -> Mapping[tuple[AppKey, str], App]:
         """Return the apps, by key and digest, with the digests of secrets keyed: they show in names and labels of volumes."""
-        known = self._apps if salt == self._salt else {}
-        self._apps = {
-            (app.key, app.digest): known.get((app.key, app.digest)) or _keyed(app, salt) for app in apps
+        known = self._keyed if salt == self._salt else {}
+        # By the app itself, not by its digest: two of one digest may differ in what changes no container, as a hold does.
+        self._keyed = {
+            id(app): known[id(app)] if id(app) in known else (app, _keyed(app, salt)) for app in apps
         }
-        return self._apps
+        return {(app.key, app.digest): keyed for app, keyed in self._keyed.values()}
 
     def specs(self, apps: Iterable[App], salt: str) -> Mapping[SpecKey, Spec]:
         """Return the spec of every service, by app, digest and name; forgets those that are not asked for."""

@@ -51,6 +51,12 @@ class Metrics:
             labels,
             registry=registry,
         )
+        self._runs_failed = Gauge(
+            "gitops_orch_scheduled_run_failed",
+            "1 where the last scheduled run of a service failed.",
+            [*labels, "service"],
+            registry=registry,
+        )
         self._hosts = Gauge("gitops_orch_host_up", "1 where a host answered.", ["host"], registry=registry)
         self._problems = Gauge("gitops_orch_problems", "Mistakes in the commit.", registry=registry)
         self._alive = Gauge("gitops_orch_loop_alive", "0 where the loop has stalled.", registry=registry)
@@ -79,6 +85,11 @@ class Metrics:
             self._synced.labels(app.key.namespace, app.key.name).set(app.sync is Sync.IN_SYNC)
             self._healthy.labels(app.key.namespace, app.key.name).set(app.health is AppHealth.HEALTHY)
             self._stopped.labels(app.key.namespace, app.key.name).set(stopped[app.key])
+        self._runs_failed.clear()
+        for app in picture.apps:
+            for service in app.services:
+                if service.failed_run:
+                    self._runs_failed.labels(app.key.namespace, app.key.name, service.name).set(1)
         for host in picture.hosts:
             self._hosts.labels(host.name).set(host.state != "unknown")
         self._problems.set(len(picture.problems))

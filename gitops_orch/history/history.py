@@ -21,6 +21,7 @@ REQUEST_ROWS_MAX = 200
 
 _SALT = "salt"
 _HEALED = "healed"
+_TIMETABLE = "timetable"
 
 
 class History(ReleaseBook, RevertBook, FleetBook, RunBook):
@@ -73,6 +74,14 @@ class History(ReleaseBook, RevertBook, FleetBook, RunBook):
     def set_healed(self, text: str) -> None:
         """Remember what was put right not long ago, in the controller's own words."""
         self._keep(_HEALED, text)
+
+    def timetable(self) -> str | None:
+        """Return what `set_timetable` was given last, None where it never was."""
+        return self._recall(_TIMETABLE)
+
+    def set_timetable(self, text: str) -> None:
+        """Remember since when schedules are known, in the controller's own words."""
+        self._keep(_TIMETABLE, text)
 
     def _recall(self, key: str) -> str | None:
         with self._store.begin() as connection:

@@ -73,7 +73,7 @@ def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
         contents=loaded.contents,
         findings=findings,
     )
-    check_before(loaded.model, loaded.service_x_gitops, findings)
+    check_before(loaded.model, findings)
     app = None
     claims: tuple[Claim, ...] = ()
     if key is not None and policy is not None and not findings.failed:

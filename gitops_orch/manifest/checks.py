@@ -26,7 +26,7 @@ _UNKNOWN_KEY = re.compile(r"(?P<path>(?:services\.[^:]+\.)?(?P<key>\w+)): unknow
 class NotYet:
     """Something of the file format that this version cannot do; `values` empty means any value."""
 
-    path: tuple[str, ...]  # below a service, or below spec of a Host
+    path: tuple[str, ...]  # below spec of a Host
     what: str
     values: tuple[str, ...] = ()
 
@@ -37,7 +37,6 @@ class NotYet:
 
 
 # A key that is accepted and then not carried out would be a lie: each row goes when its feature lands.
-NOT_YET = (NotYet(path=(KEY, "job", "schedule"), what="jobs on a schedule are"),)
 NOT_YET_HOST = (NotYet(path=("engine",), values=("swarm",), what="Swarm engines are"),)
 
 # What cannot come from Git at all, and whether an image beside it makes it superfluous.
@@ -57,7 +56,6 @@ def say_why_unknown(problem: Problem) -> Problem:
         return problem
     key = match["key"]
     reasons = {name: f"cannot be reconciled from Git: {why}" for name, _, why in _UNRECONCILED}
-    reasons |= {row.path[0]: row.sentence for row in NOT_YET if len(row.path) == 1}
     return replace(problem, message=f"{match['path']}: {reasons[key]}") if key in reasons else problem
 
 
@@ -71,15 +69,13 @@ def not_yet(rows: tuple[NotYet, ...], value: Mapping[str, Any], base: KeyPath, f
             findings.error((*base, *row.path), row.sentence)
 
 
-def check_before(model: Mapping[str, Any], service_policies: Mapping[str, Any], findings: Findings) -> None:
+def check_before(model: Mapping[str, Any], findings: Findings) -> None:
     """Note what keeps services from being compiled."""
     for name, body in (model.get("services") or {}).items():
         base = ("services", name)
         _check_unreconciled(body, base, findings)
         check_words(name, body, findings)
         _check_values(body, base, findings)
-        policy = service_policies.get(name)
-        not_yet(NOT_YET, {**body, KEY: policy} if policy is not None else body, base, findings)
         environment = body.get("environment")
         for key, value in environment.items() if isinstance(environment, Mapping) else ():
             if value is None:

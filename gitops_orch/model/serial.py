@@ -180,7 +180,7 @@ def plain_value(value: object) -> Value:
 
 
 def _service(service: ServiceStatus) -> Value:
-    return {
+    document: Document = {
         "name": service.name,
         "desired": service.desired_count,
         "running": service.running_count,
@@ -188,6 +188,7 @@ def _service(service: ServiceStatus) -> Value:
         "image": service.image,
         "hosts": list(service.hosts),
     }
+    return document | _said({"failed_run": service.failed_run})
 
 
 def _presence(action: Action) -> tuple[Change, ...]:

@@ -49,6 +49,7 @@ class ServiceStatus:
     healthy_count: int
     image: str = ""
     hosts: tuple[str, ...] = ()
+    failed_run: str = ""  # why the last scheduled run failed; "" where it did not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +118,9 @@ class Picture:
     )
     observe_ms: int = 0
     plan_ms: int = 0
+    wake_at: datetime | None = (
+        None  # when a scheduled run is due, or has run for too long; None: nothing is scheduled
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,14 @@ start, wait_healthy, remove old.  The old container is therefore there to go bac
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gitops_orch.model.app import Condition, Service
 from gitops_orch.model.observed import Health, State
 from gitops_orch.model.plan import Budget, ContainerIntent, Gate, Kind
 from gitops_orch.planner.aside import FAILED_SUFFIX
 from gitops_orch.planner.compare import Remedy
+from gitops_orch.planner.cron import tend_runs
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.mend import Mender
@@ -57,6 +58,9 @@ class AppPlanner:
         self.mended: dict[str, list[str]] = defaultdict(list)  # id of a container that stays -> what mends it
         self.started: dict[str, list[str]] = defaultdict(list)  # service -> starts
         self.proved: dict[str, list[str]] = defaultdict(list)  # service -> waits
+        self.run_stops: Mapping[
+            str, tuple[str, ...]
+        ] = {}  # scheduled service -> stops that its next run waits for
         self.parked: list[str] = []  # what stops the failed ones: nothing starts on their data before
         self.going = going_surplus(chosen, slots, world, draft)
         self.cleared: dict[str, str] = {}  # id of a container that goes -> its stop, where others wait for it
@@ -65,6 +69,7 @@ class AppPlanner:
     def plan(self) -> None:
         """Add all steps of the app."""
         self.park()
+        self.run_stops = tend_runs(self.chosen, self.world, self.index, self.draft)
         by_service: dict[str, list[Slot]] = defaultdict(list)
         for slot in self.slots.slots:
             by_service[slot.service.name].append(slot)
@@ -90,6 +95,10 @@ class AppPlanner:
     # -- services, in the order of their dependencies
 
     def _service(self, service: Service, slots: list[Slot]) -> None:
+        if service.schedule is not None:
+            for slot in slots:
+                self._run_once(slot)
+            return
         for slot in slots:
             self.names[(service.name, slot.host)] = slot.current.container.id if slot.current else slot.name
         fresh = [slot for slot in slots if not slot.olds and (slot.made or slot.findings or slot.unproved)]
@@ -102,6 +111,23 @@ class AppPlanner:
             self.succession.forget_generations(slot)
         self._reload(service, slots)
         self._restart_dependents(service, slots)
+
+    def _run_once(self, slot: Slot) -> None:
+        """Start a scheduled run, and wait for nothing: how it ends is no release's business."""
+        made = self._create(slot) if slot.made else []
+        stops = self.run_stops.get(slot.service.name, ())
+        started = self.steps.add(
+            Kind.START,
+            slot,
+            slot.current.container.id if slot.current else slot.name,
+            slot.reason,
+            after=(*self.parked, *self.prepared[slot.host], *made, *stops),
+            optional=True,
+        )
+        self.draft.takes_ports(slot.host, slot.service, started)
+        for stop in stops:
+            for created in made:
+                self.draft.waits(stop, created)
 
     def _roll(self, replaced: list[Slot]) -> None:
         """Replace containers wave by wave: each waits for what the one before it has to prove, and to make room."""

@@ -34,6 +34,7 @@ class StepFields(TypedDict, total=False):
     aliases: tuple[str, ...]
     addresses: tuple[str, ...]
     signal: str
+    optional: bool
 
 
 class ActionFields(StepFields, total=False):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
+from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import is_pre_start
 from gitops_orch.model.observed import (
     ObservedContainer,
@@ -51,6 +52,7 @@ class Index:
     unknown: Mapping[str, UnknownHost]
     apps: Mapping[AppKey, tuple[Located, ...]]
     pre_starts: Mapping[AppKey, tuple[Located, ...]]  # what only prepares other containers
+    runs: Mapping[AppKey, tuple[Located, ...]]  # of scheduled services
     networks: Mapping[AppKey, tuple[tuple[str, ObservedNetwork], ...]]  # (host, network) of ours
     projects: Mapping[
         tuple[str, str], tuple[ObservedContainer, ...]
@@ -65,6 +67,7 @@ def build_index(world: World) -> Index:
     unknown: dict[str, UnknownHost] = {}
     apps: dict[AppKey, list[Located]] = defaultdict(list)
     pre_starts: dict[AppKey, list[Located]] = defaultdict(list)
+    runs: dict[AppKey, list[Located]] = defaultdict(list)
     projects: dict[tuple[str, str], list[ObservedContainer]] = defaultdict(list)
     networks: dict[AppKey, list[tuple[str, ObservedNetwork]]] = defaultdict(list)
     load: dict[str, int] = {}
@@ -82,6 +85,8 @@ def build_index(world: World) -> Index:
         for container in observation.containers:
             if container.owner is not None and is_pre_start(container.owner.service):
                 pre_starts[container.owner.app].append(Located(name, container))
+            elif container.owner is not None and is_run_slot(container.owner.slot):
+                runs[container.owner.app].append(Located(name, container))
             elif container.owner is not None:
                 apps[container.owner.app].append(Located(name, container))
                 load[name] += not is_aside(container)
@@ -92,6 +97,7 @@ def build_index(world: World) -> Index:
         unknown=unknown,
         apps={key: tuple(found) for key, found in apps.items()},
         pre_starts={key: tuple(found) for key, found in pre_starts.items()},
+        runs={key: tuple(found) for key, found in runs.items()},
         networks={key: tuple(found) for key, found in networks.items()},
         projects={key: tuple(found) for key, found in projects.items()},
         load=load,

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 
 from gitops_orch.model.app import App, AppKey, Mode, Move, Port, Service
 from gitops_orch.model.host import Availability, Host
+from gitops_orch.model.job import is_run_slot
 from gitops_orch.planner.constraints import host_attribute, satisfies
 from gitops_orch.planner.index import Index, SlotKey
 from gitops_orch.planner.world import World
 
+RUNS_SLOT = 1
 GLOBAL_SLOT = 1  # a global service has one slot per host, told apart by the host
 
 
@@ -85,6 +87,11 @@ class _Ledger:
         """Give a new slot; one that stays is counted in the load, and has its ports, already."""
         self.load[host] = self.load.get(host, 0) + 1
         self.claim(host, service.ports, owner)
+
+
+def _place_of(slot: int) -> int:
+    """All runs of a scheduled service have one place, as one replica has."""
+    return RUNS_SLOT if is_run_slot(slot) else slot
 
 
 _ANY_ADDRESS = frozenset({"", "0.0.0.0", "::", "[::]"})  # noqa: S104 - compared with, never bound
@@ -195,15 +202,15 @@ class _Placer:
         """Where each slot is, running ones first, then those on hosts that do not answer."""
         located: dict[SlotKey, list[str]] = defaultdict(list)
         ours = sorted(
-            self.index.apps.get(self.app.key, ()),
+            (*self.index.apps.get(self.app.key, ()), *self.index.runs.get(self.app.key, ())),
             key=lambda found: (found.container.state.value != "running", found.host, found.container.name),
         )
         for found in ours:
             owner = found.container.owner
             if owner is not None:
-                located[(owner.service, owner.slot)].append(found.host)
+                located[(owner.service, _place_of(owner.slot))].append(found.host)
         for host, placed in self.index.away.get(self.app.key, ()):
-            located[(placed.service, placed.slot)].append(host)
+            located[(placed.service, _place_of(placed.slot))].append(host)
         return located
 
     def _home(self, together: list[Service]) -> str:

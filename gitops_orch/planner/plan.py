@@ -3,17 +3,19 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from gitops_orch.model.app import App, AppKey, Rollback
 from gitops_orch.model.plan import Plan
 from gitops_orch.planner.app_plan import AppPlanner
+from gitops_orch.planner.cron import due_runs, split_scheduled, tend_runs
 from gitops_orch.planner.dependencies import Dependencies, with_what_runs
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.hooks import weave_hooks
 from gitops_orch.planner.index import Index, Located, build_index
-from gitops_orch.planner.judgement import restrain
 from gitops_orch.planner.jobs import spare_jobs
+from gitops_orch.planner.judgement import restrain
 from gitops_orch.planner.order import app_order
 from gitops_orch.planner.place import AppPlacement, place_all
 from gitops_orch.planner.pre_start import add_pre_starts
@@ -87,15 +89,18 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
     if wished or placement.hold:
         draft.hold(str(key), wished or placement.hold, key, error=placement.error and not wished)
         return
-    slots = spare_jobs(chosen, study_app(chosen, placement, world, index), world)
+    standing, scheduled = split_scheduled(placement)
+    slots = spare_jobs(chosen, study_app(chosen, standing, world, index), world)
+    runs = due_runs(chosen, scheduled, world, index)
     wait = world.waits.get(key)
     if wait is not None:
         draft.hold(str(key), f"{wait.reason}; tried again at {wait.until:%H:%M:%SZ}", key, error=True)
         put_back(chosen.app, slots, draft)
         return
+    everything = replace(slots, slots=(*slots.slots, *runs))
     obstacle = (
-        _obstacle(chosen.app, slots, index)
-        or _refusal(chosen.app, slots, world, index)
+        _obstacle(chosen.app, everything, index)
+        or _refusal(chosen.app, everything, world, index)
         or unreachable_probe(chosen.app, slots.slots, world.hosts)
     )
     if obstacle:
@@ -111,8 +116,10 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
     draft.planned.add(key)
     if chosen.role is Role.STUCK:
         _stay(chosen, slots, world, index, draft)
+        tend_runs(chosen, world, index, draft)
     else:
-        AppPlanner(chosen, slots, world, index, draft).plan()
+        everything = replace(slots, slots=(*slots.slots, *runs))
+        AppPlanner(chosen, everything, world, index, draft).plan()
 
 
 def held_reason(chosen: Chosen, world: World) -> str:

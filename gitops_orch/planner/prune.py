@@ -12,7 +12,9 @@ from gitops_orch.planner.world import Role, World
 def gone_apps(world: World, index: Index) -> tuple[AppKey, ...]:
     """Return apps that have something on a known host and are neither asked for nor merely unreadable."""
     wanted = {chosen.app.key for chosen in world.chosen} | set(world.broken)
-    return tuple(sorted((set(index.apps) | set(index.pre_starts) | set(index.networks)) - wanted))
+    return tuple(
+        sorted((set(index.apps) | set(index.pre_starts) | set(index.runs) | set(index.networks)) - wanted)
+    )
 
 
 def prune_apps(world: World, index: Index, draft: Draft) -> None:
@@ -34,7 +36,8 @@ def prune_apps(world: World, index: Index, draft: Draft) -> None:
             if key in needed
             for identity in removed.get(other, ())
         ]
-        former, there = world.former.get(key), (*index.apps.get(key, ()), *index.pre_starts.get(key, ()))
+        there = (*index.apps.get(key, ()), *index.pre_starts.get(key, ()), *index.runs.get(key, ()))
+        former = world.former.get(key)
         removed[key] = remove_in_order(draft, former, there, "its app left Git", above)
         remove_networks(draft, index, key, {}, first)
 

@@ -11,6 +11,7 @@ from gitops_orch.model.plan import Plan, PlanHold
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, ServiceStatus, Sync
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.constraints import satisfies
+from gitops_orch.planner.cron import last_failure, service_runs
 from gitops_orch.planner.index import Index, build_index
 from gitops_orch.planner.jobs import have_jobs_run
 from gitops_orch.planner.prune import gone_apps
@@ -45,7 +46,8 @@ def _status(
 ) -> AppStatus:
     key = chosen.app.key
     containers = _running_release(chosen, index)
-    hosts = sorted({found.host for found in index.apps.get(key, ())})
+    there = (*index.apps.get(key, ()), *index.runs.get(key, ()))
+    hosts = sorted({found.host for found in there})
     away = sorted({host for host, _ in index.away.get(key, ()) if host in index.unknown})
     services = tuple(_service(service, chosen, world, index) for service in chosen.app.services)
     unknown = key in plan.unknown_apps
@@ -76,8 +78,13 @@ def _status(
         release_state=_release_state(chosen, held=held, busy=waiting or bool(busy)),
         hosts=tuple(sorted({*hosts, *away})),
         services=services,
-        reason=holds[0].reason if holds else chosen.reason,
+        reason=holds[0].reason if holds else chosen.reason or _failed_run(services),
     )
+
+
+def _failed_run(services: Iterable[ServiceStatus]) -> str:
+    failures = (service.failed_run for service in services if service.failed_run)
+    return next((f"its last scheduled run failed: {failure}" for failure in failures), "")
 
 
 def _sync(chosen: Chosen, *, unknown: bool, held: bool, busy: bool) -> Sync:
@@ -116,6 +123,8 @@ def _what_runs(chosen: Chosen, containers: list[ObservedContainer], *, busy: boo
 
 
 def _service(service: Service, chosen: Chosen, world: World, index: Index) -> ServiceStatus:
+    if service.schedule is not None:
+        return _scheduled(service, chosen, index)
     mine = [
         found
         for found in index.apps.get(chosen.app.key, ())
@@ -132,6 +141,20 @@ def _service(service: Service, chosen: Chosen, world: World, index: Index) -> Se
         healthy_count=desired if done else sum(_is_well(service, found.container) for found in mine),
         image=service.image,
         hosts=tuple(sorted({found.host for found in mine})),
+    )
+
+
+def _scheduled(service: Service, chosen: Chosen, index: Index) -> ServiceStatus:
+    """Return the row of a service that has no containers but those of its runs: none has to be there."""
+    runs = service_runs(chosen.app, service, index)
+    return ServiceStatus(
+        name=service.name,
+        desired_count=0,
+        running_count=len(runs.live),
+        healthy_count=len(runs.live),
+        image=service.image,
+        hosts=tuple(sorted({found.host for found in runs.all})),
+        failed_run=last_failure(chosen.app, service, index),
     )
 
 
@@ -164,7 +187,7 @@ def _health(
         return AppHealth.SUSPENDED
     rows = list(services)
     if all(row.healthy_count >= row.desired_count for row in rows):
-        return AppHealth.HEALTHY
+        return AppHealth.DEGRADED if any(row.failed_run for row in rows) else AppHealth.HEALTHY
     if all(row.running_count == 0 and row.healthy_count == 0 for row in rows):
         return AppHealth.MISSING
     return AppHealth.PROGRESSING if starting else AppHealth.DEGRADED

@@ -15,7 +15,7 @@ from gitops_orch.planner.world import Chosen, Role, World
 def going_surplus(chosen: Chosen, slots: AppSlots, world: World, draft: Draft) -> tuple[Located, ...]:
     """Return what is to go; what `prune` says to keep is noted and left out."""
     app = chosen.app
-    kept = _why_kept(app, world) if chosen.role is Role.HEAD else ""
+    kept = why_kept(app, world) if chosen.role is Role.HEAD else ""
     going: list[Located] = []
     for found in slots.surplus:
         if kept and _has_left(app, found):
@@ -69,7 +69,8 @@ def _has_left(app: App, found: Located) -> bool:
     return owner is None or all(service.name != owner.service for service in app.services)
 
 
-def _why_kept(app: App, world: World) -> str:
+def why_kept(app: App, world: World) -> str:
+    """Return why what left Git stays; "" where it goes."""
     if app.prune is Prune.NEVER:
         return "its service left Git, and x-gitops.prune: never keeps what runs"
     if app.prune is Prune.CONFIRM and not is_allowed(world, app.key):

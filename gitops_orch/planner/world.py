@@ -105,6 +105,7 @@ class World:
     begun: Mapping[AppKey, frozenset[str]] = field(default_factory=dict)  # digests of releases never proved
     settled: frozenset[AppKey] = frozenset()  # head's release has been stable
     containers_kept: int = 0  # former generations of a slot that are kept for going back to
+    due: Mapping[tuple[AppKey, str], Due] = field(default_factory=dict)  # by app and scheduled service
     failed: Mapping[AppKey, Mapping[str, str]] = field(
         default_factory=dict
     )  # quarantined digests, each with why

@@ -130,3 +130,12 @@ def test_an_app_that_runs_is_left_as_it_is_by_a_key_that_is_too_new():
     story.commit({"shop/compose.yaml": NEWER})
     story.sync()
     assert {each.id for each in story.world.containers.values()} == before
+
+
+def test_a_hold_in_git_counts_though_it_changes_no_container():
+    story = Story()
+    files = {"shop/compose.yaml": SECRET, "shop/key.txt": "hunter2"}
+    story.commit(files)
+    story.sync()
+    story.commit(files | {"shop/compose.yaml": SECRET + "x-gitops: {hold: {reason: not now}}"})
+    assert [hold.reason for hold in story.sync().picture.plan.holds] == ["held: not now"]

@@ -122,7 +122,6 @@ def test_a_mistake_in_x_gitops_is_named_with_its_place_and_what_was_expected(tex
         ("{readiness: {http: {port: 80, path: ready}}}", "must be a path such as /ready"),
         ("{reload: SIGKILL}", "services.api.x-gitops.reload: SIGKILL is no signal to reload by"),
         ("{reload: SIGNOPE}", "services.api.x-gitops.reload: SIGNOPE is no signal to reload by"),
-        ("{job: {schedule: '0 3 * * *'}}", "not supported yet: jobs on a schedule"),
     ],
 )
 def test_a_mistake_in_a_services_x_gitops_is_named(text, message):

@@ -13,6 +13,7 @@ class MemoryHistory:
     def __init__(self, salt: str | None = None) -> None:
         self._salt = salt
         self._healed: str | None = None
+        self._timetable: str | None = None
         self._last_commit: str | None = None
         self._accepted: set[str] = set()
         self._releases: dict[tuple[AppKey, str], Release] = {}  # oldest first
@@ -35,6 +36,12 @@ class MemoryHistory:
 
     def set_healed(self, text: str) -> None:
         self._healed = text
+
+    def timetable(self) -> str | None:
+        return self._timetable
+
+    def set_timetable(self, text: str) -> None:
+        self._timetable = text
 
     def last_commit(self, _url: str, _branch: str) -> str | None:
         return self._last_commit

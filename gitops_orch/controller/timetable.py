@@ -1,0 +1,127 @@
+"""What scheduled services are due, from the clock, from what ran last, and from when their schedules were first seen.
+
+Note [Since when]
+A run is due for a time later than the last run, and later than the moment at which its schedule was first seen: a new or
+changed schedule does not run at once.  That moment is in history.  Where history was lost, the last run's container says
+since when; where there is none either, it is now.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from gitops_orch.controller.schedule import due, times_of
+from gitops_orch.model.app import App, AppKey, Service
+from gitops_orch.model.job import Schedule, is_run_slot, run_time
+from gitops_orch.model.observed import ObservedContainer, Placed, State
+from gitops_orch.planner.world import Due
+
+NOTHING_SCHEDULED = "[]"
+
+ServiceKey = tuple[AppKey, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timetable:
+    """What is due now, when to look again, and what history is to remember."""
+
+    due: Mapping[ServiceKey, Due]
+    wake_at: datetime | None  # None: nothing is scheduled
+    text: str  # in the words of `make_timetable`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What is known of runs: containers that are there, and slots that were seen on hosts which do not answer."""
+
+    containers: tuple[ObservedContainer, ...]
+    away: tuple[Placed, ...] = ()
+
+
+def make_timetable(apps: Iterable[App], ran: Ran, known: str | None, now: datetime) -> Timetable:
+    """Return the timetable of all scheduled services; `known` is the text of the last one, None where it was lost."""
+    scheduled = [
+        (app, service, service.schedule)
+        for app in apps
+        for service in app.services
+        if service.schedule is not None
+    ]
+    first_seen = _recalled(known)
+    last = _last_runs(ran)
+    rows: dict[ServiceKey, tuple[str, datetime]] = {}
+    found: dict[ServiceKey, Due] = {}
+    for app, service, schedule in scheduled:
+        key = (app.key, service.name)
+        seen = _first_seen(key, schedule, first_seen, last.get(key), now)
+        rows[key] = (_words(schedule), seen)
+        each = due(schedule, max(seen, last.get(key, seen)), now)
+        if each is not None:
+            found[key] = each
+    return Timetable(due=found, wake_at=_wake_at(scheduled, ran, now), text=_text(rows))
+
+
+def _first_seen(
+    key: ServiceKey,
+    schedule: Schedule,
+    first_seen: Mapping[ServiceKey, tuple[str, datetime]],
+    last: datetime | None,
+    now: datetime,
+) -> datetime:
+    known = first_seen.get(key)
+    if known is None:
+        return now if last is None else last  # Note [Since when]
+    words, at = known
+    return at if words == _words(schedule) else now
+
+
+def _words(schedule: Schedule) -> str:
+    return f"{schedule.timezone} {schedule.expression}"
+
+
+def _last_runs(ran: Ran) -> Mapping[ServiceKey, datetime]:
+    slots = [
+        (owner.app, owner.service, owner.slot) for each in ran.containers if (owner := each.owner) is not None
+    ]
+    slots += [(placed.app, placed.service, placed.slot) for placed in ran.away]
+    last: dict[ServiceKey, datetime] = {}
+    for app, service, slot in slots:
+        if is_run_slot(slot):
+            at = run_time(slot)
+            last[(app, service)] = max(at, last.get((app, service), at))
+    return last
+
+
+def _wake_at(scheduled: list[tuple[App, Service, Schedule]], ran: Ran, now: datetime) -> datetime | None:
+    """Return when something will be due, or a run reaches its deadline."""
+    moments = [
+        moment for _, _, schedule in scheduled if (moment := times_of(schedule).after(now)) is not None
+    ]
+    deadlines = {(app.key, service.name): schedule.deadline_s for app, service, schedule in scheduled}
+    for container in ran.containers:
+        owner, details = container.owner, container.details
+        deadline_s = deadlines.get((owner.app, owner.service)) if owner is not None else None
+        if deadline_s is None or details is None or details.started_at is None:
+            continue
+        if container.state is State.RUNNING:
+            moments.append(max(now, details.started_at + timedelta(seconds=deadline_s)))
+    return min(moments, default=None)
+
+
+def _recalled(text: str | None) -> Mapping[ServiceKey, tuple[str, datetime]]:
+    try:
+        return {
+            (AppKey(namespace=namespace, name=name), service): (words, datetime.fromisoformat(at))
+            for namespace, name, service, words, at in json.loads(text or NOTHING_SCHEDULED)
+        }
+    except (ValueError, TypeError):
+        return {}  # another hand wrote it
+
+
+def _text(rows: Mapping[ServiceKey, tuple[str, datetime]]) -> str:
+    return json.dumps(
+        [
+            [key.namespace, key.name, service, words, at.astimezone(UTC).isoformat()]
+            for (key, service), (words, at) in sorted(rows.items())
+        ]
+    )
