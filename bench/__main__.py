@@ -10,9 +10,10 @@ from deploy import first_deploys, idle_passes
 from heal import heal_times
 from loading import loader_times
 from planning import planner_times
+from rolling import rolling_times
 from table import print_rows, print_values
 
-PARTS = ("planner", "loader", "deploy", "idle", "heal")
+PARTS = ("planner", "loader", "deploy", "idle", "heal", "rolling")
 
 
 def main() -> None:
@@ -39,6 +40,8 @@ def main() -> None:
     if set(parts) & {"deploy", "idle", "heal"}:
         with tempfile.TemporaryDirectory() as directory, open_arena(Path(directory)) as arena:
             _with_engine(arena, parts, quick=arguments.quick)
+    if "rolling" in parts:
+        print_rows(rolling_times(1, (4,)) if arguments.quick else rolling_times(5, (4, 1, 0)))
 
 
 def _with_engine(arena: Arena, parts: list[str], *, quick: bool) -> None:
