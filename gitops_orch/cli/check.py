@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from gitops_orch.cli import exit_codes
-from gitops_orch.cli.render import github_annotation, problem_line
+from gitops_orch.cli.render import counted, github_annotation, problem_line
 from gitops_orch.cli.shell import Output, Shell
 from gitops_orch.clock import SystemClock
 from gitops_orch.errors import GitopsOrchError
@@ -38,7 +38,7 @@ def validate(shell: Shell, directory: Where = None, ref: Ref = None, strict: Str
     _show_problems(shell, problems, prefix=_prefix(directory))
     if shell.output is Output.TEXT:
         warnings = len(problems) - errors
-        shell.note(f"{count} files: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
+        shell.note(f"{counted(count, 'file')}: {counted(errors, 'error')}, {counted(warnings, 'warning')}")
     return exit_codes.ERROR if errors else exit_codes.OK
 
 
@@ -120,7 +120,3 @@ def _prefix(directory: Path | None) -> str:
     if directory is None or directory.is_absolute() or directory == Path():
         return ""
     return f"{directory.as_posix()}/"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -77,7 +77,7 @@ def render_plan(plan: Document) -> RenderableType:
     head = Text(f"commit {short(plan['commit'])}  plan {short(plan['digest'])}  ", style="bold")
     in_doubt = plan.get("error") or plan["unknown_hosts"]
     nothing = "nothing is planned" if in_doubt else "nothing to do"
-    head.append(f"{len(actions)} actions" if actions else nothing)
+    head.append(counted(len(actions), "action") if actions else nothing)
     return Group(head, *map(_action_lines, actions), *_remarks(plan))
 
 
@@ -87,7 +87,7 @@ def render_run(run: Document) -> RenderableType:
     failed = [row for row in actions if row["result"] == "failed"]
     head = Text("commit ", style="bold").append(short(run["commit"])).append("  ")
     head.append(plain(run["status"]), style=colour(run["status"]))
-    head.append(f"  {len(actions)} actions in {seconds(run['duration_ms'])}")
+    head.append(f"  {counted(len(actions), 'action')} in {seconds(run['duration_ms'])}")
     return Group(head, *map(_failure_line, failed), *_remarks(run), _apps_table(rows_of(run["apps"])))
 
 
@@ -110,11 +110,12 @@ def render_hosts(document: Document) -> RenderableType:
 
 def render_diff(diff: Document) -> RenderableType:
     """Show desired beside observed, field by field."""
-    rows = (
+    rows = [
         (f"{row['host']}/{row['name']}", row["path"], absent(row["from"]), absent(row["to"]))
         for row in rows_of(diff["changes"])
-    )
-    return Group(table(("OBJECT", "FIELD", "OBSERVED", "DESIRED"), rows), *_remarks(diff))
+    ]
+    found = table(("OBJECT", "FIELD", "OBSERVED", "DESIRED"), rows) if rows else Text("nothing differs")
+    return Group(found, *_remarks(diff))
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Value]]) -> Table:
@@ -132,6 +133,11 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Value]]) -> Table:
 def short(identity: Value) -> str:
     """Return the first characters of a commit or a digest."""
     return plain(identity)[:COMMIT_SHOWN] or "none"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and what it counts, in the singular or the plural."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def seconds(milliseconds: Value) -> str:
@@ -154,7 +160,9 @@ def colour(word: Value) -> str:
     return _COLOURS.get(str(word), "")
 
 
-def _apps_table(apps: list[Document]) -> Table:
+def _apps_table(apps: list[Document]) -> RenderableType:
+    if not apps:
+        return Text("no apps")
     rows = (
         (
             f"{row['namespace']}/{row['app']}",
