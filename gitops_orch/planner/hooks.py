@@ -27,7 +27,16 @@ _STOPS = frozenset({Kind.STOP, Kind.RESTART})
 
 def weave_hooks(draft: Draft, world: World, index: Index) -> None:
     """Add the hooks of all starts and stops of a draft."""
-    draft.actions = _Weaver(draft.actions, Scene(draft.actions, world, index)).woven()
+    if _has_hooks(world, index):
+        draft.actions = _Weaver(draft.actions, Scene(draft.actions, world, index)).woven()
+
+
+def _has_hooks(world: World, index: Index) -> bool:
+    """Most fleets have none at all, and need not be searched step by step."""
+    services = (service for chosen in world.chosen for service in chosen.app.services)
+    if any(service.post_start or service.pre_stop for service in services):
+        return True
+    return any(HOOKS_LABEL in each.container.labels for found in index.apps.values() for each in found)
 
 
 def command_reason(kind: str, hook: Hook) -> str:

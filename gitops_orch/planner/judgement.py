@@ -130,6 +130,8 @@ class _Judge:
         return bool(left_s)
 
     def _healing(self, slot: Slot, path: str) -> Healing | None:
+        if not self.world.healed:
+            return None
         app, service = self.chosen.app, slot.service.name
         field = HealedField(
             app=app.key, service=service, slot=slot.assignment.slot, host=slot.host, path=path

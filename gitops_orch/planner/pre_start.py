@@ -95,6 +95,8 @@ def _network(value: Json) -> Json:
 
 def add_pre_starts(draft: Draft, world: World, index: Index) -> None:
     """Add what comes before the starts of a draft, and take away what is left of it."""
+    if not index.pre_starts and not any(s.pre_start for each in world.chosen for s in each.app.services):
+        return
     preparer = _Preparer(draft, world, index)
     for action in tuple(draft.actions):
         preparer.prepare(action)

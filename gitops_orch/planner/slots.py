@@ -30,6 +30,8 @@ class Slot:
     """
 
     assignment: Assignment
+    service: Service  # of the assignment, and so is the host: asked for often
+    host: str
     name: str
     image_id: str  # "" where the image is not on the host yet
     image: str  # the reference to create by
@@ -45,16 +47,6 @@ class Slot:
     reason: str = ""
     changes: tuple[Change, ...] = ()
     unproved: bool = False  # the current container was made for this release, and its gate was interrupted
-
-    @property
-    def service(self) -> Service:
-        """Return the service that this is a slot of."""
-        return self.assignment.service
-
-    @property
-    def host(self) -> str:
-        """Return the host that it runs on."""
-        return self.assignment.host
 
     @property
     def made(self) -> bool:
@@ -144,6 +136,8 @@ def _study(
     )
     return Slot(
         assignment=assignment,
+        service=service,
+        host=assignment.host,
         name=name,
         image=image,
         image_id=image_id,

@@ -39,10 +39,10 @@ class Fatality:
     def _around_judge(self, execute: ModuleType):
         judge = execute.judge
 
-        def die_at_judge(gate, watch, seen, now_s):
+        def die_at_judge(*arguments):
             if self.moment == BEFORE:
                 _die()
-            verdict = judge(gate, watch, seen, now_s)
+            verdict = judge(*arguments)
             if verdict.judgement is execute.Judgement.PASSED:
                 _die()
             return verdict

@@ -77,6 +77,7 @@ class Case:
     before: str | None
     change: Callable[[World], None]
     after: str | None = None  # the Compose file that is committed with the change
+    kept: int = 1  # former generations
 
 
 CASES = {
@@ -91,7 +92,7 @@ CASES = {
     "start": Case(before=front(), change=remake),
     "wait_healthy": Case(before=front(), change=remake),
     "stop": Case(before=front(), change=remake),
-    "remove": Case(before=front(), change=remake),
+    "remove": Case(before=front(), change=remake, kept=0),
     "rename": Case(before=front(), change=rename),
     "update": Case(before=front(mem_limit="32m"), change=limit),
     "restart": Case(before=chain("green"), change=nothing, after=chain("blue")),
@@ -100,7 +101,7 @@ CASES = {
     "disconnect_network": Case(before=front(), change=connect),
     "run_job": Case(before=None, change=nothing, after=job_then_api()),
     "remove_network": Case(
-        before=two_networks(["default", "other"]), change=nothing, after=two_networks(["default"])
+        before=two_networks(["default", "other"]), change=nothing, after=two_networks(["default"]), kept=0
     ),
 }
 
@@ -108,6 +109,7 @@ CASES = {
 @pytest.mark.parametrize("kind", CASES)
 def test_a_death_at_an_action_leaves_nothing_that_the_next_sync_does_not_finish(world: World, kind: str):
     case = CASES[kind]
+    world.settings["GITOPS_ORCH_RETAIN__CONTAINERS"] = str(case.kept)
     world.commit({"apps/web/www/index.html": "hello\n"} | ({WEB: case.before} if case.before else {}))
     if case.before:
         world.deploy()
@@ -130,7 +132,20 @@ def test_a_death_at_a_pull_leaves_nothing_that_the_next_sync_does_not_finish(
         assert world.one("web/front").image_id == client.inspect_image("stub:1")["Id"]
 
 
-@pytest.mark.parametrize("kind", ["create", "stop", "start", "remove"])
+@pytest.mark.parametrize("kind", ["stop", "update", "rename"])
+def test_a_death_while_a_generation_is_set_aside_leaves_it_whole_and_out_of_the_way(world: World, kind: str):
+    world.commit({WEB: front(restart="always")})
+    world.deploy()
+    green = world.one("web/front")
+    world.commit({WEB: compose({"front": service(environment={"COLOUR": "blue"}, restart="always")})})
+
+    die_and_recover(world, kind)
+
+    (kept,) = [seen for seen in world.containers() if seen.aside]
+    assert (kept.id, kept.restart_policy) == (green.id, "no")
+
+
+@pytest.mark.parametrize("kind", ["create", "stop", "start", "rename"])
 def test_a_death_while_a_fixed_name_and_port_change_hands_leaves_one_owner_of_both(world: World, kind: str):
     fixed = {"container_name": "front", "ports": ["18080:8080"]}
     world.commit({WEB: compose({"front": service(environment={"COLOUR": "green"}, **fixed)})})
@@ -160,7 +175,7 @@ def die_and_recover(world: World, kind: str) -> None:
         assert died.exit_code == SIGKILLED, f"no {kind} came: {died.text}"
     world.converge()
     wanted = world.run("status").document["apps"]
-    found = [seen.service for seen in world.containers() if seen.service or seen.name == "elsewhere"]
+    found = [seen.service for seen in world.ours()]
     assert sorted(found) == sorted(
         f"{app['app']}/{each['name']}"
         for app in wanted

@@ -36,6 +36,7 @@ class Seen:
     networks: tuple[str, ...]
     labels: Mapping[str, str]
     memory_bytes: int
+    restart_policy: str
 
     @property
     def service(self) -> str:
@@ -232,6 +233,7 @@ def _seen(host: str, row: Mapping) -> Seen:
         networks=tuple(sorted(row["NetworkSettings"]["Networks"])),
         labels=row["Config"]["Labels"] or {},
         memory_bytes=row["HostConfig"]["Memory"],
+        restart_policy=row["HostConfig"]["RestartPolicy"]["Name"] or "no",
     )
 
 
