@@ -90,6 +90,8 @@ def _slot_of(chosen: Chosen, where: Assignment, due: Due, world: World, host: Ho
     spec = world.spec(app, service.name)
     return Slot(
         assignment=where,
+        service=service,
+        host=where.host,
         name=container_name(app.key.project, service.name, due.slot, spec.hash, image_id),
         image=image,
         image_id=image_id,
