@@ -22,6 +22,7 @@ LOOP_FAILED = "loop.failed"
 POLL = "poll"
 EVENT = "event"
 RESYNC = "resync"
+SCHEDULE = "schedule"  # a scheduled run is due, or has run for too long
 RETRY = "retry"  # the wait after trouble is over
 REQUEST = "request"  # another command asks, through history
 
@@ -111,7 +112,7 @@ class Loop:
     def _reconcile(self, reasons: frozenset[str]) -> None:
         self.beat()  # first, or for an instant the whole sleep would look like a run without a sign of life
         self._busy = True
-        only_events = reasons == {EVENT}
+        only_events = reasons <= {EVENT, SCHEDULE}
         try:
             report = self._run(
                 trigger=",".join(sorted(reasons)) or POLL,

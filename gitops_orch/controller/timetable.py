@@ -103,8 +103,9 @@ def _wake_at(scheduled: list[tuple[App, Service, Schedule]], ran: Ran, now: date
         deadline_s = deadlines.get((owner.app, owner.service)) if owner is not None else None
         if deadline_s is None or details is None or details.started_at is None:
             continue
-        if container.state is State.RUNNING:
-            moments.append(max(now, details.started_at + timedelta(seconds=deadline_s)))
+        ends_at = details.started_at + timedelta(seconds=deadline_s)
+        if container.state is State.RUNNING and ends_at > now:
+            moments.append(ends_at)
     return min(moments, default=None)
 
 

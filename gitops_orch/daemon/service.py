@@ -143,6 +143,7 @@ class Service:
         self._rested_s = self._house.clock.monotonic_s()
         self._doing = "waiting"
         self._metrics.record(report)
+        self._timers.arm(report.picture.wake_at)
         self._followers.follow(self._house.reconciler.engines.by_name())
         self._systemd.status(f"{report.status} at {report.picture.commit[:10] or 'no commit yet'}")
         tell_news(self._outbox, report)

@@ -1,14 +1,17 @@
 """What wakes the loop: the poll's timer, the resync's, and the events of every host.  None of them does work."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from gitops_orch.clock import Clock
-from gitops_orch.controller.loop import POLL, RESYNC
+from gitops_orch.controller.loop import POLL, RESYNC, SCHEDULE
 from gitops_orch.engine.base import Engine, EngineEvent
 from gitops_orch.engine.labels import INSTANCE
 from gitops_orch.engine.watch import Watch, forget, watch
@@ -51,6 +54,21 @@ class Timers:
         if late_s > OVERDUE_INTERVALS * self._interval_s:
             _log.warning("poll.overdue", late_s=round(late_s, 1))
             self._poll()
+
+    def arm(self, moment: datetime | None) -> None:
+        """Wake the loop at a moment, and at none that was given before; a jump of the clock is made up for by the poll."""
+        if moment is None:
+            with contextlib.suppress(JobLookupError):
+                self._scheduler.remove_job(SCHEDULE)
+            return
+        self._scheduler.add_job(
+            lambda: self._wake(SCHEDULE),
+            "date",
+            run_date=moment,
+            id=SCHEDULE,
+            replace_existing=True,
+            misfire_grace_time=None,
+        )
 
     def stop(self) -> None:
         """Fire no more."""

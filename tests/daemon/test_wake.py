@@ -1,8 +1,9 @@
 """What wakes the loop: timers that survive a clock that jumps, and the events that matter."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from lab.commands import wait_for
 
 from gitops_orch.clock import SystemClock
 from gitops_orch.daemon.systemd import watchdog_interval_s
@@ -52,6 +53,22 @@ def test_c05_a_timer_that_has_not_fired_for_two_intervals_is_helped(timers, woke
     timers.wake_if_overdue()
     timers.wake_if_overdue()
     assert woken == ["poll", "poll"]
+
+
+def test_the_loop_wakes_at_the_moment_that_was_given_last(timers, woken):
+    timers.arm(datetime.now(UTC) + timedelta(seconds=0.2))
+    timers.arm(datetime.now(UTC) + timedelta(seconds=0.3))
+    wait_for("the wake", lambda: "schedule" in woken, deadline_s=10)
+    assert woken == ["poll", "schedule"]
+
+
+def test_a_moment_can_be_taken_back(timers, woken):
+    timers.arm(datetime.now(UTC) + timedelta(hours=1))
+    timers.arm(None)
+    timers.arm(None)
+    timers.arm(datetime.now(UTC) + timedelta(seconds=0.1))
+    wait_for("the wake", lambda: "schedule" in woken, deadline_s=10)
+    assert woken == ["poll", "schedule"]
 
 
 @pytest.mark.parametrize(
