@@ -20,6 +20,10 @@ def front(**more: object) -> str:
     return compose({"front": service(environment={"COLOUR": "green"}, **more)})
 
 
+def blue(**more: object) -> str:
+    return compose({"front": service(environment={"COLOUR": "blue"}, **more)})
+
+
 def two_networks(networks: list[str]) -> str:
     return compose({"front": service(networks=networks)}, networks={name: {} for name in networks})
 
@@ -36,7 +40,11 @@ def job_then_api() -> str:
 
 
 def remake(world: World) -> None:
-    world.commit({WEB: compose({"front": service(environment={"COLOUR": "blue"})})})
+    world.commit({WEB: blue()})
+
+
+def change_a_file(world: World) -> None:
+    world.commit({"apps/web/www/index.html": "hello again\n"})
 
 
 def rename(world: World) -> None:
@@ -99,16 +107,25 @@ CASES = {
     "unpause": Case(before=front(), change=pause),
     "connect_network": Case(before=front(), change=disconnect),
     "disconnect_network": Case(before=front(), change=connect),
+    "exec": Case(
+        before=front(volumes=["./www:/www:ro"], **{"x-gitops": {"reload": "SIGHUP"}}), change=change_a_file
+    ),
+    "exec, of a hook": Case(
+        before=None, change=nothing, after=front(post_start=[{"command": ["touch", "/told"]}])
+    ),
     "run_job": Case(before=None, change=nothing, after=job_then_api()),
+    "run_job, before a start": Case(
+        before=front(), change=nothing, after=blue(pre_start=[{"command": ["true"]}])
+    ),
     "remove_network": Case(
         before=two_networks(["default", "other"]), change=nothing, after=two_networks(["default"]), kept=0
     ),
 }
 
 
-@pytest.mark.parametrize("kind", CASES)
-def test_a_death_at_an_action_leaves_nothing_that_the_next_sync_does_not_finish(world: World, kind: str):
-    case = CASES[kind]
+@pytest.mark.parametrize("step", CASES)
+def test_a_death_at_an_action_leaves_nothing_that_the_next_sync_does_not_finish(world: World, step: str):
+    case = CASES[step]
     world.settings["GITOPS_ORCH_RETAIN__CONTAINERS"] = str(case.kept)
     world.commit({"apps/web/www/index.html": "hello\n"} | ({WEB: case.before} if case.before else {}))
     if case.before:
@@ -117,7 +134,7 @@ def test_a_death_at_an_action_leaves_nothing_that_the_next_sync_does_not_finish(
         world.commit({WEB: case.after})
     case.change(world)
 
-    die_and_recover(world, kind)
+    die_and_recover(world, step.partition(",")[0])
 
 
 def test_a_death_at_a_pull_leaves_nothing_that_the_next_sync_does_not_finish(
@@ -137,12 +154,27 @@ def test_a_death_while_a_generation_is_set_aside_leaves_it_whole_and_out_of_the_
     world.commit({WEB: front(restart="always")})
     world.deploy()
     green = world.one("web/front")
-    world.commit({WEB: compose({"front": service(environment={"COLOUR": "blue"}, restart="always")})})
+    world.commit({WEB: blue(restart="always")})
 
     die_and_recover(world, kind)
 
     (kept,) = [seen for seen in world.containers() if seen.aside]
     assert (kept.id, kept.restart_policy) == (green.id, "no")
+
+
+@pytest.mark.parametrize("kind", ["rename", "update", "start", "wait_healthy"])
+def test_a_death_while_a_kept_generation_takes_its_place_again_leaves_it_serving(world: World, kind: str):
+    world.commit({WEB: front(restart="always")})
+    world.deploy()
+    green = world.one("web/front")
+    world.commit({WEB: blue(restart="always")})
+    world.deploy()
+    world.commit({WEB: front(restart="always")})
+
+    die_and_recover(world, kind)
+
+    back = world.one("web/front")
+    assert (back.id, back.name, back.restart_policy) == (green.id, green.name, "always")
 
 
 @pytest.mark.parametrize("kind", ["create", "stop", "start", "rename"])
