@@ -33,6 +33,7 @@ class Source:
 
     def __init__(self) -> None:
         self.trees: dict[str, Tree] = {}
+        self.trailers: dict[str, tuple[tuple[str, str], ...]] = {}
 
     def push(self, files: Mapping[str, str | bytes], modes: Mapping[str, int]) -> str:
         contents = {
@@ -63,7 +64,9 @@ class Source:
         return self.trees[commit]
 
     def commit_info(self, commit: str) -> SimpleNamespace:
-        return SimpleNamespace(commit=commit, author="", subject="", at=None, trailers=(), parents=())
+        return SimpleNamespace(
+            commit=commit, author="", subject="", at=None, trailers=self.trailers.get(commit, ()), parents=()
+        )
 
     def taken_back(self, *, since: str, head: str) -> tuple[str, ...]:
         return ()

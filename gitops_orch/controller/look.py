@@ -2,11 +2,13 @@
 
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.facts import ReleaseFacts, recovered_releases, release_facts
+from gitops_orch.controller.inventory import HostFacts, Permission, learn, read_facts, recognise
 from gitops_orch.controller.load import CONTINUITY, Loaded, Loader
 from gitops_orch.controller.meanwhile import image_pins, releases_that_run
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines, Patience, observe_all
@@ -31,7 +33,7 @@ from gitops_orch.planner.status import app_statuses, host_statuses
 from gitops_orch.planner.world import Chosen, Role, World
 from gitops_orch.source.source import Source
 
-ALLOW_PRUNE = "allow-prune"
+ALLOW_PRUNE, LET_GO = "allow-prune", "let-go"  # trailers of a commit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,7 @@ class Look:
     recovered: tuple[Release, ...] = ()
     relanded: tuple[Relanding, ...] = ()
     timetable: str = ""  # for history to remember
+    host_facts: HostFacts = field(default_factory=HostFacts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +90,12 @@ def take_look(sight: Sight, loaded: Loaded, *, impatient: bool = False) -> Look:
     )
     sight.engines.note_silent(observed)
     seen = sight.clock.monotonic_s()
+    said = _said(sight, desired.commit)
+    known = read_facts(sight.history)
+    observed = recognise(observed, known, said.permission)
+    host_facts = learn(known, observed, sight.history.remembered(), said.permission)
     past = _past(sight, desired, our_containers(observed))
-    world = _world(sight, desired, observed, past)
+    world = replace(_world(sight, desired, observed, past, said), let_go=host_facts.let_go)
     timetable = _timetable(sight, world)
     world = replace(world, due=timetable.due)
     plan = make_plan(world)
@@ -112,6 +119,7 @@ def take_look(sight: Sight, loaded: Loaded, *, impatient: bool = False) -> Look:
         recovered=past.recovered,
         relanded=past.relanded,
         timetable=timetable.text,
+        host_facts=host_facts,
     )
 
 
@@ -181,7 +189,30 @@ def _past(sight: Sight, desired: Desired, containers: list[ObservedContainer]) -
     )
 
 
-def _world(sight: Sight, desired: Desired, observed: Mapping[str, Observation], past: _Past) -> World:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What a commit's trailers, and an operator, say about it."""
+
+    allowed_prunes: frozenset[str]
+    permission: Permission
+
+
+def _said(sight: Sight, commit: str) -> _Said:
+    trailers: tuple[tuple[str, str], ...] = ()
+    with suppress(SourceError):
+        trailers = sight.source.commit_info(commit).trailers
+    named = {
+        word: frozenset(value.strip() for key, value in trailers if key.casefold() == word)
+        for word in (ALLOW_PRUNE, LET_GO)
+    }
+    accepted = commit in sight.history.accepted()
+    permission = Permission(commit=commit, named=named[LET_GO], accepted=accepted)
+    return _Said(allowed_prunes=named[ALLOW_PRUNE], permission=permission)
+
+
+def _world(
+    sight: Sight, desired: Desired, observed: Mapping[str, Observation], past: _Past, said: _Said
+) -> World:
     containers = our_containers(observed)
     history, facts = sight.history, past.facts
     salt = choose_salt(history.salt(), containers)
@@ -221,8 +252,8 @@ def _world(sight: Sight, desired: Desired, observed: Mapping[str, Observation], 
         prune_default=desired.fleet.prune_default,
         prunes=_prunes(former),
         former={key: app for key, app in former.items() if app is not None},
-        allowed_prunes=_allowed_prunes(sight.source, desired.commit),
-        accepted=desired.commit in history.accepted(),
+        allowed_prunes=said.allowed_prunes,
+        accepted=said.permission.accepted,
     )
 
 
@@ -274,14 +305,6 @@ def _broken(desired: Desired) -> dict[AppKey, str]:
     first = f", the first is {errors[0]}" if errors else ""
     reason = f"its files have mistakes ({len(errors)} in the commit{first}); `gitops-orch validate` shows all"
     return dict.fromkeys(desired.broken, reason)
-
-
-def _allowed_prunes(source: Source, commit: str) -> frozenset[str]:
-    try:
-        trailers = source.commit_info(commit).trailers
-    except SourceError:
-        return frozenset()
-    return frozenset(value.strip() for key, value in trailers if key.casefold() == ALLOW_PRUNE)
 
 
 def _choose(sight: Sight, app: App, commit: str, past: _Past) -> Chosen:

@@ -8,6 +8,7 @@ import structlog
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.execute import STOPPED
+from gitops_orch.controller.inventory import keep_facts
 from gitops_orch.controller.load import CONTINUITY, Branch
 from gitops_orch.controller.look import Look, our_containers
 from gitops_orch.controller.timetable import NOTHING_SCHEDULED
@@ -69,11 +70,22 @@ class Recorder:
                 placed = _placed(host)
                 if remembered.get(host.name) != placed:
                     history.remember_host(host.name, placed, now)
+        keep_facts(history, look.host_facts)
+        self._forget(remembered, look)
         for release in look.recovered:
             history.mark_release(release)
         for each in look.relanded:
             history.reland(each.app, each.digest, each.revert)
             _log.warning(QUARANTINE_LIFTED, app=str(each.app), release=each.digest, reverted=each.revert)
+
+    def _forget(self, remembered: Mapping[str, tuple[Placed, ...]], look: Look) -> None:
+        """What ran on a host that was let go is remembered until it is seen elsewhere: its data may be there still."""
+        hosts = look.world.observed.values() if look.world is not None else ()
+        seen = {placed for host in hosts if isinstance(host, ObservedHost) for placed in _placed(host)}
+        for name in sorted(look.host_facts.let_go):
+            left = tuple(placed for placed in remembered.get(name, ()) if placed not in seen)
+            if left != remembered.get(name):
+                self._history.remember_host(name, left, self._clock.now())
 
     def _move_to(self, commit: str) -> None:
         """Make a commit the last good one.  The one before it was let through once, if at all, and that once is over."""

@@ -22,6 +22,7 @@ REQUEST_ROWS_MAX = 200
 _SALT = "salt"
 _HEALED = "healed"
 _TIMETABLE = "timetable"
+_HOST_FACTS = "host-facts"
 
 
 class History(ReleaseBook, RevertBook, FleetBook, RunBook):
@@ -82,6 +83,14 @@ class History(ReleaseBook, RevertBook, FleetBook, RunBook):
     def set_timetable(self, text: str) -> None:
         """Remember since when schedules are known, in the controller's own words."""
         self._keep(_TIMETABLE, text)
+
+    def host_facts(self) -> str | None:
+        """Return what `set_host_facts` was given last, None where it never was."""
+        return self._recall(_HOST_FACTS)
+
+    def set_host_facts(self, text: str) -> None:
+        """Remember what is known of hosts besides what runs there, in the controller's own words."""
+        self._keep(_HOST_FACTS, text)
 
     def _recall(self, key: str) -> str | None:
         with self._store.begin() as connection:

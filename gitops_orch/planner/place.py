@@ -158,6 +158,7 @@ class _Placer:
         self.app = app
         self.index = index
         self.hosts = hosts
+        self.let_go = world.let_go
         self.ledger = ledger
         anywhere = not app.placement.hosts and not app.placement.constraints
         self.allowed = list(world.hosts) if anywhere else [host for host in world.hosts if self._allows(host)]
@@ -243,12 +244,10 @@ class _Placer:
         hosts = ", ".join(sorted(current))
         if not hosts:
             return
-        gone = [host for host in sorted(current) if host not in self.hosts]
+        gone = [host for host in sorted(current) if host not in self.hosts and host not in self.let_go]
         if gone:
-            raise Held(
-                f"was last seen on {', '.join(gone)}, which left Git; drain a host before its file is removed",
-                error=False,
-            )
+            way_out = f"put its file back with `availability: drain`, or let it go (`Let-Go: {gone[0]}`)"
+            raise Held(f"was last seen on {', '.join(gone)}, which left Git; {way_out}", error=False)
         data = [service.name for service in services if service.writable or service.stateful]
         if data and self.app.move is not Move.WITHOUT_DATA:
             raise Held(

@@ -9,6 +9,7 @@ from gitops_orch.model.app import App, AppKey, Rollback
 from gitops_orch.model.plan import Plan
 from gitops_orch.planner.app_plan import AppPlanner
 from gitops_orch.planner.cron import due_runs, split_scheduled, tend_runs
+from gitops_orch.planner.decommission import note_gone_hosts
 from gitops_orch.planner.dependencies import Dependencies, with_what_runs
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.gate import is_doubtful
@@ -57,6 +58,7 @@ def _make_plan(world: World) -> Plan:
         draft.hold(str(key), f"keeps what it runs: {world.broken[key]}", key)
         draft.unknown.append(key)
     prune_apps(world, index, draft)
+    note_gone_hosts(world, index, draft)
     add_pre_starts(draft, world, index)
     weave_hooks(draft, world, index)
     actions = draft.finish()

@@ -110,6 +110,7 @@ class World:
         default_factory=dict
     )  # quarantined digests, each with why
     remembered: Mapping[str, tuple[Placed, ...]] = field(default_factory=dict)  # absent: never observed
+    let_go: frozenset[str] = frozenset()  # hosts that left Git, and that nobody misses
     prune_default: Prune = Prune.AUTO  # for apps that never said
     prunes: Mapping[AppKey, Prune] = field(
         default_factory=dict

@@ -14,6 +14,7 @@ class MemoryHistory:
         self._salt = salt
         self._healed: str | None = None
         self._timetable: str | None = None
+        self._host_facts: str | None = None
         self._last_commit: str | None = None
         self._accepted: set[str] = set()
         self._releases: dict[tuple[AppKey, str], Release] = {}  # oldest first
@@ -30,6 +31,12 @@ class MemoryHistory:
 
     def set_salt(self, salt: str) -> None:
         self._salt = salt
+
+    def host_facts(self) -> str | None:
+        return self._host_facts
+
+    def set_host_facts(self, text: str) -> None:
+        self._host_facts = text
 
     def healed(self) -> str | None:
         return self._healed
