@@ -5,7 +5,7 @@ goes on where the former was, and one that only looks sees what the service sees
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,10 +15,12 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Placed
 from gitops_orch.model.plan import Action, Kind
 from gitops_orch.model.status import ActionResult, Outcome
+from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
 from gitops_orch.planner.judgement import STATE, path_of
 from gitops_orch.planner.restraint import COOL_DOWN_S, HealedField, Healing, stopped_s, wait_s
 from gitops_orch.planner.world import World
 
+ASIDE_SUFFIXES = (KEPT_SUFFIX, FAILED_SUFFIX)
 REMEMBERED_MAX = 50  # times, of one field
 MENDING_KINDS = frozenset(
     {
@@ -78,20 +80,23 @@ class Restraint:
         return {field: _seen(heals, now_s) for field, heals in tuple(self._heals.items())}
 
     def forgive(self, app: AppKey) -> bool:
-        """Forget what was put right of an app, and tell whether there was something: it is healed again at once."""
-        fields = [field for field in tuple(self._heals) if field.app == app]
-        for field in fields:
+        """Forget what was put right of an app, and tell whether any of it was left alone: that is healed again at once."""
+        now_s = self._clock.monotonic_s()
+        forgotten = {field: heals for field, heals in tuple(self._heals.items()) if field.app == app}
+        for field in forgotten:
             self._heals.pop(field, None)
-        if fields:
+        if forgotten:
             self._keep()
-        return bool(fields)
+        return any(
+            rule(_seen(heals, now_s)) > 0 for field, heals in forgotten.items() for rule in _rules(field)
+        )
 
     def ends_between(self, after_s: float, until_s: float) -> bool:
         """Tell whether a wait ends in a span of time: then there is something to try again."""
         return any(
             rule(_seen(heals, after_s)) > 0 and not rule(_seen(heals, until_s))
             for field, heals in tuple(self._heals.items())
-            for rule in ((stopped_s, wait_s) if field.path == STATE else (stopped_s,))
+            for rule in _rules(field)
             if heals.at_s[-1] <= after_s
         )
 
@@ -106,6 +111,11 @@ class Restraint:
             for field, heals in sorted(heals_now)
         ]
         self._history.set_healed(json.dumps(rows))
+
+
+def _rules(field: HealedField) -> tuple[Callable[[Healing], float], ...]:
+    """Return what tells for how long a field is left alone."""
+    return (stopped_s, wait_s) if field.path == STATE else (stopped_s,)
 
 
 def _recalled(text: str | None, monotonic_s: float) -> Iterator[tuple[HealedField, _Heals]]:
@@ -141,6 +151,8 @@ def _healed(result: ActionResult) -> HealedField | None:
     action = result.action
     if result.outcome is not Outcome.DONE or action.app is None or action.service is None:
         return None
+    if action.name.endswith(ASIDE_SUFFIXES):
+        return None  # a generation that was set aside serves again: nothing was broken
     if action.container is not None and action.container.service.name != action.service:
         return None  # it only prepares the slot's container
     mends = action.kind in MENDING_KINDS and action.changes

@@ -137,3 +137,12 @@ def test_a_wait_that_ends_wakes_the_service_once():
     now = story.clock.monotonic_s()
     told = [story.reconciler.is_to_be_retried(now + s, now + s + 1) for s in range(30)]
     assert told.count(True) == 1
+
+
+def test_going_back_and_forth_between_releases_counts_as_no_healing():
+    story = Story(IMAGES)
+    for memory in ("64m", "32m", "64m", "32m", "64m"):
+        text = FILE.format(image="good:1", restart="always").replace("64m", memory)
+        story.commit({"shop/compose.yaml": text})
+        assert story.sync().exit_code == 0
+    assert not story.reconciler.forgive(app(story).key)
