@@ -2,11 +2,8 @@
 
 from itertools import pairwise
 
-import pytest
-
-from gitops_orch.engine.simulated import hand
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.model.status import AppHealth, Outcome, Sync
+from gitops_orch.model.status import AppHealth, Outcome
 from tests.story import Story
 
 FILE = """
@@ -96,38 +93,6 @@ def test_a_container_that_ends_again_and_again_is_started_later_each_time():
     gaps = [later - earlier for earlier, later in pairwise(starts)]
     assert gaps == sorted(gaps)
     assert 5 <= len(starts) <= 7
-
-
-FIGHTS = {
-    "rename": (hand.rename, "name", "rename"),
-    "limits": (hand.limit_memory, "deploy.resources.limits.memory", "update"),
-    "restart policy": (hand.take_restart_policy, "restart", "update"),
-    "network": (hand.disconnect, "networks", "connect_network"),
-    "pause": (hand.pause, "state paused", "unpause"),
-    "image": (hand.replace_image, "image", "create"),
-    "removal": (hand.remove, "container", "create"),
-}
-
-
-@pytest.mark.parametrize("fight", FIGHTS)
-def test_c17_a_fight_with_another_hand_ends_and_names_it(fight):
-    how, path, kind = FIGHTS[fight]
-    story = running("good:1")
-    hand.run_foreign(story.world, "wt")
-    other = story.world.find("wt")
-    other.image = "containrrr/watchtower:latest"
-
-    def again():
-        for container in [each for each in story.world.containers.values() if each is not other]:
-            how(story.world, container)
-
-    done = passes(story, 7, every_s=20, befall=again)
-    assert [kind in kinds for kinds in done] == [True] * 5 + [False] * 2
-    holds = [hold for hold in story.plan().holds if hold.stopped]
-    assert f"{path} was put right 5 times within 300 s" in holds[0].reason
-    assert "watchtower (container wt)" in holds[0].reason
-    assert app(story).sync is Sync.OUT_OF_SYNC
-    assert story.sync().exit_code == 1
 
 
 def test_a_wait_that_ends_wakes_the_service_once():

@@ -1,0 +1,52 @@
+"""C17: another hand undoes what was healed, again and again: the product yields, and names it."""
+
+import pytest
+
+from gitops_orch.engine.simulated import hand
+from gitops_orch.model.status import Sync
+from tests.story import Story
+
+FILE = """
+services:
+  api:
+    image: "good:1"
+    restart: always
+    mem_limit: 64m
+    deploy: {update_config: {monitor: 1s}}
+"""
+FIGHTS = {
+    "rename": (hand.rename, "name", "rename"),
+    "limits": (hand.limit_memory, "deploy.resources.limits.memory", "update"),
+    "restart policy": (hand.take_restart_policy, "restart", "update"),
+    "network": (hand.disconnect, "networks", "connect_network"),
+    "pause": (hand.pause, "state paused", "unpause"),
+    "image": (hand.replace_image, "image", "create"),
+    "removal": (hand.remove, "container", "create"),
+}
+
+
+@pytest.mark.parametrize("fight", FIGHTS)
+def test_c17_a_fight_with_another_hand_ends_and_names_it(fight):
+    how, path, kind = FIGHTS[fight]
+    story = Story()
+    story.commit({"shop/compose.yaml": FILE})
+    assert story.sync().exit_code == 0
+    hand.run_foreign(story.world, "wt")
+    other = story.world.find("wt")
+    other.image = "containrrr/watchtower:latest"
+
+    def again():
+        for container in [each for each in story.world.containers.values() if each is not other]:
+            how(story.world, container)
+
+    done = []
+    for _ in range(7):
+        story.clock.sleep(20)
+        again()
+        done.append(kind in story.kinds(story.sync()))
+    assert done == [True] * 5 + [False] * 2
+    holds = [hold for hold in story.plan().holds if hold.stopped]
+    assert f"{path} was put right 5 times within 300 s" in holds[0].reason
+    assert "watchtower (container wt)" in holds[0].reason
+    assert story.reconciler.picture().apps[0].sync is Sync.OUT_OF_SYNC
+    assert story.sync().exit_code == 1
