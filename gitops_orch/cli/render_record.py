@@ -71,7 +71,8 @@ def render_explanation(document: Document) -> RenderableType:
     ]
     reasons = [
         Text(
-            f"  {moment(row['started_at'])}  {plain(row['kind'])}: {plain(row['reason'])}  (run {plain(row['run'])})"
+            f"  {moment(row['started_at'])}  {plain(row['kind'])} {plain(row['result'])}: {plain(row['reason'])}"
+            f"  (run {plain(row['run'])})"
         )
         for row in rows_of(document["reasons"])
     ]

@@ -13,7 +13,8 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Ownership
 from gitops_orch.model.release import Release
 from gitops_orch.model.serial import Document, Value, plain_value
-from gitops_orch.planner.aside import FAILED_SUFFIX
+from gitops_orch.model.status import Outcome
+from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
 
 RUNS_SEARCHED_MAX = 1000
 ID_LENGTH_MIN = 6  # of an abbreviated container id
@@ -129,6 +130,7 @@ def _commit_facts(house: House, owner: Ownership) -> Document:
 def _reasons(history: History, app: AppKey, host: str, name: str) -> Iterator[Value]:
     """Yield every planned action on the container that is remembered, oldest first."""
     for run in reversed(history.runs(app, RUNS_SEARCHED_MAX)):
+        results = {row.get("id"): row.get("result") for row in _rows(run.results_json.get("actions"))}
         for action in _rows(run.plan_json.get("actions")):
             if action.get("host") == host and action.get("name") in _names(name):
                 yield {
@@ -138,18 +140,20 @@ def _reasons(history: History, app: AppKey, host: str, name: str) -> Iterator[Va
                     "plan": run.plan_digest,
                     "kind": str(action.get("kind")),
                     "reason": str(action.get("reason")),
+                    "result": str(results.get(action.get("id"), Outcome.SKIPPED.value)),
                 }
 
 
 def _timeline(history: History, container: ObservedContainer) -> Iterator[Value]:
-    for name in _names(container.name):
-        for event in history.timeline(name):
-            yield {"at": _time(event.at), "event": event.event, "detail": event.detail}
+    told = (event for name in _names(container.name) for event in history.timeline(name))
+    for event in sorted(told, key=lambda event: event.at):
+        yield {"at": _time(event.at), "event": event.event, "detail": event.detail}
 
 
 def _names(name: str) -> tuple[str, ...]:
-    """Return the names that a container had: one that failed got another, and was told of under its first."""
-    return tuple(dict.fromkeys((name.removesuffix(FAILED_SUFFIX), name)))
+    """Return the names that a container may have been told of under: one that is set aside gets another."""
+    first = name.removesuffix(FAILED_SUFFIX).removesuffix(KEPT_SUFFIX)
+    return tuple(dict.fromkeys((first, first + KEPT_SUFFIX, first + FAILED_SUFFIX, name)))
 
 
 def _run_row(run: RunRecord) -> Value:

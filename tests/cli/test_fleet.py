@@ -190,7 +190,7 @@ def test_explain_says_which_commit_and_which_reason_made_a_container(gitops, rep
     assert answer.code == 0
     assert answer.json["commit"] == repository.head()
     assert "Ann" in answer.json["author"]
-    assert answer.json["reasons"][0]["kind"] == "create"
+    assert (answer.json["reasons"][0]["kind"], answer.json["reasons"][0]["result"]) == ("create", "done")
     assert answer.json["timeline"][0]["event"] == "create done"
     assert name in gitops("explain", name).out
 
