@@ -20,6 +20,7 @@ _SIGNS = {
     "put_files": ("+", "green"),
     "remove": ("-", "red"),
     "remove_network": ("-", "red"),
+    "remove_volume": ("-", "red"),
     "remove_service": ("-", "red"),
     "stop": ("-", "red"),
     "update": ("~", "yellow"),

@@ -124,6 +124,10 @@ def _remove_network(engine: Engine, action: Action) -> None:
     engine.remove_network(action.target)
 
 
+def _remove_volume(engine: Engine, action: Action) -> None:
+    engine.remove_volume(action.target)
+
+
 def _given(value: T | None) -> T:
     assert value is not None, "the planner fills in what a kind of action needs"  # noqa: S101 - our own mistake
     return value
@@ -147,4 +151,5 @@ _PERFORMERS: Mapping[Kind, Performer] = {
     Kind.DISCONNECT_NETWORK: _disconnect,
     Kind.EXEC: _exec,
     Kind.REMOVE_NETWORK: _remove_network,
+    Kind.REMOVE_VOLUME: _remove_volume,
 }

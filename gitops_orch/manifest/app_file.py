@@ -159,6 +159,7 @@ def _app(key: AppKey, path: str, policy: AppPolicy, loaded: LoadedCompose, reade
         drift=policy.drift,
         prune=policy.prune,
         hold=policy.hold,
+        replace_volumes=policy.replace_volumes,
     )
     text = _canonical(app, policy)
     return replace(app, digest=hashlib.sha256(text.encode()).hexdigest())

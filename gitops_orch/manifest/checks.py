@@ -11,6 +11,7 @@ from gitops_orch.manifest.jobs import check_jobs
 from gitops_orch.manifest.policy import KEY
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.service import check_words
+from gitops_orch.manifest.suggest import did_you_mean
 from gitops_orch.model.app import App, Service, UpdatePolicy
 from gitops_orch.model.problem import Problem
 
@@ -132,6 +133,18 @@ def check_after(app: App, findings: Findings) -> None:
         _check_deadline(app, service, base, findings)
         if service.readiness is not None and service.job:
             findings.error((*base, KEY, "readiness"), "a job ends, so it is never ready; remove it")
+
+
+def _check_replaced(app: App, findings: Findings) -> None:
+    known = {volume.key: volume for volume in app.volumes}
+    for key in app.replace_volumes:
+        if key not in known:
+            message = f"there is no volume {key} that a service uses{did_you_mean(key, known)}"
+            findings.error((KEY, "replace_volumes", key), message)
+        elif known[key].external:
+            findings.error(
+                (KEY, "replace_volumes", key), "an external volume is not ours, and never replaced"
+            )
 
 
 def _check_labels(app: App, findings: Findings) -> None:

@@ -50,6 +50,7 @@ class AppPolicy:
     drift: Drift = Drift.ENFORCE
     prune: Prune = Prune.AUTO
     hold: Hold | None = None
+    replace_volumes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fingerprint: str = (
         ""  # all that it says beyond the defaults, but for the hold, which changes no container
     )
@@ -118,6 +119,7 @@ def _valid_policy(text: str) -> AppPolicy | None:
         drift=_choice(Drift, choices.get("drift"), Drift.ENFORCE),
         prune=_choice(Prune, choices.get("prune"), Prune.AUTO),
         hold=Hold(reason=hold["reason"], until=until) if hold else None,
+        replace_volumes={key: tuple(words) for key, words in own.get("replace_volumes", {}).items()},
     )
     said = _beyond_defaults(replace(policy, hold=None))
     return replace(policy, fingerprint=json.dumps(said, sort_keys=True))

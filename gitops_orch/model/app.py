@@ -291,6 +291,9 @@ class App:
     drift: Drift = Drift.ENFORCE
     prune: Prune = Prune.AUTO
     hold: Hold | None = None
+    replace_volumes: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # key -> words that a plan asked for
 
     def service(self, name: str) -> Service:
         """Return the service of that name; KeyError where there is none."""

@@ -128,12 +128,16 @@ class ObservedNetwork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedVolume:
-    """A volume on a host; `owner` None means that it is not ours.  `files` is the digest of a file set it carries."""
+    """A volume on a host; `owner` None means that it is not ours.  `files` is the digest of a file set it carries.
+
+    `made` tells it from others that had, or will have, its name: when it was made, as the Engine says.
+    """
 
     name: str
     driver: str = "local"
     owner: AppKey | None = None
     files: str | None = None
+    made: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -32,6 +32,7 @@ class Kind(Enum):
     EXEC = "exec"
     RUN_JOB = "run_job"
     REMOVE_NETWORK = "remove_network"
+    REMOVE_VOLUME = "remove_volume"  # one whose data Git says may go
     CREATE_SERVICE = "create_service"
     UPDATE_SERVICE = "update_service"
     REMOVE_SERVICE = "remove_service"
@@ -93,7 +94,7 @@ class Action:
     person calls it.
 
     Which of the optional fields is set follows from `kind`: PULL `image`; CREATE `container`; CREATE_NETWORK,
-    CONNECT_NETWORK, DISCONNECT_NETWORK `network`; CREATE_VOLUME `volume`, or the live `files` that
+    CONNECT_NETWORK, DISCONNECT_NETWORK `network`; REMOVE_VOLUME and CREATE_VOLUME `volume`, or the live `files` that
     it records; PUT_FILES `files`; EXEC `signal`, or `hook`
     and a `gate` whose deadline it has; WAIT_HEALTHY and RUN_JOB `gate`; RENAME `new_name`; UPDATE `update` (fields of the Engine's ContainerUpdate); STOP and RESTART `grace_s`.
     """

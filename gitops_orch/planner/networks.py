@@ -1,7 +1,6 @@
-"""Networks and volumes whose definition changed in Git: a network is replaced under its containers, a volume never.
+"""Networks whose definition changed in Git: each is emptied, removed, made anew and filled again under its containers.
 
-Neither can be changed in place.  A network is emptied, removed, made anew and filled again, and no container is
-recreated for it; a volume holds data, so it is only reported.
+No container is recreated for it.  A volume cannot be changed in place either, but it holds data: see `volumes.py`.
 """
 
 from collections.abc import Mapping
@@ -102,15 +101,3 @@ def _service_of(container: ObservedContainer, services: Mapping[str, Service]) -
     """A container whose service left Git keeps its name as its alias until it goes."""
     name = container.owner.service if container.owner else container.name
     return services.get(name) or Service(name=name, compose={}, image=container.image)
-
-
-def note_changed_volumes(app: App, host: HostIndex, draft: Draft) -> None:
-    """Note volumes whose definition changed: they hold data, and are never replaced by a diff."""
-    for volume in app.volumes:
-        there = host.volumes.get(volume.name)
-        if not volume.external and differs(volume, there):
-            reason = (
-                f"{_REASON}, and a volume is never replaced on {host.host.name}; "
-                "give it another `name:` to start an empty one, or put the definition back"
-            )
-            draft.hold(volume.name, reason, app.key)

@@ -24,7 +24,14 @@ from gitops_orch.planner.prune import prune_apps
 from gitops_orch.planner.put_back import put_back
 from gitops_orch.planner.readiness import unreachable_probe
 from gitops_orch.planner.safety import check_removals
-from gitops_orch.planner.slots import AppSlots, study_app
+from gitops_orch.planner.slots import AppSlots, Slot, study_app
+from gitops_orch.planner.volumes import (
+    Replacement,
+    agreed_replacements,
+    clear_the_way,
+    explained,
+    without_replaced,
+)
 from gitops_orch.planner.world import Chosen, Role, World
 
 
@@ -91,9 +98,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
     if wished or placement.hold:
         draft.hold(str(key), wished or placement.hold, key, error=placement.error and not wished)
         return
-    standing, scheduled = split_scheduled(placement)
-    slots = spare_jobs(chosen, study_app(chosen, standing, world, index), world)
-    runs = due_runs(chosen, scheduled, world, index)
+    slots, runs = _study(chosen, placement, world, index)
     wait = world.waits.get(key)
     if wait is not None:
         draft.hold(str(key), f"{wait.reason}; tried again at {wait.until:%H:%M:%SZ}", key, error=True)
@@ -111,6 +116,11 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
     if dependencies.keeps_back(chosen, slots):
         put_back(chosen.app, slots, draft)
         return
+    replacements = _agreed(chosen, everything, index)
+    if replacements:
+        index = without_replaced(index, key, replacements)
+        slots, runs = _study(chosen, placement, world, index)
+        slots = explained(slots, replacements)
     slots = restrain(chosen, slots, world, index, draft)
     _note_drift(key, slots, draft)
     if chosen.role is not Role.HEAD:
@@ -121,7 +131,24 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
         tend_runs(chosen, world, index, draft)
     else:
         everything = replace(slots, slots=(*slots.slots, *runs))
-        AppPlanner(chosen, everything, world, index, draft).plan()
+        planner = AppPlanner(chosen, everything, world, index, draft)
+        clear_the_way(chosen.app, replacements, draft, planner.pulls)
+        planner.plan()
+
+
+def _study(
+    chosen: Chosen, placement: AppPlacement, world: World, index: Index
+) -> tuple[AppSlots, tuple[Slot, ...]]:
+    """Return the slots that are to run, and the runs of jobs that are due by their schedules."""
+    standing, scheduled = split_scheduled(placement)
+    slots = spare_jobs(chosen, study_app(chosen, standing, world, index), world)
+    return slots, due_runs(chosen, scheduled, world, index)
+
+
+def _agreed(chosen: Chosen, slots: AppSlots, index: Index) -> tuple[Replacement, ...]:
+    if chosen.role is not Role.HEAD or not chosen.app.replace_volumes:
+        return ()
+    return agreed_replacements(chosen.app, {slot.host for slot in slots.slots}, index)
 
 
 def held_reason(chosen: Chosen, world: World) -> str:

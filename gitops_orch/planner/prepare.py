@@ -4,13 +4,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from itertools import chain
 
-from gitops_orch.model.app import App, FileMount, Network
+from gitops_orch.model.app import App, FileMount, Network, Volume
 from gitops_orch.model.names import live_volume_name
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import HostIndex, Index
-from gitops_orch.planner.networks import differs, note_changed_volumes, replace_network
+from gitops_orch.planner.networks import differs, replace_network
 from gitops_orch.planner.slots import AppSlots, Slot
+from gitops_orch.planner.volumes import note_changed_volumes, volume_name
 
 _PULL_AGAIN = ("always", "daily", "weekly", "every_")
 _ABSENT = "it is not on the host"
@@ -101,19 +102,22 @@ class _Preparation:
             if volume.external or volume.name in host.volumes or key in self.steps[slot.host]:
                 continue
             if volume.key in slot.service.volumes:
-                self.steps[slot.host][key] = (
-                    self.draft.add(
-                        key[0],
-                        slot.host,
-                        volume.name,
-                        _ABSENT,
-                        name=volume.name,
-                        app=self.app.key,
-                        release=self.app.digest,
-                        after=self.pulls,
-                        volume=volume,
-                    ),
-                )
+                self.steps[slot.host][key] = (self._create_volume(slot.host, volume),)
+
+    def _create_volume(self, host: str, volume: Volume) -> str:
+        created = self.draft.add(
+            Kind.CREATE_VOLUME,
+            host,
+            volume.name,
+            _ABSENT,
+            name=volume.name,
+            app=self.app.key,
+            release=self.app.digest,
+            after=self.pulls,
+            volume=volume,
+        )
+        self.draft.takes_name(host, volume_name(volume.name), created)
+        return created
 
     def files(self, slot: Slot, host: HostIndex) -> None:
         for files in slot.service.files:

@@ -89,9 +89,13 @@ def _see_network(network: SimulatedNetwork, instance: str) -> ObservedNetwork:
 
 def _see_volume(volume: SimulatedVolume, instance: str) -> ObservedVolume:
     owner = labels.parse_owner(volume.labels, instance)
-    files = volume.labels.get(labels.FILES) if owner is not None else None
     return ObservedVolume(
-        name=volume.name, driver=volume.driver, owner=owner, files=files, labels=volume.labels
+        name=volume.name,
+        driver=volume.driver,
+        owner=owner,
+        files=volume.labels.get(labels.FILES) if owner is not None else None,
+        made=str(volume.serial),
+        labels=volume.labels,
     )
 
 
