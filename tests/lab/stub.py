@@ -43,9 +43,14 @@ exec /bin/serve
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StubImage:
-    """One tag: the command that it runs, and the test that decides on its health (None: no HEALTHCHECK)."""
+    """One tag: the command that it runs, and the test that decides on its health (None: no HEALTHCHECK).
+
+    With an `entrypoint`, what a Compose file gives as a command is only its arguments; `programs` are added, and do nothing.
+    """
 
     tag: str
+    entrypoint: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
     command: tuple[str, ...] = ("/bin/serve",)
     test: str | None = None
 
@@ -76,7 +81,8 @@ def image_archive(images: tuple[StubImage, ...]) -> bytes:
     members: dict[str, bytes] = {"base.tar": base}
     manifest = []
     for image in images:
-        page = _archive({"www/index.html": f"{image.tag}\n".encode()})
+        programs = dict.fromkeys(image.programs, b"#!/bin/sh\n")
+        page = _archive({"www/index.html": f"{image.tag}\n".encode(), **programs})
         config = json.dumps(_config(image, (base, page)), sort_keys=True).encode()
         page_name, config_name = f"{_sha256(page)}.tar", f"{_sha256(config)}.json"
         members |= {page_name: page, config_name: config}
@@ -86,6 +92,8 @@ def image_archive(images: tuple[StubImage, ...]) -> bytes:
 
 def _config(image: StubImage, layers: tuple[bytes, ...]) -> dict[str, object]:
     run: dict[str, object] = {"Env": ["PATH=/bin"], "Cmd": list(image.command)}
+    if image.entrypoint:
+        run["Entrypoint"] = list(image.entrypoint)
     if image.test:
         check = {
             "Test": ["CMD-SHELL", image.test],
@@ -115,7 +123,7 @@ def _base_layer() -> bytes:
         "bin/serve": SERVE.encode(),
         "bin/sick": SICK.encode(),
         "bin/slow": SLOW.encode(),
-        "etc/passwd": b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+        "etc/passwd": b"root:x:0:0:root:/root:/bin/sh\npostgres:x:70:70::/:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n",
         "etc/group": b"root:x:0:\nnogroup:x:65534:\n",
     }
     links = {f"bin/{name}": "busybox" for name in applets if name != "busybox"}
@@ -130,7 +138,7 @@ def _archive(
         for name in directories:
             archive.addfile(_member(name, tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755))
         for name, content in files.items():
-            member = _member(name, tarfile.REGTYPE, 0o755 if name.startswith("bin/") else 0o644)
+            member = _member(name, tarfile.REGTYPE, 0o755 if "bin/" in name else 0o644)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
         for name, target in links.items():
