@@ -17,7 +17,6 @@ from gitops_orch.cli.render import colour, plain
 from gitops_orch.cli.shell import Output, Shell
 from gitops_orch.controller.execute import Progress as OnProgress
 from gitops_orch.controller.execute import ProgressEvent
-from gitops_orch.model.status import Outcome
 
 
 @contextmanager
@@ -65,6 +64,6 @@ def _print_step(shell: Shell, event: ProgressEvent) -> None:
     line = Text(f"[{event.done}/{event.total}] {describe(event)}: ")
     line.append(result.outcome.value, style=colour(result.outcome.value))
     line.append(f" in {result.duration_ms} ms")
-    if result.outcome is not Outcome.DONE:
-        line.append(f": {plain(result.error)}")
+    if result.error or result.note:
+        line.append(f": {plain(result.error or result.note)}")
     shell.err.print(line)

@@ -2,8 +2,8 @@
 
 Note [Since when]
 A run is due for a time later than the last run, and later than the moment at which its schedule was first seen: a new or
-changed schedule does not run at once.  That moment is in history.  Where history was lost, the last run's container says
-since when; where there is none either, it is now.
+changed schedule does not run at once.  Both are in history, and the last run is told by its container too: either can be
+lost.  Where both are, it is now.
 """
 
 import json
@@ -15,6 +15,7 @@ from gitops_orch.controller.schedule import due, times_of
 from gitops_orch.model.app import App, AppKey, Service
 from gitops_orch.model.job import Schedule, is_run_slot, run_time
 from gitops_orch.model.observed import ObservedContainer, Placed, State
+from gitops_orch.planner.cron import is_waiting
 from gitops_orch.planner.world import Due
 
 NOTHING_SCHEDULED = "[]"
@@ -54,8 +55,9 @@ def make_timetable(apps: Iterable[App], ran: Ran, known: str | None, now: dateti
     for app, service, schedule in scheduled:
         key = (app.key, service.name)
         seen = _first_seen(key, schedule, first_seen, last.get(key), now)
-        rows[key] = (_words(schedule), seen)
-        each = due(schedule, max(seen, last.get(key, seen)), now)
+        since = max(seen, last.get(key, seen))
+        rows[key] = (_words(schedule), since)
+        each = due(schedule, since, now)
         if each is not None:
             found[key] = each
     return Timetable(due=found, wake_at=_wake_at(scheduled, ran, now), text=_text(rows))
@@ -81,7 +83,9 @@ def _words(schedule: Schedule) -> str:
 
 def _last_runs(ran: Ran) -> Mapping[ServiceKey, datetime]:
     slots = [
-        (owner.app, owner.service, owner.slot) for each in ran.containers if (owner := each.owner) is not None
+        (owner.app, owner.service, owner.slot)
+        for each in ran.containers
+        if (owner := each.owner) is not None and not is_waiting(each)
     ]
     slots += [(placed.app, placed.service, placed.slot) for placed in ran.away]
     last: dict[ServiceKey, datetime] = {}

@@ -15,6 +15,7 @@ from gitops_orch.planner.compare import Remedy
 from gitops_orch.planner.cron import tend_runs
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index
+from gitops_orch.planner.jobs import have_jobs_run
 from gitops_orch.planner.mend import Mender
 from gitops_orch.planner.order import in_dependency_order
 from gitops_orch.planner.prepare import prepare_hosts, pull_images
@@ -263,11 +264,13 @@ class AppPlanner:
         """A dependency that is on its way already must arrive too, though nothing is done to it."""
         if self.proved[name]:
             return
+        jobs_wanted = not have_jobs_run(self.chosen, self.world)
         for slot in self.slots.slots:
             current = slot.current.container if slot.current else None
             if slot.service.name != name or current is None:
                 continue
-            if current.health is Health.STARTING or (slot.service.job and current.state is State.RUNNING):
+            running_job = slot.service.job and current.state is State.RUNNING and jobs_wanted
+            if current.health is Health.STARTING or running_job:
                 self.proved[name].append(self._wait(slot, current.id, ()))
 
     def _clear_the_way(self, slot: Slot, ready: list[str]) -> list[str]:
@@ -386,6 +389,8 @@ class AppPlanner:
     def _wanted_networks(self) -> dict[str, set[str]]:
         names = {network.key: network.name for network in self.app.networks}
         wanted: dict[str, set[str]] = defaultdict(set)
-        for slot in (*self.slots.slots, *self.slots.withheld):
-            wanted[slot.host].update(names.get(key, key) for key in slot.service.networks)
+        asked = [(slot.host, slot.service) for slot in (*self.slots.slots, *self.slots.withheld)]
+        asked += [(each.host, each.service) for each in self.slots.scheduled]
+        for host, service in asked:
+            wanted[host].update(names.get(key, key) for key in service.networks)
         return wanted

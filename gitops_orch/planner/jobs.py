@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from gitops_orch.model.app import Mode
 from gitops_orch.planner.compare import Remedy
+from gitops_orch.planner.index import Located
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.world import Chosen, Role, World
 
@@ -23,14 +24,22 @@ def spare_jobs(chosen: Chosen, slots: AppSlots, world: World) -> AppSlots:
     """Return the slots without those of jobs that are not to be run again."""
     if not have_jobs_run(chosen, world) or not any(slot.service.job for slot in slots.slots):
         return slots
-    spared = [slot for slot in slots.slots if _would_run_again(slot, chosen)]
-    kept = tuple(_as_it_is(slot) if slot in spared else slot for slot in slots.slots)
-    parked = tuple(found for slot in spared if not (slot.current or slot.olds) for found in slot.parked)
-    return replace(
-        slots,
-        slots=tuple(slot for slot in kept if slot is not None),
-        parked=(*slots.parked, *parked),
-    )
+    kept: list[Slot] = []
+    surplus, parked = list(slots.surplus), list(slots.parked)
+    for slot in slots.slots:
+        if not _would_run_again(slot, chosen):
+            kept.append(slot)
+            continue
+        record, others = _record(slot)
+        surplus += others
+        if record is None:
+            parked += slot.parked
+            surplus += (*slot.kept, *slot.dropped)
+        else:
+            kept.append(
+                replace(slot, current=record, findings=(), olds=(), unproved=False, reason="", changes=())
+            )
+    return replace(slots, slots=tuple(kept), surplus=tuple(surplus), parked=tuple(parked))
 
 
 def _would_run_again(slot: Slot, chosen: Chosen) -> bool:
@@ -41,9 +50,8 @@ def _would_run_again(slot: Slot, chosen: Chosen) -> bool:
     return slot.made or any(finding.remedy is Remedy.START for finding in slot.findings)
 
 
-def _as_it_is(slot: Slot) -> Slot | None:
-    """Return the slot with whatever is in it; None where there is nothing."""
-    there = (slot.current,) if slot.current is not None else slot.olds
-    if not there:
-        return None
-    return replace(slot, current=there[0], findings=(), olds=(), unproved=False, reason="", changes=())
+def _record(slot: Slot) -> tuple[Located | None, tuple[Located, ...]]:
+    """Return the container that stays as the record, and those that go: one is enough, and none is left elsewhere."""
+    there = (*((slot.current,) if slot.current is not None else ()), *slot.olds)
+    record = next((found for found in there if found.host == slot.host), None)
+    return record, tuple(found for found in there if found is not record)

@@ -142,7 +142,7 @@ def _study(
     """Return the slots that are to run, and the runs of jobs that are due by their schedules."""
     standing, scheduled = split_scheduled(placement)
     slots = spare_jobs(chosen, study_app(chosen, standing, world, index), world)
-    return slots, due_runs(chosen, scheduled, world, index)
+    return replace(slots, scheduled=scheduled), due_runs(chosen, scheduled, world, index)
 
 
 def _agreed(chosen: Chosen, slots: AppSlots, index: Index) -> tuple[Replacement, ...]:

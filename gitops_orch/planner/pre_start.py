@@ -14,14 +14,15 @@ from gitops_orch.model.job import Hook
 from gitops_orch.model.names import container_name, pre_start_name
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Action, ContainerIntent, Gate, Kind
-from gitops_orch.planner.aside import FAILED_SUFFIX
+from gitops_orch.planner.aside import FAILED_SUFFIX, is_aside
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.fates import is_failed
 from gitops_orch.planner.hooks import Scene, command_reason
 from gitops_orch.planner.images import normalise
-from gitops_orch.planner.index import Index
+from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.removal import DEFAULT_GRACE_S, remove_container, stop_container
 from gitops_orch.planner.set_aside import Stopping, set_aside
+from gitops_orch.planner.slots import namespace_parents
 from gitops_orch.planner.world import Chosen, World
 
 _NOT_TWICE = frozenset(
@@ -207,8 +208,25 @@ class _Preparer:
             salt=self._world.salt,
             image=image,
             image_digest=image_id,
-            peers=main.peers if main is not None else {},
+            peers=main.peers if main is not None else self._peers(start, chosen, service),
         )
+
+    def _peers(self, start: Action, chosen: Chosen, service: Service) -> dict[str, str]:
+        """Return the containers whose namespaces it shares with a container that was made before."""
+        parents = namespace_parents(service)
+        there = {
+            owner.service: found.container.id
+            for found in sorted(self._index.apps.get(chosen.app.key, ()), key=_is_up)
+            if (owner := found.container.owner) is not None
+            and found.host == start.host
+            and not is_aside(found.container)
+        }
+        made = {
+            action.service: action.target
+            for action in self._creates.values()
+            if action.app == start.app and action.host == start.host and action.service is not None
+        }
+        return {name: target for name, target in {**there, **made}.items() if name in parents}
 
     def _pull(self, start: Action, intent: ContainerIntent) -> tuple[str, ...]:
         """Pull an image of its own; that of the service is there when the service's container is."""
@@ -250,6 +268,10 @@ class _Preparer:
                     reason = "nothing waits for it any more"
                     stopped = stop_container(self._draft, found, reason, (), DEFAULT_GRACE_S)
                     remove_container(self._draft, found, reason, () if stopped is None else (stopped,))
+
+
+def _is_up(found: Located) -> bool:
+    return found.container.state is State.RUNNING
 
 
 def _ended_well(container: ObservedContainer) -> bool:

@@ -61,6 +61,7 @@ class AppSlots:
     slots: tuple[Slot, ...]
     surplus: tuple[Located, ...]
     parked: tuple[Located, ...]  # failed ones of slots or services that are no longer asked for
+    scheduled: tuple[Assignment, ...] = ()  # where services run that have nothing but their runs
     withheld: tuple[Slot, ...] = ()  # asked for, and left alone for now: making them did not help
 
 

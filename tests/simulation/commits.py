@@ -9,6 +9,15 @@ from simulation.recipes import BAD, GOOD, AppRecipe, HostRecipe, ServiceRecipe, 
 NAMES = ("shop", "blog", "mail", "wiki", "auth")
 SERVICES = ("web", "worker", "db")
 ZONES = ("a", "b")
+GOOD_HOOKS = (
+    ("pre_start", "true"),
+    ("pre_start", "sleep 2"),
+    ("post_start", "true"),
+    ("post_start", "sleep 1"),
+    ("pre_stop", "true"),
+    ("pre_stop", "false"),  # is noted, and nothing more
+)
+BAD_HOOKS = (("pre_start", "false"), ("post_start", "false"), ("post_start", "sleep 900"))
 
 Edit = Callable[[random.Random, TreeRecipe], TreeRecipe]
 
@@ -71,6 +80,22 @@ def add_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
             services[0], shares=services[1].name, second_network=False, replicas=1, port=None
         )
         services[1] = replace(services[1], replicas=1)
+    if count > 1 and rng.random() < 0.15:
+        services[1] = ServiceRecipe(
+            name=services[1].name, image="job:1", scheduled=True, value=rng.randint(0, 3)
+        )
+        services[0] = replace(services[0], needs=None, shares=None)
+    elif count > 1 and rng.random() < 0.1:
+        services[1] = ServiceRecipe(
+            name=services[1].name,
+            image="job:1",
+            job=True,
+            batch=True,
+            replicas=rng.choice((1, 2)),
+            restart="no",
+        )
+        services[0] = replace(services[0], needs=rng.choice((None, services[1].name)), shares=None)
+    services = [_hooked(rng, service) for service in services]
     if count > 2 and rng.random() < 0.3:
         services[2] = ServiceRecipe(name="migrate", image="job:1", job=True, restart="no")
         services[0] = replace(services[0], needs="migrate")
@@ -78,6 +103,29 @@ def add_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
         name=name, services=tuple(services), rollback=rng.choice(("auto", "auto", "auto", "hold"))
     )
     return _with_apps(tree, (*tree.apps, _with_ports(rng, app, tree)))
+
+
+def _hooked(rng: random.Random, service: ServiceRecipe) -> ServiceRecipe:
+    if service.scheduled or rng.random() < 0.6:
+        return service
+    hooks = GOOD_HOOKS if not service.job else tuple(hook for hook in GOOD_HOOKS if hook[0] != "post_start")
+    return replace(service, hooks=tuple(rng.sample(hooks, rng.choice((1, 1, 2, 3)))))
+
+
+def change_hooks(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    return _edit_service(rng, tree, lambda service: _hooked(rng, replace(service, hooks=())))
+
+
+def break_hooks(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    """Commands that fail count with the next new container; only those before a stop are let pass."""
+    hook = rng.choice(BAD_HOOKS)
+
+    def broken(service: ServiceRecipe) -> ServiceRecipe:
+        if service.scheduled or (service.job and hook[0] == "post_start"):
+            return service
+        return replace(service, hooks=(*service.hooks, hook), value=service.value + rng.choice((0, 1)))
+
+    return _edit_service(rng, tree, broken)
 
 
 def remove_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
@@ -97,7 +145,7 @@ def change_value(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
 
 def change_image(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     image = rng.choice(GOOD)
-    return _edit_service(rng, tree, lambda service: service if service.job else replace(service, image=image))
+    return _edit_service(rng, tree, lambda s: s if s.job or s.scheduled else replace(s, image=image))
 
 
 def break_image(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
@@ -111,9 +159,10 @@ def mend_images(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
 
 
 def _mended(service: ServiceRecipe) -> ServiceRecipe:
+    service = replace(service, hooks=tuple(hook for hook in service.hooks if hook not in BAD_HOOKS))
     if service.image not in BAD:
         return service
-    return replace(service, image="job:1" if service.job else "good:1")
+    return replace(service, image="job:1" if service.job or service.scheduled else "good:1")
 
 
 def scale(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
@@ -127,6 +176,7 @@ def scale(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
             service.everywhere,
             service.shares,
             service.job,
+            service.scheduled,
         )
         return service if any(single) else replace(service, replicas=wanted)
 
@@ -253,6 +303,8 @@ EDITS: tuple[tuple[Edit, int], ...] = (
     (change_value, 14),
     (change_image, 10),
     (break_image, 8),
+    (change_hooks, 4),
+    (break_hooks, 4),
     (mend_images, 6),
     (scale, 8),
     (change_limits, 3),

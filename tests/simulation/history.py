@@ -8,7 +8,7 @@ from datetime import timedelta
 from simulation.commits import add_app, first_tree, next_tree, settle
 from simulation.memory_history import MemoryHistory
 from simulation.oracle import differences
-from simulation.recipes import IMAGES, TreeRecipe, uses_hopeless_image
+from simulation.recipes import IMAGES, AppRecipe, TreeRecipe, uses_hopeless_image
 from simulation.repository import Repository
 from simulation.weather import Weather, crash_now
 from simulation.witness import Violation, Witness
@@ -21,7 +21,9 @@ from gitops_orch.engine.simulated.engine import SimulatedSettings
 from gitops_orch.engine.simulated.faults import SeededFaults, SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import Registry
-from gitops_orch.model.app import Hold
+from gitops_orch.model.app import AppKey, Hold
+from gitops_orch.model.job import is_run_slot
+from gitops_orch.model.plan import Action
 from gitops_orch.model.status import AppHealth, AppReleaseState, Picture, RunReport
 from gitops_orch.planner.safety import EVERYTHING
 
@@ -49,6 +51,8 @@ class Tally:
     quarantines: int = 0
     drifted: int = 0
     holds: int = 0
+    runs: int = 0  # of scheduled services
+    commands: int = 0  # of hooks
 
     def add(self, other: "Tally") -> None:
         for name in self.__dataclass_fields__:
@@ -180,6 +184,8 @@ def run_history(seed: int, **options) -> Tally:
     calm_down(stage)
     reckon(stage)
     stage.tally.drifted = stage.weather.drifted
+    stage.tally.runs = len(stage.witness.ran)
+    stage.tally.commands = stage.witness.command_count
     return stage.tally
 
 
@@ -212,20 +218,36 @@ def calm_down(stage: Stage) -> None:
         if report is not None and is_at_rest(report.picture):
             break
     picture = stage.picture()
-    hopeless = {app.key for app in stage.repository.head_tree.apps if uses_hopeless_image(app)}
+    in_force = stage.repository.commits.get(stage.witness.commit, stage.repository.head_tree)
+    asked = (
+        *stage.repository.head_tree.apps,
+        *in_force.apps,
+    )  # a head that cannot be acted on leaves the one before
+    hopeless = {app.key for app in asked if uses_hopeless_image(app)}
     # An app whose way back does not do well either is tried again now and then, for ever.
     hopeless |= {app.key for app in picture.apps if app.release_state in GONE_BACK and app.health not in WELL}
-    left = [action for action in picture.plan.actions if action.app not in hopeless]
+    for _ in asked:  # and whoever waits for one of these waits with it
+        hopeless |= {app.key for app in asked if _needed(app) in hopeless}
+    left = [action for action in standing(picture) if action.app not in hopeless]
     left += [hold for hold in picture.plan.holds if PAUSED in hold.reason and hold.app not in hopeless]
     if left and not picture.plan.refusals:
         _fail(stage, f"still not at rest after {CALM_PASSES_MAX} calm passes: {left}")
     _check_damage(stage)
 
 
+def _needed(app: AppRecipe) -> AppKey | None:
+    return AppKey(namespace="default", name=app.needs) if app.needs else None
+
+
 def is_at_rest(picture: Picture) -> bool:
     """Whether nothing is left to do, now or once a pause after a failure is over."""
     paused = any(PAUSED in hold.reason for hold in picture.plan.holds)
-    return bool(picture.plan.refusals) or not (picture.plan.actions or paused)
+    return bool(picture.plan.refusals) or not (standing(picture) or paused)
+
+
+def standing(picture: Picture) -> list[Action]:
+    """What is left to do beside scheduled runs, which are due whenever their time comes."""
+    return [action for action in picture.plan.actions if not is_run_slot(action.slot or 0)]
 
 
 def reckon(stage: Stage) -> None:
@@ -243,7 +265,7 @@ def reckon(stage: Stage) -> None:
     picture = stage.picture()
     held = frozenset(hold.app.name for hold in picture.plan.holds if hold.app is not None)
     wrong = differences(stage.repository.head_tree, stage.fleet, held=held)
-    if picture.plan.actions or picture.plan.refusals or wrong:
+    if standing(picture) or picture.plan.refusals or wrong:
         holds = [f"{hold.subject}: {hold.reason}" for hold in picture.plan.holds]
         _fail(
             stage, f"the fleet is not what Git says: {wrong}; left to do: {_steps(picture)}; holds: {holds}"

@@ -7,6 +7,7 @@ from simulation.recipes import AppRecipe, ServiceRecipe, TreeRecipe, container_n
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.world import World
+from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.observed import Health, State
 from gitops_orch.planner.aside import KEPT_SUFFIX
 
@@ -39,10 +40,15 @@ def _app_differences(tree: TreeRecipe, app: AppRecipe, fleet: SimulatedFleet) ->
         if container.owner is not None and container.owner.app == app.key
     ]
     kept = [(world, container) for world, container in there if container.name.endswith(KEPT_SUFFIX)]
-    there = [each for each in there if each not in kept]
+    scheduled = {service.name for service in app.services if service.scheduled}
+    runs = [each for each in there if is_run_slot(each[1].owner.slot) and each[1].owner.service in scheduled]
+    there = [each for each in there if each not in kept and each not in runs]
     found = _kept_differences(kept, there)
     expected: Counter[tuple[str, int]] = Counter()
+    jobs = {service.name for service in app.services if service.job}
     for service in app.services:
+        if service.scheduled:
+            continue
         if service.everywhere:
             expected[(service.name, 1)] = len(tree.hosts)
         else:
@@ -52,11 +58,12 @@ def _app_differences(tree: TreeRecipe, app: AppRecipe, fleet: SimulatedFleet) ->
         f"{app.name} {slot}: {counted[slot]} containers instead of {expected[slot]}"
         for slot in sorted(expected.keys() | counted.keys())
         if expected[slot] != counted[slot]
+        and not (slot[0] in jobs and counted[slot] < expected[slot])  # what has run is not run again
     ]
     services = {service.name: service for service in app.services}
     for world, container in there:
         service = services.get(container.owner.service)
-        if service is not None:
+        if service is not None and not service.job:
             why = [*_faults(app, service, container), *_misplaced(tree, app, world)]
             why += _stranded(service, container, [other for where, other in there if where is world])
             found += [f"{container.name} on {world.name}: {each}" for each in why]

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.manifest.cron import parse_cron
 from gitops_orch.model.app import (
     App,
     AppKey,
@@ -28,8 +29,11 @@ from gitops_orch.model.app import (
     Volume,
 )
 from gitops_orch.model.host import Availability, Host
+from gitops_orch.model.job import Hook, Schedule
 from gitops_orch.model.secret import Sensitive
 
+CRON = "*/20 * * * *"
+SCHEDULE = Schedule(expression=CRON, fields=parse_cron(CRON))
 MONITOR_S = 2.0
 HEALTHY_DEADLINE_S = 20.0
 
@@ -76,6 +80,9 @@ class ServiceRecipe:
     file_version: int = 0  # 0: no file
     spread: bool = False
     per_host: int | None = None
+    hooks: tuple[tuple[str, str], ...] = ()  # (key, command): ("pre_start", "true")
+    batch: bool = False  # mode: replicated-job
+    scheduled: bool = False  # has nothing but its runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +171,7 @@ def _to_service(app: AppRecipe, recipe: ServiceRecipe, jobs: set[str]) -> Servic
         name=recipe.name,
         compose=compose_body(app, recipe),
         image=recipe.image,
-        mode=Mode.GLOBAL if recipe.everywhere else Mode.REPLICATED,
+        mode=_mode(recipe),
         replicas=recipe.replicas,
         placement=Placement(
             replicas_per_host_max=recipe.per_host,
@@ -179,8 +186,22 @@ def _to_service(app: AppRecipe, recipe: ServiceRecipe, jobs: set[str]) -> Servic
         container_name=container_name(app, recipe),
         files=_files(recipe),
         stop_grace_s=3.0,
-        job=recipe.job,
+        job=recipe.job or recipe.scheduled,
+        schedule=SCHEDULE if recipe.scheduled else None,
+        pre_start=_hooks(recipe, "pre_start"),
+        post_start=_hooks(recipe, "post_start"),
+        pre_stop=_hooks(recipe, "pre_stop"),
     )
+
+
+def _hooks(recipe: ServiceRecipe, wanted: str) -> tuple[Hook, ...]:
+    return tuple(Hook(command=tuple(command.split())) for key, command in recipe.hooks if key == wanted)
+
+
+def _mode(recipe: ServiceRecipe) -> Mode:
+    if recipe.batch:
+        return Mode.REPLICATED_JOB
+    return Mode.GLOBAL if recipe.everywhere else Mode.REPLICATED
 
 
 def container_name(app: AppRecipe, recipe: ServiceRecipe) -> str | None:
@@ -208,7 +229,7 @@ def compose_body(app: AppRecipe, recipe: ServiceRecipe) -> dict:
         body["network_mode"] = f"service:{recipe.shares}"
     else:
         body["networks"] = {"default": None} | ({"back": None} if recipe.second_network else {})
-    if not recipe.job:
+    if not recipe.job and not recipe.scheduled:
         body["restart"] = recipe.restart
     if recipe.port:
         body["ports"] = [{"mode": "ingress", "target": 80, "published": str(recipe.port), "protocol": "tcp"}]

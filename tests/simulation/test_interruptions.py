@@ -29,6 +29,10 @@ MAIL = AppRecipe(
 TREE = TreeRecipe(
     apps=(SHOP, BLOG, MAIL), hosts=(HostRecipe(name="h1", zone="a"), HostRecipe(name="h2", zone="b"))
 )
+HOOKS = (("pre_start", "true"), ("pre_start", "sleep 2"), ("post_start", "true"), ("pre_stop", "false"))
+MIGRATE = ServiceRecipe(name="migrate", image="job:1", job=True, restart="no")
+MIGRATE_2 = replace(MIGRATE, value=2)
+MIGRATED = AppRecipe(name="shop", services=(MIGRATE, ServiceRecipe(name="web", needs="migrate")))
 NOTHING = replace(TREE, apps=(AppRecipe(name="first", services=(ServiceRecipe(name="web"),)),))
 
 
@@ -56,6 +60,18 @@ WAYS: dict[str, tuple[TreeRecipe, TreeRecipe]] = {
     "moving": (
         replace(TREE, apps=(SHOP, replace(BLOG, zone="a"), MAIL)),
         replace(TREE, apps=(SHOP, replace(BLOG, zone="b"), MAIL)),
+    ),
+    "hooks": (
+        changed(BLOG, "web", hooks=HOOKS),
+        changed(BLOG, "web", hooks=HOOKS, value=9),
+    ),
+    "hooks of what starts first": (
+        changed(SHOP, "web", hooks=HOOKS),
+        changed(SHOP, "web", hooks=HOOKS, value=9),
+    ),
+    "a one-shot": (
+        replace(TREE, apps=(MIGRATED, BLOG)),
+        replace(TREE, apps=(replace(MIGRATED, services=(MIGRATE_2, MIGRATED.services[1])), BLOG)),
     ),
     "back from a bad release": (changed(SHOP, "web", image="crash:1"), TREE),
 }
@@ -99,8 +115,24 @@ def interrupted(way: tuple[TreeRecipe, TreeRecipe], befall: Befall, number: int)
         stage.lose_state()
     calm_down(stage)
     wrong = differences(after, stage.fleet, held=frozenset())
+    wrong += _ungreeted(stage) if befall is not dies_and_forgets else []
     assert not wrong, f"{befall.__name__} at request {number}: {wrong}"
     return there
+
+
+def _ungreeted(stage: Stage) -> list[str]:
+    """Whoever serves has had all its commands run; only with history can that be known after a death in between."""
+    recipes = {app.key: app for app in stage.repository.head_tree.apps}
+    return [
+        f"{container.name} was not greeted"
+        for world in stage.fleet.worlds.values()
+        for container in world.containers.values()
+        if container.up and container.owner is not None
+        for service in recipes[container.owner.app].services
+        if service.name == container.owner.service
+        for key, command in service.hooks
+        if key == "post_start" and command not in container.commands
+    ]
 
 
 @pytest.mark.parametrize("befall", [dies_before, dies_after, loses_the_reply, dies_and_forgets])

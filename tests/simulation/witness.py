@@ -14,7 +14,8 @@ from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.world import World
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.host import Host
-from gitops_orch.model.names import files_volume_name
+from gitops_orch.model.job import is_run_slot
+from gitops_orch.model.names import files_volume_name, is_pre_start
 from gitops_orch.model.observed import Health, ObservedContainer, State
 from gitops_orch.model.plan import ContainerIntent
 
@@ -48,6 +49,8 @@ class Witness:
     held: set[AppKey] = field(default_factory=set)  # by an operator, when this pass began
     answered: set[str] = field(default_factory=set)  # hosts whose last observation in this pass succeeded
     seen_well: set[str] = field(default_factory=set)  # containers that this pass saw doing well
+    ran: dict[tuple, str] = field(default_factory=dict)  # scheduled runs that were started -> their container
+    command_count: int = 0
     requests: list[str] = field(default_factory=list)  # that would change something, of this pass
     at_request: dict[int, list] = field(default_factory=dict)  # what happens before the n-th of them, ever
     after_request: dict[int, list] = field(default_factory=dict)
@@ -81,6 +84,7 @@ class Witness:
             self._object(f"{operation} without a readable commit")
         if engine.name not in self.answered:
             self._object(f"{operation} on {engine.name}, which is unknown")
+        self.command_count += operation == "run_exec"
         if len(self.requests) == 1:
             self._check_budget()
         self._checks(operation)(world, operation, arguments[0])
@@ -122,7 +126,7 @@ class Witness:
             (container.owner.app.name, container.owner.service)
             for host in sorted(self.answered)
             for container in self.fleet.worlds[host].containers.values()
-            if container.owner is not None and not _is_aside(container)
+            if container.owner is not None and not _is_aside(container) and not _comes_and_goes(container)
         ]
         kept = set(tree.broken)
         if self.repository.files and tree.broken:  # whose app the broken file is cannot be told: all are kept
@@ -142,6 +146,7 @@ class Witness:
             self._check_loss(world, operation, container)
         if operation == "start":
             self._check_double(world, container)
+            self._check_run(container)
 
     def _check_create(self, world: World, operation: str, intent: ContainerIntent) -> None:
         self._check_app(operation, intent.app.key)
@@ -196,9 +201,20 @@ class Witness:
             return False
         return (not app.hosts or host in app.hosts) and app.zone in {None, found.zone}
 
-    def _check_double(self, world: World, container: SimulatedContainer) -> None:
-        """Never run two containers on one writable volume."""
+    def _check_run(self, container: SimulatedContainer) -> None:
+        """Never run twice what was scheduled once; that a start was not answered does not make it another run."""
         owner = container.owner
+        if not is_run_slot(owner.slot):
+            return
+        run = (owner.app, owner.service, owner.slot)
+        if container.started_at is not None or self.ran.setdefault(run, container.id) != container.id:
+            self._object(f"starts {container.name}, a run that was started before")
+
+    def _check_double(self, world: World, container: SimulatedContainer) -> None:
+        """Never run two containers on one writable volume, but for what prepares the data of another."""
+        owner = container.owner
+        if is_pre_start(owner.service):
+            return
         release = self.repository.recipes[(owner.app, owner.release)]
         if any(s.name == owner.service and s.order == "start-first" for s in release.services):
             return  # the file asks for it
@@ -264,6 +280,11 @@ def exclusive(app: AppRecipe, service: ServiceRecipe, container: SimulatedContai
 
 def _shares_data(world: World, container: SimulatedContainer) -> bool:
     return any(_holds_data(world, name) for name in container.volumes)
+
+
+def _comes_and_goes(container: SimulatedContainer) -> bool:
+    """What prepares another container, and what runs on a schedule, is nothing that is lost."""
+    return is_pre_start(container.owner.service) or is_run_slot(container.owner.slot)
 
 
 def _is_aside(container: SimulatedContainer) -> bool:

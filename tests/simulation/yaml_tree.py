@@ -4,6 +4,7 @@ import hashlib
 import json
 
 from simulation.recipes import (
+    CRON,
     HEALTHY_DEADLINE_S,
     MONITOR_S,
     AppRecipe,
@@ -76,21 +77,28 @@ def _service(app: AppRecipe, recipe: ServiceRecipe) -> dict:
         "stop_grace_period": "3s",
         "network_mode": f"service:{recipe.shares}" if recipe.shares else None,
         "networks": ["default", "back"] if recipe.second_network and not recipe.shares else None,
-        "restart": None if recipe.job else recipe.restart,
+        "restart": None if recipe.job or recipe.scheduled else recipe.restart,
         "ports": [f"{recipe.port}:80"] if recipe.port else None,
         "mem_limit": f"{recipe.memory_mb}m" if recipe.memory_mb else None,
         "container_name": container_name(app, recipe),
         "volumes": _volumes(recipe),
         "depends_on": _depends_on(app, recipe),
+        "x-gitops": {"job": {"schedule": CRON}} if recipe.scheduled else None,
+        **{key: _hooks(recipe, key) for key in ("pre_start", "post_start", "pre_stop")},
     }
     return {key: value for key, value in body.items() if value}
+
+
+def _hooks(recipe: ServiceRecipe, wanted: str) -> list[dict]:
+    return [{"command": command.split()} for key, command in recipe.hooks if key == wanted]
 
 
 def _deploy(recipe: ServiceRecipe) -> dict:
     size = {"mode": "global"} if recipe.everywhere else {"replicas": recipe.replicas}
     placement = {"placement": {"preferences": [{"spread": "node.labels.zone"}]}} if recipe.spread else {}
     order = {"order": recipe.order} if recipe.order else {}
-    return {"update_config": {"monitor": f"{MONITOR_S:g}s", **order}, **size, **placement}
+    mode = {"mode": "replicated-job"} if recipe.batch else {}
+    return {"update_config": {"monitor": f"{MONITOR_S:g}s", **order}, **size, **mode, **placement}
 
 
 def _volumes(recipe: ServiceRecipe) -> list[str]:

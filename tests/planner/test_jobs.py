@@ -1,0 +1,245 @@
+"""Hooks, jobs and schedules: a world in, a plan out."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from planner.builders import COMMIT, NOW, app, container, kinds, seen, service, steps, world
+
+from gitops_orch.engine.spec_hash import spec_hash
+from gitops_orch.model.app import Condition, Dependency, Port
+from gitops_orch.model.job import Concurrency, CronFields, Hook, Hooks, Schedule, run_slot
+from gitops_orch.model.observed import Details, Health, State
+from gitops_orch.planner.plan import make_plan
+from gitops_orch.planner.pre_start import pre_start_services
+from gitops_orch.planner.world import Chosen, Due, Role, Spec
+
+WARM, DRAIN, UP = Hook(command=("warm",)), Hook(command=("drain",)), Hook(command=("up",))
+HOURLY = Schedule(
+    expression="0 * * * *",
+    fields=CronFields(minutes=(0,), hours=(), days=(), months=(), weekdays=()),
+)
+DONE = Details(exit_code=0)
+HOUR = timedelta(hours=1)
+
+
+def greeted(**more):
+    return app("shop", service(post_start=(WARM,), pre_stop=(DRAIN,), **more))
+
+
+def older(of):
+    """A container of an earlier release, that tells of its own hooks."""
+    label = {"gitops-orch.hooks": Hooks(pre_stop=(Hook(command=("leave",)),)).text()}
+    return container(of, spec="old", release="earlier", labels=label, id="old")
+
+
+def by_id(plan):
+    return {action.id: action for action in plan.actions}
+
+
+def test_the_gate_waits_for_the_commands_and_they_for_the_start():
+    plan = make_plan(world(greeted()))
+    *_, start, command, gate = plan.actions
+    assert [each.kind.value for each in (start, command, gate)] == ["start", "exec", "wait_healthy"]
+    assert command.after == (start.id,)
+    assert gate.after == (command.id,)
+    assert (command.hook, command.reason) == (WARM, "post_start: warm")
+
+
+def test_a_container_of_an_earlier_release_has_the_hooks_that_it_was_made_with():
+    shop = greeted()
+    plan = make_plan(world(shop, observed={"h1": seen("h1", older(shop), apps=(shop,))}))
+    (told,) = [action for action in plan.actions if action.optional]
+    assert told.hook == Hook(command=("leave",))
+    assert kinds(plan)[kinds(plan).index("stop") - 1] == "exec"
+
+
+def test_a_container_that_stays_has_the_hooks_that_git_says():
+    shop = greeted()
+    stopped = container(shop, state=State.EXITED, details=DONE)
+    plan = make_plan(world(shop, observed={"h1": seen("h1", stopped, apps=(shop,))}))
+    assert kinds(plan) == ["start", "exec", "wait_healthy"]
+
+
+def test_commands_are_run_again_only_where_nobody_knows_of_them():
+    shop = greeted()
+    there = {"h1": seen("h1", container(shop), apps=(shop,))}
+    unproved = frozenset({shop.key})
+    assert kinds(make_plan(world(shop, observed=there, unproved=unproved))) == ["exec", "wait_healthy"]
+    known = frozenset({("h1", container(shop).name)})
+    assert kinds(make_plan(world(shop, observed=there, unproved=unproved, greeted=known))) == ["wait_healthy"]
+
+
+def test_a_service_that_left_git_is_told_by_its_label():
+    shop = app("shop", service("web"))
+    gone = greeted()
+    label = {"gitops-orch.hooks": Hooks(pre_stop=(DRAIN,)).text()}
+    left = container(gone, labels=label)
+    plan = make_plan(world(shop, observed={"h1": seen("h1", container(shop, "web"), left, apps=(shop,))}))
+    assert kinds(plan) == ["exec", "stop", "remove"]
+
+
+def test_a_label_that_another_hand_wrote_is_no_hook():
+    shop = app("shop", service())
+    odd = container(shop, "api", labels={"gitops-orch.hooks": '{"pre_stop": [{"comand": 1}]}'}, spec="old")
+    plan = make_plan(world(shop, observed={"h1": seen("h1", odd, apps=(shop,))}))
+    assert "exec" not in kinds(plan)
+
+
+# -- pre_start
+
+
+def prepared_world(shop, *containers, **fields):
+    """A world in which the specs of what comes before are known too."""
+    made = world(shop, observed={"h1": seen("h1", *containers, apps=(shop,))}, **fields)
+    more = {
+        (shop.key, shop.digest, each.name): Spec(hash=spec_hash(shop, each, salt="salt"))
+        for of in shop.services
+        for each in pre_start_services(of)
+    }
+    return replace(made, specs={**made.specs, **more})
+
+
+def test_what_comes_before_is_over_before_the_old_one_stops():
+    shop = app("shop", service(pre_start=(UP,), ports=(Port(target=80, published=80),)))
+    plan = make_plan(prepared_world(shop, older(shop)))
+    found = by_id(plan)
+    (stop,) = [action for action in plan.actions if action.kind.value == "stop"]
+    (ran,) = [action for action in plan.actions if action.kind.value == "run_job"]
+    (start,) = [action for action in plan.actions if action.kind.value == "start"]
+    assert ran.id in {*stop.after, *(each for before in stop.after for each in found[before].after)}
+    assert {ran.id, stop.id} <= set(start.after)
+    assert steps(plan, "remove")[-1][2] == ran.name
+
+
+def test_what_comes_before_has_no_ports_and_no_names_of_its_service():
+    shop = app(
+        "shop",
+        service(
+            pre_start=(UP,),
+            ports=(Port(target=80, published=80),),
+            container_name="fixed",
+            compose={"ports": [{}], "labels": {"a": "b"}, "healthcheck": {"test": ["x"]}, "user": "7"},
+        ),
+    )
+    (made,) = [
+        action.container.service
+        for action in make_plan(prepared_world(shop)).actions
+        if action.container is not None and action.container.service.name == "api.pre_start.1"
+    ]
+    assert (made.ports, made.container_name, made.job) == ((), None, True)
+    assert not {"ports", "labels"} & set(made.compose)
+    assert (made.compose["command"], made.compose["user"]) == (["up"], "7")
+    assert made.compose["healthcheck"] == {"disable": True}
+
+
+# -- jobs
+
+
+def test_nothing_that_waits_for_a_job_is_touched_before_it_has_ended_well():
+    migrate = service("migrate", job=True)
+    web = service("web", depends_on=(Dependency(service="migrate", condition=Condition.COMPLETED),))
+    shop = app("shop", migrate, web)
+    plan = make_plan(world(shop))
+    (ran,) = [action.id for action in plan.actions if action.kind.value == "run_job"]
+    (start,) = [action for action in plan.actions if action.kind.value == "start"]
+    assert ran in start.after
+
+
+def test_a_release_that_was_stable_runs_no_job():
+    shop = app("shop", service("load", job=True))
+    assert kinds(make_plan(world(shop)))[-1] == "run_job"
+    assert make_plan(world(shop, settled=frozenset({shop.key}))).actions == ()
+    back = Chosen(app=shop, commit=COMMIT, role=Role.FALLBACK)
+    assert make_plan(world(chosen=(back,))).actions == ()
+
+
+def test_the_record_of_a_job_of_another_release_stays_when_a_release_comes_back():
+    shop = app("shop", service("load", job=True))
+    record = container(shop, "load", spec="newer", state=State.EXITED, details=DONE)
+    observed = {"h1": seen("h1", record, apps=(shop,))}
+    assert make_plan(world(shop, observed=observed, settled=frozenset({shop.key}))).actions == ()
+
+
+# -- schedules
+
+
+def scheduled(**fields):
+    return app("shop", service("backup", schedule=replace(HOURLY, **fields), job=True))
+
+
+def run_of(shop, at, **fields):
+    slot = run_slot(at)
+    return container(
+        shop, "backup", slot, **{"id": f"run-{slot}", "state": State.EXITED, "details": DONE, **fields}
+    )
+
+
+def due_now(shop, *runs, **fields):
+    due = {(shop.key, "backup"): Due(**{"at": NOW, "shown": "now", "wanted": True, **fields})}
+    return make_plan(world(shop, observed={"h1": seen("h1", *runs, apps=(shop,))}, due=due))
+
+
+def test_a_scheduled_service_has_no_containers_of_its_own():
+    assert make_plan(world(scheduled())).actions == ()
+
+
+def test_a_due_run_is_made_and_started_and_nothing_waits_for_it():
+    plan = due_now(scheduled())
+    assert kinds(plan) == ["create", "start"]
+    assert plan.actions[0].slot == run_slot(NOW)
+    assert plan.actions[1].reason == "scheduled for now"
+
+
+def test_a_late_run_is_told_and_not_made():
+    plan = due_now(scheduled(), late=True)
+    assert plan.actions == ()
+    assert "missed" in plan.holds[0].reason
+
+
+def test_a_run_that_was_made_and_never_started_is_started():
+    shop = scheduled()
+    begun = run_of(shop, NOW, state=State.CREATED)
+    assert kinds(due_now(shop, begun, wanted=False)) == ["start"]
+    assert kinds(due_now(shop, run_of(shop, NOW - HOUR, state=State.CREATED))) == [
+        "remove",
+        "create",
+        "start",
+    ]
+
+
+def test_a_run_that_could_not_be_started_for_its_own_sake_is_over():
+    shop = scheduled()
+    failed = run_of(shop, NOW, state=State.CREATED, details=Details(exit_code=127, error="no such file"))
+    assert due_now(shop, failed, wanted=False).actions == ()
+
+
+def test_runs_under_way_decide_by_the_overlap_policy():
+    for policy, expected in (
+        (Concurrency.FORBID, []),
+        (Concurrency.ALLOW, ["create", "start"]),
+        (Concurrency.REPLACE, ["create", "stop", "start"]),
+    ):
+        shop = scheduled(concurrency=policy)
+        assert kinds(due_now(shop, run_of(shop, NOW - HOUR, state=State.RUNNING))) == expected
+
+
+def test_the_oldest_finished_runs_go():
+    shop = scheduled(history=2)
+    runs = [run_of(shop, NOW - number * HOUR) for number in range(1, 5)]
+    plan = due_now(shop, *runs, wanted=False)
+    assert {action.target for action in plan.actions} == {runs[2].id, runs[3].id}
+
+
+def test_a_run_is_stopped_at_its_deadline_and_not_before():
+    shop = scheduled(deadline_s=600.0)
+    for seconds, expected in ((599, []), (600, ["stop"])):
+        details = Details(started_at=NOW - timedelta(seconds=seconds))
+        run = run_of(shop, NOW - HOUR, state=State.RUNNING, details=details, health=Health.NONE)
+        assert kinds(due_now(shop, run, wanted=False)) == expected
+
+
+def test_a_held_or_failed_app_begins_no_run():
+    shop = scheduled()
+    due = {(shop.key, "backup"): Due(at=NOW, shown="now", wanted=True)}
+    stuck = Chosen(app=shop, commit=COMMIT, role=Role.STUCK, reason="failed")
+    assert make_plan(world(chosen=(stuck,), due=due)).actions == ()
