@@ -42,7 +42,7 @@ BEGINNING_KINDS = frozenset({Kind.CREATE, Kind.START, Kind.RUN_JOB, Kind.RESTART
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressEvent:
-    """Something that happened on the way: `kind` is fetched, planned, started, finished or waiting."""
+    """Something that happened on the way: `kind` is fetched, planned, started, finished, waiting or reverting."""
 
     kind: str
     message: str = ""

@@ -122,6 +122,7 @@ class Reconciler:
         look, results = self._walk(look, conduct)
         reverts = self._push_reverts(look, conduct)
         if reverts:  # Git may have another head now, and the status something to say
+            conduct.progress(ProgressEvent(kind="reverting", message=reverts[-1].message))
             loaded = self._loader.load(fetch=any(news.pushed for news in reverts))
             look, more = self._walk(self._look(loaded, quick=True), conduct)
             results = (*results, *more)
@@ -168,7 +169,7 @@ class Reconciler:
     def _push_reverts(self, look: Look, conduct: Conduct) -> tuple[RevertNews, ...]:
         if not self._parts.settings.push_reverts or conduct.should_stop():
             return ()
-        return self._reverts.push_due(look)
+        return self._reverts.push_due(look, lambda: conduct.progress(ProgressEvent(kind="reverting")))
 
     def _look(self, loaded: Loaded, *, quick: bool) -> Look:
         look = take_look(self._sight, loaded, impatient=quick)

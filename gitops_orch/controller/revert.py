@@ -80,12 +80,16 @@ class Reverter:
         self._environment = environment
         self._cache = cache
 
-    def revert(self, wish: Wish) -> Reverted:
-        """Make the wish true on the branch's head, anew each time that the branch moves meanwhile."""
+    def revert(self, wish: Wish, alive: Callable[[], None] = lambda: None) -> Reverted:
+        """Make the wish true on the branch's head, anew each time that the branch moves meanwhile.
+
+        `alive` is called before each talk with the remote, which may hang for as long as its deadline is.
+        """
         for _ in range(TRIES_MAX):
             try:
+                alive()
                 head = self._fetch()
-                done = self._try_on(head, wish)
+                done = self._try_on(head, wish, alive)
             except (SourceError, SettingsError) as error:
                 return Reverted(result=Result.FAILED, message=error.message, hint=error.hint)
             if done is not None:
@@ -96,16 +100,18 @@ class Reverter:
             hint="wait until fewer push to it",
         )
 
-    def _try_on(self, head: str, wish: Wish) -> Reverted | None:
+    def _try_on(self, head: str, wish: Wish, alive: Callable[[], None]) -> Reverted | None:
         """Return what became of it; None where the branch moved meanwhile."""
         draft = self._draft(head, wish)
         if isinstance(draft, Reverted):
             return draft
+        alive()
         try:
             self._source.push(draft.commit, head=head)
         except SourceUnavailable:
             return None
         except SourceError:
+            alive()
             if not self._has_landed(draft.commit):
                 raise
         message = f"{wish.app} is as of {wish.to_commit[:SHORT]} again in {draft.commit[:SHORT]}"

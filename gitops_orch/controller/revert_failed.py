@@ -5,6 +5,7 @@ quarantined, is to be reverted.  So a crash between the one and the other loses 
 tried again, after longer and longer waits that outlast a restart.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -35,7 +36,7 @@ class FailedReverts:
         self._history = history
         self._clock = clock
 
-    def push_due(self, look: Look) -> tuple[RevertNews, ...]:
+    def push_due(self, look: Look, alive: Callable[[], None]) -> tuple[RevertNews, ...]:
         """Revert in Git every app that was rolled back, and return what is new of that."""
         world, desired = look.world, look.loaded.desired
         if world is None or desired is None:
@@ -50,7 +51,9 @@ class FailedReverts:
             before = known.get((key, asked[key]))
             if before is None or self._is_due(before, world.commit):
                 reason = world.failed.get(key, {}).get(asked[key], "")
-                news += self._push(each, asked[key], reason, before)
+                wish = Wish(app=key, to_commit=each.commit, reason=reason, failed=asked[key])
+                done = self._reverter.revert(wish, alive)
+                news += self._remember(each, wish, done, before)
         return tuple(news)
 
     def _is_due(self, before: RevertRecord, head: str) -> bool:
@@ -58,11 +61,10 @@ class FailedReverts:
             return before.head != head
         return not before.at <= self._clock.now() < before.until  # a clock that was set back must not stop it
 
-    def _push(
-        self, each: Chosen, failed: str, reason: str, before: RevertRecord | None
+    def _remember(
+        self, each: Chosen, wish: Wish, done: Reverted, before: RevertRecord | None
     ) -> tuple[RevertNews, ...]:
-        key = each.app.key
-        done = self._reverter.revert(Wish(app=key, to_commit=each.commit, reason=reason, failed=failed))
+        key = wish.app
         if done.result is Result.MOVED_ON:
             return ()
         tries = before.tries + 1 if before is not None else 1
@@ -70,11 +72,11 @@ class FailedReverts:
         wait_s = min(LAST_WAIT_S, FIRST_WAIT_S * 2 ** min(tries - 1, 10))
         record = RevertRecord(
             app=key,
-            digest=failed,
+            digest=wish.failed,
             to_digest=each.app.digest,
             head=done.head,
             state=done.result.value,
-            message=_words(done, failed, reason, before),
+            message=_words(done, wish, before),
             hint=done.hint,
             commit=done.commit,
             tries=tries,
@@ -100,10 +102,10 @@ class FailedReverts:
         )
 
 
-def _words(done: Reverted, failed: str, reason: str, before: RevertRecord | None) -> str:
+def _words(done: Reverted, wish: Wish, before: RevertRecord | None) -> str:
     """Return what people are told.  The same trouble is told in the words of its first time, so that it is told once."""
     if done.result is Result.PUSHED:
-        return f"release {failed[:12]} failed and was reverted in Git by {done.commit[:SHORT]}: {reason}"
+        return f"release {wish.failed[:12]} failed and was reverted in Git by {done.commit[:SHORT]}: {wish.reason}"
     if before is not None and (before.state, before.hint) == (done.result.value, done.hint):
         return before.message
     if done.result is Result.REFUSED:

@@ -7,6 +7,7 @@ from git_servers import http_forge
 from git_story import SHOP, GitStory, compose
 from repositories import Repository
 
+from gitops_orch.controller.execute import Conduct
 from gitops_orch.controller.revert import git_words
 from gitops_orch.engine.simulated.faults import SimulatedCrash
 from gitops_orch.engine.simulated.images import ImageBehaviour
@@ -361,6 +362,21 @@ def test_a_push_whose_answer_was_lost_is_no_failure(story):
     story.source.push = lose_the_answer
     assert [news.pushed for news in story.sync().reverts] == [True]
     assert story.app().sync is Sync.IN_SYNC
+
+
+def test_a_push_that_hangs_is_no_silent_loop(story):
+    events = []
+    story.push({"shop/compose.yaml": BAD})
+    push = story.source.push
+
+    def slow(made: str, *, head: str) -> None:
+        events.append("push")
+        push(made, head=head)
+
+    story.source.push = slow
+    story.reconciler.run(trigger="test", conduct=Conduct(progress=lambda event: events.append(event.kind)))
+    at = events.index("push")
+    assert (events[at - 2 : at], events[at + 1]) == (["reverting", "reverting"], "reverting")
 
 
 def test_two_apps_that_fail_in_one_commit_are_reverted_one_after_the_other(story):

@@ -141,3 +141,20 @@ def test_looking_lifts_nothing(reverted):
     reverted.reconciler.picture()
     assert reverted.history.failed_digests(SHOP) != {}
     assert "wait_healthy" in {action.kind.value for action in reverted.plan().actions}
+
+
+def test_a_revert_of_another_release_lifts_nothing(reverted):
+    reverted.pull()
+    reverted.push({"shop/compose.yaml": compose("bad:2")})
+    assert was_tried(reverted)
+    bad_again(reverted, words_for(reverted.forge.head()))
+    assert not was_tried(reverted)
+
+
+def test_a_persons_own_revert_that_is_reverted_lifts_nothing(open_story):
+    story = open_story(push_reverts=False)
+    for image in (GOOD, BAD, GOOD):
+        story.push({"shop/compose.yaml": image})
+        story.sync()
+    bad_again(story, words_for(story.forge.head()))
+    assert not was_tried(story)
