@@ -42,7 +42,7 @@ def sort_out(
             continue
         if is_failed(chosen, container, failed) and (serves or is_doubtful(container)):
             # While it does well and nothing else serves, it serves until it is replaced in its turn.
-            fates[Fate.PARKED].append(each)
+            fates[Fate.DROPPED if _never_ran(container) else Fate.PARKED].append(each)
         elif is_parked(container):
             fates[Fate.DROPPED].append(each)
         elif is_kept(container) and each.host == host:
@@ -50,6 +50,12 @@ def sort_out(
         else:
             fates[Fate.OLD].append(each)
     return {fate: tuple(fates[fate]) for fate in Fate}
+
+
+def _never_ran(container: ObservedContainer) -> bool:
+    """One that was made ahead and never started tells nothing to those who look; one that could not be started does."""
+    details = container.details
+    return container.state is State.CREATED and (details is None or not (details.exit_code or details.error))
 
 
 def worthy(

@@ -63,6 +63,9 @@ def a_service(rng: random.Random, name: str, *, alone: bool) -> ServiceRecipe:
         second_network=rng.random() < 0.2,
         file_version=rng.choice((0, 0, 0, 1)),
         spread=alone and rng.random() < 0.2,
+        parallelism=rng.choice((1, 1, 1, 2, 0)),
+        failure_ratio=rng.choice((0.0, 0.0, 0.0, 0.5)),
+        failure_action=rng.choice(("rollback", "rollback", "rollback", "rollback", "pause", "continue")),
     )
 
 
@@ -100,7 +103,13 @@ def add_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
         services[2] = ServiceRecipe(name="migrate", image="job:1", job=True, restart="no")
         services[0] = replace(services[0], needs="migrate")
     app = AppRecipe(
-        name=name, services=tuple(services), rollback=rng.choice(("auto", "auto", "auto", "hold"))
+        name=name,
+        services=tuple(services),
+        rollback=rng.choice(("auto", "auto", "auto", "auto", "hold", "off")),
+        surge=rng.choice((None, None, 0, 1, 2)),
+        unavailable=rng.choice((None, None, 0, 1, 2)),
+        canary=rng.choice((0, 0, 0, 1)),
+        promote=rng.random() < 0.7,
     )
     return _with_apps(tree, (*tree.apps, _with_ports(rng, app, tree)))
 
@@ -239,6 +248,14 @@ def touch_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     return _edit_app(rng, tree, lambda app: replace(app, label=app.label + 1))
 
 
+def change_rollout(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    """Knobs that change no container."""
+    surge, canary, promote = rng.choice((None, 0, 1, 3)), rng.choice((0, 1, 2)), rng.random() < 0.5
+    tree = _edit_app(rng, tree, lambda app: replace(app, surge=surge, canary=canary, promote=promote))
+    parallelism = rng.choice((0, 1, 2))
+    return _edit_service(rng, tree, lambda service: replace(service, parallelism=parallelism))
+
+
 def change_host(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     chosen = rng.choice(tree.hosts)
     availability = rng.choice(("active", "active", "pause", "drain"))
@@ -292,7 +309,7 @@ def settle(past: list[TreeRecipe]) -> TreeRecipe:
     ever = {host.name: host for each in past for host in each.hosts}
     hosts = tuple(replace(ever[name], availability="active") for name in sorted(ever))
     tree = replace(tree, hosts=hosts, broken=frozenset(), unreadable=False)
-    apps = tuple(replace(app, hosts=(), zone=None) for app in mend_images(rng, tree).apps)
+    apps = tuple(replace(app, hosts=(), zone=None, promote=True) for app in mend_images(rng, tree).apps)
     return _with_apps(tree, apps)
 
 
@@ -314,6 +331,7 @@ EDITS: tuple[tuple[Edit, int], ...] = (
     (move_app, 5),
     (constrain_app, 3),
     (touch_app, 2),
+    (change_rollout, 4),
     (change_host, 4),
     (add_host, 2),
     (remove_host, 1),

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from simulation.commits import add_app, first_tree, next_tree, settle
 from simulation.memory_history import MemoryHistory
-from simulation.oracle import differences
-from simulation.recipes import IMAGES, AppRecipe, TreeRecipe, uses_hopeless_image
+from simulation.oracle import app_differences, differences
+from simulation.recipes import IMAGES, AppRecipe, TreeRecipe, is_hopeless
 from simulation.repository import Repository
 from simulation.weather import Weather, crash_now
 from simulation.witness import Violation, Witness
@@ -201,6 +201,8 @@ def stormy_step(stage: Stage) -> None:
             stage.lose_state()
         if rng.random() < 0.05:
             stage.hold_an_app()
+        if rng.random() < 0.1:
+            stage.history.accept(stage.repository.head)  # promotes a canary, and lets a refusal through
         if rng.random() < 0.15:
             at = stage.witness.request_count + rng.randint(1, 12)
             stage.witness.at_request.setdefault(at, []).append(stage.weather.drift)
@@ -223,7 +225,7 @@ def calm_down(stage: Stage) -> None:
         *stage.repository.head_tree.apps,
         *in_force.apps,
     )  # a head that cannot be acted on leaves the one before
-    hopeless = {app.key for app in asked if uses_hopeless_image(app)}
+    hopeless = {app.key for app in asked if is_hopeless(app)}
     # An app whose way back does not do well either is tried again now and then, for ever.
     hopeless |= {app.key for app in picture.apps if app.release_state in GONE_BACK and app.health not in WELL}
     for _ in asked:  # and whoever waits for one of these waits with it
@@ -232,11 +234,26 @@ def calm_down(stage: Stage) -> None:
     left += [hold for hold in picture.plan.holds if PAUSED in hold.reason and hold.app not in hopeless]
     if left and not picture.plan.refusals:
         _fail(stage, f"still not at rest after {CALM_PASSES_MAX} calm passes: {left}")
+    _check_whole(stage, picture)
     _check_damage(stage)
 
 
 def _needed(app: AppRecipe) -> AppKey | None:
     return AppKey(namespace="default", name=app.needs) if app.needs else None
+
+
+def _check_whole(stage: Stage, picture: Picture) -> None:
+    """An app that went back is its former release on all hosts, never a mix of two."""
+    busy = {action.app for action in picture.plan.actions}
+    for row in picture.apps:
+        back = row.release_state is AppReleaseState.ROLLED_BACK and row.health is AppHealth.HEALTHY
+        recipe = stage.repository.recipes.get((row.key, row.release))
+        if recipe is None or any(service.everywhere for service in recipe.services):
+            continue  # on how many hosts it can be depends on what these are for at the moment
+        if back and row.key not in busy and not picture.plan.unknown_hosts:
+            wrong = app_differences(stage.repository.head_tree, recipe, stage.fleet, failed_may_stay=True)
+            if wrong:
+                _fail(stage, f"{row.key} went back to a mix: {wrong}")
 
 
 def is_at_rest(picture: Picture) -> bool:

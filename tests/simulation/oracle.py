@@ -9,7 +9,7 @@ from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.world import World
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.observed import Health, State
-from gitops_orch.planner.aside import KEPT_SUFFIX
+from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
 
 
 def differences(tree: TreeRecipe, fleet: SimulatedFleet, *, held: frozenset[str]) -> list[str]:
@@ -24,7 +24,7 @@ def differences(tree: TreeRecipe, fleet: SimulatedFleet, *, held: frozenset[str]
         ]
     for app in tree.apps:
         if app.name not in held:
-            found += _app_differences(tree, app, fleet)
+            found += app_differences(tree, app, fleet)
     return found
 
 
@@ -32,7 +32,10 @@ def _worlds(tree: TreeRecipe, fleet: SimulatedFleet) -> list[World]:
     return [fleet.worlds[host.name] for host in tree.hosts if host.name in fleet.worlds]
 
 
-def _app_differences(tree: TreeRecipe, app: AppRecipe, fleet: SimulatedFleet) -> list[str]:
+def app_differences(
+    tree: TreeRecipe, app: AppRecipe, fleet: SimulatedFleet, *, failed_may_stay: bool = False
+) -> list[str]:
+    """Return where what runs of an app is not what a release of it says."""
     there = [
         (world, container)
         for world in _worlds(tree, fleet)
@@ -42,7 +45,8 @@ def _app_differences(tree: TreeRecipe, app: AppRecipe, fleet: SimulatedFleet) ->
     kept = [(world, container) for world, container in there if container.name.endswith(KEPT_SUFFIX)]
     scheduled = {service.name for service in app.services if service.scheduled}
     runs = [each for each in there if is_run_slot(each[1].owner.slot) and each[1].owner.service in scheduled]
-    there = [each for each in there if each not in kept and each not in runs]
+    failed = [each for each in there if failed_may_stay and each[1].name.endswith(FAILED_SUFFIX)]
+    there = [each for each in there if each not in kept and each not in runs and each not in failed]
     found = _kept_differences(kept, there)
     expected: Counter[tuple[str, int]] = Counter()
     jobs = {service.name for service in app.services if service.job}
@@ -70,7 +74,8 @@ def _app_differences(tree: TreeRecipe, app: AppRecipe, fleet: SimulatedFleet) ->
     homes = {
         world.name
         for world, c in there
-        if not services.get(c.owner.service, services[app.services[0].name]).everywhere
+        if c.owner.service not in jobs
+        and not services.get(c.owner.service, services[app.services[0].name]).everywhere
     }
     together = len(app.services) > 1
     if together and len(homes) > 1:
@@ -105,7 +110,7 @@ def _faults(app: AppRecipe, service: ServiceRecipe, container: SimulatedContaine
         found.append(f"runs {container.image} instead of {service.image}")
     if f"VALUE={service.value}" not in container.environment:
         found.append(f"has {container.environment} instead of VALUE={service.value}")
-    if container.limits.get("Memory", 0) != service.memory_mb * 1024 * 1024:
+    if not service.job and container.limits.get("Memory", 0) != service.memory_mb * 1024 * 1024:
         found.append(f"has a memory limit of {container.limits.get('Memory', 0)} bytes")
     policy = "no" if service.job else service.restart
     if container.restart_policy != policy:

@@ -15,6 +15,7 @@ from gitops_orch.model.app import (
     AppKey,
     Condition,
     Dependency,
+    FailureAction,
     FileEntry,
     FileMount,
     Mode,
@@ -83,6 +84,9 @@ class ServiceRecipe:
     hooks: tuple[tuple[str, str], ...] = ()  # (key, command): ("pre_start", "true")
     batch: bool = False  # mode: replicated-job
     scheduled: bool = False  # has nothing but its runs
+    parallelism: int = 1
+    failure_ratio: float = 0.0
+    failure_action: str = "rollback"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,10 @@ class AppRecipe:
     zone: str | None = None
     needs: str | None = None  # another app
     rollback: str = "auto"
+    surge: int | None = None
+    unavailable: int | None = None
+    canary: int = 0
+    promote: bool = True
     label: int = 0  # something of the app as a whole that changes its digest and no container
 
     @property
@@ -127,8 +135,16 @@ class TreeRecipe:
         return next((app for app in self.apps if app.name == name), None)
 
 
-def uses_hopeless_image(app: AppRecipe) -> bool:
-    return any(service.image in HOPELESS for service in app.services)
+def is_hopeless(app: AppRecipe) -> bool:
+    """Whether the app is tried again for ever: it never gets as far as a gate, or may fail there."""
+    return any(
+        service.image in HOPELESS or (service.image in BAD and is_tolerant(service))
+        for service in app.services
+    )
+
+
+def is_tolerant(service: ServiceRecipe) -> bool:
+    return service.failure_action == "continue" or service.failure_ratio > 0
 
 
 @lru_cache(maxsize=20_000)
@@ -154,7 +170,13 @@ def to_app(recipe: AppRecipe) -> App:
             constraints=(f"node.labels.zone == {recipe.zone}",) if recipe.zone else (),
         ),
         depends_on=(AppKey(namespace="default", name=recipe.needs),) if recipe.needs else (),
-        rollout=RolloutPolicy(healthy_deadline_s=HEALTHY_DEADLINE_S),
+        rollout=RolloutPolicy(
+            healthy_deadline_s=HEALTHY_DEADLINE_S,
+            surge_max=recipe.surge,
+            unavailable_max=recipe.unavailable,
+            canary=recipe.canary,
+            auto_promote=recipe.promote,
+        ),
         rollback=Rollback(recipe.rollback),
     )
 
@@ -166,6 +188,13 @@ def _to_service(app: AppRecipe, recipe: ServiceRecipe, jobs: set[str]) -> Servic
         dependencies.append(Dependency(service=recipe.needs, condition=condition))
     if recipe.shares:
         dependencies.append(Dependency(service=recipe.shares, restart=True))
+    update = UpdatePolicy(
+        monitor_s=MONITOR_S,
+        order=Order(recipe.order) if recipe.order else None,
+        parallelism=recipe.parallelism,
+        failure_ratio_max=recipe.failure_ratio,
+        failure_action=FailureAction(recipe.failure_action),
+    )
     networks = () if recipe.shares else (("default", "back") if recipe.second_network else ("default",))
     return Service(
         name=recipe.name,
@@ -178,7 +207,8 @@ def _to_service(app: AppRecipe, recipe: ServiceRecipe, jobs: set[str]) -> Servic
             spread=("node.labels.zone",) if recipe.spread else (),
         ),
         depends_on=tuple(dependencies),
-        update=UpdatePolicy(monitor_s=MONITOR_S, order=Order(recipe.order) if recipe.order else None),
+        update=update,
+        rollback=update,
         ports=(Port(target=80, published=recipe.port),) if recipe.port else (),
         networks=networks,
         volumes=(f"{recipe.name}-data",) if recipe.volume else (),

@@ -12,7 +12,7 @@ from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.world import World
-from gitops_orch.model.app import AppKey
+from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.host import Host
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import files_volume_name, is_pre_start
@@ -46,9 +46,9 @@ class Witness:
     fleet: SimulatedFleet
     history: object = None  # what quarantines releases
     commit: str = ""  # what the pass under way works towards
-    held: set[AppKey] = field(default_factory=set)  # by an operator, when this pass began
+    held: dict[AppKey, Hold] = field(default_factory=dict)  # by an operator, when this pass began
     answered: set[str] = field(default_factory=set)  # hosts whose last observation in this pass succeeded
-    seen_well: set[str] = field(default_factory=set)  # containers that this pass saw doing well
+    seen_well: dict[str, object] = field(default_factory=dict)  # what this pass saw doing well, and its slot
     ran: dict[tuple, str] = field(default_factory=dict)  # scheduled runs that were started -> their container
     command_count: int = 0
     requests: list[str] = field(default_factory=list)  # that would change something, of this pass
@@ -60,10 +60,7 @@ class Witness:
         self.answered.clear()
         self.seen_well.clear()
         self.requests.clear()
-        now = self.fleet.clock.now()
-        self.held = {
-            app for app, hold in self.history.holds().items() if hold.until is None or hold.until > now
-        }
+        self.held = dict(self.history.holds())
 
     def connect(self, host: Host) -> "WatchedEngine":
         return WatchedEngine(self, self.fleet.connect(host))
@@ -71,7 +68,7 @@ class Witness:
     def note(self, seen: ObservedContainer) -> None:
         """Remember what did well when the controller looked."""
         if _is_well(seen):
-            self.seen_well.add(seen.id)
+            self.seen_well[seen.id] = _slot(seen)
 
     def check(self, engine: SimulatedEngine, operation: str, arguments: tuple) -> None:
         """Object to a request before it travels."""
@@ -132,7 +129,8 @@ class Witness:
         if self.repository.files and tree.broken:  # whose app the broken file is cannot be told: all are kept
             kept |= {name for name, _ in names} - {app.name for app in tree.apps}
         leaving = sum(name not in wanted and name[0] not in kept for name in names)
-        if leaving and leaving == len(names) and not budget.allow_empty:
+        allowed = budget.allow_empty or (tree.apps and self.commit in self.history.accepted())
+        if leaving and leaving == len(names) and not allowed:
             self._object(f"acts although all {leaving} containers left Git")
         share = 100 * leaving > budget.removals_max_percent * len(names)
         if len(names) >= budget.removals_min and share and self.commit not in self.history.accepted():
@@ -158,7 +156,8 @@ class Witness:
     def _check_app(self, operation: str, app: AppKey) -> None:
         if app.name in self.repository.commits[self.commit].broken:
             self._object(f"{operation} for {app}, whose file cannot be read")
-        if app in self.held:
+        hold = self.held.get(app)
+        if hold is not None and (hold.until is None or hold.until > self.fleet.clock.now()):
             self._object(f"{operation} for {app}, which an operator holds")
 
     def _check_loss(self, world: World, operation: str, container: SimulatedContainer) -> None:
@@ -187,7 +186,10 @@ class Witness:
             others = [(where, other) for where, other in others if where is world]
         if any(_shares_data(where, other) for where, other in others):
             return
-        if not any(_is_well(other) or other.id in self.seen_well for _, other in others):
+        # One that another hand has taken away since was there when it was looked at.
+        slot, well = _slot(container), self.seen_well.items()
+        seen = any(each == slot and identity != container.id for identity, each in well)
+        if not seen and not any(_is_well(other) for _, other in others):
             self._object(f"{operation} of {container.name}, the only one of its slot that does well")
 
     def _wanted(self, key: AppKey) -> AppRecipe | None:
@@ -273,6 +275,7 @@ def exclusive(app: AppRecipe, service: ServiceRecipe, container: SimulatedContai
         or service.container_name
         or service.volume
         or service.order == "stop-first"
+        or (app.surge == 0 and service.order is None)
         or container.volumes
         or service.image == "keeper:1"
     )
@@ -296,7 +299,7 @@ def _is_well(container: SimulatedContainer | ObservedContainer) -> bool:
     return container.state is State.RUNNING and container.health in {Health.NONE, Health.HEALTHY}
 
 
-def _slot(container: SimulatedContainer):
+def _slot(container: SimulatedContainer | ObservedContainer):
     owner = container.owner
     return None if owner is None else (owner.app, owner.service, owner.slot)
 

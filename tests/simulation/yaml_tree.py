@@ -45,7 +45,7 @@ def to_tree(commit: str, recipe: TreeRecipe, *, allow_empty: bool) -> Tree:
 def compose_file(app: AppRecipe) -> dict:
     """The app as somebody would write it."""
     rules: dict = {
-        "rollout": {"healthy_deadline": f"{HEALTHY_DEADLINE_S:g}s"},
+        "rollout": _rollout(app),
         "rollback": app.rollback,
         "placement": {},
     }
@@ -67,6 +67,13 @@ def compose_file(app: AppRecipe) -> dict:
         file["volumes"] = {name: {} for name in volumes}
     file["x-label"] = app.label
     return file
+
+
+def _rollout(app: AppRecipe) -> dict:
+    rules: dict = {"healthy_deadline": f"{HEALTHY_DEADLINE_S:g}s", "canary": app.canary}
+    rules["auto_promote"] = app.promote
+    limits = {"max_surge": app.surge, "max_unavailable": app.unavailable}
+    return rules | {key: value for key, value in limits.items() if value is not None}
 
 
 def _service(app: AppRecipe, recipe: ServiceRecipe) -> dict:
@@ -96,9 +103,15 @@ def _hooks(recipe: ServiceRecipe, wanted: str) -> list[dict]:
 def _deploy(recipe: ServiceRecipe) -> dict:
     size = {"mode": "global"} if recipe.everywhere else {"replicas": recipe.replicas}
     placement = {"placement": {"preferences": [{"spread": "node.labels.zone"}]}} if recipe.spread else {}
-    order = {"order": recipe.order} if recipe.order else {}
+    update: dict = {
+        "monitor": f"{MONITOR_S:g}s",
+        "parallelism": recipe.parallelism,
+        "max_failure_ratio": recipe.failure_ratio,
+        "failure_action": recipe.failure_action,
+    }
+    update |= {"order": recipe.order} if recipe.order else {}
     mode = {"mode": "replicated-job"} if recipe.batch else {}
-    return {"update_config": {"monitor": f"{MONITOR_S:g}s", **order}, **size, **mode, **placement}
+    return {"update_config": update, **size, **mode, **placement}
 
 
 def _volumes(recipe: ServiceRecipe) -> list[str]:
