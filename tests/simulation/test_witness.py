@@ -10,7 +10,8 @@ from gitops_orch.controller import execute, look, observe
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated import seen
 from gitops_orch.model.observed import ObservedHost
-from gitops_orch.planner import app_plan, gate, plan
+from gitops_orch.planner import app_plan, gate, plan, succession
+from gitops_orch.planner.world import Role
 
 SEEDS_MAX = 400
 CHUNK = 10
@@ -40,9 +41,24 @@ def believes_every_new_container(patch):
 
 
 def does_not_wait_for_the_proof(patch):
-    real = app_plan.retire
+    aside, retire = succession.set_aside, succession.retire
+    patch.setattr(succession, "set_aside", lambda *them: aside(*them[:-1], replace(them[-1], after=())))
+    patch.setattr(succession, "retire", lambda draft, old, why, _, *rest: retire(draft, old, why, (), *rest))
+
+
+def forgets_what_failed(patch):
+    choose = look.choose_release
     patch.setattr(
-        app_plan, "retire", lambda draft, found, reason, _after, *rest: real(draft, found, reason, (), *rest)
+        look, "choose_release", lambda app, commit, **_: choose(app, commit, pin=None, failed={}, stable=None)
+    )
+
+
+def goes_back_in_part(patch):
+    waves = app_plan.plan_waves
+    patch.setattr(
+        app_plan,
+        "plan_waves",
+        lambda chosen, *rest: () if chosen.role is Role.FALLBACK else waves(chosen, *rest),
     )
 
 
@@ -64,7 +80,7 @@ def takes_a_broken_file_for_a_deleted_one(patch):
 
 
 def starts_beside_what_it_should_stop_first(patch):
-    patch.setattr(app_plan.AppPlanner, "_stop_first", lambda *_: [])
+    patch.setattr(succession.Succession, "stop_first", lambda *_: [])
 
 
 MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
@@ -74,6 +90,8 @@ MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (does_not_wait_for_the_proof, "the only one of its slot that does well"),
     (takes_every_label_for_its_own, "foreign container"),
     (takes_a_broken_file_for_a_deleted_one, "whose file cannot be read"),
+    (forgets_what_failed, "which is quarantined"),
+    (goes_back_in_part, "went back to a mix"),
     (starts_beside_what_it_should_stop_first, "writes it"),
 )
 

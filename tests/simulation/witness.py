@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulation.recipes import AppRecipe, ServiceRecipe
+from simulation.recipes import BAD, AppRecipe, ServiceRecipe
 from simulation.repository import Repository
 
 from gitops_orch.engine import labels
@@ -143,11 +143,20 @@ class Witness:
         if operation in {"stop", "remove"} and _is_well(container):
             self._check_loss(world, operation, container)
         if operation == "start":
+            self._check_quarantine(container)
             self._check_double(world, container)
             self._check_run(container)
 
+    def _check_quarantine(self, container: SimulatedContainer) -> None:
+        """Never start again what is known to fail."""
+        owner = container.owner
+        if container.image in BAD and owner.release in self.history.failed_digests(owner.app):
+            self._object(f"starts {container.name} of a release which is quarantined")
+
     def _check_create(self, world: World, operation: str, intent: ContainerIntent) -> None:
         self._check_app(operation, intent.app.key)
+        if intent.app.digest in self.history.failed_digests(intent.app.key):
+            self._object(f"creates {intent.name} of a release which is quarantined")
         for files in intent.service.files:
             name = files_volume_name(intent.app.key.project, files.digest)
             if files.writable_path is None and name not in world.volumes:
