@@ -135,7 +135,7 @@ class AppPlanner:
         before: tuple[str, ...] = ()
         for wave in plan_waves(self.chosen, replaced, self.world):
             if wave.canary and not self._is_promoted():
-                self._await_promotion(wave)
+                self._await_promotion(wave, replaced)
                 return
             first = len(self.draft.actions)
             proved = {id(slot): self._bring_up(slot, before) for slot in wave.slots}
@@ -154,13 +154,14 @@ class AppPlanner:
     def _is_promoted(self) -> bool:
         return self.app.rollout.auto_promote or self.world.accepted
 
-    def _await_promotion(self, wave: Wave) -> None:
+    def _await_promotion(self, wave: Wave, replaced: list[Slot]) -> None:
         """Bring the canary up beside what it will replace, and touch nothing else until somebody says so."""
         service = wave.slots[0].service.name
         for slot in wave.slots:
             if slot.made or slot.findings or slot.unproved:
                 self._bring_up(slot)
-        put_back(self.app, self.slots, self.draft)
+        waiting = tuple(slot for slot in replaced if slot not in wave.slots)
+        put_back(self.app, AppSlots(slots=waiting, surplus=(), parked=()), self.draft, self.world)
         self.draft.hold(
             str(self.app.key),
             f"{len(wave.slots)} of {service} run as a canary; "

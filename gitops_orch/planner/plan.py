@@ -21,7 +21,7 @@ from gitops_orch.planner.order import app_order
 from gitops_orch.planner.place import AppPlacement, place_all
 from gitops_orch.planner.pre_start import add_pre_starts
 from gitops_orch.planner.prune import prune_apps
-from gitops_orch.planner.put_back import put_back
+from gitops_orch.planner.put_back import GoingAside, put_back
 from gitops_orch.planner.readiness import unreachable_probe
 from gitops_orch.planner.safety import check_removals
 from gitops_orch.planner.slots import AppSlots, Slot, study_app
@@ -102,7 +102,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
     wait = world.waits.get(key)
     if wait is not None:
         draft.hold(str(key), f"{wait.reason}; tried again at {wait.until:%H:%M:%SZ}", key, error=True)
-        put_back(chosen.app, slots, draft)
+        put_back(chosen.app, slots, draft, world)
         return
     everything = replace(slots, slots=(*slots.slots, *runs))
     obstacle = (
@@ -114,7 +114,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
         draft.hold(str(key), obstacle, key, error=True)
         return
     if dependencies.keeps_back(chosen, slots):
-        put_back(chosen.app, slots, draft)
+        put_back(chosen.app, slots, draft, world)
         return
     replacements = _agreed(chosen, everything, index)
     if replacements:
@@ -216,7 +216,8 @@ def _stay(chosen: Chosen, slots: AppSlots, world: World, index: Index, draft: Dr
     """
     failed = () if chosen.app.rollback is Rollback.OFF else _failed_ones(slots, world, chosen.app.key)
     parked = AppPlanner(chosen, AppSlots(slots=(), surplus=(), parked=failed), world, index, draft).park()
-    put_back(chosen.app, slots, draft, stopping={found.container.id for found in failed}, after=tuple(parked))
+    aside = GoingAside(containers={found.container.id for found in failed}, steps=tuple(parked))
+    put_back(chosen.app, slots, draft, world, aside)
 
 
 def _failed_ones(slots: AppSlots, world: World, key: AppKey) -> tuple[Located, ...]:

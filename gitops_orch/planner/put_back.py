@@ -5,23 +5,36 @@ is trouble of the world and is tried again later, or because the new one failed 
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from gitops_orch.model.app import App
-from gitops_orch.model.observed import State
+from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Located
+from gitops_orch.planner.judgement import ORDERLY_CODES
 from gitops_orch.planner.removal import LIVE_STATES, owned
 from gitops_orch.planner.slots import AppSlots, Slot
+from gitops_orch.planner.world import World
 
 
-def put_back(
-    app: App, slots: AppSlots, draft: Draft, *, stopping: Collection[str] = (), after: tuple[str, ...] = ()
-) -> None:
-    """Add the start of the old container of every slot in which nothing runs, but for containers that are `stopping`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoingAside:
+    """Containers, by id, that are being stopped for good, and the steps that do it."""
+
+    containers: Collection[str] = ()
+    steps: tuple[str, ...] = ()
+
+
+NOTHING = GoingAside()
+
+
+def put_back(app: App, slots: AppSlots, draft: Draft, world: World, stopping: GoingAside = NOTHING) -> None:
+    """Add the start of the old container of every slot in which nothing runs, or nothing that is not `stopping`."""
+    failed, begun = world.failed.get(app.key, {}), world.begun.get(app.key, frozenset())
     for slot in slots.slots:
-        old = None if slot.service.job else _put_off(slot, stopping)
+        old = None if slot.service.job else _put_off(slot, stopping.containers, failed, begun)
         if old is not None:
             started = draft.add(
                 Kind.START,
@@ -29,14 +42,16 @@ def put_back(
                 old.container.id,
                 "it serves until its successor can be started",
                 **owned(old),
-                after=after,
+                after=stopping.steps,
                 grace_s=slot.service.stop_grace_s,
             )
             draft.takes_ports(slot.host, slot.service, started)
             draft.proves(app.key, started)
 
 
-def _put_off(slot: Slot, stopping: Collection[str]) -> Located | None:
+def _put_off(
+    slot: Slot, stopping: Collection[str], failed: Collection[str], begun: Collection[str]
+) -> Located | None:
     """Return the stopped container to go back to; None where one runs, or there is none."""
     there = [*slot.olds, *slot.parked, *((slot.current,) if slot.current is not None else ())]
     if any(each.container.state in LIVE_STATES and each.container.id not in stopping for each in there):
@@ -44,6 +59,18 @@ def _put_off(slot: Slot, stopping: Collection[str]) -> Located | None:
     stopped = [
         found
         for found in slot.olds
-        if found.host == slot.host and found.container.state is State.EXITED and not is_aside(found.container)
+        if found.host == slot.host
+        and found.container.state is State.EXITED
+        and not is_aside(found.container)
+        and not _is_bad(found.container, failed, begun)
     ]
     return stopped[0] if stopped else None
+
+
+def _is_bad(container: ObservedContainer, failed: Collection[str], begun: Collection[str]) -> bool:
+    """One whose release was given up, or was never proved and has ended by itself, would serve nobody."""
+    owner, details = container.owner, container.details
+    if owner is None:
+        return False
+    ended_badly = details is not None and details.exit_code not in ORDERLY_CODES
+    return owner.release in failed or (owner.release in begun and ended_badly)

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from simulation.recipes import BAD, GOOD, AppRecipe, HostRecipe, ServiceRecipe, TreeRecipe
+from simulation.recipes import BAD, BAD_HOOKS, GOOD, AppRecipe, HostRecipe, ServiceRecipe, TreeRecipe
 
 NAMES = ("shop", "blog", "mail", "wiki", "auth")
 SERVICES = ("web", "worker", "db")
@@ -17,7 +17,6 @@ GOOD_HOOKS = (
     ("pre_stop", "true"),
     ("pre_stop", "false"),  # is noted, and nothing more
 )
-BAD_HOOKS = (("pre_start", "false"), ("post_start", "false"), ("post_start", "sleep 900"))
 
 Edit = Callable[[random.Random, TreeRecipe], TreeRecipe]
 

@@ -258,7 +258,9 @@ def _check_whole(stage: Stage, picture: Picture) -> None:
 
 def is_at_rest(picture: Picture) -> bool:
     """Whether nothing is left to do, now or once a pause after a failure is over."""
-    paused = any(PAUSED in hold.reason for hold in picture.plan.holds)
+    paused = any(
+        PAUSED in hold.reason or "which does not do well" in hold.reason for hold in picture.plan.holds
+    )
     return bool(picture.plan.refusals) or not (standing(picture) or paused)
 
 

@@ -56,6 +56,7 @@ GOOD = ("good:1", "good:2", "healthy:1", "slow:1", "stubborn:1", "keeper:1")
 BAD = ("crash:1", "sick:1", "broken:1", "absent:1", "oom:1")
 
 
+BAD_HOOKS = (("pre_start", "false"), ("post_start", "false"), ("post_start", "sleep 900"))
 HOPELESS = {"broken:1", "absent:1"}  # tried again for ever: they never get as far as a gate
 
 
@@ -138,9 +139,12 @@ class TreeRecipe:
 def is_hopeless(app: AppRecipe) -> bool:
     """Whether the app is tried again for ever: it never gets as far as a gate, or may fail there."""
     return any(
-        service.image in HOPELESS or (service.image in BAD and is_tolerant(service))
-        for service in app.services
+        service.image in HOPELESS or (is_tolerant(service) and _fails(service)) for service in app.services
     )
+
+
+def _fails(service: ServiceRecipe) -> bool:
+    return service.image in BAD or any(hook in BAD_HOOKS for hook in service.hooks)
 
 
 def is_tolerant(service: ServiceRecipe) -> bool:

@@ -149,8 +149,9 @@ class Witness:
 
     def _check_quarantine(self, container: SimulatedContainer) -> None:
         """Never start again what is known to fail."""
-        owner = container.owner
-        if container.image in BAD and owner.release in self.history.failed_digests(owner.app):
+        owner, failed = container.owner, self.history.failed_digests(container.owner.app)
+        apps = self.repository.desired(self.commit).apps
+        if container.image in BAD and any(app.key == owner.app and app.digest in failed for app in apps):
             self._object(f"starts {container.name} of a release which is quarantined")
 
     def _check_create(self, world: World, operation: str, intent: ContainerIntent) -> None:
