@@ -112,7 +112,7 @@ class Loop:
     def _reconcile(self, reasons: frozenset[str]) -> None:
         self.beat()  # first, or for an instant the whole sleep would look like a run without a sign of life
         self._busy = True
-        only_events = reasons <= {EVENT, SCHEDULE}
+        only_events = bool(reasons) and reasons <= {EVENT, SCHEDULE}
         try:
             report = self._run(
                 trigger=",".join(sorted(reasons)) or POLL,
