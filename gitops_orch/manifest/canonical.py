@@ -11,7 +11,7 @@ from gitops_orch.manifest.shorthand_ports import expand_port
 from gitops_orch.manifest.shorthand_volumes import expand_device, expand_volume
 
 Expander: TypeAlias = Callable[[Any, Report], Any]
-EXPANDED_MAX = 100_000  # ports of one app: a host has 65,536
+EXPANDED_MAX = 70_000  # ports of one app: a host has 65,536
 RESOURCE_KINDS = ("networks", "volumes", "secrets", "configs")
 
 
@@ -70,17 +70,17 @@ def _ports(value: Any, report: Report) -> Any:
         if type(each) is float:
             report.complain(f"must be a port, is {describe(each)}; quote it", index)
             continue
+        try:
+            entries = expand_port(str(each)) if report.expanded <= EXPANDED_MAX else []
+        except NotThat as error:
+            report.complain(str(error), index)
+            continue
+        report.expanded += len(entries)
         if report.expanded > EXPANDED_MAX:
             report.complain(
                 f"the ranges of ports become more than {EXPANDED_MAX} ports; publish fewer", index
             )
             break
-        try:
-            entries = expand_port(str(each))
-        except NotThat as error:
-            report.complain(str(error), index)
-            continue
-        report.expanded += len(entries)
         expanded += entries
     return expanded
 

@@ -6,7 +6,15 @@ from typing import Any
 from gitops_orch.manifest.canonical import expand_model
 from gitops_orch.manifest.locations import Location
 from gitops_orch.manifest.merge import merge_services
-from gitops_orch.manifest.model_file import PROBLEMS_MAX, Scope, apply_resets, copied, without_mistakes
+from gitops_orch.manifest.model_file import (
+    PROBLEMS_MAX,
+    VALUES_MAX,
+    Scope,
+    apply_resets,
+    copied,
+    size_of,
+    without_mistakes,
+)
 from gitops_orch.manifest.paths import resolve_paths
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.report import Report
@@ -50,9 +58,14 @@ class _Extender:
             circle = " -> ".join(f"{each} in {path}" for path, each in (*trail, (file, name)))
             self._complain(name, trail, f"extends itself: {circle}")
             return plain
+        if self._scope.session.is_full:
+            return plain
         trail = (*trail, (file, name))
         base = self._base(target, other, services, file, trail)
         if base is None:
+            return plain
+        if not self._scope.session.has_space(size_of(base)):
+            self._complain(name, trail, f"makes the app larger than {VALUES_MAX} values; extend less")
             return plain
         merged = merge_services(copied(base), plain, ("services", name), self._scope.report)
         services[name] = merged

@@ -11,6 +11,7 @@ from gitops_orch.manifest.compose_schema import describe
 from gitops_orch.manifest.extends import apply_extends
 from gitops_orch.manifest.locations import Location, repository_path
 from gitops_orch.manifest.model_file import (
+    VALUES_MAX,
     Scope,
     Session,
     add_document,
@@ -23,6 +24,7 @@ from gitops_orch.manifest.yaml_document import Document
 
 DEPTH_MAX = 20
 INCLUDES_MAX = 200  # over one app, counted each time
+TOO_MUCH = f"makes the app larger than {VALUES_MAX} values; make several apps of it"
 _FORM = ("path", "project_directory", "env_file")
 
 
@@ -30,6 +32,8 @@ def load_model(files: list[str], scope: Scope) -> dict[str, Any]:
     """Return what the files make together, each over the ones before; mistakes are told to the scope's session."""
     model: dict[str, Any] = {}
     for path in files:
+        if scope.session.is_full:
+            break
         scope.including = (*scope.including, path)
         documents = scope.session.sources.documents(path)
         for document in documents or ():
@@ -40,6 +44,9 @@ def load_model(files: list[str], scope: Scope) -> dict[str, Any]:
 
 
 def _add(model: dict[str, Any], document: Document, scope: Scope, path: str) -> dict[str, Any]:
+    if not scope.session.has_space(document.size):
+        scope.report.error_at((), f"{path} {TOO_MUCH}")
+        return model
     value = scope.interpolated(document)
     if type(value) is not dict:
         scope.report.error_at((), f"the file must be a mapping with services, is {describe(value)}")

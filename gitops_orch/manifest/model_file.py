@@ -17,7 +17,7 @@ from gitops_orch.manifest.locations import Location
 from gitops_orch.manifest.merge import merge_models
 from gitops_orch.manifest.normalise import add_defaults, resolve_variables
 from gitops_orch.manifest.paths import resolve_paths
-from gitops_orch.manifest.positions import KeyPath, LayeredPositions, Positions
+from gitops_orch.manifest.positions import KeyPath, Layer, LayeredPositions
 from gitops_orch.manifest.report import Finding, Report, dotted
 from gitops_orch.manifest.sections import resources_of
 from gitops_orch.manifest.sources import Sources
@@ -25,7 +25,7 @@ from gitops_orch.manifest.unique import drop_overridden
 from gitops_orch.manifest.yaml_document import Document
 from gitops_orch.model.problem import Position, Problem, Severity
 
-Layer = tuple[KeyPath, Positions, KeyPath]
+VALUES_MAX = 50_000  # of one app, over all its files and all that its services extend
 PROBLEMS_MAX = 500  # of one app: beyond that, one more sentence helps nobody
 _TEXT_MAPS = frozenset(
     ("environment", "labels", "args", "annotations", "sysctls", "driver_opts", "options", "storage_opt")
@@ -45,6 +45,17 @@ class Session:
     contents: dict[tuple[str, str], str] = field(default_factory=dict)  # secrets and configs from variables
 
     included_count: int = 0
+    values: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether the app holds more values than any is allowed to; told where it came to that."""
+        return self.values > VALUES_MAX
+
+    def has_space(self, values: int) -> bool:
+        """Return whether an app may hold so many values more, and count them."""
+        self.values += values
+        return not self.is_full
 
     @property
     def has_room(self) -> bool:
@@ -91,6 +102,12 @@ class Scope:
                 session.unset[(name, positions.at(path))] = None
 
         return interpolate(document.value, Interpolator(variables=self.variables), complain, unset)
+
+
+def size_of(value: Any) -> int:
+    """Return how many values a tree holds."""
+    children = value.values() if type(value) is dict else value if type(value) is list else ()
+    return 1 + sum(map(size_of, children))
 
 
 def copied(value: Any) -> Any:

@@ -1,6 +1,8 @@
 """Where a value stands in its file, answered from the YAML nodes only when a message needs it."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import TypeAlias
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -65,21 +67,26 @@ class Positions:
                 self._learn(source, known, depth + 1)
 
 
+Layer: TypeAlias = tuple[KeyPath, Positions, KeyPath]
+
+
 class LayeredPositions:
     """The places of a model that several documents make together, the last one that knows a path winning."""
 
-    __slots__ = ("layers",)
+    __slots__ = ("_by_prefix", "_lengths", "layers")
 
-    def __init__(self, layers: Iterable[tuple[KeyPath, Positions, KeyPath]]) -> None:
+    def __init__(self, layers: Iterable[Layer]) -> None:
         # Each layer: where in the model it stands, and what that is called in its own document.
         self.layers = tuple(layers)
+        self._by_prefix: dict[KeyPath, list[tuple[int, Layer]]] = defaultdict(list)
+        for order, layer in enumerate(self.layers):
+            self._by_prefix[layer[0]].append((order, layer))
+        self._lengths = {len(prefix) for prefix in self._by_prefix}
 
     def at(self, key_path: Sequence[str | int]) -> Position:
         """Return where the value stands in the document that knows the longest part of its path."""
         best, best_depth = Position(path=self.layers[0][1].path if self.layers else ""), -1
-        for prefix, positions, own in self.layers:
-            if tuple(key_path[: len(prefix)]) != prefix:
-                continue
+        for prefix, positions, own in self._around(key_path):
             rest = tuple(key_path[len(prefix) :])
             position, found = positions.find(own + rest)
             depth = found - len(own) + len(prefix)
@@ -89,9 +96,15 @@ class LayeredPositions:
 
     def says(self, key_path: Sequence[str | int]) -> bool:
         """Tell whether a document has a value at exactly this path, even one that the model leaves out, such as 0."""
-        for prefix, positions, own in self.layers:
-            if tuple(key_path[: len(prefix)]) == prefix:
-                rest = (*own, *key_path[len(prefix) :])
-                if positions.find(rest)[1] == len(rest):
-                    return True
+        for prefix, positions, own in self._around(key_path):
+            rest = (*own, *key_path[len(prefix) :])
+            if positions.find(rest)[1] == len(rest):
+                return True
         return False
+
+    def _around(self, key_path: Sequence[str | int]) -> list[Layer]:
+        """Return the layers that may know a path, in their order: of thousands, few."""
+        found = [
+            each for length in self._lengths for each in self._by_prefix.get(tuple(key_path[:length]), ())
+        ]
+        return [layer for _, layer in sorted(found, key=itemgetter(0))]

@@ -64,6 +64,7 @@ class Document:
     resets: tuple[KeyPath, ...] = ()
     surprises: tuple[Surprise, ...] = ()
     has_dollars: bool = True  # False: there is nothing to interpolate
+    size: int = 0  # values in it
 
 
 def parse_yaml(path: str, content: bytes, *, dialect: Dialect) -> Document:
@@ -98,6 +99,7 @@ def parse_documents(path: str, content: bytes, *, dialect: Dialect) -> tuple[Doc
                 resets=tuple(builder.resets),
                 surprises=tuple(builder.surprises),
                 has_dollars=b"$" in content,
+                size=NODES_MAX - builder.budget,
             )
         )
         if len(documents) > DOCUMENTS_MAX:

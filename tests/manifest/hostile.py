@@ -95,6 +95,26 @@ HOSTILE: dict[str, Callable[[], Files]] = {
         **{f"f{n}.yaml": f"include: [f{n + 1}.yaml, ./f{n + 1}.yaml]\n" for n in range(30)},
         "f30.yaml": "services: {z: {image: i}}\n",
     },
+    "a large service that thousands extend": lambda: compose(
+        "services:\n  base:\n    image: i\n    environment:\n"
+        + "".join(f"      V{n}: x\n" for n in range(3_000))
+        + "".join(f"  s{n}: {{extends: base}}\n" for n in range(3_000))
+    ),
+    "small services that thousands extend from another file": lambda: {
+        "compose.yaml": "services:\n"
+        + "".join(f"  s{n}: {{extends: {{file: b.yaml, service: a}}}}\n" for n in range(4_000)),
+        "b.yaml": ONE,
+    },
+    "sixty large files that one includes": lambda: {
+        "compose.yaml": "include: [" + ", ".join(f"f{n}.yaml" for n in range(60)) + "]\n" + ONE,
+        **{
+            f"f{n}.yaml": "services:\n" + "".join(f"  s{n}x{k}: {{image: i}}\n" for k in range(3_000))
+            for n in range(60)
+        },
+    },
+    "all ports, of both protocols": lambda: compose(
+        "services: {a: {image: i, ports: ['1-65535:1-65535', '1-65535:1-65535/udp']}}\n"
+    ),
     "a megabyte of variables for a thousand services": lambda: {
         "compose.yaml": services(1_000, "image: i, env_file: e.env"),
         "e.env": "".join(f"V{n}=some text for it\n" for n in range(9_000)),
