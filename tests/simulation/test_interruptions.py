@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 from simulation.history import Stage, calm_down
-from simulation.oracle import differences
+from simulation.oracle import app_differences, differences
 from simulation.recipes import AppRecipe, HostRecipe, ServiceRecipe, TreeRecipe
 from simulation.repository import without_yaml
 from simulation.weather import crash_now
@@ -43,6 +43,23 @@ def changed(app: AppRecipe, service: str, **fields) -> TreeRecipe:
     return replace(TREE, apps=apps)
 
 
+def both(bad: str, good: str) -> TreeRecipe:
+    """The tree with an app of which one service fails and another has changed, too."""
+    services = tuple(
+        replace(each, image="crash:1") if each.name == bad else replace(each, value=9)
+        for each in SHOP.services
+        if each.name in {bad, good}
+    )
+    return replace(TREE, apps=(replace(SHOP, services=services), BLOG, MAIL))
+
+
+def ruled(*, value: int = 0, image: str = "good:1", **rules) -> TreeRecipe:
+    """The tree with one app under other rules for its rollout."""
+    web = replace(WEB, replicas=3, value=value, image=image, needs="db")
+    shop = replace(SHOP, services=(web, DB), **rules)
+    return replace(TREE, apps=tuple(shop if each == SHOP else each for each in TREE.apps))
+
+
 WAYS: dict[str, tuple[TreeRecipe, TreeRecipe]] = {
     "first deploy": (NOTHING, replace(TREE, apps=(*TREE.apps, *NOTHING.apps))),
     "start-first update": (TREE, changed(SHOP, "web", value=9)),
@@ -72,6 +89,25 @@ WAYS: dict[str, tuple[TreeRecipe, TreeRecipe]] = {
     "a one-shot": (
         replace(TREE, apps=(MIGRATED, BLOG)),
         replace(TREE, apps=(replace(MIGRATED, services=(MIGRATE_2, MIGRATED.services[1])), BLOG)),
+    ),
+    "all at once": (
+        changed(SHOP, "web", parallelism=0, replicas=3),
+        changed(SHOP, "web", parallelism=0, replicas=3, value=9),
+    ),
+    "waves of two": (
+        changed(SHOP, "web", parallelism=2, replicas=3),
+        changed(SHOP, "web", parallelism=2, replicas=3, value=9),
+    ),
+    "no surge": (ruled(surge=0, unavailable=2), ruled(surge=0, unavailable=2, value=9)),
+    "a surge": (ruled(surge=2), ruled(surge=2, value=9)),
+    "a canary": (ruled(canary=1), ruled(canary=1, value=9)),
+    "stop-first by word": (
+        changed(SHOP, "web", order="stop-first"),
+        changed(SHOP, "web", order="stop-first", value=9),
+    ),
+    "start-first by word": (
+        changed(SHOP, "db", order="start-first"),
+        changed(SHOP, "db", order="start-first", value=9),
     ),
     "back from a bad release": (changed(SHOP, "web", image="crash:1"), TREE),
 }
@@ -133,6 +169,51 @@ def _ungreeted(stage: Stage) -> list[str]:
         for key, command in service.hooks
         if key == "post_start" and command not in container.commands
     ]
+
+
+BAD_WAYS: dict[str, tuple[TreeRecipe, TreeRecipe]] = {
+    "start-first": (TREE, changed(SHOP, "web", image="sick:1")),
+    "stop-first": (TREE, changed(SHOP, "db", image="crash:1")),
+    "behind a port": (TREE, changed(BLOG, "web", image="crash:1")),
+    "with others that do well": (TREE, both("web", "db")),
+    "a canary": (ruled(canary=1), ruled(canary=1, image="oom:1")),
+}
+
+
+def rolled_back(way: tuple[TreeRecipe, TreeRecipe], befall: Befall, number: int) -> bool:
+    """Go a way that fails, with something at its n-th request; the former release must be what runs in the end."""
+    before, after = way
+    stage = Stage(random.Random(number))
+    stage.commit(before)
+    calm_down(stage)
+    stage.commit(after)
+    at = stage.witness.request_count + number
+    befall(stage, at)
+    stage.run()
+    there = stage.witness.request_count >= at
+    stage.faults.enabled = False
+    calm_down(stage)
+    recipes = [app for app in before.apps if app not in after.apps] + [
+        a for a in after.apps if a in before.apps
+    ]
+    wrong = [
+        each for app in recipes for each in app_differences(after, app, stage.fleet, failed_may_stay=True)
+    ]
+    assert not wrong, f"{befall.__name__} at request {number}: {wrong}"
+    assert stage.picture().plan.actions == ()
+    return there
+
+
+@pytest.mark.parametrize("befall", [dies_before, dies_after, loses_the_reply])
+@pytest.mark.parametrize("name", sorted(BAD_WAYS))
+def test_an_interrupted_rollback_brings_the_former_release_back(name, befall):
+    with without_yaml():
+        for number in range(1, REQUESTS_MAX):
+            if not rolled_back(BAD_WAYS[name], befall, number):
+                break
+        else:
+            pytest.fail(f"more than {REQUESTS_MAX} requests")
+    assert number > 2, "a way of so few requests tests nothing"
 
 
 @pytest.mark.parametrize("befall", [dies_before, dies_after, loses_the_reply, dies_and_forgets])
