@@ -64,6 +64,8 @@ class Session:
 
     def tell(self, report: Report, layers: list[Layer]) -> None:
         """Turn what was found about a model into problems with positions."""
+        if not report.findings:
+            return
         positions = LayeredPositions(layers)
         for finding in report.findings:
             if not self.has_room:

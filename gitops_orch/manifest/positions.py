@@ -79,9 +79,7 @@ class LayeredPositions:
         # Each layer: where in the model it stands, and what that is called in its own document.
         self.layers = tuple(layers)
         self._by_prefix: dict[KeyPath, list[tuple[int, Layer]]] = defaultdict(list)
-        for order, layer in enumerate(self.layers):
-            self._by_prefix[layer[0]].append((order, layer))
-        self._lengths = {len(prefix) for prefix in self._by_prefix}
+        self._lengths: set[int] = set()
 
     def at(self, key_path: Sequence[str | int]) -> Position:
         """Return where the value stands in the document that knows the longest part of its path."""
@@ -102,8 +100,14 @@ class LayeredPositions:
                 return True
         return False
 
-    def _around(self, key_path: Sequence[str | int]) -> list[Layer]:
+    def _around(self, key_path: Sequence[str | int]) -> Sequence[Layer]:
         """Return the layers that may know a path, in their order: of thousands, few."""
+        if len(self.layers) == 1 and not self.layers[0][0]:
+            return self.layers
+        if not self._lengths:
+            for order, layer in enumerate(self.layers):
+                self._by_prefix[layer[0]].append((order, layer))
+            self._lengths = {len(prefix) for prefix in self._by_prefix}
         found = [
             each for length in self._lengths for each in self._by_prefix.get(tuple(key_path[:length]), ())
         ]

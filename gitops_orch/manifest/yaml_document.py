@@ -91,6 +91,7 @@ def parse_documents(path: str, content: bytes, *, dialect: Dialect) -> tuple[Doc
     documents: list[Document] = []
     for root in _roots(path, content, problems):
         builder = _Builder(path=path, dialect=dialect, problems=problems, escapes=_escapes(content))
+        builder.asks = b"?" in content and dialect is Dialect.COMPOSE
         value = builder.build(root)
         documents.append(
             Document(
@@ -184,6 +185,7 @@ class _Builder:
     resets: list[KeyPath] = field(default_factory=list)
     surprises: list[Surprise] = field(default_factory=list)
     escapes: str = ""  # the file's text, where a quoted text may hold an escape that has to be looked for
+    asks: bool = False  # there is a question mark, which ends a text between brackets
     budget: int = NODES_MAX
     open_nodes: set[int] = field(
         default_factory=set
@@ -216,7 +218,7 @@ class _Builder:
         if id(node) in self.open_nodes:
             self._complain(node, "the value contains itself through an alias; remove the alias")
             return None
-        if isinstance(node, CollectionNode) and node.flow_style and self.dialect is Dialect.COMPOSE:
+        if self.asks and isinstance(node, CollectionNode) and node.flow_style:
             self._check_flow(node)
         self.open_nodes.add(id(node))
         value = self._mapping(node) if isinstance(node, MappingNode) else self._list(node.value)
