@@ -180,6 +180,7 @@ class Witness:
         if (
             service is None
             or service.job
+            or service.scheduled
             or owner.slot > service.replicas
             or exclusive(app, service, container)
         ):
