@@ -186,7 +186,7 @@ class Reconciler:
 
     def _finish(self, look: Look, *, quick: bool) -> None:
         self._recorder.settle(look)
-        if not quick and look.world is not None and not look.picture.plan.actions:
+        if not quick and look.world is not None and may_act(look) and not look.picture.plan.actions:
             images_kept = self._parts.settings.images_kept
             collect_garbage(look.world, self._engines.by_name(), self._parts.history, images_kept)
 

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from simulation.recipes import BAD, BAD_HOOKS, GOOD, AppRecipe, HostRecipe, ServiceRecipe, TreeRecipe
+from simulation.recipes import BAD, BAD_HOOKS, DEAF, GOOD, AppRecipe, HostRecipe, ServiceRecipe, TreeRecipe
 
 NAMES = ("shop", "blog", "mail", "wiki", "auth")
 SERVICES = ("web", "worker", "db")
@@ -65,6 +65,7 @@ def a_service(rng: random.Random, name: str, *, alone: bool) -> ServiceRecipe:
         parallelism=rng.choice((1, 1, 1, 2, 0)),
         failure_ratio=rng.choice((0.0, 0.0, 0.0, 0.5)),
         failure_action=rng.choice(("rollback", "rollback", "rollback", "rollback", "pause", "continue")),
+        probe=rng.random() < 0.3,
     )
 
 
@@ -157,7 +158,7 @@ def change_image(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
 
 
 def break_image(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
-    image = rng.choice(BAD)
+    image = rng.choice((*BAD, DEAF))
     return _edit_service(rng, tree, lambda service: replace(service, image=image))
 
 
@@ -168,7 +169,7 @@ def mend_images(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
 
 def _mended(service: ServiceRecipe) -> ServiceRecipe:
     service = replace(service, hooks=tuple(hook for hook in service.hooks if hook not in BAD_HOOKS))
-    if service.image not in BAD:
+    if service.image not in (*BAD, DEAF):
         return service
     return replace(service, image="job:1" if service.job or service.scheduled else "good:1")
 

@@ -227,7 +227,12 @@ def calm_down(stage: Stage) -> None:
     )  # a head that cannot be acted on leaves the one before
     hopeless = {app.key for app in asked if is_hopeless(app)}
     # An app whose way back does not do well either is tried again now and then, for ever.
-    hopeless |= {app.key for app in picture.apps if app.release_state in GONE_BACK and app.health not in WELL}
+    paused = {hold.app for hold in picture.plan.holds if PAUSED in hold.reason}
+    hopeless |= {
+        app.key
+        for app in picture.apps
+        if app.release_state in GONE_BACK and (app.health not in WELL or app.key in paused)
+    }
     for _ in asked:  # and whoever waits for one of these waits with it
         hopeless |= {app.key for app in asked if _needed(app) in hopeless}
     left = [action for action in standing(picture) if action.app not in hopeless]

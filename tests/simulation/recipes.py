@@ -23,6 +23,7 @@ from gitops_orch.model.app import (
     Order,
     Placement,
     Port,
+    Readiness,
     Rollback,
     RolloutPolicy,
     Service,
@@ -43,6 +44,8 @@ IMAGES = {
     "good:2": ImageBehaviour(),
     "healthy:1": ImageBehaviour(healthcheck=True, healthy_after_s=1),
     "slow:1": ImageBehaviour(healthcheck=True, healthy_after_s=8),
+    "late:1": ImageBehaviour(ready_after_s=5),
+    "deaf:1": ImageBehaviour(ready_after_s=None),
     "stubborn:1": ImageBehaviour(ignores_term=True),
     "keeper:1": ImageBehaviour(volumes=("/data",)),
     "crash:1": ImageBehaviour(exits_after_s=0.5, exit_code=1),
@@ -52,8 +55,9 @@ IMAGES = {
     "oom:1": ImageBehaviour(exits_after_s=1, exit_code=137, oom_killed=True),
     "job:1": ImageBehaviour(exits_after_s=1),
 }
-GOOD = ("good:1", "good:2", "healthy:1", "slow:1", "stubborn:1", "keeper:1")
+GOOD = ("good:1", "good:2", "healthy:1", "slow:1", "late:1", "stubborn:1", "keeper:1")
 BAD = ("crash:1", "sick:1", "broken:1", "absent:1", "oom:1")
+DEAF = "deaf:1"  # bad for a service with a probe, and good for all others
 
 
 BAD_HOOKS = (("pre_start", "false"), ("post_start", "false"), ("post_start", "sleep 900"))
@@ -88,6 +92,7 @@ class ServiceRecipe:
     parallelism: int = 1
     failure_ratio: float = 0.0
     failure_action: str = "rollback"
+    probe: bool = False  # it must be ready, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,10 +142,22 @@ class TreeRecipe:
 
 
 def is_hopeless(app: AppRecipe) -> bool:
-    """Whether the app is tried again for ever: it never gets as far as a gate, or may fail there."""
+    """Whether the app is tried again for ever: it never gets as far as a gate, or may fail there.
+
+    What never gets ready looks well to who has lost its history: then it counts as stable, and is tried for ever, too.
+    """
     return any(
-        service.image in HOPELESS or (is_tolerant(service) and _fails(service)) for service in app.services
+        service.image in HOPELESS or _is_deaf(service) or (is_tolerant(service) and _fails(service))
+        for service in app.services
     )
+
+
+def is_probed(service: ServiceRecipe) -> bool:
+    return service.probe and not (service.job or service.batch or service.scheduled)
+
+
+def _is_deaf(service: ServiceRecipe) -> bool:
+    return is_probed(service) and service.image == DEAF
 
 
 def _fails(service: ServiceRecipe) -> bool:
@@ -220,6 +237,7 @@ def _to_service(app: AppRecipe, recipe: ServiceRecipe, jobs: set[str]) -> Servic
         container_name=container_name(app, recipe),
         files=_files(recipe),
         stop_grace_s=3.0,
+        readiness=Readiness(port=80) if is_probed(recipe) else None,
         job=recipe.job or recipe.scheduled,
         schedule=SCHEDULE if recipe.scheduled else None,
         pre_start=_hooks(recipe, "pre_start"),

@@ -185,7 +185,8 @@ def test_every_drift_can_be_seen(drift):
     fleet = a_fleet()
     host = a_host(fleet)
     host.create_network(app().key, app().networks[0])
-    container = running(host, restart="always", networks={"default": None})
+    check = {"test": ["CMD", "true"]}
+    container = running(host, restart="always", networks={"default": None}, healthcheck=check)
     fleet.clock.sleep(1)
     before = replace(host.observe(), observed_at=fleet.clock.now())
     hand.DRIFT[drift](host.world, host.world.find(container))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulation.recipes import BAD, AppRecipe, ServiceRecipe
+from simulation.recipes import BAD, AppRecipe, ServiceRecipe, digest_of
 from simulation.repository import Repository
 
 from gitops_orch.engine import labels
@@ -18,8 +18,10 @@ from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import files_volume_name, is_pre_start
 from gitops_orch.model.observed import Health, ObservedContainer, State
 from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.release import ReleaseState
 
 READS = {"logs", "events", "close", "probe"}
+GARBAGE = {"remove_volume", "remove_image"}
 ON_CONTAINERS = {
     "start",
     "stop",
@@ -55,12 +57,14 @@ class Witness:
     at_request: dict[int, list] = field(default_factory=dict)  # what happens before the n-th of them, ever
     after_request: dict[int, list] = field(default_factory=dict)
     request_count: int = 0
+    takes_count: int = 0  # of this pass, but for what is thrown away as garbage
 
     def begin_pass(self) -> None:
         self.answered.clear()
         self.seen_well.clear()
         self.requests.clear()
         self.held = dict(self.history.holds())
+        self.takes_count = 0
 
     def connect(self, host: Host) -> "WatchedEngine":
         return WatchedEngine(self, self.fleet.connect(host))
@@ -82,7 +86,8 @@ class Witness:
         if engine.name not in self.answered:
             self._object(f"{operation} on {engine.name}, which is unknown")
         self.command_count += operation == "run_exec"
-        if len(self.requests) == 1:
+        self.takes_count += operation not in GARBAGE
+        if self.takes_count == 1:
             self._check_budget()
         self._checks(operation)(world, operation, arguments[0])
 
@@ -146,12 +151,16 @@ class Witness:
             self._check_quarantine(container)
             self._check_double(world, container)
             self._check_run(container)
+            self._check_order(container)
 
     def _check_quarantine(self, container: SimulatedContainer) -> None:
         """Never start again what is known to fail."""
         owner, failed = container.owner, self.history.failed_digests(container.owner.app)
-        apps = self.repository.desired(self.commit).apps
-        if container.image in BAD and any(app.key == owner.app and app.digest in failed for app in apps):
+        apps = [app for app in self.repository.desired(self.commit).apps if app.key == owner.app]
+        images = {
+            s.image for app in apps if app.digest in failed for s in app.services if s.name == owner.service
+        }
+        if container.image in BAD and container.image in images:
             self._object(f"starts {container.name} of a release which is quarantined")
 
     def _check_create(self, world: World, operation: str, intent: ContainerIntent) -> None:
@@ -236,6 +245,21 @@ class Witness:
             shared = data & set(other.volumes)
             if shared and other.up and other.id != container.id:
                 self._object(f"starts {container.name} on {shared.pop()} while {other.name} writes it")
+
+    def _check_order(self, container: SimulatedContainer) -> None:
+        """Never begin a release of an app while what it depends on is not at what the same commit says."""
+        owner = container.owner
+        app = next((a for a in self.repository.commits[self.commit].apps if a.key == owner.app), None)
+        if app is None or app.needs is None or owner.release != digest_of(app) or container.started_at:
+            return
+        needed = self.repository.commits[self.commit].app(app.needs)
+        known = [
+            release.state for release in self.history.releases(app.key) if release.digest == owner.release
+        ]
+        if needed is None or ReleaseState.STABLE in known:
+            return
+        if digest_of(needed) in self.history.failed_digests(needed.key):
+            self._object(f"begins {container.name} although {needed.name} was rolled back")
 
     def _object(self, sentence: str) -> None:
         raise Violation(f"{sentence}; requests so far: {self.requests[-12:]}")

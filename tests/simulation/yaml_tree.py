@@ -12,6 +12,7 @@ from simulation.recipes import (
     ServiceRecipe,
     TreeRecipe,
     container_name,
+    is_probed,
 )
 
 from gitops_orch.model.tree import Tree, TreeFile
@@ -90,7 +91,7 @@ def _service(app: AppRecipe, recipe: ServiceRecipe) -> dict:
         "container_name": container_name(app, recipe),
         "volumes": _volumes(recipe),
         "depends_on": _depends_on(app, recipe),
-        "x-gitops": {"job": {"schedule": CRON}} if recipe.scheduled else None,
+        "x-gitops": _rules(recipe),
         **{key: _hooks(recipe, key) for key in ("pre_start", "post_start", "pre_stop")},
     }
     return {key: value for key, value in body.items() if value}
@@ -98,6 +99,11 @@ def _service(app: AppRecipe, recipe: ServiceRecipe) -> dict:
 
 def _hooks(recipe: ServiceRecipe, wanted: str) -> list[dict]:
     return [{"command": command.split()} for key, command in recipe.hooks if key == wanted]
+
+
+def _rules(recipe: ServiceRecipe) -> dict:
+    job = {"job": {"schedule": CRON}} if recipe.scheduled else {}
+    return job | ({"readiness": {"tcp": {"port": 80}}} if is_probed(recipe) else {})
 
 
 def _deploy(recipe: ServiceRecipe) -> dict:

@@ -7,6 +7,7 @@ from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.images import ImageBehaviour, image_id
 from gitops_orch.engine.simulated.life import SimulatedContainer, begin, end
 from gitops_orch.engine.simulated.world import SimulatedImage, World
+from gitops_orch.model.observed import Health, State
 
 FOREIGN_MEMORY_BYTES = 32 * 1024 * 1024
 
@@ -65,6 +66,13 @@ def disconnect(world: World, container: SimulatedContainer) -> None:
         requests.disconnect(world, container, network)
 
 
+def sicken(world: World, container: SimulatedContainer) -> None:
+    """Something makes its healthcheck fail from now on, until it is started again."""
+    if container.healthcheck and container.state is State.RUNNING:
+        container.health, container.turns_healthy_at = Health.UNHEALTHY, None
+        world.emit_container("health_status: unhealthy", container)
+
+
 def replace_image(world: World, container: SimulatedContainer) -> None:
     """`docker rm -f` and `docker run` with the same name and labels, but of another image and without environment."""
     behaviour = ImageBehaviour(variant="by hand")
@@ -90,6 +98,7 @@ DRIFT: Mapping[str, Hand] = {
     "stop": stop,
     "kill": kill,
     "pause": pause,
+    "sicken": sicken,
     "rename": rename,
     "restart-policy": take_restart_policy,
     "memory": limit_memory,
