@@ -83,12 +83,17 @@ def starts_beside_what_it_should_stop_first(patch):
     patch.setattr(succession.Succession, "stop_first", lambda *_: [])
 
 
+def does_not_wait_for_other_apps(patch):
+    patch.setattr(plan.Dependencies, "keeps_back", lambda *_: False)
+
+
 MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (takes_silence_for_emptiness, "which is unknown"),
     (forgets_the_removal_budget, "containers left Git"),
     (believes_every_new_container, "the only one of its slot that does well"),
     (does_not_wait_for_the_proof, "the only one of its slot that does well"),
     (takes_every_label_for_its_own, "foreign container"),
+    (does_not_wait_for_other_apps, "was rolled back"),
     (takes_a_broken_file_for_a_deleted_one, "whose file cannot be read"),
     (forgets_what_failed, "which is quarantined"),
     (goes_back_in_part, "went back to a mix"),
