@@ -123,8 +123,9 @@ def check_after(app: App, findings: Findings) -> None:
     check_jobs(app, findings)
     for service in app.services:
         base = ("services", service.name)
-        for part, policy in (("update_config", service.update), ("rollback_config", service.rollback)):
-            _check_update(app, policy, (*base, "deploy", part), findings)
+        _check_update(app, service.update, (*base, "deploy", "update_config"), findings)
+        if service.rollback != service.update:
+            _check_update(app, service.rollback, (*base, "deploy", "rollback_config"), findings)
         _check_replicas(service, base, findings)
         _check_constraints(
             service.placement.constraints, (*base, "deploy", "placement", "constraints"), findings
