@@ -68,36 +68,53 @@ def recovered_releases(
     """Return what containers tell of apps that history has lost.
 
     A container kept under a failed name quarantines its release; one kept for going back was made by a stable release that
-    is older than what runs.  A release was stable where all of its containers run and do well: one that does proves
-    nothing for the others; and one whose predecessor is still there has proved nothing.
+    is older than what runs.  A release was stable where all that runs, its own containers and those that it left as they
+    were, does well; and one whose predecessor is still there has proved nothing.
     """
-    containers = list(containers)
+    told = [
+        container
+        for container in containers
+        if container.owner is not None
+        and container.owner.app not in known
+        and not is_run_slot(container.owner.slot)  # how a scheduled run ends is no release's business
+    ]
+    running = [container for container in told if not _is_aside(container)]
     failed: dict[tuple[AppKey, str], Release] = {}
-    doubtful = _unproved_releases(containers)
-    votes: Counter[tuple[AppKey, str, str]] = Counter()
-    former: dict[tuple[AppKey, str, str], None] = {}
-    for container in containers:
-        owner = container.owner
-        if owner is None or owner.app in known or is_run_slot(owner.slot):
-            continue  # how a scheduled run ends is no release's business
-        if is_kept(container):
-            former[(owner.app, owner.release, owner.commit)] = None
-        elif container.name.endswith(FAILED_SUFFIX):
-            reason = f"{container.name} is kept from it"
-            failed[(owner.app, owner.release)] = _release(
-                owner.app, owner.release, owner.commit, failed=reason
+    for container in told:
+        if container.name.endswith(FAILED_SUFFIX):
+            app, release, commit = _vote(container)
+            failed[(app, release)] = _release(
+                app, release, commit, failed=f"{container.name} is kept from it"
             )
-        elif is_doubtful(container) and not _ended_well(container):
-            doubtful.add((owner.app, owner.release))
-        else:
-            votes[(owner.app, owner.release, owner.commit)] += 1
-    running = sorted(votes, key=lambda vote: (votes[vote], vote))
+    doubtful = _unproved_releases(running) | _releases_not_well(running)
+    votes = Counter(map(_vote, running))
+    former = {_vote(container) for container in told if is_kept(container)}.difference(votes)
+    newest_last = [*sorted(former), *sorted(votes, key=lambda vote: (votes[vote], vote))]
     stable = [
         _release(app, digest, commit)
-        for app, digest, commit in (*(each for each in sorted(former) if each not in votes), *running)
+        for app, digest, commit in newest_last
         if (app, digest) not in failed and (app, digest) not in doubtful
     ]
     return (*stable, *failed.values())
+
+
+def _vote(container: ObservedContainer) -> tuple[AppKey, str, str]:
+    owner = container.owner
+    assert owner is not None  # noqa: S101 - only our own containers are asked
+    return owner.app, owner.release, owner.commit
+
+
+def _releases_not_well(running: Iterable[ObservedContainer]) -> set[tuple[AppKey, str]]:
+    """Return the releases of what does not do well, and of all that was made later: those began with it as it was."""
+    since: dict[AppKey, float] = {}
+    made: list[tuple[AppKey, str, float]] = []
+    for container in running:
+        app, release, _ = _vote(container)
+        at = container.created_at.timestamp() if container.created_at is not None else 0.0
+        made.append((app, release, at))
+        if is_doubtful(container) and not _ended_well(container):
+            since[app] = min(at, since.get(app, at))
+    return {(app, release) for app, release, at in made if at >= since.get(app, float("inf"))}
 
 
 def _unproved_releases(containers: Iterable[ObservedContainer]) -> set[tuple[AppKey, str]]:

@@ -52,6 +52,12 @@ def sort_out(
     return {fate: tuple(fates[fate]) for fate in Fate}
 
 
+def _did_well(container: ObservedContainer) -> bool:
+    """One that is stopped already was stopped for its successor; what its health was then nobody can tell any more."""
+    well = container.health in {Health.NONE, Health.HEALTHY}
+    return container.state is State.EXITED or (container.state is State.RUNNING and well)
+
+
 def _never_ran(container: ObservedContainer) -> bool:
     """One that was made ahead and never started tells nothing to those who look; one that could not be started does."""
     details = container.details
@@ -75,8 +81,7 @@ def worthy(
         if each in olds
         and each.container.owner is not None
         and each.container.owner.release not in doubtful
-        and each.container.state in {State.RUNNING, State.EXITED}
-        and each.container.health is not Health.UNHEALTHY
+        and _did_well(each.container)
         and is_superseded(findings)
     )
 

@@ -17,7 +17,7 @@ def await_unhealthy(world: World, container: str) -> None:
 
 
 def test_an_unhealthy_container_is_restarted_until_that_helps_nobody(world: World):
-    world.commit({WEB: compose({"front": service("stub:sick", environment={"SICK_AFTER": "1"})})})
+    world.commit({WEB: compose({"front": service("stub:sick", environment={"SICK_AFTER": "3"})})})
     world.deploy()
     before = world.one("web/front")
 

@@ -23,7 +23,7 @@ from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import Registry
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.job import is_run_slot
-from gitops_orch.model.plan import Action
+from gitops_orch.model.plan import Action, PlanHold
 from gitops_orch.model.status import AppHealth, AppReleaseState, Picture, RunReport
 from gitops_orch.planner.safety import EVERYTHING
 
@@ -236,11 +236,21 @@ def calm_down(stage: Stage) -> None:
     for _ in asked:  # and whoever waits for one of these waits with it
         hopeless |= {app.key for app in asked if _needed(app) in hopeless}
     left = [action for action in standing(picture) if action.app not in hopeless]
-    left += [hold for hold in picture.plan.holds if PAUSED in hold.reason and hold.app not in hopeless]
+    left += [
+        hold
+        for hold in picture.plan.holds
+        if PAUSED in hold.reason and hold.app not in hopeless and not _wants_a_port_of_old(hold, picture)
+    ]
     if left and not picture.plan.refusals:
         _fail(stage, f"still not at rest after {CALM_PASSES_MAX} calm passes: {left}")
     _check_whole(stage, picture)
     _check_damage(stage)
+
+
+def _wants_a_port_of_old(hold: PlanHold, picture: Picture) -> bool:
+    """A port that head gives to one app, while the other has gone back to a release that has it: that one waits."""
+    gone_back = any(row.release_state in GONE_BACK for row in picture.apps)
+    return gone_back and "is already allocated" in hold.reason
 
 
 def _needed(app: AppRecipe) -> AppKey | None:

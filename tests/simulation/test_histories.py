@@ -11,6 +11,7 @@ from simulation.many import live_through
 HISTORIES = int(os.environ.get("SIMULATION_HISTORIES", "2000"))
 FIRST_SEED = int(os.environ.get("SIMULATION_SEED", "1"))
 CHUNK = 50
+TRIED = 150
 
 
 @pytest.mark.parametrize("start", range(FIRST_SEED, FIRST_SEED + HISTORIES, CHUNK))
@@ -25,9 +26,9 @@ def test_random_histories_keep_every_promise(start):
 
 
 def test_histories_are_made_of_what_they_promise_to_try():
-    tally = live_through(range(FIRST_SEED, FIRST_SEED + 40)).tally
+    tally = live_through(range(FIRST_SEED, FIRST_SEED + TRIED)).tally
     idle = [name for name in tally.__dataclass_fields__ if getattr(tally, name) == 0]
-    assert not idle, f"forty histories had no {', '.join(idle)}"
+    assert not idle, f"{TRIED} histories had no {', '.join(idle)}"
 
 
 def test_the_same_seed_is_the_same_history():
