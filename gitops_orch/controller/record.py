@@ -8,6 +8,7 @@ import structlog
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.execute import STOPPED
+from gitops_orch.controller.facts import RECOVERED
 from gitops_orch.controller.inventory import keep_facts
 from gitops_orch.controller.load import CONTINUITY, Branch
 from gitops_orch.controller.look import Look, our_containers
@@ -109,6 +110,7 @@ class Recorder:
         """Quarantine releases that failed their gate, and return the apps of those that had not failed before.
 
         One that was stable before did not get worse by itself: something else did, so there is nothing to go back to.
+        That it was must be known, and not only be told by what runs.
         """
         assert look.world is not None  # noqa: S101 - only a plan of a known world is executed
         chosen = {each.app.key: each for each in look.world.chosen}
@@ -119,11 +121,12 @@ class Recorder:
             bad = result.gate_failed and not result.tolerated
             if not bad or each is None or each.role is not Role.HEAD:
                 continue
-            states = {release.digest: release.state for release in self._history.releases(each.app.key)}
-            if each.app.key in found or states.get(each.app.digest) in {
-                ReleaseState.STABLE,
-                ReleaseState.FAILED,
-            }:
+            judged = {
+                release.digest
+                for release in self._history.releases(each.app.key)
+                if release.state is ReleaseState.FAILED or _is_known_stable(release)
+            }
+            if each.app.key in found or each.app.digest in judged:
                 continue
             reason = f"{action.name} on {action.host}: {result.error}"
             self._mark(each.app.key, each.app.digest, each.commit, ReleaseState.FAILED, reason)
@@ -143,7 +146,7 @@ class Recorder:
         newest: dict[AppKey, str] = {}
         for release in self._history.releases(None):
             if release.state is ReleaseState.STABLE:
-                newest.setdefault(release.app, release.digest)
+                newest.setdefault(release.app, release.digest if _is_known_stable(release) else "")
         self._tell_failed_runs(look)
         for status in look.picture.apps:
             each = chosen.get(status.key)
@@ -246,6 +249,10 @@ def _is_proved(status: AppStatus) -> bool:
     complete = all(service.healthy_count >= service.desired_count for service in status.services)
     well = status.health is AppHealth.HEALTHY or (failed_run and complete)
     return status.sync is Sync.IN_SYNC and well
+
+
+def _is_known_stable(release: Release) -> bool:
+    return release.state is ReleaseState.STABLE and release.reason != RECOVERED
 
 
 def _placed(host: ObservedHost) -> tuple[Placed, ...]:

@@ -53,6 +53,7 @@ class Witness:
     seen_well: dict[str, object] = field(default_factory=dict)  # what this pass saw doing well, and its slot
     ran: dict[tuple, str] = field(default_factory=dict)  # scheduled runs that were started -> their container
     command_count: int = 0
+    meddled: bool = False  # another hand was at work in the middle of this pass: it may have started anything
     requests: list[str] = field(default_factory=list)  # that would change something, of this pass
     at_request: dict[int, list] = field(default_factory=dict)  # what happens before the n-th of them, ever
     after_request: dict[int, list] = field(default_factory=dict)
@@ -62,6 +63,7 @@ class Witness:
     def begin_pass(self) -> None:
         self.answered.clear()
         self.seen_well.clear()
+        self.meddled = False
         self.requests.clear()
         self.held = dict(self.history.holds())
         self.takes_count = 0
@@ -78,6 +80,7 @@ class Witness:
         """Object to a request before it travels."""
         self.request_count += 1
         for befall in self.at_request.pop(self.request_count, ()):
+            self.meddled = True
             befall()
         world = engine.world
         self.requests.append(f"{operation} {engine.name} {_subject(world, arguments)}")
@@ -160,7 +163,7 @@ class Witness:
         images = {
             s.image for app in apps if app.digest in failed for s in app.services if s.name == owner.service
         }
-        if container.image in BAD and container.image in images:
+        if container.image in BAD and container.image in images and owner.release in failed:
             self._object(f"starts {container.name} of a release which is quarantined")
 
     def _check_create(self, world: World, operation: str, intent: ContainerIntent) -> None:
@@ -235,7 +238,7 @@ class Witness:
     def _check_double(self, world: World, container: SimulatedContainer) -> None:
         """Never run two containers on one writable volume, but for what prepares the data of another."""
         owner = container.owner
-        if is_pre_start(owner.service):
+        if is_pre_start(owner.service) or self.meddled:
             return
         release = self.repository.recipes[(owner.app, owner.release)]
         if any(s.name == owner.service and s.order == "start-first" for s in release.services):
