@@ -13,7 +13,7 @@ from gitops_orch.model.plan import Budget, ContainerIntent, Gate, Kind
 from gitops_orch.planner.aside import FAILED_SUFFIX
 from gitops_orch.planner.compare import Remedy
 from gitops_orch.planner.cron import tend_runs
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import Draft, StepFields
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.jobs import have_jobs_run
 from gitops_orch.planner.mend import Mender
@@ -287,31 +287,13 @@ class AppPlanner:
         finding = next((each for each in slot.findings if each.remedy is Remedy.START), None)
         reason = finding.reason if finding else slot.reason
         changes = finding.changes if finding else ()
+        fields = StepFields(after=tuple(after), follows=before, changes=changes, budget=self.budget)
         if slot.service.job:
-            gate = self._gate(slot)
-            started = self.steps.add(
-                Kind.RUN_JOB,
-                slot,
-                target,
-                reason,
-                after=tuple(after),
-                follows=before,
-                changes=changes,
-                gate=gate,
-                budget=self.budget,
-            )
+            fields["gate"] = self._gate(slot)
+            started = self.steps.add(Kind.RUN_JOB, slot, target, reason, **fields)
             self.started[slot.service.name].append(started)
             return started
-        started = self.steps.add(
-            Kind.START,
-            slot,
-            target,
-            reason,
-            after=tuple(after),
-            follows=before,
-            changes=changes,
-            budget=self.budget,
-        )
+        started = self.steps.add(Kind.START, slot, target, reason, **fields)
         self.draft.takes_ports(slot.host, slot.service, started)
         self.started[slot.service.name].append(started)
         return self._wait(slot, target, (started,))

@@ -135,8 +135,8 @@ def dies_and_forgets(stage: Stage, number: int) -> None:
     stage.witness.after_request[number] = [crash_now]
 
 
-def interrupted(way: tuple[TreeRecipe, TreeRecipe], befall: Befall, number: int) -> bool:
-    """Go the way with something at its n-th request; return whether there was such a request."""
+def went(way: tuple[TreeRecipe, TreeRecipe], befall: Befall, number: int) -> tuple[Stage, bool]:
+    """Return how things stand after a way with something at its n-th request, and whether there was such a request."""
     before, after = way
     stage = Stage(random.Random(number))
     stage.commit(before)
@@ -150,6 +150,13 @@ def interrupted(way: tuple[TreeRecipe, TreeRecipe], befall: Befall, number: int)
     if befall is dies_and_forgets and there:
         stage.lose_state()
     calm_down(stage)
+    return stage, there
+
+
+def interrupted(way: tuple[TreeRecipe, TreeRecipe], befall: Befall, number: int) -> bool:
+    """Go the way with something at its n-th request; return whether there was such a request."""
+    stage, there = went(way, befall, number)
+    after = way[1]
     wrong = differences(after, stage.fleet, held=frozenset())
     wrong += _ungreeted(stage) if befall is not dies_and_forgets else []
     assert not wrong, f"{befall.__name__} at request {number}: {wrong}"
@@ -183,16 +190,7 @@ BAD_WAYS: dict[str, tuple[TreeRecipe, TreeRecipe]] = {
 def rolled_back(way: tuple[TreeRecipe, TreeRecipe], befall: Befall, number: int) -> bool:
     """Go a way that fails, with something at its n-th request; the former release must be what runs in the end."""
     before, after = way
-    stage = Stage(random.Random(number))
-    stage.commit(before)
-    calm_down(stage)
-    stage.commit(after)
-    at = stage.witness.request_count + number
-    befall(stage, at)
-    stage.run()
-    there = stage.witness.request_count >= at
-    stage.faults.enabled = False
-    calm_down(stage)
+    stage, there = went(way, befall, number)
     recipes = [app for app in before.apps if app not in after.apps] + [
         a for a in after.apps if a in before.apps
     ]
