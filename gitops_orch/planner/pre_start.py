@@ -22,7 +22,7 @@ from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.removal import DEFAULT_GRACE_S, remove_container, stop_container
 from gitops_orch.planner.set_aside import Stopping, set_aside
-from gitops_orch.planner.slots import namespace_parents
+from gitops_orch.planner.slots import namespace_parents, shares_namespace
 from gitops_orch.planner.world import Chosen, World
 
 _NOT_TWICE = frozenset(
@@ -247,6 +247,7 @@ class _Preparer:
                 and owner.spec_hash == intent.spec_hash
                 and found.container.image_id == (intent.image_digest or found.container.image_id)
                 and not found.container.name.endswith(FAILED_SUFFIX)
+                and _lives_with(intent, found.container)
             ):
                 return found.container
         return None
@@ -272,6 +273,14 @@ class _Preparer:
 
 def _is_up(found: Located) -> bool:
     return found.container.state is State.RUNNING
+
+
+def _lives_with(intent: ContainerIntent, container: ObservedContainer) -> bool:
+    """One that shares a namespace with a container which is no more can never be started."""
+    joined = container.details.joined if container.details is not None else ()
+    return all(
+        peer in joined for name, peer in intent.peers.items() if shares_namespace(intent.service, name)
+    )
 
 
 def _ended_well(container: ObservedContainer) -> bool:

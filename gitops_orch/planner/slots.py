@@ -281,12 +281,13 @@ def _is_orphan(slot: Slot, current: Mapping[tuple[str, str], str]) -> bool:
     details = slot.current.container.details if slot.current is not None else None
     if details is None or not details.joined:
         return False
-    parents = (name for name in namespace_parents(slot.service) if _shares_namespace(slot.service, name))
+    parents = (name for name in namespace_parents(slot.service) if shares_namespace(slot.service, name))
     there = (current.get((name, slot.host)) for name in parents)
     return any(identity is not None and identity not in details.joined for identity in there)
 
 
-def _shares_namespace(service: Service, parent: str) -> bool:
+def shares_namespace(service: Service, parent: str) -> bool:
+    """Tell whether a service lives in a namespace of another one, and not only with its volumes."""
     return any(service.compose.get(key) == f"service:{parent}" for key in ("network_mode", "ipc", "pid"))
 
 

@@ -107,7 +107,7 @@ def add_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
         services=tuple(services),
         rollback=rng.choice(("auto", "auto", "auto", "auto", "hold", "off")),
         surge=rng.choice((None, None, 0, 1, 2)),
-        unavailable=rng.choice((None, None, 0, 1, 2)),
+        unavailable=rng.choice((None, None, 1, 1, 2)),  # not 0: with a surge of 0 that would be refused
         canary=rng.choice((0, 0, 0, 1)),
         promote=rng.random() < 0.7,
     )
