@@ -132,6 +132,19 @@ def test_what_comes_before_has_no_ports_and_no_names_of_its_service():
     assert made.compose["healthcheck"] == {"disable": True}
 
 
+def test_what_prepares_a_container_that_was_never_started_joins_what_that_one_joins():
+    shop = app(
+        "shop",
+        service("api"),
+        service("web", pre_start=(UP,), compose={"network_mode": "service:api"}),
+    )
+    api = container(shop, "api", id="the-api")
+    made = container(shop, "web", state=State.CREATED, details=Details(joined=("the-api",)))
+    (prepares,) = [each for each in make_plan(prepared_world(shop, api, made)).actions if each.container]
+    assert prepares.container.service.name == "web.pre_start.1"
+    assert prepares.container.peers == {"api": "the-api"}
+
+
 # -- jobs
 
 
