@@ -54,7 +54,7 @@ class AppPlanner:
         self.prepared = prepare_hosts(self.app, slots, index, draft, self.pulls)
         self.mender = Mender(chosen.app, self.steps, index, self.pulls)
         self.succession = Succession(chosen, index, draft, world.containers_kept)
-        self.budget: Budget | None = None  # of the service whose steps are added
+        self.budgets: dict[str, Budget | None] = {}  # by service
         self.created: dict[tuple[str, str], list[str]] = defaultdict(list)  # (service, host) -> creates
         self.mended: dict[str, list[str]] = defaultdict(list)  # id of a container that stays -> what mends it
         self.started: dict[str, list[str]] = defaultdict(list)  # service -> starts
@@ -74,6 +74,10 @@ class AppPlanner:
         by_service: dict[str, list[Slot]] = defaultdict(list)
         for slot in self.slots.slots:
             by_service[slot.service.name].append(slot)
+        self.budgets = {
+            service.name: failure_budget(self.chosen, service, by_service[service.name], self.world)
+            for service in self.app.services
+        }
         for service in in_dependency_order(self.app.services):
             self._service(service, by_service[service.name])
         self._surplus()
@@ -104,7 +108,6 @@ class AppPlanner:
             self.names[(service.name, slot.host)] = slot.current.container.id if slot.current else slot.name
         fresh = [slot for slot in slots if not slot.olds and (slot.made or slot.findings or slot.unproved)]
         replaced = [slot for slot in slots if slot.olds]
-        self.budget = failure_budget(self.chosen, service, slots, self.world)
         for slot in fresh:
             self._bring_up(slot)
         self._roll(replaced)
@@ -287,7 +290,9 @@ class AppPlanner:
         finding = next((each for each in slot.findings if each.remedy is Remedy.START), None)
         reason = finding.reason if finding else slot.reason
         changes = finding.changes if finding else ()
-        fields = StepFields(after=tuple(after), follows=before, changes=changes, budget=self.budget)
+        fields = StepFields(
+            after=tuple(after), follows=before, changes=changes, budget=self.budgets.get(slot.service.name)
+        )
         if slot.service.job:
             fields["gate"] = self._gate(slot)
             started = self.steps.add(Kind.RUN_JOB, slot, target, reason, **fields)
@@ -309,7 +314,7 @@ class AppPlanner:
             after=tuple(after),
             follows=before,
             gate=self._gate(slot),
-            budget=self.budget,
+            budget=self.budgets.get(slot.service.name),
         )
 
     def _gate(self, slot: Slot) -> Gate:

@@ -1,7 +1,7 @@
 """One random history: commits and faults against the real planner and controller, then calm, then the reckoning."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import Registry
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.job import is_run_slot
-from gitops_orch.model.plan import Action, PlanHold
+from gitops_orch.model.plan import Action
 from gitops_orch.model.status import AppHealth, AppReleaseState, Picture, RunReport
 from gitops_orch.planner.safety import EVERYTHING
 
@@ -233,24 +233,33 @@ def calm_down(stage: Stage) -> None:
         for app in picture.apps
         if app.release_state in GONE_BACK and (app.health not in WELL or app.key in paused)
     }
+    hopeless |= _robbed(stage, asked)
     for _ in asked:  # and whoever waits for one of these waits with it
         hopeless |= {app.key for app in asked if _needed(app) in hopeless}
     left = [action for action in standing(picture) if action.app not in hopeless]
-    left += [
-        hold
-        for hold in picture.plan.holds
-        if PAUSED in hold.reason and hold.app not in hopeless and not _wants_a_port_of_old(hold, picture)
-    ]
+    left += [hold for hold in picture.plan.holds if PAUSED in hold.reason and hold.app not in hopeless]
     if left and not picture.plan.refusals:
         _fail(stage, f"still not at rest after {CALM_PASSES_MAX} calm passes: {left}")
     _check_whole(stage, picture)
     _check_damage(stage)
 
 
-def _wants_a_port_of_old(hold: PlanHold, picture: Picture) -> bool:
-    """A port that head gives to one app, while the other has gone back to a release that has it: that one waits."""
-    gone_back = any(row.release_state in GONE_BACK for row in picture.apps)
-    return gone_back and "is already allocated" in hold.reason
+def _robbed(stage: Stage, apps: Iterable[AppRecipe]) -> set[AppKey]:
+    """A port that head gives to one app, while the other runs a release that has it still: that one waits."""
+    taken = {
+        (port, container.owner.app)
+        for world in stage.fleet.worlds.values()
+        for container in world.containers.values()
+        if container.up and container.owner is not None
+        for _, port, _ in container.ports
+    }
+    return {
+        app.key
+        for app in apps
+        for service in app.services
+        for port, owner in taken
+        if port == service.port and owner != app.key
+    }
 
 
 def _needed(app: AppRecipe) -> AppKey | None:

@@ -133,7 +133,11 @@ class Witness:
             for container in self.fleet.worlds[host].containers.values()
             if container.owner is not None and not _is_aside(container) and not _comes_and_goes(container)
         ]
-        kept = set(tree.broken)
+        # What a quarantined release has no service for is still run, by the release that the app went back to.
+        desired = self.repository.desired(self.commit).apps
+        kept = set(tree.broken) | {
+            app.key.name for app in desired if app.digest in self.history.failed_digests(app.key)
+        }
         if self.repository.files and tree.broken:  # whose app the broken file is cannot be told: all are kept
             kept |= {name for name, _ in names} - {app.name for app in tree.apps}
         leaving = sum(name not in wanted and name[0] not in kept for name in names)
