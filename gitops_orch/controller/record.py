@@ -16,7 +16,7 @@ from gitops_orch.controller.timetable import NOTHING_SCHEDULED
 from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
 from gitops_orch.history.records import ImageRecord, RunRecord
-from gitops_orch.model.app import AppKey
+from gitops_orch.model.app import App, AppKey, Mode
 from gitops_orch.model.observed import ObservedHost, Placed
 from gitops_orch.model.plan import Plan
 from gitops_orch.model.release import Release, ReleaseState
@@ -150,7 +150,7 @@ class Recorder:
         self._tell_failed_runs(look)
         for status in look.picture.apps:
             each = chosen.get(status.key)
-            if each is None or each.role is not Role.HEAD or not _is_proved(status):
+            if each is None or each.role is not Role.HEAD or not _is_proved(each.app, status):
                 continue
             if newest.get(status.key) != each.app.digest:
                 self._mark(status.key, each.app.digest, each.commit, ReleaseState.STABLE, "")
@@ -243,8 +243,17 @@ class Recorder:
             return ""
 
 
-def _is_proved(status: AppStatus) -> bool:
-    """Tell whether a release is what Git wants and does well; that a scheduled run failed is not its fault."""
+def _is_proved(app: App, status: AppStatus) -> bool:
+    """Tell whether a release is what Git wants and does well; that a scheduled run failed is not its fault.
+
+    A service that belongs on every host, and has none at the moment, has proved nothing.
+    """
+    counts = {service.name: service.desired_count for service in status.services}
+    if any(
+        service.mode in {Mode.GLOBAL, Mode.GLOBAL_JOB} and not counts[service.name]
+        for service in app.services
+    ):
+        return False
     failed_run = any(service.failed_run for service in status.services)
     complete = all(service.healthy_count >= service.desired_count for service in status.services)
     well = status.health is AppHealth.HEALTHY or (failed_run and complete)

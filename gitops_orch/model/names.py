@@ -42,6 +42,11 @@ def pre_start_name(service: str, number: int) -> str:
     return f"{service}.pre_start.{number}"
 
 
+def prepared_service(service: str) -> str:
+    """Return the service that such a container prepares; any other service's own name."""
+    return service.partition(".pre_start.")[0]
+
+
 def is_pre_start(service: str) -> bool:
     """Tell whether a service's name is that of containers which run before another service's own."""
     return _PRE_START.fullmatch(service) is not None

@@ -19,7 +19,7 @@ from gitops_orch.planner.jobs import have_jobs_run
 from gitops_orch.planner.mend import Mender
 from gitops_orch.planner.order import in_dependency_order
 from gitops_orch.planner.prepare import prepare_hosts, pull_images
-from gitops_orch.planner.put_back import put_back
+from gitops_orch.planner.put_back import has_ended, put_back
 from gitops_orch.planner.reload import changed_sets, must_be_told, record_sets, signal_reason
 from gitops_orch.planner.removal import remove_container, remove_networks, stop_container
 from gitops_orch.planner.rollout import (
@@ -163,7 +163,11 @@ class AppPlanner:
         for slot in wave.slots:
             if slot.made or slot.findings or slot.unproved:
                 self._bring_up(slot)
-        waiting = tuple(slot for slot in replaced if slot not in wave.slots)
+        waiting = tuple(
+            slot
+            for slot in replaced
+            if slot not in wave.slots and not any(has_ended(old.container) for old in slot.olds)
+        )
         put_back(self.app, AppSlots(slots=waiting, surplus=(), parked=()), self.draft, self.world)
         self.draft.hold(
             str(self.app.key),

@@ -9,9 +9,9 @@ that they prepared has been started, so that until then they tell that they have
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gitops_orch.model.app import Json, Mode, Service
+from gitops_orch.model.app import AppKey, Json, Mode, Service
 from gitops_orch.model.job import Hook
-from gitops_orch.model.names import container_name, pre_start_name
+from gitops_orch.model.names import container_name, pre_start_name, prepared_service
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Action, ContainerIntent, Gate, Kind
 from gitops_orch.planner.aside import FAILED_SUFFIX, is_aside
@@ -269,6 +269,15 @@ class _Preparer:
                     reason = "nothing waits for it any more"
                     stopped = stop_container(self._draft, found, reason, (), DEFAULT_GRACE_S)
                     remove_container(self._draft, found, reason, () if stopped is None else (stopped,))
+                    if stopped is not None:
+                        self._hold_back(found.host, key, owner.service, stopped)
+
+    def _hold_back(self, host: str, app: AppKey, prepares: str, stopped: str) -> None:
+        """What is still at work on the data of a service stops before anything of the service is started."""
+        for action in self._draft.actions:
+            mine = action.host == host and action.app == app and action.kind in {Kind.START, Kind.RUN_JOB}
+            if mine and prepared_service(action.service or "") == prepared_service(prepares):
+                self._draft.waits(action.id, stopped)
 
 
 def _is_up(found: Located) -> bool:

@@ -67,6 +67,17 @@ def _put_off(
     return stopped[0] if stopped else None
 
 
+def has_ended(container: ObservedContainer) -> bool:
+    """Tell whether a container came to its end by itself and in order, and is not to run again: a job has."""
+    details = container.details
+    return (
+        container.state is State.EXITED
+        and details is not None
+        and details.exit_code == 0
+        and details.restart_policy.partition(":")[0] in {"no", "on-failure"}
+    )
+
+
 def _is_bad(container: ObservedContainer, failed: Collection[str], begun: Collection[str]) -> bool:
     """One whose release was given up, or was never proved and has ended by itself, would serve nobody."""
     owner, details = container.owner, container.details

@@ -145,9 +145,13 @@ def is_hopeless(app: AppRecipe) -> bool:
     """Whether the app is tried again for ever: it never gets as far as a gate, or may fail there.
 
     What never gets ready looks well to who has lost its history: then it counts as stable, and is tried for ever, too.
+    And a bad command is run with the next start only, perhaps of a release that had long been stable by then.
     """
     return any(
-        service.image in HOPELESS or _is_deaf(service) or (is_tolerant(service) and _fails(service))
+        service.image in HOPELESS
+        or _is_deaf(service)
+        or any(hook in BAD_HOOKS for hook in service.hooks)
+        or (is_tolerant(service) and service.image in BAD)
         for service in app.services
     )
 
@@ -158,10 +162,6 @@ def is_probed(service: ServiceRecipe) -> bool:
 
 def _is_deaf(service: ServiceRecipe) -> bool:
     return is_probed(service) and service.image == DEAF
-
-
-def _fails(service: ServiceRecipe) -> bool:
-    return service.image in BAD or any(hook in BAD_HOOKS for hook in service.hooks)
 
 
 def is_tolerant(service: ServiceRecipe) -> bool:
