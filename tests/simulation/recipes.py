@@ -145,13 +145,14 @@ def is_hopeless(app: AppRecipe) -> bool:
     """Whether the app is tried again for ever: it never gets as far as a gate, or may fail there.
 
     What never gets ready looks well to who has lost its history: then it counts as stable, and is tried for ever, too.
-    And a bad command is run with the next start only, perhaps of a release that had long been stable by then.
+    A bad command is run with the next start only, perhaps of a release that had long been stable by then.  And what
+    `rollback: off` has left as it was fails on, and counts anew when history is lost.
     """
     return any(
         service.image in HOPELESS
         or _is_deaf(service)
         or any(hook in BAD_HOOKS for hook in service.hooks)
-        or (is_tolerant(service) and service.image in BAD)
+        or ((is_tolerant(service) or app.rollback == "off") and service.image in BAD)
         for service in app.services
     )
 
