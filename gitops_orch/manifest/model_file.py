@@ -25,7 +25,7 @@ from gitops_orch.manifest.unique import drop_overridden
 from gitops_orch.manifest.yaml_document import Document
 from gitops_orch.model.problem import Position, Problem, Severity
 
-VALUES_MAX = 30_000  # of one app, over all its files and all that its services extend
+VALUES_MAX = 20_000  # of one app, over all its files and all that its services extend
 PROBLEMS_MAX = 500  # of one app: beyond that, one more sentence helps nobody
 _TEXT_MAPS = frozenset(
     ("environment", "labels", "args", "annotations", "sysctls", "driver_opts", "options", "storage_opt")
