@@ -103,12 +103,11 @@ def _worded(loaded: LoadedCompose, settings: Settings) -> Iterator[Problem]:
         yield say_why_unknown(replace(problem, message=readable(problem.message)))
     severity = Severity.ERROR if settings.strict else Severity.WARNING
     for name, position in loaded.unset_variables:
-        yield Problem(
-            position=position,
-            message=f"the variable {name} is not set in a committed file, so it is empty; "
-            f"set it in .env beside the Compose file, or write ${{{name}:-}}",
-            severity=severity,
-        )
+        way_out = f"set it in .env beside the Compose file, or write ${{{name}:-}}"
+        if name == "PWD":
+            way_out = "write . for the directory of the Compose file"
+        message = f"the variable {name} is not set in a committed file, so it is empty; {way_out}"
+        yield Problem(position=position, message=message, severity=severity)
 
 
 def _key(loaded: LoadedCompose, request: ComposeRequest) -> AppKey | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from gitops_orch.manifest.compose_schema import describe
+from gitops_orch.manifest.fields import optional_flag
 from gitops_orch.manifest.go_values import NotThat
 from gitops_orch.manifest.report import Report
 from gitops_orch.manifest.sections import resources_of, services_of
@@ -58,7 +59,7 @@ def _one(expand: Callable[[str], dict[str, Any]], value: Any, index: int, report
         return expand(value)
     except NotThat as error:
         report.complain(str(error), index)
-        return {}
+        return {"type": "tmpfs", "source": value, "target": value}  # no further mistake is found in it
 
 
 def _ports(value: Any, report: Report) -> Any:
@@ -101,10 +102,15 @@ def _depends_on(value: Any, _report: Report) -> Any:
     }
 
 
-def _env_file(value: Any, _report: Report) -> Any:
+def _env_file(value: Any, report: Report) -> Any:
     files: list[Any] = [value] if type(value) is str else list(value or ())
     entries: list[dict[str, Any]] = [{"path": each} if type(each) is str else each for each in files]
-    return [{"required": True, **entry} for entry in entries]
+    for index, entry in enumerate(entries):
+        report.trail += [index, "required"]
+        required = optional_flag(entry.get("required", True), report)
+        entries[index] = {**entry, "required": required is not False}
+        del report.trail[-2:]
+    return entries
 
 
 def _as_list(value: Any, _report: Report) -> Any:

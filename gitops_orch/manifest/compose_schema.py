@@ -20,6 +20,8 @@ Mistake: TypeAlias = tuple[KeyPath, str]
 MISTAKES_MAX = 200  # of one file: beyond that, one more sentence helps nobody
 SHOWN_LENGTH_MAX = 60
 
+_SERVICE_SIGNS = ("image", "build")
+_STRAY = "unknown key; a service stands below services:, move it there"  # as files of 2014 were
 _WORDS = {
     "string": "text",
     "integer": "a whole number",
@@ -255,7 +257,8 @@ def _explain_object(schema: Mapping[str, Any], value: dict[str, Any], path: KeyP
             part = next((each for pattern, each in patterns.items() if _matcher(pattern)(key)), None)
         if part is None:
             if schema.get("additionalProperties", True) is False:
-                yield (*path, key), _unknown_key(key, properties, patterns)
+                stray = not path and type(item) is dict and not item.keys().isdisjoint(_SERVICE_SIGNS)
+                yield (*path, key), _STRAY if stray else _unknown_key(key, properties, patterns)
         elif part is not True:
             yield from _explain(part, item, (*path, key))
     for key in schema.get("required", ()):

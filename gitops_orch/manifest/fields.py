@@ -12,7 +12,7 @@ from gitops_orch.manifest.compose_schema import describe
 from gitops_orch.manifest.go_values import NotThat, shown
 from gitops_orch.manifest.report import Report
 from gitops_orch.manifest.shell_words import split_words
-from gitops_orch.manifest.yaml_scalars import INTEGER_MAX
+from gitops_orch.manifest.yaml_scalars import INTEGER_MAX, INTEGER_MIN
 
 
 class _Omit:
@@ -69,7 +69,10 @@ def optional_integer(value: Any, report: Report) -> Any:
     if type(value) is int and value <= INTEGER_MAX:
         return value
     if type(value) is float:
-        return int(value)
+        if INTEGER_MIN <= value < INTEGER_MAX:
+            return int(value)
+        report.complain(f"must be a whole number below 2^63, is {shown(value)}")
+        return OMIT
     if value is None:
         return OMIT
     try:

@@ -17,7 +17,7 @@ from gitops_orch.manifest.fields_resource import RESOURCE_FIELDS
 from gitops_orch.manifest.fields_service import SERVICE_FIELDS
 from gitops_orch.manifest.include import load_model
 from gitops_orch.manifest.interpolate import Interpolator, TemplateError
-from gitops_orch.manifest.locations import location_of
+from gitops_orch.manifest.locations import HOME, location_of
 from gitops_orch.manifest.model_file import PROBLEMS_MAX, Scope, Session
 from gitops_orch.manifest.normalise import normalise
 from gitops_orch.manifest.positions import LayeredPositions
@@ -135,7 +135,7 @@ def printed(value: Any) -> Any:
 
 
 def _committed_variables(request: ComposeRequest, sources: Sources) -> dict[str, str]:
-    variables = dict(request.variables)
+    variables = {"HOME": HOME, **request.variables}
     directory = posixpath.dirname(request.path)
     names = [".env"] if request.environment is None else [".env", f".env.{request.environment}"]
     for name in names:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gitops_orch.manifest.shorthand_volumes import clean_path, is_absolute
 from gitops_orch.model.tree import Tree
 
-HOME = "/root"  # what `~` stands for: the controller's own home would make a render depend on who runs it
+HOME = "/root"  # what `~` and $HOME stand for: the controller's own home would make a render depend on who runs it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

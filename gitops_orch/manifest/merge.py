@@ -63,7 +63,7 @@ def _replace(_base: Any, other: Any, _path: KeyPath, _report: Report) -> Any:
     return other
 
 
-def _sequence(value: Any) -> list[Any]:
+def _sequence(value: Any, path: KeyPath, report: Report) -> list[Any]:
     if type(value) is list:
         return value
     if type(value) is str:
@@ -72,20 +72,23 @@ def _sequence(value: Any) -> list[Any]:
         return []
     entries: list[str] = []
     for key, item in value.items():
+        texts = item if type(item) is list else [item]
         if item is None:
             entries.append(key)
+        elif any(each is None or isinstance(each, dict | list) for each in texts):
+            report.error_at((*path, key), f"must be text, is {describe(item)}")
         else:
-            entries += [f"{key}={shown(each)}" for each in (item if type(item) is list else [item])]
+            entries += [f"{key}={shown(each)}" for each in texts]
     return sorted(entries)
 
 
-def _as_sequence(base: Any, other: Any, _path: KeyPath, _report: Report) -> Any:
-    return _sequence(base) + _sequence(other)
+def _as_sequence(base: Any, other: Any, path: KeyPath, report: Report) -> Any:
+    return _sequence(base, path, report) + _sequence(other, path, report)
 
 
-def _extra_hosts(base: Any, other: Any, _path: KeyPath, _report: Report) -> Any:
-    known = _sequence(base)
-    return known + [each for each in _sequence(other) if each not in known]
+def _extra_hosts(base: Any, other: Any, path: KeyPath, report: Report) -> Any:
+    known = _sequence(base, path, report)
+    return known + [each for each in _sequence(other, path, report) if each not in known]
 
 
 def _build(base: Any, other: Any, path: KeyPath, report: Report) -> Any:

@@ -46,13 +46,12 @@ class FileReader:
         self, entry: Mapping[str, Any], path: tuple[str | int, ...], lookup: Mapping[str, str]
     ) -> dict[str, str]:
         """Return the variables of an `env_file` entry."""
-        required = str(entry.get("required", True)).lower() in ("true", "y", "yes", "on")
         if entry.get("format"):
             self._report.error_at(
                 (*path, "format"), f"the format {entry['format']} is not supported; remove it"
             )
             return {}
-        return self._read(entry.get("path") or "", path, ChainMap(dict(lookup)), required=required)
+        return self._read(entry.get("path") or "", path, ChainMap(dict(lookup)), required=entry["required"])
 
     def label_file(self, file: str, path: tuple[str | int, ...], lookup: Mapping[str, str]) -> dict[str, str]:
         """Return the labels of a `label_file` entry."""

@@ -37,6 +37,7 @@ _VERSION = re.compile(rb"^(?:\xef\xbb\xbf)?%YAML[ \t]+(?!1\.1[ \t\r\n])", re.MUL
 _CORE = "tag:yaml.org,2002:"
 _ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 _RESET, _OVERRIDE = "!reset", "!override"
+_NAMES = (["name"], ["version"])  # Compose reads a date as text here
 
 
 class Dialect(Enum):
@@ -248,6 +249,8 @@ class _Builder:
             if text[:1] not in _NOT_TEXT and text not in PLAIN_WORDS:
                 return text
             value = self._plain(node, text)
+            if isinstance(value, Timestamp) and self.trail in _NAMES and self.dialect is Dialect.COMPOSE:
+                return text
             if value is not None and value != text and shown(value) != text:
                 self.surprises.append(Surprise(tuple(self.trail), text, value))
             return value
@@ -308,14 +311,15 @@ class _Builder:
                 self._duplicate(key, key_node, earlier)
                 continue
             first[key] = key_node
-            if key == "<<" and not key_node.style and self.dialect is Dialect.COMPOSE:
+            is_merge = key == "<<" and not key_node.style and key_node.tag in _MERGE_TAGS
+            if is_merge and self.dialect is Dialect.COMPOSE:
                 merges.append(value_node)
                 continue
             if self.escapes or key_node.tag != _PLAIN or key[:1] in _NOT_TEXT or key in PLAIN_WORDS:
                 self._check_key(key_node, key)
             self.trail.append(key)
             if value_node.tag == _RESET and self.dialect is Dialect.COMPOSE:
-                self.resets.append(tuple(self.trail))
+                self._reset(value_node)
             else:
                 values[key] = self._value(value_node)
             self.trail.pop()
@@ -323,14 +327,21 @@ class _Builder:
             self._merge(merge, values)
         return values
 
+    def _reset(self, node: Node) -> None:
+        if self.trail == ["name"]:
+            self._complain(node, "a project's name cannot be reset; remove the tag, or the line")
+        self.resets.append(tuple(self.trail))
+
     def _duplicate(self, key: str, node: Node, earlier: Node) -> None:
         place = _position(self.path, earlier)
-        self._complain(
-            node, f"duplicate key {key}: it is already at {place.line}:{place.column}; remove one of the two"
-        )
+        way_out = "write one <<: with a list of both" if key == "<<" else "remove one of the two"
+        self._complain(node, f"duplicate key {key}: it is already at {place.line}:{place.column}; {way_out}")
 
     def _check_key(self, node: ScalarNode, key: str) -> None:
         tagged = node.tag not in _PLAIN_TAGS
+        if node.tag in (_RESET, _OVERRIDE) and self.dialect is Dialect.COMPOSE:
+            self._complain(node, f"{node.tag} belongs to a value; write {key}: {node.tag} ...")
+            return
         if tagged and not self._is_known_tag(node):
             return
         if self.escapes and node.style == '"':
@@ -358,6 +369,7 @@ class _Builder:
 _PLAIN = Reader.PLAIN
 _NOT_TEXT = frozenset(("", *"+-.0123456789"))  # first characters of what may be no text
 _PLAIN_TAGS = frozenset((_PLAIN, _CORE + "str", _CORE + "map", _CORE + "seq", "!"))
+_MERGE_TAGS = (_PLAIN, "!", _CORE + "merge")
 _CORE_TYPES: dict[str, Callable[..., Any]] = {
     "int": int,
     "float": float,

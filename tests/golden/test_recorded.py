@@ -21,6 +21,16 @@ DELIBERATE = {
     "!foo": "tags other than YAML's own core are refused (FAULTS Y8)",
     "!!set": "tags other than YAML's own core are refused (FAULTS Y8)",
     "environment: x\n": "a mistake in an extended file is refused even where a merge would cover it",
+    **dict.fromkeys(
+        ("A: {a: b}}", "A: [[x]]}", "A: [null]}"), "what is no text is refused even where a merge prints it"
+    ),
+    **dict.fromkeys(
+        ("pids_limit: 1.0e+20", "scale: 1.0e+20", "replicas: -1.0e+20"),
+        "a whole number beyond 63 bits is refused; Compose rounds it to a negative one",
+    ),
+    **dict.fromkeys(
+        ("!reset user", "!override a", "name: !reset"), "a tag where Compose ignores it is refused"
+    ),
 }
 
 

@@ -41,6 +41,8 @@ def test_a_variable_that_is_not_set_warns_and_is_an_error_where_strict_is_asked_
     assert any("the variable TAG is not set in a committed file" in warning for warning in noted)
     found, _ = problems_of(text, strict=True)
     assert any("the variable TAG is not set" in error for error in found)
+    _, noted = problems_of("services: {api: {image: x, volumes: ['$PWD/d:/d']}}\n")
+    assert any("PWD is not set in a committed file, so it is empty; write . for" in each for each in noted)
 
 
 def test_replicas_exclude_one_name_and_one_address():

@@ -191,7 +191,19 @@ def test_paths_stand_below_the_root_of_the_file_system_where_the_tree_has_no_roo
 
 def test_a_tilde_does_not_depend_on_who_runs_the_controller(monkeypatch):
     monkeypatch.setenv("HOME", "/home/someone")
-    assert service("volumes: ['~/d:/d']")["volumes"][0]["source"] == "/root/d"
+    assert service("volumes: ['~/d:/d', '$HOME/e:/e']")["volumes"][0]["source"] == "/root/d"
+    assert service("volumes: ['~/d:/d', '$HOME/e:/e']")["volumes"][1]["source"] == "/root/e"
+
+
+def test_a_committed_home_comes_before_the_one_that_a_tilde_means():
+    files = {
+        "compose.yaml": "services: {a: {image: 'i$HOME', environment: [HOME, PATH]}}\n",
+        ".env": "HOME=-own\n",
+    }
+    body = load(files).model["services"]["a"]
+    assert (body["image"], body["environment"]) == ("i-own", {"HOME": "-own", "PATH": None})
+    fleet = load("services: {a: {image: 'i$HOME'}}\n", variables={"HOME": "-fleet"})
+    assert fleet.model["services"]["a"]["image"] == "i-fleet"
 
 
 def test_dollar_signs_are_single_in_the_model_and_doubled_in_print():
