@@ -187,16 +187,22 @@ def _check_unreconciled(body: Mapping[str, Any], base: KeyPath, findings: Findin
 
 
 def _check_update(app: App, policy: UpdatePolicy, base: KeyPath, findings: Findings) -> None:
-    monitor, deadline = policy.monitor_s, app.rollout.healthy_deadline_s
+    monitor, deadline = policy.monitor_s, app.rollout.step_deadline_s
     if monitor >= deadline:
         findings.error(
             (*base, "monitor"),
-            f"{monitor:g}s can never pass before {KEY}.rollout.healthy_deadline gives up after {deadline:g}s; "
+            f"{monitor:g}s can never pass before {_deadline_key(app)} gives up after {deadline:g}s; "
             "lower one or raise the other",
         )
     if not 0 <= policy.failure_ratio_max <= 1:
         ratio = policy.failure_ratio_max
         findings.error((*base, "max_failure_ratio"), f"must lie between 0 and 1, is {ratio:g}")
+
+
+def _deadline_key(app: App) -> str:
+    """Name the deadline that strikes first."""
+    sooner = app.rollout.progress_deadline_s < app.rollout.healthy_deadline_s
+    return f"{KEY}.rollout.{'progress' if sooner else 'healthy'}_deadline"
 
 
 def _check_replicas(service: Service, base: KeyPath, findings: Findings) -> None:
@@ -238,10 +244,10 @@ def _check_deadline(app: App, service: Service, base: KeyPath, findings: Finding
     }
     retries = int(check.get("retries") or _HEALTHCHECK_RETRIES)
     bound = seconds["start_period"] + (seconds["interval"] + seconds["timeout"]) * retries
-    deadline = app.rollout.healthy_deadline_s
+    deadline = app.rollout.step_deadline_s
     if bound > deadline:
         findings.warn(
             (*base, "healthcheck"),
             f"may take {bound:g}s to say unhealthy (start_period + (interval + timeout) * retries), "
-            f"and {KEY}.rollout.healthy_deadline gives up after {deadline:g}s; raise the deadline",
+            f"and {_deadline_key(app)} gives up after {deadline:g}s; raise the deadline",
         )

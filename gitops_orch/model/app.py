@@ -142,6 +142,11 @@ class RolloutPolicy:
     surge_max: int | None = None
     unavailable_max: int | None = None
 
+    @property
+    def step_deadline_s(self) -> float:
+        """How long one container has to prove itself; `progress_deadline` begins anew with each that does."""
+        return min(self.healthy_deadline_s, self.progress_deadline_s)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:

@@ -22,13 +22,7 @@ from gitops_orch.planner.prepare import prepare_hosts, pull_images
 from gitops_orch.planner.put_back import has_ended, put_back
 from gitops_orch.planner.reload import changed_sets, must_be_told, record_sets, signal_reason
 from gitops_orch.planner.removal import remove_container, remove_networks, stop_container
-from gitops_orch.planner.rollout import (
-    Wave,
-    failure_budget,
-    is_anonymous,
-    plan_waves,
-    update_policy,
-)
+from gitops_orch.planner.rollout import Lane, arrange, failure_budget, is_anonymous, update_policy
 from gitops_orch.planner.set_aside import Stopping, set_aside
 from gitops_orch.planner.slots import AppSlots, Slot, namespace_parents
 from gitops_orch.planner.steps import SlotSteps
@@ -80,6 +74,7 @@ class AppPlanner:
         }
         for service in in_dependency_order(self.app.services):
             self._service(service, by_service[service.name])
+        self.succession.order_moves(self.slots.slots)
         self._surplus()
         remove_networks(self.draft, self.index, self.app.key, self._wanted_networks(), self.first)
 
@@ -104,17 +99,28 @@ class AppPlanner:
             for slot in slots:
                 self._run_once(slot)
             return
-        for slot in slots:
-            self.names[(service.name, slot.host)] = slot.current.container.id if slot.current else slot.name
         fresh = [slot for slot in slots if not slot.olds and (slot.made or slot.findings or slot.unproved)]
         replaced = [slot for slot in slots if slot.olds]
         for slot in fresh:
             self._bring_up(slot)
         self._roll(replaced)
+        self._name(service, slots)
         for slot in slots:
             self.succession.forget_generations(slot)
         self._reload(service, slots)
         self._restart_dependents(service, slots)
+
+    def _name(self, service: Service, slots: list[Slot]) -> None:
+        """Say whom others can join: who is there or is made; behind a canary that waits, who serves until then."""
+        for slot in slots:
+            where = (service.name, slot.host)
+            if slot.current is not None:
+                self.names[where] = slot.current.container.id
+            elif f"{Kind.CREATE.value}/{slot.host}/{slot.name}" in self.created[where]:
+                self.names[where] = slot.name
+            else:
+                for old in (each for each in slot.olds if each.host == slot.host):
+                    self.names.setdefault(where, old.container.id)
 
     def _run_once(self, slot: Slot) -> None:
         """Start a scheduled run, and wait for nothing: how it ends is no release's business."""
@@ -134,22 +140,26 @@ class AppPlanner:
                 self.draft.waits(stop, created)
 
     def _roll(self, replaced: list[Slot]) -> None:
-        """Replace containers wave by wave: each waits for what the one before it has to prove, and to make room."""
-        before: tuple[str, ...] = ()
-        for wave in plan_waves(self.chosen, replaced, self.world):
-            if wave.canary and not self._is_promoted():
-                self._await_promotion(wave, replaced)
-                return
-            first = len(self.draft.actions)
-            proved = {id(slot): self._bring_up(slot, before) for slot in wave.slots}
-            proofs = tuple(filter(None, proved.values()))
-            for slot in wave.slots:
-                own = proved[id(slot)]
-                self.succession.retire_olds(slot, proofs if wave.canary else (own,) if own else ())
-            before = (*proofs, *self._room_made(first))
+        """Replace containers: each waits for what the one before it in its lane has to prove, and to make room."""
+        arrangement = arrange(self.chosen, replaced, self.world)
+        if arrangement.canary and not self._is_promoted():
+            self._await_promotion(arrangement.canary, replaced)
+            return
+        first = len(self.draft.actions)
+        proofs = tuple(filter(None, [self._bring_up(slot) for slot in arrangement.canary]))
+        for slot in arrangement.canary:
+            self.succession.retire_olds(slot, proofs)
+        canary = (*proofs, *self._room_made(first))
+        ends: dict[Lane, tuple[str, ...]] = {}
+        for slot, lane in arrangement.turns:
+            first, before = len(self.draft.actions), ends.get(lane, canary)
+            proved = self._bring_up(slot, before)
+            own = () if proved is None else (proved,)
+            self.succession.retire_olds(slot, own)
+            ends[lane] = (*own, *self._room_made(first)) or before
 
     def _room_made(self, first: int) -> tuple[str, ...]:
-        """With max_surge, the next wave waits until those that were replaced have stopped too."""
+        """With max_surge, whoever is next waits until what was replaced has stopped too."""
         if self.app.rollout.surge_max is None:
             return ()
         return tuple(action.id for action in self.draft.actions[first:] if action.kind is Kind.STOP)
@@ -157,21 +167,21 @@ class AppPlanner:
     def _is_promoted(self) -> bool:
         return self.app.rollout.auto_promote or self.world.accepted
 
-    def _await_promotion(self, wave: Wave, replaced: list[Slot]) -> None:
+    def _await_promotion(self, canary: tuple[Slot, ...], replaced: list[Slot]) -> None:
         """Bring the canary up beside what it will replace, and touch nothing else until somebody says so."""
-        service = wave.slots[0].service.name
-        for slot in wave.slots:
+        service = canary[0].service.name
+        for slot in canary:
             if slot.made or slot.findings or slot.unproved:
                 self._bring_up(slot)
         waiting = tuple(
             slot
             for slot in replaced
-            if slot not in wave.slots and not any(has_ended(old.container) for old in slot.olds)
+            if slot not in canary and not any(has_ended(old.container) for old in slot.olds)
         )
         put_back(self.app, AppSlots(slots=waiting, surplus=(), parked=()), self.draft, self.world)
         self.draft.hold(
             str(self.app.key),
-            f"{len(wave.slots)} of {service} run as a canary; "
+            f"{len(canary)} of {service} run as a canary; "
             f"`gitops-orch accept {self.world.commit[:12]}` promotes it, a revert takes it back",
             self.app.key,
         )
@@ -322,11 +332,11 @@ class AppPlanner:
         )
 
     def _gate(self, slot: Slot) -> Gate:
-        """The delay between waves is waited out at the end of each gate: the next wave stands on it."""
-        update, rollout = update_policy(self.chosen, slot.service), self.app.rollout
+        """The delay of an update is waited out at the end of each gate: whoever is next stands on it."""
+        update = update_policy(self.chosen, slot.service)
         delay_s = update.delay_s if slot.olds else 0.0
         own_s = slot.service.job_deadline_s if slot.service.job else None
-        deadline_s = min(rollout.healthy_deadline_s, rollout.progress_deadline_s) if own_s is None else own_s
+        deadline_s = self.app.rollout.step_deadline_s if own_s is None else own_s
         return Gate(
             monitor_s=update.monitor_s + delay_s,
             deadline_s=deadline_s + delay_s,

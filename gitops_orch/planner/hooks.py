@@ -98,7 +98,7 @@ class Scene:
     def gate(self, action: Action) -> Gate:
         """Return the deadline of a command."""
         chosen = self.chosen(action)
-        deadline_s = DEFAULT_DEADLINE_S if chosen is None else chosen.app.rollout.healthy_deadline_s
+        deadline_s = DEFAULT_DEADLINE_S if chosen is None else chosen.app.rollout.step_deadline_s
         return Gate(monitor_s=0.0, deadline_s=deadline_s)
 
 

@@ -165,7 +165,7 @@ class _Preparer:
             if _ended_well(there):
                 self._remove(start, target, name)
                 return after
-        gate = Gate(monitor_s=0.0, deadline_s=chosen.app.rollout.healthy_deadline_s, completes=True)
+        gate = Gate(monitor_s=0.0, deadline_s=chosen.app.rollout.step_deadline_s, completes=True)
         ran = self._add(start, Kind.RUN_JOB, target, reason, name=name, after=after, gate=gate)
         self._remove(start, target, name)
         return (ran,)

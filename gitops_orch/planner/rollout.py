@@ -5,6 +5,7 @@ for those that start first, `max_unavailable` for those that stop first, and nei
 must stop first is replaced even where `max_unavailable` is 0.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,16 +15,19 @@ from gitops_orch.planner.index import Located
 from gitops_orch.planner.slots import Slot
 from gitops_orch.planner.world import Chosen, Role, World
 
+Lane = tuple[Order, int]  # slots that start first, and slots that stop first, have lanes of their own
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wave:
-    """Slots that are replaced together; the next wave begins once each of these has proved itself.
+class Arrangement:
+    """Slots in the order in which they are replaced.
 
-    The old containers of a canary stay beside the new ones until all of it has proved itself, and was promoted.
+    The old containers of a canary stay beside the new ones until all of it has proved itself, and was promoted.  The
+    others go in lanes, side by side: in each, a slot's turn comes once the one before it has proved itself, as with the
+    workers of Swarm's updater.
     """
 
-    slots: tuple[Slot, ...]
-    canary: bool = False
+    canary: tuple[Slot, ...] = ()
+    turns: tuple[tuple[Slot, Lane], ...] = ()
 
 
 def update_policy(chosen: Chosen, service: Service) -> UpdatePolicy:
@@ -81,20 +85,25 @@ def is_anonymous(volume: str) -> bool:
     return len(volume) == 64 and all(digit in "0123456789abcdef" for digit in volume)  # noqa: PLR2004 - a SHA-256
 
 
-def plan_waves(chosen: Chosen, slots: Sequence[Slot], world: World) -> tuple[Wave, ...]:
+def arrange(chosen: Chosen, slots: Sequence[Slot], world: World) -> Arrangement:
     """Arrange the slots of a service that are replaced, in the order of their numbers, a canary before all others.
 
     What was stable before needs no canary: a revert takes a canary back at once.
     """
     if not slots:
-        return ()
+        return Arrangement()
     update, rollout = update_policy(chosen, slots[0].service), chosen.app.rollout
     tried = chosen.role is not Role.HEAD or chosen.app.key in world.settled
     count = 0 if tried or not any(slot.superseded for slot in slots) else rollout.canary
-    canary = (Wave(slots=tuple(slots[:count]), canary=True),) if count else ()
     rest = slots[count:]
     limits = _limits(update, rollout, len(rest))
-    return (*canary, *_fill(rest, limits, {id(s): choose_order(s, update, rollout)[0] for s in rest}))
+    turns: list[tuple[Slot, Lane]] = []
+    taken: Counter[Order] = Counter()
+    for slot in rest:
+        order, _ = choose_order(slot, update, rollout)
+        turns.append((slot, (order, taken[order] % limits[order])))
+        taken[order] += 1
+    return Arrangement(canary=tuple(slots[:count]), turns=tuple(turns))
 
 
 def _limits(update: UpdatePolicy, rollout: RolloutPolicy, count: int) -> Mapping[Order, int]:
@@ -104,20 +113,6 @@ def _limits(update: UpdatePolicy, rollout: RolloutPolicy, count: int) -> Mapping
         Order.START_FIRST: together if surge is None else max(1, surge),
         Order.STOP_FIRST: together if unavailable is None else max(1, unavailable),
     }
-
-
-def _fill(slots: Iterable[Slot], limits: Mapping[Order, int], orders: Mapping[int, Order]) -> Iterable[Wave]:
-    wave: list[Slot] = []
-    room = dict(limits)
-    for slot in slots:
-        order = orders[id(slot)]
-        if not room[order]:
-            yield Wave(slots=tuple(wave))
-            wave, room = [], dict(limits)
-        room[order] -= 1
-        wave.append(slot)
-    if wave:
-        yield Wave(slots=tuple(wave))
 
 
 def failure_budget(chosen: Chosen, service: Service, slots: Sequence[Slot], world: World) -> Budget | None:

@@ -12,6 +12,7 @@ from gitops_orch.planner.removal import remove_container, retire, stop_container
 from gitops_orch.planner.rollout import choose_order, update_policy
 from gitops_orch.planner.set_aside import Stopping, keep_newest, set_aside
 from gitops_orch.planner.slots import Slot
+from gitops_orch.planner.teardown import order_removals
 from gitops_orch.planner.world import Chosen
 
 
@@ -67,6 +68,11 @@ class Succession:
     def _staying(olds: Iterable[Located], slot: Slot) -> list[Located]:
         """One that another hand removes at this moment has been waited for before its successor was made."""
         return [old for old in olds if not (slot.made and is_going(old))]
+
+    def order_moves(self, slots: Iterable[Slot]) -> None:
+        """Of what moves to another host, let what depends on others stop before them, as when an app is removed."""
+        moved = [old for slot in slots for old in slot.olds if old.host != slot.host]
+        order_removals(self.draft, self.chosen.app, moved)
 
     def forget_generations(self, slot: Slot) -> None:
         """Of the former generations of a slot, the newest stay."""

@@ -29,7 +29,7 @@ def remove_in_order(
 
 
 def order_removals(draft: Draft, former: App | None, going: Iterable[Located]) -> None:
-    """Let what services that left Git depend on stop after them, where their removals are in the draft already.
+    """Let what others depend on stop after them, where all of them go and their removals are in the draft already.
 
     One whose ports may be wanted goes early, whatever else goes: its successor waits for it, and others for that.
     """
@@ -37,7 +37,7 @@ def order_removals(draft: Draft, former: App | None, going: Iterable[Located]) -
     quiet = {found.container.id: service_of(found) for found in going if not found.container.ports}
     first: dict[str, str] = {}
     removals: dict[str, list[str]] = defaultdict(list)
-    for action in draft.actions if dependents else ():
+    for action in draft.actions if dependents and quiet else ():
         if action.target in quiet and action.kind in {Kind.STOP, Kind.REMOVE}:
             first.setdefault(action.target, action.id)
             if action.kind is Kind.REMOVE:

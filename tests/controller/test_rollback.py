@@ -61,7 +61,7 @@ def test_going_back_takes_up_the_very_containers_that_served_before(story):
     assert not any(c.name.endswith(KEPT_SUFFIX) for c in back.values())
 
 
-def test_a_release_that_fails_in_its_second_wave_is_undone_in_the_first_too(story):
+def test_a_release_that_fails_at_its_second_container_is_undone_at_the_first_too(story):
     deploy(story)
     before = {c.id for c in story.world.containers.values()}
 

@@ -180,6 +180,9 @@ def test_a_rollout_that_could_never_move_is_an_error():
 def test_a_monitor_that_outlasts_the_deadline_is_an_error_with_both_numbers():
     found, _ = problems_of(f"{SERVICE}    deploy: {{update_config: {{monitor: 10m}}}}\n")
     assert any("monitor: 600s can never pass" in error and "after 300s" in error for error in found)
+    short = "x-gitops: {rollout: {progress_deadline: 20s}}\n"
+    found, _ = problems_of(f"{SERVICE}    deploy: {{update_config: {{monitor: 30s}}}}\n{short}")
+    assert any("x-gitops.rollout.progress_deadline gives up after 20s" in error for error in found)
 
 
 def test_a_failure_ratio_lies_between_nothing_and_all():

@@ -219,6 +219,18 @@ def test_services_that_left_git_go_in_reverse_order_too():
     assert chain(plan, "edge", "api", "cache")
 
 
+def test_services_that_move_leave_their_old_host_in_reverse_order():
+    stays = app("moves", CACHE, API, EDGE)
+    moves = replace(stays, placement=replace(stays.placement, hosts=("h2",)))
+    there = seen("h1", *(container(stays, each.name) for each in stays.services), apps=(stays,))
+    plan = make_plan(world(moves, observed={"h1": there, "h2": seen("h2")}))
+    assert chain(plan, "edge", "api", "cache")
+    proofs = {a.id for a in plan.actions if a.kind is Kind.WAIT_HEALTHY}
+    stop = next(a for a in plan.actions if a.kind is Kind.STOP and a.service == "cache")
+    assert len(proofs) == 3
+    assert proofs <= all_before(plan, stop)
+
+
 def test_a_service_that_left_git_gives_its_port_to_its_successor_before_others_go():
     port = (("0.0.0.0", 80, "tcp"),)
     before = app("left", CACHE, API, digest="old")

@@ -24,8 +24,8 @@ def rollout(count=4, *, update=None, policy=None, fields=None, **more):
     return make_plan(world(after, observed={"h1": seen("h1", *running, apps=(before,))}, **more))
 
 
-def waves(plan):
-    """How many starts have how many gates of others before them, first wave first."""
+def together(plan):
+    """How many starts have how many gates of others before them, the first starts first."""
     counted = {}
     for action in plan.actions:
         if action.kind.value == "start":
@@ -59,14 +59,22 @@ def ancestors(plan, action, kind):
         (UpdatePolicy(), RolloutPolicy(surge_max=0, unavailable_max=4), {}, [4]),
     ],
 )
-def test_containers_are_replaced_in_waves_of_the_size_that_the_file_allows(update, policy, fields, expected):
-    assert waves(rollout(update=update, policy=policy, fields=fields)) == expected
+def test_as_many_containers_are_replaced_at_once_as_the_file_allows(update, policy, fields, expected):
+    assert together(rollout(update=update, policy=policy, fields=fields)) == expected
 
 
-def test_with_a_surge_the_next_wave_waits_until_the_old_ones_have_stopped():
+def test_one_that_is_slow_to_prove_itself_keeps_back_only_its_own_lane():
+    plan = rollout(update=UpdatePolicy(parallelism=2))
+    gates = {a.id: a.slot for a in plan.actions if a.kind.value == "wait_healthy"}
+    starts = [action for action in plan.actions if action.kind.value == "start"]
+    waited_for = {a.slot: {gates[each] for each in ancestors(plan, a, "wait_healthy")} for a in starts}
+    assert waited_for == {1: set(), 2: set(), 3: {1}, 4: {2}}
+
+
+def test_with_a_surge_whoever_is_next_waits_until_the_old_one_has_stopped():
     plan = rollout(policy=RolloutPolicy(surge_max=2))
     starts = [action for action in plan.actions if action.kind.value == "start"]
-    assert [len(ancestors(plan, start, "stop")) for start in starts] == [0, 0, 2, 2]
+    assert [len(ancestors(plan, start, "stop")) for start in starts] == [0, 0, 1, 1]
 
 
 def test_all_are_created_before_the_first_is_stopped_or_started():
@@ -106,7 +114,7 @@ def test_a_release_that_was_stable_is_not_on_trial_again():
 
 def test_a_canary_proves_itself_beside_all_old_ones_and_then_the_others_follow():
     plan = rollout(policy=RolloutPolicy(canary=2))
-    assert waves(plan) == [2, 1, 1]
+    assert together(plan) == [2, 1, 1]
     stops = [action for action in plan.actions if action.kind.value == "stop"]
     assert len(ancestors(plan, stops[0], "wait_healthy")) == 2
 
@@ -117,6 +125,20 @@ def test_a_canary_that_is_not_promoted_by_itself_leaves_everything_else_alone():
     assert f"`gitops-orch accept {COMMIT[:12]}` promotes it" in plan.holds[0].reason
     promoted = rollout(policy=RolloutPolicy(canary=1, auto_promote=False), accepted=True)
     assert kinds(promoted).count("stop") == 4
+
+
+def test_what_shares_a_network_behind_a_canary_joins_a_container_that_is_there():
+    def shop(digest, value):
+        vpn = service("vpn", replicas=2, compose={"environment": {"A": value}})
+        web = service("web", compose={"network_mode": "service:vpn"})
+        return app("shop", vpn, web, digest=digest, rollout=RolloutPolicy(canary=1, auto_promote=False))
+
+    before, after = shop("old", "1"), shop("new", "2")
+    running = [container(before, "vpn"), container(before, "vpn", slot=2), container(before, "web")]
+    plan = make_plan(world(after, observed={"h1": seen("h1", *running, apps=(before,))}))
+    made = {a.name: a for a in plan.actions if a.kind.value == "create"}
+    web = next(a for a in made.values() if a.service == "web")
+    assert web.container.peers["vpn"] in {*made, *(each.id for each in running)}
 
 
 def test_going_back_has_no_canary():
@@ -141,7 +163,7 @@ def test_going_back_follows_its_own_policy():
     chosen = (Chosen(app=good, commit=COMMIT, role=Role.FALLBACK, reason="went back"),)
     running = [container(bad, slot=slot) for slot in range(1, 5)]
     plan = make_plan(world(chosen=chosen, observed={"h1": seen("h1", *running, apps=(bad,))}))
-    assert waves(plan) == [4]
+    assert together(plan) == [4]
     assert {a.gate.monitor_s for a in plan.actions if a.gate} == {1.0}
 
 

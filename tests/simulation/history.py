@@ -306,10 +306,9 @@ def reckon(stage: Stage) -> None:
         elif report is not None and report.exit_code == 0 and is_at_rest(picture):
             break
     picture = stage.picture()
-    held = frozenset(hold.app.name for hold in picture.plan.holds if hold.app is not None)
-    wrong = differences(stage.repository.head_tree, stage.fleet, held=held)
-    if standing(picture) or picture.plan.refusals or wrong:
-        holds = [f"{hold.subject}: {hold.reason}" for hold in picture.plan.holds]
+    holds = [f"{hold.subject}: {hold.reason}" for hold in picture.plan.holds]
+    wrong = differences(stage.repository.head_tree, stage.fleet)
+    if standing(picture) or picture.plan.refusals or holds or wrong:
         _fail(
             stage, f"the fleet is not what Git says: {wrong}; left to do: {_steps(picture)}; holds: {holds}"
         )

@@ -12,8 +12,8 @@ from gitops_orch.model.observed import Health, State
 from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
 
 
-def differences(tree: TreeRecipe, fleet: SimulatedFleet, *, held: frozenset[str]) -> list[str]:
-    """Return where the fleet is not what the commit says; `held` are apps that the product said it leaves alone."""
+def differences(tree: TreeRecipe, fleet: SimulatedFleet) -> list[str]:
+    """Return where the fleet is not what the commit says."""
     found: list[str] = []
     names = {app.name for app in tree.apps}
     for world in _worlds(tree, fleet):
@@ -23,8 +23,7 @@ def differences(tree: TreeRecipe, fleet: SimulatedFleet, *, held: frozenset[str]
             if container.owner is not None and container.owner.app.name not in names
         ]
     for app in tree.apps:
-        if app.name not in held:
-            found += app_differences(tree, app, fleet)
+        found += app_differences(tree, app, fleet)
     return found
 
 

@@ -157,7 +157,7 @@ def interrupted(way: tuple[TreeRecipe, TreeRecipe], befall: Befall, number: int)
     """Go the way with something at its n-th request; return whether there was such a request."""
     stage, there = went(way, befall, number)
     after = way[1]
-    wrong = differences(after, stage.fleet, held=frozenset())
+    wrong = differences(after, stage.fleet)
     wrong += _ungreeted(stage) if befall is not dies_and_forgets else []
     assert not wrong, f"{befall.__name__} at request {number}: {wrong}"
     return there

@@ -10,7 +10,7 @@ from gitops_orch.controller import execute, look, observe
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated import seen
 from gitops_orch.model.observed import ObservedHost
-from gitops_orch.planner import app_plan, gate, plan, succession
+from gitops_orch.planner import app_plan, gate, plan, rollout, succession
 from gitops_orch.planner.world import Role
 
 SEEDS_MAX = 400
@@ -54,12 +54,12 @@ def forgets_what_failed(patch):
 
 
 def goes_back_in_part(patch):
-    waves = app_plan.plan_waves
-    patch.setattr(
-        app_plan,
-        "plan_waves",
-        lambda chosen, *rest: () if chosen.role is Role.FALLBACK else waves(chosen, *rest),
-    )
+    arrange = app_plan.arrange
+
+    def careless(chosen, *rest):
+        return rollout.Arrangement() if chosen.role is Role.FALLBACK else arrange(chosen, *rest)
+
+    patch.setattr(app_plan, "arrange", careless)
 
 
 def takes_every_label_for_its_own(patch):

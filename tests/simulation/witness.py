@@ -222,7 +222,10 @@ class Witness:
     def _wanted(self, key: AppKey) -> AppRecipe | None:
         """The release that the app is being brought to, as far as it can be told from outside; None: any may go."""
         head = next((a for a in self.repository.commits[self.commit].apps if a.key == key), None)
-        return None if head is None or self.history.failed_digests(key) else head
+        if head is None or digest_of(head) not in self.history.failed_digests(key):
+            return head
+        stable = self.history.stable(key)
+        return None if stable is None else self.repository.recipes.get((key, stable.digest))
 
     def _allows(self, app: AppRecipe, host: str) -> bool:
         found = next((h for h in self.repository.commits[self.commit].hosts if h.name == host), None)
