@@ -45,7 +45,10 @@ class Verdict:
 def judge(
     gate: Gate, watch: Watch, seen: ObservedContainer, now_s: float, probed: ProbeResult | None = None
 ) -> Verdict:
-    """Judge one look at a container; `probed` where it was probed too."""
+    """Judge one look at a container; `probed` where it was probed too.
+
+    One that does well when its deadline ends is given the rest of `monitor`: who looks late must not blame it for that.
+    """
     restarts = seen.details.restart_count if seen.details else 0
     first = restarts if watch.restart_count is None else watch.restart_count
     failure = _failure(gate, seen, restarts - first)
@@ -59,7 +62,7 @@ def judge(
     after = replace(watch, well_since_s=well_since, restart_count=first)
     if well_since is not None and now_s - well_since >= gate.monitor_s and not watch.refusal_count:
         return Verdict(judgement=Judgement.PASSED, watch=after)
-    if now_s - watch.since_s >= gate.deadline_s:
+    if now_s - watch.since_s >= gate.deadline_s and not well:
         reason = f"it was not well within {gate.deadline_s:g} s ({_describe(seen, after)})"
         return Verdict(judgement=Judgement.FAILED, watch=after, reason=reason)
     return Verdict(judgement=Judgement.WAITING, watch=after, reason=_describe(seen, after))

@@ -27,7 +27,7 @@ from gitops_orch.planner.restraint import (
     wait_s,
 )
 from gitops_orch.planner.slots import AppSlots, Slot
-from gitops_orch.planner.world import Chosen, World
+from gitops_orch.planner.world import Chosen, Role, World
 
 HEALTH, STATE, PAUSE = "health", "state", "state paused"
 WHOLE = "container"  # the path of what is made anew because it is not there at all
@@ -39,8 +39,9 @@ ORDERLY_CODES = frozenset({0, 137, 143})  # ended by itself, or was killed or as
 def restrain(chosen: Chosen, slots: AppSlots, world: World, index: Index, draft: Draft) -> AppSlots:
     """Return the slots with what is unhealthy to be restarted, and without what healing does not help; note the latter."""
     judge = _Judge(chosen, world, index, draft)
-    is_calm = not any(slot.made or slot.olds or slot.unproved for slot in slots.slots)
-    there = [_with_restart(chosen, slot) if is_calm else slot for slot in slots.slots]
+    on_trial = chosen.role is Role.HEAD and chosen.app.key not in world.settled
+    is_rollout = on_trial and any(slot.made or slot.olds or slot.unproved for slot in slots.slots)
+    there = [slot if is_rollout else _with_restart(chosen, slot) for slot in slots.slots]
     withheld = tuple(slot for slot in there if slot.made and judge.is_stopped(slot, path_of(slot.changes)))
     return replace(
         slots,
@@ -86,9 +87,11 @@ class _Judge:
 
     def without_stopped(self, slot: Slot) -> Slot:
         """Return a slot without the findings that are left alone for now."""
-        if slot.made or slot.olds:
+        if slot.made:
             return slot
-        kept = tuple(each for each in slot.findings if not self._is_put_off(slot, each))
+        asked = (each for each in slot.findings if each.remedy is Remedy.RESTART or not slot.olds)
+        put_off = [each for each in asked if self._is_put_off(slot, each)]
+        kept = tuple(each for each in slot.findings if each not in put_off)
         return slot if len(kept) == len(slot.findings) else replace(slot, findings=kept)
 
     def _is_put_off(self, slot: Slot, finding: Finding) -> bool:

@@ -215,13 +215,17 @@ class _Placer:
         return located
 
     def _home(self, together: list[Service]) -> str:
-        """The one host of the services that stay together."""
-        names = {service.name for service in together}
-        votes = Counter(
-            host for (service, _), found in self.located.items() if service in names for host in found[:1]
-        )
+        """The one host of the services that stay together: where their data is, else where most of them are."""
+        names = {service.name: service for service in together}
+        votes: Counter[str] = Counter()
+        with_data: Counter[str] = Counter()
+        for (name, slot), found in self.located.items():
+            service = names.get(name)
+            votes.update(found[:1] if service is not None else ())
+            if service is not None and slot <= service.replicas and (service.writable or service.stateful):
+                with_data.update(found[:1])
         allowed = {host.name: host for host in self.allowed}
-        for host, _ in sorted(votes.items(), key=lambda vote: (-vote[1], vote[0])):
+        for host in sorted(votes, key=lambda host: (-with_data[host], -votes[host], host)):
             if self._keeps(host, allowed):
                 self._check_joining(together, host)
                 return host

@@ -17,6 +17,7 @@ from gitops_orch.planner.world import Chosen, Role, World
 
 Lane = tuple[Order, int]  # slots that start first, and slots that stop first, have lanes of their own
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrangement:
     """Slots in the order in which they are replaced.

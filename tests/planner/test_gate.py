@@ -41,6 +41,13 @@ def test_with_a_healthcheck_running_is_not_enough():
     assert "not well within 60 s" in late.reason
 
 
+def test_what_does_well_at_the_deadline_may_finish_its_monitor_period_and_no_more():
+    starting = replace(WELL, health=Health.STARTING)
+    assert watched((0, starting), (61, WELL)).judgement is Judgement.WAITING
+    assert watched((0, starting), (61, WELL), (71, WELL)).judgement is Judgement.PASSED
+    assert watched((0, starting), (61, WELL), (65, starting)).judgement is Judgement.FAILED
+
+
 @pytest.mark.parametrize(
     ("seen", "reason"),
     [

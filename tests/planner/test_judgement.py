@@ -47,6 +47,19 @@ def test_nothing_is_restarted_during_a_rollout_of_its_app():
     assert "restart" not in kinds(plan_with(sick(), unproved=frozenset({SHOP.key})))
 
 
+def test_what_keeps_a_stable_release_from_being_finished_is_restarted():
+    settled = frozenset({SHOP.key})
+    unproved = make_plan(world_with(sick(), settled=settled, unproved=settled))
+    assert "restart" in kinds(unproved)
+    replaced = container(SHOP, spec="older", release="older", slot=2, state=State.EXITED)
+    beside = make_plan(world_with(sick(), others=(replace(replaced, name="older"),), settled=settled))
+    assert "restart" in kinds(beside)
+    spent = healed("health")
+    assert "restart" not in kinds(
+        make_plan(world_with(sick(), settled=settled, unproved=settled, healed=spent))
+    )
+
+
 @pytest.mark.parametrize("drift", [Drift.WARN, Drift.OFF])
 def test_nothing_is_restarted_where_the_file_says_to_leave_what_runs_alone(drift):
     shop = replace(SHOP, drift=drift)

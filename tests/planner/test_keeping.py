@@ -49,10 +49,21 @@ def test_a_service_that_shares_no_data_serves_until_its_successor_is_proved():
     assert after(plan, "stop") == {"create", "start", "wait_healthy"}
 
 
-def test_services_that_were_spread_do_not_come_together_away_from_data():
+def test_services_that_were_spread_come_together_where_data_is():
     shop = app("shop", service("web"), database("db"), volumes=VOLUMES)
     observed = {
         "h1": seen("h1", container(shop, "web"), apps=(shop,)),
+        "h2": seen("h2", container(shop, "db", volumes=("shop_data",)), apps=(shop,), volumes=ON_HOST),
+    }
+    plan = make_plan(world(shop, observed=observed))
+    assert [(a.service, a.host) for a in plan.actions if a.kind.value == "create"] == [("web", "h2")]
+    assert [(a.service, a.host) for a in plan.actions if a.kind.value == "stop"] == [("web", "h1")]
+
+
+def test_services_that_were_spread_do_not_come_together_away_from_data():
+    shop = app("shop", database("aa"), database("db"), volumes=VOLUMES)
+    observed = {
+        "h1": seen("h1", container(shop, "aa", volumes=("shop_data",)), apps=(shop,), volumes=ON_HOST),
         "h2": seen("h2", container(shop, "db", volumes=("shop_data",)), apps=(shop,), volumes=ON_HOST),
     }
     plan = make_plan(world(shop, observed=observed))

@@ -248,6 +248,16 @@ def touch_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     return _edit_app(rng, tree, lambda app: replace(app, label=app.label + 1))
 
 
+def touched(tree: TreeRecipe, names: set[str]) -> TreeRecipe:
+    """Apps of these names as other releases: what failed as they were is tried again."""
+
+    def touch(app: AppRecipe) -> AppRecipe:
+        first, *rest = app.services
+        return replace(app, services=(replace(first, value=first.value + 1), *rest))
+
+    return replace(tree, apps=tuple(touch(app) if app.name in names else app for app in tree.apps))
+
+
 def change_rollout(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     """Knobs that change no container."""
     surge, canary, promote = rng.choice((None, 0, 1, 3)), rng.choice((0, 1, 2)), rng.random() < 0.5
@@ -303,9 +313,9 @@ def break_hosts(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     return replace(tree, unreadable=True)
 
 
-def settle(past: list[TreeRecipe]) -> TreeRecipe:
+def settle(rng: random.Random, past: list[TreeRecipe]) -> TreeRecipe:
     """The last commit with everything mended, and all hosts back: what a fleet must reach in the end."""
-    rng, tree = random.Random(0), past[-1]
+    tree = past[-1] if past[-1].apps else add_app(rng, past[-1])
     ever = {host.name: host for each in past for host in each.hosts}
     hosts = tuple(replace(ever[name], availability="active") for name in sorted(ever))
     tree = replace(tree, hosts=hosts, broken=frozenset(), unreadable=False)

@@ -1,6 +1,7 @@
 """What a fleet must look like once everything is quiet, computed from the commit alone and not by the planner."""
 
 from collections import Counter
+from collections.abc import Collection
 
 from simulation.recipes import AppRecipe, ServiceRecipe, TreeRecipe, container_name
 
@@ -12,8 +13,8 @@ from gitops_orch.model.observed import Health, State
 from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
 
 
-def differences(tree: TreeRecipe, fleet: SimulatedFleet) -> list[str]:
-    """Return where the fleet is not what the commit says."""
+def differences(tree: TreeRecipe, fleet: SimulatedFleet, *, but: Collection[str] = ()) -> list[str]:
+    """Return where the fleet is not what the commit says, `but` for apps of these names."""
     found: list[str] = []
     names = {app.name for app in tree.apps}
     for world in _worlds(tree, fleet):
@@ -23,7 +24,7 @@ def differences(tree: TreeRecipe, fleet: SimulatedFleet) -> list[str]:
             if container.owner is not None and container.owner.app.name not in names
         ]
     for app in tree.apps:
-        found += app_differences(tree, app, fleet)
+        found += app_differences(tree, app, fleet) if app.name not in but else []
     return found
 
 

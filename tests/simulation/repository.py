@@ -1,6 +1,7 @@
 """A Git repository without Git: commits are recipes, and what the source and the loader answer is made from them."""
 
 import hashlib
+from collections.abc import Iterable
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -51,6 +52,10 @@ class Repository:
     @property
     def head_tree(self) -> TreeRecipe:
         return self.commits[self.head]
+
+    def is_among(self, app: AppRecipe, digests: Iterable[str]) -> bool:
+        """Whether one of these releases of an app is what the recipe makes, whichever way it was compiled."""
+        return any(self.recipes.get((app.key, digest)) == app for digest in digests)
 
     def desired(self, commit: str) -> Desired:
         """What the loader makes of a commit."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulation.recipes import BAD, AppRecipe, ServiceRecipe, digest_of
+from simulation.recipes import BAD, AppRecipe, ServiceRecipe
 from simulation.repository import Repository
 
 from gitops_orch.engine import labels
@@ -190,7 +190,7 @@ class Witness:
         """Of a start-first service, never take away what does well before its successor does."""
         owner = container.owner
         wanted = self._wanted(owner.app)
-        if wanted is None:
+        if wanted is None or owner.release in self.history.failed_digests(owner.app):
             return
         app, service = wanted, next((s for s in wanted.services if s.name == owner.service), None)
         if (
@@ -222,7 +222,7 @@ class Witness:
     def _wanted(self, key: AppKey) -> AppRecipe | None:
         """The release that the app is being brought to, as far as it can be told from outside; None: any may go."""
         head = next((a for a in self.repository.commits[self.commit].apps if a.key == key), None)
-        if head is None or digest_of(head) not in self.history.failed_digests(key):
+        if head is None or not self.repository.is_among(head, self.history.failed_digests(key)):
             return head
         stable = self.history.stable(key)
         return None if stable is None else self.repository.recipes.get((key, stable.digest))
@@ -260,7 +260,12 @@ class Witness:
         """Never begin a release of an app while what it depends on is not at what the same commit says."""
         owner = container.owner
         app = next((a for a in self.repository.commits[self.commit].apps if a.key == owner.app), None)
-        if app is None or app.needs is None or owner.release != digest_of(app) or container.started_at:
+        if (
+            app is None
+            or app.needs is None
+            or not self.repository.is_among(app, (owner.release,))
+            or container.started_at
+        ):
             return
         needed = self.repository.commits[self.commit].app(app.needs)
         known = [
@@ -268,7 +273,7 @@ class Witness:
         ]
         if needed is None or ReleaseState.STABLE in known:
             return
-        if digest_of(needed) in self.history.failed_digests(needed.key):
+        if self.repository.is_among(needed, self.history.failed_digests(needed.key)):
             self._object(f"begins {container.name} although {needed.name} was rolled back")
 
     def _object(self, sentence: str) -> None:
