@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from simulation.history import Stage, calm_down
 from simulation.oracle import app_differences, differences
-from simulation.recipes import AppRecipe, HostRecipe, ServiceRecipe, TreeRecipe
+from simulation.recipes import BAD_HOOKS, AppRecipe, HostRecipe, ServiceRecipe, TreeRecipe
 from simulation.repository import without_yaml
 from simulation.weather import crash_now
 
@@ -178,12 +178,32 @@ def _ungreeted(stage: Stage) -> list[str]:
     ]
 
 
+def bad_elsewhere() -> AppRecipe:
+    """An app that moves to the other host, and fails there."""
+    web = replace(BLOG.services[0], image="crash:1")
+    return replace(BLOG, zone="b", services=(web,))
+
+
 BAD_WAYS: dict[str, tuple[TreeRecipe, TreeRecipe]] = {
     "start-first": (TREE, changed(SHOP, "web", image="sick:1")),
     "stop-first": (TREE, changed(SHOP, "db", image="crash:1")),
     "behind a port": (TREE, changed(BLOG, "web", image="crash:1")),
     "with others that do well": (TREE, both("web", "db")),
     "a canary": (ruled(canary=1), ruled(canary=1, image="oom:1")),
+    "no surge": (ruled(surge=0, unavailable=2), ruled(surge=0, unavailable=2, image="crash:1")),
+    "a surge": (ruled(surge=2), ruled(surge=2, image="crash:1")),
+    "a command before": (
+        changed(BLOG, "web", hooks=HOOKS),
+        changed(BLOG, "web", hooks=BAD_HOOKS[:1], value=9),
+    ),
+    "a command after": (
+        changed(SHOP, "web", hooks=HOOKS),
+        changed(SHOP, "web", hooks=BAD_HOOKS[1:2], value=9),
+    ),
+    "moving": (
+        replace(TREE, apps=(SHOP, replace(BLOG, zone="a"), MAIL)),
+        replace(TREE, apps=(SHOP, bad_elsewhere(), MAIL)),
+    ),
 }
 
 
@@ -202,25 +222,24 @@ def rolled_back(way: tuple[TreeRecipe, TreeRecipe], befall: Befall, number: int)
     return there
 
 
-@pytest.mark.parametrize("befall", [dies_before, dies_after, loses_the_reply])
-@pytest.mark.parametrize("name", sorted(BAD_WAYS))
-def test_an_interrupted_rollback_brings_the_former_release_back(name, befall):
+def try_every_request(go: Callable[[tuple[TreeRecipe, TreeRecipe], Befall, int], bool], way, befall: Befall):
+    """Go a way with something at its first request, at its second, and so on until there is no such request."""
     with without_yaml():
         for number in range(1, REQUESTS_MAX):
-            if not rolled_back(BAD_WAYS[name], befall, number):
+            if not go(way, befall, number):
                 break
         else:
             pytest.fail(f"more than {REQUESTS_MAX} requests")
     assert number > 2, "a way of so few requests tests nothing"
+
+
+@pytest.mark.parametrize("befall", [dies_before, dies_after, loses_the_reply])
+@pytest.mark.parametrize("name", sorted(BAD_WAYS))
+def test_an_interrupted_rollback_brings_the_former_release_back(name, befall):
+    try_every_request(rolled_back, BAD_WAYS[name], befall)
 
 
 @pytest.mark.parametrize("befall", [dies_before, dies_after, loses_the_reply, dies_and_forgets])
 @pytest.mark.parametrize("name", sorted(WAYS))
 def test_an_interrupted_way_is_finished_by_the_next_run(name, befall):
-    with without_yaml():
-        for number in range(1, REQUESTS_MAX):
-            if not interrupted(WAYS[name], befall, number):
-                break
-        else:
-            pytest.fail(f"more than {REQUESTS_MAX} requests")
-    assert number > 2, "a way of so few requests tests nothing"
+    try_every_request(interrupted, WAYS[name], befall)
