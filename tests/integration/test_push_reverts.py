@@ -80,3 +80,36 @@ def test_the_service_tells_of_a_push_that_is_refused_and_makes_up_for_it(pushing
         assert controller.stop() == 0
     assert pushing.deploy().actions == []
     assert pushing.repository.read(pushing.repository.head(), WEB) == web("stub:1")[WEB].strip()
+
+
+@pytest.mark.parametrize("accepted", [True, False], ids=["accepted", "refused"])
+def test_a_death_in_the_middle_of_a_push_leaves_one_revert(pushing: World, *, accepted: bool):
+    """The remote has what it needs, and has not answered yet, when the controller is killed."""
+    forge = pushing.repository.path
+    asked, go, over = (forge / name for name in ("asked", "go", "over"))
+    hook = forge / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(
+        f"#!/bin/sh\ntouch '{asked}'\nwhile [ ! -e '{go}' ]; do sleep 0.1; done\n"
+        f"touch '{over}'\nexit {0 if accepted else 1}\n"
+    )
+    hook.chmod(0o755)
+    good, failed = pushing.files[WEB], pushing.commit(web("stub:crash"))
+    with run_service(pushing) as controller:
+        wait_for("the push", asked.exists, deadline_s=90)
+        controller.process.kill()
+        controller.process.wait()
+    go.touch()
+    wait_for("the remote's verdict", over.exists, deadline_s=30)
+    hook.unlink()
+    if accepted:
+        wait_for("the revert", lambda: pushing.repository.head() != failed, deadline_s=30)
+
+    pushing.sync()
+    pushing.converge()
+
+    head = pushing.repository.head()
+    assert pushing.repository.git("log", "-1", "--format=%P", head) == failed
+    assert pushing.repository.read(head, WEB) == str(good).strip()
+    running = [seen.image for seen in pushing.ours("web/front") if seen.state == "running"]
+    assert running == ["stub:1"]
