@@ -49,7 +49,7 @@ class Restraint:
         self._history = history
         self._clock = clock
         now_s, now = clock.monotonic_s(), clock.now().timestamp()
-        self._heals = dict(_recalled(history.healed(), now_s - now))
+        self._heals = dict(_recalled(history.healed(), now_s, now_s - now))
 
     def note(self, results: Iterable[ActionResult], world: World) -> None:
         """Learn from a run; what was done to a field several times in one run counts once."""
@@ -118,15 +118,19 @@ def _rules(field: HealedField) -> tuple[Callable[[Healing], float], ...]:
     return (stopped_s, wait_s) if field.path == STATE else (stopped_s,)
 
 
-def _recalled(text: str | None, monotonic_s: float) -> Iterator[tuple[HealedField, _Heals]]:
-    """Yield what was kept; what cannot be made out is forgotten, which heals once more than it should."""
+def _recalled(text: str | None, now_s: float, monotonic_s: float) -> Iterator[tuple[HealedField, _Heals]]:
+    """Yield what was kept; what cannot be made out is forgotten, which heals once more than it should.
+
+    So are times that are yet to come, by a wall clock that was set back: they would have it wait until they are past.
+    """
     rows: list[list[object]] = []
     with suppress(ValueError):
         rows = json.loads(text or "[]")
     for row in rows:
         with suppress(ValueError, TypeError):
             namespace, app, service, slot, host, path, spec_hash, release, at = row
-            times = tuple(float(each) + monotonic_s for each in at) if isinstance(at, list) else ()
+            kept = [float(each) + monotonic_s for each in at] if isinstance(at, list) else []
+            times = tuple(each for each in kept if each <= now_s)
             key = AppKey(namespace=str(namespace), name=str(app))
             field = HealedField(
                 app=key, service=str(service), slot=int(str(slot)), host=str(host), path=str(path)

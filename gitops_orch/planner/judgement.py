@@ -26,6 +26,7 @@ from gitops_orch.planner.restraint import (
     stopped_s,
     wait_s,
 )
+from gitops_orch.planner.rollout import is_tolerated
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.world import Chosen, Role, World
 
@@ -41,7 +42,10 @@ def restrain(chosen: Chosen, slots: AppSlots, world: World, index: Index, draft:
     judge = _Judge(chosen, world, index, draft)
     on_trial = chosen.role is Role.HEAD and chosen.app.key not in world.settled
     is_rollout = on_trial and any(slot.made or slot.olds or slot.unproved for slot in slots.slots)
-    there = [slot if is_rollout else _with_restart(chosen, slot) for slot in slots.slots]
+    there = [
+        slot if is_rollout and not is_tolerated(slot.service) else _with_restart(chosen, slot)
+        for slot in slots.slots
+    ]
     withheld = tuple(slot for slot in there if slot.made and judge.is_stopped(slot, path_of(slot.changes)))
     return replace(
         slots,

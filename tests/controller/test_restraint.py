@@ -67,6 +67,15 @@ def test_what_is_known_outlives_the_controller():
     assert "restarted 5 times" in app(story).reason
 
 
+def test_a_wall_clock_that_was_set_back_over_a_restart_makes_nobody_wait_for_it():
+    story = running("ends:1", restart="no")
+    passes(story, 4, every_s=30)
+    assert passes(story, 1, every_s=6) == [[]]
+    story.clock.skew(-3600)
+    story.reconciler = story._reconciler()
+    assert passes(story, 1, every_s=1) == [["start", "wait_healthy"]]
+
+
 def test_a_history_that_makes_no_sense_is_forgotten():
     story = running("sick:1")
     for nonsense in ("{", "[[1, 2]]", '{"a": 1}', '[["d","a","s","x","h","p","","",[]]]'):

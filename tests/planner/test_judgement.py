@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_orch.model.app import Drift
+from gitops_orch.model.app import Drift, FailureAction, UpdatePolicy
 from gitops_orch.model.observed import Details, Health, State
 from gitops_orch.planner.judgement import lasting
 from gitops_orch.planner.plan import make_plan
@@ -45,6 +45,13 @@ def test_nothing_is_restarted_during_a_rollout_of_its_app():
     older = container(SHOP, spec="older", release="older")
     assert "restart" not in kinds(plan_with(sick(), first=older))
     assert "restart" not in kinds(plan_with(sick(), unproved=frozenset({SHOP.key})))
+
+
+@pytest.mark.parametrize("update", [{"failure_action": FailureAction.CONTINUE}, {"failure_ratio_max": 0.5}])
+def test_what_may_fail_without_failing_its_release_is_tried_again_by_a_restart(update):
+    shop = app("shop", service("api", replicas=2, update=UpdatePolicy(**update)))
+    there = world_with(sick(shop), of=shop, unproved=frozenset({shop.key}))
+    assert "restart" in kinds(make_plan(there))
 
 
 def test_what_keeps_a_stable_release_from_being_finished_is_restarted():

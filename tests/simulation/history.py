@@ -30,7 +30,11 @@ from gitops_orch.planner.safety import EVERYTHING
 COMMITS_MIN, COMMITS_MAX = 3, 8
 CALM_PASSES_MAX = 12
 DEADLINE_S = 2.0
-CIRCLE = "wait for one another in a circle"  # a port passes to an app that its owner depends on: that takes two commits
+ASKS = (  # of a person, in the end, too
+    "wait for one another in a circle",  # a port passes to an app that its owner depends on: that takes two commits
+    "without its data",  # begun elsewhere, while the host that has it was silent and all state was lost
+)
+LONG_S = 7200.0  # whatever is left alone for a while after a fight is not any more
 PAUSED = "tried again at"  # in the reason of a hold that ends by itself after a failure
 SALT = "5a17"
 URL, BRANCH = "file:///fleet", "main"
@@ -299,7 +303,8 @@ def standing(picture: Picture) -> list[Action]:
 
 
 def reckon(stage: Stage) -> None:
-    """Everything is mended in one last commit, and the fleet must become exactly that."""
+    """Everything is mended in one last commit, long after, and the fleet must become exactly that."""
+    stage.clock.sleep(LONG_S)
     stage.commit(settle(stage.rng, stage.past))
     apps = stage.repository.desired(stage.repository.head).apps
     failed = {app.key.name for app in apps if app.digest in stage.history.failed_digests(app.key)}
@@ -315,9 +320,10 @@ def reckon(stage: Stage) -> None:
         elif report is not None and report.exit_code == 0 and is_at_rest(picture):
             break
     picture = stage.picture()
-    holds = [f"{hold.subject}: {hold.reason}" for hold in picture.plan.holds if CIRCLE not in hold.reason]
-    circular = {hold.app.name for hold in picture.plan.holds if CIRCLE in hold.reason}
-    wrong = differences(stage.repository.head_tree, stage.fleet, but=circular)
+    asking = [hold for hold in picture.plan.holds if any(asked in hold.reason for asked in ASKS)]
+    holds = [f"{hold.subject}: {hold.reason}" for hold in picture.plan.holds if hold not in asking]
+    but = {hold.app.name for hold in asking}
+    wrong = differences(stage.repository.head_tree, stage.fleet, but=but)
     if standing(picture) or picture.plan.refusals or holds or wrong:
         _fail(
             stage, f"the fleet is not what Git says: {wrong}; left to do: {_steps(picture)}; holds: {holds}"
