@@ -341,8 +341,8 @@ def _comes_and_goes(container: SimulatedContainer) -> bool:
 
 
 def _is_aside(container: SimulatedContainer) -> bool:
-    """Failed ones, and those of former generations: none of them is lost to anybody."""
-    return not container.up and container.name.endswith(("-failed", "-kept"))
+    """Failed ones, and those of former generations: none of them is lost to anybody, not if a hand started it either."""
+    return container.name.endswith(("-failed", "-kept"))
 
 
 def _is_well(container: SimulatedContainer | ObservedContainer) -> bool:
