@@ -4,8 +4,10 @@ import posixpath
 from typing import Any
 
 from gitops_orch.manifest.canonical import expand_model
+from gitops_orch.manifest.compose_schema import describe
+from gitops_orch.manifest.extended_file import check_extended_file
 from gitops_orch.manifest.locations import Location
-from gitops_orch.manifest.merge import merge_services
+from gitops_orch.manifest.merge import merge_models, merge_services
 from gitops_orch.manifest.model_file import (
     PROBLEMS_MAX,
     VALUES_MAX,
@@ -40,7 +42,8 @@ class _Extender:
         self._scope = scope
         self._resets = resets
         self._prepared: set[tuple[str, str]] = set()
-        self._files: dict[str, tuple[dict[str, Any], tuple[KeyPath, ...]] | None] = {}
+        self._spoiled: set[tuple[str, str]] = set()  # services of other files with mistakes
+        self._files: dict[str, tuple[dict[str, Any], tuple[KeyPath, ...]] | str] = {}
 
     def extended(
         self, name: str, services: dict[str, Any], file: str, trail: tuple[tuple[str, str], ...]
@@ -124,41 +127,62 @@ class _Extender:
         if path not in self._files:
             self._files[path] = self._read(path)
         loaded = self._files[path]
-        if loaded is None:
+        if isinstance(loaded, str):
+            self._complain(trail[-1][1], trail, loaded)
             return None
-        self._prepare(loaded[0], target, path)
+        if self._prepare(loaded[0], target, path):
+            scope.report.spoiled.add(trail[0][1])
         for document in sources.documents(path) or ():
             scope.layers.insert(0, (("services", trail[0][1]), document.positions, ("services", target)))
         return loaded[0], loaded[1], path
 
-    def _read(self, path: str) -> tuple[dict[str, Any], tuple[KeyPath, ...]] | None:
+    def _read(self, path: str) -> tuple[dict[str, Any], tuple[KeyPath, ...]] | str:
+        """Return a file's services and what it resets, or why nothing of it can be extended."""
         scope = self._scope
         documents = scope.session.sources.documents(path)
-        if not documents:
-            return None
-        model = scope.interpolated(documents[-1])
-        services = model.get("services") if type(model) is dict else None
+        if documents is None:
+            return f"{path} cannot be read, so nothing of it can be extended; correct it"
+        report = Report()
+        model: dict[str, Any] = {}
+        for document in documents:
+            value = scope.interpolated(document)
+            if type(value) is not dict:
+                return f"{path} must be a mapping with services, is {describe(value)}"
+            apply_resets(model, document.resets)
+            model = merge_models(model, value, report) if model else value
+        check_extended_file(model, report)
+        self._tell(report, path)
+        services = model.get("services")
         if type(services) is not dict:
-            scope.report.error_at(("services",), f"{path} has no services to extend")
-            return None
+            return f"{path} has no services to extend; write services: in it, or name another file"
         return services, documents[-1].resets
 
-    def _prepare(self, services: dict[str, Any], target: str, path: str) -> None:
-        """Check and expand a service of another file, and those of that file that it extends, in place."""
-        scope = self._scope
-        root = scope.location.root
+    def _tell(self, report: Report, path: str) -> None:
+        session = self._scope.session
+        documents = session.sources.documents(path) or ()
+        session.tell(report, [((), document.positions, ()) for document in documents])
+
+    def _prepare(self, services: dict[str, Any], target: str, path: str) -> bool:
+        """Check and expand a service of another file, and those of that file that it extends, in place.
+
+        Return whether a mistake was found in them, now or before.
+        """
+        root = self._scope.location.root
         directory = Location(root=root, directory=posixpath.dirname(f"{root}/{path}") or "/")
         name: Any = target
-        while type(name) is str and (path, name) not in self._prepared and type(services.get(name)) is dict:
+        while type(name) is str and (path, name) not in self._prepared:
             self._prepared.add((path, name))
-            part = {"services": {name: services[name]}}
+            part = {"services": {name: services.get(name)}}
             report = Report()
-            drop_overridden(part, report)
-            without_mistakes(part, report)
-            expand_model(part, report)
-            resolve_paths(part, directory, report)
-            documents = scope.session.sources.documents(path) or ()
-            scope.session.tell(report, [((), document.positions, ()) for document in documents])
-            services[name] = part["services"].get(name)
-            wanted = (services[name] or {}).get("extends")
+            if part["services"][name] is not None:
+                drop_overridden(part, report)
+                without_mistakes(part, report)
+                expand_model(part, report)
+                resolve_paths(part, directory, report)
+                services[name] = part["services"].get(name)
+            if report.failed:
+                self._spoiled.add((path, target))
+            self._tell(report, path)
+            wanted = (services.get(name) or {}).get("extends")
             name = wanted.get("service") if type(wanted) is dict and "file" not in wanted else wanted
+        return (path, target) in self._spoiled

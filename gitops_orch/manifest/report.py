@@ -24,6 +24,9 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     trail: list[str | int] = field(default_factory=list)
     expanded: int = 0  # entries that short forms became
+    spoiled: set[str] = field(
+        default_factory=set
+    )  # services that take over what has a mistake in another file
 
     def complain(self, message: str, *below: str | int) -> None:
         """Note a mistake about the value being read, or one below it."""
@@ -52,7 +55,8 @@ class Report:
 
     def flawed(self, kind: str) -> frozenset[str]:
         """Return the names below a section of the model that have a mistake."""
-        return frozenset(
+        taken_over = self.spoiled if kind == "services" else set()
+        return frozenset(taken_over) | frozenset(
             str(finding.path[1])
             for finding in self.findings
             if finding.severity is Severity.ERROR and finding.path[:1] == (kind,) and len(finding.path) > 1

@@ -1,4 +1,4 @@
-"""What Compose v2.26 printed for 3,500 small repositories, against what we print for them.
+"""What Compose v2.26 printed for 4,000 small repositories, against what we print for them.
 
 Each line of a `.jsonl` file is a repository's files and Compose's answer, null where it refuses. `test_judge.py` holds
 the answers against Compose itself.
