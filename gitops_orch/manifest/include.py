@@ -19,6 +19,7 @@ from gitops_orch.manifest.model_file import (
     complete,
     warn_of_surprises,
 )
+from gitops_orch.manifest.report import Report
 from gitops_orch.manifest.suggest import did_you_mean
 from gitops_orch.manifest.yaml_document import Document
 
@@ -51,12 +52,24 @@ def _add(model: dict[str, Any], document: Document, scope: Scope, path: str) -> 
     if type(value) is not dict:
         scope.report.error_at((), f"the file must be a mapping with services, is {describe(value)}")
         return model
+    _check_services(value, document, scope)
     warn_of_surprises(document, scope.report)
     apply_extends(value.get("services"), scope, path, document.resets)
     apply_resets(model, document.resets)
     if "include" in value:
         _include(value, scope)
     return add_document(model, value, scope.report)
+
+
+def _check_services(value: dict[str, Any], document: Document, scope: Scope) -> None:
+    """Report a section of services that is none, before a merge or an include covers it, and take it out."""
+    services = value.get("services", {})
+    if type(services) is not dict:
+        report = Report()
+        hint = "; remove it, or write {}" if services is None else ""
+        report.error_at(("services",), f"must be a mapping, is {describe(services)}{hint}")
+        scope.session.tell(report, [((), document.positions, ())])
+        del value["services"]
 
 
 def _include(value: dict[str, Any], scope: Scope) -> None:

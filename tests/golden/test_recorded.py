@@ -28,6 +28,7 @@ DELIBERATE = {
         ("pids_limit: 1.0e+20", "scale: 1.0e+20", "replicas: -1.0e+20"),
         "a whole number beyond 63 bits is refused; Compose rounds it to a negative one",
     ),
+    "A: .inf}": "what is no number that JSON holds is refused even where a merge prints it",
     **dict.fromkeys(
         ("!reset user", "!override a", "name: !reset"), "a tag where Compose ignores it is refused"
     ),
