@@ -135,6 +135,7 @@ def test_removing_an_absent_container_is_already_so(world, key):
     container = created(world, app_with(key))
     world.engine.remove(container)
     world.engine.remove(container)
+    assert container not in {row.id for row in world.engine.observe().containers}
 
 
 @pytest.mark.parametrize(

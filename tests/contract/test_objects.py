@@ -202,7 +202,9 @@ def test_an_image_in_use_is_a_conflict(world, key):
 
 
 def test_removing_an_absent_image_is_already_so(world):
+    before = set(world.engine.observe().images)
     world.engine.remove_image("absent:1")
+    assert set(world.engine.observe().images) == before
 
 
 def test_the_listing_shows_images_with_their_tags(world):

@@ -40,7 +40,9 @@ def test_tls_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 
 
 def test_nothing_is_sent_before_the_first_call() -> None:
-    connect(Host(name="edge-1", url="unix:///nowhere/docker.sock"), SETTINGS).close()
+    engine = connect(Host(name="edge-1", url="unix:///nowhere/docker.sock"), SETTINGS)
+    engine.close()
+    assert engine.name == "edge-1"
 
 
 def test_plaintext_works_where_it_is_asked_for(engine_host: LabHost) -> None:

@@ -179,6 +179,7 @@ def test_asking_for_the_holder_never_looks_like_a_second_controller(open_history
     finally:
         stop.set()
         thread.join()
+    assert asking.lease_holder() is None
 
 
 def test_two_processes_open_a_new_state_at_once(tmp_path):
