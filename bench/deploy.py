@@ -8,16 +8,8 @@ from pathlib import Path
 
 import docker
 from arena import PROJECT, Arena, Events
+from inside import open_reconciler
 from table import Row, row
-
-from gitops_orch.clock import SystemClock
-from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
-from gitops_orch.controller.workers import ThreadWorkers
-from gitops_orch.engine.connect import connect
-from gitops_orch.engine.engine_settings import EngineSettings
-from gitops_orch.history.history import History
-from gitops_orch.source.access import SourceSettings
-from gitops_orch.source.source import Source
 
 API_WORKERS = 2 * (os.cpu_count() or 2)  # where creates and starts saturate on one Engine
 
@@ -91,25 +83,9 @@ def idle_passes(arena: Arena, services: int, turns: int) -> list[Row]:
 
 def _passes_inside(arena: Arena, turns: int) -> list[float]:
     """What one poll of the running service costs, the question to Git included."""
-    clock = SystemClock()
-    source = Source(SourceSettings(url=arena.url), Path(arena.directory) / "mirror", clock)
-    history = History.open(Path(arena.directory) / "state-inside", None, clock)
-    settings = EngineSettings(cache_inspections=True)
-    parts = ReconcilerParts(
-        source=source,
-        history=history,
-        connect=lambda host: connect(host, settings, clock),
-        clock=clock,
-        workers=ThreadWorkers(),
-        settings=ReconcileSettings(url=arena.url),
-    )
-    reconciler = Reconciler(parts)
-    reconciler.run(trigger="bench")
-    times = [_timed(lambda: reconciler.run(trigger="poll")) for _ in range(turns)]
-    reconciler.close()
-    history.close()
-    source.close()
-    return times
+    with open_reconciler(arena.url, Path(arena.directory) / "inside") as reconciler:
+        reconciler.run(trigger="bench")
+        return [_timed(lambda: reconciler.run(trigger="poll")) for _ in range(turns)]
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -16,20 +16,14 @@ from dataclasses import dataclass
 import docker
 import structlog
 from arena import Events
+from inside import open_reconciler
 from lab.flavour import system_flavour
 from lab.fleet import open_lab
 from lab.host import LabHost
 from repositories import Repository
 from table import Row, row
 
-from gitops_orch.clock import SystemClock
-from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
-from gitops_orch.controller.workers import ThreadWorkers
-from gitops_orch.engine.connect import connect
-from gitops_orch.engine.engine_settings import EngineSettings
-from gitops_orch.history.history import History
-from gitops_orch.source.access import SourceSettings
-from gitops_orch.source.source import Source
+from gitops_orch.controller.reconcile import Reconciler
 
 HOSTS, REPLICAS = 4, 20
 PROJECT = "rolling"
@@ -119,25 +113,11 @@ def open_fleet() -> Iterator[Fleet]:
     flavour = system_flavour()
     if flavour is None:
         raise SystemExit("no Docker Engine is installed; scripts/bench installs one")
-    with open_lab([flavour] * HOSTS) as lab, ExitStack() as stack:
+    with open_lab([flavour] * HOSTS) as lab:
         directory = lab.slot.directory / "bench"
         repository = Repository(directory / "forge.git")
-        clock, settings = SystemClock(), EngineSettings(cache_inspections=True)
-        source = Source(SourceSettings(url=repository.url), directory / "mirror", clock)
-        stack.callback(source.close)
-        history = History.open(directory / "state", None, clock)
-        stack.callback(history.close)
-        parts = ReconcilerParts(
-            source=source,
-            history=history,
-            connect=lambda host: connect(host, settings, clock),
-            clock=clock,
-            workers=ThreadWorkers(),
-            settings=ReconcileSettings(url=repository.url),
-        )
-        reconciler = Reconciler(parts)
-        stack.callback(reconciler.close)
-        yield Fleet(lab.hosts, repository, reconciler)
+        with open_reconciler(repository.url, directory) as reconciler:
+            yield Fleet(lab.hosts, repository, reconciler)
 
 
 def _wipe(fleet: Fleet) -> None:
