@@ -4,7 +4,7 @@ A replaced slot reads, start-first: create, start, wait_healthy, stop old, remov
 start, wait_healthy, remove old.  The old container is therefore there to go back to until the new one has proved itself.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 
 from gitops_orch.model.app import Condition, Service
@@ -53,9 +53,7 @@ class AppPlanner:
         self.mended: dict[str, list[str]] = defaultdict(list)  # id of a container that stays -> what mends it
         self.started: dict[str, list[str]] = defaultdict(list)  # service -> starts
         self.proved: dict[str, list[str]] = defaultdict(list)  # service -> waits
-        self.run_stops: Mapping[
-            str, tuple[str, ...]
-        ] = {}  # scheduled service -> stops that its next run waits for
+        self.run_stops: Mapping[str, tuple[str, ...]] = {}  # scheduled service -> what its next run waits for
         self.parked: list[str] = []  # what stops the failed ones: nothing starts on their data before
         self.going = going_surplus(chosen, slots, world, draft)
         self.cleared: dict[str, str] = {}  # id of a container that goes -> its stop, where others wait for it
@@ -187,18 +185,22 @@ class AppPlanner:
         )
 
     def _reload(self, service: Service, slots: list[Slot]) -> None:
-        """Tell the containers that stay of what is changed under them, and have each prove that it took it well."""
+        """Tell the containers that stay of what is changed under them, so many at a time; each must take it well."""
         if not service.reload:
             return
         told = {slot.host: list(self.prepared[slot.host]) for slot in slots}
+        together = update_policy(self.chosen, service).parallelism or max(1, len(slots))
+        lanes: deque[tuple[str, ...]] = deque([()] * together, together)
         for slot in slots:
             changed = changed_sets(self.app, slot, self.index.hosts[slot.host])
             if changed and slot.current is not None and must_be_told(slot):
                 target, reason = slot.current.container.id, signal_reason(slot, changed)
                 after = (*self.prepared[slot.host], *self.mended[target])
-                sent = self.steps.add(Kind.EXEC, slot, target, reason, after=after, signal=service.reload)
+                fields = StepFields(after=after, follows=lanes[0], signal=service.reload)
+                sent = self.steps.add(Kind.EXEC, slot, target, reason, **fields)
                 told[slot.host].append(sent)
-                self.proved[service.name].append(self._wait(slot, target, (sent,)))
+                lanes.append((self._wait(slot, target, (sent,)),))
+                self.proved[service.name] += lanes[-1]
         record_sets(self.app, slots, self.index.hosts, self.draft, told)
 
     def _bring_up(self, slot: Slot, before: tuple[str, ...] = ()) -> str | None:

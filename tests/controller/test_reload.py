@@ -4,6 +4,8 @@ import pytest
 from story import Story
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.model.plan import Kind
+from gitops_orch.model.status import Outcome
 
 COMPOSE = """
 services:
@@ -106,6 +108,28 @@ def test_a_container_that_does_not_survive_the_new_file_takes_the_release_back()
     report = story.sync()
     assert report.status == "rolled-back"
     assert live_contents(story) == first
+
+
+def test_replicas_are_told_one_after_the_other_so_that_a_bad_file_ends_at_the_first():
+    story = Story({"web:1": ImageBehaviour()})
+    three = COMPOSE.replace("x-gitops: {reload", "deploy: {replicas: 3}\n    x-gitops: {reload")
+    story.commit(files(compose=three))
+    story.sync()
+    webs = [c for c in story.world.containers.values() if c.owner.service == "web"]
+    story.commit(files(main="bad", compose=three))
+    webs[0].exits_at = story.world.now + 1
+    report = story.sync()
+    assert report.status == "rolled-back"
+    bad = report.first_plan.actions[0].release
+    assert [
+        r.action.slot
+        for r in report.results
+        if r.action.kind is Kind.EXEC and r.action.release == bad and r.outcome is Outcome.DONE
+    ] == [1]
+    before = [len(c.signals) for c in webs]
+    story.commit(files(main="good", compose=three))
+    assert story.sync().exit_code == 0
+    assert [len(c.signals) for c in webs] == [count + 1 for count in before]
 
 
 def test_a_change_of_anything_else_recreates_it(story):
