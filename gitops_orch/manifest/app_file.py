@@ -16,6 +16,7 @@ from gitops_orch.manifest.git_files import GitFiles, readable
 from gitops_orch.manifest.loader import ComposeRequest, LoadedCompose, load_compose
 from gitops_orch.manifest.policy import KEY, AppPolicy, is_name, read_namespace, read_policy
 from gitops_orch.manifest.service import compile_service
+from gitops_orch.manifest.unset import unset_problems
 from gitops_orch.model.app import App, AppKey, Condition, Network, Service, Volume
 from gitops_orch.model.problem import Position, Problem, Severity
 
@@ -102,12 +103,7 @@ def _worded(loaded: LoadedCompose, settings: Settings) -> Iterator[Problem]:
     for problem in loaded.problems:
         yield say_why_unknown(replace(problem, message=readable(problem.message)))
     severity = Severity.ERROR if settings.strict else Severity.WARNING
-    for name, position in loaded.unset_variables:
-        way_out = f"set it in .env beside the Compose file, or write ${{{name}:-}}"
-        if name == "PWD":
-            way_out = "write . for the directory of the Compose file"
-        message = f"the variable {name} is not set in a committed file, so it is empty; {way_out}"
-        yield Problem(position=position, message=message, severity=severity)
+    yield from unset_problems(loaded.unset_variables, severity)
 
 
 def _key(loaded: LoadedCompose, request: ComposeRequest) -> AppKey | None:

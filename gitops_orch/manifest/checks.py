@@ -40,14 +40,19 @@ class NotYet:
 # A key that is accepted and then not carried out would be a lie: each row goes when its feature lands.
 NOT_YET_HOST = (NotYet(path=("engine",), values=("swarm",), what="Swarm engines are"),)
 
-# What cannot come from Git at all, and whether an image beside it makes it superfluous.
+# What cannot come from Git at all, why, and the way out; with "image" in it, an image beside the key makes it superfluous.
 _UNRECONCILED = (
-    ("build", True, "an image is built elsewhere and named by `image`"),
-    ("develop", True, "it is for working on a laptop"),
-    ("provider", False, "it starts programs on the controller's machine"),
-    ("models", False, "it needs a model runner"),
-    ("use_api_socket", False, "it hands out the Engine's credentials"),
+    (
+        "build",
+        "an image is built elsewhere and named by `image`",
+        "add image: NAME:TAG, which that build pushes",
+    ),
+    ("develop", "it is for working on a laptop", "add image: NAME:TAG, or remove it"),
+    ("provider", "it starts programs on the controller's machine", "remove it"),
+    ("models", "it needs a model runner", "remove it"),
+    ("use_api_socket", "it hands out the Engine's credentials", "remove it"),
 )
+_TOP_LEVEL = ("models",)  # of these keys
 
 
 def say_why_unknown(problem: Problem) -> Problem:
@@ -56,8 +61,12 @@ def say_why_unknown(problem: Problem) -> Problem:
     if match is None:
         return problem
     key = match["key"]
-    reasons = {name: f"cannot be reconciled from Git: {why}" for name, _, why in _UNRECONCILED}
-    return replace(problem, message=f"{match['path']}: {reasons[key]}") if key in reasons else problem
+    reasons = {
+        name: f"cannot be reconciled from Git: {why}; {way_out}" for name, why, way_out in _UNRECONCILED
+    }
+    if key not in reasons or (match["path"] == key and key not in _TOP_LEVEL):
+        return problem
+    return replace(problem, message=f"{match['path']}: {reasons[key]}")
 
 
 def not_yet(rows: tuple[NotYet, ...], value: Mapping[str, Any], base: KeyPath, findings: Findings) -> None:
@@ -77,13 +86,28 @@ def check_before(model: Mapping[str, Any], findings: Findings) -> None:
         _check_unreconciled(body, base, findings)
         check_words(name, body, findings)
         _check_values(body, base, findings)
-        environment = body.get("environment")
-        for key, value in environment.items() if isinstance(environment, Mapping) else ():
-            if value is None:
-                findings.warn(
-                    (*base, "environment", key),
-                    f"has no value and no committed variable {key} gives one, so it is not set in the container",
-                )
+        _check_passed_on(body, base, findings)
+
+
+def _check_passed_on(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> None:
+    """Warn, once for a service, of variables that it takes over from committed ones which are not there."""
+    environment = body.get("environment") or {}
+    unset = [key for key, value in environment.items() if value is None]
+    if not unset:
+        return
+    if len(unset) == 1:
+        path: KeyPath = (*base, "environment", unset[0])
+        message = (
+            f"has no value and no committed variable {unset[0]} gives one, so it is not set in the container"
+        )
+    else:
+        path = (*base, "environment")
+        names = f"{', '.join(unset[:-1])} and {unset[-1]}"
+        message = (
+            f"{names} have no value and no committed variables give one, so they are not set in the container"
+        )
+    first = min(((*base, "environment", key) for key in unset), key=findings.place)
+    findings.warn(path, message, at=first)
 
 
 def _check_values(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> None:
@@ -177,13 +201,13 @@ def split_networks(app: App) -> Iterator[tuple[Service, str]]:
 
 
 def _check_unreconciled(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> None:
-    for key, dispensable, why in _UNRECONCILED:
+    for key, why, way_out in _UNRECONCILED:
         if not body.get(key):
             continue
-        if dispensable and body.get("image"):
+        if "image" in way_out and body.get("image"):
             findings.warn((*base, key), f"is skipped: {why}")
         else:
-            findings.error((*base, key), f"cannot be reconciled from Git: {why}")
+            findings.error((*base, key), f"cannot be reconciled from Git: {why}; {way_out}")
 
 
 def _check_update(app: App, policy: UpdatePolicy, base: KeyPath, findings: Findings) -> None:

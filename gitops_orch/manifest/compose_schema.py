@@ -21,7 +21,6 @@ MISTAKES_MAX = 200  # of one file: beyond that, one more sentence helps nobody
 SHOWN_LENGTH_MAX = 60
 
 _SERVICE_SIGNS = ("image", "build")
-_STRAY = "unknown key; a service stands below services:, move it there"  # as files of 2014 were
 _WORDS = {
     "string": "text",
     "integer": "a whole number",
@@ -45,7 +44,10 @@ def compose_schema() -> Mapping[str, Any]:
 
 
 def schema_mistakes(model: Mapping[str, Any]) -> list[Mistake]:
-    """Return every place where the model is not what Compose's schema allows; empty where it is all right."""
+    """Return every place where the model is not what Compose's schema allows; empty where it is all right.
+
+    A place without a sentence is told of at another one.
+    """
     schema = compose_schema()
     if _compiled("#")(model):
         return []
@@ -251,19 +253,39 @@ def _wrong_type(types: tuple[str, ...], value: Any) -> str:
 def _explain_object(schema: Mapping[str, Any], value: dict[str, Any], path: KeyPath) -> Iterator[Mistake]:
     properties: Mapping[str, Any] = schema.get("properties", {})
     patterns: Mapping[str, Any] = schema.get("patternProperties", {})
+    strays = [key for key, item in value.items() if not path and _is_stray(key, item, properties)]
     for key, item in value.items():
         part = properties.get(key)
         if part is None:
             part = next((each for pattern, each in patterns.items() if _matcher(pattern)(key)), None)
         if part is None:
             if schema.get("additionalProperties", True) is False:
-                stray = not path and type(item) is dict and not item.keys().isdisjoint(_SERVICE_SIGNS)
-                yield (*path, key), _STRAY if stray else _unknown_key(key, properties, patterns)
+                yield (
+                    (*path, key),
+                    _stray(key, strays) if key in strays else _unknown_key(key, properties, patterns),
+                )
         elif part is not True:
             yield from _explain(part, item, (*path, key))
     for key in schema.get("required", ()):
         if key not in value:
             yield path, f"{key} is missing"
+
+
+def _is_stray(key: str, item: Any, properties: Mapping[str, Any]) -> bool:
+    """Tell whether a top-level key is a service, as in files of 2014."""
+    return key not in properties and type(item) is dict and not item.keys().isdisjoint(_SERVICE_SIGNS)
+
+
+def _stray(key: str, strays: list[str]) -> str:
+    """Return what to say of a service at the top level: all at the first one, and nothing at the others."""
+    if len(strays) == 1:
+        return "unknown key; a service stands below services:, move it there"
+    names = f"{', '.join(strays[:-1])} and {strays[-1]}"
+    return (
+        f"unknown key; {names} are services, which stand below services:, move them there"
+        if key == strays[0]
+        else ""
+    )
 
 
 def _unknown_key(key: str, properties: Mapping[str, Any], patterns: Mapping[str, Any]) -> str:

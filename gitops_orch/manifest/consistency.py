@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from gitops_orch.manifest.normalise import implied_by
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.suggest import did_you_mean
 
@@ -158,10 +159,11 @@ _CHECKS: tuple[Callable[[Model, Model], Iterator[Mistake]], ...] = (
 
 
 def _dependencies(name: str, service: Model, services: Model, disabled: Model) -> Iterator[Mistake]:
+    implied = {target: path for target, _, path in implied_by(service)}
     for target, edge in (service.get("depends_on") or {}).items():
         if target in services or (target in disabled and not edge["required"]):
             continue
-        path = ("services", name, "depends_on", target)
+        path = ("services", name, *implied.get(target, ("depends_on", target)))
         if target in disabled:
             profiles = ", ".join(disabled[target].get("profiles", ()))
             yield path, f"the service {target} is off: none of its profiles ({profiles}) is active"

@@ -2,7 +2,7 @@
 
 import re
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gitops_orch.manifest.interpolate import Interpolator, TemplateError
 
@@ -28,18 +28,28 @@ class DotenvError(ValueError):
         self.line = line
 
 
-def parse_dotenv(text: str, lookup: Mapping[str, str], *, own_first: bool = False) -> dict[str, str]:
+def parse_dotenv(
+    text: str,
+    lookup: Mapping[str, str],
+    *,
+    own_first: bool = False,
+    unset: Callable[[str, int], None] = lambda _name, _line: None,
+) -> dict[str, str]:
     """Return the variables of a file, later ones winning; DotenvError where it cannot be read.
 
     A value may use variables: of `lookup`, else of the lines above it; the other way round with `own_first`.
+    `unset` is told the name of one that is nowhere, and the line that uses it.
     """
-    return _Parser(text.removeprefix("\ufeff"), dict(lookup), own_first=own_first).parse()
+    return _Parser(text.removeprefix("\ufeff"), dict(lookup), own_first=own_first, unset=unset).parse()
 
 
 class _Parser:
-    def __init__(self, text: str, lookup: dict[str, str], *, own_first: bool) -> None:
+    def __init__(
+        self, text: str, lookup: dict[str, str], *, own_first: bool, unset: Callable[[str, int], None]
+    ) -> None:
         self._text = text
         self._at = 0
+        self._unset = unset
         self._lookup = lookup
         self._own: dict[str, str] = {}
         first, second = (self._own, lookup) if own_first else (lookup, self._own)
@@ -117,9 +127,15 @@ class _Parser:
         if "$" not in value:
             return value
         try:
-            return self._interpolator.text(value)
+            expanded = self._interpolator.text(value)
         except TemplateError as error:
             raise self._error(str(error)) from error
+        if self._interpolator.unset:
+            line = self._text.count("\n", 0, self._at) + 1
+            for name in self._interpolator.unset:
+                self._unset(name, line)
+            self._interpolator.unset.clear()
+        return expanded
 
 
 def _unescape(match: re.Match[str]) -> str:

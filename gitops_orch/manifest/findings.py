@@ -16,6 +16,7 @@ class Findings:
         self.place = place
         self.says = says  # whether the document itself has a value at a path
         self.problems: list[Problem] = []
+        self._told: set[tuple[Position, KeyPath, str]] = set()
 
     @property
     def failed(self) -> bool:
@@ -26,17 +27,21 @@ class Findings:
         """Note a mistake that keeps the document from being used."""
         self._note(path, message, Severity.ERROR)
 
-    def warn(self, path: KeyPath, message: str) -> None:
-        """Note something that works, and likely not as meant."""
-        self._note(path, message, Severity.WARNING)
+    def warn(self, path: KeyPath, message: str, *, at: KeyPath | None = None) -> None:
+        """Note something that works, and likely not as meant; `at` is where it stands, if not at its path."""
+        self._note(path, message, Severity.WARNING, at)
 
     def extend(self, problems: Iterable[Problem]) -> None:
         """Take over what another judge found."""
         self.problems.extend(problems)
 
-    def _note(self, path: KeyPath, message: str, severity: Severity) -> None:
-        text = f"{dotted(path)}: {message}" if path else message
-        self.problems.append(Problem(position=self.place(path), message=text, severity=severity))
+    def _note(self, path: KeyPath, message: str, severity: Severity, at: KeyPath | None = None) -> None:
+        where = self.place(path if at is None else at)
+        key = (where, path[-1:], message)  # what many values take over from one anchor is one mistake
+        if key not in self._told:
+            self._told.add(key)
+            text = f"{dotted(path)}: {message}" if path else message
+            self.problems.append(Problem(position=where, message=text, severity=severity))
 
 
 def has_errors(problems: Iterable[Problem]) -> bool:

@@ -139,9 +139,9 @@ def interpolate(
     value: Any,
     interpolator: Interpolator,
     complain: Callable[[KeyPath, str], None],
-    unset: Callable[[KeyPath, str], None],
+    unset: Callable[[KeyPath, str, str], None],
 ) -> Any:
-    """Return the tree with every text replaced; mistakes and unset variables are told with their path."""
+    """Return the tree with every text replaced; mistakes are told with their path, unset variables with the text too."""
     return _Walk(interpolator, complain, unset).walk(value)
 
 
@@ -151,7 +151,7 @@ class _Walk:
 
     interpolator: Interpolator
     complain: Callable[[KeyPath, str], None]
-    unset: Callable[[KeyPath, str], None]
+    unset: Callable[[KeyPath, str, str], None]
     trail: list[str | int] = field(default_factory=list)
 
     def walk(self, item: Any) -> Any:
@@ -181,5 +181,5 @@ class _Walk:
             self.complain(tuple(self.trail), str(error))
             return template
         for name in self.interpolator.unset:
-            self.unset(tuple(self.trail), name)
+            self.unset(tuple(self.trail), name, template)
         return text

@@ -25,6 +25,7 @@ from gitops_orch.manifest.report import Report
 from gitops_orch.manifest.sections import services_of
 from gitops_orch.manifest.service_files import FileReader, add_service_files
 from gitops_orch.manifest.sources import Sources
+from gitops_orch.manifest.unset import Unset
 from gitops_orch.manifest.yaml_scalars import Timestamp
 from gitops_orch.model.problem import Position, Problem, Severity
 from gitops_orch.model.tree import Tree
@@ -61,7 +62,7 @@ class LoadedCompose:
         str, ...
     ] = ()  # files that were looked for and are not there; adding one changes the result
     included: tuple[str, ...] = ()  # Compose files that this one includes or extends: no apps of their own
-    unset_variables: tuple[tuple[str, Position], ...] = ()
+    unset_variables: tuple[Unset, ...] = ()  # but those that a problem names
     project_dir: str = "/"
     variables: Mapping[str, str] = field(default_factory=dict)  # all committed ones that this app sees
     contents: Mapping[tuple[str, str], str] = field(default_factory=dict)  # ("secrets", key): from a variable
@@ -111,7 +112,7 @@ def load_compose(request: ComposeRequest) -> LoadedCompose:
         inputs=tuple(sources.inputs),
         missing=tuple(sorted(sources.missing)),
         included=tuple(session.reached),
-        unset_variables=tuple(session.unset),
+        unset_variables=(*session.unset_uses(), *sources.unset),
         project_dir=location.directory,
         variables=variables,
         contents=session.contents,

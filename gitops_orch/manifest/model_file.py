@@ -22,6 +22,7 @@ from gitops_orch.manifest.report import Finding, Report, dotted
 from gitops_orch.manifest.sections import resources_of
 from gitops_orch.manifest.sources import Sources
 from gitops_orch.manifest.unique import drop_overridden
+from gitops_orch.manifest.unset import Unset, host_path_after, naming
 from gitops_orch.manifest.yaml_document import Document
 from gitops_orch.model.problem import Position, Problem, Severity
 
@@ -40,7 +41,10 @@ class Session:
 
     sources: Sources
     problems: list[Problem]
-    unset: dict[tuple[str, Position], None] = field(default_factory=dict)
+    unset: dict[Unset, None] = field(default_factory=dict)
+    empty: dict[Position, list[str]] = field(default_factory=dict)  # the unset variables of a place
+    explained: set[Position] = field(default_factory=set)  # places whose mistake names its unset variables
+    told: set[tuple[Position, KeyPath, str]] = field(default_factory=set)
     reached: dict[str, None] = field(default_factory=dict)  # Compose files that others include or extend
     contents: dict[tuple[str, str], str] = field(default_factory=dict)  # secrets and configs from variables
 
@@ -70,10 +74,30 @@ class Session:
         for finding in report.findings:
             if not self.has_room:
                 break
-            where = positions.at(finding.path)
-            message = f"{dotted(finding.path)}: {finding.message}" if finding.path else finding.message
-            self.problems.append(Problem(position=where, message=message, severity=finding.severity))
+            self.note(positions.at(finding.path), finding)
         report.findings.clear()
+
+    def note(self, where: Position, finding: Finding) -> None:
+        """Take down a problem, once for a place: what many values take over from one anchor is one mistake."""
+        key = (where, finding.path[-1:], finding.message)
+        if not self.has_room or key in self.told:
+            return
+        self.told.add(key)
+        message = f"{dotted(finding.path)}: {finding.message}" if finding.path else finding.message
+        if finding.severity is Severity.ERROR and where in self.empty:
+            self.explained.add(where)
+            message += naming(self.empty[where])
+        self.problems.append(Problem(position=where, message=message, severity=finding.severity))
+
+    def note_unset(self, use: Unset) -> None:
+        """Take down where a variable is used that is not set."""
+        if len(self.unset) < PROBLEMS_MAX and use not in self.unset:
+            self.unset[use] = None
+            self.empty.setdefault(use.position, []).append(use.name)
+
+    def unset_uses(self) -> tuple[Unset, ...]:
+        """Return the uses of unset variables that no mistake names."""
+        return tuple(use for use in self.unset if use.position not in self.explained)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,13 +119,10 @@ class Scope:
         positions, session = document.positions, self.session
 
         def complain(path: KeyPath, message: str) -> None:
-            if session.has_room:
-                problem = Problem(position=positions.at(path), message=f"{dotted(path)}: {message}")
-                session.problems.append(problem)
+            session.note(positions.at(path), Finding(path, message))
 
-        def unset(path: KeyPath, name: str) -> None:
-            if len(session.unset) < PROBLEMS_MAX:
-                session.unset[(name, positions.at(path))] = None
+        def unset(path: KeyPath, name: str, template: str) -> None:
+            session.note_unset(Unset(name, positions.at(path), host_path_after(path, template, name)))
 
         return interpolate(document.value, Interpolator(variables=self.variables), complain, unset)
 
@@ -125,7 +146,8 @@ def without_mistakes(model: dict[str, Any], report: Report) -> None:
     if not mistakes:
         return
     for path, message in mistakes:
-        report.error_at(path, message)
+        if message:
+            report.error_at(path, message)
     for path, _ in sorted(mistakes, key=lambda mistake: tuple(map(str, mistake[0])), reverse=True):
         _remove(model, path)
     _drop_holes(model)

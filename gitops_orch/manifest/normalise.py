@@ -5,6 +5,7 @@ from typing import Any
 
 from gitops_orch.manifest.canonical import RESOURCE_KINDS
 from gitops_orch.manifest.fields import optional_flag
+from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.report import Report
 from gitops_orch.manifest.sections import device_requests, resources_of, services_of
 from gitops_orch.manifest.shorthand_volumes import clean_path
@@ -62,7 +63,7 @@ def normalise(model: dict[str, Any], variables: Mapping[str, str], name: str) ->
         for volume in service.get("volumes") or ():
             volume["target"] = clean_path(volume.get("target", "")) or "."
         edges = {**(service.get("depends_on") or {})}
-        for target, restart in _implied(service):
+        for target, restart, _ in implied_by(service):
             edges.setdefault(target, {"condition": "service_started", "restart": restart, "required": True})
         if edges:
             service["depends_on"] = edges
@@ -96,18 +97,19 @@ def _complete_build(build: dict[str, Any], variables: Mapping[str, str]) -> None
         build["args"] = [each for each in resolved if "=" in each]
 
 
-def _implied(service: Mapping[str, Any]) -> list[tuple[str, bool]]:
-    """Return the services that this one cannot be without, and whether it restarts with them."""
-    edges: list[tuple[str, bool]] = []
+def implied_by(service: Mapping[str, Any]) -> list[tuple[str, bool, KeyPath]]:
+    """Return the services that this one cannot be without, whether it restarts with them, and the key that says so."""
+    edges: list[tuple[str, bool, KeyPath]] = []
     for link in service.get("links") or ():
         service_name, colon, alias = link.partition(":")
-        edges.append((service_name if colon and ":" not in alias else link, True))
+        target = service_name if colon and ":" not in alias else link
+        edges.append((target, True, ("links", target)))
     for namespace in _NAMESPACES:
         reference = service.get(namespace)
         if type(reference) is str and reference.startswith("service:"):
-            edges.append((reference.removeprefix("service:"), True))
+            edges.append((reference.removeprefix("service:"), True, (namespace,)))
     edges += [
-        (each.partition(":")[0], False)
+        (each.partition(":")[0], False, ("volumes_from", each.partition(":")[0]))
         for each in service.get("volumes_from") or ()
         if not each.startswith("container:")
     ]

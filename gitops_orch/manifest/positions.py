@@ -47,12 +47,15 @@ class Positions:
     def _child(self, node: Node, key: str | int) -> Step | None:
         if isinstance(node, SequenceNode) and isinstance(key, int):
             return (node.value[key], node.value[key]) if key < len(node.value) else None
-        if not isinstance(node, MappingNode):
+        if not isinstance(node, MappingNode | SequenceNode):
             return None
         known = self._children.get(id(node))
         if known is None:
             known = self._children[id(node)] = {}
-            self._learn(node, known, 0)
+            if isinstance(node, MappingNode):
+                self._learn(node, known, 0)
+            else:
+                self._learn_entries(node, known)
         return known.get(str(key))
 
     def _learn(self, node: MappingNode, known: dict[str, Step], depth: int) -> None:
@@ -65,6 +68,14 @@ class Positions:
         for source in merged:
             if isinstance(source, MappingNode) and depth < MERGE_DEPTH_MAX:
                 self._learn(source, known, depth + 1)
+
+    def _learn_entries(self, node: SequenceNode, known: dict[str, Step]) -> None:
+        """A list of `KEY=value`, `name:option` or names is a mapping in the model; the last entry of a key counts."""
+        for entry in node.value:
+            if isinstance(entry, ScalarNode):
+                for sign in (":", "="):
+                    known[entry.value.partition(sign)[0]] = (entry, entry)
+                known[entry.value] = (entry, entry)
 
 
 Layer: TypeAlias = tuple[KeyPath, Positions, KeyPath]

@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 
 from gitops_orch.errors import ManifestError, SourceError
 from gitops_orch.manifest.dotenv import DotenvError, parse_dotenv
+from gitops_orch.manifest.unset import Unset
 from gitops_orch.manifest.yaml_document import FILE_BYTES_MAX, Dialect, Document, parse_documents
 from gitops_orch.model.problem import Position, Problem
 from gitops_orch.model.tree import Tree
 
 VARIABLE_BYTES_MAX = 4_000_000
+UNSET_MAX = 500
 FILES_MAX = 500  # that one app may read: includes, extends, variable files
 
 
@@ -20,6 +22,7 @@ class Sources:
     problems: list[Problem]
     inputs: dict[str, bytes] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    unset: dict[Unset, None] = field(default_factory=dict)  # variables in files of variables
     variable_bytes: int = 0  # counted each time that a file is read as variables
     _documents: dict[str, tuple[Document, ...] | None] = field(default_factory=dict)
 
@@ -73,8 +76,14 @@ class Sources:
                 path, f"one app reads more than {VARIABLE_BYTES_MAX} bytes of variables; name fewer files"
             )
             return {}
+
+        def unset(name: str, line: int) -> None:
+            if len(self.unset) < UNSET_MAX:
+                use = Unset(name, Position(path=path, line=line, column=1), in_variables=True)
+                self.unset[use] = None
+
         try:
-            return parse_dotenv(content.decode(), lookup, own_first=own_first)
+            return parse_dotenv(content.decode(), lookup, own_first=own_first, unset=unset)
         except UnicodeDecodeError:
             self._complain(path, "is not UTF-8 text; save it as UTF-8")
         except DotenvError as error:

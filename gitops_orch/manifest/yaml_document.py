@@ -334,7 +334,7 @@ class _Builder:
 
     def _duplicate(self, key: str, node: Node, earlier: Node) -> None:
         place = _position(self.path, earlier)
-        way_out = "write one <<: with a list of both" if key == "<<" else "remove one of the two"
+        way_out = "write one <<: [*a, *b]" if key == "<<" else "remove one of the two"
         self._complain(node, f"duplicate key {key}: it is already at {place.line}:{place.column}; {way_out}")
 
     def _check_key(self, node: ScalarNode, key: str) -> None:

@@ -23,7 +23,7 @@ def test_a_service_that_can_only_be_built_is_an_error_that_says_what_to_do():
     assert found == [
         (
             "shop/compose.yaml:1:18: services.api.build: cannot be reconciled from Git: an image is built elsewhere and "
-            "named by `image`"
+            "named by `image`; add image: NAME:TAG, which that build pushes"
         )
     ]
 
@@ -41,7 +41,7 @@ def test_a_variable_that_is_not_set_warns_and_is_an_error_where_strict_is_asked_
     assert any("the variable TAG is not set in a committed file" in warning for warning in noted)
     found, _ = problems_of(text, strict=True)
     assert any("the variable TAG is not set" in error for error in found)
-    _, noted = problems_of("services: {api: {image: x, volumes: ['$PWD/d:/d']}}\n")
+    _, noted = problems_of("services: {api: {image: x, working_dir: '$PWD'}}\n")
     assert any("PWD is not set in a committed file, so it is empty; write . for" in each for each in noted)
 
 
@@ -200,3 +200,9 @@ def test_while_a_file_is_unreadable_no_app_is_called_missing():
     wanting = SERVICE + "x-gitops: {depends_on: [db]}\n"
     desired = compiled({"a/compose.yaml": wanting, "b/compose.yaml": "name: db\nservices: [\n"})
     assert keys(desired) == ["default/a"]
+
+
+def test_only_a_key_of_a_service_gets_the_reason_of_that_key():
+    found, _ = problems_of("provider: {name: x}\nservices: {api: {image: x, provider: {type: x}}}\n")
+    assert any("1:1: provider: unknown key" in error for error in found)
+    assert any("services.api.provider: cannot be reconciled from Git" in error for error in found)

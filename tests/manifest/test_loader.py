@@ -112,7 +112,7 @@ def test_the_controllers_own_environment_is_never_read(monkeypatch):
 
 def test_variables_that_are_not_set_are_listed_with_their_places():
     loaded = load("services:\n  a:\n    image: ${TAG}\n    user: ${U:-u}\n")
-    assert [(name, str(place)) for name, place in loaded.unset_variables] == [("TAG", "compose.yaml:3:5")]
+    assert [(use.name, str(use.position)) for use in loaded.unset_variables] == [("TAG", "compose.yaml:3:5")]
 
 
 def test_the_override_file_for_laptops_is_not_read():

@@ -36,7 +36,7 @@ ONE = "services: {a: {image: i}}\n"
         ("!reset {services: {}}\n", "a whole file cannot be reset"),
         ("services: {a: {image: i, !reset user: x}}\n", "!reset belongs to a value; write user: !reset"),
         ("name: !reset x\n" + ONE, "a project's name cannot be reset; remove the tag"),
-        ("services: {a: {image: i, <<: {}, <<: {}}}\n", "duplicate key <<: it is already at 1:26; write one <<: with a list"),
+        ("services: {a: {image: i, <<: {}, <<: {}}}\n", "duplicate key <<: it is already at 1:26; write one <<: [*a, *b]"),
         ("web: {build: .}\n", "web: unknown key; a service stands below services:, move it there"),
         ("services: {a: {image: i, scale: 1.0e+20}}\n", "scale: must be a whole number below 2^63, is 1e+20"),
         ("%YAML 1.2\n---\n" + ONE, "only %YAML 1.1 is read; remove the line"),
@@ -152,3 +152,30 @@ def test_strict_numbers_keep_to_sixty_four_bits(text):
     else:
         with pytest.raises(ManifestError, match="quote it"):
             parse_documents("f.yaml", f"a: {text}".encode(), dialect=Dialect.STRICT)
+
+
+@pytest.mark.parametrize(
+    ("keys", "place"),
+    [
+        ("    links:\n      - b\n      - nobody:alias\n", "6:9: services.a.links.nobody"),
+        ("    volumes_from:\n      - nobody:ro\n", "5:9: services.a.volumes_from.nobody"),
+        ("    network_mode: service:nobody\n", "4:5: services.a.network_mode"),
+        ("    ipc: service:nobody\n", "4:5: services.a.ipc"),
+        ("    depends_on:\n      - b\n      - nobody\n", "6:9: services.a.depends_on.nobody"),
+    ],
+)
+def test_a_service_that_does_not_exist_is_told_at_the_key_that_names_it(keys, place):
+    text = f"services:\n  a:\n    image: i\n{keys}  b: {{image: i}}\n"
+    assert errors(load(text)) == [f"compose.yaml:{place}: there is no service nobody"]
+
+
+def test_the_services_of_an_old_file_are_told_at_once():
+    assert errors(load("web: {image: i}\ndb: {image: i}\nfoo: 5\n")) == [
+        "compose.yaml:1:1: web: unknown key; web and db are services, which stand below services:, move them there",
+        "compose.yaml:3:1: foo: unknown key",
+    ]
+
+
+def test_two_merge_keys_are_told_how_to_be_one():
+    (found,) = errors(load("x-a: &a {image: i}\nservices:\n  a:\n    <<: *a\n    <<: *a\n"))
+    assert found.endswith("write one <<: [*a, *b]")
