@@ -183,15 +183,22 @@ def _action_lines(action: Document) -> Text:
     kind = str(action["kind"])
     sign, style = _SIGNS.get(kind, (" ", ""))
     line = Text(f"  {sign} {kind:<14} ", style=style)
-    line.append(f"{plain(action['host'])}/{plain(action['name'])}")
+    line.append(f"{plain(action['host'])}/{plain(action['name'])}{_owner(action)}")
     line.append(f"  {plain(action['reason'])}", style="dim")
     for change in rows_of(action["changes"]):
         line.append(f"\n      {plain(change['path'])}: {absent(change['from'])} -> {absent(change['to'])}")
     return line
 
 
+def _owner(action: Document) -> str:
+    """Return whose action it is, where its name does not tell: a directory of files, a container with a name of its own."""
+    app, name = str(action["app"] or ""), str(action["name"])
+    is_told = name.startswith(app) or f"_{app}" in name or f"-{app}" in name
+    return "" if is_told else f"  of {plain(action['namespace'])}/{plain(app)}"
+
+
 def _failure_line(action: Document) -> Text:
-    name = f"{plain(action['kind'])} {plain(action['host'])}/{plain(action['name'])}"
+    name = f"{plain(action['kind'])} {plain(action['host'])}/{plain(action['name'])}{_owner(action)}"
     return Text(f"  failed: {name}: {plain(action.get('error'))}", style="red")
 
 

@@ -48,6 +48,7 @@ class HostObserver:
                 api_version=self._wire.api_version,
                 engine_id=str(about.get("ID") or ""),
                 root_dir=root_dir,
+                makes_overlays=bool((about.get("Swarm") or {}).get("ControlAvailable")),
                 containers=self._containers(containers.result(), root_dir, ends_at),
                 networks=tuple(observe_parse.listed_network(row, instance) for row in networks.result()),
                 volumes=observe_parse.listed_volumes(volumes.result().get("Volumes") or (), instance),

@@ -74,6 +74,7 @@ def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
         contents=loaded.contents,
         findings=findings,
     )
+    _check_active(loaded, findings)
     check_before(loaded.model, findings)
     app = None
     claims: tuple[Claim, ...] = ()
@@ -104,6 +105,18 @@ def _worded(loaded: LoadedCompose, settings: Settings) -> Iterator[Problem]:
         yield say_why_unknown(replace(problem, message=readable(problem.message)))
     severity = Severity.ERROR if settings.strict else Severity.WARNING
     yield from unset_problems(loaded.unset_variables, severity)
+
+
+def _check_active(loaded: LoadedCompose, findings: Findings) -> None:
+    if loaded.failed or loaded.model["services"] or not loaded.disabled:
+        return
+    *others, last = loaded.disabled
+    names = f"{', '.join(others)} and {last} wait" if others else f"{last} waits"
+    findings.warn(
+        ("services",),
+        f"none is active, so nothing runs: {names} for a profile; name one in COMPOSE_PROFILES in .env beside the "
+        "Compose file, or remove profiles",
+    )
 
 
 def _key(loaded: LoadedCompose, request: ComposeRequest) -> AppKey | None:

@@ -18,6 +18,7 @@ from gitops_orch.model.problem import Problem
 _CONSTRAINT_HINT = "write it as node.labels.zone == eu"
 _HEALTHCHECK_S = {"interval": 30.0, "timeout": 30.0, "start_period": 0.0}
 _HEALTHCHECK_RETRIES = 3
+_USUAL_RETRIES = 10  # with the default times: an upper bound beyond the deadline says nothing there
 _HEALTHCHECK_DURATIONS = ("interval", "timeout", "start_period", "start_interval")
 _OUR_LABELS = "gitops-orch."
 _UNKNOWN_KEY = re.compile(r"(?P<path>(?:services\.[^:]+\.)?(?P<key>\w+)): unknown key")
@@ -143,6 +144,11 @@ def check_after(app: App, findings: Findings) -> None:
                 ("volumes", volume.key, "driver_opts", "device"),
                 f"{device} is relative, and no host knows to what; write an absolute path, or a bind in the service",
             )
+    for network in app.networks:
+        if network.driver == "overlay" and not network.external and not network.compose.get("attachable"):
+            findings.error(
+                ("networks", network.key), "no container can join an overlay without attachable: true; add it"
+            )
     _check_labels(app, findings)
     check_jobs(app, findings)
     for service in app.services:
@@ -260,18 +266,27 @@ def _check_targets(service: Service, base: KeyPath, findings: Findings) -> None:
 
 
 def _check_deadline(app: App, service: Service, base: KeyPath, findings: Findings) -> None:
+    """Warn where the deadline comes before a container could be healthy, or before a slow one had all its time."""
     check: Any = service.compose.get("healthcheck")
     if not check or check.get("disable") or check.get("test") == ["NONE"]:
         return
-    seconds = {
+    given = {
         key: parse_duration(str(check.get(key) or "")) or default for key, default in _HEALTHCHECK_S.items()
     }
     retries = int(check.get("retries") or _HEALTHCHECK_RETRIES)
-    bound = seconds["start_period"] + (seconds["interval"] + seconds["timeout"]) * retries
-    deadline = app.rollout.step_deadline_s
-    if bound > deadline:
+    bound = given["start_period"] + (given["interval"] + given["timeout"]) * retries
+    deadline = app.rollout.healthy_deadline_s
+    gives_up = f"{KEY}.rollout.healthy_deadline gives up after {deadline:g}s"
+    is_usual = retries <= _USUAL_RETRIES and all(given[key] <= _HEALTHCHECK_S[key] for key in given)
+    if given["interval"] >= deadline and not given["start_period"]:
         findings.warn(
             (*base, "healthcheck"),
-            f"may take {bound:g}s to say unhealthy (start_period + (interval + timeout) * retries), "
-            f"and {_deadline_key(app)} gives up after {deadline:g}s; raise the deadline",
+            f"the first check comes after {given['interval']:g}s, and {gives_up}, so no new container is ever "
+            "healthy in time; shorten the interval, or raise the deadline",
+        )
+    elif bound > deadline and not is_usual:
+        findings.warn(
+            (*base, "healthcheck"),
+            f"lets a container take {bound:g}s (start_period + (interval + timeout) * retries) before it counts as "
+            f"unhealthy, and {gives_up}; raise the deadline if a good one may take that long to start",
         )

@@ -11,6 +11,7 @@ from gitops_orch.manifest.findings import has_errors
 from gitops_orch.manifest.policy import KEY
 from gitops_orch.manifest.suggest import did_you_mean
 from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.constraints import meets_all
 from gitops_orch.model.problem import Position, Problem, Severity
 
 
@@ -37,6 +38,7 @@ def judge(files: Sequence[CompiledFile], documents: Documents) -> Verdict:
         _circles(named),
         _clashes(named, by_key, documents),
         _split_networks(named, documents),
+        _nowhere(named, documents),
     ):
         for key, problem in judgement:
             found[key].append(problem)
@@ -176,3 +178,21 @@ def _split_networks(
             )
             place = service.position or Position(path=file.path)
             yield key, Problem(position=place, message=message, severity=Severity.WARNING)
+
+
+def _nowhere(named: Mapping[AppKey, CompiledFile], documents: Documents) -> Iterator[tuple[AppKey, Problem]]:
+    """Yield services whose constraints no host meets: with `mode: global` that is no mistake, and likely none meant."""
+    for key, file in named.items() if documents.complete else ():
+        if file.app is None:
+            continue
+        wanted = file.app.placement
+        hosts = [host for host in documents.hosts if not wanted.hosts or host.name in wanted.hosts]
+        for service in file.app.services:
+            constraints = (*wanted.constraints, *service.placement.constraints)
+            if constraints and not any(meets_all(host, constraints) for host in hosts):
+                message = (
+                    f"services.{service.name}: no host meets {' and '.join(constraints)}, so it runs nowhere; "
+                    "change the constraints, or the labels of a host"
+                )
+                place = service.position or Position(path=file.path)
+                yield key, Problem(position=place, message=message, severity=Severity.WARNING)

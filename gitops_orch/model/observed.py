@@ -160,6 +160,7 @@ class ObservedHost:
     api_version: str  # "1.41"
     engine_id: str = ""
     root_dir: str = "/var/lib/docker"
+    makes_overlays: bool = True  # only the manager of a Swarm does; any other Engine refuses them
     containers: tuple[ObservedContainer, ...] = ()
     networks: tuple[ObservedNetwork, ...] = ()
     volumes: tuple[ObservedVolume, ...] = ()

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gitops_orch.model.app import App, AppKey, Mode, Move, Port, Service
+from gitops_orch.model.constraints import host_attribute, meets_all
 from gitops_orch.model.host import Availability, Host
 from gitops_orch.model.job import is_run_slot
-from gitops_orch.planner.constraints import host_attribute, satisfies
 from gitops_orch.planner.index import Index, SlotKey
 from gitops_orch.planner.world import World
 
@@ -187,13 +187,15 @@ class _Placer:
         for service in self.app.services:
             if self.app.spreads(service):
                 assignments += self._spread(service)
+        if not assignments and not self.located:
+            self._check_nowhere()
         unknown = sorted({a.host for a in assignments if a.host in self.index.unknown})
         return AppPlacement(assignments=tuple(assignments), unknown=tuple(unknown))
 
     def _allows(self, host: Host) -> bool:
         placement = self.app.placement
         named = not placement.hosts or host.name in placement.hosts
-        return named and all(satisfies(host, constraint) for constraint in placement.constraints)
+        return named and meets_all(host, placement.constraints)
 
     def _wish(self) -> str:
         placement = self.app.placement
@@ -296,7 +298,7 @@ class _Placer:
         return f"{zlib.crc32(f'{self.app.key} {host}'.encode()):08x} {host}"
 
     def _spread(self, service: Service) -> list[Assignment]:
-        allowed = [h for h in self.allowed if all(satisfies(h, c) for c in service.placement.constraints)]
+        allowed = [host for host in self.allowed if meets_all(host, service.placement.constraints)]
         if service.mode in {Mode.GLOBAL, Mode.GLOBAL_JOB}:
             return self._everywhere(service, allowed)
         if not allowed:
@@ -311,6 +313,14 @@ class _Placer:
             if slot not in chosen:
                 chosen[slot] = self._new_place(service, slot, allowed, taken)
         return [Assignment(service, slot, chosen[slot]) for slot in slots]
+
+    def _check_nowhere(self) -> None:
+        """A global service with no host is no mistake, but an app that is nothing else shall say why nothing is done."""
+        for service in self.app.services:
+            constraints = service.placement.constraints
+            if not any(meets_all(host, constraints) for host in self.allowed):
+                wish = ", ".join(constraints)
+                raise Held(f"no host satisfies the placement of {service.name} ({wish})", error=False)
 
     def _everywhere(self, service: Service, allowed: list[Host]) -> list[Assignment]:
         here = {host for (name, _), found in self.located.items() if name == service.name for host in found}

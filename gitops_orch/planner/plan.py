@@ -173,7 +173,7 @@ def _obstacle(app: App, slots: AppSlots, index: Index) -> str:
         holder = index.hosts[slot.host].names.get(slot.name) if slot.made else None
         if holder is not None and holder.owner is None and not app.adopt:
             return f"container {holder.name} on {slot.host} has its name and is not ours; rename or remove it"
-    return _missing_external(app, slots, index)
+    return _missing_external(app, slots, index) or _refused_overlay(app, slots, index)
 
 
 def _refusal(app: App, slots: AppSlots, world: World, index: Index) -> str:
@@ -199,6 +199,19 @@ def _missing_external(app: App, slots: AppSlots, index: Index) -> str:
         for volume in app.volumes:
             if volume.external and volume.key in slot.service.volumes and volume.name not in host.volumes:
                 return f"the external volume {volume.name} is not on {slot.host}; create it there"
+    return ""
+
+
+def _refused_overlay(app: App, slots: AppSlots, index: Index) -> str:
+    for slot in slots.slots:
+        host = index.hosts[slot.host]
+        for network in app.networks if not host.host.makes_overlays else ():
+            wanted = network.key in slot.service.networks and not network.external
+            if wanted and network.driver == "overlay" and network.name not in host.networks:
+                return (
+                    f"the overlay network {network.name} needs a Swarm, and the Engine of {slot.host} is no manager of "
+                    "one; run `docker swarm init` there, or remove `driver: overlay`"
+                )
     return ""
 
 

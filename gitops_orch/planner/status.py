@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from gitops_orch.model.app import AppKey, Service
+from gitops_orch.model.constraints import satisfies
 from gitops_orch.model.host import Availability, Host
 from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
 from gitops_orch.model.plan import Plan, PlanHold
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, ServiceStatus, Sync
 from gitops_orch.planner.aside import is_aside
-from gitops_orch.planner.constraints import satisfies
 from gitops_orch.planner.cron import last_failure, service_runs
 from gitops_orch.planner.index import Index, build_index
 from gitops_orch.planner.jobs import have_jobs_run

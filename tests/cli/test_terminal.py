@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from command_line import app
+from command_line import HOST, app
 
 ESCAPE = "\x1b"
 RED = "\x1b[31m"
@@ -68,6 +68,13 @@ def test_sync_tells_a_pipe_of_every_step_beside_the_result(gitops):
     answer = gitops("sync")
     assert "] start edge-1/shop-api-1-" in answer.err
     assert "] start" not in answer.out
+
+
+def test_a_plan_says_whose_files_it_puts_on_a_host(repository, gitops):
+    text = app() + "    volumes: ['./conf:/conf:ro']\n"
+    repository.commit("files", hosts__edge=HOST, shop__compose=text, shop__conf__x="key: value\n")
+    (line,) = [each for each in gitops("plan").out.splitlines() if "put_files" in each]
+    assert "of default/shop" in line
 
 
 def test_json_is_alone_on_both_streams(gitops):

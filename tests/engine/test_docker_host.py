@@ -13,8 +13,8 @@ from gitops_orch.engine.base import ExecSettings
 from gitops_orch.engine.connect import connect
 from gitops_orch.engine.docker_host import DockerHost
 from gitops_orch.engine.engine_settings import EngineSettings
-from gitops_orch.errors import ImageUnavailable, NotFound
-from gitops_orch.model.app import AppKey, Readiness, Service
+from gitops_orch.errors import EngineError, ImageUnavailable, NotFound
+from gitops_orch.model.app import AppKey, Network, Readiness, Service
 from gitops_orch.model.host import Host
 from gitops_orch.model.observed import State
 
@@ -61,6 +61,12 @@ def test_a_readiness_command_that_is_not_there_is_not_ready(engine: DockerHost) 
     answer = engine.probe(web(engine, 1), Readiness(command=("no-such-command",)))
     assert not answer.ready
     assert "no-such-command" in answer.detail
+
+
+def test_an_engine_that_manages_no_swarm_refuses_an_overlay_and_says_so_before(engine: DockerHost) -> None:
+    assert not engine.observe().makes_overlays
+    with pytest.raises(EngineError, match="not a swarm manager"):
+        engine.create_network(KEY, Network(key="n", name="shop_n", compose={"driver": "overlay"}))
 
 
 def test_a_peer_that_is_named_is_taken(engine: DockerHost, engine_host: LabHost) -> None:

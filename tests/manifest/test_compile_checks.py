@@ -85,7 +85,7 @@ def test_a_deadline_below_the_healthchecks_own_bound_warns_with_both_numbers():
     check = "{test: [CMD, x], interval: 1m, timeout: 10s, retries: 5, start_period: 20s}"
     found, noted = problems_of(f"{SERVICE}    healthcheck: {check}\n")
     assert found == []
-    assert any("may take 370s" in warning and "gives up after 300s" in warning for warning in noted)
+    assert any("take 370s" in warning and "gives up after 300s" in warning for warning in noted)
     _, noted = problems_of(
         f"{SERVICE}    healthcheck: {check}\nx-gitops: {{rollout: {{healthy_deadline: 7m}}}}\n"
     )
@@ -206,3 +206,54 @@ def test_only_a_key_of_a_service_gets_the_reason_of_that_key():
     found, _ = problems_of("provider: {name: x}\nservices: {api: {image: x, provider: {type: x}}}\n")
     assert any("1:1: provider: unknown key" in error for error in found)
     assert any("services.api.provider: cannot be reconciled from Git" in error for error in found)
+
+
+@pytest.mark.parametrize(
+    ("check", "warning"),
+    [
+        ("{test: [CMD, x], interval: 30s, timeout: 30s, retries: 10}", ""),
+        ("{test: [CMD, x]}", ""),
+        ("{test: [CMD, x], interval: 6m}", "the first check comes after 360s"),
+        ("{test: [CMD, x], start_period: 10m}", "lets a container take 780s"),
+        ("{test: [CMD, x], retries: 11}", "lets a container take 660s"),
+    ],
+)
+def test_a_healthcheck_warns_only_where_the_deadline_may_come_too_early(check, warning):
+    found, noted = problems_of(f"{SERVICE}    healthcheck: {check}\n")
+    assert found == []
+    assert [warning in each for each in noted] == ([True] if warning else [])
+
+
+def test_an_overlay_that_no_container_can_join_is_an_error():
+    text = f"{SERVICE}    networks: [n]\nnetworks: {{n: {{driver: overlay%s}}}}\n"
+    found, _ = problems_of(text % "")
+    assert [error.partition(": ")[2] for error in found] == [
+        "networks.n: no container can join an overlay without attachable: true; add it"
+    ]
+    assert problems_of(text % ", attachable: true") == ([], [])
+
+
+def test_an_app_without_an_active_service_warns():
+    _, noted = problems_of("services:\n  a: {image: x, profiles: [tools]}\n  b: {image: x, profiles: [x]}\n")
+    assert noted == [
+        (
+            "shop/compose.yaml:1:1: warning: services: none is active, so nothing runs: a and b wait for a profile; name one "
+            "in COMPOSE_PROFILES in .env beside the Compose file, or remove profiles"
+        )
+    ]
+    assert problems_of("services:\n  a: {image: x, profiles: [tools]}\n  b: {image: x}\n") == ([], [])
+
+
+@pytest.mark.parametrize("deploy", ["mode: global, ", ""])
+def test_a_service_that_no_host_may_run_warns(deploy):
+    def noted(constraint: str) -> list[str]:
+        text = f"services:\n  api: {{image: x, deploy: {{{deploy}placement: {{constraints: ['{constraint}']}}}}}}\n"
+        return warnings(compiled({"shop/compose.yaml": text, "hosts/a.yaml": HOSTS}))
+
+    assert noted("node.role == worker") == [
+        (
+            "shop/compose.yaml:2:3: warning: services.api: no host meets node.role == worker, so it runs nowhere; change the "
+            "constraints, or the labels of a host"
+        )
+    ]
+    assert noted("node.labels.zone == eu") == []

@@ -86,6 +86,20 @@ def test_a_global_service_runs_on_every_active_host():
     assert where
 
 
+def test_a_global_service_that_no_host_may_run_says_why_nothing_is_done_and_is_no_error():
+    worker = Placement(constraints=("node.role == worker",))
+    agent = app("agent", service(mode=Mode.GLOBAL, placement=worker))
+    result = place_all(the := world(agent, observed=three()), build_index(the))[agent.key]
+    assert (result.hold, result.error) == (
+        "no host satisfies the placement of api (node.role == worker)",
+        False,
+    )
+    both = app("both", service(mode=Mode.GLOBAL, placement=worker), service("web"))
+    where, hold = placed(world(both, observed=three()), both)
+    assert list(where) == [("web", 1)]
+    assert not hold
+
+
 @pytest.mark.parametrize(
     ("constraint", "expected"),
     [

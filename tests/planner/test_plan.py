@@ -3,7 +3,7 @@
 import pytest
 
 from gitops_orch.model.app import Condition, Dependency, Drift, Hold, Port, Prune
-from gitops_orch.model.observed import Details, ObservedVolume, State, UnknownHost
+from gitops_orch.model.observed import Details, ObservedNetwork, ObservedVolume, State, UnknownHost
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.world import Chosen, Role
 from tests.planner.builders import (
@@ -282,6 +282,23 @@ def test_a_missing_external_network_holds_the_app_before_anything_is_touched():
     plan = make_plan(world(shop))
     assert plan.actions == ()
     assert "external network shared" in plan.holds[0].reason
+
+
+def test_an_overlay_on_a_host_that_cannot_make_it_holds_the_app_before_anything_is_touched():
+    from gitops_orch.model.app import Network
+
+    shop = app("shop", service(networks=("n",)))
+    shop = replace(shop, networks=(Network(key="n", name="shop_n", compose={"driver": "overlay"}),))
+
+    def planned(**host):
+        return make_plan(world(shop, observed={"h1": seen("h1", **host)}))
+
+    plan = planned(makes_overlays=False)
+    assert plan.actions == ()
+    assert plan.holds[0].error
+    assert "shop_n needs a Swarm, and the Engine of h1 is no manager of one" in plan.holds[0].reason
+    assert planned().holds == ()
+    assert planned(makes_overlays=False, networks=(ObservedNetwork(id="n", name="shop_n"),)).holds == ()
 
 
 def test_a_stranger_volume_is_used_and_never_created_again():

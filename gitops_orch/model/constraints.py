@@ -5,6 +5,7 @@ regard to case, and an unknown key matches no host.  A plain Docker host manages
 """
 
 import re
+from collections.abc import Iterable
 
 from gitops_orch.model.host import Host
 
@@ -31,6 +32,11 @@ def satisfies(host: Host, constraint: str) -> bool:
     if actual is None:
         return False
     return (actual.casefold() == value.casefold()) is must_equal
+
+
+def meets_all(host: Host, constraints: Iterable[str]) -> bool:
+    """Tell whether a host meets every constraint."""
+    return all(satisfies(host, constraint) for constraint in constraints)
 
 
 def host_attribute(host: Host, key: str) -> str | None:
