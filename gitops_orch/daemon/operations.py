@@ -86,9 +86,10 @@ def _accept(house: House, arguments: Mapping[str, str], _progress: Progress | No
 def _hold(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
     app = find_app(arguments["app"], _known(house))
     until = datetime.fromisoformat(arguments["until"]) if arguments.get("until") else None
-    house.history.hold(app, Hold(reason=arguments["reason"], until=until))
-    end = f"until {until.isoformat()}" if until else "until `resume`"
-    return _done(_said(f"{app}: held {end}: {arguments['reason']}", app))
+    hold = Hold(reason=arguments["reason"], until=until)
+    house.history.hold(app, hold)
+    way_out = "" if until else "; `resume` ends it"
+    return _done(_said(f"{app}: {hold}{way_out}", app))
 
 
 def _resume(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import TypeAlias
 
@@ -275,6 +275,10 @@ class Hold:
 
     reason: str
     until: datetime | None = None
+
+    def __str__(self) -> str:
+        end = f" until {self.until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if self.until else ""
+        return f"held{end}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,8 +155,7 @@ def held_reason(chosen: Chosen, world: World) -> str:
     """Return why an app is left alone at this moment, by command or by a line in Git; "" where it is not."""
     for hold in (world.holds.get(chosen.app.key), chosen.app.hold):
         if hold is not None and (hold.until is None or hold.until > world.now):
-            end = f" until {hold.until.isoformat()}" if hold.until else ""
-            return f"held{end}: {hold.reason}"
+            return str(hold)
     return ""
 
 

@@ -1,5 +1,7 @@
 """What a plan does for a fleet of one host."""
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
 from gitops_orch.model.app import Condition, Dependency, Drift, Hold, Port, Prune
@@ -460,6 +462,15 @@ def test_a_container_that_lives_in_a_dead_namespace_is_made_anew():
     assert [a.service for a in plan.actions if a.kind.value == "create"] == ["app"]
     child = replace(orphan, details=Details(joined=(parent.id,)))
     assert make_plan(world(shop, observed={"h1": seen("h1", parent, child, apps=(shop,))})).actions == ()
+
+
+def test_a_hold_tells_its_end_in_utc():
+    shop = app()
+    until = datetime(2026, 5, 1, 2, tzinfo=timezone(timedelta(hours=2)))
+    plan = make_plan(
+        world(shop, holds={shop.key: Hold(reason="moving", until=until)}, now=until - timedelta(hours=1))
+    )
+    assert [hold.reason for hold in plan.holds] == ["held until 2026-05-01T00:00:00Z: moving"]
 
 
 def test_two_apps_with_the_same_files_have_a_set_each():
