@@ -29,12 +29,13 @@ def main() -> int:
     chunks = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
     for outcome in _results(live_through, chunks, options.workers):
         total.add(outcome)
+        for seed, sentence in outcome.failures:
+            again = f"python -m tests.simulation --histories 1 --seed {seed}"
+            _say(f"\rseed {seed}: {sentence}\n  again: {again}\n")
         _say(f"\r{total.histories} of {len(seeds)} histories, {len(total.failures)} failed")
         if total.failures and not options.keep_going:
             break
     _say(f"\n{total.tally}\n{time.monotonic() - began:.1f} s\n")
-    for seed, sentence in total.failures:
-        _say(f"seed {seed}: {sentence}\n  again: python -m tests.simulation --histories 1 --seed {seed}\n")
     return 1 if total.failures else 0
 
 
