@@ -9,6 +9,7 @@ from gitops_orch.model.status import ActionResult, Outcome
 
 FIRST_S = 10.0
 LAST_S = 300.0
+DOUBLINGS_MAX = 10  # more make a number too large to compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,22 @@ class Backoff:
                 self._lengthen(app, failure, now_s)
 
     def _lengthen(self, app: AppKey, failure: ActionResult, now_s: float) -> None:
-        before = self._troubles.get(app)
-        count = before.count + 1 if before is not None and before.digest == failure.action.release else 1
-        wait_s = min(LAST_S, FIRST_S * 2 ** (count - 1))
         reason = (
             f"{failure.action.kind.value} {failure.action.name} on {failure.action.host}: {failure.error}"
         )
-        self._troubles[app] = _Trouble(failure.action.release, count, now_s + wait_s, reason)
+        self.blame(app, failure.action.release, reason, now_s)
+
+    def blame(self, app: AppKey, digest: str, reason: str, now_s: float) -> None:
+        """Note trouble with an app's release: each time it waits longer."""
+        before = self._troubles.get(app)
+        count = before.count + 1 if before is not None and before.digest == digest else 1
+        wait_s = min(LAST_S, FIRST_S * 2 ** min(count - 1, DOUBLINGS_MAX))
+        self._troubles[app] = _Trouble(digest, count, now_s + wait_s, reason)
+
+    def absolve(self, apps: Iterable[AppKey]) -> None:
+        """Forget the trouble of apps that do well."""
+        for app in apps:
+            self._troubles.pop(app, None)
 
     def holds(self, digests: Mapping[AppKey, str], now_s: float, now: datetime) -> Mapping[AppKey, Hold]:
         """Return the apps to leave alone for now; one whose digest has changed is tried at once."""

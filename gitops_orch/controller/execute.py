@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
+import structlog
+
 from gitops_orch.clock import Clock
 from gitops_orch.controller.graph import Graph
 from gitops_orch.controller.perform import perform
@@ -17,11 +19,13 @@ from gitops_orch.controller.workers import Batch, Finished, Workers
 from gitops_orch.engine.base import Engine
 from gitops_orch.errors import (
     EngineError,
+    GitopsOrchError,
     HookFailed,
     HostUnreachable,
     ImageUnavailable,
     NotFound,
     Unstartable,
+    unforeseen,
 )
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import ObservedContainer, ProbeResult
@@ -35,9 +39,13 @@ STOPPED = "the run was stopped"  # why an action was skipped that nothing speaks
 PUT_OFF = "a release that failed goes back first"  # the same, where the run goes on to plan again
 RELEASE_FAILED = "its release has failed"
 IDLE_S = 1.0  # how long a step may pass without a sign of life: `should_stop` is asked, and the watchdog fed, this often
+ACTION_BROKE = "action.broke"
 STARTING_KINDS = frozenset({Kind.START, Kind.RUN_JOB})
 BAD_COMMAND_CODES = frozenset({126, 127})  # as a shell has them: may not be run, is not there
 BEGINNING_KINDS = frozenset({Kind.CREATE, Kind.START, Kind.RUN_JOB, Kind.RESTART, Kind.EXEC})
+
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,11 +242,9 @@ class Executor:
             note = str(finished.value or "")
             duration_ms = self._duration_ms(action)
             return ActionResult(action=action, outcome=Outcome.DONE, duration_ms=duration_ms, note=note)
-        if not isinstance(error, EngineError):
-            raise error
         return self._failed(
             action,
-            str(error),
+            _told(error),
             gate_failed=isinstance(error, Unstartable | HookFailed),
             transient=isinstance(error, (HostUnreachable, ImageUnavailable)),
         )
@@ -255,7 +261,10 @@ class Executor:
         assert wait.action.gate is not None  # noqa: S101 - the planner gives one to every wait
         assert isinstance(finished.value, tuple)  # noqa: S101 - what a look returns
         seen, probed = finished.value
-        verdict = judge(wait.action.gate, wait.watch, seen, now, probed)
+        try:
+            verdict = judge(wait.action.gate, wait.watch, seen, now, probed)
+        except Exception as error:  # noqa: BLE001 - one gate that cannot be judged must not end the others' work
+            return self._lost(wait, error)
         wait.watch = self._watches[(wait.action.host, wait.action.name)] = verdict.watch
         if verdict.judgement is Judgement.WAITING:
             return None
@@ -269,15 +278,14 @@ class Executor:
 
     def _lost(self, wait: _Wait, error: Exception) -> ActionResult | None:
         """No answer is no failed gate: try again, then give up without a judgement."""
-        if not isinstance(error, EngineError):
-            raise error
         wait.lost_count += 1
         gone = isinstance(error, NotFound)
-        if gone or wait.lost_count >= GATE_LOST_MAX or isinstance(error, HostUnreachable):
+        answered = isinstance(error, EngineError) and not isinstance(error, HostUnreachable)
+        if gone or wait.lost_count >= GATE_LOST_MAX or not answered:
             del self._waits[wait.action.id]
             # The time without an answer must count neither for nor against it: the next wait begins anew.
             self._watches.pop((wait.action.host, wait.action.name), None)
-            return replace(self._failed(wait.action, str(error), transient=not gone), vanished=gone)
+            return replace(self._failed(wait.action, _told(error), transient=not gone), vanished=gone)
         return None
 
     def _give_up_waits(self, waits: Iterable[_Wait], why: str) -> None:
@@ -315,6 +323,14 @@ class Executor:
 
     def _duration_ms(self, action: Action) -> int:
         return round((self._clock.monotonic_s() - self._began[action.id]) * 1000)
+
+
+def _told(error: Exception) -> str:
+    """Return what to tell of a failure; what nobody foresaw is an app's trouble like any other, and is logged whole."""
+    if isinstance(error, GitopsOrchError):
+        return str(error)
+    _log.error(ACTION_BROKE, error=str(error), exc_info=error)
+    return unforeseen(error)
 
 
 def _has_bad_command(engine: Engine, container: str) -> bool:

@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+import structlog
+
 from gitops_orch.clock import Clock
 from gitops_orch.controller.workers import Awaited, Workers, gather
 from gitops_orch.engine.base import Engine
@@ -30,6 +32,8 @@ SECRET_CHARS_MIN = 4
 LINE_CHARS_MIN = 8
 STRUCK_OUT = "***"
 SAID = "; its last words: "  # between our words and the container's
+WORDS_LOST = "last_words.lost"
+_log = structlog.get_logger()
 _ESCAPES = re.compile(  # colours, titles, modes
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"
 )
@@ -59,7 +63,7 @@ def with_last_words(
     logs: dict[str, str] = {}
     for answer in answers.values():
         if answer.error is not None:
-            raise answer.error
+            _log.error(WORDS_LOST, error=str(answer.error), exc_info=answer.error)
         logs |= answer.value if isinstance(answer.value, dict) else {}
     return tuple(
         _told(result, logs.get(result.action.id, ""), _pieces(apps, result.action.app))

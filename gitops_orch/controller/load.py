@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
 from gitops_orch.clock import Clock
 from gitops_orch.controller.revert import Reverter
-from gitops_orch.errors import SourceError
+from gitops_orch.errors import GitopsOrchError, SourceError, unforeseen
 from gitops_orch.history.history import History
 from gitops_orch.manifest.cache import ManifestCache
 from gitops_orch.manifest.compile import compile_one, compile_tree
@@ -16,6 +18,11 @@ from gitops_orch.source.source import Source
 IMPLICIT_HOST = "local"
 OLDER_MAX = 2000  # apps of older commits that are remembered
 CONTINUITY = ""  # remembered like a host: this history has been kept since the first container was made
+
+
+COMMIT_BROKE = "commit.broke"
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,11 @@ class Loader:
             desired = self._compile(commit)
         except SourceError as problem:
             return None, str(problem)
+        except (GitopsOrchError, OSError, MemoryError):
+            raise
+        except Exception as fault:  # noqa: BLE001 - the last good commit is still good
+            _log.error(COMMIT_BROKE, commit=commit, error=str(fault), exc_info=fault)
+            return None, f"commit {commit[:12]} cannot be acted on: {unforeseen(fault)}"
         if not desired.complete:
             why = "; ".join(str(problem) for problem in desired.problems[:3])
             return None, f"commit {commit[:12]} cannot be acted on: {why}"

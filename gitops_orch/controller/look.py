@@ -4,11 +4,13 @@ import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.facts import ReleaseFacts, recovered_releases, release_facts
 from gitops_orch.controller.inventory import HostFacts, Permission, learn, read_facts, recognise
+from gitops_orch.controller.isolate import Isolation
 from gitops_orch.controller.load import CONTINUITY, Loaded, Loader
 from gitops_orch.controller.meanwhile import image_pins, releases_that_run
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines, Patience, observe_all
@@ -26,7 +28,7 @@ from gitops_orch.model.observed import Observation, ObservedContainer, ObservedH
 from gitops_orch.model.plan import Plan
 from gitops_orch.model.problem import Severity
 from gitops_orch.model.release import Release
-from gitops_orch.model.status import Picture
+from gitops_orch.model.status import AppStatus, Picture
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.release import choose_release
 from gitops_orch.planner.status import app_statuses, host_statuses
@@ -63,6 +65,7 @@ class Sight:
     backoff: Backoff
     relander: Relander
     restraint: Restraint
+    isolation: Isolation
     greeted: set[tuple[str, str]]  # containers, by host and name, whose post_start was run in this process
     proved: set[tuple[AppKey, str]]  # releases, by digest, whose every step went well in this process
     observe_deadline_s: float = OBSERVE_DEADLINE_S
@@ -94,33 +97,64 @@ def take_look(sight: Sight, loaded: Loaded, *, impatient: bool = False) -> Look:
     known = read_facts(sight.history)
     observed = recognise(observed, known, said.permission)
     host_facts = learn(known, observed, sight.history.remembered(), said.permission)
-    past = _past(sight, desired, our_containers(observed))
-    world = replace(_world(sight, desired, observed, past, said), let_go=host_facts.let_go)
-    timetable = _timetable(sight, world)
-    world = replace(world, due=timetable.due)
-    plan = make_plan(world)
+    view = _View(observed=observed, said=said, let_go=host_facts.let_go)
+    thought = sight.isolation.work_out(desired.apps, partial(_think, sight, desired, view), sight.clock)
     planned = sight.clock.monotonic_s()
     picture = Picture(
         commit=desired.commit,
         fetched_at=loaded.fetched_at,
-        plan=plan,
-        apps=app_statuses(world, plan),
-        hosts=host_statuses(desired.hosts, world),
+        plan=thought.plan,
+        apps=thought.apps,
+        hosts=host_statuses(desired.hosts, thought.world),
         problems=desired.problems,
         error=loaded.error,
         observe_ms=round((seen - began) * 1000),
         plan_ms=round((planned - seen) * 1000),
-        wake_at=timetable.wake_at,
+        wake_at=thought.timetable.wake_at,
     )
     return Look(
         picture=picture,
         loaded=loaded,
-        world=world,
-        recovered=past.recovered,
-        relanded=past.relanded,
-        timetable=timetable.text,
+        world=thought.world,
+        recovered=thought.past.recovered,
+        relanded=thought.past.relanded,
+        timetable=thought.timetable.text,
         host_facts=host_facts,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Thought:
+    """What was made of all that was seen."""
+
+    world: World
+    past: "_Past"
+    timetable: Timetable
+    plan: Plan
+    apps: tuple[AppStatus, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """What was seen and said, of which a world is made."""
+
+    observed: Mapping[str, Observation]
+    said: "_Said"
+    let_go: frozenset[str]
+
+
+def _think(sight: Sight, desired: Desired, view: _View, apart: Mapping[AppKey, str]) -> _Thought:
+    """Plan, with some apps set apart: these stay as they are, like those that cannot be read."""
+    if apart:
+        apps = tuple(app for app in desired.apps if app.key not in apart)
+        desired = replace(desired, apps=apps, broken=(*desired.broken, *apart))
+    past = _past(sight, desired, our_containers(view.observed))
+    world = _world(sight, desired, view.observed, past, view.said)
+    world = replace(world, let_go=view.let_go, broken={**world.broken, **apart})
+    timetable = _timetable(sight, world)
+    world = replace(world, due=timetable.due)
+    plan = make_plan(world)
+    return _Thought(world=world, past=past, timetable=timetable, plan=plan, apps=app_statuses(world, plan))
 
 
 def _timetable(sight: Sight, world: World) -> Timetable:
@@ -135,7 +169,7 @@ def _timetable(sight: Sight, world: World) -> Timetable:
 
 
 def _patience(sight: Sight, impatient: bool) -> Patience:  # noqa: FBT001 - its caller names it
-    silent = sight.engines.silent if impatient else frozenset()
+    silent = sight.engines.silent if impatient else {}
     return Patience(deadline_s=sight.observe_deadline_s, skipped=silent)
 
 

@@ -1,17 +1,22 @@
 """Asks every host at once, with a deadline: one that is silent is unknown, and holds up nobody."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+
+import structlog
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.workers import Awaited, Finished, Workers, gather
 from gitops_orch.engine.base import Engine
-from gitops_orch.errors import GitopsOrchError
+from gitops_orch.errors import GitopsOrchError, unforeseen
 from gitops_orch.model.host import Host
 from gitops_orch.model.observed import Observation, ObservedHost, UnknownHost
 
 OBSERVE_DEADLINE_S = 15.0
+HOST_UNREADABLE = "host.unreadable"
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +24,7 @@ class Patience:
     """For how long to wait, and for which hosts not at all beyond the others' answers."""
 
     deadline_s: float = OBSERVE_DEADLINE_S
-    skipped: frozenset[str] = frozenset()
+    skipped: Mapping[str, str] = field(default_factory=dict)  # each with why it was silent before
 
 
 PATIENT = Patience()
@@ -31,11 +36,11 @@ class Engines:
     def __init__(self, connect: Callable[[Host], Engine]) -> None:
         self._connect = connect
         self._open: dict[str, tuple[Host, Engine]] = {}
-        self.silent: frozenset[str] = frozenset()  # hosts that did not answer the last time
+        self.silent: Mapping[str, str] = {}  # hosts that did not answer the last time, each with why
 
     def note_silent(self, observed: Mapping[str, Observation]) -> None:
         """Remember who did not answer."""
-        self.silent = frozenset(name for name, seen in observed.items() if isinstance(seen, UnknownHost))
+        self.silent = {name: seen.reason for name, seen in observed.items() if isinstance(seen, UnknownHost)}
 
     def get(self, host: Host) -> Engine:
         """Return the host's engine; EngineError where no connection can even be tried."""
@@ -70,19 +75,21 @@ def observe_all(
     works: dict[str, Callable[[], object]] = {host.name: partial(_observe, engines, host) for host in hosts}
     patient = [name for name in works if name not in patience.skipped]
     answers = gather(workers, works, Awaited(patience.deadline_s, frozenset(patient)), clock.monotonic_s)
-    return {name: _observation(name, answers.get(name), patience.deadline_s) for name in works}
+    return {name: _observation(name, answers.get(name), patience) for name in works}
 
 
 def _observe(engines: Engines, host: Host) -> ObservedHost:
     return engines.get(host).observe()
 
 
-def _observation(name: str, answer: Finished | None, deadline_s: float) -> Observation:
+def _observation(name: str, answer: Finished | None, patience: Patience) -> Observation:
     if answer is None:
-        return UnknownHost(name=name, reason=f"no answer within {deadline_s:g} s")
+        before = patience.skipped.get(name)  # nobody waited for it now, so that is what is known
+        return UnknownHost(name=name, reason=before or f"no answer within {patience.deadline_s:g} s")
     if isinstance(answer.error, GitopsOrchError):
         return UnknownHost(name=name, reason=str(answer.error))
     if answer.error is not None:
-        raise answer.error
+        _log.error(HOST_UNREADABLE, host=name, error=str(answer.error), exc_info=answer.error)
+        return UnknownHost(name=name, reason=unforeseen(answer.error))
     assert isinstance(answer.value, ObservedHost)  # noqa: S101 - what an engine returns
     return answer.value

@@ -12,6 +12,7 @@ from gitops_orch.clock import Clock
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.execute import PUT_OFF, Conduct, Executor, ProgressEvent, Watches
 from gitops_orch.controller.facts import note_greetings, proved_releases
+from gitops_orch.controller.isolate import Isolation
 from gitops_orch.controller.last_words import with_last_words
 from gitops_orch.controller.load import Branch, Loaded, Loader, Reading
 from gitops_orch.controller.look import Look, Sight, take_look
@@ -89,6 +90,7 @@ class Reconciler:
             backoff=Backoff(),
             relander=Relander(parts.source, self._loader.app_at),
             restraint=Restraint(parts.history, parts.clock),
+            isolation=Isolation(),
             greeted=set(),
             proved=set(),
             observe_deadline_s=settings.observe_deadline_s,
@@ -193,7 +195,10 @@ class Reconciler:
     def is_to_be_retried(self, after_s: float, until_s: float) -> bool:
         """Tell whether the wait of an app that had trouble ends in a span of time; may be asked by another thread."""
         sight = self._sight
-        return any(memory.ends_between(after_s, until_s) for memory in (sight.backoff, sight.restraint))
+        return any(
+            memory.ends_between(after_s, until_s)
+            for memory in (sight.backoff, sight.restraint, sight.isolation)
+        )
 
     def forgive(self, app: AppKey) -> bool:
         """Heal again what healing did not help before, and tell whether there was something."""

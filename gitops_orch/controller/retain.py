@@ -11,12 +11,13 @@ import structlog
 
 from gitops_orch.engine import labels
 from gitops_orch.engine.base import Engine
-from gitops_orch.errors import EngineError
+from gitops_orch.errors import EngineError, HistoryError
 from gitops_orch.history.history import History
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import ObservedHost
 from gitops_orch.planner.world import World
 
+GARBAGE_BROKE = "garbage.broke"
 GARBAGE_KEPT = "garbage.kept"
 GARBAGE_REMOVED = "garbage.removed"
 
@@ -29,8 +30,13 @@ def collect_garbage(world: World, engines: Mapping[str, Engine], history: Histor
     surplus = _surplus_images(world, history, images_kept)
     for name, host in world.observed.items():
         if isinstance(host, ObservedHost) and name in engines:
-            _collect_files(host, engines[name], world, wanted_sets)
-            _collect_images(host, engines[name], surplus.get(name, set()))
+            try:
+                _collect_files(host, engines[name], world, wanted_sets)
+                _collect_images(host, engines[name], surplus.get(name, set()))
+            except HistoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - to tidy one host is not worth the end of a run
+                _log.error(GARBAGE_BROKE, host=name, error=str(error), exc_info=error)
 
 
 def _wanted_file_sets(world: World) -> frozenset[str]:

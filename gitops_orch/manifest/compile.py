@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from gitops_orch.errors import GitopsOrchError, unforeseen
 from gitops_orch.manifest.app_file import CompiledFile, Settings
 from gitops_orch.manifest.cache import ManifestCache, settings_fingerprint
 from gitops_orch.manifest.discover import FLEET_PATH, default_app_name, discover, is_document
@@ -16,7 +17,7 @@ from gitops_orch.manifest.policy import DEFAULT_NAMESPACE, read_namespace
 from gitops_orch.manifest.verdict import judge
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.desired import Desired
-from gitops_orch.model.problem import Problem
+from gitops_orch.model.problem import Position, Problem
 from gitops_orch.model.tree import Tree
 
 LOCAL_URL = "unix:///var/run/docker.sock"
@@ -151,9 +152,25 @@ def _compile_all(
     compiled = []
     with _collected_in_time() as collect:
         for path in paths:
-            compiled.append(cache.compile(git, path, settings, fingerprint))
+            compiled.append(_compile(git, path, settings, fingerprint, cache))
             collect(cache.misses)
     return compiled
+
+
+def _compile(
+    git: GitFiles, path: str, settings: Settings, fingerprint: str, cache: ManifestCache
+) -> CompiledFile:
+    """Compile a file; what nobody foresaw is a problem of that file alone, whose app then stays as it is."""
+    try:
+        return cache.compile(git, path, settings, fingerprint)
+    except (GitopsOrchError, OSError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - the other files are not to blame
+        place = Position(path=path)
+        problem = Problem(position=place, message=unforeseen(error))
+        return CompiledFile(
+            path=path, key=None, app=None, problems=(problem,), included=(), name_place=place, read=(path,)
+        )
 
 
 @contextmanager

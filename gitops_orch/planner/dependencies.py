@@ -34,7 +34,7 @@ class Dependencies:
         self.index = index
         self.draft = draft
         self._awaited = {other for each in world.chosen for other in each.app.depends_on}
-        self._reasons: dict[AppKey, str] = dict.fromkeys(world.broken, "has mistakes in its files")
+        self._reasons: dict[AppKey, str] = dict.fromkeys(world.broken, "cannot be read")
         self.waiting: dict[AppKey, str] = {}  # apps that are not rolled out for it, each with why
 
     def planned(self, chosen: Chosen) -> None:

@@ -4,6 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from manifest.compile_world import tree_of
 
+from gitops_orch.errors import OUR_MISTAKE
 from gitops_orch.manifest.compile import compile_tree, render_tree
 
 WORDS = st.sampled_from(
@@ -69,6 +70,11 @@ def compose_files(draw) -> str:
     return "\n".join(lines) + "\n"
 
 
+def ours(desired) -> list[str]:
+    """Return what is nobody's mistake but ours: an exception that nobody foresaw."""
+    return [problem.message for problem in desired.problems if OUR_MISTAKE in problem.message]
+
+
 @settings(max_examples=60, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
 @given(files=st.lists(compose_files(), min_size=1, max_size=3), host=compose_files())
 def test_no_file_makes_a_compile_raise_and_every_file_is_an_app_or_a_problem(files, host):
@@ -79,6 +85,7 @@ def test_no_file_makes_a_compile_raise_and_every_file_is_an_app_or_a_problem(fil
     render_tree(tree)
     apps = {app.path for app in desired.apps}
     troubled = {problem.position.path for problem in desired.problems}
+    assert not ours(desired)
     assert all(path in apps or path in troubled for path in tree.files)
     assert len(desired.broken) + len(desired.broken_paths) + len(desired.apps) <= len(files)
     assert len(desired.broken_paths) + len(set(desired.broken)) + len(apps) > 0
@@ -89,4 +96,5 @@ def test_no_file_makes_a_compile_raise_and_every_file_is_an_app_or_a_problem(fil
 def test_no_bytes_make_a_compile_raise(text):
     tree = tree_of({"a/compose.yaml": text, "hosts/h.yaml": text, "gitops.yaml": text})
     desired = compile_tree(tree, environment=None)
+    assert not ours(desired)
     assert desired.apps or desired.problems

@@ -83,7 +83,7 @@ def test_a_file_with_mistakes_is_waited_for():
     there = world_with(container(OLD, "web"), broken={DB_KEY: "mistakes"})
     there = replace(there, chosen=tuple(each for each in there.chosen if each.app.key != DB_KEY))
     assert of_shop(there) == []
-    assert "which has mistakes in its files" in row(there).reason
+    assert "which cannot be read" in row(there).reason
 
 
 def test_what_is_rolled_out_in_the_same_commit_comes_first_and_is_not_waited_for_twice():

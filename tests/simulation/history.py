@@ -21,6 +21,7 @@ from gitops_orch.engine.simulated.engine import SimulatedSettings
 from gitops_orch.engine.simulated.faults import SeededFaults, SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import Registry
+from gitops_orch.errors import OUR_MISTAKE
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.plan import Action
@@ -157,6 +158,7 @@ class Stage:
         self.weather.note_volumes()
         if report is not None:
             self._check_refusal(report)
+            _check_foreseen(report)
             self.tally.quarantines += any(result.gate_failed for result in report.results)
             self.tally.holds += len(report.picture.plan.holds)
         return report
@@ -337,6 +339,18 @@ def _allow(stage: Stage, picture: Picture) -> None:
         stage.repository.allow_empty = True
         stage.commit(stage.repository.head_tree)
     stage.history.accept(stage.repository.head)
+
+
+def _check_foreseen(report: RunReport) -> None:
+    """What the product keeps to one app or host, so that the others go on, is a mistake that must be found here."""
+    picture = report.picture
+    told = [row.reason for row in (*picture.apps, *picture.hosts)] + [
+        hold.reason for hold in picture.plan.holds
+    ]
+    told += [each.error for each in report.results] + [str(each) for each in picture.problems]
+    for reason in (*told, picture.error):
+        if OUR_MISTAKE in reason:
+            raise Violation(reason)
 
 
 def _check_damage(stage: Stage) -> None:
