@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
+from itertools import islice
 from posixpath import dirname, splitext
 from typing import Any
 
@@ -11,7 +12,7 @@ from gitops_orch.manifest.checks import check_after, check_before, say_why_unkno
 from gitops_orch.manifest.claims import Claim, clashes_within, collect_claims
 from gitops_orch.manifest.discover import default_app_name
 from gitops_orch.manifest.files import ContentReader
-from gitops_orch.manifest.findings import Findings, is_error
+from gitops_orch.manifest.findings import PROBLEMS_MAX, Findings, is_error
 from gitops_orch.manifest.git_files import GitFiles, readable
 from gitops_orch.manifest.loader import ComposeRequest, LoadedCompose, load_compose
 from gitops_orch.manifest.policy import KEY, AppPolicy, is_name, read_namespace, read_policy
@@ -82,7 +83,7 @@ def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
         app = _app(key, path, policy, loaded, reader)
         check_after(app, findings)
         claims = collect_claims(app, findings)
-        findings.extend(clashes_within(app, claims))
+        findings.extend(islice(clashes_within(app, claims), PROBLEMS_MAX))
     hosts, dependencies = _places(policy, findings)
     return CompiledFile(
         path=path,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from gitops_orch.manifest.budget import PORTS_MAX
 from gitops_orch.manifest.compose_schema import describe
 from gitops_orch.manifest.fields import optional_flag
 from gitops_orch.manifest.go_values import NotThat
@@ -12,7 +13,6 @@ from gitops_orch.manifest.shorthand_ports import expand_port
 from gitops_orch.manifest.shorthand_volumes import expand_device, expand_volume
 
 Expander: TypeAlias = Callable[[Any, Report], Any]
-EXPANDED_MAX = 70_000  # ports of one app: a host has 65,536
 RESOURCE_KINDS = ("networks", "volumes", "secrets", "configs")
 
 
@@ -72,15 +72,12 @@ def _ports(value: Any, report: Report) -> Any:
             report.complain(f"must be a port, is {describe(each)}; quote it", index)
             continue
         try:
-            entries = expand_port(str(each)) if report.expanded <= EXPANDED_MAX else []
+            entries = expand_port(str(each)) if report.budget.may_expand(0) else []
         except NotThat as error:
             report.complain(str(error), index)
             continue
-        report.expanded += len(entries)
-        if report.expanded > EXPANDED_MAX:
-            report.complain(
-                f"the ranges of ports become more than {EXPANDED_MAX} ports; publish fewer", index
-            )
+        if not report.budget.may_expand(len(entries)):
+            report.complain(f"the ranges of ports become more than {PORTS_MAX} ports; publish fewer", index)
             break
         expanded += entries
     return expanded

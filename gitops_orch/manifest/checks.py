@@ -1,6 +1,7 @@
 """What `validate`, `plan` and `sync` add to Compose's verdict on one file."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -196,14 +197,12 @@ def _check_labels(app: App, findings: Findings) -> None:
 
 def split_networks(app: App) -> Iterator[tuple[Service, str]]:
     """Yield services that may run away from peers that they share a local network with, and that network."""
-    apart = [service for service in app.services if app.spreads(service)] if len(app.services) > 1 else []
-    for service in apart:
-        for network in app.networks:
-            users = [other for other in app.services if network.key in other.networks]
-            local = not network.external and network.driver != "overlay"
-            if local and service in users and len(users) > 1:
-                yield service, network.key
-                break
+    users = Counter(key for service in app.services for key in set(service.networks))
+    local = {each.key for each in app.networks if not each.external and each.driver != "overlay"}
+    for service in app.services:
+        shared = [key for key in service.networks if key in local and users[key] > 1]
+        if shared and app.spreads(service):
+            yield service, min(shared)
 
 
 def _check_unreconciled(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> None:

@@ -4,12 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from operator import itemgetter
 
 from gitops_orch.manifest.findings import Findings
 from gitops_orch.manifest.service import is_data
 from gitops_orch.model.app import App, AppKey, Mode, Service
 from gitops_orch.model.problem import Position, Problem, Severity
 
+PLACED_PORTS_MAX = 1_000
+_ANY = "*"  # a claim of any address
 _EVERY_ADDRESS = ("", "0.0.0.0", "::", "[::]")  # noqa: S104  # compared with, not listened on
 
 
@@ -66,7 +69,8 @@ def clashes_within(app: App, claims: Iterable[Claim]) -> Iterator[Problem]:
         for claim in claims
         if claim.service and claim.service not in apart and claim.sharing is Sharing.NEVER
     ]
-    yield from _clashes(together, "")
+    for claim, other in _clashes_between(together, same_app=True):
+        yield _problem(claim, other, "")
     yield from _self_clashes(app, [service for service in app.services if service.name not in apart], claims)
 
 
@@ -74,19 +78,27 @@ def clashes_on_hosts(
     apps: Sequence[App], claims: Mapping[AppKey, tuple[Claim, ...]], hosts: tuple[str, ...]
 ) -> Iterator[tuple[AppKey, Problem]]:
     """Yield the clashes between apps, and between replicas, on hosts where they certainly meet."""
-    on_host: dict[str, list[Claim]] = defaultdict(list)
+    on_host: dict[str, list[tuple[AppKey, frozenset[str]]]] = defaultdict(list)
     for app in apps:
         for host, services in _certain(app, hosts).items():
-            on_host[host] += [
-                claim for claim in claims[app.key] if not claim.service or claim.service in services
-            ]
+            on_host[host].append((app.key, services))
         several = [service for service in app.services if service.replicas > 1 and app.spreads(service)]
         if several and len(candidates(app, hosts)) == 1:
             for problem in _self_clashes(app, several, claims[app.key]):
                 yield app.key, problem
+    known: dict[tuple[object, ...], list[tuple[Claim, Claim]]] = {}  # many hosts have the same services
     for host in sorted(on_host):
-        for app_key, problem in _clashes_between(on_host[host], host):
-            yield app_key, problem
+        there = tuple(on_host[host])
+        if there not in known:
+            wanted = [
+                claim
+                for key, services in (there if len(there) > 1 else ())
+                for claim in claims[key]
+                if not claim.service or claim.service in services
+            ]
+            known[there] = list(_clashes_between(wanted))
+        for claim, other in known[there]:
+            yield claim.app, _problem(claim, other, host)
 
 
 def _place(app: App, kind: str, key: str, name: str, findings: Findings) -> Position:
@@ -101,15 +113,18 @@ def _service_claims(app: App, service: Service, findings: Findings) -> Iterator[
     def claim(
         what: str, where: tuple[str | int, ...], *, address: str = "", sharing: Sharing = Sharing.NEVER
     ) -> Claim:
+        position = together if where[0] == "ports" and together else findings.place((*base, *where))
         return Claim(
             what=what,
             app=app.key,
             service=service.name,
-            position=findings.place((*base, *where)),
+            position=position,
             address=address,
             sharing=sharing,
         )
 
+    # So many ports come from ranges; to look for the place of each takes longer than all else.
+    together = findings.place((*base, "ports")) if len(service.ports) > PLACED_PORTS_MAX else None
     for index, port in enumerate(service.ports):
         if port.published is not None:
             address = "" if port.host_ip in _EVERY_ADDRESS else port.host_ip
@@ -140,14 +155,16 @@ def candidates(app: App, hosts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(host for host in dict.fromkeys(wanted) if host in hosts) if wanted else hosts
 
 
-def _certain(app: App, hosts: tuple[str, ...]) -> dict[str, set[str]]:
+def _certain(app: App, hosts: tuple[str, ...]) -> dict[str, frozenset[str]]:
     """Return the hosts where services of an app will certainly be, whatever the planner decides."""
     possible = candidates(app, hosts)
     if len(possible) == 1:
-        return {possible[0]: {service.name for service in app.services}}
+        return {possible[0]: frozenset(service.name for service in app.services)}
     if app.placement.constraints:
         return {}
-    everywhere = {s.name for s in app.services if s.mode is Mode.GLOBAL and not s.placement.constraints}
+    everywhere = frozenset(
+        s.name for s in app.services if s.mode is Mode.GLOBAL and not s.placement.constraints
+    )
     return dict.fromkeys(possible, everywhere) if everywhere else {}
 
 
@@ -166,33 +183,48 @@ def _self_clashes(app: App, services: Sequence[Service], claims: Iterable[Claim]
             )
 
 
-def _clashes(claims: Sequence[Claim], host: str) -> Iterator[Problem]:
-    for _, problem in _clashes_between(claims, host, same_app=True):
-        yield problem
-
-
-def _clashes_between(
-    claims: Sequence[Claim], host: str, *, same_app: bool = False
-) -> Iterator[tuple[AppKey, Problem]]:
+def _clashes_between(claims: Sequence[Claim], *, same_app: bool = False) -> Iterator[tuple[Claim, Claim]]:
     wanted: dict[str, list[Claim]] = defaultdict(list)
     for claim in claims:
         wanted[claim.what].append(claim)
     for rivals in wanted.values():
         if len(rivals) < 2:  # noqa: PLR2004  # nobody to clash with
             continue
+        found = _Rivals(rivals, same_app=same_app)
         for claim in rivals:
-            other = _rival(claim, rivals, same_app=same_app)
+            other = found.of(claim)
             if other is not None:
-                yield claim.app, _problem(claim, other, host)
+                yield claim, other
 
 
-def _rival(claim: Claim, rivals: Iterable[Claim], *, same_app: bool) -> Claim | None:
-    for other in rivals:
-        if other.owner == claim.owner or (other.app == claim.app) is not same_app:
-            continue
-        if claim.address == other.address or not claim.address or not other.address:
-            return other
-    return None
+class _Rivals:
+    """Who wants one thing, by the address: thousands of claims are not compared with each other.
+
+    Of one address two claims are enough, the first one and the first of another party: one of them is not mine.
+    """
+
+    def __init__(self, claims: Iterable[Claim], *, same_app: bool) -> None:
+        self._same_app = same_app
+        self._first: dict[str, list[tuple[int, Claim]]] = defaultdict(list)
+        for place, claim in enumerate(claims):
+            for address in {claim.address, _ANY}:
+                known = self._first[address]
+                if not known or (len(known) == 1 and self._party(known[0][1]) != self._party(claim)):
+                    known.append((place, claim))
+
+    def _party(self, claim: Claim) -> object:
+        return claim.owner if self._same_app else claim.app
+
+    def of(self, claim: Claim) -> Claim | None:
+        """Return the first claim of another party that clashes."""
+        addresses = (claim.address, "") if claim.address else (_ANY,)
+        others = [
+            (place, other)
+            for address in addresses
+            for place, other in self._first.get(address, ())
+            if self._party(other) != self._party(claim)
+        ]
+        return min(others, key=itemgetter(0))[1] if others else None
 
 
 _CLASHES = {

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from yaml import CSafeLoader, parse
@@ -219,18 +220,21 @@ def _budget(prune: Mapping[str, Any]) -> PruneBudget:
 
 
 def _repeated_hosts(hosts: list[Host]) -> Iterator[Problem]:
-    """Two documents of one name are a mistake in both; two names for one Engine are likely one."""
+    """Two documents of one name are a mistake in both; two names for one Engine are likely one.
+
+    Each is told of one other: of a thousand that are alike, a million sentences would help nobody.
+    """
     names: dict[str, list[Host]] = defaultdict(list)
-    urls: dict[str, list[Host]] = defaultdict(list)
+    urls: dict[str, dict[str, Host]] = defaultdict(dict)
     for host in hosts:
         names[host.name].append(host)
-        urls[host.url].append(host)
+        urls[host.url].setdefault(host.name, host)
     for host in hosts:
         where = host.position or Position(path=HOSTS_DIRECTORY)
-        for other in (other for other in names[host.name] if other is not host):
+        for other in [other for other in names[host.name][:2] if other is not host][:1]:
             message = f"metadata.name: {host.name} is declared at {other.position} too; rename or remove one of them"
             yield Problem(position=where, message=message)
-        for other in (other for other in urls[host.url] if other.name != host.name):
+        for other in [other for other in islice(urls[host.url].values(), 2) if other.name != host.name][:1]:
             message = f"spec.url: host {other.name} has the same URL; its containers will be seen on both"
             yield Problem(position=where, message=message, severity=Severity.WARNING)
 

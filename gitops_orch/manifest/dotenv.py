@@ -4,6 +4,7 @@ import re
 from collections import ChainMap
 from collections.abc import Callable, Mapping
 
+from gitops_orch.manifest.budget import TOO_GROWN, Budget
 from gitops_orch.manifest.interpolate import Interpolator, TemplateError
 
 _EXPORT = re.compile(r"export\s+")
@@ -33,6 +34,7 @@ def parse_dotenv(
     lookup: Mapping[str, str],
     *,
     own_first: bool = False,
+    budget: Budget | None = None,
     unset: Callable[[str, int], None] = lambda _name, _line: None,
 ) -> dict[str, str]:
     """Return the variables of a file, later ones winning; DotenvError where it cannot be read.
@@ -40,20 +42,28 @@ def parse_dotenv(
     A value may use variables: of `lookup`, else of the lines above it; the other way round with `own_first`.
     `unset` is told the name of one that is nowhere, and the line that uses it.
     """
-    return _Parser(text.removeprefix("\ufeff"), dict(lookup), own_first=own_first, unset=unset).parse()
+    own: dict[str, str] = {}
+    first, second = (own, lookup) if own_first else (lookup, own)
+    variables: Mapping[str, str] = ChainMap(first, second)  # type: ignore[arg-type]  # never written to
+    interpolator = Interpolator(variables=variables, budget=budget or Budget())
+    return _Parser(text.removeprefix("\ufeff"), lookup, own, interpolator, unset).parse()
 
 
 class _Parser:
     def __init__(
-        self, text: str, lookup: dict[str, str], *, own_first: bool, unset: Callable[[str, int], None]
+        self,
+        text: str,
+        lookup: Mapping[str, str],
+        own: dict[str, str],
+        interpolator: Interpolator,
+        unset: Callable[[str, int], None],
     ) -> None:
         self._text = text
         self._at = 0
         self._unset = unset
         self._lookup = lookup
-        self._own: dict[str, str] = {}
-        first, second = (self._own, lookup) if own_first else (lookup, self._own)
-        self._interpolator = Interpolator(variables=ChainMap(first, second))
+        self._own = own
+        self._interpolator = interpolator
 
     def parse(self) -> dict[str, str]:
         while self._skip_to_statement():
@@ -64,11 +74,16 @@ class _Parser:
                 value = self._lookup.get(key)
                 if value is not None:
                     self._own[key] = value
+                    self._grow(value)
             else:
                 self._own[key] = self._value()
             if len(self._own) > VARIABLES_MAX:
                 raise self._error(f"more than {VARIABLES_MAX} variables in a file; split it")
         return self._own
+
+    def _grow(self, value: str) -> None:
+        if not self._interpolator.budget.may_grow(len(value)):
+            raise self._error(TOO_GROWN)
 
     def _error(self, message: str) -> DotenvError:
         return DotenvError(message, self._text.count("\n", 0, self._at) + 1)

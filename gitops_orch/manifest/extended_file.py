@@ -47,7 +47,7 @@ def check_extended_file(model: Any, report: Report) -> None:
 
 def _check_short_forms(model: dict[str, Any], odd: frozenset[KeyPath], report: Report) -> None:
     """Report what cannot be read of short forms, and list entries without their key; the model stays as it is."""
-    inner = Report()
+    inner = Report(budget=report.budget)
     sound = copied({key: model[key] for key in ("services", *RESOURCE_KINDS) if key in model})
     unread = Report()  # of the schema, which is not asked here
     without_mistakes(sound, unread)

@@ -3,6 +3,7 @@
 import posixpath
 from typing import Any
 
+from gitops_orch.manifest.budget import TOO_LARGE, size_of
 from gitops_orch.manifest.canonical import expand_model
 from gitops_orch.manifest.compose_schema import describe
 from gitops_orch.manifest.extended_file import check_extended_file
@@ -10,11 +11,9 @@ from gitops_orch.manifest.locations import Location
 from gitops_orch.manifest.merge import merge_models, merge_services
 from gitops_orch.manifest.model_file import (
     PROBLEMS_MAX,
-    VALUES_MAX,
     Scope,
     apply_resets,
     copied,
-    size_of,
     without_mistakes,
 )
 from gitops_orch.manifest.paths import resolve_paths
@@ -57,18 +56,21 @@ class _Extender:
         plain = {key: value for key, value in service.items() if key != "extends"}
         if type(target) is not str or not isinstance(other, str | None):
             return service  # the schema says what is wrong with it
-        if (file, name) in trail or len(trail) > DEPTH_MAX:
+        if (file, name) in trail:
             circle = " -> ".join(f"{each} in {path}" for path, each in (*trail, (file, name)))
             self._complain(name, trail, f"extends itself: {circle}")
             return plain
-        if self._scope.session.is_full:
+        if len(trail) >= DEPTH_MAX:
+            self._complain(name, trail, f"extends more than {DEPTH_MAX} services one after the other")
+            return plain
+        if self._scope.session.budget.is_full:
             return plain
         trail = (*trail, (file, name))
         base = self._base(target, other, services, file, trail)
         if base is None:
             return plain
-        if not self._scope.session.has_space(size_of(base)):
-            self._complain(name, trail, f"makes the app larger than {VALUES_MAX} values; extend less")
+        if not self._scope.session.budget.has_space(*size_of(base)):
+            self._complain(name, trail, f"{TOO_LARGE}; extend less")
             return plain
         merged = merge_services(copied(base), plain, ("services", name), self._scope.report)
         services[name] = merged
@@ -142,9 +144,11 @@ class _Extender:
         documents = scope.session.sources.documents(path)
         if documents is None:
             return f"{path} cannot be read, so nothing of it can be extended; correct it"
-        report = Report()
+        report = Report(budget=scope.session.looked_through)
         model: dict[str, Any] = {}
         for document in documents:
+            if not scope.session.budget.has_space(document.size, document.characters):
+                return f"{path} {TOO_LARGE}; make several apps of it"
             value = scope.interpolated(document)
             if type(value) is not dict:
                 return f"{path} must be a mapping with services, is {describe(value)}"
@@ -173,13 +177,13 @@ class _Extender:
         while type(name) is str and (path, name) not in self._prepared:
             self._prepared.add((path, name))
             part = {"services": {name: services.get(name)}}
-            report = Report()
+            report = Report(budget=self._scope.session.budget)
             if part["services"][name] is not None:
                 drop_overridden(part, report)
                 without_mistakes(part, report)
                 expand_model(part, report)
                 resolve_paths(part, directory, report)
-                services[name] = part["services"].get(name)
+                services[name] = (part.get("services") or {}).get(name)
             if report.failed:
                 self._spoiled.add((path, target))
             self._tell(report, path)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from posixpath import join, normpath
 from typing import Any
 
+from gitops_orch.manifest.budget import TEXT_MAX
 from gitops_orch.manifest.findings import Findings
 from gitops_orch.manifest.git_files import ROOT, GitFiles, data_directory, path_in_tree
 from gitops_orch.manifest.positions import KeyPath
@@ -20,7 +21,18 @@ DEFAULT_MODE = 0o444
 _BUILTIN_PROFILES = ("unconfined", "builtin")
 LIVE_LENGTH = 12
 MOUNT_BYTES_MAX = 64 * 1024 * 1024
-MOUNT_FILES_MAX = 10_000
+MOUNT_FILES_MAX = 10_000  # of one app, and so the bytes
+REFUSED_SHOWN_MAX = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mounted:
+    """What is at a path of the repository; with `mistakes` there is nothing else."""
+
+    entries: tuple[FileEntry, ...] = ()
+    directory: bool = False
+    digest: str = ""
+    mistakes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -34,6 +46,15 @@ class ContentReader:
     findings: Findings
     paths: set[str] = field(default_factory=set)
     directories: set[str] = field(default_factory=set)
+    # Each is read, put together and hashed once: thousands of services may mount the same.
+    _contents: dict[str, bytes] = field(default_factory=dict)  # by path
+    _mounted: dict[str, "_Mounted"] = field(default_factory=dict)  # by path
+    _objects: dict[tuple[str, str], bytes | None] = field(default_factory=dict)
+    _profiles: dict[str, str] = field(default_factory=dict)  # by path
+    _hashes: dict[bytes, str] = field(default_factory=dict)
+    _files_count: int = 0
+    _bytes_count: int = 0
+    _inlined_length: int = 0
 
     def mount_bind(self, volume: Mapping[str, Any], where: KeyPath) -> FileMount | None:
         """Return a relative bind's content; None where it has a mistake."""
@@ -44,21 +65,24 @@ class ContentReader:
             return None
         read_only = bool(volume.get("read_only"))
         self.directories.add(path)
-        found = self._collect(path, where)
-        if found is None:
-            return None
-        files, directory = found
-        if not files and read_only:
+        if path not in self._mounted:
+            self._mounted[path] = self._collect(path)
+        found = self._mounted[path]
+        for message in found.mistakes:
+            self.findings.error(where, message)
+        if not found.entries and read_only and not found.mistakes:
             self.findings.error(
                 where, f"{path} is not in Git, and nothing can write to it; add it or make it writable"
             )
+        if found.mistakes or (not found.entries and read_only):
             return None
-        entries = self._entries(files, path if directory else None)
-        return file_mount(
-            target,
-            entries,
-            directory=directory,
+        return FileMount(
+            target=target,
+            entries=found.entries,
+            directory=found.directory,
+            secret=False,
             writable_path=None if read_only else data_directory(path, self.base),
+            digest=found.digest,
         )
 
     def mount_object(
@@ -66,7 +90,9 @@ class ContentReader:
     ) -> FileMount | None:
         """Return a config's or a secret's content for a service; `kind` is `configs` or `secrets`."""
         source = str(reference.get("source", ""))
-        content = self._object_content(kind, source, objects[source])
+        if (kind, source) not in self._objects:
+            self._objects[kind, source] = self._object_content(kind, source, objects[source])
+        content = self._objects[kind, source]
         owner = self._owner(reference, where)
         if content is None or owner is None:
             return None
@@ -82,7 +108,13 @@ class ContentReader:
         base = SECRET_DIRECTORY if kind == "secrets" else CONFIG_DIRECTORY
         target = str(reference.get("target") or source)
         absolute = target if target.startswith("/") else base + target
-        return file_mount(absolute, (entry,), directory=False, secret=kind == "secrets")
+        return FileMount(
+            target=absolute,
+            entries=(entry,),
+            directory=False,
+            secret=kind == "secrets",
+            digest=self._digest((entry,), directory=False),
+        )
 
     def inline_profiles(self, options: Sequence[str], where: KeyPath) -> list[str]:
         """Return `security_opt` with the content of seccomp profiles in the place of their paths, as Engines want it."""
@@ -102,31 +134,44 @@ class ContentReader:
 
     def _profile(self, source: str, where: KeyPath) -> str:
         """Return a profile as one line; a relative path counts from the Compose file."""
-        content = self._file(where, normpath(join(ROOT, self.base, source)))
-        if content is None:
+        path = normpath(join(ROOT, self.base, source))
+        if path not in self._profiles:
+            content = self._file(where, path)
+            self._profiles[path] = "" if content is None else self._one_line(source, content, where)
+        self._inlined_length += len(self._profiles[path])
+        if self._inlined_length > TEXT_MAX:
+            self.findings.error(where, f"an app's profiles have at most {TEXT_MAX} characters; shorten them")
             return ""
+        return self._profiles[path]
+
+    def _one_line(self, source: str, content: bytes, where: KeyPath) -> str:
         try:
             return json.dumps(json.loads(content), separators=(",", ":"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             self.findings.error(where, f"{source} is not JSON: {error}")
             return ""
 
-    def _collect(self, path: str, where: KeyPath) -> tuple[tuple[TreeFile, ...], bool] | None:
-        """Return the files at a path, and whether it is a directory; None where some may not be read."""
-        refused = list(self.git.refused_below(path))
-        for entry, why in refused:
-            self.findings.error(where, f"{entry} is not read: {why}")
+    def _collect(self, path: str) -> "_Mounted":
+        """Return what is at a path, or why it may not be read."""
+        refused = [f"{entry} is not read: {why}" for entry, why in self.git.refused_below(path)]
         single = self.git.file(path)
         files = (single,) if single else self.git.below(path)
         size = sum(file.size_bytes for file in files)
-        if len(files) > MOUNT_FILES_MAX or size > MOUNT_BYTES_MAX:
-            self.findings.error(
-                where,
+        new = sum(file.size_bytes for file in files if file.path not in self._contents)
+        self._files_count += len(files)
+        if self._files_count > MOUNT_FILES_MAX or self._bytes_count + new > MOUNT_BYTES_MAX:
+            refused.append(
                 f"{path or '.'} holds {len(files):,} files with {size:,} bytes; "
-                f"a mount has at most {MOUNT_FILES_MAX:,} files with {MOUNT_BYTES_MAX:,} bytes",
+                f"an app mounts at most {MOUNT_FILES_MAX:,} files with {MOUNT_BYTES_MAX:,} bytes"
             )
-            return None
-        return None if refused else (files, single is None)
+        if refused:
+            return _Mounted(mistakes=tuple(refused[:REFUSED_SHOWN_MAX]))
+        entries = self._entries(files, None if single else path)
+        return _Mounted(
+            entries=entries,
+            directory=single is None,
+            digest=self._digest(entries, directory=single is None),
+        )
 
     def _entries(self, files: Sequence[TreeFile], directory: str | None) -> tuple[FileEntry, ...]:
         prefix = directory + "/" if directory else ""
@@ -141,7 +186,21 @@ class ContentReader:
 
     def _read(self, path: str) -> bytes:
         self.paths.add(path)
-        return self.git.tree.read(path)
+        if path not in self._contents:
+            self._contents[path] = self.git.tree.read(path)
+            self._bytes_count += len(self._contents[path])
+        return self._contents[path]
+
+    def _digest(self, entries: Sequence[FileEntry], *, directory: bool) -> str:
+        """Return a digest over paths, modes, owners and contents."""
+        total = hashlib.sha256(b"directory" if directory else b"file")
+        for entry in entries:
+            content = entry.content.reveal()
+            if content not in self._hashes:
+                self._hashes[content] = hashlib.sha256(content).hexdigest()
+            owner = f"{entry.uid}:{entry.gid}"
+            total.update(f"\0{entry.path}\0{entry.mode:o}\0{owner}\0{self._hashes[content]}".encode())
+        return total.hexdigest()
 
     def _object_content(self, kind: str, name: str, definition: Mapping[str, Any]) -> bytes | None:
         where = (kind, name)
@@ -174,9 +233,13 @@ class ContentReader:
             self.findings.error(where, "is not in the repository; only committed files reach a host")
             return None
         self.paths.add(path)
-        if self.git.file(path) is None:
+        file = self.git.file(path)
+        if file is None:
             why = self.git.tree.refused.get(path)
             self.findings.error(where, f"{path} is not read: {why}" if why else f"{path} is not in Git")
+            return None
+        if path not in self._contents and self._bytes_count + file.size_bytes > MOUNT_BYTES_MAX:
+            self.findings.error(where, f"an app's files from Git have at most {MOUNT_BYTES_MAX:,} bytes")
             return None
         return self._read(path)
 
@@ -203,26 +266,3 @@ def live_mount(service: str, files: FileMount) -> FileMount:
     live = hashlib.sha256(f"{service}\0{files.target}\0{kind}".encode()).hexdigest()[:LIVE_LENGTH]
     digest = hashlib.sha256(f"{live}\0{files.digest}".encode()).hexdigest()
     return replace(files, live=live, digest=digest)
-
-
-def file_mount(
-    target: str,
-    entries: tuple[FileEntry, ...],
-    *,
-    directory: bool,
-    secret: bool = False,
-    writable_path: str | None = None,
-) -> FileMount:
-    """Return a file mount with its digest over paths, modes, owners and contents."""
-    total = hashlib.sha256(b"directory" if directory else b"file")
-    for entry in entries:
-        content = hashlib.sha256(entry.content.reveal()).hexdigest()
-        total.update(f"\0{entry.path}\0{entry.mode:o}\0{entry.uid}:{entry.gid}\0{content}".encode())
-    return FileMount(
-        target=target,
-        entries=entries,
-        directory=directory,
-        secret=secret,
-        writable_path=writable_path,
-        digest=total.hexdigest(),
-    )

@@ -3,25 +3,40 @@
 from collections.abc import Callable, Iterable
 
 from gitops_orch.manifest.positions import KeyPath
-from gitops_orch.manifest.schema import dotted
+from gitops_orch.manifest.report import dotted, shortened
 from gitops_orch.model.problem import Position, Problem, Severity
 
+PROBLEMS_MAX = 2_000  # of one document or app
 
-class Findings:
+
+class Bounded:
+    """Problems, no more than help anybody; but never without the first error, for that decides."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.failed = False  # whether there is any error
+
+    def has_room(self, severity: Severity) -> bool:
+        """Tell whether one more is worth telling; what is, must be added."""
+        is_first = severity is Severity.ERROR and not self.failed
+        self.failed = self.failed or is_first
+        return is_first or len(self.problems) < PROBLEMS_MAX
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Take over what another judge found."""
+        self.problems += (problem for problem in problems if self.has_room(problem.severity))
+
+
+class Findings(Bounded):
     """Collects the problems of one document; a path of keys becomes a position and the head of the message."""
 
     def __init__(
         self, place: Callable[[KeyPath], Position], says: Callable[[KeyPath], bool] = lambda _: False
     ) -> None:
+        super().__init__()
         self.place = place
         self.says = says  # whether the document itself has a value at a path
-        self.problems: list[Problem] = []
         self._told: set[tuple[Position, KeyPath, str]] = set()
-
-    @property
-    def failed(self) -> bool:
-        """Tell whether any of them is an error."""
-        return has_errors(self.problems)
 
     def error(self, path: KeyPath, message: str) -> None:
         """Note a mistake that keeps the document from being used."""
@@ -31,16 +46,14 @@ class Findings:
         """Note something that works, and likely not as meant; `at` is where it stands, if not at its path."""
         self._note(path, message, Severity.WARNING, at)
 
-    def extend(self, problems: Iterable[Problem]) -> None:
-        """Take over what another judge found."""
-        self.problems.extend(problems)
-
     def _note(self, path: KeyPath, message: str, severity: Severity, at: KeyPath | None = None) -> None:
+        if not self.has_room(severity):
+            return
         where = self.place(path if at is None else at)
         key = (where, path[-1:], message)  # what many values take over from one anchor is one mistake
         if key not in self._told:
             self._told.add(key)
-            text = f"{dotted(path)}: {message}" if path else message
+            text = shortened(f"{dotted(path)}: {message}" if path else message)
             self.problems.append(Problem(position=where, message=text, severity=severity))
 
 

@@ -6,12 +6,12 @@ A model is loaded by the same steps whether it is the app's own or an included o
 import posixpath
 from typing import Any
 
+from gitops_orch.manifest.budget import MERGED_MAX, TOO_LARGE, size_of
 from gitops_orch.manifest.canonical import RESOURCE_KINDS
 from gitops_orch.manifest.compose_schema import describe
 from gitops_orch.manifest.extends import apply_extends
 from gitops_orch.manifest.locations import Location, repository_path
 from gitops_orch.manifest.model_file import (
-    VALUES_MAX,
     Scope,
     Session,
     add_document,
@@ -25,7 +25,6 @@ from gitops_orch.manifest.yaml_document import Document
 
 DEPTH_MAX = 20
 INCLUDES_MAX = 200  # over one app, counted each time
-TOO_MUCH = f"makes the app larger than {VALUES_MAX} values; make several apps of it"
 _FORM = ("path", "project_directory", "env_file")
 
 
@@ -33,20 +32,32 @@ def load_model(files: list[str], scope: Scope) -> dict[str, Any]:
     """Return what the files make together, each over the ones before; mistakes are told to the scope's session."""
     model: dict[str, Any] = {}
     for path in files:
-        if scope.session.is_full:
-            break
         scope.including = (*scope.including, path)
-        documents = scope.session.sources.documents(path)
+        documents = () if scope.session.budget.is_full else scope.session.sources.documents(path)
         for document in documents or ():
+            if scope.session.budget.is_full:
+                break
             scope.layers.append(((), document.positions, ()))
             model = _add(model, document, scope, path)
     complete(model, scope)
     return model
 
 
+def _may_merge(values: int, scope: Scope, path: str) -> bool:
+    """Return whether so many values may be looked at once more; each document, and each include, asks for it."""
+    budget = scope.session.budget
+    if budget.is_full:
+        return False  # told before
+    if budget.may_merge(values):
+        return True
+    message = f"merging the documents of the app looks at more than {MERGED_MAX} values; write fewer"
+    scope.report.error_at((), f"{path}: {message}")
+    return False
+
+
 def _add(model: dict[str, Any], document: Document, scope: Scope, path: str) -> dict[str, Any]:
-    if not scope.session.has_space(document.size):
-        scope.report.error_at((), f"{path} {TOO_MUCH}")
+    if not scope.session.budget.has_space(document.size, document.characters):
+        scope.report.error_at((), f"{path} {TOO_LARGE}; make several apps of it")
         return model
     value = scope.interpolated(document)
     if type(value) is not dict:
@@ -56,8 +67,12 @@ def _add(model: dict[str, Any], document: Document, scope: Scope, path: str) -> 
     warn_of_surprises(document, scope.report)
     apply_extends(value.get("services"), scope, path, document.resets)
     apply_resets(model, document.resets)
-    if "include" in value:
+    includes = "include" in value
+    if includes:
         _include(value, scope)
+    values = size_of(value)[0] if includes else document.size
+    if not _may_merge(values + (size_of(model)[0] if model else 0), scope, path):
+        return model
     return add_document(model, value, scope.report)
 
 
@@ -129,7 +144,12 @@ def _included(form: dict[str, Any], scope: Scope, index: int) -> dict[str, Any] 
     if not files:
         scope.report.warn("names no file; write path: other/compose.yaml", "include", index)
         return None
-    if files[0] in scope.including or len(scope.including) > DEPTH_MAX:
+    if len(scope.including) > DEPTH_MAX:
+        scope.report.error_at(
+            ("include", index), f"includes are deeper than {DEPTH_MAX} levels; flatten them"
+        )
+        return None
+    if files[0] in scope.including:
         circle = " -> ".join((*scope.including, files[0]))
         scope.report.error_at(("include", index), f"the files include each other: {circle}")
         return None
@@ -149,7 +169,7 @@ def _included(form: dict[str, Any], scope: Scope, index: int) -> dict[str, Any] 
     model = load_model(files, inner)
     session.tell(inner.report, inner.layers)
     scope.layers[:0] = inner.layers
-    return model
+    return model if _may_merge(size_of(model)[0], scope, files[0]) else None
 
 
 def _existing(project: Location, session: Session) -> Location:

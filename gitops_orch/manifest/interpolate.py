@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gitops_orch.manifest.budget import GROWN_MAX, TOO_GROWN, Budget
 from gitops_orch.manifest.positions import KeyPath
 
 NESTING_MAX = 10
-GROWN_LENGTH_MAX = 4_000_000  # characters, over one file
 
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _OPERATOR = re.compile(r":?[-+?]")
@@ -32,13 +32,13 @@ class Interpolator:
 
     variables: Mapping[str, str]
     unset: list[str] = field(default_factory=list)
-    grown: int = 0
+    budget: Budget = field(default_factory=Budget)
 
     def text(self, template: str, nesting: int = 0) -> str:
         """Return the text with its variables replaced; TemplateError where it cannot be."""
         if nesting > NESTING_MAX:
             raise TemplateError(f"defaults are nested deeper than {NESTING_MAX} levels; flatten them")
-        if self.grown > GROWN_LENGTH_MAX:
+        if self.budget.grown > GROWN_MAX:
             return ""  # told before
         done: list[str] = []
         at, line_end = 0, -1
@@ -49,11 +49,8 @@ class Interpolator:
             done.append(template[at:dollar])
             replacement, at = self._token(template, dollar, line_end, nesting)
             done.append(replacement)
-            self.grown += len(replacement)
-            if self.grown > GROWN_LENGTH_MAX:
-                raise TemplateError(
-                    f"variables expand to more than {GROWN_LENGTH_MAX} characters; shorten them"
-                )
+            if not self.budget.may_grow(len(replacement)):
+                raise TemplateError(TOO_GROWN)
         done.append(template[at:])
         return "".join(done)
 

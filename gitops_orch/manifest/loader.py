@@ -30,6 +30,7 @@ from gitops_orch.manifest.yaml_scalars import Timestamp
 from gitops_orch.model.problem import Position, Problem, Severity
 from gitops_orch.model.tree import Tree
 
+NAME_LENGTH_MAX = 250
 _PROJECT_SIGNS = re.compile(r"[^a-z0-9_-]")
 _SERVICE = struct(SERVICE_FIELDS)
 _RESOURCES = RESOURCE_FIELDS
@@ -85,6 +86,10 @@ def load_compose(request: ComposeRequest) -> LoadedCompose:
     files = [request.path, *_overlays(request, sources)]
     default = request.default_name or normal_name(posixpath.basename(location.directory))
     name = _project_name(files, session, variables, default)
+    if len(name) > NAME_LENGTH_MAX:  # every resource carries it
+        message = f"the project's name has {len(name)} characters, at most {NAME_LENGTH_MAX} are read"
+        problems.append(Problem(position=Position(path=request.path), message=message))
+        name = name[:NAME_LENGTH_MAX]
     variables["COMPOSE_PROJECT_NAME"] = name
     scope = Scope(
         session=session, location=location, data_location=location, variables=variables, including=()
@@ -95,7 +100,7 @@ def load_compose(request: ComposeRequest) -> LoadedCompose:
             Problem(position=Position(path=request.path), message="the file is empty; write services:")
         )
     _check_name(name, request.path, problems)
-    implicit = normalise(model, variables, name)
+    implicit = normalise(model, variables, name, scope.report)
     printed_model, disabled = _printed(model, scope, _profiles(request, variables), name)
     session.tell(scope.report, scope.layers)
     return LoadedCompose(

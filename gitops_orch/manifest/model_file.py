@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitops_orch.manifest.canonical import expand_model
-from gitops_orch.manifest.compose_schema import schema_mistakes
+from gitops_orch.manifest.budget import TOO_GROWN, Budget
+from gitops_orch.manifest.canonical import RESOURCE_KINDS, expand_model
+from gitops_orch.manifest.compose_schema import MISTAKES_MAX, schema_mistakes
 from gitops_orch.manifest.forms import check_forms
 from gitops_orch.manifest.go_values import shown
 from gitops_orch.manifest.interpolate import Interpolator, interpolate
@@ -18,7 +19,7 @@ from gitops_orch.manifest.merge import merge_models
 from gitops_orch.manifest.normalise import add_defaults, resolve_variables
 from gitops_orch.manifest.paths import resolve_paths
 from gitops_orch.manifest.positions import KeyPath, Layer, LayeredPositions
-from gitops_orch.manifest.report import Finding, Report, dotted
+from gitops_orch.manifest.report import Finding, Report, dotted, shortened
 from gitops_orch.manifest.sections import resources_of
 from gitops_orch.manifest.sources import Sources
 from gitops_orch.manifest.unique import drop_overridden
@@ -26,7 +27,6 @@ from gitops_orch.manifest.unset import Unset, host_path_after, naming
 from gitops_orch.manifest.yaml_document import Document
 from gitops_orch.model.problem import Position, Problem, Severity
 
-VALUES_MAX = 20_000  # of one app, over all its files and all that its services extend
 PROBLEMS_MAX = 500  # of one app: beyond that, one more sentence helps nobody
 _TEXT_MAPS = frozenset(
     ("environment", "labels", "args", "annotations", "sysctls", "driver_opts", "options", "storage_opt")
@@ -47,19 +47,13 @@ class Session:
     told: set[tuple[Position, KeyPath, str]] = field(default_factory=set)
     reached: dict[str, None] = field(default_factory=dict)  # Compose files that others include or extend
     contents: dict[tuple[str, str], str] = field(default_factory=dict)  # secrets and configs from variables
-
+    looked_through: Budget = field(default_factory=Budget)  # for what is read of extended files, and not used
     included_count: int = 0
-    values: int = 0
 
     @property
-    def is_full(self) -> bool:
-        """Return whether the app holds more values than any is allowed to; told where it came to that."""
-        return self.values > VALUES_MAX
-
-    def has_space(self, values: int) -> bool:
-        """Return whether an app may hold so many values more, and count them."""
-        self.values += values
-        return not self.is_full
+    def budget(self) -> Budget:
+        """Return what the app holds so far."""
+        return self.sources.budget
 
     @property
     def has_room(self) -> bool:
@@ -87,7 +81,8 @@ class Session:
         if finding.severity is Severity.ERROR and where in self.empty:
             self.explained.add(where)
             message += naming(self.empty[where])
-        self.problems.append(Problem(position=where, message=message, severity=finding.severity))
+        problem = Problem(position=where, message=shortened(message), severity=finding.severity)
+        self.problems.append(problem)
 
     def note_unset(self, use: Unset) -> None:
         """Take down where a variable is used that is not set."""
@@ -110,7 +105,11 @@ class Scope:
     variables: Mapping[str, str]
     including: tuple[str, ...]  # the files that led here, for cycles
     layers: list[Layer] = field(default_factory=list)
-    report: Report = field(default_factory=Report)
+    report: Report = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let the report count into the app's budget."""
+        self.report = Report(budget=self.session.budget)
 
     def interpolated(self, document: Document) -> Any:
         """Return the document's value with variables replaced; mistakes carry the document's own positions."""
@@ -119,18 +118,13 @@ class Scope:
         positions, session = document.positions, self.session
 
         def complain(path: KeyPath, message: str) -> None:
-            session.note(positions.at(path), Finding(path, message))
+            session.note(positions.at(path), Finding(path, shortened(message)))
 
         def unset(path: KeyPath, name: str, template: str) -> None:
             session.note_unset(Unset(name, positions.at(path), host_path_after(path, template, name)))
 
-        return interpolate(document.value, Interpolator(variables=self.variables), complain, unset)
-
-
-def size_of(value: Any) -> int:
-    """Return how many values a tree holds."""
-    children = value.values() if type(value) is dict else value if type(value) is list else ()
-    return 1 + sum(map(size_of, children))
+        interpolator = Interpolator(variables=self.variables, budget=session.budget)
+        return interpolate(document.value, interpolator, complain, unset)
 
 
 def copied(value: Any) -> Any:
@@ -151,6 +145,9 @@ def without_mistakes(model: dict[str, Any], report: Report) -> None:
     for path, _ in sorted(mistakes, key=lambda mistake: tuple(map(str, mistake[0])), reverse=True):
         _remove(model, path)
     _drop_holes(model)
+    if len(mistakes) >= MISTAKES_MAX:  # there may be more, which nobody looked for
+        for kind in ("services", *RESOURCE_KINDS):
+            model.pop(kind, None)
 
 
 def _remove(model: Any, path: KeyPath) -> None:
@@ -212,10 +209,14 @@ def complete(model: dict[str, Any], scope: Scope) -> None:
     resolve_paths(model, scope.data_location, scope.report)
     for kind in ("secrets", "configs"):
         for key, resource in resources_of(model, kind).items():
-            name = resource.get("environment", "")
-            if name in scope.variables:
-                scope.session.contents[(kind, key)] = scope.variables[name]
-    resolve_variables(model, scope.variables, maps=False)
+            content = scope.variables.get(resource.get("environment", ""))
+            if content is None or (kind, key) in scope.session.contents:
+                continue
+            if not scope.session.budget.may_grow(len(content)):
+                scope.report.error_at((kind, key, "environment"), TOO_GROWN)
+            else:
+                scope.session.contents[(kind, key)] = content
+    resolve_variables(model, scope.variables, scope.report, maps=False)
 
 
 def apply_resets(model: Any, resets: tuple[KeyPath, ...]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gitops_orch.manifest.budget import TOO_GROWN
 from gitops_orch.manifest.canonical import RESOURCE_KINDS
 from gitops_orch.manifest.fields import optional_flag
 from gitops_orch.manifest.positions import KeyPath
@@ -28,38 +29,58 @@ def add_defaults(model: dict[str, Any]) -> None:
                 request["count"] = "all"
 
 
-def resolve_variables(model: dict[str, Any], variables: Mapping[str, str], *, maps: bool) -> None:
+def resolve_variables(
+    model: dict[str, Any], variables: Mapping[str, str], report: Report, *, maps: bool
+) -> None:
     """Give a `KEY` without a value the committed variable of that name, in place; keys of a mapping only with `maps`.
 
     Compose completes lists with the variables of the file that holds them, and mappings with those of the whole app.
     """
-    for service in services_of(model).values():
+    for name, service in services_of(model).items():
         environment = service.get("environment")
         if type(environment) is list or (maps and environment):
-            service["environment"] = _resolved(environment, variables)
-    for config in resources_of(model, "configs").values():
+            with report.inside("services", name, "environment"):
+                service["environment"] = _resolved(environment, variables, report)
+    for name, config in resources_of(model, "configs").items():
         if config.get("environment") in variables:
-            config["content"] = variables[config["environment"]]
+            with report.inside("configs", name, "environment"):
+                config["content"] = _passed(config["environment"], variables, report) or ""
 
 
-def _resolved(environment: Any, variables: Mapping[str, str]) -> Any:
+def _resolved(environment: Any, variables: Mapping[str, str], report: Report) -> Any:
     if type(environment) is dict:
-        return {key: variables.get(key) if each is None else each for key, each in environment.items()}
+        return {
+            key: _passed(key, variables, report) if each is None else each
+            for key, each in environment.items()
+        }
     return [
-        f"{each}={variables[each]}" if type(each) is str and each in variables else each
+        f"{each}={found}"
+        if type(each) is str and (found := _passed(each, variables, report)) is not None
+        else each
         for each in environment or ()
     ]
 
 
-def normalise(model: dict[str, Any], variables: Mapping[str, str], name: str) -> frozenset[tuple[str, str]]:
+def _passed(name: str, variables: Mapping[str, str], report: Report) -> str | None:
+    """Return a variable's value; None also where the app took more of them than any may."""
+    found = variables.get(name)
+    if found is None or report.budget.may_grow(len(found)):
+        return found
+    report.complain(TOO_GROWN)
+    return None
+
+
+def normalise(
+    model: dict[str, Any], variables: Mapping[str, str], name: str, report: Report
+) -> frozenset[tuple[str, str]]:
     """Add networks, dependencies and names that are implied, in place; return the resources named after the project."""
     _add_networks(model)
-    resolve_variables(model, variables, maps=True)
+    resolve_variables(model, variables, report, maps=True)
     for service in services_of(model).values():
         if service.get("pull_policy") == "if_not_present":
             service["pull_policy"] = "missing"
         if type(service.get("build")) is dict:
-            _complete_build(service["build"], variables)
+            _complete_build(service["build"], variables, report)
         for volume in service.get("volumes") or ():
             volume["target"] = clean_path(volume.get("target", "")) or "."
         edges = {**(service.get("depends_on") or {})}
@@ -85,15 +106,14 @@ def _add_networks(model: dict[str, Any]) -> None:
         model["networks"] = networks
 
 
-def _complete_build(build: dict[str, Any], variables: Mapping[str, str]) -> None:
+def _complete_build(build: dict[str, Any], variables: Mapping[str, str], report: Report) -> None:
     if build.get("dockerfile") is None and build.get("dockerfile_inline") is None:
         build["dockerfile"] = "Dockerfile"
     arguments = build.get("args")
-    if type(arguments) is dict:
-        known = {key: variables.get(key) if each is None else each for key, each in arguments.items()}
-        build["args"] = {key: each for key, each in known.items() if each is not None}
-    elif type(arguments) is list:
-        resolved = _resolved(arguments, variables)
+    resolved = _resolved(arguments, variables, report) if type(arguments) in (dict, list) else None
+    if type(resolved) is dict:
+        build["args"] = {key: each for key, each in resolved.items() if each is not None}
+    elif resolved is not None:
         build["args"] = [each for each in resolved if "=" in each]
 
 

@@ -1,7 +1,7 @@
 """Where a value stands in its file, answered from the YAML nodes only when a message needs it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import TypeAlias
 
@@ -30,17 +30,32 @@ class Positions:
 
     def find(self, key_path: Sequence[str | int]) -> tuple[Position, int]:
         """Return the nearest place, and how many keys of the path were found."""
+        node, depth = self.reach(key_path)
+        return self.position(node), depth
+
+    def reach(self, key_path: Sequence[str | int]) -> tuple[Node | None, int]:
+        """Return the nearest node, and how many keys of the path were found."""
         if self.root is None:
-            return Position(path=self.path), 0
+            return None, 0
         place, node = self.root, self.root
         for depth, key in enumerate(key_path):
             step = self._child(node, key)
             if step is None:
-                return self._position(place), depth
+                return place, depth
             place, node = step
-        return self._position(place), len(key_path)
+        return place, len(key_path)
 
-    def _position(self, node: Node) -> Position:
+    def pairs(self) -> Iterator[KeyPath]:
+        """Yield the first two keys of every path that there is."""
+        root = self._known(self.root) if isinstance(self.root, MappingNode) else {}
+        for first, (_, node) in root.items():
+            for second in self._known(node) if isinstance(node, MappingNode) else ():
+                yield first, second
+
+    def position(self, node: Node | None) -> Position:
+        """Return where a node stands."""
+        if node is None:
+            return Position(path=self.path)
         mark = node.start_mark
         return Position(path=self.path, line=mark.line + 1, column=mark.column + 1)
 
@@ -49,6 +64,9 @@ class Positions:
             return (node.value[key], node.value[key]) if key < len(node.value) else None
         if not isinstance(node, MappingNode | SequenceNode):
             return None
+        return self._known(node).get(str(key))
+
+    def _known(self, node: MappingNode | SequenceNode) -> dict[str, Step]:
         known = self._children.get(id(node))
         if known is None:
             known = self._children[id(node)] = {}
@@ -56,7 +74,7 @@ class Positions:
                 self._learn(node, known, 0)
             else:
                 self._learn_entries(node, known)
-        return known.get(str(key))
+        return known
 
     def _learn(self, node: MappingNode, known: dict[str, Step], depth: int) -> None:
         merged: list[Node] = []
@@ -84,30 +102,33 @@ Layer: TypeAlias = tuple[KeyPath, Positions, KeyPath]
 class LayeredPositions:
     """The places of a model that several documents make together, the last one that knows a path winning."""
 
-    __slots__ = ("_by_prefix", "_lengths", "layers")
+    __slots__ = ("_by_pair", "_by_prefix", "_lengths", "layers")
 
     def __init__(self, layers: Iterable[Layer]) -> None:
         # Each layer: where in the model it stands, and what that is called in its own document.
         self.layers = tuple(layers)
         self._by_prefix: dict[KeyPath, list[tuple[int, Layer]]] = defaultdict(list)
+        self._by_pair: dict[KeyPath, list[tuple[int, Layer]]] = defaultdict(list)  # of whole documents
         self._lengths: set[int] = set()
 
     def at(self, key_path: Sequence[str | int]) -> Position:
         """Return where the value stands in the document that knows the longest part of its path."""
-        best, best_depth = Position(path=self.layers[0][1].path if self.layers else ""), -1
+        best: tuple[Positions, Node | None] | None = None
+        best_depth = -1
         for prefix, positions, own in self._around(key_path):
-            rest = tuple(key_path[len(prefix) :])
-            position, found = positions.find(own + rest)
+            node, found = positions.reach((*own, *key_path[len(prefix) :]))
             depth = found - len(own) + len(prefix)
             if depth >= best_depth:
-                best, best_depth = position, depth
-        return best
+                best, best_depth = (positions, node), depth
+        if best is None:
+            return Position(path=self.layers[0][1].path if self.layers else "")
+        return best[0].position(best[1])
 
     def says(self, key_path: Sequence[str | int]) -> bool:
         """Tell whether a document has a value at exactly this path, even one that the model leaves out, such as 0."""
         for prefix, positions, own in self._around(key_path):
             rest = (*own, *key_path[len(prefix) :])
-            if positions.find(rest)[1] == len(rest):
+            if positions.reach(rest)[1] == len(rest):
                 return True
         return False
 
@@ -118,8 +139,11 @@ class LayeredPositions:
         if not self._lengths:
             for order, layer in enumerate(self.layers):
                 self._by_prefix[layer[0]].append((order, layer))
+                for pair in layer[1].pairs() if layer[0] == layer[2] == () else ():
+                    self._by_pair[pair].append((order, layer))
             self._lengths = {len(prefix) for prefix in self._by_prefix}
-        found = [
-            each for length in self._lengths for each in self._by_prefix.get(tuple(key_path[:length]), ())
-        ]
+        # A document that knows two keys of the path knows it better than all that do not.
+        found = [*(self._by_pair.get(tuple(map(str, key_path[:2])), []) or self._by_prefix.get((), []))]
+        for length in self._lengths - {0}:
+            found += self._by_prefix.get(tuple(key_path[:length]), ())
         return [layer for _, layer in sorted(found, key=itemgetter(0))]

@@ -4,8 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from gitops_orch.manifest.budget import Budget
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.model.problem import Severity
+
+MESSAGE_MAX = 2_000  # characters
+KEY_SHOWN_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +27,22 @@ class Report:
 
     findings: list[Finding] = field(default_factory=list)
     trail: list[str | int] = field(default_factory=list)
-    expanded: int = 0  # entries that short forms became
+    budget: Budget = field(default_factory=Budget)
     spoiled: set[str] = field(
         default_factory=set
     )  # services that take over what has a mistake in another file
 
     def complain(self, message: str, *below: str | int) -> None:
         """Note a mistake about the value being read, or one below it."""
-        self.findings.append(Finding((*self.trail, *below), message))
+        self.findings.append(Finding((*self.trail, *below), shortened(message)))
 
     def warn(self, message: str, *below: str | int) -> None:
         """Note what works but surprises."""
-        self.findings.append(Finding((*self.trail, *below), message, Severity.WARNING))
+        self.findings.append(Finding((*self.trail, *below), shortened(message), Severity.WARNING))
 
     def error_at(self, path: KeyPath, message: str) -> None:
         """Note a mistake about the value at a path of the whole model."""
-        self.findings.append(Finding(path, message))
+        self.findings.append(Finding(path, shortened(message)))
 
     @contextmanager
     def inside(self, *keys: str | int) -> Iterator[None]:
@@ -67,5 +71,14 @@ def dotted(path: KeyPath) -> str:
     """Return a path of keys as messages show it: `services.api.ports[0]`."""
     text = ""
     for key in path:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
+        text += (
+            f"[{key}]"
+            if isinstance(key, int)
+            else f"{'.' if text else ''}{shortened(str(key), KEY_SHOWN_MAX)}"
+        )
     return text
+
+
+def shortened(text: str, most: int = MESSAGE_MAX) -> str:
+    """Return a text that is no longer than a reader, or five hundred of them in memory, can bear."""
+    return text if len(text) <= most else text[:most] + "…"

@@ -17,6 +17,7 @@ from jsonschema.validators import extend
 from referencing import Registry, Resource
 
 from gitops_orch.manifest.positions import KeyPath
+from gitops_orch.manifest.report import dotted, shortened
 from gitops_orch.manifest.suggest import did_you_mean
 from gitops_orch.model.problem import Position, Problem
 
@@ -54,15 +55,8 @@ def schema_problems(
     errors = _validator(schema).iter_errors(value)
     found = (((*prefix, *path), message) for error in errors for path, message in _explain(error))
     for whole, message in islice(dict.fromkeys(found), MISTAKES_MAX):
-        yield Problem(position=place(whole), message=f"{dotted(whole)}: {message}" if whole else message)
-
-
-def dotted(path: KeyPath) -> str:
-    """Return a path of keys as messages show it: `services.api.ports[0]`."""
-    text = ""
-    for key in path:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
-    return text
+        text = f"{dotted(whole)}: {message}" if whole else message
+        yield Problem(position=place(whole), message=shortened(text))
 
 
 def describe(value: object) -> str:

@@ -153,10 +153,13 @@ def _reloadable(
     """Return the files with all those live that can be; a single one needs a link, which not every container can have."""
     tmpfs = [str(entry).partition(":")[0] for entry in body.get("tmpfs") or ()]
     others = [str(volume.get("target")) for volume in volumes] + tmpfs
+    covers = {place.rstrip("/") for place in (*others, *(each.target for each in files if each.directory))}
+    lengths = sorted(set(map(len, covers)))
     made: list[FileMount] = []
     for mount in files:
-        covers = [*others, *(each.target for each in files if each.directory)]
-        covered = body.get("read_only") or any(_lies_in(mount.target, place) for place in covers)
+        covered = body.get("read_only") or any(
+            mount.target[length : length + 1] == "/" and mount.target[:length] in covers for length in lengths
+        )
         if mount.writable_path is not None:
             made.append(mount)
         elif mount.directory or not covered:
@@ -169,10 +172,6 @@ def _reloadable(
                 f"a change of {mount.target} recreates the container, because {where}; mount its directory instead",
             )
     return made
-
-
-def _lies_in(path: str, directory: str) -> bool:
-    return path.startswith(directory.rstrip("/") + "/")
 
 
 def _named_volumes(volumes: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -18,12 +18,11 @@ def add_service_files(
     """Merge every service's variable files below what it says itself, in place; `files` is the model before printing."""
     for name, service in services.items():
         source = files[name]
-        environment: dict[str, str | None] = {}
+        read: dict[str, str] = {}
+        lookup = ChainMap(read, variables)  # no copy: thousands of services see all variables
         for index, entry in enumerate(source.get("env_file") or ()):
-            known = {key: each for key, each in environment.items() if each is not None}
-            read = reader.env_file(entry, ("services", name, "env_file", index), {**variables, **known})
-            environment.update(read)
-        environment.update(service.get("environment") or {})
+            read.update(reader.env_file(entry, ("services", name, "env_file", index), lookup))
+        environment: dict[str, str | None] = {**read, **(service.get("environment") or {})}
         if environment:
             service["environment"] = environment
         labels: dict[str, str] = {}
@@ -51,7 +50,7 @@ class FileReader:
                 (*path, "format"), f"the format {entry['format']} is not supported; remove it"
             )
             return {}
-        return self._read(entry.get("path") or "", path, ChainMap(dict(lookup)), required=entry["required"])
+        return self._read(entry.get("path") or "", path, lookup, required=entry["required"])
 
     def label_file(self, file: str, path: tuple[str | int, ...], lookup: Mapping[str, str]) -> dict[str, str]:
         """Return the labels of a `label_file` entry."""
@@ -67,7 +66,7 @@ class FileReader:
             )
             return {}
         if self._sources.exists(file):
-            return self._sources.variables(file, dict(lookup))
+            return self._sources.variables(file, lookup)
         if required:
             self._report.error_at(path, f"{file} {self._sources.why_missing(file)}")
         return {}

@@ -1,8 +1,10 @@
 """The files that a load reads: each once, and each remembered, found or not, so that the load can be cached."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gitops_orch.errors import ManifestError, SourceError
+from gitops_orch.manifest.budget import Budget
 from gitops_orch.manifest.dotenv import DotenvError, parse_dotenv
 from gitops_orch.manifest.unset import Unset
 from gitops_orch.manifest.yaml_document import FILE_BYTES_MAX, Dialect, Document, parse_documents
@@ -11,6 +13,7 @@ from gitops_orch.model.tree import Tree
 
 VARIABLE_BYTES_MAX = 4_000_000
 UNSET_MAX = 500
+BYTES_MAX = 10_000_000  # that one app may read
 FILES_MAX = 500  # that one app may read: includes, extends, variable files
 
 
@@ -23,6 +26,7 @@ class Sources:
     inputs: dict[str, bytes] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     unset: dict[Unset, None] = field(default_factory=dict)  # variables in files of variables
+    budget: Budget = field(default_factory=Budget)
     variable_bytes: int = 0  # counted each time that a file is read as variables
     _documents: dict[str, tuple[Document, ...] | None] = field(default_factory=dict)
 
@@ -51,6 +55,9 @@ class Sources:
         if len(self.inputs) >= FILES_MAX:
             self._complain(path, f"one app reads more than {FILES_MAX} files; include fewer")
             return None
+        if sum(map(len, self.inputs.values())) + entry.size_bytes > BYTES_MAX:
+            self._complain(path, f"one app reads more than {BYTES_MAX} bytes; make several apps of it")
+            return None
         try:
             content = self.tree.read(path)
         except SourceError as error:
@@ -65,7 +72,7 @@ class Sources:
             self._documents[path] = self._parse(path)
         return self._documents[path]
 
-    def variables(self, path: str, lookup: dict[str, str], *, own_first: bool = False) -> dict[str, str]:
+    def variables(self, path: str, lookup: Mapping[str, str], *, own_first: bool = False) -> dict[str, str]:
         """Return the variables of a file of the tree; none, with a problem, where it cannot be read."""
         content = self.read(path)
         if content is None:
@@ -83,7 +90,9 @@ class Sources:
                 self.unset[use] = None
 
         try:
-            return parse_dotenv(content.decode(), lookup, own_first=own_first, unset=unset)
+            return parse_dotenv(
+                content.decode(), lookup, own_first=own_first, budget=self.budget, unset=unset
+            )
         except UnicodeDecodeError:
             self._complain(path, "is not UTF-8 text; save it as UTF-8")
         except DotenvError as error:

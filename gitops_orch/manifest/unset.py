@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gitops_orch.manifest.positions import KeyPath
+from gitops_orch.manifest.report import shortened
 from gitops_orch.model.problem import Position, Problem, Severity
 
 LINES_MAX = 5  # that are named for one variable
@@ -49,7 +50,7 @@ def unset_problems(uses: Iterable[Unset], severity: Severity) -> Iterator[Proble
             folded[use.position.path].append(use)
     for some in [*folded.values(), *special.values()]:
         some.sort(key=lambda use: use.position)
-        yield Problem(position=some[0].position, message=_sentence(some), severity=severity)
+        yield Problem(position=some[0].position, message=shortened(_sentence(some)), severity=severity)
 
 
 def _sentence(uses: list[Unset]) -> str:

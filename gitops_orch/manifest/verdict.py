@@ -3,16 +3,20 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from gitops_orch.manifest.app_file import CompiledFile
 from gitops_orch.manifest.claims import candidates, clashes_on_hosts
 from gitops_orch.manifest.documents import Documents
-from gitops_orch.manifest.findings import has_errors
+from gitops_orch.manifest.findings import Bounded
 from gitops_orch.manifest.policy import KEY
 from gitops_orch.manifest.suggest import did_you_mean
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.constraints import meets_all
 from gitops_orch.model.problem import Position, Problem, Severity
+
+Edges: TypeAlias = dict[AppKey, dict[AppKey, None]]  # of each app those that it names, in their order
+CIRCLE_SHOWN_MAX = 20  # apps of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +32,7 @@ def judge(files: Sequence[CompiledFile], documents: Documents) -> Verdict:
     """Judge all files of a tree; an app with a mistake is broken, and no other one is because of it."""
     named = {file.key: file for file in files if file.key is not None}
     problems = [problem for file in files for problem in file.problems]
-    found: dict[AppKey, list[Problem]] = defaultdict(list)
+    found: dict[AppKey, Bounded] = defaultdict(Bounded)
     by_key, by_project = _groups(files)
     for judgement in (
         _repeated_keys(by_key),
@@ -41,14 +45,14 @@ def judge(files: Sequence[CompiledFile], documents: Documents) -> Verdict:
         _nowhere(named, documents),
     ):
         for key, problem in judgement:
-            found[key].append(problem)
+            found[key].extend((problem,))
     broken = {key for key, file in named.items() if file.app is None}
-    broken |= {key for key, some in found.items() if has_errors(some)}
+    broken |= {key for key, some in found.items() if some.failed}
     apps = [file.app for key, file in named.items() if file.app is not None and key not in broken]
     return Verdict(
         apps=tuple(sorted(apps, key=lambda app: (app.key.namespace, app.key.name))),
         broken=tuple(sorted(broken)),
-        problems=(*problems, *(problem for some in found.values() for problem in some)),
+        problems=(*problems, *(problem for some in found.values() for problem in some.problems)),
     )
 
 
@@ -115,29 +119,49 @@ def _unknown_apps(
 
 def _circles(named: Mapping[AppKey, CompiledFile]) -> Iterator[tuple[AppKey, Problem]]:
     edges = {key: file.app.depends_on for key, file in named.items() if file.app and file.app.depends_on}
-    for key in edges:
-        circle = _circle(key, edges)
-        if circle:
-            file = named[key]
-            shown = " -> ".join(str(step) for step in circle)
-            place = file.dependency_places[0] if file.dependency_places else file.name_place
-            yield (
-                key,
-                Problem(
-                    position=place, message=f"{KEY}.depends_on: {shown} is a circle; remove one of the edges"
-                ),
-            )
+    left = _on_the_way_round(edges)
+    on: dict[AppKey, tuple[tuple[AppKey, ...], int]] = {}  # a circle, and where an app stands on it
+    for key in (key for key in edges if key in left):
+        if key not in on:
+            circle = _circle(key, left)
+            on = {each: (circle, at) for at, each in enumerate(circle)} | on
+        if key not in on:
+            continue
+        file = named[key]
+        place = file.dependency_places[0] if file.dependency_places else file.name_place
+        message = f"{KEY}.depends_on: {_shown(*on[key])} is a circle; remove one of the edges"
+        yield key, Problem(position=place, message=message)
 
 
-def _circle(start: AppKey, edges: Mapping[AppKey, tuple[AppKey, ...]]) -> tuple[AppKey, ...]:
-    """Return the way from an app back to itself; empty where there is none."""
+def _on_the_way_round(edges: Mapping[AppKey, tuple[AppKey, ...]]) -> Edges:
+    """Return the edges without the apps that lead nowhere, or that nothing leads to: no circle goes through them."""
+    forth: Edges = {
+        key: dict.fromkeys(each for each in others if each in edges) for key, others in edges.items()
+    }
+    back: Edges = {key: {} for key in edges}
+    for key, others in forth.items():
+        for other in others:
+            back[other][key] = None
+    for ways, against in ((forth, back), (back, forth)):
+        ends = [key for key, others in ways.items() if not others]
+        while ends:
+            end = ends.pop()
+            del ways[end]
+            for key in against.pop(end):
+                del ways[key][end]
+                ends += [] if ways[key] else [key]
+    return forth
+
+
+def _circle(start: AppKey, edges: Edges) -> tuple[AppKey, ...]:
+    """Return the way from an app back to itself, without its end; empty where there is none."""
     came_from: dict[AppKey, AppKey] = {}
     waiting = [start]
     while waiting:
         key = waiting.pop()
-        for other in edges.get(key, ()):
-            if other == start:
-                return (*_trail(key, start, came_from), start)
+        if start in edges[key]:
+            return _trail(key, start, came_from)
+        for other in edges[key]:
             if other not in came_from:
                 came_from[other] = key
                 waiting.append(other)
@@ -149,6 +173,12 @@ def _trail(end: AppKey, start: AppKey, came_from: Mapping[AppKey, AppKey]) -> tu
     while steps[-1] != start:
         steps.append(came_from[steps[-1]])
     return tuple(reversed(steps))
+
+
+def _shown(circle: Sequence[AppKey], at: int) -> str:
+    """Return a circle in words, from one of its apps back to it."""
+    steps = [str(circle[(at + step) % len(circle)]) for step in range(min(len(circle), CIRCLE_SHOWN_MAX))]
+    return " -> ".join([*steps, *(["..."] if len(circle) > CIRCLE_SHOWN_MAX else []), steps[0]])
 
 
 def _clashes(

@@ -18,6 +18,7 @@ from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNo
 from gitops_orch.errors import ManifestError
 from gitops_orch.manifest.go_values import shown
 from gitops_orch.manifest.positions import KeyPath, Positions
+from gitops_orch.manifest.report import shortened
 from gitops_orch.manifest.yaml_nodes import NODES_MAX, DocumentLimit, Reader, read_nodes
 from gitops_orch.manifest.yaml_scalars import (
     PLAIN_WORDS,
@@ -33,6 +34,7 @@ Yaml: TypeAlias = Any  # dict, list or Scalar: what a file says is known only on
 
 FILE_BYTES_MAX = 1_000_000
 DOCUMENTS_MAX = 1000
+PROBLEMS_MAX = 500  # of one file: beyond that, one more sentence helps nobody
 _VERSION = re.compile(rb"^(?:\xef\xbb\xbf)?%YAML[ \t]+(?!1\.1[ \t\r\n])", re.MULTILINE)
 _CORE = "tag:yaml.org,2002:"
 _ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
@@ -66,6 +68,7 @@ class Document:
     surprises: tuple[Surprise, ...] = ()
     has_dollars: bool = True  # False: there is nothing to interpolate
     size: int = 0  # values in it
+    characters: int = 0  # of its texts and keys
 
 
 def parse_yaml(path: str, content: bytes, *, dialect: Dialect) -> Document:
@@ -102,6 +105,7 @@ def parse_documents(path: str, content: bytes, *, dialect: Dialect) -> tuple[Doc
                 surprises=tuple(builder.surprises),
                 has_dollars=b"$" in content,
                 size=NODES_MAX - builder.budget,
+                characters=builder.characters,
             )
         )
         if len(documents) > DOCUMENTS_MAX:
@@ -188,6 +192,7 @@ class _Builder:
     escapes: str = ""  # the file's text, where a quoted text may hold an escape that has to be looked for
     asks: bool = False  # there is a question mark, which ends a text between brackets
     budget: int = NODES_MAX
+    characters: int = 0
     open_nodes: set[int] = field(
         default_factory=set
     )  # aliases of a node that is still being built are cycles
@@ -206,7 +211,8 @@ class _Builder:
             return None
 
     def _complain(self, node: Node, message: str) -> None:
-        self.problems.append(Problem(position=_position(self.path, node), message=message))
+        if len(self.problems) < PROBLEMS_MAX:
+            self.problems.append(Problem(position=_position(self.path, node), message=shortened(message)))
 
     def _value(self, node: Node) -> Yaml:
         self.budget -= 1
@@ -243,6 +249,7 @@ class _Builder:
     def _scalar(self, node: ScalarNode) -> Scalar:
         text: str = node.value
         tag = node.tag
+        self.characters += len(text)
         if self.escapes and node.style == '"':
             self._check_escapes(node)
         if tag == _PLAIN and not node.style:
@@ -311,6 +318,7 @@ class _Builder:
                 self._duplicate(key, key_node, earlier)
                 continue
             first[key] = key_node
+            self.characters += len(key)
             is_merge = key == "<<" and not key_node.style and key_node.tag in _MERGE_TAGS
             if is_merge and self.dialect is Dialect.COMPOSE:
                 merges.append(value_node)

@@ -1,14 +1,6 @@
-"""Inputs that are made to crash a loader, to keep it busy, or to fill its memory; run as a program, loads one of them.
+"""Inputs that are made to crash a loader, to keep it busy, or to fill its memory."""
 
-Prints the seconds of processor time, the megabytes at their highest, and whether the file was refused.
-"""
-
-import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
-
-from compose_judge import errors, load
 
 Files = dict[str, str | bytes]
 MB = 1_000_000
@@ -135,14 +127,3 @@ HOSTILE: dict[str, Callable[[], Files]] = {
         "".join(f"x-{n}: &a [1]\n" for n in range(9_000)) + "x-last: *a\n" + ONE
     ),
 }
-
-
-if __name__ == "__main__":
-    files = HOSTILE[sys.argv[1]]()
-    began = time.process_time()
-    loaded = load(files)
-    took = time.process_time() - began
-    # Not getrusage: its highest mark survives exec, and so is that of the process that started this one.
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    peak_mb = int(status.partition("VmHWM:")[2].split()[0]) / 1024
-    sys.stdout.write(f"{took:.2f} {peak_mb:.0f} {len(errors(loaded))}\n")

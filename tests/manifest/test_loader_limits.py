@@ -1,4 +1,4 @@
-"""No input keeps the loader busy for longer than two seconds, or makes it use more than 200 MB."""
+"""No input keeps a validation busy for longer than two seconds, or makes it use more than 200 MB."""
 
 import os
 import subprocess
@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 from manifest.hostile import HOSTILE
+from manifest.hostile_apps import APPS
 
 SECONDS_MAX = 2.0
 MEGABYTES_MAX = 200
 TESTS = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", [*HOSTILE, *APPS])
 def test_a_hostile_file_costs_little(name):
     # A process of its own, because a peak of memory belongs to a process.
     answer = subprocess.run(
-        [sys.executable, str(TESTS / "manifest" / "hostile.py"), name],
+        [sys.executable, str(TESTS / "manifest" / "hostile_apps.py"), name],
         env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
         capture_output=True,
         text=True,
