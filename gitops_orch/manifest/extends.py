@@ -7,10 +7,12 @@ from gitops_orch.manifest.budget import TOO_LARGE, size_of
 from gitops_orch.manifest.canonical import expand_model
 from gitops_orch.manifest.compose_schema import describe
 from gitops_orch.manifest.extended_file import check_extended_file
+from gitops_orch.manifest.interpolate import names_in
 from gitops_orch.manifest.locations import Location
 from gitops_orch.manifest.merge import merge_models, merge_services
 from gitops_orch.manifest.model_file import (
     PROBLEMS_MAX,
+    Extended,
     Scope,
     apply_resets,
     copied,
@@ -21,6 +23,7 @@ from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.report import Report
 from gitops_orch.manifest.suggest import did_you_mean
 from gitops_orch.manifest.unique import drop_overridden
+from gitops_orch.manifest.yaml_document import Document
 
 DEPTH_MAX = 50  # of services that extend each other
 
@@ -42,7 +45,7 @@ class _Extender:
         self._resets = resets
         self._prepared: set[tuple[str, str]] = set()
         self._spoiled: set[tuple[str, str]] = set()  # services of other files with mistakes
-        self._files: dict[str, tuple[dict[str, Any], tuple[KeyPath, ...]] | str] = {}
+        self._files: dict[str, Extended | str] = {}
 
     def extended(
         self, name: str, services: dict[str, Any], file: str, trail: tuple[tuple[str, str], ...]
@@ -127,7 +130,8 @@ class _Extender:
             return None
         scope.session.reached[path] = None
         if path not in self._files:
-            self._files[path] = self._read(path)
+            read = self._read(path)
+            self._files[path] = read if isinstance(read, str) else (dict(read[0]), read[1])
         loaded = self._files[path]
         if isinstance(loaded, str):
             self._complain(trail[-1][1], trail, loaded)
@@ -138,18 +142,26 @@ class _Extender:
             scope.layers.insert(0, (("services", trail[0][1]), document.positions, ("services", target)))
         return loaded[0], loaded[1], path
 
-    def _read(self, path: str) -> tuple[dict[str, Any], tuple[KeyPath, ...]] | str:
-        """Return a file's services and what it resets, or why nothing of it can be extended."""
-        scope = self._scope
-        documents = scope.session.sources.documents(path)
+    def _read(self, path: str) -> Extended | str:
+        """Return a file's services and what it resets, or why nothing of it can be extended; once for equal variables."""
+        session, variables = self._scope.session, self._scope.variables
+        documents = session.sources.documents(path)
         if documents is None:
             return f"{path} cannot be read, so nothing of it can be extended; correct it"
-        report = Report(budget=scope.session.looked_through)
+        names = frozenset().union(*(names_in(each.value) for each in documents if each.has_dollars))
+        reading = (path, tuple((name, variables.get(name)) for name in sorted(names)))
+        if reading not in session.extended:
+            session.extended[reading] = self._checked(path, documents)
+        return session.extended[reading]
+
+    def _checked(self, path: str, documents: tuple[Document, ...]) -> Extended | str:
+        session = self._scope.session
+        report = Report(budget=session.looked_through)
         model: dict[str, Any] = {}
         for document in documents:
-            if not scope.session.budget.has_space(document.size, document.characters):
+            if not session.budget.has_space(document.size, document.characters):
                 return f"{path} {TOO_LARGE}; make several apps of it"
-            value = scope.interpolated(document)
+            value = self._scope.interpolated(document)
             if type(value) is not dict:
                 return f"{path} must be a mapping with services, is {describe(value)}"
             apply_resets(model, document.resets)
@@ -176,7 +188,7 @@ class _Extender:
         name: Any = target
         while type(name) is str and (path, name) not in self._prepared:
             self._prepared.add((path, name))
-            part = {"services": {name: services.get(name)}}
+            part = {"services": {name: copied(services.get(name))}}
             report = Report(budget=self._scope.session.budget)
             if part["services"][name] is not None:
                 drop_overridden(part, report)

@@ -19,6 +19,7 @@ NESTING_MAX = 10
 
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _OPERATOR = re.compile(r":?[-+?]")
+_USE = re.compile(r"\$\{?([_a-zA-Z][_a-zA-Z0-9]*)")
 _BRACE = re.compile(r"[{}]")
 
 
@@ -130,6 +131,14 @@ def _closing(template: str, dollar: int, start: int, line_end: int) -> int:
 def _invalid(template: str, dollar: int, why: str) -> str:
     shown = template[dollar : dollar + 40]
     return f"cannot interpolate {shown!r}: {why}; write $$ for a dollar sign"
+
+
+def names_in(value: Any) -> frozenset[str]:
+    """Return the names of all variables that may be looked up for a tree."""
+    if type(value) is str:
+        return frozenset(_USE.findall(value)) if "$" in value else frozenset()
+    children = value.values() if type(value) is dict else value if type(value) is list else ()
+    return frozenset().union(*map(names_in, children))
 
 
 def interpolate(

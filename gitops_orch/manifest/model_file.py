@@ -6,7 +6,7 @@ the types it sees and all mistakes of a file are found in one go.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from gitops_orch.manifest.budget import TOO_GROWN, Budget
 from gitops_orch.manifest.canonical import RESOURCE_KINDS, expand_model
@@ -31,6 +31,9 @@ PROBLEMS_MAX = 500  # of one app: beyond that, one more sentence helps nobody
 _TEXT_MAPS = frozenset(
     ("environment", "labels", "args", "annotations", "sysctls", "driver_opts", "options", "storage_opt")
 )
+# A file that `extends` names, and what the variables that it uses are; to its services and what it resets.
+Reading: TypeAlias = tuple[str, tuple[tuple[str, str | None], ...]]
+Extended: TypeAlias = tuple[dict[str, Any], tuple[KeyPath, ...]]
 _ABSENT = object()
 _HOLE = object()  # where a list's entry was refused
 
@@ -48,6 +51,7 @@ class Session:
     reached: dict[str, None] = field(default_factory=dict)  # Compose files that others include or extend
     contents: dict[tuple[str, str], str] = field(default_factory=dict)  # secrets and configs from variables
     looked_through: Budget = field(default_factory=Budget)  # for what is read of extended files, and not used
+    extended: dict[Reading, Extended | str] = field(default_factory=dict)
     included_count: int = 0
 
     @property

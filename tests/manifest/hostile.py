@@ -35,6 +35,27 @@ def variables(count: int, size: int) -> Files:
     }
 
 
+def extended(image: str, variables: int) -> Files:
+    """150 included files extend one of 15,000 values; with `variables`, each sets another value for it."""
+    names = [f"d{n}/c.yaml" for n in range(150)]
+    files: Files = {"compose.yaml": f"include: [{', '.join(names)}]\n", "big.yaml": large(image)}
+    for n, name in enumerate(names):
+        files[name] = f"services: {{x{n}: {{extends: {{file: ../big.yaml, service: base}}}}}}\n"
+        files |= {f"d{n}/.env": f"V={n}\n"} if variables else {}
+    return files
+
+
+def large_files(count: int) -> Files:
+    """A file with services that each extend a large file of their own."""
+    own = "".join(f"  a{n}: {{extends: {{file: big{n}.yaml, service: base}}}}\n" for n in range(count))
+    return {"compose.yaml": f"services:\n{own}"} | {f"big{n}.yaml": large("") for n in range(count)}
+
+
+def large(image: str) -> str:
+    body = f"{{image: i{image}, environment: [A=1, B=2], volumes: ['/a:/b'], ports: ['80:80']}}"
+    return "services:\n  base: {image: i}\n" + "".join(f"  s{n}: {body}\n" for n in range(1_700))
+
+
 HOSTILE: dict[str, Callable[[], Files]] = {
     "aliases that expand to ten billion values": lambda: compose(bomb(10, 10)),
     "merge keys that expand without end": lambda: compose(merge_bomb(8)),
@@ -67,6 +88,9 @@ HOSTILE: dict[str, Callable[[], Files]] = {
     ),
     "services that extend each other in a long chain": lambda: compose(services(6_000, "extends: s{next}")),
     "services that extend none that is there": lambda: compose(services(6_000, "extends: t{n}")),
+    "one large file that many included ones extend": lambda: extended("", 0),
+    "one large file that many extend with other variables": lambda: extended("$V", 1),
+    "many large files that are extended": lambda: large_files(40),
     "every port of a host, again and again": lambda: compose(
         services(1_000, "image: i, ports: ['1-65535:1-65535']")
     ),

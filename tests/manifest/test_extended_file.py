@@ -75,3 +75,22 @@ def test_a_file_that_is_no_yaml_is_told_where_it_is_extended_too():
     assert found[1] == (
         "compose.yaml:3:5: services.a.extends: common.yaml cannot be read, so nothing of it can be extended; correct it"
     )
+
+
+def test_a_file_that_many_included_ones_extend_counts_once():
+    shared = BASE + "".join(f"  s{n}: {{image: i, user: u}}\n" for n in range(200))
+    files = {
+        f"{n}.yaml": f"services: {{a{n}: {{extends: {{file: b.yaml, service: base}}}}}}\n" for n in range(60)
+    }
+    loaded = load({"compose.yaml": f"include: [{', '.join(files)}]\n", "b.yaml": shared, **files})
+    assert errors(loaded) == []
+    assert len(loaded.model["services"]) == 60
+
+
+def test_a_file_is_read_anew_where_a_variable_of_it_is_another_one():
+    files = {"b.yaml": "services: {b: {image: 'i:$TAG'}}\n"}
+    for name in "xy":
+        files[f"{name}/c.yaml"] = f"services: {{{name}: {{extends: {{file: ../b.yaml, service: b}}}}}}\n"
+        files[f"{name}/.env"] = f"TAG={name}\n"
+    loaded = load({"compose.yaml": "include: [x/c.yaml, y/c.yaml]\n", **files})
+    assert {key: each["image"] for key, each in loaded.model["services"].items()} == {"x": "i:x", "y": "i:y"}
