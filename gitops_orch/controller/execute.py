@@ -130,6 +130,7 @@ class Executor:
         self._watches: Watches = {} if watches is None else watches
         self._began: dict[str, float] = {}
         self._begun: dict[str, Action] = {}
+        self._pulls: dict[tuple[str, str, bool], list[Action]] = {}  # under way, with all who want each
         self._waits: dict[str, _Wait] = {}
         self._results: dict[str, ActionResult] = {}
         self._graph = Graph(())
@@ -181,6 +182,11 @@ class Executor:
         if action.kind is Kind.WAIT_HEALTHY:
             self._watch(action, now)
             return
+        if action.kind is Kind.PULL:
+            sharing = self._pulls.setdefault(_pull_key(action), [])
+            sharing.append(action)
+            if len(sharing) > 1:
+                return  # a registry is asked once for what many apps of a host want
         self._under_way += 1
         self._batch.submit(action.host, action.id, partial(self._perform, action))
 
@@ -229,8 +235,18 @@ class Executor:
         if finished is None:
             return []
         self._under_way -= 1
-        result = self._judged(finished) if isinstance(finished.token, tuple) else self._performed(finished)
-        return [] if result is None else [self._record(result)]
+        if isinstance(finished.token, tuple):
+            results = [self._judged(finished)]
+        else:
+            results = [self._performed(replace(finished, token=token)) for token in self._sharing(finished)]
+        return [self._record(result) for result in results if result is not None]
+
+    def _sharing(self, finished: Finished) -> list[str]:
+        """Return whose work has ended: that of all who wanted the same pull."""
+        action = self._begun[str(finished.token)]
+        if action.kind is not Kind.PULL:
+            return [action.id]
+        return [each.id for each in self._pulls.pop(_pull_key(action))]
 
     def _performed(self, finished: Finished) -> ActionResult | None:
         error = finished.error
@@ -323,6 +339,10 @@ class Executor:
 
     def _duration_ms(self, action: Action) -> int:
         return round((self._clock.monotonic_s() - self._began[action.id]) * 1000)
+
+
+def _pull_key(action: Action) -> tuple[str, str, bool]:
+    return (action.host, action.image or action.target, action.optional)
 
 
 def _told(error: Exception) -> str:

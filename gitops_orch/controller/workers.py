@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
+from gitops_orch.errors import HostUnreachable
+
 LANE_WORKERS_MAX = (
     16  # an Engine saturates at about 2 x its cores; waiting for its answers costs us next to nothing
 )
@@ -85,9 +87,21 @@ class ThreadBatch:
 
     def submit(self, lane: str, token: object, work: Callable[[], object]) -> None:
         """Hand out a piece of work on a lane."""
-        self._workers.lane(lane).submit(self._carry_out, token, work)
+        claim = threading.Lock()
+        try:
+            self._workers.lane(lane).submit(self._carry_out, token, work, claim)
+        except RuntimeError as error:
+            # No thread can be begun.  One that is there may still take the work from the queue: whoever is first has it.
+            if claim.acquire(blocking=False):
+                trouble = HostUnreachable(
+                    f"{lane}: nothing can be asked of it now: {error}",
+                    hint="raise the controller's limits on threads and memory",
+                )
+                self._done.put(Finished(token, error=trouble))
 
-    def _carry_out(self, token: object, work: Callable[[], object]) -> None:
+    def _carry_out(self, token: object, work: Callable[[], object], claim: threading.Lock) -> None:
+        if not claim.acquire(blocking=False):
+            return
         try:
             self._done.put(Finished(token, value=work()))
         except Exception as error:  # noqa: BLE001 - handed to the one who waits, who knows what it means

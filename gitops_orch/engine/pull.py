@@ -7,8 +7,8 @@ from typing import Any
 import requests
 
 from gitops_orch.engine.base import PulledImage
-from gitops_orch.engine.wire import Wire
-from gitops_orch.errors import EngineError, HostUnreachable, ImageUnavailable
+from gitops_orch.engine.wire import Wire, hint_for
+from gitops_orch.errors import EngineError, HostUnreachable, ImageUnavailable, NotFound
 
 LINE_BYTES_MAX = 1_000_000
 
@@ -24,7 +24,10 @@ def pull_image(
         raise
     except EngineError as error:
         raise _unavailable(wire.host, image, error.message) from error
-    return local_image(wire, image)
+    try:
+        return local_image(wire, image)
+    except NotFound as error:
+        raise _unavailable(wire.host, image, "its pull ended before the image was there") from error
 
 
 def _follow(wire: Wire, image: str, auth: str | None, progress: Callable[[str], None]) -> None:
@@ -44,7 +47,7 @@ def local_image(wire: Wire, image: str) -> PulledImage:
 def _unavailable(host: str, image: str, reason: str) -> ImageUnavailable:
     return ImageUnavailable(
         f"{host}: image {image} cannot be pulled: {reason.removeprefix(f'{host}: pull of {image}: ')}",
-        hint="check its name, its registry, and the registry's credentials",
+        hint=hint_for(reason) or "check its name, its registry, and the registry's credentials",
     )
 
 

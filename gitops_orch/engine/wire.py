@@ -23,6 +23,7 @@ API_VERSION_MIN = (1, 40)
 API_VERSION_MAX = (1, 49)
 READ_ATTEMPTS = 3
 READ_PAUSE_S = 0.1
+_DISK_FULL = "no space left on device"
 _MESSAGE_CHARS_MAX = 500
 # What comes of reading an answer of another shape than the API's: one odd host must not end a run over all of them.
 _SENSELESS = (LookupError, TypeError, ValueError, AttributeError, struct.error)
@@ -177,7 +178,12 @@ def _answered(host: str, what: str, error: docker.errors.APIError) -> EngineErro
         return Conflict(message)
     if "client version" in reason and "too" in reason:
         return Unsupported(message, hint="the Engine was exchanged; try again")
-    return EngineError(message, hint="see the Engine's own log on that host")
+    return EngineError(message, hint=hint_for(reason) or "see the Engine's own log on that host")
+
+
+def hint_for(reason: str) -> str:
+    """Return what to do about what an Engine said; "" where its words tell nothing."""
+    return "make room on that host's disk" if _DISK_FULL in reason.casefold() else ""
 
 
 def _senseless(host: str, what: str, error: Exception) -> EngineError:

@@ -12,6 +12,7 @@ from faults.unruly import (
     PING,
     Unruly,
     answer,
+    cut_after,
     cut_reply,
     forward,
     hang,
@@ -227,6 +228,18 @@ def test_e6_an_image_that_the_registry_does_not_have_is_unavailable(engine_host:
     engine = engine_at(engine_host.unix, EngineSettings())
     with pytest.raises(ImageUnavailable, match="absent"):
         engine.pull(f"{registry.address}/absent:1")
+
+
+@pytest.mark.parametrize("at", [b"HTTP/1.1 200 OK\r\nApi", b'"status":'], ids=["head", "body"])
+def test_e7_a_pull_that_is_cut_in_the_middle_has_brought_nothing_and_the_next_one_does(
+    proxy: Unruly, engine_host: LabHost, registry, at: bytes
+) -> None:
+    image = registry.push(engine_host, "stub:1", name="shop/cut:1")
+    proxy.on("images/create", cut_after(at), forward)
+    engine = engine_at(proxy.url, EngineSettings(deadline_s=10, pull_deadline_s=10))
+    with pytest.raises((HostUnreachable, ImageUnavailable)):
+        engine.pull(image)
+    assert engine.pull(image).id.startswith("sha256:")
 
 
 def test_a_pull_brings_id_digest_and_progress(engine_host: LabHost, registry) -> None:

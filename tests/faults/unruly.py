@@ -68,6 +68,24 @@ def cut_reply(server: "Unruly", client: socket.socket, request: bytes) -> None:
     client.sendall(reply[: len(reply) // 2])
 
 
+def cut_after(marker: bytes) -> Reply:
+    """Pass the Engine's answer on up to and with some bytes, and hang up on both."""
+
+    def reply(server: "Unruly", client: socket.socket, request: bytes) -> None:
+        with socket.socket(socket.AF_UNIX) as engine:
+            engine.connect(str(server.engine))
+            engine.sendall(request)
+            seen = b""
+            while marker not in seen:
+                piece = engine.recv(1)
+                seen += piece
+                if not piece:
+                    raise ConnectionError
+            client.sendall(seen)
+
+    return reply
+
+
 @dataclass
 class Unruly:
     """The server; `rules` are (pattern of "METHOD /path", replies): each reply is used once, the last for ever."""
