@@ -80,15 +80,18 @@ def _tcp_endpoint(host: Host, settings: EngineSettings, url: SplitResult) -> End
             f"host {host.name}: {host.url} has no TLS, and whoever reaches it is root there",
             hint="add spec.tls, or write insecure: true where the network itself is trusted",
         )
-    context = None if host.tls is None else _tls_context(host.name, host.tls)
-    address = (str(url.hostname), url.port or (PORT_PLAIN if context is None else PORT_TLS))
+    tls = host.tls
+    if tls is not None:
+        _tls_context(host.name, tls)  # so that a mistake is told before anything is asked
+    address = (str(url.hostname), url.port or (PORT_PLAIN if tls is None else PORT_TLS))
 
     def open_pool(line: Line) -> urllib3.HTTPConnectionPool:
-        if context is None:
+        if tls is None:
             return tcp_pool(line, address, settings.pool_size)
-        return tls_pool(line, address, settings.pool_size, context)
+        # Read again each time: a certificate that was renewed counts from the next connection on.
+        return tls_pool(line, address, settings.pool_size, _tls_context(host.name, tls))
 
-    scheme = "http" if context is None else "https"
+    scheme = "http" if tls is None else "https"
     return Endpoint(
         host=host.name,
         url=host.url,

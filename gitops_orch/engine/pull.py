@@ -20,14 +20,31 @@ def pull_image(
     try:
         with wire.bounded(f"pull of {image}", deadline_s=deadline_s):
             _follow(wire, image, auth, progress or (lambda _line: None))
-    except (ImageUnavailable, HostUnreachable):
+    except ImageUnavailable:
         raise
+    except HostUnreachable as error:
+        if not _answers(wire, image):
+            raise
+        reason = "the host answers, and its registry or the way there does not"
+        raise _unavailable(
+            wire.host, image, f"it did not end well within {deadline_s:g} s: {reason}"
+        ) from error
     except EngineError as error:
         raise _unavailable(wire.host, image, error.message) from error
     try:
         return local_image(wire, image)
     except NotFound as error:
         raise _unavailable(wire.host, image, "its pull ended before the image was there") from error
+
+
+def _answers(wire: Wire, image: str) -> bool:
+    try:
+        local_image(wire, image)
+    except NotFound:
+        return True
+    except EngineError:
+        return False
+    return True
 
 
 def _follow(wire: Wire, image: str, auth: str | None, progress: Callable[[str], None]) -> None:

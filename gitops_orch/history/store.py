@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, make_url, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -155,19 +155,26 @@ def _put_aside(file: Path, complaint: str) -> None:
 
 
 def _make_tables(engine: Engine, url: URL) -> None:
+    found = _schema_version(engine)
+    if found is not None and found > schema.SCHEMA_VERSION:  # before anything is changed in it
+        raise HistoryTooNew(
+            f"{_shown(url)} has schema {found}, this version knows up to {schema.SCHEMA_VERSION}",
+            hint="use the newer version again, or start with another state directory",
+        )
     schema.metadata.create_all(engine)
-    with engine.begin() as connection:
-        found = connection.execute(
-            select(schema.meta.c.value).where(schema.meta.c.key == "schema_version")
-        ).scalar()
-        if found is None:
-            row = {"key": "schema_version", "value": str(schema.SCHEMA_VERSION)}
+    if found is None:
+        row = {"key": "schema_version", "value": str(schema.SCHEMA_VERSION)}
+        with engine.begin() as connection:
             connection.execute(insert(schema.meta).values(row))
-        elif int(found) > schema.SCHEMA_VERSION:
-            raise HistoryTooNew(
-                f"{_shown(url)} has schema {found}, this version knows up to {schema.SCHEMA_VERSION}",
-                hint="use the newer version again, or start with another state directory",
-            )
+
+
+def _schema_version(engine: Engine) -> int | None:
+    if not inspect(engine).has_table(schema.meta.name):
+        return None
+    chosen = select(schema.meta.c.value).where(schema.meta.c.key == "schema_version")
+    with engine.begin() as connection:
+        found = connection.execute(chosen).scalar()
+    return None if found is None else int(found)
 
 
 @contextlib.contextmanager

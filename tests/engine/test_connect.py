@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from git_servers import ssh_forge
+from lab.certificates import renew_client
 from lab.commands import wait_for
 from lab.host import LabHost
 
@@ -53,6 +54,19 @@ def test_plaintext_works_where_it_is_asked_for(engine_host: LabHost) -> None:
 
 def test_mutual_tls_works(tls_host: LabHost) -> None:
     engine = connect(mutual(tls_host), SETTINGS)
+    assert engine.observe().engine_id
+    engine.close()
+
+
+def test_e24_an_expired_certificate_makes_the_host_unknown_until_it_is_renewed(tls_host: LabHost) -> None:
+    files = tls_host.spec.certificates
+    engine = connect(mutual(tls_host), SETTINGS)
+    try:
+        renew_client(files, expired=True)
+        with pytest.raises(HostUnreachable, match=r"edge-1.*certificate"):
+            engine.observe()
+    finally:
+        renew_client(files)
     assert engine.observe().engine_id
     engine.close()
 

@@ -242,6 +242,15 @@ def test_e7_a_pull_that_is_cut_in_the_middle_has_brought_nothing_and_the_next_on
     assert engine.pull(image).id.startswith("sha256:")
 
 
+def test_c15_a_registry_that_does_not_answer_is_trouble_of_the_image_and_not_of_the_host(
+    server: Unruly,
+) -> None:
+    server.on("images/.*json", answer("404 Not Found", {"message": "no such image"}))
+    server.on("images/create", hang)
+    message = fails_in_time(lambda: engine_at(server.url).pull("shop/api:2"), ImageUnavailable)
+    assert "shop/api:2 cannot be pulled: it did not end well within 0.6 s" in message
+
+
 def test_a_pull_brings_id_digest_and_progress(engine_host: LabHost, registry) -> None:
     reference = registry.push(engine_host, "stub:2", name="shop/web:1")
     engine = engine_at(engine_host.unix, EngineSettings())

@@ -757,6 +757,11 @@ def test_g35_odd_times_and_authors_are_told_safely(forge, source):
 # G38, G39, G41: limits and pushes
 
 
+def test_c15_a_server_whose_name_is_not_known_is_told_apart(open_source):
+    with pytest.raises(SourceUnavailable, match=r"name is not known.*check DNS"):
+        open_source(url="https://git.invalid/fleet.git").fetch(last_commit=None)
+
+
 def test_g38_a_rate_limit_is_told_apart(forge, open_source):
     forge.commit({"a": "1"})
     with http_forge(forge.path.parent) as server:

@@ -41,13 +41,31 @@ def test_c07_a_corrupt_file_is_put_aside_and_built_anew(open_history, file, at):
     assert file.with_name("history.db.corrupt-2").exists()
 
 
+def test_c22_a_state_of_a_former_version_gets_what_it_lacks_and_keeps_what_it_has(open_history, file):
+    before = open_history()
+    before.set_salt("5a17")
+    before.set_last_commit("file:///repo", "main", "a" * 40)
+    before.close()
+    with sqlite3.connect(file) as connection:
+        for table in ("reverts", "relanded"):
+            connection.execute(f"DROP TABLE {table}")
+    connection.close()
+    after = open_history()
+    assert (after.salt(), after.last_commit("file:///repo", "main")) == ("5a17", "a" * 40)
+    assert after.reverts() == {}
+
+
 def test_c07_a_newer_schema_is_refused_and_left_as_it_is(open_history, file):
     open_history().close()
     with sqlite3.connect(file) as connection:
         connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+        connection.execute("DROP TABLE pins")
     connection.close()
-    with pytest.raises(HistoryTooNew, match="schema 99"):
+    with pytest.raises(HistoryTooNew, match=r"schema 99.*use the newer version again"):
         open_history()
+    with sqlite3.connect(file) as connection:
+        assert not connection.execute("SELECT name FROM sqlite_master WHERE name = 'pins'").fetchall()
+    connection.close()
     assert not list(file.parent.glob("*.corrupt-*"))
 
 

@@ -42,12 +42,18 @@ def make_certificates(directory: Path, addresses: Sequence[str]) -> Certificates
     return made
 
 
-def _sign(made: Certificates, owner: str, extensions: str) -> None:
+def renew_client(made: Certificates, *, expired: bool = False) -> None:
+    """Write the client's certificate anew, valid from now on or until yesterday, in the place of the former one."""
+    days = "-1" if expired else DAYS
+    _sign(made, "client", "extendedKeyUsage=clientAuth\n", days=days)
+
+
+def _sign(made: Certificates, owner: str, extensions: str, *, days: str = DAYS) -> None:
     request, file = made.directory / f"{owner}.csr", made.directory / f"{owner}.ext"
     file.write_text(extensions)
     run(
         "openssl", "req", *KEY, "-subj", f"/CN={owner}", "-keyout", str(made.key(owner)), "-out", str(request)
     )
     signer = ("-CA", str(made.ca), "-CAkey", str(made.key("ca")), "-CAcreateserial")
-    out = ("-days", DAYS, "-extfile", str(file), "-out", str(made.cert(owner)))
+    out = ("-days", days, "-extfile", str(file), "-out", str(made.cert(owner)))
     run("openssl", "x509", "-req", "-in", str(request), *signer, *out)
