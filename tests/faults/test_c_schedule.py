@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from story import Story
 
+from gitops_orch.controller.execute import Conduct, ProgressEvent
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.observed import State
+from gitops_orch.model.plan import Kind
 
 COMPOSE = """
 services:
@@ -93,6 +95,22 @@ def test_c21_a_hold_that_comes_in_the_middle_stops_what_is_next_and_its_end_fini
     story.clock.sleep(601)
     assert story.sync().exit_code == 0
     assert [each.image for each in web if each.state is State.RUNNING] == ["web:2"]
+
+
+@pytest.mark.parametrize("ends_s", [5, 3600], ids=["and ends in it", "and lasts"])
+def test_c21_a_hold_that_begins_during_a_run_lets_what_is_under_way_come_to_its_end(
+    story: Story, ends_s: int
+):
+    story.commit(files(version=2))
+
+    def hold_at_the_gate(event: ProgressEvent) -> None:
+        if event.kind == "started" and event.action.kind is Kind.WAIT_HEALTHY:
+            until = story.clock.now() + timedelta(seconds=ends_s)
+            story.history.hold(SHOP, Hold(reason="somebody looks", until=until))
+
+    story.reconciler.run(trigger="test", conduct=Conduct(progress=hold_at_the_gate))
+    running = [each.image for each in story.world.containers.values() if each.up and "web" in each.image]
+    assert running == ["web:2"]
 
 
 def test_c21_a_held_app_makes_up_for_one_run_when_the_hold_ends(story: Story):
