@@ -1,6 +1,6 @@
 """The files that a load reads: each once, and each remembered, found or not, so that the load can be cached."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gitops_orch.errors import ManifestError, SourceError
@@ -17,6 +17,24 @@ BYTES_MAX = 10_000_000  # that one app may read
 FILES_MAX = 500  # that one app may read: includes, extends, variable files
 
 
+class _Asked(Mapping[str, str]):
+    """Variables, and whether anybody asked for one: a file that asks for none reads the same for every service."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self.was = False
+
+    def __getitem__(self, name: str) -> str:
+        self.was = True
+        return self._variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+
 @dataclass(slots=True, kw_only=True)
 class Sources:
     """Reads files of the tree; what is wrong with one goes to `problems`."""
@@ -29,6 +47,9 @@ class Sources:
     budget: Budget = field(default_factory=Budget)
     variable_bytes: int = 0  # counted each time that a file is read as variables
     _documents: dict[str, tuple[Document, ...] | None] = field(default_factory=dict)
+    _alone: dict[str, dict[str, str]] = field(
+        default_factory=dict
+    )  # files of variables that ask for no other
 
     def exists(self, path: str) -> bool:
         """Return whether the tree has the file, and remember that the answer matters."""
@@ -83,15 +104,19 @@ class Sources:
                 path, f"one app reads more than {VARIABLE_BYTES_MAX} bytes of variables; name fewer files"
             )
             return {}
+        if path in self._alone:
+            return self._alone[path]
 
         def unset(name: str, line: int) -> None:
             if len(self.unset) < UNSET_MAX:
                 use = Unset(name, Position(path=path, line=line, column=1), in_variables=True)
                 self.unset[use] = None
 
+        asked = _Asked(lookup)
+        found: dict[str, str] = {}
         try:
-            return parse_dotenv(
-                content.decode(), lookup, own_first=own_first, budget=self.budget, unset=unset
+            found = parse_dotenv(
+                content.decode(), asked, own_first=own_first, budget=self.budget, unset=unset
             )
         except UnicodeDecodeError:
             self._complain(path, "is not UTF-8 text; save it as UTF-8")
@@ -99,7 +124,9 @@ class Sources:
             self.problems.append(
                 Problem(position=Position(path=path, line=error.line, column=1), message=str(error))
             )
-        return {}
+        if not asked.was:
+            self._alone[path] = found
+        return found
 
     def _parse(self, path: str) -> tuple[Document, ...] | None:
         content = self.read(path)

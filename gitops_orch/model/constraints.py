@@ -6,20 +6,24 @@ regard to case, and an unknown key matches no host.  A plain Docker host manages
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from gitops_orch.model.host import Host
 
-_EXPRESSION = re.compile(r"^\s*([A-Za-z0-9][\w.\-/]*)\s*(==|!=)\s*(.+?)\s*$")
+_OPERAND = re.compile(
+    r"\s*([A-Za-z0-9][\w.\-/]*)\s*(==|!=)"
+)  # the rest is no pattern's: it could be spaces, very many
 _LABEL_PREFIXES = ("node.labels.", "engine.labels.")
 
 
+@lru_cache(maxsize=1024)
 def parse_constraint(text: str) -> tuple[str, bool, str] | None:
     """Return key, whether it must equal, and value; None where the text is no constraint."""
-    match = _EXPRESSION.match(text)
-    if match is None:
+    match = _OPERAND.match(text)
+    value = text[match.end() :].strip() if match else ""
+    if match is None or not value or "\n" in value:
         return None
-    key, operator, value = match.groups()
-    return key, operator == "==", value
+    return match[1], match[2] == "==", value
 
 
 def satisfies(host: Host, constraint: str) -> bool:

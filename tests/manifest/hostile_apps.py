@@ -214,6 +214,10 @@ APPS: dict[str, Callable[[], Files]] = {
         "compose.yaml": "services: {a: {image: i, security_opt: ['seccomp=./p.json']}}\n",
         "p.json": "[" * 400_000 + "]" * 400_000,
     },
+    "a constraint of spaces": lambda: compose(
+        "services: {a: {image: i, deploy: {placement: {constraints: ['a == b" + " " * 900_000 + "b']}}}}\n"
+    ),
+    "a fraction of digits": lambda: compose("services: {a: {image: i, cpus: '" + "1" * 900_000 + "x'}}\n"),
     "services that all depend on all before them": lambda: compose(dense(190, "depends_on: [{before}]")),
     "services that all mount all before them": lambda: compose(dense(138, "volumes_from: [{before}]")),
     "thousands of profiles": lambda: {
