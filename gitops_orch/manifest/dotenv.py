@@ -99,6 +99,8 @@ class _Parser:
         if export:
             self._at += len("export")
             self._skip_blanks()
+            if self._at == len(self._text):
+                raise self._error("nothing follows export; write NAME=value")
         start = self._at
         end = _KEY_END.search(self._text, start)
         written = self._text[start : end.start() if end else len(self._text)]
@@ -159,5 +161,5 @@ def _unescape(match: re.Match[str]) -> str:
         return "$$"
     if sequence.startswith("\\0"):
         octal = _OCTAL_BYTE.fullmatch(sequence[2:])
-        return chr(int(octal[0], 8)) if octal else sequence
+        return chr(int(octal[0], 8)) if octal else f"\\{sequence[2:]}"  # Compose has taken the 0 away by then
     return _ESCAPED.get(sequence[1], sequence)
