@@ -43,7 +43,7 @@ def restrain(chosen: Chosen, slots: AppSlots, world: World, index: Index, draft:
     on_trial = chosen.role is Role.HEAD and chosen.app.key not in world.settled
     is_rollout = on_trial and any(slot.made or slot.olds or slot.unproved for slot in slots.slots)
     there = [
-        slot if is_rollout and not is_tolerated(slot.service) else _with_restart(chosen, slot)
+        slot if is_rollout and _is_on_trial(chosen, slot) else _with_restart(chosen, slot)
         for slot in slots.slots
     ]
     withheld = tuple(slot for slot in there if slot.made and judge.is_stopped(slot, path_of(slot.changes)))
@@ -52,6 +52,13 @@ def restrain(chosen: Chosen, slots: AppSlots, world: World, index: Index, draft:
         slots=tuple(judge.without_stopped(slot) for slot in there if slot not in withheld),
         withheld=withheld,
     )
+
+
+def _is_on_trial(chosen: Chosen, slot: Slot) -> bool:
+    """Tell whether its release is judged by a container: one that may not fail, and that was made for this release."""
+    owner = slot.current.container.owner if slot.current is not None else None
+    is_older = owner is not None and owner.release != chosen.app.digest
+    return not (is_older or is_tolerated(slot.service))
 
 
 def lasting(reason: str) -> str:

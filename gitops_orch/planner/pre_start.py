@@ -237,7 +237,7 @@ class _Preparer:
         return (self._add(start, Kind.PULL, intent.image, reason, after=(), image=intent.image, gate=None),)
 
     def _there(self, start: Action, intent: ContainerIntent) -> ObservedContainer | None:
-        """Return the container of a run that broke off."""
+        """Return the container of a run that broke off; one that a hand has paused is made anew."""
         for found in self._index.pre_starts.get(intent.app.key, ()):
             owner = found.container.owner
             if (
@@ -247,6 +247,7 @@ class _Preparer:
                 and owner.spec_hash == intent.spec_hash
                 and found.container.image_id == (intent.image_digest or found.container.image_id)
                 and not found.container.name.endswith(FAILED_SUFFIX)
+                and found.container.state is not State.PAUSED
                 and _lives_with(intent, found.container)
             ):
                 return found.container

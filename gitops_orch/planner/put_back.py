@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from gitops_orch.model.app import App
-from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.observed import ObservedContainer, ObservedHost, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.draft import Draft
@@ -35,7 +35,7 @@ def put_back(app: App, slots: AppSlots, draft: Draft, world: World, stopping: Go
     failed, begun = world.failed.get(app.key, {}), world.begun.get(app.key, frozenset())
     for slot in slots.slots:
         old = None if slot.service.job else _put_off(slot, stopping.containers, failed, begun)
-        if old is not None:
+        if old is not None and _has_peers(old, world):
             started = draft.add(
                 Kind.START,
                 slot.host,
@@ -65,6 +65,15 @@ def _put_off(
         and not _is_bad(found.container, failed, begun)
     ]
     return stopped[0] if stopped else None
+
+
+def _has_peers(found: Located, world: World) -> bool:
+    """One that lives in the network of another can be started only while that one runs; if it is put back too, next time."""
+    details, host = found.container.details, world.observed.get(found.host)
+    if details is None or not isinstance(host, ObservedHost):
+        return True
+    up = {each.id for each in host.containers if each.state in LIVE_STATES}
+    return up.issuperset(details.joined)
 
 
 def has_ended(container: ObservedContainer) -> bool:

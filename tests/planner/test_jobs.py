@@ -145,6 +145,22 @@ def test_what_prepares_a_container_that_was_never_started_joins_what_that_one_jo
     assert prepares.container.peers == {"api": "the-api"}
 
 
+def test_what_prepares_and_was_paused_by_a_hand_is_made_anew():
+    shop = app("shop", service(pre_start=(UP,)))
+    (each,) = pre_start_services(shop.services[0])
+    made = container(shop, state=State.CREATED)
+    first = prepared_world(shop, made)
+    spec = first.specs[(shop.key, shop.digest, each.name)].hash
+    half = container(replace(shop, services=(each,)), each.name, spec=spec, id="half")
+    going_on, anew = (
+        make_plan(prepared_world(shop, made, replace(half, state=state)))
+        for state in (State.RUNNING, State.PAUSED)
+    )
+    assert "half" in {a.target for a in going_on.actions if a.kind.value == "run_job"}
+    assert "half" not in {a.target for a in anew.actions if a.kind.value == "run_job"}
+    assert {"stop", "remove"} <= {a.kind.value for a in anew.actions if a.target == "half"}
+
+
 # -- jobs
 
 

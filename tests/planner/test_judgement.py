@@ -54,6 +54,12 @@ def test_what_may_fail_without_failing_its_release_is_tried_again_by_a_restart(u
     assert "restart" in kinds(make_plan(there))
 
 
+def test_what_was_unhealthy_before_a_release_is_no_fault_of_that_release():
+    newer = replace(SHOP, digest="newer")
+    there = world_with(sick(), of=newer, first=container(SHOP), unproved=frozenset({newer.key}))
+    assert "restart" in kinds(make_plan(there))
+
+
 def test_what_keeps_a_stable_release_from_being_finished_is_restarted():
     settled = frozenset({SHOP.key})
     unproved = make_plan(world_with(sick(), settled=settled, unproved=settled))

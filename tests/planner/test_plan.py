@@ -422,6 +422,15 @@ def test_a_volume_whose_definition_changed_is_reported_and_never_replaced():
     assert "never replaced" in plan.holds[0].reason
 
 
+def test_what_lived_in_the_network_of_one_that_is_gone_is_not_put_back():
+    after = app("shop", service(compose={"environment": {"A": "2"}}))
+    stopped = replace(container(app()), state=State.EXITED, details=Details(joined=("gone",)))
+    never_started = replace(container(after), state=State.CREATED)
+    observed = {"h1": seen("h1", stopped, never_started, apps=(after,))}
+    trouble = Hold(reason="start: no such container", until=NOW)
+    assert make_plan(world(after, observed=observed, waits={after.key: trouble})).actions == ()
+
+
 def test_an_interrupted_gate_is_gone_through_again():
     shop = app()
     observed = {"h1": seen("h1", container(shop), apps=(shop,))}

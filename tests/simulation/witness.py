@@ -52,6 +52,9 @@ class Witness:
     answered: set[str] = field(default_factory=set)  # hosts whose last observation in this pass succeeded
     seen_well: dict[str, object] = field(default_factory=dict)  # what this pass saw doing well, and its slot
     ran: dict[tuple, str] = field(default_factory=dict)  # scheduled runs that were started -> their container
+    started: set[str] = field(
+        default_factory=set
+    )  # ids of runs that did start, and not only by a lost request
     command_count: int = 0
     meddled: bool = False  # another hand was at work in the middle of this pass: it may have started anything
     requests: list[str] = field(default_factory=list)  # that would change something, of this pass
@@ -90,7 +93,7 @@ class Witness:
             self._object(f"{operation} on {engine.name}, which is unknown")
         self.command_count += operation == "run_exec"
         self.takes_count += operation not in GARBAGE
-        if self.takes_count == 1:
+        if self.takes_count == 1 and not self.meddled:
             self._check_budget()
         self._checks(operation)(world, operation, arguments[0])
 
@@ -107,6 +110,8 @@ class Witness:
 
     def _check_reference(self, world: World, operation: str, reference: str) -> None:
         container = world.find(reference)
+        if container is not None and container.started_at is not None and container.owner is not None:
+            self.started.add(container.id)
         if container is not None:
             self._check_container(world, operation, container)
 
@@ -239,8 +244,12 @@ class Witness:
         if not is_run_slot(owner.slot):
             return
         run = (owner.app, owner.service, owner.slot)
-        if container.started_at is not None or self.ran.setdefault(run, container.id) != container.id:
+        former = self.ran.get(run, container.id)
+        worlds = self.fleet.worlds.values()
+        ran = former in self.started or any(former in world.containers for world in worlds)
+        if container.started_at is not None or (former != container.id and ran):
             self._object(f"starts {container.name}, a run that was started before")
+        self.ran[run] = container.id
 
     def _check_double(self, world: World, container: SimulatedContainer) -> None:
         """Never run two containers on one writable volume, but for what prepares the data of another."""
@@ -310,6 +319,10 @@ class WatchedEngine:
             self._witness.check(self._engine, operation, arguments)
             number = self._witness.request_count
             answer = carry_out(*arguments, **keywords)
+            if operation == "start":
+                self._witness.started |= {
+                    c.id for c in self._engine.world.containers.values() if c.started_at
+                }
             for befall in self._witness.after_request.pop(number, ()):
                 befall()
             return answer
@@ -341,8 +354,8 @@ def _comes_and_goes(container: SimulatedContainer) -> bool:
 
 
 def _is_aside(container: SimulatedContainer) -> bool:
-    """Failed ones, and those of former generations: none of them is lost to anybody, not if a hand started it either."""
-    return container.name.endswith(("-failed", "-kept"))
+    """Failed ones, and those of former generations: none of them is lost to anybody."""
+    return not container.up and container.name.endswith(("-failed", "-kept"))
 
 
 def _is_well(container: SimulatedContainer | ObservedContainer) -> bool:
