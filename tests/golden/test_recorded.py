@@ -30,6 +30,17 @@ DELIBERATE = {
     ),
     "A: .inf}": "what is no number that JSON holds is refused even where a merge prints it",
     **dict.fromkeys(
+        (
+            "other: {image: i, env_file: [{required: true}]}",
+            "other: {image: i, label_file: {x: null}}",
+            "other: {image: i, volumes: [{type: bind, source: 5, target: /x}]}",
+            "'no name!': {image: i, ports: [abc]}",
+        ),
+        "a service of an extended file that nobody extends: nothing is made of it",
+    ),
+    "a: {image: i, extends: {file: b.yaml, service: base}}": "an extends that was carried out is not printed; Compose forgets it here",
+    "extra_hosts: {h: 2024-01-01}": "a date is refused even where a merge makes text of it",
+    **dict.fromkeys(
         ("!reset user", "!override a", "name: !reset"), "a tag where Compose ignores it is refused"
     ),
 }
@@ -67,8 +78,7 @@ def test_every_deliberate_difference_is_still_one():
         for group in GROUPS
         for case in cases(group)
         if is_deliberate(case["files"])
-        and case["model"] is not None
-        and load(case["files"], environment=case.get("environment")).failed
+        and any(differences(verdict(load(case["files"], environment=case.get("environment"))), case["model"]))
         for part in DELIBERATE
         if any(part in text for text in case["files"].values())
     }
