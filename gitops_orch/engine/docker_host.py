@@ -31,6 +31,8 @@ from gitops_orch.model.plan import ContainerIntent
 
 ANONYMOUS_NAME_LENGTH = 64
 REMOVAL_POLL_S = 0.1
+UPDATE_TRIES = 3
+ENDING_WORDS = "container not running"  # its Engine takes it for running, and its runtime no longer does
 BUSY_WORDS = ("device or resource busy", "is already in progress", "unable to remove filesystem")
 
 
@@ -274,11 +276,19 @@ class DockerHost:
         )
 
     def update(self, container: str, fields: Mapping[str, object]) -> None:
-        """Change limits or the restart policy in place."""
-        self._wire.call(
-            f"update of {container}",
-            lambda client: client.post_body("/containers/{0}/update", container, body=fields),
-        )
+        """Change limits or the restart policy in place, also of one that ends at this very moment."""
+        what = f"update of {container}"
+        with self._wire.bounded(what):
+            for tries_left in reversed(range(UPDATE_TRIES)):
+                try:
+                    self._wire.call(
+                        what,
+                        lambda client: client.post_body("/containers/{0}/update", container, body=fields),
+                    )
+                    break
+                except EngineError as error:
+                    if ENDING_WORDS not in str(error) or not tries_left:
+                        raise
         self.forget(container)
 
     def unpause(self, container: str) -> None:

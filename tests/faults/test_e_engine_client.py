@@ -251,6 +251,21 @@ def test_c15_a_registry_that_does_not_answer_is_trouble_of_the_image_and_not_of_
     assert "shop/api:2 cannot be pulled: it did not end well within 0.6 s" in message
 
 
+def test_e10_a_container_that_ends_while_its_restart_policy_is_changed_is_asked_for_again(
+    server: Unruly,
+) -> None:
+    ending = "runc did not terminate successfully: exit status 1: container not running"
+    refused = answer(
+        "500 Internal Server Error", {"message": f"Cannot update container x: {ending}: unknown"}
+    )
+    server.on("/update", refused, answer("200 OK", {"Warnings": []}))
+    engine_at(server.url).update("x", {"RestartPolicy": {"Name": "no"}})
+    assert server.asked("/update") == 2
+    server.on("/update", refused)
+    with pytest.raises(EngineError, match="container not running"):
+        engine_at(server.url).update("x", {"RestartPolicy": {"Name": "no"}})
+
+
 def test_a_pull_brings_id_digest_and_progress(engine_host: LabHost, registry) -> None:
     reference = registry.push(engine_host, "stub:2", name="shop/web:1")
     engine = engine_at(engine_host.unix, EngineSettings())
