@@ -31,7 +31,6 @@ from gitops_orch.model.plan import ContainerIntent
 
 ANONYMOUS_NAME_LENGTH = 64
 REMOVAL_POLL_S = 0.1
-UPDATE_TRIES = 3
 ENDING_WORDS = "container not running"  # its Engine takes it for running, and its runtime no longer does
 BUSY_WORDS = ("device or resource busy", "is already in progress", "unable to remove filesystem")
 
@@ -277,19 +276,23 @@ class DockerHost:
 
     def update(self, container: str, fields: Mapping[str, object]) -> None:
         """Change limits or the restart policy in place, also of one that ends at this very moment."""
-        what = f"update of {container}"
-        with self._wire.bounded(what):
-            for tries_left in reversed(range(UPDATE_TRIES)):
-                try:
-                    self._wire.call(
-                        what,
-                        lambda client: client.post_body("/containers/{0}/update", container, body=fields),
-                    )
+        with self._wire.bounded(f"update of {container}"):
+            for last in (False, False, True):
+                if self._updated(container, fields, last=last):
                     break
-                except EngineError as error:
-                    if ENDING_WORDS not in str(error) or not tries_left:
-                        raise
         self.forget(container)
+
+    def _updated(self, container: str, fields: Mapping[str, object], *, last: bool) -> bool:
+        try:
+            self._wire.call(
+                f"update of {container}",
+                lambda client: client.post_body("/containers/{0}/update", container, body=fields),
+            )
+        except EngineError as error:
+            if last or ENDING_WORDS not in str(error):
+                raise
+            return False
+        return True
 
     def unpause(self, container: str) -> None:
         """Let it go on; a container that is not paused does already."""
