@@ -31,7 +31,6 @@ from gitops_orch.model.plan import ContainerIntent
 
 ANONYMOUS_NAME_LENGTH = 64
 REMOVAL_POLL_S = 0.1
-ENDING_WORDS = "container not running"  # its Engine takes it for running, and its runtime no longer does
 BUSY_WORDS = ("device or resource busy", "is already in progress", "unable to remove filesystem")
 
 
@@ -277,7 +276,7 @@ class DockerHost:
     def update(self, container: str, fields: Mapping[str, object]) -> None:
         """Change limits or the restart policy in place, also of one that ends at this very moment."""
         with self._wire.bounded(f"update of {container}"):
-            for last in (False, False, True):
+            for last in (False, False, False, False, True):
                 if self._updated(container, fields, last=last):
                     break
         self.forget(container)
@@ -289,8 +288,9 @@ class DockerHost:
                 lambda client: client.post_body("/containers/{0}/update", container, body=fields),
             )
         except EngineError as error:
-            if last or ENDING_WORDS not in str(error):
+            if last or "Cannot update container" not in str(error):  # its runtime has it no more
                 raise
+            self._clock.sleep(REMOVAL_POLL_S)
             return False
         return True
 
