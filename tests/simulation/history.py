@@ -1,6 +1,7 @@
 """One random history: commits and faults against the real planner and controller, then calm, then the reckoning."""
 
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -297,11 +298,17 @@ def is_at_rest(picture: Picture) -> bool:
 
 def standing(picture: Picture) -> list[Action]:
     """What is left to do beside scheduled runs, which are due whenever their time comes, and what only they need."""
-    actions = picture.plan.actions
-    runs = {action.id for action in actions if is_run_slot(action.slot or 0)}
-    needed = {each for action in actions if action.id in runs for each in action.after}
-    needed -= {each for action in actions if action.id not in runs for each in action.after}
-    return [action for action in actions if action.id not in runs | needed]
+    left: dict[
+        str, bool
+    ] = {}  # by id: whether it is for anything else; what stands on an action comes after it
+    followers: dict[str, list[str]] = defaultdict(list)
+    for action in picture.plan.actions:
+        for before in (*action.after, *action.follows):
+            followers[before].append(action.id)
+    for action in reversed(picture.plan.actions):
+        is_run, standing_on_it = is_run_slot(action.slot or 0), followers[action.id]
+        left[action.id] = not is_run and (not standing_on_it or any(left[each] for each in standing_on_it))
+    return [action for action in picture.plan.actions if left[action.id]]
 
 
 def reckon(stage: Stage) -> None:

@@ -277,13 +277,20 @@ class Witness:
         ):
             return
         needed = self.repository.commits[self.commit].app(app.needs)
-        known = [
-            release.state for release in self.history.releases(app.key) if release.digest == owner.release
-        ]
-        if needed is None or ReleaseState.STABLE in known:
+        stable = [each for each in self.history.releases(app.key) if each.state is ReleaseState.STABLE]
+        if needed is None or any(self._is_same(container, each.digest) for each in stable):
             return
         if self.repository.is_among(needed, self.history.failed_digests(needed.key)):
             self._object(f"begins {container.name} although {needed.name} was rolled back")
+
+    def _is_same(self, container: SimulatedContainer, release: str) -> bool:
+        """Whether a release asks for just such a container: to start one heals that release, and begins no other."""
+        owner, recipes = container.owner, self.repository.recipes
+        asked = [
+            next((s for s in recipes[(owner.app, digest)].services if s.name == owner.service), None)
+            for digest in (owner.release, release)
+        ]
+        return asked[0] == asked[1]
 
     def _object(self, sentence: str) -> None:
         raise Violation(f"{sentence}; requests so far: {self.requests[-12:]}")
