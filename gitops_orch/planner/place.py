@@ -159,13 +159,14 @@ class _Placer:
         self.index = index
         self.hosts = hosts
         self.let_go = world.let_go
+        self.remembered = world.remembered
         self.ledger = ledger
         anywhere = not app.placement.hosts and not app.placement.constraints
-        self.allowed = list(world.hosts) if anywhere else [host for host in world.hosts if self._allows(host)]
-        self.blind = [
-            h.name for h in self.allowed if h.name in index.unknown and h.name not in world.remembered
-        ]
+        self.allowed = (
+            hosts if anywhere else {name: hosts[name] for name in hosts if self._allows(hosts[name])}
+        )
         self.located = self._locate()
+        self.seed = zlib.crc32(f"{app.key} ".encode())
 
     def place(self) -> AppPlacement:
         if not self.allowed:
@@ -226,14 +227,13 @@ class _Placer:
             votes.update(found[:1] if service is not None else ())
             if service is not None and slot <= service.replicas and (service.writable or service.stateful):
                 with_data.update(found[:1])
-        allowed = {host.name: host for host in self.allowed}
         for host in sorted(votes, key=lambda host: (-with_data[host], -votes[host], host)):
-            if self._keeps(host, allowed):
+            if self._keeps(host, self.allowed):
                 self._check_joining(together, host)
                 return host
         self._check_move(together, votes)
         ports = [port for service in together for port in service.ports]
-        return self._choose(self.allowed, ports, new=not votes)
+        return self._choose(ports, new=not votes)
 
     def _keeps(self, host: str, allowed: Mapping[str, Host]) -> bool:
         return host in allowed and allowed[host].availability is not Availability.DRAIN
@@ -262,15 +262,13 @@ class _Placer:
                 error=False,
             )
 
-    def _choose(self, candidates: Iterable[Host], ports: Iterable[Port], *, new: bool) -> str:
+    def _choose(self, ports: Iterable[Port], *, new: bool) -> str:
         """The least loaded known and active host whose ports are free; ties fall by a stable hash."""
         if new:
             self._check_blind()
-        active = [host for host in candidates if host.availability is Availability.ACTIVE]
-        known = [host for host in active if host.name in self.index.hosts]
-        if not known:
-            raise self._silent(active)
-        free = [host.name for host in known]
+        free = [host.name for host in self.allowed.values() if self._is_usable(host)]
+        if not free:
+            raise self._silent(self.allowed.values())
         fixed = [port for port in ports if port.published is not None]
         if fixed:
             claim = _Claim(str(self.app.key))
@@ -278,8 +276,12 @@ class _Placer:
             free = [name for name in free if taken[name] is None]
             if not free:
                 raise Held("; ".join(sorted(reason for reason in taken.values() if reason)))
-        least = min(self.ledger.load.get(name, 0) for name in free)
-        return min((name for name in free if self.ledger.load.get(name, 0) == least), key=self._tie)
+        loads = [self.ledger.load.get(name, 0) for name in free]
+        least = min(loads)
+        return min((name for name, load in zip(free, loads, strict=True) if load == least), key=self._tie)
+
+    def _is_usable(self, host: Host) -> bool:
+        return host.availability is Availability.ACTIVE and host.name in self.index.hosts
 
     def _silent(self, hosts: Iterable[Host]) -> Held:
         names = tuple(host.name for host in hosts if host.availability is Availability.ACTIVE)
@@ -288,17 +290,18 @@ class _Placer:
         return Held(f"no host that may run it is active ({self._wish()})")
 
     def _check_blind(self) -> None:
-        if self.blind:
-            hosts = ", ".join(self.blind)
+        blind = [name for name in self.index.unknown if name in self.allowed and name not in self.remembered]
+        if blind:
+            hosts = ", ".join(sorted(blind))
             reason = f"{hosts} has never answered since the state was lost, and may run it already"
-            raise Held(reason, unknown=tuple(self.blind))
+            raise Held(reason, unknown=tuple(sorted(blind)))
 
-    def _tie(self, host: str) -> str:
+    def _tie(self, host: str) -> tuple[int, str]:
         """Spread by a hash, which is not the same for every app as the order of names would be."""
-        return f"{zlib.crc32(f'{self.app.key} {host}'.encode()):08x} {host}"
+        return zlib.crc32(host.encode(), self.seed), host
 
     def _spread(self, service: Service) -> list[Assignment]:
-        allowed = [host for host in self.allowed if meets_all(host, service.placement.constraints)]
+        allowed = [host for host in self.allowed.values() if meets_all(host, service.placement.constraints)]
         if service.mode in {Mode.GLOBAL, Mode.GLOBAL_JOB}:
             return self._everywhere(service, allowed)
         if not allowed:
@@ -318,7 +321,7 @@ class _Placer:
         """A global service with no host is no mistake, but an app that is nothing else shall say why nothing is done."""
         for service in self.app.services:
             constraints = service.placement.constraints
-            if not any(meets_all(host, constraints) for host in self.allowed):
+            if not any(meets_all(host, constraints) for host in self.allowed.values()):
                 wish = ", ".join(constraints)
                 raise Held(f"no host satisfies the placement of {service.name} ({wish})", error=False)
 
@@ -369,9 +372,7 @@ class _Placer:
             for host, count in taken.items():
                 if host in names:
                     counts[host_attribute(names[host], key) or ""] += count
-            usable = [
-                h for h in open_hosts if h.name in self.index.hosts and h.availability is Availability.ACTIVE
-            ]
+            usable = [host for host in open_hosts if self._is_usable(host)]
             if not usable:
                 return open_hosts
             fewest = min(counts[host_attribute(host, key) or ""] for host in usable)
@@ -384,9 +385,7 @@ class _Placer:
         if new:
             self._check_blind()
         asker = _claim(self.app, service, slot)
-        known = [
-            h for h in candidates if h.name in self.index.hosts and h.availability is Availability.ACTIVE
-        ]
+        known = [host for host in candidates if self._is_usable(host)]
         if not known:
             raise self._silent(candidates)
         free = [h.name for h in known if self.ledger.clash(h.name, service.ports, asker) is None]
