@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 
 from gitops_orch.clock import Clock
+from gitops_orch.controller.endings import Endings
 from gitops_orch.controller.graph import Graph
 from gitops_orch.controller.perform import perform
 from gitops_orch.controller.workers import Batch, Finished, Workers
@@ -134,6 +135,8 @@ class Executor:
         self._waits: dict[str, _Wait] = {}
         self._results: dict[str, ActionResult] = {}
         self._graph = Graph(())
+        self._endings = Endings(())
+        self._starting: Counter[str] = Counter()  # starts under way, by host
         self._failures: Counter[str] = Counter()  # failed gates by the budget that they count for
         self._failed_apps: set[AppKey | None] = set()  # their release has failed: nothing more of it is begun
         self._under_way = 0
@@ -144,17 +147,20 @@ class Executor:
         """Walk the plan to its end, or to where `should_stop` says so: what runs then is finished, the rest skipped."""
         self._total = len(plan.actions)
         self._graph = Graph(plan.actions)
+        self._endings = Endings(plan.actions)
         ready = self._graph.first()
         early = STOPPED
-        while ready or self._under_way or self._waits:
+        while ready or self._under_way or self._waits or self._endings:
             if self._should_stop() or (
                 self._only_waits(ready) and (self._gate_failed or self._should_yield())
             ):
                 early = PUT_OFF if self._gate_failed else STOPPED
                 self._give_up_waits(self._waits.values(), early)
+                self._endings.clear()
                 ready = []
             for action in ready:
-                self._begin(action)
+                if not self._endings.put_off(action):
+                    self._begin(action)
             ready = []
             for result in self._step():
                 ready += self._after(result)
@@ -188,11 +194,22 @@ class Executor:
             if len(sharing) > 1:
                 return  # a registry is asked once for what many apps of a host want
         self._under_way += 1
+        self._starting[action.host] += action.kind in STARTING_KINDS
         self._batch.submit(action.host, action.id, partial(self._perform, action))
+
+    def _begin_endings(self) -> None:
+        """Begin what was put off where nothing is started or looked at now; not of a release that has failed since."""
+        if self._endings:
+            looking = {wait.action.host for wait in self._waits.values() if wait.looking}
+            for action in self._endings.due(
+                looking | {host for host, count in self._starting.items() if count}
+            ):
+                if action.app not in self._failed_apps:
+                    self._begin(action)
 
     def _only_waits(self, ready: list[Action]) -> bool:
         looks = sum(wait.looking for wait in self._waits.values())
-        return bool(self._waits) and not ready and self._under_way == looks
+        return bool(self._waits) and not (ready or self._endings) and self._under_way == looks
 
     def _watch(self, action: Action, now: float) -> None:
         watch = self._watches.setdefault((action.host, action.name), Watch(since_s=now))
@@ -227,6 +244,7 @@ class Executor:
                 wait.looking = True
                 self._under_way += 1
                 self._batch.submit(wait.action.host, (identity,), partial(self._look, wait))
+        self._begin_endings()
         due = [wait.look_at_s for wait in self._waits.values() if not wait.looking]
         timeout_s = max(0.0, min(due, default=now + IDLE_S) - now)
         if not self._under_way and not due:
@@ -251,6 +269,7 @@ class Executor:
     def _performed(self, finished: Finished) -> ActionResult | None:
         error = finished.error
         action = self._begun[str(finished.token)]
+        self._starting[action.host] -= action.kind in STARTING_KINDS
         if error is None and action.kind is Kind.RUN_JOB:
             self._watch(action, self._clock.monotonic_s())
             return None
