@@ -130,6 +130,7 @@ class Executor:
         self._should_yield = conduct.should_yield
         self._watches: Watches = {} if watches is None else watches
         self._began: dict[str, float] = {}
+        self._made: dict[tuple[str, str], str] = {}  # ids of containers made, by host and name
         self._begun: dict[str, Action] = {}
         self._pulls: dict[tuple[str, str, bool], list[Action]] = {}  # under way, with all who want each
         self._waits: dict[str, _Wait] = {}
@@ -219,14 +220,21 @@ class Executor:
         if action.kind in BEGINNING_KINDS:
             self._watches.pop((action.host, action.name), None)
         engine = self._engines[action.host]
+        if (
+            action.kind is Kind.REMOVE
+        ):  # a name may be another's by the time that a request arrives, an id never is
+            action = replace(action, target=self._made.get((action.host, action.target), action.target))
         try:
-            return perform(engine, action)
+            effect = perform(engine, action)
         except HostUnreachable:
             raise
         except EngineError as error:
             if action.kind in STARTING_KINDS and _has_bad_command(engine, action.target):
                 raise Unstartable(str(error)) from error
             raise
+        if effect.made:
+            self._made[(action.host, action.target)] = effect.made
+        return effect.note
 
     def _look(self, wait: _Wait) -> tuple[ObservedContainer, ProbeResult | None]:
         engine, target, gate = self._engines[wait.action.host], wait.action.target, wait.action.gate

@@ -1,6 +1,7 @@
 """One action, carried out on its Engine.  Each can be repeated after a crash or a lost reply: already so is success."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from gitops_orch.controller.last_words import SAID
@@ -15,21 +16,31 @@ Performer = Callable[[Engine, Action], None]
 OUTPUT_CHARS_MAX = 300  # of a failed command's last line, in a message
 
 
-def perform(engine: Engine, action: Action) -> str:
-    """Carry out an action, and return what went wrong where that may; WAIT_HEALTHY is the executor's own.
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What came of an action: `note` says what went wrong where that may, `made` is the id of a new container."""
+
+    note: str = ""
+    made: str = ""
+
+
+def perform(engine: Engine, action: Action) -> Effect:
+    """Carry out an action; WAIT_HEALTHY is the executor's own.
 
     Raises:
         EngineError: what the Engine says, or that it does not answer.
     """
     try:
+        if action.kind is Kind.CREATE:
+            return Effect(made=engine.create(_given(action.container)))
         _PERFORMERS[action.kind](engine, action)
     except HostUnreachable:
         raise
     except EngineError as error:
         if not action.optional:
             raise
-        return str(error)
-    return ""
+        return Effect(note=str(error))
+    return Effect()
 
 
 def _pull(engine: Engine, action: Action) -> None:
@@ -49,10 +60,6 @@ def _create_volume(engine: Engine, action: Action) -> None:
 
 def _put_files(engine: Engine, action: Action) -> None:
     engine.put_files(_given(action.app), _given(action.files), image=_given(action.image))
-
-
-def _create(engine: Engine, action: Action) -> None:
-    engine.create(_given(action.container))
 
 
 def _start(engine: Engine, action: Action) -> None:
@@ -138,7 +145,6 @@ _PERFORMERS: Mapping[Kind, Performer] = {
     Kind.CREATE_NETWORK: _create_network,
     Kind.CREATE_VOLUME: _create_volume,
     Kind.PUT_FILES: _put_files,
-    Kind.CREATE: _create,
     Kind.START: _start,
     Kind.RUN_JOB: _start,
     Kind.STOP: _stop,

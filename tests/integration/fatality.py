@@ -26,13 +26,14 @@ class Fatality:
     def _around_perform(self, execute: ModuleType):
         perform = execute.perform
 
-        def die_at_perform(engine, action) -> None:
+        def die_at_perform(engine, action):
             due = action.kind.value == self.kind
             if due and self.moment == BEFORE:
                 _die()
-            perform(engine, action)
+            effect = perform(engine, action)
             if due:
                 _die()
+            return effect
 
         return die_at_perform
 

@@ -37,6 +37,7 @@ ASKS = (  # of a person, in the end, too
     "without its data",  # begun elsewhere, while the host that has it was silent and all state was lost
 )
 LONG_S = 7200.0  # whatever is left alone for a while after a fight is not any more
+NOT_TRIED = "is not tried again until"  # in the reason of a hold of an app that went back
 PAUSED = "tried again at"  # in the reason of a hold that ends by itself after a failure
 SALT = "5a17"
 URL, BRANCH = "file:///fleet", "main"
@@ -277,6 +278,9 @@ def _needed(app: AppRecipe) -> AppKey | None:
 def _check_whole(stage: Stage, picture: Picture) -> None:
     """An app that went back is its former release on all hosts, never a mix of two."""
     busy = {action.app for action in picture.plan.actions}
+    busy |= {
+        hold.app for hold in picture.plan.holds if NOT_TRIED not in hold.reason
+    }  # left as it is, whatever comes
     for row in picture.apps:
         back = row.release_state is AppReleaseState.ROLLED_BACK and row.health is AppHealth.HEALTHY
         recipe = stage.repository.recipes.get((row.key, row.release))

@@ -1,7 +1,7 @@
 """Watches every request of the controller, and objects to those that must never be made."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simulation.recipes import BAD, AppRecipe, ServiceRecipe
@@ -284,10 +284,17 @@ class Witness:
             self._object(f"begins {container.name} although {needed.name} was rolled back")
 
     def _is_same(self, container: SimulatedContainer, release: str) -> bool:
-        """Whether a release asks for just such a container: to start one heals that release, and begins no other."""
+        """Whether a release asks for just such a container, which hooks are no part of: to start it heals that release."""
         owner, recipes = container.owner, self.repository.recipes
         asked = [
-            next((s for s in recipes[(owner.app, digest)].services if s.name == owner.service), None)
+            next(
+                (
+                    replace(s, hooks=())
+                    for s in recipes[(owner.app, digest)].services
+                    if s.name == owner.service
+                ),
+                None,
+            )
             for digest in (owner.release, release)
         ]
         return asked[0] == asked[1]
