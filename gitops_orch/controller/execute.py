@@ -220,9 +220,8 @@ class Executor:
         if action.kind in BEGINNING_KINDS:
             self._watches.pop((action.host, action.name), None)
         engine = self._engines[action.host]
-        if (
-            action.kind is Kind.REMOVE
-        ):  # a name may be another's by the time that a request arrives, an id never is
+        # A name may be another's by the time that a request arrives; an id never is.
+        if action.kind is Kind.REMOVE:
             action = replace(action, target=self._made.get((action.host, action.target), action.target))
         try:
             effect = perform(engine, action)

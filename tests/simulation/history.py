@@ -278,9 +278,8 @@ def _needed(app: AppRecipe) -> AppKey | None:
 def _check_whole(stage: Stage, picture: Picture) -> None:
     """An app that went back is its former release on all hosts, never a mix of two."""
     busy = {action.app for action in picture.plan.actions}
-    busy |= {
-        hold.app for hold in picture.plan.holds if NOT_TRIED not in hold.reason
-    }  # left as it is, whatever comes
+    # What is held is left as it is, whatever comes.
+    busy |= {hold.app for hold in picture.plan.holds if NOT_TRIED not in hold.reason}
     for row in picture.apps:
         back = row.release_state is AppReleaseState.ROLLED_BACK and row.health is AppHealth.HEALTHY
         recipe = stage.repository.recipes.get((row.key, row.release))
@@ -302,9 +301,7 @@ def is_at_rest(picture: Picture) -> bool:
 
 def standing(picture: Picture) -> list[Action]:
     """What is left to do beside scheduled runs, which are due whenever their time comes, and what only they need."""
-    left: dict[
-        str, bool
-    ] = {}  # by id: whether it is for anything else; what stands on an action comes after it
+    left: dict[str, bool] = {}  # by id: whether it is for anything else
     followers: dict[str, list[str]] = defaultdict(list)
     for action in picture.plan.actions:
         for before in (*action.after, *action.follows):
