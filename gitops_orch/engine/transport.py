@@ -6,6 +6,8 @@ ever.  So every socket here asks, before each read and write, how much of its th
 """
 
 import functools
+import http.client
+import io
 import socket
 import ssl
 import threading
@@ -112,8 +114,31 @@ class BoundedTlsSocket(ssl.SSLSocket):
         super().sendall(*args, **kwargs)
 
 
+class WholeLines(io.BufferedReader):
+    """What an answer's head is read from; a line that the connection ended in is an error."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Return a line with its end; RemoteDisconnected where the connection ended first."""
+        line = super().readline(size)
+        if not line.endswith(b"\n"):
+            raise http.client.RemoteDisconnected("the connection ended in the head of an answer")
+        return line
+
+
+class WholeAnswer(http.client.HTTPResponse):
+    """An answer with a whole head: http.client takes one that was cut off for one without a body."""
+
+    fp: io.BufferedReader
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fp = WholeLines(self.fp.detach())
+
+
 class UnixConnection(HTTPConnection):
     """HTTP over a Unix socket."""
+
+    response_class = WholeAnswer
 
     def __init__(self, *args: Any, line: Line, path: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -135,6 +160,8 @@ class UnixConnection(HTTPConnection):
 class TcpConnection(HTTPConnection):
     """HTTP over TCP."""
 
+    response_class = WholeAnswer
+
     def __init__(self, *args: Any, line: Line, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._line = line
@@ -145,6 +172,8 @@ class TcpConnection(HTTPConnection):
 
 class TlsConnection(HTTPSConnection):
     """HTTP over TLS."""
+
+    response_class = WholeAnswer
 
     def __init__(self, *args: Any, line: Line, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
