@@ -4,14 +4,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from functools import cached_property
 
 from gitops_orch.model.app import App, AppKey, FileMount, Network, Readiness, Service, Volume
 from gitops_orch.model.job import Hook
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What an action does; the words are the contract of `plan -o json`."""
 
     PULL = "pull"

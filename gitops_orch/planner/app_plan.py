@@ -114,7 +114,7 @@ class AppPlanner:
             where = (service.name, slot.host)
             if slot.current is not None:
                 self.names[where] = slot.current.container.id
-            elif f"{Kind.CREATE.value}/{slot.host}/{slot.name}" in self.created[where]:
+            elif f"{Kind.CREATE}/{slot.host}/{slot.name}" in self.created[where]:
                 self.names[where] = slot.name
             else:
                 for old in (each for each in slot.olds if each.host == slot.host):

@@ -5,7 +5,7 @@ An action that takes a name or a fixed port on a host waits for the action that 
 belongs to.  Both are told apart by the host, so the order of apps in the plan does not matter.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
@@ -68,7 +68,7 @@ class Draft:
         self.unknown: list[AppKey] = []
         self.planned: set[AppKey] = set()  # apps that are acted on, if there is anything to do
         self._proofs: dict[AppKey, list[str]] = defaultdict(list)
-        self._ids: Counter[str] = Counter()
+        self._ids: dict[str, int] = {}  # how many actions do the same
         self._names_freed: dict[_NameKey, str] = {}
         self._ports_freed: dict[_PortKey, list[str]] = defaultdict(list)
         self._names_taken: list[tuple[_NameKey, str]] = []
@@ -77,12 +77,15 @@ class Draft:
 
     def add(self, kind: Kind, host: str, target: str, reason: str, **fields: Unpack[ActionFields]) -> str:
         """Add an action and return its id, made from what it does, so that the same plan has the same ids."""
-        base = f"{kind.value}/{host}/{fields.get('new_name') or target}"
-        self._ids[base] += 1
-        count = self._ids[base]
-        identity = base if count == 1 else f"{base}#{count}"
+        identity = self.identify(kind, host, fields.get("new_name") or target)
         self.actions.append(Action(id=identity, kind=kind, host=host, target=target, reason=reason, **fields))
         return identity
+
+    def identify(self, kind: Kind, host: str, target: str) -> str:
+        """Return the id of an action that is added next."""
+        base = f"{kind}/{host}/{target}"
+        count = self._ids[base] = self._ids.get(base, 0) + 1
+        return base if count == 1 else f"{base}#{count}"
 
     def hold(self, subject: str, reason: str, app: AppKey | None = None, **kind: Unpack[HoldKind]) -> None:
         """Note that something is left alone, and why; an error is one that nobody wished for (see `PlanHold`)."""

@@ -63,6 +63,7 @@ class _Claim:
 class _Ledger:
     """What the hosts have been given so far; grows as apps are placed, in the order of their names."""
 
+    usable: set[str]  # hosts that may be given more: they are active, and answer
     load: dict[str, int]
     ports: dict[str, dict[tuple[int, str], list[tuple[str, _Claim]]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
@@ -112,7 +113,8 @@ class Held(Exception):
 
 def place_all(world: World, index: Index) -> dict[AppKey, AppPlacement]:
     """Place every chosen app."""
-    ledger = _Ledger(load=dict(index.load))
+    active = {host.name for host in world.hosts if host.availability is Availability.ACTIVE}
+    ledger = _Ledger(usable=active & index.hosts.keys(), load=dict(index.load))
     hosts = {host.name: host for host in world.hosts}
     _claim_foreign_ports(ledger, index)
     _claim_ports_in_use(ledger, world, index)
@@ -266,7 +268,7 @@ class _Placer:
         """The least loaded known and active host whose ports are free; ties fall by a stable hash."""
         if new:
             self._check_blind()
-        free = [host.name for host in self.allowed.values() if self._is_usable(host)]
+        free = [name for name in self.allowed if name in self.ledger.usable]
         if not free:
             raise self._silent(self.allowed.values())
         fixed = [port for port in ports if port.published is not None]
@@ -279,9 +281,6 @@ class _Placer:
         loads = [self.ledger.load.get(name, 0) for name in free]
         least = min(loads)
         return min((name for name, load in zip(free, loads, strict=True) if load == least), key=self._tie)
-
-    def _is_usable(self, host: Host) -> bool:
-        return host.availability is Availability.ACTIVE and host.name in self.index.hosts
 
     def _silent(self, hosts: Iterable[Host]) -> Held:
         names = tuple(host.name for host in hosts if host.availability is Availability.ACTIVE)
@@ -372,7 +371,7 @@ class _Placer:
             for host, count in taken.items():
                 if host in names:
                     counts[host_attribute(names[host], key) or ""] += count
-            usable = [host for host in open_hosts if self._is_usable(host)]
+            usable = [host for host in open_hosts if host.name in self.ledger.usable]
             if not usable:
                 return open_hosts
             fewest = min(counts[host_attribute(host, key) or ""] for host in usable)
@@ -385,7 +384,7 @@ class _Placer:
         if new:
             self._check_blind()
         asker = _claim(self.app, service, slot)
-        known = [host for host in candidates if self._is_usable(host)]
+        known = [host for host in candidates if host.name in self.ledger.usable]
         if not known:
             raise self._silent(candidates)
         free = [h.name for h in known if self.ledger.clash(h.name, service.ports, asker) is None]

@@ -18,8 +18,9 @@ JOINS_MAX = 5
 
 def unreachable_probe(app: App, slots: Iterable[Slot], hosts: Iterable[Host]) -> str:
     """Return why a container of the app could not be asked whether it is ready; "" where all can."""
-    urls = {host.name: host.url for host in hosts}
-    for slot in slots:
+    asked = [slot for slot in slots if slot.service.readiness is not None]
+    urls = {host.name: host.url for host in hosts} if asked else {}
+    for slot in asked:
         reason = _obstacle(app, slot.service, urls.get(slot.host, ""))
         if reason:
             return (

@@ -69,7 +69,7 @@ def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
     """Classify an app's slots; those on unknown hosts are left out, and so is what was seen for them elsewhere."""
     app = chosen.app
     # A global service's slots are told apart by their host; another's slot may be on any.
-    everywhere = {service.name for service in app.services if service.mode in {Mode.GLOBAL, Mode.GLOBAL_JOB}}
+    everywhere = {service.name for service in app.services if service.mode in (Mode.GLOBAL, Mode.GLOBAL_JOB)}
     there: dict[tuple[str, int, str], list[Located]] = defaultdict(list)
     for found in index.apps.get(app.key, ()):
         owner = found.container.owner
@@ -115,6 +115,16 @@ def _study(
     name = service.container_name or container_name(
         app.key.project, service.name, assignment.slot, spec.hash, image_id
     )
+    if not found:
+        return Slot(
+            assignment=assignment,
+            service=service,
+            host=assignment.host,
+            name=name,
+            image=image,
+            image_id=image_id,
+            reason=_missing(assignment),
+        )
     wanted = Wanted(service=service, spec=spec, networks=_network_names(app, service), image_id=image_id)
     verdicts = [
         (each, compare(wanted, each.container, _name_now(app, each)))
@@ -217,7 +227,11 @@ def _why_made(
     elsewhere = sorted({old.host for old in olds})
     if elsewhere:
         return f"moves here from {', '.join(elsewhere)}", ()
-    return f"slot {assignment.slot} of {assignment.service.name} is missing", ()
+    return _missing(assignment), ()
+
+
+def _missing(assignment: Assignment) -> str:
+    return f"slot {assignment.slot} of {assignment.service.name} is missing"
 
 
 def choose_image(chosen: Chosen, service: Service, host: HostIndex) -> tuple[str, str]:

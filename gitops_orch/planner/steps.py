@@ -3,7 +3,7 @@
 from typing import Unpack
 
 from gitops_orch.model.app import App
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan import Action, Kind
 from gitops_orch.planner.draft import Draft, StepFields
 from gitops_orch.planner.slots import Slot
 
@@ -19,11 +19,13 @@ class SlotSteps:
         """Add a step on a slot's container, and return its id."""
         if "after" in fields:
             fields["after"] = tuple(dict.fromkeys(fields["after"]))
-        return self.draft.add(
-            kind,
-            at.host,
-            target,
-            reason,
+        identity = self.draft.identify(kind, at.host, fields.get("new_name") or target)
+        action = Action(
+            id=identity,
+            kind=kind,
+            host=at.host,
+            target=target,
+            reason=reason,
             **fields,
             name=at.current.container.name if at.current else at.name,
             app=self.app.key,
@@ -32,3 +34,5 @@ class SlotSteps:
             release=self.app.digest,
             grace_s=at.service.stop_grace_s,
         )
+        self.draft.actions.append(action)
+        return identity
