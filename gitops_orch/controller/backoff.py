@@ -1,6 +1,6 @@
 """Trouble with registries and hosts is no bad release: the app waits, longer each time, and everything else goes on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,9 +30,15 @@ class Backoff:
         self._troubles: dict[AppKey, _Trouble] = {}
 
     def note(
-        self, results: Iterable[ActionResult], now_s: float, quarantined: frozenset[AppKey] = frozenset()
+        self,
+        results: Iterable[ActionResult],
+        now_s: float,
+        quarantined: Collection[AppKey] = (),
+        waiting: Collection[AppKey] = (),
     ) -> None:
         """Learn from a run: trouble lengthens an app's wait, a run without trouble ends it.
+
+        What is done to an app that was `waiting` ends nothing: what served before serves meanwhile, and that is no proof.
 
         A failed gate is trouble too, unless it has just quarantined the release: one that was stable fails for a reason
         that lies elsewhere, and trying it in every run would help nobody.
@@ -45,10 +51,10 @@ class Backoff:
                 bad = result.outcome is Outcome.FAILED and not (judged or result.vanished)
                 tried[app] = tried.get(app) or (result if bad else None)
         for app, failure in tried.items():
-            if failure is None:
-                self._troubles.pop(app, None)
-            else:
+            if failure is not None:
                 self._lengthen(app, failure, now_s)
+            elif app not in waiting:
+                self._troubles.pop(app, None)
 
     def _lengthen(self, app: AppKey, failure: ActionResult, now_s: float) -> None:
         reason = (

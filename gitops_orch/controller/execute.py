@@ -5,7 +5,7 @@ other work, so that waiting for one service costs the others nothing.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -94,9 +94,9 @@ def never() -> bool:
 class Conduct:
     """How a run lets itself be watched and ended.
 
-    `should_stop` ends it as soon as what is under way is done.  `should_yield` ends it only where nothing is left but
-    waiting for gates: something more urgent has come up, and the gates are taken up again where they were left.  A gate
-    that failed is as urgent: its release goes back now, not when the gates of all others have had their time.
+    `should_stop` ends it as soon as what is under way is done, pulls excepted.  `should_yield` ends it only where nothing
+    is left but waiting for gates and pulls: something more urgent has come up, and both are taken up again where they
+    were left.  A gate that failed is as urgent: its release goes back now, not when all others have had their time.
     """
 
     progress: Progress = silent
@@ -132,7 +132,7 @@ class Executor:
         self._began: dict[str, float] = {}
         self._made: dict[tuple[str, str], str] = {}  # ids of containers made, by host and name
         self._begun: dict[str, Action] = {}
-        self._pulls: dict[tuple[str, str, bool], list[Action]] = {}  # under way, with all who want each
+        self._pulls: dict[str, Action] = {}  # under way; they go on where the run is ended early
         self._waits: dict[str, _Wait] = {}
         self._results: dict[str, ActionResult] = {}
         self._graph = Graph(())
@@ -151,12 +151,13 @@ class Executor:
         self._endings = Endings(plan.actions)
         ready = self._graph.first()
         early = STOPPED
-        while ready or self._under_way or self._waits or self._endings:
+        while ready or self._under_way or self._pulls or self._waits or self._endings:
             if self._should_stop() or (
                 self._only_waits(ready) and (self._gate_failed or self._should_yield())
             ):
                 early = PUT_OFF if self._gate_failed else STOPPED
                 self._give_up_waits(self._waits.values(), early)
+                self._pulls.clear()
                 self._endings.clear()
                 ready = []
             for action in ready:
@@ -190,10 +191,10 @@ class Executor:
             self._watch(action, now)
             return
         if action.kind is Kind.PULL:
-            sharing = self._pulls.setdefault(_pull_key(action), [])
-            sharing.append(action)
-            if len(sharing) > 1:
-                return  # a registry is asked once for what many apps of a host want
+            # A registry is asked once for what many apps of a host want, or what the run before has left under way.
+            self._pulls[action.id] = action
+            self._batch.share(action.host, action.id, partial(self._perform, action), _pull_key(action))
+            return
         self._under_way += 1
         self._starting[action.host] += action.kind in STARTING_KINDS
         self._batch.submit(action.host, action.id, partial(self._perform, action))
@@ -210,7 +211,7 @@ class Executor:
 
     def _only_waits(self, ready: list[Action]) -> bool:
         looks = sum(wait.looking for wait in self._waits.values())
-        return bool(self._waits) and not (ready or self._endings) and self._under_way == looks
+        return bool(self._waits or self._pulls) and not (ready or self._endings) and self._under_way == looks
 
     def _watch(self, action: Action, now: float) -> None:
         watch = self._watches.setdefault((action.host, action.name), Watch(since_s=now))
@@ -254,28 +255,21 @@ class Executor:
         self._begin_endings()
         due = [wait.look_at_s for wait in self._waits.values() if not wait.looking]
         timeout_s = max(0.0, min(due, default=now + IDLE_S) - now)
-        if not self._under_way and not due:
+        if not self._under_way and not self._pulls and not due:
             return []
         finished = self._batch.next(timeout_s)
         if finished is None:
             return []
-        self._under_way -= 1
-        if isinstance(finished.token, tuple):
-            results = [self._judged(finished)]
-        else:
-            results = [self._performed(replace(finished, token=token)) for token in self._sharing(finished)]
-        return [self._record(result) for result in results if result is not None]
-
-    def _sharing(self, finished: Finished) -> list[str]:
-        """Return whose work has ended: that of all who wanted the same pull."""
-        action = self._begun[str(finished.token)]
-        if action.kind is not Kind.PULL:
-            return [action.id]
-        return [each.id for each in self._pulls.pop(_pull_key(action))]
+        result = self._judged(finished) if isinstance(finished.token, tuple) else self._performed(finished)
+        return [] if result is None else [self._record(result)]
 
     def _performed(self, finished: Finished) -> ActionResult | None:
         error = finished.error
         action = self._begun[str(finished.token)]
+        if action.kind is not Kind.PULL:
+            self._under_way -= 1
+        elif self._pulls.pop(action.id, None) is None:
+            return None  # it was left to the next run
         self._starting[action.host] -= action.kind in STARTING_KINDS
         if error is None and action.kind is Kind.RUN_JOB:
             self._watch(action, self._clock.monotonic_s())
@@ -293,6 +287,7 @@ class Executor:
 
     def _judged(self, finished: Finished) -> ActionResult | None:
         assert isinstance(finished.token, tuple)  # noqa: S101 - looks are told apart by it
+        self._under_way -= 1
         wait = self._waits[finished.token[0]]
         wait.looking = False
         now = self._clock.monotonic_s()
@@ -367,7 +362,7 @@ class Executor:
         return round((self._clock.monotonic_s() - self._began[action.id]) * 1000)
 
 
-def _pull_key(action: Action) -> tuple[str, str, bool]:
+def _pull_key(action: Action) -> Hashable:
     return (action.host, action.image or action.target, action.optional)
 
 

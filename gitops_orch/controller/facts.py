@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.job import is_run_slot
-from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.observed import ObservedContainer, Placed, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.status import ActionResult, Outcome
@@ -157,6 +157,20 @@ def proved_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
             tried[key] = tried.get(key, True) and result.outcome is Outcome.DONE
     failed = {app for (app, _), well in tried.items() if not well}
     return {key for key in tried if key[0] not in failed}
+
+
+def started_runs(results: Iterable[ActionResult]) -> set[Placed]:
+    """Return the scheduled runs that were started: a container may be gone before anybody has looked at it."""
+    return {
+        Placed(app=result.action.app, service=result.action.service, slot=result.action.slot)
+        for result in results
+        if result.action.kind is Kind.START
+        and result.outcome is Outcome.DONE
+        and result.action.app is not None
+        and result.action.service is not None
+        and result.action.slot is not None
+        and is_run_slot(result.action.slot)
+    }
 
 
 def note_greetings(greeted: set[tuple[str, str]], results: Iterable[ActionResult]) -> None:

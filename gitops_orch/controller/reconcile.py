@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gitops_orch.clock import Clock
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.execute import PUT_OFF, Conduct, Executor, ProgressEvent, Watches
-from gitops_orch.controller.facts import note_greetings, proved_releases
+from gitops_orch.controller.facts import note_greetings, proved_releases, started_runs
 from gitops_orch.controller.isolate import Isolation
 from gitops_orch.controller.last_words import with_last_words
 from gitops_orch.controller.load import Branch, Loaded, Loader, Reading
@@ -92,6 +92,7 @@ class Reconciler:
             restraint=Restraint(parts.history, parts.clock),
             isolation=Isolation(),
             greeted=set(),
+            started_runs=set(),
             proved=set(),
             observe_deadline_s=settings.observe_deadline_s,
             containers_kept=settings.containers_kept,
@@ -157,11 +158,14 @@ class Reconciler:
             results += [result for result in done if result.error != PUT_OFF]
             passes_left -= not any(result.gate_failed for result in done)
             quarantined = self._recorder.quarantine(look, done)
-            self._sight.backoff.note(done, self._clock.monotonic_s(), quarantined)
+            waiting = look.world.waits if look.world is not None else ()
+            self._sight.backoff.note(done, self._clock.monotonic_s(), quarantined, waiting)
             if look.world is not None:
                 self._sight.restraint.note(done, look.world)
             self._sight.proved.update(proved_releases(done))
             note_greetings(self._sight.greeted, done)
+            self._sight.started_runs.clear()
+            self._sight.started_runs.update(started_runs(done))
             # Who was silent a moment ago is not waited for once more.
             look = self._look(look.loaded, quick=True)
             if not (quarantined or any(result.outcome is Outcome.FAILED for result in done)):

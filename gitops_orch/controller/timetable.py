@@ -34,7 +34,7 @@ class Timetable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What is known of runs: containers that are there, and slots that were seen on hosts which do not answer."""
+    """What is known of runs: containers that are there, and slots of which none can be seen, but that had one."""
 
     containers: tuple[ObservedContainer, ...]
     away: tuple[Placed, ...] = ()

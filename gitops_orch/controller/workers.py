@@ -6,9 +6,11 @@ Each host is a lane with threads of its own, so that a host that hangs holds up 
 
 import queue
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from gitops_orch.errors import HostUnreachable
@@ -34,6 +36,13 @@ class Batch(Protocol):
         """Hand out a piece of work on a lane."""
         ...
 
+    def share(self, lane: str, token: object, work: Callable[[], object], key: Hashable) -> None:
+        """Hand out work that another may have handed out under the same key: done once, and told to all who wait for it.
+
+        It goes on where its batch is left, and whoever asks for it next waits for what is under way.
+        """
+        ...
+
     def next(self, timeout_s: float) -> Finished | None:
         """Wait for the next piece that ends; None where none does in time."""
         ...
@@ -51,6 +60,9 @@ class Workers(Protocol):
         ...
 
 
+Tell = Callable[[object, Exception | None], None]  # takes the value of a piece of work, or its error
+
+
 class ThreadWorkers:
     """Real threads."""
 
@@ -58,13 +70,42 @@ class ThreadWorkers:
         self._per_lane_max = per_lane_max
         self._lock = threading.Lock()
         self._lanes: dict[str, ThreadPoolExecutor] = {}
+        self._shared: dict[Hashable, list[Tell]] = {}  # under way, with all who wait for each
 
     def open(self) -> "ThreadBatch":
         """Return a batch of its own."""
         return ThreadBatch(self)
 
-    def lane(self, name: str) -> ThreadPoolExecutor:
-        """Return a host's threads."""
+    def carry_out(self, lane: str, work: Callable[[], object], tell: Tell) -> None:
+        """Do a piece of work on a host's threads, and tell how it ended."""
+        claim = threading.Lock()
+        try:
+            self._lane(lane).submit(_carry_out, work, tell, claim)
+        except RuntimeError as error:
+            # No thread can be begun.  One that is there may still take the work from the queue: whoever is first has it.
+            if claim.acquire(blocking=False):
+                trouble = HostUnreachable(
+                    f"{lane}: nothing can be asked of it now: {error}",
+                    hint="raise the controller's limits on threads and memory",
+                )
+                tell(None, trouble)
+
+    def share(self, lane: str, work: Callable[[], object], key: Hashable, tell: Tell) -> None:
+        """Do it once for all who ask before it has ended."""
+        with self._lock:
+            waiting = self._shared.setdefault(key, [])
+            first = not waiting
+            waiting.append(tell)
+        if first:
+            self.carry_out(lane, work, partial(self._tell_all, key))
+
+    def _tell_all(self, key: Hashable, value: object, error: Exception | None) -> None:
+        with self._lock:
+            waiting = self._shared.pop(key)
+        for tell in waiting:
+            tell(value, error)
+
+    def _lane(self, name: str) -> ThreadPoolExecutor:
         with self._lock:
             if name not in self._lanes:
                 self._lanes[name] = ThreadPoolExecutor(self._per_lane_max, thread_name_prefix=f"host-{name}")
@@ -78,6 +119,17 @@ class ThreadWorkers:
             self._lanes.clear()
 
 
+def _carry_out(work: Callable[[], object], tell: Tell, claim: threading.Lock) -> None:
+    if not claim.acquire(blocking=False):
+        return
+    try:
+        value = work()
+    except Exception as error:  # noqa: BLE001 - handed to the one who waits, who knows what it means
+        tell(None, error)
+    else:
+        tell(value, None)
+
+
 class ThreadBatch:
     """A batch on threads."""
 
@@ -87,25 +139,14 @@ class ThreadBatch:
 
     def submit(self, lane: str, token: object, work: Callable[[], object]) -> None:
         """Hand out a piece of work on a lane."""
-        claim = threading.Lock()
-        try:
-            self._workers.lane(lane).submit(self._carry_out, token, work, claim)
-        except RuntimeError as error:
-            # No thread can be begun.  One that is there may still take the work from the queue: whoever is first has it.
-            if claim.acquire(blocking=False):
-                trouble = HostUnreachable(
-                    f"{lane}: nothing can be asked of it now: {error}",
-                    hint="raise the controller's limits on threads and memory",
-                )
-                self._done.put(Finished(token, error=trouble))
+        self._workers.carry_out(lane, work, partial(self._end, token))
 
-    def _carry_out(self, token: object, work: Callable[[], object], claim: threading.Lock) -> None:
-        if not claim.acquire(blocking=False):
-            return
-        try:
-            self._done.put(Finished(token, value=work()))
-        except Exception as error:  # noqa: BLE001 - handed to the one who waits, who knows what it means
-            self._done.put(Finished(token, error=error))
+    def share(self, lane: str, token: object, work: Callable[[], object], key: Hashable) -> None:
+        """Hand out work that another may have handed out."""
+        self._workers.share(lane, work, key, partial(self._end, token))
+
+    def _end(self, token: object, value: object, error: Exception | None) -> None:
+        self._done.put(Finished(token, value, error))
 
     def next(self, timeout_s: float) -> Finished | None:
         """Wait for the next piece that ends."""
@@ -115,8 +156,17 @@ class ThreadBatch:
             return None
 
 
+@dataclass(slots=True)
+class _Piece:
+    """Work that waits for its turn, and who hears of its end."""
+
+    work: Callable[[], object]
+    listeners: list[tuple["InlineBatch", object]]
+    key: Hashable = None  # None: it is one batch's own
+
+
 class InlineWorkers:
-    """No threads: work is done when its result is asked for, in an order that `choose` picks; for simulations.
+    """No threads: work is done when a result is asked for, in an order that `choose` picks; for simulations.
 
     `choose` gets the number of pieces that wait, and returns the index of the one to do next.
     """
@@ -124,6 +174,7 @@ class InlineWorkers:
     def __init__(self, sleep: Callable[[float], None], choose: Callable[[int], int] = lambda _: 0) -> None:
         self.sleep = sleep
         self.choose = choose
+        self.shared: list[_Piece] = []
 
     def open(self) -> "InlineBatch":
         """Return a batch of its own."""
@@ -134,26 +185,47 @@ class InlineWorkers:
 
 
 class InlineBatch:
-    """A batch that the caller carries out itself."""
+    """A batch that the caller carries out itself, with what was left under way before."""
 
     def __init__(self, workers: InlineWorkers) -> None:
         self._workers = workers
-        self._waiting: list[tuple[object, Callable[[], object]]] = []
+        self._own: list[_Piece] = []
+        self._ended: deque[Finished] = deque()
 
     def submit(self, lane: str, token: object, work: Callable[[], object]) -> None:  # noqa: ARG002 - one lane for all
         """Keep a piece of work for later."""
-        self._waiting.append((token, work))
+        self._own.append(_Piece(work, [(self, token)]))
+
+    def share(self, lane: str, token: object, work: Callable[[], object], key: Hashable) -> None:  # noqa: ARG002 - as above
+        """Keep a piece of work that another may keep already."""
+        for piece in self._workers.shared:
+            if piece.key == key:
+                piece.listeners.append((self, token))
+                return
+        self._workers.shared.append(_Piece(work, [(self, token)], key))
 
     def next(self, timeout_s: float) -> Finished | None:
         """Do one piece; with none left, let the time pass."""
-        if not self._waiting:
-            self._workers.sleep(timeout_s)
-            return None
-        token, work = self._waiting.pop(self._workers.choose(len(self._waiting)))
+        shared = self._workers.shared
+        while not self._ended:
+            waiting = [*shared, *self._own]
+            if not waiting:
+                self._workers.sleep(timeout_s)
+                return None
+            piece = waiting[self._workers.choose(len(waiting))]
+            (self._own if piece.key is None else shared).remove(piece)
+            self._do(piece)
+        return self._ended.popleft()
+
+    @staticmethod
+    def _do(piece: _Piece) -> None:
+        value, failure = None, None
         try:
-            return Finished(token, value=work())
-        except Exception as error:  # noqa: BLE001 - as in ThreadBatch
-            return Finished(token, error=error)
+            value = piece.work()
+        except Exception as error:  # noqa: BLE001 - as with threads
+            failure = error
+        for batch, token in piece.listeners:
+            batch._ended.append(Finished(token, value, failure))  # noqa: SLF001 - a batch of the same workers
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from gitops_orch.model.plan import Change
 from gitops_orch.planner.aside import is_aside, is_kept
 from gitops_orch.planner.compare import Finding, Remedy, Wanted, compare
 from gitops_orch.planner.fates import Fate, Verdict, is_failed, is_superseded, replaces, sort_out, worthy
+from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import HostIndex, Index, Located
 from gitops_orch.planner.place import AppPlacement, Assignment
@@ -129,7 +130,7 @@ def _study(
     verdicts = [
         (each, compare(wanted, each.container, _name_now(app, each)))
         for each in found
-        if each.host == assignment.host
+        if each.host == assignment.host and not _is_given_up(chosen, each.container, world)
     ]
     verdicts.sort(key=_preference)
     keep = _keep(app, verdicts)
@@ -175,6 +176,14 @@ def _keep(app: App, verdicts: list[Verdict]) -> Verdict | None:
     if best is None and app.drift is not Drift.ENFORCE:
         best = next(((each, ()) for each, findings in verdicts if _is_drift(findings)), None)
     return best
+
+
+def _is_given_up(chosen: Chosen, container: ObservedContainer, world: World) -> bool:
+    """What failed is not taken up by going back, though it may be made just as what one goes back to."""
+    failed = world.failed.get(chosen.app.key)
+    if not failed or chosen.role is Role.STUCK:
+        return False
+    return is_failed(chosen, container, failed) and is_doubtful(container)
 
 
 def _is_unproved(chosen: Chosen, container: ObservedContainer, world: World) -> bool:

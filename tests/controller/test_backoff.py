@@ -52,6 +52,14 @@ def test_a_changed_app_is_tried_at_once():
     assert waits_s(backoff, digest="two") is None
 
 
+def test_what_serves_meanwhile_is_no_proof_that_the_trouble_is_over():
+    backoff = Backoff()
+    backoff.note([result()], 0.0)
+    backoff.note([result(Outcome.DONE)], 0.0, waiting={APP})
+    backoff.note([result()], 0.0)
+    assert waits_s(backoff) == 20
+
+
 def test_success_forgets_the_trouble():
     backoff = Backoff()
     backoff.note([result()], 0.0)

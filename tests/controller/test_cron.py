@@ -6,6 +6,7 @@ import pytest
 from simulation.memory_history import MemoryHistory
 from story import Story
 
+from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 
@@ -133,6 +134,24 @@ def test_a_crash_at_any_step_neither_repeats_nor_loses_a_run(operation, after, l
     story.sync()
     assert runs(story) == ["1 01:00", "1 02:00"]
     assert story.plan().actions == ()
+
+
+def test_a_run_whose_container_is_gone_before_anybody_looks_is_not_repeated(monkeypatch):
+    story = deployed()
+    at(story, "1 01:00")
+    start, started = SimulatedEngine.start, []
+
+    def start_and_lose(engine, container):
+        start(engine, container)
+        started.append(container)
+        story.world.containers = {
+            key: each for key, each in story.world.containers.items() if each.image != "backup:1"
+        }
+
+    monkeypatch.setattr(SimulatedEngine, "start", start_and_lose)
+    story.sync()
+    story.sync()
+    assert len(started) == 1
 
 
 def test_of_the_times_that_were_missed_the_last_one_runs():

@@ -53,8 +53,9 @@ def trickle(content: bytes) -> Reply:
 
 
 def forward(server: "Unruly", client: socket.socket, request: bytes) -> None:
-    """Pass the request on, and the answer back."""
-    client.sendall(server.ask_engine(request))
+    """Pass the request on, and the answer back as it comes."""
+    for piece in server.answer_of_engine(request):
+        client.sendall(piece)
 
 
 def lose_reply(server: "Unruly", _client: socket.socket, request: bytes) -> None:
@@ -133,6 +134,9 @@ class Unruly:
         return raw(PING) if line.endswith("/_ping") else answer("200 OK", INFO)
 
     def ask_engine(self, request: bytes) -> bytes:
+        return b"".join(self.answer_of_engine(request))
+
+    def answer_of_engine(self, request: bytes) -> Iterator[bytes]:
         with socket.socket(socket.AF_UNIX) as engine:
             engine.connect(str(self.engine))
             engine.sendall(
@@ -140,7 +144,7 @@ class Unruly:
                     b"\r\n", b"\r\nConnection: close\r\n", 1
                 )
             )
-            return b"".join(iter(lambda: engine.recv(65536), b""))
+            yield from iter(lambda: engine.recv(65536), b"")
 
 
 def _read_request(client: socket.socket) -> bytes:

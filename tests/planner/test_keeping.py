@@ -1,5 +1,7 @@
 """What a plan must not do to data, to what serves, and to what an operator said to keep."""
 
+from dataclasses import replace
+
 from gitops_orch.model.app import AppKey, Drift, Prune, Volume
 from gitops_orch.model.observed import Details, ObservedVolume, State
 from gitops_orch.planner.plan import make_plan
@@ -47,6 +49,15 @@ def test_a_service_that_shares_no_data_serves_until_its_successor_is_proved():
     running = (container(old, "old"), container(other))
     plan = make_plan(world(new, other, observed={"h1": seen("h1", *running, apps=(new, other))}))
     assert after(plan, "stop") == {"create", "start", "wait_healthy"}
+
+
+def test_what_failed_is_not_taken_up_by_going_back_though_it_is_made_the_same():
+    good, bad = app("shop", digest="good"), app("shop", digest="bad")
+    there = container(bad)
+    failed = replace(there, name=f"{there.name}-failed", state=State.EXITED, details=Details(exit_code=1))
+    observed = {"h1": seen("h1", failed, apps=(good,))}
+    plan = make_plan(world(observed=observed, chosen=fallback(good), failed={good.key: {"bad": "it exited"}}))
+    assert kinds(plan) == ["create", "start", "wait_healthy"]
 
 
 def test_services_that_were_spread_come_together_where_data_is():

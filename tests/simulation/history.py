@@ -14,6 +14,7 @@ from simulation.repository import Repository
 from simulation.weather import Weather, crash_now
 from simulation.witness import Violation, Witness
 
+from gitops_orch.controller.execute import Conduct
 from gitops_orch.controller.load import Loaded
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
 from gitops_orch.controller.workers import InlineWorkers
@@ -140,8 +141,8 @@ class Stage:
             max(0.0, (max(ends, default=self.clock.now()) - self.clock.now()).total_seconds()) + 1
         )
 
-    def run(self, *, crash_at: int | None = None) -> RunReport | None:
-        """One reconcile; None where the controller died in it."""
+    def run(self, *, crash_at: int | None = None, restless: float = 0.0) -> RunReport | None:
+        """One reconcile; None where the controller died in it.  `restless`: how likely something comes up at a look."""
         witness = self.witness
         witness.history = self.history
         witness.begin_pass()
@@ -149,7 +150,8 @@ class Stage:
             witness.at_request.setdefault(witness.request_count + crash_at, []).append(crash_now)
         self.tally.passes += 1
         try:
-            report = self.reconciler.run(trigger="poll")
+            conduct = Conduct(should_yield=lambda: self.order.random() < restless)
+            report = self.reconciler.run(trigger="poll", conduct=conduct)
         except SimulatedCrash:
             self.tally.crashes += 1
             self.reconciler = self._new_reconciler()
@@ -215,7 +217,8 @@ def stormy_step(stage: Stage) -> None:
         if rng.random() < 0.15:
             at = stage.witness.request_count + rng.randint(1, 12)
             stage.witness.at_request.setdefault(at, []).append(stage.weather.drift)
-        stage.run(crash_at=rng.randint(1, 15) if rng.random() < 0.15 else None)
+        crash_at = rng.randint(1, 15) if rng.random() < 0.15 else None
+        stage.run(crash_at=crash_at, restless=stage.order.choice((0.0, 0.0, 0.2)))
         stage.clock.sleep(rng.choice((1.0, 5.0, 30.0, 120.0)))
     stage.repository.reachable = True
     _check_damage(stage)
@@ -236,7 +239,8 @@ def calm_down(stage: Stage) -> None:
     )  # a head that cannot be acted on leaves the one before
     hopeless = {app.key for app in asked if is_hopeless(app)}
     # An app whose way back does not do well either is tried again now and then, for ever.
-    paused = {hold.app for hold in picture.plan.holds if PAUSED in hold.reason}
+    last = report.picture.plan.holds if report is not None else ()
+    paused = {hold.app for hold in (*last, *picture.plan.holds) if PAUSED in hold.reason}
     hopeless |= {
         app.key
         for app in picture.apps
