@@ -29,7 +29,7 @@ def releases_that_run(
 ) -> tuple[Chosen, ...]:
     """Return, for apps of which nothing runs head's release yet, the one that most of their containers are of.
 
-    Where nothing is left of an app, it is the last stable one.  Only for apps that depend on others, or that a service
+    Never a quarantined one.  Where nothing is left of an app, it is the last stable one.  Only for apps that depend on others, or that a service
     has left, and for all where an app has left Git.  One whose files cannot be had, or resolve to something else by now,
     is left out.
     """
@@ -56,7 +56,9 @@ def _running(head: App, votes: Counter[tuple[str, str]], facts: ReleaseFacts) ->
     """Return the release that runs, by digest and commit; None where it is head's, or none is known."""
     if any(digest == head.digest for digest, _ in votes):
         return None
-    if votes:
-        return max(votes, key=lambda pair: (votes[pair], pair))
+    failed = facts.failed.get(head.key, {})
+    running = [pair for pair in votes if pair[0] not in failed]
+    if running:
+        return max(running, key=lambda pair: (votes[pair], pair))
     stable = facts.stable_other_than(head.key, head.digest)
     return None if stable is None else (stable.digest, stable.commit)

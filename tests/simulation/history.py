@@ -95,13 +95,13 @@ class Stage:
         self.past: list[TreeRecipe] = []
 
     def _new_reconciler(self) -> Reconciler:
-        workers = InlineWorkers(self.clock.sleep, self.order.randrange)
+        self.workers = InlineWorkers(self.clock.sleep, self.order.randrange)
         parts = ReconcilerParts(
             source=self.repository,
             history=self.history,
             connect=self.witness.connect,
             clock=self.clock,
-            workers=workers,
+            workers=self.workers,
             settings=ReconcileSettings(url=URL, branch=BRANCH),
         )
         reconciler = Reconciler(parts)
@@ -145,7 +145,7 @@ class Stage:
         """One reconcile; None where the controller died in it.  `restless`: how likely something comes up at a look."""
         witness = self.witness
         witness.history = self.history
-        witness.begin_pass()
+        witness.begin_pass(left={piece.key[:2] for piece in self.workers.shared})
         if crash_at is not None:
             witness.at_request.setdefault(witness.request_count + crash_at, []).append(crash_now)
         self.tally.passes += 1
@@ -229,9 +229,9 @@ def calm_down(stage: Stage) -> None:
     for _ in range(CALM_PASSES_MAX):
         report = stage.run()
         stage.clock.sleep(30)
-        if report is not None and is_at_rest(report.picture):
+        picture = stage.picture()
+        if report is not None and is_at_rest(report.picture) and is_at_rest(picture):
             break
-    picture = stage.picture()
     in_force = stage.repository.commits.get(stage.witness.commit, stage.repository.head_tree)
     asked = (
         *stage.repository.head_tree.apps,

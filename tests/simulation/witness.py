@@ -1,6 +1,6 @@
 """Watches every request of the controller, and objects to those that must never be made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -56,6 +56,7 @@ class Witness:
         default_factory=set
     )  # ids of runs that did start, and not only by a lost request
     command_count: int = 0
+    left: frozenset[tuple] = frozenset()
     meddled: bool = False  # another hand was at work in the middle of this pass: it may have started anything
     requests: list[str] = field(default_factory=list)  # that would change something, of this pass
     at_request: dict[int, list] = field(default_factory=dict)  # what happens before the n-th of them, ever
@@ -63,7 +64,9 @@ class Witness:
     request_count: int = 0
     takes_count: int = 0  # of this pass, but for what is thrown away as garbage
 
-    def begin_pass(self) -> None:
+    def begin_pass(self, left: Collection[tuple] = ()) -> None:
+        """`left` are hosts and images of pulls that were asked for before, and are still under way."""
+        self.left = frozenset(left)
         self.answered.clear()
         self.seen_well.clear()
         self.meddled = False
@@ -85,6 +88,8 @@ class Witness:
         for befall in self.at_request.pop(self.request_count, ()):
             self.meddled = True
             befall()
+        if operation == "pull" and (engine.name, arguments[0]) in self.left:
+            return
         world = engine.world
         self.requests.append(f"{operation} {engine.name} {_subject(world, arguments)}")
         if not self.commit or self.repository.commits[self.commit].unreadable:
