@@ -159,13 +159,15 @@ def proved_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
     return {key for key in tried if key[0] not in failed}
 
 
-def started_runs(results: Iterable[ActionResult]) -> set[Placed]:
-    """Return the scheduled runs that were started: a container may be gone before anybody has looked at it."""
+def started_runs(results: Iterable[ActionResult]) -> Mapping[str, Placed]:
+    """Return, by its container's name, each scheduled run that was asked to start: that no answer came does not mean that they did not."""
     return {
-        Placed(app=result.action.app, service=result.action.service, slot=result.action.slot)
+        result.action.name: Placed(
+            app=result.action.app, service=result.action.service, slot=result.action.slot
+        )
         for result in results
         if result.action.kind is Kind.START
-        and result.outcome is Outcome.DONE
+        and result.outcome is not Outcome.SKIPPED
         and result.action.app is not None
         and result.action.service is not None
         and result.action.slot is not None

@@ -67,7 +67,9 @@ class Sight:
     restraint: Restraint
     isolation: Isolation
     greeted: set[tuple[str, str]]  # containers, by host and name, whose post_start was run in this process
-    started_runs: set[Placed]  # by the last plan: the next look notes them, should their containers be gone
+    started_runs: dict[
+        str, Placed
+    ]  # of the last plan: the next look notes them, should their containers be gone
     proved: set[tuple[AppKey, str]]  # releases, by digest, whose every step went well in this process
     observe_deadline_s: float = OBSERVE_DEADLINE_S
     containers_kept: int = 1
@@ -165,7 +167,11 @@ def _timetable(sight: Sight, world: World) -> Timetable:
         if not isinstance(world.observed.get(host), ObservedHost)
         for placed in rows
     )
-    ran = Ran(containers=tuple(our_containers(world.observed)), away=(*away, *sight.started_runs))
+    ran = Ran(
+        containers=tuple(our_containers(world.observed)),
+        away=tuple(away),
+        started=sight.started_runs,
+    )
     return make_timetable((each.app for each in world.chosen), ran, sight.history.timetable(), world.now)
 
 

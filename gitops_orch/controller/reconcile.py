@@ -92,7 +92,7 @@ class Reconciler:
             restraint=Restraint(parts.history, parts.clock),
             isolation=Isolation(),
             greeted=set(),
-            started_runs=set(),
+            started_runs={},
             proved=set(),
             observe_deadline_s=settings.observe_deadline_s,
             containers_kept=settings.containers_kept,

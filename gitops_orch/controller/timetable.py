@@ -8,7 +8,7 @@ lost.  Where both are, it is now.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from gitops_orch.controller.schedule import due, times_of
@@ -34,10 +34,12 @@ class Timetable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What is known of runs: containers that are there, and slots of which none can be seen, but that had one."""
+    """What is known of runs, also of those whose container is not there to tell."""
 
     containers: tuple[ObservedContainer, ...]
-    away: tuple[Placed, ...] = ()
+    away: tuple[Placed, ...] = ()  # seen before, on hosts that do not answer
+    # Asked for a moment ago, by the container's name: another hand may have been faster than any look.
+    started: Mapping[str, Placed] = field(default_factory=dict)
 
 
 def make_timetable(apps: Iterable[App], ran: Ran, known: str | None, now: datetime) -> Timetable:
@@ -82,17 +84,18 @@ def _words(schedule: Schedule) -> str:
 
 
 def _last_runs(ran: Ran) -> Mapping[ServiceKey, datetime]:
-    slots = [
-        (owner.app, owner.service, owner.slot)
+    waiting = {each.name for each in ran.containers if is_waiting(each)}
+    there = (
+        Placed(app=each.owner.app, service=each.owner.service, slot=each.owner.slot)
         for each in ran.containers
-        if (owner := each.owner) is not None and not is_waiting(each)
-    ]
-    slots += [(placed.app, placed.service, placed.slot) for placed in ran.away]
+        if each.owner is not None and each.name not in waiting
+    )
+    gone = (placed for name, placed in ran.started.items() if name not in waiting)
     last: dict[ServiceKey, datetime] = {}
-    for app, service, slot in slots:
-        if is_run_slot(slot):
-            at = run_time(slot)
-            last[(app, service)] = max(at, last.get((app, service), at))
+    for placed in (*there, *ran.away, *gone):
+        if is_run_slot(placed.slot):
+            key, at = (placed.app, placed.service), run_time(placed.slot)
+            last[key] = max(at, last.get(key, at))
     return last
 
 

@@ -8,6 +8,7 @@ from story import Story
 
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.errors import HostUnreachable
 from gitops_orch.model.observed import State
 
 BACKUP = """
@@ -136,7 +137,8 @@ def test_a_crash_at_any_step_neither_repeats_nor_loses_a_run(operation, after, l
     assert story.plan().actions == ()
 
 
-def test_a_run_whose_container_is_gone_before_anybody_looks_is_not_repeated(monkeypatch):
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_run_whose_container_is_gone_before_anybody_looks_is_not_repeated(monkeypatch, answered):
     story = deployed()
     at(story, "1 01:00")
     start, started = SimulatedEngine.start, []
@@ -147,6 +149,8 @@ def test_a_run_whose_container_is_gone_before_anybody_looks_is_not_repeated(monk
         story.world.containers = {
             key: each for key, each in story.world.containers.items() if each.image != "backup:1"
         }
+        if not answered:
+            raise HostUnreachable("no answer")
 
     monkeypatch.setattr(SimulatedEngine, "start", start_and_lose)
     story.sync()

@@ -95,13 +95,14 @@ class Stage:
         self.past: list[TreeRecipe] = []
 
     def _new_reconciler(self) -> Reconciler:
-        self.workers = InlineWorkers(self.clock.sleep, self.order.randrange)
+        workers = InlineWorkers(self.clock.sleep, self.order.randrange)
+        self.witness.under_way = lambda: {piece.key[:2] for piece in workers.shared}
         parts = ReconcilerParts(
             source=self.repository,
             history=self.history,
             connect=self.witness.connect,
             clock=self.clock,
-            workers=self.workers,
+            workers=workers,
             settings=ReconcileSettings(url=URL, branch=BRANCH),
         )
         reconciler = Reconciler(parts)
@@ -145,7 +146,7 @@ class Stage:
         """One reconcile; None where the controller died in it.  `restless`: how likely something comes up at a look."""
         witness = self.witness
         witness.history = self.history
-        witness.begin_pass(left={piece.key[:2] for piece in self.workers.shared})
+        witness.begin_pass()
         if crash_at is not None:
             witness.at_request.setdefault(witness.request_count + crash_at, []).append(crash_now)
         self.tally.passes += 1

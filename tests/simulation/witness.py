@@ -1,6 +1,6 @@
 """Watches every request of the controller, and objects to those that must never be made."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -56,7 +56,8 @@ class Witness:
         default_factory=set
     )  # ids of runs that did start, and not only by a lost request
     command_count: int = 0
-    left: frozenset[tuple] = frozenset()
+    under_way: Callable[[], set[tuple]] = set  # hosts and images of pulls that were asked for
+    left: set[tuple] = field(default_factory=set)  # and were, when the controller looked
     meddled: bool = False  # another hand was at work in the middle of this pass: it may have started anything
     requests: list[str] = field(default_factory=list)  # that would change something, of this pass
     at_request: dict[int, list] = field(default_factory=dict)  # what happens before the n-th of them, ever
@@ -64,9 +65,8 @@ class Witness:
     request_count: int = 0
     takes_count: int = 0  # of this pass, but for what is thrown away as garbage
 
-    def begin_pass(self, left: Collection[tuple] = ()) -> None:
-        """`left` are hosts and images of pulls that were asked for before, and are still under way."""
-        self.left = frozenset(left)
+    def begin_pass(self) -> None:
+        self.left = self.under_way()
         self.answered.clear()
         self.seen_well.clear()
         self.meddled = False
@@ -317,6 +317,7 @@ class WatchedEngine:
         self._engine = engine
 
     def observe(self):
+        self._witness.left |= self._witness.under_way()
         self._witness.answered.discard(self.name)
         seen = self._engine.observe()
         self._witness.answered.add(self.name)
