@@ -71,15 +71,16 @@ def _due_slots(chosen: Chosen, where: Assignment, world: World, index: Index) ->
     if due is None or due.late or schedule is None:
         return ()
     runs = service_runs(chosen.app, service, index)
-    begun = next((found for found in runs.waiting if _slot(found) == due.slot), None)
-    if not due.wanted and begun is None:
+    begun = [found for found in runs.waiting if _slot(found) == due.slot]
+    if not due.wanted and not begun:
         return ()
     if schedule.concurrency is Concurrency.FORBID and runs.live:
         return ()
     slot = _slot_of(chosen, replace(where, slot=due.slot), due, world, index.hosts[where.host])
-    if begun is not None and begun.host == where.host and not _is_made_otherwise(begun, chosen, world):
-        reason = f"{slot.reason}; it was made and never started"
-        return (replace(slot, current=begun, findings=(Finding(Remedy.START, reason, drift=False),)),)
+    for found in begun:
+        if found.host == where.host and not _is_made_otherwise(found, chosen, world):
+            reason = f"{slot.reason}; it was made and never started"
+            return (replace(slot, current=found, findings=(Finding(Remedy.START, reason, drift=False),)),)
     return (slot,)
 
 

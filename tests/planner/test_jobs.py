@@ -236,6 +236,15 @@ def test_a_run_that_was_made_and_never_started_is_started():
     ]
 
 
+def test_of_several_that_were_made_for_one_time_the_one_that_is_still_right_is_started():
+    shop = scheduled()
+    right = replace(run_of(shop, NOW, id="right", state=State.CREATED), name="z")
+    outdated = replace(run_of(shop, NOW, id="outdated", state=State.CREATED, spec="older"), name="a")
+    plan = due_now(shop, outdated, right)
+    assert {(action.kind.value, action.target) for action in plan.actions} >= {("start", "right")}
+    assert "create" not in kinds(plan)
+
+
 def test_a_run_that_could_not_be_started_for_its_own_sake_is_over():
     shop = scheduled()
     failed = run_of(shop, NOW, state=State.CREATED, details=Details(exit_code=127, error="no such file"))
