@@ -254,7 +254,7 @@ def calm_down(stage: Stage) -> None:
     left += [hold for hold in picture.plan.holds if PAUSED in hold.reason and hold.app not in hopeless]
     if left and not picture.plan.refusals:
         _fail(stage, f"still not at rest after {CALM_PASSES_MAX} calm passes: {left}")
-    _check_whole(stage, picture)
+    _check_whole(stage, picture, in_force)
     _check_damage(stage)
 
 
@@ -280,7 +280,7 @@ def _needed(app: AppRecipe) -> AppKey | None:
     return AppKey(namespace="default", name=app.needs) if app.needs else None
 
 
-def _check_whole(stage: Stage, picture: Picture) -> None:
+def _check_whole(stage: Stage, picture: Picture, tree: TreeRecipe) -> None:
     """An app that went back is its former release on all hosts, never a mix of two."""
     busy = {action.app for action in picture.plan.actions}
     # What is held is left as it is, whatever comes.
@@ -291,7 +291,7 @@ def _check_whole(stage: Stage, picture: Picture) -> None:
         if recipe is None or any(service.everywhere for service in recipe.services):
             continue  # on how many hosts it can be depends on what these are for at the moment
         if back and row.key not in busy and not picture.plan.unknown_hosts:
-            wrong = app_differences(stage.repository.head_tree, recipe, stage.fleet, failed_may_stay=True)
+            wrong = app_differences(tree, recipe, stage.fleet, failed_may_stay=True)
             if wrong:
                 _fail(stage, f"{row.key} went back to a mix: {wrong}")
 
