@@ -156,7 +156,7 @@ class ThreadBatch:
             return None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Piece:
     """Work that waits for its turn, and who hears of its end."""
 

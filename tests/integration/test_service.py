@@ -1,12 +1,15 @@
 """The service on a real Engine: it hears, it heals, it stops cleanly, and it is alone."""
 
-from collections.abc import Callable
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import docker
 import pytest
-from faults.unruly import hang, unruly
-from integration.console import run_program
+from faults.unruly import Unruly, hang, unruly
+from integration.console import CONSOLE, clean_environment, run_program
 from integration.service_process import run_service
 from integration.world import Seen, World, compose, host_document, service
 from lab.commands import wait_for
@@ -111,25 +114,45 @@ def test_sigterm_in_the_middle_of_a_run_ends_it_cleanly_and_leaves_things_whole(
     assert [seen.image for seen in deployed.ours()] == ["stub:2"]
 
 
+@contextmanager
+def pull_that_hangs(world: World, directory: Path) -> Iterator[Unruly]:
+    """Commit an app whose image never comes; its host is reached through what keeps the image back."""
+    with unruly(directory / "s", str(world.host.unix).removeprefix("unix://")) as proxy:
+        proxy.on("images/create", hang)
+        host = {f"hosts/{world.host.name}.yaml": host_document(world.host.name, proxy.url)}
+        world.commit({**host, "apps/slow/compose.yaml": compose({"back": service("elsewhere:1")})})
+        yield proxy
+
+
+def test_an_interrupt_ends_a_sync_that_waits_for_a_pull(deployed: World, tmp_path: Path):
+    with pull_that_hangs(deployed, tmp_path) as proxy:
+        environment = clean_environment(deployed.settings)
+        syncing = subprocess.Popen(
+            [str(CONSOLE), *deployed.command_line("sync")], stdout=subprocess.DEVNULL, env=environment
+        )
+        wait_for("the pull to begin", lambda: proxy.asked("images/create"))
+        syncing.send_signal(signal.SIGINT)
+        assert syncing.wait(20) == 130
+
+
 def test_a_pull_that_hangs_keeps_no_other_app_from_healing_and_no_newer_commit_waiting(
     deployed: World, tmp_path: Path
 ):
-    with unruly(tmp_path / "s", str(deployed.host.unix).removeprefix("unix://")) as proxy:
-        proxy.on("images/create", hang)
-        hosts = {f"hosts/{deployed.host.name}.yaml": host_document(deployed.host.name, proxy.url)}
-        deployed.commit({**hosts, "apps/slow/compose.yaml": compose({"back": service("elsewhere:1")})})
-        with run_service(deployed, GITOPS_ORCH_POLL__INTERVAL="1s") as running:
-            wait_for("the pull to begin", lambda: proxy.asked("images/create"))
+    with (
+        pull_that_hangs(deployed, tmp_path) as proxy,
+        run_service(deployed, GITOPS_ORCH_POLL__INTERVAL="1s") as running,
+    ):
+        wait_for("the pull to begin", lambda: proxy.asked("images/create"))
 
-            before = deployed.one("web/front")
-            with deployed.host.client() as client:
-                DRIFTS["removed"](client, before)
-            wait_for("what was removed to be healed", lambda: is_as_before(deployed, before))
-            deployed.commit({WEB: compose({"front": service("stub:2")})})
-            wait_for("the new image", lambda: [seen.image for seen in deployed.ours()] == ["stub:2"])
+        before = deployed.one("web/front")
+        with deployed.host.client() as client:
+            DRIFTS["removed"](client, before)
+        wait_for("what was removed to be healed", lambda: is_as_before(deployed, before))
+        deployed.commit({WEB: compose({"front": service("stub:2")})})
+        wait_for("the new image", lambda: [seen.image for seen in deployed.ours()] == ["stub:2"])
 
-            assert proxy.asked("images/create") == 1
-            assert running.stop() == 0
+        assert proxy.asked("images/create") == 1
+        assert running.stop() == 0
 
 
 def test_an_engine_that_goes_away_and_comes_back_is_listened_to_again(deployed: World):
