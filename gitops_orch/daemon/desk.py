@@ -1,18 +1,21 @@
 """Where other commands' requests are answered while the service holds the lease.
 
 What only changes history is done at once, beside a run that may take minutes.  A `sync` waits for a run that begins
-after it was asked for, and gets that run's report.
+after it was asked for, and gets that run's report.  Where something more urgent ends that run early, the next one goes on
+with it, and the report is of all of them together.
 
 Note [Requests nobody waits for].  A request outlives its sender, who may have been killed, and the service that was to
 carry it out.  Carried out days later, a rollback would be nobody's wish any more: it is answered with an error instead.
 """
 
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import structlog
 
+from gitops_orch.controller.execute import STOPPED
 from gitops_orch.daemon.house import House
 from gitops_orch.daemon.requests import ANSWER_WAIT_MAX_S, answer
 from gitops_orch.daemon.verbs import Reply, Verb
@@ -33,12 +36,13 @@ class Asked:
         self.report: RunReport | None = None
         self.cut_short = False
 
-    def noting(self, should_stop: Callable[[], bool]) -> Callable[[], bool]:
-        """Return the same question, noting a yes: such a run did not do what was asked for."""
+    def noting(self, should_end: Callable[[], bool]) -> Callable[[], bool]:
+        """Return the same question, noting a yes: such a run did not do all that was asked for."""
 
         def ask() -> bool:
-            self.cut_short = should_stop() or self.cut_short
-            return self.cut_short
+            yes = should_end()
+            self.cut_short |= yes
+            return yes
 
         return ask
 
@@ -49,6 +53,7 @@ class Desk:
     def __init__(self, house: House) -> None:
         self._house = house
         self._syncs: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._parts: list[RunReport] = []  # of the syncs that wait: the runs so far, all cut short
         self._seen = 0
 
     def answer_new(self) -> bool:
@@ -77,14 +82,19 @@ class Desk:
         try:
             yield asked
         except Exception as error:
+            self._parts.clear()
             self._answer_all(asked.numbers, Reply(exit_code=1, document={"error": str(error), "hint": ""}))
             raise
+        if asked.report is None or not asked.numbers:
+            return
+        self._parts.append(asked.report)
         if asked.cut_short:
             for number in asked.numbers:
                 self._syncs.put(number)
-        elif asked.report is not None:
-            reply = Reply(exit_code=asked.report.exit_code, document=run_document(asked.report))
-            self._answer_all(asked.numbers, reply)
+        else:
+            report = _together(self._parts)
+            self._parts.clear()
+            self._answer_all(asked.numbers, Reply(exit_code=report.exit_code, document=run_document(report)))
 
     def _answer_all(self, numbers: tuple[int, ...], reply: Reply) -> None:
         for number in numbers:
@@ -111,3 +121,16 @@ class Desk:
 
     def _finish(self, number: int, reply: Reply) -> None:
         self._house.history.finish_request(number, reply.exit_code, reply.document)
+
+
+def _together(parts: Sequence[RunReport]) -> RunReport:
+    """Return the report of runs that went on with one another, as if they were one."""
+    *before, last = parts
+    done = [result for part in before for result in part.results if result.error != STOPPED]
+    return replace(
+        last,
+        first_plan=parts[0].first_plan,
+        duration_ms=sum(part.duration_ms for part in parts),
+        results=(*done, *last.results),
+        reverts=tuple(news for part in parts for news in part.reverts),
+    )

@@ -11,7 +11,7 @@ from types import FrameType
 import structlog
 
 from gitops_orch.clock import SystemClock
-from gitops_orch.controller.execute import Conduct, ProgressEvent, never
+from gitops_orch.controller.execute import Conduct, ProgressEvent
 from gitops_orch.controller.loop import EVENT, REQUEST, RESYNC, RETRY, Loop
 from gitops_orch.daemon.desk import Desk
 from gitops_orch.daemon.heartbeat import Pulse, take_pulse
@@ -126,8 +126,7 @@ class Service:
                 conduct=Conduct(
                     progress=self._on_progress,
                     should_stop=asked.noting(should_stop),
-                    # Whoever waits for a sync wants to hear how it ended, not that it was put off.
-                    should_yield=never if asked.numbers else should_yield,
+                    should_yield=asked.noting(should_yield),
                 ),
                 fetch=fetch or bool(asked.numbers),
                 quick=quick and not asked.numbers,

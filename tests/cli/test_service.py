@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -120,6 +121,21 @@ def test_other_commands_are_answered_and_a_newer_commit_preempts_while_a_run_wai
         answer = gitops("sync", "-o", "json")
         assert time.monotonic() - began < WAIT_S
     assert (answer.code, answer.json["commit"]) == (0, commit)
+
+
+def test_a_newer_commit_preempts_a_sync_that_waits_and_its_report_is_of_all_that_was_done(
+    start, repository, gitops
+):
+    with start() as service, ThreadPoolExecutor(1) as beside:
+        repository.commit(shop__compose=app("green").replace("1ms", "4m"))
+        asked = beside.submit(gitops, "sync", "-o", "json")
+        until(lambda: "wait_healthy" in service.get("/healthz"), what="a long wait")
+        commit = repository.commit(shop__compose=app("yellow"))
+        assert gitops("sync", "-o", "json").json["commit"] == commit
+        answer = asked.result(WAIT_S)
+    assert (answer.code, answer.json["commit"]) == (0, commit)
+    done = [row for row in answer.json["actions"] if row["kind"] == "create"]
+    assert [row["result"] for row in done] == ["done", "done"]
 
 
 def test_a_second_controller_on_the_same_state_is_refused_with_the_pid_of_the_first(start, gitops):
