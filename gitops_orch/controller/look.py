@@ -263,6 +263,8 @@ def _world(
     keyed = _keyed(sight, [*choices, *running], salt)
     chosen, meanwhile = keyed[: len(choices)], keyed[len(choices) :]
     api_versions = frozenset(host.api_version for host in observed.values() if isinstance(host, ObservedHost))
+    begun = facts.begun
+    settled = frozenset(a.key for a in desired.apps if facts.was_stable(a.key, a.digest))
     return World(
         commit=desired.commit,
         now=sight.clock.now(),
@@ -282,11 +284,13 @@ def _world(
         meanwhile={each.app.key: each for each in meanwhile},
         healed=sight.restraint.healings(),
         unproved=frozenset(
-            a.key for a in desired.apps if (a.key, a.digest) in facts.progressing - sight.proved
+            a.key
+            for a in desired.apps
+            if a.key in begun and a.key not in settled and (a.key, a.digest) not in sight.proved
         ),
         greeted=frozenset(sight.greeted),
-        begun=facts.begun,
-        settled=frozenset(a.key for a in desired.apps if facts.was_stable(a.key, a.digest)),
+        begun=begun,
+        settled=settled,
         containers_kept=sight.containers_kept,
         failed=facts.failed,
         remembered=_remembered(history, desired, containers),

@@ -19,6 +19,7 @@ from gitops_orch.planner.world import Chosen, Role, World
 
 # What a broken-off or failed replacement leaves to be put right: it was stopped, renamed, kept from restarting.
 _OWN_WORK = frozenset({Remedy.START, Remedy.RENAME, Remedy.UPDATE})
+_UP = (State.RUNNING, State.RESTARTING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,10 +188,15 @@ def _is_given_up(chosen: Chosen, container: ObservedContainer, world: World) -> 
 
 
 def _is_unproved(chosen: Chosen, container: ObservedContainer, world: World) -> bool:
-    """A gate that was not finished, by a crash or for something more urgent, is gone through again."""
-    if chosen.app.key not in world.unproved or chosen.role is not Role.HEAD or container.owner is None:
+    """A gate that was not finished, by a crash or for something more urgent, is gone through again.
+
+    So is that of a release which was never proved, where another one takes its container over as it is.
+    """
+    key, owner = chosen.app.key, container.owner
+    if key not in world.unproved or chosen.role is not Role.HEAD or owner is None:
         return False
-    return container.owner.release == chosen.app.digest and container.state is State.RUNNING
+    own = owner.release == chosen.app.digest or owner.release in world.begun.get(key, ())
+    return own and container.state in _UP
 
 
 def _network_names(app: App, service: Service) -> tuple[str, ...]:

@@ -100,7 +100,9 @@ class World:
     waits: Mapping[AppKey, Hold] = field(default_factory=dict)  # after trouble that was not the app's own
     meanwhile: Mapping[AppKey, Chosen] = field(default_factory=dict)  # what runs, where that is not head's
     healed: Mapping[HealedField, Healing] = field(default_factory=dict)  # what was put right not long ago
-    unproved: frozenset[AppKey] = frozenset()  # head's release was begun, and has not passed its gate yet
+    unproved: frozenset[AppKey] = (
+        frozenset()
+    )  # what head's release has, or took over, has not passed its gate yet
     greeted: frozenset[tuple[str, str]] = frozenset()  # (host, name) whose post_start was run in this process
     begun: Mapping[AppKey, frozenset[str]] = field(default_factory=dict)  # digests of releases never proved
     settled: frozenset[AppKey] = frozenset()  # head's release has been stable

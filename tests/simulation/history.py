@@ -24,9 +24,11 @@ from gitops_orch.engine.simulated.faults import SeededFaults, SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import Registry
 from gitops_orch.errors import OUR_MISTAKE
-from gitops_orch.model.app import AppKey, Hold
+from gitops_orch.model.app import App, AppKey, Hold
 from gitops_orch.model.job import is_run_slot
+from gitops_orch.model.observed import Health
 from gitops_orch.model.plan import Action
+from gitops_orch.model.release import ReleaseState
 from gitops_orch.model.status import AppHealth, AppReleaseState, Picture, RunReport
 from gitops_orch.planner.safety import EVERYTHING
 
@@ -323,9 +325,8 @@ def reckon(stage: Stage) -> None:
     stage.commit(settle(stage.rng, stage.past))
     apps = stage.repository.desired(stage.repository.head).apps
     failed = {app.key.name for app in apps if app.digest in stage.history.failed_digests(app.key)}
-    stage.commit(
-        touched(stage.repository.head_tree, failed)
-    )  # what another hand made fail then does well now
+    # What another hand made fail then does well now; what it made sick before it was proved would fail with it.
+    stage.commit(touched(stage.repository.head_tree, failed | _sick_and_unproved(stage, apps)))
     for _ in range(CALM_PASSES_MAX):
         report = stage.run()
         stage.clock.sleep(30)
@@ -344,6 +345,19 @@ def reckon(stage: Stage) -> None:
             stage, f"the fleet is not what Git says: {wrong}; left to do: {_steps(picture)}; holds: {holds}"
         )
     _check_damage(stage)
+
+
+def _sick_and_unproved(stage: Stage, apps: Iterable[App]) -> set[str]:
+    sick = {
+        container.owner.app
+        for world in stage.fleet.worlds.values()
+        for container in world.containers.values()
+        if container.owner is not None and container.health is Health.UNHEALTHY
+    }
+    proved = {
+        (each.app, each.digest) for each in stage.history.releases(None) if each.state is ReleaseState.STABLE
+    }
+    return {app.key.name for app in apps if app.key in sick and (app.key, app.digest) not in proved}
 
 
 def _allow(stage: Stage, picture: Picture) -> None:

@@ -120,12 +120,15 @@ class Weather:
                 hand.remove(world, world.containers[identity])
             self.foreign.pop((host, identity), None)
         self.squatters.clear()
+        for world in worlds:
+            for name in [each.name for each in world.volumes.values() if _is_in_the_way(each)]:
+                del world.volumes[name]
 
     def note_volumes(self) -> None:
         """Remember every volume that may hold data."""
         for world in self.fleet.worlds.values():
             for volume in world.volumes.values():
-                if labels.FILES not in volume.labels:
+                if labels.FILES not in volume.labels and not _is_in_the_way(volume):
                     self.volumes.setdefault((world.name, volume.name), volume.serial)
 
     def damage(self) -> list[str]:
@@ -155,6 +158,11 @@ class Weather:
 
     def _now(self) -> float:
         return self.fleet.now_s()
+
+
+def _is_in_the_way(volume) -> bool:
+    """An Engine makes a volume that is gone anew, without labels, for whoever runs a container with it by hand."""
+    return "_files_" in volume.name and not volume.labels
 
 
 def crash_now() -> None:

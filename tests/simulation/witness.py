@@ -84,12 +84,12 @@ class Witness:
 
     def check(self, engine: SimulatedEngine, operation: str, arguments: tuple) -> None:
         """Object to a request before it travels."""
+        if operation == "pull" and (engine.name, arguments[0]) in self.left:
+            return
         self.request_count += 1
         for befall in self.at_request.pop(self.request_count, ()):
             self.meddled = True
             befall()
-        if operation == "pull" and (engine.name, arguments[0]) in self.left:
-            return
         world = engine.world
         self.requests.append(f"{operation} {engine.name} {_subject(world, arguments)}")
         if not self.commit or self.repository.commits[self.commit].unreadable:
