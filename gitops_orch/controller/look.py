@@ -286,7 +286,9 @@ def _world(
         unproved=frozenset(
             a.key
             for a in desired.apps
-            if a.key in begun and a.key not in settled and (a.key, a.digest) not in sight.proved
+            if a.key in begun.keys() | facts.failed.keys()
+            and a.key not in settled
+            and (a.key, a.digest) not in sight.proved
         ),
         greeted=frozenset(sight.greeted),
         begun=begun,

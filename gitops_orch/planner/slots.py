@@ -190,13 +190,13 @@ def _is_given_up(chosen: Chosen, container: ObservedContainer, world: World) -> 
 def _is_unproved(chosen: Chosen, container: ObservedContainer, world: World) -> bool:
     """A gate that was not finished, by a crash or for something more urgent, is gone through again.
 
-    So is that of a release which was never proved, where another one takes its container over as it is.
+    So is that of a release which failed or was never proved, where another one takes its container over as it is.
     """
     key, owner = chosen.app.key, container.owner
     if key not in world.unproved or chosen.role is not Role.HEAD or owner is None:
         return False
-    own = owner.release == chosen.app.digest or owner.release in world.begun.get(key, ())
-    return own and container.state in _UP
+    doubtful = {chosen.app.digest, *world.begun.get(key, ()), *world.failed.get(key, ())}
+    return owner.release in doubtful and container.state in _UP
 
 
 def _network_names(app: App, service: Service) -> tuple[str, ...]:

@@ -346,12 +346,14 @@ def test_a_failed_release_goes_back_and_its_container_is_kept_stopped():
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.RESTARTING])
-def test_a_container_that_was_never_proved_must_prove_the_release_that_takes_it_over(state):
+def test_a_container_that_failed_or_was_never_proved_must_prove_the_release_that_takes_it_over(state):
     begun, head = app("shop", digest="begun"), app("shop", digest="head")
     observed = {"h1": seen("h1", replace(container(begun), state=state), apps=(head,))}
     known = {"begun": {head.key: frozenset({"begun"})}, "unproved": frozenset({head.key})}
     assert kinds(make_plan(world(head, observed=observed, **known))) == ["wait_healthy"]
     assert kinds(make_plan(world(head, observed=observed, **known | {"begun": {}}))) == []
+    failed = {"begun": {}, "failed": {head.key: {"begun": "it exited"}}}
+    assert kinds(make_plan(world(head, observed=observed, **known | failed))) == ["wait_healthy"]
     assert kinds(make_plan(world(head, observed=observed, **known | {"unproved": frozenset()}))) == []
 
 

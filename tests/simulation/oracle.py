@@ -16,7 +16,7 @@ from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
 def differences(tree: TreeRecipe, fleet: SimulatedFleet, *, but: Collection[str] = ()) -> list[str]:
     """Return where the fleet is not what the commit says, `but` for apps of these names."""
     found: list[str] = []
-    names = {app.name for app in tree.apps}
+    names = {app.name for app in tree.apps} | set(but)
     for world in _worlds(tree, fleet):
         found += [
             f"{container.name} on {world.name} is left over from {container.owner.app}"
