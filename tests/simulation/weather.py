@@ -68,10 +68,12 @@ class Weather:
     def drift(self) -> None:
         """Somebody meddles with a container of ours."""
         world = self._world()
-        ours = [c for c in world.containers.values() if c.owner is not None] if world else []
-        if world is None or not ours or world.trouble is not None:
+        if world is None or world.trouble is not None:
             return
         world.advance(self._now())
+        ours = [c for c in world.containers.values() if c.owner is not None]
+        if not ours:
+            return
         container = self.rng.choice(ours)
         self.drifted += 1
         hand.DRIFT[self.rng.choice(sorted(hand.DRIFT))](world, container)
