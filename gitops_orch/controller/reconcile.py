@@ -150,13 +150,17 @@ class Reconciler:
         """Carry plans out until there is nothing left to do that this run can do; returns how things stand then."""
         results: list[ActionResult] = []
         passes_left = PASSES_MAX
-        while passes_left:
+        # Each app may fail once, and go back; more than that would be a mistake of ours, and must not go on for ever.
+        failures_left = PASSES_MAX + (len(look.world.chosen) if look.world is not None else 0)
+        while passes_left and failures_left:
             plan = look.picture.plan
             if not may_act(look) or not plan.actions or conduct.should_stop():
                 break
             done = self._execute(look, plan, conduct)
             results += [result for result in done if result.error != PUT_OFF]
-            passes_left -= not any(result.gate_failed for result in done)
+            has_failed = any(result.gate_failed for result in done)
+            passes_left -= not has_failed
+            failures_left -= has_failed
             quarantined = self._recorder.quarantine(look, done)
             waiting = look.world.waits if look.world is not None else ()
             self._sight.backoff.note(done, self._clock.monotonic_s(), quarantined, waiting)
