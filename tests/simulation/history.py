@@ -232,9 +232,9 @@ def calm_down(stage: Stage) -> None:
     for _ in range(CALM_PASSES_MAX):
         report = stage.run()
         stage.clock.sleep(30)
-        picture = stage.picture()
-        if report is not None and is_at_rest(report.picture) and is_at_rest(picture):
+        if report is not None and is_at_rest(report.picture) and is_at_rest(stage.picture()):
             break
+    picture = stage.picture()
     in_force = stage.repository.commits.get(stage.witness.commit, stage.repository.head_tree)
     asked = (
         *stage.repository.head_tree.apps,

@@ -11,7 +11,7 @@ from simulation.many import live_through
 HISTORIES = int(os.environ.get("SIMULATION_HISTORIES", "2000"))
 FIRST_SEED = int(os.environ.get("SIMULATION_SEED", "1"))
 CHUNK = 50
-TRIED = 150
+TRIED = 75
 
 
 @pytest.mark.parametrize("start", range(FIRST_SEED, FIRST_SEED + HISTORIES, CHUNK))

@@ -14,7 +14,8 @@ from gitops_orch.planner import app_plan, gate, plan, rollout, succession
 from gitops_orch.planner.world import Role
 
 SEEDS_MAX = 400
-CHUNK = 10
+FIRST_SEED = 91  # the mistakes that are hardest to catch are caught soon after it
+CHUNK = 5
 
 
 def takes_silence_for_emptiness(patch):
@@ -105,7 +106,7 @@ MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
 def test_a_product_that(make, sentence, monkeypatch):
     make(monkeypatch)
     found: list[str] = []
-    for start in range(1, SEEDS_MAX, CHUNK):
+    for start in range(FIRST_SEED, FIRST_SEED + SEEDS_MAX, CHUNK):
         found += [failure for _, failure in live_through(range(start, start + CHUNK)).failures]
         if any(sentence in failure for failure in found):
             return
