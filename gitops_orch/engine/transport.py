@@ -22,6 +22,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+DEADLINE_PASSED = "the deadline has passed"
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 
 
@@ -55,7 +56,7 @@ class Line:
             return None
         remaining = float(ends_at - time.monotonic())
         if remaining <= 0:
-            raise TimeoutError("the deadline has passed")
+            raise TimeoutError(DEADLINE_PASSED)
         return remaining
 
     def watch(self, sock: socket.socket) -> None:

@@ -16,7 +16,7 @@ import requests
 import urllib3
 
 from gitops_orch.engine.raw_client import RawClient
-from gitops_orch.engine.transport import BoundedAdapter, Line
+from gitops_orch.engine.transport import DEADLINE_PASSED, BoundedAdapter, Line
 from gitops_orch.errors import Conflict, EngineError, HostUnreachable, NotFound, Unsupported
 
 API_VERSION_MIN = (1, 40)
@@ -147,7 +147,9 @@ class Wire:
         """Forget the connection, so that the next call negotiates again: the Engine may come back as another version."""
         with self._lock:
             self._client = None
-        timed_out = isinstance(error, TimeoutError | requests.Timeout) or "timed out" in str(error)
+        said = str(error)
+        timed_out = isinstance(error, TimeoutError | requests.Timeout)
+        timed_out |= "timed out" in said or DEADLINE_PASSED in said
         reason = f"no answer within {seconds:g} s" if timed_out and seconds else _innermost(error)
         return HostUnreachable(
             f"{self.host}: {what} at {self._endpoint.url}: {reason}",

@@ -82,7 +82,7 @@ def test_an_engine_that_wants_our_certificate_is_unreachable_without_it(tls_host
 
 
 def test_a_frozen_engine_over_tls_ends_the_call_at_the_deadline(tls_host: LabHost) -> None:
-    engine = connect(mutual(tls_host), EngineSettings(deadline_s=0.5))
+    engine = connect(mutual(tls_host), EngineSettings(deadline_s=3))
     engine.observe()
     with tls_host.paused(), pytest.raises(HostUnreachable, match="no answer within"):
         engine.observe()
