@@ -88,7 +88,7 @@ def _last_runs(ran: Ran) -> Mapping[ServiceKey, datetime]:
     there = (
         Placed(app=each.owner.app, service=each.owner.service, slot=each.owner.slot)
         for each in ran.containers
-        if each.owner is not None and each.name not in waiting
+        if each.owner is not None and not is_waiting(each)
     )
     gone = (placed for name, placed in ran.started.items() if name not in waiting)
     last: dict[ServiceKey, datetime] = {}
