@@ -27,6 +27,9 @@ DRAIN_POLL_S = 0.01
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
+_streams: "list[ForgivingStream]" = []  # all that this process logs to
+
+
 class ForgivingStream:
     """A stream that is written to from a thread of its own; what it does not take in time, or not at all, is dropped."""
 
@@ -34,7 +37,7 @@ class ForgivingStream:
         self._write = _writer(stream)
         self._lines: queue.Queue[str] = queue.Queue(LINES_MAX)
         threading.Thread(target=self._work, name="log", daemon=True).start()
-        atexit.register(self.drain)
+        _streams.append(self)
 
     def write(self, text: str) -> int:
         """Take the text, and return at once."""
@@ -57,6 +60,15 @@ class ForgivingStream:
             with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
                 self._write(text)
             self._lines.task_done()
+
+
+def drain_logs() -> None:
+    """Wait a moment for what was logged to be written; called as the last thing that a process does."""
+    for stream in _streams:
+        stream.drain()
+
+
+atexit.register(drain_logs)
 
 
 def _writer(stream: TextIO) -> Callable[[str], None]:

@@ -4,8 +4,10 @@ Every worker has engines of its own, made when the first test asks. Where the ma
 with the reason; where CI=true it fails, because there it must not be missing.
 """
 
+import gc
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +22,11 @@ from lab.host import LabHost
 from lab.registry import Login, Registry, open_registry
 
 ENGINE_FIXTURES = ("lab3", "_engine26", "_engine", "_tls_host", "registry")
+HERE = Path(__file__).parent
 ORACLE_FIXTURES = ("compose_oracle",)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by what they need, keep those of a file with engines on one worker, and start with them.
 
@@ -32,10 +36,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         wanted = set(getattr(item, "fixturenames", ()))
         if wanted.intersection(ENGINE_FIXTURES):
             item.add_marker(pytest.mark.engine)
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(HERE))))
         if wanted.intersection(ORACLE_FIXTURES):
             item.add_marker(pytest.mark.oracle)
     items.sort(key=lambda item: item.get_closest_marker("engine") is None)
+
+
+def pytest_configure() -> None:
+    """Let programs that tests start be interrupted, even where whoever started the tests would not be."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what thousands of tests are made of from being looked through again and again while they run."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

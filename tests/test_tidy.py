@@ -4,6 +4,7 @@ import ast
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -59,14 +60,20 @@ PURE_PARTS = {"urllib.parse"}
 CLOCKS = {"now", "utcnow", "today"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Module:
     """One file of the package."""
 
     path: Path
     name: str
-    tree: ast.Module
-    line_count: int
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.path.read_text())
+
+    @property
+    def line_count(self) -> int:
+        return len(self.path.read_text().splitlines())
 
     @property
     def room(self) -> str:
@@ -82,10 +89,9 @@ class Module:
 
 
 def read_module(path: Path) -> Module:
-    text = path.read_text()
     parts = path.relative_to(ROOT).with_suffix("").parts
     name = ".".join(part for part in parts if part != "__init__")
-    return Module(path=path, name=name, tree=ast.parse(text), line_count=len(text.splitlines()))
+    return Module(path=path, name=name)
 
 
 MODULES = tuple(read_module(path) for path in sorted((ROOT / PACKAGE).rglob("*.py")))

@@ -10,7 +10,6 @@ from types import FrameType
 
 import structlog
 
-from gitops_orch.clock import SystemClock
 from gitops_orch.controller.execute import Conduct, ProgressEvent
 from gitops_orch.controller.loop import EVENT, REQUEST, RESYNC, RETRY, Loop
 from gitops_orch.daemon.desk import Desk
@@ -28,7 +27,6 @@ from gitops_orch.notify import Outbox, make_notifier
 from gitops_orch.settings import Settings
 
 STOP_WAIT_MAX_S = 60.0  # below the unit's TimeoutStopSec
-LOG_WAIT_S = 0.2  # the log is written by a thread that `os._exit` would not wait for
 TICK_S = 0.2  # how soon a request of another command is seen
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 TIMELINE_ACTIONS = frozenset({"die", "oom", "start", "health_status", "pause", "unpause", "destroy"})
@@ -66,8 +64,12 @@ class Service:
         """Return the metrics as Prometheus reads them."""
         return self._metrics.exposition(is_alive=self.pulse().alive)
 
-    def work(self, signals: "queue.SimpleQueue[int]") -> bool:
-        """Work until a signal comes; returns whether everything ended in time."""
+    def work(self, signals: "queue.SimpleQueue[int]") -> None:
+        """Work until a signal comes.
+
+        A call to a host may still hang in a thread then; the process does not wait for it.  Nothing is lost: the next run
+        plans anew.
+        """
         worker = threading.Thread(target=self._loop.run_forever, name="loop", daemon=True)
         worker.start()
         self._timers.start()
@@ -77,7 +79,7 @@ class Service:
         number = self._wait_for_signal(signals, worker)
         _log.info("service.stopping", signal=number)
         self._systemd.stopping()
-        return self._wind_down(worker)
+        self._wind_down(worker)
 
     def _wait_for_signal(self, signals: "queue.SimpleQueue[int]", worker: threading.Thread) -> int:
         while worker.is_alive():
@@ -98,7 +100,7 @@ class Service:
         except HistoryError as error:
             _log.warning("requests.unreadable", error=str(error))
 
-    def _wind_down(self, worker: threading.Thread) -> bool:
+    def _wind_down(self, worker: threading.Thread) -> None:
         self._loop.stop()
         self._timers.stop()
         worker.join(STOP_WAIT_MAX_S)
@@ -106,7 +108,6 @@ class Service:
         self._ended.set()
         if worker.is_alive():
             _log.warning("service.abandoned", doing=self._doing, waited_s=STOP_WAIT_MAX_S)
-        return not worker.is_alive()
 
     def _run(
         self,
@@ -183,8 +184,4 @@ def run_service(settings: Settings, url: str, serve_http: ServeHttp) -> None:
         service = Service(house, outbox)
         with serve_http(service, settings.http.listen) as address:
             _log.info("http.listening", address=address)
-            ended = service.work(signals)
-    if not ended:
-        # A call to a host still hangs in a thread, which Python would wait for.  Nothing is lost: the next run plans anew.
-        SystemClock().sleep(LOG_WAIT_S)
-        os._exit(0)
+            service.work(signals)

@@ -21,7 +21,7 @@ def front(value: str) -> str:
 
 
 class TestFiveAppsOnThreeEngines:
-    def test_converge_and_leave_nothing_to_do(self, fleet: World):
+    def test_converge_and_one_that_left_git_is_removed_with_its_network_and_nothing_else(self, fleet: World):
         fleet.commit(FIVE)
 
         first = fleet.converge()
@@ -41,6 +41,14 @@ class TestFiveAppsOnThreeEngines:
         }
         assert {seen.host for seen in fleet.ours("agent/agent")} == {"h1", "h2", "h3"}
         assert {seen.state for seen in fleet.ours()} == {"running"}
+        before = fleet.ids()
+        gone = {seen.name for seen in fleet.ours() if seen.service.startswith("web/")}
+
+        fleet.commit({"apps/web/compose.yaml": None})
+        fleet.converge()
+
+        assert fleet.ids() == {name: identity for name, identity in before.items() if name not in gone}
+        assert not {network for network in fleet.networks() if "web" in network}
 
     def test_a_changed_variable_recreates_its_service_alone_and_a_revert_brings_it_back(self, fleet: World):
         fleet.commit(FIVE | {"apps/web/compose.yaml": front("green")})
@@ -91,18 +99,6 @@ class TestFiveAppsOnThreeEngines:
         kept = {seen.id: seen for seen in fleet.containers("h1")}
         assert kept[stranger].state == kept[other].state == "running"
         assert kept[stranger].restart_count == kept[other].restart_count == 0
-
-    def test_an_app_that_left_git_is_removed_with_its_network_and_nothing_else(self, fleet: World):
-        fleet.commit(FIVE)
-        fleet.converge()
-        before = fleet.ids()
-        gone = {seen.name for seen in fleet.ours() if seen.service.startswith("web/")}
-
-        fleet.commit({"apps/web/compose.yaml": None})
-        fleet.converge()
-
-        assert fleet.ids() == {name: identity for name, identity in before.items() if name not in gone}
-        assert not {network for network in fleet.networks() if "web" in network}
 
 
 class TestMoving:
