@@ -22,7 +22,7 @@ PACKAGES=(
   nginx-light fcgiwrap # Git over smart HTTP
   openssl         # certificates for Engines over TLS
   systemd         # systemd-analyze judges the unit
-  debootstrap     # the image in which the unit is booted
+  mmdebstrap      # the image in which the unit is booted
   python3-venv    # Debian's Python comes without it
 )
 

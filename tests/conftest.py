@@ -4,7 +4,6 @@ Every worker has engines of its own, made when the first test asks. Where the ma
 with the reason; where CI=true it fails, because there it must not be missing.
 """
 
-import gc
 import os
 import shutil
 import signal
@@ -46,12 +45,6 @@ def pytest_configure() -> None:
     """Let programs that tests start be interrupted, even where whoever started the tests would not be."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_collection_finish() -> None:
-    """Keep what thousands of tests are made of from being looked through again and again while they run."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 PACKAGE = "gitops_orch"
 
@@ -97,8 +95,6 @@ def read_module(path: Path) -> Module:
 MODULES = tuple(read_module(path) for path in sorted((ROOT / PACKAGE).rglob("*.py")))
 NAMES = {module.name for module in MODULES}
 
-each_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.place)
-
 
 def functions(module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     return (
@@ -157,18 +153,16 @@ def arrows(module: Module, *, run_time: bool) -> set[str]:
     return known(iter(found - typing_only(module.tree) if run_time else found)) - {module.name, PACKAGE}
 
 
-@each_module
-def test_a_file_fits_in_the_head(module: Module) -> None:
-    assert module.line_count <= FILE_LINES_MAX, (
-        f"{module.place} has {module.line_count} lines; divide it by what it does"
-    )
+def test_a_file_fits_in_the_head() -> None:
+    found = {module.place: module.line_count for module in MODULES if module.line_count > FILE_LINES_MAX}
+    assert found == {}, "divide them by what they do"
 
 
-@each_module
-def test_functions_are_short_flat_and_take_few_parameters(module: Module) -> None:
+def test_functions_are_short_flat_and_take_few_parameters() -> None:
     found = [
         f"{module.place}:{function.lineno} {function.name}: {length(function)} lines, "
         f"{len(parameters(function))} parameters, nesting {nesting(function)}"
+        for module in MODULES
         for function in functions(module)
         if length(function) > FUNCTION_LINES_MAX
         or len(parameters(function)) > PARAMETERS_MAX
@@ -182,16 +176,21 @@ def test_the_usual_function_is_a_few_lines() -> None:
     assert median < FUNCTION_LINES_MEDIAN_MAX
 
 
-@each_module
-def test_arrows_point_down(module: Module) -> None:
-    if module.name == PACKAGE:
-        return
-    assert module.room in RANK, f"{module.room} has no line in LAYERS: say what it may know"
+def test_every_room_has_its_place() -> None:
+    rooms = {module.room for module in MODULES if module.name != PACKAGE}
+    assert rooms <= RANK.keys(), "a room has no line in LAYERS: say what it may know"
+
+
+def test_arrows_point_down() -> None:
+    found = {module.place: arrows_up(module) for module in MODULES if module.name != PACKAGE}
+    assert {place: up for place, up in found.items() if up} == {}, "they know what lies beside or above them"
+
+
+def arrows_up(module: Module) -> set[str]:
     targets = {name.split(".")[1] for name in arrows(module, run_time=False)} - {module.room}
     up = {target for target in targets if RANK[target] >= RANK[module.room]}
     run_time = {name.split(".")[1] for name in arrows(module, run_time=True)}
-    allowed = {target for target in up if (module.room, target) in TYPE_ARROWS and target not in run_time}
-    assert up - allowed == set(), f"{module.place} knows what lies beside or above it"
+    return {target for target in up if (module.room, target) not in TYPE_ARROWS or target in run_time}
 
 
 def test_no_module_imports_itself_through_others() -> None:
@@ -201,15 +200,17 @@ def test_no_module_imports_itself_through_others() -> None:
     assert graph == {}, "these import each other, or what does"
 
 
-@each_module
-def test_an_init_file_is_empty(module: Module) -> None:
-    assert module.path.name != "__init__.py" or module.path.read_text() == ""
+def test_an_init_file_is_empty() -> None:
+    files = (module.path for module in MODULES if module.path.name == "__init__.py")
+    assert [str(file) for file in files if file.read_text()] == []
 
 
-@pytest.mark.parametrize(
-    "module", [module for module in MODULES if module.pure], ids=lambda module: module.place
-)
-def test_a_pure_room_neither_reads_nor_writes_nor_asks_the_time(module: Module) -> None:
+def test_a_pure_room_neither_reads_nor_writes_nor_asks_the_time() -> None:
+    found = {module.place: impurities(module) for module in MODULES if module.pure}
+    assert {place: impure for place, impure in found.items() if impure} == {}
+
+
+def impurities(module: Module) -> set[str]:
     outside = {
         name
         for name in imports(module.tree)
@@ -222,12 +223,17 @@ def test_a_pure_room_neither_reads_nor_writes_nor_asks_the_time(module: Module) 
         if isinstance(call, ast.Name) and call.id in ("open", "input", "print")
     }
     clocks = {ast.unparse(call) for call in calls if isinstance(call, ast.Attribute) and call.attr in CLOCKS}
-    assert outside | opened | clocks == set()
-    assert "pathlib.Path" not in set(imports(module.tree)), "paths are PurePosixPath here"
+    paths = {"pathlib.Path"} & set(imports(module.tree))  # it is PurePosixPath there
+    return outside | opened | clocks | paths
 
 
-@each_module
-def test_only_the_command_line_prints(module: Module) -> None:
+def test_only_the_command_line_prints() -> None:
+    found = [
+        f"{module.place}:{line}" for module in MODULES if module.room != "cli" for line in prints(module)
+    ]
+    assert found == []
+
+
+def prints(module: Module) -> Iterator[int]:
     calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
-    printed = [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
-    assert printed == [] or module.room == "cli"
+    return (call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print")
