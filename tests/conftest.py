@@ -32,13 +32,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     They wait more than they work: begun first, they leave the cores to the others, and none is left over at the end.
     """
     for item in items:
-        wanted = set(getattr(item, "fixturenames", ()))
+        wanted = _wanted(item)
         if wanted.intersection(ENGINE_FIXTURES):
             item.add_marker(pytest.mark.engine)
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(HERE))))
         if wanted.intersection(ORACLE_FIXTURES):
             item.add_marker(pytest.mark.oracle)
     items.sort(key=lambda item: item.get_closest_marker("engine") is None)
+
+
+def _wanted(item: pytest.Item) -> set[str]:
+    """Return the fixtures that a test asks for, and the words of its parameters: some name their host in one."""
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return {*getattr(item, "fixturenames", ()), *(each for each in parameters if isinstance(each, str))}
 
 
 def pytest_configure() -> None:

@@ -3,6 +3,8 @@
 import pytest
 from command_line import app
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.fixture
 def rolled(gitops, repository):

@@ -5,6 +5,8 @@ import json
 import pytest
 from command_line import HOST, app
 
+pytestmark = pytest.mark.waits
+
 PLAN_KEYS = ["commit", "digest", "actions", "holds", "refusals", "unknown_hosts"]
 ACTION_KEYS = [
     "id",

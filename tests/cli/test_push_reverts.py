@@ -5,6 +5,8 @@ import json
 import pytest
 from command_line import app
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.fixture
 def failed(gitops, repository, state_dir, monkeypatch):

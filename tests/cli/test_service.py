@@ -15,6 +15,8 @@ from contextlib import contextmanager
 import pytest
 from command_line import app
 
+pytestmark = pytest.mark.waits
+
 WAIT_S = 60
 
 

@@ -8,6 +8,8 @@ import sys
 import pytest
 from command_line import HOST, app
 
+pytestmark = pytest.mark.waits
+
 ESCAPE = "\x1b"
 RED = "\x1b[31m"
 

@@ -39,6 +39,8 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.host import Host
 from gitops_orch.model.observed import Health, State
 
+pytestmark = pytest.mark.waits
+
 DEADLINE_S = 0.6
 SLACK_S = 1.5
 KEY = AppKey(namespace="default", name="faulty")

@@ -17,6 +17,8 @@ from source_fixtures import forge, open_source, revert, source
 from gitops_orch.errors import GitopsOrchError, SettingsError, SourceError, SourceHeld, SourceUnavailable
 from gitops_orch.source.listing import ENTRIES_MAX
 
+pytestmark = pytest.mark.waits
+
 __all__ = ["forge", "open_source", "source"]
 
 
