@@ -45,7 +45,7 @@ def engine26_flavour() -> Flavour:
 def unpacked(name: str, packages: Sequence[str]) -> Path:
     """Return a directory with the files of the packages, downloaded once."""
     target = cache_directory() / SUITE / name
-    with locked(cache_directory()):
+    with locked(name):
         if not target.exists():
             with tempfile.TemporaryDirectory(dir=cache_directory()) as scratch:
                 _download(packages, Path(scratch))
@@ -55,10 +55,10 @@ def unpacked(name: str, packages: Sequence[str]) -> Path:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Hold the directory alone, against test runs at the same time."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "lock").open("ab") as lock:
+def locked(name: str) -> Iterator[None]:
+    """Hold one thing in the cache directory alone, against test runs at the same time."""
+    cache_directory().mkdir(parents=True, exist_ok=True)
+    with (cache_directory() / f"{name}.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
