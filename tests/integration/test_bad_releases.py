@@ -10,7 +10,7 @@ from integration.service_process import run_service
 from integration.world import World, compose, service
 
 PASSES = 10
-SLACK = 2.0  # what starting, planning and acting may take, in times of what the first deploy of all took
+SLACK = 4.0  # what starting, planning and acting may take, in times of what the first deploy of all took
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ BAD = {
     "sickens-after-5-s": Case(image="stub:sick", said="unhealthy", port=19005, monitor_s=8, deadline_s=12),
 }
 # Watched for longer than all others: nobody's way back may wait for it.
-GOOD = Case(image="stub:2", said="", monitor_s=14, deadline_s=20)
+GOOD = Case(image="stub:2", said="", monitor_s=30, deadline_s=40)
 CASES = BAD | {"good": GOOD}
 
 
