@@ -40,7 +40,7 @@ def _tell(number: int) -> None:
 
 
 def _become(order: Mapping[str, object]) -> None:
-    """Be the console from here on; ends in SystemExit, as the console does."""
+    """Be the console from here on; it ends this process."""
     for target, path, flags in (
         (0, os.devnull, os.O_RDONLY),
         (1, str(order["stdout"]), os.O_WRONLY),
