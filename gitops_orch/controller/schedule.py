@@ -122,6 +122,7 @@ def due(schedule: Schedule, since: datetime, now: datetime) -> Due | None:
         at=latest,
         shown=latest.astimezone(ZoneInfo(schedule.timezone)).strftime("%Y-%m-%d %H:%M %Z"),
         wanted=wanted,
+        ran=latest == since,
         late=(now - latest).total_seconds() > _patience_s(schedule, latest),
         skipped_count=sum(1 for _ in missed),
     )

@@ -68,7 +68,7 @@ def due_runs(chosen: Chosen, scheduled: Iterable[Assignment], world: World, inde
 def _due_slots(chosen: Chosen, where: Assignment, world: World, index: Index) -> tuple[Slot, ...]:
     service, schedule = where.service, where.service.schedule
     due = world.due.get((chosen.app.key, service.name))
-    if due is None or due.late or schedule is None:
+    if due is None or due.late or due.ran or schedule is None:
         return ()
     runs = service_runs(chosen.app, service, index)
     begun = [found for found in runs.waiting if _slot(found) == due.slot]
@@ -143,7 +143,8 @@ def _tend(
         stop = stop_container(draft, found, reason, (), service.stop_grace_s) if reason else None
         stops += [stop] if stop is not None and replaced else []
     for found in runs.waiting:
-        if due is None or due.late or _slot(found) != due.slot or _is_made_otherwise(found, chosen, world):
+        over = due is None or due.late or due.ran or _slot(found) != due.slot
+        if over or _is_made_otherwise(found, chosen, world):
             remove_container(draft, found, "its time has passed, and it was never started", ())
     for found in runs.over[max(RUNS_KEPT_MIN, schedule.history) :]:
         remove_container(draft, found, f"{schedule.history} finished runs are kept", ())

@@ -71,6 +71,7 @@ class Due:
     at: datetime
     shown: str  # as the schedule's time zone shows it
     wanted: bool  # it is later than the last run, and than when the schedule was first seen
+    ran: bool = False  # that is the time of the last run
     late: bool = False  # it was missed by too much to be made up for
     skipped_count: int = 0  # earlier times that were missed
 

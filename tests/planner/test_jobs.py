@@ -236,6 +236,12 @@ def test_a_run_that_was_made_and_never_started_is_started():
     ]
 
 
+def test_what_was_made_for_a_time_whose_run_is_over_elsewhere_is_removed_and_no_reason_to_run_again():
+    shop = scheduled()
+    left = run_of(shop, NOW, state=State.CREATED)
+    assert kinds(due_now(shop, left, wanted=False, ran=True)) == ["remove"]
+
+
 def test_of_several_that_were_made_for_one_time_the_one_that_is_still_right_is_started():
     shop = scheduled()
     right = replace(run_of(shop, NOW, id="right", state=State.CREATED), name="z")
