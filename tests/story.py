@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 from simulation.memory_history import MemoryHistory
 
+from gitops_orch.clock import SystemClock
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
-from gitops_orch.controller.workers import InlineWorkers
+from gitops_orch.controller.workers import InlineWorkers, ThreadWorkers
 from gitops_orch.engine.simulated.clock import SimulatedClock
 from gitops_orch.engine.simulated.faults import Fault, SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
@@ -89,10 +90,13 @@ class Story:
         images: Mapping[str, ImageBehaviour] | None = None,
         environment: str | None = None,
         containers_kept: int = 1,
+        threads: ThreadWorkers
+        | None = None,  # and real time; else all is done in turn, and time is simulated
     ) -> None:
         self.environment = environment
         self.containers_kept = containers_kept
-        self.clock = SimulatedClock()
+        self.clock = SystemClock() if threads else SimulatedClock()
+        self.threads = threads
         self.fleet = SimulatedFleet(clock=self.clock, registry=Registry(images or {}))
         self.source = Source()
         self.history = MemoryHistory("5a17")
@@ -105,7 +109,7 @@ class Story:
                 history=self.history,
                 connect=self.fleet.connect,
                 clock=self.clock,
-                workers=InlineWorkers(self.clock.sleep, lambda _: 0),
+                workers=self.threads or InlineWorkers(self.clock.sleep, lambda _: 0),
                 settings=ReconcileSettings(
                     url="file:///repo",
                     environment=self.environment,

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from gitops_orch.cli.render import colour, plain
 from gitops_orch.cli.shell import Output, Shell
-from gitops_orch.controller.execute import Progress as OnProgress
-from gitops_orch.controller.execute import ProgressEvent
+from gitops_orch.controller.conduct import Progress as OnProgress
+from gitops_orch.controller.conduct import ProgressEvent
 
 
 @contextmanager

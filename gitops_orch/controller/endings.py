@@ -3,6 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import Container, Iterable, Sequence
 
+from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind
 
 WAITING_MAX = 4  # on a host: more old containers than that do not stay beside their successors for this
@@ -12,9 +13,13 @@ _TAKING_AWAY = frozenset({Kind.STOP, Kind.RENAME, Kind.REMOVE, Kind.REMOVE_NETWO
 class Endings:
     """Stops that nothing is made or started after, put off while their host starts or proves a container."""
 
-    def __init__(self, actions: Sequence[Action]) -> None:
-        self._patient = _patient(actions)
+    def __init__(self) -> None:
+        self._patient: set[str] = set()
         self._waiting: dict[str, deque[Action]] = defaultdict(deque)  # by host, the oldest first
+
+    def add(self, actions: Sequence[Action]) -> None:
+        """Take notice of actions that stand on none but one another."""
+        self._patient |= _patient(actions)
 
     def __bool__(self) -> bool:
         return any(self._waiting.values())
@@ -34,9 +39,10 @@ class Endings:
                 taken.append(waiting.popleft())
         return taken
 
-    def clear(self) -> None:
-        """Forget what waits: the run ends."""
-        self._waiting.clear()
+    def drop(self, apps: Container[AppKey | None] | None = None) -> None:
+        """Forget what waits, of some apps or of all."""
+        for host, waiting in self._waiting.items():
+            self._waiting[host] = deque(each for each in waiting if apps is not None and each.app not in apps)
 
 
 def _patient(actions: Iterable[Action]) -> set[str]:

@@ -19,21 +19,21 @@ class Sequel:
 class Graph:
     """Counts for each action what it still waits for."""
 
-    def __init__(self, actions: Sequence[Action]) -> None:
-        self._actions = actions
-        self._waiting = {action.id: len(action.after) + len(action.follows) for action in actions}
+    def __init__(self) -> None:
+        self._waiting: dict[str, int] = {}
         self._after: dict[str, list[Action]] = defaultdict(list)
         self._follows: dict[str, list[Action]] = defaultdict(list)
+        self._lost: set[str] = set()
+
+    def add(self, actions: Sequence[Action]) -> list[Action]:
+        """Take actions that stand on none but one another, and return those that wait for nothing."""
         for action in actions:
+            self._waiting[action.id] = len(action.after) + len(action.follows)
             for before in action.after:
                 self._after[before].append(action)
             for before in action.follows:
                 self._follows[before].append(action)
-        self._lost: set[str] = set()
-
-    def first(self) -> list[Action]:
-        """Return the actions that wait for nothing."""
-        return [action for action in self._actions if not self._waiting[action.id]]
+        return [action for action in actions if not self._waiting[action.id]]
 
     def end(self, action: Action, result: ActionResult) -> Sequel:
         """Take note that an action has ended.

@@ -32,7 +32,7 @@ _log = structlog.get_logger()
 class Run(Protocol):
     """One reconcile: `fetch` False keeps to the commit that is known, and `quick` waits for no host that was silent.
 
-    `should_stop` and `should_yield` are those of `execute.Conduct`.
+    `should_stop` and `should_yield` are those of `conduct.Conduct`.
     """
 
     def __call__(

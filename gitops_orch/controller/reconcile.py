@@ -1,7 +1,7 @@
 """The story of one reconcile: load, observe, plan, refuse or execute, remember, look again.
 
-A release that fails its gate is quarantined, and the next pass of the same run plans towards the last stable one: going
-back is the same road, walked to another place.
+A release that fails its gate is quarantined, and a new plan of the same run leads to the last stable one: going back is
+the same road, walked to another place (course.py).
 """
 
 import uuid
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.backoff import Backoff
-from gitops_orch.controller.execute import PUT_OFF, Conduct, Executor, ProgressEvent, Watches
-from gitops_orch.controller.facts import note_greetings, proved_releases, started_runs
+from gitops_orch.controller.conduct import Conduct, ProgressEvent
+from gitops_orch.controller.course import Course, may_act
+from gitops_orch.controller.gates import Watches
 from gitops_orch.controller.isolate import Isolation
-from gitops_orch.controller.last_words import with_last_words
-from gitops_orch.controller.load import Branch, Loaded, Loader, Reading
+from gitops_orch.controller.load import Branch, Loader, Reading
 from gitops_orch.controller.look import Look, Sight, take_look
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines
 from gitops_orch.controller.record import Recorder
@@ -29,13 +29,8 @@ from gitops_orch.engine.base import Engine
 from gitops_orch.history.history import History
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.host import Host
-from gitops_orch.model.plan import Plan
-from gitops_orch.model.status import ActionResult, Outcome, Picture, RevertNews, RunReport
+from gitops_orch.model.status import Picture, RevertNews, RunReport
 from gitops_orch.source.source import Source
-
-# Forward, back while trouble lasts, and what the way back has left over.  One that a failed gate ended does not count: it
-# leaves an app fewer to fail, for that one is quarantined or waits.
-PASSES_MAX = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,17 +115,17 @@ class Reconciler:
         started_at, began = self._clock.now(), self._clock.monotonic_s()
         loaded = self._loader.load(fetch=fetch)
         conduct.progress(ProgressEvent(kind="fetched", message=loaded.error))
-        look = self._look(loaded, quick=quick)
+        course = Course(self._sight, self._recorder, self._watches, conduct, loaded)
+        look = course.look(loaded, quick=quick)
         first = look.picture
-        look, results = self._walk(look, conduct)
+        look = course.walk(look)
         reverts = self._push_reverts(look, conduct)
         if reverts:  # Git may have another head now, and the status something to say
             conduct.progress(ProgressEvent(kind="reverting", message=reverts[-1].message))
             loaded = self._loader.load(fetch=any(news.pushed for news in reverts))
-            look, more = self._walk(self._look(loaded, quick=True), conduct)
-            results = (*results, *more)
+            look = course.walk(course.look(loaded, quick=True))
         self._finish(look, quick=quick)
-        verdict = judge_run(look.picture, results)
+        verdict = judge_run(look.picture, course.results)
         report = RunReport(
             id=uuid.uuid4().hex,
             trigger=trigger,
@@ -138,7 +133,7 @@ class Reconciler:
             duration_ms=round((self._clock.monotonic_s() - began) * 1000),
             picture=look.picture,
             first_plan=first.plan,
-            results=results,
+            results=course.results,
             reverts=reverts,
             status=verdict.status,
             exit_code=verdict.exit_code,
@@ -146,53 +141,10 @@ class Reconciler:
         self._recorder.record(report, self._parts.settings.runs_kept, self._parts.settings.releases_kept)
         return report
 
-    def _walk(self, look: Look, conduct: Conduct) -> tuple[Look, tuple[ActionResult, ...]]:
-        """Carry plans out until there is nothing left to do that this run can do; returns how things stand then."""
-        results: list[ActionResult] = []
-        passes_left = PASSES_MAX
-        # Each app may fail once, and go back; more than that would be a mistake of ours, and must not go on for ever.
-        failures_left = PASSES_MAX + (len(look.world.chosen) if look.world is not None else 0)
-        while passes_left and failures_left:
-            plan = look.picture.plan
-            if not may_act(look) or not plan.actions or conduct.should_stop():
-                break
-            done = self._execute(look, plan, conduct)
-            results += [result for result in done if result.error != PUT_OFF]
-            has_failed = any(result.gate_failed for result in done)
-            passes_left -= not has_failed
-            failures_left -= has_failed
-            quarantined = self._recorder.quarantine(look, done)
-            waiting = look.world.waits if look.world is not None else ()
-            self._sight.backoff.note(done, self._clock.monotonic_s(), quarantined, waiting)
-            if look.world is not None:
-                self._sight.restraint.note(done, look.world)
-            self._sight.proved.update(proved_releases(done))
-            note_greetings(self._sight.greeted, done)
-            self._sight.started_runs.clear()
-            self._sight.started_runs.update(started_runs(done))
-            # Who was silent a moment ago is not waited for once more.
-            look = self._look(look.loaded, quick=True)
-            if not (quarantined or any(result.outcome is Outcome.FAILED for result in done)):
-                break
-        return look, tuple(results)
-
     def _push_reverts(self, look: Look, conduct: Conduct) -> tuple[RevertNews, ...]:
         if not self._parts.settings.push_reverts or conduct.should_stop():
             return ()
         return self._reverts.push_due(look, lambda: conduct.progress(ProgressEvent(kind="reverting")))
-
-    def _look(self, loaded: Loaded, *, quick: bool) -> Look:
-        look = take_look(self._sight, loaded, impatient=quick)
-        self._recorder.remember(look)
-        return look
-
-    def _execute(self, look: Look, plan: Plan, conduct: Conduct) -> tuple[ActionResult, ...]:
-        conduct.progress(ProgressEvent(kind="planned", message=plan.digest, total=len(plan.actions)))
-        self._recorder.begin(plan)
-        engines = self._engines.by_name()
-        results = Executor(engines, self._parts.workers, self._clock, conduct, self._watches).run(plan)
-        apps = {each.app.key: each.app for each in look.world.chosen} if look.world else {}
-        return with_last_words(results, engines, self._parts.workers, self._clock, apps)
 
     def _finish(self, look: Look, *, quick: bool) -> None:
         self._recorder.settle(look)
@@ -220,8 +172,3 @@ class Reconciler:
     def close(self) -> None:
         """End all connections."""
         self._engines.close()
-
-
-def may_act(look: Look) -> bool:
-    """Tell whether a plan may be carried out at all: a known desired state, and no refusal."""
-    return look.world is not None and not look.picture.plan.refusals

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-from gitops_orch.controller.execute import Conduct, Progress, silent
+from gitops_orch.controller.conduct import Conduct, Progress, silent
 from gitops_orch.daemon.house import House
 from gitops_orch.daemon.names import find_app
 from gitops_orch.daemon.rollback import pin_release, push_revert

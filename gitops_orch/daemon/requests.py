@@ -7,7 +7,7 @@ lease falls free, and the verb takes its request back and acts after all.
 
 from collections.abc import Mapping
 
-from gitops_orch.controller.execute import Progress
+from gitops_orch.controller.conduct import Progress
 from gitops_orch.daemon.house import House, open_house
 from gitops_orch.daemon.operations import OPERATIONS
 from gitops_orch.daemon.verbs import Reply, Verb

@@ -10,7 +10,7 @@ from types import FrameType
 
 import structlog
 
-from gitops_orch.controller.execute import Conduct, ProgressEvent
+from gitops_orch.controller.conduct import Conduct, ProgressEvent
 from gitops_orch.controller.loop import EVENT, REQUEST, RESYNC, RETRY, Loop
 from gitops_orch.daemon.desk import Desk
 from gitops_orch.daemon.heartbeat import Pulse, take_pulse

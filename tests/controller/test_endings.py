@@ -1,7 +1,6 @@
 """Stops of what was replaced leave a host to its starts, and keep nothing else waiting."""
 
 from gitops_orch.controller.endings import WAITING_MAX, Endings
-from gitops_orch.controller.execute import Executor
 from gitops_orch.controller.workers import InlineWorkers
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.errors import Unstartable
@@ -10,6 +9,12 @@ from gitops_orch.model.plan import Action, Kind
 from gitops_orch.model.status import Outcome
 from tests.controller.test_execute import Stage
 from tests.planner.builders import app, service
+
+
+def endings_of(actions):
+    endings = Endings()
+    endings.add(actions)
+    return endings
 
 
 def stop(number=1, host="h1", **fields):
@@ -22,13 +27,13 @@ def step(kind, *after, follows=()):
 
 def test_a_stop_that_a_start_stands_on_is_not_put_off_however_far_away_the_start_is():
     removed, created = step(Kind.REMOVE, "stop1"), step(Kind.CREATE, "remove")
-    assert not Endings([stop(), removed, created]).put_off(stop())
-    assert not Endings([stop(), step(Kind.START, follows=("stop1",))]).put_off(stop())
-    assert Endings([stop(), removed]).put_off(stop())
+    assert not endings_of([stop(), removed, created]).put_off(stop())
+    assert not endings_of([stop(), step(Kind.START, follows=("stop1",))]).put_off(stop())
+    assert endings_of([stop(), removed]).put_off(stop())
 
 
 def test_stops_wait_for_their_own_host_alone():
-    endings = Endings([stop(1, "h1"), stop(2, "h2")])
+    endings = endings_of([stop(1, "h1"), stop(2, "h2")])
     assert endings.put_off(stop(1, "h1"))
     assert endings.put_off(stop(2, "h2"))
     assert [each.id for each in endings.due({"h1"})] == ["stop2"]
@@ -38,7 +43,7 @@ def test_stops_wait_for_their_own_host_alone():
 
 def test_a_busy_host_keeps_only_so_many_old_containers_waiting_the_newest():
     stops = [stop(number) for number in range(WAITING_MAX + 2)]
-    endings = Endings(stops)
+    endings = endings_of(stops)
     assert all(endings.put_off(each) for each in stops)
     assert [each.id for each in endings.due({"h1"})] == ["stop0", "stop1"]
 
@@ -81,7 +86,7 @@ def test_old_containers_go_once_the_starts_of_their_host_are_through():
     old = {each.id for each in stage.engines["h1"].observe().containers}
     workers = Recording(stage.clock.sleep)
 
-    results = Executor(stage.engines, workers, stage.clock).run(stage.plan())
+    results = stage.executor(workers).run(stage.plan())
 
     steps = [token for token in workers.tokens if token in {"start", "stop"}]
     assert steps == ["start"] * 4 + ["stop"] * 4
@@ -115,7 +120,7 @@ def test_what_was_put_off_stays_where_its_release_has_failed_meanwhile():
     plan = stage.plan()
     second = [action.id for action in plan.actions if action.kind is Kind.START][1]
 
-    results = Executor(stage.engines, Spoiling(stage.clock.sleep, second), stage.clock).run(plan)
+    results = stage.executor(Spoiling(stage.clock.sleep, second)).run(plan)
 
     assert {r.outcome for r in results if r.action.kind is Kind.STOP} == {Outcome.SKIPPED}
     up = [each for each in stage.fleet.worlds["h1"].containers.values() if each.up]

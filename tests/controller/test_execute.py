@@ -1,6 +1,8 @@
 """Walking a plan: order, failures, gates, and being asked to stop."""
 
-from gitops_orch.controller.execute import PUT_OFF, Conduct, Executor
+from gitops_orch.controller.anew import beside, nothing_anew
+from gitops_orch.controller.conduct import Conduct
+from gitops_orch.controller.execute import Executor, Means
 from gitops_orch.controller.workers import InlineWorkers
 from gitops_orch.engine.simulated.clock import SimulatedClock
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
@@ -32,8 +34,11 @@ class Stage:
         return make_plan(world(*self.apps, observed=observed, **fields))
 
     def run(self, conduct=None, **fields):
-        executor = Executor(self.engines, InlineWorkers(self.clock.sleep), self.clock, conduct, self.watches)
-        return executor.run(self.plan(**fields))
+        return self.executor(InlineWorkers(self.clock.sleep), conduct).run(self.plan(**fields))
+
+    def executor(self, workers, conduct=None, plan_anew=nothing_anew):
+        means = Means(engines=lambda: self.engines, workers=workers, clock=self.clock, watches=self.watches)
+        return Executor(means, conduct, plan_anew)
 
 
 def outcomes(results):
@@ -86,22 +91,29 @@ def test_a_run_that_only_waits_yields_and_the_next_takes_the_gate_up_where_it_wa
     assert stage.clock.monotonic_s() - yielded < 6
 
 
-def test_a_failed_gate_ends_a_run_that_only_waits_and_the_other_gates_are_taken_up_where_they_were():
+def test_an_app_whose_gate_fails_is_planned_anew_beside_the_waits_of_others():
     bad = app("bad", service(image="bad:1", update=UpdatePolicy(monitor_s=10)))
     stage = Stage(bad, watched(60), images={"bad:1": ImageBehaviour(exits_after_s=2)})
     begun = stage.clock.monotonic_s()
+    asked = []
 
-    first = stage.run()
-    failed_after_s = stage.clock.monotonic_s() - begun
-    stage.apps = (watched(60),)
-    second = stage.run(unproved=frozenset(each.key for each in stage.apps))
+    def plan_anew(results, busy):
+        asked.append((stage.clock.monotonic_s() - begun, {each.action.app.name for each in results}, busy))
+        former = app("bad", service(update=UpdatePolicy(monitor_s=0)), digest="former")
+        stage.apps = (former, watched(60))
+        return beside(stage.plan().actions, busy)
 
-    waits = {result.action.app.name: result for result in first if result.action.kind is Kind.WAIT_HEALTHY}
-    assert failed_after_s < 10
-    assert waits["bad"].gate_failed
-    assert (waits["shop"].outcome, waits["shop"].error) == (Outcome.SKIPPED, PUT_OFF)
+    results = stage.executor(InlineWorkers(stage.clock.sleep), plan_anew=plan_anew).run(stage.plan())
+
+    ((after_s, ended, busy),) = asked
+    assert after_s < 10
+    assert (ended, {each.name for each in busy}) == ({"bad"}, {"shop"})
+    made = [r for r in results if r.action.kind is Kind.CREATE and r.action.container.app.digest == "former"]
+    assert [r.outcome for r in made] == [Outcome.DONE]
+    waits = {r.action.app.name: r.outcome for r in results if r.action.kind is Kind.WAIT_HEALTHY}
+    assert waits == {"shop": Outcome.DONE, "bad": Outcome.DONE}
     assert stage.clock.monotonic_s() - begun < 70
-    assert [r.outcome for r in second if r.action.app.name == "shop"] == [Outcome.DONE]
+    assert len({r.action.id for r in results}) == len(results)
 
 
 def test_a_run_does_not_yield_while_there_is_work_to_do():

@@ -3,7 +3,7 @@
 import pytest
 from story import Story
 
-from gitops_orch.controller.execute import Conduct
+from gitops_orch.controller.conduct import Conduct
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 

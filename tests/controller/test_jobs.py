@@ -4,7 +4,7 @@ import pytest
 from simulation.memory_history import MemoryHistory
 from story import Story
 
-from gitops_orch.controller.execute import Conduct
+from gitops_orch.controller.conduct import Conduct
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from gitops_orch.controller.execute import Executor
 from gitops_orch.controller.workers import InlineWorkers
 from gitops_orch.engine.simulated import hand
 from gitops_orch.model.plan import Kind
@@ -41,7 +40,7 @@ def test_a_name_that_passed_to_another_hands_container_is_no_reason_to_remove_th
     last = plan.actions[-1].id
     removal = replace(made, id=f"remove/{made.target}", kind=Kind.REMOVE, after=(last,), container=None)
 
-    Executor(stage.engines, workers, stage.clock).run(replace(plan, actions=(*plan.actions, removal)))
+    stage.executor(workers).run(replace(plan, actions=(*plan.actions, removal)))
 
     assert len(workers.theirs) == 1
     assert workers.theirs[0] in stage.fleet.worlds["h1"].containers

@@ -5,7 +5,9 @@ import threading
 import pytest
 
 from gitops_orch.clock import SystemClock
-from gitops_orch.controller.execute import PUT_OFF, STOPPED, Conduct, Executor
+from gitops_orch.controller.anew import nothing_anew
+from gitops_orch.controller.conduct import Conduct
+from gitops_orch.controller.execute import STOPPED, Executor, Means
 from gitops_orch.controller.workers import ThreadWorkers
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
@@ -40,9 +42,10 @@ class Stage:
         self.engines = {"h1": fleet.connect(Host(name="h1", url="sim://h1"))}
         self.workers = ThreadWorkers()
 
-    def run(self, *apps, **conduct):
+    def run(self, *apps, plan_anew=nothing_anew, **conduct):
         plan = make_plan(world(*apps, observed={"h1": self.engines["h1"].observe()}))
-        return Executor(self.engines, self.workers, self.clock, Conduct(**conduct)).run(plan)
+        means = Means(engines=lambda: self.engines, workers=self.workers, clock=self.clock, watches={})
+        return Executor(means, Conduct(**conduct), plan_anew).run(plan)
 
     def up(self):
         return {each.owner.app.name for each in self.engines["h1"].observe().containers}
@@ -93,9 +96,15 @@ def test_a_pull_that_was_left_may_end_when_nobody_wants_it_any_more(stage):
 
 
 def test_a_release_that_failed_goes_back_though_another_apps_image_is_still_on_its_way(stage):
-    results = stage.run(SLOW, BAD)
-    assert any(result.gate_failed for result in results)
-    assert pulls(results)["slow"] == (Outcome.SKIPPED, PUT_OFF)
+    def back(results, busy):
+        assert {each.name for each in busy} == {"slow"}
+        assert any(result.gate_failed for result in results)
+        stage.let_through.set()
+        return ()
+
+    results = stage.run(SLOW, BAD, plan_anew=back)
+    assert pulls(results)["slow"] == (Outcome.DONE, "")
+    assert stage.pulled.count("slow:1") == 1
 
 
 def test_a_run_that_is_stopped_waits_for_no_pull(stage):

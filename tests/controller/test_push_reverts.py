@@ -7,7 +7,7 @@ from git_servers import http_forge
 from git_story import SHOP, GitStory, compose
 from repositories import Repository
 
-from gitops_orch.controller.execute import Conduct
+from gitops_orch.controller.conduct import Conduct
 from gitops_orch.controller.revert import git_words
 from gitops_orch.engine.simulated.faults import SimulatedCrash
 from gitops_orch.engine.simulated.images import ImageBehaviour

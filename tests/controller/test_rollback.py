@@ -1,11 +1,15 @@
 """A release that fails: how far it gets, what is gone back to, and what the file says about it."""
 
+from datetime import timedelta
+
 import pytest
 from story import Story
 
-from gitops_orch.controller.execute import Conduct
+from gitops_orch.controller.conduct import Conduct
+from gitops_orch.engine.simulated import hand
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.engine.simulated.life import end
+from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.observed import State
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
@@ -162,3 +166,21 @@ def test_a_rollback_that_fails_is_not_rolled_back_and_is_tried_again_later(story
     assert set(story.history.failed_digests(shop(report).key)) == {report.first_plan.actions[0].release}
     story.clock.sleep(60)
     assert (story.sync().exit_code, running(story)) == (4, [(1, "good:1", "VALUE=1")])
+
+
+def test_a_restart_while_nobody_waited_for_it_does_not_fail_a_release(story):
+    """What a gate saw before it was left counts only where another run goes on with it."""
+    deploy(story, replicas=1)
+    story.commit({"shop/compose.yaml": compose(value="2", replicas=1)})
+    story.reconciler.run(trigger="test", conduct=Conduct(should_yield=lambda: True))
+    until = story.clock.now() + timedelta(seconds=30)
+    story.history.hold(AppKey(namespace="default", name="shop"), Hold(reason="somebody looks", until=until))
+    story.sync()
+    (new,) = (c for c in story.world.containers.values() if c.up and "VALUE=2" in c.environment)
+    hand.kill(story.world, new)
+    story.clock.sleep(60)
+
+    report = story.sync()
+
+    assert new.restart_count == 1
+    assert (report.exit_code, shop(report).release_state.value) == (0, "stable")

@@ -1,6 +1,6 @@
 """Trouble of the world: for how long it is remembered, and against whom it counts."""
 
-from gitops_orch.controller.execute import Conduct
+from gitops_orch.controller.conduct import Conduct
 from gitops_orch.engine.simulated.faults import Fault
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.errors import SourceUnavailable

@@ -7,7 +7,7 @@ import pytest
 from faults.fleet_story import FleetStory, app, host, on
 from structlog.testing import capture_logs
 
-from gitops_orch.controller import execute
+from gitops_orch.controller import gates
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.errors import OUR_MISTAKE
 from gitops_orch.manifest import app_file
@@ -101,7 +101,7 @@ def test_c11_another_release_of_it_is_tried_at_once(planning: Trap):
 STEPS = {
     "create": (SimulatedEngine, "create", lambda _, container: container.name),
     "start": (SimulatedEngine, "start", lambda _, container: container),
-    "gate": (execute, "judge", lambda _gate, _watch, seen, *_: seen.name),
+    "gate": (gates, "judge", lambda _gate, _watch, seen, *_: seen.name),
 }
 
 

@@ -3,7 +3,7 @@
 import pytest
 from faults.fleet_story import FleetStory, app, host
 
-from gitops_orch.controller.execute import Conduct
+from gitops_orch.controller.conduct import Conduct
 from gitops_orch.engine.simulated import hand, requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.status import AppReleaseState, Outcome

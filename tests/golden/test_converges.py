@@ -30,7 +30,7 @@ ROUNDS_MAX = 4
 @pytest.fixture(autouse=True)
 def _few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gates are looked at more seldom: what is judged here is what comes after them."""
-    monkeypatch.setattr("gitops_orch.controller.execute.GATE_POLL_S", 60.0)
+    monkeypatch.setattr("gitops_orch.controller.gates.GATE_POLL_S", 60.0)
     # Any word may stand for a command here, `true` as well, and a service that ends would converge to nothing.
     monkeypatch.setattr(making, "_behaviour", lambda image, _command: image)
 

@@ -5,6 +5,8 @@ import signal
 from dataclasses import dataclass
 from types import ModuleType
 
+from gitops_orch.planner.gate import Judgement
+
 BEFORE, AFTER = "before", "after"
 WAIT = "wait_healthy"  # the one kind that makes no call of its own
 
@@ -16,15 +18,15 @@ class Fatality:
     kind: str
     moment: str
 
-    def install(self, execute: ModuleType) -> None:
-        """Lay it around the executor's two ways to act: calls to an Engine, and judgements of a gate."""
+    def install(self, performer: ModuleType, gates: ModuleType) -> None:
+        """Lay it around the two ways in which a plan is carried out: calls to an Engine, and judgements of a gate."""
         if self.kind == WAIT:
-            execute.judge = self._around_judge(execute)
+            gates.judge = self._around_judge(gates)
         else:
-            execute.perform = self._around_perform(execute)
+            performer.perform = self._around_perform(performer)
 
-    def _around_perform(self, execute: ModuleType):
-        perform = execute.perform
+    def _around_perform(self, performer: ModuleType):
+        perform = performer.perform
 
         def die_at_perform(engine, action):
             due = action.kind.value == self.kind
@@ -37,14 +39,14 @@ class Fatality:
 
         return die_at_perform
 
-    def _around_judge(self, execute: ModuleType):
-        judge = execute.judge
+    def _around_judge(self, gates: ModuleType):
+        judge = gates.judge
 
         def die_at_judge(*arguments):
             if self.moment == BEFORE:
                 _die()
             verdict = judge(*arguments)
-            if verdict.judgement is execute.Judgement.PASSED:
+            if verdict.judgement is Judgement.PASSED:
                 _die()
             return verdict
 

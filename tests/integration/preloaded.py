@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from fatality import Fatality
 
 import gitops_orch.__main__ as console
-from gitops_orch.controller import execute
+from gitops_orch.controller import gates, performer
 
 LOADED_LATE = ("git", "sqlite3", "rich.live", "gitops_orch.cli.progress", "gitops_orch.daemon.rollback")
 
@@ -52,7 +52,7 @@ def _become(order: Mapping[str, object]) -> None:
     os.environ.clear()
     os.environ.update(order["environment"])
     if order["fatality"]:
-        Fatality(**order["fatality"]).install(execute)
+        Fatality(**order["fatality"]).install(performer, gates)
     sys.argv = ["gitops-orch", *order["arguments"]]
     console.main()
 

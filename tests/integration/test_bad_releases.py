@@ -42,9 +42,16 @@ BAD = {
     ),
     "sickens-after-5-s": Case(image="stub:sick", said="unhealthy", port=19005, monitor_s=8, deadline_s=12),
 }
-# Watched for longer than all others: nobody's way back may wait for it.
+# Watched for longer than all others, and slower to stop: nobody's way back may wait for these.
 GOOD = Case(image="stub:2", said="", monitor_s=30, deadline_s=40)
-CASES = BAD | {"good": GOOD}
+DEAF = Case(
+    image="stub:2",
+    said="",
+    port=19006,
+    more={"stop_grace_period": "30s", "command": ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]},
+)
+WELL = {"good": GOOD, "deaf": DEAF}
+CASES = BAD | WELL
 
 
 def app(case: Case, image: str, monitor: str, **more: object) -> str:
@@ -54,8 +61,10 @@ def app(case: Case, image: str, monitor: str, **more: object) -> str:
     return compose({"front": front}, **{"x-gitops": {"rollout": {"healthy_deadline": f"{case.deadline_s}s"}}})
 
 
-def all_with(image: str) -> dict[str, str]:
-    return {f"apps/{name}/compose.yaml": app(case, image, "1ms") for name, case in CASES.items()}
+def all_with(image: str, deaf: str) -> dict[str, str]:
+    files = {name: app(case, image, "1ms") for name, case in CASES.items()}
+    files["deaf"] = app(DEAF, deaf, "1ms", **DEAF.more)
+    return {f"apps/{name}/compose.yaml": text for name, text in files.items()}
 
 
 def each_with_its_own() -> dict[str, str]:
@@ -70,7 +79,7 @@ def served(world: World) -> dict[str, tuple]:
     return {
         seen.service: (seen.id, seen.name, seen.image_id, seen.environment, seen.networks)
         for seen in world.ours()
-        if seen.state == "running" and seen.service != "good/front"
+        if seen.state == "running" and seen.service.removesuffix("/front") in BAD
     }
 
 
@@ -80,11 +89,12 @@ def expect_rolled_back(reply: Reply, stable: str) -> None:
     for name in BAD:
         row = reply.app(name)
         assert (row["sync"], row["release_state"], row["commit"]) == ("out-of-sync", "rolled-back", stable)
-    assert (reply.app("good")["sync"], reply.app("good")["health"]) == ("in-sync", "healthy")
+    for row in map(reply.app, WELL):
+        assert (row["sync"], row["health"]) == ("in-sync", "healthy")
 
 
 def test_each_bad_release_goes_back_and_stays_back_while_a_good_one_beside_them_is_deployed(world: World):
-    stable = world.commit(all_with("stub:1"))
+    stable = world.commit(all_with("stub:1", deaf="stub:1"))
     began = time.monotonic()
     world.deploy()
     slack_s = SLACK * (time.monotonic() - began)
@@ -96,7 +106,7 @@ def test_each_bad_release_goes_back_and_stays_back_while_a_good_one_beside_them_
         failed = world.sync()
 
     expect_rolled_back(failed, stable)
-    assert world.one("good/front").image == "stub:2"
+    assert {world.one(f"{name}/front").image for name in WELL} == {"stub:2"}
     assert served(world) == before
     for name, case in BAD.items():
         errors = [action.get("error", "") for action in failed.actions if action["app"] == name]
@@ -105,7 +115,7 @@ def test_each_bad_release_goes_back_and_stays_back_while_a_good_one_beside_them_
     for name, case in ((name, case) for name, case in BAD.items() if case.port):
         back_at_s = probe.at(old[name], "start")
         assert back_at_s - probe.at(old[name], "die") < case.deadline_s + slack_s, name
-        assert back_at_s < probe.at(old["good"], "kill"), name
+        assert back_at_s < min(probe.at(old["good"], "kill"), probe.at(old["deaf"], "die")), name
 
     with run_service(world, GITOPS_ORCH_RESYNC__INTERVAL="500ms") as controller:
         controller.await_runs(PASSES)
@@ -117,6 +127,8 @@ def test_each_bad_release_goes_back_and_stays_back_while_a_good_one_beside_them_
     assert after_restart.actions == []
     assert served(world) == before
 
-    world.commit(all_with("stub:3"))
+    world.commit(all_with("stub:3", deaf="stub:2"))
     world.converge()
-    assert {(seen.image, seen.state) for seen in world.ours()} == {("stub:3", "running")}
+    assert {(seen.image, seen.state) for seen in world.ours() if seen.service != "deaf/front"} == {
+        ("stub:3", "running")
+    }

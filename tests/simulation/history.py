@@ -14,7 +14,7 @@ from simulation.repository import Repository
 from simulation.weather import Weather, crash_now
 from simulation.witness import Violation, Witness
 
-from gitops_orch.controller.execute import Conduct
+from gitops_orch.controller.conduct import Conduct
 from gitops_orch.controller.load import Loaded
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
 from gitops_orch.controller.workers import InlineWorkers
@@ -154,7 +154,8 @@ class Stage:
         self.tally.passes += 1
         try:
             conduct = Conduct(should_yield=lambda: self.order.random() < restless)
-            report = self.reconciler.run(trigger="poll", conduct=conduct)
+            with witness.answers.noting():
+                report = self.reconciler.run(trigger="poll", conduct=conduct)
         except SimulatedCrash:
             self.tally.crashes += 1
             self.reconciler = self._new_reconciler()
@@ -221,7 +222,7 @@ def stormy_step(stage: Stage) -> None:
             at = stage.witness.request_count + rng.randint(1, 12)
             stage.witness.at_request.setdefault(at, []).append(stage.weather.drift)
         crash_at = rng.randint(1, 15) if rng.random() < 0.15 else None
-        stage.run(crash_at=crash_at, restless=stage.order.choice((0.0, 0.0, 0.2)))
+        stage.run(crash_at=crash_at, restless=stage.order.choice((0.0, 0.0, 0.2, 0.8)))
         stage.clock.sleep(rng.choice((1.0, 5.0, 30.0, 120.0)))
     stage.repository.reachable = True
     _check_damage(stage)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.manifest.cron import parse_cron
 from gitops_orch.model.app import (
     App,
@@ -306,4 +307,18 @@ def to_hosts(recipe: TreeRecipe) -> tuple[Host, ...]:
             availability=Availability(host.availability),
         )
         for host in recipe.hosts
+    )
+
+
+def exclusive(app: AppRecipe, service: ServiceRecipe, container: SimulatedContainer) -> bool:
+    """Whether two of it cannot stand side by side, so that the old one must go first."""
+    return bool(
+        service.port
+        or container.ports
+        or service.container_name
+        or service.volume
+        or service.order == "stop-first"
+        or (app.surge == 0 and service.order is None)
+        or container.volumes
+        or service.image == "keeper:1"
     )

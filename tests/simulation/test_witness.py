@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from simulation.many import live_through
 
-from gitops_orch.controller import execute, look, observe
+from gitops_orch.controller import gates, look, observe
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated import seen
 from gitops_orch.model.observed import ObservedHost
@@ -38,7 +38,7 @@ def believes_every_new_container(patch):
     def careless(_gate, watch, *_):
         return gate.Verdict(judgement=gate.Judgement.PASSED, watch=watch)
 
-    patch.setattr(execute, "judge", careless)
+    patch.setattr(gates, "judge", careless)
 
 
 def does_not_wait_for_the_proof(patch):

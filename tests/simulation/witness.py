@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from simulation.recipes import BAD, AppRecipe, ServiceRecipe
+from simulation.beside import Answers, app_of
+from simulation.recipes import BAD, AppRecipe, exclusive
 from simulation.repository import Repository
 
 from gitops_orch.engine import labels
@@ -49,12 +50,10 @@ class Witness:
     history: object = None  # what quarantines releases
     commit: str = ""  # what the pass under way works towards
     held: dict[AppKey, Hold] = field(default_factory=dict)  # by an operator, when this pass began
-    answered: set[str] = field(default_factory=set)  # hosts whose last observation in this pass succeeded
+    answers: Answers = field(default_factory=Answers)  # of hosts, in this pass
     seen_well: dict[str, object] = field(default_factory=dict)  # what this pass saw doing well, and its slot
     ran: dict[tuple, str] = field(default_factory=dict)  # scheduled runs that were started -> their container
-    started: set[str] = field(
-        default_factory=set
-    )  # ids of runs that did start, and not only by a lost request
+    started: set[str] = field(default_factory=set)  # ids of runs that did start, not only by a lost request
     command_count: int = 0
     under_way: Callable[[], set[tuple]] = set  # hosts and images of pulls that were asked for
     left: set[tuple] = field(default_factory=set)  # and were, when the controller looked
@@ -67,7 +66,7 @@ class Witness:
 
     def begin_pass(self) -> None:
         self.left = self.under_way()
-        self.answered.clear()
+        self.answers.hosts.clear()
         self.seen_well.clear()
         self.meddled = False
         self.requests.clear()
@@ -94,7 +93,7 @@ class Witness:
         self.requests.append(f"{operation} {engine.name} {_subject(world, arguments)}")
         if not self.commit or self.repository.commits[self.commit].unreadable:
             self._object(f"{operation} without a readable commit")
-        if engine.name not in self.answered:
+        if engine.name not in self.answers.known_to(app_of(world, arguments[0])):
             self._object(f"{operation} on {engine.name}, which is unknown")
         self.command_count += operation == "run_exec"
         self.takes_count += operation not in GARBAGE
@@ -139,7 +138,7 @@ class Witness:
         wanted = {(app.name, service.name) for app in tree.apps for service in app.services}
         names = [
             (container.owner.app.name, container.owner.service)
-            for host in sorted(self.answered)
+            for host in sorted(self.answers.hosts)
             for container in self.fleet.worlds[host].containers.values()
             if container.owner is not None and not _is_aside(container) and not _comes_and_goes(container)
         ]
@@ -148,6 +147,10 @@ class Witness:
         kept = set(tree.broken) | {
             app.key.name for app in desired if app.digest in self.history.failed_digests(app.key)
         }
+        # So is what an app runs that waits for another.
+        marks = {app.key.name: (app.digest, self.history.stable(app.key)) for app in desired}
+        stable = {name for name, (digest, mark) in marks.items() if mark and mark.digest == digest}
+        kept |= {app.name for app in tree.apps if app.needs and app.needs not in stable}
         if self.repository.files and tree.broken:  # whose app the broken file is cannot be told: all are kept
             kept |= {name for name, _ in names} - {app.name for app in tree.apps}
         leaving = sum(name not in wanted and name[0] not in kept for name in names)
@@ -250,8 +253,8 @@ class Witness:
             return
         run = (owner.app, owner.service, owner.slot)
         former = self.ran.get(run, container.id)
-        worlds = self.fleet.worlds.values()
-        ran = former in self.started or any(former in world.containers for world in worlds)
+        there = [world.containers.get(former) for world in self.fleet.worlds.values()]
+        ran = former in self.started or any(each is not None and each.started_at for each in there)
         if container.started_at is not None or (former != container.id and ran):
             self._object(f"starts {container.name}, a run that was started before")
         self.ran[run] = container.id
@@ -318,9 +321,9 @@ class WatchedEngine:
 
     def observe(self):
         self._witness.left |= self._witness.under_way()
-        self._witness.answered.discard(self.name)
+        self._witness.answers.hosts.discard(self.name)
         seen = self._engine.observe()
-        self._witness.answered.add(self.name)
+        self._witness.answers.hosts.add(self.name)
         for container in seen.containers:
             self._witness.note(container)
         return seen
@@ -348,20 +351,6 @@ class WatchedEngine:
             return answer
 
         return watched
-
-
-def exclusive(app: AppRecipe, service: ServiceRecipe, container: SimulatedContainer) -> bool:
-    """Whether two of it cannot stand side by side, so that the old one must go first."""
-    return bool(
-        service.port
-        or container.ports
-        or service.container_name
-        or service.volume
-        or service.order == "stop-first"
-        or (app.surge == 0 and service.order is None)
-        or container.volumes
-        or service.image == "keeper:1"
-    )
 
 
 def _shares_data(world: World, container: SimulatedContainer) -> bool:

@@ -1,0 +1,66 @@
+"""Planning anew in the middle of a run: an app whose release failed goes back now, beside what is under way for others.
+
+Note [Beside what is under way]
+A new plan is made of a new look, which sees the apps that are being changed as they are at that moment.  Those go on by
+the plan that they have, so of the new one only what is done to the other apps is taken, and of those only the ones that stand on
+nothing that is not taken.  What that leaves undone, the next look of the same run finds.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.plan import Action
+from gitops_orch.model.status import ActionResult
+
+
+class PlanAnew(Protocol):
+    """Plans for apps that have ended, some of which failed; called while other apps are under way, by another thread."""
+
+    def __call__(
+        self, results: tuple[ActionResult, ...], busy: frozenset[AppKey | None]
+    ) -> tuple[Action, ...]:
+        """Return what to do now, given how the steps of all apps that are not `busy` have ended."""
+        ...
+
+
+def nothing_anew(results: tuple[ActionResult, ...], busy: frozenset[AppKey | None]) -> tuple[Action, ...]:  # noqa: ARG001 - see PlanAnew
+    """Leave it at that."""
+    return ()
+
+
+def beside(actions: Sequence[Action], busy: Collection[AppKey | None]) -> tuple[Action, ...]:
+    """Return the actions of a plan that can be carried out beside what is under way for some apps.
+
+    See Note [Beside what is under way].  All of an app or nothing: half of its steps could take a container away that
+    the other half would replace.
+    """
+    left = set(busy)
+    while True:
+        kept = [action for action in actions if action.app not in left]
+        known = {action.id for action in kept}
+        more = {
+            action.app
+            for action in kept
+            if not known.issuperset(action.after) or not known.issuperset(action.follows)
+        }
+        if not more:
+            return tuple(kept)
+        left |= more
+
+
+def renumbered(actions: Sequence[Action], number: int) -> tuple[Action, ...]:
+    """Return the actions of the n-th plan of a run under names that those of the plans before it do not have."""
+    if not number:
+        return tuple(actions)
+    names = {action.id: f"{action.id}@{number}" for action in actions}
+    return tuple(
+        replace(
+            action,
+            id=names[action.id],
+            after=tuple(names[each] for each in action.after),
+            follows=tuple(names[each] for each in action.follows),
+        )
+        for action in actions
+    )

@@ -1,0 +1,135 @@
+"""The course of a run: plans are carried out until nothing is left that this run can do, and what came of it is noted."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from gitops_orch.controller.anew import beside
+from gitops_orch.controller.conduct import Conduct, ProgressEvent
+from gitops_orch.controller.execute import PLANNED_ANEW, Executor, Means
+from gitops_orch.controller.facts import note_greetings, proved_releases, started_runs
+from gitops_orch.controller.gates import Watches
+from gitops_orch.controller.last_words import with_last_words
+from gitops_orch.controller.load import Loaded
+from gitops_orch.controller.look import Look, Sight, take_look
+from gitops_orch.controller.record import Recorder
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.plan import Action, Plan
+from gitops_orch.model.status import ActionResult, Outcome
+
+# Forward, back while trouble lasts, and what the way back has left over.  One that a failed gate ended does not count: it
+# leaves an app fewer to fail, for that one is quarantined or waits.
+PASSES_MAX = 4
+
+
+def may_act(look: Look) -> bool:
+    """Tell whether a plan may be carried out at all: a known desired state, and no refusal."""
+    return look.world is not None and not look.picture.plan.refusals
+
+
+class Course:
+    """Looks, carries out, looks again; `results` has what was done so far."""
+
+    def __init__(
+        self, sight: Sight, recorder: Recorder, watches: Watches, conduct: Conduct, loaded: Loaded
+    ) -> None:
+        self.results: tuple[ActionResult, ...] = ()
+        self._loaded = loaded
+        self._sight = sight
+        self._recorder = recorder
+        self._watches = watches
+        self._conduct = conduct
+        self._failures_left = 0
+        self._looks: dict[AppKey | None, Look] = {}  # of which an app's newest plan was made
+        self._learned: dict[
+            str, ActionResult
+        ] = {}  # results that were learned from, by action, as they may be told
+
+    def look(self, loaded: Loaded, *, quick: bool) -> Look:
+        """Look at everything, and keep what was found."""
+        look = take_look(self._sight, loaded, impatient=quick)
+        self._recorder.remember(look)
+        return look
+
+    def walk(self, look: Look) -> Look:
+        """Carry plans out until there is nothing left to do that this run can do; returns how things stand then."""
+        passes_left = PASSES_MAX
+        # Each app may fail once, and go back; more than that would be a mistake of ours, and must not go on for ever.
+        self._failures_left = PASSES_MAX + (len(look.world.chosen) if look.world is not None else 0)
+        while passes_left and self._failures_left > 0:
+            plan = look.picture.plan
+            self._forget_watches(plan)
+            if not may_act(look) or not plan.actions or self._conduct.should_stop():
+                break
+            failures_left = self._failures_left
+            done = self._carry_out(look, plan)
+            passes_left -= self._failures_left == failures_left
+            self.results += tuple(result for result in done if result.error != PLANNED_ANEW)
+            # Who was silent a moment ago is not waited for once more.
+            look = self.look(look.loaded, quick=True)
+            if all(result.outcome is not Outcome.FAILED for result in done):
+                break
+        return look
+
+    def _carry_out(self, look: Look, plan: Plan) -> tuple[ActionResult, ...]:
+        sight = self._sight
+        self._conduct.progress(ProgressEvent(kind="planned", message=plan.digest, total=len(plan.actions)))
+        self._recorder.begin(plan)
+        self._loaded = look.loaded
+        self._looks = {action.app: look for action in plan.actions}
+        self._learned.clear()
+        means = Means(
+            engines=sight.engines.by_name, workers=sight.workers, clock=sight.clock, watches=self._watches
+        )
+        done = Executor(means, self._conduct, self._plan_anew).run(plan)
+        self._learn(result for result in done if result.action.id not in self._learned)
+        sight.started_runs.clear()
+        sight.started_runs.update(started_runs(done))
+        return tuple(self._learned[result.action.id] for result in done)
+
+    def _forget_watches(self, plan: Plan) -> None:
+        """What a gate saw counts only for whoever goes on waiting: days later it would blame a release for a restart."""
+        awaited = {(action.host, action.name) for action in plan.actions if action.gate is not None}
+        for container in self._watches.keys() - awaited:
+            del self._watches[container]
+
+    def _plan_anew(
+        self, results: tuple[ActionResult, ...], busy: frozenset[AppKey | None]
+    ) -> tuple[Action, ...]:
+        """Learn from apps that have ended, and plan for all that are not busy (anew.PlanAnew)."""
+        self._learn(results)
+        self._sight.started_runs.update(started_runs(results))
+        if self._failures_left <= 0 or self._conduct.should_stop():
+            return ()
+        look = self.look(self._loaded, quick=True)
+        if not may_act(look):
+            return ()
+        plan = replace(look.picture.plan, actions=beside(look.picture.plan.actions, busy))
+        self._recorder.begin(plan)
+        self._looks |= {action.app: look for action in plan.actions}
+        return plan.actions
+
+    def _learn(self, results: Iterable[ActionResult]) -> None:
+        """Note what results say of releases, apps and containers."""
+        by_look: dict[int, list[ActionResult]] = defaultdict(list)
+        looks = {id(look): look for look in self._looks.values()}
+        for result in results:
+            by_look[id(self._looks[result.action.app])].append(result)
+        told = [each for identity, some in by_look.items() for each in self._learn_of(looks[identity], some)]
+        self._sight.proved.update(proved_releases(told))
+        note_greetings(self._sight.greeted, told)
+        self._failures_left -= any(result.gate_failed for result in told)
+
+    def _learn_of(self, look: Look, results: Iterable[ActionResult]) -> tuple[ActionResult, ...]:
+        """Note what results say that came of a look's plan, and return them with the last words of what failed."""
+        sight, world = self._sight, look.world
+        assert world is not None  # noqa: S101 - only a plan of a known world is carried out
+        apps = {each.app.key: each.app for each in world.chosen}
+        told = with_last_words(results, sight.engines.by_name(), sight.workers, sight.clock, apps)
+        quarantined = self._recorder.quarantine(look, told)
+        sight.backoff.note(told, sight.clock.monotonic_s(), quarantined, world.waits)
+        sight.restraint.note(told, world)
+        self._learned |= {
+            result.action.id: result for result in told
+        }  # last: what is broken off is done again
+        return told

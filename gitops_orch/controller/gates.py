@@ -1,0 +1,102 @@
+"""Gates that are waited for: each is looked at now and then between other work, so that one service costs the others nothing."""
+
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from gitops_orch.clock import Clock
+from gitops_orch.engine.base import Engine
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.observed import ObservedContainer, ProbeResult
+from gitops_orch.model.plan import Action
+from gitops_orch.planner.gate import Verdict, Watch, is_probe_due, judge
+
+GATE_POLL_S = 0.5  # as often as Compose looks (COMPOSE.md, section 4)
+GATE_LOST_MAX = 20  # looks in a row that may get no answer before a wait is given up
+
+Watches = dict[tuple[str, str], Watch]  # by host and container name
+
+
+@dataclass(slots=True)
+class Wait:
+    """A gate that is being looked at."""
+
+    action: Action
+    target: str
+    watch: Watch
+    look_at_s: float
+    looking: bool = False
+    lost_count: int = 0
+
+
+class Gates:
+    """The waits of a run.  `watches`, what they have seen so far, outlives it: another run takes them up again."""
+
+    def __init__(self, clock: Clock, watches: Watches) -> None:
+        self._clock = clock
+        self._watches = watches
+        self._waits: dict[str, Wait] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waits)
+
+    def open(self, action: Action, target: str) -> None:
+        """Wait for a container, an action's, from now on, or from where another run left it."""
+        now = self._clock.monotonic_s()
+        watch = self._watches.setdefault((action.host, action.name), Watch(since_s=now))
+        self._waits[action.id] = Wait(action, target, watch, now)
+
+    def forget(self, action: Action) -> None:
+        """What was seen of an action's container counts no more: it is made, or started, anew."""
+        self._watches.pop((action.host, action.name), None)
+
+    def end(self, wait: Wait) -> None:
+        """Wait no more: it is decided."""
+        del self._waits[wait.action.id]
+        self.forget(wait.action)
+
+    def leave(self, apps: Container[AppKey | None] | None = None) -> None:
+        """Give up waits, of some apps or of all."""
+        for wait in [*self._waits.values()]:
+            if apps is None or wait.action.app in apps:
+                del self._waits[wait.action.id]
+
+    def due(self, engines: Mapping[str, Engine]) -> Iterator[tuple[Wait, Callable[[], object]]]:
+        """Yield the waits whose next look is due, each with how to look."""
+        now = self._clock.monotonic_s()
+        for wait in self._waits.values():
+            if not wait.looking and wait.look_at_s <= now:
+                wait.looking = True
+                yield wait, partial(self._look, wait, engines[wait.action.host])
+
+    def next_look_s(self) -> float | None:
+        """Return when the next look is due; None where none will be before those under way have ended."""
+        return min((wait.look_at_s for wait in self._waits.values() if not wait.looking), default=None)
+
+    def looks(self) -> list[Action]:
+        """Return what is being looked at at this moment."""
+        return [wait.action for wait in self._waits.values() if wait.looking]
+
+    def _look(self, wait: Wait, engine: Engine) -> tuple[ObservedContainer, ProbeResult | None]:
+        target, gate = wait.target, wait.action.gate
+        seen = engine.inspect(target)
+        if gate is None or gate.readiness is None:
+            return seen, None
+        due = is_probe_due(gate, wait.watch, seen, self._clock.monotonic_s())
+        return seen, engine.probe(target, gate.readiness) if due else None
+
+    def looked(self, wait: Wait) -> bool:
+        """A look has ended, whatever came of it; tells whether anybody waits for that still."""
+        wait.looking = False
+        wait.look_at_s = self._clock.monotonic_s() + GATE_POLL_S
+        return self._waits.get(wait.action.id) is wait
+
+    def judge(self, wait: Wait, found: object) -> Verdict:
+        """Return what a look's answer says; raises what a gate raises that cannot be judged."""
+        wait.lost_count = 0
+        assert wait.action.gate is not None  # noqa: S101 - the planner gives one to every wait
+        assert isinstance(found, tuple)  # noqa: S101 - what a look returns
+        seen, probed = found
+        verdict = judge(wait.action.gate, wait.watch, seen, self._clock.monotonic_s(), probed)
+        wait.watch = self._watches[(wait.action.host, wait.action.name)] = verdict.watch
+        return verdict

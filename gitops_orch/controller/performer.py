@@ -1,0 +1,70 @@
+"""Carries single actions out, and says of what went wrong whose fault it is."""
+
+from dataclasses import replace
+
+import structlog
+
+from gitops_orch.controller.perform import perform
+from gitops_orch.engine.base import Engine
+from gitops_orch.errors import EngineError, GitopsOrchError, HostUnreachable, Unstartable, unforeseen
+from gitops_orch.model.plan import Action, Kind
+
+ACTION_BROKE = "action.broke"
+STARTING_KINDS = frozenset({Kind.START, Kind.RUN_JOB})
+CONTAINER_KINDS = frozenset(
+    {
+        *STARTING_KINDS,
+        *(Kind.WAIT_HEALTHY, Kind.STOP, Kind.REMOVE, Kind.RENAME, Kind.UPDATE, Kind.RESTART, Kind.UNPAUSE),
+        *(Kind.CONNECT_NETWORK, Kind.DISCONNECT_NETWORK, Kind.EXEC),
+    }
+)
+BAD_COMMAND_CODES = frozenset({126, 127})  # as a shell has them: may not be run, is not there
+
+_log = structlog.get_logger()
+
+
+class Performer:
+    """Knows what was made by which name: that may be another's by the time that a request arrives, an id never is."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, str], str] = {}  # ids of containers, by host and name
+
+    def whom(self, action: Action) -> str:
+        """Return the container that an action is about, by its id where it was made here; else what the action says."""
+        if action.kind not in CONTAINER_KINDS:
+            return action.target
+        return self._made.get((action.host, action.target), action.target)
+
+    def perform(self, engine: Engine, action: Action) -> str:
+        """Carry an action out, and return what is to be noted of it; raises EngineError.
+
+        A start that an Engine refuses for the image's own sake is Unstartable.
+        """
+        try:
+            effect = perform(engine, replace(action, target=self.whom(action)))
+        except HostUnreachable:
+            raise
+        except EngineError as error:
+            if action.kind in STARTING_KINDS and _has_bad_command(engine, self.whom(action)):
+                raise Unstartable(str(error)) from error
+            raise
+        if effect.made:
+            self._made[(action.host, action.target)] = effect.made
+        return effect.note
+
+
+def told(error: Exception) -> str:
+    """Return what to tell of a failure; what nobody foresaw is an app's trouble like any other, and is logged whole."""
+    if isinstance(error, GitopsOrchError):
+        return str(error)
+    _log.error(ACTION_BROKE, error=str(error), exc_info=error)
+    return unforeseen(error)
+
+
+def _has_bad_command(engine: Engine, container: str) -> bool:
+    """Tell whether a start was refused for the image's own sake: its command is not there, or may not be run."""
+    try:
+        details = engine.inspect(container).details
+    except EngineError:
+        return False
+    return details is not None and details.exit_code in BAD_COMMAND_CODES

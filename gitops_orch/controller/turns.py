@@ -1,0 +1,83 @@
+"""Which actions begin next on a host: so many at a time, and what puts a failure right before all others."""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Container
+
+from gitops_orch.controller.workers import LANE_WORKERS_MAX
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.plan import Action, Kind
+
+PULLS, STOPS = ", pulls", ", stops"
+PULLING_KINDS = frozenset({Kind.PULL})
+LASTING_KINDS = frozenset({Kind.STOP, Kind.RESTART, Kind.EXEC})
+
+
+def lane(action: Action) -> str:
+    """Return whose workers carry an action out.
+
+    What takes as long as a registry, a grace period or a command does has workers of its own: a few of these on a host
+    would keep it from being looked at, and its apps from going back.
+    """
+    if action.kind in PULLING_KINDS:
+        return action.host + PULLS
+    return action.host + STOPS if action.kind in LASTING_KINDS else action.host
+
+
+class Turns:
+    """Keeps what is ready until a worker of its host is free: what is queued there cannot be overtaken any more."""
+
+    def __init__(self) -> None:
+        self._urgent: dict[str, deque[Action]] = defaultdict(deque)  # by lane
+        self._others: dict[str, deque[Action]] = defaultdict(deque)
+        self._changed: set[str] = set()  # lanes in which something may begin
+        self._begun: Counter[str] = Counter()  # under way, by lane
+        self._left: Counter[AppKey | None] = Counter()  # not ended, by app
+        self._count = 0  # not ended
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+    def add(self, action: Action, *, urgent: bool = False) -> None:
+        """Let an action wait for its turn."""
+        self._note(action, 1)
+        name = lane(action)
+        (self._urgent if urgent else self._others)[name].append(action)
+        self._changed.add(name)
+
+    def due(self) -> list[Action]:
+        """Take out what may begin now."""
+        taken: list[Action] = []
+        for name in sorted(self._changed):
+            for waiting in (self._urgent[name], self._others[name]):
+                while waiting and self._begun[name] < LANE_WORKERS_MAX:
+                    self._begun[name] += 1
+                    taken.append(waiting.popleft())
+        self._changed.clear()
+        return taken
+
+    def end(self, action: Action) -> None:
+        """Take note that an action that was due has ended."""
+        name = lane(action)
+        self._begun[name] -= 1
+        self._changed.add(name)
+        self._note(action, -1)
+
+    def is_waiting(self) -> bool:
+        """Tell whether something waits for its turn."""
+        return any(self._urgent.values()) or any(self._others.values())
+
+    def is_quiet(self, app: AppKey | None) -> bool:
+        """Tell whether nothing of an app waits for its turn or is under way."""
+        return not self._left[app]
+
+    def drop(self, apps: Container[AppKey | None] | None = None) -> None:
+        """Forget what waits, of some apps or of all."""
+        for waiting in (*self._urgent.values(), *self._others.values()):
+            for action in tuple(waiting):
+                if apps is None or action.app in apps:
+                    waiting.remove(action)
+                    self._note(action, -1)
+
+    def _note(self, action: Action, more: int) -> None:
+        self._count += more
+        self._left[action.app] += more

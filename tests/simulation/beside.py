@@ -1,0 +1,52 @@
+"""Which hosts an app's plan was made for: it goes on by that, whether they answer or not when another app is planned anew."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from gitops_orch.controller.course import Course
+from gitops_orch.engine.simulated.world import World
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.plan import ContainerIntent
+
+
+class Answers:
+    """The hosts that answered at the last look, and for apps that were under way then, at the one before."""
+
+    def __init__(self) -> None:
+        self.hosts: set[str] = set()
+        self._under_way: dict[AppKey, set[str]] = {}
+
+    def known_to(self, app: AppKey | None) -> set[str]:
+        """The hosts that an app's plan knows of."""
+        return self._under_way.get(app, self.hosts)
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """While a controller runs, notice whose plans go on beside a new one."""
+        carry_out, plan_anew = Course._carry_out, Course._plan_anew
+
+        def carrying_out(course: Course, *arguments: Any) -> Any:
+            self._under_way.clear()
+            return carry_out(course, *arguments)
+
+        def planning_anew(course: Course, results: Any, busy: frozenset[AppKey]) -> Any:
+            self._under_way = {app: set(self.known_to(app)) for app in busy}
+            return plan_anew(course, results, busy)
+
+        with (
+            patch.object(Course, "_carry_out", carrying_out),
+            patch.object(Course, "_plan_anew", planning_anew),
+        ):
+            yield
+
+
+def app_of(world: World, subject: Any) -> AppKey | None:
+    """The app that a request is made for, by its first argument."""
+    if isinstance(subject, ContainerIntent):
+        return subject.app.key
+    if isinstance(subject, AppKey):
+        return subject
+    container = world.find(subject) if isinstance(subject, str) else None
+    return container.owner.app if container is not None and container.owner is not None else None
