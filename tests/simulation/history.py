@@ -11,6 +11,7 @@ from simulation.memory_history import MemoryHistory
 from simulation.oracle import app_differences, differences
 from simulation.recipes import IMAGES, AppRecipe, TreeRecipe, is_hopeless
 from simulation.repository import Repository
+from simulation.tally import Tally
 from simulation.weather import Weather, crash_now
 from simulation.witness import Violation, Witness
 
@@ -50,27 +51,6 @@ WELL = {AppHealth.HEALTHY, AppHealth.PROGRESSING}
 
 
 @dataclass
-class Tally:
-    """What a history was made of, so that one can see that it tests something."""
-
-    commits: int = 0
-    passes: int = 0
-    crashes: int = 0
-    requests: int = 0
-    wipes: int = 0
-    refusals: int = 0
-    quarantines: int = 0
-    drifted: int = 0
-    holds: int = 0
-    runs: int = 0  # of scheduled services
-    commands: int = 0  # of hooks
-
-    def add(self, other: "Tally") -> None:
-        for name in self.__dataclass_fields__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-
-@dataclass
 class Stage:
     """The controller, and the world that it acts in."""
 
@@ -93,6 +73,7 @@ class Stage:
         self.witness = Witness(self.repository, self.fleet)
         self.history = self.make_history()
         self.order = random.Random(self.rng.random())
+        self.pushes = self.files and self.order.random() < 0.7  # only files can be put back
         self.reconciler = self._new_reconciler()
         self.past: list[TreeRecipe] = []
 
@@ -105,7 +86,7 @@ class Stage:
             connect=self.witness.connect,
             clock=self.clock,
             workers=workers,
-            settings=ReconcileSettings(url=URL, branch=BRANCH),
+            settings=ReconcileSettings(url=URL, branch=BRANCH, push_reverts=self.pushes),
         )
         reconciler = Reconciler(parts)
         load = reconciler._loader.load
@@ -195,20 +176,31 @@ def run_history(seed: int, **options) -> Tally:
     for _ in range(rng.randint(COMMITS_MIN, COMMITS_MAX)):
         stormy_step(stage)
     stage.weather.calm()
+    stage.repository.push_weather = lambda: ""
     stage.wait_for_holds()
     calm_down(stage)
     reckon(stage)
     stage.tally.drifted = stage.weather.drifted
     stage.tally.runs = len(stage.witness.ran)
     stage.tally.commands = stage.witness.command_count
+    stage.tally.pushes = stage.repository.push_count
     return stage.tally
+
+
+def commit_something(stage: Stage) -> None:
+    """Somebody commits on top of what is there, which the controller may have pushed."""
+    stage.commit(next_tree(stage.rng, stage.repository.head_tree, stage.past[:-1]))
 
 
 def stormy_step(stage: Stage) -> None:
     """A commit, perhaps, and a pass or two in whatever weather there is."""
     rng = stage.rng
+    stage.repository.push_weather = lambda: stage.order.choice(
+        ("", "", "lost", "refused", "late", "before", "after")
+    )
+    stage.repository.on_late = lambda: commit_something(stage)
     if rng.random() < 0.8:
-        stage.commit(next_tree(rng, stage.past[-1], stage.past[:-1]))
+        commit_something(stage)
     for _ in range(rng.choice((1, 1, 2, 3))):
         stage.weather.change()
         stage.repository.reachable = rng.random() < 0.95
@@ -245,11 +237,8 @@ def calm_down(stage: Stage) -> None:
     # An app whose way back does not do well either is tried again now and then, for ever.
     last = report.picture.plan.holds if report is not None else ()
     paused = {hold.app for hold in (*last, *picture.plan.holds) if PAUSED in hold.reason}
-    hopeless |= {
-        app.key
-        for app in picture.apps
-        if app.release_state in GONE_BACK and (app.health not in WELL or app.key in paused)
-    }
+    gone_back = [app for app in picture.apps if app.release_state in GONE_BACK]
+    hopeless |= {app.key for app in gone_back if app.health not in WELL or app.key in paused}
     hopeless |= _robbed(stage, asked)
     for _ in asked:  # and whoever waits for one of these waits with it
         hopeless |= {app.key for app in asked if _needed(app) in hopeless}
@@ -258,6 +247,7 @@ def calm_down(stage: Stage) -> None:
     if left and not picture.plan.refusals:
         _fail(stage, f"still not at rest after {CALM_PASSES_MAX} calm passes: {left}")
     _check_whole(stage, picture, in_force)
+    _check_git_heard(stage, picture)
     _check_damage(stage)
 
 
@@ -299,6 +289,18 @@ def _check_whole(stage: Stage, picture: Picture, tree: TreeRecipe) -> None:
                 _fail(stage, f"{row.key} went back to a mix: {wrong}")
 
 
+def _check_git_heard(stage: Stage, picture: Picture) -> None:
+    """What failed and went back was reverted in Git, too, or it is said why not."""
+    if not (stage.pushes and picture.commit) or picture.plan.refusals or picture.plan.unknown_hosts:
+        return
+    asked = {app.key: app.digest for app in stage.repository.desired(picture.commit).apps}
+    held = {hold.app for hold in picture.plan.holds if NOT_TRIED not in hold.reason}
+    for row in picture.apps:
+        record = stage.history.reverts().get((row.key, asked.get(row.key, "")))
+        if row.release_state is AppReleaseState.ROLLED_BACK and row.key not in held and record is None:
+            _fail(stage, f"{row.key} went back, and nobody tried to revert it in Git")
+
+
 def is_at_rest(picture: Picture) -> bool:
     """Whether nothing is left to do, now or once a pause after a failure is over."""
     paused = any(
@@ -323,7 +325,7 @@ def standing(picture: Picture) -> list[Action]:
 def reckon(stage: Stage) -> None:
     """Everything is mended in one last commit, long after, and the fleet must become exactly that."""
     stage.clock.sleep(LONG_S)
-    stage.commit(settle(stage.rng, stage.past))
+    stage.commit(settle(stage.rng, [*stage.past, stage.repository.head_tree]))
     apps = stage.repository.desired(stage.repository.head).apps
     failed = {app.key.name for app in apps if app.digest in stage.history.failed_digests(app.key)}
     # What another hand made fail then does well now; what it made sick before it was proved would fail with it.
@@ -340,7 +342,8 @@ def reckon(stage: Stage) -> None:
     asking = [hold for hold in picture.plan.holds if any(asked in hold.reason for asked in ASKS)]
     holds = [f"{hold.subject}: {hold.reason}" for hold in picture.plan.holds if hold not in asking]
     but = {hold.app.name for hold in asking}
-    wrong = differences(stage.repository.head_tree, stage.fleet, but=but)
+    may_stay = stage.repository.push_count > 0  # for a look, until its app changes: what was reverted in Git
+    wrong = differences(stage.repository.head_tree, stage.fleet, but=but, failed_may_stay=may_stay)
     if standing(picture) or picture.plan.refusals or holds or wrong:
         _fail(
             stage, f"the fleet is not what Git says: {wrong}; left to do: {_steps(picture)}; holds: {holds}"

@@ -9,8 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import structlog
-from simulation.history import SALT, Tally, run_history
+from simulation.history import SALT, run_history
 from simulation.repository import without_yaml
+from simulation.tally import Tally
 from simulation.witness import Violation
 
 from gitops_orch.engine.simulated.clock import SimulatedClock

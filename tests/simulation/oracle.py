@@ -13,7 +13,13 @@ from gitops_orch.model.observed import Health, State
 from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
 
 
-def differences(tree: TreeRecipe, fleet: SimulatedFleet, *, but: Collection[str] = ()) -> list[str]:
+def differences(
+    tree: TreeRecipe,
+    fleet: SimulatedFleet,
+    *,
+    but: Collection[str] = (),
+    failed_may_stay: bool = False,
+) -> list[str]:
     """Return where the fleet is not what the commit says, `but` for apps of these names."""
     found: list[str] = []
     names = {app.name for app in tree.apps} | set(but)
@@ -24,7 +30,8 @@ def differences(tree: TreeRecipe, fleet: SimulatedFleet, *, but: Collection[str]
             if container.owner is not None and container.owner.app.name not in names
         ]
     for app in tree.apps:
-        found += app_differences(tree, app, fleet) if app.name not in but else []
+        if app.name not in but:
+            found += app_differences(tree, app, fleet, failed_may_stay=failed_may_stay)
     return found
 
 

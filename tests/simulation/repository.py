@@ -1,15 +1,17 @@
 """A Git repository without Git: commits are recipes, and what the source and the loader answer is made from them."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 
 from simulation.recipes import AppRecipe, TreeRecipe, to_app, to_hosts
+from simulation.weather import crash_now
 from simulation.yaml_tree import to_tree
 
 from gitops_orch.controller import load
-from gitops_orch.errors import SourceUnavailable
+from gitops_orch.errors import SourceError, SourceUnavailable
 from gitops_orch.manifest.cache import ManifestCache
 from gitops_orch.manifest.compile import compile_tree
 from gitops_orch.model.app import AppKey
@@ -31,6 +33,12 @@ class Repository:
         self.order: list[str] = []
         self.recipes: dict[tuple[AppKey, str], AppRecipe] = {}
         self.reachable = True
+        self.url = "file:///fleet"
+        self.push_count = 0
+        # How a push ends: "" well, else `lost` (taken, and not answered), `refused`, `late` (somebody else was faster), or with
+        # the controller, `before` or `after` it was taken.
+        self.push_weather: Callable[[], str] = lambda: ""
+        self.on_late: Callable[[], None] = lambda: None
         self._desired: dict[tuple[str, bool], Desired] = {}
         self._cache = ManifestCache()
         self.allow_empty = False
@@ -39,11 +47,14 @@ class Repository:
         """Add a commit and return its id."""
         identity = hashlib.sha1(f"{len(self.order)}".encode()).hexdigest()
         self.commits[identity] = tree
+        self._land(identity)
+        return identity
+
+    def _land(self, identity: str) -> None:
         self.order.append(identity)
-        recipes = {app.key: app for app in tree.apps}
+        recipes = {app.key: app for app in self.commits[identity].apps}
         for app in self.desired(identity).apps:
             self.recipes[(app.key, app.digest)] = recipes[app.key]
-        return identity
 
     @property
     def head(self) -> str:
@@ -95,6 +106,35 @@ class Repository:
 
     def commit_info(self, commit: str) -> SimpleNamespace:
         return SimpleNamespace(commit=commit, author="somebody", subject="", at=None, trailers=(), parents=())
+
+    def touching(self, paths: tuple[str, ...], *, since: str, head: str) -> tuple[str, ...]:
+        return (head,)
+
+    def draft_revert(self, *, paths: tuple[str, ...], to_commit: str, head: str, message: str) -> str:
+        """A commit on top of head in which the apps that these files are of are as they were."""
+        then, now = self.commits[to_commit], self.commits[head]
+        names = {path.partition("/")[0] for path in paths}
+        apps = tuple(then.app(app.name) or app if app.name in names else app for app in now.apps)
+        made = hashlib.sha1(f"{head} {to_commit} {sorted(names)}".encode()).hexdigest()
+        self.commits[made] = replace(now, apps=apps, broken=now.broken - names, message="pushed")
+        return made
+
+    def push(self, made: str, *, head: str) -> None:
+        weather = self.push_weather() if self.reachable else "refused"
+        if weather == "before":
+            crash_now()
+        if weather == "refused":
+            raise SourceError("the server does not take it")
+        if weather == "late":
+            self.on_late()
+        if head != self.head:
+            raise SourceUnavailable("the branch moved")
+        self.push_count += 1
+        self._land(made)
+        if weather == "after":
+            crash_now()
+        if weather == "lost":
+            raise SourceError("the answer was lost")
 
     def taken_back(self, *, since: str, head: str) -> tuple[str, ...]:
         return ()

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from simulation.many import live_through
 
-from gitops_orch.controller import gates, look, observe
+from gitops_orch.controller import gates, look, observe, revert_failed
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated import seen
 from gitops_orch.model.observed import ObservedHost
@@ -88,6 +88,10 @@ def does_not_wait_for_other_apps(patch):
     patch.setattr(plan.Dependencies, "keeps_back", lambda *_: False)
 
 
+def keeps_from_git_what_it_takes_back(patch):
+    patch.setattr(revert_failed.FailedReverts, "push_due", lambda *_: ())
+
+
 MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (takes_silence_for_emptiness, "which is unknown"),
     (forgets_the_removal_budget, "containers left Git"),
@@ -99,6 +103,7 @@ MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (forgets_what_failed, "which is quarantined"),
     (goes_back_in_part, "went back to a mix"),
     (starts_beside_what_it_should_stop_first, "writes it"),
+    (keeps_from_git_what_it_takes_back, "nobody tried to revert it in Git"),
 )
 
 
