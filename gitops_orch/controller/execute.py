@@ -18,7 +18,7 @@ from gitops_orch.controller.endings import Endings
 from gitops_orch.controller.gates import GATE_LOST_MAX, Gates, Wait, Watches
 from gitops_orch.controller.graph import Graph
 from gitops_orch.controller.performer import STARTING_KINDS, Performer, told
-from gitops_orch.controller.turns import Turns, lane
+from gitops_orch.controller.turns import Turns, lane, pull_lane
 from gitops_orch.controller.workers import Batch, Finished, Workers
 from gitops_orch.engine.base import Engine
 from gitops_orch.errors import (
@@ -81,7 +81,6 @@ class Executor:
         self._performer = Performer()
         self._ready: list[Action] = []
         self._turns = Turns()
-        self._pull_turns = Turns()
         self._pulls: set[str] = set()  # under way; they go on where the run is ended early
         self._gates = Gates(means.clock, means.watches)
         self._endings = Endings()
@@ -131,19 +130,15 @@ class Executor:
         self._ready += self._graph.add(actions)
 
     def _is_busy(self) -> bool:
-        return bool(self._ready or self._turns or self._endings or self._planning) or self._is_waited_for()
+        return not self._only_waits() or bool(self._gates or self._pulls)
 
     def _only_waits(self) -> bool:
         return not (self._ready or self._turns or self._endings or self._planning)
-
-    def _is_waited_for(self) -> bool:
-        return bool(self._gates or self._pulls) or self._pull_turns.is_waiting()
 
     def _drop_all(self) -> None:
         """Begin nothing more, and wait for nothing but what is under way, pulls excepted."""
         self._gates.leave()
         self._pulls.clear()
-        self._pull_turns.drop()
         self._endings.drop()
         self._turns.drop()
         self._ready.clear()
@@ -197,7 +192,6 @@ class Executor:
         """End what is left of some apps; what of others stands on that is lost, and these are planned anew too."""
         self._gates.leave(apps)
         self._endings.drop(apps)
-        self._pull_turns.drop(apps)
         for action in self._actions:
             if action.app in apps and action.id not in self._results:
                 self._pulls.discard(action.id)
@@ -235,23 +229,26 @@ class Executor:
             self._begin_due()
 
     def _begin(self, action: Action) -> None:
+        """Begin at once what takes no worker from others; let the rest wait for its turn."""
+        urgent = action.id in self._urgent
         if action.kind is Kind.WAIT_HEALTHY:
             self._note_begin(action)
             self._gates.open(action, self._performer.whom(action))
+        elif action.kind is Kind.PULL:
+            # A registry is asked once for what many apps of a host want, or what the run before has left under way.
+            self._note_begin(action)
+            self._pulls.add(action.id)
+            self._batch.share(
+                pull_lane(action, urgent=urgent), action.id, self._work(action), _pull_key(action)
+            )
         else:
-            turns = self._pull_turns if action.kind is Kind.PULL else self._turns
-            turns.add(action, urgent=action.id in self._urgent)
+            self._turns.add(action, urgent=urgent)
 
     def _begin_due(self) -> None:
         for action in self._turns.due():
             self._note_begin(action)
             self._starting[action.host] += action.kind in STARTING_KINDS
             self._batch.submit(lane(action), action.id, self._work(action))
-        for action in self._pull_turns.due():
-            # A registry is asked once for what many apps of a host want, or what the run before has left under way.
-            self._note_begin(action)
-            self._pulls.add(action.id)
-            self._batch.share(lane(action), action.id, self._work(action), _pull_key(action))
 
     def _note_begin(self, action: Action) -> None:
         self._began[action.id] = self._clock.monotonic_s()
@@ -279,13 +276,11 @@ class Executor:
 
     def _performed(self, finished: Finished) -> ActionResult | None:
         action, error = self._begun[str(finished.token)], finished.error
-        if action.kind is Kind.PULL:
-            self._pull_turns.end(action)
-            if action.id not in self._pulls:
-                return None  # nobody waits for it any more
-            self._pulls.remove(action.id)
-        else:
+        if action.kind is not Kind.PULL:
             self._turns.end(action)
+        elif action.id not in self._pulls:
+            return None  # nobody waits for it any more
+        self._pulls.discard(action.id)
         self._starting[action.host] -= action.kind in STARTING_KINDS
         if error is None and action.kind is Kind.RUN_JOB:
             self._gates.open(action, self._performer.whom(action))

@@ -7,20 +7,21 @@ from gitops_orch.controller.workers import LANE_WORKERS_MAX
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind
 
-PULLS, STOPS = ", pulls", ", stops"
-PULLING_KINDS = frozenset({Kind.PULL})
 LASTING_KINDS = frozenset({Kind.STOP, Kind.RESTART, Kind.EXEC})
 
 
 def lane(action: Action) -> str:
     """Return whose workers carry an action out.
 
-    What takes as long as a registry, a grace period or a command does has workers of its own: a few of these on a host
-    would keep it from being looked at, and its apps from going back.
+    What takes as long as a grace period or a command does has workers of its own: a few of these on a host would keep it
+    from being looked at, and its apps from going back.
     """
-    if action.kind in PULLING_KINDS:
-        return action.host + PULLS
-    return action.host + STOPS if action.kind in LASTING_KINDS else action.host
+    return f"{action.host}, stops" if action.kind in LASTING_KINDS else action.host
+
+
+def pull_lane(action: Action, *, urgent: bool) -> str:
+    """Return whose workers bring an image in: not those of anything else, and not of all that was asked for before."""
+    return f"{action.host}, urgent pulls" if urgent else f"{action.host}, pulls"
 
 
 class Turns:
@@ -61,10 +62,6 @@ class Turns:
         self._begun[name] -= 1
         self._changed.add(name)
         self._note(action, -1)
-
-    def is_waiting(self) -> bool:
-        """Tell whether something waits for its turn."""
-        return any(self._urgent.values()) or any(self._others.values())
 
     def is_quiet(self, app: AppKey | None) -> bool:
         """Tell whether nothing of an app waits for its turn or is under way."""
