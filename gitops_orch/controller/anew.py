@@ -2,8 +2,8 @@
 
 Note [Beside what is under way]
 A new plan is made of a new look, which sees the apps that are being changed as they are at that moment.  Those go on by
-the plan that they have, so of the new one only what is done to the other apps is taken, and of those only the ones that stand on
-nothing that is not taken.  What that leaves undone, the next look of the same run finds.
+the plan that they have.  So only what is done to the other apps is taken of the new one, and of these only the apps that
+stand on nothing that is not taken.  What that leaves undone, the next look of the same run finds.
 """
 
 from collections.abc import Collection, Sequence

@@ -30,20 +30,15 @@ def may_act(look: Look) -> bool:
 class Course:
     """Looks, carries out, looks again; `results` has what was done so far."""
 
-    def __init__(
-        self, sight: Sight, recorder: Recorder, watches: Watches, conduct: Conduct, loaded: Loaded
-    ) -> None:
+    def __init__(self, sight: Sight, recorder: Recorder, watches: Watches, conduct: Conduct) -> None:
         self.results: tuple[ActionResult, ...] = ()
-        self._loaded = loaded
         self._sight = sight
         self._recorder = recorder
         self._watches = watches
         self._conduct = conduct
         self._failures_left = 0
         self._looks: dict[AppKey | None, Look] = {}  # of which an app's newest plan was made
-        self._learned: dict[
-            str, ActionResult
-        ] = {}  # results that were learned from, by action, as they may be told
+        self._learned: dict[str, ActionResult] = {}  # what was learned from, by action, as it may be told
 
     def look(self, loaded: Loaded, *, quick: bool) -> Look:
         """Look at everything, and keep what was found."""
@@ -129,7 +124,6 @@ class Course:
         quarantined = self._recorder.quarantine(look, told)
         sight.backoff.note(told, sight.clock.monotonic_s(), quarantined, world.waits)
         sight.restraint.note(told, world)
-        self._learned |= {
-            result.action.id: result for result in told
-        }  # last: what is broken off is done again
+        # Last, so that what is broken off before is done again.
+        self._learned |= {result.action.id: result for result in told}
         return told

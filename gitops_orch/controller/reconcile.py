@@ -115,7 +115,7 @@ class Reconciler:
         started_at, began = self._clock.now(), self._clock.monotonic_s()
         loaded = self._loader.load(fetch=fetch)
         conduct.progress(ProgressEvent(kind="fetched", message=loaded.error))
-        course = Course(self._sight, self._recorder, self._watches, conduct, loaded)
+        course = Course(self._sight, self._recorder, self._watches, conduct)
         look = course.look(loaded, quick=quick)
         first = look.picture
         look = course.walk(look)
