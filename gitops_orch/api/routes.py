@@ -1,4 +1,7 @@
-"""The service's HTTP answers.  Everything is read from a view of the service; nothing is decided here."""
+"""The service's HTTP answers.  Everything is read from a view of the service; nothing is decided here.
+
+/healthz and /metrics are coroutines: they take no thread of the pool that other routes may occupy.
+"""
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -13,7 +16,7 @@ def make_routes(view: ServiceView) -> FastAPI:
     app = FastAPI(title="gitops-orch", docs_url=None, redoc_url=None)
 
     @app.get("/healthz")
-    def healthz() -> JSONResponse:
+    async def healthz() -> JSONResponse:
         """Answer 200 while the loop makes progress, and 503 with the reason once it has stalled."""
         pulse = view.pulse()
         body = {
@@ -27,12 +30,12 @@ def make_routes(view: ServiceView) -> FastAPI:
         return JSONResponse(body, status_code=200 if pulse.alive else 503)
 
     @app.get("/metrics")
-    def metrics() -> Response:
+    async def metrics() -> Response:
         """Answer with the metrics."""
         return Response(view.exposition(), media_type=METRICS_TYPE)
 
     @app.get("/")
-    def root() -> PlainTextResponse:
+    async def root() -> PlainTextResponse:
         """Say what this is and where to look."""
         return PlainTextResponse(
             "gitops-orch: /healthz says whether the loop lives, /metrics has its numbers\n"

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import structlog
 import uvicorn
 
+from gitops_orch.api.protocol import CONNECTIONS_MAX, DeadlineProtocol
 from gitops_orch.api.routes import make_routes
 from gitops_orch.daemon.http import ServiceView
 
-CONNECTIONS_MAX = 64
 KEEP_ALIVE_S = 5
 SHUTDOWN_S = 2
 
@@ -32,7 +32,7 @@ def serve_http(view: ServiceView, listen: str) -> Iterator[str | None]:
             log_config=None,
             access_log=False,
             lifespan="off",
-            limit_concurrency=CONNECTIONS_MAX,
+            http=DeadlineProtocol,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=SHUTDOWN_S,
         )

@@ -4,11 +4,12 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.loop import POLL, RESYNC, SCHEDULE
@@ -26,11 +27,27 @@ _SHARED = {"network": frozenset({"connect", "disconnect", "destroy"}), "volume":
 _log = structlog.get_logger()
 
 
+class IntervalFromNow(IntervalTrigger):  # type: ignore[misc]
+    """An interval that never lists the times it missed: after a jump of the clock, the next time counts from now.
+
+    APScheduler computes every missed time before it merges them into one.  A board without a clock starts in 1970, so
+    that would be 58 million times of a 30 s interval: gigabytes, and a core that is busy for minutes.
+    """
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        """Return the next time; later than `now` wherever a time was missed."""
+        moment: datetime | None = super().get_next_fire_time(previous_fire_time, now)
+        if previous_fire_time is not None and moment is not None and moment <= now:
+            moment = super().get_next_fire_time(now, now)
+        return moment
+
+
 class Timers:
     """Polls and resyncs on APScheduler.
 
-    Note [Wall clocks jump].  APScheduler plans by the wall clock: set back by an hour, it would not fire for an hour.
-    `overdue` looks at a clock that never jumps, and wakes the loop where the timer has not.
+    Note [Wall clocks jump].  APScheduler plans by the wall clock.  Set forward, it fires once (`IntervalFromNow`).  Set
+    back by an hour, it would not fire for an hour: `wake_if_overdue` reads a clock that never jumps, polls where the
+    timer did not, and gives every timer its next time from now.
     """
 
     def __init__(self, settings: Settings, clock: Clock, wake: Callable[[str], None]) -> None:
@@ -40,8 +57,9 @@ class Timers:
         self._polled_s = clock.monotonic_s()
         self._scheduler = BackgroundScheduler(timezone="UTC")
         jitter_s = max(0.0, settings.poll.interval * settings.poll.jitter)
-        self._add(self._poll, settings.poll.interval, jitter_s)
-        self._add(lambda: wake(RESYNC), settings.resync.interval, 0.0)
+        self._intervals_s = {POLL: settings.poll.interval, RESYNC: settings.resync.interval}
+        self._add(self._poll, POLL, jitter_s)
+        self._add(lambda: wake(RESYNC), RESYNC, 0.0)
 
     def start(self) -> None:
         """Poll at once, and from then on in intervals."""
@@ -54,6 +72,9 @@ class Timers:
         if late_s > OVERDUE_INTERVALS * self._interval_s:
             _log.warning("poll.overdue", late_s=round(late_s, 1))
             self._poll()
+            now = datetime.now(UTC)
+            for identity, interval_s in self._intervals_s.items():
+                self._scheduler.modify_job(identity, next_run_time=now + timedelta(seconds=interval_s))
 
     def arm(self, moment: datetime | None) -> None:
         """Wake the loop at a moment, and at none that was given before; a jump of the clock is made up for by the poll."""
@@ -78,12 +99,11 @@ class Timers:
         self._polled_s = self._clock.monotonic_s()
         self._wake(POLL)
 
-    def _add(self, job: Callable[[], None], interval_s: float, jitter_s: float) -> None:
+    def _add(self, job: Callable[[], None], identity: str, jitter_s: float) -> None:
         self._scheduler.add_job(
             job,
-            "interval",
-            seconds=interval_s,
-            jitter=jitter_s or None,
+            IntervalFromNow(seconds=self._intervals_s[identity], jitter=jitter_s or None, timezone=UTC),
+            id=identity,
             coalesce=True,
             max_instances=1,
             misfire_grace_time=None,

@@ -4,9 +4,11 @@ import json
 import socket
 import urllib.error
 import urllib.request
+from contextlib import ExitStack, suppress
 
 import pytest
 
+from gitops_orch.api import protocol
 from gitops_orch.api.server import serve_http
 from gitops_orch.daemon.heartbeat import QUIET_MAX_S, Pulse, take_pulse
 from gitops_orch.daemon.metrics import Metrics
@@ -95,3 +97,37 @@ def test_the_port_is_free_again_afterwards(view):
         get(address, "/healthz")
     with serve_http(view, address) as again:
         assert again == address
+
+
+def connect(address: str, sent: bytes = b"") -> socket.socket:
+    host, _, port = address.rpartition(":")
+    connection = socket.create_connection((host, int(port)), timeout=10)
+    connection.sendall(sent)
+    return connection
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"GET / HTTP/1.1\r\nHost: x", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1"],
+    ids=["silent", "half-a-head", "half-a-body"],
+)
+def test_clients_that_hold_connections_open_keep_no_health_check_out(address, sent):
+    with ExitStack() as stack:
+        for _ in range(2 * protocol.CONNECTIONS_MAX):
+            stack.enter_context(connect(address, sent))
+        assert [get(address, path)[0] for path in ("/healthz", "/metrics")] == [200, 200]
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HT"])
+def test_a_client_that_never_completes_its_request_is_disconnected(view, monkeypatch, sent):
+    monkeypatch.setattr(protocol, "REQUEST_DEADLINE_S", 0.2)
+    with serve_http(view, "127.0.0.1:0") as address, connect(address, sent) as connection:
+        assert ends(connection)
+
+
+def ends(connection: socket.socket) -> bool:
+    """Tell whether the server closes the connection before the time limit of the socket."""
+    with suppress(ConnectionResetError):
+        while connection.recv(4096):
+            pass
+    return True

@@ -55,6 +55,28 @@ def test_c05_a_timer_that_has_not_fired_for_two_intervals_is_helped(timers, woke
     assert woken == ["poll", "poll"]
 
 
+@pytest.mark.parametrize("year", [1970, 1985, 2025])
+def test_a_clock_that_jumps_forward_by_years_makes_one_poll(timers, woken, year):
+    timers._scheduler.modify_job("poll", next_run_time=datetime(year, 1, 1, tzinfo=UTC))
+    wait_for("the poll", lambda: len(woken) > 1, deadline_s=10)
+    due_in = timers._scheduler.get_job("poll").next_run_time - datetime.now(UTC)
+    assert timedelta(0) < due_in < timedelta(seconds=60)
+    assert woken == ["poll", "poll"]
+
+
+def test_a_clock_that_was_set_back_costs_one_late_poll_and_not_one_after_the_other(timers, woken, clock):
+    timers._scheduler.modify_job("resync", next_run_time=datetime.now(UTC) + timedelta(days=1))
+    timers._scheduler.modify_job("poll", next_run_time=datetime.now(UTC) + timedelta(days=1))
+    clock.at_s = 61
+    timers.wake_if_overdue()
+    due_in = {
+        name: timers._scheduler.get_job(name).next_run_time - datetime.now(UTC) for name in ("poll", "resync")
+    }
+    assert due_in["poll"] < timedelta(seconds=31)
+    assert due_in["resync"] < timedelta(seconds=301)
+    assert woken == ["poll", "poll"]
+
+
 def test_the_loop_wakes_at_the_moment_that_was_given_last(timers, woken):
     timers.arm(datetime.now(UTC) + timedelta(seconds=0.2))
     timers.arm(datetime.now(UTC) + timedelta(seconds=0.3))
