@@ -23,6 +23,8 @@ import traceback
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from gitops_orch.redaction import redact
+
 if TYPE_CHECKING:
     from gitops_orch.model.problem import Problem
 
@@ -36,13 +38,17 @@ def unforeseen(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return f"{OUR_MISTAKE} ({said[:_SAID_CHARS_MAX]}{place}); please report it, with the log of that moment"
+    return f"{OUR_MISTAKE} ({redact(said)[:_SAID_CHARS_MAX]}{place}); please report it, with the log of that moment"
 
 
 class GitopsOrchError(Exception):
-    """The root: a sentence that says what happened, and a hint that says what to do next ("" where nothing can be)."""
+    """The root: a sentence that says what happened, and a hint that says what to do next ("" where nothing can be).
+
+    A server may repeat a credential in its answer, so the sentence is redacted before anybody prints or stores it.
+    """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
+        message = redact(message)
         super().__init__(message)
         self.message = message
         self.hint = hint

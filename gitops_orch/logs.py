@@ -17,13 +17,16 @@ from functools import partial
 from typing import TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from gitops_orch.redaction import redact, redact_value
 
 # A variable at hand when something broke may hold a token.
 _without_locals = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 LINES_MAX = 10_000
 DRAIN_MAX_S = 1.0
 DRAIN_POLL_S = 0.01
+FIRST_KEYS = ("event", "level", "at")
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -105,20 +108,34 @@ class LibraryLog(logging.Handler):
         )
 
 
+def _presentable(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Return the entry without credentials, its keys in an order that does not change: the event first."""
+    return {
+        key: redact_value(event[key])
+        for key in (*FIRST_KEYS, *sorted(event.keys() - set(FIRST_KEYS)))
+        if key in event
+    }
+
+
+def _console(stream: TextIO) -> Processor:
+    """Return a renderer for people; the text of an exception, which it adds itself, is redacted too."""
+    render = structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+    return lambda logger, name, event: redact(render(logger, name, event))
+
+
 def configure_logs(*, format_name: str, level: str) -> None:
     """Send everything that is logged at `level` or above to stderr; `auto` means colours on a terminal, else JSON."""
     stream = sys.stderr
     colours = format_name == "console" or (format_name == "auto" and stream.isatty())
     renderer: list[Processor] = (
-        [
-            structlog.dev.ConsoleRenderer(
-                colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
-        ]
+        [_presentable, _console(stream)]
         if colours
         else [
             structlog.processors.ExceptionRenderer(_without_locals),
-            structlog.processors.JSONRenderer(sort_keys=True, default=str),
+            _presentable,
+            structlog.processors.JSONRenderer(default=str),
         ]
     )
     structlog.configure(

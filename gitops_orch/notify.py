@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from gitops_orch.errors import SettingsError
+from gitops_orch.redaction import redact
 
 TITLE = "gitops-orch"
 URLS_MAX = 100
@@ -55,7 +56,7 @@ class AppriseNotifier:
     def deliver(self, subject: str, message: str) -> bool:
         """Deliver to every service."""
         try:
-            return bool(self._apprise.notify(title=f"{TITLE}: {subject}", body=message))
+            return bool(self._apprise.notify(title=f"{TITLE}: {redact(subject)}", body=redact(message)))
         except Exception as error:  # noqa: BLE001  plug-ins raise what they like, and none of it may stop a run
             _log.warning("notification.failed", subject=subject, error=type(error).__name__)
             return False

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 from rich.console import Console, RenderableType
 
@@ -17,8 +17,12 @@ from gitops_orch.daemon.http import ServeHttp
 from gitops_orch.errors import GitopsOrchError, SettingsError
 from gitops_orch.logs import configure_logs
 from gitops_orch.model.serial import Document
+from gitops_orch.redaction import RedactingStream, redact_value
 from gitops_orch.settings import Settings, is_root, load_settings
 
+VERBATIM = frozenset(
+    {"render", "logs"}
+)  # they show what the user wrote: only the controller's credentials are struck out
 PIPE_WIDTH = 10_000  # nobody reads a pipe by its columns: never break a line there
 
 
@@ -64,7 +68,8 @@ class Shell:
         self.options = options
         self.serve_http = serve_http
         self.output = options.output or Output.TEXT
-        self.out = _console(sys.stdout)
+        self._shapes = verb not in VERBATIM
+        self.out = _console(sys.stdout, shapes=self._shapes)
         self.err = _console(sys.stderr)
         if self.output is Output.GITHUB and verb != "validate":
             raise GitopsOrchError("-o github is for validate alone", hint="use -o text or -o json")
@@ -106,7 +111,8 @@ class Shell:
 
     def print_json(self, document: Mapping[str, object]) -> None:
         """Print one JSON document on stdout."""
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        shown = redact_value(document, shapes=self._shapes)
+        sys.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
 
     @contextmanager
     def busy(self, doing: str) -> Iterator[None]:
@@ -125,14 +131,15 @@ class Shell:
 def print_failure(error: GitopsOrchError, *, output: Output | None) -> None:
     """Say in one sentence what went wrong and what to do next; machines get it as JSON too."""
     if output is Output.JSON:
-        document = {"error": error.message, "hint": error.hint}
+        document = redact_value({"error": error.message, "hint": error.hint})
         sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     _console(sys.stderr).print(f"gitops-orch: {error}", style="red")
 
 
-def _console(stream: TextIO) -> Console:
+def _console(stream: TextIO, *, shapes: bool = True) -> Console:
     width = None if stream.isatty() else PIPE_WIDTH
-    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    redacting = cast("TextIO", RedactingStream(stream, shapes=shapes))
+    return Console(file=redacting, width=width, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def _absolute_repository(url: str | None) -> str | None:

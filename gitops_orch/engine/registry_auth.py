@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gitops_orch.errors import SettingsError
+from gitops_orch.redaction import learn, learn_login
 
 DOCKER_HUB = "https://index.docker.io/v1/"
 _HUB_NAMES = {"docker.io", "index.docker.io", "registry-1.docker.io"}
@@ -64,6 +65,8 @@ def _entry(key: str, value: Mapping[str, str]) -> dict[str, str]:
             entry[name] = value[name]
     if value.get("auth"):
         entry["username"], entry["password"] = _decode(key, value["auth"])
+    learn_login(entry.get("username", ""), entry.get("password", ""))
+    learn(entry.get("identitytoken", ""), entry.get("registrytoken", ""))
     return entry
 
 

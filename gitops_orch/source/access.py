@@ -13,7 +13,9 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from gitops_orch.errors import SettingsError
+from gitops_orch.redaction import MASK, learn_login
 
+HTTP = ("http", "https")
 SCHEMES = ("file", "https", "http", "ssh")
 TOKEN_BYTES_MAX = 16_384
 TOKEN_USER = "x-access-token"  # noqa: S105  a name that forges ignore, they look at the token alone
@@ -23,6 +25,7 @@ LOW_SPEED_S = 30
 CONNECT_S = 10
 
 _SCP_LIKE = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_][A-Za-z0-9_.-]*:(?!//)[^:\s].*")
+_OTHER_SCHEMES = frozenset({*SCHEMES, "ftp", "ftps", "git", "git+ssh", "git+https", "rsync"})
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _BRANCH = re.compile(r"(?!-)[^\x00-\x20\x7f~^:?*\[\\]+")
 
@@ -121,9 +124,18 @@ def check_path(path: str) -> str:
 
 
 def read_token(access: Access, token_file: Path | None) -> str:
-    """Return the token to show, "" where there is none; it is read anew each time, because tokens are rotated."""
+    """Return the token to send, "" where there is none, and strike it out of every output from now on.
+
+    The file is read each time, because tokens are rotated.  `https://TOKEN@host` has the token as its user.
+    """
+    token = _token(access, token_file)
+    learn_login(_login_user(access, token), token)
+    return token
+
+
+def _token(access: Access, token_file: Path | None) -> str:
     if token_file is None:
-        return access.password
+        return access.password or (access.user if access.scheme in HTTP else "")
     try:
         with token_file.open("rb") as stream:
             token = stream.read(TOKEN_BYTES_MAX).decode().strip()
@@ -150,10 +162,14 @@ def environment(access: Access, settings: SourceSettings, config: Path, token: s
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_LITERAL_PATHSPECS": "1",
         "SSH_ASKPASS_REQUIRE": "never",
+        # libcurl reads ~/.netrc, and git its attributes below XDG_CONFIG_HOME: neither is ours.  ssh asks the user
+        # database for its own files, so it does not notice.
+        "HOME": str(config.parent),
+        "XDG_CONFIG_HOME": str(config.parent),
     }
     if access.scheme == "ssh":
         variables["GIT_SSH_COMMAND"] = _ssh_command(settings)
-    elif token and access.scheme in ("http", "https"):
+    elif token and access.scheme in HTTP:
         variables |= _http_login(access, token)
     return variables
 
@@ -163,7 +179,7 @@ def _http_login(access: Access, token: str) -> Mapping[str, str]:
         raise SettingsError(
             f"the token would travel to {access.host} unencrypted", hint="use an https:// URL, or no token"
         )
-    login = base64.b64encode(f"{access.user or TOKEN_USER}:{token}".encode()).decode()
+    login = base64.b64encode(f"{_login_user(access, token)}:{token}".encode()).decode()
     pairs = (
         ("http.extraHeader", f"Authorization: Basic {login}"),
         # Git would repeat the header to whatever host it is sent on to.
@@ -175,12 +191,8 @@ def _http_login(access: Access, token: str) -> Mapping[str, str]:
     return counted
 
 
-def secrets_of(access: Access, token: str) -> tuple[str, ...]:
-    """Return every text that must be struck out of what git says."""
-    if not token:
-        return ()
-    login = base64.b64encode(f"{access.user or TOKEN_USER}:{token}".encode()).decode()
-    return (login, token, quote(token))
+def _login_user(access: Access, token: str) -> str:
+    return access.user if access.user and access.user != token else TOKEN_USER
 
 
 def config_text(access: Access, mirror: Path) -> str:
@@ -241,14 +253,17 @@ def _scp_address(text: str) -> Access:
     if not _SCP_LIKE.fullmatch(text):
         raise _refuse(text)
     host, _, path = text.partition(":")
-    if path.startswith("-") or not path.strip("/"):
-        raise _refuse(text)
     user, _, name = host.rpartition("@")
+    # `https:/user:token@host` and `user:token@host/path` are slips that would put a token on a command line.
+    is_slip = name in _OTHER_SCHEMES or (not user and "@" in path)
+    if is_slip or path.startswith("-") or not path.strip("/"):
+        raise _refuse(text)
     return Access(url=text, scheme="ssh", host=name, user=user, name=_last_segment(path))
 
 
 def _refuse(text: str) -> SettingsError:
-    shown = re.sub(r"://[^/@]*@", "://***@", text)
+    # What is no address can hold a token anywhere before the last @.
+    shown = re.sub(r"\A([A-Za-z][A-Za-z0-9+.-]*:/*)?.*@", rf"\1{MASK}@", text, flags=re.DOTALL)
     return SettingsError(
         f'the repository "{shown!a}" is not an address that we open',
         hint=f"use {', '.join(scheme + '://' for scheme in SCHEMES)}, user@host:path or an absolute directory",

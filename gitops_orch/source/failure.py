@@ -2,11 +2,11 @@
 
 import re
 
+from gitops_orch import redaction
 from gitops_orch.errors import SourceError, SourceUnavailable
 
 SENTENCE_CHARS_MAX = 400
 
-_CREDENTIALS = re.compile(r"://[^/@\s]+@")
 _NOISE = re.compile(
     r"^(?:warning: |hint: |debug\d: |\s*$|Please make sure you have|and the repository exists)"
 )
@@ -74,12 +74,9 @@ class MirrorDamaged(SourceError):
     """The mirror cannot give an object that it should hold; building it anew cures that."""
 
 
-def redact(text: str, secrets: tuple[str, ...]) -> str:
+def redact(text: str) -> str:
     """Return the text as one printable line, shortened, with every credential struck out."""
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    text = _CREDENTIALS.sub("://***@", text)
-    lines = [line for line in text.splitlines() if not _NOISE.match(line)]
+    lines = [line for line in redaction.redact(text).splitlines() if not _NOISE.match(line)]
     joined = " | ".join(printable(line.expandtabs(1)).strip() for line in lines)
     return joined if len(joined) <= SENTENCE_CHARS_MAX else joined[:SENTENCE_CHARS_MAX] + "…"
 
@@ -89,9 +86,9 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
-def remote_failure(stderr: str, url: str, secrets: tuple[str, ...]) -> SourceUnavailable:
+def remote_failure(stderr: str, url: str) -> SourceUnavailable:
     """Return what a failed talk with the remote means, in one sentence with git's own words."""
-    said = redact(stderr, secrets)
+    said = redact(stderr)
     for pattern, meaning, hint in _REMOTE:
         if re.search(pattern, stderr):
             return SourceUnavailable(f"{url}: {meaning} (git: {said})", hint=hint)
@@ -100,9 +97,9 @@ def remote_failure(stderr: str, url: str, secrets: tuple[str, ...]) -> SourceUna
     )
 
 
-def push_failure(said: str, url: str, secrets: tuple[str, ...]) -> SourceError:
+def push_failure(said: str, url: str) -> SourceError:
     """Return why a push was refused: SourceUnavailable where the branch moved meanwhile, SourceError where it is policy."""
-    words = redact(said, secrets)
+    words = redact(said)
     if re.search(r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref", said):
         return SourceUnavailable(
             f"{url}: the branch moved while the revert was made (git: {words})", hint="fetch and try again"
@@ -112,7 +109,7 @@ def push_failure(said: str, url: str, secrets: tuple[str, ...]) -> SourceError:
             f"{url}: the server refused the push (git: {words})",
             hint="let this login push to the branch",
         )
-    failure = remote_failure(said, url, secrets)
+    failure = remote_failure(said, url)
     return SourceError(failure.message, hint=failure.hint)
 
 

@@ -85,7 +85,7 @@ class Mirror:
         result = self.run(*arguments, stdin=stdin, extra=extra)
         if not result.ok:
             raise SourceError(
-                f"git {arguments[0]} failed in {self.directory}: {redact(result.stderr, ())}",
+                f"git {arguments[0]} failed in {self.directory}: {redact(result.stderr)}",
                 hint="check the space and the permissions of the state directory",
             )
         return result
@@ -93,7 +93,7 @@ class Mirror:
     def damage(self, said: str) -> MirrorDamaged:
         """Return the error for a broken store."""
         return MirrorDamaged(
-            f"the mirror {self.directory} is damaged: {redact(said, ())}",
+            f"the mirror {self.directory} is damaged: {redact(said)}",
             hint="it is rebuilt from the remote as soon as that answers; nothing is touched meanwhile",
         )
 
@@ -177,7 +177,7 @@ class Mirror:
         if not made.ok:
             shutil.rmtree(directory, ignore_errors=True)
             raise SourceError(
-                f"the mirror {directory} cannot be made: {redact(made.stderr, ())}",
+                f"the mirror {directory} cannot be made: {redact(made.stderr)}",
                 hint="check the space and the permissions of the state directory",
             )
 

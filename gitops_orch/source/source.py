@@ -22,7 +22,6 @@ from gitops_orch.source.access import (
     config_text,
     environment,
     read_token,
-    secrets_of,
 )
 from gitops_orch.source.blobs import BlobReader
 from gitops_orch.source.commits import (
@@ -224,12 +223,12 @@ class Source:
         check_commit(head)
         ref = self._pushed_ref
         with self._mirror.exclusive() as lock_fd:
-            result, secrets = self._remote(
+            result = self._remote(
                 "push", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{head}", "--", self.url, f"{made}:{ref}",
                 lock_fd=lock_fd,
             )  # fmt: skip
             if not result.ok:
-                raise push_failure(f"{result.stderr}\n{result.text}", self.url, secrets)
+                raise push_failure(f"{result.stderr}\n{result.text}", self.url)
             self._mirror.must("update-ref", self._local_ref, made)
 
     def close(self) -> None:
@@ -241,22 +240,19 @@ class Source:
         # Hashed: a branch `a` that becomes `a/b` would need a directory where a file is.
         return f"refs/gitops-orch/head/{hashlib.sha256(self._branch.encode()).hexdigest()[:16]}"
 
-    def _remote(
-        self, *arguments: str, git: Git | None = None, lock_fd: int = -1
-    ) -> tuple[GitResult, tuple[str, ...]]:
+    def _remote(self, *arguments: str, git: Git | None = None, lock_fd: int = -1) -> GitResult:
         token = read_token(self._access, self._settings.token_file)
         told = environment(self._access, self._settings, self._config, token)
-        result = (git or self._mirror.local).run(*arguments, extra=told, lock_fd=lock_fd)
-        return result, secrets_of(self._access, token)
+        return (git or self._mirror.local).run(*arguments, extra=told, lock_fd=lock_fd)
 
     def _ask_remote(self) -> _RemoteHead:
         if self._branch.startswith("refs/"):
             wanted: tuple[str, ...] = (self._branch,)
         else:
             wanted = (f"refs/heads/{self._branch}", f"refs/tags/{self._branch}")
-        result, secrets = self._remote("ls-remote", "--", self.url, *wanted, git=self._mirror.nowhere)
+        result = self._remote("ls-remote", "--", self.url, *wanted, git=self._mirror.nowhere)
         if not result.ok:
-            raise remote_failure(result.stderr, self.url, secrets)
+            raise remote_failure(result.stderr, self.url)
         found = _remote_refs(result.text)
         for ref in wanted:
             if ref in found:
@@ -264,9 +260,9 @@ class Source:
         raise self._branch_missing()
 
     def _branch_missing(self) -> SourceUnavailable:
-        result, secrets = self._remote("ls-remote", "--heads", "--", self.url, git=self._mirror.nowhere)
+        result = self._remote("ls-remote", "--heads", "--", self.url, git=self._mirror.nowhere)
         if not result.ok:
-            return remote_failure(result.stderr, self.url, secrets)
+            return remote_failure(result.stderr, self.url)
         names = [printable(ref.removeprefix("refs/heads/")) for ref in sorted(_remote_refs(result.text))]
         if not names:
             return SourceUnavailable(
@@ -291,12 +287,12 @@ class Source:
 
     def _fetch_ref(self, remote: _RemoteHead, git: Git | None, lock_fd: int) -> None:
         refspec = f"+{remote.ref}:{self._local_ref}"
-        result, secrets = self._remote(*_FETCH, "--", self.url, refspec, git=git, lock_fd=lock_fd)
+        result = self._remote(*_FETCH, "--", self.url, refspec, git=git, lock_fd=lock_fd)
         if result.ok:
             return
         if git is None and is_corrupt(result.stderr):
-            raise self._mirror.damage(redact(result.stderr, secrets))
-        raise remote_failure(result.stderr, self.url, secrets)
+            raise self._mirror.damage(redact(result.stderr))
+        raise remote_failure(result.stderr, self.url)
 
     def _hold_unless_forward(
         self, head: str, last_commit: str | None, accepted: frozenset[str], remote: _RemoteHead

@@ -47,6 +47,28 @@ def test_a_line_is_one_json_object_with_time_and_level(lines):
     assert row["at"].endswith("Z")
 
 
+def test_the_event_stands_first_and_the_other_keys_in_a_fixed_order(lines):
+    configure_logs(format_name="json", level="info")
+    structlog.get_logger().info("run.finished", host="h", app="a")
+    structlog.get_logger().info("run.finished", app="a", host="h")
+    assert [list(json.loads(line)) for line in lines()] == [["event", "level", "at", "app", "host"]] * 2
+
+
+@pytest.mark.parametrize("format_name", ["json", "console"])
+def test_a_credential_that_a_server_repeats_is_not_logged(lines, format_name):
+    configure_logs(format_name=format_name, level="info")
+    try:
+        raise OSError("https://ann:hush-hush@git.example refused Bearer")
+    except OSError as error:
+        structlog.get_logger().error(
+            "pull.failed", error=str(error), header="Authorization: Basic aHVzaA==", exc_info=error
+        )
+    written = "\n".join(lines())
+    assert "git.example" in written
+    assert "hush-hush" not in written
+    assert "aHVzaA" not in written
+
+
 def test_what_is_below_the_level_is_not_written(lines):
     configure_logs(format_name="json", level="warning")
     structlog.get_logger().info("run.finished")

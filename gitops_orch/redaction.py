@@ -1,0 +1,107 @@
+"""Credentials are struck out of every text that leaves the process: output, logs, notifications, history.
+
+Two kinds of credentials are known: those that this process has read (`learn`), and texts that look like one.  A server
+may repeat a password in an error message in any form in which it was sent, so those forms are known as well.
+"""
+
+import base64
+import json
+import re
+from typing import TextIO
+from urllib.parse import quote
+
+MASK = "***"
+CREDENTIAL_CHARS_MIN = 6  # a shorter one is part of ordinary words: striking it out there would reveal it
+
+# What a text must contain before a pattern is tried on it, because a search for a word is a hundred times as fast; and
+# the pattern, whose first group stays.  Token formats are those that forges, registries and clouds document.
+_SHAPES = tuple(
+    (markers.split(), re.compile(pattern, re.IGNORECASE))
+    for markers, pattern in (
+        # https://user:password@host; a user without a password is no secret with ssh
+        ("@", r"(\b[a-z][a-z0-9+.-]{0,19}:/{1,2})(?<!ssh://)[^/\s'\"<>@]+@"),
+        ("ssh://", r"(ssh://[^/\s'\"<>@:]+:)[^/\s'\"<>@]+@"),
+        # the same without a scheme; image@sha256:... is none
+        ("@", r"(^|[\s'\"=(])(?!\S+@sha\d)[^\s'\"/@:=()]+:[^\s'\"/@]+@(?=[a-z0-9.-]+[/:])"),
+        (
+            "authorization Authorization AUTHORIZATION",
+            r"(\bauthorization['\"]?\s*[:=]\s*['\"]?(?:basic|bearer|token)\s+)[^\s'\",]+",
+        ),
+        ("ghp_ gho_ ghu_ ghs_ ghr_", r"()\bgh[pousr]_[a-z0-9]{8,}"),
+        ("github_pat_ dckr_pat_", r"()\b(?:github|dckr)_pat_[\w-]{8,}"),
+        ("glpat- gldt- glrt- glcbt- glptt-", r"()\bgl(?:pat|dt|rt|cbt|ptt)-[\w-]{16,}"),
+        ("xox", r"()\bxox[abeprs]-[\w-]{8,}"),
+        ("AKIA", r"()\bAKIA[0-9A-Z]{16}"),
+        ("AGE-SECRET-KEY-", r"()\bAGE-SECRET-KEY-1[0-9A-Z]+"),
+        ("hvs. hvb.", r"()\bhv[sb]\.[\w-]{20,}"),
+        ("PRIVATE KEY", r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)[^'\"-]+"),
+    )
+)
+
+_known: tuple[str, ...] = ()  # replaced as a whole, so that threads may read it at any time
+
+
+def learn(*credentials: str) -> None:
+    """Strike these texts out from now on, also in the forms in which they travel; short ones are left out."""
+    global _known  # noqa: PLW0603  credentials belong to the process, and so do its outputs
+    forms = {
+        form
+        for credential in credentials
+        if len(credential) >= CREDENTIAL_CHARS_MIN
+        for form in (credential, quote(credential, safe=""), quote(credential), json.dumps(credential)[1:-1])
+    }
+    if not forms.issubset(_known):
+        _known = tuple(sorted({*_known, *forms}, key=lambda form: (-len(form), form)))
+
+
+def learn_login(user: str, password: str) -> None:
+    """Strike out a password, and the header that it is sent in."""
+    if password:
+        login = f"{user}:{password}".encode()
+        learn(password, base64.b64encode(login).decode(), base64.urlsafe_b64encode(login).decode())
+
+
+def redact(text: str, *, shapes: bool = True) -> str:
+    """Return the text with known credentials, and what looks like one, as `***`; without `shapes` only the known."""
+    for credential in _known:
+        text = text.replace(credential, MASK)
+    if not shapes:
+        return text
+    for markers, pattern in _SHAPES:
+        if any(marker in text for marker in markers):
+            text = pattern.sub(_masked, text)
+    return text
+
+
+def redact_value(value: object, *, shapes: bool = True) -> object:
+    """Return a JSON-like value with every text in it redacted, keys included."""
+    if isinstance(value, str):
+        return redact(value, shapes=shapes)
+    if isinstance(value, dict):
+        return {
+            redact_value(key, shapes=shapes): redact_value(each, shapes=shapes) for key, each in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [redact_value(each, shapes=shapes) for each in value]
+    return value
+
+
+class RedactingStream:
+    """A stream of text that strikes credentials out of each write; for the rest it is the stream that it wraps."""
+
+    def __init__(self, stream: TextIO, *, shapes: bool = True) -> None:
+        self._stream = stream
+        self._shapes = shapes
+
+    def write(self, text: str) -> int:
+        """Write the redacted text, and return how much was given."""
+        self._stream.write(redact(text, shapes=self._shapes))
+        return len(text)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+def _masked(found: "re.Match[str]") -> str:
+    at = "@" if found[0].endswith("@") else ""
+    return f"{found[1]}{MASK}{at}"
