@@ -17,6 +17,7 @@ from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.world import World
+from gitops_orch.errors import SourceError
 from gitops_orch.model.plan import Plan
 from gitops_orch.model.status import RunReport
 from gitops_orch.model.tree import Tree, TreeFile
@@ -29,6 +30,17 @@ spec: {url: "sim://h1"}
 """
 
 
+@dataclass(frozen=True)
+class Refused:
+    """An entry of a tree that is not read: a link, a submodule."""
+
+    why: str = "a symbolic link is not followed; put the file itself here"
+
+
+class Damaged:
+    """A file whose content the mirror cannot give."""
+
+
 class Source:
     """Stands where Git stands; the last commit is its head."""
 
@@ -36,10 +48,23 @@ class Source:
         self.trees: dict[str, Tree] = {}
         self.trailers: dict[str, tuple[tuple[str, str], ...]] = {}
 
-    def push(self, files: Mapping[str, str | bytes], modes: Mapping[str, int]) -> str:
+    def push(self, files: Mapping[str, str | bytes | Refused | Damaged], modes: Mapping[str, int]) -> str:
         contents = {
-            path: dedent(text).encode() if isinstance(text, str) else text for path, text in files.items()
+            path: dedent(text).encode()
+            if isinstance(text, str)
+            else b""
+            if isinstance(text, Damaged)
+            else text
+            for path, text in files.items()
+            if not isinstance(text, Refused)
         }
+        damaged = {path for path, text in files.items() if isinstance(text, Damaged)}
+
+        def read(path: str) -> bytes:
+            if path in damaged:
+                raise SourceError("the mirror has lost it")
+            return contents[path]
+
         commit = hashlib.sha1(f"{len(self.trees)}".encode()).hexdigest()
         self.trees[commit] = Tree(
             commit=commit,
@@ -52,8 +77,8 @@ class Source:
                 )
                 for path, content in contents.items()
             },
-            read=contents.__getitem__,
-            refused={},
+            read=read,
+            refused={path: text.why for path, text in files.items() if isinstance(text, Refused)},
             name="repo",
         )
         return commit
@@ -122,7 +147,9 @@ class Story:
     def world(self) -> World:
         return self.fleet.world("h1")
 
-    def commit(self, files: Mapping[str, str | bytes], modes: Mapping[str, int] | None = None) -> None:
+    def commit(
+        self, files: Mapping[str, str | bytes | Refused | Damaged], modes: Mapping[str, int] | None = None
+    ) -> None:
         self.source.push({"hosts/h1.yaml": HOST, **files}, modes or {})
 
     def sync(self) -> RunReport:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from gitops_orch.clock import Clock
+from gitops_orch.controller.app_files import read_app_files
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.facts import ReleaseFacts, recovered_releases, release_facts
 from gitops_orch.controller.inventory import HostFacts, Permission, learn, read_facts, recognise
@@ -26,9 +27,9 @@ from gitops_orch.model.app import App, AppKey, Prune
 from gitops_orch.model.desired import Desired
 from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Placed
 from gitops_orch.model.plan import Plan
-from gitops_orch.model.problem import Severity
 from gitops_orch.model.release import Release
 from gitops_orch.model.status import AppStatus, Picture
+from gitops_orch.planner.identity import formerly, identify, remembered_files
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.release import choose_release
 from gitops_orch.planner.status import app_statuses, host_statuses
@@ -49,6 +50,7 @@ class Look:
     relanded: tuple[Relanding, ...] = ()
     timetable: str = ""  # for history to remember
     host_facts: HostFacts = field(default_factory=HostFacts)
+    app_files: Mapping[str, AppKey] = field(default_factory=dict)  # for history to remember
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,8 @@ def take_look(sight: Sight, loaded: Loaded, *, impatient: bool = False) -> Look:
     known = read_facts(sight.history)
     observed = recognise(observed, known, said.permission)
     host_facts = learn(known, observed, sight.history.remembered(), said.permission)
+    files = read_app_files(sight.history)
+    desired = identify(desired, formerly(files, our_containers(observed)))
     view = _View(observed=observed, said=said, let_go=host_facts.let_go)
     thought = sight.isolation.work_out(desired.apps, partial(_think, sight, desired, view), sight.clock)
     planned = sight.clock.monotonic_s()
@@ -123,6 +127,7 @@ def take_look(sight: Sight, loaded: Loaded, *, impatient: bool = False) -> Look:
         relanded=thought.past.relanded,
         timetable=thought.timetable.text,
         host_facts=host_facts,
+        app_files=remembered_files(files, desired),
     )
 
 
@@ -275,7 +280,7 @@ def _world(
         refusals=sight.stamper.refusals((each.app for each in keyed), api_versions),
         salt=salt,
         fleet=desired.fleet,
-        broken=_broken(desired),
+        broken={key: desired.broken_why.get(key, "its files have mistakes") for key in desired.broken},
         broken_paths=desired.broken_paths,
         holds=history.holds(),
         waits=sight.backoff.holds(
@@ -345,13 +350,6 @@ def _former_apps(
 def _prunes(former: Mapping[AppKey, App | None]) -> Mapping[AppKey, Prune]:
     """Return what apps that left Git said of that; one whose words cannot be read is asked about, not removed."""
     return {key: Prune.CONFIRM if app is None else app.prune for key, app in former.items()}
-
-
-def _broken(desired: Desired) -> dict[AppKey, str]:
-    errors = [problem for problem in desired.problems if problem.severity is Severity.ERROR]
-    first = f", the first is {errors[0]}" if errors else ""
-    reason = f"its files have mistakes ({len(errors)} in the commit{first}); `gitops-orch validate` shows all"
-    return dict.fromkeys(desired.broken, reason)
 
 
 def _choose(sight: Sight, app: App, commit: str, past: _Past) -> Chosen:

@@ -7,6 +7,7 @@ from datetime import datetime
 import structlog
 
 from gitops_orch.clock import Clock
+from gitops_orch.controller.app_files import keep_app_files
 from gitops_orch.controller.execute import STOPPED
 from gitops_orch.controller.facts import RECOVERED
 from gitops_orch.controller.inventory import keep_facts
@@ -55,6 +56,7 @@ class Recorder:
         history = self._history
         if not look.loaded.error:
             self._move_to(world.commit)
+            keep_app_files(history, look.app_files)
         if history.salt() != world.salt:
             history.set_salt(world.salt)
         if look.timetable != (history.timetable() or NOTHING_SCHEDULED):

@@ -23,6 +23,7 @@ _SALT = "salt"
 _HEALED = "healed"
 _TIMETABLE = "timetable"
 _HOST_FACTS = "host-facts"
+_APP_FILES = "app-files"
 
 
 class History(ReleaseBook, RevertBook, FleetBook, RunBook):
@@ -91,6 +92,14 @@ class History(ReleaseBook, RevertBook, FleetBook, RunBook):
     def set_host_facts(self, text: str) -> None:
         """Remember what is known of hosts besides what runs there, in the controller's own words."""
         self._keep(_HOST_FACTS, text)
+
+    def app_files(self) -> str | None:
+        """Return what `set_app_files` was given last, None where it never was."""
+        return self._recall(_APP_FILES)
+
+    def set_app_files(self, text: str) -> None:
+        """Remember which app each file was when it was last read, in the controller's own words."""
+        self._keep(_APP_FILES, text)
 
     def _recall(self, key: str) -> str | None:
         with self._store.begin() as connection:

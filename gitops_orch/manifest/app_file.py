@@ -8,6 +8,8 @@ from itertools import islice
 from posixpath import dirname, splitext
 from typing import Any
 
+from yaml.nodes import MappingNode
+
 from gitops_orch.manifest.checks import check_after, check_before, say_why_unknown, split_networks
 from gitops_orch.manifest.claims import Claim, clashes_within, collect_claims
 from gitops_orch.manifest.discover import default_app_name
@@ -16,6 +18,7 @@ from gitops_orch.manifest.findings import PROBLEMS_MAX, Findings, is_error
 from gitops_orch.manifest.git_files import GitFiles, readable
 from gitops_orch.manifest.loader import ComposeRequest, LoadedCompose, load_compose
 from gitops_orch.manifest.policy import KEY, AppPolicy, is_name, read_namespace, read_policy
+from gitops_orch.manifest.positions import Positions
 from gitops_orch.manifest.service import compile_service
 from gitops_orch.manifest.unset import unset_problems
 from gitops_orch.model.app import App, AppKey, Condition, Network, Service, Volume
@@ -50,6 +53,7 @@ class CompiledFile:
     splits: tuple[tuple[Service, str], ...] = ()  # services that may leave peers, and the network they share
     host_places: tuple[Position, ...] = ()  # beside App.placement.hosts
     dependency_places: tuple[Position, ...] = ()  # beside App.depends_on
+    named: bool = False  # by a `name:` of its own; else by its directory
     read: tuple[str, ...] = ()
     searched: tuple[str, ...] = ()
 
@@ -96,6 +100,7 @@ def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
         splits=tuple(split_networks(app)) if app else (),
         host_places=hosts,
         dependency_places=dependencies,
+        named=_has_own_name(loaded, request),
         read=tuple(sorted({path, *loaded.inputs, *loaded.missing, *reader.paths})),
         searched=tuple(sorted(reader.directories)),
     )
@@ -129,13 +134,24 @@ def _key(loaded: LoadedCompose, request: ComposeRequest) -> AppKey | None:
 
 def _is_named(loaded: LoadedCompose, request: ComposeRequest) -> bool:
     """Tell whether all that can name the app was read; else a guess could make the app that runs look deleted."""
-    layers = [positions for prefix, positions, _ in loaded.positions.layers if not prefix]
-    overlay = f"{splitext(request.path)[0]}.{request.environment}."
-    sources = [path for path in loaded.inputs if path == request.path or path.startswith(overlay)]
-    if not set(sources) <= {positions.path for positions in layers}:
-        return False
+    sources, layers = _own_layers(loaded, request)
+    read = {positions.path for positions in layers if isinstance(positions.root, MappingNode)}
+    if not sources <= read:
+        return False  # a list, a text, nothing: what it was named is lost with the rest
     places = {place for place, depth in (positions.find(("name",)) for positions in layers) if depth}
     return not any(problem.position in places and is_error(problem) for problem in loaded.problems)
+
+
+def _own_layers(loaded: LoadedCompose, request: ComposeRequest) -> tuple[set[str], list[Positions]]:
+    """Return the app's own files, and the documents of all files that it takes whole, included ones among them."""
+    overlay = f"{splitext(request.path)[0]}.{request.environment}."
+    sources = {path for path in loaded.inputs if path == request.path or path.startswith(overlay)}
+    return sources, [positions for prefix, positions, _ in loaded.positions.layers if not prefix]
+
+
+def _has_own_name(loaded: LoadedCompose, request: ComposeRequest) -> bool:
+    sources, layers = _own_layers(loaded, request)
+    return any(positions.path in sources and positions.find(("name",))[1] for positions in layers)
 
 
 def _app(key: AppKey, path: str, policy: AppPolicy, loaded: LoadedCompose, reader: ContentReader) -> App:

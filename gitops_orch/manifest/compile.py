@@ -8,7 +8,7 @@ from typing import Any
 from gitops_orch.errors import GitopsOrchError, unforeseen
 from gitops_orch.manifest.app_file import CompiledFile, Settings
 from gitops_orch.manifest.cache import ManifestCache, settings_fingerprint
-from gitops_orch.manifest.discover import FLEET_PATH, default_app_name, discover, is_document
+from gitops_orch.manifest.discover import FLEET_PATH, Discovered, default_app_name, discover, is_document
 from gitops_orch.manifest.documents import Documents, Origin, read_documents
 from gitops_orch.manifest.findings import has_errors
 from gitops_orch.manifest.git_files import GitFiles, rooted
@@ -16,7 +16,7 @@ from gitops_orch.manifest.loader import ComposeRequest, LoadedCompose, load_comp
 from gitops_orch.manifest.policy import DEFAULT_NAMESPACE, read_namespace
 from gitops_orch.manifest.verdict import judge
 from gitops_orch.model.app import App, AppKey
-from gitops_orch.model.desired import Desired
+from gitops_orch.model.desired import BrokenFile, Desired
 from gitops_orch.model.problem import Position, Problem
 from gitops_orch.model.tree import Tree
 
@@ -54,6 +54,9 @@ def compile_tree(
         fleet=documents.fleet,
         broken=verdict.broken,
         broken_paths=tuple(sorted([file.path for file in compiled if file.key is None] + unread_apps)),
+        broken_files=(*verdict.broken_files, *_unread_files(found)),
+        broken_why={file.key: file.mistake for file in verdict.broken_files if file.key is not None},
+        refused=tree.refused,
         complete=documents.complete,
         problems=_ordered([*found.problems, *documents.problems, *verdict.problems]),
     )
@@ -133,6 +136,14 @@ def render_tree(
                 namespace = read_namespace(one.x_gitops) or DEFAULT_NAMESPACE
                 apps[str(AppKey(namespace=namespace, name=one.name))] = printed(one.model)
     return {"apps": apps}, _ordered(problems)
+
+
+def _unread_files(found: Discovered) -> Iterator[BrokenFile]:
+    """Yield the Compose files that the tree refuses to read."""
+    for problem in found.problems:
+        path = problem.position.path
+        if path in found.unread and not is_document(path):
+            yield BrokenFile(path=path, key=None, named=False, mistake=str(problem))
 
 
 def _settings(documents: Documents, environment: str | None, *, strict: bool) -> Settings:

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from posixpath import basename, dirname
+from posixpath import basename, dirname, join
 
 from gitops_orch.model.problem import Position, Problem, Severity
 from gitops_orch.model.tree import Tree
@@ -41,7 +41,7 @@ def discover(tree: Tree) -> Discovered:
                 by_directory[directory][name] = path
         elif _is_host_file(path):
             hosts.append(path)
-    compose, problems = _choose(by_directory)
+    compose, problems = _choose(by_directory, tree)
     if "gitops.yml" in tree.files:
         problems.append(_warning("gitops.yml", f"is not read; name it {FLEET_PATH}"))
     unread = sorted(path for path in tree.refused if _counts(path))
@@ -68,13 +68,23 @@ def default_app_name(path: str, tree: Tree) -> str:
     return "".join(_NAME_CHARACTER.findall(source.lower())).lstrip("_-")
 
 
-def _choose(by_directory: dict[str, dict[str, str]]) -> tuple[list[str], list[Problem]]:
+def _choose(by_directory: dict[str, dict[str, str]], tree: Tree) -> tuple[list[str], list[Problem]]:
+    """Choose one file of each directory; one that cannot be read is never replaced by another that stands beside it."""
     chosen: list[str] = []
     problems: list[Problem] = []
-    for present in by_directory.values():
-        first, *others = (present[name] for name in COMPOSE_NAMES if name in present)
-        chosen.append(first)
-        problems += [_warning(path, f"is not read, because {first} stands beside it") for path in others]
+    for directory, present in by_directory.items():
+        refused = tree.refused
+        unread = {
+            name: path for name in COMPOSE_NAMES if refused and (path := join(directory, name)) in refused
+        }
+        first, *others = ((present | unread)[name] for name in COMPOSE_NAMES if name in present | unread)
+        if first in tree.files:
+            chosen.append(first)
+        problems += [
+            _warning(path, f"is not read, because {first} stands beside it")
+            for path in others
+            if path in tree.files
+        ]
     return chosen, problems
 
 

@@ -8,11 +8,12 @@ from typing import TypeAlias
 from gitops_orch.manifest.app_file import CompiledFile
 from gitops_orch.manifest.claims import candidates, clashes_on_hosts
 from gitops_orch.manifest.documents import Documents
-from gitops_orch.manifest.findings import Bounded
+from gitops_orch.manifest.findings import Bounded, is_error
 from gitops_orch.manifest.policy import KEY
 from gitops_orch.manifest.suggest import did_you_mean
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.constraints import meets_all
+from gitops_orch.model.desired import BrokenFile
 from gitops_orch.model.problem import Position, Problem, Severity
 
 Edges: TypeAlias = dict[AppKey, dict[AppKey, None]]  # of each app those that it names, in their order
@@ -26,6 +27,7 @@ class Verdict:
     apps: tuple[App, ...]
     broken: tuple[AppKey, ...]
     problems: tuple[Problem, ...]
+    broken_files: tuple[BrokenFile, ...] = ()
 
 
 def judge(files: Sequence[CompiledFile], documents: Documents) -> Verdict:
@@ -53,6 +55,22 @@ def judge(files: Sequence[CompiledFile], documents: Documents) -> Verdict:
         apps=tuple(sorted(apps, key=lambda app: (app.key.namespace, app.key.name))),
         broken=tuple(sorted(broken)),
         problems=(*problems, *(problem for some in found.values() for problem in some.problems)),
+        broken_files=tuple(
+            _broken_file(file, found) for file in files if file.key is None or file.key in broken
+        ),
+    )
+
+
+def _broken_file(file: CompiledFile, found: Mapping[AppKey, Bounded]) -> BrokenFile:
+    """Of two files that declare one app, each gets the mistake that was found at its own place, if any was."""
+    judged = found[file.key].problems if file.key is not None and file.key in found else []
+    own = [problem for problem in judged if problem.position.path == file.path]
+    mistakes = (problem for problem in (*file.problems, *own, *judged) if is_error(problem))
+    return BrokenFile(
+        path=file.path,
+        key=file.key,
+        named=file.named,
+        mistake=next(map(str, mistakes), f"{file.path} cannot be read"),
     )
 
 

@@ -15,6 +15,7 @@ class MemoryHistory:
         self._healed: str | None = None
         self._timetable: str | None = None
         self._host_facts: str | None = None
+        self._app_files: str | None = None
         self._last_commit: str | None = None
         self._accepted: set[str] = set()
         self._releases: dict[tuple[AppKey, str], Release] = {}  # oldest first
@@ -37,6 +38,12 @@ class MemoryHistory:
 
     def set_host_facts(self, text: str) -> None:
         self._host_facts = text
+
+    def app_files(self) -> str | None:
+        return self._app_files
+
+    def set_app_files(self, text: str) -> None:
+        self._app_files = text
 
     def healed(self) -> str | None:
         return self._healed

@@ -1,0 +1,97 @@
+"""Which app was a file that cannot be read?  That app keeps what it runs: a broken file is never a missing one.
+
+A file is recognised by its directory, because a directory holds one app and the file in it may be renamed.  History
+knows which app each file was when it was last read; where history is lost, the labels of what runs name the file.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from posixpath import dirname
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.desired import BrokenFile, Desired
+from gitops_orch.model.observed import ObservedContainer
+
+FILE_LABEL = "com.docker.compose.project.config_files"
+_ALL_SHOWN = "; `gitops-orch validate` shows all mistakes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Formerly:
+    """What is known of apps as they were when their files were last read."""
+
+    files: Mapping[str, AppKey] = field(default_factory=dict)  # by path: from history
+    running: Mapping[AppKey, frozenset[str]] = field(default_factory=dict)  # by app: the paths in its labels
+
+    def by_directory(self) -> Mapping[str, frozenset[AppKey]]:
+        """Return the apps that each directory held."""
+        found: dict[str, set[AppKey]] = defaultdict(set)
+        for path, app in self.files.items():
+            found[dirname(path)].add(app)
+        for app, paths in self.running.items():
+            for path in paths:
+                found[dirname(path)].add(app)
+        return {directory: frozenset(apps) for directory, apps in found.items()}
+
+
+def formerly(files: Mapping[str, AppKey], containers: Iterable[ObservedContainer]) -> Formerly:
+    """Return what history and the labels of our containers say of the files of apps."""
+    running: dict[AppKey, set[str]] = defaultdict(set)
+    for container in containers:
+        if container.owner is not None:
+            path = container.labels.get(FILE_LABEL, "")
+            running[container.owner.app] |= {path} if path else set()
+    return Formerly(files=files, running={app: frozenset(paths) for app, paths in running.items()})
+
+
+def identify(desired: Desired, former: Formerly) -> Desired:
+    """Return the desired state in which each app that a broken file was is broken too, and not missing.
+
+    `broken_paths` are then the broken files of which it cannot be told which app they were: while there is one, no app
+    is removed because it left Git.
+    """
+    homes = former.by_directory()
+    alive = {app.key for app in desired.apps}
+    known = alive | former.running.keys() | set(former.files.values())
+    why = dict(desired.broken_why)
+    unknown: list[str] = []
+    for file in desired.broken_files:
+        were = homes.get(dirname(file.path), frozenset()) - alive
+        for app in sorted(were - why.keys()):
+            why[app] = f"{file.mistake} (this file was {app} when it was last read)"
+        if not (were or _is_told(file, known)):
+            unknown.append(file.path)
+    why |= {
+        app: reason for app, reason in _below_refused(homes, desired.refused) if app not in alive | why.keys()
+    }
+    return replace(
+        desired,
+        broken=tuple(sorted({*desired.broken, *why})),
+        broken_paths=tuple(sorted(unknown)),
+        broken_why={app: reason + _ALL_SHOWN for app, reason in why.items()},
+    )
+
+
+def _is_told(file: BrokenFile, known: Iterable[AppKey]) -> bool:
+    """Tell whether a file itself says which app it is: one named after its directory may be another, moved there."""
+    return file.key is not None and (file.named or file.key in known)
+
+
+def _below_refused(
+    homes: Mapping[str, frozenset[AppKey]], refused: Mapping[str, str]
+) -> Iterator[tuple[AppKey, str]]:
+    """Yield apps whose directory, or one above it, is a link, a submodule or another entry that is not read."""
+    for directory, apps in homes.items() if refused else ():
+        place = directory
+        while place and place not in refused:
+            place = dirname(place)
+        if place:
+            yield from ((app, f"{place}: is not read: {refused[place]}") for app in sorted(apps))
+
+
+def remembered_files(former: Mapping[str, AppKey], desired: Desired) -> Mapping[str, AppKey]:
+    """Return what history keeps after a commit: the file of each app, and of what is broken what it was before."""
+    broken = set(desired.broken)
+    kept = {path: app for path, app in former.items() if app in broken}
+    return kept | {app.path: app.key for app in desired.apps}
