@@ -58,7 +58,7 @@ def test_the_event_stands_first_and_the_other_keys_in_a_fixed_order(lines):
 def test_a_credential_that_a_server_repeats_is_not_logged(lines, format_name):
     configure_logs(format_name=format_name, level="info")
     try:
-        raise OSError("https://ann:hush-hush@git.example refused Bearer")
+        raise OSError("https://ann:hush-hush@git.example refused Bearer")  # noqa: TRY301 - only a raised error has a traceback
     except OSError as error:
         structlog.get_logger().error(
             "pull.failed", error=str(error), header="Authorization: Basic aHVzaA==", exc_info=error
