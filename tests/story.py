@@ -170,6 +170,11 @@ class Story:
             self.fleet.faults = calm
             self.reconciler = self._reconciler()
 
+    def lose_state(self) -> None:
+        """Forget all history, and come back as a new process."""
+        self.history = MemoryHistory("5a17")
+        self.reconciler = self._reconciler()
+
     def plan(self) -> Plan:
         return self.reconciler.picture().plan
 

@@ -20,7 +20,7 @@ def plan_code(picture: Picture, app: AppKey | None = None) -> int:
     rules = (
         (ERROR, bool(picture.error or plan.refusals) or _has_errors(picture)),
         (UNKNOWN, bool(plan.unknown_hosts or plan.unknown_apps)),
-        (CHANGES, any(app is None or action.app == app for action in plan.actions)),
+        (CHANGES, any(app is None or action.app == app for action in (*plan.actions, *picture.withheld))),
     )
     return _first(rules)
 

@@ -38,7 +38,7 @@ def diff(shell: Shell, app: OptionalApp = None) -> int:
     """Show field by field what Git wants beside what runs; exit codes as plan."""
     from gitops_orch.daemon.names import find_app
 
-    picture = take_picture(shell)
+    picture = take_picture(shell, withheld=True)
     key = find_app(app, _known(picture)) if app else None
     shell.show(diff_document(picture, key), render_diff)
     return exit_codes.plan_code(picture, key)
@@ -52,7 +52,7 @@ def hosts(shell: Shell) -> int:
     return exit_codes.hosts_code(picture)
 
 
-def take_picture(shell: Shell) -> Picture:
+def take_picture(shell: Shell, *, withheld: bool = False) -> Picture:
     """Fetch, compile, observe and plan."""
     from gitops_orch.daemon.house import open_house
 
@@ -60,7 +60,7 @@ def take_picture(shell: Shell) -> Picture:
         shell.busy("looking at Git and all hosts"),
         open_house(shell.settings, shell.repository_url) as house,
     ):
-        return house.reconciler.picture()
+        return house.reconciler.picture(withheld=withheld)
 
 
 def _known(picture: Picture) -> set[AppKey]:

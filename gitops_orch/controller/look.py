@@ -10,6 +10,7 @@ from gitops_orch.clock import Clock
 from gitops_orch.controller.app_files import read_app_files
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.facts import ReleaseFacts, recovered_releases, release_facts
+from gitops_orch.controller.former import former_services
 from gitops_orch.controller.inventory import HostFacts, Permission, learn, read_facts, recognise
 from gitops_orch.controller.isolate import Isolation
 from gitops_orch.controller.load import CONTINUITY, Loaded, Loader
@@ -270,13 +271,15 @@ def _world(
     api_versions = frozenset(host.api_version for host in observed.values() if isinstance(host, ObservedHost))
     begun = facts.begun
     settled = frozenset(a.key for a in desired.apps if facts.was_stable(a.key, a.digest))
+    specs = sight.stamper.specs((each.app for each in keyed), salt)
     return World(
         commit=desired.commit,
         now=sight.clock.now(),
         hosts=desired.hosts,
         observed=observed,
         chosen=chosen,
-        specs=sight.stamper.specs((each.app for each in keyed), salt),
+        specs=specs,
+        made_from=former_services(chosen, containers, specs, sight.loader, salt),
         refusals=sight.stamper.refusals((each.app for each in keyed), api_versions),
         salt=salt,
         fleet=desired.fleet,

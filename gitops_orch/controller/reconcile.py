@@ -6,7 +6,7 @@ the same road, walked to another place (course.py).
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.backoff import Backoff
@@ -24,6 +24,7 @@ from gitops_orch.controller.retain import collect_garbage
 from gitops_orch.controller.revert_failed import FailedReverts
 from gitops_orch.controller.stamp import Stamper
 from gitops_orch.controller.verdict import judge_run
+from gitops_orch.controller.withheld import withheld_actions
 from gitops_orch.controller.workers import Workers
 from gitops_orch.engine.base import Engine
 from gitops_orch.history.history import History
@@ -94,9 +95,17 @@ class Reconciler:
         )
         self._reverts = FailedReverts(self._loader.reverter(), parts.history, parts.clock)
 
-    def picture(self, *, fetch: bool = True) -> Picture:
-        """Return how things stand and what a run would do.  Makes no mutating call, and writes nothing."""
-        return take_look(self._sight, self._loader.load(fetch=fetch)).picture
+    def picture(self, *, fetch: bool = True, withheld: bool = False) -> Picture:
+        """Return how things stand and what a run would do.  Makes no mutating call, and writes nothing.
+
+        `withheld` adds what would be done to held apps, were they not held.
+        """
+        look = take_look(self._sight, self._loader.load(fetch=fetch))
+        if not withheld or look.world is None or look.loaded.desired is None:
+            return look.picture
+        plan = look.picture.plan
+        actions = withheld_actions(look.loaded.desired, look.world, plan, self._loader)
+        return replace(look.picture, withheld=actions)
 
     def run(
         self,

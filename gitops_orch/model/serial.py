@@ -87,9 +87,11 @@ def _revert(news: RevertNews) -> Value:
 
 def diff_document(picture: Picture, app: AppKey | None) -> Document:
     """Return every field that a sync would change, of one app or of all; containers made or removed count as one field."""
+    planned = {action.app for action in picture.plan.actions}
+    withheld = (action for action in picture.withheld if action.app not in planned)
     rows: list[Value] = [
         _diff_row(action, change)
-        for action in picture.plan.actions
+        for action in (*picture.plan.actions, *withheld)
         if app is None or action.app == app
         for change in action.changes or _presence(action)
     ]

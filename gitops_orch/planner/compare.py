@@ -8,15 +8,18 @@ compared field by field, and only where Git declares it.  What is deliberately n
 - health: it is the gate's and the status' business, not a difference of configuration.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 
-from gitops_orch.model.app import Service
+from gitops_orch.model.app import App, Service
 from gitops_orch.model.observed import Details, ObservedContainer, Ownership, State
 from gitops_orch.model.plan import Change
+from gitops_orch.model.secret_words import without_secrets
+from gitops_orch.planner.compose_words import words
+from gitops_orch.planner.field_changes import change_of, service_changes
 from gitops_orch.planner.images import normalise
-from gitops_orch.planner.world import Spec
+from gitops_orch.planner.world import FormerKey, MadeFrom, Spec
 
 
 class Remedy(IntEnum):
@@ -52,8 +55,11 @@ class Wanted:
     spec: Spec
     networks: tuple[str, ...]  # names on the Engine; empty where a network_mode rules
     image_id: str = ""  # of the release's bytes; "" where they are not on the host
+    app: App | None = None  # None: what the container was made from is not asked
+    made_from: Mapping[FormerKey, MadeFrom] = field(default_factory=dict)  # of World
 
 
+NANO = 1_000_000_000
 Rule = Callable[[Wanted, ObservedContainer, Ownership], Iterator[Finding]]
 
 
@@ -77,10 +83,20 @@ def compare(wanted: Wanted, container: ObservedContainer, name: str) -> tuple[Fi
 
 def _spec(wanted: Wanted, container: ObservedContainer, owner: Ownership) -> Iterator[Finding]:
     if _is_made_otherwise(wanted, owner):
-        changes = tuple(_visible_changes(wanted, container)) or (
-            _change("spec-hash", owner.spec_hash[:12], wanted.spec.hash[:12]),
+        changes = (
+            _declared_changes(wanted, owner)
+            or tuple(_visible_changes(wanted, container))
+            or (_change("spec-hash", owner.spec_hash[:12], wanted.spec.hash[:12]),)
         )
         yield Finding(Remedy.REPLACE, "its configuration in Git changed", changes, drift=False)
+
+
+def _declared_changes(wanted: Wanted, owner: Ownership) -> tuple[Change, ...]:
+    """What differs between the file that the container was made from and the one of now, where that one is known."""
+    before = wanted.made_from.get((owner.app, owner.service, owner.spec_hash))
+    if before is None or wanted.app is None:
+        return ()
+    return service_changes(before, MadeFrom(app=wanted.app, service=wanted.service))
 
 
 def _is_made_otherwise(wanted: Wanted, owner: Ownership) -> bool:
@@ -105,14 +121,14 @@ def _visible_changes(wanted: Wanted, container: ObservedContainer) -> Iterator[C
     for entry in wanted.spec.environment:
         name, _, value = entry.partition("=")
         if before.get(name) != value:
-            yield _change(f"environment.{name}", before.get(name), value)
+            yield change_of(f"environment.{name}", before.get(name), value)
     if wanted.spec.command is not None and details.command != wanted.spec.command:
         yield _change("command", _words(details.command), _words(wanted.spec.command))
     if wanted.spec.entrypoint is not None and details.entrypoint != wanted.spec.entrypoint:
         yield _change("entrypoint", _words(details.entrypoint), _words(wanted.spec.entrypoint))
     for path, actual, declared, _field in _limits(wanted.spec, details):
         if actual != declared:
-            yield _change(path, str(actual) if actual else None, str(declared) if declared else None)
+            yield _change(path, _limit(path, actual), _limit(path, declared))
 
 
 def _image(wanted: Wanted, container: ObservedContainer, owner: Ownership) -> Iterator[Finding]:
@@ -178,7 +194,7 @@ def _foreign_limits(wanted: Wanted, container: ObservedContainer, _: Ownership) 
     ]
     for path, actual, is_declared in (*limits, *others):
         if actual and not is_declared:
-            change = _change(path, str(actual), None)
+            change = _change(path, _limit(path, actual), None)
             yield Finding(
                 Remedy.REPLACE, f"{path} was set by another hand and cannot be cleared in place", (change,)
             )
@@ -195,7 +211,7 @@ def _declared_limits(wanted: Wanted, container: ObservedContainer, _: Ownership)
                 ("MemorySwap", wanted.spec.memory_bytes * 2)
             )  # the Engine's own default for a new container
         changes = tuple(
-            _change(path, str(actual) if actual else None, str(declared)) for path, actual, declared, _ in off
+            _change(path, _limit(path, actual), _limit(path, declared)) for path, actual, declared, _ in off
         )
         yield Finding(
             Remedy.UPDATE,
@@ -291,7 +307,17 @@ def _change(path: str, before: str | None, after: str | None) -> Change:
 
 
 def _words(command: tuple[str, ...] | None) -> str | None:
-    return None if command is None else " ".join(command)
+    text = words("command", command)
+    return None if text is None else without_secrets(text)
+
+
+def _limit(path: str, value: int | str) -> str | None:
+    """Return a limit as Compose writes it; None where it is not set."""
+    if not value:
+        return None
+    if path.endswith(".cpus"):
+        return f"{int(value) / NANO:g}"
+    return words(path, value)
 
 
 _REPLACING: tuple[Rule, ...] = (_state, _spec, _unknown_version, _image, _hand_made, _foreign_limits)

@@ -127,7 +127,14 @@ def _study(
             image_id=image_id,
             reason=_missing(assignment),
         )
-    wanted = Wanted(service=service, spec=spec, networks=_network_names(app, service), image_id=image_id)
+    wanted = Wanted(
+        service=service,
+        spec=spec,
+        networks=_network_names(app, service),
+        image_id=image_id,
+        app=app,
+        made_from=world.made_from,
+    )
     verdicts = [
         (each, compare(wanted, each.container, _name_now(app, each)))
         for each in found

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import TypeAlias
 
-from gitops_orch.model.app import App, AppKey, Hold, Prune
+from gitops_orch.model.app import App, AppKey, Hold, Prune, Service
 from gitops_orch.model.host import Fleet, Host
 from gitops_orch.model.job import run_slot
 from gitops_orch.model.observed import Observation, Placed
@@ -65,6 +66,17 @@ class Spec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MadeFrom:
+    """A service, and the app around it, as one commit had it."""
+
+    app: App
+    service: Service
+
+
+FormerKey: TypeAlias = tuple[AppKey, str, str]  # app, service, spec hash of its containers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
     """The last scheduled time of a service up to now."""
 
@@ -119,6 +131,8 @@ class World:
         default_factory=dict
     )  # of apps that left Git: what their last commit said
     former: Mapping[AppKey, App] = field(default_factory=dict)  # apps that left Git, as they were last
+    # What containers were made from that differ from what is wanted now; those that cannot be read are not in it.
+    made_from: Mapping[FormerKey, MadeFrom] = field(default_factory=dict)
     allowed_prunes: frozenset[str] = frozenset()  # from `Allow-Prune:` trailers: "shop/api" or "api"
     accepted: bool = False  # an operator let this commit through
 

@@ -1,0 +1,46 @@
+"""What the containers were made from that are no longer what Git wants: read from the commits that their labels name.
+
+Labels and Git are all it takes, so it is known also after the state was lost.  What is read is believed only where it is
+proved to be what the container was made from, by the digest of its release or by the hash of its configuration.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from gitops_orch.controller.load import Loader
+from gitops_orch.engine.spec_hash import spec_hash
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.observed import ObservedContainer, Ownership
+from gitops_orch.planner.aside import is_aside
+from gitops_orch.planner.world import Chosen, FormerKey, MadeFrom, Spec
+
+
+def former_services(
+    chosen: Iterable[Chosen],
+    containers: Iterable[ObservedContainer],
+    specs: Mapping[tuple[AppKey, str, str], Spec],
+    loader: Loader,
+    salt: str,
+) -> Mapping[FormerKey, MadeFrom]:
+    """Return, by app, service and spec hash, the services that differ from what is wanted now, as they were."""
+    digests = {each.app.key: each.app.digest for each in chosen}
+    found: dict[FormerKey, MadeFrom] = {}
+    for owner in (each.owner for each in containers if each.owner is not None and not is_aside(each)):
+        digest = digests.get(owner.app)
+        if digest is None or owner.release == digest:
+            continue
+        spec = specs.get((owner.app, digest, owner.service))
+        key = (owner.app, owner.service, owner.spec_hash)
+        if spec is None or spec.hash == owner.spec_hash or key in found:
+            continue
+        made = _made_from(owner, loader.app_at(owner.app, owner.commit), salt)
+        if made is not None:
+            found[key] = made
+    return found
+
+
+def _made_from(owner: Ownership, app: App | None, salt: str) -> MadeFrom | None:
+    service = next((each for each in app.services if each.name == owner.service), None) if app else None
+    if app is None or service is None:
+        return None
+    proved = app.digest == owner.release or spec_hash(app, service, salt=salt) == owner.spec_hash
+    return MadeFrom(app=app, service=service) if proved else None

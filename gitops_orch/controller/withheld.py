@@ -1,0 +1,51 @@
+"""What a sync would do to apps that are held, if nothing held them: how they differ from what Git wants."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from gitops_orch.controller.former import former_services
+from gitops_orch.controller.load import Loader
+from gitops_orch.controller.stamp import Stamper
+from gitops_orch.model.app import App
+from gitops_orch.model.desired import Desired
+from gitops_orch.model.observed import ObservedHost
+from gitops_orch.model.plan import Action, Plan
+from gitops_orch.planner.plan import make_plan
+from gitops_orch.planner.world import Chosen, World
+
+
+def withheld_actions(desired: Desired, world: World, plan: Plan, loader: Loader) -> tuple[Action, ...]:
+    """Return, for the apps that a plan holds, the actions that lead to head's release; they are never executed."""
+    held = {hold.app for hold in plan.holds}
+    heads = {app.key: replace(app, hold=None) for app in desired.apps if app.key in held}
+    if not heads:
+        return ()
+    free = _freed(world, heads.values(), loader)
+    return tuple(action for action in make_plan(free).actions if action.app in heads)
+
+
+def _freed(world: World, heads: Iterable[App], loader: Loader) -> World:
+    """Return a world in which these apps are free to become what head says."""
+    stamper = Stamper()
+    keyed = {app.key: app for app in stamper.keyed(heads, world.salt).values()}
+    chosen = tuple(
+        Chosen(app=keyed[each.app.key], commit=world.commit) if each.app.key in keyed else each
+        for each in world.chosen
+    )
+    specs = {**world.specs, **stamper.specs(keyed.values(), world.salt)}
+    containers = (
+        container
+        for host in world.observed.values()
+        if isinstance(host, ObservedHost)
+        for container in host.containers
+    )
+    return replace(
+        world,
+        chosen=chosen,
+        specs=specs,
+        made_from=former_services(chosen, containers, specs, loader, world.salt),
+        holds={key: hold for key, hold in world.holds.items() if key not in keyed},
+        waits={key: wait for key, wait in world.waits.items() if key not in keyed},
+        failed={key: failed for key, failed in world.failed.items() if key not in keyed},
+        healed={field: healing for field, healing in world.healed.items() if field.app not in keyed},
+    )
