@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gitops_orch.model.app import AppKey, Json, Network, Volume
 from gitops_orch.model.job import HOOKS_LABEL, Hooks
+from gitops_orch.model.mounts import MOUNTS_LABEL, mounts_text
 from gitops_orch.model.observed import Ownership
 from gitops_orch.model.plan import ContainerIntent
 
@@ -55,6 +56,7 @@ def container_labels(instance: str, intent: ContainerIntent) -> dict[str, str]:
         SALT: intent.salt,
         IMAGE_DIGEST: intent.image_digest,
         **_hooks_label(intent),
+        **({MOUNTS_LABEL: mounts_text(intent.kept_mounts)} if intent.kept_mounts else {}),
     }
 
 

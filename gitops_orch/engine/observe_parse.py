@@ -13,6 +13,7 @@ from gitops_orch.model.observed import (
     Health,
     ObservedContainer,
     ObservedImage,
+    ObservedMount,
     ObservedNetwork,
     ObservedVolume,
     State,
@@ -44,6 +45,7 @@ def listed_container(row: Row, instance: str, root_dir: str) -> ObservedContaine
         project=container_labels.get(labels.COMPOSE_PROJECT),
         networks=tuple(sorted(_mapping(_mapping(row.get("NetworkSettings")).get("Networks")))),
         volumes=_volume_names(row.get("Mounts") or [], root_dir),
+        mounts=_mounts(row.get("Mounts") or []),
         ports=_listed_ports(row.get("Ports") or []),
         created_at=_from_epoch(row.get("Created")),
         labels=container_labels,
@@ -81,6 +83,20 @@ def _volume_names(mounts: Iterable[Row], root_dir: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def _mounts(mounts: Iterable[Row]) -> tuple[ObservedMount, ...]:
+    """Return what is mounted by its target; of a volume the name is told, and not where the Engine keeps it."""
+    found = [
+        ObservedMount(
+            kind=str(mount.get("Type") or "bind"),
+            source=str(mount.get("Name") or mount.get("Source") or ""),
+            target=str(mount.get("Destination") or ""),
+            writable=mount.get("RW") is not False,
+        )
+        for mount in mounts
+    ]
+    return tuple(sorted(found, key=lambda mount: (mount.target, mount.source)))
+
+
 def _listed_ports(ports: Iterable[Row]) -> tuple[tuple[str, int, str], ...]:
     return tuple(
         sorted(
@@ -109,6 +125,7 @@ def inspected_container(row: Row, instance: str, root_dir: str) -> ObservedConta
         project=container_labels.get(labels.COMPOSE_PROJECT),
         networks=tuple(sorted(_mapping(settings.get("Networks")))),
         volumes=_volume_names(row.get("Mounts") or [], root_dir),
+        mounts=_mounts(row.get("Mounts") or []),
         ports=_inspected_ports(_mapping(settings.get("Ports"))),
         created_at=_from_text(row.get("Created")),
         details=details(row),

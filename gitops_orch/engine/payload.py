@@ -28,7 +28,7 @@ from gitops_orch.engine.payload_values import (
     text_mapping,
 )
 from gitops_orch.errors import Unsupported
-from gitops_orch.model.app import App, Json, Service
+from gitops_orch.model.app import Json
 from gitops_orch.model.plan import ContainerIntent
 
 SECOND_NS = 1_000_000_000
@@ -57,7 +57,7 @@ def container_payload(
     body: dict[str, object] = {
         **_config(service.compose, intent.image, attached),
         "Labels": labels,
-        "HostConfig": _host_config(intent.app, service, intent.slot, attached, target),
+        "HostConfig": _host_config(intent, attached, target),
     }
     if attached.endpoints:
         body["NetworkingConfig"] = {"EndpointsConfig": attached.endpoints}
@@ -132,18 +132,17 @@ def _healthcheck(check: Body) -> dict[str, object] | None:
     )
 
 
-def _host_config(
-    app: App, service: Service, slot: int, attached: Attachments, target: PayloadTarget
-) -> dict[str, object]:
+def _host_config(intent: ContainerIntent, attached: Attachments, target: PayloadTarget) -> dict[str, object]:
+    app, service = intent.app, intent.service
     body = service.compose
     return {
         **present(_isolation(body, target)),
         **_security(body),
         **resources(body),
-        **mount_fields(app, service, target),
+        **mount_fields(app, service, target, intent.kept_mounts),
         **present(
             {
-                "Links": links(app, service, slot),
+                "Links": links(app, service, intent.slot),
                 "Dns": strings(body.get("dns")),
                 "DnsSearch": strings(body.get("dns_search")),
                 "DnsOptions": strings(body.get("dns_opt")),

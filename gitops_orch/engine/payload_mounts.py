@@ -4,6 +4,7 @@ Compose's split is kept, because an inspection shows it: what may create its hos
 else as a mount.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gitops_orch.engine.payload_target import PayloadTarget
@@ -19,6 +20,7 @@ from gitops_orch.engine.payload_values import (
     text_mapping,
 )
 from gitops_orch.model.app import App, AppKey, FileMount, Service, Volume
+from gitops_orch.model.mounts import normal_target
 from gitops_orch.model.names import files_volume_name, live_volume_name
 
 SINGLE_FILE = "content"  # what a file set of one file calls it inside its volume
@@ -44,23 +46,25 @@ class Mounts:
         )
 
 
-def mount_fields(app: App, service: Service, target: PayloadTarget) -> dict[str, object]:
-    """Return Binds, Mounts, Tmpfs and VolumesFrom."""
+def mount_fields(
+    app: App, service: Service, target: PayloadTarget, kept: Mapping[str, str]
+) -> dict[str, object]:
+    """Return Binds, Mounts, Tmpfs and VolumesFrom; `kept` are sources, by target, that the file does not name."""
     mounts = Mounts()
     inherited = {volume.target: volume for volume in target.inherited}
     for entry in bodies(service.compose.get("volumes")):
         anonymous = entry.get("type") == "volume" and not entry.get("source")
-        kept = inherited.get(text(entry.get("target"))) if anonymous else None
+        former = inherited.get(text(entry.get("target"))) if anonymous else None
         if not anonymous:
             inherited.pop(text(entry.get("target")), None)
-        if kept is None:
-            _add_entry(mounts, app, entry, target)
+        if former is None:
+            _add_entry(mounts, app, entry, target, kept.get(normal_target(text(entry.get("target"))), ""))
     for files in service.files:
         inherited.pop(files.target, None)
-        _add_files(mounts, app, files, target)
+        _add_files(mounts, app, files, target, kept.get(normal_target(files.target), ""))
     mounts.mounts += [
-        {"Type": "volume", "Source": kept.name, "Target": kept.target, "ReadOnly": kept.read_only}
-        for kept in inherited.values()
+        {"Type": "volume", "Source": former.name, "Target": former.target, "ReadOnly": former.read_only}
+        for former in inherited.values()
     ]
     return {
         **mounts.fields(),
@@ -73,8 +77,11 @@ def mount_fields(app: App, service: Service, target: PayloadTarget) -> dict[str,
     }
 
 
-def _add_entry(mounts: Mounts, app: App, entry: Body, target: PayloadTarget) -> None:
+def _add_entry(mounts: Mounts, app: App, entry: Body, target: PayloadTarget, kept: str) -> None:
     kind, source = text(entry.get("type")), text(entry.get("source"))
+    if kept and kind == "volume":
+        mounts.mounts.append(_mount(entry, kept, target))
+        return
     volume = _app_volume(app, source) if kind == "volume" and source else None
     if kind == "bind" and mapping(entry.get("bind")).get("create_host_path"):
         mounts.binds.append(_bind_text(source, entry))
@@ -158,7 +165,11 @@ def _image_options(entry: Body, target: PayloadTarget) -> dict[str, object]:
     return present({"Subpath": text(mapping(entry.get("image")).get("subpath"))})
 
 
-def _add_files(mounts: Mounts, app: App, files: FileMount, target: PayloadTarget) -> None:
+def _add_files(mounts: Mounts, app: App, files: FileMount, target: PayloadTarget, kept: str) -> None:
+    if kept and files.writable_path is not None:
+        # As a mount, which is refused where its source is gone: a bind string would make an empty directory of it.
+        mounts.mounts.append({"Type": "bind", "Source": kept, "Target": files.target})
+        return
     if files.writable_path is not None:
         source = data_path(target.data_root, app.key, files.writable_path)
         # A missing directory is made again, as Compose does; a missing file must not become a directory.
@@ -204,7 +215,9 @@ def _files_mount(files: FileMount, volume: str, target: PayloadTarget) -> Mount:
 
 
 def data_path(data_root: str, app: AppKey, path: str) -> str:
-    """Return where a data directory lives on a host."""
+    """Return where a data directory lives on a host; an absolute path is where an adopted container had it."""
+    if path.startswith("/"):
+        return path
     return f"{data_root.rstrip('/')}/{app.namespace}/{app.name}/{path}"
 
 

@@ -21,11 +21,11 @@ from gitops_orch.model.app import (
     Service,
     UpdatePolicy,
 )
+from gitops_orch.model.mounts import holds_data
 
 # What the file is made from or with, and never what a container is made of.
 NOT_RECONCILED = ("build", "develop")
 _FROM_GIT = ("configs", "secrets")
-_NOT_DATA = ("/etc/localtime", "/etc/timezone", "/dev", "/proc", "/sys")
 _JOB_MODES = (Mode.REPLICATED_JOB, Mode.GLOBAL_JOB)
 _MODES = tuple(mode.value for mode in Mode)
 _ORDERS = tuple(order.value for order in Order)
@@ -88,14 +88,8 @@ def replica_count(body: Mapping[str, Any]) -> int:
 
 def is_data(volume: Mapping[str, Any]) -> bool:
     """Tell whether a volume of the long form is a place where a container can leave data."""
-    if volume.get("read_only") or volume.get("type") not in ("volume", "bind"):
-        return False
-    if volume["type"] == "volume":
-        return bool(volume.get("source"))
-    source = str(volume.get("source", ""))
-    return not source.endswith(".sock") and not any(
-        source == place or source.startswith(place + "/") for place in _NOT_DATA
-    )
+    source = str(volume.get("source") or "")
+    return not volume.get("read_only") and holds_data(str(volume.get("type")), source)
 
 
 def published_port(text: object) -> int | None:

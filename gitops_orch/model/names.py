@@ -37,6 +37,11 @@ def live_record_name(project: str, live: str, digest: str) -> str:
     return f"{live_volume_name(project, live)}.{digest[:FILES_HASH_LENGTH]}"
 
 
+def mounts_record_name(project: str, service: str, slot: int) -> str:
+    """Return the name of the volume whose label records where an adopted slot has its data, for when all else is gone."""
+    return f"{project}_adopted_{service}_{slot}"
+
+
 def pre_start_name(service: str, number: int) -> str:
     """Return the service name of the containers that run before a service's own, by the number of the hook."""
     return f"{service}.pre_start.{number}"

@@ -88,6 +88,16 @@ class Details:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedMount:
+    """A directory, a file or a volume of the host that a container sees at `target`."""
+
+    kind: str  # bind, volume, tmpfs ..., in the Engine's words
+    source: str  # a path of the host, or the name of a volume
+    target: str
+    writable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedContainer:
     """A container on a host.  `owner` None means that it is not ours and never touched."""
 
@@ -101,6 +111,7 @@ class ObservedContainer:
     project: str | None = None  # com.docker.compose.project
     networks: tuple[str, ...] = ()  # names
     volumes: tuple[str, ...] = ()  # names of the volumes it mounts
+    mounts: tuple[ObservedMount, ...] = ()
     ports: tuple[tuple[str, int, str], ...] = ()  # (host address, host port, protocol)
     created_at: datetime | None = None
     details: Details | None = None  # None: not inspected

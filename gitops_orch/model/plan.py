@@ -61,6 +61,9 @@ class ContainerIntent:
     image: str  # the reference to create by; a digest or an image id where the tag has moved
     image_digest: str  # the image id that the name was made with; "" where it was not there yet
     inherit_volumes_from: str | None = None  # id of the replaced container whose anonymous volumes are kept
+    kept_mounts: Mapping[str, str] = field(
+        default_factory=dict
+    )  # target -> a path of the host, or a volume, where its data was before we made it
     peers: Mapping[str, str] = field(
         default_factory=dict
     )  # service -> container on the same host whose namespace it shares

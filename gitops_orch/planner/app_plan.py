@@ -9,20 +9,22 @@ from collections.abc import Iterable, Mapping
 
 from gitops_orch.model.app import Condition, Service
 from gitops_orch.model.observed import Health, State
-from gitops_orch.model.plan import Budget, ContainerIntent, Gate, Kind
+from gitops_orch.model.plan import Budget, Gate, Kind
 from gitops_orch.planner.aside import FAILED_SUFFIX
 from gitops_orch.planner.compare import Remedy
 from gitops_orch.planner.cron import tend_runs
 from gitops_orch.planner.draft import Draft, StepFields
 from gitops_orch.planner.index import Index
+from gitops_orch.planner.intent import make_intent
 from gitops_orch.planner.jobs import have_jobs_run
+from gitops_orch.planner.kept_mounts import MountKeeper
 from gitops_orch.planner.mend import Mender
 from gitops_orch.planner.order import in_dependency_order
 from gitops_orch.planner.prepare import prepare_hosts, pull_images
 from gitops_orch.planner.put_back import has_ended, put_back
 from gitops_orch.planner.reload import changed_sets, must_be_told, record_sets, signal_reason
 from gitops_orch.planner.removal import remove_container, remove_networks, stop_container
-from gitops_orch.planner.rollout import Lane, arrange, failure_budget, is_anonymous, update_policy
+from gitops_orch.planner.rollout import Lane, arrange, failure_budget, update_policy
 from gitops_orch.planner.set_aside import Stopping, set_aside
 from gitops_orch.planner.slots import AppSlots, Slot, namespace_parents
 from gitops_orch.planner.steps import SlotSteps
@@ -44,6 +46,7 @@ class AppPlanner:
         self.world = world
         self.index = index
         self.draft = draft
+        self.keeper = MountKeeper(chosen.app, index)
         self.pulls = pull_images(self.app, slots, draft)
         self.prepared = prepare_hosts(self.app, slots, index, draft, self.pulls)
         self.mender = Mender(chosen.app, self.steps, index, self.pulls)
@@ -232,12 +235,14 @@ class AppPlanner:
         after = [*self.pulls, *self.prepared[slot.host]]
         for parent in parents:
             after += self.created[(parent, slot.host)]
-        intent = self._intent(slot, parents)
+        peers = {name: self.names[name, slot.host] for name in parents if (name, slot.host) in self.names}
+        kept = self.keeper.of(slot)
+        intent = make_intent(self.chosen, slot, self.world, peers=peers, kept=kept.sources)
         created = self.steps.add(
             Kind.CREATE,
             slot,
             slot.name,
-            slot.reason,
+            kept.explain(slot.reason),
             after=tuple(after),
             changes=slot.changes,
             container=intent,
@@ -245,28 +250,6 @@ class AppPlanner:
         self.created[(slot.service.name, slot.host)].append(created)
         self.draft.takes_name(slot.host, slot.name, created)
         return [created]
-
-    def _intent(self, slot: Slot, parents: list[str]) -> ContainerIntent:
-        heirs = [
-            old
-            for old in slot.olds
-            if old.host == slot.host and not is_going(old) and any(map(is_anonymous, old.container.volumes))
-        ]
-        return ContainerIntent(
-            app=self.app,
-            service=slot.service,
-            slot=slot.assignment.slot,
-            name=slot.name,
-            commit=self.chosen.commit,
-            spec_hash=self.world.spec(self.app, slot.service.name).hash,
-            salt=self.world.salt,
-            image=slot.image,
-            image_digest=slot.image_id,
-            inherit_volumes_from=heirs[0].container.id if heirs else None,
-            peers={
-                name: self.names[(name, slot.host)] for name in parents if (name, slot.host) in self.names
-            },
-        )
 
     def _dependencies(self, service: Service) -> list[str]:
         after: list[str] = []

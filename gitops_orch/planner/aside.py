@@ -28,6 +28,11 @@ def is_aside(container: ObservedContainer) -> bool:
     return is_parked(container) or is_kept(container)
 
 
+def way_suffix(container: ObservedContainer) -> str:
+    """Return what is added to a container's name while its successor needs that name."""
+    return f"-old-{container.id[:7]}"
+
+
 def newest_first(containers: Iterable[ObservedContainer]) -> list[ObservedContainer]:
     """Return containers by their age; those whose age is not known come last, by their names."""
     return sorted(containers, key=_age)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.job import is_run_slot
+from gitops_orch.model.mounts import MOUNTS_LABEL
 from gitops_orch.model.names import is_pre_start
 from gitops_orch.model.observed import (
     ObservedContainer,
@@ -26,10 +27,11 @@ SlotKey = tuple[str, int]  # service, slot
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A container of ours, and the host that it is on."""
+    """A container of ours, or one that an app of ours takes over, and the host that it is on."""
 
     host: str
     container: ObservedContainer
+    adopter: AppKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class HostIndex:
     networks: Mapping[str, ObservedNetwork]
     volumes: Mapping[str, ObservedVolume]
     file_sets: frozenset[tuple[AppKey, str]]  # digests of complete file sets, each an app's own
+    mount_records: bool  # a volume records where an adopted service has its data
     image_ids: Mapping[str, str]  # normalised reference, digest reference or id -> id
 
 
@@ -117,6 +120,7 @@ def _host_index(host: ObservedHost) -> HostIndex:
         networks={network.name: network for network in host.networks},
         volumes={volume.name: volume for volume in host.volumes},
         file_sets=frozenset((each.owner, each.files) for each in host.volumes if each.owner and each.files),
+        mount_records=any(MOUNTS_LABEL in volume.labels for volume in host.volumes),
         image_ids=image_ids,
     )
 

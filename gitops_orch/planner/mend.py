@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from gitops_orch.model.app import App, Network
 from gitops_orch.model.observed import State
 from gitops_orch.model.plan import Kind
+from gitops_orch.planner.aside import way_suffix
 from gitops_orch.planner.compare import Finding, Remedy
 from gitops_orch.planner.draft import StepFields
 from gitops_orch.planner.index import Index
@@ -74,6 +75,6 @@ class Mender:
                     reason,
                     **owned(old),
                     after=self.pulls,
-                    new_name=f"{name}-old-{container.id[:7]}",
+                    new_name=f"{name}{way_suffix(container)}",
                 )
                 self.draft.frees_name(slot.host, name, renamed)

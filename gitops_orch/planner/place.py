@@ -7,13 +7,21 @@ somewhere stays there while that host may have it; a host that does not answer k
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gitops_orch.model.app import App, AppKey, Mode, Move, Port, Service
 from gitops_orch.model.constraints import host_attribute, meets_all
 from gitops_orch.model.host import Availability, Host
 from gitops_orch.model.job import is_run_slot
+from gitops_orch.planner.adoption import adopted_containers
 from gitops_orch.planner.index import Index, SlotKey
+from gitops_orch.planner.ledger import (
+    Claim,
+    Ledger,
+    claim_foreign_ports,
+    claim_of,
+    claim_ports_in_use,
+)
 from gitops_orch.planner.world import World
 
 RUNS_SLOT = 1
@@ -39,67 +47,9 @@ class AppPlacement:
     unknown: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """Who has a port: a slot, or with `service` "" an app as a whole, whose services share a host anyway."""
-
-    app: str
-    service: str = ""
-    slot: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.app} {self.service}".strip()
-
-    def clashes(self, other: "_Claim") -> bool:
-        if self.app != other.app:
-            return True
-        return bool(self.service and other.service) and (self.service, self.slot) != (
-            other.service,
-            other.slot,
-        )
-
-
-@dataclass(slots=True)
-class _Ledger:
-    """What the hosts have been given so far; grows as apps are placed, in the order of their names."""
-
-    usable: set[str]  # hosts that may be given more: they are active, and answer
-    load: dict[str, int]
-    ports: dict[str, dict[tuple[int, str], list[tuple[str, _Claim]]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(list))
-    )
-
-    def clash(self, host: str, ports: Iterable[Port], asker: _Claim) -> str | None:
-        """Return who else has one of these ports on a host, as a sentence."""
-        for port in ports:
-            if port.published is None:
-                continue
-            for address, owner in self.ports[host].get((port.published, port.protocol), ()):
-                if owner.clashes(asker) and _same_address(address, port.host_ip):
-                    return f"port {port.published}/{port.protocol} on {host} belongs to {owner}"
-        return None
-
-    def claim(self, host: str, ports: Iterable[Port], owner: _Claim) -> None:
-        for port in ports:
-            if port.published is not None:
-                self.ports[host][(port.published, port.protocol)].append((port.host_ip, owner))
-
-    def take(self, host: str, service: Service, owner: _Claim) -> None:
-        """Give a new slot; one that stays is counted in the load, and has its ports, already."""
-        self.load[host] = self.load.get(host, 0) + 1
-        self.claim(host, service.ports, owner)
-
-
 def _place_of(slot: int) -> int:
     """All runs of a scheduled service have one place, as one replica has."""
     return RUNS_SLOT if is_run_slot(slot) else slot
-
-
-_ANY_ADDRESS = frozenset({"", "0.0.0.0", "::", "[::]"})  # noqa: S104 - compared with, never bound
-
-
-def _same_address(one: str, other: str) -> bool:
-    return one == other or one in _ANY_ADDRESS or other in _ANY_ADDRESS
 
 
 class Held(Exception):
@@ -114,10 +64,10 @@ class Held(Exception):
 def place_all(world: World, index: Index) -> dict[AppKey, AppPlacement]:
     """Place every chosen app."""
     active = {host.name for host in world.hosts if host.availability is Availability.ACTIVE}
-    ledger = _Ledger(usable=active & index.hosts.keys(), load=dict(index.load))
+    ledger = Ledger(usable=active & index.hosts.keys(), load=dict(index.load))
     hosts = {host.name: host for host in world.hosts}
-    _claim_foreign_ports(ledger, index)
-    _claim_ports_in_use(ledger, world, index)
+    claim_foreign_ports(ledger, world, index)
+    claim_ports_in_use(ledger, world, index)
     placements: dict[AppKey, AppPlacement] = {}
     for chosen in sorted(world.chosen, key=lambda chosen: chosen.app.key):
         try:
@@ -127,35 +77,11 @@ def place_all(world: World, index: Index) -> dict[AppKey, AppPlacement]:
     return placements
 
 
-def _claim_foreign_ports(ledger: _Ledger, index: Index) -> None:
-    for name, host in index.hosts.items():
-        for container in (each for each in host.host.containers if each.owner is None):
-            owner = _Claim(f"container {container.name}, which is not ours")
-            for address, number, protocol in container.ports:
-                ledger.ports[name][(number, protocol)].append((address, owner))
-
-
-def _claim_ports_in_use(ledger: _Ledger, world: World, index: Index) -> None:
-    """What stays where it is comes before what is new, whatever their names."""
-    for chosen in world.chosen:
-        services = {service.name: service for service in chosen.app.services}
-        for found in index.apps.get(chosen.app.key, ()):
-            owner = found.container.owner
-            if owner is not None and owner.service in services:
-                service = services[owner.service]
-                claim = _claim(chosen.app, service, owner.slot)
-                ledger.claim(found.host, service.ports, claim)
-
-
-def _claim(app: App, service: Service, slot: int) -> _Claim:
-    return _Claim(str(app.key), service.name, slot) if app.spreads(service) else _Claim(str(app.key))
-
-
 class _Placer:
     """Places one app; `place` reads as the rule."""
 
     def __init__(
-        self, app: App, world: World, index: Index, hosts: Mapping[str, Host], ledger: _Ledger
+        self, app: App, world: World, index: Index, hosts: Mapping[str, Host], ledger: Ledger
     ) -> None:
         self.app = app
         self.index = index
@@ -186,7 +112,7 @@ class _Placer:
             ]
             for assignment in assignments:
                 if host not in self.located.get((assignment.service.name, assignment.slot), ()):
-                    self.ledger.take(host, assignment.service, _Claim(str(self.app.key)))
+                    self.ledger.take(host, assignment.service, Claim(str(self.app.key)))
         for service in self.app.services:
             if self.app.spreads(service):
                 assignments += self._spread(service)
@@ -215,6 +141,8 @@ class _Placer:
             owner = found.container.owner
             if owner is not None:
                 located[(owner.service, _place_of(owner.slot))].append(found.host)
+        for adopted in adopted_containers(self.app, self.index):
+            located[(adopted.service, adopted.slot)].append(adopted.found.host)
         for host, placed in self.index.away.get(self.app.key, ()):
             located[(placed.service, _place_of(placed.slot))].append(host)
         return located
@@ -273,7 +201,7 @@ class _Placer:
             raise self._silent(self.allowed.values())
         fixed = [port for port in ports if port.published is not None]
         if fixed:
-            claim = _Claim(str(self.app.key))
+            claim = Claim(str(self.app.key))
             taken = {name: self.ledger.clash(name, fixed, claim) for name in free}
             free = [name for name in free if taken[name] is None]
             if not free:
@@ -334,7 +262,7 @@ class _Placer:
         ]
         for name in wanted:
             if name not in here:
-                self.ledger.take(name, service, _claim(self.app, service, GLOBAL_SLOT))
+                self.ledger.take(name, service, claim_of(self.app, service, GLOBAL_SLOT))
         return [Assignment(service, GLOBAL_SLOT, name) for name in wanted]
 
     def _stays(self, service: Service, slot: int, allowed: list[Host], taken: "Counter[str]") -> str | None:
@@ -358,7 +286,7 @@ class _Placer:
         best = self._evenest(service, open_hosts, allowed, taken)
         host = self._choose_spread(service, slot, best, taken, new=not located)
         taken[host] += 1
-        self.ledger.take(host, service, _claim(self.app, service, slot))
+        self.ledger.take(host, service, claim_of(self.app, service, slot))
         return host
 
     def _evenest(
@@ -383,7 +311,7 @@ class _Placer:
     ) -> str:
         if new:
             self._check_blind()
-        asker = _claim(self.app, service, slot)
+        asker = claim_of(self.app, service, slot)
         known = [host for host in candidates if host.name in self.ledger.usable]
         if not known:
             raise self._silent(candidates)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from gitops_orch.model.app import App, AppKey, Rollback
+from gitops_orch.model.app import AppKey, Rollback
 from gitops_orch.model.plan import Plan
 from gitops_orch.planner.app_plan import AppPlanner
 from gitops_orch.planner.cron import due_runs, split_scheduled, tend_runs
@@ -17,6 +17,7 @@ from gitops_orch.planner.hooks import weave_hooks
 from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.jobs import spare_jobs
 from gitops_orch.planner.judgement import restrain
+from gitops_orch.planner.obstacles import obstacle_of, refusal_of
 from gitops_orch.planner.order import app_order
 from gitops_orch.planner.place import AppPlacement, place_all
 from gitops_orch.planner.pre_start import add_pre_starts
@@ -106,8 +107,8 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
         return
     everything = replace(slots, slots=(*slots.slots, *runs))
     obstacle = (
-        _obstacle(chosen.app, everything, index)
-        or _refusal(chosen.app, everything, world, index)
+        obstacle_of(chosen.app, everything, index)
+        or refusal_of(chosen.app, everything, world, index)
         or unreachable_probe(chosen.app, slots.slots, world.hosts)
     )
     if obstacle:
@@ -156,61 +157,6 @@ def held_reason(chosen: Chosen, world: World) -> str:
     for hold in (world.holds.get(chosen.app.key), chosen.app.hold):
         if hold is not None and (hold.until is None or hold.until > world.now):
             return str(hold)
-    return ""
-
-
-def _obstacle(app: App, slots: AppSlots, index: Index) -> str:
-    """What another hand made under the app's names: never touched, so the app waits, and says what the way out is."""
-    for host in sorted({slot.host for slot in slots.slots}):
-        foreign = index.projects.get((host, app.key.project), ())
-        if foreign and not app.adopt:
-            return (
-                f"a Compose project named {app.key.project} that we did not make is on {host} ({foreign[0].name}); "
-                "set x-gitops.adopt: true to take it over with its networks and volumes, or remove it"
-            )
-    for slot in slots.slots:
-        holder = index.hosts[slot.host].names.get(slot.name) if slot.made else None
-        if holder is not None and holder.owner is None and not app.adopt:
-            return f"container {holder.name} on {slot.host} has its name and is not ours; rename or remove it"
-    return _missing_external(app, slots, index) or _refused_overlay(app, slots, index)
-
-
-def _refusal(app: App, slots: AppSlots, world: World, index: Index) -> str:
-    """What an Engine would drop without a word, or refuse when half of the app is there already."""
-    for slot in slots.slots:
-        api_version = index.hosts[slot.host].host.api_version
-        reason = world.refusal(app, slot.service.name, api_version) if slot.made else ""
-        if reason:
-            return f"{slot.service.name} cannot run on {slot.host}: {reason}"
-    return ""
-
-
-def _missing_external(app: App, slots: AppSlots, index: Index) -> str:
-    for slot in slots.slots:
-        host = index.hosts[slot.host]
-        for network in app.networks:
-            if (
-                network.external
-                and network.key in slot.service.networks
-                and network.name not in host.networks
-            ):
-                return f"the external network {network.name} is not on {slot.host}; create it there"
-        for volume in app.volumes:
-            if volume.external and volume.key in slot.service.volumes and volume.name not in host.volumes:
-                return f"the external volume {volume.name} is not on {slot.host}; create it there"
-    return ""
-
-
-def _refused_overlay(app: App, slots: AppSlots, index: Index) -> str:
-    for slot in slots.slots:
-        host = index.hosts[slot.host]
-        for network in app.networks if not host.host.makes_overlays else ():
-            wanted = network.key in slot.service.networks and not network.external
-            if wanted and network.driver == "overlay" and network.name not in host.networks:
-                return (
-                    f"the overlay network {network.name} needs a Swarm, and the Engine of {slot.host} is no manager of "
-                    "one; run `docker swarm init` there, or remove `driver: overlay`"
-                )
     return ""
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from gitops_orch.model.app import AppKey, Json, Mode, Service
 from gitops_orch.model.job import Hook
+from gitops_orch.model.mounts import parse_mounts
 from gitops_orch.model.names import container_name, pre_start_name, prepared_service
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Action, ContainerIntent, Gate, Kind
@@ -208,6 +209,9 @@ class _Preparer:
             salt=self._world.salt,
             image=image,
             image_digest=image_id,
+            kept_mounts=main.kept_mounts
+            if main is not None
+            else parse_mounts(container.labels if container is not None else {}),
             peers=main.peers if main is not None else self._peers(start, chosen, service),
         )
 

@@ -2,13 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import chain
 
 from gitops_orch.model.app import App, FileMount, Network, Volume
-from gitops_orch.model.names import live_volume_name
+from gitops_orch.model.mounts import MOUNTS_LABEL, mounts_text, normal_target
+from gitops_orch.model.names import live_volume_name, mounts_record_name
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import HostIndex, Index
+from gitops_orch.planner.kept_mounts import MountKeeper
 from gitops_orch.planner.networks import differs, replace_network
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.volumes import note_changed_volumes, volume_name
@@ -51,14 +54,15 @@ def prepare_hosts(
     app: App, slots: AppSlots, index: Index, draft: Draft, pulls: tuple[str, ...]
 ) -> Mapping[str, tuple[str, ...]]:
     """Add what is missing of networks, volumes and files; return, by host, the ids that its containers wait for."""
-    preparation = _Preparation(app, draft, pulls)
+    preparation = _Preparation(app, draft, pulls, MountKeeper(app, index))
     for name in sorted({slot.host for slot in slots.slots}):
         note_changed_volumes(app, index.hosts[name], draft)
     for slot in slots.slots:
         host = index.hosts[slot.host]
         preparation.networks(slot, host)
-        preparation.volumes(slot, host)
-        preparation.files(slot, host)
+        kept = preparation.keeper.of(slot).sources
+        preparation.volumes(slot, host, kept)
+        preparation.files(slot, host, kept)
     prepared = {host: tuple(chain(*steps.values())) for host, steps in preparation.steps.items()}
     return defaultdict(tuple, prepared)
 
@@ -66,8 +70,9 @@ def prepare_hosts(
 class _Preparation:
     """Adds each object once per host."""
 
-    def __init__(self, app: App, draft: Draft, pulls: tuple[str, ...]) -> None:
+    def __init__(self, app: App, draft: Draft, pulls: tuple[str, ...], keeper: MountKeeper) -> None:
         self.app = app
+        self.keeper = keeper
         self.draft = draft
         self.pulls = pulls
         self.steps: dict[str, dict[tuple[Kind, str], tuple[str, ...]]] = defaultdict(dict)
@@ -96,20 +101,27 @@ class _Preparation:
             network=network,
         )
 
-    def volumes(self, slot: Slot, host: HostIndex) -> None:
+    def volumes(self, slot: Slot, host: HostIndex, kept: Mapping[str, str]) -> None:
+        if kept and not self.keeper.is_recorded(slot):
+            name = mounts_record_name(self.app.key.project, slot.service.name, slot.assignment.slot)
+            record = Volume(key="adopted", name=name, compose={"labels": {MOUNTS_LABEL: mounts_text(kept)}})
+            why = "records where the data is that it takes over"
+            self.steps[slot.host][Kind.CREATE_VOLUME, name] = (self._create_volume(slot.host, record, why),)
         for volume in self.app.volumes:
+            if _is_replaced(volume, slot, kept):
+                continue
             key = (Kind.CREATE_VOLUME, volume.name)
             if volume.external or volume.name in host.volumes or key in self.steps[slot.host]:
                 continue
             if volume.key in slot.service.volumes:
                 self.steps[slot.host][key] = (self._create_volume(slot.host, volume),)
 
-    def _create_volume(self, host: str, volume: Volume) -> str:
+    def _create_volume(self, host: str, volume: Volume, why: str = _ABSENT) -> str:
         created = self.draft.add(
             Kind.CREATE_VOLUME,
             host,
             volume.name,
-            _ABSENT,
+            why,
             name=volume.name,
             app=self.app.key,
             release=self.app.digest,
@@ -119,8 +131,10 @@ class _Preparation:
         self.draft.takes_name(host, volume_name(volume.name), created)
         return created
 
-    def files(self, slot: Slot, host: HostIndex) -> None:
-        for files in slot.service.files:
+    def files(self, slot: Slot, host: HostIndex, kept: Mapping[str, str]) -> None:
+        for files in (_kept_files(each, kept) for each in slot.service.files):
+            if files is None:
+                continue
             target = files.writable_path or files.digest
             key = (Kind.PUT_FILES, target)
             # What is changed in place is brought under containers that stay; all else is for new ones.
@@ -143,6 +157,25 @@ class _Preparation:
             image=slot.current.container.image_id if slot.current else slot.image,
             service=slot.service.name,
         )
+
+
+def _kept_files(files: FileMount, kept: Mapping[str, str]) -> FileMount | None:
+    """Return what is brought to where an adopted container has it; None where Git has nothing of it."""
+    source = kept.get(normal_target(files.target), "") if files.writable_path is not None else ""
+    if not source:
+        return files
+    return replace(files, writable_path=source) if files.entries else None
+
+
+def _is_replaced(volume: Volume, slot: Slot, kept: Mapping[str, str]) -> bool:
+    """Tell whether another volume is mounted wherever a slot mounts this one."""
+    entries = slot.service.compose.get("volumes") if kept else ()
+    targets = [
+        normal_target(str(entry.get("target", "")))
+        for entry in (entries if isinstance(entries, (list, tuple)) else ())
+        if isinstance(entry, Mapping) and entry.get("source") == volume.key
+    ]
+    return bool(targets) and kept.keys() >= set(targets)
 
 
 def is_there(app: App, files: FileMount, host: HostIndex) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gitops_orch.model.app import App
 from gitops_orch.model.observed import ObservedContainer, ObservedHost, State
 from gitops_orch.model.plan import Kind
-from gitops_orch.planner.aside import is_aside
+from gitops_orch.planner.aside import is_aside, way_suffix
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.judgement import ORDERLY_CODES
@@ -45,8 +45,22 @@ def put_back(app: App, slots: AppSlots, draft: Draft, world: World, stopping: Go
                 after=stopping.steps,
                 grace_s=slot.service.stop_grace_s,
             )
+            _give_name_back(old, draft, world, stopping)
             draft.takes_ports(slot.host, slot.service, started)
             draft.proves(app.key, started)
+
+
+def _give_name_back(old: Located, draft: Draft, world: World, stopping: GoingAside) -> None:
+    """Give a container that was to be taken over the name that it had: nothing else tells other tools what it is."""
+    container, host = old.container, world.observed.get(old.host)
+    name = container.name.removesuffix(way_suffix(container))
+    if container.owner is not None or name == container.name or not isinstance(host, ObservedHost):
+        return
+    if all(each.name != name or each.id in stopping.containers for each in host.containers):
+        reason = "it serves again, under its own name"
+        draft.add(
+            Kind.RENAME, old.host, container.id, reason, **owned(old), after=stopping.steps, new_name=name
+        )
 
 
 def _put_off(

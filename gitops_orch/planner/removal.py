@@ -71,7 +71,7 @@ def owned(found: Located) -> Owned:
     owner = found.container.owner
     return Owned(
         name=found.container.name,
-        app=owner.app if owner else None,
+        app=owner.app if owner else found.adopter,
         service=owner.service if owner else None,
         slot=owner.slot if owner else None,
         release=owner.release if owner else "",

@@ -8,6 +8,7 @@ from gitops_orch.model.app import App, Drift, Mode, Service
 from gitops_orch.model.names import container_name
 from gitops_orch.model.observed import Health, ObservedContainer, State
 from gitops_orch.model.plan import Change
+from gitops_orch.planner.adoption import adopted_containers
 from gitops_orch.planner.aside import is_aside, is_kept
 from gitops_orch.planner.compare import Finding, Remedy, Wanted, compare
 from gitops_orch.planner.fates import Fate, Verdict, is_failed, is_superseded, replaces, sort_out, worthy
@@ -78,15 +79,21 @@ def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
         if owner is not None:
             scope = found.host if owner.service in everywhere else ""
             there[(owner.service, owner.slot, scope)].append(found)
+    adopted = adopted_containers(app, index)
     slots: list[Slot] = []
     for assignment in placement.assignments:
         service = assignment.service
         key = (service.name, assignment.slot, assignment.host if service.name in everywhere else "")
         found_here = there.pop(key, [])
         if assignment.host in index.hosts:
-            adopted = _adoptable(app, assignment, index)
+            taken_over = [
+                each.found
+                for each in adopted
+                if (each.service, each.slot, each.found.host)
+                == (service.name, assignment.slot, assignment.host)
+            ]
             slots.append(
-                _study(chosen, assignment, [*found_here, *adopted], world, index.hosts[assignment.host])
+                _study(chosen, assignment, [*found_here, *taken_over], world, index.hosts[assignment.host])
             )
     failed = world.failed.get(app.key, {})
     left = [found for founds in there.values() for found in founds]
@@ -95,17 +102,6 @@ def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
         surplus=tuple(found for found in left if not is_failed(chosen, found.container, failed)),
         parked=tuple(found for found in left if is_failed(chosen, found.container, failed)),
     )
-
-
-def _adoptable(app: App, assignment: Assignment, index: Index) -> list[Located]:
-    if not app.adopt:
-        return []
-    return [
-        Located(assignment.host, container)
-        for container in index.projects.get((assignment.host, app.key.project), ())
-        if container.labels.get("com.docker.compose.service") == assignment.service.name
-        and container.labels.get("com.docker.compose.container-number", "1") == str(assignment.slot)
-    ]
 
 
 def _study(

@@ -8,7 +8,7 @@ it back only with its daemon; health counts while it runs and is unhealthy once 
 from dataclasses import dataclass, field
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.model.observed import Health, Ownership, State
+from gitops_orch.model.observed import Health, ObservedMount, Ownership, State
 
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 60.0
@@ -32,6 +32,7 @@ class SimulatedContainer:
     networks: dict[str, tuple[str, ...]] = field(default_factory=dict)  # name -> aliases
     volumes: tuple[str, ...] = ()
     anonymous: dict[str, str] = field(default_factory=dict)  # path -> volume
+    mounts: tuple[ObservedMount, ...] = ()
     binds: tuple[str, ...] = ()
     ports: tuple[tuple[str, int, str], ...] = ()
     restart_policy: str = "no"

@@ -13,6 +13,7 @@ from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.requests import policy_text, require_image
 from gitops_orch.engine.simulated.world import SimulatedImage, World
 from gitops_orch.errors import EngineError
+from gitops_orch.model.observed import ObservedMount
 from gitops_orch.model.plan import ContainerIntent
 
 JOIN_PREFIX = "container:"
@@ -50,6 +51,7 @@ def make_container(
         networks={} if mode.startswith(JOIN_PREFIX) else {mode: (), **_networks(payload)},
         volumes=(*_volumes(world, host), *anonymous.values()),
         anonymous=anonymous,
+        mounts=_mounts(host, anonymous),
         binds=tuple(host.get("Binds", ())),
         ports=_ports(host),
         restart_policy=policy_text(host.get("RestartPolicy")),
@@ -104,6 +106,26 @@ def _anonymous(
     former = world.containers.get(inherit_from or "")
     inherited = former.anonymous if former is not None else {}
     return {path: inherited.get(path) or world.new_id() for path in paths}
+
+
+def _mounts(host: Mapping[str, Any], anonymous: Mapping[str, str]) -> tuple[ObservedMount, ...]:
+    """Return what it mounts, as an Engine lists it."""
+    found = [_bound(bind) for bind in host.get("Binds", ())]
+    for mount in (each for each in host.get("Mounts", ()) if each.get("Source")):
+        writable = not mount.get("ReadOnly", False)
+        found.append(_mount(mount["Type"], str(mount["Source"]), str(mount["Target"]), writable=writable))
+    found += [_mount("volume", volume, path) for path, volume in anonymous.items()]
+    return tuple(sorted(found, key=lambda mount: (mount.target, mount.source)))
+
+
+def _bound(bind: str) -> ObservedMount:
+    source, target, options = (*bind.split(":"), "rw")[:3]
+    kind = "bind" if source.startswith("/") else "volume"
+    return _mount(kind, source, target, writable="ro" not in options.split(","))
+
+
+def _mount(kind: str, source: str, target: str, *, writable: bool = True) -> ObservedMount:
+    return ObservedMount(kind=kind, source=source, target=target, writable=writable)
 
 
 def _check_sources(world: World, target: PayloadTarget, name: str, host: Mapping[str, Any]) -> None:

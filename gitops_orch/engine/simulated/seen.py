@@ -50,6 +50,7 @@ def see_container(container: SimulatedContainer, *, instance: str, details: bool
         project=container.labels.get(labels.COMPOSE_PROJECT),
         networks=tuple(sorted(container.networks)),
         volumes=tuple(sorted(container.volumes)),
+        mounts=container.mounts,
         ports=container.ports if container.up else (),
         created_at=_time(container.created_at),
         details=_see_details(container) if details or owner is not None else None,

@@ -1,0 +1,238 @@
+"""Where is the data of what an app took over?  It stays there, in this release and in all later ones.
+
+What the file leaves open, a relative bind and a volume without a name of its own, is mounted from where the container
+that is taken over has it.  That is recorded in a label of every container that is made with it, and in a volume of its
+own for each slot, which is there when all containers and our state are gone.  What the file names must be the same;
+where it is not, nothing is started: nobody but a person knows which of two places has the data.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from gitops_orch.model.app import App, AppKey, Service
+from gitops_orch.model.mounts import MOUNTS_LABEL, holds_data, normal_target, parse_mounts
+from gitops_orch.model.names import mounts_record_name
+from gitops_orch.model.observed import ObservedContainer, ObservedMount
+from gitops_orch.planner.adoption import adopted_containers
+from gitops_orch.planner.index import Index
+from gitops_orch.planner.rollout import is_anonymous
+from gitops_orch.planner.slots import Slot
+
+
+class _Source(Enum):
+    """How a file says what is mounted at a target."""
+
+    RELATIVE = "a relative path"  # of the host; where that begins is open
+    IMPLICIT = "a volume without a name"  # of its own; the project's name leads it
+    NAMED = "a volume"
+    PATH = "a path"
+    ANONYMOUS = "an anonymous volume"
+    GIT = "files from Git"
+    OTHER = "another mount"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a file mounts at a target; `value` as a person would write it."""
+
+    source: _Source
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptMounts:
+    """Sources by target that a slot's new container keeps; `shown` for the plan; `conflict` is why it is not made."""
+
+    sources: Mapping[str, str] = field(default_factory=dict)
+    shown: tuple[str, ...] = ()
+    conflict: str = ""
+
+    def explain(self, reason: str) -> str:
+        """Return the reason of a create, with what is kept."""
+        return "; ".join((reason, *((f"keeps {', '.join(self.shown)}",) if self.shown else ())))
+
+
+NOTHING_KEPT = KeptMounts()
+
+
+@dataclass(frozen=True, slots=True)
+class _Witness:
+    """Something on the host that tells where the data of a slot is."""
+
+    name: str
+    sources: Mapping[str, str]
+    shown: tuple[str, ...] = ()
+
+
+class MountKeeper:
+    """Says of each slot of one app what its new container keeps."""
+
+    def __init__(self, app: App, index: Index) -> None:
+        self.app = app
+        self.index = index
+        self._adopted = {each.found.container.id: each for each in adopted_containers(app, index)}
+        self._ours = [
+            found for found in index.apps.get(app.key, ()) if MOUNTS_LABEL in found.container.labels
+        ]
+        self._records = {
+            (host, service.name, slot): record
+            for host, there in index.hosts.items()
+            if there.mount_records
+            for service in app.services
+            for slot in range(1, service.replicas + 1)
+            if (record := _record(app.key, index, host, service.name, slot)) is not None
+        }
+
+    def of(self, slot: Slot) -> KeptMounts:
+        """Return what a slot's new container keeps on its host."""
+        if not (self._adopted or self._ours or self._records):
+            return NOTHING_KEPT
+        wanted = _wanted(self.app, slot.service)
+        try:
+            own = list(self._witnesses(slot, wanted, own=True))
+            return _agreed(slot, own or list(self._witnesses(slot, wanted, own=False)), wanted)
+        except _Conflict as conflict:
+            return KeptMounts(conflict=f"{slot.service.name} on {slot.host}: {conflict}")
+
+    def is_recorded(self, slot: Slot) -> bool:
+        """Tell whether the record of a slot is on its host already."""
+        return (slot.host, slot.service.name, slot.assignment.slot) in self._records
+
+    def _witnesses(self, slot: Slot, wanted: Mapping[str, _Wanted], *, own: bool) -> Iterator[_Witness]:
+        name, number = slot.service.name, slot.assignment.slot
+        for each in self._adopted.values():
+            if each.service == name and each.found.host == slot.host and (each.slot == number or not own):
+                yield _read(slot.service, each.found.container, wanted)
+        for found in self._ours:
+            owner = found.container.owner
+            of_service = owner is not None and owner.service == name and found.host == slot.host
+            if of_service and owner is not None and (owner.slot == number or not own):
+                yield _recorded(found.container.name, parse_mounts(found.container.labels), wanted)
+        for (host, service, recorded), record in self._records.items():
+            if service == name and host == slot.host and (recorded == number or not own):
+                yield _recorded(f"volume {record[0]}", record[1], wanted)
+
+
+class _Conflict(Exception):
+    """It cannot be told where the data is; the message says between what."""
+
+
+def _record(
+    key: AppKey, index: Index, host: str, service: str, slot: int
+) -> tuple[str, Mapping[str, str]] | None:
+    volume = index.hosts[host].volumes.get(mounts_record_name(key.project, service, slot))
+    if volume is None or volume.owner != key:
+        return None
+    sources = parse_mounts(volume.labels)
+    return (volume.name, sources) if sources else None
+
+
+def _wanted(app: App, service: Service) -> Mapping[str, _Wanted]:
+    found: dict[str, _Wanted] = {}
+    volumes = service.compose.get("volumes")
+    for entry in volumes if isinstance(volumes, (list, tuple)) else ():
+        if isinstance(entry, Mapping):
+            found[normal_target(str(entry.get("target", "")))] = _entry(app, entry)
+    tmpfs = service.compose.get("tmpfs")
+    for each in tmpfs if isinstance(tmpfs, (list, tuple)) else ():
+        found[normal_target(str(each).partition(":")[0])] = _Wanted(_Source.OTHER, "a tmpfs")
+    for files in service.files:
+        relative = files.writable_path is not None
+        value = f"./{(files.writable_path or '').removeprefix('./')}" if relative else "files from Git"
+        found[normal_target(files.target)] = _Wanted(_Source.RELATIVE if relative else _Source.GIT, value)
+    return found
+
+
+def _entry(app: App, entry: Mapping[str, object]) -> _Wanted:
+    kind, source = str(entry.get("type", "")), str(entry.get("source") or "")
+    if kind == "bind":
+        return _Wanted(_Source.PATH, source)
+    if kind != "volume":
+        return _Wanted(_Source.OTHER, f"a {kind}")
+    if not source:
+        return _Wanted(_Source.ANONYMOUS, "an anonymous volume")
+    volume = next((each for each in app.volumes if each.key == source), None)
+    if volume is None:
+        return _Wanted(_Source.NAMED, source)
+    implicit = not volume.external and volume.name == f"{app.key.project}_{volume.key}"
+    return _Wanted(_Source.IMPLICIT if implicit else _Source.NAMED, volume.name)
+
+
+def _recorded(name: str, sources: Mapping[str, str], wanted: Mapping[str, _Wanted]) -> _Witness:
+    """What Git names by itself now, it names on purpose: a record is for what the file leaves open."""
+    still_open = {
+        target: source
+        for target, source in sources.items()
+        if target in wanted and wanted[target].source is _fitting(source)
+    }
+    return _Witness(name, still_open)
+
+
+def _fitting(source: str) -> _Source:
+    return _Source.RELATIVE if source.startswith("/") else _Source.IMPLICIT
+
+
+def _read(service: Service, container: ObservedContainer, wanted: Mapping[str, _Wanted]) -> _Witness:
+    """Return where an adopted container has its data."""
+    sources: dict[str, str] = {}
+    shown: list[str] = []
+    for mount in container.mounts:
+        target = normal_target(mount.target)
+        there = wanted.get(target)
+        has_data = mount.writable and holds_data(mount.kind, mount.source)
+        if not has_data or (there is None and "volumes_from" in service.compose):
+            continue
+        if mount.kind == "volume" and is_anonymous(mount.source):
+            if there is not None and there.source not in {_Source.ANONYMOUS, _Source.GIT}:
+                raise _Conflict(_differs(container, mount, there))
+            sources[target] = mount.source  # its successor inherits it
+        elif there is None or there.source is not _Source.GIT:
+            _check(container, mount, there)
+            sources[target] = mount.source
+            shown.append(f"{mount.source} at {target}")
+    return _Witness(container.name, sources, tuple(shown))
+
+
+def _check(container: ObservedContainer, mount: ObservedMount, there: _Wanted | None) -> None:
+    """Raise _Conflict unless the file leaves open where this is, or says the same."""
+    of_volume = mount.kind == "volume"
+    left_open = _Source.IMPLICIT if of_volume else _Source.RELATIVE
+    named = _Source.NAMED if of_volume else _Source.PATH
+    if there is None or not (
+        there.source is left_open or (there.source is named and there.value == mount.source)
+    ):
+        raise _Conflict(_differs(container, mount, there))
+
+
+def _differs(container: ObservedContainer, mount: ObservedMount, there: _Wanted | None) -> str:
+    has = f"a volume {mount.source[:12]}" if is_anonymous(mount.source) else mount.source
+    wants = f"has {there.value} there" if there is not None else "mounts nothing there"
+    way_out = (
+        "" if is_anonymous(mount.source) else f"write `{mount.source}:{mount.target}` into its volumes, or "
+    )
+    return (
+        f"{container.name}, which is to be taken over, has {has} at {mount.target}, and Git {wants}: it would start "
+        f"without its data; {way_out}move the data and remove {container.name}"
+    )
+
+
+def _agreed(slot: Slot, witnesses: Iterable[_Witness], wanted: Mapping[str, _Wanted]) -> KeptMounts:
+    sources: dict[str, tuple[str, str]] = {}
+    shown: tuple[str, ...] = ()
+    for witness in witnesses:
+        shown = shown or witness.shown
+        for target, source in witness.sources.items():
+            known = sources.setdefault(target, (source, witness.name))
+            if known[0] != source:
+                raise _Conflict(
+                    f"it cannot be told where its data at {target} is: {known[1]} has {known[0]}, {witness.name} has "
+                    f"{source}; name it in Git by an absolute path, or remove the one that is wrong"
+                )
+    shown = shown if any(old.container.owner is None for old in slot.olds) else ()
+    kept = {
+        target: source
+        for target, (source, _) in sources.items()
+        if target in wanted and wanted[target].source is _fitting(source) and wanted[target].value != source
+    }
+    return KeptMounts(sources=kept, shown=shown)

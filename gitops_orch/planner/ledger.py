@@ -1,0 +1,98 @@
+"""Which fixed ports of which host belong to whom, while apps are placed."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gitops_orch.model.app import App, Port, Service
+from gitops_orch.planner.adoption import Adopted, adopted_containers
+from gitops_orch.planner.index import Index
+from gitops_orch.planner.ports import same_address
+from gitops_orch.planner.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who has a port: a slot, or with `service` "" an app as a whole, whose services share a host anyway."""
+
+    app: str
+    service: str = ""
+    slot: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.app} {self.service}".strip()
+
+    def clashes(self, other: "Claim") -> bool:
+        """Tell whether the two are different owners, so that only one can have a port."""
+        if self.app != other.app:
+            return True
+        return bool(self.service and other.service) and (self.service, self.slot) != (
+            other.service,
+            other.slot,
+        )
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What the hosts have been given so far; grows as apps are placed, in the order of their names."""
+
+    usable: set[str]  # hosts that may be given more: they are active, and answer
+    load: dict[str, int]
+    ports: dict[str, dict[tuple[int, str], list[tuple[str, Claim]]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
+
+    def clash(self, host: str, ports: Iterable[Port], asker: Claim) -> str | None:
+        """Return who else has one of these ports on a host, as a sentence."""
+        for port in ports:
+            if port.published is None:
+                continue
+            for address, owner in self.ports[host].get((port.published, port.protocol), ()):
+                if owner.clashes(asker) and same_address(address, port.host_ip):
+                    return f"port {port.published}/{port.protocol} on {host} belongs to {owner}"
+        return None
+
+    def claim(self, host: str, ports: Iterable[Port], owner: Claim) -> None:
+        """Give fixed ports of a host to an owner."""
+        for port in ports:
+            if port.published is not None:
+                self.ports[host][(port.published, port.protocol)].append((port.host_ip, owner))
+
+    def take(self, host: str, service: Service, owner: Claim) -> None:
+        """Give a new slot; one that stays is counted in the load, and has its ports, already."""
+        self.load[host] = self.load.get(host, 0) + 1
+        self.claim(host, service.ports, owner)
+
+
+def claim_foreign_ports(ledger: Ledger, world: World, index: Index) -> None:
+    """Note the ports of containers that are not ours; those of one that an app takes over are that app's."""
+    adopted: dict[str, tuple[App, Adopted]] = {
+        each.found.container.id: (chosen.app, each)
+        for chosen in world.chosen
+        for each in adopted_containers(chosen.app, index)
+    }
+    for name, host in index.hosts.items():
+        for container in (each for each in host.host.containers if each.owner is None):
+            owner = Claim(f"container {container.name}, which is not ours")
+            if container.id in adopted:
+                app, each = adopted[container.id]
+                owner = claim_of(app, app.service(each.service), each.slot)
+            for address, number, protocol in container.ports:
+                ledger.ports[name][(number, protocol)].append((address, owner))
+
+
+def claim_ports_in_use(ledger: Ledger, world: World, index: Index) -> None:
+    """What stays where it is comes before what is new, whatever their names."""
+    for chosen in world.chosen:
+        services = {service.name: service for service in chosen.app.services}
+        for found in index.apps.get(chosen.app.key, ()):
+            owner = found.container.owner
+            if owner is not None and owner.service in services:
+                service = services[owner.service]
+                claim = claim_of(chosen.app, service, owner.slot)
+                ledger.claim(found.host, service.ports, claim)
+
+
+def claim_of(app: App, service: Service, slot: int) -> Claim:
+    """Return the claim of a slot; services that stay together claim as one app."""
+    return Claim(str(app.key), service.name, slot) if app.spreads(service) else Claim(str(app.key))

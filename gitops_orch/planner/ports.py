@@ -1,0 +1,46 @@
+"""When do two claims of a host port exclude each other?  By number, protocol, family and address."""
+
+from functools import cache
+from ipaddress import ip_address
+
+from gitops_orch.model.app import Service
+
+HeldPort = tuple[str, int, str]  # (host address, host port, protocol), as an Engine lists them
+
+_BOTH_FAMILIES = frozenset({4, 6})
+
+
+def fixed_ports(service: Service) -> tuple[HeldPort, ...]:
+    """Return the ports that a service always has on its host; those that the Engine chooses are not among them."""
+    return tuple(
+        (port.host_ip, port.published, port.protocol) for port in service.ports if port.published is not None
+    )
+
+
+def same_port(one: HeldPort, other: HeldPort) -> bool:
+    """Tell whether only one container of a host can have both."""
+    return one[1:] == other[1:] and same_address(one[0], other[0])
+
+
+def same_address(one: str, other: str) -> bool:
+    """Tell whether one port cannot be bound to both addresses; "" is every address of both families."""
+    if one == other:
+        return True
+    families, address = _meaning(one)
+    other_families, other_address = _meaning(other)
+    return bool(families & other_families) and (
+        address is None or other_address is None or address == other_address
+    )
+
+
+@cache
+def _meaning(written: str) -> tuple[frozenset[int], str | None]:
+    """Return the families, and the address; None where it is every address of them."""
+    text = written.strip("[]")
+    if not text:
+        return _BOTH_FAMILIES, None
+    try:
+        address = ip_address(text)
+    except ValueError:  # a form that only the Engine knows
+        return _BOTH_FAMILIES, text
+    return frozenset({address.version}), None if address.is_unspecified else str(address)
