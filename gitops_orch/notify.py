@@ -58,7 +58,7 @@ class AppriseNotifier:
         try:
             return bool(self._apprise.notify(title=f"{TITLE}: {redact(subject)}", body=redact(message)))
         except Exception as error:  # noqa: BLE001  plug-ins raise what they like, and none of it may stop a run
-            _log.warning("notification.failed", subject=subject, error=type(error).__name__)
+            _log.warning("notifier.failed", subject=subject, error=type(error).__name__)
             return False
 
 
@@ -110,6 +110,7 @@ class Outbox:
                 pause_s = self._retry_s
                 continue
             self._put_back(*news)
+            _log.warning("notification.failed", subject=news[0], tried_again_in_s=pause_s)
             if self._closing.wait(pause_s):
                 return
             pause_s = min(RETRY_MAX_S, pause_s * 2)

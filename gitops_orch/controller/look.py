@@ -14,6 +14,7 @@ from gitops_orch.controller.former import former_services
 from gitops_orch.controller.inventory import HostFacts, Permission, learn, read_facts, recognise
 from gitops_orch.controller.isolate import Isolation
 from gitops_orch.controller.load import CONTINUITY, Loaded, Loader
+from gitops_orch.controller.lost_commands import with_lost_commands
 from gitops_orch.controller.meanwhile import image_pins, releases_that_run
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines, Patience, observe_all
 from gitops_orch.controller.reland import Relander, Relanding
@@ -107,11 +108,12 @@ def take_look(sight: Sight, loaded: Loaded, *, impatient: bool = False) -> Look:
     desired = identify(desired, formerly(files, our_containers(observed)))
     view = _View(observed=observed, said=said, let_go=host_facts.let_go)
     thought = sight.isolation.work_out(desired.apps, partial(_think, sight, desired, view), sight.clock)
+    plan = with_lost_commands(thought.plan, sight.history, our_containers(observed))
     planned = sight.clock.monotonic_s()
     picture = Picture(
         commit=desired.commit,
         fetched_at=loaded.fetched_at,
-        plan=thought.plan,
+        plan=plan,
         apps=thought.apps,
         hosts=host_statuses(desired.hosts, thought.world),
         problems=desired.problems,

@@ -1,11 +1,15 @@
 """The loop: wakes up, reconciles, sleeps.
 
-Note [Wake-ups are counted]
-Timers, events and operators only raise a counter; they carry no facts and do no work.  The loop remembers the count
-that it saw before it began to look.  A boolean flag, cleared after the work, would lose the wake-up that came between
-the look and the clearing; a count cannot: whatever is raised while the loop works makes it work once more.  Many
-wake-ups during one run make one more run, not many.  A run that has nothing left to do but wait for gates ends early
+Note [Wake-ups are kept]
+Timers, events and operators only add a reason; they carry no facts and do no work.  The loop takes all reasons at the
+moment before it begins to look.  What is raised while the loop works is there afterwards, and makes it work once more.
+Many reasons during one run make one more run, not many.  A run that has nothing left to do but wait for gates ends early
 for it: the next run takes the gates up where they were left, so that a slow app holds up no other.
+
+Note [Event storms]
+A container in a crash loop, or a person's script, causes events all the time, and a pass looks at whole hosts.  So the
+first event of a host starts a pass at once, and later ones of that host wait until `SPACING_S` after that pass began.
+Events of another host, timers and requests do not wait for that.
 """
 
 import threading
@@ -25,6 +29,7 @@ RESYNC = "resync"
 SCHEDULE = "schedule"  # a scheduled run is due, or has run for too long
 RETRY = "retry"  # the wait after trouble is over
 REQUEST = "request"  # another command asks, through history
+SPACING_S = 1.0
 
 _log = structlog.get_logger()
 
@@ -56,17 +61,19 @@ class Loop:
         self._clock = clock
         self._on_report = on_report
         self._condition = threading.Condition()
-        self._wakes = 0
         self._reasons: set[str] = set()
+        self._hosts: set[str] = set()  # whose events are not looked at yet; "" for an event of no host
+        self._looked_s: dict[str, float] = {}  # when the last pass for an event of a host began
         self._stopping = False
         self._beat_s = clock.monotonic_s()
         self._busy = False
 
-    def wake(self, reason: str) -> None:
-        """Ask for a reconcile that begins after this call."""
+    def wake(self, reason: str, host: str = "") -> None:
+        """Ask for a reconcile that begins after this call; for an event, `host` is where it happened."""
         with self._condition:
-            self._wakes += 1
             self._reasons.add(reason)
+            if reason == EVENT:
+                self._hosts.add(host)
             self._condition.notify_all()
 
     def stop(self) -> None:
@@ -89,24 +96,37 @@ class Loop:
 
     def run_forever(self) -> None:
         """Reconcile whenever woken, until stopped."""
-        seen = 0
-        while (seen := self._await_wake(seen)) >= 0:
+        while self._await_wake():
             self._reconcile(self._take_reasons())
 
     def _woken(self) -> bool:
-        """Whatever comes up is more urgent than waiting for gates: a drift to heal, or a newer commit (decision 14)."""
-        return bool(self._reasons)
-
-    def _await_wake(self, seen: int) -> int:
-        """Return the count that woke the loop, or -1 where it was stopped."""
+        """Whatever comes up is more urgent than waiting for gates: drift to heal, or a newer commit."""
         with self._condition:
-            self._condition.wait_for(lambda: self._stopping or self._wakes != seen)
-            return -1 if self._stopping else self._wakes
+            return self._due_in_s() == 0.0
+
+    def _await_wake(self) -> bool:
+        """Wait until a pass is due; return False where the loop was stopped."""
+        with self._condition:
+            while not self._stopping and (due_in_s := self._due_in_s()) != 0.0:
+                self._condition.wait(due_in_s)
+            return not self._stopping
+
+    def _due_in_s(self) -> float | None:
+        """Return how long the next pass has to wait; None while nothing asks for one.  See Note [Event storms]."""
+        if self._reasons <= {EVENT}:
+            now_s = self._clock.monotonic_s()
+            waits = (
+                SPACING_S - (now_s - self._looked_s.get(host, now_s - SPACING_S)) for host in self._hosts
+            )
+            return max(0.0, min(waits)) if self._hosts else None
+        return 0.0
 
     def _take_reasons(self) -> frozenset[str]:
         with self._condition:
             reasons = frozenset(self._reasons)
+            self._looked_s |= dict.fromkeys(self._hosts, self._clock.monotonic_s())
             self._reasons.clear()
+            self._hosts.clear()
             return reasons
 
     def _reconcile(self, reasons: frozenset[str]) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from gitops_orch.controller.conduct import Conduct, Progress, silent
+from gitops_orch.controller.lost_commands import may_have_lost_commands
 from gitops_orch.daemon.house import House
 from gitops_orch.daemon.names import find_app
 from gitops_orch.daemon.rollback import pin_release, push_revert
@@ -13,6 +14,8 @@ from gitops_orch.errors import GitopsOrchError
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.host import Availability
 from gitops_orch.model.serial import Document, run_document
+
+LOSS_ENDED = "the holds and pins that are set now are all that there are"
 
 Operation: TypeAlias = Callable[[House, Mapping[str, str], Progress | None], Reply]
 
@@ -72,8 +75,11 @@ def _retry(house: House, arguments: Mapping[str, str], _progress: Progress | Non
 def _unpin(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
     app = find_app(arguments["app"], _known(house))
     if app not in house.history.pins():
+        if _end_loss(house):
+            return _done(_said(LOSS_ENDED, app))
         raise GitopsOrchError(f"{app} is not pinned", hint="see gitops-orch status")
     house.history.unpin(app)
+    _end_loss(house)
     return _done(_said(f"{app}: no longer pinned; it follows Git again", app))
 
 
@@ -95,11 +101,22 @@ def _hold(house: House, arguments: Mapping[str, str], _progress: Progress | None
 def _resume(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
     app = find_app(arguments["app"], _known(house))
     if app not in house.history.holds():
+        if _end_loss(house):
+            return _done(_said(LOSS_ENDED, app))
         raise GitopsOrchError(
             f"{app} is not held by command", hint="a hold in its Compose file is lifted by a commit"
         )
     house.history.resume(app)
+    _end_loss(house)
     return _done(_said(f"{app}: acted on again", app))
+
+
+def _end_loss(house: House) -> bool:
+    """End the notice that holds and pins may have been lost; return whether it was due."""
+    due = may_have_lost_commands(house.history, ())
+    if due:
+        house.history.acknowledge_loss()
+    return due
 
 
 OPERATIONS: Mapping[Verb, Operation] = {

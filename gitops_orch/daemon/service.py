@@ -150,7 +150,7 @@ class Service:
 
     def _on_event(self, event: EngineEvent) -> None:
         if matters(event, self._house.settings.instance):
-            self._loop.wake(EVENT)
+            self._loop.wake(EVENT, event.host)
             self._keep(event)
 
     def _keep(self, event: EngineEvent) -> None:

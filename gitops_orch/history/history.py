@@ -12,6 +12,7 @@ from gitops_orch.history.lease import Lease
 from gitops_orch.history.releases import ReleaseBook, app_of, of_app
 from gitops_orch.history.reverts import RevertBook
 from gitops_orch.history.runs import RunBook
+from gitops_orch.history.spare import COMMANDS_KNOWN, SpareCopy
 from gitops_orch.history.store import Store
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.release import ReleaseState
@@ -29,20 +30,30 @@ _APP_FILES = "app-files"
 class History(ReleaseBook, RevertBook, FleetBook, RunBook):
     """The state directory; safe to use from several threads, and beside other processes.  It never holds a secret."""
 
-    def __init__(self, store: Store, lease: Lease, clock: Clock) -> None:
+    def __init__(self, store: Store, lease: Lease, clock: Clock, spare: SpareCopy) -> None:
         self._store = store
         self._lease = lease
         self._clock = clock
+        self._spare = spare
 
     @classmethod
     def open(cls, state_dir: Path, url: str | None, clock: Clock) -> Self:
         """Open the history of a state directory, made where there is none; HistoryError says why it cannot be."""
-        return cls(Store(state_dir, url), Lease(state_dir, clock), clock)
+        spare = SpareCopy(state_dir)
+        return cls(Store(state_dir, url, spare.restore), Lease(state_dir, clock), clock, spare)
 
     @property
     def rebuilt(self) -> bool:
-        """Tell whether a broken or lost file was replaced by an empty one: pins and holds are lost then."""
+        """Tell whether a broken or lost file was replaced by an empty one, into which holds and pins were restored."""
         return self._store.rebuilt
+
+    def commands_known(self) -> bool:
+        """Tell whether holds and pins are complete although history was lost: they were restored, or a person said so."""
+        return self._recall(COMMANDS_KNOWN) is not None
+
+    def acknowledge_loss(self) -> None:
+        """Take the holds and pins that are there for all that there are."""
+        self._keep(COMMANDS_KNOWN, "acknowledged")
 
     def close(self) -> None:
         """Give the lease back and close the database."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gitops_orch.clock import Clock
 from gitops_orch.errors import HistoryError, LeaseHeld
+from gitops_orch.private_files import make_private_directory
 
 FILE_NAME = "lease"
 TRIES_MAX = 5
@@ -66,7 +67,7 @@ class Lease:
 
     def _open(self) -> int:
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private_directory(self._file.parent)
             return os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise HistoryError(

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, insert, se
 
 from gitops_orch.clock import Clock
 from gitops_orch.history import schema
+from gitops_orch.history.spare import SpareCopy
 from gitops_orch.history.store import Store
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.release import Release, ReleaseState
@@ -16,6 +17,7 @@ class ReleaseBook:
 
     _store: Store
     _clock: Clock
+    _spare: SpareCopy
     _read: tuple[object, tuple[Release, ...]] | None = (
         None  # all releases, and the state in which they were read
     )
@@ -113,10 +115,12 @@ class ReleaseBook:
         with self._store.begin() as connection:
             connection.execute(delete(table).where(of_app(table, app)))
             connection.execute(insert(table).values({**key_of(app), **row}))
+            self._spare.save(connection)
 
     def _remove(self, table: Table, app: AppKey) -> None:
         with self._store.begin() as connection:
             connection.execute(delete(table).where(of_app(table, app)))
+            self._spare.save(connection)
 
 
 def of_app(table: Table, app: AppKey) -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ forgets it.  So each transaction first looks whether the file is still the one t
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, make_url, select, text
@@ -17,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from gitops_orch.errors import HistoryError, HistoryTooNew
 from gitops_orch.history import schema
+from gitops_orch.private_files import make_private_directory
 
 FILE_NAME = "history.db"
 BUSY_TIMEOUT_MS = 10_000
@@ -38,8 +39,12 @@ _HINTS = (
 class Store:
     """One database, used by several threads and processes at once; every failure is a HistoryError."""
 
-    def __init__(self, state_dir: Path, url: str | None) -> None:
-        """Open it, and make its tables where there are none; HistoryTooNew where a newer version wrote it."""
+    def __init__(self, state_dir: Path, url: str | None, restore: Callable[[Connection], object]) -> None:
+        """Open it, and make its tables where there are none; HistoryTooNew where a newer version wrote it.
+
+        `restore` fills tables that were just made.
+        """
+        self._restore = restore
         self.url = _url(state_dir, url)
         self.rebuilt = False
         self.opened_count = 0
@@ -80,7 +85,7 @@ class Store:
                 _put_aside(self._file, complaint)
                 self.rebuilt = True
                 engine = _connect(self.url)
-            _make_tables(engine, self.url)
+            _make_tables(engine, self.url, self._restore)
         except BaseException:
             engine.dispose()
             raise
@@ -154,7 +159,7 @@ def _put_aside(file: Path, complaint: str) -> None:
             journal.rename(aside.with_name(aside.name + suffix))
 
 
-def _make_tables(engine: Engine, url: URL) -> None:
+def _make_tables(engine: Engine, url: URL, restore: Callable[[Connection], object]) -> None:
     found = _schema_version(engine)
     if found is not None and found > schema.SCHEMA_VERSION:  # before anything is changed in it
         raise HistoryTooNew(
@@ -166,6 +171,7 @@ def _make_tables(engine: Engine, url: URL) -> None:
         row = {"key": "schema_version", "value": str(schema.SCHEMA_VERSION)}
         with engine.begin() as connection:
             connection.execute(insert(schema.meta).values(row))
+            restore(connection)
 
 
 def _schema_version(engine: Engine) -> int | None:
@@ -180,7 +186,7 @@ def _schema_version(engine: Engine) -> int | None:
 @contextlib.contextmanager
 def _alone(state_dir: Path) -> Iterator[None]:
     # Two processes that open a new or a broken file at once must not both make it or both put it aside.
-    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_directory(state_dir)
     fd = os.open(state_dir / f"{FILE_NAME}.open", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gitops_orch.clock import Clock
 from gitops_orch.errors import SourceError, SourceUnavailable
+from gitops_orch.private_files import make_private_directory
 from gitops_orch.source.failure import MirrorDamaged, is_corrupt, printable, redact
 from gitops_orch.source.git import Git, GitResult
 
@@ -67,7 +68,7 @@ class Mirror:
 
     def probe(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitResult:
         """Run a local command whose failure is an answer; the mirror is made where there is none."""
-        if not self.directory.exists():
+        if not self.directory.is_dir():
             with self.exclusive():
                 pass  # entering it makes the mirror
         lock_fd = self._lock_fd if self._owner == threading.get_ident() else -1
@@ -124,7 +125,7 @@ class Mirror:
             if self._rebuilt or self.local.run("fsck", "--no-dangling", "--no-progress").ok:
                 return False
             fresh = self.directory.with_name(f"{self.directory.name}.new")
-            shutil.rmtree(fresh, ignore_errors=True)
+            _remove(fresh)
             try:
                 self._init(fresh, object_format)
                 git = self._git(fresh, self._environment)
@@ -152,7 +153,7 @@ class Mirror:
 
     def _swap(self, fresh: Path) -> None:
         broken = self._broken
-        shutil.rmtree(broken, ignore_errors=True)
+        _remove(broken)
         self.directory.rename(broken)
         fresh.rename(self.directory)
         shutil.rmtree(broken, ignore_errors=True)
@@ -165,7 +166,9 @@ class Mirror:
         config = Path(self._environment["GIT_CONFIG_GLOBAL"])
         if not config.exists() or config.read_text() != self._config:
             config.write_text(self._config)
-        if not self.directory.exists() and self._broken.exists():  # killed in the middle of the swap
+        if not self.directory.is_dir():  # a file that was put in its place holds no commits
+            _remove(self.directory)
+        if not self.directory.exists() and self._broken.is_dir():  # killed in the middle of the swap
             self._broken.rename(self.directory)
         if not self.directory.exists():
             self._init(self.directory, "sha1")
@@ -182,7 +185,7 @@ class Mirror:
             )
 
     def _take_lock(self) -> int:
-        self.directory.parent.mkdir(parents=True, exist_ok=True)
+        make_private_directory(self.directory.parent)
         lock = self.directory.with_name(f"{self.directory.name}.lock")
         fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline_at = self._clock.monotonic_s() + self._deadline_s

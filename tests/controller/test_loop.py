@@ -2,8 +2,11 @@
 
 import threading
 
+import pytest
+from lab.commands import wait_for
+
 from gitops_orch.clock import SystemClock
-from gitops_orch.controller.loop import EVENT, POLL, Loop
+from gitops_orch.controller.loop import EVENT, POLL, REQUEST, Loop
 from gitops_orch.errors import HistoryError
 
 WAIT_S = 10
@@ -94,6 +97,50 @@ def test_whatever_comes_up_is_told_to_a_run_that_only_waits():
     assert not should_yield()
     loop.wake(EVENT)
     assert should_yield()
+    end(loop, thread, runs)
+
+
+class Moments(SystemClock):
+    """A clock that stands still until a test moves it."""
+
+    at_s = 100.0
+
+    def monotonic_s(self):
+        return self.at_s
+
+
+def test_events_of_one_host_cause_at_most_one_pass_a_second():
+    runs, clock = Runs(), Moments()
+    loop = Loop(runs, clock, lambda report: None)
+    loop.wake(EVENT, "h1")
+    assert loop._due_in_s() == 0
+    loop._take_reasons()
+    loop.wake(EVENT, "h1")
+    assert loop._due_in_s() == pytest.approx(1)
+    clock.at_s += 0.7
+    assert loop._due_in_s() == pytest.approx(0.3)
+    clock.at_s += 0.3
+    assert loop._due_in_s() == 0
+
+
+@pytest.mark.parametrize("other", [(EVENT, "h2"), (POLL, ""), (REQUEST, "")])
+def test_what_else_comes_up_does_not_wait_for_a_storm_of_events(other):
+    loop = Loop(Runs(), Moments(), lambda report: None)
+    loop.wake(EVENT, "h1")
+    loop._take_reasons()
+    loop.wake(EVENT, "h1")
+    loop.wake(*other)
+    assert loop._due_in_s() == 0
+
+
+def test_a_run_that_waits_for_gates_does_not_yield_to_a_storm_of_events():
+    runs = Runs()
+    loop, thread = looping(runs)
+    loop.wake(EVENT, "h1")
+    assert runs.begun.acquire(timeout=WAIT_S)
+    loop.wake(EVENT, "h1")
+    assert not runs.calls[0]["should_yield"]()
+    wait_for("the end of the second", runs.calls[0]["should_yield"], deadline_s=WAIT_S)
     end(loop, thread, runs)
 
 

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+import structlog
 
 from gitops_orch.errors import SettingsError
 from gitops_orch.notify import AppriseNotifier, LogNotifier, Outbox, make_notifier
@@ -59,6 +60,15 @@ def test_c26_a_refused_message_is_tried_again(outbox):
     inbox = Inbox(refusals=3)
     outbox(inbox).tell("shop", "down")
     assert inbox.wait_for(1) == [("shop", "down")]
+
+
+def test_a_message_that_is_refused_leaves_a_line_in_the_log_each_time(outbox):
+    inbox = Inbox(refusals=2)
+    with structlog.testing.capture_logs() as logged:
+        outbox(inbox).tell("shop", "down")
+        inbox.wait_for(1)
+    failed = [(row["log_level"], row["subject"]) for row in logged if row["event"] == "notification.failed"]
+    assert failed == [("warning", "shop")] * 2
 
 
 def test_c26_of_what_waits_only_the_latest_about_a_subject_is_told(outbox):

@@ -522,6 +522,21 @@ def test_g17_a_mirror_that_lost_its_parts_is_rebuilt(forge, open_source, tmp_pat
     assert source.tree(head).read("a") == b"1"
 
 
+@pytest.mark.parametrize("what", ["file", "dangling link"])
+def test_g17_a_mirror_that_something_else_has_replaced_is_made_again(forge, open_source, tmp_path, what):
+    head = forge.commit({"a": "1"})
+    open_source().fetch(last_commit=None)
+    mirror = mirror_of(tmp_path)
+    shutil.rmtree(mirror)
+    if what == "file":
+        mirror.write_text("x")
+    else:
+        mirror.symlink_to(tmp_path / "nowhere")
+    source = open_source()
+    assert source.fetch(last_commit=head) == head
+    assert source.tree(head).read("a") == b"1"
+
+
 def test_g17_a_kill_in_the_middle_of_the_swap_loses_nothing(forge, open_source, tmp_path):
     kept = forge.commit({"a": "kept"})
     source = open_source()

@@ -10,6 +10,7 @@ from gitops_orch.errors import HistoryError, HistoryTooNew, LeaseHeld
 from gitops_orch.model.app import AppKey, Hold
 
 SHOP = AppKey(namespace="default", name="shop")
+BLOG = AppKey(namespace="default", name="blog")
 
 
 @pytest.fixture
@@ -88,6 +89,49 @@ def test_c08_a_wiped_state_directory_starts_empty(open_history, file):
     later = open_history()
     assert not later.rebuilt
     assert later.releases() == ()
+
+
+@pytest.mark.parametrize("loss", ["deleted", "corrupt", "deleted while open"])
+def test_holds_and_pins_outlive_the_database(open_history, file, loss):
+    until = datetime(2030, 1, 1, tzinfo=UTC)
+    before = open_history()
+    before.hold(SHOP, Hold(reason="disks", until=until))
+    before.hold(BLOG, Hold(reason="x"))
+    before.pin(BLOG, "a" * 40, "b" * 64, "rollback")
+    before.resume(BLOG)
+    holds, pins = before.holds(), before.pins()
+    if loss == "corrupt":
+        before.close()
+        spoil(file, 0)
+    elif loss == "deleted":
+        before.close()
+    if loss != "corrupt":
+        for path in file.parent.glob("history.db*"):
+            path.unlink()
+    after = before if loss == "deleted while open" else open_history()
+    assert after.holds() == holds == {SHOP: Hold(reason="disks", until=until)}
+    assert after.pins() == pins
+    assert after.commands_known()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"holds": [{"app": 1}], "pins": 7}', '{"holds": [], "pins": [{}]}']
+)
+def test_a_copy_of_holds_that_cannot_be_read_is_no_copy(open_history, file, text):
+    open_history().close()
+    file.unlink()
+    (file.parent / "holds-and-pins.json").write_text(text)
+    after = open_history()
+    assert after.holds() == {}
+    assert not after.commands_known()
+
+
+def test_only_this_user_can_read_the_state(open_history, file):
+    file.parent.mkdir(mode=0o755)
+    history = open_history()
+    history.hold(SHOP, Hold(reason="x"))
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert (file.parent / "holds-and-pins.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_c07_a_lock_of_another_process_is_waited_for(history, file):

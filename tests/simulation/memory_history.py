@@ -27,6 +27,9 @@ class MemoryHistory:
         self.run_count = 0
         self.events: dict[tuple[str, str], list[tuple[str, str]]] = {}
 
+    def commands_known(self) -> bool:
+        return True  # a loss of what people said is for people to read, and judged in tests/controller
+
     def salt(self) -> str | None:
         return self._salt
 

@@ -1,0 +1,30 @@
+"""Directories and files that only this user may read: state holds credentials of repositories, and texts of releases."""
+
+import contextlib
+import os
+from pathlib import Path
+
+DIRECTORY_MODE = 0o700
+FILE_MODE = 0o600
+
+
+def make_private_directory(directory: Path) -> None:
+    """Make a directory and its missing parents; one that is there and is ours is closed to others too.  OSError."""
+    for missing in [each for each in (*reversed(directory.parents), directory) if not each.exists()]:
+        missing.mkdir(exist_ok=True, mode=DIRECTORY_MODE)
+    found = directory.stat()
+    if found.st_mode & 0o777 != DIRECTORY_MODE and found.st_uid == os.geteuid():
+        directory.chmod(DIRECTORY_MODE)
+
+
+def write_private(file: Path, text: str) -> None:
+    """Replace a file as a whole, so that a crash leaves the old text or the new one.  OSError."""
+    fresh = file.with_name(f"{file.name}.new")
+    with contextlib.suppress(FileNotFoundError):
+        fresh.unlink()
+    number = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+    with os.fdopen(number, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(number)
+    fresh.replace(file)
