@@ -75,6 +75,10 @@ class Outbox:
         self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
         self._thread.start()
 
+    def deliver_by(self, notifier: Notifier) -> None:
+        """Use another notifier from now on."""
+        self._notifier = notifier
+
     def tell(self, subject: str, message: str) -> None:
         """Tell it, unless it is what was told last about that subject."""
         with self._condition:

@@ -91,7 +91,7 @@ def run(shell: Shell) -> int:
     """Be the service: follow the branch and keep every host as it says, until SIGTERM."""
     from gitops_orch.daemon.service import run_service
 
-    run_service(shell.settings, shell.repository_url, shell.serve_http)
+    run_service(shell.settings, shell.repository_url, shell.serve_http, shell.read_settings)
     return 0
 
 

@@ -78,13 +78,17 @@ class Shell:
     @cached_property
     def settings(self) -> Settings:
         """Read the settings, and turn the log on as they say; SettingsError."""
-        settings = load_settings(
-            flags=self.options.flags(), environ=os.environ, file=self.options.config, root=is_root()
-        )
+        settings = self.read_settings()
         # Beside a person's output only trouble is worth a line; a service tells its story.
         told = self._is_service or "level" in settings.log.model_fields_set
         configure_logs(format_name=settings.log.format, level=settings.log.level if told else "warning")
         return settings
+
+    def read_settings(self) -> Settings:
+        """Read the settings as they are now; SettingsError."""
+        return load_settings(
+            flags=self.options.flags(), environ=os.environ, file=self.options.config, root=is_root()
+        )
 
     @property
     def repository_url(self) -> str:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from types import FrameType
+from typing import TypeAlias
 
 import structlog
 
@@ -18,10 +19,12 @@ from gitops_orch.daemon.house import House, open_house
 from gitops_orch.daemon.http import ServeHttp
 from gitops_orch.daemon.metrics import Metrics
 from gitops_orch.daemon.news import tell_news
+from gitops_orch.daemon.reload import RELOADABLE, changed_keys
 from gitops_orch.daemon.systemd import Systemd
 from gitops_orch.daemon.wake import Followers, Timers, forget_inspections, matters
 from gitops_orch.engine.base import EngineEvent
-from gitops_orch.errors import HistoryError
+from gitops_orch.errors import HistoryError, SettingsError
+from gitops_orch.logs import configure_logs
 from gitops_orch.model.status import RunReport
 from gitops_orch.notify import Outbox, make_notifier
 from gitops_orch.settings import Settings
@@ -31,14 +34,18 @@ TICK_S = 0.2  # how soon a request of another command is seen
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 TIMELINE_ACTIONS = frozenset({"die", "oom", "start", "health_status", "pause", "unpause", "destroy"})
 
+LoadSettings: TypeAlias = Callable[[], Settings]
+
 _log = structlog.get_logger()
 
 
 class Service:
     """A running controller; it holds the lease."""
 
-    def __init__(self, house: House, outbox: Outbox) -> None:
+    def __init__(self, house: House, outbox: Outbox, load: LoadSettings) -> None:
         self._house = house
+        self._settings = house.settings  # as of the last SIGHUP
+        self._load = load
         self._outbox = outbox
         self._metrics = Metrics()
         self._systemd = Systemd()
@@ -57,7 +64,7 @@ class Service:
             doing=self._doing,
             quiet_s=self._loop.quiet_s(),
             idle_s=self._house.clock.monotonic_s() - self._rested_s,
-            interval_s=self._house.settings.poll.interval,
+            interval_s=self._settings.poll.interval,
         )
 
     def exposition(self) -> bytes:
@@ -84,10 +91,33 @@ class Service:
     def _wait_for_signal(self, signals: "queue.SimpleQueue[int]", worker: threading.Thread) -> int:
         while worker.is_alive():
             try:
-                return signals.get(timeout=TICK_S)
+                number = signals.get(timeout=TICK_S)
             except queue.Empty:
                 self._tick()
+                continue
+            if number != signal.SIGHUP:
+                return number
+            self._reload()
         return 0
+
+    def _reload(self) -> None:
+        """Take over the settings that a running service can change; settings with a mistake change nothing."""
+        try:
+            settings = self._load()
+            notifier = make_notifier(settings.notify.urls_file)
+        except SettingsError as error:
+            _log.error("settings.refused", error=str(error))
+            return
+        changed = changed_keys(self._settings, settings)
+        self._settings = settings
+        self._outbox.deliver_by(notifier)
+        self._timers.change(settings)
+        if any(key.startswith("log.") for key in changed):
+            configure_logs(format_name=settings.log.format, level=settings.log.level)
+        _log.info("settings.reloaded", changed=[key for key in changed if key in RELOADABLE])
+        kept = changed_keys(self._house.settings, settings)
+        if left := [key for key in kept if key not in RELOADABLE]:
+            _log.warning("settings.need_restart", keys=left, hint="restart the service to use these")
 
     def _tick(self) -> None:
         self._timers.wake_if_overdue()
@@ -169,8 +199,11 @@ class Service:
             _log.warning("event.not_recorded", error=str(error))
 
 
-def run_service(settings: Settings, url: str, serve_http: ServeHttp) -> None:
-    """Be the service until SIGTERM or SIGINT; LeaseHeld where another controller works on the same state."""
+def run_service(settings: Settings, url: str, serve_http: ServeHttp, load: LoadSettings) -> None:
+    """Be the service until SIGTERM or SIGINT; LeaseHeld where another controller works on the same state.
+
+    SIGHUP reads the settings again, by `load`.
+    """
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     def remember(number: int, _frame: FrameType | None) -> None:
@@ -179,9 +212,9 @@ def run_service(settings: Settings, url: str, serve_http: ServeHttp) -> None:
     notifier = make_notifier(settings.notify.urls_file)
     with open_house(settings, url, caches=True) as house, closing(Outbox(notifier)) as outbox:
         house.history.acquire_lease()
-        for number in SIGNALS:
+        for number in (*SIGNALS, signal.SIGHUP):
             signal.signal(number, remember)
-        service = Service(house, outbox)
+        service = Service(house, outbox, load)
         with serve_http(service, settings.http.listen) as address:
             _log.info("http.listening", address=address)
             service.work(signals)

@@ -51,15 +51,20 @@ class Timers:
     """
 
     def __init__(self, settings: Settings, clock: Clock, wake: Callable[[str], None]) -> None:
-        self._interval_s = settings.poll.interval
         self._clock = clock
         self._wake = wake
         self._polled_s = clock.monotonic_s()
         self._scheduler = BackgroundScheduler(timezone="UTC")
-        jitter_s = max(0.0, settings.poll.interval * settings.poll.jitter)
-        self._intervals_s = {POLL: settings.poll.interval, RESYNC: settings.resync.interval}
-        self._add(self._poll, POLL, jitter_s)
-        self._add(lambda: wake(RESYNC), RESYNC, 0.0)
+        self._intervals_s: dict[str, float] = {}
+        self.change(settings)
+
+    def change(self, settings: Settings) -> None:
+        """Use the intervals of these settings from now on."""
+        wanted = {POLL: settings.poll.interval, RESYNC: settings.resync.interval}
+        if wanted != self._intervals_s:
+            self._intervals_s = wanted
+            self._add(self._poll, POLL, settings.poll.interval * settings.poll.jitter)
+            self._add(lambda: self._wake(RESYNC), RESYNC, 0.0)
 
     def start(self) -> None:
         """Poll at once, and from then on in intervals."""
@@ -69,7 +74,7 @@ class Timers:
     def wake_if_overdue(self) -> None:
         """Poll where the timer should have long ago."""
         late_s = self._clock.monotonic_s() - self._polled_s
-        if late_s > OVERDUE_INTERVALS * self._interval_s:
+        if late_s > OVERDUE_INTERVALS * self._intervals_s[POLL]:
             _log.warning("poll.overdue", late_s=round(late_s, 1))
             self._poll()
             now = datetime.now(UTC)
@@ -104,6 +109,7 @@ class Timers:
             job,
             IntervalFromNow(seconds=self._intervals_s[identity], jitter=jitter_s or None, timezone=UTC),
             id=identity,
+            replace_existing=True,
             coalesce=True,
             max_instances=1,
             misfire_grace_time=None,

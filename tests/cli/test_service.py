@@ -102,6 +102,24 @@ def test_it_ends_with_0_on_an_interrupt(start):
         assert service.stop(signal.SIGINT) == 0
 
 
+def test_it_reloads_on_sighup_what_it_can_and_names_what_it_cannot(start, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("poll: {jitter: 20%}\n")
+    with start(CONFIG=str(config)) as service:
+        config.write_text("poll: {jitter: 10%}\nretain: {images: 7}\n")
+        service.process.send_signal(signal.SIGHUP)
+        (row,) = until(lambda: service.named("settings.reloaded"), what="the reload")
+        assert row["changed"] == ["poll.jitter"]
+        assert until(lambda: service.named("settings.need_restart"), what="the rest")[0]["keys"] == [
+            "retain.images"
+        ]
+        config.write_text("poll: {jitters: 10%}\n")
+        service.process.send_signal(signal.SIGHUP)
+        (row,) = until(lambda: service.named("settings.refused"), what="the refusal")
+        assert "did you mean jitter?" in row["error"]
+        assert service.stop() == 0
+
+
 def test_c02_it_stops_in_the_middle_of_a_run(start, repository):
     repository.commit(shop__compose=app().replace("1ms", "4m"))
     with start(runs=0) as service:

@@ -77,6 +77,16 @@ def test_a_clock_that_was_set_back_costs_one_late_poll_and_not_one_after_the_oth
     assert woken == ["poll", "poll"]
 
 
+def test_other_intervals_count_from_now(timers, clock, woken):
+    timers.change(Settings.model_validate({"poll": {"interval": "10m"}, "resync": {"interval": "1h"}}))
+    for name, seconds in (("poll", 600), ("resync", 3600)):
+        due_in = timers._scheduler.get_job(name).next_run_time - datetime.now(UTC)
+        assert timedelta(seconds=seconds - 60) < due_in < timedelta(seconds=seconds * 1.2)
+    clock.at_s = 1100
+    timers.wake_if_overdue()
+    assert woken == ["poll"]
+
+
 def test_the_loop_wakes_at_the_moment_that_was_given_last(timers, woken):
     timers.arm(datetime.now(UTC) + timedelta(seconds=0.2))
     timers.arm(datetime.now(UTC) + timedelta(seconds=0.3))
