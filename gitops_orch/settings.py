@@ -64,10 +64,17 @@ def _address(text: str) -> str:
     return text
 
 
+def _absolute(value: object) -> object:
+    if value not in _ABSENT and not Path(str(value)).is_absolute():
+        raise ValueError(f'expected an absolute path such as /usr/local/bin, found "{value}"')
+    return _absent(value)
+
+
 Duration = Annotated[float, BeforeValidator(lambda value: _positive_duration_s(str(value)))]
 Percent = Annotated[float, BeforeValidator(lambda value: parse_percent(str(value)))]
 Address = Annotated[str, BeforeValidator(lambda value: _address(str(value)))]
 File = Annotated[Path | None, BeforeValidator(_absent)]
+Directory = Annotated[Path | None, BeforeValidator(_absolute)]
 Word = Annotated[str | None, BeforeValidator(_absent)]
 Count = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
@@ -150,6 +157,7 @@ class Settings(_Section):
 
     repository: RepositorySettings = RepositorySettings()
     registries: File = None
+    credential_helpers: Directory = None
     environment: Word = None
     instance: Name = "default"
     poll: PollSettings = PollSettings()

@@ -1,6 +1,5 @@
 """Tries each thing that the product stands on, and says of each what was found and what would help."""
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitops_orch.daemon.house import House, open_history, open_house
+from gitops_orch.engine.registry_auth import Registries
 from gitops_orch.errors import GitopsOrchError, SettingsError
 from gitops_orch.model.observed import Observation, ObservedHost
 from gitops_orch.notify import make_notifier
@@ -55,7 +55,8 @@ def _all_checks(settings: Settings) -> Iterator[Check]:
 
 def _file_checks(settings: Settings) -> Iterator[Check]:
     if settings.registries:
-        yield _tried("registries", lambda: _registries(Path(str(settings.registries))))
+        helpers = str(settings.credential_helpers) if settings.credential_helpers else None
+        yield _tried("registries", Registries(str(settings.registries), helpers).summary)
     if settings.notify.urls_file:
         yield _tried("notify", lambda: _notify(settings.notify.urls_file))
 
@@ -88,16 +89,6 @@ def _disk(directory: Path) -> str:
             hint="make room: without it nothing is recorded, and so nothing is acted on",
         )
     return f"{free_bytes // 1_000_000} MB are free"
-
-
-def _registries(file: Path) -> str:
-    try:
-        names = json.loads(file.read_text()).get("auths", {})
-    except (OSError, ValueError, AttributeError) as error:
-        raise SettingsError(
-            f"{file} cannot be read: {error}", hint="write it as docker login does"
-        ) from error
-    return f"credentials for {', '.join(sorted(names)) or 'no registry'}"
 
 
 def _notify(file: Path | None) -> str:

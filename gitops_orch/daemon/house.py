@@ -145,6 +145,7 @@ def _connector(settings: Settings, clock: Clock, *, caches: bool) -> Callable[[H
     engine_settings = EngineSettings(
         instance=settings.instance,
         registries=str(settings.registries) if settings.registries else None,
+        credential_helpers=str(settings.credential_helpers) if settings.credential_helpers else None,
         cache_inspections=caches,
     )
     simulated: list[SimulatedFleet] = []

@@ -31,7 +31,7 @@ def connect(host: Host, settings: EngineSettings, clock: Clock | None = None) ->
         host=host,
         wire=wire,
         settings=settings,
-        registries=Registries(settings.registries),
+        registries=Registries(settings.registries, settings.credential_helpers),
         clock=clock or SystemClock(),
     )
 

@@ -69,8 +69,8 @@ class DockerHost:
 
     def pull(self, image: str, *, progress: Callable[[str], None] | None = None) -> PulledImage:
         """Bring the image to the host, with the credentials of its registry."""
-        header = self._registries.header(image)
-        return pull_image(self._wire, image, header, self._settings.pull_deadline_s, progress)
+        auth = self._registries.for_pull(image)
+        return pull_image(self._wire, image, auth, self._settings.pull_deadline_s, progress)
 
     def create_network(self, app: AppKey, network: Network) -> None:
         """Create the app's network; one of the same name that is not the app's is a Conflict."""

@@ -12,5 +12,6 @@ class EngineSettings:
     pull_deadline_s: float = 1800.0
     pool_size: int = 8  # requests to one host at a time
     registries: str | None = None  # path of a file in the form of Docker's config.json
+    credential_helpers: str | None = None  # directory of the docker-credential-* programs that it may name
     cache_inspections: bool = False  # only where `watch` follows the host's events and forgets what changed
     ssh_config: str | None = None  # path of an ssh_config(5) for ssh:// hosts; None: the user's own

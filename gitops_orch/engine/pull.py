@@ -7,21 +7,21 @@ from typing import Any
 import requests
 
 from gitops_orch.engine.base import PulledImage
+from gitops_orch.engine.registry_auth import PullAuth
 from gitops_orch.engine.wire import Wire, hint_for
 from gitops_orch.errors import EngineError, HostUnreachable, ImageUnavailable, NotFound
+from gitops_orch.model.image_reference import with_default_tag
 
 LINE_BYTES_MAX = 1_000_000
 
 
 def pull_image(
-    wire: Wire, image: str, auth: str | None, deadline_s: float, progress: Callable[[str], None] | None
+    wire: Wire, image: str, auth: PullAuth, deadline_s: float, progress: Callable[[str], None] | None
 ) -> PulledImage:
     """Pull a reference (tag `latest` where it has neither tag nor digest); ImageUnavailable where it cannot be had."""
     try:
         with wire.bounded(f"pull of {image}", deadline_s=deadline_s):
-            _follow(wire, image, auth, progress or (lambda _line: None))
-    except ImageUnavailable:
-        raise
+            refusal = _follow(wire, image, auth.header, progress or (lambda _line: None))
     except HostUnreachable as error:
         if not _answers(wire, image):
             raise
@@ -30,7 +30,9 @@ def pull_image(
             wire.host, image, f"it did not end well within {deadline_s:g} s: {reason}"
         ) from error
     except EngineError as error:
-        raise _unavailable(wire.host, image, error.message) from error
+        raise _unavailable(wire.host, image, error.message, auth.hint) from error
+    if refusal:
+        raise _unavailable(wire.host, image, refusal, auth.hint)
     try:
         return local_image(wire, image)
     except NotFound as error:
@@ -47,12 +49,14 @@ def _answers(wire: Wire, image: str) -> bool:
     return True
 
 
-def _follow(wire: Wire, image: str, auth: str | None, progress: Callable[[str], None]) -> None:
-    headers = {"X-Registry-Auth": auth} if auth else {}
-    for row in json_lines(wire.client().open_pull({"fromImage": with_tag(image)}, headers)):
+def _follow(wire: Wire, image: str, header: str | None, progress: Callable[[str], None]) -> str:
+    """Follow a pull to its end; return why it was refused, "" where it was not."""
+    headers = {"X-Registry-Auth": header} if header else {}
+    for row in json_lines(wire.client().open_pull({"fromImage": with_default_tag(image)}, headers)):
         if row.get("error"):
-            raise _unavailable(wire.host, image, str(row["error"]))
+            return str(row["error"])
         progress(_progress_line(row))
+    return ""
 
 
 def local_image(wire: Wire, image: str) -> PulledImage:
@@ -61,17 +65,13 @@ def local_image(wire: Wire, image: str) -> PulledImage:
     return PulledImage(id=str(row["Id"]), digests=tuple(sorted(row.get("RepoDigests") or ())))
 
 
-def _unavailable(host: str, image: str, reason: str) -> ImageUnavailable:
+def _unavailable(host: str, image: str, reason: str, credentials: str = "") -> ImageUnavailable:
     return ImageUnavailable(
         f"{host}: image {image} cannot be pulled: {reason.removeprefix(f'{host}: pull of {image}: ')}",
-        hint=hint_for(reason) or "check its name, its registry, and the registry's credentials",
+        hint=credentials
+        or hint_for(reason)
+        or "check its name, its registry, and the registry's credentials",
     )
-
-
-def with_tag(image: str) -> str:
-    """Return the reference with the tag that Docker means where there is none: without it, all tags would come."""
-    name = image.rpartition("/")[2]
-    return image if ":" in name or "@" in name else f"{image}:latest"
 
 
 def _progress_line(row: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gitops_orch.manifest.duration import parse_duration
+from gitops_orch.manifest.engine_values import check_values
 from gitops_orch.manifest.findings import Findings
 from gitops_orch.manifest.jobs import check_jobs
 from gitops_orch.manifest.policy import KEY
@@ -20,7 +21,6 @@ _CONSTRAINT_HINT = "write it as node.labels.zone == eu"
 _HEALTHCHECK_S = {"interval": 30.0, "timeout": 30.0, "start_period": 0.0}
 _HEALTHCHECK_RETRIES = 3
 _USUAL_RETRIES = 10  # with the default times: an upper bound beyond the deadline says nothing there
-_HEALTHCHECK_DURATIONS = ("interval", "timeout", "start_period", "start_interval")
 _OUR_LABELS = "gitops-orch."
 _UNKNOWN_KEY = re.compile(r"(?P<path>(?:services\.[^:]+\.)?(?P<key>\w+)): unknown key")
 
@@ -87,7 +87,7 @@ def check_before(model: Mapping[str, Any], findings: Findings) -> None:
         base = ("services", name)
         _check_unreconciled(body, base, findings)
         check_words(name, body, findings)
-        _check_values(body, base, findings)
+        check_values(body, base, findings)
         _check_passed_on(body, base, findings)
 
 
@@ -110,24 +110,6 @@ def _check_passed_on(body: Mapping[str, Any], base: KeyPath, findings: Findings)
         )
     first = min(((*base, "environment", key) for key in unset), key=findings.place)
     findings.warn(path, message, at=first)
-
-
-def _check_values(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> None:
-    """Note what Compose passes on and no Engine makes a container of."""
-    for index, port in enumerate(body.get("ports") or ()):
-        if not port.get("target"):
-            findings.error(
-                (*base, "ports", index), "a published port needs a target: the port in the container"
-            )
-    for index, volume in enumerate(body.get("volumes") or ()):
-        if not volume.get("type"):
-            findings.error((*base, "volumes", index), "a mount needs a type: volume, bind or tmpfs")
-    check: Any = body.get("healthcheck") or {}
-    durations: list[tuple[KeyPath, object]] = [(("stop_grace_period",), body.get("stop_grace_period"))]
-    durations += [(("healthcheck", key), check.get(key)) for key in _HEALTHCHECK_DURATIONS]
-    for path, value in durations:
-        if str(value or "").startswith("-"):
-            findings.error((*base, *path), f"must not be negative, is {value}")
 
 
 def check_after(app: App, findings: Findings) -> None:

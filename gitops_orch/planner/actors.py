@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from gitops_orch.model.app import AppKey
+from gitops_orch.model.image_reference import split_reference
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.planner.index import INSTANCE_LABEL, Index
 
@@ -36,5 +37,5 @@ def _actor(container: ObservedContainer) -> str:
     instance = container.labels.get(INSTANCE_LABEL)
     if instance is not None:
         return f"the gitops-orch instance {instance}"
-    name = container.image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+    name = split_reference(container.image).path.rpartition("/")[2]
     return name if name in KNOWN_ACTORS else ""

@@ -2,22 +2,18 @@
 
 from functools import lru_cache
 
+from gitops_orch.model.image_reference import split_reference
+
 
 @lru_cache(maxsize=65536)
 def normalise(reference: str) -> str:
     """Return the familiar form that Engines list: no default registry, `:latest` where no tag or digest is given.
 
-    A reference with a tag and a digest is known by its digest, as the Engine does (distribution/reference).
+    A reference with a tag and a digest is known by its digest, as the Engine does.
     """
     if reference.startswith("sha256:"):
         return reference
-    name, at, digest = reference.partition("@")
-    for prefix in ("docker.io/", "index.docker.io/"):
-        name = name.removeprefix(prefix)
-    name = name.removeprefix("library/")
-    repository, colon, tag = name.rpartition(":")
-    if not colon or "/" in tag:
-        repository, tag = name, ""
-    if at:
-        return f"{repository}@{digest}"
-    return f"{repository}:{tag or 'latest'}"
+    parts = split_reference(reference)
+    if parts.digest:
+        return f"{parts.familiar_name}@{parts.digest}"
+    return f"{parts.familiar_name}:{parts.tag or 'latest'}"

@@ -45,7 +45,7 @@ def test_the_json_form_lists_every_problem(call, directory):
 
 
 def test_a_variable_that_is_not_set_warns_and_is_an_error_when_strict(call, directory):
-    (directory / "shop/compose.yaml").write_text("services: {api: {image: 'x:${TAG}'}}\n")
+    (directory / "shop/compose.yaml").write_text("services: {api: {image: x, user: '${TAG}'}}\n")
     assert call("validate", str(directory)).code == 0
     assert "TAG" in call("validate", str(directory)).out
     assert call("validate", "--strict", str(directory)).code == 1

@@ -133,6 +133,20 @@ def test_a_pull_carries_the_credentials_of_its_registry(tmp_path) -> None:
     assert ["X-Registry-Auth" in head for head in heads] == [True, False]
 
 
+def test_a_pull_that_fails_names_the_credential_helper_that_is_not_asked(tmp_path) -> None:
+    registries = tmp_path / "config.json"
+    registries.write_text('{"credHelpers": {"registry.example": "ecr-login"}}')
+    with unruly(tmp_path / "s") as server:
+        server.on(
+            "images/create", answer("500 Internal Server Error", {"message": "no basic auth credentials"})
+        )
+        engine = connect(Host(name="h1", url=server.url), EngineSettings(registries=str(registries)))
+        with pytest.raises(ImageUnavailable) as caught:
+            engine.pull("registry.example/a:1")
+    assert "docker-credential-ecr-login" in str(caught.value.hint)
+    assert "credential_helpers" in str(caught.value.hint)
+
+
 def test_an_image_without_a_tag_is_pulled_as_latest(tmp_path) -> None:
     with unruly(tmp_path / "s") as server:
         server.on("images/create", answer("404 Not Found", {"message": "manifest unknown"}))

@@ -35,7 +35,7 @@ def test_a_key_without_a_value_that_no_variable_gives_warns():
 
 
 def test_a_variable_that_is_not_set_warns_and_is_an_error_where_strict_is_asked_for():
-    text = "services: {api: {image: 'x:${TAG}'}}\n"
+    text = "services: {api: {image: x, user: '${TAG}'}}\n"
     found, noted = problems_of(text)
     assert not found
     assert any("the variable TAG is not set in a committed file" in warning for warning in noted)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from gitops_orch.errors import SettingsError
+from gitops_orch.model.image_reference import split_reference, with_default_tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,33 +53,26 @@ def image_id(reference: str, behaviour: ImageBehaviour) -> str:
 
 
 def repository(reference: str) -> str:
-    """Return the reference without tag and digest."""
-    name = reference.partition("@")[0]
-    head, slash, last = name.rpartition("/")
-    return f"{head}{slash}{last.partition(':')[0]}"
-
-
-def with_tag(reference: str) -> str:
-    """Return the reference as an Engine lists it: `:latest` where it names neither tag nor digest."""
-    return reference if "@" in reference or reference != repository(reference) else f"{reference}:latest"
+    """Return the reference without tag and digest, as Engines list it."""
+    return split_reference(reference).familiar_name
 
 
 class Registry:
     """All images that can be pulled, by reference; `outage` not empty fails every pull with that sentence."""
 
     def __init__(self, behaviours: Mapping[str, ImageBehaviour] | None = None) -> None:
-        self._behaviours = {with_tag(ref): behaviour for ref, behaviour in (behaviours or {}).items()}
+        self._behaviours = {with_default_tag(ref): behaviour for ref, behaviour in (behaviours or {}).items()}
         self._by_digest: dict[str, RegistryImage] = {}
         self.outage = ""
 
     def push(self, reference: str, behaviour: ImageBehaviour) -> RegistryImage:
         """Put an image behind a reference; hosts that pulled what was there before keep it until they pull again."""
-        self._behaviours[with_tag(reference)] = behaviour
+        self._behaviours[with_default_tag(reference)] = behaviour
         return self.find(reference)
 
     def find(self, reference: str) -> RegistryImage:
         """Return what the reference names now; a digest names the same image for ever."""
-        tagged = with_tag(reference)
+        tagged = with_default_tag(reference)
         if tagged in self._by_digest:
             return self._by_digest[tagged]
         behaviour = self._behaviours.get(tagged, ImageBehaviour())

@@ -7,10 +7,11 @@ Callers hold the world's lock and have advanced it.  Refusals are the Engine's o
 from collections.abc import Mapping
 
 from gitops_orch.engine.base import ExecResult, PulledImage
-from gitops_orch.engine.simulated.images import Registry, with_tag
+from gitops_orch.engine.simulated.images import Registry
 from gitops_orch.engine.simulated.life import KILLED, TERMINATED, SimulatedContainer, begin, end
 from gitops_orch.engine.simulated.world import SimulatedImage, SimulatedNetwork, SimulatedVolume, World
 from gitops_orch.errors import Conflict, EngineError, ImageUnavailable, NotFound
+from gitops_orch.model.image_reference import with_default_tag
 from gitops_orch.model.observed import ProbeResult, State
 
 NOT_STARTED = 128
@@ -38,7 +39,7 @@ def pull(world: World, registry: Registry, reference: str) -> PulledImage:
     if found.digest not in image.digests:
         image.digests.append(found.digest)
     if "@" not in reference:
-        tag_image(world, image, with_tag(reference))
+        tag_image(world, image, with_default_tag(reference))
     world.emit("image", "pull", reference)
     return PulledImage(id=image.id, digests=tuple(image.digests))
 
@@ -53,7 +54,7 @@ def tag_image(world: World, image: SimulatedImage, tag: str) -> None:
 
 def require_image(world: World, reference: str) -> SimulatedImage:
     """Return an image that is on the host; NotFound where it must be pulled first."""
-    found = world.find_image(reference) or world.find_image(with_tag(reference))
+    found = world.find_image(reference) or world.find_image(with_default_tag(reference))
     if found is None:
         raise NotFound(f"{world.name}: no such image: {reference}", hint="pull it first")
     return found
