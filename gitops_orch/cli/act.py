@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from gitops_orch.cli.render import render_run
+from gitops_orch.cli.render_plan import render_run
 from gitops_orch.cli.render_record import render_reply
 from gitops_orch.cli.shell import Output, Shell
 from gitops_orch.daemon.verbs import Reply, Verb

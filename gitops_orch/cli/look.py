@@ -1,11 +1,14 @@
 """The verbs that only look: `plan`, `status`, `diff`, `hosts`.  None of them makes a mutating call."""
 
+from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, TypeAlias
 
 import typer
 
 from gitops_orch.cli import exit_codes
-from gitops_orch.cli.render import render_diff, render_hosts, render_plan, render_status
+from gitops_orch.cli.render_plan import render_diff, render_plan
+from gitops_orch.cli.render_status import render_hosts, render_status
 from gitops_orch.cli.shell import Shell
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.serial import (
@@ -30,7 +33,7 @@ def plan(shell: Shell) -> int:
 def status(shell: Shell) -> int:
     """Show apps by hosts: sync, health, freshness, commit, release; exit 0 all well, 2 not, 3 unknown or stale."""
     picture = take_picture(shell)
-    shell.show(status_document(picture), render_status)
+    shell.show(status_document(picture), partial(render_status, now=datetime.now(UTC)))
     return exit_codes.status_code(picture)
 
 
@@ -48,7 +51,7 @@ def hosts(shell: Shell) -> int:
     """Show the fleet; exit 1 where a host does not answer."""
     picture = take_picture(shell)
     document: Document = {"hosts": [host_row(host) for host in picture.hosts]}
-    shell.show(document, render_hosts)
+    shell.show(document, partial(render_hosts, now=datetime.now(UTC)))
     return exit_codes.hosts_code(picture)
 
 

@@ -17,6 +17,7 @@ from gitops_orch.cli.render import colour, plain
 from gitops_orch.cli.shell import Output, Shell
 from gitops_orch.controller.conduct import Progress as OnProgress
 from gitops_orch.controller.conduct import ProgressEvent
+from gitops_orch.model.status import Outcome
 
 
 @contextmanager
@@ -58,12 +59,12 @@ def describe(event: ProgressEvent) -> str:
 
 
 def _print_step(shell: Shell, event: ProgressEvent) -> None:
-    if event.result is None:
-        return
     result = event.result
+    if result is None or result.outcome is Outcome.SKIPPED:  # the summary counts these
+        return
     line = Text(f"[{event.done}/{event.total}] {describe(event)}: ")
     line.append(result.outcome.value, style=colour(result.outcome.value))
     line.append(f" in {result.duration_ms} ms")
-    if result.error or result.note:
-        line.append(f": {plain(result.error or result.note)}")
+    if result.note:  # why it failed is in the summary
+        line.append(f": {plain(result.note)}")
     shell.err.print(line)

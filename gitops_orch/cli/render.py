@@ -1,35 +1,17 @@
-"""What a person reads, made from the public documents.  Pure: no terminal, no clock, no language but plain words."""
+"""The words of what a person reads: shortened ids, times, colours, signs.  Pure: no terminal, no clock."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
+from datetime import datetime
 
-from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from gitops_orch.cli.render_layout import Cell
 from gitops_orch.model.problem import Problem, Severity
 from gitops_orch.model.serial import Document, Value
 
 COMMIT_SHOWN = 10
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_SIGNS = {
-    "create": ("+", "green"),
-    "create_network": ("+", "green"),
-    "create_volume": ("+", "green"),
-    "create_service": ("+", "green"),
-    "put_files": ("+", "green"),
-    "remove": ("-", "red"),
-    "remove_network": ("-", "red"),
-    "remove_volume": ("-", "red"),
-    "remove_service": ("-", "red"),
-    "stop": ("-", "red"),
-    "update": ("~", "yellow"),
-    "update_service": ("~", "yellow"),
-    "rename": ("~", "yellow"),
-    "restart": ("~", "yellow"),
-    "connect_network": ("~", "yellow"),
-    "disconnect_network": ("~", "yellow"),
-}
 _COLOURS = {
     "in-sync": "green",
     "healthy": "green",
@@ -72,65 +54,6 @@ def github_annotation(problem: Problem, *, prefix: str) -> str:
     return f"::{problem.severity.value} {','.join(places)}::{_escaped(problem.message)}"
 
 
-def render_plan(plan: Document) -> RenderableType:
-    """Show what a sync would do and why, what it leaves alone, and what forbids it."""
-    actions = rows_of(plan["actions"])
-    head = Text(f"commit {short(plan['commit'])}  plan {short(plan['digest'])}  ", style="bold")
-    in_doubt = plan.get("error") or plan["unknown_hosts"]
-    nothing = "nothing is planned" if in_doubt else "nothing to do"
-    head.append(counted(len(actions), "action") if actions else nothing)
-    return Group(head, *map(_action_lines, actions), *_remarks(plan))
-
-
-def render_run(run: Document) -> RenderableType:
-    """Show how a sync went."""
-    actions = rows_of(run["actions"])
-    failed = [row for row in actions if row["result"] == "failed"]
-    head = Text("commit ", style="bold").append(short(run["commit"])).append("  ")
-    head.append(plain(run["status"]), style=colour(run["status"]))
-    head.append(f"  {counted(len(actions), 'action')} in {seconds(run['duration_ms'])}")
-    return Group(head, *map(_failure_line, failed), *_remarks(run), _apps_table(rows_of(run["apps"])))
-
-
-def render_status(status: Document) -> RenderableType:
-    """Show apps by hosts: what runs, whether it is what Git wants, and how it does."""
-    fetched = f"fetched {moment(status['fetched_at'])}" if status["fetched_at"] else "not fetched"
-    head = Text(f"commit {short(status['commit'])}  {fetched}", style="bold")
-    apps, hosts = rows_of(status["apps"]), rows_of(status["hosts"])
-    return Group(head, _apps_table(apps), render_hosts({"hosts": [*hosts]}), *_remarks(status))
-
-
-def render_hosts(document: Document) -> RenderableType:
-    """Show the fleet."""
-    rows = (
-        (row["name"], row["state"], row["engine_version"], moment(row["observed_at"]), row.get("reason"))
-        for row in rows_of(document["hosts"])
-    )
-    return table(("HOST", "STATE", "ENGINE", "OBSERVED", "REASON"), rows)
-
-
-def render_diff(diff: Document) -> RenderableType:
-    """Show desired beside observed, field by field."""
-    rows = [
-        (f"{row['host']}/{row['name']}", row["path"], absent(row["from"]), absent(row["to"]))
-        for row in rows_of(diff["changes"])
-    ]
-    found = table(("OBJECT", "FIELD", "OBSERVED", "DESIRED"), rows) if rows else Text("nothing differs")
-    return Group(found, *_remarks(diff))
-
-
-def table(columns: Iterable[str], rows: Iterable[Iterable[Value]]) -> Table:
-    """Return a plain table, coloured by the words of the contract; its last column folds."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    *fixed, last = columns
-    for column in fixed:
-        made.add_column(column, no_wrap=True)
-    made.add_column(last, overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(plain(cell), style=colour(cell)) for cell in row))
-    return made
-
-
 def short(identity: Value) -> str:
     """Return the first characters of a commit or a digest."""
     return plain(identity)[:COMMIT_SHOWN] or "none"
@@ -151,9 +74,17 @@ def moment(value: Value) -> str:
     return f"{value[:19].replace('T', ' ')}Z" if isinstance(value, str) and value else "never"
 
 
-def absent(value: Value) -> str:
-    """Return a field's value, or a dash where there is none."""
-    return "-" if value is None else plain(value)
+def ago(value: Value, now: datetime) -> str:
+    """Return how long ago a time was, as a person says it: `now`, `40 s ago`, `3 min ago`, `5 h ago`, `2 days ago`."""
+    if not isinstance(value, str) or not value:
+        return "not yet"
+    passed_s = (now - datetime.fromisoformat(value)).total_seconds()
+    if passed_s < 2:  # noqa: PLR2004  seconds
+        return "now"
+    for unit_s, unit in ((86400, "days"), (3600, "h"), (60, "min"), (1, "s")):
+        if passed_s >= 2 * unit_s or unit_s == 1:
+            return f"{int(passed_s // unit_s)} {unit} ago"
+    return "now"
 
 
 def colour(word: Value) -> str:
@@ -161,83 +92,35 @@ def colour(word: Value) -> str:
     return _COLOURS.get(str(word), "")
 
 
-def _apps_table(apps: list[Document]) -> RenderableType:
-    if not apps:
-        return Text("no apps")
-    rows = (
-        (
-            f"{row['namespace']}/{row['app']}",
-            row["sync"],
-            row["health"] if row["fresh"] else f"{row['health']} (stale)",
-            row["release_state"],
-            short(row["commit"]),
-            ", ".join(str(host) for host in _list(row["hosts"])),
-            row.get("reason"),
-        )
-        for row in apps
-    )
-    return table(("APP", "SYNC", "HEALTH", "RELEASE", "COMMIT", "HOSTS", "REASON"), rows)
+def rows_of(value: Value) -> list[Document]:
+    """Return the objects of a document's list; none where it is absent."""
+    return [row for row in values_of(value) if isinstance(row, dict)]
 
 
-def _action_lines(action: Document) -> Text:
-    kind = str(action["kind"])
-    sign, style = _SIGNS.get(kind, (" ", ""))
-    line = Text(f"  {sign} {kind:<14} ", style=style)
-    line.append(f"{plain(action['host'])}/{plain(action['name'])}{_owner(action)}")
-    line.append(f"  {plain(action['reason'])}", style="dim")
-    for change in rows_of(action["changes"]):
-        line.append(f"\n      {plain(change['path'])}: {absent(change['from'])} -> {absent(change['to'])}")
-    return line
-
-
-def _owner(action: Document) -> str:
-    """Return whose action it is, where its name does not tell: a directory of files, a container with a name of its own."""
-    app, name = str(action["app"] or ""), str(action["name"])
-    is_told = name.startswith(app) or f"_{app}" in name or f"-{app}" in name
-    return "" if is_told else f"  of {plain(action['namespace'])}/{plain(app)}"
-
-
-def _failure_line(action: Document) -> Text:
-    name = f"{plain(action['kind'])} {plain(action['host'])}/{plain(action['name'])}{_owner(action)}"
-    return Text(f"  failed: {name}: {plain(action.get('error'))}", style="red")
-
-
-def _remarks(document: Document) -> list[Text]:
-    """Return what was refused, held, unknown or mistaken, loudest first."""
-    lines = [Text(f"error: {plain(document['error'])}", style="red")] if document.get("error") else []
-    lines += [
-        Text(f"refused ({plain(row['rule'])}): {plain(row['message'])}", style="red")
-        for row in rows_of(document.get("refusals"))
-    ]
-    lines += [
-        Text(f"held: {plain(row['subject'])}: {plain(row['reason'])}", style="yellow")
-        for row in rows_of(document.get("holds"))
-    ]
-    lines += [
-        Text(f"{plain(row['namespace'])}/{plain(row['app'])}: {plain(row['message'])}", style="red")
-        for row in rows_of(document.get("reverts"))
-    ]
-    lines += [
-        Text(f"unknown: host {plain(name)} did not answer", style="magenta")
-        for name in _list(document.get("unknown_hosts"))
-    ]
-    return lines + [_problem_text(row) for row in rows_of(document.get("problems"))]
-
-
-def _problem_text(row: Document) -> Text:
-    place = f"{row['path']}:{row['line']}:{row['column']}" if row["line"] else row["path"]
-    warning = row["severity"] == Severity.WARNING.value
-    label = "warning: " if warning else ""
-    return Text(plain(f"{place}: {label}{row['message']}"), style="yellow" if warning else "red")
-
-
-def _list(value: Value) -> list[Value]:
+def values_of(value: Value) -> list[Value]:
+    """Return a document's list; an empty one where it is absent."""
     return value if isinstance(value, list) else []
 
 
-def rows_of(value: Value) -> list[Document]:
-    """Return the objects of a document's list; none where it is absent."""
-    return [row for row in _list(value) if isinstance(row, dict)]
+def app_name(row: Document) -> str:
+    """Return `namespace/app` of a row."""
+    return plain(f"{row['namespace']}/{row['app']}")
+
+
+def cell(value: Value) -> Cell:
+    """Return a value for a table, coloured by the words of the contract."""
+    return Cell(plain(value), colour(value))
+
+
+def problems(document: Document) -> Iterator[Cell]:
+    """Yield the mistakes of a commit, each with its place."""
+    for row in rows_of(document.get("problems")):
+        place = f"{row['path']}:{row['line']}:{row['column']}" if row["line"] else row["path"]
+        is_warning = row["severity"] == Severity.WARNING.value
+        yield Cell(
+            plain(f"{place}: {'warning: ' if is_warning else ''}{row['message']}"),
+            "yellow" if is_warning else "red",
+        )
 
 
 def _escaped(text: str) -> str:

@@ -3,40 +3,63 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from gitops_orch.cli.render import colour, moment, plain, rows_of, seconds, short, table
+from gitops_orch.cli.render import app_name, cell, colour, moment, plain, rows_of, seconds, short
+from gitops_orch.cli.render_layout import Cell, Column, Page, Row, blank, table
 from gitops_orch.model.serial import Document, Value
 
+_RUN_COLUMNS = (
+    Column("STARTED"),
+    Column("COMMIT", drop=1),
+    Column("STATUS"),
+    Column("TRIGGER", drop=1),
+    Column("TOOK", drop=2),
+    Column("AUTHOR", drop=3),
+    Column("RUN", drop=4),
+    Column("PLAN", drop=5),
+)
+_RELEASE_COLUMNS = (
+    Column("APP"),
+    Column("STATE"),
+    Column("COMMIT"),
+    Column("SINCE", drop=1),
+    Column("RELEASE", drop=2),
+)
 
-def render_history(history: Document) -> RenderableType:
+
+def render_history(history: Document) -> Page:
     """Show runs, and releases below them."""
     runs = (
-        (
-            moment(row["started_at"]),
-            short(row["commit"]),
-            row["author"],
-            row["trigger"],
-            row["status"],
-            seconds(row["duration_ms"]),
-            short(row["plan_digest"]),
-            short(row["id"]),
+        Row(
+            (
+                Cell(moment(row["started_at"])),
+                Cell(short(row["commit"])),
+                cell(row["status"]),
+                Cell(plain(row["trigger"])),
+                Cell(seconds(row["duration_ms"])),
+                Cell(plain(row["author"])),
+                Cell(short(row["id"])),
+                Cell(short(row["plan_digest"])),
+            )
         )
         for row in rows_of(history["runs"])
     )
     releases = (
-        (
-            f"{row['namespace']}/{row['app']}",
-            short(row["commit"]),
-            short(row["digest"]),
-            row["state"],
-            moment(row["at"]),
-            "; ".join(str(said) for said in (row["reason"], _revert(row)) if said),
+        Row(
+            (
+                Cell(app_name(row)),
+                cell(row["state"]),
+                Cell(short(row["commit"])),
+                Cell(moment(row["at"])),
+                Cell(short(row["digest"])),
+            ),
+            [Cell(plain(said)) for said in (row["reason"], _revert(row)) if said],
         )
         for row in rows_of(history["releases"])
     )
-    return Group(
-        table(("STARTED", "COMMIT", "AUTHOR", "TRIGGER", "STATUS", "TOOK", "PLAN", "RUN"), runs),
-        Text(""),
-        table(("APP", "COMMIT", "RELEASE", "STATE", "SINCE", "REASON"), releases),
+    return Page(
+        table(_RUN_COLUMNS, runs, empty="no runs yet"),
+        blank,
+        table(_RELEASE_COLUMNS, releases, empty="no releases yet"),
     )
 
 

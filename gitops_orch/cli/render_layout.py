@@ -1,0 +1,167 @@
+"""Tables and sentences as wide as the terminal: no word is broken, nothing is padded, no line is too long.  Pure."""
+
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions
+from rich.text import Text
+
+GAP = "  "
+ELLIPSIS = "…"
+NARROWEST = 20  # columns: with fewer, nothing can be read
+
+Block: TypeAlias = Callable[[int], Iterable[Text]]  # from a width to lines
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What stands in a column."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: `drop` 0 is always shown; of the others, the highest goes first where space is short."""
+
+    title: str
+    drop: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row, and the sentences that stand below it."""
+
+    cells: Sequence[Cell]
+    notes: Sequence[Cell] = field(default=())
+
+
+class Page:
+    """What a verb shows: blocks of lines, laid out once the width of the terminal is known."""
+
+    def __init__(self, *blocks: Block) -> None:
+        self._blocks = blocks
+
+    def lines(self, width: int) -> Iterator[Text]:
+        """Yield the lines at a width in columns, without the blanks at their ends."""
+        for block in self._blocks:
+            for line in block(max(NARROWEST, width)):
+                line.rstrip()
+                yield line
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        """Yield what rich prints."""
+        yield from self.lines(options.max_width)
+
+
+def nothing(_width: int) -> Iterator[Text]:
+    """Show nothing."""
+    yield from ()
+
+
+def blank(_width: int) -> Iterator[Text]:
+    """Show an empty line."""
+    yield Text("")
+
+
+def sentence(text: str, style: str = "", *, indent: int = 0, hang: int = 2) -> Block:
+    """Show a text over the whole width; what does not fit goes on below, `hang` columns further in."""
+
+    def lay_out(width: int) -> Iterator[Text]:
+        for line in _wrapped(text, width, indent, hang):
+            yield Text(line, style=style)
+
+    return lay_out
+
+
+def sentences(cells: Iterable[Cell], *, indent: int = 0) -> Block:
+    """Show several texts, one below the other."""
+    blocks = [sentence(cell.text, cell.style, indent=indent) for cell in cells]
+    return lambda width: (line for block in blocks for line in block(width))
+
+
+def head(*cells: Cell) -> Block:
+    """Show a few words in one line, or below one another where they do not fit beside each other."""
+
+    def lay_out(width: int) -> Iterator[Text]:
+        line = Text("")
+        for cell in cells:
+            if line and cell_len(line.plain) + len(GAP) + cell_len(cell.text) > width:
+                yield line
+                line = Text("")
+            line.append(GAP if line else "").append(cell.text, style=cell.style)
+        yield line
+
+    return lay_out
+
+
+def table(columns: Sequence[Column], rows: Iterable[Row], *, empty: str) -> Block:
+    """Show rows in columns, or `empty`; where they do not fit, columns are left out, and at last the first one is cut."""
+    listed = list(rows)
+    if not listed:
+        return sentence(empty)
+
+    def lay_out(width: int) -> Iterator[Text]:
+        shown = _that_fit(columns, listed, width)
+        widths = [_width(columns, listed, index) for index in shown]
+        widths[0] = min(widths[0], max(NARROWEST, width - sum(widths[1:]) - len(GAP) * (len(widths) - 1)))
+        titles = [Cell(columns[index].title, "bold") for index in shown]
+        yield _line(titles, widths)
+        for row in listed:
+            yield _line([row.cells[index] for index in shown], widths)
+            for note in row.notes:
+                yield from sentence(note.text, note.style, indent=4, hang=0)(width)
+
+    return lay_out
+
+
+def _that_fit(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[int]:
+    """Return the numbers of the columns that are shown; one without content is not."""
+    shown = [
+        index
+        for index, column in enumerate(columns)
+        if not column.drop or any(row.cells[index].text for row in rows)
+    ]
+    droppable = sorted(
+        (index for index in shown if columns[index].drop), key=lambda index: columns[index].drop
+    )
+    while droppable and _total(columns, rows, shown) > width:
+        shown.remove(droppable.pop())
+    return shown
+
+
+def _total(columns: Sequence[Column], rows: Sequence[Row], shown: Sequence[int]) -> int:
+    return sum(_width(columns, rows, index) for index in shown) + len(GAP) * (len(shown) - 1)
+
+
+def _width(columns: Sequence[Column], rows: Sequence[Row], index: int) -> int:
+    return max((cell_len(columns[index].title), *(cell_len(row.cells[index].text) for row in rows)))
+
+
+def _line(cells: Sequence[Cell], widths: Sequence[int]) -> Text:
+    line = Text("")
+    for cell, width in zip(cells, widths, strict=True):
+        text = cell.text
+        if cell_len(text) > width:
+            text = set_cell_size(text, width - 1) + ELLIPSIS
+        line.append(GAP if line else "").append(text, style=cell.style)
+        line.append(" " * (width - cell_len(text)))
+    line.rstrip()
+    return line
+
+
+def _wrapped(text: str, width: int, indent: int, hang: int) -> Iterator[str]:
+    for paragraph in text.splitlines() or [""]:
+        yield from textwrap.wrap(
+            paragraph,
+            width,
+            initial_indent=" " * indent,
+            subsequent_indent=" " * (indent + hang),
+            break_on_hyphens=False,
+            replace_whitespace=False,
+            drop_whitespace=True,
+        ) or [""]
