@@ -11,6 +11,7 @@ from gitops_orch.controller.app_files import read_app_files
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.facts import ReleaseFacts, recovered_releases, release_facts
 from gitops_orch.controller.former import former_services
+from gitops_orch.controller.host_files import HostFilesMemory
 from gitops_orch.controller.inventory import HostFacts, Permission, learn, read_facts, recognise
 from gitops_orch.controller.isolate import Isolation
 from gitops_orch.controller.load import CONTINUITY, Loaded, Loader
@@ -70,6 +71,7 @@ class Sight:
     relander: Relander
     restraint: Restraint
     isolation: Isolation
+    host_files: HostFilesMemory
     greeted: set[tuple[str, str]]  # containers, by host and name, whose post_start was run in this process
     started_runs: dict[
         str, Placed
@@ -164,8 +166,28 @@ def _think(sight: Sight, desired: Desired, view: _View, apart: Mapping[AppKey, s
     world = replace(world, let_go=view.let_go, broken={**world.broken, **apart})
     timetable = _timetable(sight, world)
     world = replace(world, due=timetable.due)
-    plan = make_plan(world)
+    world, plan = _plan(sight, world)
     return _Thought(world=world, past=past, timetable=timetable, plan=plan, apps=app_statuses(world, plan))
+
+
+def _plan(sight: Sight, world: World) -> tuple[World, Plan]:
+    """Plan, and once more where that shows that files on hosts must be looked at; return the world with them."""
+    world = replace(world, host_files=sight.host_files.known())
+    plan = make_plan(world)
+    former = partial(_earlier_releases, sight, our_containers(world.observed))
+    if plan.unread and sight.host_files.look(plan, world.observed, former):
+        world = replace(world, host_files=sight.host_files.known())
+        plan = make_plan(world)
+    sight.host_files.forget(plan)
+    return world, plan
+
+
+def _earlier_releases(sight: Sight, containers: list[ObservedContainer], key: AppKey) -> list[App]:
+    """Return an app as its containers, and the releases that history knows, have it; without those that are gone."""
+    commits = {release.commit for release in sight.history.releases(key)}
+    commits |= {c.owner.commit for c in containers if c.owner is not None and c.owner.app == key}
+    found = (sight.loader.app_at(key, commit) for commit in sorted(commits))
+    return [app for app in found if app is not None]
 
 
 def _timetable(sight: Sight, world: World) -> Timetable:

@@ -7,6 +7,7 @@ from typing import TypeVar
 from gitops_orch.controller.last_words import SAID
 from gitops_orch.engine.base import Engine, ExecSettings
 from gitops_orch.errors import Conflict, EngineError, HookFailed, HostUnreachable
+from gitops_orch.model.host_files import FilesWork
 from gitops_orch.model.job import Hook
 from gitops_orch.model.plan import Action, Kind
 
@@ -33,6 +34,8 @@ def perform(engine: Engine, action: Action) -> Effect:
     try:
         if action.kind is Kind.CREATE:
             return Effect(made=engine.create(_given(action.container)))
+        if action.work is not None:
+            return Effect(note=_change_files(engine, action, action.work))
         _PERFORMERS[action.kind](engine, action)
     except HostUnreachable:
         raise
@@ -60,6 +63,13 @@ def _create_volume(engine: Engine, action: Action) -> None:
 
 def _put_files(engine: Engine, action: Action) -> None:
     engine.put_files(_given(action.app), _given(action.files), image=_given(action.image))
+
+
+def _change_files(engine: Engine, action: Action, work: FilesWork) -> str:
+    files, image = _given(action.files), _given(action.image)
+    left = engine.change_files(_given(action.app), files, work, image=image)
+    paths = ", ".join("/".join(part for part in (files.writable_path, name) if part) for name in left)
+    return f"{paths} changed on the host in the meantime, and was left alone" if left else ""
 
 
 def _start(engine: Engine, action: Action) -> None:

@@ -13,6 +13,7 @@ from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.conduct import Conduct, ProgressEvent
 from gitops_orch.controller.course import Course, may_act
 from gitops_orch.controller.gates import Watches
+from gitops_orch.controller.host_files import HostFilesMemory
 from gitops_orch.controller.isolate import Isolation
 from gitops_orch.controller.load import Branch, Loader, Reading
 from gitops_orch.controller.look import Look, Sight, take_look
@@ -87,6 +88,7 @@ class Reconciler:
             relander=Relander(parts.source, self._loader.app_at),
             restraint=Restraint(parts.history, parts.clock),
             isolation=Isolation(),
+            host_files=HostFilesMemory(self._engines, parts.workers, parts.clock),
             greeted=set(),
             started_runs={},
             proved=set(),

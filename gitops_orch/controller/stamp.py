@@ -83,9 +83,9 @@ def _spec(payload: ContainerPayload, app: App, service: Service, salt: str) -> S
     host_config = body["HostConfig"]
     assert isinstance(host_config, Mapping)  # noqa: S101 - container_payload makes it so
     return Spec(
-        hash=hash_payload(payload, service, salt=salt),
+        hash=hash_payload(payload, app, service, salt=salt),
         version=SPEC_HASH_VERSION,
-        older=older_hashes(app, service, salt=salt),
+        older=older_hashes(payload, app, service, salt=salt),
         restart_policy=_restart_policy(host_config.get("RestartPolicy")),
         memory_bytes=_integer(host_config.get("Memory")),
         nano_cpus=_integer(host_config.get("NanoCpus")),

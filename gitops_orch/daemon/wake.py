@@ -14,7 +14,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from gitops_orch.clock import Clock
 from gitops_orch.controller.loop import POLL, RESYNC, SCHEDULE
 from gitops_orch.engine.base import Engine, EngineEvent
-from gitops_orch.engine.labels import INSTANCE
+from gitops_orch.engine.labels import CARRIER, INSTANCE
 from gitops_orch.engine.watch import Watch, forget, watch
 from gitops_orch.settings import Settings
 
@@ -148,7 +148,7 @@ class Followers:
 def matters(event: EngineEvent, instance: str) -> bool:
     """Tell whether an event can mean that something of this instance is not as it should be."""
     if event.kind == "container":
-        is_ours = event.attributes.get(INSTANCE) == instance
+        is_ours = event.attributes.get(INSTANCE) == instance and CARRIER not in event.attributes
         return is_ours and event.action.split(":")[0] in _OURS
     return event.kind == "stream" or event.action in _SHARED.get(event.kind, ())
 

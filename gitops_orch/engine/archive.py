@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from gitops_orch.engine.payload_mounts import SINGLE_FILE
 from gitops_orch.model.app import FileEntry, FileMount
+from gitops_orch.model.secret import Sensitive
 
 DIRECTORY_MODE = 0o755
 NO_KIND = b"Z"  # a type flag of tar that stands for nothing
@@ -26,6 +27,19 @@ def seed_archive(files: FileMount, name: str) -> bytes:
     inside = [(f"{name}/{entry.path}", entry) for entry in files.entries]
     directories = (name, *(f"{name}/{path}" for path in _directories(files.entries)))
     return _archive(directories, inside)
+
+
+def change_archive(
+    directories: Iterable[str],
+    files: Iterable[tuple[str, int, tuple[int, int], bytes]],
+    changed_at_s: float,
+) -> bytes:
+    """Return directories to make, and files as path, mode, owner and group, and content; the time is that of the epoch."""
+    entries = [
+        (path, FileEntry(path=path, mode=mode, content=Sensitive(content), uid=uid, gid=gid))
+        for path, mode, (uid, gid), content in files
+    ]
+    return _archive(tuple(directories), entries, changed_at_s)
 
 
 def link_archive(links: Iterable[tuple[str, str]]) -> bytes:
@@ -76,17 +90,19 @@ def _directories(entries: tuple[FileEntry, ...]) -> list[str]:
     return sorted(found)
 
 
-def _archive(directories: tuple[str, ...], files: list[tuple[str, FileEntry]]) -> bytes:
+def _archive(
+    directories: tuple[str, ...], files: list[tuple[str, FileEntry]], changed_at_s: float = MTIME_S
+) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for path in directories:
             member = tarfile.TarInfo(path or ".")
-            member.type, member.mode, member.mtime = tarfile.DIRTYPE, DIRECTORY_MODE, MTIME_S
+            member.type, member.mode, member.mtime = tarfile.DIRTYPE, DIRECTORY_MODE, changed_at_s
             tar.addfile(member)
         for path, entry in sorted(files, key=lambda pair: pair[0]):
             content = entry.content.reveal()
             member = tarfile.TarInfo(path)
-            member.size, member.mode, member.mtime = len(content), entry.mode, MTIME_S
+            member.size, member.mode, member.mtime = len(content), entry.mode, changed_at_s
             member.uid, member.gid = entry.uid, entry.gid
             tar.addfile(member, io.BytesIO(content))
     return buffer.getvalue()

@@ -11,12 +11,13 @@ Promises, for every method:
 - Nothing is removed but what the caller names by id, or by a name that was listed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
+from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
 from gitops_orch.model.observed import ObservedContainer, ObservedHost, ProbeResult
 from gitops_orch.model.plan import ContainerIntent
 
@@ -96,10 +97,26 @@ class Engine(Protocol):
         ...
 
     def put_files(self, app: AppKey, files: FileMount, *, image: str) -> None:
-        """Make the content-addressed volume of a file set, or seed a data directory that is not there yet.
+        """Make the content-addressed volume of a file set, or a data directory that is not there yet.
 
         A live file set is changed in place, and what is no longer in it is removed; what recorded its former content
         goes first, so that a change which was cut short is seen.  `image` is one that is on the host; a container of it that is never started carries the files.
+        """
+        ...
+
+    def read_files(self, queries: Sequence[FilesQuery], *, image: str) -> tuple[HostFiles, ...]:
+        """Return what the host has of binds that follow Git, in the order of the queries; it changes nothing.
+
+        Nothing is read through a symbolic link.  `image` is one that is on the host.
+        """
+        ...
+
+    def change_files(self, app: AppKey, files: FileMount, work: FilesWork, *, image: str) -> tuple[str, ...]:
+        """Write and remove files of a bind that follows Git, and record what was written.
+
+        A file that is not as `work` expects it is left alone; the names of these are returned.  One that is already as
+        wanted counts as written.  Cut short anywhere, each file is still known for ours.  Nothing is written outside of
+        the bind, wherever symbolic links in it lead.
         """
         ...
 

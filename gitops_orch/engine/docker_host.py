@@ -3,20 +3,22 @@
 import contextlib
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gitops_orch.clock import Clock
 from gitops_orch.engine import labels
 from gitops_orch.engine.archive import link_archive
 from gitops_orch.engine.base import PLAIN_EXEC, EngineEvent, ExecResult, ExecSettings, PulledImage
+from gitops_orch.engine.carriers import Carriers
 from gitops_orch.engine.engine_settings import EngineSettings
 from gitops_orch.engine.files import FileCourier
+from gitops_orch.engine.host_files import HostFileKeeper
+from gitops_orch.engine.kin import Kin
 from gitops_orch.engine.observe_host import HostObserver
 from gitops_orch.engine.payload import ContainerPayload, container_payload
 from gitops_orch.engine.payload_network import Endpoint, network_payload, volume_payload
-from gitops_orch.engine.payload_target import InheritedVolume, PayloadTarget
-from gitops_orch.engine.payload_values import Body, strings, text
+from gitops_orch.engine.payload_target import PayloadTarget
 from gitops_orch.engine.probe import probe_container
 from gitops_orch.engine.pull import pull_image
 from gitops_orch.engine.raw_client import RawClient
@@ -26,10 +28,10 @@ from gitops_orch.engine.wire import Wire
 from gitops_orch.errors import Conflict, EngineError, HostUnreachable, NotFound
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.host import Host
+from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
 from gitops_orch.model.observed import ObservedContainer, ObservedHost, ProbeResult, State
 from gitops_orch.model.plan import ContainerIntent
 
-ANONYMOUS_NAME_LENGTH = 64
 REMOVAL_POLL_S = 0.1
 BUSY_WORDS = ("device or resource busy", "is already in progress", "unable to remove filesystem")
 
@@ -47,7 +49,10 @@ class DockerHost:
         self._registries = registries
         self._clock = clock
         self._observer = HostObserver(wire, settings, clock)
-        self._courier = FileCourier(wire, settings.instance, host.data_root)
+        carriers = Carriers(wire, settings.instance)
+        self._courier = FileCourier(wire, carriers, settings.instance, host.data_root)
+        self._host_files = HostFileKeeper(wire, carriers, host.data_root, clock)
+        self._kin = Kin(wire, settings.instance, self._observer)
         # An Engine gives out ports of a range, and ephemeral ones, without holding them: two starts may get the same.
         self._port_lock = threading.Lock()
 
@@ -120,6 +125,18 @@ class DockerHost:
         """Bring a file set to the host, whole or not at all, or seed a data directory that is not there yet."""
         self._courier.put(app, files, image)
 
+    def read_files(self, queries: Sequence[FilesQuery], *, image: str) -> tuple[HostFiles, ...]:
+        """Return what the host has of binds that follow Git."""
+        return self._host_files.read(queries, image)
+
+    def change_files(self, app: AppKey, files: FileMount, work: FilesWork, *, image: str) -> tuple[str, ...]:
+        """Write and remove files of a bind that follows Git; return the names of those left alone."""
+        with self._wire.bounded("transfer of files"):
+            self._courier.sweep_once()
+            if files.live is not None:
+                self._courier.forget_live(app, files.live)
+            return self._host_files.change(app, files, work, image)
+
     def record_live(self, app: AppKey, files: FileMount) -> None:
         """Record that a live file set holds this content and that its containers know."""
         if files.live is not None:
@@ -128,7 +145,9 @@ class DockerHost:
     def create(self, intent: ContainerIntent) -> str:
         """Create a container with all its networks and return its id."""
         with self._wire.bounded(f"create of {intent.name}"):
-            target = replace(self._target(), peers=self._peers(intent), inherited=self._inherited(intent))
+            target = replace(
+                self._target(), peers=self._kin.peers(intent), inherited=self._kin.inherited(intent)
+            )
             wanted = labels.container_labels(self._settings.instance, intent)
             payload = container_payload(intent, target, wanted)
             made = self._create_or_find(intent, payload)
@@ -162,44 +181,6 @@ class DockerHost:
             api_version=self._wire.api_version,
             root_dir=self._observer.root_dir(),
             data_root=self._host.data_root,
-        )
-
-    def _peers(self, intent: ContainerIntent) -> dict[str, str]:
-        """Return the containers that namespaces and volumes are shared with, by id, as Compose writes them."""
-        return {name: self._peer(intent, name) for name in sorted(shared_services(intent.service.compose))}
-
-    def _peer(self, intent: ContainerIntent, service: str) -> str:
-        named = intent.peers.get(service)
-        if named is not None:
-            return self.inspect(named).id
-        key = intent.app.key
-        wanted = {**labels.app_labels(self._settings.instance, key), labels.SERVICE: service}
-        filters = {"label": [f"{name}={value}" for name, value in wanted.items()]}
-        rows = self._wire.read(
-            f"look for service {service} of {key}",
-            lambda client: client.containers(all=True, filters=filters),
-        )
-        if not rows:
-            raise NotFound(
-                f"{self.name}: {intent.name} shares with service {service} of {key}, which has no container here"
-            )
-        # Times are in seconds here; among equals the first is the newest, for an Engine lists the newest first.
-        return str(max(rows, key=lambda row: int(row["Created"]))["Id"])
-
-    def _inherited(self, intent: ContainerIntent) -> tuple[InheritedVolume, ...]:
-        """Return the anonymous volumes of the container that this one replaces."""
-        predecessor = intent.inherit_volumes_from
-        if predecessor is None:
-            return ()
-        row = self._wire.read(
-            f"inspect of {predecessor}", lambda client: client.inspect_container(predecessor)
-        )
-        return tuple(
-            InheritedVolume(
-                name=mount["Name"], target=mount["Destination"], read_only=not mount.get("RW", True)
-            )
-            for mount in row.get("Mounts") or []
-            if mount.get("Type") == "volume" and is_anonymous(str(mount.get("Name") or ""))
         )
 
     def start(self, container: str) -> None:
@@ -380,19 +361,6 @@ class DockerHost:
         """End all connections; calls under way fail with HostUnreachable."""
         self._observer.close()
         self._wire.close()
-
-
-def shared_services(compose: Body) -> frozenset[str]:
-    """Return the services whose namespaces or volumes a container takes part in."""
-    modes = [text(compose.get(key)) for key in ("network_mode", "ipc", "pid")]
-    spaces = {mode.removeprefix("service:") for mode in modes if mode.startswith("service:")}
-    sources = [entry.split(":")[0] for entry in strings(compose.get("volumes_from"))]
-    return frozenset(spaces | {source for source in sources if source != "container"})
-
-
-def is_anonymous(volume: str) -> bool:
-    """Return whether the Engine made the volume's name up."""
-    return len(volume) == ANONYMOUS_NAME_LENGTH and set(volume) <= set("0123456789abcdef")
 
 
 def _passes(error: EngineError) -> bool:

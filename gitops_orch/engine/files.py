@@ -2,7 +2,7 @@
 
 Note [Carriers]
 An Engine writes an archive through the mounts of a container that was created and is never started: the carrier.  It
-needs no shell and works for every image.  It is removed when the files are there; one that a crash left behind is
+needs no shell and works for every image (carriers.py).  It is removed when the files are there; one that a crash left behind is
 removed before the next transfer.
 
 Note [Whole or not at all]
@@ -18,11 +18,11 @@ and another signal, never to a container that was not told.
 """
 
 import posixpath
-import threading
 from collections.abc import Callable
 
 from gitops_orch.engine import labels
 from gitops_orch.engine.archive import removal_archive, seed_archive, stale_paths, volume_archive
+from gitops_orch.engine.carriers import Carriers
 from gitops_orch.engine.payload_mounts import data_path
 from gitops_orch.engine.raw_client import RawClient
 from gitops_orch.engine.wire import Wire
@@ -37,23 +37,31 @@ MOUNT_POINT = "/gitops-orch"
 class FileCourier:
     """Brings file sets to one host."""
 
-    def __init__(self, wire: Wire, instance: str, data_root: str) -> None:
+    def __init__(self, wire: Wire, carriers: Carriers, instance: str, data_root: str) -> None:
         self._wire = wire
+        self._carriers = carriers
         self._instance = instance
         self._data_root = data_root
-        self._lock = threading.Lock()
-        self._swept = False
 
     def put(self, app: AppKey, files: FileMount, image: str) -> None:
         """Bring a file set, or seed a data directory that is not there; the image lends the carrier its root."""
         with self._wire.bounded("transfer of files"):
-            self._sweep_once()
+            self.sweep_once()
             if files.writable_path is not None:
                 self._seed_directory(app, files, image, files.writable_path)
             elif files.live is not None:
                 self._change_live(app, files, image, files.live)
             else:
                 self._fill_volume(app, files, image)
+
+    def sweep_once(self) -> None:
+        """Before the first transfer, remove the carriers of a predecessor that was killed."""
+        self._carriers.sweep_once()
+
+    def forget_live(self, app: AppKey, live: str) -> None:
+        """Forget that containers know what a live file set holds: before the first byte of it is changed."""
+        for record in self._live_records(live_volume_name(app.project, live)):
+            self.remove_volume(record)
 
     def record_live(self, app: AppKey, files: FileMount, live: str) -> None:
         """Record what a live file set holds; until then it is brought, and its containers are told, again."""
@@ -65,8 +73,7 @@ class FileCourier:
         name = live_volume_name(app.project, live)
         if self._volume_labels(live_record_name(app.project, live, files.digest)) is not None:
             return
-        for record in self._live_records(name):
-            self.remove_volume(record)
+        self.forget_live(app, live)
         wanted = labels.live_labels(self._instance, app, name)
         found = self._volume_labels(name)
         if found is not None and found.get(labels.LIVE) != name:
@@ -76,12 +83,9 @@ class FileCourier:
             )
         self._create_volume(name, wanted)
         mount = {"Type": "volume", "Source": name, "Target": MOUNT_POINT, "VolumeOptions": {"NoCopy": True}}
-        carrier = self._create_carrier(app, name, {"Mounts": [mount]}, image)
-        try:
+        with self._carriers.carrier(app, name, {"Mounts": [mount]}, image) as carrier:
             self._clear_stale(carrier, files)
             self._upload(carrier, volume_archive(files))
-        finally:
-            self._remove_carrier(carrier)
 
     def _live_records(self, name: str) -> list[str]:
         filters = {"label": [f"{labels.LIVE}={name}", f"{labels.INSTANCE}={self._instance}"]}
@@ -116,11 +120,8 @@ class FileCourier:
         self._mark(app, name)
         self._create_volume(name, wanted)
         mount = {"Type": "volume", "Source": name, "Target": MOUNT_POINT, "VolumeOptions": {"NoCopy": True}}
-        carrier = self._create_carrier(app, name, {"Mounts": [mount]}, image)
-        try:
+        with self._carriers.carrier(app, name, {"Mounts": [mount]}, image) as carrier:
             self._upload(carrier, volume_archive(files))
-        finally:
-            self._remove_carrier(carrier)
         self.remove_volume(name + MARKER_SUFFIX)
 
     def _clearing(self, carrier: str, archive: bytes) -> Callable[[RawClient], None]:
@@ -130,15 +131,12 @@ class FileCourier:
         """Lay a data directory down where there is none; what is there stays as it is, whoever wrote it."""
         above, base = posixpath.split(data_path(self._data_root, app, path).rstrip("/"))
         name = f"{app.project}_seed_{path.strip('./').replace('/', '_')}"
-        carrier = self._create_carrier(app, name, {"Binds": [f"{above}:{MOUNT_POINT}"]}, image)
-        try:
+        with self._carriers.carrier(app, name, {"Binds": [f"{above}:{MOUNT_POINT}"]}, image) as carrier:
             # With a marker nobody has used the directory yet: a seed that was cut short is laid down again, whole.
             if self._volume_labels(name + MARKER_SUFFIX) is None and self._exists(carrier, base):
                 return
             self._mark(app, name)
             self._upload(carrier, seed_archive(files, base))
-        finally:
-            self._remove_carrier(carrier)
         self.remove_volume(name + MARKER_SUFFIX)
 
     def _mark(self, app: AppKey, name: str) -> None:
@@ -159,34 +157,6 @@ class FileCourier:
             return None
         return dict(found.get("Labels") or {})
 
-    def _create_carrier(self, app: AppKey, name: str, mount: dict[str, object], image: str) -> str:
-        """Create a container that is never started; one of the same name is a crash's, and goes first."""
-        body = {
-            "Image": image,
-            "Entrypoint": ["/never-started"],
-            "Labels": labels.carrier_labels(self._instance, app),
-            "NetworkDisabled": True,
-            "HostConfig": {"NetworkMode": "none", **mount},
-        }
-        carrier = f"{name}.carrier"
-        what = f"create of carrier {carrier}"
-        try:
-            made = self._wire.call(what, lambda client: client.create_container_from_config(body, carrier))
-        except Conflict:
-            self._remove_carrier(carrier)
-            made = self._wire.call(what, lambda client: client.create_container_from_config(body, carrier))
-        return str(made["Id"])
-
-    def _remove_carrier(self, carrier: str) -> None:
-        """Remove a carrier with the anonymous volumes that its image gave it; it never ran, so they hold no data."""
-        try:
-            self._wire.call(
-                f"removal of carrier {carrier}",
-                lambda client: client.remove_container(carrier, v=True, force=True),
-            )
-        except NotFound:
-            return
-
     def _upload(self, carrier: str, archive: bytes) -> None:
         self._wire.call("upload of files", lambda client: client.upload(carrier, archive, path=MOUNT_POINT))
 
@@ -206,20 +176,4 @@ class FileCourier:
 
     def release(self, volume: str) -> None:
         """Remove the carriers that still mount a volume."""
-        self._remove_carriers({"volume": [volume]})
-
-    def _sweep_once(self) -> None:
-        """Before the first transfer, remove the carriers of a predecessor that was killed."""
-        with self._lock:
-            if not self._swept:
-                self._remove_carriers({})
-                self._swept = True
-
-    def _remove_carriers(self, filters: dict[str, list[str]]) -> None:
-        ours = [f"{labels.CARRIER}=true", f"{labels.INSTANCE}={self._instance}"]
-        rows = self._wire.read(
-            "list of carriers",
-            lambda client: client.containers(all=True, filters={"label": ours, **filters}),
-        )
-        for row in rows:
-            self._remove_carrier(str(row["Id"]))
+        self._carriers.release(volume)

@@ -33,7 +33,7 @@ COMPOSE_PROJECT = COMPOSE_PREFIX + "project"
 COMPOSE_SERVICE = COMPOSE_PREFIX + "service"
 COMPOSE_VERSION = "2.26.1"  # whose labels and object shapes these are
 
-SPEC_HASH_VERSION = "1"
+SPEC_HASH_VERSION = "2"
 
 
 def app_labels(instance: str, app: AppKey) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The SDK's low-level client, with the requests that its typed methods have no words for."""
 
+import base64
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -80,10 +82,16 @@ class RawClient(docker.APIClient):
         self._raise_for_status(answer)
         return answer.content
 
-    def find(self, container: str, path: str) -> None:
-        """Look for a path in a container without fetching it; an API error of 404 where it is not there."""
+    def find(self, container: str, path: str) -> dict[str, Any]:
+        """Return what is at a path in a container without fetching it; an API error of 404 where it is not there.
+
+        Keys: name, size, mode (as Go's os.FileMode), mtime, linkTarget.  A link is not followed.
+        """
         url = self._url("/containers/{0}/archive", container)
-        self._raise_for_status(self.head(url, params={"path": path}, timeout=self.timeout))
+        answer = self.head(url, params={"path": path}, timeout=self.timeout)
+        self._raise_for_status(answer)
+        found: dict[str, Any] = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+        return found
 
     def open_pull(self, params: Mapping[str, str], headers: Mapping[str, str]) -> requests.Response:
         """Begin a pull; its progress is the answer, line by line."""

@@ -18,22 +18,20 @@ from gitops_orch.engine.payload import ContainerPayload, container_payload
 from gitops_orch.engine.payload_network import network_payload
 from gitops_orch.engine.payload_target import PayloadTarget
 from gitops_orch.errors import Unsupported
-from gitops_orch.model.app import App, FileMount, Service
+from gitops_orch.model.app import App, FileMount, FilesPolicy, Service
 from gitops_orch.model.plan import ContainerIntent
 
-# What a version of the hash was computed by, for every version but ours; the key is what `hash-version` says.
-FORMER: Mapping[str, Callable[[App, Service, str], str]] = {}
 _NOWHERE = PayloadTarget(host="", api_version="1.999", root_dir="{root}", data_root="{data}")
 
 
 def spec_hash(app: App, service: Service, *, salt: str) -> str:
     """Return the hex SHA-256 of what a container of the service is made from; contents of secrets count keyed by `salt`."""
-    return hash_payload(canonical_payload(app, service), service, salt=salt)
+    return hash_payload(canonical_payload(app, service), app, service, salt=salt)
 
 
-def older_hashes(app: App, service: Service, *, salt: str) -> Mapping[str, str]:
+def older_hashes(payload: ContainerPayload, app: App, service: Service, *, salt: str) -> Mapping[str, str]:
     """Return, by its version, what each former hash function says: containers that carry one are compared by it."""
-    return {version: function(app, service, salt) for version, function in FORMER.items()}
+    return {version: function(payload, app, service, salt) for version, function in FORMER.items()}
 
 
 def why_refused(app: App, service: Service, api_version: str) -> str:
@@ -69,23 +67,41 @@ def _intent(app: App, service: Service) -> ContainerIntent:
     )
 
 
-def hash_payload(payload: ContainerPayload, service: Service, *, salt: str) -> str:
+def hash_payload(payload: ContainerPayload, app: App, service: Service, *, salt: str) -> str:
     """Return the spec hash of a canonical payload and the contents of the service's files."""
+    return _hash(payload, [[files.target, _counted(app, files, salt)] for files in service.files])
+
+
+def _hash(payload: ContainerPayload, files: list[list[str]]) -> str:
     canonical = json.dumps(
-        [payload.body, payload.platform, sorted(_files_row(files, salt) for files in service.files)],
-        sort_keys=True,
-        separators=(",", ":"),
+        [payload.body, payload.platform, sorted(files)], sort_keys=True, separators=(",", ":")
     )
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _files_row(files: FileMount, salt: str) -> list[str]:
-    """Return where files are mounted and what they hold.
+def _counted(app: App, files: FileMount, salt: str) -> str:
+    """Return what counts of a mount's contents.
 
-    Not in it: a data directory's seed, which is laid down once, and what is changed in place under a container.
+    Nothing of what is changed in place under a container, and of what the host has for good.
     """
-    fixed = files.writable_path is None and files.live is None
-    return [files.target, contents_digest(files, salt) if fixed else ""]
+    hosts_own = files.writable_path is not None and app.files is FilesPolicy.HOST
+    if files.live is not None or hosts_own or (files.writable_path is not None and not files.entries):
+        return ""
+    return contents_digest(files, salt)
+
+
+def _hash_1(payload: ContainerPayload, _app: App, service: Service, salt: str) -> str:
+    """Version 1 did not count what can be written to: it was laid down once."""
+    fixed = (files.writable_path is None and files.live is None for files in service.files)
+    rows = [
+        [files.target, contents_digest(files, salt) if is_fixed else ""]
+        for files, is_fixed in zip(service.files, fixed, strict=True)
+    ]
+    return _hash(payload, rows)
+
+
+# What a version of the hash was computed by, for every version but ours; the key is what `hash-version` says.
+FORMER: Mapping[str, Callable[[ContainerPayload, App, Service, str], str]] = {"1": _hash_1}
 
 
 def contents_digest(files: FileMount, salt: str) -> str:

@@ -182,6 +182,7 @@ def _app(key: AppKey, path: str, policy: AppPolicy, loaded: LoadedCompose, reade
         move=policy.move,
         adopt=policy.adopt,
         drift=policy.drift,
+        files=policy.files,
         prune=policy.prune,
         hold=policy.hold,
         replace_volumes=policy.replace_volumes,

@@ -18,6 +18,7 @@ from gitops_orch.manifest.schema import describe, schema_problems
 from gitops_orch.model.app import (
     AppKey,
     Drift,
+    FilesPolicy,
     Hold,
     Move,
     Placement,
@@ -48,6 +49,7 @@ class AppPolicy:
     move: Move = Move.NEVER
     adopt: bool = False
     drift: Drift = Drift.ENFORCE
+    files: FilesPolicy = FilesPolicy.MERGE
     prune: Prune = Prune.AUTO
     hold: Hold | None = None
     replace_volumes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -117,6 +119,7 @@ def _valid_policy(text: str) -> AppPolicy | None:
         move=_choice(Move, own.get("move"), Move.NEVER),
         adopt=own.get("adopt", False),
         drift=_choice(Drift, choices.get("drift"), Drift.ENFORCE),
+        files=_choice(FilesPolicy, own.get("files"), FilesPolicy.MERGE),
         prune=_choice(Prune, choices.get("prune"), Prune.AUTO),
         hold=Hold(reason=hold["reason"], until=until) if hold else None,
         replace_volumes={key: tuple(words) for key, words in own.get("replace_volumes", {}).items()},

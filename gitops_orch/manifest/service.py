@@ -155,7 +155,13 @@ def _reloadable(
             mount.target[length : length + 1] == "/" and mount.target[:length] in covers for length in lengths
         )
         if mount.writable_path is not None:
-            made.append(mount)
+            made.append(live_mount(name, mount) if mount.follows_git and mount.directory else mount)
+            if mount.follows_git and not mount.directory:
+                findings.warn(
+                    ("services", name, KEY, "reload"),
+                    f"a change of {mount.target} recreates the container, because a single file that is mounted "
+                    "writable cannot be changed under it; mount its directory instead, or add `:ro`",
+                )
         elif mount.directory or not covered:
             made.append(live_mount(name, mount))
         else:

@@ -99,6 +99,14 @@ class Prune(Enum):
     NEVER = "never"
 
 
+class FilesPolicy(Enum):
+    """Which version counts of a file from Git that was changed on a host, in a bind that a container can write to."""
+
+    MERGE = "merge"  # Git's, but for files that were changed on the host
+    GIT = "git"
+    HOST = "host"  # the host's, once the file is there
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency:
     """An edge of `depends_on`, or one that a shared namespace or `volumes_from` implies."""
@@ -177,9 +185,14 @@ class FileMount:
     entries: tuple[FileEntry, ...]
     directory: bool  # the whole directory is mounted and hides the image's
     secret: bool
-    writable_path: str | None = None  # not None: a data directory below the host's data_root, seeded once
+    writable_path: str | None = None  # not None: it lies below the host's data_root, and can be written to
     live: str | None = None  # not None: changed in place, in a volume of a name that this part makes stable
     digest: str = ""  # hex SHA-256 over entries' paths, modes, owners and contents
+
+    @property
+    def follows_git(self) -> bool:
+        """Tell whether Git has files in a place that the container can write to; else such a place is a data directory."""
+        return self.writable_path is not None and bool(self.entries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,6 +311,7 @@ class App:
     move: Move = Move.NEVER
     adopt: bool = False
     drift: Drift = Drift.ENFORCE
+    files: FilesPolicy = FilesPolicy.MERGE
     prune: Prune = Prune.AUTO
     hold: Hold | None = None
     replace_volumes: Mapping[str, tuple[str, ...]] = field(

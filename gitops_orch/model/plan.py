@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from gitops_orch.model.app import App, AppKey, FileMount, Network, Readiness, Service, Volume
+from gitops_orch.model.host_files import FilesQuery, FilesWork
 from gitops_orch.model.job import Hook
 
 
@@ -98,7 +99,7 @@ class Action:
 
     Which of the optional fields is set follows from `kind`: PULL `image`; CREATE `container`; CREATE_NETWORK,
     CONNECT_NETWORK, DISCONNECT_NETWORK `network`; REMOVE_VOLUME and CREATE_VOLUME `volume`, or the live `files` that
-    it records; PUT_FILES `files`; EXEC `signal`, or `hook`
+    it records; PUT_FILES `files`, and `work` where they follow Git; EXEC `signal`, or `hook`
     and a `gate` whose deadline it has; WAIT_HEALTHY and RUN_JOB `gate`; RENAME `new_name`; UPDATE `update` (fields of the Engine's ContainerUpdate); STOP and RESTART `grace_s`.
     """
 
@@ -121,6 +122,7 @@ class Action:
     network: Network | None = None
     volume: Volume | None = None
     files: FileMount | None = None
+    work: FilesWork | None = None  # of a PUT_FILES into a bind that follows Git
     gate: Gate | None = None
     new_name: str | None = None
     update: Mapping[str, object] | None = None
@@ -165,6 +167,7 @@ class Plan:
     refusals: tuple[Refusal, ...] = ()
     unknown_hosts: tuple[str, ...] = ()
     unknown_apps: tuple[AppKey, ...] = field(default=())
+    unread: tuple[tuple[str, FilesQuery], ...] = ()  # binds, by host, to be looked at for a better plan
 
     @cached_property
     def digest(self) -> str:
@@ -178,6 +181,7 @@ class Plan:
                 a.reason,
                 [*a.after, *a.follows],
                 a.container.spec_hash if a.container else "",
+                *([repr(a.work)] if a.work is not None else []),
             ]
             for a in self.actions
         ]

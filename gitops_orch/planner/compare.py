@@ -18,8 +18,11 @@ from gitops_orch.model.plan import Change
 from gitops_orch.model.secret_words import without_secrets
 from gitops_orch.planner.compose_words import words
 from gitops_orch.planner.field_changes import change_of, service_changes
+from gitops_orch.planner.follow import NOTHING_REWRITTEN, Rewritten
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.world import FormerKey, MadeFrom, Spec
+
+FILELESS_VERSIONS = frozenset({"", "1"})  # of hashes that tell nothing of files in writable binds
 
 
 class Remedy(IntEnum):
@@ -57,6 +60,7 @@ class Wanted:
     image_id: str = ""  # of the release's bytes; "" where they are not on the host
     app: App | None = None  # None: what the container was made from is not asked
     made_from: Mapping[FormerKey, MadeFrom] = field(default_factory=dict)  # of World
+    rewritten: Rewritten = NOTHING_REWRITTEN
 
 
 NANO = 1_000_000_000
@@ -161,6 +165,17 @@ def _is_another(actual: str, wanted: str) -> bool:
 def _state(_: Wanted, container: ObservedContainer, __: Ownership) -> Iterator[Finding]:
     if container.state in {State.DEAD, State.REMOVING}:
         yield Finding(Remedy.REPLACE, f"it is {container.state.value} and can never run again")
+
+
+def _files(wanted: Wanted, _: ObservedContainer, owner: Ownership) -> Iterator[Finding]:
+    """Files change under a container whose hash does not tell: it may have read them already."""
+    names = wanted.rewritten.taken
+    if owner.hash_version in FILELESS_VERSIONS:
+        names += wanted.rewritten.changed
+    if names:
+        reason = f"{', '.join(names)} is to be as Git has it"
+        changes = tuple(_change(f"files.{name}", "as on the host", "as in Git") for name in names)
+        yield Finding(Remedy.REPLACE, reason, changes, drift=False)
 
 
 def _hand_made(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
@@ -320,5 +335,13 @@ def _limit(path: str, value: int | str) -> str | None:
     return words(path, value)
 
 
-_REPLACING: tuple[Rule, ...] = (_state, _spec, _unknown_version, _image, _hand_made, _foreign_limits)
+_REPLACING: tuple[Rule, ...] = (
+    _state,
+    _spec,
+    _unknown_version,
+    _image,
+    _files,
+    _hand_made,
+    _foreign_limits,
+)
 _IN_PLACE: tuple[Rule, ...] = (_declared_limits, _other_limits, _restart_policy, _networks, _running)

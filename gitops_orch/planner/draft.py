@@ -12,6 +12,7 @@ from heapq import heapify, heappop, heappush
 from typing import TypedDict, Unpack
 
 from gitops_orch.model.app import AppKey, FileMount, Network, Service, Volume
+from gitops_orch.model.host_files import FilesQuery, FilesWork
 from gitops_orch.model.observed import ObservedContainer
 from gitops_orch.model.plan import Action, Budget, Change, ContainerIntent, Gate, Kind, PlanHold
 
@@ -48,6 +49,7 @@ class ActionFields(StepFields, total=False):
     image: str
     volume: Volume
     files: FileMount
+    work: FilesWork | None
     grace_s: float
 
 
@@ -66,6 +68,7 @@ class Draft:
         self.actions: list[Action] = []
         self.holds: list[PlanHold] = []
         self.unknown: list[AppKey] = []
+        self.unread: set[tuple[str, FilesQuery]] = set()  # binds that nobody has looked at yet
         self.planned: set[AppKey] = set()  # apps that are acted on, if there is anything to do
         self._proofs: dict[AppKey, list[str]] = defaultdict(list)
         self._ids: dict[str, int] = {}  # how many actions do the same

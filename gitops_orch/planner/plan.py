@@ -77,6 +77,7 @@ def _make_plan(world: World) -> Plan:
         refusals=check_removals(world, index),
         unknown_hosts=tuple(sorted(index.unknown)),
         unknown_apps=tuple(sorted(set(draft.unknown))),
+        unread=tuple(sorted(draft.unread, key=repr)),
     )
 
 

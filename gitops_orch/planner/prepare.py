@@ -6,15 +6,18 @@ from dataclasses import replace
 from itertools import chain
 
 from gitops_orch.model.app import App, FileMount, Network, Volume
+from gitops_orch.model.host_files import FilesWork, query_of
 from gitops_orch.model.mounts import MOUNTS_LABEL, mounts_text, normal_target
 from gitops_orch.model.names import live_volume_name, mounts_record_name
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.follow import file_changes, kept_notes, seed, work_on, work_reason
 from gitops_orch.planner.index import HostIndex, Index
 from gitops_orch.planner.kept_mounts import MountKeeper
 from gitops_orch.planner.networks import differs, replace_network
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.volumes import note_changed_volumes, volume_name
+from gitops_orch.planner.world import World
 
 _PULL_AGAIN = ("always", "daily", "weekly", "every_")
 _ABSENT = "it is not on the host"
@@ -51,10 +54,10 @@ def _must_pull(slot: Slot) -> bool:
 
 
 def prepare_hosts(
-    app: App, slots: AppSlots, index: Index, draft: Draft, pulls: tuple[str, ...]
+    app: App, slots: AppSlots, world: World, index: Index, draft: Draft, pulls: tuple[str, ...]
 ) -> Mapping[str, tuple[str, ...]]:
     """Add what is missing of networks, volumes and files; return, by host, the ids that its containers wait for."""
-    preparation = _Preparation(app, draft, pulls, MountKeeper(app, index))
+    preparation = _Preparation(app, world, draft, pulls, MountKeeper(app, index))
     for name in sorted({slot.host for slot in slots.slots}):
         note_changed_volumes(app, index.hosts[name], draft)
     for slot in slots.slots:
@@ -70,8 +73,11 @@ def prepare_hosts(
 class _Preparation:
     """Adds each object once per host."""
 
-    def __init__(self, app: App, draft: Draft, pulls: tuple[str, ...], keeper: MountKeeper) -> None:
+    def __init__(
+        self, app: App, world: World, draft: Draft, pulls: tuple[str, ...], keeper: MountKeeper
+    ) -> None:
         self.app = app
+        self.world = world
         self.keeper = keeper
         self.draft = draft
         self.pulls = pulls
@@ -137,17 +143,35 @@ class _Preparation:
                 continue
             target = files.writable_path or files.digest
             key = (Kind.PUT_FILES, target)
+            if key in self.steps[slot.host]:
+                continue
+            if files.follows_git:
+                self._follow(slot, files)
             # What is changed in place is brought under containers that stay; all else is for new ones.
-            wanted = slot.made or files.live is not None
-            if wanted and key not in self.steps[slot.host] and not is_there(self.app, files, host):
-                self.steps[slot.host][key] = (self._put_files(slot, files, target),)
+            elif (slot.made or files.live is not None) and not is_there(self.app, files, host):
+                why = "seeds the data directory" if files.writable_path else "its content is not on the host"
+                self.steps[slot.host][key] = (self._put_files(slot, files, why),)
 
-    def _put_files(self, slot: Slot, files: FileMount, target: str) -> str:
-        why = "seeds the data directory" if files.writable_path else "its content is not on the host"
+    def _follow(self, slot: Slot, files: FileMount) -> None:
+        """Bring the files of a bind up to date, and say which are kept as the host has them.
+
+        Where nobody has looked, because there is no image to look with, only what is not there is laid down.
+        """
+        work = work_on(self.world, slot.host, self.app, files)
+        if work is None:
+            self.draft.unread.add((slot.host, query_of(self.app.key, files)))
+            work = seed(self.app, files) if slot.made else FilesWork()
+        for path, why in kept_notes(files, work).items():
+            self.draft.hold(f"{path} on {slot.host}", why, self.app.key)
+        if work.needed:
+            step = self._put_files(slot, files, work_reason(files, work), work)
+            self.steps[slot.host][(Kind.PUT_FILES, str(files.writable_path))] = (step,)
+
+    def _put_files(self, slot: Slot, files: FileMount, why: str, work: FilesWork | None = None) -> str:
         return self.draft.add(
             Kind.PUT_FILES,
             slot.host,
-            target,
+            files.writable_path or files.digest,
             why,
             name=files.writable_path or f"{slot.service.name}:{files.target}",
             app=self.app.key,
@@ -156,6 +180,8 @@ class _Preparation:
             files=files,
             image=slot.current.container.image_id if slot.current else slot.image,
             service=slot.service.name,
+            work=work,
+            changes=() if work is None else file_changes(files, work),
         )
 
 
@@ -179,7 +205,10 @@ def _is_replaced(volume: Volume, slot: Slot, kept: Mapping[str, str]) -> bool:
 
 
 def is_there(app: App, files: FileMount, host: HostIndex) -> bool:
-    """Tell whether a host has the content of a file set; a data directory has to be asked for."""
-    if files.writable_path is not None or (app.key, files.digest) not in host.file_sets:
+    """Tell whether a host has the content of a file set, and containers know; a data directory has to be asked for."""
+    if files.writable_path is not None and files.live is None:
         return False
-    return files.live is None or live_volume_name(app.key.project, files.live) in host.volumes
+    if (app.key, files.digest) not in host.file_sets:
+        return False
+    on_host = files.live is None or files.writable_path is not None
+    return on_host or live_volume_name(app.key.project, str(files.live)) in host.volumes

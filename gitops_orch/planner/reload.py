@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from gitops_orch.model.app import App, FileMount
+from gitops_orch.model.app import App, FileMount, FilesPolicy
 from gitops_orch.model.names import live_record_name
 from gitops_orch.model.observed import State
 from gitops_orch.model.plan import Kind
@@ -14,7 +14,12 @@ from gitops_orch.planner.slots import Slot
 
 def changed_sets(app: App, slot: Slot, host: HostIndex) -> tuple[FileMount, ...]:
     """Return the live file sets of a slot that its host does not have, or whose containers were not all told."""
-    live = (files for files in slot.service.files if files.live is not None)
+    hosts_own = app.files is FilesPolicy.HOST
+    live = (
+        files
+        for files in slot.service.files
+        if files.live is not None and not (files.follows_git and hosts_own)
+    )
     return tuple(files for files in live if not is_there(app, files, host))
 
 

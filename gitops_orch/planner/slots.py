@@ -12,6 +12,7 @@ from gitops_orch.planner.adoption import adopted_containers
 from gitops_orch.planner.aside import is_aside, is_kept
 from gitops_orch.planner.compare import Finding, Remedy, Wanted, compare
 from gitops_orch.planner.fates import Fate, Verdict, is_failed, is_superseded, replaces, sort_out, worthy
+from gitops_orch.planner.follow import rewritten
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import HostIndex, Index, Located
@@ -130,6 +131,7 @@ def _study(
         image_id=image_id,
         app=app,
         made_from=world.made_from,
+        rewritten=rewritten(world, assignment.host, app, service),
     )
     verdicts = [
         (each, compare(wanted, each.container, _name_now(app, each)))

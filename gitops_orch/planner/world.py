@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from gitops_orch.model.app import App, AppKey, Hold, Prune, Service
 from gitops_orch.model.host import Fleet, Host
+from gitops_orch.model.host_files import FilesQuery, HostFiles
 from gitops_orch.model.job import run_slot
 from gitops_orch.model.observed import Observation, Placed
 from gitops_orch.planner.restraint import HealedField, Healing
@@ -134,6 +135,7 @@ class World:
     # What containers were made from that differ from what is wanted now; those that cannot be read are not in it.
     made_from: Mapping[FormerKey, MadeFrom] = field(default_factory=dict)
     allowed_prunes: frozenset[str] = frozenset()  # from `Allow-Prune:` trailers: "shop/api" or "api"
+    host_files: Mapping[tuple[str, FilesQuery], HostFiles] = field(default_factory=dict)  # by host and bind
     accepted: bool = False  # an operator let this commit through
 
     def prune_of(self, app: AppKey) -> Prune:

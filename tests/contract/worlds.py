@@ -1,9 +1,13 @@
 """The two worlds in which the contract is held: a simulated host, and a real one."""
 
 import contextlib
+import hashlib
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import docker
@@ -49,6 +53,14 @@ class World(Protocol):
         """Do `docker pause` behind the engine's back."""
         ...
 
+    def write(self, app: AppKey, path: str, content: bytes | None) -> None:
+        """Write a file below the app's data by hand; None deletes it."""
+        ...
+
+    def content(self, app: AppKey, path: str) -> str | None:
+        """Return the digest of a file below the app's data; None where there is none."""
+        ...
+
     def events_during(self, act: Callable[[], None], last: str) -> list[EngineEvent]:
         """Return what the engine tells while something is done, up to that action."""
         ...
@@ -83,6 +95,18 @@ class SimulatedHost:
         with self.engine.world.lock:
             requests.pause(self.engine.world, requests.require(self.engine.world, container))
 
+    def write(self, app: AppKey, path: str, content: bytes | None) -> None:
+        place = f"{self.engine.settings.data_root}/{app.namespace}/{app.name}/{path}"
+        if content is None:
+            self.engine.world.files.pop(place, None)
+        else:
+            self.engine.world.files[place] = hashlib.sha256(content).hexdigest()
+
+    def content(self, app: AppKey, path: str) -> str | None:
+        return self.engine.world.files.get(
+            f"{self.engine.settings.data_root}/{app.namespace}/{app.name}/{path}"
+        )
+
     def events_during(self, act: Callable[[], None], last: str) -> list[EngineEvent]:
         list(self.engine.events())
         act()
@@ -99,7 +123,8 @@ class DockerEngineHost:
 
     def __init__(self, host: LabHost) -> None:
         self.host = host
-        self.engine = connect(Host(name="h1", url=host.unix), EngineSettings())
+        self.data_root = Path(tempfile.mkdtemp(prefix="contract-"))
+        self.engine = connect(Host(name="h1", url=host.unix, data_root=str(self.data_root)), EngineSettings())
         self.other = connect(Host(name="h1", url=host.unix), EngineSettings(instance="other"))
         self.remote = connect(Host(name="h1", url=host.tcp, insecure=True), EngineSettings())
 
@@ -110,6 +135,17 @@ class DockerEngineHost:
         client = docker.APIClient(base_url=self.host.unix)
         client.pause(container)
         client.close()
+
+    def write(self, app: AppKey, path: str, content: bytes | None) -> None:
+        place = self.data_root / app.namespace / app.name / path
+        place.unlink(missing_ok=True)
+        if content is not None:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+
+    def content(self, app: AppKey, path: str) -> str | None:
+        place = self.data_root / app.namespace / app.name / path
+        return hashlib.sha256(place.read_bytes()).hexdigest() if place.is_file() else None
 
     def events_during(self, act: Callable[[], None], last: str) -> list[EngineEvent]:
         seen: list[EngineEvent] = []
@@ -143,6 +179,7 @@ class DockerEngineHost:
         for row in client.volumes(filters=mine)["Volumes"] or []:
             client.remove_volume(row["Name"])
         client.close()
+        shutil.rmtree(self.data_root, ignore_errors=True)
 
 
 def _each(events, seen):

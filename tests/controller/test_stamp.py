@@ -49,8 +49,8 @@ def upgraded(monkeypatch):
     story.commit(PLAIN)
     story.sync()
     plain = spec_hash.hash_payload
-    monkeypatch.setattr(labels, "SPEC_HASH_VERSION", "2")
-    monkeypatch.setattr("gitops_orch.controller.stamp.SPEC_HASH_VERSION", "2")
+    monkeypatch.setattr(labels, "SPEC_HASH_VERSION", "3")
+    monkeypatch.setattr("gitops_orch.controller.stamp.SPEC_HASH_VERSION", "3")
     monkeypatch.setattr("gitops_orch.controller.stamp.hash_payload", lambda *a, **k: plain(*a, **k)[::-1])
     story.reconciler = story._reconciler()
     return story
@@ -58,10 +58,10 @@ def upgraded(monkeypatch):
 
 @pytest.fixture
 def remembers(monkeypatch):
-    def first(app, service, salt):
+    def second(_payload, app, service, salt):
         return spec_hash.spec_hash(app, service, salt=salt)
 
-    monkeypatch.setitem(spec_hash.FORMER, "1", first)
+    monkeypatch.setitem(spec_hash.FORMER, "2", second)
 
 
 def test_a_new_hash_function_recreates_nothing(upgraded):

@@ -10,12 +10,13 @@ import yaml
 from contract.making import app_with, file_set, intent
 from engine.payload_cases import CASES, NEWER_CASES
 
-from gitops_orch.engine.spec_hash import contents_digest, spec_hash
+from gitops_orch.engine.spec_hash import canonical_payload, contents_digest, older_hashes, spec_hash
 from gitops_orch.model.app import (
     App,
     AppKey,
     Dependency,
     FileEntry,
+    FilesPolicy,
     Network,
     Order,
     Placement,
@@ -202,9 +203,25 @@ def test_the_order_of_files_does_not_count() -> None:
     assert hashed(there) == hashed(back)
 
 
-def test_the_seed_of_a_data_directory_does_not_count() -> None:
+def test_the_files_of_a_bind_that_follows_git_count() -> None:
     one, two = (files(content, writable_path="data") for content in (b"one", b"two"))
-    assert hashed(with_files(one)) == hashed(with_files(two))
+    assert hashed(with_files(one)) != hashed(with_files(two))
+
+
+def test_files_that_the_host_keeps_for_good_do_not_count() -> None:
+    one, two = (files(content, writable_path="data") for content in (b"one", b"two"))
+    kept = [replace(with_files(each), files=FilesPolicy.HOST) for each in (one, two)]
+    assert hashed(kept[0]) == hashed(kept[1])
+
+
+def test_what_version_1_made_is_compared_without_the_files_of_writable_binds() -> None:
+    def first(files):
+        made = with_files(files)
+        payload = canonical_payload(made, made.services[0])
+        return older_hashes(payload, made, made.services[0], salt="salt")["1"]
+
+    assert first(files(b"one", writable_path="data")) == first(files(b"two", writable_path="data"))
+    assert first(files(b"one")) != first(files(b"two"))
 
 
 def test_the_path_of_a_data_directory_counts() -> None:

@@ -1,6 +1,6 @@
 """The simulated Engine: `engine.base.Engine` over a world, with time passing and requests going wrong."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from gitops_orch.engine.base import (
 )
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.faults import Fault, Faults, NoFaults, SimulatedCrash
+from gitops_orch.engine.simulated.host_files import change_steps, read_files
 from gitops_orch.engine.simulated.images import Registry
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.making import make_container
@@ -23,6 +24,7 @@ from gitops_orch.engine.simulated.seen import see_container, see_host
 from gitops_orch.engine.simulated.world import Reach, World
 from gitops_orch.errors import EngineError, HostUnreachable
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
+from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
 from gitops_orch.model.names import files_volume_name, live_record_name, live_volume_name
 from gitops_orch.model.observed import ObservedContainer, ObservedHost, ProbeResult
 from gitops_orch.model.plan import ContainerIntent
@@ -100,6 +102,25 @@ class SimulatedEngine:
     def put_files(self, app: AppKey, files: FileMount, *, image: str) -> None:
         """Make the volume of a file set, or a data directory that is not there yet; NotFound without the image."""
         self._tell("put_files", lambda: self._put_files(app, files, image))
+
+    def read_files(self, queries: Sequence[FilesQuery], *, image: str) -> tuple[HostFiles, ...]:
+        """Return what the host has of binds that follow Git; NotFound without the image."""
+        requests.require_image(self.world, image)
+        root = self.settings.data_root
+        return self._ask(
+            "read_files", lambda: tuple(read_files(self.world, root, query) for query in queries)
+        )
+
+    def change_files(self, app: AppKey, files: FileMount, work: FilesWork, *, image: str) -> tuple[str, ...]:
+        """Write and remove files, step by step: the controller may die after each."""
+        requests.require_image(self.world, image)
+        left: list[str] = []
+        if files.live is not None:
+            live = files.live
+            self._tell("change_files", lambda: self._forget_live(app, live))
+        for step in change_steps(self.world, self.settings.data_root, app, files, work, left):
+            self._tell("change_files", step)
+        return tuple(left)
 
     def create(self, intent: ContainerIntent) -> str:
         """Create a container; one that was made by the same intent before is found by its name."""
@@ -310,12 +331,16 @@ class SimulatedEngine:
         name, record = self._live_names(app, files, live)
         if record in self.world.volumes:
             return
-        for each in [v for v in self.world.volumes.values() if v.labels.get(labels.LIVE) == name]:
-            if each.name != name:
-                requests.remove_volume(self.world, each.name)
+        self._forget_live(app, live)
         made = labels.live_labels(self.settings.instance, app, name)
         requests.add_volume(self.world, name, driver="local", labels=made)
         self.world.volumes[name].content = files.digest
+
+    def _forget_live(self, app: AppKey, live: str) -> None:
+        name = live_volume_name(app.project, live)
+        for each in [v for v in self.world.volumes.values() if v.labels.get(labels.LIVE) == name]:
+            if each.name != name:
+                requests.remove_volume(self.world, each.name)
 
     def _record_live(self, app: AppKey, files: FileMount, live: str) -> None:
         name, record = self._live_names(app, files, live)

@@ -59,6 +59,8 @@ def to_json(world: World) -> dict[str, object]:
         "volumes": [asdict(each) for each in world.volumes.values()],
         "images": [asdict(each) for each in world.images.values()],
         "directories": sorted(world.directories),
+        "files": world.files,
+        "file_records": world.file_records,
         "host_ports": sorted(world.host_ports),
         "trouble": asdict(world.trouble) if world.trouble else None,
     }
@@ -78,6 +80,8 @@ def from_json(row: Mapping[str, Any], *, instance: str) -> World:
         volumes={each["name"]: SimulatedVolume(**each) for each in row["volumes"]},
         images={each.id: each for each in images},
         directories=set(row["directories"]),
+        files=dict(row.get("files", {})),
+        file_records=dict(row.get("file_records", {})),
         host_ports={_port(each) for each in row["host_ports"]},
         trouble=Trouble(**{**trouble, "reach": Reach(trouble["reach"])}) if trouble else None,
     )

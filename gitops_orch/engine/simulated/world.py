@@ -93,6 +93,8 @@ class World:
     volumes: dict[str, SimulatedVolume] = field(default_factory=dict)
     images: dict[str, SimulatedImage] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)  # data directories that exist
+    files: dict[str, str] = field(default_factory=dict)  # in writable binds: path -> digest of the content
+    file_records: dict[str, list[dict[str, list[str]]]] = field(default_factory=dict)  # by bind, oldest first
     host_ports: set[tuple[str, int, str]] = field(default_factory=set)  # taken by processes outside Docker
     trouble: Trouble | None = None
     pending: list[tuple[float, Callable[[], object]]] = field(default_factory=list)  # requests that come late

@@ -1,0 +1,126 @@
+"""Looks at the files of writable binds on hosts, where a plan needs to know of them; never where no bind follows Git.
+
+Note [When hosts are asked]
+A look costs a request for each file, so what was seen counts for a while: it is asked for again when Git has other files,
+when it is older than FRESH_S, and after a plan that changes something there.  Whatever changes in between is seen before
+a write: the Engine leaves alone what is not as the plan expects it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+
+import structlog
+
+from gitops_orch.clock import Clock
+from gitops_orch.controller.observe import Engines
+from gitops_orch.controller.workers import Awaited, Workers, gather
+from gitops_orch.engine.base import Engine
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.host_files import FilesQuery, HostFiles, content_digest
+from gitops_orch.model.observed import Observation, ObservedHost
+from gitops_orch.model.plan import Plan
+
+FRESH_S = 300.0
+READ_DEADLINE_S = 60.0
+HOST_FILES_UNREAD = "host.files_unread"
+
+_log = structlog.get_logger()
+
+Seen = Mapping[tuple[str, FilesQuery], HostFiles]
+
+
+Former = Callable[[AppKey], Iterable[App]]  # an app as it was in earlier releases
+
+
+class HostFilesMemory:
+    """What was seen of binds on hosts, for as long as it counts."""
+
+    def __init__(self, engines: Engines, workers: Workers, clock: Clock) -> None:
+        self._engines = engines
+        self._workers = workers
+        self._clock = clock
+        self._seen: dict[tuple[str, FilesQuery], tuple[float, HostFiles]] = {}  # with when
+
+    def known(self) -> Seen:
+        """Return what was seen not long ago."""
+        since_s = self._clock.monotonic_s() - FRESH_S
+        self._seen = {key: row for key, row in self._seen.items() if row[0] > since_s}
+        return {key: files for key, (_, files) in self._seen.items()}
+
+    def look(self, plan: Plan, observed: Mapping[str, Observation], former: Former) -> bool:
+        """Look at what a plan asks for; return whether anything was seen."""
+        asked: dict[str, list[FilesQuery]] = defaultdict(list)
+        for host, query in plan.unread:
+            asked[host].append(query)
+        works = self._works(asked, observed)
+        awaited = Awaited(READ_DEADLINE_S, frozenset(works))
+        answers = gather(self._workers, works, awaited, self._clock.monotonic_s) if works else {}
+        seen = False
+        for host in works:
+            answer = answers.get(host)
+            if answer is None or answer.error is not None:
+                reason = "no answer in time" if answer is None else str(answer.error)
+                _log.warning(HOST_FILES_UNREAD, host=host, error=reason)
+                continue
+            assert isinstance(answer.value, tuple)  # noqa: S101 - what `_read` returns
+            now_s, seen = self._clock.monotonic_s(), True
+            for query, files in zip(asked[host], answer.value, strict=True):
+                self._seen[(host, query)] = (now_s, _with_former(files, former))
+        return seen
+
+    def _works(
+        self, asked: Mapping[str, list[FilesQuery]], observed: Mapping[str, Observation]
+    ) -> dict[str, Callable[[], object]]:
+        engines = self._engines.by_name()
+        works: dict[str, Callable[[], object]] = {}
+        for host, queries in asked.items():
+            seen = observed.get(host)
+            image = _an_image(seen) if isinstance(seen, ObservedHost) else ""
+            if image and host in engines:
+                works[host] = partial(_read, engines[host], tuple(queries), image)
+        return works
+
+    def forget(self, plan: Plan) -> None:
+        """Look again, the next time, at what a plan changes."""
+        changed = {
+            (action.host, action.app, action.files.writable_path)
+            for action in plan.actions
+            if action.work is not None and action.files is not None
+        }
+        if changed:
+            self._seen = {
+                key: row
+                for key, row in self._seen.items()
+                if (key[0], key[1].app, key[1].path) not in changed
+            }
+
+
+def _with_former(files: HostFiles, former: Former) -> HostFiles:
+    """Add earlier contents in Git of files that a host has and does not record: a version without records wrote these."""
+    if files.copies.keys() <= files.written.keys():
+        return files
+    return replace(files, former=_former(files, former(files.app)))
+
+
+def _former(files: HostFiles, apps: Iterable[App]) -> Mapping[str, frozenset[str]]:
+    unrecorded = files.copies.keys() - files.written.keys()
+    found: dict[str, set[str]] = defaultdict(set)
+    mounts = (each for app in apps for service in app.services for each in service.files)
+    entries = (entry for mount in mounts if mount.writable_path == files.path for entry in mount.entries)
+    for entry in entries:
+        if entry.path in unrecorded:
+            found[entry.path].add(content_digest(entry.content.reveal()))
+    return {name: frozenset(digests) for name, digests in found.items()}
+
+
+def _an_image(host: ObservedHost) -> str:
+    """Return an image that is on the host for sure: one that a container of ours has, else any."""
+    ours = [c.image_id for c in host.containers if c.owner is not None]
+    there = [image.id for image in host.images]
+    return next((image for image in ours if image in there), there[0] if there else "")
+
+
+def _read(engine: Engine, queries: tuple[FilesQuery, ...], image: str) -> tuple[HostFiles, ...]:
+    return engine.read_files(queries, image=image)

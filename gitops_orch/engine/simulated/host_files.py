@@ -1,0 +1,69 @@
+"""Files in writable binds of a simulated host: their contents as digests, and the record of what we wrote."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from gitops_orch.engine.host_files import joined_records, record_path
+from gitops_orch.engine.payload_mounts import data_path
+from gitops_orch.engine.simulated.world import World
+from gitops_orch.model.app import AppKey, FileMount
+from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
+
+Step = Callable[[], None]
+
+
+def read_files(world: World, data_root: str, query: FilesQuery) -> HostFiles:
+    """Return what the host has of a bind."""
+    root = data_path(data_root, query.app, query.path)
+    key = record_path(query.app, query.path, directory=query.directory)
+    records = [
+        {name: frozenset(digests) for name, digests in record.items()}
+        for record in world.file_records.get(key, ())
+    ]
+    written = joined_records(records)
+    names = {*query.names, *written} if query.directory else {""}
+    copies = {name: world.files.get(f"{root}/{name}".rstrip("/")) for name in sorted(names)}
+    return HostFiles(
+        app=query.app,
+        path=query.path,
+        present=root in world.directories,
+        copies={name: digest for name, digest in copies.items() if digest is not None},
+        written=written,
+    )
+
+
+def change_steps(
+    world: World, data_root: str, app: AppKey, files: FileMount, work: FilesWork, left: list[str]
+) -> Iterator[Step]:
+    """Yield the steps of a change in the order of a real host, each to be carried out before the next is asked for.
+
+    Names of files that are left alone are added to `left`.
+    """
+    assert files.writable_path is not None  # noqa: S101 - the planner changes no others
+    root = data_path(data_root, app, files.writable_path)
+    records = world.file_records.setdefault(
+        record_path(app, files.writable_path, directory=files.directory), []
+    )
+    paths = {change.name: f"{root}/{change.name}".rstrip("/") for change in work.changes}
+    wanted = [c for c in work.changes if world.files.get(paths[c.name]) != c.digest]
+    due = [change for change in wanted if world.files.get(paths[change.name]) == change.expected]
+    left += [change.name for change in wanted if change not in due]
+    record = {name: list(digests) for name, digests in work.record.items() if name not in left}
+    record |= {c.name: [c.expected] for c in wanted if c.name in left and c.expected is not None}
+    yield partial(records.append, record)
+    for change in due:
+        yield partial(_change, world, root, paths[change.name], change.digest)
+    yield partial(_keep_newest, world, root, records)
+
+
+def _change(world: World, root: str, path: str, digest: str | None) -> None:
+    if digest is None:
+        world.files.pop(path, None)
+    else:
+        world.directories.add(root)
+        world.files[path] = digest
+
+
+def _keep_newest(world: World, root: str, records: list[dict[str, list[str]]]) -> None:
+    world.directories.add(root)
+    del records[:-1]

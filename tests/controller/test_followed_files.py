@@ -1,0 +1,262 @@
+"""Files from Git that are mounted without `:ro`: each follows Git while the host's copy is what we last wrote."""
+
+import hashlib
+
+import pytest
+from story import Story
+
+from gitops_orch.engine import labels
+from gitops_orch.engine.simulated.engine import SimulatedEngine
+from gitops_orch.engine.simulated.images import ImageBehaviour
+
+ROOT = "/srv/gitops-orch/default/shop"
+DIRECTORY = "services: {web: {image: 'web:1', volumes: ['./conf:/etc/app']}}"
+SINGLE = "services: {web: {image: 'web:1', volumes: ['./Caddyfile:/etc/caddy/Caddyfile']}}"
+RELOAD = "services: {web: {image: 'web:1', volumes: ['./conf:/etc/app'], x-gitops: {reload: SIGHUP}}}"
+
+
+def digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def with_policy(compose, policy):
+    return f"x-gitops: {{files: {policy}}}\n{compose}"
+
+
+def files(compose=DIRECTORY, **more):
+    named = {"a.txt": "one", "sub/b.txt": "two"} | {k.replace("__", "/"): v for k, v in more.items()}
+    held = {f"shop/conf/{name}": text for name, text in named.items() if text is not None}
+    return {"shop/compose.yaml": compose, **held}
+
+
+def caddy(text, compose=SINGLE):
+    return {"shop/compose.yaml": compose, "shop/Caddyfile": text}
+
+
+@pytest.fixture
+def story():
+    made = Story(images={"bad:1": ImageBehaviour(exits_after_s=0.1, exit_code=1)})
+    made.commit(files())
+    assert made.sync().exit_code == 0
+    return made
+
+
+def there(story, name="conf/a.txt"):
+    return story.world.files.get(f"{ROOT}/{name}")
+
+
+def edit(story, text="by hand", name="conf/a.txt"):
+    story.world.files[f"{ROOT}/{name}"] = digest(text)
+    story.reconciler = story._reconciler()  # what was seen a moment ago counts for a while
+
+
+def notes(story):
+    return [f"{hold.subject}: {hold.reason}" for hold in story.plan().holds]
+
+
+def test_the_first_deployment_lays_the_files_down_and_leaves_nothing_to_do(story):
+    assert (there(story), there(story, "conf/sub/b.txt")) == (digest("one"), digest("two"))
+    assert story.plan().actions == ()
+    story.reconciler = story._reconciler()
+    assert story.plan().actions == ()
+
+
+@pytest.mark.parametrize("name", ["a.txt", "sub__b.txt", "new.txt"])
+def test_a_changed_file_reaches_the_host_and_recreates_the_container(story, name):
+    before = story.containers()["web"].id
+    story.commit(files(**{name: "new"}))
+    assert story.sync().exit_code == 0
+    assert there(story, f"conf/{name.replace('__', '/')}") == digest("new")
+    assert story.containers()["web"].id != before
+    assert story.plan().actions == ()
+
+
+def test_a_single_file_reaches_the_host_and_recreates_the_container(story):
+    story.commit(caddy("one"))
+    story.sync()
+    before = story.containers()["web"].id
+    story.commit(caddy("two"))
+    assert story.sync().exit_code == 0
+    assert (there(story, "Caddyfile"), story.containers()["web"].id != before) == (digest("two"), True)
+
+
+def test_a_plan_names_the_files_that_change_and_not_what_is_in_them(story):
+    story.commit(files(**{"a.txt": "hunter2", "sub__b.txt": None}))
+    (action,) = [each for each in story.plan().actions if each.kind == "put_files"]
+    assert action.reason == "writes conf/a.txt; removes what left Git: conf/sub/b.txt"
+    assert {change.path for change in action.changes} == {"files.conf/a.txt", "files.conf/sub/b.txt"}
+    assert "hunter2" not in repr(action)
+
+
+def test_a_file_that_was_changed_on_the_host_is_kept_and_shown(story):
+    edit(story)
+    story.commit(files(**{"a.txt": "new", "sub__b.txt": "new"}))
+    assert story.sync().exit_code == 0
+    assert (there(story), there(story, "conf/sub/b.txt")) == (digest("by hand"), digest("new"))
+    (note,) = notes(story)
+    assert note.startswith("conf/a.txt on h1: it was changed on the host")
+    assert "files: git" in note
+
+
+def test_a_change_on_the_host_is_shown_without_a_commit(story):
+    edit(story)
+    assert ["conf/a.txt on h1" in note for note in notes(story)] == [True]
+    assert story.plan().actions == ()
+
+
+def test_a_file_that_is_put_back_on_the_host_follows_git_again(story):
+    edit(story)
+    story.commit(files(**{"a.txt": "new"}))
+    story.sync()
+    edit(story, "one")
+    story.sync()
+    assert there(story) == digest("new")
+
+
+def test_files_git_takes_the_version_of_git_and_recreates_the_container(story):
+    edit(story)
+    before = story.containers()["web"].id
+    story.commit(files(with_policy(DIRECTORY, "git")))
+    story.sync()
+    assert there(story) == digest("one")
+    assert story.containers()["web"].id != before
+    assert notes(story) == []
+    edit(story, "again")
+    story.sync()
+    assert there(story) == digest("one")
+
+
+def test_files_host_keeps_what_is_there_and_lays_down_what_is_new(story):
+    story.commit(files(with_policy(DIRECTORY, "host")))
+    story.sync()
+    before = story.containers()["web"].id
+    story.commit(files(with_policy(DIRECTORY, "host"), **{"a.txt": "new", "c.txt": "new"}))
+    story.sync()
+    assert (there(story), there(story, "conf/c.txt")) == (digest("one"), digest("new"))
+    assert story.containers()["web"].id == before
+    assert notes(story) == []
+
+
+def test_a_file_that_left_git_goes_if_nobody_changed_it(story):
+    edit(story, name="conf/sub/b.txt")
+    story.commit(files(**{"c.txt": "x"}))
+    story.sync()
+    story.commit(files(**{"sub__b.txt": None}))
+    story.sync()
+    assert (there(story, "conf/c.txt"), there(story, "conf/sub/b.txt")) == (None, digest("by hand"))
+    assert story.plan().actions == ()
+
+
+def test_what_is_not_in_git_is_never_touched(story):
+    edit(story, "mine", "conf/mine.txt")
+    story.commit(files(**{"a.txt": "new"}))
+    story.sync()
+    assert there(story, "conf/mine.txt") == digest("mine")
+
+
+def test_a_file_that_was_deleted_on_the_host_stays_deleted_and_is_shown(story):
+    del story.world.files[f"{ROOT}/conf/a.txt"]
+    story.reconciler = story._reconciler()
+    assert ["it was deleted on the host" in note for note in notes(story)] == [True]
+    story.commit(files(**{"a.txt": "new"}))
+    story.sync()
+    assert there(story) is None
+
+
+def test_a_directory_that_is_gone_is_laid_down_again(story):
+    story.world.files.clear()
+    story.world.directories.clear()
+    story.reconciler = story._reconciler()
+    story.sync()
+    assert there(story) == digest("one")
+
+
+@pytest.mark.parametrize("after", [True, False])
+@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+def test_a_crash_at_any_step_of_a_write_ends_as_git_says(story, after, nth):
+    story.commit(files(**{"a.txt": "new", "sub__b.txt": "new"}))
+    for _ in range(nth):
+        try:
+            story.crash_at("change_files", after=after)
+        except AssertionError:
+            break
+    assert story.sync().exit_code == 0
+    assert (there(story), there(story, "conf/sub/b.txt")) == (digest("new"), digest("new"))
+    assert (story.plan().actions, notes(story)) == ((), [])
+
+
+def test_losing_all_state_of_the_controller_loses_nothing_of_what_is_ours(story):
+    edit(story)
+    story.history.__init__("5a17")
+    story.reconciler = story._reconciler()
+    story.commit(files(**{"a.txt": "new", "sub__b.txt": "new"}))
+    story.sync()
+    assert (there(story), there(story, "conf/sub/b.txt")) == (digest("by hand"), digest("new"))
+
+
+def test_a_release_that_goes_back_takes_its_files_back(story):
+    story.commit(files(DIRECTORY.replace("web:1", "bad:1"), **{"a.txt": "bad", "more.txt": "bad"}))
+    report = story.sync()
+    assert any(result.gate_failed for result in report.results)
+    assert (there(story), there(story, "conf/more.txt")) == (digest("one"), None)
+    (running,) = [each for each in story.world.containers.values() if each.up]
+    assert running.image == "web:1"
+
+
+def test_a_reload_changes_the_files_in_place_and_sends_the_signal(story):
+    story.commit(files(RELOAD))
+    story.sync()
+    before = story.containers()["web"]
+    for number, text in enumerate(("new", "one"), start=1):
+        story.commit(files(RELOAD, **{"a.txt": text}))
+        story.sync()
+        web = story.containers()["web"]
+        assert (there(story), web.id, len(web.signals)) == (digest(text), before.id, number)
+    assert story.plan().actions == ()
+
+
+@pytest.mark.parametrize("operation", ["change_files", "signal", "record_live"])
+@pytest.mark.parametrize("after", [True, False])
+def test_a_crash_of_a_reload_ends_with_the_signal(story, operation, after):
+    story.commit(files(RELOAD))
+    story.sync()
+    before = story.containers()["web"]
+    story.commit(files(RELOAD, **{"a.txt": "new"}))
+    story.crash_at(operation, after=after)
+    story.sync()
+    web = story.containers()["web"]
+    assert (there(story), web.id, "SIGHUP" in web.signals) == (digest("new"), before.id, True)
+    assert story.plan().actions == ()
+
+
+def test_what_an_earlier_version_laid_down_without_a_record_is_brought_up_to_date(story):
+    story.world.file_records.clear()
+    web = story.containers()["web"]
+    web.labels[labels.HASH_VERSION] = "1"
+    web.owner = labels.parse_ownership(web.labels, "default")
+    story.reconciler = story._reconciler()
+    story.commit(files(**{"a.txt": "new"}))
+    assert story.sync().exit_code == 0
+    assert there(story) == digest("new")
+    assert story.containers()["web"].id != web.id
+
+
+def test_without_a_record_what_was_never_in_git_is_kept(story):
+    story.world.file_records.clear()
+    edit(story)
+    story.commit(files(**{"a.txt": "new"}))
+    story.sync()
+    assert there(story) == digest("by hand")
+    assert "conf/a.txt on h1" in notes(story)[0]
+
+
+def test_nobody_looks_at_hosts_for_apps_without_such_binds(story, monkeypatch):
+    story.commit({"shop/compose.yaml": "services: {web: {image: 'web:1', volumes: ['./data:/data']}}"})
+    monkeypatch.delattr(SimulatedEngine, "read_files")
+    assert story.sync().exit_code == 0
+
+
+def test_a_file_is_looked_at_once_while_nothing_changes(story, monkeypatch):
+    story.plan()
+    monkeypatch.delattr(SimulatedEngine, "read_files")
+    assert (story.plan().actions, story.sync().exit_code) == ((), 0)
