@@ -20,7 +20,7 @@ import secrets
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -132,20 +132,40 @@ class HostFileKeeper:
         self._known: dict[tuple[str, int, str], str] = {}
 
     def read(self, queries: Sequence[FilesQuery], image: str) -> tuple[HostFiles, ...]:
-        """Return what the host has of each bind, in their order; nothing is created on the host but the carrier."""
-        mount = {"Type": "bind", "Source": self._data_root, "Target": MOUNT_POINT, "ReadOnly": True}
+        """Return what the host has of each bind, in their order; nothing is created on the host but carriers."""
+        found: dict[FilesQuery, HostFiles] = {}
+        written: dict[FilesQuery, Record] = {}
+        with self._looking(queries[0].app, self._data_root, image) as place:
+            for query in queries:
+                directory = record_path(query.app, query.path, directory=query.directory)
+                records = _records(place, directory) if place is not None else []
+                written[query] = joined_records([record for _, record in records])
+                if place is not None and not query.path.startswith("/"):
+                    root = data_path("", query.app, query.path).strip("/")
+                    found[query] = _read_bind(place, query, root, written[query])
+        for query in (each for each in queries if each.path.startswith("/")):
+            above, base = posixpath.split(query.path.rstrip("/"))
+            with self._looking(query.app, above, image) as place:
+                if place is not None:
+                    found[query] = _read_bind(place, query, base, written[query])
+        return tuple(
+            found.get(query) or HostFiles(app=query.app, path=query.path, present=False) for query in queries
+        )
+
+    @contextmanager
+    def _looking(self, app: AppKey, directory: str, image: str) -> Iterator["_Place | None"]:
+        """Give a directory of the host, as a carrier sees it that cannot write; None where it is not there."""
+        mount = {"Type": "bind", "Source": directory, "Target": MOUNT_POINT, "ReadOnly": True}
         name = f"gitops-orch_look_{secrets.token_hex(6)}"  # its own: another process may look at this moment
-        try:
-            with self._carriers.carrier(queries[0].app, name, {"Mounts": [mount]}, image) as carrier:
-                place = _Place(self._wire, carrier, MOUNT_POINT, {**self._known}, self._data_root)
-                with ThreadPoolExecutor(READERS, thread_name_prefix="files") as pool:
-                    found = tuple(_read_bind(place, query, pool) for query in queries)
-                self._known = place.known
-        except EngineError as error:
-            if _NO_SOURCE not in str(error):
-                raise
-            return tuple(HostFiles(app=query.app, path=query.path, present=False) for query in queries)
-        return found
+        with ExitStack() as stack:
+            place = None
+            try:
+                carrier = stack.enter_context(self._carriers.carrier(app, name, {"Mounts": [mount]}, image))
+                place = _Place(self._wire, carrier, MOUNT_POINT, self._known, directory)
+            except EngineError as error:
+                if _NO_SOURCE not in str(error):
+                    raise
+            yield place
 
     def change(self, app: AppKey, files: FileMount, work: FilesWork, image: str) -> tuple[str, ...]:
         """Carry `work` out; return the names of files that were left alone, since they are not as observed any more."""
@@ -270,20 +290,18 @@ def joined_records(records: Sequence[Record]) -> Record:
     return {name: frozenset().union(*(record.get(name, frozenset()) for record in records)) for name in names}
 
 
-def _read_bind(place: _Place, query: FilesQuery, pool: ThreadPoolExecutor) -> HostFiles:
-    root = data_path("", query.app, query.path).strip("/")
-    directory = record_path(query.app, query.path, directory=query.directory)
-    written = joined_records([record for _, record in _records(place, directory)])
+def _read_bind(place: _Place, query: FilesQuery, root: str, written: Record) -> HostFiles:
     names = sorted({*query.names, *written}) if query.directory else [""]
     paths = [_path_below(root, name) for name in names]
     for path in paths:
         place.is_directory(posixpath.dirname(path))  # once, before all ask for it at the same time
-    digests = zip(names, pool.map(place.digest, paths), strict=True)
+    with ThreadPoolExecutor(READERS, thread_name_prefix="files") as pool:
+        digests = dict(zip(names, pool.map(place.digest, paths), strict=True))
     return HostFiles(
         app=query.app,
         path=query.path,
         present=place.stat(root) is not None,
-        copies={name: digest for name, digest in digests if digest is not None},
+        copies={name: digest for name, digest in digests.items() if digest is not None},
         written=written,
     )
 
