@@ -77,7 +77,7 @@ def _start(engine: Engine, action: Action) -> None:
 
 
 def _stop(engine: Engine, action: Action) -> None:
-    engine.stop(action.target, grace_s=action.grace_s)
+    engine.stop(action.target)
 
 
 def _remove(engine: Engine, action: Action) -> None:
@@ -93,7 +93,7 @@ def _update(engine: Engine, action: Action) -> None:
 
 
 def _restart(engine: Engine, action: Action) -> None:
-    engine.restart(action.target, grace_s=action.grace_s)
+    engine.restart(action.target)
 
 
 def _unpause(engine: Engine, action: Action) -> None:

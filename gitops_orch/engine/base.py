@@ -128,8 +128,8 @@ class Engine(Protocol):
         """Start it."""
         ...
 
-    def stop(self, container: str, *, grace_s: float) -> None:
-        """Stop it, killing it after the grace period."""
+    def stop(self, container: str) -> None:
+        """Stop it, killing it after the grace period that it was made with (`stop_grace_period`)."""
         ...
 
     def remove(self, container: str) -> None:
@@ -144,8 +144,8 @@ class Engine(Protocol):
         """Change limits or the restart policy in place; the fields are those of the Engine's ContainerUpdate."""
         ...
 
-    def restart(self, container: str, *, grace_s: float) -> None:
-        """Stop it and start it again."""
+    def restart(self, container: str) -> None:
+        """Stop it, in the time that it was made with, and start it again."""
         ...
 
     def unpause(self, container: str) -> None:

@@ -1,13 +1,12 @@
 """A real Docker host, as `engine/base.py` promises it."""
 
 import contextlib
-import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gitops_orch.clock import Clock
-from gitops_orch.engine import labels
+from gitops_orch.engine import labels, observe_parse
 from gitops_orch.engine.archive import link_archive
 from gitops_orch.engine.base import PLAIN_EXEC, EngineEvent, ExecResult, ExecSettings, PulledImage
 from gitops_orch.engine.carriers import Carriers
@@ -206,26 +205,22 @@ class DockerHost:
         ports = [str(binding.get("HostPort") or "") for rows in bindings.values() for binding in rows or []]
         return any(not port.isdigit() for port in ports)
 
-    def stop(self, container: str, *, grace_s: float) -> None:
-        """Stop it; the grace period comes on top of the deadline."""
-        seconds = math.ceil(grace_s)
-        self._wire.call(
-            f"stop of {container}",
-            lambda client: client.post_body(
-                "/containers/{0}/stop", container, body={}, params={"t": str(seconds)}
-            ),
-            deadline_s=self._settings.deadline_s + seconds,
-        )
+    def stop(self, container: str) -> None:
+        """Stop it; its own grace period comes on top of the deadline."""
+        self._in_its_time("stop", container)
 
-    def restart(self, container: str, *, grace_s: float) -> None:
-        """Stop it and start it again; the grace period comes on top of the deadline."""
-        seconds = math.ceil(grace_s)
+    def restart(self, container: str) -> None:
+        """Stop it and start it again; its own grace period comes on top of the deadline."""
+        self._in_its_time("restart", container)
+
+    def _in_its_time(self, verb: str, container: str) -> None:
+        """Without a `t`, an Engine gives a container the time that it was made with; we wait as long."""
+        ends_at = self._clock.monotonic_s() + self._settings.deadline_s
+        row = self._wire.read(f"inspect of {container}", lambda client: client.inspect_container(container))
         self._wire.call(
-            f"restart of {container}",
-            lambda client: client.post_body(
-                "/containers/{0}/restart", container, body={}, params={"t": str(seconds)}
-            ),
-            deadline_s=self._settings.deadline_s + seconds,
+            f"{verb} of {container}",
+            lambda client: client.post_body(f"/containers/{{0}}/{verb}", container, body={}),
+            deadline_s=max(0.001, ends_at - self._clock.monotonic_s()) + observe_parse.grace_s(row),
         )
 
     def remove(self, container: str) -> None:

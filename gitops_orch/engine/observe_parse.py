@@ -23,6 +23,7 @@ from gitops_orch.model.observed import (
 Row = Mapping[str, Any]
 
 _JOIN = "container:"
+GRACE_DEFAULT_S = 10.0  # an Engine's own, where a container was made without one
 _HEALTH_WORDS = (
     ("(healthy)", Health.HEALTHY),
     ("(unhealthy)", Health.UNHEALTHY),
@@ -179,6 +180,12 @@ def details(row: Row) -> Details:
         joined=_joined(host),
         error=str(state.get("Error") or ""),
     )
+
+
+def grace_s(row: Row) -> float:
+    """Return how many seconds a container has to end by itself, as an inspection tells; one without end counts as 10."""
+    seconds = _mapping(row.get("Config")).get("StopTimeout")
+    return float(seconds) if isinstance(seconds, int) and seconds >= 0 else GRACE_DEFAULT_S
 
 
 def _joined(host: Row) -> tuple[str, ...]:

@@ -65,7 +65,6 @@ def compile_service(
         writable=any(map(is_data, volumes)) or any(file.writable_path is not None for file in files),
         container_name=body.get("container_name"),
         files=tuple(files),
-        stop_grace_s=_seconds(body.get("stop_grace_period"), 10.0),
         stateful=policy.stateful,
         reload=policy.reload,
         readiness=policy.readiness,

@@ -230,7 +230,6 @@ class Service:
     writable: bool = False  # mounts a named volume or a host path that it can write
     container_name: str | None = None
     files: tuple[FileMount, ...] = ()
-    stop_grace_s: float = 10.0
     stateful: bool = False  # x-gitops.stateful
     reload: str | None = None  # x-gitops.reload: the signal that makes it read its files again
     readiness: Readiness | None = None  # x-gitops.readiness

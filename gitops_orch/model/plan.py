@@ -100,7 +100,7 @@ class Action:
     Which of the optional fields is set follows from `kind`: PULL `image`; CREATE `container`; CREATE_NETWORK,
     CONNECT_NETWORK, DISCONNECT_NETWORK `network`; REMOVE_VOLUME and CREATE_VOLUME `volume`, or the live `files` that
     it records; PUT_FILES `files`, and `work` where they follow Git; EXEC `signal`, or `hook`
-    and a `gate` whose deadline it has; WAIT_HEALTHY and RUN_JOB `gate`; RENAME `new_name`; UPDATE `update` (fields of the Engine's ContainerUpdate); STOP and RESTART `grace_s`.
+    and a `gate` whose deadline it has; WAIT_HEALTHY and RUN_JOB `gate`; RENAME `new_name`; UPDATE `update` (fields of the Engine's ContainerUpdate).
     """
 
     id: str
@@ -131,7 +131,6 @@ class Action:
     signal: str = ""  # of an EXEC that sends one
     hook: Hook | None = None  # of an EXEC that runs a command
     optional: bool = False  # that it fails is noted, and keeps nothing from being done
-    grace_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

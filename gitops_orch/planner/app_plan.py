@@ -29,7 +29,7 @@ from gitops_orch.planner.set_aside import Stopping, set_aside
 from gitops_orch.planner.slots import AppSlots, Slot, namespace_parents
 from gitops_orch.planner.steps import SlotSteps
 from gitops_orch.planner.succession import Succession, is_going
-from gitops_orch.planner.surplus import data_holders, going_surplus, grace_s, take_away
+from gitops_orch.planner.surplus import data_holders, going_surplus, take_away
 from gitops_orch.planner.teardown import order_removals
 from gitops_orch.planner.world import Chosen, World
 
@@ -85,10 +85,7 @@ class AppPlanner:
         failed = self.world.failed.get(self.app.key, {})
         for found in (*self.slots.parked, *(each for slot in self.slots.slots for each in slot.parked)):
             owner = found.container.owner
-            how = Stopping(
-                reason=f"its release failed ({failed.get(owner.release, '') if owner else ''})",
-                grace_s=grace_s(self.app, found),
-            )
+            how = Stopping(reason=f"its release failed ({failed.get(owner.release, '') if owner else ''})")
             set_aside(self.draft, self.index.hosts[found.host], found, FAILED_SUFFIX, how)
         self.parked = [action.id for action in self.draft.actions[first:]]
         return self.parked
@@ -281,7 +278,7 @@ class AppPlanner:
         holders = data_holders(self.app, slot, self.going)
         for found in (each for each in holders if each.container.id not in self.cleared):
             reason = f"{slot.name} takes over its data"
-            stop = stop_container(self.draft, found, reason, ready, grace_s(self.app, found))
+            stop = stop_container(self.draft, found, reason, ready)
             self.cleared |= {} if stop is None else {found.container.id: stop}
         return [self.cleared[each.container.id] for each in holders if each.container.id in self.cleared]
 

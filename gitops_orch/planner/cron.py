@@ -140,7 +140,7 @@ def _tend(
         replaced = coming and schedule.concurrency is Concurrency.REPLACE
         reason = _why_stopped(found.container, schedule, world)
         reason = reason or ("the next run takes its place" if replaced else "")
-        stop = stop_container(draft, found, reason, (), service.stop_grace_s) if reason else None
+        stop = stop_container(draft, found, reason, ()) if reason else None
         stops += [stop] if stop is not None and replaced else []
     for found in runs.waiting:
         over = due is None or due.late or due.ran or _slot(found) != due.slot

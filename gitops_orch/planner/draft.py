@@ -50,7 +50,6 @@ class ActionFields(StepFields, total=False):
     volume: Volume
     files: FileMount
     work: FilesWork | None
-    grace_s: float
 
 
 class HoldKind(TypedDict, total=False):

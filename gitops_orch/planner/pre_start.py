@@ -21,7 +21,7 @@ from gitops_orch.planner.fates import is_failed
 from gitops_orch.planner.hooks import Scene, command_reason
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import Index, Located
-from gitops_orch.planner.removal import DEFAULT_GRACE_S, remove_container, stop_container
+from gitops_orch.planner.removal import remove_container, stop_container
 from gitops_orch.planner.set_aside import Stopping, set_aside
 from gitops_orch.planner.slots import namespace_parents, shares_namespace
 from gitops_orch.planner.world import Chosen, World
@@ -268,11 +268,11 @@ class _Preparer:
                     continue
                 if is_failed(chosen[key], container, failed) and not _ended_well(container):
                     reason = f"its release failed ({failed[owner.release]})"
-                    how = Stopping(reason=reason, grace_s=DEFAULT_GRACE_S)
+                    how = Stopping(reason=reason)
                     set_aside(self._draft, self._index.hosts[found.host], found, FAILED_SUFFIX, how)
                 else:
                     reason = "nothing waits for it any more"
-                    stopped = stop_container(self._draft, found, reason, (), DEFAULT_GRACE_S)
+                    stopped = stop_container(self._draft, found, reason, ())
                     remove_container(self._draft, found, reason, () if stopped is None else (stopped,))
                     if stopped is not None:
                         self._hold_back(found.host, key, owner.service, stopped)

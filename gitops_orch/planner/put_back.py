@@ -43,7 +43,6 @@ def put_back(app: App, slots: AppSlots, draft: Draft, world: World, stopping: Go
                 "it serves until its successor can be started",
                 **owned(old),
                 after=stopping.steps,
-                grace_s=slot.service.stop_grace_s,
             )
             _give_name_back(old, draft, world, stopping)
             draft.takes_ports(slot.host, slot.service, started)

@@ -21,7 +21,6 @@ class Owned(TypedDict):
 
 
 LIVE_STATES = frozenset({State.RUNNING, State.PAUSED, State.RESTARTING})
-DEFAULT_GRACE_S = 10.0
 
 
 def stop_container(
@@ -29,10 +28,12 @@ def stop_container(
     found: Located,
     reason: str,
     after: Iterable[str],
-    grace_s: float,
     follows: tuple[str, ...] = (),
 ) -> str | None:
-    """Add a stop, and return its id; None where the container does not run."""
+    """Add a stop, and return its id; None where the container does not run.
+
+    How long it has to end by itself is its own affair: the file that it was made from said so (`stop_grace_period`).
+    """
     if found.container.state not in LIVE_STATES:
         return None
     identity = draft.add(
@@ -43,7 +44,6 @@ def stop_container(
         **owned(found),
         after=tuple(after),
         follows=follows,
-        grace_s=grace_s,
     )
     draft.frees_ports(found.host, found.container, identity)
     return identity
@@ -58,11 +58,9 @@ def remove_container(draft: Draft, found: Located, reason: str, after: Iterable[
     return identity
 
 
-def retire(
-    draft: Draft, found: Located, reason: str, after: Iterable[str], grace_s: float = DEFAULT_GRACE_S
-) -> str:
+def retire(draft: Draft, found: Located, reason: str, after: Iterable[str]) -> str:
     """Add a stop and a removal, and return the id of the last."""
-    stopped = stop_container(draft, found, reason, after, grace_s)
+    stopped = stop_container(draft, found, reason, after)
     return remove_container(draft, found, reason, after if stopped is None else (stopped,))
 
 

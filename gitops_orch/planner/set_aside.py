@@ -18,11 +18,10 @@ NO_RESTART = "no"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping:
-    """Why a container is stopped, what that waits for, and how long it has to end by itself."""
+    """Why a container is stopped, and what that waits for."""
 
     reason: str
     after: tuple[str, ...] = ()
-    grace_s: float
     stopped: bool = False  # by a step before
 
 
@@ -39,7 +38,7 @@ def set_aside(draft: Draft, host: HostIndex, found: Located, suffix: str, how: S
             Kind.UPDATE, found.host, container.id, how.reason, **owned(found), after=last, update=fields
         )
         last = (updated,)
-    stopped = None if how.stopped else stop_container(draft, found, how.reason, last, how.grace_s)
+    stopped = None if how.stopped else stop_container(draft, found, how.reason, last)
     last = last if stopped is None else (stopped,)
     if container.name.endswith(suffix):
         return "" if last == how.after else last[0]
@@ -75,7 +74,7 @@ def keep_newest(
     by_id = {found.container.id: found for found in (*kept, *coming)}
     ranked = newest_first(found.container for found in by_id.values())
     spared = {container.id for container in ranked[:limit]} | {found.container.id for found in coming}
-    how = Stopping(reason="it is kept for going back, and must not come back with its daemon", grace_s=0)
+    how = Stopping(reason="it is kept for going back, and must not come back with its daemon")
     for found in kept:
         if found.container.id in spared:
             set_aside(draft, host, found, KEPT_SUFFIX, how)

@@ -32,7 +32,6 @@ class SlotSteps:
             service=at.service.name,
             slot=at.assignment.slot,
             release=self.app.digest,
-            grace_s=at.service.stop_grace_s,
         )
         self.draft.actions.append(action)
         return identity

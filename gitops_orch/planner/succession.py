@@ -36,32 +36,29 @@ class Succession:
         order, why = choose_order(slot, update, self.chosen.app.rollout)
         if order is Order.START_FIRST:
             return []
-        reason, grace_s = f"{slot.name} takes over, stop-first: {why}", slot.service.stop_grace_s
+        reason = f"{slot.name} takes over, stop-first: {why}"
         here = [old for old in slot.olds if old.host == slot.host]
-        stops = {
-            old.container.id: stop_container(self.draft, old, reason, ready, grace_s, before) for old in here
-        }
+        stops = {old.container.id: stop_container(self.draft, old, reason, ready, before) for old in here}
         self.stopped.update(stops)
         return [stop for stop in stops.values() if stop is not None]
 
     def retire_olds(self, slot: Slot, proved: tuple[str, ...]) -> None:
         """Take away what was replaced once all is `proved`, or set it aside where it is worth going back to."""
         name = slot.current.container.name if slot.current else slot.name
-        reason, grace_s = f"{name} on {slot.host} replaces it", slot.service.stop_grace_s
+        reason = f"{name} on {slot.host} replaces it"
         for old in self._staying(slot.olds, slot) if proved else ():
             stopped = old.container.id in self.stopped
             if old.container.id in slot.worthy:
                 how = Stopping(
                     reason=f"{reason}, and it is kept for going back",
                     after=proved,
-                    grace_s=grace_s,
                     stopped=stopped,
                 )
                 last = set_aside(self.draft, self.index.hosts[old.host], old, KEPT_SUFFIX, how)
             elif stopped:
                 last = remove_container(self.draft, old, reason, proved)
             else:
-                last = retire(self.draft, old, reason, proved, grace_s)
+                last = retire(self.draft, old, reason, proved)
             self.retired[slot.service.name].append(last)
 
     @staticmethod

@@ -6,7 +6,7 @@ from gitops_orch.model.app import App, Prune
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.prune import is_allowed
-from gitops_orch.planner.removal import DEFAULT_GRACE_S, remove_container, retire
+from gitops_orch.planner.removal import remove_container, retire
 from gitops_orch.planner.rollout import is_anonymous
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.world import Chosen, Role, World
@@ -52,16 +52,7 @@ def take_away(
             remove_container(draft, found, reason, (stop, *proved))
         else:
             after = pulls if found.container.ports else [*pulls, *proved]
-            retire(draft, found, reason, after, grace_s(app, found))
-
-
-def grace_s(app: App, found: Located) -> float:
-    """Return how long a container has to stop by itself: what its service says, else the default."""
-    owner = found.container.owner
-    for service in app.services:
-        if owner is not None and service.name == owner.service:
-            return service.stop_grace_s
-    return DEFAULT_GRACE_S
+            retire(draft, found, reason, after)
 
 
 def _has_left(app: App, found: Located) -> bool:

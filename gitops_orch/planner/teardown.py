@@ -8,7 +8,7 @@ from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.order import in_dependency_order
-from gitops_orch.planner.removal import DEFAULT_GRACE_S, retire
+from gitops_orch.planner.removal import retire
 from gitops_orch.planner.slots import namespace_parents
 
 
@@ -21,9 +21,7 @@ def remove_in_order(
     for found in in_removal_order(former, going):
         name = service_of(found)
         above = [identity for other in sorted(dependents.get(name, ())) for identity in removed[other]]
-        services = former.services if former is not None else ()
-        grace_s = next((each.stop_grace_s for each in services if each.name == name), DEFAULT_GRACE_S)
-        identity = retire(draft, found, reason, (*after, *above), grace_s)
+        identity = retire(draft, found, reason, (*after, *above))
         removed[name].append(identity)
     return [identity for ids in removed.values() for identity in ids]
 

@@ -19,7 +19,6 @@ from gitops_orch.planner.index import HostIndex, Index, Located
 from gitops_orch.planner.networks import DEFINITION_LABEL, differs
 from gitops_orch.planner.removal import retire
 from gitops_orch.planner.slots import AppSlots, Slot
-from gitops_orch.planner.surplus import grace_s
 
 _DIGEST_LENGTH = 12
 _CHANGED = "its definition in Git changed"
@@ -106,7 +105,7 @@ def clear_the_way(app: App, replacements: Iterable[Replacement], draft: Draft, p
         reason = f"volume {name} is replaced, and ALL ITS DATA REMOVED, as x-gitops.replace_volumes agrees: {_CHANGED}"
         for user in each.users:
             if user.container.id not in retired:
-                retired[user.container.id] = retire(draft, user, reason, pulls, grace_s(app, user))
+                retired[user.container.id] = retire(draft, user, reason, pulls)
         removed = draft.add(
             Kind.REMOVE_VOLUME,
             each.host,

@@ -86,7 +86,7 @@ def test_starting_a_running_container_is_already_so(world, key):
 
 def test_a_stopped_container_has_exited(world, key):
     container = running(world, app_with(key))
-    world.engine.stop(container, grace_s=5)
+    world.engine.stop(container)
     found = world.engine.inspect(container)
     assert found.state is State.EXITED
     assert found.details.finished_at is not None
@@ -94,28 +94,40 @@ def test_a_stopped_container_has_exited(world, key):
 
 def test_stopping_a_stopped_container_is_already_so(world, key):
     container = running(world, app_with(key))
-    world.engine.stop(container, grace_s=5)
-    world.engine.stop(container, grace_s=5)
+    world.engine.stop(container)
+    world.engine.stop(container)
     assert state(world, container) is State.EXITED
 
 
 def test_stopping_a_created_container_leaves_it_created(world, key):
     container = created(world, app_with(key))
-    world.engine.stop(container, grace_s=5)
+    world.engine.stop(container)
     assert state(world, container) is State.CREATED
 
 
 def test_a_stopped_container_starts_again(world, key):
     container = running(world, app_with(key))
-    world.engine.stop(container, grace_s=5)
+    world.engine.stop(container)
     world.engine.start(container)
     assert state(world, container) is State.RUNNING
 
 
 def test_a_stop_wins_over_restart_always(world, key):
     container = running(world, app_with(key, restart="always"))
-    world.engine.stop(container, grace_s=5)
+    world.engine.stop(container)
     assert state(world, container) is State.EXITED
+
+
+@pytest.mark.parametrize("verb", ["stop", "restart"])
+@pytest.mark.parametrize("grace_s", [1, 3])
+def test_what_does_not_end_by_itself_is_killed_after_the_time_that_it_was_made_with(
+    world, key, verb, grace_s
+):
+    container = running(world, app_with(key, image="stub:stubborn", stop_grace_period=f"{grace_s}s"))
+    began = world.clock.monotonic_s()
+    getattr(world.engine, verb)(container)
+    assert grace_s <= world.clock.monotonic_s() - began < grace_s + 2
+    assert state(world, container) is (State.EXITED if verb == "stop" else State.RUNNING)
 
 
 def test_a_removed_container_is_gone(world, key):
@@ -144,8 +156,8 @@ def test_removing_an_absent_container_is_already_so(world, key):
 def test_what_is_asked_of_an_absent_container_is_not_found(world, verb):
     ask = {
         "start": lambda: world.engine.start("absent"),
-        "stop": lambda: world.engine.stop("absent", grace_s=1),
-        "restart": lambda: world.engine.restart("absent", grace_s=1),
+        "stop": lambda: world.engine.stop("absent"),
+        "restart": lambda: world.engine.restart("absent"),
         "rename": lambda: world.engine.rename("absent", "other"),
         "update": lambda: world.engine.update("absent", {"Memory": 10**8}),
         "unpause": lambda: world.engine.unpause("absent"),
@@ -202,7 +214,7 @@ def test_a_restart_begins_anew(world, key):
     before = world.engine.inspect(container).details.started_at
     moments = iter([False, True])
     world.wait("a moment", lambda: next(moments))
-    world.engine.restart(container, grace_s=5)
+    world.engine.restart(container)
     found = world.engine.inspect(container)
     assert found.state is State.RUNNING
     assert found.details.started_at > before
@@ -210,8 +222,8 @@ def test_a_restart_begins_anew(world, key):
 
 def test_a_restart_starts_a_stopped_container(world, key):
     container = running(world, app_with(key))
-    world.engine.stop(container, grace_s=5)
-    world.engine.restart(container, grace_s=5)
+    world.engine.stop(container)
+    world.engine.restart(container)
     assert state(world, container) is State.RUNNING
 
 
@@ -232,7 +244,7 @@ def test_unpausing_a_running_container_is_already_so(world, key):
 def test_a_paused_container_is_stopped_and_removed(world, key):
     container = running(world, app_with(key))
     world.pause(container)
-    world.engine.stop(container, grace_s=1)
+    world.engine.stop(container)
     assert state(world, container) is State.EXITED
     world.engine.remove(container)
 

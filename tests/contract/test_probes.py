@@ -34,7 +34,7 @@ def test_a_container_that_serves_is_ready(world, key, probe):
 @pytest.mark.parametrize("probe", [OVER_HTTP, OVER_TCP, BY_COMMAND], ids=["http", "tcp", "exec"])
 def test_a_container_that_does_not_run_is_not_ready_and_says_why(world, key, probe):
     container = served(world, key)
-    world.engine.stop(container, grace_s=1)
+    world.engine.stop(container)
     answer = world.remote.probe(container, probe)
     assert not answer.ready
     assert answer.detail

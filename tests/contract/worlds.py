@@ -14,6 +14,7 @@ import docker
 from lab.commands import wait_for
 from lab.host import LabHost
 
+from gitops_orch.clock import Clock, SystemClock
 from gitops_orch.engine.base import Engine, EngineEvent
 from gitops_orch.engine.connect import connect
 from gitops_orch.engine.engine_settings import EngineSettings
@@ -35,6 +36,7 @@ BEHAVIOURS = {
     "stub:unhealthy": ImageBehaviour(healthcheck=True, healthy_after_s=None, unhealthy_after_s=1.0),
     "stub:crash": ImageBehaviour(exits_after_s=0.2, exit_code=1, output="no such table\n"),
     "stub:exit0": ImageBehaviour(exits_after_s=0.0),
+    "stub:stubborn": ImageBehaviour(ignores_term=True),
 }
 
 
@@ -44,6 +46,7 @@ class World(Protocol):
     engine: Engine
     other: Engine  # the same host, seen by a controller of another instance
     remote: Engine  # the same host, reached over the network
+    clock: Clock
 
     def wait(self, what: str, condition: Callable[[], object]) -> None:
         """Let time pass until the condition holds."""
@@ -123,6 +126,7 @@ class DockerEngineHost:
 
     def __init__(self, host: LabHost) -> None:
         self.host = host
+        self.clock = SystemClock()
         self.data_root = Path(tempfile.mkdtemp(prefix="contract-"))
         self.engine = connect(Host(name="h1", url=host.unix, data_root=str(self.data_root)), EngineSettings())
         self.other = connect(Host(name="h1", url=host.unix), EngineSettings(instance="other"))

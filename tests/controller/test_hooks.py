@@ -85,7 +85,7 @@ def test_what_left_git_is_told_by_what_it_was_made_with():
 
 def test_a_stop_by_another_hand_is_mended_with_the_commands_of_a_start():
     story = deployed(GREETED)
-    story.reconciler.engines.by_name()["h1"].stop(web(story).id, grace_s=0)
+    story.reconciler.engines.by_name()["h1"].stop(web(story).id)
     story.sync()
     assert web(story).commands == ("warm up", "announce", "warm up", "announce")
     assert story.plan().actions == ()
@@ -222,7 +222,7 @@ def test_a_container_that_stays_runs_nothing_before_it_again():
     story = Story(TOOL)
     story.commit(files(more=MIGRATED))
     story.sync()
-    story.reconciler.engines.by_name()["h1"].stop(web(story).id, grace_s=0)
+    story.reconciler.engines.by_name()["h1"].stop(web(story).id)
     assert story.kinds(story.sync()) == ["start", "wait_healthy"]
 
 

@@ -88,7 +88,7 @@ def test_a_crash_at_any_step_ends_with_the_new_content_and_the_signal(story, ope
 
 def test_a_stopped_container_is_started_and_not_signalled(story):
     web = story.containers()["web"]
-    story.reconciler.engines.by_name()["h1"].stop(web.id, grace_s=0)
+    story.reconciler.engines.by_name()["h1"].stop(web.id)
     story.commit(files(main="two"))
     report = story.sync()
     assert "exec" not in story.kinds(report)

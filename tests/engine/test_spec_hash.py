@@ -129,7 +129,6 @@ def _reversed(value):
         {"placement": Placement(hosts=("edge-1",))},
         {"depends_on": (Dependency(service="db"),)},
         {"stateful": True},
-        {"stop_grace_s": 99.0},
     ],
 )
 def test_what_only_the_controller_sees_does_not_count(changes: dict) -> None:

@@ -68,7 +68,7 @@ VERBS = {
     "inspect": lambda engine: engine.inspect("x"),
     "create": lambda engine: engine.create(intent(app_with(KEY))),
     "start": lambda engine: engine.start("x"),
-    "stop": lambda engine: engine.stop("x", grace_s=0),
+    "stop": lambda engine: engine.stop("x"),
     "remove": lambda engine: engine.remove("x"),
     "pull": lambda engine: engine.pull("stub:1"),
     "events": lambda engine: next(engine.events()),
@@ -312,7 +312,7 @@ def test_e15_a_container_that_ignores_the_signal_is_killed_after_its_grace(engin
     container = engine.create(intent(stubborn))
     engine.start(container)
     before = time.monotonic()
-    engine.stop(container, grace_s=1)
+    engine.stop(container)
     assert time.monotonic() - before < 10
     assert engine.inspect(container).details.exit_code == 137
 

@@ -23,7 +23,6 @@ def test_a_service_with_nothing_but_an_image_has_the_products_defaults():
     assert service.update == UpdatePolicy()
     assert service.placement == Placement()
     assert service.networks == ("default",)
-    assert service.stop_grace_s == 10.0
     assert (service.writable, service.job, service.stateful) == (False, False, False)
     assert service.position == Position(path="shop/compose.yaml", line=2, column=3)
 
@@ -34,7 +33,6 @@ def test_deploy_decides_mode_replicas_placement_and_update():
         services:
           api:
             image: x
-            stop_grace_period: 1m30s
             deploy:
               replicas: 3
               placement:
@@ -46,7 +44,6 @@ def test_deploy_decides_mode_replicas_placement_and_update():
         """
     )
     assert service.replicas == 3
-    assert service.stop_grace_s == 90.0
     assert service.placement == Placement(
         constraints=("node.labels.zone == eu",), spread=("node.labels.rack",), replicas_per_host_max=2
     )

@@ -140,7 +140,7 @@ def test_waiting_is_passed_on():
 # -- the way out
 
 CACHE = service("cache")
-API = service("api", depends_on=(Dependency(service="cache"),), stop_grace_s=33)
+API = service("api", depends_on=(Dependency(service="cache"),))
 EDGE = service("edge", depends_on=(Dependency(service="api"),))
 
 
@@ -171,7 +171,6 @@ def test_an_app_that_left_git_goes_in_reverse_order_of_its_dependencies():
     observed = {"h1": seen("h1", *running, container(DB, "db"), apps=(left, DB))}
     plan = make_plan(world(DB, observed=observed, former={left.key: left}))
     assert chain(plan, "edge", "api", "cache")
-    assert {a.grace_s for a in plan.actions if a.kind is Kind.STOP and a.service == "api"} == {33}
 
 
 def test_apps_that_left_git_go_in_reverse_order_of_their_dependencies():

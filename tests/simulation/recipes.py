@@ -238,7 +238,6 @@ def _to_service(app: AppRecipe, recipe: ServiceRecipe, jobs: set[str]) -> Servic
         writable=recipe.volume,
         container_name=container_name(app, recipe),
         files=_files(recipe),
-        stop_grace_s=3.0,
         readiness=Readiness(port=80) if is_probed(recipe) else None,
         job=recipe.job or recipe.scheduled,
         schedule=SCHEDULE if recipe.scheduled else None,
@@ -274,6 +273,7 @@ def _files(recipe: ServiceRecipe) -> tuple[FileMount, ...]:
 def compose_body(app: AppRecipe, recipe: ServiceRecipe) -> dict:
     """The service as `docker compose config` would print it; files from Git are not in it."""
     body: dict = {
+        "stop_grace_period": "3s",
         "image": recipe.image,
         "command": None,
         "entrypoint": None,

@@ -98,8 +98,8 @@ def test_a_rebooted_host_brings_back_what_its_policies_say():
         host.pull("web:1")
         app_of[policy] = host.create(intent(app(services=(service(restart=policy),)), slot=slot))
         host.start(app_of[policy])
-    host.stop(app_of["always"], grace_s=1)
-    host.stop(app_of["unless-stopped"], grace_s=1)
+    host.stop(app_of["always"])
+    host.stop(app_of["unless-stopped"])
     host.world.crash(fleet.clock.now().timestamp() + 30)
     with pytest.raises(HostUnreachable):
         host.observe()
@@ -114,7 +114,7 @@ def test_a_silent_host_costs_the_deadline_and_goes_on_meanwhile():
     container = running(host)
     host.world.cut(fleet.clock.now().timestamp() + 40)
     with pytest.raises(HostUnreachable, match="no answer within 30 s"):
-        host.stop(container, grace_s=1)
+        host.stop(container)
     fleet.clock.sleep(11)
     assert state(host, container)[0] is State.EXITED
 

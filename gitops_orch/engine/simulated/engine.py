@@ -130,9 +130,9 @@ class SimulatedEngine:
         """Start it."""
         self._tell("start", lambda: requests.start(self.world, self._require(container)))
 
-    def stop(self, container: str, *, grace_s: float) -> None:
-        """Stop it, killing it after the grace period."""
-        self._tell("stop", lambda: self._stop(container, grace_s))
+    def stop(self, container: str) -> None:
+        """Stop it, killing it after its grace period."""
+        self._tell("stop", lambda: self._stop(container))
 
     def remove(self, container: str) -> None:
         """Remove it, running or not; an absent one is as it should be."""
@@ -146,9 +146,9 @@ class SimulatedEngine:
         """Change limits or the restart policy in place."""
         self._tell("update", lambda: requests.update(self.world, self._require(container), fields))
 
-    def restart(self, container: str, *, grace_s: float) -> None:
+    def restart(self, container: str) -> None:
         """Stop it and start it again."""
-        self._tell("restart", lambda: self._restart(container, grace_s))
+        self._tell("restart", lambda: self._restart(container))
 
     def unpause(self, container: str) -> None:
         """Let a paused container go on."""
@@ -350,16 +350,16 @@ class SimulatedEngine:
     def _live_names(self, app: AppKey, files: FileMount, live: str) -> tuple[str, str]:
         return live_volume_name(app.project, live), live_record_name(app.project, live, files.digest)
 
-    def _stop(self, reference: str, grace_s: float) -> None:
+    def _stop(self, reference: str) -> None:
         container = self._require(reference)
         ignores = container.up and container.behaviour.ignores_term
         if ignores:
-            self.clock.sleep(grace_s)
+            self.clock.sleep(container.grace_s)
             self._advance()
         requests.stop(self.world, container, killed=ignores)
 
-    def _restart(self, reference: str, grace_s: float) -> None:
-        self._stop(reference, grace_s)
+    def _restart(self, reference: str) -> None:
+        self._stop(reference)
         requests.start(self.world, self._require(reference))
 
     def _remove(self, reference: str) -> None:

@@ -41,6 +41,7 @@ class SimulatedContainer:
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
     user: str = ""
+    grace_s: float = 10.0  # to end by itself, before it is killed
     joins: str | None = None  # the container whose network namespace it shares
     healthcheck: bool = False
     state: State = State.CREATED

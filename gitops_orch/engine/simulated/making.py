@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from gitops_orch.engine import labels
+from gitops_orch.engine.observe_parse import grace_s
 from gitops_orch.engine.payload import ContainerPayload, container_payload
 from gitops_orch.engine.payload_target import PayloadTarget
 from gitops_orch.engine.simulated import requests
@@ -60,6 +61,7 @@ def make_container(
         command=command,
         entrypoint=_words(body.get("Entrypoint")),
         user=str(body.get("User", "")),
+        grace_s=grace_s({"Config": body}),
         joins=_joined(world, mode),
         healthcheck=_has_healthcheck(body.get("Healthcheck"), image),
     )
