@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from gitops_orch.controller.anew import beside
 from gitops_orch.controller.conduct import Conduct, ProgressEvent
-from gitops_orch.controller.execute import PLANNED_ANEW, Executor, Means
+from gitops_orch.controller.execute import PLANNED_ANEW, STOPPED, Executor, Means
 from gitops_orch.controller.facts import note_greetings, proved_releases, started_runs
 from gitops_orch.controller.gates import Watches
 from gitops_orch.controller.last_words import with_last_words
@@ -17,9 +17,17 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Plan
 from gitops_orch.model.status import ActionResult, Outcome
 
-# Forward, back while trouble lasts, and what the way back has left over.  One that a failed gate ended does not count: it
-# leaves an app fewer to fail, for that one is quarantined or waits.
-PASSES_MAX = 4
+# Forward, back while trouble lasts, what the way back has left over, and what only shows once that is done.  One that a
+# failed gate ended does not count: it leaves an app fewer to fail, for that one is quarantined or waits.
+PASSES_MAX = 8
+
+
+def _has_ended(done: Iterable[ActionResult], repeats: bool) -> bool:  # noqa: FBT001 - its caller names it
+    """Tell whether a run has nothing more to do: it was stopped or yields, or the next plan would only do the same again."""
+    results = list(done)
+    if any(result.outcome is Outcome.FAILED for result in results):
+        return False
+    return repeats or any(result.error == STOPPED for result in results)
 
 
 def may_act(look: Look) -> bool:
@@ -49,6 +57,7 @@ class Course:
     def walk(self, look: Look) -> Look:
         """Carry plans out until there is nothing left to do that this run can do; returns how things stand then."""
         passes_left = PASSES_MAX
+        carried_out: set[str] = set()
         # Each app may fail once, and go back; more than that would be a mistake of ours, and must not go on for ever.
         self._failures_left = PASSES_MAX + (len(look.world.chosen) if look.world is not None else 0)
         while passes_left and self._failures_left > 0:
@@ -62,7 +71,8 @@ class Course:
             self.results += tuple(result for result in done if result.error != PLANNED_ANEW)
             # Who was silent a moment ago is not waited for once more.
             look = self.look(look.loaded, quick=True)
-            if all(result.outcome is not Outcome.FAILED for result in done):
+            carried_out.add(plan.digest)
+            if _has_ended(done, look.picture.plan.digest in carried_out):
                 break
         return look
 

@@ -23,7 +23,7 @@ from gitops_orch.planner.order import in_dependency_order
 from gitops_orch.planner.prepare import prepare_hosts, pull_images
 from gitops_orch.planner.put_back import has_ended, put_back
 from gitops_orch.planner.reload import changed_sets, must_be_told, record_sets, signal_reason
-from gitops_orch.planner.removal import remove_container, remove_networks, stop_container
+from gitops_orch.planner.removal import remove_container, stop_container
 from gitops_orch.planner.rollout import Lane, arrange, failure_budget, update_policy
 from gitops_orch.planner.set_aside import Stopping, set_aside
 from gitops_orch.planner.slots import AppSlots, Slot, namespace_parents
@@ -40,7 +40,6 @@ class AppPlanner:
     def __init__(self, chosen: Chosen, slots: AppSlots, world: World, index: Index, draft: Draft) -> None:
         self.chosen = chosen
         self.app = chosen.app
-        self.first = len(draft.actions)
         self.steps = SlotSteps(chosen.app, draft)
         self.slots = slots
         self.world = world
@@ -77,7 +76,7 @@ class AppPlanner:
             self._service(service, by_service[service.name])
         self.succession.order_moves(self.slots.slots)
         self._surplus()
-        remove_networks(self.draft, self.index, self.app.key, self._wanted_networks(), self.first)
+        self.draft.networks_wanted[self.app.key] = self._wanted_networks()
 
     def park(self) -> list[str]:
         """Add the steps that stop what failed for good, and nothing else; return their ids."""

@@ -14,6 +14,7 @@ from gitops_orch.model.plan import Kind
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.compare import Remedy
 from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.externals import Externals
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.world import Chosen, Role, World
@@ -29,8 +30,9 @@ _PROVING = frozenset({Kind.START, Kind.WAIT_HEALTHY, Kind.RUN_JOB})
 class Dependencies:
     """Says of each app why others must wait for it; told of each once it is planned, in the order of dependencies."""
 
-    def __init__(self, world: World, index: Index, draft: Draft) -> None:
+    def __init__(self, world: World, index: Index, draft: Draft, externals: Externals) -> None:
         self._world = world
+        self.externals = externals
         self.index = index
         self.draft = draft
         self._awaited = {other for each in world.chosen for other in each.app.depends_on}

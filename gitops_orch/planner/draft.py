@@ -6,7 +6,7 @@ belongs to.  Both are told apart by the host, so the order of apps in the plan d
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import TypedDict, Unpack
@@ -69,6 +69,9 @@ class Draft:
         self.unknown: list[AppKey] = []
         self.unread: set[tuple[str, FilesQuery]] = set()  # binds that nobody has looked at yet
         self.planned: set[AppKey] = set()  # apps that are acted on, if there is anything to do
+        self.networks_wanted: dict[
+            AppKey, Mapping[str, Collection[str]]
+        ] = {}  # by host; of apps that may lose others
         self._proofs: dict[AppKey, list[str]] = defaultdict(list)
         self._ids: dict[str, int] = {}  # how many actions do the same
         self._names_freed: dict[_NameKey, str] = {}

@@ -21,7 +21,6 @@ def obstacle_of(app: App, slots: AppSlots, index: Index) -> str:
         _taken_name(app, slots, index)
         or _adopted_elsewhere(app, slots, index)
         or _lost_data(app, slots, index)
-        or _missing_external(app, slots, index)
         or _refused_overlay(app, slots, index)
     )
 
@@ -66,22 +65,6 @@ def refusal_of(app: App, slots: AppSlots, world: World, index: Index) -> str:
         reason = world.refusal(app, slot.service.name, api_version) if slot.made else ""
         if reason:
             return f"{slot.service.name} cannot run on {slot.host}: {reason}"
-    return ""
-
-
-def _missing_external(app: App, slots: AppSlots, index: Index) -> str:
-    for slot in slots.slots:
-        host = index.hosts[slot.host]
-        for network in app.networks:
-            if (
-                network.external
-                and network.key in slot.service.networks
-                and network.name not in host.networks
-            ):
-                return f"the external network {network.name} is not on {slot.host}; create it there"
-        for volume in app.volumes:
-            if volume.external and volume.key in slot.service.volumes and volume.name not in host.volumes:
-                return f"the external volume {volume.name} is not on {slot.host}; create it there"
     return ""
 
 

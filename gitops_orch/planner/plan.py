@@ -1,7 +1,7 @@
 """From a world to a plan: place, classify, step by step; what may not be touched is held, with the reason."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -12,6 +12,7 @@ from gitops_orch.planner.cron import due_runs, split_scheduled, tend_runs
 from gitops_orch.planner.decommission import note_gone_hosts
 from gitops_orch.planner.dependencies import Dependencies, with_what_runs
 from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.externals import Externals, await_creation
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.hooks import weave_hooks
 from gitops_orch.planner.index import Index, Located, build_index
@@ -24,6 +25,7 @@ from gitops_orch.planner.pre_start import add_pre_starts
 from gitops_orch.planner.prune import prune_apps
 from gitops_orch.planner.put_back import GoingAside, put_back
 from gitops_orch.planner.readiness import unreachable_probe
+from gitops_orch.planner.removal import remove_networks
 from gitops_orch.planner.safety import check_removals
 from gitops_orch.planner.slots import AppSlots, Slot, study_app
 from gitops_orch.planner.volumes import (
@@ -56,16 +58,17 @@ def _uncollected() -> Iterator[None]:
 
 def _make_plan(world: World) -> Plan:
     index = build_index(world)
-    draft = Draft()
-    dependencies = _plan_apps(world, index, draft)
-    instead = with_what_runs(world, dependencies.waiting)
+    draft, waiting = _plan_apps(world, index)
+    instead = with_what_runs(world, waiting)
     if instead is not None:
-        world, draft = instead, Draft()
-        _plan_apps(world, index, draft)
+        world = instead
+        draft, _ = _plan_apps(world, index)
     for key in sorted(world.broken):
         draft.hold(str(key), f"keeps what it runs: {world.broken[key]}", key)
         draft.unknown.append(key)
     prune_apps(world, index, draft)
+    remove_networks(draft, index)
+    await_creation(draft)
     note_gone_hosts(world, index, draft)
     add_pre_starts(draft, world, index)
     weave_hooks(draft, world, index)
@@ -81,14 +84,19 @@ def _make_plan(world: World) -> Plan:
     )
 
 
-def _plan_apps(world: World, index: Index, draft: Draft) -> Dependencies:
+def _plan_apps(world: World, index: Index) -> tuple[Draft, Mapping[AppKey, str]]:
+    """Plan the apps of Git; return the steps, and the apps that wait for others, each with the reason."""
     placements = place_all(world, index)
-    dependencies = Dependencies(world, index, draft)
     chosen = {each.app.key: each for each in world.chosen}
-    for key in app_order(chosen, {key: each.app.depends_on for key, each in chosen.items()}):
-        _plan_app(chosen[key], placements[key], world, dependencies)
-        dependencies.planned(chosen[key])
-    return dependencies
+    order = app_order(chosen, {key: each.app.depends_on for key, each in chosen.items()})
+    externals = Externals(world)
+    while True:  # see Note [What another app creates is waited for]
+        dependencies = Dependencies(world, index, Draft(), externals)
+        for key in order:
+            _plan_app(chosen[key], placements[key], world, dependencies)
+            dependencies.planned(chosen[key])
+        if externals.is_met(dependencies.draft):
+            return dependencies.draft, dependencies.waiting
 
 
 def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencies: Dependencies) -> None:
@@ -109,6 +117,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
     everything = replace(slots, slots=(*slots.slots, *runs))
     obstacle = (
         obstacle_of(chosen.app, everything, index)
+        or dependencies.externals.missing(chosen.app, everything, index)
         or refusal_of(chosen.app, everything, world, index)
         or unreachable_probe(chosen.app, slots.slots, world.hosts)
     )

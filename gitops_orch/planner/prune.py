@@ -4,7 +4,6 @@ from gitops_orch.model.app import AppKey, Prune
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.order import app_order
-from gitops_orch.planner.removal import remove_networks
 from gitops_orch.planner.teardown import remove_in_order
 from gitops_orch.planner.world import Role, World
 
@@ -28,7 +27,6 @@ def prune_apps(world: World, index: Index, draft: Draft) -> None:
         if obstacle:
             draft.hold(str(key), obstacle, key)
             continue
-        first = len(draft.actions)
         above = [identity for other in _dependents(world, key) for identity in draft.proofs(other)]
         above += [
             identity
@@ -39,7 +37,7 @@ def prune_apps(world: World, index: Index, draft: Draft) -> None:
         there = (*index.apps.get(key, ()), *index.pre_starts.get(key, ()), *index.runs.get(key, ()))
         former = world.former.get(key)
         removed[key] = remove_in_order(draft, former, there, "its app left Git", above)
-        remove_networks(draft, index, key, {}, first)
+        draft.networks_wanted[key] = {}
 
 
 def _dependents(world: World, key: AppKey) -> list[AppKey]:

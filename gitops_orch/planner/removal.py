@@ -1,13 +1,13 @@
 """Steps that take away: containers, and the networks that nobody is left on.  Volumes are never among them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.observed import State
+from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
-from gitops_orch.planner.index import Index, Located
+from gitops_orch.planner.index import HostIndex, Index, Located
 
 
 class Owned(TypedDict):
@@ -76,27 +76,44 @@ def owned(found: Located) -> Owned:
     )
 
 
-def remove_networks(draft: Draft, index: Index, app: AppKey, wanted: dict[str, set[str]], first: int) -> None:
-    """Add removals of an app's networks that it wants no more on a host, once nobody of ours is left on them.
+def remove_networks(draft: Draft, index: Index) -> None:
+    """Add removals of networks that their apps want no more on a host, once all containers on them are removed.
 
-    One that a container is on which stays is left, and noted where that container is not ours.  `first` is where the
-    app's own steps begin in the draft: the removal comes after all of them.
+    Comes when all other steps are in the draft: a container of any app may be on a network.  One that keeps a container
+    is left as it is, and noted where that container is another app's, or not ours.
     """
-    steps = draft.actions[first:]
-    going = {action.target for action in steps if action.kind is Kind.REMOVE}
-    for host, network in index.networks.get(app, ()):
-        if network.name in wanted.get(host, ()):
-            continue
-        containers = index.hosts[host].host.containers
-        staying = [each for each in containers if network.name in each.networks and each.id not in going]
-        foreign = [container.name for container in staying if container.owner is None]
-        if foreign:
-            draft.hold(
-                network.name, f"is not removed from {host}: {', '.join(foreign)} is on it and not ours", app
-            )
-        elif not staying:
-            after = tuple(action.id for action in steps if action.host == host)
-            reason = "the app uses it no more on this host"
-            draft.add(
-                Kind.REMOVE_NETWORK, host, network.name, reason, name=network.name, app=app, after=after
-            )
+    removals = {
+        (action.host, action.target): action.id for action in draft.actions if action.kind is Kind.REMOVE
+    }
+    for app, wanted in draft.networks_wanted.items():
+        for host, network in index.networks.get(app, ()):
+            if network.name not in wanted.get(host, ()):
+                _remove_network(draft, index.hosts[host], app, network.name, removals)
+
+
+def _remove_network(
+    draft: Draft, host: HostIndex, app: AppKey, name: str, removals: Mapping[tuple[str, str], str]
+) -> None:
+    on_host = host.host.name
+    attached = [each for each in host.host.containers if name in each.networks]
+    staying = [each for each in attached if (on_host, each.id) not in removals]
+    others = [each for each in staying if each.owner is None or each.owner.app != app]
+    if others:
+        names = ", ".join(f"{each.name} ({_whose(each)})" for each in others)
+        draft.hold(name, f"is not removed from {on_host}, because it is used by {names}", app)
+    elif not staying:
+        own = [action.id for action in draft.actions if action.app == app and action.host == on_host]
+        gone = [removals[on_host, each.id] for each in attached]
+        draft.add(
+            Kind.REMOVE_NETWORK,
+            on_host,
+            name,
+            "the app uses it no more on this host",
+            name=name,
+            app=app,
+            after=tuple(dict.fromkeys((*own, *gone))),
+        )
+
+
+def _whose(container: ObservedContainer) -> str:
+    return "not ours" if container.owner is None else f"app {container.owner.app}"

@@ -8,13 +8,15 @@ from gitops_orch.model.app import AppKey, Service
 from gitops_orch.model.constraints import satisfies
 from gitops_orch.model.host import Availability, Host
 from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
-from gitops_orch.model.plan import Plan, PlanHold
+from gitops_orch.model.plan import Action, Plan, PlanHold
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, ServiceStatus, Sync
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.cron import last_failure, service_runs
-from gitops_orch.planner.index import Index, build_index
+from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.jobs import have_jobs_run
 from gitops_orch.planner.prune import gone_apps
+from gitops_orch.planner.put_back import has_ended
+from gitops_orch.planner.reasons import silent_hosts, what_is_left, why_unwell
 from gitops_orch.planner.world import Chosen, Role, World
 
 _RELEASE_STATES = {
@@ -27,24 +29,27 @@ _RELEASE_STATES = {
 def app_statuses(world: World, plan: Plan) -> tuple[AppStatus, ...]:
     """Return a row for every app that Git has, readable or not, in the order of their names."""
     index = build_index(world)
-    busy = Counter(action.app for action in plan.actions)
+    left: dict[AppKey | None, list[Action]] = defaultdict(list)
+    for action in plan.actions:
+        left[action.app].append(action)
     holds: dict[AppKey, list[PlanHold]] = defaultdict(list)
     for hold in plan.holds:
         if hold.app is not None:
             holds[hold.app].append(hold)
     rows = [
-        _status(chosen, world, plan, index, busy[chosen.app.key], holds[chosen.app.key])
+        _status(chosen, world, plan, index, left[chosen.app.key], holds[chosen.app.key])
         for chosen in world.chosen
     ]
     rows += [_broken(key, reason, index) for key, reason in world.broken.items()]
     rows += [_left(key, holds[key], world, index) for key in gone_apps(world, index) if holds[key]]
+    rows += [_going(key, left[key], index) for key in gone_apps(world, index) if left[key] and not holds[key]]
     return tuple(sorted(rows, key=lambda row: row.key))
 
 
 def _status(
-    chosen: Chosen, world: World, plan: Plan, index: Index, busy: int, holds: list[PlanHold]
+    chosen: Chosen, world: World, plan: Plan, index: Index, left: list[Action], holds: list[PlanHold]
 ) -> AppStatus:
-    key = chosen.app.key
+    key, busy = chosen.app.key, bool(left)
     containers = _running_release(chosen, index)
     there = (*index.apps.get(key, ()), *index.runs.get(key, ()))
     hosts = sorted({found.host for found in there})
@@ -57,28 +62,59 @@ def _status(
         and any(hold.subject == str(key) for hold in holds)
         and chosen.role in {Role.HEAD, Role.PINNED}
     )
-    commit, release = _what_runs(chosen, containers, busy=bool(busy or held or unknown or waiting))
+    commit, release = _what_runs(chosen, containers, busy=(busy or held or unknown or waiting))
+    health = _health(
+        services,
+        unknown=unknown,
+        suspended=held and not any(hold.error or hold.heals for hold in holds),
+        starting=any(map(_is_on_its_way(chosen), containers)),
+    )
     return AppStatus(
         key=key,
         sync=_sync(
             chosen,
             unknown=unknown,
             held=held and chosen.role is Role.HEAD,
-            busy=waiting or busy > 0 or any(hold.error and hold.subject != str(key) for hold in holds),
+            busy=waiting or busy or any(hold.error and hold.subject != str(key) for hold in holds),
         ),
-        health=_health(
-            services,
-            unknown=unknown,
-            suspended=held and not any(hold.error or hold.heals for hold in holds),
-            starting=any(map(_is_on_its_way(chosen), containers)),
-        ),
+        health=health,
         fresh=not away,
         commit=commit,
         release=release,
-        release_state=_release_state(chosen, held=held, busy=waiting or bool(busy)),
+        release_state=_release_state(chosen, held=held, busy=waiting or busy),
         hosts=tuple(sorted({*hosts, *away})),
         services=services,
-        reason=holds[0].reason if holds else chosen.reason or _failed_run(services),
+        reason=(holds[0].reason if holds else chosen.reason or _failed_run(services))
+        or silent_hosts(index.unknown[host] for host in away)
+        or what_is_left(left)
+        or (why_unwell(_judged(chosen, index)) if health is not AppHealth.HEALTHY else ""),
+    )
+
+
+def _judged(chosen: Chosen, index: Index) -> list[Located]:
+    """The containers that an app's health is judged by: not those aside, nor jobs that are done."""
+    jobs = {service.name for service in chosen.app.services if service.job}
+    return [
+        found
+        for found in index.apps.get(chosen.app.key, ())
+        if not is_aside(found.container)
+        and not (
+            found.container.owner is not None
+            and found.container.owner.service in jobs
+            and has_ended(found.container)
+        )
+    ]
+
+
+def _going(key: AppKey, left: list[Action], index: Index) -> AppStatus:
+    """An app that left Git, and is being removed."""
+    row = _broken(key, f"its app left Git; {what_is_left(left)}", index)
+    return replace(
+        row,
+        sync=Sync.OUT_OF_SYNC,
+        health=AppHealth.PROGRESSING,
+        fresh=True,
+        release_state=AppReleaseState.PROGRESSING,
     )
 
 

@@ -1,0 +1,43 @@
+"""Why an app is not in sync or not healthy, in one sentence, where no hold says it already."""
+
+from collections.abc import Iterable, Sequence
+
+from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
+from gitops_orch.model.plan import Action
+from gitops_orch.planner.index import Located
+
+_WORDS = {
+    Health.STARTING: "its healthcheck has not passed yet",
+    Health.UNHEALTHY: "its healthcheck reports unhealthy",
+}
+
+
+def what_is_left(actions: Sequence[Action]) -> str:
+    """Return how many steps are left to do, and the first; "" where none is."""
+    if not actions:
+        return ""
+    first = actions[0]
+    count = "1 step is left" if len(actions) == 1 else f"{len(actions)} steps are left, the first is"
+    kind = first.kind.value.replace("_", " ")
+    return f"{count}: {kind} {first.name or first.target} on {first.host} ({first.reason})"
+
+
+def silent_hosts(hosts: Iterable[UnknownHost]) -> str:
+    """Return which hosts do not answer, and why; "" where all do."""
+    return "; ".join(f"host {host.name} does not answer: {host.reason}" for host in hosts)
+
+
+def why_unwell(containers: Iterable[Located]) -> str:
+    """Return the first container that is not healthy, with its state; "" where all are."""
+    for found in containers:
+        word = _unwell(found.container)
+        if word:
+            return f"{found.container.name} on {found.host}: {word}"
+    return ""
+
+
+def _unwell(container: ObservedContainer) -> str:
+    if container.state is State.RUNNING:
+        return _WORDS.get(container.health, "")
+    code = container.details.exit_code if container.details is not None else 0
+    return f"it is {container.state.value}" + (f" (exit code {code})" if code else "")
