@@ -10,7 +10,7 @@ from gitops_orch.model.observed import ObservedContainer, Placed, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.status import ActionResult, Outcome
-from gitops_orch.planner.aside import FAILED_SUFFIX, is_kept
+from gitops_orch.planner.aside import FAILED_SUFFIX, has_suffix, is_kept
 from gitops_orch.planner.gate import is_doubtful
 
 RECOVERED = (
@@ -85,7 +85,7 @@ def recovered_releases(
     running = [container for container in told if not _is_aside(container)]
     failed: dict[tuple[AppKey, str], Release] = {}
     for container in told:
-        if container.name.endswith(FAILED_SUFFIX):
+        if has_suffix(container, FAILED_SUFFIX):
             app, release, commit = _vote(container)
             failed[(app, release)] = _release(
                 app, release, commit, failed=f"{container.name} is kept from it"
@@ -134,7 +134,7 @@ def _unproved_releases(containers: Iterable[ObservedContainer]) -> set[tuple[App
 
 
 def _is_aside(container: ObservedContainer) -> bool:
-    return container.name.endswith(FAILED_SUFFIX) or is_kept(container)
+    return has_suffix(container, FAILED_SUFFIX) or is_kept(container)
 
 
 def _ended_well(container: ObservedContainer) -> bool:

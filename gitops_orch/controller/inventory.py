@@ -4,17 +4,26 @@ Note [Another Engine under the same name]
 What a host is called is only a word in a document.  Its Engine's own id tells whether it is still the machine that was
 seen before: one that was reinstalled, or a URL that leads elsewhere now, would look like a host on which everything is
 missing.  It counts as unknown until a person says what it is.
+
+The id is not all of it: an Engine that was upgraded may answer with another one, and Podman makes one up for each answer.
+A container of ours that was there before, and is there now, shows that it is the same.
+
+Note [Copies of our containers]
+While a copy stands beside its original, it is seen to be one (engine/identity.py).  That is remembered as long as it
+exists: when its original is replaced, nothing else would tell.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from gitops_orch.controller.same_engine import hold_same_engines
 from gitops_orch.history.history import History
 from gitops_orch.model.observed import Observation, ObservedHost, Placed, UnknownHost
 
 ID_SHOWN = 12
+ID_KEPT = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +32,8 @@ class HostFacts:
 
     engines: Mapping[str, str] = field(default_factory=dict)  # ids by host
     let_go: frozenset[str] = frozenset()  # hosts that left Git, and that nobody misses
+    ours: Mapping[str, frozenset[str]] = field(default_factory=dict)  # short ids of our containers by host
+    copies: Mapping[str, frozenset[str]] = field(default_factory=dict)  # short ids of copies of these by host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,31 +54,49 @@ def read_facts(history: History) -> HostFacts:
     with suppress(ValueError, TypeError, AttributeError):
         kept = json.loads(history.host_facts() or "{}")
         engines = {str(name): str(identity) for name, identity in kept.get("engines", {}).items()}
-        return HostFacts(engines=engines, let_go=frozenset(map(str, kept.get("let_go", ()))))
+        return HostFacts(
+            engines=engines,
+            let_go=frozenset(map(str, kept.get("let_go", ()))),
+            ours=_id_sets(kept.get("ours", {})),
+            copies=_id_sets(kept.get("copies", {})),
+        )
     return HostFacts()
 
 
 def keep_facts(history: History, facts: HostFacts) -> None:
     """Remember facts, where they are not what is remembered already."""
     if facts != read_facts(history):
-        history.set_host_facts(
-            json.dumps({"engines": dict(sorted(facts.engines.items())), "let_go": sorted(facts.let_go)})
-        )
+        kept = {
+            "engines": dict(sorted(facts.engines.items())),
+            "let_go": sorted(facts.let_go),
+            "ours": {host: sorted(ids) for host, ids in sorted(facts.ours.items())},
+            "copies": {host: sorted(ids) for host, ids in sorted(facts.copies.items())},
+        }
+        history.set_host_facts(json.dumps(kept))
+
+
+def _id_sets(rows: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
+    return {str(host): frozenset(map(str, ids)) for host, ids in rows.items()}
 
 
 def recognise(
     observed: Mapping[str, Observation], facts: HostFacts, permission: Permission
 ) -> Mapping[str, Observation]:
-    """Return the observation with hosts unknown whose Engine is another than before, unless that is permitted."""
+    """Return the observation with hosts unknown whose Engine is another than before, unless that is permitted.
+
+    Two hosts that are one Engine are unknown, whoever permits it; known copies of our containers have no owner.
+    """
     return {
-        name: _recognised(seen, facts.engines.get(name, ""), permission) for name, seen in observed.items()
+        name: _without_copies(_recognised(seen, facts, permission), facts)
+        for name, seen in hold_same_engines(observed).items()
     }
 
 
-def _recognised(seen: Observation, before: str, permission: Permission) -> Observation:
+def _recognised(seen: Observation, facts: HostFacts, permission: Permission) -> Observation:
+    before = facts.engines.get(seen.name, "")
     if not isinstance(seen, ObservedHost) or not (before and seen.engine_id) or seen.engine_id == before:
         return seen
-    if permission.covers(seen.name):
+    if permission.covers(seen.name) or facts.ours.get(seen.name, frozenset()).intersection(_ours(seen)):
         return seen
     reason = (
         f"another Engine answers than before (id {seen.engine_id[:ID_SHOWN]} instead of {before[:ID_SHOWN]}), so nothing "
@@ -75,6 +104,23 @@ def _recognised(seen: Observation, before: str, permission: Permission) -> Obser
         f"commit with the trailer `Let-Go: {seen.name}`; what ran there before, and its data, counts as gone then"
     )
     return UnknownHost(name=seen.name, reason=reason)
+
+
+def _ours(host: ObservedHost) -> frozenset[str]:
+    return frozenset(each.id[:ID_KEPT] for each in host.containers if each.owner is not None)
+
+
+def _without_copies(seen: Observation, facts: HostFacts) -> Observation:
+    copies = facts.copies.get(seen.name)
+    if not copies or not isinstance(seen, ObservedHost):
+        return seen
+    containers = tuple(
+        replace(each, owner=None, copy_of=each.owner.name or each.name)
+        if each.owner is not None and each.id[:ID_KEPT] in copies
+        else each
+        for each in seen.containers
+    )
+    return replace(seen, containers=containers)
 
 
 def learn(
@@ -87,8 +133,17 @@ def learn(
 
     Every host of the commit has an observation.  Machines that were cloned share an id, so it names no host.
     """
-    seen = {host.name: host.engine_id for host in observed.values() if isinstance(host, ObservedHost)}
+    seen = [host for host in observed.values() if isinstance(host, ObservedHost)]
     gone = [name for name in remembered if name and name not in observed]
     let_go = {name for name in gone if name in facts.let_go or permission.covers(name)}
-    engines = {**facts.engines, **{name: identity for name, identity in seen.items() if identity}}
-    return HostFacts(engines=engines, let_go=frozenset(let_go))
+    copies = {host.name: _copies(host) for host in seen}
+    return HostFacts(
+        engines={**facts.engines, **{host.name: host.engine_id for host in seen if host.engine_id}},
+        let_go=frozenset(let_go),
+        ours={**facts.ours, **{host.name: _ours(host) for host in seen}},
+        copies={name: ids for name, ids in {**facts.copies, **copies}.items() if ids},
+    )
+
+
+def _copies(host: ObservedHost) -> frozenset[str]:
+    return frozenset(each.id[:ID_KEPT] for each in host.containers if each.copy_of)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitops_orch.controller.same_engine import hold_same_engines
 from gitops_orch.daemon.house import House, open_history, open_house
 from gitops_orch.engine.registry_auth import Registries
 from gitops_orch.errors import GitopsOrchError, SettingsError
@@ -119,7 +120,7 @@ def _lease(house: House) -> str:
 
 def _hosts(house: House) -> Iterator[Check]:
     try:
-        observed = house.observe()
+        observed = hold_same_engines(house.observe())
     except GitopsOrchError as error:
         yield _failed("hosts", error.message, error.hint)
         return

@@ -12,6 +12,9 @@ from gitops_orch.engine.wire import Wire
 from gitops_orch.errors import Conflict, NotFound
 from gitops_orch.model.app import AppKey
 
+CARRIER_SUFFIX = ".carrier"
+ENTRYPOINT = "/never-started"
+
 
 class Carriers:
     """Makes and removes the carriers of one host."""
@@ -35,16 +38,18 @@ class Carriers:
         """Create a container that is never started; one of the same name is a crash's, and goes first."""
         body = {
             "Image": image,
-            "Entrypoint": ["/never-started"],
+            "Entrypoint": [ENTRYPOINT],
             "Labels": labels.carrier_labels(self._instance, app),
             "NetworkDisabled": True,
             "HostConfig": {"NetworkMode": "none", **mount},
         }
-        carrier = f"{name}.carrier"
+        carrier = f"{name}{CARRIER_SUFFIX}"
         what = f"create of carrier {carrier}"
         try:
             made = self._wire.call(what, lambda client: client.create_container_from_config(body, carrier))
         except Conflict:
+            if not self._is_carrier(carrier):
+                raise
             self._remove(carrier)
             made = self._wire.call(what, lambda client: client.create_container_from_config(body, carrier))
         return str(made["Id"])
@@ -77,4 +82,17 @@ class Carriers:
             lambda client: client.containers(all=True, filters={"label": ours, **filters}),
         )
         for row in rows:
-            self._remove(str(row["Id"]))
+            if self._is_carrier(str(row["Id"])):
+                self._remove(str(row["Id"]))
+
+    def _is_carrier(self, container: str) -> bool:
+        """Tell whether a container is a carrier by what it is: any image can bring the label."""
+        try:
+            row = self._wire.read(
+                f"inspect of {container}", lambda client: client.inspect_container(container)
+            )
+        except NotFound:
+            return True
+        with self._wire.understood(f"inspect of {container}"):
+            never_started = row["State"]["Status"] == "created" and row["Path"] == ENTRYPOINT
+            return never_started and str(row["Name"]).endswith(CARRIER_SUFFIX)

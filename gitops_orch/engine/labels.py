@@ -1,9 +1,10 @@
 """Labels on everything that we make: whose it is, what it was made from, and what Compose's own tools look for."""
 
+import re
 from collections.abc import Mapping
 
 from gitops_orch.model.app import AppKey, Json, Network, Volume
-from gitops_orch.model.job import HOOKS_LABEL, Hooks
+from gitops_orch.model.job import HOOKS_LABEL, RUN_SLOT_MAX, Hooks
 from gitops_orch.model.mounts import MOUNTS_LABEL, mounts_text
 from gitops_orch.model.observed import Ownership
 from gitops_orch.model.plan import ContainerIntent
@@ -20,6 +21,7 @@ SPEC_HASH = PREFIX + "spec-hash"
 HASH_VERSION = PREFIX + "hash-version"
 SALT = PREFIX + "salt"
 IMAGE_DIGEST = PREFIX + "image-digest"
+NAME = PREFIX + "name"  # the name that the container was created with
 FILES = PREFIX + "files"
 # On a volume whose files are changed in place, and on the one that records what it holds: the former's name.
 LIVE = PREFIX + "live"
@@ -34,6 +36,7 @@ COMPOSE_SERVICE = COMPOSE_PREFIX + "service"
 COMPOSE_VERSION = "2.26.1"  # whose labels and object shapes these are
 
 SPEC_HASH_VERSION = "2"
+SLOT_DIGITS_MAX = 12
 
 
 def app_labels(instance: str, app: AppKey) -> dict[str, str]:
@@ -55,6 +58,7 @@ def container_labels(instance: str, intent: ContainerIntent) -> dict[str, str]:
         HASH_VERSION: SPEC_HASH_VERSION,
         SALT: intent.salt,
         IMAGE_DIGEST: intent.image_digest,
+        NAME: intent.name,
         **_hooks_label(intent),
         **({MOUNTS_LABEL: mounts_text(intent.kept_mounts)} if intent.kept_mounts else {}),
     }
@@ -132,29 +136,52 @@ def user_labels(compose: Mapping[str, Json]) -> dict[str, str]:
 def parse_ownership(labels: Mapping[str, str], instance: str) -> Ownership | None:
     """Return whose container this is; None where it is not ours, is another instance's, or is only a carrier.
 
-    A slot that is no number makes it foreign: somebody else wrote that label.
+    Anybody can write a label, so each value is checked: one that we would not have written makes the container foreign.
+    Labels alone do not prove that we created a container: see `engine/identity.py`.
     """
     owner = parse_owner(labels, instance)
-    slot = labels.get(SLOT, "")
-    if owner is None or CARRIER in labels or not (slot.isascii() and slot.isdigit()):
+    slot = _slot(labels.get(SLOT, ""))
+    if owner is None or CARRIER in labels or slot is None:
         return None
+    values = {key: labels.get(key, "") for key in _WORDS}
+    if not all(map(_is_word, values.values())) or not (values[SERVICE] and values[SPEC_HASH]):
+        return None  # a commit, for one, is handed to git
     return Ownership(
         app=owner,
-        service=labels.get(SERVICE, ""),
-        slot=int(slot),
-        commit=labels.get(COMMIT, ""),
-        release=labels.get(RELEASE, ""),
-        spec_hash=labels.get(SPEC_HASH, ""),
-        hash_version=labels.get(HASH_VERSION, ""),
-        salt=labels.get(SALT, ""),
-        image_digest=labels.get(IMAGE_DIGEST, ""),
+        service=values[SERVICE],
+        slot=slot,
+        commit=values[COMMIT],
+        release=values[RELEASE],
+        spec_hash=values[SPEC_HASH],
+        hash_version=values[HASH_VERSION],
+        salt=values[SALT],
+        image_digest=values[IMAGE_DIGEST],
+        name=values[NAME],
     )
+
+
+_WORDS = (SERVICE, COMMIT, RELEASE, SPEC_HASH, HASH_VERSION, SALT, IMAGE_DIGEST, NAME)
+_WORD = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
+
+
+def _is_word(value: str) -> bool:
+    """Tell whether a value has the form of a name or a digest; an absent one does."""
+    return not value or (_WORD.fullmatch(value) is not None and not value.startswith("-"))
+
+
+def _slot(value: str) -> int | None:
+    """Return a slot's number; None where it is none, or a time that no calendar has."""
+    if not (value.isascii() and value.isdigit() and len(value) <= SLOT_DIGITS_MAX):
+        return None
+    return int(value) if int(value) <= RUN_SLOT_MAX else None
 
 
 def parse_owner(labels: Mapping[str, str], instance: str) -> AppKey | None:
     """Return the app that a network, a volume or a carrier belongs to; None where it is not our instance's."""
     namespace, name = labels.get(NAMESPACE), labels.get(APP)
     if labels.get(INSTANCE) != instance or not namespace or not name:
+        return None
+    if not (_is_word(namespace) and _is_word(name)):
         return None
     return AppKey(namespace=namespace, name=name)
 

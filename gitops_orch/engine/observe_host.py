@@ -9,6 +9,8 @@ from typing import Any
 from gitops_orch.clock import Clock
 from gitops_orch.engine import labels, observe_parse
 from gitops_orch.engine.engine_settings import EngineSettings
+from gitops_orch.engine.identity import without_copies
+from gitops_orch.engine.image_labels import ImageLabels
 from gitops_orch.engine.inspection_cache import Inspection, InspectionCache
 from gitops_orch.engine.wire import Wire
 from gitops_orch.errors import HostUnreachable, NotFound
@@ -27,6 +29,7 @@ class HostObserver:
         self._workers = ThreadPoolExecutor(settings.pool_size, thread_name_prefix=f"observe-{wire.host}")
         self._cache = InspectionCache(enabled=settings.cache_inspections)
         self._root_dir: str | None = None
+        self._images = ImageLabels(wire)
 
     def observe(self) -> ObservedHost:
         """Return the host as it is; any listing that fails fails the whole, since a part would look like emptiness."""
@@ -46,14 +49,18 @@ class HostObserver:
                 observed_at=observed_at,
                 engine_version=str(about.get("ServerVersion") or ""),
                 api_version=self._wire.api_version,
-                engine_id=str(about.get("ID") or ""),
+                engine_id=self._engine_id(about),
                 root_dir=root_dir,
                 makes_overlays=bool((about.get("Swarm") or {}).get("ControlAvailable")),
-                containers=self._containers(containers.result(), root_dir, ends_at),
+                containers=self._containers(containers.result(), images.result(), root_dir, ends_at),
                 networks=tuple(observe_parse.listed_network(row, instance) for row in networks.result()),
                 volumes=observe_parse.listed_volumes(volumes.result().get("Volumes") or (), instance),
                 images=tuple(observe_parse.listed_image(row) for row in images.result()),
             )
+
+    def _engine_id(self, about: Mapping[str, Any]) -> str:
+        """Return the Engine's id; "" for Podman, which makes one up for each answer."""
+        return "" if self._wire.is_podman else str(about.get("ID") or "")
 
     def _ask(self, what: str, ask: Callable[[Any], Any], ends_at: float) -> Future[Any]:
         """Ask in a thread of the pool; what waits too long for its turn fails as if it had been asked."""
@@ -62,13 +69,17 @@ class HostObserver:
         except RuntimeError as error:  # the only word that an executor has for being closed
             raise HostUnreachable(f"{self._wire.host}: {what}: the connection was closed by us") from error
 
-    def _containers(self, rows: list[Any], root_dir: str, ends_at: float) -> tuple[ObservedContainer, ...]:
+    def _containers(
+        self, rows: list[Any], images: list[Any], root_dir: str, ends_at: float
+    ) -> tuple[ObservedContainer, ...]:
         """Return the listing in order, ours with details; carriers of files are nobody's business but ours."""
-        listed = [
-            observe_parse.listed_container(row, self._settings.instance, root_dir)
+        of_images = self._images.labels(rows, images, ends_at)
+        instance = self._settings.instance
+        listed = without_copies(
+            observe_parse.listed_container(row, instance, root_dir, of_images[str(row.get("ImageID") or "")])
             for row in rows
-            if labels.CARRIER not in (row.get("Labels") or {})
-        ]
+        )
+        listed = tuple(row for row in listed if labels.CARRIER not in row.labels)
         statuses = {str(row["Id"]): _lasting(str(row.get("Status") or "")) for row in rows}
         looks = {row.id: _look(row, statuses[row.id]) for row in listed if row.owner is not None}
         inspections = self._inspections(looks, ends_at)
@@ -99,7 +110,10 @@ class HostObserver:
         """Return one container with details; NotFound where there is none."""
         row = self._wire.read(f"inspect of {container}", lambda client: client.inspect_container(container))
         with self._wire.understood(f"inspect of {container}"):
-            return observe_parse.inspected_container(row, self._settings.instance, self.root_dir())
+            of_image = self._images.labels_of(
+                str(row.get("Image") or ""), (row.get("Config") or {}).get("Labels")
+            )
+            return observe_parse.inspected_container(row, self._settings.instance, self.root_dir(), of_image)
 
     def root_dir(self) -> str:
         """Return where the Engine keeps its objects on the host; asked once, since only a new Engine changes it."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gitops_orch.engine import labels
+from gitops_orch.engine.identity import own_labels
 from gitops_orch.model.observed import (
     Details,
     Health,
@@ -21,6 +22,7 @@ from gitops_orch.model.observed import (
 )
 
 Row = Mapping[str, Any]
+Labels = Mapping[str, str]
 
 _JOIN = "container:"
 GRACE_DEFAULT_S = 10.0  # an Engine's own, where a container was made without one
@@ -31,10 +33,10 @@ _HEALTH_WORDS = (
 )
 
 
-def listed_container(row: Row, instance: str, root_dir: str) -> ObservedContainer:
+def listed_container(row: Row, instance: str, root_dir: str, image_labels: Labels) -> ObservedContainer:
     """Return a container as the listing shows it, without details."""
     names = row.get("Names") or [""]
-    container_labels = dict(row.get("Labels") or {})
+    container_labels = own_labels(row.get("Labels") or {}, image_labels)
     return ObservedContainer(
         id=str(row["Id"]),
         name=_own_name(names),
@@ -110,10 +112,10 @@ def _listed_ports(ports: Iterable[Row]) -> tuple[tuple[str, int, str], ...]:
     )
 
 
-def inspected_container(row: Row, instance: str, root_dir: str) -> ObservedContainer:
+def inspected_container(row: Row, instance: str, root_dir: str, image_labels: Labels) -> ObservedContainer:
     """Return a container as an inspection shows it, with details."""
     config = _mapping(row.get("Config"))
-    container_labels = dict(config.get("Labels") or {})
+    container_labels = own_labels(config.get("Labels") or {}, image_labels)
     settings = _mapping(row.get("NetworkSettings"))
     return ObservedContainer(
         id=str(row["Id"]),

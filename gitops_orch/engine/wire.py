@@ -21,6 +21,7 @@ from gitops_orch.errors import Conflict, EngineError, HostUnreachable, NotFound,
 
 API_VERSION_MIN = (1, 40)
 API_VERSION_MAX = (1, 49)
+PODMAN_HEADER = "Libpod-Api-Version"
 READ_ATTEMPTS = 3
 READ_PAUSE_S = 0.1
 _DISK_FULL = "no space left on device"
@@ -52,6 +53,7 @@ class Wire:
         self._line = Line()
         self._lock = threading.Lock()
         self._client: RawClient | None = None
+        self.is_podman = False  # known once it has answered
 
     @property
     def api_version(self) -> str:
@@ -139,6 +141,7 @@ class Wire:
                 f"{self.host}: the Engine offers API {offered or 'of no version'}, 1.40 is the oldest that works",
                 hint="upgrade it to Docker Engine 20.10 or newer",
             )
+        self.is_podman = PODMAN_HEADER in answer.headers
         spoken = min(version, API_VERSION_MAX)
         client.speak(f"{spoken[0]}.{spoken[1]}")
         return client

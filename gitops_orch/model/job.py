@@ -9,6 +9,7 @@ MINUTE_S = 60
 HOOKS_LABEL = "gitops-orch.hooks"  # what to run in a container, also when its service has left Git
 # A run's slot is its time in minutes since the epoch; no service has so many replicas.
 RUN_SLOT_MIN = 1_000_000
+RUN_SLOT_MAX = 4_000_000_000  # in the year 9575; later times fit no calendar
 HISTORY_DEFAULT = 3
 
 

@@ -42,6 +42,7 @@ class Ownership:
     hash_version: str
     salt: str
     image_digest: str  # the image id when the container was planned; "" where it was not there yet
+    name: str = ""  # that it was created with; "" for one that an older version created
 
 
 # Further fields of a container's HostConfig that `docker update` can change (Engine API, ContainerUpdate).
@@ -115,6 +116,7 @@ class ObservedContainer:
     ports: tuple[tuple[str, int, str], ...] = ()  # (host address, host port, protocol)
     created_at: datetime | None = None
     details: Details | None = None  # None: not inspected
+    copy_of: str = ""  # the name of our container whose labels a person copied to it; it is not ours then
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -184,6 +186,7 @@ class UnknownHost:
 
     name: str
     reason: str
+    same_as: tuple[str, ...] = ()  # other hosts that lead to the same Engine
 
 
 Observation = ObservedHost | UnknownHost

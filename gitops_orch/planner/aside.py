@@ -15,12 +15,18 @@ _UP = frozenset({State.RUNNING, State.RESTARTING, State.PAUSED})
 
 def is_parked(container: ObservedContainer) -> bool:
     """Tell whether a container is one that failed and was stopped for good."""
-    return container.name.endswith(FAILED_SUFFIX) and container.state not in _UP
+    return has_suffix(container, FAILED_SUFFIX) and container.state not in _UP
 
 
 def is_kept(container: ObservedContainer) -> bool:
     """Tell whether a container is a former generation's, for going back to."""
-    return container.name.endswith(KEPT_SUFFIX) and container.state not in _UP
+    return has_suffix(container, KEPT_SUFFIX) and container.state not in _UP
+
+
+def has_suffix(container: ObservedContainer, suffix: str) -> bool:
+    """Tell whether we appended a suffix to a container's name: a service may declare a name that ends so."""
+    created = container.owner.name if container.owner is not None else ""
+    return container.name.endswith(suffix) and container.name != created
 
 
 def is_aside(container: ObservedContainer) -> bool:

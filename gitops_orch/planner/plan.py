@@ -18,6 +18,7 @@ from gitops_orch.planner.hooks import weave_hooks
 from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.jobs import spare_jobs
 from gitops_orch.planner.judgement import restrain
+from gitops_orch.planner.notes import note_odd_hosts
 from gitops_orch.planner.obstacles import obstacle_of, refusal_of
 from gitops_orch.planner.order import app_order
 from gitops_orch.planner.place import AppPlacement, place_all
@@ -70,6 +71,7 @@ def _make_plan(world: World) -> Plan:
     remove_networks(draft, index)
     await_creation(draft)
     note_gone_hosts(world, index, draft)
+    note_odd_hosts(index, draft)
     add_pre_starts(draft, world, index)
     weave_hooks(draft, world, index)
     actions = draft.finish()

@@ -15,7 +15,7 @@ from gitops_orch.model.mounts import parse_mounts
 from gitops_orch.model.names import container_name, pre_start_name, prepared_service
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Action, ContainerIntent, Gate, Kind
-from gitops_orch.planner.aside import FAILED_SUFFIX, is_aside
+from gitops_orch.planner.aside import FAILED_SUFFIX, has_suffix, is_aside
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.fates import is_failed
 from gitops_orch.planner.hooks import Scene, command_reason
@@ -250,7 +250,7 @@ class _Preparer:
                 and (owner.service, owner.slot) == (intent.service.name, intent.slot)
                 and owner.spec_hash == intent.spec_hash
                 and found.container.image_id == (intent.image_digest or found.container.image_id)
-                and not found.container.name.endswith(FAILED_SUFFIX)
+                and not has_suffix(found.container, FAILED_SUFFIX)
                 and found.container.state is not State.PAUSED
                 and _lives_with(intent, found.container)
             ):

@@ -4,10 +4,11 @@ What is set aside has the restart policy `no`: a stopped container with another 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from gitops_orch.model.observed import ObservedContainer
 from gitops_orch.model.plan import Kind
-from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX, is_aside, newest_first
+from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX, has_suffix, is_aside, newest_first
 from gitops_orch.planner.compare import restart_policy_fields
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import HostIndex, Located
@@ -40,7 +41,7 @@ def set_aside(draft: Draft, host: HostIndex, found: Located, suffix: str, how: S
         last = (updated,)
     stopped = None if how.stopped else stop_container(draft, found, how.reason, last)
     last = last if stopped is None else (stopped,)
-    if container.name.endswith(suffix):
+    if has_suffix(container, suffix):
         return "" if last == how.after else last[0]
     name = _name(draft, host, found, suffix)
     renamed = draft.add(
@@ -53,7 +54,7 @@ def set_aside(draft: Draft, host: HostIndex, found: Located, suffix: str, how: S
 
 def _name(draft: Draft, host: HostIndex, found: Located, suffix: str) -> str:
     """The name under which it is set aside; one that was set aside before under the same name makes way."""
-    name = found.container.name.removesuffix(KEPT_SUFFIX).removesuffix(FAILED_SUFFIX) + suffix
+    name = _stem(found.container) + suffix
     holder = host.names.get(name)
     if holder is None:
         return name
@@ -61,6 +62,14 @@ def _name(draft: Draft, host: HostIndex, found: Located, suffix: str) -> str:
         remove_container(draft, Located(found.host, holder), "a later one is set aside in its place", ())
         return name
     return f"{found.container.name}-{found.container.id[:7]}{suffix}"
+
+
+def _stem(container: ObservedContainer) -> str:
+    """Return the name without what setting aside appended to it."""
+    name = container.name
+    for appended in (KEPT_SUFFIX, FAILED_SUFFIX):
+        name = name.removesuffix(appended) if has_suffix(replace(container, name=name), appended) else name
+    return name
 
 
 def keep_newest(

@@ -18,7 +18,8 @@ from gitops_orch.model.host import Host
 WAIT_S = 10
 LISTS = {"containers/json": [], "networks": [], "volumes": {"Volumes": []}, "images/json": []}
 OURS = {"gitops-orch.instance": "default", "gitops-orch.namespace": "default", "gitops-orch.app": "shop"}
-LISTED = {"Id": "c1", "Names": ["/x"], "Labels": {**OURS, "gitops-orch.slot": "1"}}
+MADE = {"gitops-orch.slot": "1", "gitops-orch.service": "api", "gitops-orch.spec-hash": "a" * 64}
+LISTED = {"Id": "c1", "Names": ["/x"], "Labels": {**OURS, **MADE}}
 
 
 @pytest.fixture

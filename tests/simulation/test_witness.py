@@ -8,7 +8,7 @@ from simulation.many import live_through
 
 from gitops_orch.controller import gates, look, observe, revert_failed
 from gitops_orch.engine import labels
-from gitops_orch.engine.simulated import seen
+from gitops_orch.engine.simulated import making, seen
 from gitops_orch.model.observed import ObservedHost
 from gitops_orch.planner import app_plan, gate, plan, rollout, succession
 from gitops_orch.planner.world import Role
@@ -76,6 +76,11 @@ def takes_every_label_for_its_own(patch):
     patch.setattr(seen, "see_container", careless)
 
 
+def takes_a_label_of_an_image_for_its_own(patch):
+    for module in (making, seen):
+        patch.setattr(module, "own_labels", lambda container, _image: dict(container))
+
+
 def takes_a_broken_file_for_a_deleted_one(patch):
     patch.setattr(look, "_broken", lambda _desired: {})
 
@@ -98,6 +103,7 @@ MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (believes_every_new_container, "the only one of its slot that does well"),
     (does_not_wait_for_the_proof, "the only one of its slot that does well"),
     (takes_every_label_for_its_own, "foreign container"),
+    (takes_a_label_of_an_image_for_its_own, "foreign container debug"),
     (does_not_wait_for_other_apps, "was rolled back"),
     (takes_a_broken_file_for_a_deleted_one, "whose file cannot be read"),
     (forgets_what_failed, "which is quarantined"),

@@ -84,7 +84,7 @@ class Weather:
         if world is None:
             return
         number = len(self.foreign)
-        visit = self.rng.choice(("plain", "instance", "squatter", "objects"))
+        visit = self.rng.choice(("plain", "instance", "squatter", "objects", "commit"))
         if visit == "objects":
             self._objects(world, number)
             return
@@ -97,6 +97,8 @@ class Weather:
         elif visit == "instance" and ours:
             copied = dict(self.rng.choice(ours).labels) | {labels.INSTANCE: "another"}
             made = hand.run_foreign(world, f"theirs-{number}", labels=copied)
+        elif visit == "commit" and ours:
+            made = hand.run_a_commit(world, self.rng.choice(ours))
         else:
             made = hand.run_foreign(world, f"stranger-{number}")
         self.foreign[(world.name, made.id)] = _picture(made)

@@ -6,10 +6,14 @@ from dataclasses import replace
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.images import ImageBehaviour, image_id
 from gitops_orch.engine.simulated.life import SimulatedContainer, begin, end
+from gitops_orch.engine.simulated.making import owner_of
 from gitops_orch.engine.simulated.world import SimulatedImage, World
 from gitops_orch.model.observed import Health, State
 
 FOREIGN_MEMORY_BYTES = 32 * 1024 * 1024
+
+FOREIGN = ImageBehaviour()
+OUR_INSTANCE = "default"
 
 Hand = Callable[[World, SimulatedContainer], None]
 
@@ -93,6 +97,19 @@ def replace_image(world: World, container: SimulatedContainer) -> None:
     begin(made, world.now)
 
 
+def run_a_commit(world: World, container: SimulatedContainer) -> SimulatedContainer:
+    """`docker commit`, and `docker run` of the image that comes of it, which has the container's labels."""
+    carried = tuple(f"{name}={value}" for name, value in container.labels.items())
+    behaviour = ImageBehaviour(variant="a commit", labels=carried)
+    name, owner = f"debug-{world.new_id()[:7]}", owner_of(container.labels, behaviour, OUR_INSTANCE)
+    return run_foreign(world, name, labels=container.labels, behaviour=behaviour, owner=owner)
+
+
+def duplicate(world: World, container: SimulatedContainer) -> SimulatedContainer:
+    """What a tool does that copies a container with its labels: another name, and no ports."""
+    return run_foreign(world, f"copy-of-{container.id[:7]}", labels=container.labels, owner=container.owner)
+
+
 DRIFT: Mapping[str, Hand] = {
     "remove": remove,
     "stop": stop,
@@ -113,11 +130,12 @@ def run_foreign(
     *,
     labels: Mapping[str, str] | None = None,
     network: str = "bridge",
+    behaviour: ImageBehaviour = FOREIGN,
     **also: object,
 ) -> SimulatedContainer:
     """Run a container that is not ours; `labels` can make it another instance's, or Compose's."""
-    behaviour = ImageBehaviour()
-    image = SimulatedImage(id=image_id("foreign:1", behaviour), behaviour=behaviour, tags=["foreign:1"])
+    tags = ["foreign:1"] if behaviour == FOREIGN else []
+    image = SimulatedImage(id=image_id("foreign:1", behaviour), behaviour=behaviour, tags=tags)
     container = SimulatedContainer(
         id=world.new_id(),
         name=name,

@@ -30,6 +30,7 @@ class ImageBehaviour:
     ignores_term: bool = False  # a stop takes the whole grace period
     pull_error: str = ""  # the registry refuses it, and says this
     pull_s: float = 0.0
+    labels: tuple[str, ...] = ()  # NAME=value, which every container of it has too
     volumes: tuple[str, ...] = ()  # paths for which an anonymous volume is made
     exec_exit_code: int = 0  # of every command in it, but for
     failing_commands: tuple[str, ...] = ("false",)
@@ -50,6 +51,11 @@ class RegistryImage:
 def image_id(reference: str, behaviour: ImageBehaviour) -> str:
     """Return the id of an image: `sha256:` and a digest of its reference and of all that it does."""
     return "sha256:" + hashlib.sha256(f"{reference}\n{behaviour}".encode()).hexdigest()
+
+
+def image_labels(behaviour: ImageBehaviour) -> dict[str, str]:
+    """Return the labels that every container of an image has."""
+    return dict(entry.split("=", 1) for entry in behaviour.labels)
 
 
 def repository(reference: str) -> str:

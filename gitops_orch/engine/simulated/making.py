@@ -5,16 +5,17 @@ from dataclasses import replace
 from typing import Any
 
 from gitops_orch.engine import labels
+from gitops_orch.engine.identity import own_labels
 from gitops_orch.engine.observe_parse import grace_s
 from gitops_orch.engine.payload import ContainerPayload, container_payload
 from gitops_orch.engine.payload_target import PayloadTarget
 from gitops_orch.engine.simulated import requests
-from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.engine.simulated.images import ImageBehaviour, image_labels
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.requests import policy_text, require_image
 from gitops_orch.engine.simulated.world import SimulatedImage, World
 from gitops_orch.errors import EngineError
-from gitops_orch.model.observed import ObservedMount
+from gitops_orch.model.observed import ObservedMount, Ownership
 from gitops_orch.model.plan import ContainerIntent
 
 JOIN_PREFIX = "container:"
@@ -40,6 +41,7 @@ def make_container(
     anonymous = _anonymous(world, image, host, intent.inherit_volumes_from)
     mode = str(host.get("NetworkMode") or "bridge")
     command = _words(body.get("Cmd"))
+    own: dict[str, str] = body["Labels"]
     return SimulatedContainer(
         id=world.new_id(),
         name=intent.name,
@@ -47,8 +49,8 @@ def make_container(
         image_id=image.id,
         behaviour=_behaviour(image.behaviour, command),
         created_at=world.now,
-        labels=body["Labels"],
-        owner=labels.parse_ownership(body["Labels"], instance),
+        labels={**image_labels(image.behaviour), **own},
+        owner=owner_of({**image_labels(image.behaviour), **own}, image.behaviour, instance),
         networks={} if mode.startswith(JOIN_PREFIX) else {mode: (), **_networks(payload)},
         volumes=(*_volumes(world, host), *anonymous.values()),
         anonymous=anonymous,
@@ -65,6 +67,13 @@ def make_container(
         joins=_joined(world, mode),
         healthcheck=_has_healthcheck(body.get("Healthcheck"), image),
     )
+
+
+def owner_of(
+    container_labels: Mapping[str, str], behaviour: ImageBehaviour, instance: str
+) -> Ownership | None:
+    """Return whose a container of an image is, as an observation of a real host tells."""
+    return labels.parse_ownership(own_labels(container_labels, image_labels(behaviour)), instance)
 
 
 def _behaviour(image: ImageBehaviour, command: tuple[str, ...] | None) -> ImageBehaviour:

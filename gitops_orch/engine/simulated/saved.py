@@ -8,9 +8,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from gitops_orch.engine import labels
 from gitops_orch.engine.simulated.images import behaviour_from
 from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.making import owner_of
 from gitops_orch.engine.simulated.world import (
     Reach,
     SimulatedImage,
@@ -102,7 +102,7 @@ def _container(row: Mapping[str, Any], instance: str) -> SimulatedContainer:
     values["ports"] = tuple(_port(each) for each in row["ports"])
     values["state"] = State(row["state"])
     values["health"] = Health(row["health"])
-    values["owner"] = labels.parse_ownership(row["labels"], instance)
+    values["owner"] = owner_of(row["labels"], values["behaviour"], instance)
     return SimulatedContainer(**values)
 
 

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 from gitops_orch.engine import labels
+from gitops_orch.engine.identity import own_labels, without_copies
+from gitops_orch.engine.simulated.images import image_labels
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedImage, SimulatedNetwork, SimulatedVolume, World
 from gitops_orch.model.observed import (
@@ -25,7 +27,7 @@ def see_host(world: World, *, name: str, instance: str) -> ObservedHost:
         api_version=world.api_version,
         engine_id=world.engine_id,
         root_dir=world.root_dir,
-        containers=tuple(
+        containers=without_copies(
             see_container(each, instance=instance, details=False) for each in world.containers.values()
         ),
         networks=tuple(_see_network(each, instance) for each in world.networks.values()),
@@ -36,7 +38,7 @@ def see_host(world: World, *, name: str, instance: str) -> ObservedHost:
 
 def see_container(container: SimulatedContainer, *, instance: str, details: bool) -> ObservedContainer:
     """Return one container; its details only where it is ours, or where they are asked for."""
-    owner = container.owner
+    owner, shown = container.owner, own_labels(container.labels, image_labels(container.behaviour))
     if owner is not None and container.labels.get(labels.INSTANCE) != instance:
         owner = None
     return ObservedContainer(
@@ -47,14 +49,14 @@ def see_container(container: SimulatedContainer, *, instance: str, details: bool
         state=container.state,
         health=container.health,
         owner=owner,
-        project=container.labels.get(labels.COMPOSE_PROJECT),
+        project=shown.get(labels.COMPOSE_PROJECT),
         networks=tuple(sorted(container.networks)),
         volumes=tuple(sorted(container.volumes)),
         mounts=container.mounts,
         ports=container.ports if container.up else (),
         created_at=_time(container.created_at),
         details=_see_details(container) if details or owner is not None else None,
-        labels=container.labels,
+        labels=shown,
     )
 
 

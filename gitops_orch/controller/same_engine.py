@@ -1,0 +1,55 @@
+"""Do two hosts of the repository lead to one Engine?  Each would remove what the other one starts.
+
+Note [How one Engine is recognised]
+An Engine has an id, which a machine that was cloned has too, and which Podman makes up for each answer.  The ids of
+containers are random, so two hosts that list the same container are one Engine, or clones.  Clones are told apart by the
+`bridge` network: each start of a daemon creates it with another id.
+"""
+
+from collections.abc import Mapping
+from itertools import combinations
+
+from gitops_orch.model.observed import Observation, ObservedHost, UnknownHost
+
+BRIDGE = "bridge"
+
+
+def hold_same_engines(observed: Mapping[str, Observation]) -> Mapping[str, Observation]:
+    """Return the observation in which hosts that are one Engine are unknown, each with the names of the others."""
+    others = _same_engines([seen for seen in observed.values() if isinstance(seen, ObservedHost)])
+    return {name: _held(name, others[name]) if name in others else seen for name, seen in observed.items()}
+
+
+def _same_engines(hosts: list[ObservedHost]) -> dict[str, set[str]]:
+    others: dict[str, set[str]] = {}
+    for one, other in combinations(hosts, 2):
+        if is_same_engine(one, other):
+            others.setdefault(one.name, set()).add(other.name)
+            others.setdefault(other.name, set()).add(one.name)
+    return others
+
+
+def is_same_engine(one: ObservedHost, other: ObservedHost) -> bool:
+    """Tell whether two hosts that were listed at the same time are one Engine."""
+    same_id = bool(one.engine_id) and (one.engine_id, one.root_dir) == (other.engine_id, other.root_dir)
+    if not same_id and _container_ids(one).isdisjoint(_container_ids(other)):
+        return False
+    bridges = _bridge(one), _bridge(other)
+    return not all(bridges) or bridges[0] == bridges[1]
+
+
+def _container_ids(host: ObservedHost) -> set[str]:
+    return {container.id for container in host.containers}
+
+
+def _bridge(host: ObservedHost) -> str:
+    return next((network.id for network in host.networks if network.name == BRIDGE), "")
+
+
+def _held(name: str, others: set[str]) -> UnknownHost:
+    hosts = ", ".join(sorted(others))
+    reason = (
+        f"it is the same Engine as {hosts}, so nothing is done on either: what belongs on one would be removed for the "
+        f"other. Keep one of their Host documents, or correct spec.url"
+    )
+    return UnknownHost(name=name, reason=reason, same_as=tuple(sorted(others)))
