@@ -308,6 +308,7 @@ def _world(
         salt=salt,
         fleet=desired.fleet,
         broken={key: desired.broken_why.get(key, "its files have mistakes") for key in desired.broken},
+        left_out=desired.left_out,
         broken_paths=desired.broken_paths,
         holds=history.holds(),
         waits=sight.backoff.holds(

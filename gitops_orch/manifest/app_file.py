@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from itertools import islice
-from posixpath import dirname, splitext
+from posixpath import dirname
 from typing import Any
 
 from yaml.nodes import MappingNode
@@ -17,6 +17,7 @@ from gitops_orch.manifest.files import ContentReader
 from gitops_orch.manifest.findings import PROBLEMS_MAX, Findings, is_error
 from gitops_orch.manifest.git_files import GitFiles, readable
 from gitops_orch.manifest.loader import ComposeRequest, LoadedCompose, load_compose
+from gitops_orch.manifest.nul import check_nul
 from gitops_orch.manifest.policy import KEY, AppPolicy, is_name, read_namespace, read_policy
 from gitops_orch.manifest.positions import Positions
 from gitops_orch.manifest.service import compile_service
@@ -70,7 +71,7 @@ def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
     loaded = load_compose(request)
     findings = Findings(loaded.positions.at, loaded.positions.says)
     findings.extend(_worded(loaded, settings))
-    key = _key(loaded, request)
+    key = _key(loaded)
     policy = read_policy(loaded.x_gitops, settings.defaults, findings)
     reader = ContentReader(
         git=git,
@@ -81,6 +82,8 @@ def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
     )
     _check_active(loaded, findings)
     check_before(loaded.model, findings)
+    if loaded.may_hold_nul:
+        check_nul(loaded.model, findings)
     app = None
     claims: tuple[Claim, ...] = ()
     if key is not None and policy is not None and not findings.failed:
@@ -100,7 +103,7 @@ def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
         splits=tuple(split_networks(app)) if app else (),
         host_places=hosts,
         dependency_places=dependencies,
-        named=_has_own_name(loaded, request),
+        named=_has_own_name(loaded),
         read=tuple(sorted({path, *loaded.inputs, *loaded.missing, *reader.paths})),
         searched=tuple(sorted(reader.directories)),
     )
@@ -125,16 +128,16 @@ def _check_active(loaded: LoadedCompose, findings: Findings) -> None:
     )
 
 
-def _key(loaded: LoadedCompose, request: ComposeRequest) -> AppKey | None:
-    if not _is_named(loaded, request) or not is_name(loaded.name):
+def _key(loaded: LoadedCompose) -> AppKey | None:
+    if not _is_named(loaded) or not is_name(loaded.name):
         return None  # the loader has said why
     namespace = read_namespace(loaded.x_gitops)
     return None if namespace is None else AppKey(namespace=namespace, name=loaded.name)
 
 
-def _is_named(loaded: LoadedCompose, request: ComposeRequest) -> bool:
+def _is_named(loaded: LoadedCompose) -> bool:
     """Tell whether all that can name the app was read; else a guess could make the app that runs look deleted."""
-    sources, layers = _own_layers(loaded, request)
+    sources, layers = _own_layers(loaded)
     read = {positions.path for positions in layers if isinstance(positions.root, MappingNode)}
     if not sources <= read:
         return False  # a list, a text, nothing: what it was named is lost with the rest
@@ -142,15 +145,14 @@ def _is_named(loaded: LoadedCompose, request: ComposeRequest) -> bool:
     return not any(problem.position in places and is_error(problem) for problem in loaded.problems)
 
 
-def _own_layers(loaded: LoadedCompose, request: ComposeRequest) -> tuple[set[str], list[Positions]]:
+def _own_layers(loaded: LoadedCompose) -> tuple[set[str], list[Positions]]:
     """Return the app's own files, and the documents of all files that it takes whole, included ones among them."""
-    overlay = f"{splitext(request.path)[0]}.{request.environment}."
-    sources = {path for path in loaded.inputs if path == request.path or path.startswith(overlay)}
+    sources = {path for path in loaded.files if path in loaded.inputs}
     return sources, [positions for prefix, positions, _ in loaded.positions.layers if not prefix]
 
 
-def _has_own_name(loaded: LoadedCompose, request: ComposeRequest) -> bool:
-    sources, layers = _own_layers(loaded, request)
+def _has_own_name(loaded: LoadedCompose) -> bool:
+    sources, layers = _own_layers(loaded)
     return any(positions.path in sources and positions.find(("name",))[1] for positions in layers)
 
 

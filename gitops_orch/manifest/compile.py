@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from gitops_orch.errors import GitopsOrchError, unforeseen
@@ -13,6 +14,7 @@ from gitops_orch.manifest.documents import Documents, Origin, read_documents
 from gitops_orch.manifest.findings import has_errors
 from gitops_orch.manifest.git_files import GitFiles, rooted
 from gitops_orch.manifest.loader import ComposeRequest, LoadedCompose, load_compose, printed
+from gitops_orch.manifest.notes import NOTES_MAX, notes_of
 from gitops_orch.manifest.policy import DEFAULT_NAMESPACE, read_namespace
 from gitops_orch.manifest.verdict import judge
 from gitops_orch.model.app import App, AppKey
@@ -22,6 +24,7 @@ from gitops_orch.model.tree import Tree
 
 LOCAL_URL = "unix:///var/run/docker.sock"
 COLLECTED_FILES = 50  # compiled between two collections of what is young
+LEFT_OUT_MAX = 100  # files whose app's name is read
 FROZEN_FILES = 1000  # compiled at once, so many that what they became is not looked through again
 _ANY_ORIGIN = Origin(local_url=LOCAL_URL, hosts_ever_known=False)  # where only variables are asked for
 
@@ -57,6 +60,7 @@ def compile_tree(
         broken_files=(*verdict.broken_files, *_unread_files(found)),
         broken_why={file.key: file.mistake for file in verdict.broken_files if file.key is not None},
         refused=tree.refused,
+        left_out=_left_out(tree, found, settings, store),
         complete=documents.complete,
         problems=_ordered([*found.problems, *documents.problems, *verdict.problems]),
     )
@@ -105,8 +109,11 @@ def all_app_files(tree: Tree, *, environment: str | None, cache: ManifestCache) 
 
 
 def validate_tree(tree: Tree, *, environment: str | None = None, strict: bool = False) -> tuple[Problem, ...]:
-    """Return every mistake of a tree, by file and line."""
-    return compile_tree(tree, environment=environment, strict=strict).problems
+    """Return every mistake of a tree, by file and line, and notes of files that are not read."""
+    cache = ManifestCache()
+    desired = compile_tree(tree, environment=environment, strict=strict, cache=cache)
+    files = all_app_files(tree, environment=environment, cache=cache)
+    return _ordered([*desired.problems, *islice(notes_of(tree, files), NOTES_MAX)])
 
 
 def render_tree(
@@ -136,6 +143,14 @@ def render_tree(
                 namespace = read_namespace(one.x_gitops) or DEFAULT_NAMESPACE
                 apps[str(AppKey(namespace=namespace, name=one.name))] = printed(one.model)
     return {"apps": apps}, _ordered(problems)
+
+
+def _left_out(tree: Tree, found: Discovered, settings: Settings, cache: ManifestCache) -> dict[AppKey, str]:
+    """Return the apps that were left out, so that the reason of a removal can say so."""
+    if not found.left_out:
+        return {}
+    files = _compile_all(tree, tuple(found.left_out)[:LEFT_OUT_MAX], settings, cache)
+    return {file.key: found.left_out[file.path] for file in files if file.key is not None}
 
 
 def _unread_files(found: Discovered) -> Iterator[BrokenFile]:

@@ -2,9 +2,12 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from posixpath import basename, dirname, join
 
+from gitops_orch.manifest.ignore import NAME as IGNORE_NAME
+from gitops_orch.manifest.ignore import IgnoreRules
 from gitops_orch.model.problem import Position, Problem, Severity
 from gitops_orch.model.tree import Tree
 
@@ -25,6 +28,7 @@ class Discovered:
     hosts: tuple[str, ...]
     fleet: str | None
     unread: tuple[str, ...]
+    left_out: Mapping[str, str]  # Compose files that are no apps, with the place of the pattern that says so
     problems: tuple[Problem, ...]
 
 
@@ -32,19 +36,27 @@ def discover(tree: Tree) -> Discovered:
     """Find all documents of a tree."""
     by_directory: dict[str, dict[str, str]] = defaultdict(dict)
     hosts: list[str] = []
+    left_out: dict[str, str] = {}
+    rules = IgnoreRules(tree)
     for path in tree.files:
         if not path.endswith(_YAML_SUFFIXES):
             continue
         directory, _, name = path.rpartition("/")
         if name in COMPOSE_NAMES:
-            if _is_searched(path):
+            if not is_searched(path) or _is_linked(path, tree):
+                continue
+            why = rules.why_left_out(path)
+            if why:
+                left_out[path] = why
+            else:
                 by_directory[directory][name] = path
         elif _is_host_file(path):
             hosts.append(path)
     compose, problems = _choose(by_directory, tree)
     if "gitops.yml" in tree.files:
         problems.append(_warning("gitops.yml", f"is not read; name it {FLEET_PATH}"))
-    unread = sorted(path for path in tree.refused if _counts(path))
+    problems += rules.problems
+    unread = sorted(path for path in tree.refused if _counts(path) and not rules.why_left_out(path))
     problems += [
         Problem(position=Position(path=path), message=f"is not read: {tree.refused[path]}") for path in unread
     ]
@@ -52,14 +64,15 @@ def discover(tree: Tree) -> Discovered:
         compose=tuple(sorted(compose)),
         hosts=tuple(sorted(hosts)),
         fleet=FLEET_PATH if FLEET_PATH in tree.files else None,
-        unread=tuple(unread),
+        unread=(*unread, *rules.unread),
+        left_out=left_out,
         problems=tuple(problems),
     )
 
 
 def is_document(path: str) -> bool:
-    """Tell whether a path is where the hosts or the fleet are declared."""
-    return path == FLEET_PATH or _is_host_file(path)
+    """Tell whether a path is where the hosts or the fleet are declared, or what is no app."""
+    return path == FLEET_PATH or _is_host_file(path) or basename(path) == IGNORE_NAME
 
 
 def default_app_name(path: str, tree: Tree) -> str:
@@ -89,11 +102,17 @@ def _choose(by_directory: dict[str, dict[str, str]], tree: Tree) -> tuple[list[s
 
 
 def _counts(path: str) -> bool:
-    return is_document(path) or (basename(path) in COMPOSE_NAMES and _is_searched(path))
+    return is_document(path) or (basename(path) in COMPOSE_NAMES and is_searched(path))
 
 
-def _is_searched(path: str) -> bool:
+def is_searched(path: str) -> bool:
+    """Tell whether apps are looked for at a path."""
     return path[0] not in _HIDDEN and "/." not in path and "/_" not in path
+
+
+def _is_linked(path: str, tree: Tree) -> bool:
+    """Tell whether a symbolic link to a directory leads to a path: the app there is found where it lies."""
+    return any(path.startswith(f"{link}/") for link in tree.linked_directories)
 
 
 def _is_host_file(path: str) -> bool:

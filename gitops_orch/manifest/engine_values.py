@@ -1,12 +1,15 @@
 """Values that Compose passes on, and no Engine makes a container of."""
 
+import re
 from collections.abc import Iterator, Mapping
+from posixpath import splitext
 from typing import Any
 
 from gitops_orch.manifest.findings import Findings
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.model.image_reference import reference_mistake
 
+_DRIVE = re.compile(r"([A-Za-z]):[/\\]")
 _HEALTHCHECK_DURATIONS = ("interval", "timeout", "start_period", "start_interval")
 
 
@@ -22,14 +25,38 @@ def check_values(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> 
                 (*base, "ports", index), "a published port needs a target: the port in the container"
             )
     for index, volume in enumerate(body.get("volumes") or ()):
+        where: KeyPath = (*base, "volumes", index)
         if not volume.get("type"):
-            findings.error((*base, "volumes", index), "a mount needs a type: volume, bind or tmpfs")
+            findings.error(where, "a mount needs a type: volume, bind, tmpfs or image")
+        _check_target(str(volume.get("target") or ""), where, findings)
+    for index, entry in enumerate(body.get("tmpfs") or ()):
+        _check_target(str(entry).partition(":")[0], (*base, "tmpfs", index), findings)
     check: Any = body.get("healthcheck") or {}
     durations: list[tuple[KeyPath, object]] = [(("stop_grace_period",), body.get("stop_grace_period"))]
     durations += [(("healthcheck", key), check.get(key)) for key in _HEALTHCHECK_DURATIONS]
     for path, value in durations:
         if str(value or "").startswith("-"):
             findings.error((*base, *path), f"must not be negative, is {value}")
+
+
+def _check_target(target: str, where: KeyPath, findings: Findings) -> None:
+    """Note a mount whose place in the container no Engine takes."""
+    drive = _DRIVE.match(target)
+    if drive:
+        findings.error(
+            where,
+            f'"{target}" is read as a Windows path, because "{drive[1]}" is one letter; '
+            "give the volume a name of two characters or more, or use the long form",
+        )
+    elif not target.startswith("/"):
+        shown = f'is "{target}"' if target else "is empty"
+        findings.error(where, f"the target must be an absolute path in the container, {shown}; write /PATH")
+
+
+def looks_like_file(source: str, target: str) -> bool:
+    """Tell whether a bind's ends are named as files are: both with one and the same usual ending."""
+    suffix = splitext(source)[1].lower()
+    return bool(suffix) and suffix == splitext(target)[1].lower() and not target.endswith((".d", "/"))
 
 
 def _images(body: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:

@@ -8,6 +8,8 @@ from posixpath import join, normpath
 from typing import Any
 
 from gitops_orch.manifest.budget import TEXT_MAX
+from gitops_orch.manifest.disguise import disguise
+from gitops_orch.manifest.engine_values import looks_like_file
 from gitops_orch.manifest.findings import Findings
 from gitops_orch.manifest.git_files import ROOT, GitFiles, data_directory, path_in_tree
 from gitops_orch.manifest.positions import KeyPath
@@ -76,6 +78,12 @@ class ContentReader:
             )
         if found.mistakes or (not found.entries and read_only):
             return None
+        if not found.entries and looks_like_file(path, target):
+            self.findings.warn(
+                where,
+                f"{path} is not in Git, so it becomes an empty directory on the host; commit the file, "
+                "or write an absolute path for a file of the host",
+            )
         return FileMount(
             target=target,
             entries=found.entries,
@@ -167,6 +175,13 @@ class ContentReader:
         if refused:
             return _Mounted(mistakes=tuple(refused[:REFUSED_SHOWN_MAX]))
         entries = self._entries(files, None if single else path)
+        disguised = [
+            f"{file.path} {reason}"
+            for file, entry in zip(files, entries, strict=True)
+            if (reason := disguise(entry.content.reveal()))
+        ]
+        if disguised:
+            return _Mounted(mistakes=tuple(disguised[:REFUSED_SHOWN_MAX]))
         return _Mounted(
             entries=entries,
             directory=single is None,
@@ -235,13 +250,18 @@ class ContentReader:
         self.paths.add(path)
         file = self.git.file(path)
         if file is None:
-            why = self.git.tree.refused.get(path)
+            why = self.git.tree.why_absent(path)
             self.findings.error(where, f"{path} is not read: {why}" if why else f"{path} is not in Git")
             return None
         if path not in self._contents and self._bytes_count + file.size_bytes > MOUNT_BYTES_MAX:
             self.findings.error(where, f"an app's files from Git have at most {MOUNT_BYTES_MAX:,} bytes")
             return None
-        return self._read(path)
+        content = self._read(path)
+        disguised = disguise(content)
+        if disguised:
+            self.findings.error(where, f"{path} {disguised}")
+            return None
+        return content
 
     def _executable_bits(self, definition: Mapping[str, Any]) -> int:
         """Return what makes a script a script: as in Compose, a file keeps being executable without being told."""

@@ -2,8 +2,9 @@
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from posixpath import normpath, relpath
+from posixpath import dirname, normpath, relpath
 
 from gitops_orch.model.tree import Tree, TreeFile
 
@@ -74,12 +75,19 @@ class GitFiles:
         return tuple(self.tree.files[path] for path in _paths_below(self.paths, directory))
 
     def refused_below(self, directory: str) -> tuple[tuple[str, str], ...]:
-        """Return what is there but not read at or below a path, and why."""
+        """Return what is there but not read at, above or below a path, and why."""
         if not self.refused_paths:
             return ()
         paths = _paths_below(self.refused_paths, directory)
-        own = (directory,) if directory in self.tree.refused else ()
-        return tuple((path, self.tree.refused[path]) for path in (*own, *paths))
+        above = (path for path in _lines_of_descent(directory) if path in self.tree.refused)
+        return tuple((path, self.tree.refused[path]) for path in (*above, *paths))
+
+
+def _lines_of_descent(path: str) -> Iterator[str]:
+    """Yield a path and the directories that it lies in."""
+    while path:
+        yield path
+        path = dirname(path)
 
 
 def _paths_below(ordered: tuple[str, ...], directory: str) -> tuple[str, ...]:

@@ -199,7 +199,7 @@ def _variables(form: dict[str, Any], scope: Scope, directory: Location, index: i
     files: list[str] = []
     if not named:
         beside = directory.in_repository(f"{directory.directory}/.env" if directory.root else ".env")
-        if beside is not None and sources.exists(beside):
+        if beside is not None and sources.has(beside):
             files.append(beside)
     for each in named:
         file = _tree_file(each, scope, index)

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from gitops_orch.manifest.canonical import RESOURCE_KINDS
+from gitops_orch.manifest.compose_variables import CommittedVariables, named_files, without_effect
 from gitops_orch.manifest.consistency import mistakes_between
 from gitops_orch.manifest.fields import OMIT, struct
 from gitops_orch.manifest.fields_resource import RESOURCE_FIELDS
@@ -20,6 +21,7 @@ from gitops_orch.manifest.interpolate import Interpolator, TemplateError
 from gitops_orch.manifest.locations import HOME, location_of
 from gitops_orch.manifest.model_file import PROBLEMS_MAX, Scope, Session
 from gitops_orch.manifest.normalise import normalise
+from gitops_orch.manifest.nul import may_hold_nul
 from gitops_orch.manifest.positions import LayeredPositions
 from gitops_orch.manifest.report import Report
 from gitops_orch.manifest.sections import services_of
@@ -58,7 +60,9 @@ class LoadedCompose:
     x_gitops: Any = None  # None: absent
     service_x_gitops: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    files: tuple[str, ...] = ()  # the app's own Compose files, each merged over the ones before
     inputs: tuple[str, ...] = ()  # files that were read
+    may_hold_nul: bool = False  # whether the model is worth a search for NUL characters
     missing: tuple[
         str, ...
     ] = ()  # files that were looked for and are not there; adding one changes the result
@@ -82,8 +86,10 @@ def load_compose(request: ComposeRequest) -> LoadedCompose:
     sources = Sources(tree=request.tree, problems=problems)
     session = Session(sources=sources, problems=problems)
     location = location_of(request.tree, request.path)
-    variables = _committed_variables(request, sources)
-    files = [request.path, *_overlays(request, sources)]
+    committed = _committed_variables(request, sources)
+    problems += without_effect(committed, sources)
+    variables = committed.all
+    files = [*named_files(request.path, committed, sources), *_overlays(request, sources)]
     default = request.default_name or normal_name(posixpath.basename(location.directory))
     name = _project_name(files, session, variables, default)
     if len(name) > NAME_LENGTH_MAX:  # every resource carries it
@@ -114,7 +120,9 @@ def load_compose(request: ComposeRequest) -> LoadedCompose:
             if "x-gitops" in service and key in printed_model["services"]
         },
         problems=tuple(dict.fromkeys(problems)),
+        files=tuple(files),
         inputs=tuple(sources.inputs),
+        may_hold_nul=may_hold_nul(sources.inputs.values()),
         missing=tuple(sorted(sources.missing)),
         included=tuple(session.reached),
         unset_variables=(*session.unset_uses(), *sources.unset),
@@ -140,19 +148,23 @@ def printed(value: Any) -> Any:
     return [printed(each) for each in value] if type(value) is list else value
 
 
-def _committed_variables(request: ComposeRequest, sources: Sources) -> dict[str, str]:
+def _committed_variables(request: ComposeRequest, sources: Sources) -> CommittedVariables:
     variables = {"HOME": HOME, **request.variables}
+    own: dict[str, str] = {}
+    origins: dict[str, str] = {}
     directory = posixpath.dirname(request.path)
     names = [".env"] if request.environment is None else [".env", f".env.{request.environment}"]
     for name in names:
         path = posixpath.join(directory, name)
-        if sources.exists(path):
+        if sources.has(path):
             found = sources.variables(path, variables, own_first=True)
             if "" in found:
                 message = "a line has no name, or the last line no end; write NAME=value"
                 sources.problems.append(Problem(position=Position(path=path), message=message))
             variables.update(found)
-    return variables
+            own.update(found)
+            origins.update(dict.fromkeys(found, path))
+    return CommittedVariables(all=variables, own=own, origins=origins)
 
 
 def _overlays(request: ComposeRequest, sources: Sources) -> list[str]:
@@ -160,7 +172,7 @@ def _overlays(request: ComposeRequest, sources: Sources) -> list[str]:
         return []
     stem = posixpath.splitext(request.path)[0]
     found = [
-        path for suffix in ("yaml", "yml") if sources.exists(path := f"{stem}.{request.environment}.{suffix}")
+        path for suffix in ("yaml", "yml") if sources.has(path := f"{stem}.{request.environment}.{suffix}")
     ]
     return found[:1]
 

@@ -34,9 +34,20 @@ def difference(app: AppKey, now: Version, then: Version) -> Difference:
     theirs = others(app, now, then)
     mine = _Reach.of([*(file for file in now.files if file not in theirs), *then.files])
     others_reach = _Reach.of(theirs)
-    changed = [path for path in _changed(now.tree, then.tree) if mine.covers(path) or path == FLEET_PATH]
-    shared = [path for path in changed if is_document(path) or others_reach.covers(path)]
-    return Difference(own=tuple(path for path in changed if path not in shared), shared=tuple(shared))
+    changed = _changed(now.tree, then.tree)
+    theirs_too = {
+        real
+        for path in changed
+        if is_document(path) or others_reach.covers(path)
+        for real in _files_behind(path, now.tree, then.tree)
+    }
+    reached = (path for path in changed if mine.covers(path) or path == FLEET_PATH)
+    # A link and what it leads to go back together: the one may have been turned, the other have got another content.
+    differing = sorted({real for path in reached for real in _files_behind(path, now.tree, then.tree)})
+    return Difference(
+        own=tuple(path for path in differing if path not in theirs_too),
+        shared=tuple(path for path in differing if path in theirs_too),
+    )
 
 
 def others(app: AppKey, now: Version, then: Version) -> tuple[CompiledFile, ...]:
@@ -64,6 +75,12 @@ class _Reach:
 
     def covers(self, path: str) -> bool:
         return path in self.read or not self.searched.isdisjoint(_directories(path))
+
+
+def _files_behind(path: str, *trees: Tree) -> set[str]:
+    """Return a path, and the files that it leads to where it is a symbolic link."""
+    found = (tree.files.get(path) for tree in trees)
+    return {path, *(file.origin for file in found if file is not None and file.origin)}
 
 
 def _directories(path: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gitops_orch.errors import ManifestError, SourceError
 from gitops_orch.manifest.budget import Budget
+from gitops_orch.manifest.disguise import disguise
 from gitops_orch.manifest.dotenv import DotenvError, parse_dotenv
 from gitops_orch.manifest.unset import Unset
 from gitops_orch.manifest.yaml_document import FILE_BYTES_MAX, Dialect, Document, parse_documents
@@ -60,10 +61,17 @@ class Sources:
 
     def why_missing(self, path: str) -> str:
         """Return why a file cannot be read, for the end of a sentence."""
-        refused = self.tree.refused.get(path)
-        return (
-            f"is refused: {refused}" if refused else "is not in the repository; add it, or correct the path"
-        )
+        why = self.tree.why_absent(path)
+        return f"is not read: {why}" if why else "is not in the repository; add it, or correct the path"
+
+    def has(self, path: str) -> bool:
+        """Return whether a file is there that nobody names; one that is there and cannot be read is a problem."""
+        if self.exists(path):
+            return True
+        why = self.tree.why_absent(path)
+        if why:
+            self._complain(path, f"is not read: {why}")
+        return False
 
     def read(self, path: str) -> bytes | None:
         """Return a file's content; None, with a problem, where it cannot be read."""
@@ -83,6 +91,10 @@ class Sources:
             content = self.tree.read(path)
         except SourceError as error:
             self._complain(path, f"cannot be read: {error}")
+            return None
+        disguised = disguise(content)
+        if disguised:
+            self._complain(path, disguised)
             return None
         self.inputs[path] = content
         return content

@@ -30,6 +30,7 @@ class Desired:
     `broken_paths` are files so broken that not even their app's name is known: while there is one, nothing is pruned.
     `broken_files` are the files of both, and of apps that clash with others; `broken_why` says for an app what is wrong.
     `refused` are all entries of the tree that are not read, each with why: an app may lie below one.
+    `left_out` are apps that `.gitops-ignore` leaves out, each with the place of the pattern.
     `complete` is False where the hosts or the fleet could not be read: then nothing may be touched at all.
     """
 
@@ -42,5 +43,6 @@ class Desired:
     broken_files: tuple[BrokenFile, ...] = ()
     broken_why: Mapping[AppKey, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[AppKey, str] = field(default_factory=dict)
     complete: bool = True
     problems: tuple[Problem, ...] = ()

@@ -5,10 +5,11 @@ from enum import Enum
 
 
 class Severity(Enum):
-    """Errors keep an app from being touched; warnings are only shown."""
+    """Errors keep an app from being touched; warnings are only shown, and notes only by `validate`."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -32,5 +33,5 @@ class Problem:
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
-        label = "warning: " if self.severity is Severity.WARNING else ""
+        label = "" if self.severity is Severity.ERROR else f"{self.severity.value}: "
         return f"{self.position}: {label}{self.message}"

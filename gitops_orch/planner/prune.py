@@ -36,8 +36,13 @@ def prune_apps(world: World, index: Index, draft: Draft) -> None:
         ]
         there = (*index.apps.get(key, ()), *index.pre_starts.get(key, ()), *index.runs.get(key, ()))
         former = world.former.get(key)
-        removed[key] = remove_in_order(draft, former, there, "its app left Git", above)
+        removed[key] = remove_in_order(draft, former, there, _reason(world, key), above)
         draft.networks_wanted[key] = {}
+
+
+def _reason(world: World, key: AppKey) -> str:
+    place = world.left_out.get(key)
+    return f"its app is left out by {place}" if place else "its app left Git"
 
 
 def _dependents(world: World, key: AppKey) -> list[AppKey]:

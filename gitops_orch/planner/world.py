@@ -109,6 +109,7 @@ class World:
     salt: str = ""
     fleet: Fleet = field(default_factory=Fleet)
     broken: Mapping[AppKey, str] = field(default_factory=dict)  # apps that could not be read, each with why
+    left_out: Mapping[AppKey, str] = field(default_factory=dict)  # by .gitops-ignore, each with its place
     broken_paths: tuple[str, ...] = ()  # files so broken that their app's name is not known
     holds: Mapping[AppKey, Hold] = field(default_factory=dict)  # by command; those in Git are in the app
     waits: Mapping[AppKey, Hold] = field(default_factory=dict)  # after trouble that was not the app's own

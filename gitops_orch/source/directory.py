@@ -1,6 +1,6 @@
 """A plain directory in place of a commit, for `validate DIR`: the same values, and the same things are refused."""
 
-import errno
+import functools
 import hashlib
 import os
 import stat
@@ -10,10 +10,11 @@ from pathlib import Path
 from gitops_orch.errors import SourceError
 from gitops_orch.model.tree import Tree, TreeFile
 from gitops_orch.source.blobs import BLOB_BYTES_MAX
-from gitops_orch.source.listing import ENTRIES_MAX, name_refusal, shown_name
+from gitops_orch.source.links import follow
+from gitops_orch.source.listing import ENTRIES_MAX, SUBMODULE, name_refusal, shown_name
+from gitops_orch.source.work_tree import listed_by_git
 
 _CHUNK_BYTES = 1 << 20
-_LINK = "a symbolic link is not followed; put the file itself here"
 
 
 def directory_tree(path: Path) -> Tree:
@@ -25,26 +26,59 @@ def directory_tree(path: Path) -> Tree:
         )
     files: dict[str, TreeFile] = {}
     refused: dict[str, str] = {}
-    for place in _walk(root):
-        raw = os.fsencode(place[len(root.rstrip("/")) + 1 :])
+    links: dict[str, str] = {}
+    for raw in _paths(root):
+        place = f"{root}/{os.fsdecode(raw)}"
         name = shown_name(raw)
-        file = name_refusal(raw) or _describe(place, name)
+        why = name_refusal(raw)
+        if not why and Path(place).is_symlink():
+            links[name] = str(Path(place).readlink())
+            continue
+        file = why or _describe(place, name)
         if isinstance(file, TreeFile):
             files[name] = file
         else:
             refused[name] = file
         if len(files) + len(refused) > ENTRIES_MAX:
             raise SourceError(f"{path} holds more than {ENTRIES_MAX} files", hint="name a smaller directory")
+    tree = follow(files, links, refused)
 
     def read(name: str) -> bytes:
-        if name not in files:
+        if name not in tree.files:
             raise SourceError(f"{name} is not one of the files below {path}")
         try:
-            return _open(f"{root}/{name}")[0]
+            return _open(f"{root}/{tree.files[name].origin or name}")[0]
         except OSError as error:
             raise SourceError(f"{name} cannot be read: {error.strerror}") from error
 
-    return Tree(commit="", files=files, read=read, refused=refused, root=root, name=root.rpartition("/")[2])
+    return Tree(
+        commit="",
+        files=tree.files,
+        read=read,
+        refused=tree.refused,
+        root=root,
+        linked_directories=frozenset(tree.directories),
+        name=root.rpartition("/")[2],
+    )
+
+
+def _paths(root: str) -> Iterator[bytes]:
+    """Yield the paths of all that a commit would hold; of a directory without Git, of all that is there."""
+    listed = listed_by_git(Path(root))
+    if listed is None:
+        yield from (os.fsencode(place[len(root.rstrip("/")) + 1 :]) for place in _walk(root))
+        return
+    for raw in listed:
+        place = f"{root}/{os.fsdecode(raw)}"
+        # What is not there was deleted; what lies below a link now would be read from elsewhere.
+        if os.path.lexists(place) and _is_no_link(place.rpartition("/")[0]):
+            yield raw
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_no_link(directory: str) -> bool:
+    """Tell whether no part of a directory's path is a symbolic link."""
+    return str(Path(directory).resolve()) == directory
 
 
 def _walk(folder: str) -> Iterator[str]:
@@ -68,7 +102,9 @@ def _describe(place: str, name: str) -> TreeFile | str:
     try:
         content, found = _open(place)
     except OSError as error:
-        return _LINK if error.errno == errno.ELOOP else f"it cannot be read: {error.strerror}"
+        return f"it cannot be read: {error.strerror}"
+    if stat.S_ISDIR(found.st_mode):
+        return SUBMODULE
     if not stat.S_ISREG(found.st_mode):
         return "it is not a regular file"
     if found.st_size > BLOB_BYTES_MAX:

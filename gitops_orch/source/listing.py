@@ -12,18 +12,21 @@ PATH_BYTES_MAX = 4096
 
 NOTHING_KNOWN: Mapping[bytes, TreeFile] = {}
 
+SUBMODULE = "a submodule is not fetched; put its files into this repository"
 _SYMLINK, _SUBMODULE = b"120000", b"160000"
 _SAID_TWICE = "the same name is listed twice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The regular files of a tree, and its other entries with the reason why they are not read.
+    """The regular files of a tree, its symbolic links, and its other entries with the reason why they are not read.
 
     `rows` are the files by the rows that git printed of them: for the next listing, which is almost the same.
+    `links` are the symbolic links, whose blobs say where they lead.
     """
 
     files: dict[str, TreeFile]
+    links: dict[str, TreeFile]
     refused: dict[str, str]
     rows: dict[bytes, TreeFile]
 
@@ -41,6 +44,7 @@ def parse_listing(output: bytes, where: str, known: Mapping[bytes, TreeFile] = N
     files: dict[str, TreeFile] = {}
     refused: dict[str, str] = {}
     rows: dict[bytes, TreeFile] = {}
+    links: dict[str, TreeFile] = {}
     for row in filter(None, output.split(b"\0")):
         file = known.get(row)
         if file is None:
@@ -50,11 +54,14 @@ def parse_listing(output: bytes, where: str, known: Mapping[bytes, TreeFile] = N
                 refused[shown_name(raw)] = reason
                 continue
             file = _file(meta, shown_name(raw))
+            if meta.startswith(_SYMLINK):
+                links[file.path] = file
+                continue
         if file.path in files:
             refused[file.path] = _SAID_TWICE
             continue
         files[file.path] = rows[row] = file
-    return Listing(files=files, refused=refused, rows=rows)
+    return Listing(files=files, links=links, refused=refused, rows=rows)
 
 
 def name_refusal(raw: bytes) -> str:
@@ -91,10 +98,8 @@ def _segments_refusal(raw: bytes) -> str:
 
 
 def _mode_refusal(mode: bytes) -> str:
-    if mode == _SYMLINK:
-        return "a symbolic link is not followed; put the file itself here"
     if mode == _SUBMODULE:
-        return "a submodule is not fetched; put its files into this repository"
+        return SUBMODULE
     return ""
 
 

@@ -6,7 +6,7 @@ Nothing in a repository is ever executed or checked out: files are blobs of a na
 import contextlib
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -41,6 +41,7 @@ from gitops_orch.source.failure import (
     remote_failure,
 )
 from gitops_orch.source.git import Git, GitResult
+from gitops_orch.source.links import with_links
 from gitops_orch.source.listing import NOTHING_KNOWN, parse_listing
 from gitops_orch.source.mirror import KEEP, Mirror
 from gitops_orch.source.reading import TreeReader
@@ -113,18 +114,19 @@ class Source:
             lambda: parse_listing(self._list(commit), f"commit {commit[:12]}", self._listed_rows)
         )
         self._listed_rows = listing.rows
-        reader = TreeReader(
-            listing.files,
-            lambda blobs: self._healed(lambda: self._blobs.read(blobs)),
-            f"commit {commit[:12]}",
-        )
+        tree = with_links(listing, self._read_blobs)
+        reader = TreeReader(tree.files, self._read_blobs, f"commit {commit[:12]}")
         return Tree(
             commit=commit,
-            files=listing.files,
+            files=tree.files,
             read=reader.read,
-            refused=listing.refused,
+            refused=tree.refused,
+            linked_directories=frozenset(tree.directories),
             name=self._access.name,
         )
+
+    def _read_blobs(self, blobs: Sequence[str]) -> list[bytes]:
+        return self._healed(lambda: self._blobs.read(blobs))
 
     def commit_info(self, commit: str) -> CommitInfo:
         """Return what a commit says of itself; SourceError where the mirror does not hold it."""

@@ -668,8 +668,10 @@ def test_g22_a_path_deeper_than_any_file_system_allows_is_refused_alone(forge, s
 # G27, G28, G31, G32, G35: what a tree and a commit can hold
 
 
-@pytest.mark.parametrize("target", ["/etc/passwd", "../../outside", "link", "directory"])
-def test_g27_a_symbolic_link_is_refused_and_not_followed(forge, source, target):
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../outside", "link", "directory", "", "plain/below"])
+def test_g27_a_symbolic_link_that_leaves_the_tree_or_leads_nowhere_is_refused_and_not_followed(
+    forge, source, target
+):
     blob = forge.blob(target)
     made = forge.commit(
         forge.entry_tree(("120000", "blob", blob, b"link"), ("100644", "blob", blob, b"plain"))
@@ -865,3 +867,16 @@ def test_a_repository_of_another_user_is_read_because_the_settings_name_it(forge
     for path in [forge.path, *forge.path.rglob("*")]:
         os.chown(path, 12345, 12345)
     assert source.fetch(last_commit=None) == made
+
+
+def test_g27_a_symbolic_link_inside_of_a_commit_is_followed_as_a_blob(forge, source):
+    common = ("100644", "blob", forge.blob("A=1\n"), b"common.env")
+    web = forge.entry_tree(("120000", "blob", forge.blob("../common.env"), b".env"))
+    again = ("120000", "blob", forge.blob("web"), b"again")
+    made = forge.commit(forge.entry_tree(again, common, ("040000", "tree", web, b"web")))
+    source.fetch(last_commit=None)
+    tree = source.tree(made)
+    assert tree.read("web/.env") == tree.read("again/.env") == b"A=1\n"
+    assert tree.files["web/.env"].origin == "common.env"
+    assert tree.linked_directories == {"again"}
+    assert not tree.refused

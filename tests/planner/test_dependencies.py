@@ -181,6 +181,13 @@ def test_apps_that_left_git_go_in_reverse_order_of_their_dependencies():
     assert chain(plan, "top", "base")
 
 
+def test_the_reason_of_a_removal_names_the_pattern_that_leaves_the_app_out():
+    observed = {"h1": seen("h1", container(DB, "db"))}
+    plan = make_plan(world(observed=observed, former={DB_KEY: DB}, left_out={DB_KEY: ".gitops-ignore:2"}))
+    stop = next(a for a in plan.actions if a.kind is Kind.STOP and a.app == DB_KEY)
+    assert "its app is left out by .gitops-ignore:2" in stop.reason
+
+
 def left_behind(**fields):
     """DB left Git, and so did the shop's need of it."""
     free = replace(SHOP, depends_on=())

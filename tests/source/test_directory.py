@@ -1,4 +1,5 @@
 import os
+import subprocess
 
 import pytest
 
@@ -36,12 +37,63 @@ def test_a_git_directory_is_left_out_wherever_it_is(folder):
     assert sorted(directory_tree(folder).files) == ["apps/web/compose.yaml", "run.sh"]
 
 
-@pytest.mark.parametrize("target", ["/etc/passwd", "run.sh", "apps", "nowhere", "."])
-def test_a_symbolic_link_is_refused(folder, target):
+@pytest.mark.parametrize("target", ["/etc/passwd", "nowhere", ".", "../elsewhere", "link", "run.sh/x"])
+def test_a_symbolic_link_that_leads_nowhere_in_the_tree_is_refused_with_its_target(folder, target):
     (folder / "link").symlink_to(target)
     tree = directory_tree(folder)
     assert "symbolic link" in tree.refused["link"]
     assert sorted(tree.files) == ["apps/web/compose.yaml", "run.sh"]
+
+
+def test_a_symbolic_link_inside_the_tree_is_followed(folder):
+    (folder / "apps/run").symlink_to("../run.sh")
+    (folder / "all").symlink_to("apps")
+    tree = directory_tree(folder)
+    assert tree.read("apps/run") == tree.read("all/run") == b"#!/bin/sh\n"
+    assert tree.files["all/run"].origin == "run.sh"
+    assert tree.linked_directories == {"all"}
+    assert not tree.refused
+
+
+def git(folder, *words):
+    subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True)
+
+
+def test_a_checkout_holds_what_its_commit_would_hold(folder):
+    git(folder, "init", "-q")
+    (folder / ".gitignore").write_text("*.log\n/data\n")
+    (folder / "kept.log").write_text("x")
+    git(folder, "add", "-f", "kept.log", "run.sh")
+    (folder / "run.sh").unlink()
+    (folder / "ignored.log").write_text("x")
+    (folder / "data").mkdir()
+    (folder / "data/compose.yaml").write_text("services: {}\n")
+    assert sorted(directory_tree(folder).files) == [".gitignore", "apps/web/compose.yaml", "kept.log"]
+    assert sorted(directory_tree(folder / "apps").files) == ["web/compose.yaml"]
+
+
+def test_a_repository_inside_of_a_checkout_is_refused_as_a_submodule(folder):
+    git(folder, "init", "-q")
+    git(folder, "init", "-q", "nested")
+    (folder / "nested/compose.yaml").write_text("services: {}\n")
+    tree = directory_tree(folder)
+    assert "submodule" in tree.refused["nested"]
+    assert "nested/compose.yaml" not in tree.files
+
+
+def test_listing_a_checkout_starts_no_program_that_it_names(folder, tmp_path):
+    git(folder, "init", "-q")
+    script = tmp_path / "spy"
+    script.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    script.chmod(0o755)
+    git(folder, "config", "core.fsmonitor", str(script))
+    assert "run.sh" in directory_tree(folder).files
+    assert not (tmp_path / "ran").exists()
+
+
+def test_where_git_cannot_list_a_checkout_all_files_count(folder):
+    (folder / ".git").mkdir()
+    assert sorted(directory_tree(folder).files) == ["apps/web/compose.yaml", "run.sh"]
 
 
 def test_a_file_that_becomes_a_link_afterwards_is_not_followed(folder):

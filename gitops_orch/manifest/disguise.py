@@ -1,0 +1,37 @@
+"""Files whose content is not what they stand for: encrypted ones, and pointers to content that is kept elsewhere."""
+
+import re
+
+_HEAD_BYTES = 256
+_SOPS_VALUE = b"ENC[AES256_GCM,data:"
+# Where SOPS keeps its own record, in YAML, JSON, dotenv and INI files.
+_SOPS_RECORD = re.compile(
+    rb'^(?:sops:[ \t]*$|[ \t]*"sops":[ \t]*\{|sops_(?:version|mac)=|\[sops\])', re.MULTILINE
+)
+_DECRYPTED = "commit it decrypted to a private repository, or set the value on the host"
+_HEADS = (
+    (
+        b"version https://git-lfs.github.com/spec/",
+        "is a pointer of Git LFS, and not the file; commit the file itself",
+    ),
+    (b"/annex/objects/", "is a pointer of git-annex, and not the file; commit the file itself"),
+    (b"$ANSIBLE_VAULT;", f"is encrypted by ansible-vault, and nothing decrypts it here; {_DECRYPTED}"),
+    (b"\0GITCRYPT\0", f"is encrypted by git-crypt, and nothing decrypts it here; {_DECRYPTED}"),
+    (
+        b"-----BEGIN AGE ENCRYPTED FILE-----",
+        f"is encrypted by age, and nothing decrypts it here; {_DECRYPTED}",
+    ),
+    (b"age-encryption.org/v1", f"is encrypted by age, and nothing decrypts it here; {_DECRYPTED}"),
+    (b"-----BEGIN PGP MESSAGE-----", f"is encrypted by PGP, and nothing decrypts it here; {_DECRYPTED}"),
+)
+
+
+def disguise(content: bytes) -> str:
+    """Return why a file is not what its name says, for the end of a sentence; "" where it is."""
+    head = content[:_HEAD_BYTES].lstrip(b"\xef\xbb\xbf\r\n\t ")
+    for start, reason in _HEADS:
+        if head.startswith(start):
+            return reason
+    if _SOPS_VALUE in content and _SOPS_RECORD.search(content):
+        return f"is encrypted by SOPS, and nothing decrypts it here; {_DECRYPTED}"
+    return ""
