@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 from pathlib import Path
 
 DIRECTORY_MODE = 0o700
@@ -28,3 +29,32 @@ def write_private(file: Path, text: str) -> None:
         stream.flush()
         os.fsync(number)
     fresh.replace(file)
+
+
+def owner_hint(directory: Path) -> str:
+    """Return what to do where this user may not use a directory of ours."""
+    user = user_name(os.geteuid())
+    there = next((each for each in (directory, *directory.parents) if _exists(each)), directory)
+    with contextlib.suppress(OSError):
+        owner = there.stat().st_uid
+        if owner != os.geteuid():
+            return (
+                f"it belongs to {user_name(owner)}: run this as that user (`sudo -u {user_name(owner)} ...`), "
+                f"or give it to this one with `chown -R {user} {directory}`"
+            )
+    return f"make it writable for {user}"
+
+
+def user_name(number: int) -> str:
+    """Return the name of a user, or the number of one that has no name."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False

@@ -23,6 +23,7 @@ from gitops_orch.controller.reland import Relander
 from gitops_orch.controller.restraint import Restraint
 from gitops_orch.controller.retain import collect_garbage
 from gitops_orch.controller.revert_failed import FailedReverts
+from gitops_orch.controller.run_log import RunLog
 from gitops_orch.controller.stamp import Stamper
 from gitops_orch.controller.verdict import judge_run
 from gitops_orch.controller.withheld import withheld_actions
@@ -95,6 +96,7 @@ class Reconciler:
             observe_deadline_s=settings.observe_deadline_s,
             containers_kept=settings.containers_kept,
         )
+        self._log = RunLog()
         self._reverts = FailedReverts(self._loader.reverter(), parts.history, parts.clock)
 
     def picture(self, *, fetch: bool = True, withheld: bool = False) -> Picture:
@@ -123,6 +125,7 @@ class Reconciler:
         is for events, where each second counts for the hosts that do answer.
         """
         conduct = conduct or Conduct()
+        conduct = replace(conduct, progress=self._log.following(conduct.progress))
         started_at, began = self._clock.now(), self._clock.monotonic_s()
         loaded = self._loader.load(fetch=fetch)
         conduct.progress(ProgressEvent(kind="fetched", message=loaded.error))
@@ -150,6 +153,7 @@ class Reconciler:
             exit_code=verdict.exit_code,
         )
         self._recorder.record(report, self._parts.settings.runs_kept, self._parts.settings.releases_kept)
+        self._log.finished(report)
         return report
 
     def _push_reverts(self, look: Look, conduct: Conduct) -> tuple[RevertNews, ...]:

@@ -25,10 +25,10 @@ from gitops_orch.model.serial import plan_row, run_document
 from gitops_orch.model.status import ActionResult, AppHealth, AppStatus, Outcome, RunReport, Sync
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.world import Chosen, Role, World
+from gitops_orch.source.commits import CommitInfo
 from gitops_orch.source.source import Source
 
-RUN_FINISHED = "run.finished"
-ACTION_FINISHED = "action.finished"
+COMMIT_FOUND = "commit.found"
 SCHEDULED_RUN_FAILED = "scheduled_run.failed"
 RELEASE_QUARANTINED = "release.quarantined"
 QUARANTINE_LIFTED = "quarantine.lifted"
@@ -95,6 +95,9 @@ class Recorder:
         before = self._history.last_commit(self._branch.url, self._branch.name)
         if before != commit:
             self._history.set_last_commit(self._branch.url, self._branch.name, commit)
+            info = self._commit_info(commit)
+            said = {"author": info.author, "subject": info.subject} if info else {}
+            _log.info(COMMIT_FOUND, commit=commit, before=before, **said)
             if before is not None:
                 self._history.spend(before)
         if self._kept != commit:
@@ -185,24 +188,15 @@ class Recorder:
         )
 
     def record(self, report: RunReport, runs_kept: int, releases_kept: int) -> None:
-        """Keep the run and the timelines of its containers, and write its one line of log."""
+        """Keep the run and the timelines of its containers.
+
+        A run without an action that equals the one before it is no row.
+        """
         commit = report.picture.commit
         now = self._clock.now()
         told = [result for result in report.results if result.error != STOPPED]
         for result in told:
             action = result.action
-            _log.info(
-                ACTION_FINISHED,
-                kind=action.kind.value,
-                host=action.host,
-                name=action.name,
-                app=str(action.app),
-                reason=action.reason,
-                result=result.outcome.value,
-                error=result.error,
-                note=result.note,
-                duration_ms=result.duration_ms,
-            )
             if action.service is not None and result.outcome is not Outcome.SKIPPED:
                 detail = result.error or result.note or action.reason
                 self._history.record_event(
@@ -214,23 +208,12 @@ class Recorder:
             report.status == "progressing" and not told
         )  # it only waited, and yielded: the next run tells
         if (report.results or report.exit_code or report.trigger == "sync") and not put_off:
-            self._history.record_run(_run_record(report, self._author(commit)))
-            self._history.trim(runs=runs_kept, releases=releases_kept)
+            run = _run_record(report, self._commit_info(commit))
+            if report.results or not any(_is_same(run, last) for last in self._history.runs(limit=1)):
+                self._history.record_run(run)
+                self._history.trim(runs=runs_kept, releases=releases_kept)
         if report.results:
             self._release_commits(commit)
-        _log.info(
-            RUN_FINISHED,
-            trigger=report.trigger,
-            commit=commit,
-            status=report.status,
-            action_count=len(report.results),
-            hold_count=len(report.picture.plan.holds),
-            unknown_hosts=list(report.picture.plan.unknown_hosts),
-            duration_ms=report.duration_ms,
-            observe_ms=report.picture.observe_ms,
-            plan_ms=report.picture.plan_ms,
-            error=report.picture.error,
-        )
 
     def _release_commits(self, head: str) -> None:
         """Keep alive in the mirror what a release or a pin may be read from again, and nothing else."""
@@ -238,11 +221,11 @@ class Recorder:
         with contextlib.suppress(SourceError):  # they are kept a while longer
             self._source.release_kept({head, *(release.commit for release in releases)})
 
-    def _author(self, commit: str) -> str:
+    def _commit_info(self, commit: str) -> CommitInfo | None:
         try:
-            return self._source.commit_info(commit).author if commit else ""
+            return self._source.commit_info(commit) if commit else None
         except SourceError:
-            return ""
+            return None
 
 
 def _is_proved(app: App, status: AppStatus) -> bool:
@@ -301,12 +284,22 @@ def _images(chosen: Chosen, host: ObservedHost, now: datetime) -> Iterable[Image
             )
 
 
-def _run_record(report: RunReport, author: str) -> RunRecord:
+def _is_same(run: RunRecord, last: RunRecord) -> bool:
+    """Tell whether a run without an action found what the one before it found."""
+    return (run.commit, run.status, run.exit_code, run.plan_digest) == (
+        last.commit,
+        last.status,
+        last.exit_code,
+        last.plan_digest,
+    ) and run.results_json.get("apps") == last.results_json.get("apps")
+
+
+def _run_record(report: RunReport, info: CommitInfo | None) -> RunRecord:
     apps = {result.action.app for result in report.results if result.action.app is not None}
     return RunRecord(
         id=report.id,
         commit=report.picture.commit,
-        author=author,
+        author=info.author if info else "",
         trigger=report.trigger,
         started_at=report.started_at,
         duration_ms=report.duration_ms,
@@ -314,6 +307,6 @@ def _run_record(report: RunReport, author: str) -> RunRecord:
         exit_code=report.exit_code,
         plan_digest=report.first_plan.digest,
         plan_json=plan_row(report.first_plan),
-        results_json=run_document(report),
+        results_json=run_document(report) | {"subject": info.subject if info else ""},
         apps=tuple(sorted(apps)),
     )

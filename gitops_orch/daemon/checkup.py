@@ -9,9 +9,10 @@ from pathlib import Path
 from gitops_orch.controller.same_engine import hold_same_engines
 from gitops_orch.daemon.house import House, open_history, open_house
 from gitops_orch.engine.registry_auth import Registries
-from gitops_orch.errors import GitopsOrchError, SettingsError
+from gitops_orch.errors import GitopsOrchError, SettingsError, SourceError
 from gitops_orch.model.observed import Observation, ObservedHost
 from gitops_orch.notify import make_notifier
+from gitops_orch.private_files import owner_hint
 from gitops_orch.settings import Settings
 
 FREE_BYTES_MIN = 100_000_000
@@ -52,6 +53,8 @@ def _all_checks(settings: Settings) -> Iterator[Check]:
             yield from _hosts(house)
     except GitopsOrchError as error:
         yield _failed("start", error.message, error.hint)
+    except OSError as error:
+        yield _failed("start", *_refused_by_system(error))
 
 
 def _file_checks(settings: Settings) -> Iterator[Check]:
@@ -67,6 +70,16 @@ def _tried(name: str, attempt: Callable[[], str]) -> Check:
         return Check(name=name, ok=True, found=attempt())
     except GitopsOrchError as error:
         return _failed(name, error.message, error.hint)
+    except OSError as error:
+        return _failed(name, *_refused_by_system(error))
+
+
+def _refused_by_system(error: OSError) -> tuple[str, str]:
+    place = f"{error.filename}: " if error.filename else ""
+    return (
+        f"{place}{error.strerror or error}",
+        "run this as the user who runs the service, or correct the owner and mode",
+    )
 
 
 def _failed(name: str, found: str, fix: str) -> Check:
@@ -78,7 +91,9 @@ def _state(settings: Settings) -> str:
         if history.rebuilt:
             return f"{settings.state.dir}: history was damaged, and is built anew; the damaged file lies beside it"
     if not os.access(settings.state.dir, os.W_OK):
-        raise SettingsError(f"{settings.state.dir} cannot be written", hint="correct its owner, or state.dir")
+        raise SettingsError(
+            f"{settings.state.dir} cannot be written by this user", hint=owner_hint(settings.state.dir)
+        )
     return f"{settings.state.dir} can be written, history is whole"
 
 
@@ -120,17 +135,25 @@ def _lease(house: House) -> str:
 
 def _hosts(house: House) -> Iterator[Check]:
     try:
-        observed = hold_same_engines(house.observe())
+        observed = hold_same_engines(house.observe(_head(house)))
     except GitopsOrchError as error:
         yield _failed("hosts", error.message, error.hint)
         return
     yield from (_host(name, seen) for name, seen in sorted(observed.items()))
 
 
+def _head(house: House) -> str | None:
+    try:
+        return house.fetch()
+    except SourceError:  # reported by the check of git
+        return None
+
+
 def _host(name: str, seen: Observation) -> Check:
     if isinstance(seen, ObservedHost):
         found = f"Engine {seen.engine_version}, API {seen.api_version}, {len(seen.containers)} containers"
         return Check(name=f"host {name}", ok=True, found=found)
+    found, _, fix = seen.reason.partition("; ")  # an error, and what to do about it
     return _failed(
-        f"host {name}", seen.reason, "check that its Engine runs, and the url in its Host document"
+        f"host {name}", found, fix or "check that its Engine runs, and the url in its Host document"
     )

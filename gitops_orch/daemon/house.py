@@ -75,9 +75,9 @@ class House:
         tree = self.source.tree(commit)
         return compile_one(tree, key, environment=self.settings.environment, cache=self._compiled)
 
-    def observe(self) -> dict[str, Observation]:
-        """Look at every host of the last commit."""
-        hosts = self.desired().hosts
+    def observe(self, commit: str | None = None) -> dict[str, Observation]:
+        """Look at every host of a commit, by default of the last that was acted on."""
+        hosts = self.desired(commit).hosts
         return dict(observe_all(hosts, self.reconciler.engines, self.workers, self.clock))
 
     def engine(self, host: str) -> Engine:

@@ -24,7 +24,7 @@ def history_document(history: History, app: str | None, *, limit: int) -> Docume
     """Return runs and releases, newest first, of all apps or of one."""
     releases = history.releases(None)
     key = find_app(app, {release.app for release in releases}) if app else None
-    wanted = [release for release in releases if key in (None, release.app)][:limit]
+    wanted = history.release_log(key, limit)
     reverts = history.reverts()
     return {
         "runs": [_run_row(run) for run in history.runs(key, limit)],
@@ -161,6 +161,7 @@ def _run_row(run: RunRecord) -> Value:
         "id": run.id,
         "commit": run.commit,
         "author": run.author,
+        "subject": str(run.results_json.get("subject") or ""),
         "trigger": run.trigger,
         "started_at": _time(run.started_at),
         "duration_ms": run.duration_ms,

@@ -16,6 +16,7 @@ import requests
 import urllib3
 
 from gitops_orch.engine.raw_client import RawClient
+from gitops_orch.engine.reachability import reach_hint
 from gitops_orch.engine.transport import DEADLINE_PASSED, BoundedAdapter, Line
 from gitops_orch.errors import Conflict, EngineError, HostUnreachable, NotFound, Unsupported
 
@@ -153,10 +154,13 @@ class Wire:
         said = str(error)
         timed_out = isinstance(error, TimeoutError | requests.Timeout)
         timed_out |= "timed out" in said or DEADLINE_PASSED in said
-        reason = f"no answer within {seconds:g} s" if timed_out and seconds else _innermost(error)
+        cause = _innermost(error)
+        reason = str(cause) or type(cause).__name__
+        if timed_out and seconds:
+            reason = f"no answer within {seconds:g} s"
         return HostUnreachable(
-            f"{self.host}: {what} at {self._endpoint.url}: {reason}",
-            hint="check that the Engine runs and can be reached from here",
+            f"{self.host}: {what} at {self._endpoint.url}: {reason[:_MESSAGE_CHARS_MAX]}",
+            hint=reach_hint(cause, self._endpoint.url),
         )
 
     def close(self) -> None:
@@ -198,8 +202,8 @@ def _senseless(host: str, what: str, error: Exception) -> EngineError:
     )
 
 
-def _innermost(error: BaseException) -> str:
-    """Return the system's own words, without the wrappings of the libraries in between."""
+def _innermost(error: BaseException) -> BaseException:
+    """Return the system's own error, without the wrappings of the libraries in between."""
     found: BaseException = error
     while True:
         inner = getattr(found, "reason", None) or found.__cause__ or found.__context__
@@ -208,4 +212,4 @@ def _innermost(error: BaseException) -> str:
         if not isinstance(inner, BaseException) or inner is found:
             break
         found = inner
-    return (str(found) or type(found).__name__)[:_MESSAGE_CHARS_MAX]
+    return found

@@ -9,7 +9,7 @@ from gitops_orch.clock import Clock
 from gitops_orch.history import schema
 from gitops_orch.history.fleet import FleetBook
 from gitops_orch.history.lease import Lease
-from gitops_orch.history.releases import ReleaseBook, app_of, of_app
+from gitops_orch.history.releases import RELEASE_LOG_ROWS_MAX, ReleaseBook, app_of, of_app
 from gitops_orch.history.reverts import RevertBook
 from gitops_orch.history.runs import RunBook
 from gitops_orch.history.spare import COMMANDS_KNOWN, SpareCopy
@@ -161,7 +161,11 @@ class History(ReleaseBook, RevertBook, FleetBook, RunBook):
             ids = select(schema.runs.c.id).where(schema.runs.c.number <= old)
             connection.execute(delete(schema.run_apps).where(schema.run_apps.c.run_id.in_(ids)))
             connection.execute(delete(schema.runs).where(schema.runs.c.number <= old))
-            for table, kept in ((schema.events, EVENT_ROWS_MAX), (schema.requests, REQUEST_ROWS_MAX)):
+            for table, kept in (
+                (schema.events, EVENT_ROWS_MAX),
+                (schema.requests, REQUEST_ROWS_MAX),
+                (schema.release_log, RELEASE_LOG_ROWS_MAX),
+            ):
                 connection.execute(delete(table).where(table.c.id <= _beyond(connection, table, "id", kept)))
             _trim_releases(connection, releases)
 

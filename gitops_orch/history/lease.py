@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gitops_orch.clock import Clock
 from gitops_orch.errors import HistoryError, LeaseHeld
-from gitops_orch.private_files import make_private_directory
+from gitops_orch.private_files import make_private_directory, owner_hint
 
 FILE_NAME = "lease"
 TRIES_MAX = 5
@@ -72,7 +72,7 @@ class Lease:
         except OSError as error:
             raise HistoryError(
                 f"the lease {self._file} cannot be opened: {error.strerror}",
-                hint="make the state directory writable for this user",
+                hint=owner_hint(self._file.parent),
             ) from error
 
 

@@ -11,6 +11,8 @@ from gitops_orch.history.store import Store
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.release import Release, ReleaseState
 
+RELEASE_LOG_ROWS_MAX = 10_000
+
 
 class ReleaseBook:
     """Releases, pins and holds, by app."""
@@ -38,6 +40,24 @@ class ReleaseBook:
                 delete(table).where(of_app(table, release.app), table.c.digest == release.digest)
             )
             connection.execute(insert(table).values(row))
+            connection.execute(insert(schema.release_log).values(row))
+
+    def release_log(
+        self, app: AppKey | None = None, limit: int = RELEASE_LOG_ROWS_MAX
+    ) -> tuple[Release, ...]:
+        """Return each change of a release's state, newest first, of an app or of all.
+
+        A release that comes again, or that an app goes back to, has a row for each time.
+        """
+        table = schema.release_log
+        query = select(table).order_by(table.c.id.desc()).limit(limit)
+        with self._store.begin() as connection:
+            rows = connection.execute(query if app is None else query.where(of_app(table, app))).all()
+        changes = tuple(map(_release, rows))
+        logged = {(change.app, change.digest) for change in changes}
+        # History of a former version has no log, only the last state of each release.
+        older = tuple(each for each in self.releases(app) if (each.app, each.digest) not in logged)
+        return (*changes, *older)[:limit]
 
     def releases(self, app: AppKey | None = None) -> tuple[Release, ...]:
         """Return the releases of an app, or of all, the one that was marked last first."""

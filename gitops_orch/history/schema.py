@@ -69,6 +69,22 @@ releases = Table(
     sqlite_autoincrement=True,  # ids tell the order of marking, so they must not be used again
 )
 
+# `releases` has one row for each release, with its last state; here each change of a state is a row of its own.
+release_log = Table(
+    "release_log",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("namespace", Text, nullable=False),
+    Column("app", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("commit", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Index("release_log_of_app", "namespace", "app"),
+    sqlite_autoincrement=True,
+)
+
 pins = Table(
     "pins",
     metadata,

@@ -17,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from gitops_orch.errors import HistoryError, HistoryTooNew
 from gitops_orch.history import schema
-from gitops_orch.private_files import make_private_directory
+from gitops_orch.private_files import make_private_directory, owner_hint
 
 FILE_NAME = "history.db"
 BUSY_TIMEOUT_MS = 10_000
@@ -202,6 +202,11 @@ def _errors(url: URL) -> Iterator[None]:
     except NoSuchModuleError as error:
         raise HistoryError(
             f"no driver for {_shown(url)}", hint="install it, or leave out state.url"
+        ) from error
+    except PermissionError as error:
+        directory = Path(error.filename or url.database or ".").parent
+        raise HistoryError(
+            f"the state directory {directory} cannot be used: {error.strerror}", hint=owner_hint(directory)
         ) from error
     except (SQLAlchemyError, OSError) as error:
         said = " ".join(str(getattr(error, "orig", None) or error).split())

@@ -213,7 +213,10 @@ class _Placer:
     def _silent(self, hosts: Iterable[Host]) -> Held:
         names = tuple(host.name for host in hosts if host.availability is Availability.ACTIVE)
         if names:
-            return Held(f"no host that may run it answers ({', '.join(names)})", unknown=names)
+            silent = (self.index.unknown.get(name) for name in names)
+            reasons = "; ".join(dict.fromkeys(host.reason for host in silent if host is not None))
+            told = f": {reasons}" if reasons else ""
+            return Held(f"no host that may run it answers ({', '.join(names)}){told}", unknown=names)
         return Held(f"no host that may run it is active ({self._wish()})")
 
     def _check_blind(self) -> None:

@@ -224,7 +224,22 @@ def config_text(access: Access, mirror: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _check_readable(name: str, file: Path | None) -> None:
+    """SettingsError where a file that the settings name cannot be read: ssh would only say that the login failed."""
+    try:
+        if file is not None:
+            with file.open("rb"):
+                pass
+    except OSError as error:
+        raise SettingsError(
+            f"repository.{name} names {file}, which cannot be read: {error.strerror}",
+            hint="correct the path, or the owner of the file",
+        ) from error
+
+
 def _ssh_command(settings: SourceSettings) -> str:
+    _check_readable("ssh_key", settings.ssh_key)
+    _check_readable("known_hosts", settings.known_hosts)
     options = {
         "BatchMode": "yes",
         "StrictHostKeyChecking": "yes",

@@ -34,7 +34,7 @@ _REMOTE = (
     (
         r"SSL|certificate|TLS",
         "the server's TLS certificate is not valid for it",
-        "correct the certificate, or name its authority in GIT_SSL_CAINFO",
+        "correct the certificate, or name the file of an internal authority in the variable GIT_SSL_CAINFO",
     ),
     (
         r"fsck error|hash mismatch|SHA1 COLLISION",
@@ -59,7 +59,7 @@ _REMOTE = (
     (
         r"Authentication failed|could not read (?:User|Pass)|error: 40[13]|Permission denied|Access denied|HTTP Basic",
         "the login was refused",
-        "renew repository.token_file or repository.ssh_key",
+        "set or renew repository.token_file (https) or repository.ssh_key (ssh), and let that login read the repository",
     ),
     (r"Could not resolve host", "the server's name is not known", "check DNS and repository.url"),
     (

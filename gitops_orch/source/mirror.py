@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gitops_orch.clock import Clock
 from gitops_orch.errors import SourceError, SourceUnavailable
-from gitops_orch.private_files import make_private_directory
+from gitops_orch.private_files import make_private_directory, owner_hint
 from gitops_orch.source.failure import MirrorDamaged, is_corrupt, printable, redact
 from gitops_orch.source.git import Git, GitResult
 
@@ -207,6 +207,11 @@ class Mirror:
     def _disk_errors(self) -> Iterator[None]:
         try:
             yield
+        except PermissionError as error:
+            raise SourceUnavailable(
+                f"the mirror {self.directory} cannot be used: {error.strerror}",
+                hint=owner_hint(self.directory.parent.parent),
+            ) from error
         except OSError as error:
             raise SourceUnavailable(
                 f"the mirror {self.directory} cannot be used: {printable(str(error))}",

@@ -241,3 +241,14 @@ def test_threads_write_at_once(history):
         list(pool.map(lambda number: history.record_run(run(number, SHOP)), range(100)))
     assert len(history.releases(SHOP)) == 100
     assert len(history.runs(limit=1000)) == 100
+
+
+def test_a_release_that_comes_again_has_a_row_for_each_time(history):
+    for digest, state in (("a", "stable"), ("b", "failed"), ("a", "stable"), ("b", "stable")):
+        history.mark_release(
+            Release(app=SHOP, digest=digest, commit="c" * 40, state=ReleaseState(state), reason="")
+        )
+    logged = [(each.digest, each.state.value) for each in history.release_log(SHOP)]
+    assert logged == [("b", "stable"), ("a", "stable"), ("b", "failed"), ("a", "stable")]
+    assert [each.digest for each in history.release_log(limit=2)] == ["b", "a"]
+    assert len(history.releases(SHOP)) == 2

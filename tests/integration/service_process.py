@@ -17,6 +17,7 @@ QUIET = {  # nothing wakes the loop but what a test does
     "GITOPS_ORCH_RESYNC__INTERVAL": "1h",
     "GITOPS_ORCH_HTTP__LISTEN": "127.0.0.1:0",
     "GITOPS_ORCH_LOG__FORMAT": "json",
+    "GITOPS_ORCH_LOG__LEVEL": "debug",  # runs that found nothing new are counted, too
 }
 
 

@@ -1,0 +1,90 @@
+"""Writes runs to the log: each action when it starts and when it ends, and one line for the run.
+
+A run that found nothing new is a debug line: a service that polls every 30 s would bury everything else.
+"""
+
+import logging
+
+import structlog
+
+from gitops_orch.controller.conduct import Progress, ProgressEvent
+from gitops_orch.controller.execute import STOPPED
+from gitops_orch.model.plan import Action
+from gitops_orch.model.status import ActionResult, Outcome, RunReport
+
+ACTION_STARTED = "action.started"
+ACTION_FINISHED = "action.finished"
+RUN_FINISHED = "run.finished"
+
+_log = structlog.get_logger()
+
+
+class RunLog:
+    """Logs the runs of one process."""
+
+    def __init__(self) -> None:
+        self._last: tuple[object, ...] = ()  # what the last run found
+
+    def following(self, progress: Progress) -> Progress:
+        """Return a progress that logs actions, and passes every event on."""
+
+        def follow(event: ProgressEvent) -> None:
+            if event.action is not None and event.kind == "started":
+                _log.info(ACTION_STARTED, **_facts(event.action), reason=event.action.reason)
+            elif event.result is not None:
+                _log_end(event.result)
+            progress(event)
+
+        return follow
+
+    def finished(self, report: RunReport) -> None:
+        """Log the end of a run; at debug level where it did nothing and found what the run before it found."""
+        picture = report.picture
+        found = (report.status, report.exit_code, picture.commit, picture.error, picture.plan.digest)
+        is_news = bool(report.results) or found != self._last
+        self._last = found
+        level = logging.DEBUG
+        if is_news:
+            level = logging.WARNING if report.exit_code else logging.INFO
+        _log.log(
+            level,
+            RUN_FINISHED,
+            trigger=report.trigger,
+            commit=picture.commit,
+            status=report.status,
+            exit_code=report.exit_code,
+            action_count=len(report.results),
+            skipped_count=sum(result.outcome is Outcome.SKIPPED for result in report.results),
+            hold_count=len(picture.plan.holds),
+            unknown_hosts=list(picture.plan.unknown_hosts),
+            duration_ms=report.duration_ms,
+            observe_ms=picture.observe_ms,
+            plan_ms=picture.plan_ms,
+            error=picture.error,
+        )
+
+
+def _facts(action: Action) -> dict[str, str]:
+    return {"kind": action.kind.value, "host": action.host, "name": action.name, "app": str(action.app or "")}
+
+
+def _log_end(result: ActionResult) -> None:
+    """Log how an action ended.  The run's line counts those that were skipped because another one failed."""
+    if result.error == STOPPED:
+        return
+    level = logging.INFO
+    if result.outcome is Outcome.SKIPPED:
+        level = logging.DEBUG
+    elif result.outcome is Outcome.FAILED:
+        is_passing = result.transient or result.tolerated or result.vanished
+        level = logging.WARNING if is_passing else logging.ERROR
+    _log.log(
+        level,
+        ACTION_FINISHED,
+        **_facts(result.action),
+        reason=result.action.reason,
+        result=result.outcome.value,
+        error=result.error,
+        note=result.note,
+        duration_ms=result.duration_ms,
+    )

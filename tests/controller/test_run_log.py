@@ -1,0 +1,88 @@
+"""The log tells what happens when it happens, and nothing of a run that found nothing new."""
+
+from datetime import UTC, datetime
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from gitops_orch.controller.conduct import ProgressEvent, silent
+from gitops_orch.controller.run_log import RunLog
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.plan import Action, Kind, Plan
+from gitops_orch.model.status import ActionResult, Outcome, Picture, RunReport
+
+ACTION = Action(
+    id="a", kind=Kind.START, host="h1", target="x", name="web-1", reason="not running",
+    app=AppKey(namespace="default", name="shop"),
+)  # fmt: skip
+
+
+@pytest.fixture
+def lines():
+    structlog.reset_defaults()
+    with capture_logs() as logged:
+        yield logged
+
+
+def report(*results: ActionResult, commit: str = "c" * 40, error: str = "", exit_code: int = 0) -> RunReport:
+    picture = Picture(
+        commit=commit, fetched_at=None, plan=Plan(commit=commit), apps=(), hosts=(), error=error
+    )
+    return RunReport(
+        id="r", trigger="poll", started_at=datetime(2026, 1, 1, tzinfo=UTC), duration_ms=1, picture=picture,
+        first_plan=picture.plan, results=results, exit_code=exit_code,
+    )  # fmt: skip
+
+
+def ended(outcome: Outcome, **more) -> ActionResult:
+    return ActionResult(action=ACTION, outcome=outcome, duration_ms=5, **more)
+
+
+def test_an_action_is_logged_when_it_starts_and_when_it_ends(lines):
+    heard = []
+    follow = RunLog().following(heard.append)
+    follow(ProgressEvent(kind="started", action=ACTION))
+    assert [(row["event"], row["name"], row["reason"]) for row in lines] == [
+        ("action.started", "web-1", "not running")
+    ]
+    follow(ProgressEvent(kind="finished", action=ACTION, result=ended(Outcome.DONE)))
+    assert (lines[1]["event"], lines[1]["result"], lines[1]["log_level"]) == (
+        "action.finished",
+        "done",
+        "info",
+    )
+    assert [event.kind for event in heard] == ["started", "finished"]
+
+
+@pytest.mark.parametrize(
+    ("result", "level"),
+    [
+        (ended(Outcome.FAILED, error="no such command"), "error"),
+        (ended(Outcome.FAILED, error="registry down", transient=True), "warning"),
+        (ended(Outcome.FAILED, error="one of many", gate_failed=True, tolerated=True), "warning"),
+        (ended(Outcome.SKIPPED, error="start failed"), "debug"),
+    ],
+)
+def test_a_failure_is_a_warning_or_an_error_and_what_it_skips_is_not_listed(lines, result, level):
+    RunLog().following(silent)(ProgressEvent(kind="finished", action=ACTION, result=result))
+    assert [row["log_level"] for row in lines] == [level]
+
+
+def test_a_run_that_found_nothing_new_is_a_debug_line(lines):
+    log = RunLog()
+    for run in (report(), report(), report(commit="d" * 40), report(commit="d" * 40)):
+        log.finished(run)
+    assert [row["log_level"] for row in lines] == ["info", "debug", "info", "debug"]
+
+
+def test_a_run_that_fails_is_a_warning_once_until_something_changes(lines):
+    log = RunLog()
+    for run in (report(error="gone", exit_code=1), report(error="gone", exit_code=1), report()):
+        log.finished(run)
+    assert [row["log_level"] for row in lines] == ["warning", "debug", "info"]
+
+
+def test_skipped_actions_are_counted_in_the_line_of_the_run(lines):
+    RunLog().finished(report(ended(Outcome.FAILED), ended(Outcome.SKIPPED), ended(Outcome.SKIPPED)))
+    assert (lines[0]["action_count"], lines[0]["skipped_count"]) == (3, 2)
