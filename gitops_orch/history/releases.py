@@ -45,19 +45,24 @@ class ReleaseBook:
     def release_log(
         self, app: AppKey | None = None, limit: int = RELEASE_LOG_ROWS_MAX
     ) -> tuple[Release, ...]:
-        """Return each change of a release's state, newest first, of an app or of all.
+        """Return what each app was asked to run, newest first, each time with the last state; of an app or of all.
 
         A release that comes again, or that an app goes back to, has a row for each time.
         """
         table = schema.release_log
-        query = select(table).order_by(table.c.id.desc()).limit(limit)
+        query = select(table).order_by(table.c.id.desc()).limit(RELEASE_LOG_ROWS_MAX)
         with self._store.begin() as connection:
             rows = connection.execute(query if app is None else query.where(of_app(table, app))).all()
-        changes = tuple(map(_release, rows))
-        logged = {(change.app, change.digest) for change in changes}
+        turns: list[Release] = []
+        newer: dict[AppKey, str] = {}  # by app, the digest of the row after this one
+        for change in map(_release, rows):
+            if newer.get(change.app) != change.digest:
+                turns.append(change)
+            newer[change.app] = change.digest
+        logged = {(each.app, each.digest) for each in turns}
         # History of a former version has no log, only the last state of each release.
-        older = tuple(each for each in self.releases(app) if (each.app, each.digest) not in logged)
-        return (*changes, *older)[:limit]
+        older = (each for each in self.releases(app) if (each.app, each.digest) not in logged)
+        return (*turns, *older)[:limit]
 
     def releases(self, app: AppKey | None = None) -> tuple[Release, ...]:
         """Return the releases of an app, or of all, the one that was marked last first."""

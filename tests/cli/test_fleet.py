@@ -231,7 +231,7 @@ def test_doctor_names_what_fails_and_what_would_help(gitops, repository, tmp_pat
     assert answer.code == 1
     (failed,) = [check for check in answer.json["checks"] if not check["ok"]]
     assert failed["check"] == "host edge-1"
-    assert "check that its Engine runs" in failed["fix"]
+    assert "systemctl start docker" in failed["fix"]
 
 
 def test_options_may_stand_before_or_after_the_command(call, repository):

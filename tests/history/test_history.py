@@ -244,7 +244,10 @@ def test_threads_write_at_once(history):
 
 
 def test_a_release_that_comes_again_has_a_row_for_each_time(history):
-    for digest, state in (("a", "stable"), ("b", "failed"), ("a", "stable"), ("b", "stable")):
+    for digest, state in (
+        *(("a", "progressing"), ("a", "stable"), ("b", "progressing"), ("b", "failed")),
+        *(("a", "stable"), ("b", "stable")),
+    ):
         history.mark_release(
             Release(app=SHOP, digest=digest, commit="c" * 40, state=ReleaseState(state), reason="")
         )
