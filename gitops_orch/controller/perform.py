@@ -77,6 +77,9 @@ def _start(engine: Engine, action: Action) -> None:
 
 
 def _stop(engine: Engine, action: Action) -> None:
+    """Stop it; where its successor needs ports that it does not have itself, only if they are free."""
+    if action.ports:
+        engine.check_ports(_given(action.app), _given(action.image), action.ports)
     engine.stop(action.target)
 
 

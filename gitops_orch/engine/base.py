@@ -18,7 +18,7 @@ from typing import Protocol
 
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
-from gitops_orch.model.observed import ObservedContainer, ObservedHost, ProbeResult
+from gitops_orch.model.observed import HeldPort, ObservedContainer, ObservedHost, ProbeResult
 from gitops_orch.model.plan import ContainerIntent
 
 
@@ -160,6 +160,13 @@ class Engine(Protocol):
 
     def disconnect_network(self, container: str, network: str) -> None:
         """Detach it from a network by name."""
+        ...
+
+    def check_ports(self, app: AppKey, image: str, ports: tuple[HeldPort, ...]) -> None:
+        """Raise EngineError, which names the port, unless the host can give all of them to a container now.
+
+        `image` is one that is on the host; nothing of it is run.
+        """
         ...
 
     def run_exec(

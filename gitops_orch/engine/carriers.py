@@ -36,11 +36,13 @@ class Carriers:
 
     def _create(self, app: AppKey, name: str, mount: dict[str, object], image: str) -> str:
         """Create a container that is never started; one of the same name is a crash's, and goes first."""
+        published = mount.get("PortBindings")
         body = {
             "Image": image,
+            "ExposedPorts": {key: {} for key in published} if isinstance(published, dict) else {},
             "Entrypoint": [ENTRYPOINT],
             "Labels": labels.carrier_labels(self._instance, app),
-            "NetworkDisabled": True,
+            "NetworkDisabled": "NetworkMode" not in mount,
             "HostConfig": {"NetworkMode": "none", **mount},
         }
         carrier = f"{name}{CARRIER_SUFFIX}"

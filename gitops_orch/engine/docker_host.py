@@ -18,6 +18,7 @@ from gitops_orch.engine.observe_host import HostObserver
 from gitops_orch.engine.payload import ContainerPayload, container_payload
 from gitops_orch.engine.payload_network import Endpoint, network_payload, volume_payload
 from gitops_orch.engine.payload_target import PayloadTarget
+from gitops_orch.engine.port_check import check_ports
 from gitops_orch.engine.probe import probe_container
 from gitops_orch.engine.pull import pull_image
 from gitops_orch.engine.raw_client import RawClient
@@ -28,7 +29,7 @@ from gitops_orch.errors import Conflict, EngineError, HostUnreachable, NotFound
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.host import Host
 from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
-from gitops_orch.model.observed import ObservedContainer, ObservedHost, ProbeResult, State
+from gitops_orch.model.observed import HeldPort, ObservedContainer, ObservedHost, ProbeResult, State
 from gitops_orch.model.plan import ContainerIntent
 
 REMOVAL_POLL_S = 0.1
@@ -301,6 +302,10 @@ class DockerHost:
             lambda client: client.post_body("/networks/{0}/disconnect", network, body=body),
             already=lambda: network not in self.inspect(container).networks,
         )
+
+    def check_ports(self, app: AppKey, image: str, ports: tuple[HeldPort, ...]) -> None:
+        """Raise EngineError where a process of the host has one of the ports, as only a start can tell."""
+        check_ports(self._wire, self._settings.instance, app, image, ports)
 
     def run_exec(
         self, container: str, command: tuple[str, ...], settings: ExecSettings = PLAIN_EXEC

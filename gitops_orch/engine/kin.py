@@ -6,9 +6,8 @@ from gitops_orch.engine.payload_target import InheritedVolume
 from gitops_orch.engine.payload_values import Body, strings, text
 from gitops_orch.engine.wire import Wire
 from gitops_orch.errors import NotFound
+from gitops_orch.model.names import is_anonymous
 from gitops_orch.model.plan import ContainerIntent
-
-ANONYMOUS_NAME_LENGTH = 64
 
 
 class Kin:
@@ -64,8 +63,3 @@ def shared_services(compose: Body) -> frozenset[str]:
     spaces = {mode.removeprefix("service:") for mode in modes if mode.startswith("service:")}
     sources = [entry.split(":")[0] for entry in strings(compose.get("volumes_from"))]
     return frozenset(spaces | {source for source in sources if source != "container"})
-
-
-def is_anonymous(volume: str) -> bool:
-    """Return whether the Engine made the volume's name up."""
-    return len(volume) == ANONYMOUS_NAME_LENGTH and set(volume) <= set("0123456789abcdef")

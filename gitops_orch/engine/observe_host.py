@@ -14,7 +14,7 @@ from gitops_orch.engine.image_labels import ImageLabels
 from gitops_orch.engine.inspection_cache import Inspection, InspectionCache
 from gitops_orch.engine.wire import Wire
 from gitops_orch.errors import HostUnreachable, NotFound
-from gitops_orch.model.observed import ObservedContainer, ObservedHost
+from gitops_orch.model.observed import ObservedContainer, ObservedHost, State
 
 ROOT_DIR = "/var/lib/docker"
 
@@ -81,7 +81,9 @@ class HostObserver:
         )
         listed = tuple(row for row in listed if labels.CARRIER not in row.labels)
         statuses = {str(row["Id"]): _lasting(str(row.get("Status") or "")) for row in rows}
-        looks = {row.id: _look(row, statuses[row.id]) for row in listed if row.owner is not None}
+        # A stranger that restarts holds no port at this moment, and takes it again: only an inspection tells which.
+        inspected = [row for row in listed if row.owner is not None or row.state is State.RESTARTING]
+        looks = {row.id: _look(row, statuses[row.id]) for row in inspected}
         inspections = self._inspections(looks, ends_at)
         return tuple(
             _with_details(row, inspections.get(row.id))
@@ -170,8 +172,10 @@ def _lasting(status: str) -> str:
 def _with_details(row: ObservedContainer, inspection: Inspection | None) -> ObservedContainer:
     if inspection is None:
         return row
+    restarts = inspection.state is State.RESTARTING
     return replace(
         row,
+        ports=row.ports or (inspection.details.ports if restarts and inspection.details else ()),
         image=inspection.image,
         state=inspection.state,
         health=inspection.health,

@@ -12,6 +12,7 @@ from gitops_orch.engine.identity import own_labels
 from gitops_orch.model.observed import (
     Details,
     Health,
+    HeldPort,
     ObservedContainer,
     ObservedImage,
     ObservedMount,
@@ -160,6 +161,18 @@ def _inspected_ports(ports: Row) -> tuple[tuple[str, int, str], ...]:
     )
 
 
+def _fixed_ports(bindings: Row) -> tuple[HeldPort, ...]:
+    """Return what a container publishes whenever it runs, but for what the Engine chooses."""
+    rows = [(key, row) for key, rows in bindings.items() for row in rows or [] if isinstance(row, Mapping)]
+    return tuple(
+        sorted(
+            (str(row.get("HostIp") or ""), int(row["HostPort"]), key.partition("/")[2] or "tcp")
+            for key, row in rows
+            if str(row.get("HostPort") or "").isdigit() and str(row["HostPort"]) != "0"
+        )
+    )
+
+
 def details(row: Row) -> Details:
     """Return what only an inspection tells."""
     config, host, state = (_mapping(row.get(key)) for key in ("Config", "HostConfig", "State"))
@@ -179,6 +192,7 @@ def details(row: Row) -> Details:
         entrypoint=_words(config.get("Entrypoint")),
         user=str(config.get("User") or ""),
         binds=tuple(host.get("Binds") or ()),
+        ports=_fixed_ports(_mapping(host.get("PortBindings"))),
         joined=_joined(host),
         error=str(state.get("Error") or ""),
     )

@@ -4,8 +4,14 @@ import hashlib
 import re
 
 HASH_LENGTH = 7
+ANONYMOUS_LENGTH = 64
 FILES_HASH_LENGTH = 12
 _PRE_START = re.compile(r".+\.pre_start\.[0-9]+")
+
+
+def is_anonymous(volume: str) -> bool:
+    """Tell whether an Engine made up this volume's name: 64 hex digits."""
+    return len(volume) == ANONYMOUS_LENGTH and set(volume) <= set("0123456789abcdef")
 
 
 def container_name(project: str, service: str, slot: int, spec_hash: str, image_id: str) -> str:

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import TypeAlias
 
 from gitops_orch.model.app import AppKey
+
+HeldPort: TypeAlias = tuple[str, int, str]  # (address of the host, port of the host, protocol)
 
 
 class State(Enum):
@@ -84,6 +87,7 @@ class Details:
     entrypoint: tuple[str, ...] | None = None
     user: str = ""
     binds: tuple[str, ...] = ()
+    ports: tuple[HeldPort, ...] = ()  # fixed ones, that it has whenever it runs
     joined: tuple[str, ...] = ()  # ids of the containers whose namespaces it lives in
     error: str = ""
 
@@ -113,7 +117,7 @@ class ObservedContainer:
     networks: tuple[str, ...] = ()  # names
     volumes: tuple[str, ...] = ()  # names of the volumes it mounts
     mounts: tuple[ObservedMount, ...] = ()
-    ports: tuple[tuple[str, int, str], ...] = ()  # (host address, host port, protocol)
+    ports: tuple[HeldPort, ...] = ()  # that it holds now; of one that restarts, those that it will take
     created_at: datetime | None = None
     details: Details | None = None  # None: not inspected
     copy_of: str = ""  # the name of our container whose labels a person copied to it; it is not ours then

@@ -10,6 +10,7 @@ from functools import cached_property
 from gitops_orch.model.app import App, AppKey, FileMount, Network, Readiness, Service, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork
 from gitops_orch.model.job import Hook
+from gitops_orch.model.observed import HeldPort
 
 
 class Kind(StrEnum):
@@ -128,6 +129,7 @@ class Action:
     update: Mapping[str, object] | None = None
     aliases: tuple[str, ...] = ()  # of a CONNECT_NETWORK
     addresses: tuple[str, ...] = ()  # of a CONNECT_NETWORK: fixed ones
+    ports: tuple[HeldPort, ...] = ()  # of a STOP: what the successor needs; the Engine is asked for it before
     signal: str = ""  # of an EXEC that sends one
     hook: Hook | None = None  # of an EXEC that runs a command
     optional: bool = False  # that it fails is noted, and keeps nothing from being done

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from gitops_orch.model.app import Condition, Service
 from gitops_orch.model.observed import Health, State
 from gitops_orch.model.plan import Budget, Gate, Kind
+from gitops_orch.model.ports import fixed_ports
 from gitops_orch.planner.aside import FAILED_SUFFIX
 from gitops_orch.planner.compare import Remedy
 from gitops_orch.planner.cron import tend_runs
@@ -131,7 +132,7 @@ class AppPlanner:
             after=(*self.parked, *self.prepared[slot.host], *made, *stops),
             optional=True,
         )
-        self.draft.takes_ports(slot.host, slot.service, started)
+        self.draft.takes_ports(slot.host, fixed_ports(slot.service), started)
         for stop in stops:
             for created in made:
                 self.draft.waits(stop, created)
@@ -294,7 +295,7 @@ class AppPlanner:
             self.started[slot.service.name].append(started)
             return started
         started = self.steps.add(Kind.START, slot, target, reason, **fields)
-        self.draft.takes_ports(slot.host, slot.service, started)
+        self.draft.takes_ports(slot.host, fixed_ports(slot.service), started)
         self.started[slot.service.name].append(started)
         return self._wait(slot, target, (started,))
 

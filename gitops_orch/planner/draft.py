@@ -11,12 +11,13 @@ from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import TypedDict, Unpack
 
-from gitops_orch.model.app import AppKey, FileMount, Network, Service, Volume
+from gitops_orch.model.app import AppKey, FileMount, Network, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork
-from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.observed import HeldPort, ObservedContainer
 from gitops_orch.model.plan import Action, Budget, Change, ContainerIntent, Gate, Kind, PlanHold
+from gitops_orch.model.ports import same_port
 
-_PortKey = tuple[str, int, str]
+_PortKey = tuple[str, int, str]  # host, number, protocol
 _NameKey = tuple[str, str]
 
 
@@ -35,6 +36,7 @@ class StepFields(TypedDict, total=False):
     aliases: tuple[str, ...]
     addresses: tuple[str, ...]
     signal: str
+    ports: tuple[HeldPort, ...]
     optional: bool
 
 
@@ -75,9 +77,9 @@ class Draft:
         self._proofs: dict[AppKey, list[str]] = defaultdict(list)
         self._ids: dict[str, int] = {}  # how many actions do the same
         self._names_freed: dict[_NameKey, str] = {}
-        self._ports_freed: dict[_PortKey, list[str]] = defaultdict(list)
+        self._ports_freed: dict[_PortKey, list[tuple[HeldPort, str]]] = defaultdict(list)
         self._names_taken: list[tuple[_NameKey, str]] = []
-        self._ports_taken: list[tuple[_PortKey, str]] = []
+        self.ports_taken: list[tuple[str, HeldPort, str]] = []  # host, port, and the action that needs it
         self._waits: list[tuple[str, str]] = []
 
     def add(self, kind: Kind, host: str, target: str, reason: str, **fields: Unpack[ActionFields]) -> str:
@@ -118,14 +120,18 @@ class Draft:
 
     def frees_ports(self, host: str, container: ObservedContainer, action: str) -> None:
         """Note that a container's ports are free after an action."""
-        for _, number, protocol in container.ports:
-            self._ports_freed[(host, number, protocol)].append(action)
+        for port in container.ports:
+            self._ports_freed[(host, *port[1:])].append((port, action))
 
-    def takes_ports(self, host: str, service: Service, action: str) -> None:
-        """Note that an action needs a service's fixed ports."""
-        for port in service.ports:
-            if port.published is not None:
-                self._ports_taken.append(((host, port.published, port.protocol), action))
+    def takes_ports(self, host: str, ports: Iterable[HeldPort], action: str) -> None:
+        """Note that an action needs fixed ports of a host."""
+        self.ports_taken += [(host, port, action) for port in ports]
+
+    def asks_ports(self, stop: str, ports: tuple[HeldPort, ...], image: str, release: str) -> None:
+        """Have the Engine asked for ports before a container is stopped for one of a release that needs them."""
+        for place, action in enumerate(self.actions):
+            if action.id == stop:
+                self.actions[place] = replace(action, ports=ports, image=image, release=release)
 
     def finish(self) -> tuple[Action, ...]:
         """Return all actions, each after all that it waits for; those in a circular wait are held and left out."""
@@ -136,8 +142,9 @@ class Draft:
             freed = self._names_freed.get(name)
             if freed is not None and freed != action:
                 extra[action].add(freed)
-        for port, action in self._ports_taken:
-            extra[action].update(freed for freed in self._ports_freed.get(port, ()) if freed != action)
+        for host, port, action in self.ports_taken:
+            rows = self._ports_freed.get((host, *port[1:]), ())
+            extra[action].update(freed for held, freed in rows if freed != action and same_port(port, held))
         actions = [
             _with_after(action, extra[action.id]) if action.id in extra else action for action in self.actions
         ]

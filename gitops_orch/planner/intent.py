@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from gitops_orch.model.names import is_anonymous
 from gitops_orch.model.plan import ContainerIntent
-from gitops_orch.planner.rollout import is_anonymous
 from gitops_orch.planner.slots import Slot
 from gitops_orch.planner.succession import is_going
 from gitops_orch.planner.world import Chosen, World

@@ -12,11 +12,10 @@ from enum import Enum
 
 from gitops_orch.model.app import App, AppKey, Service
 from gitops_orch.model.mounts import MOUNTS_LABEL, holds_data, normal_target, parse_mounts
-from gitops_orch.model.names import mounts_record_name
+from gitops_orch.model.names import is_anonymous, mounts_record_name
 from gitops_orch.model.observed import ObservedContainer, ObservedMount
 from gitops_orch.planner.adoption import adopted_containers
 from gitops_orch.planner.index import Index
-from gitops_orch.planner.rollout import is_anonymous
 from gitops_orch.planner.slots import Slot
 
 

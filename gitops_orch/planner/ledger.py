@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gitops_orch.model.app import App, Port, Service
+from gitops_orch.model.ports import port_text, same_address
 from gitops_orch.planner.adoption import Adopted, adopted_containers
 from gitops_orch.planner.index import Index
-from gitops_orch.planner.ports import same_address
 from gitops_orch.planner.world import World
 
 
@@ -49,7 +49,8 @@ class Ledger:
                 continue
             for address, owner in self.ports[host].get((port.published, port.protocol), ()):
                 if owner.clashes(asker) and same_address(address, port.host_ip):
-                    return f"port {port.published}/{port.protocol} on {host} belongs to {owner}"
+                    wanted = port_text((port.host_ip, port.published, port.protocol))
+                    return f"host port {wanted} is taken on {host} by {owner}"
         return None
 
     def claim(self, host: str, ports: Iterable[Port], owner: Claim) -> None:
@@ -73,7 +74,7 @@ def claim_foreign_ports(ledger: Ledger, world: World, index: Index) -> None:
     }
     for name, host in index.hosts.items():
         for container in (each for each in host.host.containers if each.owner is None):
-            owner = Claim(f"container {container.name}, which is not ours")
+            owner = Claim(f"container {container.name}")
             if container.id in adopted:
                 app, each = adopted[container.id]
                 owner = claim_of(app, app.service(each.service), each.slot)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from gitops_orch.model.app import AppKey, Rollback
 from gitops_orch.model.plan import Plan
 from gitops_orch.planner.app_plan import AppPlanner
+from gitops_orch.planner.blocked import blocked_by_ports, with_blocked
 from gitops_orch.planner.cron import due_runs, split_scheduled, tend_runs
 from gitops_orch.planner.decommission import note_gone_hosts
 from gitops_orch.planner.dependencies import Dependencies, with_what_runs
@@ -38,6 +39,8 @@ from gitops_orch.planner.volumes import (
 )
 from gitops_orch.planner.world import Chosen, Role, World
 
+NOTHING_LEFT = 3  # times that an app was found blocked: even what served before cannot be started
+
 
 def make_plan(world: World) -> Plan:
     """Return what makes what runs into what Git wants.  Pure: the same world gives the same plan."""
@@ -59,6 +62,26 @@ def _uncollected() -> Iterator[None]:
 
 def _make_plan(world: World) -> Plan:
     index = build_index(world)
+    world, draft = _draft(world, index)
+    for _ in range(NOTHING_LEFT * len(world.chosen)):
+        blocked = blocked_by_ports(draft, index)
+        if not blocked:
+            break
+        world, draft = _draft(with_blocked(world, blocked), index)
+    actions = draft.finish()
+    return Plan(
+        commit=world.commit,
+        actions=actions,
+        holds=tuple(draft.holds),
+        refusals=check_removals(world, index),
+        unknown_hosts=tuple(sorted(index.unknown)),
+        unknown_apps=tuple(sorted(set(draft.unknown))),
+        unread=tuple(sorted(draft.unread, key=repr)),
+    )
+
+
+def _draft(world: World, index: Index) -> tuple[World, Draft]:
+    """Return the steps of all apps; and the world with the releases that were planned for."""
     draft, waiting = _plan_apps(world, index)
     instead = with_what_runs(world, waiting)
     if instead is not None:
@@ -74,16 +97,7 @@ def _make_plan(world: World) -> Plan:
     note_odd_hosts(index, draft)
     add_pre_starts(draft, world, index)
     weave_hooks(draft, world, index)
-    actions = draft.finish()
-    return Plan(
-        commit=world.commit,
-        actions=actions,
-        holds=tuple(draft.holds),
-        refusals=check_removals(world, index),
-        unknown_hosts=tuple(sorted(index.unknown)),
-        unknown_apps=tuple(sorted(set(draft.unknown))),
-        unread=tuple(sorted(draft.unread, key=repr)),
-    )
+    return world, draft
 
 
 def _plan_apps(world: World, index: Index) -> tuple[Draft, Mapping[AppKey, str]]:
@@ -111,10 +125,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
         draft.hold(str(key), wished or placement.hold, key, error=placement.error and not wished)
         return
     slots, runs = _study(chosen, placement, world, index)
-    wait = world.waits.get(key)
-    if wait is not None:
-        draft.hold(str(key), f"{wait.reason}; tried again at {wait.until:%H:%M:%SZ}", key, error=True)
-        put_back(chosen.app, slots, draft, world)
+    if _waits(chosen, slots, world, draft):
         return
     everything = replace(slots, slots=(*slots.slots, *runs))
     obstacle = (
@@ -137,7 +148,8 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
     slots = restrain(chosen, slots, world, index, draft)
     _note_drift(key, slots, draft)
     if chosen.role is not Role.HEAD:
-        draft.hold(str(key), chosen.reason, key, heals=chosen.role is Role.WAITING)
+        heals = chosen.role is Role.WAITING
+        draft.hold(str(key), chosen.reason, key, heals=heals, error=key in world.blocked)
     draft.planned.add(key)
     if chosen.role is Role.STUCK:
         _stay(chosen, slots, world, index, draft)
@@ -147,6 +159,21 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
         planner = AppPlanner(chosen, everything, world, index, draft)
         clear_the_way(chosen.app, replacements, draft, planner.pulls)
         planner.plan()
+
+
+def _waits(chosen: Chosen, slots: AppSlots, world: World, draft: Draft) -> bool:
+    """Tell whether nothing new of an app is begun for now; then what served before is started."""
+    key = chosen.app.key
+    blocked, wait = world.blocked.get(key), world.waits.get(key)
+    if blocked is not None and blocked.count > 1:
+        draft.hold(str(key), blocked.reason, key, error=True)
+    elif wait is not None:
+        draft.hold(str(key), f"{wait.reason}; tried again at {wait.until:%H:%M:%SZ}", key, error=True)
+    else:
+        return False
+    if blocked is None or blocked.count < NOTHING_LEFT:
+        put_back(chosen.app, slots, draft, world)
+    return True
 
 
 def _study(

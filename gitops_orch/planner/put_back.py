@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gitops_orch.model.app import App
 from gitops_orch.model.observed import ObservedContainer, ObservedHost, State
 from gitops_orch.model.plan import Kind
+from gitops_orch.model.ports import ports_of
 from gitops_orch.planner.aside import is_aside, way_suffix
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Located
@@ -45,7 +46,7 @@ def put_back(app: App, slots: AppSlots, draft: Draft, world: World, stopping: Go
                 after=stopping.steps,
             )
             _give_name_back(old, draft, world, stopping)
-            draft.takes_ports(slot.host, slot.service, started)
+            draft.takes_ports(slot.host, ports_of(old.container), started)
             draft.proves(app.key, started)
 
 

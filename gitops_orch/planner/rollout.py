@@ -10,11 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitops_orch.model.app import App, FailureAction, Order, RolloutPolicy, Service, UpdatePolicy
+from gitops_orch.model.names import is_anonymous
 from gitops_orch.model.plan import Budget
+from gitops_orch.model.ports import fixed_ports, ports_of, same_port
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.slots import Slot
 from gitops_orch.planner.world import Chosen, Role, World
 
+HOST_NETWORK = "host"
 Lane = tuple[Order, int]  # slots that start first, and slots that stop first, have lanes of their own
 
 
@@ -45,7 +48,7 @@ def choose_order(slot: Slot, update: UpdatePolicy, rollout: RolloutPolicy) -> tu
     service = slot.service
     if not here:
         return Order.START_FIRST, "nothing on this host is in its way"
-    obstacle = _collision(service)
+    obstacle = _collision(service, here)
     if obstacle:
         return Order.STOP_FIRST, f"{obstacle} cannot be shared with the old one"
     if update.order is not None:
@@ -57,13 +60,15 @@ def choose_order(slot: Slot, update: UpdatePolicy, rollout: RolloutPolicy) -> tu
     return Order.START_FIRST, "nothing that it uses is exclusive"
 
 
-def _collision(service: Service) -> str:
+def _collision(service: Service, olds: Sequence[Located]) -> str:
     if service.container_name:
         return f"container_name {service.container_name}"
-    for port in service.ports:
-        if port.published is not None:
-            return f"port {port.published}/{port.protocol}"
-    if service.compose.get("network_mode") == "host":
+    held = [port for old in olds for port in ports_of(old.container)]
+    for wanted in fixed_ports(service):
+        if any(same_port(wanted, port) for port in held):
+            return f"port {wanted[1]}/{wanted[2]}"
+    in_host = any(HOST_NETWORK in old.container.networks for old in olds)
+    if service.compose.get("network_mode") == HOST_NETWORK or (in_host and fixed_ports(service)):
         return "the host's network"
     return "its fixed address" if _fixed_address(service) else ""
 
@@ -79,11 +84,6 @@ def _fixed_address(service: Service) -> bool:
 def _anonymous_volumes(slot: Slot, olds: Iterable[Located]) -> bool:
     """An anonymous volume's name is 64 hex digits; a recreated container inherits it, as in Compose."""
     return any(is_anonymous(name) for old in olds for name in old.container.volumes) and not slot.service.job
-
-
-def is_anonymous(volume: str) -> bool:
-    """Tell whether an Engine made up this volume's name."""
-    return len(volume) == 64 and all(digit in "0123456789abcdef" for digit in volume)  # noqa: PLR2004 - a SHA-256
 
 
 def arrange(chosen: Chosen, slots: Sequence[Slot], world: World) -> Arrangement:

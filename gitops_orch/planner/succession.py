@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 
 from gitops_orch.model.app import Order
 from gitops_orch.model.observed import State
+from gitops_orch.model.ports import fixed_ports, ports_of, same_port
 from gitops_orch.planner.aside import KEPT_SUFFIX
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index, Located
-from gitops_orch.planner.removal import remove_container, retire, stop_container
+from gitops_orch.planner.removal import LIVE_STATES, remove_container, retire, stop_container
 from gitops_orch.planner.rollout import choose_order, update_policy
 from gitops_orch.planner.set_aside import Stopping, keep_newest, set_aside
 from gitops_orch.planner.slots import Slot
@@ -40,7 +41,21 @@ class Succession:
         here = [old for old in slot.olds if old.host == slot.host]
         stops = {old.container.id: stop_container(self.draft, old, reason, ready, before) for old in here}
         self.stopped.update(stops)
-        return [stop for stop in stops.values() if stop is not None]
+        added = [stop for stop in stops.values() if stop is not None]
+        self._ask_first(slot, added)
+        return added
+
+    def _ask_first(self, slot: Slot, stops: Sequence[str]) -> None:
+        """A port that no container has may be a process': the Engine is asked before anything is stopped for it."""
+        containers = self.index.hosts[slot.host].host.containers
+        held = [port for each in containers if each.state in LIVE_STATES for port in ports_of(each)]
+        unknown = tuple(
+            port for port in fixed_ports(slot.service) if not any(same_port(port, other) for other in held)
+        )
+        if stops and unknown:
+            self.draft.asks_ports(stops[0], unknown, slot.image, self.chosen.app.digest)
+            for other in stops[1:]:
+                self.draft.waits(other, stops[0])
 
     def retire_olds(self, slot: Slot, proved: tuple[str, ...]) -> None:
         """Take away what was replaced once all is `proved`, or set it aside where it is worth going back to."""

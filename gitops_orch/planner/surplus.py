@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from gitops_orch.model.app import App, Prune
+from gitops_orch.model.names import is_anonymous
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.prune import is_allowed
 from gitops_orch.planner.removal import remove_container, retire
-from gitops_orch.planner.rollout import is_anonymous
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.world import Chosen, Role, World
 

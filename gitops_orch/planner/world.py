@@ -94,6 +94,14 @@ class Due:
         return run_slot(self.at)
 
 
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Why an app's steps cannot be carried out now; `count` says how much was tried (see `blocked.py`)."""
+
+    reason: str
+    count: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """One moment: what Git wants, what was observed, and what is remembered."""
@@ -113,6 +121,7 @@ class World:
     broken_paths: tuple[str, ...] = ()  # files so broken that their app's name is not known
     holds: Mapping[AppKey, Hold] = field(default_factory=dict)  # by command; those in Git are in the app
     waits: Mapping[AppKey, Hold] = field(default_factory=dict)  # after trouble that was not the app's own
+    blocked: Mapping[AppKey, Blocked] = field(default_factory=dict)  # found out while planning
     meanwhile: Mapping[AppKey, Chosen] = field(default_factory=dict)  # what runs, where that is not head's
     healed: Mapping[HealedField, Healing] = field(default_factory=dict)  # what was put right not long ago
     unproved: frozenset[AppKey] = (

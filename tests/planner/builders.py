@@ -18,8 +18,10 @@ from gitops_orch.model.observed import (
     Ownership,
     State,
 )
+from gitops_orch.model.ports import fixed_ports
 from gitops_orch.planner.world import Chosen, Spec, World
 
+NOT_UP = (State.EXITED, State.CREATED, State.DEAD)
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 COMMIT = "c" * 40
 IMAGE = "stub:1"
@@ -74,6 +76,7 @@ def container(of: App, name="api", slot=1, **fields) -> ObservedContainer:
         "project": of.key.project,
         "networks": () if "network_mode" in of.service(name).compose else (f"{of.key.project}_default",),
         "details": Details(),
+        "ports": () if fields.get("state") in NOT_UP else fixed_ports(of.service(name)),
     }
     return ObservedContainer(**{**defaults, **fields})
 

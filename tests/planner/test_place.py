@@ -55,7 +55,7 @@ def test_replicas_with_a_fixed_port_get_a_host_each_and_the_fourth_is_refused():
     where, _ = placed(world(shop, observed=three()), shop)
     assert sorted(where.values()) == ["h1", "h2", "h3"]
     _, hold = placed(world(app("shop", service(replicas=4, ports=(port,))), observed=three()), shop)
-    assert "port 80/tcp" in hold
+    assert "host port 80 is taken on h1" in hold
 
 
 def test_a_port_that_a_stranger_holds_is_avoided():
@@ -74,7 +74,7 @@ def test_who_runs_already_keeps_its_port_against_a_newcomer_of_an_earlier_name()
     observed = {"h1": seen("h1", container(old))}
     the_world = world(old, new, observed=observed)
     assert placed(the_world, old)[1] == ""
-    assert "belongs to default/z" in placed(the_world, new)[1]
+    assert "taken on h1 by default/z" in placed(the_world, new)[1]
 
 
 def test_a_global_service_runs_on_every_active_host():

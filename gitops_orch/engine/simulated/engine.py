@@ -26,7 +26,7 @@ from gitops_orch.errors import EngineError, HostUnreachable
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
 from gitops_orch.model.names import files_volume_name, live_record_name, live_volume_name
-from gitops_orch.model.observed import ObservedContainer, ObservedHost, ProbeResult
+from gitops_orch.model.observed import HeldPort, ObservedContainer, ObservedHost, ProbeResult
 from gitops_orch.model.plan import ContainerIntent
 
 Answer = TypeVar("Answer")
@@ -174,6 +174,10 @@ class SimulatedEngine:
             "disconnect_network",
             lambda: requests.disconnect(self.world, self._require(container), network),
         )
+
+    def check_ports(self, app: AppKey, image: str, ports: tuple[HeldPort, ...]) -> None:  # noqa: ARG002
+        """Refuse ports that a process of the host has, or a container."""
+        self._tell("check_ports", lambda: requests.check_ports(self.world, ports))
 
     def run_exec(
         self, container: str, command: tuple[str, ...], settings: ExecSettings = PLAIN_EXEC

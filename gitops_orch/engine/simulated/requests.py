@@ -4,7 +4,7 @@ Callers hold the world's lock and have advanced it.  Refusals are the Engine's o
 "already so" is success.  `contract/` holds these rules to a real Engine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from gitops_orch.engine.base import ExecResult, PulledImage
 from gitops_orch.engine.simulated.images import Registry
@@ -12,7 +12,8 @@ from gitops_orch.engine.simulated.life import KILLED, TERMINATED, SimulatedConta
 from gitops_orch.engine.simulated.world import SimulatedImage, SimulatedNetwork, SimulatedVolume, World
 from gitops_orch.errors import Conflict, EngineError, ImageUnavailable, NotFound
 from gitops_orch.model.image_reference import with_default_tag
-from gitops_orch.model.observed import ProbeResult, State
+from gitops_orch.model.observed import HeldPort, ProbeResult, State
+from gitops_orch.model.ports import port_text, same_port
 
 NOT_STARTED = 128
 FAILED = 1
@@ -277,16 +278,21 @@ def _start_refusal(world: World, container: SimulatedContainer) -> EngineError |
     return None
 
 
+def check_ports(world: World, ports: Iterable[HeldPort]) -> None:
+    """Refuse ports that somebody has."""
+    held = [port for each in world.containers.values() if each.up for port in each.ports]
+    for wanted in ports:
+        if any(same_port(wanted, other) for other in (*held, *sorted(world.host_ports))):
+            raise EngineError(
+                f"{world.name}: host port {port_text(wanted)} is taken on {world.name} by a process that is no container",
+                hint="stop that process, or publish another port",
+            )
+
+
 def _taken_port(world: World, container: SimulatedContainer) -> str | None:
     others = [each for each in world.containers.values() if each.up and each.id != container.id]
     taken = [port for each in others for port in each.ports] + sorted(world.host_ports)
     for wanted in container.ports:
-        if any(_collides(wanted, other) for other in taken):
+        if any(same_port(wanted, other) for other in taken):
             return f"{wanted[0] or '0.0.0.0'}:{wanted[1]}/{wanted[2]}"  # noqa: S104  # how the Engine words it
     return None
-
-
-def _collides(one: tuple[str, int, str], other: tuple[str, int, str]) -> bool:
-    everywhere = {"", "0.0.0.0", "::"}  # noqa: S104  # compared, not bound
-    addresses = {one[0], other[0]}
-    return one[1:] == other[1:] and (len(addresses) == 1 or bool(addresses & everywhere))

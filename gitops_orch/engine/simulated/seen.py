@@ -78,6 +78,7 @@ def _see_details(container: SimulatedContainer) -> Details:
         entrypoint=container.entrypoint,
         user=container.user,
         binds=container.binds,
+        ports=tuple(sorted(container.ports)),
         joined=(container.joins,) if container.joins else (),
         error=container.error,
     )

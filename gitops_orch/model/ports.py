@@ -4,8 +4,7 @@ from functools import cache
 from ipaddress import ip_address
 
 from gitops_orch.model.app import Service
-
-HeldPort = tuple[str, int, str]  # (host address, host port, protocol), as an Engine lists them
+from gitops_orch.model.observed import HeldPort, ObservedContainer
 
 _BOTH_FAMILIES = frozenset({4, 6})
 
@@ -15,6 +14,25 @@ def fixed_ports(service: Service) -> tuple[HeldPort, ...]:
     return tuple(
         (port.host_ip, port.published, port.protocol) for port in service.ports if port.published is not None
     )
+
+
+def ports_of(container: ObservedContainer) -> tuple[HeldPort, ...]:
+    """Return the ports that a container holds, or will hold when it runs, as far as that is known."""
+    if container.ports or container.details is None:
+        return container.ports
+    return container.details.ports
+
+
+def port_text(port: HeldPort) -> str:
+    """Return a port as a person writes it: `8096`, `53/udp`, `127.0.0.1:80`."""
+    address, number, protocol = port
+    family = f"[{address}]" if ":" in address.strip("[]") else address
+    place = f"{family}:{number}" if family and not _is_every(address) else str(number)
+    return place if protocol == "tcp" else f"{place}/{protocol}"
+
+
+def _is_every(address: str) -> bool:
+    return _meaning(address)[1] is None
 
 
 def same_port(one: HeldPort, other: HeldPort) -> bool:
