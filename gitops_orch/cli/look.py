@@ -1,5 +1,6 @@
 """The verbs that only look: `plan`, `status`, `diff`, `hosts`.  None of them makes a mutating call."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, TypeAlias
@@ -30,9 +31,17 @@ def plan(shell: Shell) -> int:
     return exit_codes.plan_code(picture)
 
 
-def status(shell: Shell) -> int:
-    """Show apps by hosts: sync, health, freshness, commit, release; exit 0 all well, 2 not, 3 unknown or stale."""
+def status(shell: Shell, app: OptionalApp = None) -> int:
+    """Show apps by hosts; exit 0 all well, 2 not, 3 unknown."""
+    from gitops_orch.daemon.names import find_app
+
     picture = take_picture(shell)
+    if app:
+        key = find_app(app, {each.key for each in picture.apps})
+        picture = _of_app(picture, key)
+        document = status_document(picture) | {"app": str(key)}
+        shell.show(document, partial(render_status, now=datetime.now(UTC)))
+        return exit_codes.status_code(picture)
     shell.show(status_document(picture), partial(render_status, now=datetime.now(UTC)))
     return exit_codes.status_code(picture)
 
@@ -64,6 +73,13 @@ def take_picture(shell: Shell, *, withheld: bool = False) -> Picture:
         open_house(shell.settings, shell.repository_url) as house,
     ):
         return house.reconciler.picture(withheld=withheld)
+
+
+def _of_app(picture: Picture, key: AppKey) -> Picture:
+    """Return the part of a picture that is about one app: its row, its hosts, and its own mistakes are in its reason."""
+    apps = tuple(each for each in picture.apps if each.key == key)
+    hosts = tuple(host for host in picture.hosts if any(host.name in each.hosts for each in apps))
+    return replace(picture, apps=apps, hosts=hosts, problems=())
 
 
 def _known(picture: Picture) -> set[AppKey]:

@@ -70,7 +70,7 @@ def _stale(apps: list[Document], hosts: list[Document], now: datetime) -> list[C
     named: dict[str, list[str]] = defaultdict(list)
     for row in apps:
         for name in map(str, values_of(row["hosts"])):
-            if name in silent and not row["fresh"]:
+            if name in silent and not row["fresh"] and not row.get("reason"):
                 named[name].append(app_name(row))
     return [
         Cell(

@@ -35,8 +35,10 @@ class Backoff:
         now_s: float,
         quarantined: Collection[AppKey] = (),
         waiting: Collection[AppKey] = (),
-    ) -> None:
+    ) -> tuple[tuple[AppKey, str, str], ...]:
         """Learn from a run: trouble lengthens an app's wait, a run without trouble ends it.
+
+        Returns the apps whose wait was lengthened, each with its release's digest and the reason.
 
         What is done to an app that was `waiting` ends nothing: what served before serves meanwhile, and that is no proof.
 
@@ -50,17 +52,14 @@ class Backoff:
                 judged = result.gate_failed and app in quarantined
                 bad = result.outcome is Outcome.FAILED and not (judged or result.vanished)
                 tried[app] = tried.get(app) or (result if bad else None)
+        failed = []
         for app, failure in tried.items():
             if failure is not None:
-                self._lengthen(app, failure, now_s)
+                failed.append((app, failure.action.release, _reason(failure)))
+                self.blame(*failed[-1], now_s)
             elif app not in waiting:
                 self._troubles.pop(app, None)
-
-    def _lengthen(self, app: AppKey, failure: ActionResult, now_s: float) -> None:
-        reason = (
-            f"{failure.action.kind.value} {failure.action.name} on {failure.action.host}: {failure.error}"
-        )
-        self.blame(app, failure.action.release, reason, now_s)
+        return tuple(failed)
 
     def blame(self, app: AppKey, digest: str, reason: str, now_s: float) -> None:
         """Note trouble with an app's release: each time it waits longer."""
@@ -85,3 +84,8 @@ class Backoff:
     def ends_between(self, after_s: float, until_s: float) -> bool:
         """Tell whether a wait ends in a span of time: then there is something to try again."""
         return any(after_s < trouble.until_s <= until_s for trouble in tuple(self._troubles.values()))
+
+
+def _reason(failure: ActionResult) -> str:
+    action = failure.action
+    return f"{action.kind.value} {action.name} on {action.host}: {failure.error}"

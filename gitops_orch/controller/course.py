@@ -132,7 +132,9 @@ class Course:
         apps = {each.app.key: each.app for each in world.chosen}
         told = with_last_words(results, sight.engines.by_name(), sight.workers, sight.clock, apps)
         quarantined = self._recorder.quarantine(look, told)
-        sight.backoff.note(told, sight.clock.monotonic_s(), quarantined, world.waits)
+        failed = sight.backoff.note(told, sight.clock.monotonic_s(), quarantined, world.waits)
+        for app, digest, reason in failed:
+            sight.history.note_trouble(app, digest, reason)
         sight.restraint.note(told, world)
         # Last, so that what is broken off before is done again.
         self._learned |= {result.action.id: result for result in told}

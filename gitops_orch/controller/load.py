@@ -87,8 +87,12 @@ class Loader:
                 desired, trouble = self._acceptable(candidate)
                 error = self._trouble = error or trouble
                 if desired is not None:
-                    return Loaded(desired=desired, error=error, fetched_at=self._fetched_at)
-        return Loaded(desired=None, error=error, fetched_at=self._fetched_at)
+                    return Loaded(desired=desired, error=error, fetched_at=self._last_fetch())
+        return Loaded(desired=None, error=error, fetched_at=self._last_fetch())
+
+    def _last_fetch(self) -> datetime | None:
+        """Return when the remote answered last, to this process or to another one."""
+        return self._fetched_at or self._history.fetched_at()
 
     def _acceptable(self, commit: str) -> tuple[Desired | None, str]:
         """Return what a commit wants; None, and why, where it is not to be acted on."""

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -32,6 +32,7 @@ COMMIT_FOUND = "commit.found"
 SCHEDULED_RUN_FAILED = "scheduled_run.failed"
 RELEASE_QUARANTINED = "release.quarantined"
 QUARANTINE_LIFTED = "quarantine.lifted"
+NOTED_EVERY = timedelta(minutes=1)
 LAST_WORDS = "last words"  # in a container's timeline
 
 _log = structlog.get_logger()
@@ -54,6 +55,7 @@ class Recorder:
         if world is None:
             return
         history = self._history
+        self._remember_answers(look, world)
         if not look.loaded.error:
             self._move_to(world.commit)
             keep_app_files(history, look.app_files)
@@ -62,6 +64,23 @@ class Recorder:
         if look.timetable != (history.timetable() or NOTHING_SCHEDULED):
             history.set_timetable(look.timetable)
         self._remember_hosts(look, world)
+
+    def _remember_answers(self, look: Look, world: World) -> None:
+        """Note when the remote and the hosts answered, at most once a minute: to write takes longer than to ask."""
+        history, fetched_at = self._history, look.loaded.fetched_at
+        known_at = history.fetched_at() if fetched_at is not None else None
+        if fetched_at is not None and (known_at is None or fetched_at - known_at >= NOTED_EVERY):
+            history.set_fetched_at(fetched_at)
+        answered = {
+            host.name: host.observed_at for host in world.observed.values() if isinstance(host, ObservedHost)
+        }
+        stale = [
+            name
+            for name, at in answered.items()
+            if name not in world.seen or abs(at - world.seen[name]) >= NOTED_EVERY
+        ]
+        if stale:
+            history.note_seen(stale, max(answered[name] for name in stale))
 
     def _remember_hosts(self, look: Look, world: World) -> None:
         history, now = self._history, self._clock.now()
@@ -153,6 +172,15 @@ class Recorder:
             if release.state is ReleaseState.STABLE:
                 newest.setdefault(release.app, release.digest if _is_known_stable(release) else "")
         self._tell_failed_runs(look)
+        fine = {
+            app.key
+            for app in look.picture.apps
+            if app.sync is Sync.IN_SYNC and app.health is AppHealth.HEALTHY
+        }
+        there = {*chosen, *world.broken}
+        ended = [app for app in world.troubles if app in fine or app not in there]
+        if ended:
+            self._history.clear_troubles(ended)
         for status in look.picture.apps:
             each = chosen.get(status.key)
             if each is None or each.role is not Role.HEAD or not _is_proved(each.app, status):

@@ -1,5 +1,6 @@
 """What happened, kept over restarts.  All of it can be deleted: Git and labels tell what is needed to go on."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +15,7 @@ from gitops_orch.history.reverts import RevertBook
 from gitops_orch.history.runs import RunBook
 from gitops_orch.history.spare import COMMANDS_KNOWN, SpareCopy
 from gitops_orch.history.store import Store
+from gitops_orch.history.troubles import TroubleBook
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.release import ReleaseState
 
@@ -24,10 +26,11 @@ _SALT = "salt"
 _HEALED = "healed"
 _TIMETABLE = "timetable"
 _HOST_FACTS = "host-facts"
+_FETCHED_AT = "fetched-at"
 _APP_FILES = "app-files"
 
 
-class History(ReleaseBook, RevertBook, FleetBook, RunBook):
+class History(ReleaseBook, RevertBook, FleetBook, RunBook, TroubleBook):
     """The state directory; safe to use from several threads, and beside other processes.  It never holds a secret."""
 
     def __init__(self, store: Store, lease: Lease, clock: Clock, spare: SpareCopy) -> None:
@@ -111,6 +114,15 @@ class History(ReleaseBook, RevertBook, FleetBook, RunBook):
     def set_app_files(self, text: str) -> None:
         """Remember which app each file was when it was last read, in the controller's own words."""
         self._keep(_APP_FILES, text)
+
+    def fetched_at(self) -> datetime | None:
+        """Return when the remote answered last, to the minute; None where it never did."""
+        text = self._recall(_FETCHED_AT)
+        return None if text is None else datetime.fromisoformat(text)
+
+    def set_fetched_at(self, at: datetime) -> None:
+        """Remember that the remote answered."""
+        self._keep(_FETCHED_AT, at.isoformat())
 
     def _recall(self, key: str) -> str | None:
         with self._store.begin() as connection:

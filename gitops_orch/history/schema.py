@@ -191,6 +191,22 @@ run_apps = Table(
     Column("app", Text, primary_key=True),
 )
 
+troubles = Table(
+    "troubles",
+    metadata,
+    Column("namespace", Text, primary_key=True),
+    Column("app", Text, primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("attempts", Integer, nullable=False),
+)
+
+sightings = Table(
+    "sightings", metadata, Column("host", Text, primary_key=True), Column("at", Moment, nullable=False)
+)
+
 events = Table(
     "events",
     metadata,

@@ -74,7 +74,7 @@ class HostStatus:
 
     name: str
     state: str  # active | pause | drain | unknown
-    observed_at: datetime | None  # None: never
+    observed_at: datetime | None  # when it answered last; None: never
     engine_version: str = ""
     reason: str = ""
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
 from gitops_orch.model.plan import Action
 from gitops_orch.planner.index import Located
+from gitops_orch.planner.world import Chosen, World
 
 _WORDS = {
     Health.STARTING: "its healthcheck has not passed yet",
@@ -20,6 +21,15 @@ def what_is_left(actions: Sequence[Action]) -> str:
     count = "1 step is left" if len(actions) == 1 else f"{len(actions)} steps are left, the first is"
     kind = first.kind.value.replace("_", " ")
     return f"{count}: {kind} {first.name or first.target} on {first.host} ({first.reason})"
+
+
+def trouble_of(chosen: Chosen, world: World) -> str:
+    """Return why the last attempt at the chosen release failed, in whichever process; "" where it did not."""
+    trouble = world.troubles.get(chosen.app.key)
+    if trouble is None or trouble.digest != chosen.app.digest:
+        return ""
+    times = "once" if trouble.attempts == 1 else f"{trouble.attempts} times"
+    return f"{trouble.reason}; tried {times} since {trouble.since:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def silent_hosts(hosts: Iterable[UnknownHost]) -> str:

@@ -16,7 +16,7 @@ from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.jobs import have_jobs_run
 from gitops_orch.planner.prune import gone_apps
 from gitops_orch.planner.put_back import has_ended
-from gitops_orch.planner.reasons import silent_hosts, what_is_left, why_unwell
+from gitops_orch.planner.reasons import silent_hosts, trouble_of, what_is_left, why_unwell
 from gitops_orch.planner.world import Chosen, Role, World
 
 _RELEASE_STATES = {
@@ -85,6 +85,7 @@ def _status(
         hosts=tuple(sorted({*hosts, *away})),
         services=services,
         reason=(holds[0].reason if holds else chosen.reason or _failed_run(services))
+        or (trouble_of(chosen, world) if busy else "")
         or silent_hosts(index.unknown[host] for host in away)
         or what_is_left(left)
         or (why_unwell(_judged(chosen, index)) if health is not AppHealth.HEALTHY else ""),
@@ -275,7 +276,9 @@ def host_statuses(hosts: Iterable[Host], world: World) -> tuple[HostStatus, ...]
 def _host(host: Host, world: World) -> HostStatus:
     seen = world.observed[host.name]
     if isinstance(seen, UnknownHost):
-        return HostStatus(name=host.name, state="unknown", observed_at=None, reason=seen.reason)
+        return HostStatus(
+            name=host.name, state="unknown", observed_at=world.seen.get(host.name), reason=seen.reason
+        )
     return HostStatus(
         name=host.name,
         state=host.availability.value,

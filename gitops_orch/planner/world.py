@@ -11,6 +11,7 @@ from gitops_orch.model.host import Fleet, Host
 from gitops_orch.model.host_files import FilesQuery, HostFiles
 from gitops_orch.model.job import run_slot
 from gitops_orch.model.observed import Observation, Placed
+from gitops_orch.model.trouble import Trouble
 from gitops_orch.planner.restraint import HealedField, Healing
 
 
@@ -123,6 +124,8 @@ class World:
     waits: Mapping[AppKey, Hold] = field(default_factory=dict)  # after trouble that was not the app's own
     blocked: Mapping[AppKey, Blocked] = field(default_factory=dict)  # found out while planning
     meanwhile: Mapping[AppKey, Chosen] = field(default_factory=dict)  # what runs, where that is not head's
+    troubles: Mapping[AppKey, Trouble] = field(default_factory=dict)  # of the last attempts, by any process
+    seen: Mapping[str, datetime] = field(default_factory=dict)  # when a host answered last; absent: never
     healed: Mapping[HealedField, Healing] = field(default_factory=dict)  # what was put right not long ago
     unproved: frozenset[AppKey] = (
         frozenset()

@@ -1,8 +1,11 @@
 """History in dictionaries: what `history.History` keeps, without a database, for thousands of runs a minute."""
 
+from datetime import UTC, datetime
+
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.observed import Placed
 from gitops_orch.model.release import Release, ReleaseState
+from gitops_orch.model.trouble import Trouble
 
 EVENTS_MAX = 20  # of a container
 
@@ -24,6 +27,9 @@ class MemoryHistory:
         self._holds: dict[AppKey, Hold] = {}
         self._reverts: dict[tuple[AppKey, str], object] = {}
         self._relanded: set[tuple[AppKey, str]] = set()
+        self._troubles: dict[AppKey, Trouble] = {}
+        self._seen: dict[str, datetime] = {}
+        self._fetched_at: datetime | None = None
         self.run_count = 0
         self.events: dict[tuple[str, str], list[tuple[str, str]]] = {}
 
@@ -135,6 +141,37 @@ class MemoryHistory:
         told = self.events.setdefault((host, container), [])
         told.append((event, detail))
         del told[:-EVENTS_MAX]
+
+    def note_trouble(self, app: AppKey, digest: str, reason: str) -> None:
+        before, now = self._troubles.get(app), datetime.now(UTC)
+        again = before is not None and before.digest == digest
+        self._troubles[app] = Trouble(
+            app=app,
+            digest=digest,
+            reason=reason,
+            since=before.since if again else now,
+            at=now,
+            attempts=before.attempts + 1 if again else 1,
+        )
+
+    def clear_troubles(self, apps) -> None:
+        for app in apps:
+            self._troubles.pop(app, None)
+
+    def troubles(self) -> dict[AppKey, Trouble]:
+        return dict(self._troubles)
+
+    def note_seen(self, hosts, at: datetime) -> None:
+        self._seen |= dict.fromkeys(hosts, at)
+
+    def seen(self) -> dict[str, datetime]:
+        return dict(self._seen)
+
+    def fetched_at(self) -> datetime | None:
+        return self._fetched_at
+
+    def set_fetched_at(self, at: datetime) -> None:
+        self._fetched_at = at
 
     def trim(self, *_kept: int, **_named: int) -> None:
         """Nothing grows here."""

@@ -1,0 +1,71 @@
+"""What keeps apps from what Git wants, and when each host was seen last: known to every process, and after a restart."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select
+
+from gitops_orch.clock import Clock
+from gitops_orch.history import schema
+from gitops_orch.history.releases import app_of, key_of, of_app
+from gitops_orch.history.store import Store
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.trouble import Trouble
+
+
+class TroubleBook:
+    """One row for each app in trouble, and one for each host that was ever seen."""
+
+    _store: Store
+    _clock: Clock
+
+    def note_trouble(self, app: AppKey, digest: str, reason: str) -> None:
+        """Count one more failed attempt at a release of an app; another release begins with its first."""
+        table, now = schema.troubles, self._clock.now()
+        with self._store.begin() as connection:
+            before = connection.execute(select(table).where(of_app(table, app))).first()
+            goes_on = before is not None and before.digest == digest
+            row = {
+                "digest": digest,
+                "reason": reason,
+                "since": before.since if before is not None and goes_on else now,
+                "at": now,
+                "attempts": before.attempts + 1 if before is not None and goes_on else 1,
+            }
+            connection.execute(delete(table).where(of_app(table, app)))
+            connection.execute(insert(table).values({**key_of(app), **row}))
+
+    def clear_troubles(self, apps: Iterable[AppKey]) -> None:
+        """Forget the trouble of apps that are what Git wants, or that left Git."""
+        with self._store.begin() as connection:
+            for app in apps:
+                connection.execute(delete(schema.troubles).where(of_app(schema.troubles, app)))
+
+    def troubles(self) -> Mapping[AppKey, Trouble]:
+        """Return the apps in trouble."""
+        with self._store.begin() as connection:
+            rows = connection.execute(select(schema.troubles)).all()
+        return {
+            app_of(row): Trouble(
+                app=app_of(row),
+                digest=row.digest,
+                reason=row.reason,
+                since=row.since,
+                at=row.at,
+                attempts=row.attempts,
+            )
+            for row in rows
+        }
+
+    def note_seen(self, hosts: Iterable[str], at: datetime) -> None:
+        """Note that hosts answered."""
+        table, names = schema.sightings, list(hosts)
+        with self._store.begin() as connection:
+            connection.execute(delete(table).where(table.c.host.in_(names)))
+            connection.execute(insert(table), [{"host": name, "at": at} for name in names])
+
+    def seen(self) -> Mapping[str, datetime]:
+        """Return when each host answered last, to the minute; a host that is absent never did."""
+        with self._store.begin() as connection:
+            rows = connection.execute(select(schema.sightings)).all()
+        return {row.host: row.at for row in rows}
