@@ -1,7 +1,6 @@
 """One look at everything: Git, hosts, history; and the plan that comes of it.  Changes nothing anywhere."""
 
-import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,10 +13,11 @@ from gitops_orch.controller.former import former_services
 from gitops_orch.controller.host_files import HostFilesMemory
 from gitops_orch.controller.inventory import HostFacts, Permission, learn, read_facts, recognise
 from gitops_orch.controller.isolate import Isolation
-from gitops_orch.controller.load import CONTINUITY, Loaded, Loader
+from gitops_orch.controller.load import Loaded, Loader
 from gitops_orch.controller.lost_commands import with_lost_commands
 from gitops_orch.controller.meanwhile import image_pins, releases_that_run
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines, Patience, observe_all
+from gitops_orch.controller.recall import choose_salt, former_apps, prunes_of, remembered_placements
 from gitops_orch.controller.reland import Relander, Relanding
 from gitops_orch.controller.restraint import Restraint
 from gitops_orch.controller.stamp import Stamper
@@ -26,7 +26,7 @@ from gitops_orch.controller.workers import Workers
 from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
 from gitops_orch.history.records import RevertRecord
-from gitops_orch.model.app import App, AppKey, Prune
+from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.desired import Desired
 from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Placed
 from gitops_orch.model.plan import Plan
@@ -288,7 +288,7 @@ def _world(
     history, facts = sight.history, past.facts
     salt = choose_salt(history.salt(), containers)
     choices = [_choose(sight, app, desired.commit, past) for app in desired.apps]
-    former = _former_apps(sight, desired, containers)
+    former = former_apps(sight.loader, desired, containers)
     running = releases_that_run(choices, containers, sight.loader, history, facts)
     keyed = _keyed(sight, [*choices, *running], salt)
     chosen, meanwhile = keyed[: len(choices)], keyed[len(choices) :]
@@ -330,9 +330,9 @@ def _world(
         settled=settled,
         containers_kept=sight.containers_kept,
         failed=facts.failed,
-        remembered=_remembered(history, desired, containers),
+        remembered=remembered_placements(history, desired, containers),
         prune_default=desired.fleet.prune_default,
-        prunes=_prunes(former),
+        prunes=prunes_of(former),
         former={key: app for key, app in former.items() if app is not None},
         allowed_prunes=said.allowed_prunes,
         accepted=said.permission.accepted,
@@ -342,44 +342,6 @@ def _world(
 def _keyed(sight: Sight, chosen: list[Chosen], salt: str) -> tuple[Chosen, ...]:
     apps = sight.stamper.keyed((each.app for each in chosen), salt)
     return tuple(replace(each, app=apps[(each.app.key, each.app.digest)]) for each in chosen)
-
-
-def choose_salt(known: str | None, containers: Iterable[ObservedContainer]) -> str:
-    """Return history's salt, else the one that our containers carry, else a new one: losing our state changes no hash."""
-    if known:
-        return known
-    carried = sorted(
-        {container.owner.salt for container in containers if container.owner and container.owner.salt}
-    )
-    return carried[0] if carried else secrets.token_hex(16)
-
-
-def _remembered(
-    history: History, desired: Desired, containers: list[ObservedContainer]
-) -> Mapping[str, tuple[Placed, ...]]:
-    """With history kept since the first container, a host that never answered cannot have one of ours."""
-    remembered = dict(history.remembered())
-    if CONTINUITY in remembered or (not remembered and not containers):
-        for host in desired.hosts:
-            remembered.setdefault(host.name, ())
-    remembered.pop(CONTINUITY, None)
-    return remembered
-
-
-def _former_apps(
-    sight: Sight, desired: Desired, containers: list[ObservedContainer]
-) -> Mapping[AppKey, App | None]:
-    """Return apps that left Git as they were in the commit that they were made from; None where that cannot be read."""
-    there = {app.key for app in desired.apps} | set(desired.broken)
-    commits = {
-        c.owner.app: c.owner.commit for c in containers if c.owner is not None and c.owner.app not in there
-    }
-    return {key: sight.loader.app_at(key, commit) for key, commit in sorted(commits.items())}
-
-
-def _prunes(former: Mapping[AppKey, App | None]) -> Mapping[AppKey, Prune]:
-    """Return what apps that left Git said of that; one whose words cannot be read is asked about, not removed."""
-    return {key: Prune.CONFIRM if app is None else app.prune for key, app in former.items()}
 
 
 def _choose(sight: Sight, app: App, commit: str, past: _Past) -> Chosen:
