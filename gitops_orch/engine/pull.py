@@ -7,6 +7,7 @@ from typing import Any
 import requests
 
 from gitops_orch.engine.base import PulledImage
+from gitops_orch.engine.bounded_answer import AnswerTooLarge, stream_pieces
 from gitops_orch.engine.registry_auth import PullAuth
 from gitops_orch.engine.wire import Wire, hint_for
 from gitops_orch.errors import EngineError, HostUnreachable, ImageUnavailable, NotFound
@@ -82,10 +83,10 @@ def _progress_line(row: dict[str, Any]) -> str:
 def json_lines(answer: requests.Response) -> Iterator[dict[str, Any]]:
     """Yield the objects of an answer that comes one a line, as they come."""
     rest = b""
-    for piece in answer.iter_content(chunk_size=None):
+    for piece in stream_pieces(answer):
         *lines, rest = (rest + piece).split(b"\n")
         if len(rest) > LINE_BYTES_MAX:
-            raise ValueError(f"a line of more than {LINE_BYTES_MAX} bytes")
+            raise AnswerTooLarge(f"a line of it is longer than {LINE_BYTES_MAX // 1_000_000} MB")
         for line in lines:
             if line.strip():
                 yield json.loads(line)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import docker
 import requests
 
+from gitops_orch.engine.bounded_answer import read_whole
+
 
 class RawClient(docker.APIClient):
     """One host's API, request by request; errors are the SDK's own, and stop at `Wire`."""
@@ -29,6 +31,14 @@ class RawClient(docker.APIClient):
         def inspect_image(self, image: str) -> dict[str, Any]:
             """Return what the Engine knows of an image."""
             ...
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send a request; its answer is read up to a limit, unless it is a stream.  No Engine redirects: nothing follows."""
+        is_stream = bool(kwargs.get("stream"))
+        answer = super().send(request, **{**kwargs, "stream": True, "allow_redirects": False})
+        if not is_stream or not answer.ok:
+            read_whole(answer)
+        return answer
 
     def speak(self, version: str) -> None:
         """Use an API version from now on: the SDK's own negotiation knows no deadline."""

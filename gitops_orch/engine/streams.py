@@ -11,11 +11,13 @@ from typing import Any
 import requests
 
 from gitops_orch.engine.base import PLAIN_EXEC, TIMED_OUT_CODE, EngineEvent, ExecResult, ExecSettings
+from gitops_orch.engine.bounded_answer import AnswerTooLarge, stream_pieces
 from gitops_orch.engine.pull import json_lines
 from gitops_orch.engine.wire import Wire
 from gitops_orch.errors import EngineError, HostUnreachable
 
 OUTPUT_BYTES_MAX = 1_000_000
+FRAME_BYTES_MAX = 4_000_000
 CONNECTED_KIND, CONNECTED_ACTION = "stream", "connected"
 _HEADER = struct.Struct(">BxxxL")  # stream number, length (Engine API, attach)
 _KINDS = ("container", "network", "volume", "image", "daemon")
@@ -90,7 +92,7 @@ def exec_in(
 
 
 def _printed(answer: requests.Response, *, terminal: bool) -> str:
-    pieces = answer.iter_content(chunk_size=None)
+    pieces = stream_pieces(answer)
     frames = pieces if terminal else _frames(pieces)
     kept: deque[bytes] = deque()
     size = 0
@@ -109,6 +111,8 @@ def _frames(pieces: Iterator[bytes]) -> Iterator[bytes]:
         rest += piece
         while len(rest) >= _HEADER.size:
             _, length = _HEADER.unpack_from(rest)
+            if length > FRAME_BYTES_MAX:
+                raise AnswerTooLarge(f"a piece of it is longer than {FRAME_BYTES_MAX // 1_000_000} MB")
             if len(rest) < _HEADER.size + length:
                 break
             yield rest[_HEADER.size : _HEADER.size + length]
@@ -135,12 +139,19 @@ def host_events(wire: Wire) -> Iterator[EngineEvent]:
 
 def _event(host: str, row: dict[str, Any]) -> EngineEvent:
     actor = row.get("Actor") or {}
-    nanoseconds = int(row.get("timeNano") or 0)
     return EngineEvent(
         host=host,
         kind=str(row.get("Type") or ""),
         action=str(row.get("Action") or ""),
         id=str(actor.get("ID") or ""),
-        at=datetime.fromtimestamp(nanoseconds / 1e9, UTC),
+        at=_time(row.get("timeNano")),
         attributes={str(key): str(value) for key, value in (actor.get("Attributes") or {}).items()},
     )
+
+
+def _time(nanoseconds: object) -> datetime:
+    """Return when an event happened; now, where no calendar has the time that it names."""
+    try:
+        return datetime.fromtimestamp(int(nanoseconds or 0) / 1e9, UTC)  # type: ignore[call-overload]  # what is no number fails
+    except (ArithmeticError, ValueError, TypeError, OSError):
+        return datetime.now(UTC)

@@ -1,15 +1,20 @@
 """Following a host's events: a thread that reconnects, and says whenever something may have been missed."""
 
-import contextlib
 import threading
 from collections.abc import Callable
 from typing import Protocol
 
+import structlog
+
 from gitops_orch.engine.base import Engine, EngineEvent
 from gitops_orch.errors import EngineError
 
+EVENTS_ENDED = "host.events_ended"
+EVENTS_BROKE = "host.events_broke"
 PAUSE_MIN_S = 0.5
 PAUSE_MAX_S = 30.0
+
+_log = structlog.get_logger()
 
 
 class Forgetful(Protocol):
@@ -46,14 +51,17 @@ class Watch:
     def _follow(self) -> bool:
         """Pass events on until the stream ends; return whether there were any."""
         seen = False
-        with contextlib.suppress(
-            EngineError
-        ):  # the next observation reports the host: here it only means "again"
+        try:
             for event in self._engine.events():
                 if self._stop.is_set():
                     break
                 seen = True
                 self._pass_on(event)
+        except EngineError as error:
+            # The next observation reports the host: here it only means "again".
+            _log.debug(EVENTS_ENDED, host=self._engine.name, error=str(error))
+        except Exception as error:  # noqa: BLE001 - without this thread, the host's changes are seen late, silently
+            _log.error(EVENTS_BROKE, host=self._engine.name, error=str(error), exc_info=error)
         return seen
 
     def _pass_on(self, event: EngineEvent) -> None:

@@ -15,6 +15,7 @@ import docker.errors
 import requests
 import urllib3
 
+from gitops_orch.engine.bounded_answer import AnswerTooLarge
 from gitops_orch.engine.raw_client import RawClient
 from gitops_orch.engine.reachability import reach_hint
 from gitops_orch.engine.transport import DEADLINE_PASSED, BoundedAdapter, Line
@@ -28,7 +29,15 @@ READ_PAUSE_S = 0.1
 _DISK_FULL = "no space left on device"
 _MESSAGE_CHARS_MAX = 500
 # What comes of reading an answer of another shape than the API's: one odd host must not end a run over all of them.
-_SENSELESS = (LookupError, TypeError, ValueError, AttributeError, struct.error)
+_SENSELESS = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    struct.error,
+)
 
 T = TypeVar("T")
 
@@ -96,6 +105,11 @@ class Wire:
                 f"{self.host}: the answer to {what} is cut off or no JSON",
                 hint="look at what sits between here and the Engine",
             ) from error
+        except AnswerTooLarge as error:
+            raise EngineError(
+                f"{self.host}: the answer to {what} is not read: {error}",
+                hint="look at what sits between here and the Engine",
+            ) from error
         except (
             requests.RequestException,
             urllib3.exceptions.HTTPError,
@@ -131,6 +145,7 @@ class Wire:
             base_url=self._endpoint.base_url, version="1.40", timeout=math.ceil(self.deadline_s)
         )
         client.trust_env = False
+        client.headers["Accept-Encoding"] = "identity"
         for prefix in ("http://", "https://", "http+docker://"):
             client.mount(prefix, BoundedAdapter(self._endpoint.open_pool(self._line)))
         answer = client.ask_version()
