@@ -107,7 +107,7 @@ class DockerHost:
             for row in rows
             if row["Name"] == name
         ]
-        return owners == [app]
+        return set(owners) == {app}
 
     def create_volume(self, app: AppKey, volume: Volume) -> None:
         """Create the app's volume; one of the same name that is not the app's is a Conflict."""

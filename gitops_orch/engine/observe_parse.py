@@ -48,11 +48,19 @@ def listed_container(row: Row, instance: str, root_dir: str, image_labels: Label
         owner=labels.parse_ownership(container_labels, instance),
         project=container_labels.get(labels.COMPOSE_PROJECT),
         networks=tuple(sorted(_mapping(_mapping(row.get("NetworkSettings")).get("Networks")))),
+        network_ids=_network_ids(_mapping(row.get("NetworkSettings"))),
         volumes=_volume_names(row.get("Mounts") or [], root_dir),
         mounts=_mounts(row.get("Mounts") or []),
         ports=_listed_ports(row.get("Ports") or []),
         created_at=_from_epoch(row.get("Created")),
         labels=container_labels,
+    )
+
+
+def _network_ids(settings: Row) -> tuple[str, ...]:
+    endpoints = _mapping(settings.get("Networks")).values()
+    return tuple(
+        sorted({str(identity) for each in endpoints if (identity := _mapping(each).get("NetworkID"))})
     )
 
 
@@ -128,6 +136,7 @@ def inspected_container(row: Row, instance: str, root_dir: str, image_labels: La
         owner=labels.parse_ownership(container_labels, instance),
         project=container_labels.get(labels.COMPOSE_PROJECT),
         networks=tuple(sorted(_mapping(settings.get("Networks")))),
+        network_ids=_network_ids(settings),
         volumes=_volume_names(row.get("Mounts") or [], root_dir),
         mounts=_mounts(row.get("Mounts") or []),
         ports=_inspected_ports(_mapping(settings.get("Ports"))),

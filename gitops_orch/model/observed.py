@@ -115,6 +115,7 @@ class ObservedContainer:
     owner: Ownership | None = None
     project: str | None = None  # com.docker.compose.project
     networks: tuple[str, ...] = ()  # names
+    network_ids: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()  # names of the volumes it mounts
     mounts: tuple[ObservedMount, ...] = ()
     ports: tuple[HeldPort, ...] = ()  # that it holds now; of one that restarts, those that it will take

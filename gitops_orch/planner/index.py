@@ -41,6 +41,7 @@ class HostIndex:
     host: ObservedHost
     names: Mapping[str, ObservedContainer]
     networks: Mapping[str, ObservedNetwork]
+    twins: Mapping[str, tuple[ObservedNetwork, ...]]  # further networks of a name that is in `networks`
     volumes: Mapping[str, ObservedVolume]
     file_sets: frozenset[tuple[AppKey, str]]  # digests of complete file sets, each an app's own
     mount_records: bool  # a volume records where an adopted service has its data
@@ -108,7 +109,25 @@ def build_index(world: World) -> Index:
     )
 
 
+def _networks(
+    host: ObservedHost,
+) -> tuple[dict[str, ObservedNetwork], dict[str, tuple[ObservedNetwork, ...]]]:
+    """Return each name's network, and what else has that name: first comes one in use, then one that we did not create."""
+    names = {network.name: network for network in host.networks}
+    if len(names) == len(host.networks):
+        return names, {}
+    used = {identity for each in host.containers for identity in each.network_ids}
+    ranked: dict[str, list[ObservedNetwork]] = defaultdict(list)
+    for network in sorted(
+        host.networks, key=lambda each: (each.id not in used, each.owner is not None, each.id)
+    ):
+        ranked[network.name].append(network)
+    first = {name: found[0] for name, found in ranked.items()}
+    return first, {name: tuple(found[1:]) for name, found in ranked.items() if len(found) > 1}
+
+
 def _host_index(host: ObservedHost) -> HostIndex:
+    networks, twins = _networks(host)
     image_ids: dict[str, str] = {}
     for image in host.images:
         image_ids[image.id] = image.id
@@ -117,7 +136,8 @@ def _host_index(host: ObservedHost) -> HostIndex:
     return HostIndex(
         host=host,
         names={container.name: container for container in host.containers},
-        networks={network.name: network for network in host.networks},
+        networks=networks,
+        twins=twins,
         volumes={volume.name: volume for volume in host.volumes},
         file_sets=frozenset((each.owner, each.files) for each in host.volumes if each.owner and each.files),
         mount_records=any(MOUNTS_LABEL in volume.labels for volume in host.volumes),

@@ -16,6 +16,7 @@ from gitops_orch.planner.index import HostIndex, Index
 from gitops_orch.planner.kept_mounts import MountKeeper
 from gitops_orch.planner.networks import differs, replace_network
 from gitops_orch.planner.slots import AppSlots, Slot
+from gitops_orch.planner.twin_networks import remove_twins
 from gitops_orch.planner.volumes import note_changed_volumes, volume_name
 from gitops_orch.planner.world import World
 
@@ -89,10 +90,14 @@ class _Preparation:
             if network.external or network.key not in slot.service.networks or key in self.steps[slot.host]:
                 continue
             there = host.networks.get(network.name)
+            removed = remove_twins(self.app.key, network.name, host, self.draft, self.pulls)
             if there is None:
                 self.steps[slot.host][key] = (self._create_network(slot.host, network),)
             elif differs(network, there):
-                self.steps[slot.host][key] = replace_network(self.app, network, host, self.draft, self.pulls)
+                after = (*self.pulls, *removed)
+                self.steps[slot.host][key] = replace_network(self.app, network, host, self.draft, after)
+            elif removed:
+                self.steps[slot.host][key] = removed
 
     def _create_network(self, host: str, network: Network) -> str:
         return self.draft.add(

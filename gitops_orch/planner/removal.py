@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.observed import ObservedContainer, ObservedNetwork, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import HostIndex, Index, Located
@@ -88,14 +88,23 @@ def remove_networks(draft: Draft, index: Index) -> None:
     for app, wanted in draft.networks_wanted.items():
         for host, network in index.networks.get(app, ()):
             if network.name not in wanted.get(host, ()):
-                _remove_network(draft, index.hosts[host], app, network.name, removals)
+                _remove_network(draft, index.hosts[host], app, network, removals)
 
 
 def _remove_network(
-    draft: Draft, host: HostIndex, app: AppKey, name: str, removals: Mapping[tuple[str, str], str]
+    draft: Draft,
+    host: HostIndex,
+    app: AppKey,
+    network: ObservedNetwork,
+    removals: Mapping[tuple[str, str], str],
 ) -> None:
-    on_host = host.host.name
-    attached = [each for each in host.host.containers if name in each.networks]
+    on_host, name = host.host.name, network.name
+    has_twin = name in host.twins
+    attached = [
+        each
+        for each in host.host.containers
+        if (network.id in each.network_ids if has_twin else name in each.networks)
+    ]
     staying = [each for each in attached if (on_host, each.id) not in removals]
     others = [each for each in staying if each.owner is None or each.owner.app != app]
     if others:
@@ -107,7 +116,7 @@ def _remove_network(
         draft.add(
             Kind.REMOVE_NETWORK,
             on_host,
-            name,
+            network.id if has_twin else name,
             "the app uses it no more on this host",
             name=name,
             app=app,

@@ -127,3 +127,53 @@ def test_an_engine_that_is_upgraded_on_its_data_is_the_same(console: Console, tm
 
         after = world.one("web/front")
         assert (after.id, after.state) == (before.id, "running"), reply.text
+
+
+def create_twin(world: World) -> str:
+    """Create a second network of the app's, as two clients do that ask at the same time."""
+    with world.host.client() as client:
+        there = client.networks(names=["web_default"])[0]
+        body = {"Name": "web_default", "Labels": there["Labels"], "CheckDuplicate": False}
+        answer = client._post_json(client._url("/networks/create"), data=body)
+        client._raise_for_status(answer)
+        return str(answer.json()["Id"])
+
+
+def network_ids(world: World) -> set[str]:
+    with world.host.client() as client:
+        return {row["Id"] for row in client.networks(names=["web_default"])}
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_second_network_of_one_name_is_removed_and_the_next_release_succeeds(world: World, *, is_stopped: bool):
+    world.commit({WEB: compose({"front": service(), "back": service()})})
+    world.deploy()
+    kept = network_ids(world)
+    twin = create_twin(world)
+    if is_stopped:
+        with world.host.client() as client:
+            client.stop(world.one("web/front").id, timeout=1)
+    assert twin in world.run("plan").text
+
+    world.commit({WEB: compose({"front": service(environment={"COLOUR": "green"}), "back": service()})})
+    world.converge()
+
+    assert network_ids(world) == kept
+    world.commit({WEB: None, "apps/other/compose.yaml": compose({"one": service()})}, "x\n\nAllow-Prune: web")
+    world.sync()
+    assert network_ids(world) == set()
+
+
+def test_a_second_network_that_something_is_on_is_left_and_named(world: World):
+    world.commit({WEB: compose({"front": service()})})
+    world.deploy()
+    twin = create_twin(world)
+    stranger = by_hand(world.host, "stranger")
+    with world.host.client() as client:
+        client.connect_container_to_network(stranger, twin)
+
+    reply = world.sync()
+
+    assert reply.exit_code == 1
+    assert twin[:12] in reply.text
+    assert twin in network_ids(world)
