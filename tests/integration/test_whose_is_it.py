@@ -145,7 +145,9 @@ def network_ids(world: World) -> set[str]:
 
 
 @pytest.mark.parametrize("is_stopped", [False, True])
-def test_a_second_network_of_one_name_is_removed_and_the_next_release_succeeds(world: World, *, is_stopped: bool):
+def test_a_second_network_of_one_name_is_removed_and_the_next_release_succeeds(
+    world: World, *, is_stopped: bool
+):
     world.commit({WEB: compose({"front": service(), "back": service()})})
     world.deploy()
     kept = network_ids(world)

@@ -51,5 +51,7 @@ def test_what_is_created_waits_for_the_removal():
 
 
 def test_of_an_app_that_left_git_each_is_removed_by_its_id():
-    plan = make_plan(world(app("other"), observed={"h1": seen("h1", networks=(network("n1"), network("n2")))}))
+    plan = make_plan(
+        world(app("other"), observed={"h1": seen("h1", networks=(network("n1"), network("n2")))})
+    )
     assert sorted(removals(plan)) == ["n1", "n2"]
