@@ -49,6 +49,27 @@ def parse_dotenv(
     return _Parser(text.removeprefix("\ufeff"), lookup, own, interpolator, unset).parse()
 
 
+def parse_raw(text: str, lookup: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a file of the format `raw`: a value is the rest of its line, as it stands."""
+    found: dict[str, str] = {}
+    for number, row in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        line = row.removesuffix("\r").lstrip()
+        if not line or line.startswith("#"):
+            continue
+        key, separator, value = line.partition("=")
+        if not key:
+            raise DotenvError("a line has no name; write NAME=value", number)
+        if any(map(str.isspace, key)):
+            raise DotenvError(f"the name {key[:SHOWN_LENGTH_MAX]!r} must not contain a space", number)
+        if separator:
+            found[key] = value
+        elif key in lookup:
+            found[key] = lookup[key]
+        if len(found) > VARIABLES_MAX:
+            raise DotenvError(f"more than {VARIABLES_MAX} variables in a file; split it", number)
+    return found
+
+
 class _Parser:
     def __init__(
         self,

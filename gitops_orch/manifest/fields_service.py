@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gitops_orch.manifest.compose_schema import describe
 from gitops_orch.manifest.fields import (
     OMIT,
     Reader,
@@ -35,6 +36,9 @@ from gitops_orch.manifest.fields import (
 )
 from gitops_orch.manifest.report import Report
 from gitops_orch.manifest.yaml_scalars import INTEGER_MAX
+from gitops_orch.model.pull_policy import parse_pull_policy
+
+_PULL_POLICIES = "always, never, missing, if_not_present, build, daily, weekly"
 
 
 def _throttle(rate: str, reader: Reader, zero: Any) -> Reader:
@@ -61,6 +65,20 @@ def _ssh(value: Any, report: Report) -> Any:
         if path not in (None, ""):
             report.complain("Compose cannot print an ssh key with a path; write default only", name)
     return list(value) or OMIT
+
+
+def _attestation(value: Any, report: Report) -> Any:
+    return text("true" if value is True else "false" if value is False else value, report)
+
+
+def _pull_policy(value: Any, report: Report) -> Any:
+    read = text(value, report)
+    if not value or parse_pull_policy(str(read)) is None:
+        report.complain(
+            f"must be one of {_PULL_POLICIES}, or every_<duration> such as every_12h, is {describe(value)}"
+        )
+        return OMIT
+    return read
 
 
 def _edge(value: Any, report: Report) -> Any:
@@ -90,7 +108,9 @@ _HOOK_FIELDS: dict[str, Reader] = {
     "environment": environment,
 }
 _HOOK = with_defaults(struct(_HOOK_FIELDS), {"command": None})
-_PRE_START = with_defaults(struct({**_HOOK_FIELDS, "image": text}), {"command": None})
+_PRE_START = with_defaults(
+    struct({**_HOOK_FIELDS, "image": text, "per_replica": optional_flag}), {"command": None}
+)
 _ROLLOUT = struct(
     {
         "parallelism": counted(2**64 - 1, optional=True),
@@ -151,6 +171,9 @@ _BUILD = struct(
         "cache_from": texts,
         "cache_to": texts,
         "no_cache": flag,
+        "no_cache_filter": texts,
+        "provenance": _attestation,
+        "sbom": _attestation,
         "additional_contexts": key_values,
         "pull": flag,
         "extra_hosts": extra_hosts,
@@ -173,7 +196,8 @@ _VOLUME = struct(
         "read_only": flag,
         "consistency": text,
         "bind": struct({"selinux": text, "propagation": text, "create_host_path": flag, "recursive": text}),
-        "volume": struct({"nocopy": flag, "subpath": text}),
+        "volume": struct({"nocopy": flag, "subpath": text, "labels": key_values}),
+        "image": struct({"subpath": text}),
         "tmpfs": struct({"size": size, "mode": strictly_counted(2**32 - 1)}),
     }
 )
@@ -192,6 +216,7 @@ _NETWORK = struct(
     {
         "priority": integer,
         "gw_priority": integer,
+        "interface_name": text,
         "aliases": texts,
         "ipv4_address": text,
         "ipv6_address": text,
@@ -218,6 +243,8 @@ _TRIGGER = with_defaults(
             "target": text,
             "exec": _HOOK,
             "ignore": texts,
+            "include": texts,
+            "initial_sync": flag,
         }
     ),
     {"path": "", "action": "", "exec": {"command": None}},
@@ -307,7 +334,7 @@ SERVICE_FIELDS: dict[str, Reader] = {
     "pre_start": entries(_PRE_START),
     "pre_stop": entries(_HOOK),
     "privileged": flag,
-    "pull_policy": text,
+    "pull_policy": _pull_policy,
     "read_only": flag,
     "restart": text,
     "runtime": text,

@@ -33,6 +33,9 @@ def add_service_files(
             service["labels"] = labels
 
 
+RAW = "raw"
+
+
 class FileReader:
     """Reads variable files that services name, and reports those that it cannot."""
 
@@ -45,19 +48,25 @@ class FileReader:
         self, entry: Mapping[str, Any], path: tuple[str | int, ...], lookup: Mapping[str, str]
     ) -> dict[str, str]:
         """Return the variables of an `env_file` entry."""
-        if entry.get("format"):
-            self._report.error_at(
-                (*path, "format"), f"the format {entry['format']} is not supported; remove it"
-            )
+        raw = entry.get("format") == RAW
+        if entry.get("format") and not raw:
+            message = f"the format {entry['format']} is not known; write raw, or remove it"
+            self._report.error_at((*path, "format"), message)
             return {}
-        return self._read(entry.get("path") or "", path, lookup, required=entry["required"])
+        return self._read(entry.get("path") or "", path, lookup, required=entry["required"], raw=raw)
 
     def label_file(self, file: str, path: tuple[str | int, ...], lookup: Mapping[str, str]) -> dict[str, str]:
         """Return the labels of a `label_file` entry."""
         return self._read(file, path, lookup, required=True)
 
     def _read(
-        self, absolute: str, path: tuple[str | int, ...], lookup: Mapping[str, str], *, required: bool
+        self,
+        absolute: str,
+        path: tuple[str | int, ...],
+        lookup: Mapping[str, str],
+        *,
+        required: bool,
+        raw: bool = False,
     ) -> dict[str, str]:
         file = repository_path(self._root, absolute)
         if file is None:
@@ -66,7 +75,7 @@ class FileReader:
             )
             return {}
         if self._sources.exists(file):
-            return self._sources.variables(file, lookup)
+            return self._sources.variables(file, lookup, raw=raw)
         if required:
             self._report.error_at(path, f"{file} {self._sources.why_missing(file)}")
         return {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from gitops_orch.errors import ManifestError, SourceError
 from gitops_orch.manifest.budget import Budget
 from gitops_orch.manifest.disguise import disguise
-from gitops_orch.manifest.dotenv import DotenvError, parse_dotenv
+from gitops_orch.manifest.dotenv import DotenvError, parse_dotenv, parse_raw
 from gitops_orch.manifest.unset import Unset
 from gitops_orch.manifest.yaml_document import FILE_BYTES_MAX, Dialect, Document, parse_documents
 from gitops_orch.model.problem import Position, Problem
@@ -105,8 +105,13 @@ class Sources:
             self._documents[path] = self._parse(path)
         return self._documents[path]
 
-    def variables(self, path: str, lookup: Mapping[str, str], *, own_first: bool = False) -> dict[str, str]:
-        """Return the variables of a file of the tree; none, with a problem, where it cannot be read."""
+    def variables(
+        self, path: str, lookup: Mapping[str, str], *, own_first: bool = False, raw: bool = False
+    ) -> dict[str, str]:
+        """Return the variables of a file of the tree; none, with a problem, where it cannot be read.
+
+        With `raw` a value is what stands behind the equals sign, with its quotes and dollar signs.
+        """
         content = self.read(path)
         if content is None:
             return {}
@@ -116,7 +121,7 @@ class Sources:
                 path, f"one app reads more than {VARIABLE_BYTES_MAX} bytes of variables; name fewer files"
             )
             return {}
-        if path in self._alone:
+        if path in self._alone and not raw:
             return self._alone[path]
 
         def unset(name: str, line: int) -> None:
@@ -127,9 +132,10 @@ class Sources:
         asked = _Asked(lookup)
         found: dict[str, str] = {}
         try:
-            found = parse_dotenv(
-                content.decode(), asked, own_first=own_first, budget=self.budget, unset=unset
-            )
+            text = content.decode()
+            if raw:
+                return parse_raw(text, lookup)
+            found = parse_dotenv(text, asked, own_first=own_first, budget=self.budget, unset=unset)
         except UnicodeDecodeError:
             self._complain(path, "is not UTF-8 text; save it as UTF-8")
         except DotenvError as error:

@@ -47,7 +47,7 @@ class AppPlanner:
         self.index = index
         self.draft = draft
         self.keeper = MountKeeper(chosen.app, index)
-        self.pulls = pull_images(self.app, slots, draft)
+        self.pulls = pull_images(self.app, slots, index, draft)
         self.prepared = prepare_hosts(self.app, slots, world, index, draft, self.pulls)
         self.mender = Mender(chosen.app, self.steps, index, self.pulls)
         self.succession = Succession(chosen, index, draft, world.containers_kept)

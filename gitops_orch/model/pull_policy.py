@@ -1,0 +1,58 @@
+"""`pull_policy`: when a service's image is asked for in its registry, although the host has it."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+_DAY_S = 86_400.0
+_UNITS_S = {"w": 7 * _DAY_S, "d": _DAY_S, "h": 3_600.0, "m": 60.0, "s": 1.0}
+_EVERY = re.compile(r"every_((?:[0-9]{1,9}[wdhms])+)")
+_PART = re.compile(r"([0-9]+)([wdhms])")
+
+
+class Pull(Enum):
+    """What a policy asks for; TIMED is ALWAYS, at most once in its period."""
+
+    MISSING = "missing"
+    ALWAYS = "always"
+    NEVER = "never"
+    BUILD = "build"
+    TIMED = "timed"
+
+
+@dataclass(frozen=True, slots=True)
+class PullPolicy:
+    """A policy; `period_s` is above zero for TIMED, and 0 for all others."""
+
+    kind: Pull
+    period_s: float = 0.0
+
+    @property
+    def asks_again(self) -> bool:
+        """Tell whether the registry is asked although the host has the image."""
+        return self.kind in (Pull.ALWAYS, Pull.TIMED)
+
+
+_WORDS = {
+    "": PullPolicy(Pull.MISSING),
+    "missing": PullPolicy(Pull.MISSING),
+    "if_not_present": PullPolicy(Pull.MISSING),
+    "always": PullPolicy(Pull.ALWAYS),
+    "never": PullPolicy(Pull.NEVER),
+    "build": PullPolicy(Pull.BUILD),
+    "daily": PullPolicy(Pull.TIMED, _DAY_S),
+    "weekly": PullPolicy(Pull.TIMED, 7 * _DAY_S),
+}
+
+
+@lru_cache(maxsize=1024)
+def parse_pull_policy(text: str) -> PullPolicy | None:
+    """Return the policy that a word or `every_1h30m` stands for, "" for the default; None where it stands for none."""
+    if text in _WORDS:
+        return _WORDS[text]
+    match = _EVERY.fullmatch(text)
+    if match is None:
+        return None
+    period_s = sum(int(number) * _UNITS_S[unit] for number, unit in _PART.findall(match[1]))
+    return PullPolicy(Pull.TIMED, period_s) if period_s > 0 else None
