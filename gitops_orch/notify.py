@@ -4,10 +4,13 @@ Note [An outbox].  A service that takes notifications may hang or be down for ho
 outbox with a thread of its own, one message per subject, because only the latest state of a thing is news.
 """
 
+import logging
 import threading
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -21,44 +24,90 @@ SUBJECTS_MAX = 10_000
 RETRY_FIRST_S = 5.0
 RETRY_MAX_S = 300.0
 CLOSE_WAIT_S = 2.0
+RECOVERED = "recovered"
 
 _log = structlog.get_logger()
+
+
+class NoticeKind(Enum):
+    """How bad it is, in Apprise's words."""
+
+    FAILURE = "failure"
+    WARNING = "warning"
+    SUCCESS = "success"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A message about a subject: an app, a host, or the controller.
+
+    `details` are lines of facts below the message.  They are no news by themselves: a notice whose message and kind were
+    delivered before is not delivered again.
+    """
+
+    subject: str
+    message: str
+    kind: NoticeKind = NoticeKind.FAILURE
+    details: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Return the message and its details, one a line, without credentials."""
+        return redact("\n".join((self.message, *self.details)))
 
 
 class Notifier(Protocol):
     """A way to tell people."""
 
-    def deliver(self, subject: str, message: str) -> bool:
-        """Deliver a message about a subject and return whether that worked; raises nothing."""
+    def deliver(self, notice: Notice) -> bool:
+        """Deliver a notice and return whether that worked; raises nothing."""
         ...
 
 
 class LogNotifier:
-    """Writes every message to the log."""
+    """Writes every notice to the log."""
 
-    def deliver(self, subject: str, message: str) -> bool:
-        """Log the message as a warning."""
-        _log.warning("notification.raised", subject=subject, message=message)
+    def deliver(self, notice: Notice) -> bool:
+        """Log the notice: a success as information, all else as a warning."""
+        level = logging.INFO if notice.kind is NoticeKind.SUCCESS else logging.WARNING
+        _log.log(
+            level,
+            "notification.raised",
+            subject=notice.subject,
+            kind=notice.kind.value,
+            message=notice.message,
+            details=list(notice.details),
+        )
         return True
 
 
 class AppriseNotifier:
-    """Delivers messages to the services that Apprise URLs name."""
+    """Delivers notices to the services that Apprise URLs name."""
 
     def __init__(self, urls: tuple[str, ...]) -> None:
         import apprise  # dozens of plug-ins, loaded only where somebody wants to be told
 
-        self._apprise = apprise.Apprise()
+        self._services: list[Any] = []
         for number, url in enumerate(urls, 1):
-            if not self._apprise.add(url):
+            service = apprise.Apprise.instantiate(url)
+            if service is None:
                 raise SettingsError(f"the notification URL on line {number} is none that Apprise knows")
+            self._services.append(service)
 
-    def deliver(self, subject: str, message: str) -> bool:
-        """Deliver to every service."""
+    def deliver(self, notice: Notice) -> bool:
+        """Deliver to every service, and return whether all of them took it."""
+        return all(list(self.deliver_each(notice).values()))
+
+    def deliver_each(self, notice: Notice) -> dict[int, bool]:
+        """Deliver to every service; return for each URL, counted from 1, whether its service took the notice."""
+        return {number: self._send(service, notice) for number, service in enumerate(self._services, 1)}
+
+    def _send(self, service: Any, notice: Notice) -> bool:
+        title = f"{TITLE}: {redact(notice.subject)}"
         try:
-            return bool(self._apprise.notify(title=f"{TITLE}: {redact(subject)}", body=redact(message)))
+            return bool(service.notify(title=title, body=notice.text, notify_type=notice.kind.value))
         except Exception as error:  # noqa: BLE001  plug-ins raise what they like, and none of it may stop a run
-            _log.warning("notifier.failed", subject=subject, error=type(error).__name__)
+            _log.warning("notifier.failed", subject=notice.subject, error=type(error).__name__)
             return False
 
 
@@ -68,8 +117,8 @@ class Outbox:
     def __init__(self, notifier: Notifier, *, retry_s: float = RETRY_FIRST_S) -> None:
         self._notifier = notifier
         self._retry_s = retry_s
-        self._pending: dict[str, str] = {}
-        self._told: dict[str, str] = {}
+        self._pending: dict[str, Notice] = {}
+        self._told: dict[str, Notice] = {}
         self._condition = threading.Condition()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
@@ -79,24 +128,27 @@ class Outbox:
         """Use another notifier from now on."""
         self._notifier = notifier
 
-    def tell(self, subject: str, message: str) -> None:
-        """Tell it, unless it is what was told last about that subject."""
+    def tell(self, notice: Notice) -> None:
+        """Deliver a notice, unless it is what was delivered last about its subject."""
         with self._condition:
-            if self._told.get(subject) == message:
+            last = self._told.get(notice.subject)
+            if last is not None and (last.message, last.kind) == (notice.message, notice.kind):
                 return
             for kept in (self._told, self._pending):
-                kept.pop(subject, None)
+                kept.pop(notice.subject, None)
                 if len(kept) >= SUBJECTS_MAX:
                     del kept[next(iter(kept))]
-                kept[subject] = message
+                kept[notice.subject] = notice
             self._condition.notify()
 
     def settle(self, troubled: AbstractSet[str]) -> None:
         """Tell of every subject that was in trouble and is no longer."""
         with self._condition:
-            well = sorted(self._told.keys() - troubled)
-        for subject in well:
-            self.tell(subject, "well again")
+            recovered = sorted(self._told.keys() - troubled)
+            before = {subject: self._told[subject].message for subject in recovered}
+        for subject in recovered:
+            was = f"it was: {before[subject]}"
+            self.tell(Notice(subject=subject, message=RECOVERED, kind=NoticeKind.SUCCESS, details=(was,)))
             with self._condition:
                 del self._told[subject]
 
@@ -110,26 +162,25 @@ class Outbox:
     def _work(self) -> None:
         pause_s = self._retry_s
         while (news := self._next()) is not None:
-            if self._notifier.deliver(*news):
+            if self._notifier.deliver(news):
                 pause_s = self._retry_s
                 continue
-            self._put_back(*news)
-            _log.warning("notification.failed", subject=news[0], tried_again_in_s=pause_s)
+            self._put_back(news)
+            _log.warning("notification.failed", subject=news.subject, tried_again_in_s=pause_s)
             if self._closing.wait(pause_s):
                 return
             pause_s = min(RETRY_MAX_S, pause_s * 2)
 
-    def _next(self) -> tuple[str, str] | None:
+    def _next(self) -> Notice | None:
         with self._condition:
             self._condition.wait_for(lambda: self._pending or self._closing.is_set())
             if not self._pending:
                 return None
-            subject = next(iter(self._pending))
-            return subject, self._pending.pop(subject)
+            return self._pending.pop(next(iter(self._pending)))
 
-    def _put_back(self, subject: str, message: str) -> None:
+    def _put_back(self, notice: Notice) -> None:
         with self._condition:
-            self._pending.setdefault(subject, message)  # something newer about it wins
+            self._pending.setdefault(notice.subject, notice)  # something newer about it wins
 
 
 def make_notifier(urls_file: Path | None) -> Notifier:

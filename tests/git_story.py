@@ -93,7 +93,8 @@ class GitStory(Story):
         """Return what people were told of the app so far: each thing once, as long as it is the same."""
         told: list[str] = []
         for report in self.reports:
-            message = troubles_of(report).get(str(SHOP), "well again")
+            notice = troubles_of(report).get(str(SHOP))
+            message = notice.message if notice is not None else "well again"
             if message != (told[-1] if told else "well again"):
                 told.append(message)
         return told

@@ -13,6 +13,7 @@ from gitops_orch.cli.act import accept, drain, hold, resume, retry, rollback, ru
 from gitops_orch.cli.check import render, validate
 from gitops_orch.cli.doctor import doctor
 from gitops_orch.cli.look import diff, hosts, plan, status
+from gitops_orch.cli.notify import notify
 from gitops_orch.cli.record import explain, history, logs
 from gitops_orch.cli.shell import print_failure
 from gitops_orch.cli.verb import Invocation, add_verb, make_app
@@ -23,7 +24,7 @@ _VERBS = (
     *(validate, render, plan, sync, run),
     *(status, diff, history, explain),
     *(rollback, retry, unpin, accept, hold, resume),
-    *(hosts, drain, logs, doctor),
+    *(hosts, drain, logs, doctor, notify),
 )
 
 

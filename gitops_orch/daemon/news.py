@@ -1,48 +1,92 @@
-"""What of a run is worth telling people: what went wrong, once, and that it is well again."""
+"""What of a run is worth telling people: what went wrong, once, with what to do about it, and that it is over."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
 
-from gitops_orch.model.status import AppHealth, AppReleaseState, RunReport, Sync
-from gitops_orch.notify import Outbox
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, RunReport, Sync
+from gitops_orch.notify import Notice, NoticeKind, Outbox
 from gitops_orch.planner.judgement import lasting
 
 CONTROLLER = "controller"
 _BAD_HEALTH = frozenset({AppHealth.DEGRADED, AppHealth.MISSING})
 _BAD_RELEASES = frozenset({AppReleaseState.FAILED, AppReleaseState.ROLLED_BACK})
 
+Describe: TypeAlias = Callable[[str], str]
+"""Returns a commit as people know it: its subject and author."""
 
-def tell_news(outbox: Outbox, report: RunReport) -> None:
+
+def tell_news(outbox: Outbox, report: RunReport, describe: Describe = str) -> None:
     """Tell what is newly wrong, and what no longer is."""
-    troubles = troubles_of(report)
-    for subject, message in troubles.items():
-        outbox.tell(subject, message)
-    if (
-        report.picture.hosts or not report.picture.error
-    ):  # who has seen nothing cannot tell that all is well again
+    troubles = troubles_of(report, describe)
+    for notice in troubles.values():
+        outbox.tell(notice)
+    # A run that has seen nothing cannot tell that all is well again.
+    if report.picture.hosts or not report.picture.error:
         outbox.settle(troubles.keys())
 
 
-def troubles_of(report: RunReport) -> Mapping[str, str]:
+def troubles_of(report: RunReport, describe: Describe = str) -> Mapping[str, Notice]:
     """Return what is wrong after a run, by app, by host, and for the controller as a whole."""
+    found: dict[str, Notice] = {}
+    for notice in (*_app_notices(report, describe), *_host_notices(report), *_controller_notices(report)):
+        found.setdefault(notice.subject, notice)
+    return found
+
+
+def _app_notices(report: RunReport, describe: Describe) -> Iterator[Notice]:
     picture = report.picture
-    troubles = {
-        str(hold.app): f"{hold.subject}: {lasting(hold.reason)}"
-        for hold in picture.plan.holds
-        if hold.stopped and hold.app is not None
-    }
-    troubles |= {
-        str(app.key): f"{app.release_state.value}, {app.health.value}: {lasting(app.reason) or 'see status'}"
-        for app in picture.apps
-        if app.release_state in _BAD_RELEASES or app.health in _BAD_HEALTH or app.sync is Sync.UNKNOWN
-    }
-    for news in report.reverts:  # where it was reverted, the app is well already
-        troubles.setdefault(str(news.app), news.message)
-    troubles |= {
-        f"host {host.name}": host.reason or "it does not answer"
-        for host in picture.hosts
-        if host.state == "unknown"
-    }
+    silent = {host.name for host in picture.hosts if host.state == "unknown"}
+    hosts = {app.key: app.hosts for app in picture.apps}
+
+    def notice(app: AppKey, message: str, advice: str, kind: NoticeKind = NoticeKind.FAILURE) -> Notice:
+        where = (f"host: {', '.join(hosts[app])}",) if hosts.get(app) else ()
+        commit = (f"commit: {describe(picture.commit)}",) if picture.commit else ()
+        return Notice(
+            subject=str(app), message=message, kind=kind, details=(*where, *commit, f"what to do: {advice}")
+        )
+
+    for app in picture.apps:
+        bad = app.release_state in _BAD_RELEASES or app.health in _BAD_HEALTH
+        # One message for a host that is down, not one for each of its apps.
+        if bad or (app.sync is Sync.UNKNOWN and not silent):
+            yield notice(app.key, _complaint(app), _advice(app))
+    for hold in picture.plan.holds:
+        if hold.stopped and hold.app is not None:
+            message = f"{hold.subject}: {lasting(hold.reason)}"
+            yield notice(hold.app, message, f"run `gitops-orch retry {hold.app}` once the cause is removed")
+    for news in report.reverts:  # where it was reverted, the app is healthy already
+        kind = NoticeKind.WARNING if news.pushed else NoticeKind.FAILURE
+        yield notice(news.app, news.message, "correct the release and commit it again", kind)
+
+
+def _complaint(app: AppStatus) -> str:
+    return f"{app.release_state.value}, {app.health.value}: {lasting(app.reason) or 'see gitops-orch status'}"
+
+
+def _advice(app: AppStatus) -> str:
+    if app.release_state in _BAD_RELEASES:
+        return f"correct it in Git, or run `gitops-orch retry {app.key}` to try the same release again"
+    return f"run `gitops-orch status {app.key}` and `gitops-orch logs {app.key}`"
+
+
+def _host_notices(report: RunReport) -> Iterator[Notice]:
+    picture = report.picture
+    for host in picture.hosts:
+        if host.state == "unknown":
+            apps = sorted(str(app.key) for app in picture.apps if host.name in app.hosts)
+            affected = (f"apps there: {', '.join(apps)}",) if apps else ()
+            advice = "what to do: run `gitops-orch doctor`"
+            yield Notice(
+                subject=f"host {host.name}",
+                message=host.reason or "it does not answer",
+                details=(*affected, advice),
+            )
+
+
+def _controller_notices(report: RunReport) -> Iterator[Notice]:
+    picture = report.picture
     refusals = [refusal.message for refusal in picture.plan.refusals]
     if picture.error or refusals:
-        troubles[CONTROLLER] = "; ".join(filter(None, (picture.error, *refusals)))
-    return troubles
+        message = "; ".join(filter(None, (picture.error, *refusals)))
+        yield Notice(subject=CONTROLLER, message=message, details=("what to do: run `gitops-orch status`",))

@@ -23,13 +23,14 @@ from gitops_orch.daemon.reload import RELOADABLE, changed_keys
 from gitops_orch.daemon.systemd import Systemd
 from gitops_orch.daemon.wake import Followers, Timers, forget_inspections, matters
 from gitops_orch.engine.base import EngineEvent
-from gitops_orch.errors import HistoryError, SettingsError
+from gitops_orch.errors import HistoryError, SettingsError, SourceError
 from gitops_orch.logs import configure_logs
 from gitops_orch.model.status import RunReport
 from gitops_orch.notify import Outbox, make_notifier
 from gitops_orch.settings import Settings
 
 STOP_WAIT_MAX_S = 60.0  # below the unit's TimeoutStopSec
+SHORT_COMMIT_CHARS = 10
 TICK_S = 0.2  # how soon a request of another command is seen
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 TIMELINE_ACTIONS = frozenset({"die", "oom", "start", "health_status", "pause", "unpause", "destroy"})
@@ -176,7 +177,14 @@ class Service:
         self._timers.arm(report.picture.wake_at)
         self._followers.follow(self._house.reconciler.engines.by_name())
         self._systemd.status(f"{report.status} at {report.picture.commit[:10] or 'no commit yet'}")
-        tell_news(self._outbox, report)
+        tell_news(self._outbox, report, self._describe)
+
+    def _describe(self, commit: str) -> str:
+        try:
+            info = self._house.source.commit_info(commit)
+        except SourceError:
+            return commit[:SHORT_COMMIT_CHARS]
+        return f"{commit[:SHORT_COMMIT_CHARS]} {info.subject} ({info.author})"
 
     def _on_event(self, event: EngineEvent) -> None:
         if matters(event, self._house.settings.instance):

@@ -234,6 +234,22 @@ def test_doctor_names_what_fails_and_what_would_help(gitops, repository, tmp_pat
     assert "systemctl start docker" in failed["fix"]
 
 
+def test_a_test_message_without_a_service_names_the_setting(gitops):
+    answer = gitops("notify", "test")
+    assert answer.code == 1
+    assert "notify.urls_file" in answer.err
+
+
+def test_a_test_message_says_for_each_url_whether_it_was_delivered(gitops, tmp_path, monkeypatch):
+    urls = tmp_path / "urls"
+    urls.write_text("json://127.0.0.1:1/\n")
+    monkeypatch.setenv("GITOPS_ORCH_NOTIFY__URLS_FILE", str(urls))
+    answer = gitops("notify", "test")
+    assert answer.code == 1
+    assert "URL 1: not delivered" in answer.out
+    assert gitops("notify", "nonsense").code == 1
+
+
 def test_options_may_stand_before_or_after_the_command(call, repository):
     url = str(repository.path)
     before = call("--repo", url, "-o", "json", "plan")

@@ -63,7 +63,8 @@ def test_a_fleet_that_is_well_is_no_news():
 )
 def test_an_app_in_trouble_is_news_with_its_reason(change):
     troubles = troubles_of(report(replace(WELL, reason="its gate failed", **change)))
-    assert "its gate failed" in troubles["default/shop"]
+    assert "its gate failed" in troubles["default/shop"].message
+    assert troubles["default/shop"].details[-1].startswith("what to do: ")
 
 
 def test_a_rollout_under_way_is_no_news():
@@ -75,10 +76,24 @@ def test_a_silent_host_a_silent_remote_and_a_refusal_are_news():
     silent = HostStatus(name="edge", state="unknown", observed_at=None, reason="no answer in 15 s")
     refused = Plan(commit="c", refusals=(Refusal(rule="budget", message="14 of 20 would go"),))
     troubles = troubles_of(report(hosts=(silent,), plan=refused, error="no route to host"))
-    assert troubles == {
+    assert {subject: notice.message for subject, notice in troubles.items()} == {
         "host edge": "no answer in 15 s",
         "controller": "no route to host; 14 of 20 would go",
     }
+
+
+def test_a_notice_names_host_commit_and_author():
+    app = replace(WELL, health=AppHealth.DEGRADED, hosts=("h1", "h2"), reason="it exited with code 1")
+    details = troubles_of(report(app), lambda commit: f"{commit} Deploy it (Ann)")["default/shop"].details
+    assert details[:2] == ("host: h1, h2", "commit: c Deploy it (Ann)")
+
+
+def test_a_host_that_is_down_is_one_message_that_names_its_apps():
+    silent = HostStatus(name="edge", state="unknown", observed_at=None, reason="no answer in 15 s")
+    app = replace(WELL, sync=Sync.UNKNOWN, health=AppHealth.UNKNOWN, hosts=("edge",))
+    troubles = troubles_of(report(app, hosts=(silent,)))
+    assert list(troubles) == ["host edge"]
+    assert "apps there: default/shop" in troubles["host edge"].details
 
 
 def test_metrics_count_what_a_run_did_and_forget_apps_that_are_gone():
@@ -96,7 +111,7 @@ def test_metrics_count_what_a_run_did_and_forget_apps_that_are_gone():
 def test_a_revert_in_git_is_news_of_the_run_that_made_it_and_counted():
     news = RevertNews(app=WELL.key, commit="d", pushed=True, message="reverted in Git by d")
     told = replace(report(WELL), reverts=(news,))
-    assert troubles_of(told) == {"default/shop": "reverted in Git by d"}
+    assert [notice.message for notice in troubles_of(told).values()] == ["reverted in Git by d"]
     metrics = Metrics()
     metrics.record(told)
     metrics.record(replace(report(WELL), reverts=(replace(news, pushed=False),)))
@@ -109,8 +124,8 @@ def test_a_run_that_saw_nothing_says_of_nobody_that_all_is_well_again():
     told = []
 
     class Inbox:
-        def deliver(self, subject, message):
-            told.append((subject, message))
+        def deliver(self, notice):
+            told.append(notice.subject)
             return True
 
     outbox = Outbox(Inbox())
@@ -118,7 +133,7 @@ def test_a_run_that_saw_nothing_says_of_nobody_that_all_is_well_again():
     tell_news(outbox, report(replace(WELL, health=AppHealth.DEGRADED), hosts=(silent,)))
     tell_news(outbox, report(error="the mirror is damaged"))
     outbox.close()
-    assert [subject for subject, _ in told] == ["default/shop", "host edge", "controller"]
+    assert told == ["default/shop", "host edge", "controller"]
 
 
 def given_up(until: str) -> RunReport:
@@ -128,8 +143,8 @@ def given_up(until: str) -> RunReport:
 
 
 def test_healing_that_was_given_up_is_news_once_though_its_end_is_told_to_the_second():
-    told = {str(troubles_of(given_up(until))) for until in ("10:00:00Z", "10:00:01Z")}
-    assert told == {str({"default/shop": "shop-api-1 on h1: name was put right 5 times"})}
+    told = {troubles_of(given_up(until))["default/shop"].message for until in ("10:00:00Z", "10:00:01Z")}
+    assert told == {"shop-api-1 on h1: name was put right 5 times"}
 
 
 def test_healing_that_was_given_up_is_counted():

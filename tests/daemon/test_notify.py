@@ -1,12 +1,14 @@
 """Notifications: once per change, tried again until they are taken, and never in the way."""
 
+import json
 import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import structlog
 
 from gitops_orch.errors import SettingsError
-from gitops_orch.notify import AppriseNotifier, LogNotifier, Outbox, make_notifier
+from gitops_orch.notify import AppriseNotifier, LogNotifier, Notice, NoticeKind, Outbox, make_notifier
 
 WAIT_S = 10
 
@@ -19,12 +21,12 @@ class Inbox:
         self.taken: list[tuple[str, str]] = []
         self._grown = threading.Condition()
 
-    def deliver(self, subject: str, message: str) -> bool:
+    def deliver(self, notice: Notice) -> bool:
         with self._grown:
             if self.refusals:
                 self.refusals -= 1
                 return False
-            self.taken.append((subject, message))
+            self.taken.append((notice.subject, notice.message))
             self._grown.notify_all()
             return True
 
@@ -51,21 +53,21 @@ def test_the_same_news_is_told_once(outbox):
     inbox = Inbox()
     box = outbox(inbox)
     for message in ("down", "down", "down", "up"):
-        box.tell("shop", message)
+        box.tell(Notice(subject="shop", message=message))
         inbox.wait_for(1)
     assert inbox.wait_for(2) == [("shop", "down"), ("shop", "up")]
 
 
 def test_c26_a_refused_message_is_tried_again(outbox):
     inbox = Inbox(refusals=3)
-    outbox(inbox).tell("shop", "down")
+    outbox(inbox).tell(Notice(subject="shop", message="down"))
     assert inbox.wait_for(1) == [("shop", "down")]
 
 
 def test_a_message_that_is_refused_leaves_a_line_in_the_log_each_time(outbox):
     inbox = Inbox(refusals=2)
     with structlog.testing.capture_logs() as logged:
-        outbox(inbox).tell("shop", "down")
+        outbox(inbox).tell(Notice(subject="shop", message="down"))
         inbox.wait_for(1)
     failed = [(row["log_level"], row["subject"]) for row in logged if row["event"] == "notification.failed"]
     assert failed == [("warning", "shop")] * 2
@@ -75,7 +77,7 @@ def test_c26_of_what_waits_only_the_latest_about_a_subject_is_told(outbox):
     inbox = Inbox(refusals=1_000_000)
     box = outbox(inbox)
     for number in range(100):
-        box.tell("shop", f"state {number}")
+        box.tell(Notice(subject="shop", message=f"state {number}"))
     inbox.refusals = 0
     assert inbox.wait_for(1)[-1] == ("shop", "state 99")
 
@@ -83,26 +85,26 @@ def test_c26_of_what_waits_only_the_latest_about_a_subject_is_told(outbox):
 def test_recovery_is_told_once_and_the_next_trouble_is_news_again(outbox):
     inbox = Inbox()
     box = outbox(inbox)
-    box.tell("shop", "down")
+    box.tell(Notice(subject="shop", message="down"))
     inbox.wait_for(1)
     box.settle({"shop"})
     box.settle(set())
     inbox.wait_for(2)
     box.settle(set())
-    box.tell("shop", "down")
-    assert inbox.wait_for(3) == [("shop", "down"), ("shop", "well again"), ("shop", "down")]
+    box.tell(Notice(subject="shop", message="down"))
+    assert inbox.wait_for(3) == [("shop", "down"), ("shop", "recovered"), ("shop", "down")]
 
 
 def test_c26_a_service_that_hangs_delays_nobody(outbox):
     released = threading.Event()
 
     class Hanging(Inbox):
-        def deliver(self, subject: str, message: str) -> bool:
+        def deliver(self, notice: Notice) -> bool:
             return released.wait(WAIT_S)
 
     box = outbox(Hanging())
     for number in range(1000):
-        box.tell(f"app {number}", "down")
+        box.tell(Notice(subject=f"app {number}", message="down"))
     released.set()
 
 
@@ -127,3 +129,43 @@ def test_a_url_that_is_none_is_a_mistake_that_does_not_repeat_it(tmp_path):
 def test_a_file_that_is_not_there_is_a_mistake(tmp_path):
     with pytest.raises(SettingsError, match=r"correct notify\.urls_file"):
         make_notifier(tmp_path / "absent")
+
+
+def test_a_notice_carries_its_kind_and_its_details_to_the_service(tmp_path):
+    received = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Print nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    file = tmp_path / "urls"
+    file.write_text(f"json://127.0.0.1:{server.server_port}/\njson://127.0.0.1:1/\n")
+    notice = Notice(
+        subject="default/shop", message="degraded", kind=NoticeKind.WARNING, details=("host: h1",)
+    )
+    try:
+        assert make_notifier(file).deliver_each(notice) == {1: True, 2: False}
+    finally:
+        server.shutdown()
+        server.server_close()
+    (row,) = received
+    assert (row["title"], row["message"], row["type"]) == (
+        "gitops-orch: default/shop", "degraded\nhost: h1", "warning",
+    )  # fmt: skip
+
+
+def test_details_alone_are_no_news(outbox):
+    inbox = Inbox()
+    box = outbox(inbox)
+    box.tell(Notice(subject="shop", message="down", details=("commit: a",)))
+    inbox.wait_for(1)
+    box.tell(Notice(subject="shop", message="down", details=("commit: b",)))
+    box.tell(Notice(subject="shop", message="down", kind=NoticeKind.WARNING))
+    assert inbox.wait_for(2) == [("shop", "down")] * 2

@@ -1,0 +1,37 @@
+"""The verb `notify`: whether messages reach the people that they are meant for."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from gitops_orch.cli import exit_codes
+from gitops_orch.cli.shell import Output, Shell
+from gitops_orch.errors import GitopsOrchError
+
+
+def notify(
+    shell: Shell,
+    what: Annotated[Literal["test"], typer.Argument(metavar="test", help="Send a test message to each URL.")],
+) -> int:
+    """Send a test message; exit 0 if every service took it."""
+    from gitops_orch.notify import AppriseNotifier, Notice, NoticeKind, make_notifier
+
+    notifier = make_notifier(shell.settings.notify.urls_file)
+    if not isinstance(notifier, AppriseNotifier):
+        raise GitopsOrchError(
+            "no notification service is named",
+            hint="set notify.urls_file to a file of Apprise URLs, one a line; until then the log has all messages",
+        )
+    instance = f"instance: {shell.settings.instance}"
+    notice = Notice(
+        subject=what, message="gitops-orch can reach you here", kind=NoticeKind.SUCCESS, details=(instance,)
+    )
+    with shell.busy("sending a test message"):
+        taken = notifier.deliver_each(notice)
+    if shell.output is Output.JSON:
+        shell.print_json({"services": [{"line": line, "delivered": ok} for line, ok in taken.items()]})
+    else:
+        for line, ok in taken.items():
+            fix = "" if ok else ": not delivered; check the URL, and that the service answers from here"
+            shell.out.print(f"URL {line}{fix or ': delivered'}")
+    return exit_codes.OK if all(taken.values()) else exit_codes.ERROR
