@@ -14,7 +14,8 @@ from gitops_orch.cli.render import counted, github_annotation, problem_line
 from gitops_orch.cli.shell import Output, Shell
 from gitops_orch.clock import SystemClock
 from gitops_orch.errors import GitopsOrchError
-from gitops_orch.manifest.compile import render_tree, validate_tree
+from gitops_orch.manifest.binds import bind_lines
+from gitops_orch.manifest.compile import compile_tree, render_tree
 from gitops_orch.model.problem import Problem, Severity
 from gitops_orch.model.serial import Document, problem_rows
 from gitops_orch.model.tree import Tree
@@ -32,12 +33,15 @@ Strict: TypeAlias = Annotated[
 def validate(shell: Shell, directory: Where = None, ref: Ref = None, strict: Strict = False) -> int:  # noqa: FBT002
     """Check a directory, or a committed tree; name every mistake with file, line and column."""
     with _tree(shell, directory, ref) as tree:
-        problems = validate_tree(tree, environment=shell.settings.environment, strict=strict)
+        desired = compile_tree(tree, environment=shell.settings.environment, strict=strict)
+        problems = desired.problems
         count = len(tree.files)
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     _show_problems(shell, problems, prefix=_prefix(directory))
     if shell.output is Output.TEXT:
         warnings = len(problems) - errors
+        for line in bind_lines(desired.apps):
+            shell.note(line)
         shell.note(f"{counted(count, 'file')}: {counted(errors, 'error')}, {counted(warnings, 'warning')}")
     return exit_codes.ERROR if errors else exit_codes.OK
 

@@ -7,7 +7,6 @@ from typing import TypeVar
 from gitops_orch.controller.last_words import SAID
 from gitops_orch.engine.base import Engine, ExecSettings
 from gitops_orch.errors import Conflict, EngineError, HookFailed, HostUnreachable
-from gitops_orch.model.host_files import FilesWork
 from gitops_orch.model.job import Hook
 from gitops_orch.model.plan import Action, Kind
 
@@ -34,8 +33,8 @@ def perform(engine: Engine, action: Action) -> Effect:
     try:
         if action.kind is Kind.CREATE:
             return Effect(made=engine.create(_given(action.container)))
-        if action.work is not None:
-            return Effect(note=_change_files(engine, action, action.work))
+        if action.kind is Kind.PUT_FILES:
+            return Effect(note=_put_files(engine, action))
         _PERFORMERS[action.kind](engine, action)
     except HostUnreachable:
         raise
@@ -61,13 +60,11 @@ def _create_volume(engine: Engine, action: Action) -> None:
     engine.create_volume(_given(action.app), _given(action.volume))
 
 
-def _put_files(engine: Engine, action: Action) -> None:
-    engine.put_files(_given(action.app), _given(action.files), image=_given(action.image))
-
-
-def _change_files(engine: Engine, action: Action, work: FilesWork) -> str:
-    files, image = _given(action.files), _given(action.image)
-    left = engine.change_files(_given(action.app), files, work, image=image)
+def _put_files(engine: Engine, action: Action) -> str:
+    app, files, image = _given(action.app), _given(action.files), _given(action.image)
+    if action.work is None:
+        return engine.put_files(app, files, image=image)
+    left = engine.change_files(app, files, action.work, image=image)
     paths = ", ".join("/".join(part for part in (files.writable_path, name) if part) for name in left)
     return f"{paths} changed on the host in the meantime, and was left alone" if left else ""
 
@@ -157,7 +154,6 @@ _PERFORMERS: Mapping[Kind, Performer] = {
     Kind.PULL: _pull,
     Kind.CREATE_NETWORK: _create_network,
     Kind.CREATE_VOLUME: _create_volume,
-    Kind.PUT_FILES: _put_files,
     Kind.START: _start,
     Kind.RUN_JOB: _start,
     Kind.STOP: _stop,

@@ -81,6 +81,14 @@ def stale_paths(there: bytes, files: FileMount) -> tuple[str, ...]:
     return tuple(stale)
 
 
+def first_file(archive: bytes) -> bytes:
+    """Return the content of the first file of an archive; nothing where that is none."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        member = tar.next()
+        content = tar.extractfile(member) if member is not None and member.isreg() else None
+        return b"" if content is None else content.read()
+
+
 def _directories(entries: tuple[FileEntry, ...]) -> list[str]:
     """Return every directory that the entries lie in, parents first."""
     found: set[str] = set()

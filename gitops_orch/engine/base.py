@@ -96,8 +96,10 @@ class Engine(Protocol):
         """Create the app's volume with our labels."""
         ...
 
-    def put_files(self, app: AppKey, files: FileMount, *, image: str) -> None:
+    def put_files(self, app: AppKey, files: FileMount, *, image: str) -> str:
         """Make the content-addressed volume of a file set, or a data directory that is not there yet.
+
+        Returns what is to be noted: that the owner of a file is not known to the image, so that it is root's; else "".
 
         A live file set is changed in place, and what is no longer in it is removed; what recorded its former content
         goes first, so that a change which was cut short is seen.  `image` is one that is on the host; a container of it that is never started carries the files.

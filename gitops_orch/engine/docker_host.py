@@ -121,9 +121,9 @@ class DockerHost:
                 hint="declare it external, or adopt the project",
             )
 
-    def put_files(self, app: AppKey, files: FileMount, *, image: str) -> None:
+    def put_files(self, app: AppKey, files: FileMount, *, image: str) -> str:
         """Bring a file set to the host, whole or not at all, or seed a data directory that is not there yet."""
-        self._courier.put(app, files, image)
+        return self._courier.put(app, files, image)
 
     def read_files(self, queries: Sequence[FilesQuery], *, image: str) -> tuple[HostFiles, ...]:
         """Return what the host has of binds that follow Git."""

@@ -19,10 +19,12 @@ and another signal, never to a container that was not told.
 
 import posixpath
 from collections.abc import Callable
+from functools import partial
 
 from gitops_orch.engine import labels
-from gitops_orch.engine.archive import removal_archive, seed_archive, stale_paths, volume_archive
+from gitops_orch.engine.archive import first_file, removal_archive, seed_archive, stale_paths, volume_archive
 from gitops_orch.engine.carriers import Carriers
+from gitops_orch.engine.file_owner import owned
 from gitops_orch.engine.payload_mounts import data_path
 from gitops_orch.engine.raw_client import RawClient
 from gitops_orch.engine.wire import Wire
@@ -43,16 +45,19 @@ class FileCourier:
         self._instance = instance
         self._data_root = data_root
 
-    def put(self, app: AppKey, files: FileMount, image: str) -> None:
-        """Bring a file set, or seed a data directory that is not there; the image lends the carrier its root."""
+    def put(self, app: AppKey, files: FileMount, image: str) -> str:
+        """Bring a file set, or seed a data directory that is not there; the image lends the carrier its root.
+
+        Returns what is to be noted of the files' owner.
+        """
         with self._wire.bounded("transfer of files"):
             self.sweep_once()
             if files.writable_path is not None:
                 self._seed_directory(app, files, image, files.writable_path)
-            elif files.live is not None:
-                self._change_live(app, files, image, files.live)
-            else:
-                self._fill_volume(app, files, image)
+                return ""
+            if files.live is not None:
+                return self._change_live(app, files, image, files.live)
+            return self._fill_volume(app, files, image)
 
     def sweep_once(self) -> None:
         """Before the first transfer, remove the carriers of a predecessor that was killed."""
@@ -69,10 +74,10 @@ class FileCourier:
         wanted = {**labels.live_labels(self._instance, app, name), labels.FILES: files.digest}
         self._create_volume(live_record_name(app.project, live, files.digest), wanted)
 
-    def _change_live(self, app: AppKey, files: FileMount, image: str, live: str) -> None:
+    def _change_live(self, app: AppKey, files: FileMount, image: str, live: str) -> str:
         name = live_volume_name(app.project, live)
         if self._volume_labels(live_record_name(app.project, live, files.digest)) is not None:
-            return
+            return ""
         self.forget_live(app, live)
         wanted = labels.live_labels(self._instance, app, name)
         found = self._volume_labels(name)
@@ -85,7 +90,7 @@ class FileCourier:
         mount = {"Type": "volume", "Source": name, "Target": MOUNT_POINT, "VolumeOptions": {"NoCopy": True}}
         with self._carriers.carrier(app, name, {"Mounts": [mount]}, image) as carrier:
             self._clear_stale(carrier, files)
-            self._upload(carrier, volume_archive(files))
+            return self._bring(carrier, files)
 
     def _live_records(self, name: str) -> list[str]:
         filters = {"label": [f"{labels.LIVE}={name}", f"{labels.INSTANCE}={self._instance}"]}
@@ -106,7 +111,7 @@ class FileCourier:
                     hint="remove x-gitops.reload from the service, so that its container is recreated",
                 )
 
-    def _fill_volume(self, app: AppKey, files: FileMount, image: str) -> None:
+    def _fill_volume(self, app: AppKey, files: FileMount, image: str) -> str:
         name = files_volume_name(app.project, files.digest)
         found = self._volume_labels(name)
         if found is not None and found.get(labels.FILES) != files.digest:
@@ -115,14 +120,32 @@ class FileCourier:
                 hint="remove it by hand if nothing needs it",
             )
         if found is not None and self._volume_labels(name + MARKER_SUFFIX) is None:
-            return
+            return ""
         wanted = labels.files_labels(self._instance, app, files.digest)
         self._mark(app, name)
         self._create_volume(name, wanted)
         mount = {"Type": "volume", "Source": name, "Target": MOUNT_POINT, "VolumeOptions": {"NoCopy": True}}
         with self._carriers.carrier(app, name, {"Mounts": [mount]}, image) as carrier:
-            self._upload(carrier, volume_archive(files))
+            note = self._bring(carrier, files)
         self.remove_volume(name + MARKER_SUFFIX)
+        return note
+
+    def _bring(self, carrier: str, files: FileMount) -> str:
+        image_user = ""
+        if files.user is not None:
+            row = self._wire.read("inspect of a carrier", lambda client: client.inspect_container(carrier))
+            image_user = str((row.get("Config") or {}).get("User") or "")
+        found, note = owned(files, image_user, partial(self._text, carrier))
+        self._upload(carrier, volume_archive(found))
+        return note
+
+    def _text(self, carrier: str, path: str) -> str:
+        """Return a file of the carrier's image as text; "" where it has none."""
+        try:
+            archive = self._wire.read(f"download of {path}", lambda client: client.download(carrier, path))
+        except NotFound:
+            return ""
+        return first_file(archive).decode("utf-8", "replace")
 
     def _clearing(self, carrier: str, archive: bytes) -> Callable[[RawClient], None]:
         return lambda client: client.clear(carrier, archive, path=MOUNT_POINT)

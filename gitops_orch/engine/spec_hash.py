@@ -87,7 +87,8 @@ def _counted(app: App, files: FileMount, salt: str) -> str:
     hosts_own = files.writable_path is not None and app.files is FilesPolicy.HOST
     if files.live is not None or hosts_own or (files.writable_path is not None and not files.entries):
         return ""
-    return contents_digest(files, salt)
+    digest = contents_digest(files, salt)
+    return digest if files.user is None else f"{digest} {files.user}"
 
 
 def _hash_1(payload: ContainerPayload, _app: App, service: Service, salt: str) -> str:

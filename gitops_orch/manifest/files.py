@@ -10,6 +10,7 @@ from typing import Any
 from gitops_orch.manifest.budget import TEXT_MAX
 from gitops_orch.manifest.disguise import disguise
 from gitops_orch.manifest.engine_values import looks_like_file
+from gitops_orch.manifest.file_owner import owner_of
 from gitops_orch.manifest.findings import Findings
 from gitops_orch.manifest.git_files import ROOT, GitFiles, data_directory, path_in_tree
 from gitops_orch.manifest.positions import KeyPath
@@ -94,24 +95,26 @@ class ContentReader:
         )
 
     def mount_object(
-        self, kind: str, reference: Mapping[str, Any], objects: Mapping[str, Any], where: KeyPath
+        self, kind: str, reference: Mapping[str, Any], model: Mapping[str, Any], where: KeyPath
     ) -> FileMount | None:
-        """Return a config's or a secret's content for a service; `kind` is `configs` or `secrets`."""
+        """Return a config's or a secret's content for the service of `where`; `kind` is `configs` or `secrets`."""
+        objects: Mapping[str, Any] = model.get(kind) or {}
+        service: Mapping[str, Any] = model["services"][where[1]]
         source = str(reference.get("source", ""))
         if (kind, source) not in self._objects:
             self._objects[kind, source] = self._object_content(kind, source, objects[source])
         content = self._objects[kind, source]
-        owner = self._owner(reference, where)
+        given = reference.get("mode")
+        mode = DEFAULT_MODE | self._executable_bits(objects[source]) if given is None else int(given)
+        owner = owner_of(reference, str(service.get("user") or ""), mode, where, self.findings)
         if content is None or owner is None:
             return None
-        mode = reference.get("mode")
-        default = DEFAULT_MODE | self._executable_bits(objects[source])
         entry = FileEntry(
             path="",
-            mode=default if mode is None else int(mode),
+            mode=mode,
             content=Sensitive(content),
-            uid=owner[0],
-            gid=owner[1],
+            uid=owner.uid,
+            gid=owner.gid,
         )
         base = SECRET_DIRECTORY if kind == "secrets" else CONFIG_DIRECTORY
         target = str(reference.get("target") or source)
@@ -121,8 +124,14 @@ class ContentReader:
             entries=(entry,),
             directory=False,
             secret=kind == "secrets",
-            digest=self._digest((entry,), directory=False),
+            user=owner.user,
+            digest=self._owned_digest(entry, owner.user, str(service.get("image") or "")),
         )
+
+    def _owned_digest(self, entry: FileEntry, user: str | None, image: str) -> str:
+        """Return the digest of a single file; what an image's user owns is not shared with other images."""
+        digest = self._digest((entry,), directory=False)
+        return digest if user is None else hashlib.sha256(f"{digest}\0{user}\0{image}".encode()).hexdigest()
 
     def inline_profiles(self, options: Sequence[str], where: KeyPath) -> list[str]:
         """Return `security_opt` with the content of seccomp profiles in the place of their paths, as Engines want it."""
@@ -268,16 +277,6 @@ class ContentReader:
         path = path_in_tree(str(definition.get("file")))
         file = self.git.file(path) if path else None
         return file.mode & 0o111 if file else 0
-
-    def _owner(self, reference: Mapping[str, Any], where: KeyPath) -> tuple[int, int] | None:
-        numbers: list[int] = []
-        for key in ("uid", "gid"):
-            text = str(reference.get(key) or "0")
-            if not text.isdecimal():
-                self.findings.error((*where, key), f"must be a number, is {text!r}")
-                return None
-            numbers.append(int(text))
-        return numbers[0], numbers[1]
 
 
 def live_mount(service: str, files: FileMount) -> FileMount:

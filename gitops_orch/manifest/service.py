@@ -127,10 +127,9 @@ def _split_volumes(
 def _objects(name: str, model: Mapping[str, Any], reader: ContentReader) -> list[FileMount]:
     mounts: list[FileMount] = []
     for kind in _FROM_GIT:
-        objects = model.get(kind) or {}
         for index, reference in enumerate(model["services"][name].get(kind) or ()):
             where = ("services", name, kind, index)
-            mount = reader.mount_object(kind, reference, objects, where)
+            mount = reader.mount_object(kind, reference, model, where)
             if mount is not None:
                 mounts.append(mount)
     return mounts

@@ -186,6 +186,9 @@ class FileMount:
     directory: bool  # the whole directory is mounted and hides the image's
     secret: bool
     writable_path: str | None = None  # not None: it lies below the host's data_root, and can be written to
+    user: str | None = (
+        None  # not None: they belong to this user of the image, a name or name:group; "": its own
+    )
     live: str | None = None  # not None: changed in place, in a volume of a name that this part makes stable
     digest: str = ""  # hex SHA-256 over entries' paths, modes, owners and contents
 

@@ -93,3 +93,19 @@ def test_the_environment_setting_chooses_the_overlay(call, directory, monkeypatc
 
 def test_github_is_for_validate_alone(call, directory):
     assert call("render", str(directory), "-o", "github").code == 1
+
+
+def test_validate_says_which_relative_bind_follows_git_and_which_is_data(call, tmp_path):
+    app = tmp_path / "web"
+    app.mkdir()
+    volumes = "['./Caddyfile:/etc/Caddyfile', './site:/www:ro', './data:/data']"
+    (app / "compose.yaml").write_text(f"services: {{web: {{image: 'web:1', volumes: {volumes}}}}}\n")
+    (app / "Caddyfile").write_text("x")
+    (app / "site").mkdir()
+    (app / "site/index.html").write_text("x")
+    answer = call("validate", str(tmp_path))
+    said = " ".join(answer.err.split())
+    assert "web: ./Caddyfile at /etc/Caddyfile follows Git; add `:ro` if nothing" in said
+    assert "web: ./data at /data is a data directory" in said
+    assert "./site" not in said
+    assert answer.code == 0

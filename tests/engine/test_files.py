@@ -103,6 +103,47 @@ def test_a_secret_keeps_its_mode_and_owner(engine: DockerHost) -> None:
     assert shell(engine, container, "stat -c '%a %u:%g' /run/secrets/key") == "400 1000:1000"
 
 
+@pytest.fixture
+def user_image(lab_host: LabHost) -> Iterator[str]:
+    """An image with users of its own, and one of them as USER."""
+    passwd = "root:x:0:0::/:/bin/sh\napp:x:1500:1600::/:/bin/sh\n"
+    with lab_host.client() as client:
+        made = client.create_container("stub:1", "true")["Id"]
+        tables = (("etc/passwd", passwd), ("etc/group", "root:x:0:\nstaff:x:1700:\n"))
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            for path, text in tables:
+                member = tarfile.TarInfo(path)
+                member.size = len(text)
+                tar.addfile(member, io.BytesIO(text.encode()))
+        client.put_archive(made, "/", buffer.getvalue())
+        client.commit(made, "users", "1", changes="USER app")
+        client.remove_container(made)
+    yield "users:1"
+    with lab_host.client() as client:
+        client.remove_image("users:1", force=True)
+
+
+@pytest.mark.parametrize(
+    ("user", "owner", "note"),
+    [
+        ("", "1500:1600", ""),
+        ("app", "1500:1600", ""),
+        ("app:staff", "1500:1700", ""),
+        ("app:1800", "1500:1800", ""),
+        ("nobody-here", "0:0", "user nobody-here is not in the image"),
+    ],
+)
+def test_a_file_belongs_to_a_user_that_only_the_image_knows(
+    engine: DockerHost, user_image: str, user: str, owner: str, note: str
+) -> None:
+    secret = mount(entry(mode=0o440), target="/run/secrets/key", directory=False, secret=True, user=user)
+    assert note in engine.put_files(KEY, secret, image=user_image)
+    container = engine.create(intent(app_with(KEY, files=(secret,), image="stub:1", user="0")))
+    engine.start(container)
+    assert shell(engine, container, "stat -c '%a %u:%g' /run/secrets/key") == f"440 {owner}"
+
+
 @pytest.mark.parametrize("directory", [True, False])
 def test_a_read_only_container_gets_its_files(engine: DockerHost, *, directory: bool) -> None:
     files = mount(entry("a" if directory else ""), directory=directory, target="/etc/app")

@@ -246,3 +246,41 @@ def test_a_script_that_is_a_config_stays_executable():
         modes={"shop/run.sh": 0o755},
     )
     assert [entry.mode for entry in mount.entries] == [0o555]
+
+
+@pytest.mark.parametrize(
+    ("service", "reference", "owner"),
+    [
+        ("user: '1000'", "mode: 0440", (1000, 0, None)),
+        ("user: '1000:1001'", "mode: 0440", (1000, 1001, None)),
+        ("user: '1000:1001'", "mode: 0440, gid: '7'", (1000, 7, None)),
+        ("user: app", "mode: 0400", (0, 0, "app")),
+        ("user: 'app:staff'", "mode: 0400", (0, 0, "app:staff")),
+        ("user: app", "mode: 0440, gid: '7'", (0, 0, "app:7")),
+        ("init: true", "mode: 0440", (0, 0, "")),
+        ("user: '1000'", "mode: 0440, uid: '5'", (5, 0, None)),
+        ("user: '1000'", "mode: 0444", (0, 0, None)),
+        ("user: '1000'", "target: x", (0, 0, None)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["configs", "secrets"])
+def test_a_file_that_not_everybody_can_read_belongs_to_the_user_of_the_service(
+    service, reference, owner, kind
+):
+    (mount,) = files_of(
+        f"    {service}\n    {kind}: [{{source: pw, {reference}}}]\n{kind}: {{pw: {{file: ./pw}}}}\n",
+        {"shop/pw": "x"},
+    )
+    (only,) = mount.entries
+    assert (only.uid, only.gid, mount.user) == owner
+
+
+def test_what_an_images_user_owns_is_not_shared_with_another_image():
+    tail = "    configs: [{source: pw, mode: 0440}]\nconfigs: {pw: {file: ./pw}}\n"
+
+    def digest(image):
+        files = {"shop/compose.yaml": SERVICE.replace("image: x", f"image: {image}") + tail, "shop/pw": "x"}
+        (mount,) = compiled(files).apps[0].service("api").files
+        return mount.digest
+
+    assert digest("web:1") != digest("web:2")

@@ -99,9 +99,13 @@ class SimulatedEngine:
             lambda: requests.add_volume(self.world, volume.name, driver=driver, labels=made),
         )
 
-    def put_files(self, app: AppKey, files: FileMount, *, image: str) -> None:
-        """Make the volume of a file set, or a data directory that is not there yet; NotFound without the image."""
+    def put_files(self, app: AppKey, files: FileMount, *, image: str) -> str:
+        """Make the volume of a file set, or a data directory that is not there yet; NotFound without the image.
+
+        Simulated files have no owners.
+        """
         self._tell("put_files", lambda: self._put_files(app, files, image))
+        return ""
 
     def read_files(self, queries: Sequence[FilesQuery], *, image: str) -> tuple[HostFiles, ...]:
         """Return what the host has of binds that follow Git; NotFound without the image."""

@@ -1,0 +1,27 @@
+"""Which of an app's relative binds is exactly Git's, which follows Git, and which is a data directory?"""
+
+from collections.abc import Iterable, Iterator
+
+from gitops_orch.model.app import App, FileMount, FilesPolicy
+
+_POLICIES = {
+    FilesPolicy.MERGE: "follows Git; add `:ro` if nothing in the container writes to it",
+    FilesPolicy.GIT: "follows Git, over changes on the host (`files: git`)",
+    FilesPolicy.HOST: "is created from Git and then the host's (`files: host`)",
+}
+
+
+def bind_lines(apps: Iterable[App]) -> Iterator[str]:
+    """Yield a line for each relative bind that a container can write to: where it is mounted, and what that means."""
+    for app in apps:
+        for service in app.services:
+            for files in service.files:
+                if files.writable_path is not None:
+                    place = f"./{files.writable_path or ''} at {files.target}"
+                    yield f"{app.path}: {service.name}: {place} {_meaning(app, files)}"
+
+
+def _meaning(app: App, files: FileMount) -> str:
+    if not files.follows_git:
+        return "is a data directory: nothing of it is in Git, and it is never touched"
+    return _POLICIES[app.files]
