@@ -36,8 +36,10 @@ from gitops_orch.planner.safety import EVERYTHING
 COMMITS_MIN, COMMITS_MAX = 3, 8
 CALM_PASSES_MAX = 12
 DEADLINE_S = 2.0
+BY_HAND = "it was changed on the host"  # a file that somebody edited there is kept
 ASKS = (  # of a person, in the end, too
     "wait for one another in a circle",  # a port passes to an app that its owner depends on: that takes two commits
+    BY_HAND,
     "without its data",  # begun elsewhere, while the host that has it was silent and all state was lost
 )
 LONG_S = 7200.0  # whatever is left alone for a while after a fight is not any more
@@ -341,7 +343,7 @@ def reckon(stage: Stage) -> None:
     picture = stage.picture()
     asking = [hold for hold in picture.plan.holds if any(asked in hold.reason for asked in ASKS)]
     holds = [f"{hold.subject}: {hold.reason}" for hold in picture.plan.holds if hold not in asking]
-    but = {hold.app.name for hold in asking}
+    but = {hold.app.name for hold in asking if BY_HAND not in hold.reason}
     may_stay = stage.repository.push_count > 0  # for a look, until its app changes: what was reverted in Git
     wrong = differences(stage.repository.head_tree, stage.fleet, but=but, failed_may_stay=may_stay)
     if standing(picture) or picture.plan.refusals or holds or wrong:

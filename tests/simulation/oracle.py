@@ -3,7 +3,16 @@
 from collections import Counter
 from collections.abc import Collection
 
-from simulation.recipes import AppRecipe, ServiceRecipe, TreeRecipe, container_name
+from simulation.recipes import (
+    AppRecipe,
+    ServiceRecipe,
+    TreeRecipe,
+    container_name,
+    file_digest,
+    file_on_host,
+    follows_git,
+)
+from simulation.weather import BY_HAND
 
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.life import SimulatedContainer
@@ -76,6 +85,7 @@ def app_differences(
         service = services.get(container.owner.service)
         if service is not None and not service.job:
             why = [*_faults(app, service, container), *_misplaced(tree, app, world)]
+            why += _outdated(app, service, world)
             why += _stranded(service, container, [other for where, other in there if where is world])
             found += [f"{container.name} on {world.name}: {each}" for each in why]
     homes = {
@@ -130,6 +140,14 @@ def _faults(app: AppRecipe, service: ServiceRecipe, container: SimulatedContaine
     if named and container.name != named:
         found.append(f"is not named {named}")
     return found
+
+
+def _outdated(app: AppRecipe, service: ServiceRecipe, world: World) -> list[str]:
+    """A file that nobody changed on the host is what Git says."""
+    there = world.files.get(file_on_host(app, service), "nothing")
+    if not follows_git(service) or there == file_digest(service) or there.startswith(BY_HAND):
+        return []
+    return [f"reads {there} instead of what Git has"]
 
 
 def _stranded(

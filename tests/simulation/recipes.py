@@ -235,7 +235,7 @@ def _to_service(app: AppRecipe, recipe: ServiceRecipe, jobs: set[str]) -> Servic
         ports=(Port(target=80, published=recipe.port),) if recipe.port else (),
         networks=networks,
         volumes=(f"{recipe.name}-data",) if recipe.volume else (),
-        writable=recipe.volume,
+        writable=recipe.volume or follows_git(recipe),
         container_name=container_name(app, recipe),
         files=_files(recipe),
         readiness=Readiness(port=80) if is_probed(recipe) else None,
@@ -267,7 +267,31 @@ def _files(recipe: ServiceRecipe) -> tuple[FileMount, ...]:
     content = f"version {recipe.file_version}".encode()
     digest = hashlib.sha256(content).hexdigest()
     entry = FileEntry(path="app.conf", mode=0o644, content=Sensitive(content))
-    return (FileMount(target="/etc/app", entries=(entry,), directory=True, secret=False, digest=digest),)
+    path = recipe.name if follows_git(recipe) else None
+    return (
+        FileMount(
+            target="/etc/app",
+            entries=(entry,),
+            directory=True,
+            secret=False,
+            digest=digest,
+            writable_path=path,
+        ),
+    )
+
+
+def follows_git(recipe: ServiceRecipe) -> bool:
+    """Whether its files are mounted without `:ro`."""
+    return recipe.file_version > 0 and recipe.name == "web"
+
+
+def file_on_host(app: AppRecipe, recipe: ServiceRecipe) -> str:
+    """Where a host has the file of a service whose files follow Git."""
+    return f"/srv/gitops-orch/{app.key.namespace}/{app.key.name}/{recipe.name}/app.conf"
+
+
+def file_digest(recipe: ServiceRecipe) -> str:
+    return hashlib.sha256(f"version {recipe.file_version}".encode()).hexdigest()
 
 
 def compose_body(app: AppRecipe, recipe: ServiceRecipe) -> dict:
@@ -315,6 +339,8 @@ def exclusive(app: AppRecipe, service: ServiceRecipe, container: SimulatedContai
     return bool(
         service.port
         or container.ports
+        or follows_git(service)
+        or any(bind.startswith("/srv/gitops-orch/") for bind in container.binds)
         or service.container_name
         or service.volume
         or service.order == "stop-first"

@@ -9,8 +9,9 @@ from simulation.many import live_through
 from gitops_orch.controller import gates, look, observe, revert_failed
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated import making, seen
+from gitops_orch.model.app import FilesPolicy
 from gitops_orch.model.observed import ObservedHost
-from gitops_orch.planner import app_plan, gate, plan, rollout, succession
+from gitops_orch.planner import app_plan, follow, gate, plan, rollout, succession
 from gitops_orch.planner.world import Role
 
 SEEDS_MAX = 400
@@ -97,6 +98,16 @@ def keeps_from_git_what_it_takes_back(patch):
     patch.setattr(revert_failed.FailedReverts, "push_due", lambda *_: ())
 
 
+def writes_over_what_was_changed_by_hand(patch):
+    decide = follow.decide
+    patch.setattr(follow, "decide", lambda files, seen, _: decide(files, seen, FilesPolicy.GIT))
+
+
+def lays_files_down_once_and_never_again(patch):
+    decide = follow.decide
+    patch.setattr(follow, "decide", lambda files, seen, _: decide(files, seen, FilesPolicy.HOST))
+
+
 MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (takes_silence_for_emptiness, "which is unknown"),
     (forgets_the_removal_budget, "containers left Git"),
@@ -109,6 +120,8 @@ MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (forgets_what_failed, "which is quarantined"),
     (goes_back_in_part, "went back to a mix"),
     (starts_beside_what_it_should_stop_first, "writes it"),
+    (writes_over_what_was_changed_by_hand, "was changed by hand, and is lost"),
+    (lays_files_down_once_and_never_again, "instead of what Git has"),
     (keeps_from_git_what_it_takes_back, "nobody tried to revert it in Git"),
 )
 

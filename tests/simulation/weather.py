@@ -14,6 +14,7 @@ from gitops_orch.engine.simulated.requests import add_network, add_volume
 from gitops_orch.engine.simulated.world import World
 
 OUTAGE_MAX_S = 240.0
+BY_HAND = "by hand "
 KEPT = ("id", "name", "image_id", "restart_policy", "networks", "volumes", "limits", "labels")
 
 
@@ -29,7 +30,14 @@ class Weather:
     foreign_networks: set[tuple[str, str]] = field(default_factory=set)
     foreign_volumes: set[tuple[str, str]] = field(default_factory=set)
     volumes: dict[tuple[str, str], int] = field(default_factory=dict)  # all with data, ever -> serial
+    edited: dict[tuple[str, str], str] = field(
+        default_factory=dict
+    )  # (host, path) of files -> what a hand wrote
     drifted: int = 0
+
+    def __post_init__(self) -> None:
+        # Of its own: no other choice of a history depends on it.
+        self.editor = random.Random(str(self.rng.getstate()[1][:4]))
 
     def change(self) -> None:
         """Draw the weather for the next pass."""
@@ -54,6 +62,8 @@ class Weather:
             self.move_tag()
         if rng.random() < 0.03:
             self.fleet.clock.skew(rng.choice((-3600, -60, 60, 3600)))
+        if self.editor.random() < 0.3:
+            self.edit_files()
         self.fleet.registry.outage = "toomanyrequests: slow down" if rng.random() < 0.06 else ""
 
     def outage(self) -> None:
@@ -77,6 +87,14 @@ class Weather:
         container = self.rng.choice(ours)
         self.drifted += 1
         hand.DRIFT[self.rng.choice(sorted(hand.DRIFT))](world, container)
+
+    def edit_files(self) -> None:
+        """Somebody edits a file from Git in a directory that its containers can write to, or puts one beside it."""
+        there = [(world, path) for world in self.fleet.worlds.values() for path in sorted(world.files)]
+        if there:
+            world, path = self.editor.choice(there)
+            path += self.editor.choice(("", ".mine"))
+            world.files[path] = self.edited[world.name, path] = f"{BY_HAND}{len(self.edited)}"
 
     def visit(self) -> None:
         """Somebody else makes things on a host: plain ones, another instance's, or one under a name of ours."""
@@ -145,6 +163,9 @@ class Weather:
         for host, name in self.foreign_networks:
             if name not in self.fleet.worlds[host].networks:
                 found.append(f"foreign network {name} on {host} is gone")
+        for (host, path), content in self.edited.items():
+            if self.fleet.worlds[host].files.get(path) != content:
+                found.append(f"{path} on {host} was changed by hand, and is lost")
         for (host, name), serial in self.volumes.items():
             volume = self.fleet.worlds[host].volumes.get(name)
             if volume is None or volume.serial != serial:

@@ -12,6 +12,7 @@ from simulation.recipes import (
     ServiceRecipe,
     TreeRecipe,
     container_name,
+    follows_git,
     is_probed,
 )
 
@@ -122,7 +123,9 @@ def _deploy(recipe: ServiceRecipe) -> dict:
 
 def _volumes(recipe: ServiceRecipe) -> list[str]:
     data = [f"{recipe.name}-data:/var/lib/app"] if recipe.volume else []
-    return data + ([f"./{recipe.name}:/etc/app:ro"] if recipe.file_version else [])
+    return data + (
+        [f"./{recipe.name}:/etc/app{'' if follows_git(recipe) else ':ro'}"] if recipe.file_version else []
+    )
 
 
 def _depends_on(app: AppRecipe, recipe: ServiceRecipe) -> dict:
