@@ -13,12 +13,11 @@ _POLICIES = {
 
 def bind_lines(apps: Iterable[App]) -> Iterator[str]:
     """Yield a line for each relative bind that a container can write to: where it is mounted, and what that means."""
-    for app in apps:
-        for service in app.services:
-            for files in service.files:
-                if files.writable_path is not None:
-                    place = f"./{files.writable_path or ''} at {files.target}"
-                    yield f"{app.path}: {service.name}: {place} {_meaning(app, files)}"
+    mounts = ((app, service, files) for app in apps for service in app.services for files in service.files)
+    for app, service, files in mounts:
+        if files.writable_path is not None:
+            place = f"./{files.writable_path} at {files.target}"
+            yield f"{app.path}: {service.name}: {place} {_meaning(app, files)}"
 
 
 def _meaning(app: App, files: FileMount) -> str:

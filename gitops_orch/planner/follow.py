@@ -23,6 +23,7 @@ CHANGED = "it was changed on the host"
 DELETED = "it was deleted on the host"
 IN_THE_WAY = "the host has no plain file there, but a link, a directory, or one that is too large"
 _NAMES_SHOWN = 5
+_NOTES_MAX = 10
 
 
 def files_on_host(world: World, host: str, app: App, files: FileMount) -> HostFiles | None:
@@ -194,7 +195,11 @@ def shown_path(files: FileMount, name: str) -> str:
 def kept_notes(files: FileMount, work: FilesWork) -> Mapping[str, str]:
     """Return, by path, why files are not as Git has them, and what to write for Git's version."""
     hint = "write `x-gitops: {files: git}` to take Git's version, `{files: host}` to keep the host's"
-    return {
+    notes = {
         shown_path(files, name): f"{why}, and stays as it is" + ("" if why == IN_THE_WAY else f"; {hint}")
-        for name, why in work.kept
+        for name, why in work.kept[:_NOTES_MAX]
     }
+    more = len(work.kept) - _NOTES_MAX
+    if more > 0:
+        notes[f"{more} more files in {shown_path(files, '') or '.'}"] = f"changed on the host; {hint}"
+    return notes

@@ -166,13 +166,13 @@ class _Preparation:
             if key in self.steps[slot.host]:
                 continue
             if files.follows_git:
-                self._follow(slot, files)
+                self._follow(slot, files, key)
             # What is changed in place is brought under containers that stay; all else is for new ones.
             elif (slot.made or files.live is not None) and not is_there(self.app, files, host):
                 why = "seeds the data directory" if files.writable_path else "its content is not on the host"
                 self.steps[slot.host][key] = (self._put_files(slot, files, why),)
 
-    def _follow(self, slot: Slot, files: FileMount) -> None:
+    def _follow(self, slot: Slot, files: FileMount, key: tuple[Kind, str]) -> None:
         """Bring the files of a bind up to date, and say which are kept as the host has them.
 
         Where nobody has looked, because there is no image to look with, only what is not there is laid down.
@@ -185,7 +185,7 @@ class _Preparation:
             self.draft.hold(f"{path} on {slot.host}", why, self.app.key)
         if work.needed:
             step = self._put_files(slot, files, work_reason(files, work), work)
-            self.steps[slot.host][(Kind.PUT_FILES, str(files.writable_path))] = (step,)
+            self.steps[slot.host][key] = (step,)
 
     def _put_files(self, slot: Slot, files: FileMount, why: str, work: FilesWork | None = None) -> str:
         return self.draft.add(

@@ -260,3 +260,30 @@ def test_a_file_is_looked_at_once_while_nothing_changes(story, monkeypatch):
     story.plan()
     monkeypatch.delattr(SimulatedEngine, "read_files")
     assert (story.plan().actions, story.sync().exit_code) == ((), 0)
+
+
+def test_the_apps_whole_directory_can_follow_git(story):
+    compose = DIRECTORY.replace("./conf:/etc/app", "./:/etc/app")
+    story.commit(files(compose))
+    story.sync()
+    story.commit(files(compose, **{"a.txt": "new"}))
+    assert story.sync().exit_code == 0
+    assert there(story) == digest("new")
+    assert story.plan().actions == ()
+
+
+def test_two_services_that_mount_the_same_files_have_them_written_once(story):
+    compose = "services: {web: {image: 'web:1', volumes: ['./conf:/x']}, b: {image: 'web:1', volumes: ['./conf:/y']}}"
+    story.commit(files(compose, **{"a.txt": "new"}))
+    assert story.kinds(story.sync()).count("put_files") == 1
+    assert there(story) == digest("new")
+
+
+def test_many_files_that_were_changed_on_the_host_are_counted(story):
+    many = {f"{number}.txt": "one" for number in range(15)}
+    story.commit(files(**many))
+    story.sync()
+    for name in many:
+        edit(story, name=f"conf/{name}")
+    assert len(notes(story)) == 11
+    assert "5 more files in conf on h1" in notes(story)[-1]

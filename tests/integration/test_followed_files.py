@@ -35,7 +35,8 @@ class Web:
     def read(self, path: str) -> str:
         """Return what the container reads."""
         with self.world.host.client() as client:
-            made = client.exec_create(self.world.one("web/front").id, ["cat", path])
+            (running,) = [seen for seen in self.world.ours("web/front") if seen.state == "running"]
+            made = client.exec_create(running.id, ["cat", path])
             return client.exec_start(made["Id"]).decode()
 
     def all(self) -> list[str]:

@@ -14,7 +14,7 @@ Step = Callable[[], None]
 
 def read_files(world: World, data_root: str, query: FilesQuery) -> HostFiles:
     """Return what the host has of a bind."""
-    root = data_path(data_root, query.app, query.path)
+    root = data_path(data_root, query.app, query.path).rstrip("/")
     key = record_path(query.app, query.path, directory=query.directory)
     records = [
         {name: frozenset(digests) for name, digests in record.items()}
@@ -40,7 +40,7 @@ def change_steps(
     Names of files that are left alone are added to `left`.
     """
     assert files.writable_path is not None  # noqa: S101 - the planner changes no others
-    root = data_path(data_root, app, files.writable_path)
+    root = data_path(data_root, app, files.writable_path).rstrip("/")
     records = world.file_records.setdefault(
         record_path(app, files.writable_path, directory=files.directory), []
     )
