@@ -6,12 +6,12 @@ the plan that they have.  So only what is done to the other apps is taken of the
 stand on nothing that is not taken.  What that leaves undone, the next look of the same run finds.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Action
+from gitops_orch.model.plan import Action, Gate
 from gitops_orch.model.status import ActionResult
 
 
@@ -61,6 +61,14 @@ def renumbered(actions: Sequence[Action], number: int) -> tuple[Action, ...]:
             id=names[action.id],
             after=tuple(names[each] for each in action.after),
             follows=tuple(names[each] for each in action.follows),
+            gate=_renumbered_gate(action.gate, names),
         )
         for action in actions
     )
+
+
+def _renumbered_gate(gate: Gate | None, names: Mapping[str, str]) -> Gate | None:
+    """Rename the steps that a gate counts after; a step that was left out of the plan has nothing to wait for."""
+    if gate is None or not gate.counts_after:
+        return gate
+    return replace(gate, counts_after=tuple(names[each] for each in gate.counts_after if each in names))

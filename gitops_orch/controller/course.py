@@ -7,7 +7,7 @@ from dataclasses import replace
 from gitops_orch.controller.anew import beside
 from gitops_orch.controller.conduct import Conduct, ProgressEvent
 from gitops_orch.controller.execute import PLANNED_ANEW, STOPPED, Executor, Means
-from gitops_orch.controller.facts import note_greetings, proved_releases, started_runs
+from gitops_orch.controller.facts import note_greetings, passed_again, proved_releases, started_runs
 from gitops_orch.controller.gates import Watches
 from gitops_orch.controller.last_words import with_last_words
 from gitops_orch.controller.load import Loaded
@@ -122,6 +122,7 @@ class Course:
             by_look[id(self._looks[result.action.app])].append(result)
         told = [each for identity, some in by_look.items() for each in self._learn_of(looks[identity], some)]
         self._sight.proved.update(proved_releases(told))
+        self._sight.passed_again.update(passed_again(told))
         note_greetings(self._sight.greeted, told)
         self._failures_left -= any(result.gate_failed for result in told)
 

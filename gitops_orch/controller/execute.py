@@ -304,16 +304,21 @@ class Executor:
         if finished.error is not None:
             return self._lost(wait, finished.error)
         try:
-            verdict = self._gates.judge(wait, finished.value)
+            gate = wait.action.gate
+            counting = gate is None or self._results.keys() >= {*gate.counts_after}
+            verdict = self._gates.judge(wait, finished.value, counting=counting)
         except Exception as error:  # noqa: BLE001 - one gate that cannot be judged must not end the others' work
             return self._lost(wait, error)
         if verdict.judgement is Judgement.WAITING:
             return None
         self._gates.end(wait)
+        if verdict.judgement is Judgement.STOPPED:
+            return replace(self._failed(wait.action, verdict.reason), vanished=True)
         if verdict.judgement is Judgement.PASSED:
             duration_ms = self._duration_ms(wait.action)
             return ActionResult(action=wait.action, outcome=Outcome.DONE, duration_ms=duration_ms)
-        return self._failed(wait.action, verdict.reason, gate_failed=True)
+        elder = wait.action.gate is not None and wait.action.gate.elder
+        return self._failed(wait.action, verdict.reason, gate_failed=not elder)
 
     def _lost(self, wait: Wait, error: Exception) -> ActionResult | None:
         """No answer is no failed gate: try again, then give up without a judgement."""

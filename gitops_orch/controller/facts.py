@@ -12,6 +12,7 @@ from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.status import ActionResult, Outcome
 from gitops_orch.planner.aside import FAILED_SUFFIX, has_suffix, is_kept
 from gitops_orch.planner.gate import is_doubtful
+from gitops_orch.planner.world import Chosen
 
 RECOVERED = (
     "told by what runs"  # the reason of a stable release that only containers tell of, which is no proof
@@ -64,6 +65,15 @@ def release_facts(releases: Iterable[Release]) -> ReleaseFacts:
         known=frozenset(known),
         progressing=frozenset(progressing),
     )
+
+
+def given_up(facts: ReleaseFacts, chosen: Iterable[Chosen]) -> Mapping[AppKey, Mapping[str, str]]:
+    """Return the quarantined releases, by app, without those that stay up because there is nothing to go back to."""
+    stay_up = {each.app.key: each.app.digest for each in chosen if each.stays_up}
+    return {
+        app: {digest: why for digest, why in failed.items() if digest != stay_up.get(app)}
+        for app, failed in facts.failed.items()
+    }
 
 
 def recovered_releases(
@@ -157,6 +167,17 @@ def proved_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
             tried[key] = tried.get(key, True) and result.outcome is Outcome.DONE
     failed = {app for (app, _), well in tried.items() if not well}
     return {key for key in tried if key[0] not in failed}
+
+
+def passed_again(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
+    """Return the releases that failed first, stayed up, and have passed all their gates now."""
+    results = tuple(results)
+    looked_at = {
+        (result.action.app, result.action.release)
+        for result in results
+        if result.action.gate is not None and result.action.gate.again
+    }
+    return {each for each in proved_releases(results) if each in looked_at}
 
 
 def started_runs(results: Iterable[ActionResult]) -> Mapping[str, Placed]:

@@ -91,12 +91,16 @@ class Gates:
         wait.look_at_s = self._clock.monotonic_s() + GATE_POLL_S
         return self._waits.get(wait.action.id) is wait
 
-    def judge(self, wait: Wait, found: object) -> Verdict:
-        """Return what a look's answer says; raises what a gate raises that cannot be judged."""
+    def judge(self, wait: Wait, found: object, *, counting: bool) -> Verdict:
+        """Return what a look's answer says; raises what a gate raises that cannot be judged.
+
+        `counting` False: what it depends on has not passed its gate yet, so that restarts do not count.
+        """
         wait.lost_count = 0
         assert wait.action.gate is not None  # noqa: S101 - the planner gives one to every wait
         assert isinstance(found, tuple)  # noqa: S101 - what a look returns
         seen, probed = found
-        verdict = judge(wait.action.gate, wait.watch, seen, self._clock.monotonic_s(), probed)
+        now_s = self._clock.monotonic_s()
+        verdict = judge(wait.action.gate, wait.watch, seen, now_s, probed, counting=counting)
         wait.watch = self._watches[(wait.action.host, wait.action.name)] = verdict.watch
         return verdict

@@ -8,7 +8,8 @@ from functools import partial
 from gitops_orch.clock import Clock
 from gitops_orch.controller.app_files import read_app_files
 from gitops_orch.controller.backoff import Backoff
-from gitops_orch.controller.facts import ReleaseFacts, recovered_releases, release_facts
+from gitops_orch.controller.completed import with_completed
+from gitops_orch.controller.facts import ReleaseFacts, given_up, recovered_releases, release_facts
 from gitops_orch.controller.former import former_services
 from gitops_orch.controller.host_files import HostFilesMemory
 from gitops_orch.controller.inventory import HostFacts, Permission, learn, read_facts, recognise
@@ -77,6 +78,9 @@ class Sight:
         str, Placed
     ]  # of the last plan: the next look notes them, should their containers be gone
     proved: set[tuple[AppKey, str]]  # releases, by digest, whose every step went well in this process
+    passed_again: set[
+        tuple[AppKey, str]
+    ]  # first releases, by digest, that failed, stayed up, and do well now
     observe_deadline_s: float = OBSERVE_DEADLINE_S
     containers_kept: int = 1
 
@@ -102,6 +106,7 @@ def take_look(sight: Sight, loaded: Loaded, *, impatient: bool = False) -> Look:
     )
     sight.engines.note_silent(observed)
     seen = sight.clock.monotonic_s()
+    observed = with_completed(observed, sight.history)
     said = _said(sight, desired.commit)
     known = read_facts(sight.history)
     observed = recognise(observed, known, said.permission)
@@ -249,7 +254,7 @@ def _past(sight: Sight, desired: Desired, containers: list[ObservedContainer]) -
     recovered = recovered_releases(containers, release_facts(known).known)
     releases = (*known, *reversed(recovered))  # both newest first
     relanded = sight.relander.find(desired.apps, releases, head=desired.commit, spent=history.relanded)
-    lifted = {(each.app, each.digest) for each in relanded}
+    lifted = sight.passed_again | {(each.app, each.digest) for each in relanded}
     return _Past(
         facts=release_facts(row for row in releases if (row.app, row.digest) not in lifted),
         newest={row.app: row.digest for row in reversed(releases)},
@@ -329,7 +334,7 @@ def _world(
         begun=begun,
         settled=settled,
         containers_kept=sight.containers_kept,
-        failed=facts.failed,
+        failed=given_up(facts, chosen),
         remembered=remembered_placements(history, desired, containers),
         prune_default=desired.fleet.prune_default,
         prunes=prunes_of(former),
@@ -351,7 +356,8 @@ def _choose(sight: Sight, app: App, commit: str, past: _Past) -> Chosen:
     if choice.role is Role.HEAD:
         pushed = past.revert_to(app.key, app.digest)
         reason, reverted = (pushed.message, pushed.digest) if pushed is not None else ("", "")
-        return Chosen(app=app, commit=commit, reason=reason, reverted=reverted)
+        reason = choice.reason or reason
+        return Chosen(app=app, commit=commit, reason=reason, reverted=reverted, stays_up=choice.stays_up)
     if choice.role is Role.STUCK:
         return Chosen(app=app, commit=commit, role=choice.role, reason=choice.reason)
     older = sight.loader.app_at(app.key, choice.commit)

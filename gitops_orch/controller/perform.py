@@ -9,6 +9,7 @@ from gitops_orch.engine.base import Engine, ExecSettings
 from gitops_orch.errors import Conflict, EngineError, HookFailed, HostUnreachable
 from gitops_orch.model.job import Hook
 from gitops_orch.model.plan import Action, Kind
+from gitops_orch.planner.ended import why_stopped
 
 T = TypeVar("T")
 Performer = Callable[[Engine, Action], None]
@@ -128,13 +129,22 @@ def _run_hook(engine: Engine, action: Action, hook: Hook) -> None:
     try:
         result = engine.run_exec(action.target, hook.command, settings)
     except Conflict as error:
+        _raise_if_stopped(engine, action)
         raise HookFailed(f"{action.name} ended before `{hook}` could be run in it: {error}") from error
     if result.timed_out:
         raise HookFailed(f"`{hook}` in {action.name} did not end within {deadline_s:g} s")
     if result.exit_code != 0:
+        _raise_if_stopped(engine, action)
         last = (result.output.strip().splitlines() or [""])[-1][:OUTPUT_CHARS_MAX]
         told = f"{SAID}{last}" if last else ""
         raise HookFailed(f"`{hook}` in {action.name} ended with code {result.exit_code}{told}")
+
+
+def _raise_if_stopped(engine: Engine, action: Action) -> None:
+    """A command that ends with its container, which was stopped from outside, says nothing of the release."""
+    why = why_stopped(engine.inspect(action.target))
+    if why:
+        raise EngineError(f"{action.name} was stopped while a command ran in it: {why}")
 
 
 def _remove_network(engine: Engine, action: Action) -> None:

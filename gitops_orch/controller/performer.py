@@ -8,6 +8,8 @@ from gitops_orch.controller.perform import perform
 from gitops_orch.engine.base import Engine
 from gitops_orch.errors import EngineError, GitopsOrchError, HostUnreachable, Unstartable, unforeseen
 from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.refusal import host_hint, is_release_fault
+from gitops_orch.planner.gate import BAD_COMMAND_CODES
 
 ACTION_BROKE = "action.broke"
 STARTING_KINDS = frozenset({Kind.START, Kind.RUN_JOB})
@@ -18,7 +20,6 @@ CONTAINER_KINDS = frozenset(
         *(Kind.CONNECT_NETWORK, Kind.DISCONNECT_NETWORK, Kind.EXEC),
     }
 )
-BAD_COMMAND_CODES = frozenset({126, 127})  # as a shell has them: may not be run, is not there
 
 _log = structlog.get_logger()
 
@@ -45,7 +46,7 @@ class Performer:
         except HostUnreachable:
             raise
         except EngineError as error:
-            if action.kind in STARTING_KINDS and _has_bad_command(engine, self.whom(action)):
+            if action.kind in STARTING_KINDS and _can_never_start(engine, self.whom(action), str(error)):
                 raise Unstartable(str(error)) from error
             raise
         if effect.made:
@@ -61,8 +62,12 @@ def told(error: Exception) -> str:
     return unforeseen(error)
 
 
-def _has_bad_command(engine: Engine, container: str) -> bool:
-    """Tell whether a start was refused for the image's own sake: its command is not there, or may not be run."""
+def _can_never_start(engine: Engine, container: str, reason: str) -> bool:
+    """Tell whether a start was refused for the image's own sake, and not for something that the host lacks."""
+    if is_release_fault(reason):
+        return True
+    if host_hint(reason):
+        return False
     try:
         details = engine.inspect(container).details
     except EngineError:

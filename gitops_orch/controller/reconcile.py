@@ -93,6 +93,7 @@ class Reconciler:
             greeted=set(),
             started_runs={},
             proved=set(),
+            passed_again=set(),
             observe_deadline_s=settings.observe_deadline_s,
             containers_kept=settings.containers_kept,
         )

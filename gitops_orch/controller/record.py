@@ -8,6 +8,7 @@ import structlog
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.app_files import keep_app_files
+from gitops_orch.controller.completed import note_completed
 from gitops_orch.controller.execute import STOPPED
 from gitops_orch.controller.facts import RECOVERED
 from gitops_orch.controller.inventory import keep_facts
@@ -93,6 +94,7 @@ class Recorder:
                 if remembered.get(host.name) != placed:
                     history.remember_host(host.name, placed, now)
         keep_facts(history, look.host_facts)
+        note_completed(world.observed, history)
         self._forget(remembered, look)
         for release in look.recovered:
             history.mark_release(release)
@@ -127,7 +129,7 @@ class Recorder:
         """Note which releases are under way."""
         for app, (digest, commit) in _made_releases(plan).items():
             known = {release.digest: release.state for release in self._history.releases(app)}
-            if known.get(digest) is not ReleaseState.STABLE:
+            if known.get(digest) not in {ReleaseState.STABLE, ReleaseState.FAILED}:
                 self._mark(app, digest, commit, ReleaseState.PROGRESSING, "")
 
     def quarantine(self, look: Look, results: Iterable[ActionResult]) -> frozenset[AppKey]:

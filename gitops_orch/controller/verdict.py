@@ -21,7 +21,11 @@ def judge_run(picture: Picture, results: Iterable[ActionResult]) -> RunVerdict:
     """Judge a run by what was seen after it: 1 before 4 before 3 before 0."""
     results = list(results)
     unknown = set(picture.plan.unknown_hosts)
-    errors = [result for result in results if result.outcome is Outcome.FAILED and not result.gate_failed]
+    errors = [
+        result
+        for result in results
+        if result.outcome is Outcome.FAILED and not (result.gate_failed or result.vanished)
+    ]
     if _is_wrong(picture) or any(result.action.host not in unknown for result in errors):
         return RunVerdict("error", 1)
     gates = any(result.gate_failed for result in results)
@@ -29,9 +33,10 @@ def judge_run(picture: Picture, results: Iterable[ActionResult]) -> RunVerdict:
         return RunVerdict("rolled-back", 4)
     if unknown or picture.plan.unknown_apps or errors:
         return RunVerdict("unknown", 3)
-    if any(result.outcome is Outcome.SKIPPED for result in results) or any(
-        hold.heals for hold in picture.plan.holds
-    ):
+    # What was skipped because a container was stopped from outside was done by a later plan of the same run.
+    made_up_for = any(result.vanished for result in results) and not picture.plan.actions
+    skipped = any(result.outcome is Outcome.SKIPPED for result in results) and not made_up_for
+    if skipped or any(hold.heals for hold in picture.plan.holds):
         return RunVerdict("progressing", 1)
     if picture.plan.actions:
         return RunVerdict("error", 1)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from gitops_orch.clock import Clock
@@ -12,6 +13,8 @@ from gitops_orch.engine.engine_settings import EngineSettings
 from gitops_orch.engine.identity import without_copies
 from gitops_orch.engine.image_labels import ImageLabels
 from gitops_orch.engine.inspection_cache import Inspection, InspectionCache
+from gitops_orch.engine.raw_client import RawClient
+from gitops_orch.engine.who_ended import inspect_with_ending
 from gitops_orch.engine.wire import Wire
 from gitops_orch.errors import HostUnreachable, NotFound
 from gitops_orch.model.observed import ObservedContainer, ObservedHost, State
@@ -106,11 +109,14 @@ class HostObserver:
             return {**found, **fresh}
 
     def _inspect(self, id_: str, ends_at: float) -> Future[Any]:
-        return self._ask(f"inspect of {id_}", lambda client: client.inspect_container(id_), ends_at)
+        return self._ask(f"inspect of {id_}", partial(self._inspected, container=id_), ends_at)
+
+    def _inspected(self, client: RawClient, container: str) -> Mapping[str, Any]:
+        return inspect_with_ending(client, container, self._settings.instance)
 
     def inspect(self, container: str) -> ObservedContainer:
         """Return one container with details; NotFound where there is none."""
-        row = self._wire.read(f"inspect of {container}", lambda client: client.inspect_container(container))
+        row = self._wire.read(f"inspect of {container}", partial(self._inspected, container=container))
         with self._wire.understood(f"inspect of {container}"):
             of_image = self._images.labels_of(
                 str(row.get("Image") or ""), (row.get("Config") or {}).get("Labels")

@@ -11,6 +11,7 @@ from gitops_orch.engine import labels
 from gitops_orch.engine.identity import own_labels
 from gitops_orch.model.observed import (
     Details,
+    EndedBy,
     Health,
     HeldPort,
     ObservedContainer,
@@ -25,6 +26,7 @@ from gitops_orch.model.observed import (
 Row = Mapping[str, Any]
 Labels = Mapping[str, str]
 
+ENDED_BY = "EndedBy"  # under which an inspection carries what `who_ended` found
 _JOIN = "container:"
 GRACE_DEFAULT_S = 10.0  # an Engine's own, where a container was made without one
 _HEALTH_WORDS = (
@@ -140,7 +142,7 @@ def inspected_container(row: Row, instance: str, root_dir: str, image_labels: La
         volumes=_volume_names(row.get("Mounts") or [], root_dir),
         mounts=_mounts(row.get("Mounts") or []),
         ports=_inspected_ports(_mapping(settings.get("Ports"))),
-        created_at=_from_text(row.get("Created")),
+        created_at=from_text(row.get("Created")),
         details=details(row),
         labels=container_labels,
     )
@@ -186,8 +188,8 @@ def details(row: Row) -> Details:
     """Return what only an inspection tells."""
     config, host, state = (_mapping(row.get(key)) for key in ("Config", "HostConfig", "State"))
     return Details(
-        started_at=_from_text(state.get("StartedAt")),
-        finished_at=_from_text(state.get("FinishedAt")),
+        started_at=from_text(state.get("StartedAt")),
+        finished_at=from_text(state.get("FinishedAt")),
         exit_code=int(state.get("ExitCode") or 0),
         oom_killed=bool(state.get("OOMKilled")),
         restart_count=int(row.get("RestartCount") or 0),
@@ -204,6 +206,7 @@ def details(row: Row) -> Details:
         ports=_fixed_ports(_mapping(host.get("PortBindings"))),
         joined=_joined(host),
         error=str(state.get("Error") or ""),
+        ended_by=row.get(ENDED_BY) or EndedBy.UNKNOWN,
     )
 
 
@@ -282,7 +285,7 @@ def _from_epoch(value: Any) -> datetime | None:
     return datetime.fromtimestamp(int(value), UTC) if value else None
 
 
-def _from_text(value: Any) -> datetime | None:
+def from_text(value: Any) -> datetime | None:
     """Return a time in the Engine's form, to the microsecond; its zero time is none."""
     written = str(value or "")
     if not written or written.startswith("0001-"):

@@ -9,9 +9,10 @@ import requests
 from gitops_orch.engine.base import PulledImage
 from gitops_orch.engine.bounded_answer import AnswerTooLarge, stream_pieces
 from gitops_orch.engine.registry_auth import PullAuth
-from gitops_orch.engine.wire import Wire, hint_for
+from gitops_orch.engine.wire import Wire
 from gitops_orch.errors import EngineError, HostUnreachable, ImageUnavailable, NotFound
 from gitops_orch.model.image_reference import with_default_tag
+from gitops_orch.model.refusal import host_hint
 
 LINE_BYTES_MAX = 1_000_000
 
@@ -70,7 +71,7 @@ def _unavailable(host: str, image: str, reason: str, credentials: str = "") -> I
     return ImageUnavailable(
         f"{host}: image {image} cannot be pulled: {reason.removeprefix(f'{host}: pull of {image}: ')}",
         hint=credentials
-        or hint_for(reason)
+        or host_hint(reason)
         or "check its name, its registry, and the registry's credentials",
     )
 

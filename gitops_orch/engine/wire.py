@@ -20,13 +20,13 @@ from gitops_orch.engine.raw_client import RawClient
 from gitops_orch.engine.reachability import reach_hint
 from gitops_orch.engine.transport import DEADLINE_PASSED, BoundedAdapter, Line
 from gitops_orch.errors import Conflict, EngineError, HostUnreachable, NotFound, Unsupported
+from gitops_orch.model.refusal import host_hint
 
 API_VERSION_MIN = (1, 40)
 API_VERSION_MAX = (1, 49)
 PODMAN_HEADER = "Libpod-Api-Version"
 READ_ATTEMPTS = 3
 READ_PAUSE_S = 0.1
-_DISK_FULL = "no space left on device"
 _MESSAGE_CHARS_MAX = 500
 # What comes of reading an answer of another shape than the API's: one odd host must not end a run over all of them.
 _SENSELESS = (
@@ -202,12 +202,7 @@ def _answered(host: str, what: str, error: docker.errors.APIError) -> EngineErro
         return Conflict(message)
     if "client version" in reason and "too" in reason:
         return Unsupported(message, hint="the Engine was exchanged; try again")
-    return EngineError(message, hint=hint_for(reason) or "see the Engine's own log on that host")
-
-
-def hint_for(reason: str) -> str:
-    """Return what to do about what an Engine said; "" where its words tell nothing."""
-    return "make room on that host's disk" if _DISK_FULL in reason.casefold() else ""
+    return EngineError(message, hint=host_hint(reason) or "see the Engine's own log on that host")
 
 
 def _senseless(host: str, what: str, error: Exception) -> EngineError:

@@ -24,6 +24,7 @@ REQUEST_ROWS_MAX = 200
 
 _SALT = "salt"
 _HEALED = "healed"
+_COMPLETED = "completed"
 _TIMETABLE = "timetable"
 _HOST_FACTS = "host-facts"
 _FETCHED_AT = "fetched-at"
@@ -90,6 +91,14 @@ class History(ReleaseBook, RevertBook, FleetBook, RunBook, TroubleBook):
     def set_healed(self, text: str) -> None:
         """Remember what was put right not long ago, in the controller's own words."""
         self._keep(_HEALED, text)
+
+    def completed(self) -> str | None:
+        """Return what `set_completed` was given last, None where it never was."""
+        return self._recall(_COMPLETED)
+
+    def set_completed(self, text: str) -> None:
+        """Remember which containers have done their work, in the controller's own words."""
+        self._keep(_COMPLETED, text)
 
     def timetable(self) -> str | None:
         """Return what `set_timetable` was given last, None where it never was."""

@@ -168,6 +168,7 @@ def _rollout(raw: Mapping[str, Any]) -> RolloutPolicy:
     return RolloutPolicy(
         healthy_deadline_s=_seconds(raw.get("healthy_deadline"), default.healthy_deadline_s),
         progress_deadline_s=_seconds(raw.get("progress_deadline"), default.progress_deadline_s),
+        restarts_max=int(raw.get("restarts_max", default.restarts_max)),
         canary=int(raw.get("canary", default.canary)),
         auto_promote=raw.get("auto_promote", default.auto_promote),
         surge_max=_count(raw.get("max_surge")),

@@ -145,6 +145,7 @@ class RolloutPolicy:
 
     healthy_deadline_s: float = 300.0
     progress_deadline_s: float = 600.0
+    restarts_max: int = 5
     canary: int = 0
     auto_promote: bool = True
     surge_max: int | None = None

@@ -32,6 +32,15 @@ class Health(Enum):
     UNHEALTHY = "unhealthy"
 
 
+class EndedBy(Enum):
+    """Who ended a container that has exited; UNKNOWN where its Engine cannot tell, or was not asked."""
+
+    UNKNOWN = "unknown"
+    ITSELF = "itself"
+    REQUEST = "request"  # somebody asked its Engine to stop, kill or restart it
+    DAEMON = "daemon"  # it ended with its Engine, or before its Engine started last
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ownership:
     """What our labels on a container say; only containers of our own instance carry one."""
@@ -90,6 +99,7 @@ class Details:
     ports: tuple[HeldPort, ...] = ()  # fixed ones, that it has whenever it runs
     joined: tuple[str, ...] = ()  # ids of the containers whose namespaces it lives in
     error: str = ""
+    ended_by: EndedBy = EndedBy.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

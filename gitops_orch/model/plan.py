@@ -79,6 +79,15 @@ class Gate:
     deadline_s: float
     completes: bool = False  # a job: it must exit 0 instead of staying up
     readiness: Readiness | None = None  # what it must answer besides
+    restarts_max: int = 5  # how often its restart policy may restart it
+    fresh: bool = False  # it is started right before: its restarts count from 0
+    elder: bool = (
+        False  # it was there before the release: that it does not do well is trouble, and not its fault
+    )
+    again: bool = False  # it failed before and stayed up: is it well now?
+    counts_after: tuple[
+        str, ...
+    ] = ()  # restarts count once these steps of the plan have ended: what it depends on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,7 +97,9 @@ class ActionResult:
     error: str = ""
     gate_failed: bool = False  # the new container failed its health gate: the release is bad, not the world
     tolerated: bool = False  # a failed gate that update_config allows for: the release goes on
-    vanished: bool = False  # another hand removed it while it was being proved: no trouble, only news
+    vanished: bool = (
+        False  # it was removed or stopped from outside while it was being proved: no trouble, only news
+    )
     note: str = ""  # what went wrong in a step that may
     transient: bool = False  # registry or host trouble: held and tried again, never a bad release
     log: str = ""  # of a failed gate: what the container printed last, legible and without secrets

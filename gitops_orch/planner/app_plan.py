@@ -8,16 +8,15 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 
 from gitops_orch.model.app import Condition, Service
-from gitops_orch.model.observed import Health, State
-from gitops_orch.model.plan import Budget, Gate, Kind
+from gitops_orch.model.plan import Budget, Kind
 from gitops_orch.model.ports import fixed_ports
 from gitops_orch.planner.aside import FAILED_SUFFIX
 from gitops_orch.planner.compare import Remedy
 from gitops_orch.planner.cron import tend_runs
 from gitops_orch.planner.draft import Draft, StepFields
+from gitops_orch.planner.gating import gate_of, gate_of_dependency, is_awaited
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.intent import make_intent
-from gitops_orch.planner.jobs import have_jobs_run
 from gitops_orch.planner.kept_mounts import MountKeeper
 from gitops_orch.planner.mend import Mender
 from gitops_orch.planner.order import in_dependency_order
@@ -254,24 +253,26 @@ class AppPlanner:
             if dependency.condition is Condition.STARTED:
                 after += self.started[dependency.service]
             else:
-                self._await_starting(dependency.service)
+                self._await_dependency(dependency.service)
                 after += self.proved[dependency.service]
         for app in self.app.depends_on:
             after += self.draft.proofs(app)
         return after
 
-    def _await_starting(self, name: str) -> None:
-        """A dependency that is on its way already must arrive too, though nothing is done to it."""
+    def _await_dependency(self, name: str) -> None:
+        """A dependency that is there already must do well now, though nothing new is made of it: that is waited for."""
         if self.proved[name]:
             return
-        jobs_wanted = not have_jobs_run(self.chosen, self.world)
         for slot in self.slots.slots:
-            current = slot.current.container if slot.current else None
-            if slot.service.name != name or current is None:
-                continue
-            running_job = slot.service.job and current.state is State.RUNNING and jobs_wanted
-            if current.health is Health.STARTING or running_job:
-                self.proved[name].append(self._wait(slot, current.id, ()))
+            if slot.service.name == name and is_awaited(slot, self.chosen, self.world):
+                self.proved[name].append(self._await_there(slot))
+
+    def _await_there(self, slot: Slot) -> str:
+        target = slot.current.container.id if slot.current is not None else slot.name
+        gate = gate_of_dependency(self.chosen, slot, self.proved)
+        what = "what depends on it is started only while it does well"
+        after = tuple(self.mended[target])
+        return self.steps.add(Kind.WAIT_HEALTHY, slot, target, what, after=after, gate=gate)
 
     def _clear_the_way(self, slot: Slot, ready: list[str]) -> list[str]:
         """What got another name in Git stops before its successor starts on its data."""
@@ -290,7 +291,7 @@ class AppPlanner:
             after=tuple(after), follows=before, changes=changes, budget=self.budgets.get(slot.service.name)
         )
         if slot.service.job:
-            fields["gate"] = self._gate(slot)
+            fields["gate"] = gate_of(self.chosen, slot, self.proved)
             started = self.steps.add(Kind.RUN_JOB, slot, target, reason, **fields)
             self.started[slot.service.name].append(started)
             return started
@@ -309,21 +310,8 @@ class AppPlanner:
             what,
             after=tuple(after),
             follows=before,
-            gate=self._gate(slot),
+            gate=gate_of(self.chosen, slot, self.proved),
             budget=self.budgets.get(slot.service.name),
-        )
-
-    def _gate(self, slot: Slot) -> Gate:
-        """The delay of an update is waited out at the end of each gate: whoever is next stands on it."""
-        update = update_policy(self.chosen, slot.service)
-        delay_s = update.delay_s if slot.olds else 0.0
-        own_s = slot.service.job_deadline_s if slot.service.job else None
-        deadline_s = self.app.rollout.step_deadline_s if own_s is None else own_s
-        return Gate(
-            monitor_s=update.monitor_s + delay_s,
-            deadline_s=deadline_s + delay_s,
-            completes=slot.service.job,
-            readiness=slot.service.readiness,
         )
 
     def _restart_dependents(self, service: Service, slots: list[Slot]) -> None:

@@ -14,6 +14,7 @@ from gitops_orch.model.names import container_name
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.planner.compare import Finding, Remedy
 from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.gate import BAD_COMMAND_CODES
 from gitops_orch.planner.index import HostIndex, Index, Located
 from gitops_orch.planner.place import AppPlacement, Assignment
 from gitops_orch.planner.removal import LIVE_STATES, remove_container, retire, stop_container
@@ -21,7 +22,6 @@ from gitops_orch.planner.slots import Slot, choose_image
 from gitops_orch.planner.surplus import why_kept
 from gitops_orch.planner.world import Chosen, Due, Role, World
 
-BAD_COMMAND_CODES = frozenset({126, 127})  # of a run that could not be started for its image's own sake
 RUNS_KEPT_MIN = 1  # the last run is its own record: without it nobody would know that it was
 
 

@@ -77,6 +77,8 @@ class Dependencies:
             return self._reasons[key]
         if chosen.role is Role.WAITING:
             return chosen.reason.partition(",")[0]
+        if chosen.stays_up:
+            return _ROLES[Role.STUCK]
         if chosen.role is not Role.HEAD:
             return _ROLES[chosen.role]
         if key in self.draft.unknown:

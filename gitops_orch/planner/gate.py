@@ -1,15 +1,25 @@
 """The health gate: whether a new container has proved itself, from what was seen of it, and nothing else.
 
 It must be running, healthy where it has a healthcheck, and ready where it has a probe, without a break for `monitor`; a
-job must exit 0.  A crash is found by the restart count, not by luck: a container in a crash loop looks "running" half of
-the time.  One failed probe of a container that was ready is no break, so many in a row as the file says are.
+job must exit 0.  One failed probe of a container that was ready is no break, so many in a row as the file says are.
+
+Note [A container that its restart policy restarts]
+A restart policy says that the author expects exits: an app that exits until its database answers is the commonest stack
+there is.  So a restart fails nothing by itself; `monitor` begins again with it.  What fails is a container that was
+restarted more than `restarts_max` times after everything that it depends on had passed its gate: its reasons to wait have
+ended then.  The Engine's own restart count finds every restart, also between two looks.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum
 
-from gitops_orch.model.observed import Health, ObservedContainer, ProbeResult, State
+from gitops_orch.model.observed import Details, Health, ObservedContainer, ProbeResult, State
 from gitops_orch.model.plan import Gate
+from gitops_orch.planner.ended import why_stopped
+
+BAD_COMMAND_CODES = frozenset({126, 127})  # as a shell has them: may not be run, is not there
+_NO_DETAILS = Details()
 
 
 class Judgement(Enum):
@@ -17,6 +27,9 @@ class Judgement(Enum):
 
     PASSED = "passed"
     FAILED = "failed"
+    STOPPED = (
+        "stopped"  # from outside, which says nothing of it: it is started again, and its gate begins again
+    )
     WAITING = "waiting"
 
 
@@ -26,7 +39,8 @@ class Watch:
 
     since_s: float  # when the wait began
     well_since_s: float | None = None  # None: it is not well now
-    restart_count: int | None = None  # at the first look; None: not looked at yet
+    restart_count: int | None = None  # from which restarts count; None: not looked at yet
+    started_at: datetime | None = None  # by the Engine's clock, at the last look
     probed_at_s: float | None = None  # None: never
     ready: bool = False  # by its probe
     refusal_count: int = 0  # probes that failed, in a row
@@ -43,23 +57,36 @@ class Verdict:
 
 
 def judge(
-    gate: Gate, watch: Watch, seen: ObservedContainer, now_s: float, probed: ProbeResult | None = None
+    gate: Gate,
+    watch: Watch,
+    seen: ObservedContainer,
+    now_s: float,
+    probed: ProbeResult | None = None,
+    *,
+    counting: bool = True,
 ) -> Verdict:
     """Judge one look at a container; `probed` where it was probed too.
 
+    With `counting` False, a dependency's gate is still under way: restarts do not count yet.
     One that does well when its deadline ends is given the rest of `monitor`: who looks late must not blame it for that.
     """
-    restarts = seen.details.restart_count if seen.details else 0
-    first = restarts if watch.restart_count is None else watch.restart_count
-    failure = _failure(gate, seen, restarts - first)
+    if watch.restart_count is None and gate.fresh:
+        watch = replace(watch, restart_count=0)
+    watch = _since_last_look(watch, seen, counting=counting)
+    restarts = _details(seen).restart_count - (watch.restart_count or 0)
+    stopped = why_stopped(seen)
+    if stopped:
+        reason = f"it was stopped (exit code {_details(seen).exit_code}): {stopped}"
+        return Verdict(judgement=Judgement.STOPPED, watch=watch, reason=reason)
+    failure = _failure(gate, seen, restarts)
     if failure:
         return Verdict(judgement=Judgement.FAILED, watch=watch, reason=failure)
-    if gate.completes and seen.state is State.EXITED:
+    if seen.state is State.EXITED:
         return Verdict(judgement=Judgement.PASSED, watch=watch)
     watch = _after_probe(gate, watch, probed, now_s)
     well = not gate.completes and _is_well(seen) and (gate.readiness is None or watch.ready)
     well_since = (watch.well_since_s if watch.well_since_s is not None else now_s) if well else None
-    after = replace(watch, well_since_s=well_since, restart_count=first)
+    after = replace(watch, well_since_s=well_since)
     if well_since is not None and now_s - well_since >= gate.monitor_s and not watch.refusal_count:
         return Verdict(judgement=Judgement.PASSED, watch=after)
     if now_s - watch.since_s >= gate.deadline_s and not well:
@@ -75,6 +102,23 @@ def is_probe_due(gate: Gate, watch: Watch, seen: ObservedContainer, now_s: float
     return watch.probed_at_s is None or now_s - watch.probed_at_s >= gate.readiness.interval_s
 
 
+def _since_last_look(watch: Watch, seen: ObservedContainer, *, counting: bool) -> Watch:
+    """Note a start since the last look, and from where restarts count.
+
+    A start by a hand or by the daemon sets the Engine's count back to 0.
+    """
+    details = _details(seen)
+    known = watch.restart_count
+    count = details.restart_count if known is None or not counting else min(known, details.restart_count)
+    watch = replace(watch, restart_count=count)
+    if watch.started_at == details.started_at:
+        return watch
+    again = replace(watch, started_at=details.started_at)
+    if watch.started_at is None:
+        return again
+    return replace(again, well_since_s=None, probed_at_s=None, ready=False, refusal_count=0, refusal="")
+
+
 def _after_probe(gate: Gate, watch: Watch, probed: ProbeResult | None, now_s: float) -> Watch:
     if probed is None or gate.readiness is None:
         return watch
@@ -87,19 +131,27 @@ def _after_probe(gate: Gate, watch: Watch, probed: ProbeResult | None, now_s: fl
 
 def _failure(gate: Gate, seen: ObservedContainer, restarts: int) -> str:
     """What is certain to be bad, first match wins."""
-    code = seen.details.exit_code if seen.details else 0
-    if seen.details is not None and seen.details.oom_killed:
+    details = _details(seen)
+    code = details.exit_code
+    if details.oom_killed:
         return "it was killed for want of memory"
-    if seen.state is State.EXITED and not (gate.completes and code == 0):
+    if seen.state is State.EXITED and code != 0:
         return f"it exited with code {code}"
     if seen.state in {State.DEAD, State.REMOVING}:
         return f"it is {seen.state.value}"
-    if not gate.completes and (restarts > 0 or seen.state is State.RESTARTING):
+    if seen.state is State.RESTARTING and code in BAD_COMMAND_CODES:
+        return f"its command cannot be started (exit code {code})"
+    if restarts > gate.restarts_max:
         last = f", the last time with exit code {code}" if code else ""
-        return f"it keeps crashing: restarted {max(1, restarts)} times{last}"
-    if seen.health is Health.UNHEALTHY:
+        return f"it keeps crashing: restarted {restarts} times{last}"
+    # A healthcheck ends with its container: what an Engine calls unhealthy between two starts says nothing.
+    if seen.state is State.RUNNING and seen.health is Health.UNHEALTHY:
         return "its healthcheck says unhealthy"
     return ""
+
+
+def _details(seen: ObservedContainer) -> Details:
+    return seen.details or _NO_DETAILS
 
 
 def _is_well(seen: ObservedContainer) -> bool:
@@ -113,6 +165,9 @@ def is_doubtful(seen: ObservedContainer) -> bool:
 
 
 def _describe(seen: ObservedContainer, watch: Watch) -> str:
+    details = _details(seen)
     health = "" if seen.health is Health.NONE else f", {seen.health.value}"
     refusal = f", not ready: {watch.refusal}" if watch.refusal else ""
-    return f"{seen.state.value}{health}{refusal}"
+    code = f", the last time with exit code {details.exit_code}" if details.exit_code else ""
+    restarts = f", restarted {details.restart_count} times{code}" if details.restart_count else ""
+    return f"{seen.state.value}{health}{refusal}{restarts}"

@@ -41,7 +41,9 @@ def restrain(chosen: Chosen, slots: AppSlots, world: World, index: Index, draft:
     """Return the slots with what is unhealthy to be restarted, and without what healing does not help; note the latter."""
     judge = _Judge(chosen, world, index, draft)
     on_trial = chosen.role is Role.HEAD and chosen.app.key not in world.settled
-    is_rollout = on_trial and any(slot.made or slot.olds or slot.unproved for slot in slots.slots)
+    is_rollout = on_trial and (
+        chosen.stays_up or any(slot.made or slot.olds or slot.unproved for slot in slots.slots)
+    )
     there = [
         slot if is_rollout and _is_on_trial(chosen, slot) else _with_restart(chosen, slot)
         for slot in slots.slots

@@ -14,6 +14,7 @@ from gitops_orch.planner.decommission import note_gone_hosts
 from gitops_orch.planner.dependencies import Dependencies, with_what_runs
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.externals import Externals, await_creation
+from gitops_orch.planner.first_release import keep_up
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.hooks import weave_hooks
 from gitops_orch.planner.index import Index, Located, build_index
@@ -145,11 +146,13 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
         index = without_replaced(index, key, replacements)
         slots, runs = _study(chosen, placement, world, index)
         slots = explained(slots, replacements)
-    slots = restrain(chosen, slots, world, index, draft)
+    slots = restrain(chosen, keep_up(chosen, slots), world, index, draft)
     _note_drift(key, slots, draft)
-    if chosen.role is not Role.HEAD:
+    if chosen.role is not Role.HEAD or chosen.stays_up:
         heals = chosen.role is Role.WAITING
-        draft.hold(str(key), chosen.reason, key, heals=heals, error=key in world.blocked)
+        draft.hold(
+            str(key), chosen.reason, key, heals=heals, error=key in world.blocked and not chosen.stays_up
+        )
     draft.planned.add(key)
     if chosen.role is Role.STUCK:
         _stay(chosen, slots, world, index, draft)
@@ -166,9 +169,11 @@ def _waits(chosen: Chosen, slots: AppSlots, world: World, draft: Draft) -> bool:
     key = chosen.app.key
     blocked, wait = world.blocked.get(key), world.waits.get(key)
     if blocked is not None and blocked.count > 1:
-        draft.hold(str(key), blocked.reason, key, error=True)
+        draft.hold(str(key), blocked.reason, key, error=not chosen.stays_up)
     elif wait is not None:
-        draft.hold(str(key), f"{wait.reason}; tried again at {wait.until:%H:%M:%SZ}", key, error=True)
+        draft.hold(
+            str(key), f"{wait.reason}; tried again at {wait.until:%H:%M:%SZ}", key, error=not chosen.stays_up
+        )
     else:
         return False
     if blocked is None or blocked.count < NOTHING_LEFT:

@@ -13,6 +13,7 @@ from gitops_orch.model.plan import Kind
 from gitops_orch.model.ports import ports_of
 from gitops_orch.planner.aside import is_aside, way_suffix
 from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.ended import is_done
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.judgement import ORDERLY_CODES
 from gitops_orch.planner.removal import LIVE_STATES, owned
@@ -75,7 +76,7 @@ def _put_off(
         for found in slot.olds
         if found.host == slot.host
         and found.container.state is State.EXITED
-        and not is_aside(found.container)
+        and not (is_aside(found.container) or is_done(found.container))
         and not _is_bad(found.container, failed, begun)
     ]
     return stopped[0] if stopped else None

@@ -20,6 +20,7 @@ class Choice:
     commit: str
     digest: str
     reason: str = ""
+    stays_up: bool = False  # it failed, and there is nothing to go back to
 
 
 def choose_release(
@@ -39,8 +40,11 @@ def choose_release(
         reason = f"{quarantined}; failure_action: pause"
         return Choice(role=Role.STUCK, commit=commit, digest=app.digest, reason=reason)
     if stable is None or stable.digest in failed:
-        reason = f"{quarantined}; there is no stable release to go back to"
-        return Choice(role=Role.STUCK, commit=commit, digest=app.digest, reason=reason)
+        reason = (
+            f"release {app.digest[:12]} failed, and there is no stable release to go back to: its containers stay, and it "
+            f"becomes stable when they do well; `gitops-orch retry {app.key}` starts it again: {why}"
+        )
+        return Choice(role=Role.HEAD, commit=commit, digest=app.digest, reason=reason, stays_up=True)
     reason = f"{quarantined}; rolled back to {stable.commit[:12]}"
     return Choice(role=Role.FALLBACK, commit=stable.commit, digest=stable.digest, reason=reason)
 

@@ -12,6 +12,7 @@ from gitops_orch.model.plan import Action, Plan, PlanHold
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, ServiceStatus, Sync
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.cron import last_failure, service_runs
+from gitops_orch.planner.ended import is_done
 from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.jobs import have_jobs_run
 from gitops_orch.planner.prune import gone_apps
@@ -61,11 +62,13 @@ def _status(
         not waiting
         and any(hold.subject == str(key) for hold in holds)
         and chosen.role in {Role.HEAD, Role.PINNED}
+        and not chosen.stays_up
     )
     commit, release = _what_runs(chosen, containers, busy=(busy or held or unknown or waiting))
     health = _health(
         services,
         unknown=unknown,
+        degraded=chosen.stays_up,
         suspended=held and not any(hold.error or hold.heals for hold in holds),
         starting=any(map(_is_on_its_way(chosen), containers)),
     )
@@ -98,7 +101,7 @@ def _judged(chosen: Chosen, index: Index) -> list[Located]:
     return [
         found
         for found in index.apps.get(chosen.app.key, ())
-        if not is_aside(found.container)
+        if not (is_aside(found.container) or is_done(found.container))
         and not (
             found.container.owner is not None
             and found.container.owner.service in jobs
@@ -130,12 +133,14 @@ def _sync(chosen: Chosen, *, unknown: bool, held: bool, busy: bool) -> Sync:
         return Sync.UNKNOWN
     if held:
         return Sync.HELD
-    if busy or chosen.role in {Role.FALLBACK, Role.STUCK}:
+    if busy or chosen.stays_up or chosen.role in {Role.FALLBACK, Role.STUCK}:
         return Sync.OUT_OF_SYNC
     return Sync.HELD if chosen.role is Role.PINNED else Sync.IN_SYNC
 
 
 def _release_state(chosen: Chosen, *, held: bool, busy: bool) -> AppReleaseState:
+    if chosen.stays_up:
+        return AppReleaseState.FAILED
     if chosen.role in _RELEASE_STATES:
         return _RELEASE_STATES[chosen.role]
     if held:
@@ -212,14 +217,19 @@ def _is_well(service: Service, container: ObservedContainer) -> bool:
     if service.job:
         details = container.details
         return container.state is State.EXITED and (details is None or details.exit_code == 0)
+    if is_done(container):
+        return True
     return container.state is State.RUNNING and container.health in {Health.NONE, Health.HEALTHY}
 
 
 def _health(
-    services: Iterable[ServiceStatus], *, unknown: bool, suspended: bool, starting: bool
+    services: Iterable[ServiceStatus], *, unknown: bool, degraded: bool, suspended: bool, starting: bool
 ) -> AppHealth:
+    """First match wins.  A first release that failed stays `degraded` until it has passed its gates."""
     if unknown:
         return AppHealth.UNKNOWN
+    if degraded:
+        return AppHealth.DEGRADED
     if suspended:
         return AppHealth.SUSPENDED
     rows = list(services)

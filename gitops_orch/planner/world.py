@@ -45,6 +45,9 @@ class Chosen:
     reverted: str = (
         ""  # digest of the failed release that was reverted in Git to this one, which head asks for
     )
+    stays_up: bool = (
+        False  # it failed, and nothing stable is there to go back to (see planner/first_release.py)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

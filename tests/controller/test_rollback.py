@@ -71,7 +71,9 @@ def test_a_release_that_fails_at_its_second_container_is_undone_at_the_first_too
 
     def crash_the_second(event):
         if event.kind == "started" and event.action.kind is Kind.WAIT_HEALTHY and event.action.slot == 2:
-            end(story.world.find(event.action.target), story.clock.monotonic_s(), exit_code=1)
+            end(
+                story.world.find(event.action.target), story.clock.monotonic_s(), exit_code=1, oom_killed=True
+            )
 
     story.commit({"shop/compose.yaml": compose(value="2")})
     report = story.reconciler.run(trigger="test", conduct=Conduct(progress=crash_the_second))
@@ -156,7 +158,9 @@ def test_a_rollback_that_fails_is_not_rolled_back_and_is_tried_again_later(story
 
     def crash_each(event):
         if event.kind == "started" and event.action.kind is Kind.WAIT_HEALTHY:
-            end(story.world.find(event.action.target), story.clock.monotonic_s(), exit_code=1)
+            end(
+                story.world.find(event.action.target), story.clock.monotonic_s(), exit_code=1, oom_killed=True
+            )
 
     ports = 'ports: ["8080:80"]'
     story.commit({"shop/compose.yaml": compose(value="2", replicas=1, ports=ports)})

@@ -25,12 +25,13 @@ class Case:
     port: int = 0
     monitor_s: int = 1
     deadline_s: int = 3
+    restarts_max: int = 5
     more: Mapping[str, object] = field(default_factory=dict)
 
 
 BAD = {
     "crashes": Case(image="stub:crash", said="exited with code 1", port=19001),
-    "loops": Case(image="stub:crash", said="keeps crashing", more={"restart": "always"}),
+    "loops": Case(image="stub:crash", said="keeps crashing", restarts_max=1, more={"restart": "always"}),
     "ends-well": Case(image="stub:exit0", said="exited with code 0", port=19002),
     "has-no-command": Case(image="stub:2", said="gone", port=19003, more={"command": ["gone"]}),
     "is-unhealthy": Case(image="stub:unhealthy", said="unhealthy"),
@@ -58,7 +59,8 @@ def app(case: Case, image: str, monitor: str, **more: object) -> str:
     front = service(image, deploy={"update_config": {"monitor": monitor}}, **more)
     if case.port:
         front["ports"] = [f"{case.port}:8080"]
-    return compose({"front": front}, **{"x-gitops": {"rollout": {"healthy_deadline": f"{case.deadline_s}s"}}})
+    rollout = {"healthy_deadline": f"{case.deadline_s}s", "restarts_max": case.restarts_max}
+    return compose({"front": front}, **{"x-gitops": {"rollout": rollout}})
 
 
 def all_with(image: str, deaf: str) -> dict[str, str]:

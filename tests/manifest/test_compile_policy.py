@@ -38,7 +38,7 @@ def test_x_gitops_is_read_whole():
       placement: {hosts: [edge-1], constraints: ["node.labels.zone == eu"]}
       depends_on: [db, other/queue]
       rollout:
-        {healthy_deadline: 1m30s, progress_deadline: 1h, canary: 1, auto_promote: false, max_surge: 2, max_unavailable: 0}
+        {healthy_deadline: 1m30s, progress_deadline: 1h, restarts_max: 9, canary: 1, auto_promote: false, max_surge: 2, max_unavailable: 0}
       rollback: off
       move: without-data
       adopt: true
@@ -62,6 +62,7 @@ def test_x_gitops_is_read_whole():
     assert app.rollout == RolloutPolicy(
         healthy_deadline_s=90.0,
         progress_deadline_s=3600.0,
+        restarts_max=9,
         canary=1,
         auto_promote=False,
         surge_max=2,

@@ -1,15 +1,23 @@
 """When a new container has proved itself, and when it never will."""
 
+from datetime import timedelta
+
 import pytest
 
 from gitops_orch.model.app import Readiness
-from gitops_orch.model.observed import Details, Health, ProbeResult, State
+from gitops_orch.model.observed import Details, EndedBy, Health, ProbeResult, State
 from gitops_orch.model.plan import Gate
 from gitops_orch.planner.gate import Judgement, Watch, is_doubtful, is_probe_due, judge
-from tests.planner.builders import app, container, replace
+from tests.planner.builders import NOW, app, container, replace
 
 GATE = Gate(monitor_s=10, deadline_s=60)
 WELL = container(app())
+
+
+def ended(code, policy="no", by=EndedBy.ITSELF, **fields):
+    """A container that has exited."""
+    details = Details(exit_code=code, restart_policy=policy, ended_by=by, **fields)
+    return replace(WELL, state=State.EXITED, details=details)
 
 
 def watched(*looks, gate=GATE):
@@ -52,9 +60,11 @@ def test_what_does_well_at_the_deadline_may_finish_its_monitor_period_and_no_mor
     ("seen", "reason"),
     [
         (replace(WELL, state=State.EXITED, details=Details(exit_code=3)), "exited with code 3"),
-        (replace(WELL, state=State.EXITED), "exited with code 0"),
+        (ended(1, "always", restart_count=9, error='exec: "gone": not found'), "exited with code 1"),
+        (ended(3, "on-failure:2", restart_count=2), "exited with code 3"),
         (replace(WELL, health=Health.UNHEALTHY), "unhealthy"),
-        (replace(WELL, state=State.RESTARTING), "keeps crashing"),
+        (replace(WELL, state=State.RESTARTING, details=Details(exit_code=127)), "cannot be started"),
+        (replace(WELL, state=State.RESTARTING, details=Details(exit_code=126)), "cannot be started"),
         (replace(WELL, details=Details(oom_killed=True)), "memory"),
         (replace(WELL, state=State.DEAD), "is dead"),
     ],
@@ -65,9 +75,63 @@ def test_what_is_certain_to_be_bad_fails_at_once(seen, reason):
     assert reason in verdict.reason
 
 
+def crashed(times, state=State.RUNNING, code=0):
+    return replace(WELL, state=state, details=Details(restart_count=times, exit_code=code))
+
+
 def test_a_crash_loop_is_found_though_it_looks_running_each_time():
-    again = replace(WELL, details=Details(restart_count=1))
-    assert watched((0, WELL), (1, again)).judgement is Judgement.FAILED
+    verdict = watched((0, WELL), (1, crashed(5)), (2, crashed(6)))
+    assert verdict.judgement is Judgement.FAILED
+    assert "restarted 6 times" in verdict.reason
+
+
+def test_a_container_that_its_policy_restarts_has_not_failed_yet():
+    again = [(1, crashed(1, State.RESTARTING, 1)), (2, crashed(1)), (5, crashed(5, State.RESTARTING, 1))]
+    assert watched((0, WELL), *again).judgement is Judgement.WAITING
+    assert watched((0, WELL), *again, (6, crashed(5)), (16, crashed(5))).judgement is Judgement.PASSED
+
+
+def test_monitor_begins_again_with_a_restart_that_no_look_saw():
+    first = replace(WELL, details=Details(started_at=NOW))
+    second = replace(WELL, details=Details(started_at=NOW + timedelta(seconds=7), restart_count=1))
+    assert watched((0, first), (7, second), (12, second)).judgement is Judgement.WAITING
+    assert watched((0, first), (7, second), (17, second)).judgement is Judgement.PASSED
+
+
+def test_the_file_says_how_many_restarts_there_may_be():
+    strict, patient = replace(GATE, restarts_max=0), replace(GATE, restarts_max=20)
+    assert watched((0, WELL), (1, crashed(1)), gate=strict).judgement is Judgement.FAILED
+    assert watched((0, WELL), (1, crashed(20)), gate=patient).judgement is Judgement.WAITING
+
+
+def test_restarts_before_its_dependencies_have_passed_do_not_count():
+    watch = Watch(since_s=0)
+    for at, times, counting in ((0, 0, False), (5, 9, False), (6, 14, True)):
+        verdict = judge(GATE, watch, crashed(times), at, counting=counting)
+        assert verdict.judgement is Judgement.WAITING
+        watch = verdict.watch
+    assert judge(GATE, watch, crashed(15), 7).judgement is Judgement.FAILED
+
+
+def test_restarts_before_the_first_look_count_where_it_was_started_for_this_gate():
+    verdict = watched((0, crashed(6)), gate=replace(GATE, fresh=True))
+    assert verdict.judgement is Judgement.FAILED
+
+
+def test_a_start_by_a_hand_sets_the_count_back_and_a_loop_after_it_is_found():
+    verdict = watched((0, crashed(4)), (1, crashed(0)), (2, crashed(6)))
+    assert verdict.judgement is Judgement.FAILED
+
+
+def test_one_that_restarts_till_its_deadline_fails_and_the_reason_has_the_count():
+    verdict = watched((0, WELL), (30, crashed(3, State.RESTARTING, 9)), (60, crashed(4, State.RESTARTING, 9)))
+    assert verdict.judgement is Judgement.FAILED
+    assert "restarted 4 times, the last time with exit code 9" in verdict.reason
+
+
+def test_between_two_starts_an_engine_calls_it_unhealthy_and_that_says_nothing():
+    between = replace(crashed(1, State.RESTARTING, 1), health=Health.UNHEALTHY)
+    assert watched((0, between)).judgement is Judgement.WAITING
 
 
 def test_old_crashes_do_not_count_against_a_container_that_is_well_now():
@@ -78,13 +142,46 @@ def test_old_crashes_do_not_count_against_a_container_that_is_well_now():
 def test_a_job_passes_by_ending_well_and_only_so():
     job = Gate(monitor_s=0, deadline_s=60, completes=True)
     assert watched((0, WELL), (30, WELL), gate=job).judgement is Judgement.WAITING
-    assert watched((0, replace(WELL, state=State.EXITED)), gate=job).judgement is Judgement.PASSED
+    assert watched((0, ended(0)), gate=job).judgement is Judgement.PASSED
     bad = replace(WELL, state=State.EXITED, details=Details(exit_code=1))
     assert watched((0, bad), gate=job).judgement is Judgement.FAILED
 
 
 def test_without_a_monitor_period_the_first_good_look_passes():
     assert watched((0, WELL), gate=Gate(monitor_s=0, deadline_s=60)).judgement is Judgement.PASSED
+
+
+@pytest.mark.parametrize("policy", ["no", "on-failure", "on-failure:3"])
+def test_a_one_shot_that_ends_with_0_and_that_nothing_restarts_is_done(policy):
+    assert watched((0, WELL), (1, ended(0, policy))).judgement is Judgement.PASSED
+
+
+@pytest.mark.parametrize(
+    "stopped",
+    [
+        ended(0, by=EndedBy.REQUEST),
+        ended(1, by=EndedBy.REQUEST),
+        ended(0, by=EndedBy.DAEMON),
+        ended(137, by=EndedBy.DAEMON),
+        ended(137),
+        ended(143),
+        ended(0, "always", EndedBy.UNKNOWN),
+        ended(1, "unless-stopped", EndedBy.UNKNOWN),
+        ended(1, "on-failure", EndedBy.UNKNOWN),
+        ended(1, "on-failure:3", EndedBy.UNKNOWN, restart_count=2),
+        ended(128, "always", EndedBy.UNKNOWN, error="port is already allocated"),
+    ],
+)
+@pytest.mark.parametrize("gate", [GATE, Gate(monitor_s=0, deadline_s=60, completes=True)])
+def test_what_was_stopped_from_outside_is_no_verdict(stopped, gate):
+    verdict = watched((0, WELL), (1, stopped), gate=gate)
+    assert verdict.judgement is Judgement.STOPPED
+    assert "it was stopped" in verdict.reason
+
+
+def test_one_that_was_killed_for_want_of_memory_was_not_stopped():
+    verdict = watched((0, WELL), (1, ended(137, oom_killed=True)))
+    assert verdict.judgement is Judgement.FAILED
 
 
 def test_doubt_falls_on_what_is_not_plainly_well():

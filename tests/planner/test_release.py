@@ -24,12 +24,19 @@ def test_a_failed_head_falls_back_to_the_last_stable_one():
     assert "it exited" in choice.reason
 
 
-def test_a_failed_head_with_nothing_stable_is_stuck():
-    assert choose(failed={"head": "it exited"}).role is Role.STUCK
+def test_a_failed_head_with_nothing_stable_stays_up():
+    choice = choose(failed={"head": "it exited"})
+    assert (choice.role, choice.stays_up) == (Role.HEAD, True)
+    assert "it exited" in choice.reason
 
 
 def test_a_stable_release_that_failed_since_is_no_way_back():
-    assert choose(failed={"head": "x", "stable": "y"}, stable=STABLE).role is Role.STUCK
+    assert choose(failed={"head": "x", "stable": "y"}, stable=STABLE).stays_up
+
+
+def test_rollback_hold_stops_a_first_release_too():
+    held = app(digest="head", rollback=Rollback.HOLD)
+    assert choose(of=held, failed={"head": "x"}).role is Role.STUCK
 
 
 def test_rollback_hold_stops_where_it_is():

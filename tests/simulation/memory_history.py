@@ -16,6 +16,7 @@ class MemoryHistory:
     def __init__(self, salt: str | None = None) -> None:
         self._salt = salt
         self._healed: str | None = None
+        self._completed: str | None = None
         self._timetable: str | None = None
         self._host_facts: str | None = None
         self._app_files: str | None = None
@@ -59,6 +60,12 @@ class MemoryHistory:
 
     def set_healed(self, text: str) -> None:
         self._healed = text
+
+    def completed(self) -> str | None:
+        return self._completed
+
+    def set_completed(self, text: str) -> None:
+        self._completed = text
 
     def timetable(self) -> str | None:
         return self._timetable

@@ -36,7 +36,7 @@ def forgets_the_removal_budget(patch):
 
 
 def believes_every_new_container(patch):
-    def careless(_gate, watch, *_):
+    def careless(_gate, watch, *_, **_named):
         return gate.Verdict(judgement=gate.Judgement.PASSED, watch=watch)
 
     patch.setattr(gates, "judge", careless)

@@ -13,7 +13,7 @@ from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.world import World
-from gitops_orch.model.app import AppKey, Hold
+from gitops_orch.model.app import App, AppKey, Hold, Rollback
 from gitops_orch.model.host import Host
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import files_volume_name, is_pre_start
@@ -180,17 +180,26 @@ class Witness:
         images = {
             s.image for app in apps if app.digest in failed for s in app.services if s.name == owner.service
         }
+        made_now = container.state is State.CREATED and not container.error
+        if made_now and all(self._stays_up(app) for app in apps):
+            return
         if container.image in BAD and container.image in images and owner.release in failed:
             self._object(f"starts {container.name} of a release which is quarantined")
 
     def _check_create(self, world: World, operation: str, intent: ContainerIntent) -> None:
         self._check_app(operation, intent.app.key)
-        if intent.app.digest in self.history.failed_digests(intent.app.key):
+        failed = self.history.failed_digests(intent.app.key)
+        # With nothing stable to go back to, what is missing of a release that failed is made all the same.
+        if intent.app.digest in failed and not self._stays_up(intent.app):
             self._object(f"creates {intent.name} of a release which is quarantined")
         for files in intent.service.files:
             name = files_volume_name(intent.app.key.project, files.digest)
             if files.writable_path is None and name not in world.volumes:
                 self._object(f"creates {intent.name} before its files are in {name}")
+
+    def _stays_up(self, app: App) -> bool:
+        stable = self.history.stable(app.key)
+        return app.rollback is Rollback.AUTO and (stable is None or stable.digest == app.digest)
 
     def _check_app(self, operation: str, app: AppKey) -> None:
         if app.name in self.repository.commits[self.commit].broken:

@@ -8,7 +8,7 @@ it back only with its daemon; health counts while it runs and is unhealthy once 
 from dataclasses import dataclass, field
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.model.observed import Health, ObservedMount, Ownership, State
+from gitops_orch.model.observed import EndedBy, Health, ObservedMount, Ownership, State
 
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 60.0
@@ -57,6 +57,7 @@ class SimulatedContainer:
     exit_count: int = 0  # how often it ended by itself, for images that only fail at first
     backoff_s: float = 0.0
     stopped_by_hand: bool = False
+    ended_by: EndedBy = EndedBy.UNKNOWN
     exits_at: float | None = None
     turns_healthy_at: float | None = None
     turns_unhealthy_at: float | None = None
@@ -80,6 +81,7 @@ def begin(container: SimulatedContainer, now: float) -> None:
     """Run it: from now on its image decides."""
     behaviour = container.behaviour
     container.state = State.RUNNING
+    container.ended_by = EndedBy.UNKNOWN
     container.started_at = now
     container.error = ""
     container.oom_killed = False
@@ -91,9 +93,17 @@ def begin(container: SimulatedContainer, now: float) -> None:
     container.turns_unhealthy_at = _after(now, behaviour.unhealthy_after_s) if container.healthcheck else None
 
 
-def end(container: SimulatedContainer, now: float, *, exit_code: int, oom_killed: bool = False) -> None:
+def end(
+    container: SimulatedContainer,
+    now: float,
+    *,
+    exit_code: int,
+    oom_killed: bool = False,
+    ended_by: EndedBy = EndedBy.ITSELF,
+) -> None:
     """Its process has ended, by itself or not; it stays down until somebody begins it again."""
     container.state = State.EXITED
+    container.ended_by = ended_by
     container.finished_at = now
     container.exit_code = exit_code
     container.oom_killed = oom_killed

@@ -12,7 +12,7 @@ from gitops_orch.engine.simulated.life import KILLED, TERMINATED, SimulatedConta
 from gitops_orch.engine.simulated.world import SimulatedImage, SimulatedNetwork, SimulatedVolume, World
 from gitops_orch.errors import Conflict, EngineError, ImageUnavailable, NotFound
 from gitops_orch.model.image_reference import with_default_tag
-from gitops_orch.model.observed import HeldPort, ProbeResult, State
+from gitops_orch.model.observed import EndedBy, HeldPort, ProbeResult, State
 from gitops_orch.model.ports import port_text, same_port
 
 NOT_STARTED = 128
@@ -99,7 +99,7 @@ def stop(world: World, container: SimulatedContainer, *, killed: bool) -> None:
     container.stopped_by_hand = True
     if not container.up:
         return
-    end(container, world.now, exit_code=KILLED if killed else TERMINATED)
+    end(container, world.now, exit_code=KILLED if killed else TERMINATED, ended_by=EndedBy.REQUEST)
     world.emit_container("die", container)
     world.emit_container("stop", container)
 

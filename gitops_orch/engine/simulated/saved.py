@@ -20,7 +20,7 @@ from gitops_orch.engine.simulated.world import (
     World,
 )
 from gitops_orch.errors import SettingsError
-from gitops_orch.model.observed import Health, State
+from gitops_orch.model.observed import EndedBy, Health, State
 
 FORMAT = 1
 PLAIN = ("name", "engine_id", "engine_version", "api_version", "root_dir", "now", "serial")
@@ -102,6 +102,7 @@ def _container(row: Mapping[str, Any], instance: str) -> SimulatedContainer:
     values["ports"] = tuple(_port(each) for each in row["ports"])
     values["state"] = State(row["state"])
     values["health"] = Health(row["health"])
+    values["ended_by"] = EndedBy(row.get("ended_by", EndedBy.UNKNOWN.value))
     values["owner"] = owner_of(row["labels"], values["behaviour"], instance)
     return SimulatedContainer(**values)
 

@@ -81,6 +81,7 @@ def _see_details(container: SimulatedContainer) -> Details:
         ports=tuple(sorted(container.ports)),
         joined=(container.joins,) if container.joins else (),
         error=container.error,
+        ended_by=container.ended_by,
     )
 
 

@@ -25,6 +25,7 @@ from gitops_orch.engine.simulated.life import (
     returns_with_daemon,
 )
 from gitops_orch.errors import EngineError
+from gitops_orch.model.observed import EndedBy
 
 EVENTS_MAX = 1000
 PREDEFINED_NETWORKS = (("bridge", "bridge"), ("host", "host"), ("none", "null"))
@@ -173,6 +174,8 @@ class World:
         """Stop its daemon and all its containers; restart policies decide what comes back when it boots."""
         for container in self._running():
             end(container, self.now, exit_code=KILLED)
+        for container in self.containers.values():  # the events that told of earlier ends are gone with it
+            container.ended_by = EndedBy.DAEMON
         self.trouble = Trouble(reach=Reach.REFUSED, until=until, boots=True)
 
     def _boot(self, now: float) -> None:

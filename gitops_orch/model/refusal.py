@@ -1,0 +1,44 @@
+"""Why an Engine would not start or make a container: is it the host's trouble, or can the release never run?
+
+The words are the Engine's own, seen on Engines 20.10 and 26.1 (moby: daemon/start.go, daemon/create.go, libnetwork;
+runc: libcontainer).  Exit codes do not tell: runc's 127 also stands for a path on the host that is a file where the image
+has a directory, and for a sysctl that the host's kernel does not have.
+"""
+
+# The image has no such command, may not run it, or does not know the user: no host can start it.
+_RELEASE_WORDS = ('exec: "', "unable to find user", "unable to find group")
+
+# What a host refuses, with what to do about it; first match wins.
+_HOST_WORDS = (
+    (
+        "port is already allocated",
+        "find what holds the port on that host (`ss -ltnp`), or publish another one",
+    ),
+    (
+        "address already in use",
+        "find what holds the address or port on that host (`ss -ltnp`), or choose another one",
+    ),
+    ("cannot assign requested address", "that host has no such address; publish on one that it has"),
+    ("does not belong to any of this network's subnets", "choose an address in the network's subnet"),
+    ("gathering device information", "attach the device to that host, or place the app where it is"),
+    ("could not select device driver", "install the driver of that device on that host"),
+    ("bind source path does not exist", "make that path on that host"),
+    ("creating mount source path", "make that path on that host"),
+    ("are you trying to mount a directory onto a file", "one of the two is a file, the other a directory"),
+    ("mounting volume", "look at what the volume is mounted from"),
+    ("range of cpus is from", "that host has fewer processors; lower `cpus`, or place the app elsewhere"),
+    ("open /proc/sys/", "the kernel of that host does not have this sysctl"),
+    ("unknown runtime specified", "install that runtime on that host"),
+    ("no space left on device", "make room on that host's disk"),
+)
+
+
+def is_release_fault(reason: str) -> bool:
+    """Tell whether an Engine's words say that no host could start this container."""
+    return any(words in reason for words in _RELEASE_WORDS)
+
+
+def host_hint(reason: str) -> str:
+    """Return what to do about what a host refuses; "" where the words name nothing of the host."""
+    said = reason.casefold()
+    return next((hint for words, hint in _HOST_WORDS if words in said), "")

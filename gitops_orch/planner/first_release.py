@@ -1,0 +1,58 @@
+"""What is done for a release that failed, where no stable one is there to go back to.
+
+Its containers stay up, as with Compose: what its restart policy restarts goes on being restarted, what is missing of it is
+made, and each pass looks again.  What it did once and failed at is not repeated: a container that ended by itself is started
+again by `retry`, or as another release.  All of it is proved together, once all of it does well.
+"""
+
+from dataclasses import replace
+
+from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.refusal import host_hint, is_release_fault
+from gitops_orch.planner.compare import Remedy
+from gitops_orch.planner.ended import is_done, was_surely_stopped
+from gitops_orch.planner.gate import BAD_COMMAND_CODES
+from gitops_orch.planner.slots import AppSlots, Slot
+from gitops_orch.planner.world import Chosen
+
+
+def keep_up(chosen: Chosen, slots: AppSlots) -> AppSlots:
+    """Return the slots of an app: where its release stays up, those that failed are left alone until all do well."""
+    if not chosen.stays_up:
+        return slots
+    if all(_does_well(slot) for slot in slots.slots):
+        return replace(slots, slots=tuple(replace(slot, unproved=True) for slot in slots.slots))
+    return replace(
+        slots,
+        slots=tuple(_left_alone(slot) if _was_tried(slot) else slot for slot in slots.slots),
+    )
+
+
+def _does_well(slot: Slot) -> bool:
+    if slot.current is None or any(finding.remedy is Remedy.START for finding in slot.findings):
+        return False
+    container = slot.current.container
+    if slot.service.job or is_done(container):
+        return container.state is State.EXITED
+    return container.state is State.RUNNING and container.health in {Health.NONE, Health.HEALTHY}
+
+
+def _was_tried(slot: Slot) -> bool:
+    """Tell whether the release has had this container run, made for it or taken over from one that failed before."""
+    return slot.current is not None and _ran(slot.current.container)
+
+
+def _ran(container: ObservedContainer) -> bool:
+    """Tell whether a container was started, or could not be started on any host."""
+    details = container.details
+    if container.state is not State.CREATED or details is None:
+        return container.state is not State.CREATED
+    bad_command = details.exit_code in BAD_COMMAND_CODES and not host_hint(details.error)
+    return bad_command or is_release_fault(details.error)
+
+
+def _left_alone(slot: Slot) -> Slot:
+    if slot.current is not None and was_surely_stopped(slot.current.container):
+        return replace(slot, olds=(), unproved=False)  # it did not end by itself: it is started again
+    findings = tuple(finding for finding in slot.findings if finding.remedy is not Remedy.START)
+    return replace(slot, findings=findings, olds=(), unproved=False)

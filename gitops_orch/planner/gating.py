@@ -1,0 +1,86 @@
+"""What a container of a slot has to prove, and from when its restarts count."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from gitops_orch.model.app import App
+from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.plan import Gate
+from gitops_orch.planner.compare import Remedy
+from gitops_orch.planner.jobs import have_jobs_run
+from gitops_orch.planner.rollout import update_policy
+from gitops_orch.planner.slots import Slot
+from gitops_orch.planner.world import Chosen, World
+
+
+def gate_of(chosen: Chosen, slot: Slot, proofs: Mapping[str, Sequence[str]]) -> Gate:
+    """Return the gate of a slot's container; `proofs` are the steps so far that prove containers, by service.
+
+    The delay of an update is waited out at the end of each gate: the next slot's steps come after it.
+    What failed before and stayed up has no time to become well: it is, or the next pass looks again.
+    """
+    update, rollout = update_policy(chosen, slot.service), chosen.app.rollout
+    delay_s = update.delay_s if slot.olds else 0.0
+    own_s = slot.service.job_deadline_s if slot.service.job else None
+    deadline_s = rollout.step_deadline_s if own_s is None else own_s
+    if chosen.stays_up and slot.current is not None:
+        return Gate(
+            monitor_s=update.monitor_s,
+            deadline_s=update.monitor_s,
+            completes=slot.service.job,
+            readiness=slot.service.readiness,
+            restarts_max=0,
+            again=True,
+        )
+    upstream = dependencies_of(chosen.app, slot.service.name)
+    return Gate(
+        monitor_s=update.monitor_s + delay_s,
+        deadline_s=deadline_s + delay_s,
+        completes=slot.service.job,
+        readiness=slot.service.readiness,
+        restarts_max=rollout.restarts_max,
+        fresh=slot.made or any(finding.remedy is Remedy.START for finding in slot.findings),
+        counts_after=tuple(step for name in upstream for step in proofs.get(name, ())),
+    )
+
+
+def dependencies_of(app: App, service: str) -> tuple[str, ...]:
+    """Return the services of the app that a service depends on, also by others between them; nearest first."""
+    edges = {each.name: [edge.service for edge in each.depends_on] for each in app.services}
+    found: dict[str, None] = {}
+    ahead = deque(edges.get(service, ()))
+    while ahead:
+        name = ahead.popleft()
+        if name not in found and name != service:
+            found[name] = None
+            ahead += edges.get(name, ())
+    return tuple(found)
+
+
+def is_awaited(slot: Slot, chosen: Chosen, world: World) -> bool:
+    """Tell whether a container that is there must do well, or end well, before what waits for it is started."""
+    container = slot.current.container if slot.current is not None else None
+    if container is None:
+        return False
+    if slot.service.job:
+        runs = container.state is State.RUNNING and not have_jobs_run(chosen, world)
+        return runs or (chosen.stays_up and container.state is not State.EXITED) or _has_failed(container)
+    ailing = container.health in {Health.STARTING, Health.UNHEALTHY}
+    return container.state is State.RESTARTING or (container.state is State.RUNNING and ailing)
+
+
+def _has_failed(container: ObservedContainer) -> bool:
+    details = container.details
+    return container.state is State.EXITED and details is not None and details.exit_code != 0
+
+
+def gate_of_dependency(chosen: Chosen, slot: Slot, proofs: Mapping[str, Sequence[str]]) -> Gate:
+    """Return the gate of a container that others wait for.
+
+    One that was there before this release did not get worse by it: that it does not do well is trouble, and no verdict.
+    """
+    container = slot.current.container if slot.current is not None else None
+    owner = container.owner if container is not None else None
+    elder = owner is not None and owner.release != chosen.app.digest
+    return replace(gate_of(chosen, slot, proofs), elder=elder)

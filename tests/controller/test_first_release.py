@@ -1,0 +1,170 @@
+"""A first release that fails, with nothing to go back to: it stays up, is degraded, and becomes stable when it does well."""
+
+import pytest
+from story import Story
+
+from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.engine.simulated.life import begin
+from gitops_orch.model.observed import State
+from gitops_orch.model.release import ReleaseState
+
+LATE_S = 400
+IMAGES = {
+    "loops:1": ImageBehaviour(
+        exits_after_s=1, exit_code=3, exits_max=14
+    ),  # beyond 5 restarts, and then it stays
+    "ends:1": ImageBehaviour(exits_after_s=1, exit_code=3),
+    "slow:1": ImageBehaviour(healthcheck=True, healthy_after_s=LATE_S),
+}
+
+
+@pytest.fixture
+def story():
+    return Story(IMAGES)
+
+
+def compose(web="loops:1", restart="always", more=""):
+    return f"""
+        services:
+          web: {{image: "{web}", restart: "{restart}", deploy: {{update_config: {{monitor: 5s}}}}}}
+          {more}
+        """
+
+
+def deploy(story, **fields):
+    story.commit({"shop/compose.yaml": compose(**fields)})
+    return story.sync()
+
+
+def shop(report):
+    return next(row for row in report.picture.apps if row.key.name == "shop")
+
+
+def pass_until_stable(story):
+    """Sync once a minute, until all is well."""
+    for _ in range(30):
+        story.clock.sleep(60)
+        report = story.sync()
+        if report.exit_code == 0:
+            return report
+    raise AssertionError(shop(report))
+
+
+def test_its_container_keeps_its_restart_policy_and_is_not_touched(story):
+    report = deploy(story)
+    assert report.exit_code == 4
+    row = shop(report)
+    assert (row.health.value, row.release_state.value, row.sync.value) == (
+        "degraded",
+        "failed",
+        "out-of-sync",
+    )
+    assert "keeps crashing" in row.reason
+    web = story.containers()["web"]
+    assert (web.restart_policy, web.up) == ("always", True)
+    again = story.sync()
+    assert (again.exit_code, story.kinds(again)) == (4, [])
+
+
+@pytest.mark.parametrize("image", ["loops:1", "slow:1"])
+def test_it_becomes_stable_when_it_does_well(story, image):
+    first = deploy(story, web=image)
+    assert first.exit_code == 4
+    made = story.containers()["web"].id
+
+    report = pass_until_stable(story)
+
+    row = shop(report)
+    assert (row.health.value, row.release_state.value, row.sync.value) == ("healthy", "stable", "in-sync")
+    assert story.containers()["web"].id == made
+    (release,) = story.history.releases(row.key)
+    assert release.state is ReleaseState.STABLE
+    assert not story.plan().actions
+
+
+def test_a_moment_without_a_crash_does_not_make_it_stable(story):
+    deploy(story, web="ends:1")
+    for _ in range(40):
+        story.clock.sleep(7)
+        report = story.sync()
+        assert report.exit_code == 4
+        assert shop(report).health.value == "degraded"
+
+
+def test_what_ended_and_is_not_restarted_is_not_started_again_each_pass(story):
+    assert deploy(story, web="ends:1", restart="no").exit_code == 4
+    web = story.containers()["web"]
+    began = web.started_at
+    for _ in range(5):
+        story.clock.sleep(120)
+        report = story.sync()
+        assert (report.exit_code, story.kinds(report)) == (4, [])
+    assert (web.state, web.started_at) == (State.EXITED, began)
+
+
+def test_a_job_that_failed_is_not_run_again_each_pass(story):
+    job = 'migrate: {image: "ends:1", deploy: {mode: replicated-job}}'
+    assert deploy(story, web="good:1", more=job).exit_code == 4
+    began = story.containers()["migrate"].started_at
+    for _ in range(5):
+        story.clock.sleep(120)
+        assert story.sync().exit_code == 4
+    assert story.containers()["migrate"].started_at == began
+
+
+def test_what_does_not_need_the_failed_one_is_brought_up_all_the_same(story):
+    others = 'api: {image: "good:1"}\n          zoo: {image: "good:1", depends_on: [web]}'
+    report = deploy(story, more=others)
+    assert report.exit_code == 4
+    assert {name for name, each in story.containers().items() if each.up} == {"web", "api", "zoo"}
+    assert shop(pass_until_stable(story)).release_state.value == "stable"
+
+
+def test_what_waits_for_its_health_is_not_started_before(story):
+    waits = 'zoo: {image: "good:1", depends_on: {web: {condition: service_healthy}}}'
+    deploy(story, web="slow:1", more=waits)
+    for _ in range(3):
+        story.clock.sleep(10)
+        story.sync()
+        assert "zoo" not in story.containers() or story.containers()["zoo"].state is State.CREATED
+    pass_until_stable(story)
+    assert story.containers()["zoo"].up
+
+
+def test_what_waits_for_a_job_that_failed_is_not_started(story):
+    waits = """migrate: {image: "ends:1", deploy: {mode: replicated-job}}
+          zoo: {image: "good:1", depends_on: {migrate: {condition: service_completed_successfully}}}"""
+    deploy(story, web="good:1", more=waits)
+    began = story.containers()["migrate"].started_at
+    for _ in range(3):
+        story.clock.sleep(400)
+        assert story.sync().exit_code == 4
+        assert not story.containers()["zoo"].up
+    assert story.containers()["migrate"].started_at == began
+
+
+def test_an_update_after_it_replaces_it(story):
+    deploy(story, web="ends:1")
+    report = deploy(story, web="good:1")
+    assert report.exit_code == 0
+    (web,) = [each for each in story.world.containers.values() if each.up]
+    assert web.image == "good:1"
+
+
+def test_an_app_that_depends_on_it_waits(story):
+    story.commit(
+        {
+            "shop/compose.yaml": compose(web="ends:1"),
+            "blog/compose.yaml": 'services: {blog: {image: "good:1"}}\nx-gitops: {depends_on: [shop]}',
+        }
+    )
+    story.sync()
+    assert not story.containers()["blog"].up
+
+
+def test_a_container_that_a_hand_started_again_counts_as_any_other(story):
+    deploy(story, web="ends:1", restart="no")
+    web = story.containers()["web"]
+    web.behaviour = ImageBehaviour()
+    begin(web, story.clock.monotonic_s())
+    assert shop(pass_until_stable(story)).release_state.value == "stable"

@@ -1,0 +1,149 @@
+"""Services that end with 0 and that nothing restarts have done their work; and dependencies that are there already."""
+
+import pytest
+from story import Story
+
+from gitops_orch.engine.simulated import hand, requests
+from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.engine.simulated.life import end
+from gitops_orch.model.observed import EndedBy, Health, State
+
+IMAGES = {
+    "init:1": ImageBehaviour(exits_after_s=0.2),
+    "chown:1": ImageBehaviour(exits_after_s=90),
+    "bad:1": ImageBehaviour(exits_after_s=0.2, exit_code=2),
+    "redis:1": ImageBehaviour(healthcheck=True),
+}
+
+
+@pytest.fixture
+def story():
+    return Story(IMAGES)
+
+
+def compose(image="init:1", restart="", value="1"):
+    return f"""
+        services:
+          web: {{image: "good:1", restart: always}}
+          init: {{image: "{image}", {restart} environment: {{VALUE: "{value}"}}}}
+        """
+
+
+def deploy(story, **fields):
+    story.commit({"shop/compose.yaml": compose(**fields)})
+    return story.sync()
+
+
+def shop(report):
+    return next(row for row in report.picture.apps if row.key.name == "shop")
+
+
+@pytest.mark.parametrize("restart", ["", 'restart: "no",', "restart: on-failure,"])
+def test_one_that_ends_with_0_is_done_and_runs_once_per_spec(story, restart):
+    assert deploy(story, restart=restart).exit_code == 0
+    init = story.containers()["init"]
+    began = init.started_at
+    for _ in range(3):
+        story.clock.sleep(700)
+        report = story.sync()
+        assert (report.exit_code, story.kinds(report)) == (0, [])
+    assert shop(report).health.value == "healthy"
+    assert (init.state, init.started_at) == (State.EXITED, began)
+
+    assert deploy(story, restart=restart, value="2").exit_code == 0
+    assert story.containers()["init"].id != init.id
+    assert story.containers()["init"].state is State.EXITED
+
+
+def test_one_that_ends_after_its_gate_is_done_as_well(story):
+    assert deploy(story, image="chown:1").exit_code == 0
+    story.clock.sleep(100)
+    report = story.sync()
+    assert (report.exit_code, story.kinds(report), shop(report).health.value) == (0, [], "healthy")
+
+
+def test_one_that_ends_with_another_code_fails(story):
+    assert deploy(story, image="bad:1").exit_code == 4
+
+
+def test_a_service_that_a_hand_stopped_is_not_done(story):
+    deploy(story, image="good:1")
+    hand.stop(story.world, story.containers()["init"])
+    assert story.containers()["init"].exit_code == 0
+    assert story.sync().exit_code == 0
+    assert story.containers()["init"].up
+
+
+def test_a_daemon_that_restarts_does_not_run_what_is_done_again(story):
+    deploy(story)
+    began = story.containers()["init"].started_at
+    story.world.crash(story.clock.monotonic_s() + 5)
+    story.clock.sleep(10)
+    assert story.sync().exit_code == 0
+    assert story.containers()["init"].started_at == began
+    assert story.containers()["web"].up
+
+
+def test_a_daemon_that_ends_a_service_with_0_does_not_make_it_done(story):
+    deploy(story, image="good:1")
+    init = story.containers()["init"]
+    end(init, story.world.now, exit_code=0, ended_by=EndedBy.DAEMON)
+    assert story.sync().exit_code == 0
+    assert init.up
+
+
+# -- dependencies that are there already
+
+
+def with_redis(value="1"):
+    return f"""
+        services:
+          redis: {{image: "redis:1"}}
+          app:
+            image: good:1
+            environment: {{VALUE: "{value}"}}
+            depends_on: {{redis: {{condition: service_healthy}}}}
+        """
+
+
+def roll(story, value):
+    story.commit({"shop/compose.yaml": with_redis(value)})
+    return story.sync()
+
+
+def test_one_that_is_unhealthy_is_restarted_and_healthy_before_what_waits_for_it_starts(story):
+    roll(story, "1")
+    redis = story.containers()["redis"]
+    hand.sicken(story.world, redis)
+
+    report = roll(story, "2")
+
+    assert report.exit_code == 0
+    order = [(r.action.kind.value, r.action.service) for r in report.results]
+    assert order.index(("restart", "redis")) < order.index(("wait_healthy", "redis"))
+    assert order.index(("wait_healthy", "redis")) < order.index(("start", "app"))
+    assert redis.health is Health.HEALTHY
+
+
+def test_one_that_stays_unhealthy_keeps_the_new_release_waiting_and_does_not_fail_it(story):
+    roll(story, "1")
+    redis, app = story.containers()["redis"], story.containers()["app"]
+    redis.behaviour = ImageBehaviour(healthcheck=True, healthy_after_s=None, unhealthy_after_s=1)
+    hand.sicken(story.world, redis)
+
+    report = roll(story, "2")
+
+    assert report.exit_code == 1
+    assert "unhealthy" in shop(report).reason
+    assert app.up
+    assert all(release.state.value != "failed" for release in story.history.releases(shop(report).key))
+
+    redis.behaviour = IMAGES["redis:1"]
+    requests.stop(story.world, redis, killed=False)
+    for _ in range(20):
+        story.clock.sleep(60)
+        report = story.sync()
+        if report.exit_code == 0:
+            break
+    assert report.exit_code == 0
+    assert story.containers()["app"].environment == ("VALUE=2",)
