@@ -7,7 +7,7 @@ import structlog
 from gitops_orch.controller.perform import perform
 from gitops_orch.engine.base import Engine
 from gitops_orch.errors import EngineError, GitopsOrchError, HostUnreachable, Unstartable, unforeseen
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan import Action, ContainerIntent, Kind
 from gitops_orch.model.refusal import host_hint, is_release_fault
 from gitops_orch.planner.gate import BAD_COMMAND_CODES
 
@@ -36,13 +36,23 @@ class Performer:
             return action.target
         return self._made.get((action.host, action.target), action.target)
 
+    def _intent(self, action: Action) -> ContainerIntent | None:
+        """A container joins others by their ids, too: what has their names later is none of its parents."""
+        intent = action.container
+        if intent is None or not intent.peers:
+            return intent
+        peers = {each: self._made.get((action.host, peer), peer) for each, peer in intent.peers.items()}
+        return replace(intent, peers=peers)
+
     def perform(self, engine: Engine, action: Action) -> str:
         """Carry an action out, and return what is to be noted of it; raises EngineError.
 
         A start that an Engine refuses for the image's own sake is Unstartable.
         """
         try:
-            effect = perform(engine, replace(action, target=self.whom(action)))
+            effect = perform(
+                engine, replace(action, target=self.whom(action), container=self._intent(action))
+            )
         except HostUnreachable:
             raise
         except EngineError as error:

@@ -17,6 +17,7 @@ from gitops_orch.model.plan import Action, Kind
 from gitops_orch.model.status import ActionResult, Outcome
 from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
 from gitops_orch.planner.judgement import STATE, path_of
+from gitops_orch.planner.namespaces import NAMESPACE
 from gitops_orch.planner.restraint import COOL_DOWN_S, HealedField, Healing, stopped_s, wait_s
 from gitops_orch.planner.world import World
 
@@ -115,6 +116,8 @@ class Restraint:
 
 def _rules(field: HealedField) -> tuple[Callable[[Healing], float], ...]:
     """Return what tells for how long a field is left alone."""
+    if field.path == NAMESPACE:
+        return (wait_s,)
     return (stopped_s, wait_s) if field.path == STATE else (stopped_s,)
 
 
@@ -159,6 +162,9 @@ def _healed(result: ActionResult) -> HealedField | None:
         return None  # a generation that was set aside serves again: nothing was broken
     if action.container is not None and action.container.service.name != action.service:
         return None  # it only prepares the slot's container
+    path = path_of(action.changes)
+    if action.kind is Kind.CREATE and path == NAMESPACE:
+        return None  # it follows its parent, which is made anew: that is what counts
     mends = action.kind in MENDING_KINDS and action.changes
     if action.slot is None or not (mends or action.kind is Kind.CREATE):
         return None
@@ -167,5 +173,5 @@ def _healed(result: ActionResult) -> HealedField | None:
         service=action.service,
         slot=action.slot,
         host=action.host,
-        path=path_of(action.changes),
+        path=path,
     )

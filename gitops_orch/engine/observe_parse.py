@@ -205,6 +205,7 @@ def details(row: Row) -> Details:
         binds=tuple(host.get("Binds") or ()),
         ports=_fixed_ports(_mapping(host.get("PortBindings"))),
         joined=_joined(host),
+        volumes_from=tuple(str(each).partition(":")[0] for each in host.get("VolumesFrom") or ()),
         error=str(state.get("Error") or ""),
         ended_by=row.get(ENDED_BY) or EndedBy.UNKNOWN,
     )

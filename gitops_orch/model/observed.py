@@ -98,6 +98,7 @@ class Details:
     binds: tuple[str, ...] = ()
     ports: tuple[HeldPort, ...] = ()  # fixed ones, that it has whenever it runs
     joined: tuple[str, ...] = ()  # ids of the containers whose namespaces it lives in
+    volumes_from: tuple[str, ...] = ()  # ids or former names of the containers whose volumes it mounts
     error: str = ""
     ended_by: EndedBy = EndedBy.UNKNOWN
 

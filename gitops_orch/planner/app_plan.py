@@ -19,6 +19,7 @@ from gitops_orch.planner.index import Index
 from gitops_orch.planner.intent import make_intent
 from gitops_orch.planner.kept_mounts import MountKeeper
 from gitops_orch.planner.mend import Mender
+from gitops_orch.planner.namespaces import is_lost_namespace, namespace_parents
 from gitops_orch.planner.order import in_dependency_order
 from gitops_orch.planner.prepare import prepare_hosts, pull_images
 from gitops_orch.planner.put_back import has_ended, put_back
@@ -26,7 +27,7 @@ from gitops_orch.planner.reload import changed_sets, must_be_told, record_sets, 
 from gitops_orch.planner.removal import remove_container, stop_container
 from gitops_orch.planner.rollout import Lane, arrange, failure_budget, update_policy
 from gitops_orch.planner.set_aside import Stopping, set_aside
-from gitops_orch.planner.slots import AppSlots, Slot, namespace_parents
+from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.steps import SlotSteps
 from gitops_orch.planner.succession import Succession, is_going
 from gitops_orch.planner.surplus import data_holders, going_surplus, take_away
@@ -204,7 +205,7 @@ class AppPlanner:
 
     def _bring_up(self, slot: Slot, before: tuple[str, ...] = ()) -> str | None:
         """Make the slot well; return the id of the step that proves it, None where nothing has to be started."""
-        made = self._create(slot) if slot.made else self.mender.mend(slot, self.prepared[slot.host])
+        made = self._create(slot) if slot.made else self._mend(slot)
         if slot.current is not None:
             self.mended[slot.current.container.id] = made
         must_start = slot.made or any(finding.remedy is Remedy.START for finding in slot.findings)
@@ -221,6 +222,11 @@ class AppPlanner:
         self.proved[slot.service.name].append(proved)
         self.draft.proves(self.app.key, proved)
         return proved
+
+    def _mend(self, slot: Slot) -> list[str]:
+        lost = any(map(is_lost_namespace, slot.findings))
+        parents = self._dependencies(slot.service) if lost else []
+        return self.mender.mend(slot, self.prepared[slot.host], parents)
 
     def _create(self, slot: Slot) -> list[str]:
         for old in filter(is_going, slot.olds):

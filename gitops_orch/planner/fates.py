@@ -10,6 +10,7 @@ from gitops_orch.planner.aside import is_kept, is_parked
 from gitops_orch.planner.compare import Finding, Remedy
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.index import Located
+from gitops_orch.planner.namespaces import NAMESPACE
 from gitops_orch.planner.world import Chosen, Role, World
 
 Verdict: TypeAlias = tuple[Located, tuple[Finding, ...]]
@@ -95,7 +96,7 @@ def is_failed(chosen: Chosen, container: ObservedContainer, failed: Mapping[str,
 
 def is_superseded(findings: tuple[Finding, ...]) -> bool:
     """Tell whether a container is what Git said before, and nobody else changed it."""
-    return replaces(findings) and not findings[0].drift
+    return replaces(findings) and not findings[0].drift and findings[0].argument != NAMESPACE
 
 
 def replaces(findings: tuple[Finding, ...]) -> bool:

@@ -17,6 +17,7 @@ from gitops_orch.planner.actors import likely_actors
 from gitops_orch.planner.compare import Finding, Remedy
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index
+from gitops_orch.planner.namespaces import NAMESPACE
 from gitops_orch.planner.restraint import (
     HEALS_MAX,
     SPAN_S,
@@ -48,7 +49,7 @@ def restrain(chosen: Chosen, slots: AppSlots, world: World, index: Index, draft:
         slot if is_rollout and _is_on_trial(chosen, slot) else _with_restart(chosen, slot)
         for slot in slots.slots
     ]
-    withheld = tuple(slot for slot in there if slot.made and judge.is_stopped(slot, path_of(slot.changes)))
+    withheld = tuple(slot for slot in there if slot.made and judge.is_withheld(slot, path_of(slot.changes)))
     return replace(
         slots,
         slots=tuple(judge.without_stopped(slot) for slot in there if slot not in withheld),
@@ -109,9 +110,15 @@ class _Judge:
 
     def _is_put_off(self, slot: Slot, finding: Finding) -> bool:
         path = path_of(finding.changes)
+        if path == NAMESPACE:
+            return self._waits(slot, path, finding)  # later each time: its parent may be in a crash loop
         if finding.remedy is not Remedy.START:
             return self.is_stopped(slot, path)
         return (_ended_in_order(slot) and self.is_stopped(slot, path)) or self._waits(slot, path, finding)
+
+    def is_withheld(self, slot: Slot, path: str) -> bool:
+        """Tell whether a container is not made for now; one that only follows its parent is never the cause of anything."""
+        return path != NAMESPACE and self.is_stopped(slot, path)
 
     def is_stopped(self, slot: Slot, path: str) -> bool:
         """Tell whether what is at a path is put right no more; if so, that is noted."""

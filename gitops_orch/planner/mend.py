@@ -9,6 +9,7 @@ from gitops_orch.planner.aside import way_suffix
 from gitops_orch.planner.compare import Finding, Remedy
 from gitops_orch.planner.draft import StepFields
 from gitops_orch.planner.index import Index
+from gitops_orch.planner.namespaces import is_lost_namespace
 from gitops_orch.planner.networks import connection
 from gitops_orch.planner.removal import owned
 from gitops_orch.planner.slots import Slot
@@ -34,12 +35,16 @@ class Mender:
         self.index = index
         self.pulls = tuple(pulls)
 
-    def mend(self, slot: Slot, prepared: Sequence[str]) -> list[str]:
-        """Put right in place what can be; return the ids, each waiting for the one before it."""
+    def mend(self, slot: Slot, prepared: Sequence[str], parents: Sequence[str]) -> list[str]:
+        """Put right in place what can be; return the ids, each waiting for the one before it.
+
+        What lost the namespace that it shares is restarted after its `parents` are well.
+        """
         done: list[str] = []
         for finding in slot.findings:
             if finding.remedy is not Remedy.START and slot.current is not None:
                 ready = prepared if finding.remedy is Remedy.CONNECT else ()
+                ready = parents if is_lost_namespace(finding) else ready
                 done = [self._mend_one(slot, slot.current.container.id, finding, (*done, *ready))]
         return done
 

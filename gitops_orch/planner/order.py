@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from gitops_orch.model.app import AppKey, Service
-from gitops_orch.planner.slots import namespace_parents
+from gitops_orch.planner.namespaces import namespace_parents
 
 
 def in_dependency_order(services: tuple[Service, ...]) -> list[Service]:

@@ -21,9 +21,9 @@ from gitops_orch.planner.fates import is_failed
 from gitops_orch.planner.hooks import Scene, command_reason
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import Index, Located
+from gitops_orch.planner.namespaces import namespace_parents, shares_namespace
 from gitops_orch.planner.removal import remove_container, stop_container
 from gitops_orch.planner.set_aside import Stopping, set_aside
-from gitops_orch.planner.slots import namespace_parents, shares_namespace
 from gitops_orch.planner.world import Chosen, World
 
 _NOT_TWICE = frozenset(

@@ -1,21 +1,22 @@
 """Every slot of an app, classified: what is there, what is missing, what has to go."""
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gitops_orch.model.app import App, Drift, Mode, Service
 from gitops_orch.model.names import container_name
 from gitops_orch.model.observed import Health, ObservedContainer, State
 from gitops_orch.model.plan import Change
 from gitops_orch.planner.adoption import adopted_containers
-from gitops_orch.planner.aside import is_aside, is_kept
+from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.compare import Finding, Remedy, Wanted, compare
 from gitops_orch.planner.fates import Fate, Verdict, is_failed, is_superseded, replaces, sort_out, worthy
 from gitops_orch.planner.follow import rewritten
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import HostIndex, Index, Located
+from gitops_orch.planner.namespaces import Parents, parents_first
 from gitops_orch.planner.place import AppPlacement, Assignment
 from gitops_orch.planner.world import Chosen, Role, World
 
@@ -81,8 +82,9 @@ def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
             scope = found.host if owner.service in everywhere else ""
             there[(owner.service, owner.slot, scope)].append(found)
     adopted = adopted_containers(app, index)
-    slots: list[Slot] = []
-    for assignment in placement.assignments:
+    slots: dict[int, Slot] = {}  # by the place of their assignment
+    parents = Parents()
+    for number, assignment in _parents_first(placement.assignments):
         service = assignment.service
         key = (service.name, assignment.slot, assignment.host if service.name in everywhere else "")
         found_here = there.pop(key, [])
@@ -93,20 +95,34 @@ def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
                 if (each.service, each.slot, each.found.host)
                 == (service.name, assignment.slot, assignment.host)
             ]
-            slots.append(
-                _study(chosen, assignment, [*found_here, *taken_over], world, index.hosts[assignment.host])
-            )
+            host = index.hosts[assignment.host]
+            slot = _study(chosen, assignment, [*found_here, *taken_over], world, host, parents)
+            if slot.current is None:
+                parents.note_made(service.name, slot.host)
+            else:
+                parents.note(service.name, slot.host, slot.current.container, _name_now(app, slot.current))
+            slots[number] = slot
     failed = world.failed.get(app.key, {})
     left = [found for founds in there.values() for found in founds]
     return AppSlots(
-        slots=tuple(_cascade(slots)),
+        slots=tuple(slots[number] for number in sorted(slots)),
         surplus=tuple(found for found in left if not is_failed(chosen, found.container, failed)),
         parked=tuple(found for found in left if is_failed(chosen, found.container, failed)),
     )
 
 
+def _parents_first(assignments: Sequence[Assignment]) -> Sequence[tuple[int, Assignment]]:
+    ranks = {service.name: rank for rank, service in enumerate(parents_first(a.service for a in assignments))}
+    return sorted(enumerate(assignments), key=lambda row: ranks[row[1].service.name])
+
+
 def _study(
-    chosen: Chosen, assignment: Assignment, found: list[Located], world: World, host: HostIndex
+    chosen: Chosen,
+    assignment: Assignment,
+    found: list[Located],
+    world: World,
+    host: HostIndex,
+    parents: Parents,
 ) -> Slot:
     app, service = chosen.app, assignment.service
     image, image_id = choose_image(chosen, service, host)
@@ -124,17 +140,9 @@ def _study(
             image_id=image_id,
             reason=_missing(assignment),
         )
-    wanted = Wanted(
-        service=service,
-        spec=spec,
-        networks=_network_names(app, service),
-        image_id=image_id,
-        app=app,
-        made_from=world.made_from,
-        rewritten=rewritten(world, assignment.host, app, service),
-    )
+    wanted = _wanted(app, assignment, image_id, world)
     verdicts = [
-        (each, compare(wanted, each.container, _name_now(app, each)))
+        (each, _compare(wanted, each, _name_now(app, each), parents))
         for each in found
         if each.host == assignment.host and not _is_given_up(chosen, each.container, world)
     ]
@@ -174,6 +182,27 @@ def _study(
         changes=changes,
         unproved=keep is not None and _is_unproved(chosen, keep[0].container, world),
     )
+
+
+def _wanted(app: App, assignment: Assignment, image_id: str, world: World) -> Wanted:
+    service = assignment.service
+    return Wanted(
+        service=service,
+        spec=world.spec(app, service.name),
+        networks=_network_names(app, service),
+        image_id=image_id,
+        app=app,
+        made_from=world.made_from,
+        rewritten=rewritten(world, assignment.host, app, service),
+    )
+
+
+def _compare(wanted: Wanted, found: Located, name: str, parents: Parents) -> tuple[Finding, ...]:
+    findings = compare(wanted, found.container, name)
+    lost = parents.judge(wanted.service, found.host, found.container) if not replaces(findings) else None
+    if lost is None:
+        return findings
+    return (lost,) if replaces((lost,)) else (*findings, lost)
 
 
 def _keep(app: App, verdicts: list[Verdict]) -> Verdict | None:
@@ -268,74 +297,3 @@ def choose_image(chosen: Chosen, service: Service, host: HostIndex) -> tuple[str
     if pin.digests:
         return pin.digests[0], host.image_ids.get(normalise(pin.digests[0]), "")
     return service.image, there
-
-
-_JOINING = frozenset({"network_mode", "ipc", "pid", "volumes_from"})
-
-
-def namespace_parents(service: Service) -> frozenset[str]:
-    """Return the services whose namespaces or volumes this one lives in: it cannot outlive their containers."""
-    if service.compose.keys().isdisjoint(_JOINING):
-        return frozenset()
-    parents = set()
-    for key in ("network_mode", "ipc", "pid"):
-        value = service.compose.get(key)
-        if isinstance(value, str) and value.startswith("service:"):
-            parents.add(value.removeprefix("service:"))
-    sources = service.compose.get("volumes_from")
-    if isinstance(sources, (list, tuple)):
-        parents.update(
-            str(source).split(":")[0] for source in sources if not str(source).startswith("container:")
-        )
-    return frozenset(parents)
-
-
-def _cascade(slots: list[Slot]) -> list[Slot]:
-    """Replace what shares a namespace with a container that is replaced; repeated until nothing more follows."""
-    for _ in range(len(slots)):
-        made = {(slot.service.name, slot.host) for slot in slots if slot.made}
-        current = {(s.service.name, s.host): s.current.container.id for s in slots if s.current is not None}
-        following = [
-            slot
-            for slot in slots
-            if not slot.made and (_lost_parent(slot, made) or _is_orphan(slot, current))
-        ]
-        if not following:
-            break
-        slots = [_follow(slot, made) if slot in following else slot for slot in slots]
-    return slots
-
-
-def _lost_parent(slot: Slot, made: set[tuple[str, str]]) -> bool:
-    return any((parent, slot.host) in made for parent in namespace_parents(slot.service))
-
-
-def _is_orphan(slot: Slot, current: Mapping[tuple[str, str], str]) -> bool:
-    """Tell whether a container lives with one that is no longer its service's: a run broke off before its turn came."""
-    details = slot.current.container.details if slot.current is not None else None
-    if details is None or not details.joined:
-        return False
-    parents = (name for name in namespace_parents(slot.service) if shares_namespace(slot.service, name))
-    there = (current.get((name, slot.host)) for name in parents)
-    return any(identity is not None and identity not in details.joined for identity in there)
-
-
-def shares_namespace(service: Service, parent: str) -> bool:
-    """Tell whether a service lives in a namespace of another one, and not only with its volumes."""
-    return any(service.compose.get(key) == f"service:{parent}" for key in ("network_mode", "ipc", "pid"))
-
-
-def _follow(slot: Slot, made: set[tuple[str, str]]) -> Slot:
-    parents = sorted(parent for parent in namespace_parents(slot.service) if (parent, slot.host) in made)
-    current = slot.current
-    back = current is not None and is_kept(current.container)  # it stays aside: what it lived in is gone
-    return replace(
-        slot,
-        current=None,
-        findings=(),
-        olds=slot.olds if current is None or back else (current, *slot.olds),
-        kept=(current, *slot.kept) if current is not None and back else slot.kept,
-        unproved=False,
-        reason=f"shares a namespace with {', '.join(parents) or 'a container'}, which is made anew",
-        changes=(),
-    )

@@ -7,9 +7,9 @@ from gitops_orch.model.app import App
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Located
+from gitops_orch.planner.namespaces import namespace_parents
 from gitops_orch.planner.order import in_dependency_order
 from gitops_orch.planner.removal import retire
-from gitops_orch.planner.slots import namespace_parents
 
 
 def remove_in_order(

@@ -285,3 +285,17 @@ def test_a_container_that_shares_a_network_follows_its_peer_through_a_rename(wor
     details = world.engine.inspect(second).details
     assert details.started_at is not None
     assert details.joined == (peer,)
+
+
+@pytest.mark.parametrize("join", [{"ipc": "service:web"}, {"pid": "service:web"}])
+def test_a_container_that_shares_a_namespace_says_with_whom(world, key, join):
+    peer = running(world, app_with(key, ipc="shareable"), slot=1)
+    name = world.engine.inspect(peer).name
+    child = world.engine.create(intent(app_with(key, **join), slot=2, peers={"web": name}))
+    assert world.engine.inspect(child).details.joined == (peer,)
+
+
+def test_a_container_that_mounts_the_volumes_of_another_says_whose(world, key):
+    peer = running(world, app_with(key), slot=1)
+    child = world.engine.create(intent(app_with(key, volumes_from=["web:ro"]), slot=2, peers={"web": peer}))
+    assert world.engine.inspect(child).details.volumes_from == (peer,)

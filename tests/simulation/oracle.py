@@ -153,11 +153,15 @@ def _outdated(app: AppRecipe, service: ServiceRecipe, world: World) -> list[str]
 def _stranded(
     service: ServiceRecipe, container: SimulatedContainer, beside: list[SimulatedContainer]
 ) -> list[str]:
-    """A container in the network of one that was replaced since is cut off, and looks well."""
-    parents = [other.id for other in beside if other.owner.service == service.shares]
-    return (
-        [f"lives in the network of {container.joins}"] if parents and container.joins not in parents else []
-    )
+    """A container in the network of one that was replaced or restarted since is cut off, and looks well."""
+    parents = {other.id: other for other in beside if other.owner.service == service.shares}
+    if parents and container.joins not in parents:
+        return [f"lives in the network of {container.joins}"]
+    parent = parents.get(container.joins or "")
+    if parent is None or not (parent.up and container.up) or service.job:
+        return []
+    is_lost = (parent.started_at or 0.0) > (container.started_at or 0.0)
+    return [f"lives in the network that {parent.name} had before it restarted"] if is_lost else []
 
 
 def _misplaced(tree: TreeRecipe, app: AppRecipe, world: World) -> list[str]:

@@ -11,7 +11,7 @@ from gitops_orch.engine import labels
 from gitops_orch.engine.simulated import making, seen
 from gitops_orch.model.app import FilesPolicy
 from gitops_orch.model.observed import ObservedHost
-from gitops_orch.planner import app_plan, follow, gate, plan, rollout, succession
+from gitops_orch.planner import app_plan, follow, gate, namespaces, plan, rollout, slots, succession
 from gitops_orch.planner.world import Role
 
 SEEDS_MAX = 400
@@ -108,6 +108,32 @@ def lays_files_down_once_and_never_again(patch):
     patch.setattr(follow, "decide", lambda files, seen, _: decide(files, seen, FilesPolicy.HOST))
 
 
+def overlooks_a_parent_that_restarted(patch):
+    patch.setattr(namespaces.Parents, "_restarted", lambda *_: [])
+
+
+def keeps_a_child_of_a_parent_that_is_gone(patch):
+    patch.setattr(namespaces.Parents, "_is_replaced", lambda *_: False)
+
+
+def prefers_a_child_that_runs_to_one_that_lives_with_its_parent(patch):
+    """The child that was created for the new parent is only found wanting, not the one that must go."""
+    judge, study = namespaces.Parents.judge, slots._study
+
+    def careless(chosen, assignment, found, *rest):
+        patch.setattr(namespaces.Parents, "judge", lambda *_: None)
+        slot = study(chosen, assignment, found, *rest)
+        patch.setattr(namespaces.Parents, "judge", judge)
+        parents = rest[-1]
+        current = slot.current.container if slot.current is not None else None
+        lost = current and judge(parents, slot.service, slot.host, current)
+        if not lost or lost.remedy is not slots.Remedy.REPLACE:
+            return study(chosen, assignment, found, *rest)
+        return replace(slot, current=None, findings=(), olds=(slot.current, *slot.olds), reason="again")
+
+    patch.setattr(slots, "_study", careless)
+
+
 MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (takes_silence_for_emptiness, "which is unknown"),
     (forgets_the_removal_budget, "containers left Git"),
@@ -122,6 +148,9 @@ MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (starts_beside_what_it_should_stop_first, "writes it"),
     (writes_over_what_was_changed_by_hand, "was changed by hand, and is lost"),
     (lays_files_down_once_and_never_again, "instead of what Git has"),
+    (prefers_a_child_that_runs_to_one_that_lives_with_its_parent, "again, which was never started"),
+    (overlooks_a_parent_that_restarted, "had before it restarted"),
+    (keeps_a_child_of_a_parent_that_is_gone, "lives in the network of"),
     (keeps_from_git_what_it_takes_back, "nobody tried to revert it in Git"),
 )
 

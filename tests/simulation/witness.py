@@ -11,6 +11,7 @@ from simulation.repository import Repository
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
+from gitops_orch.engine.simulated.hand import FOREIGN_MEMORY_BYTES
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.world import World
 from gitops_orch.model.app import App, AppKey, Hold, Rollback
@@ -196,6 +197,18 @@ class Witness:
             name = files_volume_name(intent.app.key.project, files.digest)
             if files.writable_path is None and name not in world.volumes:
                 self._object(f"creates {intent.name} before its files are in {name}")
+
+        self._check_waste(world, intent)
+
+    def _check_waste(self, world: World, intent: ContainerIntent) -> None:
+        """Never create a container again that was created for the same parents, and was not even started."""
+        joined = {world.find(peer).id for peer in intent.peers.values() if world.find(peer) is not None}
+        for each in world.containers.values():
+            was_made_so = each.name.startswith(f"{intent.name}-old-") and not (each.error or each.exit_code)
+            lives_there = each.joins is None or each.joins in joined
+            by_hand = each.limits.get("Memory") == FOREIGN_MEMORY_BYTES
+            if was_made_so and lives_there and each.state is State.CREATED and not by_hand:
+                self._object(f"creates {intent.name} again, which was never started")
 
     def _stays_up(self, app: App) -> bool:
         stable = self.history.stable(app.key)

@@ -40,6 +40,13 @@ def kill(world: World, container: SimulatedContainer) -> None:
     world.emit_container("die", container)
 
 
+def restart(world: World, container: SimulatedContainer) -> None:
+    """`docker restart`, of a container that runs: it has new namespaces, and those who lived in the former keep these."""
+    if container.state is State.RUNNING:
+        requests.stop(world, container, killed=False)
+        requests.start(world, container)
+
+
 def pause(world: World, container: SimulatedContainer) -> None:
     """`docker pause`, of a container that runs."""
     if container.state.value == "running":
@@ -114,6 +121,7 @@ DRIFT: Mapping[str, Hand] = {
     "remove": remove,
     "stop": stop,
     "kill": kill,
+    "restart": restart,
     "pause": pause,
     "sicken": sicken,
     "rename": rename,

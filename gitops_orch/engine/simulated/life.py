@@ -43,6 +43,8 @@ class SimulatedContainer:
     user: str = ""
     grace_s: float = 10.0  # to end by itself, before it is killed
     joins: str | None = None  # the container whose network namespace it shares
+    joins_too: tuple[str, ...] = ()  # those whose IPC or PID namespace it shares
+    volumes_from: tuple[str, ...] = ()  # those whose volumes it mounts
     healthcheck: bool = False
     state: State = State.CREATED
     health: Health = Health.NONE

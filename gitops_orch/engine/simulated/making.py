@@ -65,6 +65,10 @@ def make_container(
         user=str(body.get("User", "")),
         grace_s=grace_s({"Config": body}),
         joins=_joined(world, mode),
+        joins_too=tuple(
+            filter(None, (_joined(world, str(host.get(key) or "")) for key in ("IpcMode", "PidMode")))
+        ),
+        volumes_from=tuple(str(each).partition(":")[0] for each in host.get("VolumesFrom") or ()),
         healthcheck=_has_healthcheck(body.get("Healthcheck"), image),
     )
 

@@ -79,7 +79,8 @@ def _see_details(container: SimulatedContainer) -> Details:
         user=container.user,
         binds=container.binds,
         ports=tuple(sorted(container.ports)),
-        joined=(container.joins,) if container.joins else (),
+        joined=tuple(sorted({*filter(None, (container.joins,)), *container.joins_too})),
+        volumes_from=container.volumes_from,
         error=container.error,
         ended_by=container.ended_by,
     )
