@@ -127,3 +127,10 @@ class HistoryTooNew(HistoryError):
 
 class LeaseHeld(HistoryError):
     """Another controller works on the same state."""
+
+
+class Interrupted(BaseException):
+    """A second signal: nobody waits for what is under way.  The message names what that leaves down, if anything.
+
+    No KeyboardInterrupt, which the command line's library ends a process with before anybody can say a word.
+    """

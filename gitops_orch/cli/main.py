@@ -18,7 +18,7 @@ from gitops_orch.cli.record import explain, history, logs
 from gitops_orch.cli.shell import print_failure
 from gitops_orch.cli.verb import Invocation, add_verb, make_app
 from gitops_orch.daemon.http import ServeHttp, without_http
-from gitops_orch.errors import GitopsOrchError
+from gitops_orch.errors import GitopsOrchError, Interrupted
 
 _VERBS = (
     *(validate, render, plan, sync, run),
@@ -47,8 +47,9 @@ def main(arguments: Sequence[str] | None = None, *, serve_http: ServeHttp = with
         return exit_codes.ERROR
     except TyperException as error:
         return _misused(error, invocation)
-    except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("interrupted\n")
+    except (Interrupted, KeyboardInterrupt, typer.Abort) as interruption:
+        said = str(interruption)
+        sys.stderr.write(f"interrupted: {said}\n" if said else "interrupted\n")
         return exit_codes.INTERRUPTED
     except BrokenPipeError:
         # The reader went away (`| head`): stop without a word, and keep Python's own flush at exit quiet.

@@ -19,6 +19,7 @@ from gitops_orch.controller.gates import GATE_LOST_MAX, Gates, Wait, Watches
 from gitops_orch.controller.graph import Graph
 from gitops_orch.controller.performer import STARTING_KINDS, Performer, told
 from gitops_orch.controller.turns import Turns, lane, pull_lane
+from gitops_orch.controller.unfinished import Walk, rest_of
 from gitops_orch.controller.workers import Batch, Finished, Workers
 from gitops_orch.engine.base import Engine
 from gitops_orch.errors import (
@@ -108,13 +109,15 @@ class Executor:
         self._take(plan.actions)
         while self._is_busy():
             if self._conduct.should_stop():
-                self._drop_all()
+                self._wind_down()
             elif self._only_waits() and self._conduct.should_yield():
                 break
             self._begin_ready()
             self._plan_unsettled_anew()
             for result in self._step():
                 self._after(result)
+            if self._conduct.should_stop():  # a start that has just failed may leave a slot empty
+                self._wind_down()
 
     def _take(self, actions: Sequence[Action]) -> None:
         actions = renumbered(actions, self._plan_count)
@@ -135,13 +138,23 @@ class Executor:
     def _only_waits(self) -> bool:
         return not (self._ready or self._turns or self._endings or self._planning)
 
-    def _drop_all(self) -> None:
-        """Begin nothing more, and wait for nothing but what is under way, pulls excepted."""
+    def _wind_down(self) -> None:
+        """Begin nothing more but what leaves no slot empty, and wait for what is under way, pulls excepted."""
         self._gates.leave()
         self._pulls.clear()
         self._endings.drop()
-        self._turns.drop()
-        self._ready.clear()
+        rest = rest_of(
+            Walk(
+                actions=self._actions,
+                begun=self._begun.keys(),
+                results=self._results,
+                failed_apps=self._failed_apps,
+            )
+        )
+        self._turns.keep_only(rest.kept)
+        self._ready = [action for action in self._ready if action.id in rest.kept]
+        if rest.again:
+            self._take(rest.again)
 
     def _await_planner(self) -> None:
         """What fails here must not leave another thread at work on what the next run begins with."""

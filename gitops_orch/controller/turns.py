@@ -1,7 +1,7 @@
 """Which actions begin next on a host: so many at a time, and what puts a failure right before all others."""
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 from gitops_orch.controller.workers import LANE_WORKERS_MAX
 from gitops_orch.model.app import AppKey
@@ -67,11 +67,18 @@ class Turns:
         """Tell whether nothing of an app waits for its turn or is under way."""
         return not self._left[app]
 
-    def drop(self, apps: Container[AppKey | None] | None = None) -> None:
-        """Forget what waits, of some apps or of all."""
+    def drop(self, apps: Container[AppKey | None]) -> None:
+        """Forget what waits, of some apps."""
+        self._forget(lambda action: action.app in apps)
+
+    def keep_only(self, kept: Container[str]) -> None:
+        """Forget what waits, but for some actions, by their ids."""
+        self._forget(lambda action: action.id not in kept)
+
+    def _forget(self, is_dropped: Callable[[Action], bool]) -> None:
         for waiting in (*self._urgent.values(), *self._others.values()):
             for action in tuple(waiting):
-                if apps is None or action.app in apps:
+                if is_dropped(action):
                     waiting.remove(action)
                     self._note(action, -1)
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-from gitops_orch.controller.conduct import Conduct, Progress, silent
+from gitops_orch.controller.conduct import Progress, silent
 from gitops_orch.controller.lost_commands import may_have_lost_commands
 from gitops_orch.daemon.house import House
+from gitops_orch.daemon.interrupts import interruptible
 from gitops_orch.daemon.names import find_app
 from gitops_orch.daemon.rollback import pin_release, push_revert
 from gitops_orch.daemon.verbs import Reply, Verb
@@ -43,8 +44,9 @@ def drain_advice(house: House, name: str) -> Document:
 
 
 def _sync(house: House, _arguments: Mapping[str, str], progress: Progress | None) -> Reply:
-    report = house.reconciler.run(trigger="sync", conduct=Conduct(progress=progress or silent))
-    return Reply(exit_code=report.exit_code, document=run_document(report))
+    with interruptible(progress or silent) as interrupt:
+        report = house.reconciler.run(trigger="sync", conduct=interrupt.conduct)
+    return Reply(exit_code=interrupt.code(report.exit_code), document=run_document(report))
 
 
 def _rollback(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:

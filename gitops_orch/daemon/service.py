@@ -5,7 +5,7 @@ import queue
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from types import FrameType
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from gitops_orch.daemon.desk import Desk
 from gitops_orch.daemon.heartbeat import Pulse, take_pulse
 from gitops_orch.daemon.house import House, open_house
 from gitops_orch.daemon.http import ServeHttp
+from gitops_orch.daemon.interrupts import Down
 from gitops_orch.daemon.metrics import Metrics
 from gitops_orch.daemon.news import tell_news
 from gitops_orch.daemon.reload import RELOADABLE, changed_keys
@@ -29,7 +30,8 @@ from gitops_orch.model.status import RunReport
 from gitops_orch.notify import Outbox, make_notifier
 from gitops_orch.settings import Settings
 
-STOP_WAIT_MAX_S = 60.0  # below the unit's TimeoutStopSec
+# Below the unit's TimeoutStopSec.  A stop that is under way may have a long grace period.
+STOP_WAIT_MAX_S = 600.0
 SHORT_COMMIT_CHARS = 10
 TICK_S = 0.2  # how soon a request of another command is seen
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -56,6 +58,7 @@ class Service:
         self._followers = Followers(self._on_event)
         self._ended = threading.Event()
         self._doing = "starting"
+        self._down = Down()
         self._rested_s = house.clock.monotonic_s()
         self._ticked_s = house.clock.monotonic_s()
 
@@ -87,7 +90,7 @@ class Service:
         number = self._wait_for_signal(signals, worker)
         _log.info("service.stopping", signal=number)
         self._systemd.stopping()
-        self._wind_down(worker)
+        self._wind_down(worker, signals)
 
     def _wait_for_signal(self, signals: "queue.SimpleQueue[int]", worker: threading.Thread) -> int:
         while worker.is_alive():
@@ -131,14 +134,23 @@ class Service:
         except HistoryError as error:
             _log.warning("requests.unreadable", error=str(error))
 
-    def _wind_down(self, worker: threading.Thread) -> None:
+    def _wind_down(self, worker: threading.Thread, signals: "queue.SimpleQueue[int]") -> None:
+        """Wait for the end of what is under way; another signal ends the wait."""
         self._loop.stop()
         self._timers.stop()
-        worker.join(STOP_WAIT_MAX_S)
+        began_s = self._house.clock.monotonic_s()
+        while worker.is_alive() and self._house.clock.monotonic_s() - began_s < STOP_WAIT_MAX_S:
+            with suppress(queue.Empty):
+                if signals.get(block=False) in SIGNALS:
+                    break
+            worker.join(TICK_S)
         self._followers.stop()
         self._ended.set()
         if worker.is_alive():
-            _log.warning("service.abandoned", doing=self._doing, waited_s=STOP_WAIT_MAX_S)
+            waited_s = round(self._house.clock.monotonic_s() - began_s)
+            _log.warning(
+                "service.abandoned", doing=self._doing, waited_s=waited_s, left=self._down.sentence()
+            )
 
     def _run(
         self,
@@ -149,7 +161,7 @@ class Service:
         should_stop: Callable[[], bool],
         should_yield: Callable[[], bool],
     ) -> RunReport:
-        self._doing = "looking at Git and all hosts"
+        self._doing, self._down = "looking at Git and all hosts", Down()
         if RESYNC in trigger:
             forget_inspections(self._house.reconciler.engines.by_name().values(), self._house.clock)
         with self._desk.serving_syncs() as asked:
@@ -168,6 +180,7 @@ class Service:
 
     def _on_progress(self, event: ProgressEvent) -> None:
         self._loop.beat()
+        self._down(event)
         self._doing = f"{event.action.kind.value} {event.action.name}" if event.action else event.kind
 
     def _on_report(self, report: RunReport) -> None:

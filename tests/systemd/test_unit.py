@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gitops_orch.daemon.service import STOP_WAIT_MAX_S
+from gitops_orch.engine.engine_settings import EngineSettings
+
 UNIT = Path(__file__).parents[2] / "systemd/gitops-orch.service"
 EXPOSURE_MAX = 30  # in tenths
 
@@ -39,3 +42,8 @@ def test_systemd_complains_about_a_misspelt_setting(tmp_path: Path) -> None:
 def test_the_service_is_exposed_as_little_as_promised() -> None:
     judged = analyze("security", "--offline=true", f"--threshold={EXPOSURE_MAX}", UNIT)
     assert judged.returncode == 0, judged.stdout
+
+
+def test_systemd_waits_longer_for_the_service_than_the_service_for_what_is_under_way() -> None:
+    (line,) = [line for line in UNIT.read_text().splitlines() if line.startswith("TimeoutStopSec=")]
+    assert float(line.partition("=")[2].removesuffix("s")) > STOP_WAIT_MAX_S + EngineSettings().deadline_s
