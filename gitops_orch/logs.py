@@ -19,6 +19,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from gitops_orch.printable import printable
 from gitops_orch.redaction import redact, redact_value
 
 # A variable at hand when something broke may hold a token.
@@ -122,7 +123,12 @@ def _console(stream: TextIO) -> Processor:
     render = structlog.dev.ConsoleRenderer(
         colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
-    return lambda logger, name, event: redact(render(logger, name, event))
+    return lambda logger, name, event: redact(render(logger, name, _escaped(event)))
+
+
+def _escaped(event: EventDict) -> EventDict:
+    """Return the entry with control characters of its texts escaped: a terminal obeys them."""
+    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def configure_logs(*, format_name: str, level: str) -> None:

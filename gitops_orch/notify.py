@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import structlog
 
 from gitops_orch.errors import SettingsError
+from gitops_orch.printable import printable
 from gitops_orch.redaction import redact
 
 TITLE = "gitops-orch"
@@ -105,7 +106,11 @@ class AppriseNotifier:
     def _send(self, service: Any, notice: Notice) -> bool:
         title = f"{TITLE}: {redact(notice.subject)}"
         try:
-            return bool(service.notify(title=title, body=notice.text, notify_type=notice.kind.value))
+            return bool(
+                service.notify(
+                    title=printable(title), body=printable(notice.text), notify_type=notice.kind.value
+                )
+            )
         except Exception as error:  # noqa: BLE001  plug-ins raise what they like, and none of it may stop a run
             _log.warning("notifier.failed", subject=notice.subject, error=type(error).__name__)
             return False

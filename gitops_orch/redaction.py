@@ -10,6 +10,8 @@ import re
 from typing import TextIO
 from urllib.parse import quote
 
+from gitops_orch.printable import without_turns
+
 MASK = "***"
 CREDENTIAL_CHARS_MIN = 6  # a shorter one is part of ordinary words: striking it out there would reveal it
 
@@ -87,7 +89,7 @@ def redact_value(value: object, *, shapes: bool = True) -> object:
 
 
 class RedactingStream:
-    """A stream of text that strikes credentials out of each write; for the rest it is the stream that it wraps."""
+    """A stream of text that strikes credentials out of each write, and escapes bidirectional characters."""
 
     def __init__(self, stream: TextIO, *, shapes: bool = True) -> None:
         self._stream = stream
@@ -95,7 +97,7 @@ class RedactingStream:
 
     def write(self, text: str) -> int:
         """Write the redacted text, and return how much was given."""
-        self._stream.write(redact(text, shapes=self._shapes))
+        self._stream.write(without_turns(redact(text, shapes=self._shapes)))
         return len(text)
 
     def __getattr__(self, name: str) -> object:

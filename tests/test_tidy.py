@@ -18,6 +18,7 @@ NESTING_MAX = 3
 
 # From the bottom up. A room may know those on lines below its own; names on one line do not know each other.
 LAYERS = (
+    ("printable",),
     ("redaction", "private_files"),
     ("errors",),
     ("clock", "logs", "settings"),

@@ -39,10 +39,14 @@ def validate(shell: Shell, directory: Where = None, ref: Ref = None, strict: Str
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     _show_problems(shell, problems, prefix=_prefix(directory))
     if shell.output is Output.TEXT:
-        warnings = len(problems) - errors
+        warnings = sum(problem.severity is Severity.WARNING for problem in problems)
+        notes = len(problems) - errors - warnings
+        noted = f", {counted(notes, 'note')}" if notes else ""
         for line in bind_lines(desired.apps):
             shell.note(line)
-        shell.note(f"{counted(count, 'file')}: {counted(errors, 'error')}, {counted(warnings, 'warning')}")
+        shell.note(
+            f"{counted(count, 'file')}: {counted(errors, 'error')}, {counted(warnings, 'warning')}{noted}"
+        )
     return exit_codes.ERROR if errors else exit_codes.OK
 
 

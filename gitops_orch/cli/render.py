@@ -1,6 +1,5 @@
 """The words of what a person reads: shortened ids, times, colours, signs.  Pure: no terminal, no clock."""
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -9,9 +8,11 @@ from rich.text import Text
 from gitops_orch.cli.render_layout import Cell
 from gitops_orch.model.problem import Problem, Severity
 from gitops_orch.model.serial import Document, Value
+from gitops_orch.printable import printable
 
 COMMIT_SHOWN = 10
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+_STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 _COLOURS = {
     "in-sync": "green",
     "healthy": "green",
@@ -36,13 +37,13 @@ _COLOURS = {
 
 
 def plain(text: object) -> str:
-    """Return text without control characters: what a repository or an Engine says must not drive the terminal."""
-    return _CONTROL.sub("�", "" if text is None else str(text))
+    """Return text with control characters escaped: what a repository or an Engine says must not drive the terminal."""
+    return printable("" if text is None else str(text))
 
 
 def problem_line(problem: Problem) -> Text:
-    """Return `path:line:column: message`."""
-    return Text(plain(problem), style="yellow" if problem.severity is Severity.WARNING else "red")
+    r"""Return `path:line:column: message` on one line: a line break in a key, shown as `\n`, must not begin another."""
+    return Text(plain(problem).replace("\n", "\\n"), style=_STYLES[problem.severity])
 
 
 def github_annotation(problem: Problem, *, prefix: str) -> str:
@@ -51,7 +52,7 @@ def github_annotation(problem: Problem, *, prefix: str) -> str:
     places = [f"file={_property(prefix + position.path)}"]
     if position.line:
         places += [f"line={position.line}", f"col={position.column}"]
-    return f"::{problem.severity.value} {','.join(places)}::{_escaped(problem.message)}"
+    return f"::{_COMMANDS[problem.severity]} {','.join(places)}::{_escaped(problem.message)}"
 
 
 def short(identity: Value) -> str:
@@ -124,7 +125,8 @@ def problems(document: Document) -> Iterator[Cell]:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    """Return a text as a workflow command takes it: on one line, with nothing that could begin another command."""
+    return printable(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
 
 
 def _property(text: str) -> str:

@@ -17,6 +17,7 @@ from gitops_orch.daemon.http import ServeHttp
 from gitops_orch.errors import GitopsOrchError, SettingsError
 from gitops_orch.logs import configure_logs
 from gitops_orch.model.serial import Document
+from gitops_orch.printable import printable, without_turns
 from gitops_orch.redaction import RedactingStream, redact_value
 from gitops_orch.settings import Settings, is_root, load_settings
 
@@ -116,7 +117,7 @@ class Shell:
     def print_json(self, document: Mapping[str, object]) -> None:
         """Print one JSON document on stdout."""
         shown = redact_value(document, shapes=self._shapes)
-        sys.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(without_turns(json.dumps(shown, indent=2, ensure_ascii=False)) + "\n")
 
     @contextmanager
     def busy(self, doing: str) -> Iterator[None]:
@@ -129,15 +130,15 @@ class Shell:
 
     def note(self, sentence: str, *, style: str = "") -> None:
         """Say something beside the result, on stderr."""
-        self.err.print(sentence, style=style)
+        self.err.print(printable(sentence), style=style)
 
 
 def print_failure(error: GitopsOrchError, *, output: Output | None) -> None:
     """Say in one sentence what went wrong and what to do next; machines get it as JSON too."""
     if output is Output.JSON:
         document = redact_value({"error": error.message, "hint": error.hint})
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    _console(sys.stderr).print(f"gitops-orch: {error}", style="red")
+        sys.stdout.write(without_turns(json.dumps(document, indent=2, ensure_ascii=False)) + "\n")
+    _console(sys.stderr).print(printable(f"gitops-orch: {error}"), style="red")
 
 
 def _console(stream: TextIO, *, shapes: bool = True) -> Console:
