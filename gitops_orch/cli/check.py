@@ -15,7 +15,7 @@ from gitops_orch.cli.shell import Output, Shell
 from gitops_orch.clock import SystemClock
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.manifest.binds import bind_lines
-from gitops_orch.manifest.compile import compile_tree, render_tree
+from gitops_orch.manifest.compile import examined_tree, render_tree
 from gitops_orch.model.problem import Problem, Severity
 from gitops_orch.model.serial import Document, problem_rows
 from gitops_orch.model.tree import Tree
@@ -33,7 +33,7 @@ Strict: TypeAlias = Annotated[
 def validate(shell: Shell, directory: Where = None, ref: Ref = None, strict: Strict = False) -> int:  # noqa: FBT002
     """Check a directory, or a committed tree; name every mistake with file, line and column."""
     with _tree(shell, directory, ref) as tree:
-        desired = compile_tree(tree, environment=shell.settings.environment, strict=strict)
+        desired = examined_tree(tree, environment=shell.settings.environment, strict=strict)
         problems = desired.problems
         count = len(tree.files)
     errors = sum(problem.severity is Severity.ERROR for problem in problems)

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -110,10 +111,16 @@ def all_app_files(tree: Tree, *, environment: str | None, cache: ManifestCache) 
 
 def validate_tree(tree: Tree, *, environment: str | None = None, strict: bool = False) -> tuple[Problem, ...]:
     """Return every mistake of a tree, by file and line, and notes of files that are not read."""
+    return examined_tree(tree, environment=environment, strict=strict).problems
+
+
+def examined_tree(tree: Tree, *, environment: str | None = None, strict: bool = False) -> Desired:
+    """Return what a tree wants, with notes of files that are not read among its problems."""
     cache = ManifestCache()
     desired = compile_tree(tree, environment=environment, strict=strict, cache=cache)
     files = all_app_files(tree, environment=environment, cache=cache)
-    return _ordered([*desired.problems, *islice(notes_of(tree, files), NOTES_MAX)])
+    notes = islice(notes_of(tree, files), NOTES_MAX)
+    return replace(desired, problems=_ordered([*desired.problems, *notes]))
 
 
 def render_tree(

@@ -109,3 +109,13 @@ def test_validate_says_which_relative_bind_follows_git_and_which_is_data(call, t
     assert "web: ./data at /data is a data directory" in said
     assert "./site" not in said
     assert answer.code == 0
+
+
+def test_validate_notes_files_that_look_like_apps_and_is_well_with_them(call, directory):
+    (directory / "stack.yml").write_text("services: {}\n")
+    (directory / "shop/compose.override.yaml").write_text("services: {}\n")
+    answer = call("validate", str(directory))
+    assert answer.code == 0
+    assert "stack.yml: note: is no app: " in answer.out
+    assert "shop/compose.override.yaml: note: is not read" in answer.out
+    assert "2 notes" in answer.err

@@ -250,6 +250,18 @@ def test_a_test_message_says_for_each_url_whether_it_was_delivered(gitops, tmp_p
     assert gitops("notify", "nonsense").code == 1
 
 
+def test_doctor_names_the_registry_without_credentials(gitops, tmp_path, monkeypatch):
+    file = tmp_path / "config.json"
+    file.write_text('{"auths": {"registry.example:5001": {}}, "credsStore": "desktop"}')
+    monkeypatch.setenv("GITOPS_ORCH_REGISTRIES", str(file))
+    answer = gitops("doctor", "-o", "json")
+    (failed,) = [check for check in answer.json["checks"] if not check["ok"]]
+    assert failed["check"] == "registries"
+    assert "no credentials for registry.example:5001" in failed["found"]
+    assert "docker-credential-desktop" in failed["found"]
+    assert "set credential_helpers" in failed["fix"]
+
+
 def test_options_may_stand_before_or_after_the_command(call, repository):
     url = str(repository.path)
     before = call("--repo", url, "-o", "json", "plan")

@@ -11,6 +11,7 @@ ALL_OF_IT = """
 repository: {url: https://git.example/fleet.git, branch: live, path: prod, ssh_key: /k, known_hosts: /h,
   token_file: /t, allow_force_push: true, push_reverts: yes}
 registries: /etc/registries.json
+credential_helpers: /usr/local/bin
 environment: prod
 instance: blue
 poll: {interval: 1m30s, jitter: 5%}
@@ -97,6 +98,14 @@ def test_a_variable_may_name_the_file(tmp_path):
 )
 def test_a_mistake_is_named_with_its_place(tmp_path, text, expected):
     assert expected in complaint(text, tmp_path=tmp_path)
+
+
+@pytest.mark.parametrize("text", ["bin", "./bin", "~/bin"])
+def test_credential_helpers_are_named_by_an_absolute_path(tmp_path, text):
+    with pytest.raises(
+        SettingsError, match="credential_helpers: expected an absolute path such as /usr/local/bin"
+    ):
+        load(f"credential_helpers: {text}\n", tmp_path=tmp_path)
 
 
 def test_all_mistakes_are_named_at_once(tmp_path):
