@@ -24,14 +24,14 @@ _HEADS = (
     (b"age-encryption.org/v1", f"is encrypted by age, and nothing decrypts it here; {_DECRYPTED}"),
     (b"-----BEGIN PGP MESSAGE-----", f"is encrypted by PGP, and nothing decrypts it here; {_DECRYPTED}"),
 )
+_STARTS = tuple(start for start, _ in _HEADS)
 
 
 def disguise(content: bytes) -> str:
     """Return why a file is not what its name says, for the end of a sentence; "" where it is."""
     head = content[:_HEAD_BYTES].lstrip(b"\xef\xbb\xbf\r\n\t ")
-    for start, reason in _HEADS:
-        if head.startswith(start):
-            return reason
+    if head.startswith(_STARTS):
+        return next(reason for start, reason in _HEADS if head.startswith(start))
     if _SOPS_VALUE in content and _SOPS_RECORD.search(content):
         return f"is encrypted by SOPS, and nothing decrypts it here; {_DECRYPTED}"
     return ""

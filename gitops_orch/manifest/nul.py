@@ -6,14 +6,17 @@ from typing import Any
 from gitops_orch.manifest.findings import Findings
 from gitops_orch.manifest.positions import KeyPath
 
-_WRITTEN = (b"\0", b"\\0", b"\\x00", b"\\u0000", b"\\U00000000")
+_ESCAPES = (b"\\0", b"\\x00", b"\\u0000", b"\\U00000000")
 MISTAKES_MAX = 20
 _MESSAGE = 'holds a NUL character ("\\0"), which no Engine takes; remove it'
 
 
 def may_hold_nul(contents: Iterable[bytes]) -> bool:
     """Tell whether any file could give a value with a NUL; false spares the walk over all values."""
-    return any(sign in content for content in contents for sign in _WRITTEN)
+    return any(
+        b"\0" in content or (b"\\" in content and any(sign in content for sign in _ESCAPES))
+        for content in contents
+    )
 
 
 def check_nul(model: Any, findings: Findings) -> None:

@@ -72,6 +72,7 @@ class ReferenceMistake:
         return f"{self.reason}; did you mean {self.suggestion}?" if self.suggestion else self.reason
 
 
+@lru_cache(maxsize=65536)
 def reference_mistake(text: str) -> ReferenceMistake | None:
     """Return why a text is no image reference; None where it is one."""
     reason = _reason(text)
