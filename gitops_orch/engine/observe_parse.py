@@ -28,6 +28,7 @@ Labels = Mapping[str, str]
 
 ENDED_BY = "EndedBy"  # under which an inspection carries what `who_ended` found
 _JOIN = "container:"
+_CHECK_CHARS_MAX = 4000
 GRACE_DEFAULT_S = 10.0  # an Engine's own, where a container was made without one
 _HEALTH_WORDS = (
     ("(healthy)", Health.HEALTHY),
@@ -208,6 +209,7 @@ def details(row: Row) -> Details:
         volumes_from=tuple(str(each).partition(":")[0] for each in host.get("VolumesFrom") or ()),
         error=str(state.get("Error") or ""),
         ended_by=row.get(ENDED_BY) or EndedBy.UNKNOWN,
+        check_output=_check_output(_mapping(state.get("Health"))),
     )
 
 
@@ -215,6 +217,12 @@ def grace_s(row: Row) -> float:
     """Return how many seconds a container has to end by itself, as an inspection tells; one without end counts as 10."""
     seconds = _mapping(row.get("Config")).get("StopTimeout")
     return float(seconds) if isinstance(seconds, int) and seconds >= 0 else GRACE_DEFAULT_S
+
+
+def _check_output(health: Row) -> str:
+    entries = health.get("Log") or []
+    last = _mapping(entries[-1]) if entries else {}
+    return str(last.get("Output") or "")[-_CHECK_CHARS_MAX:] if last.get("ExitCode") else ""
 
 
 def _joined(host: Row) -> tuple[str, ...]:

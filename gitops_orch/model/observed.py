@@ -101,6 +101,7 @@ class Details:
     volumes_from: tuple[str, ...] = ()  # ids or former names of the containers whose volumes it mounts
     error: str = ""
     ended_by: EndedBy = EndedBy.UNKNOWN
+    check_output: str = ""  # what its healthcheck printed, where it failed the last time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

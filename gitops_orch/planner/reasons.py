@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from gitops_orch.model.app import App
+from gitops_orch.model.legible import check_words
 from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
 from gitops_orch.model.plan import Action
 from gitops_orch.planner.index import Located
@@ -37,17 +39,19 @@ def silent_hosts(hosts: Iterable[UnknownHost]) -> str:
     return "; ".join(f"host {host.name} does not answer: {host.reason}" for host in hosts)
 
 
-def why_unwell(containers: Iterable[Located]) -> str:
+def why_unwell(containers: Iterable[Located], app: App) -> str:
     """Return the first container that is not healthy, with its state; "" where all are."""
     for found in containers:
-        word = _unwell(found.container)
+        word = _unwell(found.container, app)
         if word:
             return f"{found.container.name} on {found.host}: {word}"
     return ""
 
 
-def _unwell(container: ObservedContainer) -> str:
+def _unwell(container: ObservedContainer, app: App) -> str:
     if container.state is State.RUNNING:
-        return _WORDS.get(container.health, "")
+        said = check_words(container.details, app) if container.health is not Health.HEALTHY else ""
+        words = _WORDS.get(container.health, "")
+        return f"{words}: {said}" if words and said else words
     code = container.details.exit_code if container.details is not None else 0
     return f"it is {container.state.value}" + (f" (exit code {code})" if code else "")

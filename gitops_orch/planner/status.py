@@ -91,7 +91,7 @@ def _status(
         or (trouble_of(chosen, world) if busy else "")
         or silent_hosts(index.unknown[host] for host in away)
         or what_is_left(left)
-        or (why_unwell(_judged(chosen, index)) if health is not AppHealth.HEALTHY else ""),
+        or (why_unwell(_judged(chosen, index), chosen.app) if health is not AppHealth.HEALTHY else ""),
     )
 
 

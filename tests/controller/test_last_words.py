@@ -2,8 +2,8 @@
 
 import pytest
 
-from gitops_orch.controller.last_words import CHARS_MAX, legible
 from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.model.legible import CHARS_MAX, legible
 from tests.story import Story
 
 FILE = """
@@ -22,7 +22,7 @@ CONFIG = "listen on every address"
 
 def failed(output, *, secret=f"password = {SECRET}\n", **behaviour):
     """Roll a release out that fails after having printed this; return the story and the run."""
-    images = {"bad:1": ImageBehaviour(exits_after_s=1, exit_code=3, output=output, **behaviour)}
+    images = {"bad:1": ImageBehaviour(**{"exits_after_s": 1, "exit_code": 3, "output": output, **behaviour})}
     story = Story({**images, "good:1": ImageBehaviour()})
     for image in ("good:1", "bad:1"):
         story.commit(
@@ -82,3 +82,23 @@ def test_control_characters_and_colours_do_not_reach_a_terminal():
 
 def test_what_is_too_long_keeps_its_end():
     assert legible("x" * CHARS_MAX + "the end") == ("x" * CHARS_MAX + "the end")[-CHARS_MAX:]
+
+
+@pytest.mark.parametrize(
+    ("printed", "told"),
+    [
+        (
+            'exec: "curl": executable file not found in $PATH',
+            'exec: "curl": executable file not found in $PATH',
+        ),
+        ("connecting\n\x1b[31mrefused\x1b[0m\n", "connecting | refused"),
+        (f"login with {SECRET} failed", "login with *** failed"),
+        ("x" * 500, "x" * 199 + "…"),
+    ],
+)
+def test_what_a_healthcheck_printed_is_in_the_message_and_in_status(printed, told):
+    sick = {"healthcheck": True, "healthy_after_s": None, "unhealthy_after_s": 1, "exits_after_s": None}
+    _, report = failed("", **{**sick, "check_output": printed})
+    message = f"its health check fails: {told}"
+    assert message in gate(report).error
+    assert message in report.picture.apps[0].reason

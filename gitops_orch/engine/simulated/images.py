@@ -37,6 +37,7 @@ class ImageBehaviour:
     ready_after_s: float | None = 0.0  # None: a probe of its readiness never passes
     unready_after_s: float | None = None  # None: once ready, it stays so
     output: str = "ready\n"
+    check_output: str = ""  # of its healthcheck, where that fails
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedImage, SimulatedNetwork, SimulatedVolume, World
 from gitops_orch.model.observed import (
     Details,
+    Health,
     ObservedContainer,
     ObservedHost,
     ObservedImage,
@@ -83,6 +84,7 @@ def _see_details(container: SimulatedContainer) -> Details:
         volumes_from=container.volumes_from,
         error=container.error,
         ended_by=container.ended_by,
+        check_output=container.behaviour.check_output if container.health is Health.UNHEALTHY else "",
     )
 
 
