@@ -8,7 +8,6 @@ belongs to.  Both are told apart by the host, so the order of apps in the plan d
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from heapq import heapify, heappop, heappush
 from typing import TypedDict, Unpack
 
 from gitops_orch.model.app import AppKey, FileMount, Network, Volume
@@ -16,6 +15,7 @@ from gitops_orch.model.host_files import FilesQuery, FilesWork
 from gitops_orch.model.observed import HeldPort, ObservedContainer
 from gitops_orch.model.plan import Action, Budget, Change, ContainerIntent, Gate, Kind, PlanHold
 from gitops_orch.model.ports import same_port
+from gitops_orch.planner.circles import without_circles
 
 _PortKey = tuple[str, int, str]  # host, number, protocol
 _NameKey = tuple[str, str]
@@ -138,21 +138,24 @@ class Draft:
         extra: dict[str, set[str]] = defaultdict(set)
         for action, other in self._waits:
             extra[action].add(other)
-        for name, action in self._names_taken:
-            freed = self._names_freed.get(name)
-            if freed is not None and freed != action:
-                extra[action].add(freed)
+        names = [
+            (action, freed)
+            for name, action in self._names_taken
+            if (freed := self._names_freed.get(name)) is not None and freed != action
+        ]
+        for action, freed in names:
+            extra[action].add(freed)
         for host, port, action in self.ports_taken:
             rows = self._ports_freed.get((host, *port[1:]), ())
             extra[action].update(freed for held, freed in rows if freed != action and same_port(port, held))
         actions = [
             _with_after(action, extra[action.id]) if action.id in extra else action for action in self.actions
         ]
-        ordered, stuck = topological(actions)
+        ordered, stuck = without_circles(actions, names)
         for app in sorted({action.app for action in stuck if action.app is not None}):
             self.hold(
                 str(app),
-                "its steps wait for one another in a circle: change ports one commit at a time",
+                "its steps wait for one another in a circle, which is a mistake of gitops-orch; make this change in two commits",
                 app,
                 error=True,
             )
@@ -175,38 +178,3 @@ def _without_apps(actions: Iterable[Action], apps: set[AppKey | None]) -> tuple[
         )
         for action in kept
     )
-
-
-def topological(actions: list[Action]) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
-    """Return the actions in an order that respects `after`, else as given; and those caught in a circle."""
-    if _is_in_order(actions):
-        return tuple(actions), ()
-    position = {action.id: number for number, action in enumerate(actions)}
-    waiting = [len(action.after) + len(action.follows) for action in actions]
-    followers: dict[str, list[int]] = defaultdict(list)
-    for number, action in enumerate(actions):
-        for before in (*action.after, *action.follows):
-            followers[before].append(number)
-    ready = [number for number, count in enumerate(waiting) if count == 0]
-    heapify(ready)
-    ordered: list[Action] = []
-    while ready:
-        action = actions[heappop(ready)]
-        ordered.append(action)
-        for number in followers[action.id]:
-            waiting[number] -= 1
-            if waiting[number] == 0:
-                heappush(ready, number)
-    done = {action.id for action in ordered}
-    stuck = tuple(action for action in actions if action.id not in done) if len(done) < len(position) else ()
-    return tuple(ordered), stuck
-
-
-def _is_in_order(actions: list[Action]) -> bool:
-    """Most plans are made in an order that they can be carried out in: a look at that is cheaper than a sort."""
-    seen: set[str] = set()
-    for action in actions:
-        if not (seen.issuperset(action.after) and seen.issuperset(action.follows)):
-            return False
-        seen.add(action.id)
-    return True

@@ -1,0 +1,100 @@
+"""What swaps, moves or gets another name takes one run; and goes back together."""
+
+import pytest
+
+from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.model.observed import State
+from tests.story import Story
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story({"shop:1": ImageBehaviour(), "bad:1": ImageBehaviour(exits_after_s=1, exit_code=1)})
+
+
+def pair(one: str, two: str, *, below: str = "") -> dict[str, str]:
+    """Two services of one app; `one` may depend on `two`."""
+    return {
+        "apps/s/compose.yaml": f"""
+            services:
+              a: {{image: "shop:1", {one}, {below}}}
+              b: {{image: "shop:1", {two}}}
+            volumes: {{data: }}
+            """
+    }
+
+
+def running(story):
+    return {
+        each.labels["com.docker.compose.service"]: each
+        for each in story.world.containers.values()
+        if each.state is State.RUNNING
+    }
+
+
+BELOW = "depends_on: [b]"
+CHANGES = {
+    "ports": ('ports: ["1:80"]', 'ports: ["2:80"]', 'ports: ["2:80"]', 'ports: ["1:80"]'),
+    "names": ("container_name: x", "container_name: y", "container_name: y", "container_name: x"),
+    "a volume": ('volumes: ["data:/d"]', "labels: {}", "labels: {}", 'volumes: ["data:/d"]'),
+    "a port": ('ports: ["1:80"]', "labels: {}", "labels: {}", 'ports: ["1:80"]'),
+}
+
+
+@pytest.mark.parametrize("below", ["", BELOW], ids=["apart", "dependent"])
+@pytest.mark.parametrize("what", CHANGES, ids=str)
+def test_one_run_is_enough(story, what, below):
+    one, two, one_after, two_after = CHANGES[what]
+    story.commit(pair(one, two, below=below))
+    assert story.sync().exit_code == 0
+    story.commit(pair(one_after, two_after, below=below))
+    assert story.sync().exit_code == 0
+    assert set(running(story)) == {"a", "b"}
+    assert (story.plan().actions, story.plan().holds) == ((), ())
+
+
+def test_a_swap_that_fails_goes_back_as_a_whole(story):
+    one, two, one_after, two_after = CHANGES["ports"]
+    story.commit(pair(one, two, below=BELOW))
+    story.sync()
+    files = pair(one_after, two_after, below=BELOW)
+    story.commit({path: text.replace('"shop:1"', '"bad:1"', 1) for path, text in files.items()})
+    assert story.sync().exit_code == 4
+    assert {name: each.ports[0][1] for name, each in running(story).items()} == {"a": 1, "b": 2}
+
+
+def test_a_service_gets_another_name_and_keeps_its_container_name(story):
+    def renamed(service):
+        return {
+            "apps/s/compose.yaml": f"""
+            services:
+              {service}: {{image: "shop:1", container_name: pg, volumes: ["data:/data"]}}
+            volumes: {{data: }}
+            """,
+            "apps/t/compose.yaml": 'services: {x: {image: "shop:1"}, y: {image: "shop:1"}}',
+        }
+
+    story.commit(renamed("db"))
+    story.sync()
+    story.commit(renamed("postgres"))
+    assert story.sync().exit_code == 0
+    assert running(story)["postgres"].name == "pg"
+    assert (story.plan().actions, story.plan().holds) == ((), ())
+
+
+def apps(one: int, two: int, image: str = "shop:1", *, depends: str = "") -> dict[str, str]:
+    top = f"x-gitops: {{depends_on: [{depends}]}}" if depends else ""
+    return {
+        "apps/one/compose.yaml": f'services: {{a: {{image: "{image}", ports: ["{one}:80"]}}}}',
+        "apps/two/compose.yaml": f'services: {{b: {{image: "shop:1", ports: ["{two}:80"]}}}}\n{top}',
+    }
+
+
+@pytest.mark.parametrize("depends", ["", "one"])
+def test_two_apps_swap_their_ports_in_one_run(story, depends):
+    story.commit(apps(1, 2, depends=depends))
+    assert story.sync().exit_code == 0
+    story.commit(apps(2, 1, depends=depends))
+    assert story.sync().exit_code == 0
+    assert {name: each.ports[0][1] for name, each in running(story).items()} == {"a": 2, "b": 1}
+    assert (story.plan().actions, story.plan().holds) == ((), ())
