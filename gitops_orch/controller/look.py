@@ -23,6 +23,7 @@ from gitops_orch.controller.reland import Relander, Relanding
 from gitops_orch.controller.restraint import Restraint
 from gitops_orch.controller.stamp import Stamper
 from gitops_orch.controller.timetable import Ran, Timetable, make_timetable
+from gitops_orch.controller.together import go_back_together
 from gitops_orch.controller.workers import Workers
 from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
@@ -292,7 +293,10 @@ def _world(
     containers = our_containers(observed)
     history, facts = sight.history, past.facts
     salt = choose_salt(history.salt(), containers)
-    choices = [_choose(sight, app, desired.commit, past) for app in desired.apps]
+    choices = go_back_together(
+        (_choose(sight, app, desired.commit, past) for app in desired.apps),
+        partial(_former_release, sight, facts),
+    )
     former = former_apps(sight.loader, desired, containers)
     running = releases_that_run(choices, containers, sight.loader, history, facts)
     keyed = _keyed(sight, [*choices, *running], salt)
@@ -342,6 +346,15 @@ def _world(
         allowed_prunes=said.allowed_prunes,
         accepted=said.permission.accepted,
     )
+
+
+def _former_release(sight: Sight, facts: ReleaseFacts, app: App) -> Chosen | None:
+    """Return the last stable release of an app before the one that Git has; None where there is none to be had."""
+    stable = facts.stable_other_than(app.key, app.digest)
+    older = sight.loader.app_at(app.key, stable.commit) if stable is not None else None
+    if stable is None or older is None:
+        return None
+    return Chosen(app=older, commit=stable.commit, images=image_pins(sight.history, app.key, stable.digest))
 
 
 def _keyed(sight: Sight, chosen: list[Chosen], salt: str) -> tuple[Chosen, ...]:

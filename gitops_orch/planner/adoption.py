@@ -5,11 +5,12 @@ the project and the service.  A container without these labels is known by the `
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitops_orch.model.app import App, Mode, Service
 from gitops_orch.model.observed import ObservedContainer
 from gitops_orch.planner.index import INSTANCE_LABEL, Index, Located
+from gitops_orch.planner.world import Role, World
 
 _COMPOSE = "com.docker.compose."
 SERVICE_LABEL, NUMBER_LABEL = f"{_COMPOSE}service", f"{_COMPOSE}container-number"
@@ -67,3 +68,14 @@ def _by_name(app: App, services: Mapping[str, Service], index: Index) -> Iterato
             )
             if container.project is None or renamed:
                 yield Adopted(service.name, 1, Located(name, container, app.key))
+
+
+def with_predecessors(world: World, index: Index) -> World:
+    """Return the world; a first release that failed does not stay up where what it was to take over is there to serve."""
+    chosen = tuple(
+        replace(each, role=Role.STUCK, stays_up=False)
+        if each.stays_up and adopted_containers(each.app, index)
+        else each
+        for each in world.chosen
+    )
+    return replace(world, chosen=chosen)

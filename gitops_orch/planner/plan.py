@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gitops_orch.model.app import AppKey, Rollback
 from gitops_orch.model.plan import Plan
+from gitops_orch.planner.adoption import with_predecessors
 from gitops_orch.planner.app_plan import AppPlanner
 from gitops_orch.planner.blocked import blocked_by_ports, with_blocked
 from gitops_orch.planner.cron import due_runs, split_scheduled, tend_runs
@@ -63,6 +64,7 @@ def _uncollected() -> Iterator[None]:
 
 def _make_plan(world: World) -> Plan:
     index = build_index(world)
+    world = with_predecessors(world, index)
     world, draft = _draft(world, index)
     for _ in range(NOTHING_LEFT * len(world.chosen)):
         blocked = blocked_by_ports(draft, index)

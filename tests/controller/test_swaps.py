@@ -98,3 +98,15 @@ def test_two_apps_swap_their_ports_in_one_run(story, depends):
     assert story.sync().exit_code == 0
     assert {name: each.ports[0][1] for name, each in running(story).items()} == {"a": 2, "b": 1}
     assert (story.plan().actions, story.plan().holds) == ((), ())
+
+
+def test_two_apps_that_swapped_go_back_together(story):
+    story.commit(apps(1, 2))
+    story.sync()
+    story.commit(apps(2, 1, "bad:1"))
+    assert story.sync().exit_code == 4
+    assert {name: each.ports[0][1] for name, each in running(story).items()} == {"a": 1, "b": 2}
+    assert story.plan().actions == ()
+    story.commit(apps(2, 1))
+    assert story.sync().exit_code == 0
+    assert {name: each.ports[0][1] for name, each in running(story).items()} == {"a": 2, "b": 1}

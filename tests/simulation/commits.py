@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from simulation.recipes import BAD, BAD_HOOKS, DEAF, GOOD, AppRecipe, HostRecipe, ServiceRecipe, TreeRecipe
+from simulation.swaps import swap_ports
 
 NAMES = ("shop", "blog", "mail", "wiki", "auth")
 SERVICES = ("web", "worker", "db")
@@ -325,6 +326,7 @@ def settle(rng: random.Random, past: list[TreeRecipe]) -> TreeRecipe:
 
 EDITS: tuple[tuple[Edit, int], ...] = (
     (add_app, 10),
+    (swap_ports, 5),
     (remove_app, 4),
     (remove_everything, 1),
     (change_value, 14),

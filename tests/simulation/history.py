@@ -38,7 +38,6 @@ CALM_PASSES_MAX = 12
 DEADLINE_S = 2.0
 BY_HAND = "it was changed on the host"  # a file that somebody edited there is kept
 ASKS = (  # of a person, in the end, too
-    "wait for one another in a circle",  # a port passes to an app that its owner depends on: that takes two commits
     BY_HAND,
     "without its data",  # begun elsewhere, while the host that has it was silent and all state was lost
 )

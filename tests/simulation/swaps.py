@@ -1,0 +1,24 @@
+"""Edits in which something passes from one app to another in one commit."""
+
+import random
+from dataclasses import replace
+
+from simulation.recipes import AppRecipe, TreeRecipe
+
+
+def swap_ports(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    """Two apps exchange their ports in one commit, or one that has none takes another's."""
+    if len(tree.apps) < 2:
+        return tree
+    one, two = rng.sample(tree.apps, 2)
+    ports = {one.name: two.services[0].port, two.name: one.services[0].port}
+
+    def swapped(app: AppRecipe) -> AppRecipe:
+        first, *rest = app.services
+        plain = first.replicas == 1 and not first.shares and not first.everywhere and not first.scheduled
+        port = ports.get(app.name, first.port) if plain else first.port
+        return replace(app, services=(replace(first, port=port), *rest))
+
+    apps = tuple(map(swapped, tree.apps))
+    held = [service.port for app in apps for service in app.services if service.port is not None]
+    return replace(tree, apps=apps) if len(held) == len(set(held)) else tree
