@@ -36,6 +36,8 @@ def put_back(app: App, slots: AppSlots, draft: Draft, world: World, stopping: Go
     """Add the start of the old container of every slot in which nothing runs, or nothing that is not `stopping`."""
     failed, begun = world.failed.get(app.key, {}), world.begun.get(app.key, frozenset())
     for slot in slots.slots:
+        for each in slot.olds:
+            _give_name_back(each, draft, world, stopping)
         old = None if slot.service.job else _put_off(slot, stopping.containers, failed, begun)
         if old is not None and _has_peers(old, world):
             started = draft.add(
@@ -46,7 +48,6 @@ def put_back(app: App, slots: AppSlots, draft: Draft, world: World, stopping: Go
                 **owned(old),
                 after=stopping.steps,
             )
-            _give_name_back(old, draft, world, stopping)
             draft.takes_ports(slot.host, ports_of(old.container), started)
             draft.proves(app.key, started)
 
