@@ -5,7 +5,8 @@ Two implementations keep this promise, held to it by one contract suite: `docker
 Promises, for every method:
 - Errors are those of `gitops_orch.errors` and name the host; no foreign exception passes.
 - `HostUnreachable` means that the outcome is unknown: the request may have been carried out.
-- Every call ends within the deadline that the implementation was built with.
+- Every call ends within the deadline that the implementation was built with; `read_files` and `change_files` make a
+  request for each file, and each of these does.
 - "Already so" is success: stopping a stopped container, removing an absent one, creating what is there under the same
   name with the same labels, connecting a connected network.
 - Nothing is removed but what the caller names by id, or by a name that was listed.

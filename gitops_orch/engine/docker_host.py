@@ -131,11 +131,10 @@ class DockerHost:
 
     def change_files(self, app: AppKey, files: FileMount, work: FilesWork, *, image: str) -> tuple[str, ...]:
         """Write and remove files of a bind that follows Git; return the names of those left alone."""
-        with self._wire.bounded("transfer of files"):
-            self._courier.sweep_once()
-            if files.live is not None:
-                self._courier.forget_live(app, files.live)
-            return self._host_files.change(app, files, work, image)
+        self._courier.sweep_once()
+        if files.live is not None:
+            self._courier.forget_live(app, files.live)
+        return self._host_files.change(app, files, work, image)
 
     def record_live(self, app: AppKey, files: FileMount) -> None:
         """Record that a live file set holds this content and that its containers know."""

@@ -18,11 +18,12 @@ import json
 import posixpath
 import secrets
 import tarfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 from gitops_orch.clock import Clock
 from gitops_orch.engine.archive import change_archive, removal_archive
@@ -45,6 +46,7 @@ _DIRECTORY = 1 << 31
 _KINDS = _DIRECTORY | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
 
 Record = Mapping[str, frozenset[str]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,25 @@ class _Place:
 
     def digest(self, path: str) -> str | None:
         """Return the digest of a file's content; None where there is nothing, NO_FILE where it is no plain file."""
+        look = self._look(path)
+        if not isinstance(look, tuple):
+            return look
+        if look not in self.known:
+            copy = self.copy(path)
+            if copy is None:
+                return None
+            self.known[look] = copy.digest
+        return self.known[look]
+
+    def fresh(self, path: str) -> _Copy | None:
+        """Read a file as it is at this moment, unless it lies behind a link; None where there is nothing."""
+        look = self._look(path)
+        if isinstance(look, tuple):
+            return self.copy(path)
+        return None if look is None else _Copy(digest=NO_FILE)
+
+    def _look(self, path: str) -> tuple[str, int, str] | str | None:
+        """Return what tells one content of a plain file from another; NO_FILE or None where there is no such file."""
         above = self.is_directory(posixpath.dirname(path))
         if not above:
             return None if above is None else NO_FILE
@@ -97,13 +118,7 @@ class _Place:
         size = int(str(found.get("size") or 0))
         if _mode(found) & _KINDS or size > FILE_BYTES_MAX:
             return NO_FILE
-        look = (f"{self.host_root}/{path}", size, str(found.get("mtime")))
-        if look not in self.known:
-            copy = self.copy(path)
-            if copy is None:
-                return None
-            self.known[look] = copy.digest
-        return self.known[look]
+        return (f"{self.host_root}/{path}", size, str(found.get("mtime")))
 
     def copy(self, path: str) -> _Copy | None:
         """Read a file, and whose it is."""
@@ -173,7 +188,8 @@ class HostFileKeeper:
         with self._opened(app, files, image) as (place, record):
             base = "" if files.directory else posixpath.basename(files.writable_path)
             path_of = partial(_path_below, base)
-            copies = {change.name: _copy_of(place, path_of(change.name)) for change in work.changes}
+            names = [change.name for change in work.changes]
+            copies = dict(zip(names, _at_once(place, place.fresh, map(path_of, names)), strict=True))
             wanted = [c for c in work.changes if _digest(copies[c.name]) != c.digest]
             left = tuple(c.name for c in wanted if _digest(copies[c.name]) != c.expected)
             due = [change for change in wanted if change.name not in left]
@@ -293,10 +309,7 @@ def joined_records(records: Sequence[Record]) -> Record:
 def _read_bind(place: _Place, query: FilesQuery, root: str, written: Record) -> HostFiles:
     names = sorted({*query.names, *written}) if query.directory else [""]
     paths = [_path_below(root, name) for name in names]
-    for path in paths:
-        place.is_directory(posixpath.dirname(path))  # once, before all ask for it at the same time
-    with ThreadPoolExecutor(READERS, thread_name_prefix="files") as pool:
-        digests = dict(zip(names, pool.map(place.digest, paths), strict=True))
+    digests = dict(zip(names, _at_once(place, place.digest, paths), strict=True))
     return HostFiles(
         app=query.app,
         path=query.path,
@@ -304,6 +317,15 @@ def _read_bind(place: _Place, query: FilesQuery, root: str, written: Record) -> 
         copies={name: digest for name, digest in digests.items() if digest is not None},
         written=written,
     )
+
+
+def _at_once(place: _Place, read: Callable[[str], T], paths: Iterable[str]) -> list[T]:
+    """Read several files at the same time; return what was read in their order."""
+    asked = list(paths)
+    for path in asked:
+        place.is_directory(posixpath.dirname(path))  # once, before all ask for it
+    with ThreadPoolExecutor(READERS, thread_name_prefix="files") as pool:
+        return list(pool.map(read, asked))
 
 
 def _records(place: _Place, directory: str) -> list[tuple[str, Record]]:
@@ -336,14 +358,6 @@ def _record_of(path: str, work: FilesWork, left: Sequence[str]) -> bytes:
     former = {name: (digest,) for name, digest in expected.items() if digest is not None}
     kept = {name: digests for name, digests in work.record.items() if name not in expected}
     return record_content(path, {**kept, **former})
-
-
-def _copy_of(place: _Place, path: str) -> _Copy | None:
-    """Read a file as it is at this moment, unless it lies behind a link."""
-    digest = place.digest(path)
-    if digest is None or digest == NO_FILE:
-        return None if digest is None else _Copy(digest=NO_FILE)
-    return place.copy(path)
 
 
 def _digest(copy: _Copy | None) -> str | None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from gitops_orch.engine.connect import connect
 from gitops_orch.engine.docker_host import DockerHost
 from gitops_orch.engine.engine_settings import EngineSettings
 from gitops_orch.errors import EngineError, HostUnreachable
-from gitops_orch.model.app import AppKey
+from gitops_orch.model.app import AppKey, FileEntry, FileMount
 from gitops_orch.model.host import Host
 from gitops_orch.model.host_files import NO_FILE, FilesWork, query_of
+from gitops_orch.model.secret import Sensitive
 
 KEY = AppKey(namespace="default", name="files")
 
@@ -148,3 +150,23 @@ def test_a_container_sees_what_was_written(engine: DockerHost) -> None:
     container = engine.create(intent(app_with(KEY, files=(bind(),))))
     engine.start(container)
     assert engine.run_exec(container, ("cat", f"/etc/app/{A}")).output == "x"
+
+
+def test_many_files_are_written_and_brought_up_to_date(engine: DockerHost, data: Path) -> None:
+    names = [f"d{number % 20}/{number}.txt" for number in range(60)]
+
+    def everything(content: bytes, expected: bytes | None) -> tuple[FileMount, FilesWork]:
+        entries = tuple(FileEntry(path=name, mode=0o644, content=Sensitive(content)) for name in names)
+        parts = [write(content, expected=expected, name=name) for name in names]
+        work = FilesWork(
+            changes=tuple(change for part in parts for change in part.changes),
+            record={name: (digest(content),) for name in names},
+            recorded=False,
+        )
+        return replace(bind(), entries=entries), work
+
+    assert change(engine, *everything(b"x", None)) == ()
+    files, work = everything(b"y", b"x")
+    assert change(engine, files, work) == ()
+    assert {path.read_bytes() for path in data.rglob("*.txt")} == {b"y"}
+    assert len(copies(engine, files)) == len(names)
