@@ -1,4 +1,4 @@
-"""No input keeps a validation busy for longer than two seconds, or makes it use more than 200 MB."""
+"""No input keeps a validation busy for longer than about two seconds, or makes it use more than 200 MB."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from manifest.hostile import HOSTILE
 from manifest.hostile_apps import APPS
 
-SECONDS_MAX = 2.0
+UNITS_MAX = 40.0  # of `machine_speed`: two seconds on an idle core
 MEGABYTES_MAX = 200
 TESTS = Path(__file__).parents[1]
 
@@ -25,6 +25,6 @@ def test_a_hostile_file_costs_little(name):
         timeout=60,
         check=True,
     )
-    seconds, megabytes, _mistakes = answer.stdout.split()
-    assert float(seconds) < SECONDS_MAX
+    units, megabytes, _mistakes = answer.stdout.split()
+    assert float(units) < UNITS_MAX
     assert int(megabytes) < MEGABYTES_MAX
