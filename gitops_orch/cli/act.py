@@ -5,6 +5,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from gitops_orch.cli.accepting import require_held
+from gitops_orch.cli.completion import complete_app, complete_host
+from gitops_orch.cli.look import SomeApps, take_picture
 from gitops_orch.cli.render_plan import render_run
 from gitops_orch.cli.render_record import render_reply
 from gitops_orch.cli.shell import Output, Shell
@@ -12,16 +15,19 @@ from gitops_orch.daemon.verbs import Reply, Verb
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.settings import parse_duration_s
 
-AppName: TypeAlias = Annotated[str, typer.Argument(metavar="APP", help="app or namespace/app.")]
+AppName: TypeAlias = Annotated[
+    str, typer.Argument(metavar="APP", help="app or namespace/app.", autocompletion=complete_app)
+]
 
 
-def sync(shell: Shell) -> int:
-    """Reconcile once, to the end; exit 0 in sync, 1 error, 3 unknown, 4 a release failed."""
+def sync(shell: Shell, apps: SomeApps = None) -> int:
+    """Reconcile once, to the end; exit 4: a release failed."""
     from gitops_orch.cli.progress import showing_progress
     from gitops_orch.daemon.requests import perform
 
     with showing_progress(shell) as progress:
-        reply = perform(shell.settings, shell.repository_url, Verb.SYNC, {}, progress)
+        arguments = {"apps": " ".join(apps)} if apps else {}
+        reply = perform(shell.settings, shell.repository_url, Verb.SYNC, arguments, progress)
     if "error" in reply.document and "actions" not in reply.document:
         return _tell(shell, reply)
     shell.show(reply.document, render_run)
@@ -35,11 +41,21 @@ def rollback(
         str | None, typer.Option("--to", metavar="COMMIT", help="Instead of the last stable one.")
     ] = None,
     no_push: Annotated[bool, typer.Option("--no-push", help="Pin it here; leave Git alone.")] = False,  # noqa: FBT002  typer's way of a flag
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the commit; push nothing.")] = False,  # noqa: FBT002  typer's way of a flag
 ) -> int:
-    """Put an app's files back as of its last stable, or the named, commit, in a new commit that is pushed."""
+    """Put an app's files back in Git, in a new commit."""
+    if dry_run and no_push:
+        raise GitopsOrchError("--no-push makes no commit to show", hint="leave out --no-push or --dry-run")
     if to is not None and not to.strip():
         raise GitopsOrchError("--to names no commit", hint="write a commit id, or leave --to out")
-    return _ask(shell, Verb.ROLLBACK, app=app, to=to or "", push="no" if no_push else "yes")
+    return _ask(
+        shell,
+        Verb.ROLLBACK,
+        app=app,
+        to=to or "",
+        push="no" if no_push else "yes",
+        dry_run="yes" if dry_run else "",
+    )
 
 
 def retry(shell: Shell, app: AppName) -> int:
@@ -55,7 +71,8 @@ def unpin(shell: Shell, app: AppName) -> int:
 def accept(
     shell: Shell, commit: Annotated[str, typer.Argument(metavar="COMMIT", help="The commit that is held.")]
 ) -> int:
-    """Let a held commit (a force-push, a removal over the budget) through once."""
+    """Let a commit that is held through once."""
+    require_held(take_picture(shell), commit)
     return _ask(shell, Verb.ACCEPT, commit=commit)
 
 
@@ -77,8 +94,10 @@ def resume(shell: Shell, app: AppName) -> int:
     return _ask(shell, Verb.RESUME, app=app)
 
 
-def drain(shell: Shell, host: Annotated[str, typer.Argument(metavar="HOST")]) -> int:
-    """Say which line to commit, so that what can move leaves a host; Git is where that is decided."""
+def drain(
+    shell: Shell, host: Annotated[str, typer.Argument(metavar="HOST", autocompletion=complete_host)]
+) -> int:
+    """Print the line to commit so that apps leave a host."""
     from gitops_orch.daemon.house import open_house
     from gitops_orch.daemon.operations import drain_advice
 
@@ -88,7 +107,7 @@ def drain(shell: Shell, host: Annotated[str, typer.Argument(metavar="HOST")]) ->
 
 
 def run(shell: Shell) -> int:
-    """Be the service: follow the branch and keep every host as it says, until SIGTERM."""
+    """Be the service: follow Git and reconcile, until SIGTERM."""
     from gitops_orch.daemon.service import run_service
 
     run_service(shell.settings, shell.repository_url, shell.serve_http, shell.read_settings)

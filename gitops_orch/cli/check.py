@@ -31,7 +31,7 @@ Strict: TypeAlias = Annotated[
 
 
 def validate(shell: Shell, directory: Where = None, ref: Ref = None, strict: Strict = False) -> int:  # noqa: FBT002
-    """Check a directory, or a committed tree; name every mistake with file, line and column."""
+    """Check a directory or a commit; name every mistake."""
     with _tree(shell, directory, ref) as tree:
         desired = examined_tree(tree, environment=shell.settings.environment, strict=strict)
         problems = desired.problems
@@ -51,7 +51,7 @@ def validate(shell: Shell, directory: Where = None, ref: Ref = None, strict: Str
 
 
 def render(shell: Shell, directory: Where = None, ref: Ref = None) -> int:
-    """Print the resolved model of every app, as `docker compose config --format json` does for one."""
+    """Print the resolved Compose model of every app."""
     with _tree(shell, directory, ref) as tree:
         rendered, problems = render_tree(tree, environment=shell.settings.environment)
     shell.print_json(rendered)

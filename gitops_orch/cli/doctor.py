@@ -7,7 +7,7 @@ from gitops_orch.model.serial import Document
 
 
 def doctor(shell: Shell) -> int:
-    """Check settings, Git, engines, the state directory and the clock; exit 1 where one of them fails."""
+    """Check settings, Git, Engines, state and clock."""
     from gitops_orch.daemon.checkup import examine
 
     with shell.busy("trying everything"):

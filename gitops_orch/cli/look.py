@@ -1,5 +1,6 @@
 """The verbs that only look: `plan`, `status`, `diff`, `hosts`.  None of them makes a mutating call."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -8,6 +9,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from gitops_orch.cli import exit_codes
+from gitops_orch.cli.completion import complete_app
 from gitops_orch.cli.render_plan import render_diff, render_plan
 from gitops_orch.cli.render_status import render_hosts, render_status
 from gitops_orch.cli.shell import Shell
@@ -21,18 +23,25 @@ from gitops_orch.model.serial import (
 )
 from gitops_orch.model.status import Picture
 
-OptionalApp: TypeAlias = Annotated[str | None, typer.Argument(metavar="[APP]", help="app or namespace/app.")]
+OptionalApp: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(metavar="[APP]", help="app or namespace/app.", autocompletion=complete_app),
+]
+SomeApps: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="APP", help="Only these, and what they depend on.", autocompletion=complete_app),
+]
 
 
-def plan(shell: Shell) -> int:
-    """Show what a sync would do and why; exit 0 nothing, 2 changes, 1 error, 3 something is unknown."""
-    picture = take_picture(shell)
+def plan(shell: Shell, apps: SomeApps = None) -> int:
+    """Show what a sync would do and why; exit 2: changes."""
+    picture = take_picture(shell, apps=apps or ())
     shell.show(picture_plan_document(picture), render_plan)
     return exit_codes.plan_code(picture)
 
 
 def status(shell: Shell, app: OptionalApp = None) -> int:
-    """Show apps by hosts; exit 0 all well, 2 not, 3 unknown."""
+    """Show how apps and hosts are; exit 2: not all is well."""
     from gitops_orch.daemon.names import find_app
 
     picture = take_picture(shell)
@@ -47,7 +56,7 @@ def status(shell: Shell, app: OptionalApp = None) -> int:
 
 
 def diff(shell: Shell, app: OptionalApp = None) -> int:
-    """Show field by field what Git wants beside what runs; exit codes as plan."""
+    """Show field by field how what runs differs from Git."""
     from gitops_orch.daemon.names import find_app
 
     picture = take_picture(shell, withheld=True)
@@ -57,22 +66,23 @@ def diff(shell: Shell, app: OptionalApp = None) -> int:
 
 
 def hosts(shell: Shell) -> int:
-    """Show the fleet; exit 1 where a host does not answer."""
+    """Show the hosts; exit 1: one does not answer."""
     picture = take_picture(shell)
     document: Document = {"hosts": [host_row(host) for host in picture.hosts]}
     shell.show(document, partial(render_hosts, now=datetime.now(UTC)))
     return exit_codes.hosts_code(picture)
 
 
-def take_picture(shell: Shell, *, withheld: bool = False) -> Picture:
+def take_picture(shell: Shell, *, withheld: bool = False, apps: Sequence[str] = ()) -> Picture:
     """Fetch, compile, observe and plan."""
     from gitops_orch.daemon.house import open_house
+    from gitops_orch.daemon.operations import named_apps
 
     with (
         shell.busy("looking at Git and all hosts"),
         open_house(shell.settings, shell.repository_url) as house,
     ):
-        return house.reconciler.picture(withheld=withheld)
+        return house.reconciler.picture(withheld=withheld, apps=named_apps(house, apps))
 
 
 def _of_app(picture: Picture, key: AppKey) -> Picture:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 import typer
@@ -20,12 +20,12 @@ from gitops_orch.cli.verb import Invocation, add_verb, make_app
 from gitops_orch.daemon.http import ServeHttp, without_http
 from gitops_orch.errors import GitopsOrchError, Interrupted
 
-_VERBS = (
-    *(validate, render, plan, sync, run),
-    *(status, diff, history, explain),
-    *(rollback, retry, unpin, accept, hold, resume),
-    *(hosts, drain, logs, doctor, notify),
-)
+_VERBS: Mapping[str, tuple[Callable[..., int], ...]] = {
+    "Deploy": (validate, render, plan, sync, run),
+    "Look": (status, diff, history, explain, logs),
+    "Control": (rollback, retry, unpin, accept, hold, resume),
+    "Fleet": (hosts, drain, doctor, notify),
+}
 
 
 def main(arguments: Sequence[str] | None = None, *, serve_http: ServeHttp = without_http) -> int:
@@ -63,8 +63,9 @@ def main(arguments: Sequence[str] | None = None, *, serve_http: ServeHttp = with
 def make_command_line() -> typer.Typer:
     """Return the command line with all its verbs."""
     app = make_app()
-    for verb in _VERBS:
-        add_verb(app, verb)
+    for group, verbs in _VERBS.items():
+        for verb in verbs:
+            add_verb(app, verb, group)
     return app
 
 
@@ -72,7 +73,7 @@ def _misused(error: TyperException, invocation: Invocation) -> int:
     # Not the usual 2: for `plan` that would mean "there are changes".
     sentence = error.format_message().rstrip(".")
     if not sentence:  # a bare `gitops-orch`: the help was printed instead
-        return exit_codes.ERROR
+        return exit_codes.OK
     print_failure(GitopsOrchError(sentence, hint="see gitops-orch --help"), output=invocation.options.output)
     return exit_codes.ERROR
 

@@ -1,15 +1,20 @@
 """The verbs that tell what was: `history`, `explain`, `logs`."""
 
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, TypeAlias
 
 import typer
 
 from gitops_orch.cli import exit_codes
+from gitops_orch.cli.completion import complete_app, complete_container
 from gitops_orch.cli.look import OptionalApp
 from gitops_orch.cli.render import plain
 from gitops_orch.cli.render_record import render_explanation, render_history
 from gitops_orch.cli.shell import Output, Shell
+from gitops_orch.errors import GitopsOrchError
 from gitops_orch.model.serial import Document
+from gitops_orch.settings import parse_duration_s
 
 LIMIT_DEFAULT = 20
 TAIL_DEFAULT = 100
@@ -21,7 +26,7 @@ Tail: TypeAlias = Annotated[int, typer.Option("--tail", min=1, max=TAIL_MAX, hel
 
 
 def history(shell: Shell, app: OptionalApp = None, limit: Limit = LIMIT_DEFAULT) -> int:
-    """Show runs and releases, newest first: commit, author, trigger, plan, result, durations, digests."""
+    """Show runs and releases, newest first."""
     from gitops_orch.daemon.house import open_history
     from gitops_orch.daemon.record import history_document
 
@@ -31,9 +36,12 @@ def history(shell: Shell, app: OptionalApp = None, limit: Limit = LIMIT_DEFAULT)
 
 
 def explain(
-    shell: Shell, container: Annotated[str, typer.Argument(metavar="CONTAINER", help="A name or an id.")]
+    shell: Shell,
+    container: Annotated[
+        str, typer.Argument(metavar="CONTAINER", help="A name or an id.", autocompletion=complete_container)
+    ],
 ) -> int:
-    """Say why a container exists: commit, author, plan, reasons, health timeline."""
+    """Say why a container exists, and what happened to it."""
     from gitops_orch.daemon.house import open_house
     from gitops_orch.daemon.record import explanation_document
 
@@ -45,15 +53,29 @@ def explain(
 
 def logs(
     shell: Shell,
-    target: Annotated[str, typer.Argument(metavar="APP[/SERVICE]")],
+    target: Annotated[str, typer.Argument(metavar="APP[/SERVICE]", autocompletion=complete_app)],
     tail: Tail = TAIL_DEFAULT,
+    since: Annotated[
+        str, typer.Option("--since", metavar="T", help="10m ago, or 2026-12-01T00:00:00Z.")
+    ] = "",
+    timestamps: Annotated[bool, typer.Option("--timestamps", help="Each line after its time.")] = False,  # noqa: FBT002  typer's way of a flag
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,  # noqa: FBT002  typer's way of a flag
 ) -> int:
-    """Print the last lines of an app's containers, from all hosts."""
+    """Print what an app's containers print, from all hosts."""
+    from gitops_orch.daemon.follow import Wanted, follow_logs
     from gitops_orch.daemon.house import open_house
     from gitops_orch.daemon.record import logs_document
 
+    start = parse_since(since, now=datetime.now(UTC)) if since else None
+    wanted = Wanted(tail=tail, since=start, timestamps=timestamps)
+    if follow:
+        if shell.output is Output.JSON:
+            raise GitopsOrchError("-f prints lines, not JSON", hint="leave out -f or -o json")
+        with open_house(shell.settings, shell.repository_url) as house:
+            follow_logs(house, target, wanted, partial(_print_line, shell))
+        return exit_codes.OK
     with shell.busy("asking all hosts"), open_house(shell.settings, shell.repository_url) as house:
-        document = logs_document(house, target, tail=tail)
+        document = logs_document(house, target, wanted)
     if shell.output is Output.JSON:
         shell.print_json(document)
     else:
@@ -61,10 +83,29 @@ def logs(
     return exit_codes.ERROR if document["unknown_hosts"] else exit_codes.OK
 
 
+def parse_since(text: str, *, now: datetime) -> datetime:
+    """Return the moment that a time, or a duration before now, stands for."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            moment = now - timedelta(seconds=parse_duration_s(text))
+        except (ValueError, OverflowError) as error:
+            raise GitopsOrchError(
+                f'--since: "{text}" is neither a time nor a duration',
+                hint="write it as 2026-12-01T00:00:00Z or as 2h30m",
+            ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _print_line(shell: Shell, host: str, name: str, line: str) -> None:
+    shell.out.print(f"{plain(host)}/{plain(name)} | {plain(line)}")
+
+
 def _print_logs(shell: Shell, document: Document) -> None:
     for row in document["containers"] if isinstance(document["containers"], list) else ():
         if isinstance(row, dict):
             for line in str(row["log"]).splitlines():
-                shell.out.print(f"{plain(row['host'])}/{plain(row['name'])} | {plain(line)}")
+                _print_line(shell, str(row["host"]), str(row["name"]), line)
     for name in document["unknown_hosts"] if isinstance(document["unknown_hosts"], list) else ():
         shell.note(f"host {plain(name)} did not answer: its lines are missing", style="magenta")

@@ -125,4 +125,4 @@ def render_doctor(document: Document) -> RenderableType:
 
 def render_reply(reply: Document) -> RenderableType:
     """Show what a verb did."""
-    return Text(plain(reply.get("message")))
+    return Text("\n\n".join(plain(reply[key]) for key in ("message", "diff") if reply.get(key)))

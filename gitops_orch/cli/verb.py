@@ -28,7 +28,7 @@ Branch: TypeAlias = Annotated[
 Directory: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--path", help="The directory in the repository to manage.", metavar="DIR", rich_help_panel=_PANEL
+        "--path", help="The directory of the repository to manage.", metavar="DIR", rich_help_panel=_PANEL
     ),
 ]
 StateDir: TypeAlias = Annotated[
@@ -68,7 +68,7 @@ def make_app() -> typer.Typer:
         name="gitops-orch",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        rich_markup_mode=None,
+        rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     version = inspect.Parameter("version", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Version)
@@ -76,8 +76,8 @@ def make_app() -> typer.Typer:
     return app
 
 
-def add_verb(app: typer.Typer, function: Callable[..., int]) -> None:
-    """Register `function(shell, ...)`, which returns an exit code, under its own name."""
+def add_verb(app: typer.Typer, function: Callable[..., int], group: str) -> None:
+    """Register `function(shell, ...)`, which returns an exit code, under its own name, in a group of the help."""
     verb = function.__name__
     own = tuple(inspect.signature(function).parameters.values())[1:]
 
@@ -86,7 +86,7 @@ def add_verb(app: typer.Typer, function: Callable[..., int]) -> None:
         options = context.obj.options = context.obj.options.under(nearer)
         raise typer.Exit(function(Shell(options, verb=verb, serve_http=context.obj.serve_http), **arguments))
 
-    app.command(verb)(_taking(run, own, doc=function.__doc__))
+    app.command(verb, rich_help_panel=group)(_taking(run, own, doc=function.__doc__))
 
 
 class Invocation:

@@ -38,19 +38,27 @@ def may_act(look: Look) -> bool:
 class Course:
     """Looks, carries out, looks again; `results` has what was done so far."""
 
-    def __init__(self, sight: Sight, recorder: Recorder, watches: Watches, conduct: Conduct) -> None:
+    def __init__(
+        self,
+        sight: Sight,
+        recorder: Recorder,
+        watches: Watches,
+        conduct: Conduct,
+        apps: frozenset[AppKey] = frozenset(),  # the run is kept to these; to none in particular where empty
+    ) -> None:
         self.results: tuple[ActionResult, ...] = ()
         self._sight = sight
         self._recorder = recorder
         self._watches = watches
         self._conduct = conduct
+        self._apps = apps
         self._failures_left = 0
         self._looks: dict[AppKey | None, Look] = {}  # of which an app's newest plan was made
         self._learned: dict[str, ActionResult] = {}  # what was learned from, by action, as it may be told
 
     def look(self, loaded: Loaded, *, quick: bool) -> Look:
         """Look at everything, and keep what was found."""
-        look = take_look(self._sight, loaded, impatient=quick)
+        look = take_look(self._sight, loaded, impatient=quick, apps=self._apps)
         self._recorder.remember(look)
         return look
 

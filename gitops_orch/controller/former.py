@@ -4,6 +4,7 @@ Labels and Git are all it takes, so it is known also after the state was lost.  
 proved to be what the container was made from, by the digest of its release or by the hash of its configuration.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from gitops_orch.controller.load import Loader
@@ -23,19 +24,23 @@ def former_services(
 ) -> Mapping[FormerKey, MadeFrom]:
     """Return, by app, service and spec hash, the services that differ from what is wanted now, as they were."""
     digests = {each.app.key: each.app.digest for each in chosen}
-    found: dict[FormerKey, MadeFrom] = {}
+    suspicious: dict[FormerKey, Ownership] = {}
+    by_commit: dict[str, set[AppKey]] = defaultdict(set)
     for owner in (each.owner for each in containers if each.owner is not None and not is_aside(each)):
         digest = digests.get(owner.app)
         if digest is None or owner.release == digest:
             continue
         spec = specs.get((owner.app, digest, owner.service))
-        key = (owner.app, owner.service, owner.spec_hash)
-        if spec is None or spec.hash == owner.spec_hash or key in found:
-            continue
-        made = _made_from(owner, loader.app_at(owner.app, owner.commit), salt)
-        if made is not None:
-            found[key] = made
-    return found
+        if spec is not None and spec.hash != owner.spec_hash:
+            suspicious[(owner.app, owner.service, owner.spec_hash)] = owner
+            by_commit[owner.commit].add(owner.app)
+    for commit, apps in by_commit.items():
+        loader.read_many(apps, commit)
+    found = {
+        key: _made_from(owner, loader.app_at(owner.app, owner.commit), salt)
+        for key, owner in suspicious.items()
+    }
+    return {key: made for key, made in found.items() if made is not None}
 
 
 def _made_from(owner: Ownership, app: App | None, salt: str) -> MadeFrom | None:

@@ -37,6 +37,7 @@ from gitops_orch.model.status import AppStatus, Picture
 from gitops_orch.planner.identity import formerly, identify, remembered_files
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.release import choose_release
+from gitops_orch.planner.scope import kept_to, with_dependencies
 from gitops_orch.planner.status import app_statuses, host_statuses
 from gitops_orch.planner.world import Chosen, Role, World
 from gitops_orch.source.source import Source
@@ -86,8 +87,13 @@ class Sight:
     containers_kept: int = 1
 
 
-def take_look(sight: Sight, loaded: Loaded, *, impatient: bool = False) -> Look:
-    """Observe all hosts of a loaded state and plan; if impatient, without waiting for hosts that were silent before."""
+def take_look(
+    sight: Sight, loaded: Loaded, *, impatient: bool = False, apps: frozenset[AppKey] = frozenset()
+) -> Look:
+    """Observe all hosts of a loaded state and plan; if impatient, without waiting for hosts that were silent before.
+
+    Where `apps` are named, the plan is kept to them and to what they depend on.
+    """
     desired = loaded.desired
     if desired is None:
         empty = Plan(commit=sight.loader.last_commit() or "")
@@ -117,12 +123,16 @@ def take_look(sight: Sight, loaded: Loaded, *, impatient: bool = False) -> Look:
     view = _View(observed=observed, said=said, let_go=host_facts.let_go)
     thought = sight.isolation.work_out(desired.apps, partial(_think, sight, desired, view), sight.clock)
     plan = with_lost_commands(thought.plan, sight.history, our_containers(observed))
+    statuses = thought.apps
+    if apps:
+        scope = with_dependencies(apps, desired.apps)
+        plan, statuses = kept_to(plan, scope), tuple(row for row in statuses if row.key in scope)
     planned = sight.clock.monotonic_s()
     picture = Picture(
         commit=desired.commit,
         fetched_at=loaded.fetched_at,
         plan=plan,
-        apps=thought.apps,
+        apps=statuses,
         hosts=host_statuses(desired.hosts, thought.world),
         problems=desired.problems,
         error=loaded.error,

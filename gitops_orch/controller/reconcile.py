@@ -100,12 +100,15 @@ class Reconciler:
         self._log = RunLog()
         self._reverts = FailedReverts(self._loader.reverter(), parts.history, parts.clock)
 
-    def picture(self, *, fetch: bool = True, withheld: bool = False) -> Picture:
+    def picture(
+        self, *, fetch: bool = True, withheld: bool = False, apps: frozenset[AppKey] = frozenset()
+    ) -> Picture:
         """Return how things stand and what a run would do.  Makes no mutating call, and writes nothing.
 
-        `withheld` adds what would be done to held apps, were they not held.
+        `withheld` adds what would be done to held apps, were they not held; `apps` keeps it to these and their
+        dependencies, where some are named.
         """
-        look = take_look(self._sight, self._loader.load(fetch=fetch))
+        look = take_look(self._sight, self._loader.load(fetch=fetch), apps=apps)
         if not withheld or look.world is None or look.loaded.desired is None:
             return look.picture
         plan = look.picture.plan
@@ -119,18 +122,20 @@ class Reconciler:
         conduct: Conduct | None = None,
         fetch: bool = True,
         quick: bool = False,
+        apps: frozenset[AppKey] = frozenset(),
     ) -> RunReport:
         """Reconcile to the end, or to where `conduct` ends it, early but whole.
 
         `fetch` False keeps to the last good commit; `quick` does not wait for hosts that were silent the last time, and
-        is for events, where each second counts for the hosts that do answer.
+        is for events, where each second counts for the hosts that do answer.  `apps` keeps the run to these and what they
+        depend on, where some are named.
         """
         conduct = conduct or Conduct()
         conduct = replace(conduct, progress=self._log.following(conduct.progress))
         started_at, began = self._clock.now(), self._clock.monotonic_s()
         loaded = self._loader.load(fetch=fetch)
         conduct.progress(ProgressEvent(kind="fetched", message=loaded.error))
-        course = Course(self._sight, self._recorder, self._watches, conduct)
+        course = Course(self._sight, self._recorder, self._watches, conduct, apps)
         look = course.look(loaded, quick=quick)
         first = look.picture
         look = course.walk(look)
@@ -139,7 +144,7 @@ class Reconciler:
             conduct.progress(ProgressEvent(kind="reverting", message=reverts[-1].message))
             loaded = self._loader.load(fetch=any(news.pushed for news in reverts))
             look = course.walk(course.look(loaded, quick=True))
-        self._finish(look, quick=quick)
+        self._finish(look, quick=quick or bool(apps))
         verdict = judge_run(look.picture, course.results)
         report = RunReport(
             id=uuid.uuid4().hex,

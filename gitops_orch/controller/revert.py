@@ -36,6 +36,7 @@ class Result(Enum):
     """What became of a wish."""
 
     PUSHED = "pushed"
+    DRAFTED = "drafted"  # made, and not pushed, because nobody asked for that
     REFUSED = "refused"  # not right as the branch is now: no later try helps before it moves
     FAILED = "failed"  # right, but the remote did not take it; a later try may help
     NOTHING = "nothing"  # it is so already
@@ -99,6 +100,14 @@ class Reverter:
             message=f"{self._source.url}: the branch moved each of {TRIES_MAX} times that the revert was made",
             hint="wait until fewer push to it",
         )
+
+    def draft(self, head: str, wish: Wish) -> Reverted:
+        """Make the commit of a wish, and push nothing; SourceError."""
+        draft = self._draft(head, wish)
+        if isinstance(draft, Reverted):
+            return draft
+        message = f"would push {draft.commit[:SHORT]}: {wish.app} as of {wish.to_commit[:SHORT]}{draft.rest}"
+        return Reverted(result=Result.DRAFTED, message=message, head=head, commit=draft.commit)
 
     def _try_on(self, head: str, wish: Wish, alive: Callable[[], None]) -> Reverted | None:
         """Return what became of it; None where the branch moved meanwhile."""

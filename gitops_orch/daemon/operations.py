@@ -1,6 +1,6 @@
 """What each acting verb does, given the parts and the lease.  Every operation is safe to repeat."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
@@ -9,7 +9,7 @@ from gitops_orch.controller.lost_commands import may_have_lost_commands
 from gitops_orch.daemon.house import House
 from gitops_orch.daemon.interrupts import interruptible
 from gitops_orch.daemon.names import find_app
-from gitops_orch.daemon.rollback import pin_release, push_revert
+from gitops_orch.daemon.rollback import draft_revert, pin_release, push_revert
 from gitops_orch.daemon.verbs import Reply, Verb
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.model.app import AppKey, Hold
@@ -43,14 +43,24 @@ def drain_advice(house: House, name: str) -> Document:
     return {"message": message, "host": name, "place": str(host.position)}
 
 
-def _sync(house: House, _arguments: Mapping[str, str], progress: Progress | None) -> Reply:
+def _sync(house: House, arguments: Mapping[str, str], progress: Progress | None) -> Reply:
+    apps = named_apps(house, arguments.get("apps", "").split())
     with interruptible(progress or silent) as interrupt:
-        report = house.reconciler.run(trigger="sync", conduct=interrupt.conduct)
+        report = house.reconciler.run(trigger="sync", conduct=interrupt.conduct, apps=apps)
     return Reply(exit_code=interrupt.code(report.exit_code), document=run_document(report))
+
+
+def named_apps(house: House, names: Iterable[str]) -> frozenset[AppKey]:
+    """Return the apps that are named, of those that Git has or had; none where none is."""
+    names = list(names)
+    known = _known(house, house.fetch()) if names else set()
+    return frozenset(find_app(name, known) for name in names)
 
 
 def _rollback(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
     app = find_app(arguments["app"], _known(house))
+    if arguments.get("dry_run"):
+        return _done(draft_revert(house, app, to=arguments.get("to", "")))
     if arguments.get("push") == "no":
         return _done(pin_release(house, app, to=arguments.get("to", "")))
     return _done(push_revert(house, app, to=arguments.get("to", "")))
@@ -132,8 +142,8 @@ OPERATIONS: Mapping[Verb, Operation] = {
 }
 
 
-def _known(house: House) -> set[AppKey]:
-    desired = house.desired()
+def _known(house: House, commit: str | None = None) -> set[AppKey]:
+    desired = house.desired(commit)
     remembered = {release.app for release in house.history.releases(None)}
     return {app.key for app in desired.apps} | set(desired.broken) | remembered
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from gitops_orch.controller.revert import Result
+from gitops_orch.daemon.follow import Wanted
 from gitops_orch.daemon.house import House
 from gitops_orch.daemon.names import Meant, find_app, find_service
 from gitops_orch.errors import EngineError, GitopsOrchError, SourceError
@@ -65,7 +66,7 @@ def explanation_document(house: House, name: str) -> Document:
     return document
 
 
-def logs_document(house: House, target: str, *, tail: int) -> Document:
+def logs_document(house: House, target: str, wanted: Wanted) -> Document:
     """Return the last lines of every container of an app or a service; hosts that did not answer are named."""
     meant = find_service(target, house.desired().apps)
     observed = house.observe()
@@ -74,7 +75,9 @@ def logs_document(house: House, target: str, *, tail: int) -> Document:
     for host, container in _containers(observed):
         if container.owner is not None and _is_meant(container.owner, meant):
             try:
-                log = house.engine(host).logs(container.id, tail=tail)
+                log = house.engine(host).logs(
+                    container.id, tail=wanted.tail, since=wanted.since, timestamps=wanted.timestamps
+                )
             except EngineError as error:
                 log = f"(no log: {error})"
             rows.append(

@@ -1,13 +1,17 @@
 """`rollback`: the app's files as of an older commit, in a new commit on top of the branch; or a pin, without a push."""
 
+import re
+
 from gitops_orch.controller.revert import SHORT, Result, Wish
 from gitops_orch.daemon.house import House
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.release import Release, ReleaseState
+from gitops_orch.model.secret_words import without_secrets
 from gitops_orch.model.serial import Document
 
 BY_COMMAND = "rolled back by command"
+_YAML = re.compile(r"\.ya?ml$")
 
 
 def push_revert(house: House, app: AppKey, *, to: str) -> Document:
@@ -30,6 +34,26 @@ def push_revert(house: House, app: AppKey, *, to: str) -> Document:
     return _said(app, message, commit=done.commit, to=target, pushed=True)
 
 
+def draft_revert(house: House, app: AppKey, *, to: str) -> Document:
+    """Return the commit that `push_revert` would push, its message and its diff; nothing is pushed."""
+    head = house.fetch()
+    target = _target(house, app, head, to=to)
+    if target is None:
+        return _said(
+            app, f"nothing to revert: {app} is at an earlier release in Git already", commit=head, to=head
+        )
+    done = house.reverter().draft(head, Wish(app=app, to_commit=target, reason=BY_COMMAND))
+    if done.result is Result.NOTHING:
+        return _said(
+            app, f"nothing to revert: {app} is as of {target[:SHORT]} already", commit=head, to=target
+        )
+    if done.result is not Result.DRAFTED:
+        raise GitopsOrchError(done.message, hint=done.hint)
+    message = f"{done.message}; nothing is pushed"
+    shown = _without_contents(house.source.show(done.commit))
+    return _said(app, message, commit=done.commit, to=target) | {"diff": shown}
+
+
 def pin_release(house: House, app: AppKey, *, to: str) -> Document:
     """Pin the app to its last stable, or the named, commit in the controller; Git stays as it is."""
     head = house.fetch()
@@ -46,6 +70,18 @@ def pin_release(house: House, app: AppKey, *, to: str) -> Document:
     house.history.pin(app, target, old.digest, f"{BY_COMMAND}, without a push")
     message = f"{app}: pinned to {target[:SHORT]}; the next sync deploys it, `unpin` follows Git again"
     return _said(app, message, commit=target, to=target)
+
+
+def _without_contents(diff: str) -> str:
+    """Return a diff with the changes of YAML files, and of others their names: these may be contents of secrets."""
+    message, *files = re.split(r"(?m)^(?=diff --git )", diff)
+    shown = [
+        each
+        if _YAML.search(each.partition("\n")[0])
+        else f"{each.partition(chr(10))[0]}\n(its content is not shown)\n"
+        for each in files
+    ]
+    return message + "\n".join(without_secrets(line) for line in "".join(shown).splitlines())
 
 
 def _target(house: House, app: AppKey, head: str, *, to: str) -> str | None:

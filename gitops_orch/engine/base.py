@@ -205,8 +205,10 @@ class Engine(Protocol):
         """Remove an image that no container uses; Conflict where one does."""
         ...
 
-    def logs(self, container: str, *, tail: int) -> str:
-        """Return the last lines that it printed, of both streams."""
+    def logs(
+        self, container: str, *, tail: int, since: datetime | None = None, timestamps: bool = False
+    ) -> str:
+        """Return the last lines that it printed, of both streams, each after its time if that is asked for."""
         ...
 
     def events(self) -> Iterator[EngineEvent]:

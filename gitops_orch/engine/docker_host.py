@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from gitops_orch.clock import Clock
 from gitops_orch.engine import labels, observe_parse
@@ -23,7 +24,7 @@ from gitops_orch.engine.probe import probe_container
 from gitops_orch.engine.pull import pull_image
 from gitops_orch.engine.raw_client import RawClient
 from gitops_orch.engine.registry_auth import Registries
-from gitops_orch.engine.streams import container_logs, exec_in, host_events
+from gitops_orch.engine.streams import LogWindow, container_logs, exec_in, host_events
 from gitops_orch.engine.wire import Wire
 from gitops_orch.errors import Conflict, EngineError, HostUnreachable, NotFound
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
@@ -348,9 +349,11 @@ class DockerHost:
         except NotFound:
             return
 
-    def logs(self, container: str, *, tail: int) -> str:
-        """Return the last lines that it printed, of both streams."""
-        return container_logs(self._wire, container, tail)
+    def logs(
+        self, container: str, *, tail: int, since: datetime | None = None, timestamps: bool = False
+    ) -> str:
+        """Return the last lines that it printed, of both streams, each after its time if that is asked for."""
+        return container_logs(self._wire, container, LogWindow(tail, since, timestamps))
 
     def events(self) -> Iterator[EngineEvent]:
         """Yield events as they happen; the first one, `stream connected`, says that from here on none is missed."""

@@ -5,6 +5,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,9 +45,25 @@ _ACTIONS = (
 )
 
 
-def container_logs(wire: Wire, container: str, tail: int) -> str:
+@dataclass(frozen=True, slots=True)
+class LogWindow:
+    """Which lines of a log are wanted: so many at the most, from a time on, each after its time."""
+
+    tail: int
+    since: datetime | None = None
+    timestamps: bool = False
+
+    def params(self) -> dict[str, str]:
+        """Return the parameters of the Engine's request; it takes seconds and nanoseconds since the epoch."""
+        params = {"stdout": "1", "stderr": "1", "tail": str(max(0, self.tail))}
+        if self.since is not None:
+            params["since"] = f"{int(self.since.timestamp())}.{self.since.microsecond:06}000"
+        return params | ({"timestamps": "1"} if self.timestamps else {})
+
+
+def container_logs(wire: Wire, container: str, window: LogWindow) -> str:
     """Return the last lines of both streams, at most a megabyte of them."""
-    params = {"stdout": "1", "stderr": "1", "tail": str(max(0, tail))}
+    params = window.params()
     with wire.bounded(f"logs of {container}"):
         row = wire.client().inspect_container(container)
         terminal = bool((row.get("Config") or {}).get("Tty"))

@@ -55,6 +55,11 @@ class FleetBook:
             found[row.host].append(Placed(app=app_of(row), service=row.service, slot=row.slot))
         return {name: tuple(placements) for name, placements in found.items()}
 
+    def container_names(self) -> tuple[str, ...]:
+        """Return the containers of which it is known what they were made of."""
+        with self._store.begin() as connection:
+            return tuple(connection.execute(select(schema.images.c.container).distinct()).scalars())
+
     def record_image(self, image: ImageRecord) -> None:
         """Record what a container was made of; told again of the same container, the last word holds."""
         table = schema.images

@@ -145,6 +145,14 @@ class Source:
             raise self._unknown(commit)
         return parse_info(found.text)
 
+    def show(self, commit: str) -> str:
+        """Return a commit's message and its difference to its parent, as git prints them; SourceError."""
+        how = ("--no-color", "--no-ext-diff", "--no-textconv", "--format=%B")
+        found = self._mirror.run("show", *how, check_commit(commit), "--")
+        if not found.ok:
+            raise self._unknown(commit)
+        return found.text
+
     def touching(self, paths: tuple[str, ...], *, since: str, head: str) -> tuple[str, ...]:
         """Return the commits after `since` that changed any of these paths, newest first, a thousand at most."""
         scope = [self._repository_path(path) for path in paths]

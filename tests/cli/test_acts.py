@@ -199,9 +199,9 @@ def test_lifting_what_is_not_there_is_an_error_that_says_so(gitops):
     assert "is not held by command" in gitops("resume", "shop").err
 
 
-def test_accept_takes_a_commit_of_the_branch_and_nothing_else(gitops, repository):
+def test_accept_takes_a_commit_that_is_held_and_nothing_else(gitops, repository):
     gitops("sync")
-    assert gitops("accept", repository.head()[:12]).code == 0
+    assert gitops("accept", repository.head()[:12]).code == 1
     assert gitops("accept", "").code == 1
     assert gitops("accept", "nonsense").code == 1
 

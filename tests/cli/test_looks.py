@@ -1,7 +1,14 @@
 """`status` of one app; what another process is told."""
 
+import os
+from datetime import UTC, datetime
+
 import pytest
 from command_line import HOST, app
+
+from gitops_orch.daemon.follow import Wanted, follow_logs
+from gitops_orch.daemon.house import open_house
+from gitops_orch.settings import load_settings
 
 pytestmark = pytest.mark.waits
 
@@ -43,3 +50,39 @@ def test_the_sides_of_a_held_difference_are_shown(two_apps, gitops, repository):
     answer = gitops("diff", "shop")
     assert answer.code == 2
     assert "environment.COLOUR: blue -> green" in answer.out
+
+
+def test_logs_are_asked_for_from_a_time_on(two_apps, gitops):
+    assert "shop-api-1-" in gitops("logs", "shop", "--since", "10m").out
+    assert gitops("logs", "shop", "--since", "2999-01-01T00:00:00Z").out == ""
+    assert "--since" in gitops("logs", "shop", "--since", "yesterday").err
+
+
+def test_each_line_of_a_log_stands_after_its_time(two_apps, gitops):
+    (line,) = gitops("logs", "shop", "--timestamps").out.splitlines()
+    assert datetime.fromisoformat(line.partition(" | ")[2][:26] + "+00:00") <= datetime.now(UTC)
+
+
+def test_followed_logs_go_on_with_what_is_made_meanwhile(two_apps, gitops, monkeypatch):
+    """After the lines that are there come those of the container that takes its place; each line once."""
+    printed = []
+    turns = iter(range(12))
+
+    def emit(_host: str, name: str, line: str) -> None:
+        printed.append((name, line))
+
+    settings = load_settings(flags={}, environ=os.environ, file=None, root=False)
+    with open_house(settings, str(two_apps.path)) as house:
+        monkeypatch.setattr(house.clock.__class__, "sleep", lambda *_: None)
+
+        def goes_on() -> bool:
+            turn = next(turns, None)
+            if turn == 3:
+                two_apps.commit("a change", shop__compose=app("green"))
+                house.reconciler.run(trigger="test")
+            return turn is not None
+
+        follow_logs(house, "shop", Wanted(tail=10), emit, goes_on)
+    names = [name for name, _ in printed]
+    assert len(names) == len(set(names)) == 2
+    assert {line for _, line in printed} == {"ready"}

@@ -1,6 +1,6 @@
 """What every engine promises about containers (engine/base.py)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from contract.making import app_with, intent
@@ -304,6 +304,17 @@ def test_logs_are_the_last_lines(world, key):
     container = running(world, app_with(key, image="stub:crash"))
     world.wait("the crash", lambda: state(world, container) is State.EXITED)
     assert world.engine.logs(container, tail=10) == "no such table\n"
+
+
+def test_logs_are_asked_for_from_a_time_on_and_each_line_after_its_time(world, key):
+    container = running(world, app_with(key, image="stub:crash"))
+    world.wait("the crash", lambda: state(world, container) is State.EXITED)
+    (line,) = world.engine.logs(container, tail=10, timestamps=True).splitlines()
+    at, _, text = line.partition(" ")
+    assert text == "no such table"
+    printed_at = datetime.fromisoformat(f"{at[:26]}+00:00")  # to the microsecond; it has nanoseconds
+    assert world.engine.logs(container, tail=10, since=printed_at) == "no such table\n"
+    assert world.engine.logs(container, tail=10, since=printed_at + timedelta(seconds=2)) == ""
 
 
 def test_a_command_tells_how_it_ended(world, key):

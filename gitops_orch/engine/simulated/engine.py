@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from gitops_orch.clock import Clock
@@ -223,9 +224,11 @@ class SimulatedEngine:
         """Remove an image; Conflict while a container was made from it."""
         self._tell("remove_image", lambda: requests.remove_image(self.world, image))
 
-    def logs(self, container: str, *, tail: int) -> str:
+    def logs(
+        self, container: str, *, tail: int, since: datetime | None = None, timestamps: bool = False
+    ) -> str:
         """Return the last lines of what its image prints at each start."""
-        return self._ask("logs", lambda: self._logs(self._require(container), tail))
+        return self._ask("logs", lambda: requests.logs(self._require(container), tail, since, timestamps))
 
     def events(self) -> Iterator[EngineEvent]:
         """Yield what happened since the last call; then wait for more, or end, as the settings say."""
@@ -374,8 +377,3 @@ class SimulatedEngine:
         container = self.world.find(reference)
         if container is not None:
             requests.remove(self.world, container)
-
-    def _logs(self, container: SimulatedContainer, tail: int) -> str:
-        if container.started_at is None or tail <= 0:
-            return ""
-        return "".join(container.behaviour.output.splitlines(keepends=True)[-tail:])

@@ -5,6 +5,7 @@ Callers hold the world's lock and have advanced it.  Refusals are the Engine's o
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
 from gitops_orch.engine.base import ExecResult, PulledImage
 from gitops_orch.engine.simulated.images import Registry
@@ -296,3 +297,14 @@ def _taken_port(world: World, container: SimulatedContainer) -> str | None:
         if any(same_port(wanted, other) for other in taken):
             return f"{wanted[0] or '0.0.0.0'}:{wanted[1]}/{wanted[2]}"  # noqa: S104  # how the Engine words it
     return None
+
+
+def logs(container: SimulatedContainer, tail: int, since: datetime | None, timestamps: bool) -> str:  # noqa: FBT001 - its caller names it
+    """Return the last lines of what its image printed at its last start, all of them at that moment."""
+    if container.started_at is None or tail <= 0:
+        return ""
+    at = datetime.fromtimestamp(container.started_at, UTC)
+    if since is not None and at < since:
+        return ""
+    prefix = f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z " if timestamps else ""
+    return "".join(prefix + line for line in container.behaviour.output.splitlines(keepends=True)[-tail:])

@@ -1,0 +1,33 @@
+"""What `accept` can let through: the commits that a refusal, a hold or the remote's history asks to accept."""
+
+import re
+from collections.abc import Iterator
+
+from gitops_orch.errors import GitopsOrchError
+from gitops_orch.model.status import Picture
+
+_ASKS = re.compile(r"gitops-orch accept ([0-9a-f]{7,64})")
+_PREFIX_MIN = 4
+
+
+def require_held(picture: Picture, commit: str) -> None:
+    """Raise an error that lists what is held, unless the commit is.
+
+    Each sentence that asks for `gitops-orch accept COMMIT` names what can be accepted: no other rule holds a commit.
+    """
+    held = dict.fromkeys(found for text in _sentences(picture) for found in _ASKS.findall(text))
+    if any(_is_same(commit.strip().casefold(), each) for each in held):
+        return
+    hint = f"held is {', '.join(held)}" if held else "nothing is held"
+    raise GitopsOrchError(f"commit {commit} is not held", hint=hint)
+
+
+def _is_same(given: str, held: str) -> bool:
+    return len(given) >= _PREFIX_MIN and (given.startswith(held) or held.startswith(given))
+
+
+def _sentences(picture: Picture) -> Iterator[str]:
+    yield picture.error
+    yield from (refusal.message for refusal in picture.plan.refusals)
+    yield from (hold.reason for hold in picture.plan.holds)
+    yield from (host.reason for host in picture.hosts)

@@ -1,0 +1,57 @@
+"""Names for the shell to complete, from what history remembers: no host and no remote is asked."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+from gitops_orch.errors import GitopsOrchError
+from gitops_orch.settings import Settings, is_root, load_settings
+
+
+def complete_app(incomplete: str) -> list[str]:
+    """Return the apps that begin so, by name in the default namespace, and by `namespace/app` elsewhere."""
+    return _matching(incomplete, _apps())
+
+
+def complete_host(incomplete: str) -> list[str]:
+    """Return the hosts that begin so."""
+    return _matching(incomplete, _hosts())
+
+
+def complete_container(incomplete: str) -> list[str]:
+    """Return the containers that begin so."""
+    return _matching(incomplete, _containers())
+
+
+def _matching(incomplete: str, names: Iterable[str]) -> list[str]:
+    found: set[str] = set()
+    with suppress(GitopsOrchError, OSError):  # a shell that waits for names wants no error message
+        found = {name for name in names if name.startswith(incomplete)}
+    return sorted(found)
+
+
+def _apps() -> Iterator[str]:
+    from gitops_orch.daemon.house import open_history
+
+    with open_history(_settings()) as history:
+        for release in history.releases(None):
+            key = release.app
+            yield key.name if key.namespace == "default" else str(key)
+
+
+def _hosts() -> Iterator[str]:
+    from gitops_orch.daemon.house import open_history
+
+    with open_history(_settings()) as history:
+        yield from history.seen()
+
+
+def _containers() -> Iterator[str]:
+    from gitops_orch.daemon.house import open_history
+
+    with open_history(_settings()) as history:
+        yield from history.container_names()
+
+
+def _settings() -> Settings:
+    return load_settings(flags={}, environ=os.environ, file=None, root=is_root())

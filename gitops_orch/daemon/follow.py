@@ -1,0 +1,76 @@
+"""`logs -f`: the lines of an app's containers as they come, also of containers that are made meanwhile."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitops_orch.daemon.house import House
+from gitops_orch.daemon.names import Meant, find_service
+from gitops_orch.engine.base import Engine
+from gitops_orch.errors import EngineError
+from gitops_orch.model.observed import ObservedContainer, ObservedHost, Ownership
+
+LINES_MAX = 10_000  # of a container, between two looks
+LOOK_EVERY = 5  # turns: which containers there are is asked less often than what they print
+TURN_S = 1.0
+
+Emit = Callable[[str, str, str], None]  # host, container, line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which lines a person wants."""
+
+    tail: int
+    since: datetime | None = None
+    timestamps: bool = False
+
+
+def follow_logs(
+    house: House, target: str, wanted: Wanted, emit: Emit, goes_on: Callable[[], bool] = lambda: True
+) -> None:
+    """Emit the last lines of every container that is meant, and then each new one, while `goes_on` says so."""
+    meant = find_service(target, house.desired().apps)
+    printed: dict[str, str] = {}  # by container: the time of the last line, as the Engine writes it
+    turn = 0
+    there: list[tuple[str, ObservedContainer]] = []
+    while goes_on():
+        if turn % LOOK_EVERY == 0:
+            there = list(_meant(house, meant))
+        for host, container in there:
+            for line in _lines_of(house, host, container, wanted, printed):
+                emit(host, container.name, line)
+        turn += 1
+        house.clock.sleep(TURN_S)
+
+
+def _lines_of(
+    house: House, host: str, container: ObservedContainer, wanted: Wanted, printed: dict[str, str]
+) -> tuple[str, ...]:
+    """Return the new lines of a container; none of a host that does not answer: it is asked again in the next turn."""
+    with suppress(EngineError):
+        return tuple(_new_lines(house.engine(host), container.id, wanted, printed))
+    return ()
+
+
+def _meant(house: House, meant: Meant) -> Iterator[tuple[str, ObservedContainer]]:
+    for name, host in sorted(house.observe().items()):
+        containers = host.containers if isinstance(host, ObservedHost) else ()
+        yield from ((name, each) for each in containers if _is_meant(each.owner, meant))
+
+
+def _is_meant(owner: Ownership | None, meant: Meant) -> bool:
+    return owner is not None and owner.app == meant.app and meant.service in (None, owner.service)
+
+
+def _new_lines(engine: Engine, container: str, wanted: Wanted, printed: dict[str, str]) -> Iterator[str]:
+    """Yield the lines after the last one; the Engine's times have a fixed width, so text tells which is later."""
+    last = printed.get(container, "")
+    since = datetime.fromisoformat(f"{last[:26]}+00:00") if last else wanted.since
+    tail = LINES_MAX if last else wanted.tail
+    for line in engine.logs(container, tail=tail, since=since, timestamps=True).splitlines():
+        at, _, text = line.partition(" ")
+        if at > last:
+            printed[container] = max(at, printed.get(container, ""))
+            yield line if wanted.timestamps else text

@@ -1,0 +1,61 @@
+"""A plan that is kept to some apps: these and what they depend on are acted on, and no other is touched."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.plan import Action, Kind, Plan, PlanHold
+
+
+def with_dependencies(named: Collection[AppKey], apps: Iterable[App]) -> frozenset[AppKey]:
+    """Return the named apps and all that they depend on, directly or not."""
+    needs = {app.key: app.depends_on for app in apps}
+    found: set[AppKey] = set()
+    todo = list(named)
+    while todo:
+        key = todo.pop()
+        if key not in found:
+            found.add(key)
+            todo += needs.get(key, ())
+    return frozenset(found)
+
+
+def kept_to(plan: Plan, scope: Collection[AppKey]) -> Plan:
+    """Return what of a plan concerns these apps.
+
+    A step that stands on another app's step (a port that this one has to free first) is left out with all that stands on
+    it, and its app is held: only a plan of both can do it.
+    """
+    kept: dict[str, Action] = {}
+    blocked: dict[AppKey, AppKey] = {}
+    owners = {action.id: action.app for action in plan.actions}
+    needed = _pulls_of(plan, scope)
+    for action in plan.actions:  # each stands behind all that it comes after
+        if action.app not in scope and action.id not in needed:
+            continue
+        missing = next((each for each in (*action.after, *action.follows) if each not in kept), None)
+        if missing is None:
+            kept[action.id] = action
+        elif action.app is not None:
+            blocked.setdefault(action.app, owners.get(missing) or action.app)
+    holds = [hold for hold in plan.holds if hold.app is None or hold.app in scope]
+    holds += [_blocked(app, other) for app, other in blocked.items() if other not in scope]
+    return replace(
+        plan,
+        actions=tuple(action for action in kept.values() if action.app not in blocked),
+        holds=tuple(holds),
+        unknown_apps=tuple(app for app in plan.unknown_apps if app in scope),
+    )
+
+
+def _pulls_of(plan: Plan, scope: Collection[AppKey]) -> frozenset[str]:
+    """Return the pulls that an app of the scope waits for: the first app that needs an image has the step."""
+    pulls = {action.id for action in plan.actions if action.kind is Kind.PULL}
+    return frozenset(
+        each for action in plan.actions if action.app in scope for each in action.after if each in pulls
+    )
+
+
+def _blocked(app: AppKey, other: AppKey) -> PlanHold:
+    reason = f"it has to wait for what is planned for {other}; name {other} as well, or sync all"
+    return PlanHold(subject=str(app), reason=reason, app=app, error=True)

@@ -1,0 +1,121 @@
+"""The verbs and their help, names that the shell completes, and what is only shown."""
+
+import pytest
+from command_line import HOST, app
+from typer.main import get_command
+
+from gitops_orch.cli import completion
+from gitops_orch.cli.main import main, make_command_line
+
+pytestmark = pytest.mark.waits
+HELP_CHARS_MAX = 60
+
+
+@pytest.fixture
+def two_apps(repository, gitops):
+    repository.commit("two", hosts__edge=HOST, shop__compose=app(), blog__compose=app())
+    assert gitops("sync").code == 0
+    return repository
+
+
+def test_a_bare_command_prints_the_help(capsys):
+    assert main([]) == 0
+    printed = capsys.readouterr()
+    assert "validate" in printed.out
+    assert printed.err == ""
+
+
+def test_the_help_groups_the_verbs(call):
+    printed = call("--help").out
+    titles = [printed.index(f" {group} ") for group in ("Deploy", "Look", "Control", "Fleet")]
+    assert titles == sorted(titles)
+
+
+@pytest.mark.parametrize("verb", sorted(get_command(make_command_line()).commands))
+def test_a_line_of_help_is_short(verb):
+    command = get_command(make_command_line()).commands[verb]
+    helps = [command.help.splitlines()[0], *(parameter.help or "" for parameter in command.params)]
+    assert [text for text in helps if len(text) > HELP_CHARS_MAX] == []
+
+
+def test_sync_of_an_app_leaves_the_others_as_they_are(two_apps, gitops):
+    two_apps.commit("both", shop__compose=app("green"), blog__compose=app("green"))
+    planned = gitops("plan", "shop", "-o", "json").json["actions"]
+    assert {action["app"] for action in planned} == {"shop"}
+    assert gitops("sync", "shop").code == 0
+    left = gitops("plan", "-o", "json").json["actions"]
+    assert {action["app"] for action in left} == {"blog"}
+
+
+def test_sync_of_an_app_removes_no_other(two_apps, gitops):
+    two_apps.commit("one leaves", shop__compose=app("green"), blog__compose=None)
+    assert gitops("sync", "shop").code == 0
+    left = gitops("plan", "-o", "json").json["actions"]
+    assert {action["app"] for action in left} == {"blog"}
+
+
+def test_sync_of_an_app_that_is_not_there_is_an_error(two_apps, gitops):
+    answer = gitops("sync", "shpo")
+    assert answer.code == 1
+    assert "did you mean shop?" in answer.err
+
+
+def test_a_rollback_that_is_tried_shows_the_commit_and_pushes_nothing(two_apps, gitops):
+    head = two_apps.commit("a change", shop__compose=app("green") + "    labels: {token: hush}\n")
+    assert gitops("sync").code == 0
+    answer = gitops("rollback", "shop", "--dry-run")
+    assert answer.code == 0
+    assert "Revert default/shop to" in answer.out
+    assert "-    environment: {COLOUR: green}" in answer.out
+    assert "+    environment: {COLOUR: blue}" in answer.out
+    assert "hush" not in answer.out
+    assert two_apps.head() == head
+    assert gitops("rollback", "shop").code == 0
+    assert two_apps.head() != head
+
+
+def test_a_rollback_that_is_tried_shows_no_content_of_other_files(two_apps, gitops):
+    text = app() + "    secrets: [one]\nsecrets: {one: {file: ./one.yaml.txt}}\n"
+    for content in ("hush1", "hush2"):
+        (two_apps.path / "shop").mkdir(exist_ok=True)
+        (two_apps.path / "shop/one.yaml.txt").write_text(content)
+        two_apps.commit(content, shop__compose=text)
+        assert gitops("sync").code == 0
+    answer = gitops("rollback", "shop", "--dry-run")
+    assert "one.yaml.txt" in answer.out
+    assert "its content is not shown" in answer.out
+    assert "hush" not in answer.out.replace("Revert", "").partition("diff --git")[2]
+
+
+@pytest.mark.parametrize("commit", ["0123456789ab", "HEAD"])
+def test_accepting_what_is_not_held_is_an_error(two_apps, gitops, commit):
+    answer = gitops("accept", commit)
+    assert answer.code == 1
+    assert f"commit {commit} is not held" in answer.err
+    assert "nothing is held" in answer.err
+
+
+def test_accepting_another_commit_than_the_held_one_names_the_held_one(two_apps, gitops):
+    first = two_apps.git("rev-list", "--max-parents=0", "HEAD")
+    two_apps.git("reset", "-q", "--hard", first)
+    two_apps.commit("another history", shop__compose=app("red"))
+    gitops("sync")
+    answer = gitops("accept", "0123456789ab")
+    assert answer.code == 1
+    assert two_apps.head()[:7] in answer.err
+    assert gitops("accept", two_apps.head()).code == 0
+    assert gitops("sync").code == 0
+
+
+def test_names_are_completed_from_what_history_remembers(two_apps, gitops, monkeypatch):
+    monkeypatch.setattr("gitops_orch.controller.observe.observe_all", None)  # no host may be asked
+    assert completion.complete_app("") == ["blog", "shop"]
+    assert completion.complete_app("s") == ["shop"]
+    assert completion.complete_host("edge") == ["edge-1"]
+    (container,) = completion.complete_container("blog-")
+    assert container.startswith("blog-api-1-")
+
+
+def test_nothing_is_completed_where_nothing_is_known(call):
+    assert completion.complete_app("") == []
+    assert completion.complete_host("") == []
