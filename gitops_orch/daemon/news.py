@@ -1,14 +1,18 @@
 """What of a run is worth telling people: what went wrong, once, with what to do about it, and that it is over."""
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TypeAlias
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, RunReport, Sync
+from gitops_orch.model.trouble import Trouble
 from gitops_orch.notify import Notice, NoticeKind, Outbox
 from gitops_orch.planner.judgement import lasting
 
 CONTROLLER = "controller"
+ATTEMPTS_MIN = 2
+NONE: Mapping[AppKey, Trouble] = MappingProxyType({})
 _BAD_HEALTH = frozenset({AppHealth.DEGRADED, AppHealth.MISSING})
 _BAD_RELEASES = frozenset({AppReleaseState.FAILED, AppReleaseState.ROLLED_BACK})
 
@@ -16,25 +20,38 @@ Describe: TypeAlias = Callable[[str], str]
 """Returns a commit as people know it: its subject and author."""
 
 
-def tell_news(outbox: Outbox, report: RunReport, describe: Describe = str) -> None:
-    """Tell what is newly wrong, and what no longer is."""
-    troubles = troubles_of(report, describe)
-    for notice in troubles.values():
+def tell_news(
+    outbox: Outbox, report: RunReport, describe: Describe = str, troubles: Mapping[AppKey, Trouble] = NONE
+) -> None:
+    """Tell what is newly wrong, and what no longer is; `troubles` are those of history."""
+    notices = troubles_of(report, describe, troubles)
+    for notice in notices.values():
         outbox.tell(notice)
     # A run that has seen nothing cannot tell that all is well again.
     if report.picture.hosts or not report.picture.error:
-        outbox.settle(troubles.keys())
+        outbox.settle(notices.keys())
 
 
-def troubles_of(report: RunReport, describe: Describe = str) -> Mapping[str, Notice]:
-    """Return what is wrong after a run, by app, by host, and for the controller as a whole."""
+def troubles_of(
+    report: RunReport, describe: Describe = str, troubles: Mapping[AppKey, Trouble] = NONE
+) -> Mapping[str, Notice]:
+    """Return what is wrong after a run, by app, by host, and for the controller as a whole.
+
+    A failure that is not the release's own, such as a pull, is news from its second attempt on: many end by themselves.
+    """
     found: dict[str, Notice] = {}
-    for notice in (*_app_notices(report, describe), *_host_notices(report), *_controller_notices(report)):
+    for notice in (
+        *_app_notices(report, describe, troubles),
+        *_host_notices(report),
+        *_controller_notices(report),
+    ):
         found.setdefault(notice.subject, notice)
     return found
 
 
-def _app_notices(report: RunReport, describe: Describe) -> Iterator[Notice]:
+def _app_notices(
+    report: RunReport, describe: Describe, troubles: Mapping[AppKey, Trouble]
+) -> Iterator[Notice]:
     picture = report.picture
     silent = {host.name for host in picture.hosts if host.state == "unknown"}
     hosts = {app.key: app.hosts for app in picture.apps}
@@ -51,6 +68,10 @@ def _app_notices(report: RunReport, describe: Describe) -> Iterator[Notice]:
         # One message for a host that is down, not one for each of its apps.
         if bad or (app.sync is Sync.UNKNOWN and not silent):
             yield notice(app.key, _complaint(app), _advice(app))
+    for trouble in troubles.values():
+        if trouble.attempts >= ATTEMPTS_MIN:
+            advice = f"remove the cause; it is tried again by itself, see `gitops-orch status {trouble.app}`"
+            yield notice(trouble.app, trouble.reason, advice, NoticeKind.WARNING)
     for hold in picture.plan.holds:
         if hold.stopped and hold.app is not None:
             message = f"{hold.subject}: {lasting(hold.reason)}"

@@ -190,7 +190,7 @@ class Service:
         self._timers.arm(report.picture.wake_at)
         self._followers.follow(self._house.reconciler.engines.by_name())
         self._systemd.status(f"{report.status} at {report.picture.commit[:10] or 'no commit yet'}")
-        tell_news(self._outbox, report, self._describe)
+        tell_news(self._outbox, report, self._describe, self._house.history.troubles())
 
     def _describe(self, commit: str) -> str:
         try:

@@ -21,6 +21,7 @@ from gitops_orch.model.status import (
     RunReport,
     Sync,
 )
+from gitops_orch.model.trouble import Trouble
 from gitops_orch.notify import Outbox
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -86,6 +87,18 @@ def test_a_notice_names_host_commit_and_author():
     app = replace(WELL, health=AppHealth.DEGRADED, hosts=("h1", "h2"), reason="it exited with code 1")
     details = troubles_of(report(app), lambda commit: f"{commit} Deploy it (Ann)")["default/shop"].details
     assert details[:2] == ("host: h1, h2", "commit: c Deploy it (Ann)")
+
+
+@pytest.mark.parametrize(
+    ("attempts", "told"), [(1, []), (2, ["pull x on h1: refused"]), (7, ["pull x on h1: refused"])]
+)
+def test_a_failure_that_is_not_the_releases_own_is_news_after_its_second_attempt(attempts, told):
+    under_way = replace(WELL, sync=Sync.OUT_OF_SYNC, health=AppHealth.PROGRESSING)
+    trouble = Trouble(
+        app=WELL.key, digest="r", reason="pull x on h1: refused", since=AT, at=AT, attempts=attempts
+    )
+    notices = troubles_of(report(under_way), troubles={WELL.key: trouble})
+    assert [notice.message for notice in notices.values()] == told
 
 
 def test_a_host_that_is_down_is_one_message_that_names_its_apps():
