@@ -44,7 +44,8 @@ class Damaged:
 class Source:
     """Stands where Git stands; the last commit is its head."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self.name = name  # two repositories share no commit
         self.trees: dict[str, Tree] = {}
         self.trailers: dict[str, tuple[tuple[str, str], ...]] = {}
 
@@ -65,7 +66,7 @@ class Source:
                 raise SourceError("the mirror has lost it")
             return contents[path]
 
-        commit = hashlib.sha1(f"{len(self.trees)}".encode()).hexdigest()
+        commit = hashlib.sha1(f"{self.name}{len(self.trees)}".encode()).hexdigest()
         self.trees[commit] = Tree(
             commit=commit,
             files={
@@ -87,6 +88,8 @@ class Source:
         return list(self.trees)[-1]
 
     def tree(self, commit: str) -> Tree:
+        if commit not in self.trees:
+            raise SourceError(f"{commit} is in no repository of this test")
         return self.trees[commit]
 
     def commit_info(self, commit: str) -> SimpleNamespace:

@@ -16,6 +16,7 @@ from gitops_orch.clock import SystemClock
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.manifest.binds import bind_lines
 from gitops_orch.manifest.compile import examined_tree, render_tree
+from gitops_orch.model.desired import Fragment
 from gitops_orch.model.problem import Problem, Severity
 from gitops_orch.model.serial import Document, problem_rows
 from gitops_orch.model.tree import Tree
@@ -34,11 +35,13 @@ def validate(shell: Shell, directory: Where = None, ref: Ref = None, strict: Str
     """Check a directory or a commit; name every mistake."""
     with _tree(shell, directory, ref) as tree:
         desired = examined_tree(tree, environment=shell.settings.environment, strict=strict)
-        problems = desired.problems
         count = len(tree.files)
+    problems, fragments = desired.problems, desired.fragments
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    _show_problems(shell, problems, prefix=_prefix(directory))
+    _show_problems(shell, problems, fragments, prefix=_prefix(directory))
     if shell.output is Output.TEXT:
+        for fragment in fragments:
+            shell.note(str(fragment))
         warnings = sum(problem.severity is Severity.WARNING for problem in problems)
         notes = len(problems) - errors - warnings
         noted = f", {counted(notes, 'note')}" if notes else ""
@@ -61,10 +64,14 @@ def render(shell: Shell, directory: Where = None, ref: Ref = None) -> int:
     return exit_codes.ERROR if errors else exit_codes.OK
 
 
-def _show_problems(shell: Shell, problems: tuple[Problem, ...], *, prefix: str) -> None:
+def _show_problems(
+    shell: Shell, problems: tuple[Problem, ...], fragments: tuple[Fragment, ...], *, prefix: str
+) -> None:
     if shell.output is Output.JSON:
         valid = all(problem.severity is not Severity.ERROR for problem in problems)
         document: Document = {"valid": valid, "problems": problem_rows(problems)}
+        if fragments:
+            document["fragments"] = [{"path": each.path, "reason": each.reason} for each in fragments]
         shell.print_json(document)
     for problem in problems:
         if shell.output is Output.TEXT:

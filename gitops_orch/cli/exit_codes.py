@@ -54,4 +54,4 @@ def _is_unknown(app: AppStatus) -> bool:
 
 
 def _is_well(app: AppStatus) -> bool:
-    return app.sync is Sync.IN_SYNC and app.health in _WELL
+    return app.foreign or (app.sync is Sync.IN_SYNC and app.health in _WELL)

@@ -1,23 +1,28 @@
 """From Git to a desired state, or to the reason why there is none that may be acted on."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
 
 from gitops_orch.clock import Clock
+from gitops_orch.controller.app_files import read_app_files
 from gitops_orch.controller.revert import Reverter
 from gitops_orch.errors import GitopsOrchError, SourceError, unforeseen
 from gitops_orch.history.history import History
 from gitops_orch.manifest.cache import ManifestCache
 from gitops_orch.manifest.compile import all_app_files, compile_one, compile_tree
+from gitops_orch.manifest.documents import read_fleet
 from gitops_orch.model.app import App, AppKey
-from gitops_orch.model.desired import Desired
+from gitops_orch.model.desired import Desired, Former
+from gitops_orch.model.host import Fleet
+from gitops_orch.planner.fleet_loss import lost_from_fleet
 from gitops_orch.source.source import Source
 
 IMPLICIT_HOST = "local"
 MANY = 8  # apps of one commit
+ALL_DECLARED = Fleet(variables={"": ""}, declared=frozenset({"variables"}))
 OLDER_MAX = 2000  # apps of older commits that are remembered
 CONTINUITY = ""  # remembered like a host: this history has been kept since the first container was made
 
@@ -69,7 +74,7 @@ class Loader:
         self._cache = ManifestCache()
         self._older: dict[tuple[AppKey, str], App] = {}  # what a commit holds never changes
         self._fetched_at: datetime | None = None
-        self._last: tuple[str, bool, Desired] | None = None
+        self._last: tuple[str, bool, Former, Desired] | None = None
         self._trouble = ""  # with head, when it was asked for last: it lasts until head is asked for again
 
     def load(self, *, fetch: bool = True) -> Loaded:
@@ -115,7 +120,26 @@ class Loader:
                 "are the branch and the path right? To remove all, set spec.prune.allow_empty in gitops.yaml"
             )
             return None, f"commit {commit[:12]} holds no Compose file, host or fleet; {way_out}"
+        lost = self._lost_from_fleet(desired)
+        if lost:
+            restore = "else put gitops.yaml back as it was"
+            return None, (
+                f"commit {commit[:12]} loses {lost}, or run `gitops-orch accept {commit[:12]}`; {restore}. "
+                "Until then nothing of the commit is carried out"
+            )
         return desired, ""
+
+    def _lost_from_fleet(self, desired: Desired) -> str:
+        """Return what the Fleet document has lost since the last good commit, unless a person accepted that."""
+        last = self.last_commit()
+        if last in {None, desired.commit} or not lost_from_fleet(ALL_DECLARED, desired.fleet):
+            return ""
+        if desired.commit in self._history.accepted():
+            return ""
+        try:
+            return lost_from_fleet(read_fleet(self._source.tree(str(last))), desired.fleet)
+        except SourceError:
+            return ""  # the last good commit is gone from the mirror: there is nothing to compare with
 
     def head(self) -> str:
         """Ask the remote and return its head; SourceError."""
@@ -125,24 +149,38 @@ class Loader:
         """Return the commit that was acted on last, None where none was."""
         return self._history.last_commit(self._branch.url, self._branch.name)
 
-    def _compile(self, commit: str) -> Desired:
+    def with_former(self, desired: Desired, former: Former) -> Desired:
+        """Return a loaded state as it is where more is known of what were apps: those stay apps, whoever reuses them."""
+        reused = (each for each in desired.fragments if not each.declared)
+        if not any(former.held(each.path, each.key) for each in reused):
+            return desired
+        return self._compile(desired.commit, former)
+
+    def _compile(self, commit: str, former: Former | None = None) -> Desired:
         """A commit never changes, so it is compiled once."""
         known = bool(set(self._history.remembered()) - {IMPLICIT_HOST, CONTINUITY})
-        if self._last is not None and self._last[:2] == (commit, known):
-            return self._last[2]
+        last = self._last
+        if last is not None and last[:2] == (commit, known) and not last[3].reuses:
+            return last[3]
+        former = former or self._former()
+        if last is not None and last[:3] == (commit, known, former):
+            return last[3]
         desired = compile_tree(
             self._source.tree(commit),
             environment=self._reading.environment,
             cache=self._cache,
             local_url=self._reading.local_url,
-            hosts_ever_known=known,
+            former=replace(former, hosts=known),
         )
-        self._last = (commit, known, desired)
+        self._last = (commit, known, former, desired)
         return desired
 
     def reverter(self) -> Reverter:
         """Return what reverts apps in Git, and reads files as this does."""
-        return Reverter(self._source, self.head, self._reading.environment, self._cache)
+        return Reverter(self._source, self.head, self._reading.environment, self._cache, self._former)
+
+    def _former(self) -> Former:
+        return read_app_files(self._history).former()
 
     def read_many(self, keys: Collection[AppKey], commit: str) -> None:
         """Read apps of an older commit at once, where they are many: to look for each alone takes the square of it."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from gitops_orch.clock import Clock
-from gitops_orch.controller.app_files import read_app_files
+from gitops_orch.controller.app_files import AppFiles, read_app_files
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.completed import with_completed
 from gitops_orch.controller.facts import ReleaseFacts, given_up, recovered_releases, release_facts
 from gitops_orch.controller.former import former_services
+from gitops_orch.controller.gone import apps_of_history, find_gone, identified
 from gitops_orch.controller.host_files import HostFilesMemory
 from gitops_orch.controller.inventory import HostFacts, Permission, learn, read_facts, recognise
 from gitops_orch.controller.isolate import Isolation
@@ -18,7 +19,7 @@ from gitops_orch.controller.load import Loaded, Loader
 from gitops_orch.controller.lost_commands import with_lost_commands
 from gitops_orch.controller.meanwhile import image_pins, releases_that_run
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines, Patience, observe_all
-from gitops_orch.controller.recall import choose_salt, former_apps, prunes_of, remembered_placements
+from gitops_orch.controller.recall import choose_salt, remembered_placements
 from gitops_orch.controller.reland import Relander, Relanding
 from gitops_orch.controller.restraint import Restraint
 from gitops_orch.controller.stamp import Stamper
@@ -34,7 +35,6 @@ from gitops_orch.model.observed import Observation, ObservedContainer, ObservedH
 from gitops_orch.model.plan import Plan
 from gitops_orch.model.release import Release
 from gitops_orch.model.status import AppStatus, Picture
-from gitops_orch.planner.identity import formerly, identify, remembered_files
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.release import choose_release
 from gitops_orch.planner.scope import kept_to, with_dependencies
@@ -56,7 +56,7 @@ class Look:
     relanded: tuple[Relanding, ...] = ()
     timetable: str = ""  # for history to remember
     host_facts: HostFacts = field(default_factory=HostFacts)
-    app_files: Mapping[str, AppKey] = field(default_factory=dict)  # for history to remember
+    app_files: AppFiles = field(default_factory=AppFiles)  # for history to remember
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ def take_look(
     observed = recognise(observed, known, said.permission)
     host_facts = learn(known, observed, sight.history.remembered(), said.permission)
     files = read_app_files(sight.history)
-    desired = identify(desired, formerly(files, our_containers(observed)))
+    desired = identified(desired, files, our_containers(observed), sight.loader)
     view = _View(observed=observed, said=said, let_go=host_facts.let_go)
     thought = sight.isolation.work_out(desired.apps, partial(_think, sight, desired, view), sight.clock)
     plan = with_lost_commands(thought.plan, sight.history, our_containers(observed))
@@ -148,7 +148,7 @@ def take_look(
         relanded=thought.past.relanded,
         timetable=thought.timetable.text,
         host_facts=host_facts,
-        app_files=remembered_files(files, desired),
+        app_files=files.after(desired),
     )
 
 
@@ -262,7 +262,10 @@ class _Past:
 def _past(sight: Sight, desired: Desired, containers: list[ObservedContainer]) -> _Past:
     history = sight.history
     known = history.releases(None)
-    recovered = recovered_releases(containers, release_facts(known).known)
+    declared = {app.key for app in desired.apps} | set(desired.broken)
+    recovered = [
+        each for each in recovered_releases(containers, release_facts(known).known) if each.app in declared
+    ]
     releases = (*known, *reversed(recovered))  # both newest first
     relanded = sight.relander.find(desired.apps, releases, head=desired.commit, spent=history.relanded)
     lifted = sight.passed_again | {(each.app, each.digest) for each in relanded}
@@ -271,7 +274,7 @@ def _past(sight: Sight, desired: Desired, containers: list[ObservedContainer]) -
         newest={row.app: row.digest for row in reversed(releases)},
         pins=history.pins(),
         reverts=history.reverts(),
-        recovered=recovered,
+        recovered=tuple(recovered),
         relanded=relanded,
     )
 
@@ -307,7 +310,8 @@ def _world(
         (_choose(sight, app, desired.commit, past) for app in desired.apps),
         partial(_former_release, sight, facts),
     )
-    former = former_apps(sight.loader, desired, containers)
+    known = apps_of_history(history.releases(None), read_app_files(history))
+    gone = find_gone(desired, containers, sight.loader, sight.source.has, known)
     running = releases_that_run(choices, containers, sight.loader, history, facts)
     keyed = _keyed(sight, [*choices, *running], salt)
     chosen, meanwhile = keyed[: len(choices)], keyed[len(choices) :]
@@ -329,6 +333,7 @@ def _world(
         broken={key: desired.broken_why.get(key, "its files have mistakes") for key in desired.broken},
         left_out=desired.left_out,
         broken_paths=desired.broken_paths,
+        kept=desired.kept,
         holds=history.holds(),
         waits=sight.backoff.holds(
             {each.app.key: each.app.digest for each in chosen}, sight.clock.monotonic_s(), sight.clock.now()
@@ -351,8 +356,10 @@ def _world(
         failed=given_up(facts, chosen),
         remembered=remembered_placements(history, desired, containers),
         prune_default=desired.fleet.prune_default,
-        prunes=prunes_of(former),
-        former={key: app for key, app in former.items() if app is not None},
+        prunes=gone.prunes,
+        former={key: app for key, app in gone.former.items() if app is not None},
+        strangers=gone.strangers,
+        newcomers=frozenset(a.key for a in desired.apps if not facts.stable.get(a.key)),
         allowed_prunes=said.allowed_prunes,
         accepted=said.permission.accepted,
     )

@@ -49,7 +49,7 @@ def _collect_files(host: ObservedHost, engine: Engine, world: World, wanted: fro
     """A volume that a container mounts stays, whatever the container is; so does one of an app that cannot be read."""
     mounted = {volume for container in host.containers for volume in container.volumes}
     settled = {chosen.app.key for chosen in world.chosen}
-    kept_apps = set(world.broken)
+    kept_apps = {*world.broken, *world.kept, *world.strangers}
     for volume in host.volumes:
         carries = volume.files or labels.LIVE in volume.labels
         if volume.owner is None or not carries or volume.name in mounted or volume.files in wanted:

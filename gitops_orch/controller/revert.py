@@ -19,6 +19,7 @@ from gitops_orch.manifest.cache import ManifestCache
 from gitops_orch.manifest.compile import all_app_files, find_app_file
 from gitops_orch.manifest.ownership import Difference, Version, difference, others
 from gitops_orch.model.app import AppKey
+from gitops_orch.model.desired import Former
 from gitops_orch.model.tree import Tree
 from gitops_orch.source.commits import REVERTS
 from gitops_orch.source.source import Source
@@ -74,12 +75,18 @@ class Reverter:
     """Makes reverts, checks them, and pushes them; not for use by two threads at once."""
 
     def __init__(
-        self, source: Source, fetch: Callable[[], str], environment: str | None, cache: ManifestCache
+        self,
+        source: Source,
+        fetch: Callable[[], str],
+        environment: str | None,
+        cache: ManifestCache,
+        former: Callable[[], Former],
     ) -> None:
         self._source = source
         self._fetch = fetch
         self._environment = environment
         self._cache = cache
+        self._former = former
 
     def revert(self, wish: Wish, alive: Callable[[], None] = lambda: None) -> Reverted:
         """Make the wish true on the branch's head, anew each time that the branch moves meanwhile.
@@ -163,7 +170,8 @@ class Reverter:
         return _Draft(commit, "" if exact else f"; {_shared(found)}")
 
     def _version(self, tree: Tree) -> Version:
-        return Version(tree=tree, files=all_app_files(tree, environment=self._environment, cache=self._cache))
+        files = all_app_files(tree, environment=self._environment, cache=self._cache, former=self._former())
+        return Version(tree=tree, files=files)
 
     def _message(self, wish: Wish, paths: tuple[str, ...], head: str) -> str:
         reverted = self._source.touching(paths, since=wish.to_commit, head=head)[:REVERTED_MAX]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from gitops_orch.clock import Clock, SystemClock
+from gitops_orch.controller.app_files import read_app_files
 from gitops_orch.controller.observe import observe_all
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
 from gitops_orch.controller.revert import Reverter
@@ -21,7 +22,7 @@ from gitops_orch.history.history import History
 from gitops_orch.manifest.cache import ManifestCache
 from gitops_orch.manifest.compile import compile_one, compile_tree
 from gitops_orch.model.app import App, AppKey
-from gitops_orch.model.desired import Desired
+from gitops_orch.model.desired import Desired, Former
 from gitops_orch.model.host import Host
 from gitops_orch.model.observed import Observation
 from gitops_orch.settings import Settings
@@ -58,6 +59,7 @@ class House:
             environment=self.settings.environment,
             cache=self._compiled,
             local_url=local_url(),
+            former=self._former(),
         )
 
     def full_commit(self, text: str) -> str:
@@ -68,7 +70,10 @@ class House:
 
     def reverter(self) -> Reverter:
         """Return what reverts apps in Git."""
-        return Reverter(self.source, self.fetch, self.settings.environment, self._compiled)
+        return Reverter(self.source, self.fetch, self.settings.environment, self._compiled, self._former)
+
+    def _former(self) -> Former:
+        return read_app_files(self.history).former()
 
     def app_at(self, commit: str, key: AppKey) -> App | None:
         """Return the app as a commit wants it; None where it is not there, or broken."""

@@ -18,7 +18,14 @@ from gitops_orch.manifest.findings import PROBLEMS_MAX, Findings, is_error
 from gitops_orch.manifest.git_files import GitFiles, readable
 from gitops_orch.manifest.loader import ComposeRequest, LoadedCompose, load_compose
 from gitops_orch.manifest.nul import check_nul
-from gitops_orch.manifest.policy import KEY, AppPolicy, is_name, read_namespace, read_policy
+from gitops_orch.manifest.policy import (
+    KEY,
+    AppPolicy,
+    declared_fragment,
+    is_name,
+    read_namespace,
+    read_policy,
+)
 from gitops_orch.manifest.positions import Positions
 from gitops_orch.manifest.service import compile_service
 from gitops_orch.manifest.unset import unset_problems
@@ -54,6 +61,8 @@ class CompiledFile:
     splits: tuple[tuple[Service, str], ...] = ()  # services that may leave peers, and the network they share
     host_places: tuple[Position, ...] = ()  # beside App.placement.hosts
     dependency_places: tuple[Position, ...] = ()  # beside App.depends_on
+    extended: tuple[str, ...] = ()  # those of `included` of which single services are extended
+    fragment: bool | None = None  # what the file declares of itself; None where it does not say
     named: bool = False  # by a `name:` of its own; else by its directory
     read: tuple[str, ...] = ()
     searched: tuple[str, ...] = ()
@@ -98,6 +107,8 @@ def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
         app=None if findings.failed else app,
         problems=tuple(findings.problems),
         included=loaded.included,
+        extended=loaded.extended,
+        fragment=declared_fragment(loaded.x_gitops),
         name_place=findings.place(("name",)),
         claims=claims,
         splits=tuple(split_networks(app)) if app else (),

@@ -1,7 +1,7 @@
 """A whole tree to what one commit wants: all apps, all hosts, and every mistake at once."""
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -13,13 +13,14 @@ from gitops_orch.manifest.cache import ManifestCache, settings_fingerprint
 from gitops_orch.manifest.discover import FLEET_PATH, Discovered, default_app_name, discover, is_document
 from gitops_orch.manifest.documents import Documents, Origin, read_documents
 from gitops_orch.manifest.findings import has_errors
+from gitops_orch.manifest.fragments import sort_out, users_of
 from gitops_orch.manifest.git_files import GitFiles, rooted
 from gitops_orch.manifest.loader import ComposeRequest, LoadedCompose, load_compose, printed
 from gitops_orch.manifest.notes import NOTES_MAX, notes_of
-from gitops_orch.manifest.policy import DEFAULT_NAMESPACE, read_namespace
+from gitops_orch.manifest.policy import DEFAULT_NAMESPACE, declared_fragment, read_namespace
 from gitops_orch.manifest.verdict import judge
 from gitops_orch.model.app import App, AppKey
-from gitops_orch.model.desired import BrokenFile, Desired
+from gitops_orch.model.desired import NO_FORMER, BrokenFile, Desired, Former
 from gitops_orch.model.problem import Position, Problem
 from gitops_orch.model.tree import Tree
 
@@ -37,18 +38,20 @@ def compile_tree(
     strict: bool = False,
     cache: ManifestCache | None = None,
     local_url: str = LOCAL_URL,
-    hosts_ever_known: bool = False,
+    former: Former = NO_FORMER,
 ) -> Desired:
     """Return what the commit wants; mistakes are in `problems` and never raise; SourceError may.
 
-    `local_url` is the Engine that is the host `local` where the repository declares none; with `hosts_ever_known`
+    `local_url` is the Engine that is the host `local` where the repository declares none; with `former.hosts`
     there is no such host, because a fleet that lost its documents must not move onto the controller's machine.
+    `former` tells which files were apps before: those stay apps when another file reuses them.
     """
     store = cache or ManifestCache()
     found = discover(tree)
-    documents = store.documents(tree, found, Origin(local_url=local_url, hosts_ever_known=hosts_ever_known))
+    documents = store.documents(tree, found, Origin(local_url=local_url, hosts_ever_known=former.hosts))
     settings = _settings(documents, environment, strict=strict)
-    compiled = _own_files(_compile_all(tree, found.compose, settings, store))
+    sorted_files = sort_out(_compile_all(tree, found.compose, settings, store), former)
+    compiled = sorted_files.apps
     verdict = judge(compiled, documents)
     unread_apps = [path for path in found.unread if not is_document(path)]
     return Desired(
@@ -58,12 +61,14 @@ def compile_tree(
         fleet=documents.fleet,
         broken=verdict.broken,
         broken_paths=tuple(sorted([file.path for file in compiled if file.key is None] + unread_apps)),
-        broken_files=(*verdict.broken_files, *_unread_files(found)),
+        broken_files=(*verdict.broken_files, *sorted_files.unread(), *_unread_files(found)),
         broken_why={file.key: file.mistake for file in verdict.broken_files if file.key is not None},
         refused=tree.refused,
         left_out=_left_out(tree, found, settings, store),
+        fragments=sorted_files.fragments,
+        reuses=sorted_files.reuses,
         complete=documents.complete,
-        problems=_ordered([*found.problems, *documents.problems, *verdict.problems]),
+        problems=_ordered([*found.problems, *documents.problems, *verdict.problems, *sorted_files.problems]),
     )
 
 
@@ -96,17 +101,21 @@ def find_app_file(
     likely = [candidate for candidate in found.compose if candidate == path]
     likely += [candidate for candidate in found.compose if default_app_name(candidate, tree) == app.name]
     for paths in (dict.fromkeys(likely), found.compose):
-        for file in _own_files(_compile_all(tree, paths, settings, store)):
+        # An app that is asked for by name counts as one also where another file reuses it.
+        asked = Former(apps=frozenset({app}))
+        for file in sort_out(_compile_all(tree, paths, settings, store), asked).apps:
             if file.key == app:
                 return file
     return None
 
 
-def all_app_files(tree: Tree, *, environment: str | None, cache: ManifestCache) -> tuple[CompiledFile, ...]:
-    """Return what became of every app's file, with all that each is made of; parts of others are not among them."""
+def all_app_files(
+    tree: Tree, *, environment: str | None, cache: ManifestCache, former: Former = NO_FORMER
+) -> tuple[CompiledFile, ...]:
+    """Return what became of every app's file, with all that each is made of; fragments are not among them."""
     found = discover(tree)
     settings = _settings(read_documents(tree, found, _ANY_ORIGIN), environment, strict=False)
-    return tuple(_own_files(_compile_all(tree, found.compose, settings, cache)))
+    return sort_out(_compile_all(tree, found.compose, settings, cache), former).apps
 
 
 def validate_tree(tree: Tree, *, environment: str | None = None, strict: bool = False) -> tuple[Problem, ...]:
@@ -139,12 +148,13 @@ def render_tree(
             default_name=default_app_name(path, tree),
         )
         loaded[path] = load_compose(request)
-    parts = _parts_of_others({path: one.included for path, one in loaded.items()})
+    users = users_of({path: one.included for path, one in loaded.items()})
     apps: dict[str, Any] = {}
     variables = (problem for problem in documents.problems if problem.position.path == FLEET_PATH)
     problems: list[Problem] = [*found.problems, *variables]
     for path, one in loaded.items():
-        if path not in parts:
+        declared = declared_fragment(one.x_gitops)
+        if not (declared or (declared is None and path in users)):
             problems += one.problems
             if not has_errors(one.problems):
                 namespace = read_namespace(one.x_gitops) or DEFAULT_NAMESPACE
@@ -231,33 +241,6 @@ def _collected_in_time() -> Iterator[Callable[[int], None]]:
             gc.freeze()
         if collects:
             gc.enable()
-
-
-def _own_files(compiled: list[CompiledFile]) -> list[CompiledFile]:
-    parts = _parts_of_others({file.path: file.included for file in compiled})
-    return [file for file in compiled if file.path not in parts]
-
-
-def _parts_of_others(included: Mapping[str, tuple[str, ...]]) -> set[str]:
-    """Return the files that others include or extend; of a circle of files, none."""
-    reach = {path: _reached(path, included) for path, direct in included.items() if direct}
-    return {
-        part
-        for path, parts in reach.items()
-        for part in parts
-        if part != path and path not in reach.get(part, ())
-    }
-
-
-def _reached(path: str, included: Mapping[str, tuple[str, ...]]) -> set[str]:
-    reached: set[str] = set()
-    waiting = list(included[path])
-    while waiting:
-        part = waiting.pop()
-        if part not in reached:
-            reached.add(part)
-            waiting += included.get(part, ())
-    return reached
 
 
 def _ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:

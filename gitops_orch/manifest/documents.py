@@ -15,7 +15,7 @@ from yaml import CSafeLoader, parse
 
 from gitops_orch.errors import ManifestError
 from gitops_orch.manifest.checks import NOT_YET_HOST, not_yet
-from gitops_orch.manifest.discover import HOSTS_DIRECTORY, Discovered, is_document
+from gitops_orch.manifest.discover import FLEET_PATH, HOSTS_DIRECTORY, Discovered, is_document
 from gitops_orch.manifest.findings import Findings, has_errors
 from gitops_orch.manifest.schema import describe, schema_problems
 from gitops_orch.manifest.suggest import did_you_mean
@@ -200,11 +200,17 @@ def _read_fleet(tree: Tree, path: str | None, problems: list[Problem]) -> tuple[
             fleet = Fleet(
                 name=part.value.get("metadata", {}).get("name", "default"),
                 variables=dict(spec.get("variables", {})),
+                declared=frozenset(spec),
                 prune=_budget(spec.get("prune", {})),
                 prune_default=Prune(defaults.get("prune", "auto")),
             )
         problems += part.findings.problems
     return fleet, defaults
+
+
+def read_fleet(tree: Tree) -> Fleet:
+    """Return what the Fleet document of a tree declares; what cannot be read of it declares nothing."""
+    return _read_fleet(tree, FLEET_PATH if FLEET_PATH in tree.files else None, [])[0]
 
 
 def _budget(prune: Mapping[str, Any]) -> PruneBudget:

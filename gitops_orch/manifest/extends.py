@@ -129,6 +129,7 @@ class _Extender:
             self._complain(trail[-1][1], trail, f"{path} {sources.why_missing(path)}")
             return None
         scope.session.reached[path] = None
+        scope.session.extended_paths[path] = None
         if path not in self._files:
             read = self._read(path)
             self._files[path] = read if isinstance(read, str) else (dict(read[0]), read[1])

@@ -66,7 +66,8 @@ class LoadedCompose:
     missing: tuple[
         str, ...
     ] = ()  # files that were looked for and are not there; adding one changes the result
-    included: tuple[str, ...] = ()  # Compose files that this one includes or extends: no apps of their own
+    included: tuple[str, ...] = ()  # Compose files that this one includes or extends
+    extended: tuple[str, ...] = ()  # those of them that it extends
     unset_variables: tuple[Unset, ...] = ()  # but those that a problem names
     project_dir: str = "/"
     variables: Mapping[str, str] = field(default_factory=dict)  # all committed ones that this app sees
@@ -125,6 +126,7 @@ def load_compose(request: ComposeRequest) -> LoadedCompose:
         may_hold_nul=may_hold_nul(sources.inputs.values()),
         missing=tuple(sorted(sources.missing)),
         included=tuple(session.reached),
+        extended=tuple(session.extended_paths),
         unset_variables=(*session.unset_uses(), *sources.unset),
         project_dir=location.directory,
         variables=variables,

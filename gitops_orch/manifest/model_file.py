@@ -49,6 +49,7 @@ class Session:
     explained: set[Position] = field(default_factory=set)  # places whose mistake names its unset variables
     told: set[tuple[Position, KeyPath, str]] = field(default_factory=set)
     reached: dict[str, None] = field(default_factory=dict)  # Compose files that others include or extend
+    extended_paths: dict[str, None] = field(default_factory=dict)  # those of them that are extended
     contents: dict[tuple[str, str], str] = field(default_factory=dict)  # secrets and configs from variables
     looked_through: Budget = field(default_factory=Budget)  # for what is read of extended files, and not used
     extended: dict[Reading, Extended | str] = field(default_factory=dict)

@@ -83,6 +83,12 @@ def read_namespace(raw: object) -> str | None:
     return namespace if is_name(namespace) else None
 
 
+def declared_fragment(raw: object) -> bool | None:
+    """Return whether a file declares itself a fragment, which is no app; None where it does not say."""
+    declared = raw.get("fragment") if isinstance(raw, Mapping) else None
+    return declared if isinstance(declared, bool) else None
+
+
 def read_policy(raw: Any, defaults: Mapping[str, Any], findings: Findings) -> AppPolicy | None:
     """Return what the app asks for; None with the mistakes in `findings` where it cannot be made out."""
     policy = _valid_policy(json.dumps([raw, defaults], sort_keys=True))

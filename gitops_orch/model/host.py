@@ -63,4 +63,5 @@ class Fleet:
     name: str = "default"
     variables: Mapping[str, str] = field(default_factory=dict)
     prune: PruneBudget = field(default_factory=PruneBudget)
+    declared: frozenset[str] = frozenset()  # the keys of spec that are written, empty ones among them
     prune_default: Prune = Prune.AUTO  # spec.defaults.prune: for apps that are no longer there to say

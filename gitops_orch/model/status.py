@@ -66,6 +66,7 @@ class AppStatus:
     hosts: tuple[str, ...] = ()
     services: tuple[ServiceStatus, ...] = ()
     reason: str = ""  # why it is not in sync or not healthy
+    foreign: bool = False  # was never in this repository: its state is not ours to judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,6 +118,10 @@ class Draft:
         """Note that an action needs a name on a host."""
         self._names_taken.append(((host, name), action))
 
+    def wants_name(self, host: str, name: str) -> bool:
+        """Tell whether an action that was added needs a name on a host."""
+        return any(taken == (host, name) for taken, _ in self._names_taken)
+
     def frees_ports(self, host: str, container: ObservedContainer, action: str) -> None:
         """Note that a container's ports are free after an action."""
         for port in container.ports:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from posixpath import dirname
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.desired import BrokenFile, Desired
+from gitops_orch.model.desired import BrokenFile, Desired, Former, Fragment
 from gitops_orch.model.observed import ObservedContainer
 
 FILE_LABEL = "com.docker.compose.project.config_files"
@@ -23,6 +23,11 @@ class Formerly:
 
     files: Mapping[str, AppKey] = field(default_factory=dict)  # by path: from history
     running: Mapping[AppKey, frozenset[str]] = field(default_factory=dict)  # by app: the paths in its labels
+
+    def former(self, fragments: Mapping[str, str]) -> Former:
+        """Return which files were apps and, as history knows, which were fragments."""
+        apps = frozenset({*self.files.values(), *self.running})
+        return Former(directories=frozenset(self.by_directory()), apps=apps, fragments=fragments)
 
     def by_directory(self) -> Mapping[str, frozenset[AppKey]]:
         """Return the apps that each directory held."""
@@ -70,6 +75,19 @@ def identify(desired: Desired, former: Formerly) -> Desired:
         broken=tuple(sorted({*desired.broken, *why})),
         broken_paths=tuple(sorted(unknown)),
         broken_why={app: reason + _ALL_SHOWN for app, reason in why.items()},
+        kept={
+            app: _became_fragment(app, fragment)
+            for fragment in desired.fragments
+            for app in sorted({*homes.get(dirname(fragment.path), ()), fragment.key} & known - alive)
+            if app is not None and app not in why
+        },
+    )
+
+
+def _became_fragment(app: AppKey, fragment: Fragment) -> str:
+    return (
+        f"keeps what it runs: {fragment}. To remove its containers, commit with the trailer `Allow-Prune: {app}`; to "
+        f"keep the app, write x-gitops: {{fragment: false}} in {fragment.path}"
     )
 
 
@@ -88,10 +106,3 @@ def _below_refused(
             place = dirname(place)
         if place:
             yield from ((app, f"{place}: is not read: {refused[place]}") for app in sorted(apps))
-
-
-def remembered_files(former: Mapping[str, AppKey], desired: Desired) -> Mapping[str, AppKey]:
-    """Return what history keeps after a commit: the file of each app, and of what is broken what it was before."""
-    broken = set(desired.broken)
-    kept = {path: app for path, app in former.items() if app in broken}
-    return kept | {app.path: app.key for app in desired.apps}

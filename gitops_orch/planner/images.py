@@ -17,3 +17,8 @@ def normalise(reference: str) -> str:
     if parts.digest:
         return f"{parts.familiar_name}@{parts.digest}"
     return f"{parts.familiar_name}:{parts.tag or 'latest'}"
+
+
+def repository_of(reference: str) -> str:
+    """Return what a reference names without its tag and digest; "" for a mere image id, which may be any."""
+    return "" if reference.startswith("sha256:") else split_reference(reference).familiar_name

@@ -11,6 +11,7 @@ from gitops_orch.planner.adoption import with_predecessors
 from gitops_orch.planner.app_plan import AppPlanner
 from gitops_orch.planner.blocked import blocked_by_ports, with_blocked
 from gitops_orch.planner.cron import due_runs, split_scheduled, tend_runs
+from gitops_orch.planner.data_loss import lost_data
 from gitops_orch.planner.decommission import note_gone_hosts
 from gitops_orch.planner.dependencies import Dependencies, with_what_runs
 from gitops_orch.planner.draft import Draft
@@ -30,6 +31,7 @@ from gitops_orch.planner.prune import prune_apps
 from gitops_orch.planner.put_back import GoingAside, put_back
 from gitops_orch.planner.readiness import unreachable_probe
 from gitops_orch.planner.removal import remove_networks
+from gitops_orch.planner.renames import with_renames
 from gitops_orch.planner.safety import check_removals
 from gitops_orch.planner.slots import AppSlots, Slot, study_app
 from gitops_orch.planner.volumes import (
@@ -64,7 +66,7 @@ def _uncollected() -> Iterator[None]:
 
 def _make_plan(world: World) -> Plan:
     index = build_index(world)
-    world = with_predecessors(world, index)
+    world = with_renames(with_predecessors(world, index), index)
     world, draft = _draft(world, index)
     for _ in range(NOTHING_LEFT * len(world.chosen)):
         blocked = blocked_by_ports(draft, index)
@@ -132,7 +134,9 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
         return
     everything = replace(slots, slots=(*slots.slots, *runs))
     obstacle = (
-        obstacle_of(chosen.app, everything, index)
+        world.unstarted.get(key)
+        or lost_data(chosen.app, everything, world, index)
+        or obstacle_of(chosen.app, everything, index)
         or dependencies.externals.missing(chosen.app, everything, index)
         or refusal_of(chosen.app, everything, world, index)
         or unreachable_probe(chosen.app, slots.slots, world.hosts)

@@ -7,6 +7,11 @@ from gitops_orch.planner.order import app_order
 from gitops_orch.planner.teardown import remove_in_order
 from gitops_orch.planner.world import Role, World
 
+NEVER_OURS = (
+    "was never in this repository: perhaps another controller, of another repository, deployed it to this Engine, so it "
+    "is left alone. Give each controller that shares an Engine a name of its own with the setting `instance`"
+)
+
 
 def gone_apps(world: World, index: Index) -> tuple[AppKey, ...]:
     """Return apps that have something on a known host and are neither asked for nor merely unreadable."""
@@ -17,13 +22,22 @@ def gone_apps(world: World, index: Index) -> tuple[AppKey, ...]:
 
 
 def prune_apps(world: World, index: Index, draft: Draft) -> None:
-    """Add the removal of what left Git, what depends on others first; or a hold that says why it stays."""
+    """Add the removal of what left Git, what depends on others first; or a hold that says why it stays.
+
+    What came again under another name (`World.successors`) is removed once that one has proved itself.
+    """
     removed: dict[AppKey, list[str]] = {}
     depends = {
         key: world.former[key].depends_on if key in world.former else () for key in gone_apps(world, index)
     }
     for key in reversed(app_order(depends, depends)):
+        successor = world.successors.get(key)
+        proved = draft.proofs(successor) if successor is not None else []
         obstacle = _obstacle(world, key) or _still_needed(world, key, draft)
+        if successor is not None and not proved:
+            obstacle = (
+                obstacle or f"left Git, and is kept until {successor}, which takes its place, does well"
+            )
         if obstacle:
             draft.hold(str(key), obstacle, key)
             continue
@@ -36,7 +50,8 @@ def prune_apps(world: World, index: Index, draft: Draft) -> None:
         ]
         there = (*index.apps.get(key, ()), *index.pre_starts.get(key, ()), *index.runs.get(key, ()))
         former = world.former.get(key)
-        removed[key] = remove_in_order(draft, former, there, _reason(world, key), above)
+        reason = _reason(world, key) if successor is None else f"its app is {successor} now"
+        removed[key] = remove_in_order(draft, former, there, reason, above, proved=proved)
         draft.networks_wanted[key] = {}
 
 
@@ -60,6 +75,8 @@ def _still_needed(world: World, key: AppKey, draft: Draft) -> str:
 
 
 def _obstacle(world: World, key: AppKey) -> str:
+    if key in world.strangers and str(key) not in world.allowed_prunes:
+        return NEVER_OURS
     if world.broken_paths:
         return f"is not removed while {world.broken_paths[0]} cannot be read: it may be there"
     hold = world.holds.get(key)
@@ -67,6 +84,8 @@ def _obstacle(world: World, key: AppKey) -> str:
         return f"is held: {hold.reason}"
     if world.prune_of(key) is Prune.NEVER:
         return "left Git, and prune: never keeps what runs"
+    if key in world.kept and not is_allowed(world, key):
+        return world.kept[key]
     if world.prune_of(key) is Prune.CONFIRM and not is_allowed(world, key):
         return f"left Git, and waits for a commit with the trailer `Allow-Prune: {key}`"
     return ""

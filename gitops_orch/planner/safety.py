@@ -20,6 +20,8 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
     chosen = {each.app.key: each for each in world.chosen}
     total, leaving, counted = 0, 0, 0
     for key, found in index.apps.items():
+        if key in world.strangers:
+            continue  # another controller's, perhaps, and never removed without its name
         located = tuple(each for each in found if not is_aside(each.container))
         lost = _lost_count(key, world, chosen.get(key), located)
         total += len(located)
@@ -46,7 +48,8 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
 
 def _lost_count(key: AppKey, world: World, chosen: Chosen | None, located: tuple[Located, ...]) -> int:
     prune = world.prune_of(key) if chosen is None else chosen.app.prune
-    if prune is Prune.NEVER or (prune is Prune.CONFIRM and not is_allowed(world, key)):
+    asked = prune is Prune.CONFIRM or (chosen is None and key in world.kept)
+    if prune is Prune.NEVER or (asked and not is_allowed(world, key)):
         return 0
     if chosen is None:
         return 0 if key in world.broken or world.broken_paths else len(located)

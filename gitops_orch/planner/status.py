@@ -272,8 +272,8 @@ def _broken(key: AppKey, reason: str, index: Index) -> AppStatus:
 
 def _left(key: AppKey, holds: list[PlanHold], world: World, index: Index) -> AppStatus:
     """An app that no file names any more, and that runs on: it may be in a file that cannot be read, or is kept."""
-    row = _broken(key, holds[0].reason, index)
-    if world.broken_paths:
+    row = replace(_broken(key, holds[0].reason, index), foreign=key in world.strangers)
+    if world.broken_paths and not row.foreign:
         return row
     return replace(row, sync=Sync.HELD, health=AppHealth.SUSPENDED, fresh=True)
 

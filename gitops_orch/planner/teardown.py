@@ -9,19 +9,35 @@ from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.namespaces import namespace_parents
 from gitops_orch.planner.order import in_dependency_order
-from gitops_orch.planner.removal import retire
+from gitops_orch.planner.removal import remove_container, retire, stop_container
 
 
 def remove_in_order(
-    draft: Draft, former: App | None, going: Iterable[Located], reason: str, after: Iterable[str]
+    draft: Draft,
+    former: App | None,
+    going: Iterable[Located],
+    reason: str,
+    after: Iterable[str],
+    proved: Iterable[str] = (),
 ) -> list[str]:
-    """Add stops and removals, and return the ids of the removals; without a former app, in no order but their names'."""
+    """Add stops and removals, and return the ids of the removals; without a former app, in no order but their names'.
+
+    What is removed has a successor where `proved` are the steps that show that the successor does well: it is removed
+    after them, and stopped after them unless it holds ports, which the successor may need to start.
+    """
+    proved = tuple(proved)
     removed: dict[str, list[str]] = defaultdict(list)
     dependents = dependents_of(former)
     for found in in_removal_order(former, going):
         name = service_of(found)
         above = [identity for other in sorted(dependents.get(name, ())) for identity in removed[other]]
-        identity = retire(draft, found, reason, (*after, *above))
+        if proved and not draft.wants_name(found.host, found.container.name):
+            early = tuple(after) if found.container.ports else (*after, *above, *proved)
+            stopped = stop_container(draft, found, reason, early)
+            ends = (*after, *above, *proved, *((stopped,) if stopped is not None else ()))
+            identity = remove_container(draft, found, reason, ends)
+        else:
+            identity = retire(draft, found, reason, (*after, *above))
         removed[name].append(identity)
     return [identity for ids in removed.values() for identity in ids]
 

@@ -123,6 +123,13 @@ class World:
     broken: Mapping[AppKey, str] = field(default_factory=dict)  # apps that could not be read, each with why
     left_out: Mapping[AppKey, str] = field(default_factory=dict)  # by .gitops-ignore, each with its place
     broken_paths: tuple[str, ...] = ()  # files so broken that their app's name is not known
+    strangers: frozenset[AppKey] = frozenset()  # that run, and were never in this repository
+    newcomers: frozenset[AppKey] = frozenset()  # apps of which no release was ever stable
+    unstarted: Mapping[AppKey, str] = field(
+        default_factory=dict
+    )  # would start without their data: each with why
+    successors: Mapping[AppKey, AppKey] = field(default_factory=dict)  # by app that left Git, what it is now
+    kept: Mapping[AppKey, str] = field(default_factory=dict)  # left Git, removed only by name: each with why
     holds: Mapping[AppKey, Hold] = field(default_factory=dict)  # by command; those in Git are in the app
     waits: Mapping[AppKey, Hold] = field(default_factory=dict)  # after trouble that was not the app's own
     blocked: Mapping[AppKey, Blocked] = field(default_factory=dict)  # found out while planning

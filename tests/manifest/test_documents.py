@@ -3,6 +3,7 @@ from manifest.compile_world import HOSTS, compiled, errors, tree_of, warnings
 
 from gitops_orch.manifest.compile import compile_tree
 from gitops_orch.manifest.schema import MISTAKES_MAX, schema_problems
+from gitops_orch.model.desired import Former
 from gitops_orch.model.host import Availability, Host, PruneBudget, Tls
 from gitops_orch.model.problem import Position
 
@@ -53,7 +54,7 @@ def test_a_repository_without_our_documents_runs_on_the_local_engine():
 
 
 def test_a_fleet_that_lost_its_hosts_does_not_move_to_the_local_engine():
-    desired = compile_tree(tree_of({"a/compose.yaml": ""}), environment=None, hosts_ever_known=True)
+    desired = compile_tree(tree_of({"a/compose.yaml": ""}), environment=None, former=Former(hosts=True))
     assert desired.hosts == ()
     assert not desired.complete
     assert any("hosts were known" in error for error in errors(desired))

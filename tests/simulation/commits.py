@@ -300,6 +300,12 @@ def depend_on_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     )
 
 
+def reuse_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    """An app extends a service of another one, whose file is an app's still."""
+    other = rng.choice((None, *(app.name for app in tree.apps)))
+    return _edit_app(rng, tree, lambda app: replace(app, reuses=other if other != app.name else None))
+
+
 def break_file(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     if not tree.apps:
         return tree
@@ -320,7 +326,9 @@ def settle(rng: random.Random, past: list[TreeRecipe]) -> TreeRecipe:
     ever = {host.name: host for each in past for host in each.hosts}
     hosts = tuple(replace(ever[name], availability="active") for name in sorted(ever))
     tree = replace(tree, hosts=hosts, broken=frozenset(), unreadable=False)
-    apps = tuple(replace(app, hosts=(), zone=None, promote=True) for app in mend_images(rng, tree).apps)
+    apps = tuple(
+        replace(app, hosts=(), zone=None, promote=True, reuses=None) for app in mend_images(rng, tree).apps
+    )
     return _with_apps(tree, apps)
 
 
@@ -348,6 +356,7 @@ EDITS: tuple[tuple[Edit, int], ...] = (
     (add_host, 2),
     (remove_host, 1),
     (depend_on_app, 3),
+    (reuse_app, 3),
     (break_file, 3),
     (mend_files, 4),
     (break_hosts, 1),

@@ -111,6 +111,7 @@ class AppRecipe:
     unavailable: int | None = None
     canary: int = 0
     promote: bool = True
+    reuses: str | None = None  # another app, a service of which it extends and never runs
     label: int = 0  # something of the app as a whole that changes its digest and no container
 
     @property

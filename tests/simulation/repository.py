@@ -8,14 +8,14 @@ from types import SimpleNamespace
 
 from simulation.recipes import AppRecipe, TreeRecipe, to_app, to_hosts
 from simulation.weather import crash_now
-from simulation.yaml_tree import to_tree
+from simulation.yaml_tree import app_in, to_tree
 
 from gitops_orch.controller import load
 from gitops_orch.errors import SourceError, SourceUnavailable
 from gitops_orch.manifest.cache import ManifestCache
 from gitops_orch.manifest.compile import compile_tree
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.desired import Desired
+from gitops_orch.model.desired import Desired, Former
 from gitops_orch.model.host import Fleet, PruneBudget
 from gitops_orch.model.problem import Position, Problem
 from gitops_orch.model.tree import Tree
@@ -77,7 +77,8 @@ class Repository:
     def _compile(self, commit: str) -> Desired:
         tree = self.commits[commit]
         if self.files:
-            return compile_tree(self.tree(commit), environment=None, cache=self._cache)
+            former = Former(apps=frozenset(app.key for app in tree.apps))  # what is reused was an app
+            return compile_tree(self.tree(commit), environment=None, cache=self._cache, former=former)
         broken = [app for app in tree.apps if app.name in tree.broken]
         spoiled = [f"{app.name}/compose.yaml" for app in broken] + (
             ["hosts/h1.yaml"] if tree.unreadable else []
@@ -113,7 +114,7 @@ class Repository:
     def draft_revert(self, *, paths: tuple[str, ...], to_commit: str, head: str, message: str) -> str:
         """A commit on top of head in which the apps that these files are of are as they were."""
         then, now = self.commits[to_commit], self.commits[head]
-        names = {path.partition("/")[0] for path in paths}
+        names = {app_in(path) if self.files else path.partition("/")[0] for path in paths}
         apps = tuple(then.app(app.name) or app if app.name in names else app for app in now.apps)
         made = hashlib.sha1(f"{head} {to_commit} {sorted(names)}".encode()).hexdigest()
         self.commits[made] = replace(now, apps=apps, broken=now.broken - names, message="pushed")
@@ -152,13 +153,14 @@ class Repository:
 @contextmanager
 def without_yaml():
     """Let the controller's loader take apps from recipes; everything below it is the real thing."""
-    real = load.compile_tree, load.compile_one
+    real = load.compile_tree, load.compile_one, load.read_fleet
     load.compile_tree = lambda tree, **_: tree.repository.desired(tree.commit)
     load.compile_one = _app_at
+    load.read_fleet = lambda tree: tree.repository.desired(tree.commit).fleet
     try:
         yield
     finally:
-        load.compile_tree, load.compile_one = real
+        load.compile_tree, load.compile_one, load.read_fleet = real
 
 
 def _app_at(tree, key, **_):

@@ -19,6 +19,17 @@ from simulation.recipes import (
 from gitops_orch.model.tree import Tree, TreeFile
 
 UNREADABLE = "kind: [\n"
+BROKEN = (UNREADABLE, "- a list\n", "text\n", "{}\n", "null\n", "services: {a: {imag: x}}\n")  # by turns
+
+
+def directory_of(app: str) -> str:
+    """Where an app's file lies: a directory of another name, so that what breaks cannot be recognised by that."""
+    return f"in-{app}"
+
+
+def app_in(path: str) -> str:
+    """The app whose directory a path is in."""
+    return path.partition("/")[0].removeprefix("in-")
 
 
 def to_tree(commit: str, recipe: TreeRecipe, *, allow_empty: bool) -> Tree:
@@ -29,11 +40,14 @@ def to_tree(commit: str, recipe: TreeRecipe, *, allow_empty: bool) -> Tree:
     if recipe.unreadable:
         files["hosts/unreadable.yaml"] = UNREADABLE
     for app in recipe.apps:
-        broken = app.name in recipe.broken
-        files[f"{app.name}/compose.yaml"] = UNREADABLE if broken else json.dumps(compose_file(app), indent=1)
+        place = directory_of(app.name)
+        if app.name in recipe.broken:
+            files[f"{place}/compose.yaml"] = BROKEN[int(commit[:6], 16) % len(BROKEN)]
+        else:
+            files[f"{place}/compose.yaml"] = json.dumps(compose_file(app, _reused(app, recipe)), indent=1)
         for service in app.services:
             if service.file_version:
-                files[f"{app.name}/{service.name}/app.conf"] = f"version {service.file_version}"
+                files[f"{place}/{service.name}/app.conf"] = f"version {service.file_version}"
     blobs = {path: text.encode() for path, text in files.items()}
     return Tree(
         commit=commit,
@@ -44,8 +58,12 @@ def to_tree(commit: str, recipe: TreeRecipe, *, allow_empty: bool) -> Tree:
     )
 
 
-def compose_file(app: AppRecipe) -> dict:
-    """The app as somebody would write it."""
+def _reused(app: AppRecipe, recipe: TreeRecipe) -> AppRecipe | None:
+    return recipe.app(app.reuses) if app.reuses and app.reuses not in recipe.broken else None
+
+
+def compose_file(app: AppRecipe, reused: AppRecipe | None = None) -> dict:
+    """The app as somebody would write it; what it reuses of another app is never active."""
     rules: dict = {
         "rollout": _rollout(app),
         "rollback": app.rollback,
@@ -62,6 +80,9 @@ def compose_file(app: AppRecipe) -> dict:
         "services": {service.name: _service(app, service) for service in app.services},
         "x-gitops": rules,
     }
+    if reused is not None:
+        base = {"file": f"../{directory_of(reused.name)}/compose.yaml", "service": reused.services[0].name}
+        file["services"]["spare"] = {"profiles": ["never"], "extends": base}
     if any(service.second_network for service in app.services):
         file["networks"] = {"back": {}}
     volumes = [f"{service.name}-data" for service in app.services if service.volume]

@@ -1,0 +1,79 @@
+"""What runs and is not in Git: apps that left it, as they were last, and apps that were never in this repository.
+
+Note [Another controller's apps]
+Two repositories may be deployed to one Engine by two controllers that carry the same instance name.  To each, the apps
+of the other look as if they had left Git.  An app is ours only where history has a release of it or its file, or where
+the mirror holds a commit that one of its containers was made from.  What the labels alone tell is no proof.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gitops_orch.controller.app_files import AppFiles
+from gitops_orch.controller.facts import RECOVERED
+from gitops_orch.controller.load import Loader
+from gitops_orch.errors import SourceError
+from gitops_orch.model.app import App, AppKey, Prune
+from gitops_orch.model.desired import Desired
+from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.release import Release
+from gitops_orch.planner.identity import formerly, identify
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """The apps that run and that no file of the commit declares."""
+
+    former: Mapping[AppKey, App | None]  # as their last commit had them; None where that cannot be read
+    strangers: frozenset[AppKey]  # that were never in this repository, as far as can be told
+
+    @property
+    def prunes(self) -> Mapping[AppKey, Prune]:
+        """Return what each declared for the case that it leaves Git; one that cannot be read is asked about."""
+        return {key: Prune.CONFIRM if app is None else app.prune for key, app in self.former.items()}
+
+
+def identified(
+    desired: Desired, files: AppFiles, containers: Iterable[ObservedContainer], loader: Loader
+) -> Desired:
+    """Return the desired state with what was known before: which apps broken files were, and which stay apps."""
+    if not desired.doubtful:
+        return desired
+    former = formerly(files.apps, containers)
+    return identify(loader.with_former(desired, former.former(files.fragments)), former)
+
+
+def find_gone(
+    desired: Desired,
+    containers: Iterable[ObservedContainer],
+    loader: Loader,
+    has: Callable[[str], bool],
+    known: frozenset[AppKey],
+) -> Gone:
+    """Find what runs and is not in Git; `has` tells whether the mirror holds a commit, `known` are apps of history."""
+    there = {app.key for app in desired.apps} | set(desired.broken)
+    commits: dict[AppKey, dict[str, None]] = defaultdict(dict)
+    for container in containers:
+        if container.owner is not None and container.owner.app not in there:
+            commits[container.owner.app][container.owner.commit] = None
+    former = {key: loader.app_at(key, [*made][-1]) for key, made in sorted(commits.items())}
+    strangers = {
+        key
+        for key, app in former.items()
+        if app is None and key not in known and not any(_holds(commit, has) for commit in commits[key])
+    }
+    return Gone(former=former, strangers=frozenset(strangers))
+
+
+def apps_of_history(releases: Iterable[Release], files: AppFiles) -> frozenset[AppKey]:
+    """Return the apps that history has seen in Git; that something runs was perhaps only read from its labels."""
+    proved = {release.app for release in releases if release.reason != RECOVERED}
+    return frozenset(proved | set(files.apps.values()))
+
+
+def _holds(commit: str, has: Callable[[str], bool]) -> bool:
+    with suppress(SourceError):  # a label may hold any text
+        return has(commit)
+    return False
