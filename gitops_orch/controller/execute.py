@@ -364,6 +364,7 @@ class Executor:
         return self._failures[action.budget.service] <= action.budget.failures_max
 
     def _record(self, result: ActionResult) -> ActionResult:
+        result = replace(result, ended_at=self._clock.now())
         self._results[result.action.id] = result
         self._tell("finished", result.action, result)
         return result

@@ -229,11 +229,12 @@ class Recorder:
             action = result.action
             if action.service is not None and result.outcome is not Outcome.SKIPPED:
                 detail = result.error or result.note or action.reason
+                at = result.ended_at or now
                 self._history.record_event(
-                    action.host, action.name, now, f"{action.kind.value} {result.outcome.value}", detail
+                    action.host, action.name, at, f"{action.kind.value} {result.outcome.value}", detail
                 )
                 if result.log:
-                    self._history.record_event(action.host, action.name, now, LAST_WORDS, result.log)
+                    self._history.record_event(action.host, action.name, at, LAST_WORDS, result.log)
         put_off = (
             report.status == "progressing" and not told
         )  # it only waited, and yielded: the next run tells

@@ -1,7 +1,7 @@
 """What history, Git and the Engines know together: the documents of `history`, `explain` and `logs`."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gitops_orch.controller.revert import Result
 from gitops_orch.daemon.follow import Wanted
@@ -9,7 +9,7 @@ from gitops_orch.daemon.house import House
 from gitops_orch.daemon.names import Meant, find_app, find_service
 from gitops_orch.errors import EngineError, GitopsOrchError, SourceError
 from gitops_orch.history.history import History
-from gitops_orch.history.records import RevertRecord, RunRecord
+from gitops_orch.history.records import RevertRecord, RunRecord, TimelineEvent
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Ownership
 from gitops_orch.model.release import Release
@@ -18,6 +18,12 @@ from gitops_orch.model.status import Outcome
 from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
 
 RUNS_SEARCHED_MAX = 1000
+SAME_MOMENT = timedelta(seconds=5)
+_CAUSES = {  # by the Engine's event, the actions that cause it
+    "start": ("start done", "restart done", "run_job done"),
+    "destroy": ("remove done",),
+    "unpause": ("unpause done",),
+}
 ID_LENGTH_MIN = 6  # of an abbreviated container id
 
 
@@ -62,7 +68,7 @@ def explanation_document(house: House, name: str) -> Document:
     }
     document |= _commit_facts(house, owner)
     document["reasons"] = list(_reasons(house.history, owner.app, host, container.name))
-    document["timeline"] = list(_timeline(house.history, container))
+    document["timeline"] = list(timeline_rows(house.history, container.name))
     return document
 
 
@@ -147,10 +153,25 @@ def _reasons(history: History, app: AppKey, host: str, name: str) -> Iterator[Va
                 }
 
 
-def _timeline(history: History, container: ObservedContainer) -> Iterator[Value]:
-    told = (event for name in _names(container.name) for event in history.timeline(name))
-    for event in sorted(told, key=lambda event: event.at):
-        yield {"at": _time(event.at), "event": event.event, "detail": event.detail}
+def timeline_rows(history: History, name: str) -> Iterator[Document]:
+    """Yield what happened to a container, oldest first, each event once.
+
+    The Engine reports what the controller does as well: its event is left out where the action stands beside it.
+    """
+    told = {event for each in _names(name) for event in history.timeline(each)}
+    events = sorted(told, key=lambda event: (event.at, event.event))
+    for event in events:
+        if not any(_is_of(event, action) for action in events):
+            yield {"at": _time(event.at), "event": event.event, "detail": event.detail}
+
+
+def _is_of(event: TimelineEvent, action: TimelineEvent) -> bool:
+    """Tell whether an Engine's event is what an action of the controller caused."""
+    return (
+        action.event in _CAUSES.get(event.event, ())
+        and action.host == event.host
+        and abs(action.at - event.at) <= SAME_MOMENT
+    )
 
 
 def _names(name: str) -> tuple[str, ...]:

@@ -103,6 +103,7 @@ class ActionResult:
     )
     note: str = ""  # what went wrong in a step that may
     transient: bool = False  # registry or host trouble: held and tried again, never a bad release
+    ended_at: datetime | None = None  # by the controller's clock; None where it is not known
     log: str = ""  # of a failed gate: what the container printed last, legible and without secrets
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from gitops_orch.model.app import Drift
+from gitops_orch.model.legible import check_words, why_unhealthy
 from gitops_orch.model.observed import Health, State
 from gitops_orch.model.plan import Change
 from gitops_orch.planner.actors import likely_actors
@@ -84,7 +85,7 @@ def _with_restart(chosen: Chosen, slot: Slot) -> Slot:
     if current.health is not Health.UNHEALTHY:
         return slot
     change = Change(path=HEALTH, before=Health.UNHEALTHY.value, after=Health.HEALTHY.value)
-    finding = Finding(Remedy.RESTART, "its healthcheck says unhealthy", (change,))
+    finding = Finding(Remedy.RESTART, why_unhealthy(current.details, chosen.app), (change,))
     if chosen.app.drift is Drift.ENFORCE:
         return replace(slot, findings=(finding,))
     return replace(slot, drifted=(*slot.drifted, finding))
@@ -127,9 +128,16 @@ class _Judge:
         if left_s:
             key = self.chosen.app.key
             end = f"{self._moment(left_s)}, until the app changes, or until `gitops-orch retry {key}`"
-            reason = f"{self._why_stopped(slot, path)}{LEFT}{end}"
+            # What a check printed differs each time, so it stands behind the part that `lasting` keeps.
+            printed = self._printed(slot) if path == HEALTH else ""
+            reason = f"{self._why_stopped(slot, path)}{LEFT}{end}{printed}"
             self.draft.hold(_subject(slot), reason, key, error=True, stopped=True)
         return bool(left_s)
+
+    def _printed(self, slot: Slot) -> str:
+        details = slot.current.container.details if slot.current is not None else None
+        words = check_words(details, self.chosen.app)
+        return f"; the check printed: {words}" if words else ""
 
     def _why_stopped(self, slot: Slot, path: str) -> str:
         often = f"{HEALS_MAX} times within {SPAN_S:g} s"
