@@ -1,6 +1,7 @@
 """What people and other tools do to a host behind the controller's back: drift, and things that are not ours."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from gitops_orch.engine.simulated import requests
@@ -8,6 +9,7 @@ from gitops_orch.engine.simulated.images import ImageBehaviour, image_id
 from gitops_orch.engine.simulated.life import SimulatedContainer, begin, end
 from gitops_orch.engine.simulated.making import owner_of
 from gitops_orch.engine.simulated.world import SimulatedImage, World
+from gitops_orch.errors import EngineError
 from gitops_orch.model.observed import Health, State
 
 FOREIGN_MEMORY_BYTES = 32 * 1024 * 1024
@@ -41,10 +43,14 @@ def kill(world: World, container: SimulatedContainer) -> None:
 
 
 def restart(world: World, container: SimulatedContainer) -> None:
-    """`docker restart`, of a container that runs: it has new namespaces, and those who lived in the former keep these."""
+    """`docker restart`, of a container that runs: it has new namespaces, and those who lived in the former keep these.
+
+    Where the Engine refuses the start, because its port was taken in between, the person reads that, and it stays down.
+    """
     if container.state is State.RUNNING:
         requests.stop(world, container, killed=False)
-        requests.start(world, container)
+        with suppress(EngineError):
+            requests.start(world, container)
 
 
 def pause(world: World, container: SimulatedContainer) -> None:
