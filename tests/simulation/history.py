@@ -1,15 +1,15 @@
 """One random history: commits and faults against the real planner and controller, then calm, then the reckoning."""
 
 import random
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from simulation.calm import CALM_PASSES_MAX, calm_down, check_damage, fail, is_at_rest, standing
 from simulation.commits import first_tree, next_tree, settle, touched
 from simulation.memory_history import MemoryHistory
-from simulation.oracle import app_differences, differences
-from simulation.recipes import IMAGES, AppRecipe, TreeRecipe, is_hopeless
+from simulation.oracle import differences
+from simulation.recipes import IMAGES, TreeRecipe
 from simulation.repository import Repository
 from simulation.tally import Tally
 from simulation.weather import Weather, crash_now
@@ -25,16 +25,13 @@ from gitops_orch.engine.simulated.faults import SeededFaults, SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import Registry
 from gitops_orch.errors import OUR_MISTAKE
-from gitops_orch.model.app import App, AppKey, Hold
-from gitops_orch.model.job import is_run_slot
+from gitops_orch.model.app import App, Hold
 from gitops_orch.model.observed import Health
-from gitops_orch.model.plan import Action
 from gitops_orch.model.release import ReleaseState
-from gitops_orch.model.status import AppHealth, AppReleaseState, Picture, RunReport
+from gitops_orch.model.status import Picture, RunReport
 from gitops_orch.planner.safety import EVERYTHING
 
 COMMITS_MIN, COMMITS_MAX = 3, 8
-CALM_PASSES_MAX = 12
 DEADLINE_S = 2.0
 BY_HAND = "it was changed on the host"  # a file that somebody edited there is kept
 ASKS = (  # of a person, in the end, too
@@ -42,13 +39,8 @@ ASKS = (  # of a person, in the end, too
     "without its data",  # begun elsewhere, while the host that has it was silent and all state was lost
 )
 LONG_S = 7200.0  # whatever is left alone for a while after a fight is not any more
-NOT_TRIED = "is not tried again until"  # in the reason of a hold of an app that went back
-PAUSED = "tried again at"  # in the reason of a hold that ends by itself after a failure
 SALT = "5a17"
 URL, BRANCH = "file:///fleet", "main"
-
-GONE_BACK = {AppReleaseState.ROLLED_BACK, AppReleaseState.FAILED}
-WELL = {AppHealth.HEALTHY, AppHealth.PROGRESSING}
 
 
 @dataclass
@@ -218,114 +210,13 @@ def stormy_step(stage: Stage) -> None:
         stage.run(crash_at=crash_at, restless=stage.order.choice((0.0, 0.0, 0.2, 0.8)))
         stage.clock.sleep(rng.choice((1.0, 5.0, 30.0, 120.0)))
     stage.repository.reachable = True
-    _check_damage(stage)
-
-
-def calm_down(stage: Stage) -> None:
-    """Without faults, a few passes leave nothing to do, whatever the commit is like."""
-    for _ in range(CALM_PASSES_MAX):
-        report = stage.run()
-        stage.clock.sleep(30)
-        if report is not None and is_at_rest(report.picture) and is_at_rest(stage.picture()):
-            break
-    picture = stage.picture()
-    in_force = stage.repository.commits.get(stage.witness.commit, stage.repository.head_tree)
-    asked = (
-        *stage.repository.head_tree.apps,
-        *in_force.apps,
-    )  # a head that cannot be acted on leaves the one before
-    hopeless = {app.key for app in asked if is_hopeless(app)}
-    # An app whose way back does not do well either is tried again now and then, for ever.
-    last = report.picture.plan.holds if report is not None else ()
-    paused = {hold.app for hold in (*last, *picture.plan.holds) if PAUSED in hold.reason}
-    gone_back = [app for app in picture.apps if app.release_state in GONE_BACK]
-    hopeless |= {app.key for app in gone_back if app.health not in WELL or app.key in paused}
-    hopeless |= _robbed(stage, asked)
-    for _ in asked:  # and whoever waits for one of these waits with it
-        hopeless |= {app.key for app in asked if _needed(app) in hopeless}
-    left = [action for action in standing(picture) if action.app not in hopeless]
-    left += [hold for hold in picture.plan.holds if PAUSED in hold.reason and hold.app not in hopeless]
-    if left and not picture.plan.refusals:
-        _fail(stage, f"still not at rest after {CALM_PASSES_MAX} calm passes: {left}")
-    _check_whole(stage, picture, in_force)
-    _check_git_heard(stage, picture)
-    _check_damage(stage)
-
-
-def _robbed(stage: Stage, apps: Iterable[AppRecipe]) -> set[AppKey]:
-    """A port that head gives to one app, while the other runs a release that has it still: that one waits."""
-    taken = {
-        (port, container.owner.app)
-        for world in stage.fleet.worlds.values()
-        for container in world.containers.values()
-        if container.up and container.owner is not None
-        for _, port, _ in container.ports
-    }
-    return {
-        app.key
-        for app in apps
-        for service in app.services
-        for port, owner in taken
-        if port == service.port and owner != app.key
-    }
-
-
-def _needed(app: AppRecipe) -> AppKey | None:
-    return AppKey(namespace="default", name=app.needs) if app.needs else None
-
-
-def _check_whole(stage: Stage, picture: Picture, tree: TreeRecipe) -> None:
-    """An app that went back is its former release on all hosts, never a mix of two."""
-    busy = {action.app for action in picture.plan.actions}
-    # What is held is left as it is, whatever comes.
-    busy |= {hold.app for hold in picture.plan.holds if NOT_TRIED not in hold.reason}
-    for row in picture.apps:
-        back = row.release_state is AppReleaseState.ROLLED_BACK and row.health is AppHealth.HEALTHY
-        recipe = stage.repository.recipes.get((row.key, row.release))
-        if recipe is None or any(service.everywhere for service in recipe.services):
-            continue  # on how many hosts it can be depends on what these are for at the moment
-        if back and row.key not in busy and not picture.plan.unknown_hosts:
-            wrong = app_differences(tree, recipe, stage.fleet, failed_may_stay=True)
-            if wrong:
-                _fail(stage, f"{row.key} went back to a mix: {wrong}")
-
-
-def _check_git_heard(stage: Stage, picture: Picture) -> None:
-    """What failed and went back was reverted in Git, too, or it is said why not."""
-    if not (stage.pushes and picture.commit) or picture.plan.refusals or picture.plan.unknown_hosts:
-        return
-    asked = {app.key: app.digest for app in stage.repository.desired(picture.commit).apps}
-    held = {hold.app for hold in picture.plan.holds if NOT_TRIED not in hold.reason}
-    for row in picture.apps:
-        record = stage.history.reverts().get((row.key, asked.get(row.key, "")))
-        if row.release_state is AppReleaseState.ROLLED_BACK and row.key not in held and record is None:
-            _fail(stage, f"{row.key} went back, and nobody tried to revert it in Git")
-
-
-def is_at_rest(picture: Picture) -> bool:
-    """Whether nothing is left to do, now or once a pause after a failure is over."""
-    paused = any(
-        PAUSED in hold.reason or "which does not do well" in hold.reason for hold in picture.plan.holds
-    )
-    return bool(picture.plan.refusals) or not (standing(picture) or paused)
-
-
-def standing(picture: Picture) -> list[Action]:
-    """What is left to do beside scheduled runs, which are due whenever their time comes, and what only they need."""
-    left: dict[str, bool] = {}  # by id: whether it is for anything else
-    followers: dict[str, list[str]] = defaultdict(list)
-    for action in picture.plan.actions:
-        for before in (*action.after, *action.follows):
-            followers[before].append(action.id)
-    for action in reversed(picture.plan.actions):
-        is_run, standing_on_it = is_run_slot(action.slot or 0), followers[action.id]
-        left[action.id] = not is_run and (not standing_on_it or any(left[each] for each in standing_on_it))
-    return [action for action in picture.plan.actions if left[action.id]]
+    check_damage(stage)
 
 
 def reckon(stage: Stage) -> None:
     """Everything is mended in one last commit, long after, and the fleet must become exactly that."""
     stage.clock.sleep(LONG_S)
+    stage.history.acknowledge_loss()  # a person has read that what was said by command may be lost
     stage.commit(settle(stage.rng, [*stage.past, stage.repository.head_tree]))
     apps = stage.repository.desired(stage.repository.head).apps
     failed = {app.key.name for app in apps if app.digest in stage.history.failed_digests(app.key)}
@@ -346,10 +237,8 @@ def reckon(stage: Stage) -> None:
     may_stay = stage.repository.push_count > 0  # for a look, until its app changes: what was reverted in Git
     wrong = differences(stage.repository.head_tree, stage.fleet, but=but, failed_may_stay=may_stay)
     if standing(picture) or picture.plan.refusals or holds or wrong:
-        _fail(
-            stage, f"the fleet is not what Git says: {wrong}; left to do: {_steps(picture)}; holds: {holds}"
-        )
-    _check_damage(stage)
+        fail(f"the fleet is not what Git says: {wrong}; left to do: {_steps(picture)}; holds: {holds}")
+    check_damage(stage)
 
 
 def _sick_and_unproved(stage: Stage, apps: Iterable[App]) -> set[str]:
@@ -385,16 +274,6 @@ def _check_foreseen(report: RunReport) -> None:
             raise Violation(reason)
 
 
-def _check_damage(stage: Stage) -> None:
-    damage = stage.weather.damage()
-    if damage:
-        _fail(stage, "; ".join(damage))
-
-
 def _steps(picture: Picture) -> list[str]:
     refusals = [refusal.message for refusal in picture.plan.refusals]
     return [f"{a.kind.value} {a.name} on {a.host}: {a.reason}" for a in picture.plan.actions] + refusals
-
-
-def _fail(stage: Stage, sentence: str) -> None:
-    raise Violation(sentence)

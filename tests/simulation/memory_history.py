@@ -37,6 +37,9 @@ class MemoryHistory:
     def commands_known(self) -> bool:
         return True  # a loss of what people said is for people to read, and judged in tests/controller
 
+    def acknowledge_loss(self) -> None:
+        """Nothing is ever in doubt here."""
+
     def salt(self) -> str | None:
         return self._salt
 

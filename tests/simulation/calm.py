@@ -1,0 +1,147 @@
+"""Once the weather is calm: nothing is left to do after a few passes, and what went back is whole."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NoReturn
+
+from simulation.oracle import app_differences
+from simulation.recipes import AppRecipe, TreeRecipe, is_hopeless
+from simulation.witness import Violation
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.job import is_run_slot
+from gitops_orch.model.plan import Action
+from gitops_orch.model.status import AppHealth, AppReleaseState, Picture
+
+if TYPE_CHECKING:
+    from simulation.history import Stage
+
+CALM_PASSES_MAX = 12
+NOT_TRIED = "is not tried again until"  # in the reason of a hold of an app that went back
+PAUSED = "tried again at"  # in the reason of a hold that ends by itself after a failure
+GONE_BACK = {AppReleaseState.ROLLED_BACK, AppReleaseState.FAILED}
+WELL = {AppHealth.HEALTHY, AppHealth.PROGRESSING}
+
+
+def calm_down(stage: "Stage") -> None:
+    """Without faults, a few passes leave nothing to do, whatever the commit is like."""
+    for _ in range(CALM_PASSES_MAX):
+        report = stage.run()
+        stage.clock.sleep(30)
+        if report is not None and is_at_rest(report.picture) and is_at_rest(stage.picture()):
+            break
+    picture = stage.picture()
+    in_force = stage.repository.commits.get(stage.witness.commit, stage.repository.head_tree)
+    asked = (
+        *stage.repository.head_tree.apps,
+        *in_force.apps,
+    )  # a head that cannot be acted on leaves the one before
+    hopeless = {app.key for app in asked if is_hopeless(app)}
+    # An app whose way back does not do well either is tried again now and then, for ever.
+    last = report.picture.plan.holds if report is not None else ()
+    paused = {hold.app for hold in (*last, *picture.plan.holds) if PAUSED in hold.reason}
+    gone_back = [app for app in picture.apps if app.release_state in GONE_BACK]
+    hopeless |= {app.key for app in gone_back if app.health not in WELL or app.key in paused}
+    hopeless |= _robbed(stage, asked)
+    for _ in asked:  # and whoever waits for one of these waits with it
+        hopeless |= {app.key for app in asked if _needed(app) in hopeless}
+    hopeless |= _kept_for(stage, hopeless)
+    left = [action for action in standing(picture) if action.app not in hopeless]
+    left += [hold for hold in picture.plan.holds if PAUSED in hold.reason and hold.app not in hopeless]
+    if left and not picture.plan.refusals:
+        fail(f"still not at rest after {CALM_PASSES_MAX} calm passes: {left}")
+    _check_whole(stage, picture, in_force)
+    _check_git_heard(stage, picture)
+    check_damage(stage)
+
+
+def _robbed(stage: "Stage", apps: Iterable[AppRecipe]) -> set[AppKey]:
+    """A port that head gives to one app, while the other runs a release that has it still: that one waits."""
+    taken = {
+        (port, container.owner.app)
+        for world in stage.fleet.worlds.values()
+        for container in world.containers.values()
+        if container.up and container.owner is not None
+        for _, port, _ in container.ports
+    }
+    return {
+        app.key
+        for app in apps
+        for service in app.services
+        for port, owner in taken
+        if port == service.port and owner != app.key
+    }
+
+
+def _kept_for(stage: "Stage", hopeless: set[AppKey]) -> set[AppKey]:
+    """An app that left Git stays while a release that runs needs it; one that cannot be replaced runs on."""
+    running = (
+        stage.repository.recipes.get((container.owner.app, container.owner.release))
+        for world in stage.fleet.worlds.values()
+        for container in world.containers.values()
+        if container.owner is not None and container.owner.app in hopeless
+    )
+    return {_needed(recipe) for recipe in running if recipe is not None and recipe.needs}
+
+
+def _needed(app: AppRecipe) -> AppKey | None:
+    return AppKey(namespace="default", name=app.needs) if app.needs else None
+
+
+def _check_whole(stage: "Stage", picture: Picture, tree: TreeRecipe) -> None:
+    """An app that went back is its former release on all hosts, never a mix of two."""
+    busy = {action.app for action in picture.plan.actions}
+    # What is held is left as it is, whatever comes.
+    busy |= {hold.app for hold in picture.plan.holds if NOT_TRIED not in hold.reason}
+    for row in picture.apps:
+        back = row.release_state is AppReleaseState.ROLLED_BACK and row.health is AppHealth.HEALTHY
+        recipe = stage.repository.recipes.get((row.key, row.release))
+        if recipe is None or any(service.everywhere for service in recipe.services):
+            continue  # on how many hosts it can be depends on what these are for at the moment
+        if back and row.key not in busy and not picture.plan.unknown_hosts:
+            wrong = app_differences(tree, recipe, stage.fleet, failed_may_stay=True)
+            if wrong:
+                fail(f"{row.key} went back to a mix: {wrong}")
+
+
+def _check_git_heard(stage: "Stage", picture: Picture) -> None:
+    """What failed and went back was reverted in Git, too, or it is said why not."""
+    if not (stage.pushes and picture.commit) or picture.plan.refusals or picture.plan.unknown_hosts:
+        return
+    asked = {app.key: app.digest for app in stage.repository.desired(picture.commit).apps}
+    held = {hold.app for hold in picture.plan.holds if NOT_TRIED not in hold.reason}
+    for row in picture.apps:
+        record = stage.history.reverts().get((row.key, asked.get(row.key, "")))
+        if row.release_state is AppReleaseState.ROLLED_BACK and row.key not in held and record is None:
+            fail(f"{row.key} went back, and nobody tried to revert it in Git")
+
+
+def is_at_rest(picture: Picture) -> bool:
+    """Whether nothing is left to do, now or once a pause after a failure is over."""
+    paused = any(
+        PAUSED in hold.reason or "which does not do well" in hold.reason for hold in picture.plan.holds
+    )
+    return bool(picture.plan.refusals) or not (standing(picture) or paused)
+
+
+def standing(picture: Picture) -> list[Action]:
+    """What is left to do beside scheduled runs, which are due whenever their time comes, and what only they need."""
+    left: dict[str, bool] = {}  # by id: whether it is for anything else
+    followers: dict[str, list[str]] = defaultdict(list)
+    for action in picture.plan.actions:
+        for before in (*action.after, *action.follows):
+            followers[before].append(action.id)
+    for action in reversed(picture.plan.actions):
+        is_run, standing_on_it = is_run_slot(action.slot or 0), followers[action.id]
+        left[action.id] = not is_run and (not standing_on_it or any(left[each] for each in standing_on_it))
+    return [action for action in picture.plan.actions if left[action.id]]
+
+
+def check_damage(stage: "Stage") -> None:
+    damage = stage.weather.damage()
+    if damage:
+        fail("; ".join(damage))
+
+
+def fail(sentence: str) -> NoReturn:
+    raise Violation(sentence)
