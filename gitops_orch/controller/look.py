@@ -307,8 +307,7 @@ def _world(
     history, facts = sight.history, past.facts
     salt = choose_salt(history.salt(), containers)
     choices = go_back_together(
-        (_choose(sight, app, desired.commit, past) for app in desired.apps),
-        partial(_former_release, sight, facts),
+        desired.apps, partial(_choose, sight, desired.commit, past), partial(_former_release, sight, facts)
     )
     known = apps_of_history(history.releases(None), read_app_files(history))
     gone = find_gone(desired, containers, sight.loader, sight.source.has, known)
@@ -316,7 +315,6 @@ def _world(
     keyed = _keyed(sight, [*choices, *running], salt)
     chosen, meanwhile = keyed[: len(choices)], keyed[len(choices) :]
     api_versions = frozenset(host.api_version for host in observed.values() if isinstance(host, ObservedHost))
-    begun = facts.begun
     settled = frozenset(a.key for a in desired.apps if facts.was_stable(a.key, a.digest))
     specs = sight.stamper.specs((each.app for each in keyed), salt)
     return World(
@@ -325,6 +323,7 @@ def _world(
         hosts=desired.hosts,
         observed=observed,
         chosen=chosen,
+        heads={app.key: app for app in desired.apps},
         specs=specs,
         made_from=former_services(chosen, containers, specs, sight.loader, salt),
         refusals=sight.stamper.refusals((each.app for each in keyed), api_versions),
@@ -345,12 +344,12 @@ def _world(
         unproved=frozenset(
             a.key
             for a in desired.apps
-            if a.key in begun.keys() | facts.failed.keys()
+            if a.key in facts.begun.keys() | facts.failed.keys()
             and a.key not in settled
             and (a.key, a.digest) not in sight.proved
         ),
         greeted=frozenset(sight.greeted),
-        begun=begun,
+        begun=facts.begun,
         settled=settled,
         containers_kept=sight.containers_kept,
         failed=given_up(facts, chosen),
@@ -379,15 +378,15 @@ def _keyed(sight: Sight, chosen: list[Chosen], salt: str) -> tuple[Chosen, ...]:
     return tuple(replace(each, app=apps[(each.app.key, each.app.digest)]) for each in chosen)
 
 
-def _choose(sight: Sight, app: App, commit: str, past: _Past) -> Chosen:
+def _choose(sight: Sight, commit: str, past: _Past, app: App) -> Chosen:
     failed = past.facts.failed.get(app.key, {})
     stable = past.facts.stable_other_than(app.key, app.digest)
     choice = choose_release(app, commit, pin=past.pins.get(app.key), failed=failed, stable=stable)
     if choice.role is Role.HEAD:
         pushed = past.revert_to(app.key, app.digest)
-        reason, reverted = (pushed.message, pushed.digest) if pushed is not None else ("", "")
-        reason = choice.reason or reason
-        return Chosen(app=app, commit=commit, reason=reason, reverted=reverted, stays_up=choice.stays_up)
+        said, reverted = (pushed.message, pushed.digest) if pushed is not None else ("", "")
+        reason, up = choice.reason or said, choice.stays_up
+        return Chosen(app=app, commit=commit, reason=reason, reverted=reverted, stays_up=up)
     if choice.role is Role.STUCK:
         return Chosen(app=app, commit=commit, role=choice.role, reason=choice.reason)
     older = sight.loader.app_at(app.key, choice.commit)

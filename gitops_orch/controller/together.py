@@ -1,20 +1,27 @@
 """Which apps go back with one whose release failed?  Those whose new release has what it needs to go back.
 
-Two apps that swapped a host port or a container name cannot be half of it: the one that goes back needs what the other
-one has since.  So the other one goes back to its last stable release, too, until the failed one is changed in Git.
+Two apps that swapped a host port, a container name or a volume cannot be half of it: the one that goes back needs what
+the other one has since.  So the other one goes back to its last stable release, too, until the failed one is changed in Git.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from gitops_orch.model.app import App
+from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.ports import fixed_ports, port_text, same_port
+from gitops_orch.planner.handover import written
 from gitops_orch.planner.world import Chosen, Role
 
 
-def go_back_together(choices: Iterable[Chosen], former: Callable[[App], Chosen | None]) -> list[Chosen]:
-    """Return the choices, with those in the way of what goes back at their former releases, where these are not."""
-    chosen = list(choices)
+def go_back_together(
+    apps: Iterable[App], choose: Callable[[App], Chosen], former: Callable[[App], Chosen | None]
+) -> list[Chosen]:
+    """Return what is chosen for each app of Git, with those in the way of what goes back at their former releases.
+
+    One whose former release is in the way as well stays as chosen.
+    """
+    heads = {app.key: app for app in apps}
+    chosen = [choose(app) for app in heads.values()]
     while True:
         going = [each for each in chosen if each.role in {Role.FALLBACK, Role.WAITING}]
         moved = next(
@@ -23,7 +30,7 @@ def go_back_together(choices: Iterable[Chosen], former: Callable[[App], Chosen |
                 for place, each in enumerate(chosen)
                 if each.role is Role.HEAD
                 for other in going
-                if (instead := _instead(each, other, former)) is not None
+                if (instead := _instead(each, other, former, heads)) is not None
             ),
             None,
         )
@@ -32,17 +39,23 @@ def go_back_together(choices: Iterable[Chosen], former: Callable[[App], Chosen |
         chosen[moved[0]] = moved[1]
 
 
-def _instead(each: Chosen, other: Chosen, former: Callable[[App], Chosen | None]) -> Chosen | None:
-    what = _clash(each.app, other.app)
+def _instead(
+    each: Chosen, other: Chosen, former: Callable[[App], Chosen | None], heads: Mapping[AppKey, App]
+) -> Chosen | None:
+    head = heads[other.app.key]
+    what = _clash(each.app, other.app, head)
     found = former(each.app) if what else None
-    if found is None or _clash(found.app, other.app):
+    if found is None or _clash(found.app, other.app, head):
         return None
     reason = f"waits for {other.app.key}, which went back to a release that has {what}"
     return replace(found, role=Role.WAITING, reason=reason)
 
 
-def _clash(one: App, other: App) -> str:
-    """Return what both would have on a host that they share; "" where there is nothing."""
+def _clash(one: App, other: App, head: App) -> str:
+    """Return what both would have on a host that they share; "" where there is nothing.
+
+    `head` is the other one as Git has it: data that it has there too is shared on purpose.
+    """
     here, there = set(one.placement.hosts), set(other.placement.hosts)
     if here and there and not here & there:
         return ""
@@ -53,4 +66,11 @@ def _clash(one: App, other: App) -> str:
                 return f"host port {port_text(wanted)}"
     names = {service.container_name for service in other.services if service.container_name}
     shared = sorted(names.intersection(service.container_name for service in one.services))
-    return f"the container name {shared[0]}" if shared else ""
+    if shared:
+        return f"the container name {shared[0]}"
+    data = sorted((_written(one) & _written(other)) - _written(head))
+    return f"the data of {data[0]}" if data else ""
+
+
+def _written(app: App) -> set[str]:
+    return set().union(*(written(app, service) for service in app.services))

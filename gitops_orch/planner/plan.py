@@ -18,6 +18,7 @@ from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.externals import Externals, await_creation
 from gitops_orch.planner.first_release import keep_up
 from gitops_orch.planner.gate import is_doubtful
+from gitops_orch.planner.handover import await_data, blocked_by_data
 from gitops_orch.planner.hooks import weave_hooks
 from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.jobs import spare_jobs
@@ -69,7 +70,7 @@ def _make_plan(world: World) -> Plan:
     world = with_renames(with_predecessors(world, index), index)
     world, draft = _draft(world, index)
     for _ in range(NOTHING_LEFT * len(world.chosen)):
-        blocked = blocked_by_ports(draft, index)
+        blocked = {**blocked_by_data(draft, world, index), **blocked_by_ports(draft, index)}
         if not blocked:
             break
         world, draft = _draft(with_blocked(world, blocked), index)
@@ -101,6 +102,7 @@ def _draft(world: World, index: Index) -> tuple[World, Draft]:
     note_gone_hosts(world, index, draft)
     note_odd_hosts(index, draft)
     add_pre_starts(draft, world, index)
+    await_data(draft, world, index)
     weave_hooks(draft, world, index)
     return world, draft
 

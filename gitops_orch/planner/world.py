@@ -115,6 +115,9 @@ class World:
     hosts: tuple[Host, ...]
     observed: Mapping[str, Observation]  # by host name; every host of `hosts` has one
     chosen: tuple[Chosen, ...] = ()
+    heads: Mapping[AppKey, App] = field(
+        default_factory=dict
+    )  # what Git says now, also where that is not chosen
     specs: Mapping[tuple[AppKey, str, str], Spec] = field(default_factory=dict)  # (app, its digest, service)
     # Why an Engine of an API version cannot run a service; those that can are not in it.
     refusals: Mapping[tuple[tuple[AppKey, str, str], str], str] = field(default_factory=dict)

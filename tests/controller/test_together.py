@@ -4,23 +4,31 @@ import pytest
 from planner.builders import COMMIT, app, service
 
 from gitops_orch.controller.together import go_back_together
-from gitops_orch.model.app import Placement, Port
+from gitops_orch.model.app import Placement, Port, Volume
 from gitops_orch.planner.world import Chosen, Role
 
 
-def having(name, *, ports=(), container_name=None, digest="head", hosts=()):
+def having(name, *, ports=(), container_name=None, data="", digest="head", hosts=()):
+    volumes = [{"type": "volume", "source": "key", "target": "/data"}] if data else []
     made = service(
-        "web", ports=tuple(Port(target=80, published=p) for p in ports), container_name=container_name
+        "web",
+        ports=tuple(Port(target=80, published=p) for p in ports),
+        container_name=container_name,
+        compose={"volumes": volumes},
     )
-    return app(name, made, digest=digest, placement=Placement(hosts=hosts))
+    named = (Volume(key="key", name=data),) if data else ()
+    return app(name, made, digest=digest, placement=Placement(hosts=hosts), volumes=named)
 
 
 def chosen(of, role=Role.HEAD):
     return Chosen(app=of, commit=COMMIT, role=role)
 
 
-def roles(former, *choices):
-    found = go_back_together(choices, lambda of: former.get(of.key.name))
+def roles(former, *choices, heads=()):
+    """What becomes of these choices; `heads` are apps as Git has them, where that is not chosen."""
+    by_key = {each.app.key: each for each in choices}
+    apps = {each.app.key: each.app for each in choices} | {each.key: each for each in heads}
+    found = go_back_together(apps.values(), lambda of: by_key[of.key], lambda of: former.get(of.key.name))
     return {each.app.key.name: (each.role, each.app.digest) for each in found}
 
 
@@ -58,3 +66,18 @@ def test_three_that_passed_ports_round_go_back_all():
 def test_nobody_else_goes_back(other, former):
     failed = chosen(having("a", ports=(1,), digest="old", hosts=("h1",)), Role.FALLBACK)
     assert roles(former, failed, chosen(other))["b"][0] is Role.HEAD
+
+
+def test_data_that_passed_on_goes_back():
+    failed = chosen(having("a", data="rows", digest="old"), Role.FALLBACK)
+    former = {"b": chosen(having("b", digest="old"))}
+    found = roles(former, failed, chosen(having("b", data="rows")), heads=(having("a"),))
+    assert found["b"] == (Role.WAITING, "old")
+
+
+@pytest.mark.parametrize("data", ["rows", "others"])
+def test_data_that_both_have_in_git_or_that_is_another_takes_nobody_back(data):
+    failed = chosen(having("a", data="rows", digest="old"), Role.FALLBACK)
+    former = {"b": chosen(having("b", digest="old"))}
+    head = having("a", data="rows" if data == "rows" else "")
+    assert roles(former, failed, chosen(having("b", data=data)), heads=(head,))["b"][0] is Role.HEAD

@@ -53,3 +53,38 @@ def test_two_apps_swap_their_ports_in_one_sync(world: World):
     world.deploy()
     world.commit(both(18002, 18001))
     world.converge()
+
+
+MOVES = {
+    "to another app": (OTHER, {"data": {"name": "rows"}}, {"data": {"name": "rows", "external": True}}),
+    "to another service": (APP, {"data": {}}, {"data": {}}),
+}
+
+
+@pytest.mark.parametrize("move", MOVES, ids=str)
+def test_a_volume_that_moves_has_one_writer_at_any_moment(world: World, move: str):
+    there, own, others = MOVES[move]
+    held = {"stop_grace_period": "3s", "command": ["sh", "-c", "trap '' TERM; exec serve"]}
+    db = service(volumes=["data:/data"], **held)
+
+    def files(*, moved: bool) -> dict[str, str]:
+        first = service() if moved else db
+        second = db if moved else service()
+        if there == APP:
+            return {APP: compose({"a": first, "b": second}, volumes=own)}
+        return {APP: compose({"a": first}, volumes=own), OTHER: compose({"b": second}, volumes=others)}
+
+    world.commit(files(moved=False))
+    world.deploy()
+    old = world.one("app/a").id
+    world.commit(files(moved=True))
+    world.converge()
+
+    with world.host.client() as client:
+        stopped = client.inspect_container(old)["State"]["FinishedAt"]
+        (new,) = [
+            each["Id"]
+            for each in client.containers(filters={"volume": "rows" if there == OTHER else "app_data"})
+        ]
+        assert new != old
+        assert client.inspect_container(new)["State"]["StartedAt"] > stopped
