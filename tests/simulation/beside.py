@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import patch
 
 from gitops_orch.controller.course import Course
+from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.world import World
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import ContainerIntent
@@ -40,6 +41,18 @@ class Answers:
             patch.object(Course, "_plan_anew", planning_anew),
         ):
             yield
+
+
+def stranger_on(world: World, port: int | None) -> SimulatedContainer | None:
+    """The container that runs on a port of the host and is not ours."""
+    return next(
+        (
+            each
+            for each in world.containers.values()
+            if each.up and each.owner is None and any(number == port for _, number, _ in each.ports)
+        ),
+        None,
+    )
 
 
 def app_of(world: World, subject: Any) -> AppKey | None:

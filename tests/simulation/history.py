@@ -9,6 +9,7 @@ from simulation.calm import CALM_PASSES_MAX, calm_down, check_damage, fail, is_a
 from simulation.commits import first_tree, next_tree, settle, touched
 from simulation.memory_history import MemoryHistory
 from simulation.oracle import differences
+from simulation.outside import Outside
 from simulation.recipes import IMAGES, TreeRecipe
 from simulation.repository import Repository
 from simulation.tally import Tally
@@ -63,6 +64,7 @@ class Stage:
         )
         self.repository = Repository(files=self.files)
         self.weather = Weather(self.rng, self.fleet, self.faults)
+        self.outside = Outside(random.Random(f"outside {self.rng.getstate()[1][:4]}"))
         self.witness = Witness(self.repository, self.fleet)
         self.history = self.make_history()
         self.order = random.Random(self.rng.random())
@@ -135,9 +137,11 @@ class Stage:
             self.reconciler = self._new_reconciler()
             report = None
         witness.at_request.clear()
+        witness.at_look.clear()
         witness.after_request.clear()
         self.tally.requests += len(witness.requests)
         self.weather.note_volumes()
+        self.outside.check_blame(self.history.releases(None), self.repository, self.weather.harmed)
         if report is not None:
             self._check_refusal(report)
             _check_foreseen(report)
@@ -174,6 +178,8 @@ def run_history(seed: int, **options) -> Tally:
     calm_down(stage)
     reckon(stage)
     stage.tally.drifted = stage.weather.drifted
+    stage.tally.ended_outside = stage.outside.count
+    stage.tally.strangers = stage.weather.strangers
     stage.tally.runs = len(stage.witness.ran)
     stage.tally.commands = stage.witness.command_count
     stage.tally.pushes = stage.repository.push_count
@@ -182,7 +188,8 @@ def run_history(seed: int, **options) -> Tally:
 
 def commit_something(stage: Stage) -> None:
     """Somebody commits on top of what is there, which the controller may have pushed."""
-    stage.commit(next_tree(stage.rng, stage.repository.head_tree, stage.past[:-1]))
+    tree = next_tree(stage.rng, stage.repository.head_tree, stage.past[:-1])
+    stage.commit(stage.outside.unsettle(tree))
 
 
 def stormy_step(stage: Stage) -> None:
@@ -206,6 +213,7 @@ def stormy_step(stage: Stage) -> None:
         if rng.random() < 0.15:
             at = stage.witness.request_count + rng.randint(1, 12)
             stage.witness.at_request.setdefault(at, []).append(stage.weather.drift)
+        stage.outside.await_a_gate(stage.witness)
         crash_at = rng.randint(1, 15) if rng.random() < 0.15 else None
         stage.run(crash_at=crash_at, restless=stage.order.choice((0.0, 0.0, 0.2, 0.8)))
         stage.clock.sleep(rng.choice((1.0, 5.0, 30.0, 120.0)))

@@ -55,9 +55,11 @@ IMAGES = {
     "absent:1": ImageBehaviour(pull_error="manifest unknown"),
     "oom:1": ImageBehaviour(exits_after_s=1, exit_code=137, oom_killed=True),
     "job:1": ImageBehaviour(exits_after_s=1),
+    "flaky:1": ImageBehaviour(exits_after_s=0.5, exit_code=1, exits_max=2),
 }
 GOOD = ("good:1", "good:2", "healthy:1", "slow:1", "late:1", "stubborn:1", "keeper:1")
 BAD = ("crash:1", "sick:1", "broken:1", "absent:1", "oom:1")
+FLAKY = "flaky:1"  # exits until its database answers, and is restarted by its policy
 DEAF = "deaf:1"  # bad for a service with a probe, and good for all others
 
 

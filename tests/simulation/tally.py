@@ -18,6 +18,8 @@ class Tally:
     holds: int = 0
     runs: int = 0  # of scheduled services
     commands: int = 0  # of hooks
+    ended_outside: int = 0  # containers, or all of a host, while a gate looked
+    strangers: int = 0  # on ports
     pushes: int = 0  # of reverts, by the controller
 
     def add(self, other: "Tally") -> None:

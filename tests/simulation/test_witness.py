@@ -8,9 +8,9 @@ from simulation.many import live_through
 
 from gitops_orch.controller import gates, look, observe, revert_failed
 from gitops_orch.engine import labels
-from gitops_orch.engine.simulated import making, seen
+from gitops_orch.engine.simulated import making, requests, seen
 from gitops_orch.model.app import FilesPolicy
-from gitops_orch.model.observed import ObservedHost
+from gitops_orch.model.observed import EndedBy, ObservedHost
 from gitops_orch.planner import app_plan, follow, gate, namespaces, plan, rollout, slots, succession
 from gitops_orch.planner.world import Role
 
@@ -83,7 +83,8 @@ def takes_a_label_of_an_image_for_its_own(patch):
 
 
 def takes_a_broken_file_for_a_deleted_one(patch):
-    patch.setattr(look, "_broken", lambda _desired: {})
+    world = look._world
+    patch.setattr(look, "_world", lambda *them: replace(world(*them), broken={}, broken_paths=(), kept={}))
 
 
 def starts_beside_what_it_should_stop_first(patch):
@@ -134,6 +135,37 @@ def prefers_a_child_that_runs_to_one_that_lives_with_its_parent(patch):
     patch.setattr(slots, "_study", careless)
 
 
+def _deaf_to(patch, who):
+    """Nobody is asked whether it was this one who ended a container."""
+    real = gate.why_stopped
+
+    def careless(container):
+        details = container.details
+        return "" if details is not None and details.ended_by is who else real(container)
+
+    patch.setattr(gate, "why_stopped", careless)
+
+
+def blames_a_release_for_the_end_of_its_daemon(patch):
+    _deaf_to(patch, EndedBy.DAEMON)
+
+
+def blames_a_release_for_what_a_hand_stopped(patch):
+    _deaf_to(patch, EndedBy.REQUEST)
+
+
+def gives_up_at_the_first_restart(patch):
+    judge = gates.judge
+    patch.setattr(
+        gates, "judge", lambda asked, *rest, **also: judge(replace(asked, restarts_max=0), *rest, **also)
+    )
+
+
+def overlooks_who_has_a_port(patch):
+    patch.setattr(plan, "blocked_by_ports", lambda *_: {})
+    patch.setattr(requests, "check_ports", lambda *_: None)
+
+
 MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (takes_silence_for_emptiness, "which is unknown"),
     (forgets_the_removal_budget, "containers left Git"),
@@ -151,6 +183,10 @@ MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (prefers_a_child_that_runs_to_one_that_lives_with_its_parent, "again, which was never started"),
     (overlooks_a_parent_that_restarted, "had before it restarted"),
     (keeps_a_child_of_a_parent_that_is_gone, "lives in the network of"),
+    (blames_a_release_for_the_end_of_its_daemon, "without a fault of its own"),
+    (blames_a_release_for_what_a_hand_stopped, "without a fault of its own"),
+    (gives_up_at_the_first_restart, "without a fault of its own"),
+    (overlooks_who_has_a_port, "for a port that"),
     (keeps_from_git_what_it_takes_back, "nobody tried to revert it in Git"),
 )
 

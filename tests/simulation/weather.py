@@ -12,8 +12,11 @@ from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.engine.simulated.requests import add_network, add_volume
 from gitops_orch.engine.simulated.world import World
+from gitops_orch.model.app import AppKey
 
 OUTAGE_MAX_S = 240.0
+PORTS = (8001, 8005)  # that apps of ours ask for first
+HARM = {"sicken", "replace-image", "restart-policy"}  # may make a release fail that has no fault
 BY_HAND = "by hand "
 KEPT = ("id", "name", "image_id", "restart_policy", "networks", "volumes", "limits", "labels")
 
@@ -33,6 +36,8 @@ class Weather:
     edited: dict[tuple[str, str], str] = field(
         default_factory=dict
     )  # (host, path) of files -> what a hand wrote
+    harmed: set[AppKey] = field(default_factory=set)  # apps of which a hand made a container fail
+    strangers: int = 0
     drifted: int = 0
 
     def __post_init__(self) -> None:
@@ -64,6 +69,8 @@ class Weather:
             self.fleet.clock.skew(rng.choice((-3600, -60, 60, 3600)))
         if self.editor.random() < 0.3:
             self.edit_files()
+        if self.editor.random() < 0.15:
+            self.take_a_port()
         self.fleet.registry.outage = "toomanyrequests: slow down" if rng.random() < 0.06 else ""
 
     def outage(self) -> None:
@@ -86,7 +93,10 @@ class Weather:
             return
         container = self.rng.choice(ours)
         self.drifted += 1
-        hand.DRIFT[self.rng.choice(sorted(hand.DRIFT))](world, container)
+        drift = self.rng.choice(sorted(hand.DRIFT))
+        if drift in HARM:
+            self.harmed.add(container.owner.app)
+        hand.DRIFT[drift](world, container)
 
     def edit_files(self) -> None:
         """Somebody edits a file from Git in a directory that its containers can write to, or puts one beside it."""
@@ -120,6 +130,19 @@ class Weather:
         else:
             made = hand.run_foreign(world, f"stranger-{number}")
         self.foreign[(world.name, made.id)] = _picture(made)
+
+    def take_a_port(self) -> None:
+        """Somebody else's container has a port that we may want."""
+        worlds = [self.fleet.worlds[name] for name in sorted(self.fleet.worlds)]
+        world, port = self.editor.choice(worlds or [None]), ("", self.editor.randint(*PORTS), "tcp")
+        if world is None or world.trouble is not None:
+            return
+        world.advance(self._now())
+        if not any(port[1:] == each[1:] for c in world.containers.values() if c.up for each in c.ports):
+            made = hand.run_foreign(world, f"server-{len(self.foreign)}", ports=(port,))
+            self.foreign[(world.name, made.id)] = _picture(made)
+            self.squatters.append((world.name, made.id))
+            self.strangers += 1
 
     def move_tag(self) -> None:
         """A tag means another image from now on."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from simulation.beside import Answers, app_of
+from simulation.beside import Answers, app_of, stranger_on
 from simulation.recipes import BAD, AppRecipe, exclusive
 from simulation.repository import Repository
 
@@ -63,6 +63,8 @@ class Witness:
     at_request: dict[int, list] = field(default_factory=dict)  # what happens before the n-th of them, ever
     after_request: dict[int, list] = field(default_factory=dict)
     request_count: int = 0
+    at_look: dict[int, Callable[[World, SimulatedContainer], None]] = field(default_factory=dict)
+    look_count: int = 0  # of gates, ever
     takes_count: int = 0  # of this pass, but for what is thrown away as garbage
 
     def begin_pass(self) -> None:
@@ -81,6 +83,14 @@ class Witness:
         """Remember what did well when the controller looked."""
         if _is_well(seen):
             self.seen_well[seen.id] = _slot(seen)
+
+    def look_comes(self, world: World, reference: str) -> None:
+        """Let happen what was to happen before this look of a gate."""
+        self.look_count += 1
+        befall, container = self.at_look.pop(self.look_count, None), world.find(reference)
+        if befall is not None and container is not None and world.trouble is None:
+            self.meddled = True
+            befall(world, container)
 
     def check(self, engine: SimulatedEngine, operation: str, arguments: tuple) -> None:
         """Object to a request before it travels."""
@@ -201,13 +211,14 @@ class Witness:
         self._check_waste(world, intent)
 
     def _check_waste(self, world: World, intent: ContainerIntent) -> None:
-        """Never create a container again that was created for the same parents, and was not even started."""
+        """Never create just the same container again for the same parents, which was not even started."""
         joined = {world.find(peer).id for peer in intent.peers.values() if world.find(peer) is not None}
         for each in world.containers.values():
             was_made_so = each.name.startswith(f"{intent.name}-old-") and not (each.error or each.exit_code)
             lives_there = each.joins is None or each.joins in joined
+            is_same = each.owner is not None and each.owner.spec_hash == intent.spec_hash
             by_hand = each.limits.get("Memory") == FOREIGN_MEMORY_BYTES
-            if was_made_so and lives_there and each.state is State.CREATED and not by_hand:
+            if was_made_so and is_same and lives_there and each.state is State.CREATED and not by_hand:
                 self._object(f"creates {intent.name} again, which was never started")
 
     def _stays_up(self, app: App) -> bool:
@@ -228,13 +239,12 @@ class Witness:
         if wanted is None or owner.release in self.history.failed_digests(owner.app):
             return
         app, service = wanted, next((s for s in wanted.services if s.name == owner.service), None)
-        if (
-            service is None
-            or service.job
-            or service.scheduled
-            or owner.slot > service.replicas
-            or exclusive(app, service, container)
-        ):
+        if service is None or service.job or service.scheduled or owner.slot > service.replicas:
+            return
+        stranger = None if self.meddled else stranger_on(world, service.port)
+        if stranger is not None and self._allows(app, world.name):
+            self._object(f"{operation} of {container.name} for a port that {stranger.name} has")
+        if exclusive(app, service, container):
             return
         if service.everywhere and not self._allows(app, world.name):
             return
@@ -351,6 +361,7 @@ class WatchedEngine:
         return seen
 
     def inspect(self, container: str):
+        self._witness.look_comes(self._engine.world, container)
         seen = self._engine.inspect(container)
         self._witness.note(seen)
         return seen

@@ -170,10 +170,10 @@ class World:
         """Take it off the network, or let its daemon hang: containers go on, requests get no answer."""
         self.trouble = Trouble(reach=Reach.SILENT, until=until)
 
-    def crash(self, until: float) -> None:
+    def crash(self, until: float, *, exit_code: int = KILLED) -> None:
         """Stop its daemon and all its containers; restart policies decide what comes back when it boots."""
         for container in self._running():
-            end(container, self.now, exit_code=KILLED)
+            end(container, self.now, exit_code=exit_code)
         for container in self.containers.values():  # the events that told of earlier ends are gone with it
             container.ended_by = EndedBy.DAEMON
         self.trouble = Trouble(reach=Reach.REFUSED, until=until, boots=True)

@@ -1,0 +1,91 @@
+"""What ends a container from outside while its gate looks at it; and no release may be blamed for that."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from simulation.recipes import (
+    BAD,
+    BAD_HOOKS,
+    DEAF,
+    FLAKY,
+    GOOD,
+    AppRecipe,
+    ServiceRecipe,
+    TreeRecipe,
+    is_probed,
+)
+from simulation.repository import Repository
+from simulation.witness import Violation, Witness
+
+from gitops_orch.engine.simulated import hand, requests
+from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.world import World
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.release import Release, ReleaseState
+
+LOOKS_MAX = 8  # of gates in a pass, before which something may happen
+DOWN_MAX_S = 8.0  # of a daemon that is only restarted
+EXIT_CODES = (0, 137, 143, 143)  # of programs that are told to end, and then killed
+
+
+@dataclass
+class Outside:
+    """Daemons that restart, hands that stop and kill, and programs that crash a few times before they run."""
+
+    rng: random.Random  # of its own: no other choice of a history depends on it
+    blamed: set[tuple[AppKey, str]] = field(default_factory=set)  # releases that failed
+    count: int = 0
+
+    def unsettle(self, tree: TreeRecipe) -> TreeRecipe:
+        """Give a service, now and then, a program that crashes a few times before it runs."""
+        if not tree.apps or self.rng.random() > 0.2:
+            return tree
+        app = self.rng.choice(tree.apps)
+        chosen = self.rng.choice(app.services)
+        if chosen.image not in GOOD or not _is_restarted(chosen):
+            return tree
+        services = tuple(replace(s, image=FLAKY) if s == chosen else s for s in app.services)
+        return replace(tree, apps=tuple(replace(a, services=services) if a == app else a for a in tree.apps))
+
+    def await_a_gate(self, witness: Witness) -> None:
+        """Let something happen, now and then, to a container that a gate looks at in the next pass."""
+        if self.rng.random() < 0.5:
+            witness.at_look[witness.look_count + self.rng.randint(1, LOOKS_MAX)] = self._meddle
+
+    def _meddle(self, world: World, container: SimulatedContainer) -> None:
+        self.count += 1
+        ways = (self._restart_daemon, self._restart_daemon, self._stop, self._stop, hand.kill, hand.restart)
+        self.rng.choice(ways)(world, container)
+
+    def _restart_daemon(self, world: World, _container: SimulatedContainer) -> None:
+        down_s = self.rng.uniform(0.2, DOWN_MAX_S)
+        world.crash(world.now + down_s, exit_code=self.rng.choice(EXIT_CODES))
+
+    def _stop(self, world: World, container: SimulatedContainer) -> None:
+        requests.stop(world, container, killed=self.rng.random() < 0.5)
+
+    def check_blame(self, releases: Iterable[Release], repository: Repository, harmed: set[AppKey]) -> None:
+        """Object to a quarantine of a release that has nothing that fails, and that no hand made sick."""
+        for release in releases:
+            key = (release.app, release.digest)
+            if release.state is not ReleaseState.FAILED or key in self.blamed:
+                continue
+            self.blamed.add(key)
+            recipe = repository.recipes.get(key)
+            if recipe is not None and release.app not in harmed and not _may_fail(recipe):
+                raise Violation(f"{release.app} was quarantined without a fault of its own: {release.reason}")
+
+
+def _is_restarted(service: ServiceRecipe) -> bool:
+    return not (service.job or service.batch or service.scheduled) and service.restart != "no"
+
+
+def _may_fail(app: AppRecipe) -> bool:
+    return any(
+        service.image in BAD
+        or (service.image == DEAF and is_probed(service))
+        or (service.image == FLAKY and not _is_restarted(service))
+        or any(hook in BAD_HOOKS for hook in service.hooks)
+        for service in app.services
+    )
