@@ -23,8 +23,6 @@ _SHAPES = tuple(
         # https://user:password@host; a user without a password is no secret with ssh
         ("@", r"(\b[a-z][a-z0-9+.-]{0,19}:/{1,2})(?<!ssh://)[^/\s'\"<>@]+@"),
         ("ssh://", r"(ssh://[^/\s'\"<>@:]+:)[^/\s'\"<>@]+@"),
-        # the same without a scheme; image@sha256:... is none
-        ("@", r"(^|[\s'\"=(])(?!\S+@sha\d)[^\s'\"/@:=()]+:[^\s'\"/@]+@(?=[a-z0-9.-]+[/:])"),
         (
             "authorization Authorization AUTHORIZATION",
             r"(\bauthorization['\"]?\s*[:=]\s*['\"]?(?:basic|bearer|token)\s+)[^\s'\",]+",
@@ -39,6 +37,12 @@ _SHAPES = tuple(
         ("PRIVATE KEY", r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)[^'\"-]+"),
     )
 )
+
+# user:password@host without a scheme; image@sha256:... is none.  Two steps, because a search from each character of a long
+# word would take the square of its length: what ends at an @, and where in it the user begins.
+_BEFORE_AT = re.compile(r"(?<![^\s'\"/@])([^\s'\"/@]+)@(?!sha\d)(?=[a-z0-9.-]+[/:])", re.IGNORECASE)
+_USER = re.compile(r"(^|[=(])[^:=()]+:")
+_USER_INSIDE = re.compile(r"([=(])[^:=()]+:")
 
 _known: tuple[str, ...] = ()  # replaced as a whole, so that threads may read it at any time
 
@@ -72,7 +76,7 @@ def redact(text: str, *, shapes: bool = True) -> str:
     for markers, pattern in _SHAPES:
         if any(marker in text for marker in markers):
             text = pattern.sub(_masked, text)
-    return text
+    return _BEFORE_AT.sub(_without_login, text) if "@" in text else text
 
 
 def redact_value(value: object, *, shapes: bool = True) -> object:
@@ -102,6 +106,14 @@ class RedactingStream:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
+
+
+def _without_login(found: "re.Match[str]") -> str:
+    is_path = found.string[max(0, found.start() - 1) : found.start()] in ("/", "@")
+    user = (_USER_INSIDE if is_path else _USER).search(found[1])
+    if user is None or user.end() == len(found[1]):
+        return found[0]
+    return f"{found[1][: user.end(1)]}{MASK}@"
 
 
 def _masked(found: "re.Match[str]") -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from gitops_orch import redaction
 from gitops_orch.errors import EngineError, SettingsError
+from gitops_orch.model.secret_words import without_secrets
 from gitops_orch.redaction import learn, learn_login, redact, redact_value
 from gitops_orch.source.access import SourceSettings, check_address, environment, read_token
 
@@ -51,6 +52,8 @@ def test_a_credential_that_is_as_short_as_a_word_is_not_struck_out_of_words():
         ("x-access-token:ghp_X@github.com/o/r", "***@github.com/o/r"),
         ("https:/u:ghp_X@h/", "https:/***@h/"),
         ("ftp://u:p@h/x", "ftp://***@h/x"),
+        ("url=ann:p=w@h/x", "url=***@h/x"),
+        ("ann:pw@h/i@sha256:00", "***@h/i@sha256:00"),
         ("ssh://git:pw@h/x", "ssh://git:***@h/x"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
         ('{"authorization": "Basic QWxhZGRpbg=="}', '{"authorization": "Basic ***"}'),
@@ -86,15 +89,18 @@ def test_values_keep_their_shape():
     }
 
 
-@pytest.mark.parametrize("piece", ["a:", "://", " a:b", "ssh://", "authorization: "])
-def test_a_hostile_text_costs_time_that_grows_with_its_length_only(piece):
+@pytest.mark.parametrize("strike_out", [redact, without_secrets])
+@pytest.mark.parametrize(
+    "piece", ["a:", "://", " a:b", "ssh://", "authorization: ", "(", "=a:", "-", "-a", "a."]
+)
+def test_a_hostile_text_costs_time_that_grows_with_its_length_only(piece, strike_out):
     def cost(count: int) -> float:
         started = time.process_time()
-        redact(piece * count + "@")
+        strike_out(piece * count + "@")
         return time.process_time() - started
 
     cost(1000)
-    assert cost(80_000) < 40 * max(cost(10_000), 0.001)
+    assert cost(40_000) < 40 * max(cost(5_000), 0.001)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gitops_orch.controller.anew import beside
-from gitops_orch.controller.conduct import Conduct, ProgressEvent
+from gitops_orch.controller.conduct import Conduct, Progress, ProgressEvent
 from gitops_orch.controller.execute import PLANNED_ANEW, STOPPED, Executor, Means
 from gitops_orch.controller.facts import note_greetings, passed_again, proved_releases, started_runs
 from gitops_orch.controller.gates import Watches
-from gitops_orch.controller.last_words import with_last_words
+from gitops_orch.controller.last_words import struck_out, with_last_words
 from gitops_orch.controller.load import Loaded
 from gitops_orch.controller.look import Look, Sight, take_look
 from gitops_orch.controller.record import Recorder
@@ -50,11 +50,24 @@ class Course:
         self._sight = sight
         self._recorder = recorder
         self._watches = watches
-        self._conduct = conduct
+        self._conduct = replace(conduct, progress=self._without_secrets(conduct.progress))
         self._apps = apps
         self._failures_left = 0
         self._looks: dict[AppKey | None, Look] = {}  # of which an app's newest plan was made
         self._learned: dict[str, ActionResult] = {}  # what was learned from, by action, as it may be told
+
+    def _without_secrets(self, progress: Progress) -> Progress:
+        """Return a progress that hears of failures without what the app's files hold: the log follows it."""
+
+        def follow(event: ProgressEvent) -> None:
+            if event.result is not None and event.result.outcome is Outcome.FAILED:
+                world = self._looks[event.result.action.app].world
+                apps = {each.app.key: each.app for each in world.chosen} if world is not None else {}
+                app = apps.get(event.result.action.app) if event.result.action.app else None
+                event = replace(event, result=struck_out(event.result, app))
+            progress(event)
+
+        return follow
 
     def look(self, loaded: Loaded, *, quick: bool) -> Look:
         """Look at everything, and keep what was found."""

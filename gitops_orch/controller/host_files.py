@@ -3,7 +3,8 @@
 Note [When hosts are asked]
 A look costs a request for each file, so what was seen counts for a while: it is asked for again when Git has other files,
 when it is older than FRESH_S, and after a plan that changes something there.  Whatever changes in between is seen before
-a write: the Engine leaves alone what is not as the plan expects it.
+a write: the Engine leaves alone what is not as the plan expects it.  A host that could not be asked is left in peace for
+RETRY_S: each try may last as long as READ_DEADLINE_S, and every pass would wait for it.
 """
 
 from collections import defaultdict
@@ -24,6 +25,7 @@ from gitops_orch.model.plan import Plan
 
 FRESH_S = 300.0
 READ_DEADLINE_S = 60.0
+RETRY_S = 60.0
 HOST_FILES_UNREAD = "host.files_unread"
 
 _log = structlog.get_logger()
@@ -42,6 +44,7 @@ class HostFilesMemory:
         self._workers = workers
         self._clock = clock
         self._seen: dict[tuple[str, FilesQuery], tuple[float, HostFiles]] = {}  # with when
+        self._failed_s: dict[str, float] = {}  # by host: when it could not be asked
 
     def known(self) -> Seen:
         """Return what was seen not long ago."""
@@ -63,6 +66,7 @@ class HostFilesMemory:
             if answer is None or answer.error is not None:
                 reason = "no answer in time" if answer is None else str(answer.error)
                 _log.warning(HOST_FILES_UNREAD, host=host, error=reason)
+                self._failed_s[host] = self._clock.monotonic_s()
                 continue
             assert isinstance(answer.value, tuple)  # noqa: S101 - what `_read` returns
             now_s, seen = self._clock.monotonic_s(), True
@@ -78,7 +82,9 @@ class HostFilesMemory:
         for host, queries in asked.items():
             seen = observed.get(host)
             image = _an_image(seen) if isinstance(seen, ObservedHost) else ""
-            if image and host in engines:
+            failed_s = self._failed_s.get(host)
+            waits = failed_s is not None and self._clock.monotonic_s() - failed_s < RETRY_S
+            if image and host in engines and not waits:
                 works[host] = partial(_read, engines[host], tuple(queries), image)
         return works
 

@@ -16,7 +16,7 @@ from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.legible import UNHEALTHY, legible, pieces, why_unhealthy
 from gitops_orch.model.observed import Details
 from gitops_orch.model.plan import Action
-from gitops_orch.model.status import ActionResult
+from gitops_orch.model.status import ActionResult, Outcome
 
 LINES_MAX = 20
 SHOWN_LINES_MAX = 3  # in a message
@@ -35,7 +35,9 @@ def with_last_words(
     apps: Mapping[AppKey, App],
 ) -> tuple[ActionResult, ...]:
     """Return the results, each failed gate with the last lines of its container; one that cannot be asked said nothing."""
-    results = tuple(results)
+    results = tuple(
+        struck_out(each, apps.get(each.action.app) if each.action.app else None) for each in results
+    )
     failed: dict[str, list[Action]] = defaultdict(list)
     for result in results:
         if result.gate_failed:
@@ -63,6 +65,13 @@ def with_last_words(
     )
 
 
+def struck_out(result: ActionResult, app: App | None) -> ActionResult:
+    """Return a failure without what its app's files hold: a command or a probe may print a secret that it was given."""
+    if result.outcome is not Outcome.FAILED:
+        return result
+    return replace(result, error=legible(result.error, pieces(app)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Said:
     """What a container printed last, and how it was when it was asked."""
@@ -81,11 +90,10 @@ def _ask(engine: Engine, actions: Iterable[Action]) -> dict[str, _Said]:
 
 
 def _told(result: ActionResult, said: _Said, app: App | None) -> ActionResult:
-    struck_out = pieces(app)
-    text = legible(said.log, struck_out)
+    text = legible(said.log, pieces(app))
     lines = text.splitlines()[-SHOWN_LINES_MAX:]
     last = " | ".join(line.strip() for line in lines if line.strip())[-SHOWN_CHARS_MAX:]
-    error = legible(result.error, struck_out)
+    error = result.error
     if UNHEALTHY in error:
         error = error.replace(UNHEALTHY, why_unhealthy(said.details, app))
     return replace(result, error=f"{error}{SAID}{last}" if last else error, log=text)

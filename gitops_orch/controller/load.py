@@ -193,6 +193,8 @@ class Loader:
             )
         except SourceError:
             return
+        if len(self._older) >= OLDER_MAX:
+            self._older.clear()
         for file in files:
             if file.app is not None and file.key is not None and file.key in wanted:
                 self._older[(file.key, commit)] = file.app

@@ -70,7 +70,7 @@ class Recorder:
         """Note when the remote and the hosts answered, at most once a minute: to write takes longer than to ask."""
         history, fetched_at = self._history, look.loaded.fetched_at
         known_at = history.fetched_at() if fetched_at is not None else None
-        if fetched_at is not None and (known_at is None or fetched_at - known_at >= NOTED_EVERY):
+        if fetched_at is not None and (known_at is None or abs(fetched_at - known_at) >= NOTED_EVERY):
             history.set_fetched_at(fetched_at)
         answered = {
             host.name: host.observed_at for host in world.observed.values() if isinstance(host, ObservedHost)

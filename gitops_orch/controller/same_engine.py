@@ -6,8 +6,9 @@ containers are random, so two hosts that list the same container are one Engine,
 `bridge` network: each start of a daemon creates it with another id.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
-from itertools import combinations
+from itertools import chain, combinations
 
 from gitops_orch.model.observed import Observation, ObservedHost, UnknownHost
 
@@ -21,8 +22,14 @@ def hold_same_engines(observed: Mapping[str, Observation]) -> Mapping[str, Obser
 
 
 def _same_engines(hosts: list[ObservedHost]) -> dict[str, set[str]]:
+    """Compare only hosts that share something: each pair of some hundred hosts would take longer than the plan."""
+    sharing: dict[object, dict[str, ObservedHost]] = defaultdict(dict)
+    for host in hosts:
+        for sign in (*_container_ids(host), *([(host.engine_id, host.root_dir)] if host.engine_id else [])):
+            sharing[sign][host.name] = host
+    groups = {tuple(there): tuple(there.values()) for there in sharing.values() if len(there) > 1}
     others: dict[str, set[str]] = {}
-    for one, other in combinations(hosts, 2):
+    for one, other in chain.from_iterable(combinations(group, 2) for group in groups.values()):
         if is_same_engine(one, other):
             others.setdefault(one.name, set()).add(other.name)
             others.setdefault(other.name, set()).add(one.name)

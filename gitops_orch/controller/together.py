@@ -54,17 +54,25 @@ def _instead(
 def _clash(one: App, other: App, head: App) -> str:
     """Return what both would have on a host that they share; "" where there is nothing.
 
-    `head` is the other one as Git has it: data that it has there too is shared on purpose.
+    `head` is the other one as Git has it.  What it has there too keeps nobody from going back: data is shared on purpose,
+    and with the same port or name the two are on different hosts.
     """
     here, there = set(one.placement.hosts), set(other.placement.hosts)
     if here and there and not here & there:
         return ""
-    held = [port for service in other.services for port in fixed_ports(service)]
+    still = [port for service in head.services for port in fixed_ports(service)]
+    held = [
+        port
+        for service in other.services
+        for port in fixed_ports(service)
+        if not any(same_port(port, each) for each in still)
+    ]
     for service in one.services:
         for wanted in fixed_ports(service):
             if any(same_port(wanted, port) for port in held):
                 return f"host port {port_text(wanted)}"
     names = {service.container_name for service in other.services if service.container_name}
+    names -= {service.container_name for service in head.services}
     shared = sorted(names.intersection(service.container_name for service in one.services))
     if shared:
         return f"the container name {shared[0]}"

@@ -1,5 +1,6 @@
 """`logs -f`: the lines of an app's containers as they come, also of containers that are made meanwhile."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from gitops_orch.model.observed import ObservedContainer, ObservedHost, Ownershi
 LINES_MAX = 10_000  # of a container, between two looks
 LOOK_EVERY = 5  # turns: which containers there are is asked less often than what they print
 TURN_S = 1.0
+
+# Only these begin a line of the Engine's: what a program prints may be broken in many ways.
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}")
 
 Emit = Callable[[str, str, str], None]  # host, container, line
 
@@ -69,8 +73,8 @@ def _new_lines(engine: Engine, container: str, wanted: Wanted, printed: dict[str
     last = printed.get(container, "")
     since = datetime.fromisoformat(f"{last[:26]}+00:00") if last else wanted.since
     tail = LINES_MAX if last else wanted.tail
-    for line in engine.logs(container, tail=tail, since=since, timestamps=True).splitlines():
-        at, _, text = line.partition(" ")
-        if at > last:
+    for line in engine.logs(container, tail=tail, since=since, timestamps=True).split("\n"):
+        at, _, text = line.rstrip("\r").partition(" ")
+        if at > last and _TIME.match(at):
             printed[container] = max(at, printed.get(container, ""))
-            yield line if wanted.timestamps else text
+            yield f"{at} {text}" if wanted.timestamps else text

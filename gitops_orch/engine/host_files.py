@@ -65,7 +65,7 @@ class _Place:
     wire: Wire
     carrier: str
     root: str
-    known: dict[tuple[str, int, str], str]  # (path on the host, size, time of change) -> digest
+    known: dict[str, tuple[int, str, str]]  # path on the host -> size, time of change, digest
     host_root: str  # where `root` is on the host
     _directories: dict[str, bool | None] = field(default_factory=dict)
 
@@ -93,12 +93,14 @@ class _Place:
         look = self._look(path)
         if not isinstance(look, tuple):
             return look
-        if look not in self.known:
-            copy = self.copy(path)
-            if copy is None:
-                return None
-            self.known[look] = copy.digest
-        return self.known[look]
+        known = self.known.get(f"{self.host_root}/{path}")
+        if known is not None and known[:2] == look:
+            return known[2]
+        copy = self.copy(path)
+        if copy is None:
+            return None
+        self.known[f"{self.host_root}/{path}"] = (*look, copy.digest)
+        return copy.digest
 
     def fresh(self, path: str) -> _Copy | None:
         """Read a file as it is at this moment, unless it lies behind a link; None where there is nothing."""
@@ -107,8 +109,8 @@ class _Place:
             return self.copy(path)
         return None if look is None else _Copy(digest=NO_FILE)
 
-    def _look(self, path: str) -> tuple[str, int, str] | str | None:
-        """Return what tells one content of a plain file from another; NO_FILE or None where there is no such file."""
+    def _look(self, path: str) -> tuple[int, str] | str | None:
+        """Return a plain file's size and time of change, which tell its contents apart; else NO_FILE or None."""
         above = self.is_directory(posixpath.dirname(path))
         if not above:
             return None if above is None else NO_FILE
@@ -118,7 +120,7 @@ class _Place:
         size = int(str(found.get("size") or 0))
         if _mode(found) & _KINDS or size > FILE_BYTES_MAX:
             return NO_FILE
-        return (f"{self.host_root}/{path}", size, str(found.get("mtime")))
+        return (size, str(found.get("mtime")))
 
     def copy(self, path: str) -> _Copy | None:
         """Read a file, and whose it is."""
@@ -144,7 +146,7 @@ class HostFileKeeper:
         self._wire = wire
         self._carriers = carriers
         self._data_root = data_root.rstrip("/")
-        self._known: dict[tuple[str, int, str], str] = {}
+        self._known: dict[str, tuple[int, str, str]] = {}
 
     def read(self, queries: Sequence[FilesQuery], image: str) -> tuple[HostFiles, ...]:
         """Return what the host has of each bind, in their order; nothing is created on the host but carriers."""
@@ -290,12 +292,16 @@ def record_content(path: str, record: Mapping[str, Sequence[str]]) -> bytes:
 
 
 def parse_record(name: str, content: bytes) -> Record:
-    """Return what a record says; nothing where it is torn, or is none."""
+    """Return what a record says; nothing where it is torn, or is none, and of no file outside of the bind."""
     if name != hashlib.sha256(content).hexdigest() + RECORD_ENDING:
         return {}
     try:
         rows = json.loads(content)["files"]
-        return {str(file): frozenset(str(digest) for digest in digests) for file, digests in rows.items()}
+        return {
+            str(file): frozenset(str(digest) for digest in digests)
+            for file, digests in rows.items()
+            if not {"..", "."}.intersection(str(file).split("/")) and not str(file).startswith("/")
+        }
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
 

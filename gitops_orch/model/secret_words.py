@@ -7,12 +7,13 @@ CHANGED = "*** (changed)"
 
 _WORDS = ("password", "passwd", "passphrase", "token", "secret", "credential")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_URL = re.compile(r"(\b[a-zA-Z][\w+.-]*://)[^/@\s]+@")
+_URL = re.compile(r"(\b[a-zA-Z][\w+.-]{0,19}://)[^/@\s]+@")
 _NAMES = r"(?:password|passwd|passphrase|pass|pwd|token|secret|credentials?|key)"
 _ASSIGNED = re.compile(
     rf"((?:\b|[\w.-]){_NAMES}[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)", re.IGNORECASE
 )
-_FLAG = re.compile(rf"(--?[\w-]*{_NAMES}\s+)(\"[^\"]*\"|'[^']*'|[^\s-]\S*)", re.IGNORECASE)
+# A flag begins at its first hyphen: a search from each hyphen of a long row would take the square of its length.
+_FLAG = re.compile(rf"((?<![\w-])-(?:[\w-]*{_NAMES})\s+)(\"[^\"]*\"|'[^']*'|[^\s-]\S*)", re.IGNORECASE)
 
 
 def names_a_secret(name: str) -> bool:

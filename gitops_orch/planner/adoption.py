@@ -38,9 +38,8 @@ def adopted_containers(app: App, index: Index) -> tuple[Adopted, ...]:
     services = {service.name: service for service in app.services if service.schedule is None}
     found = [
         Adopted(service.name, _slot(service, container), Located(host, container, app.key))
-        for (host, project), containers in index.projects.items()
-        if project == app.key.project
-        for container in containers
+        for host in index.hosts
+        for container in index.projects.get((host, app.key.project), ())
         if container.labels.get(ONEOFF_LABEL, "False") != "True"
         and (service := services.get(container.labels.get(SERVICE_LABEL, ""))) is not None
     ]

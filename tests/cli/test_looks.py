@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from command_line import HOST, app
 
-from gitops_orch.daemon.follow import Wanted, follow_logs
+from gitops_orch.daemon.follow import Wanted, _new_lines, follow_logs
 from gitops_orch.daemon.house import open_house
 from gitops_orch.settings import load_settings
 
@@ -86,3 +86,21 @@ def test_followed_logs_go_on_with_what_is_made_meanwhile(two_apps, gitops, monke
     names = [name for name, _ in printed]
     assert len(names) == len(set(names)) == 2
     assert {line for _, line in printed} == {"ready"}
+
+
+def test_followed_logs_take_a_program_s_own_line_breaks_for_no_new_line():
+    """A progress bar goes back with a carriage return, a page with a form feed: neither begins a line with a time."""
+    at = "2026-01-01T00:00:00.00000000"
+    log = f"{at}1Z 10%\r90%\x0czzz\n{at}2Z \u2028next\nno time at all\n"
+
+    class Engine:
+        def logs(self, *_args: object, since: datetime | None, **_more: object) -> str:
+            asked.append(since)
+            return log
+
+    asked: list[datetime | None] = []
+    printed: dict[str, str] = {}
+    lines = list(_new_lines(Engine(), "c", Wanted(tail=10), printed))
+    assert lines == ["10%\r90%\x0czzz", "\u2028next"]
+    assert list(_new_lines(Engine(), "c", Wanted(tail=10), printed)) == []
+    assert asked == [None, datetime(2026, 1, 1, tzinfo=UTC)]

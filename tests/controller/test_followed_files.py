@@ -5,9 +5,11 @@ import hashlib
 import pytest
 from story import Story
 
+from gitops_orch.controller.host_files import RETRY_S
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.errors import EngineError
 
 ROOT = "/srv/gitops-orch/default/shop"
 DIRECTORY = "services: {web: {image: 'web:1', volumes: ['./conf:/etc/app']}}"
@@ -260,6 +262,27 @@ def test_a_file_is_looked_at_once_while_nothing_changes(story, monkeypatch):
     story.plan()
     monkeypatch.delattr(SimulatedEngine, "read_files")
     assert (story.plan().actions, story.sync().exit_code) == ((), 0)
+
+
+def test_a_host_that_cannot_be_looked_at_is_not_asked_in_every_pass(story, monkeypatch):
+    tried = []
+
+    def refuse(*_arguments: object, **_more: object) -> None:
+        tried.append(story.clock.monotonic_s())
+        raise EngineError("h1: create of carrier: no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SimulatedEngine, "read_files", refuse)
+        story.commit({**files(), "shop/conf/a.txt": "new\n"})
+        for _ in range(5):
+            story.plan()
+        assert len(tried) == 1
+        story.clock.sleep(RETRY_S)
+        story.plan()
+        assert len(tried) == 2
+    story.clock.sleep(RETRY_S)
+    assert story.sync().exit_code == 0
+    assert there(story) == digest("new\n")
 
 
 def test_the_apps_whole_directory_can_follow_git(story):

@@ -1,6 +1,8 @@
 """A container that failed: what it printed last is told, without what must not be seen."""
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.legible import CHARS_MAX, legible
@@ -102,3 +104,19 @@ def test_what_a_healthcheck_printed_is_in_the_message_and_in_status(printed, tol
     message = f"its health check fails: {told}"
     assert message in gate(report).error
     assert message in report.picture.apps[0].reason
+
+
+@pytest.mark.parametrize("said", [f"cannot log in with {SECRET}", f"cannot read {CONFIG}"])
+def test_what_a_command_printed_is_struck_out_of_the_log_too(said):
+    leaky = ImageBehaviour(exec_exit_code=1, output=f"{said}\n")
+    story = Story({"leaky:1": leaky})
+    hook = "deploy: {update_config: {monitor: 5s}}\n    post_start: [{command: [init]}]"
+    text = FILE.format(image="leaky:1").replace("deploy: {update_config: {monitor: 5s}}", hook)
+    story.commit({"shop/compose.yaml": text, "shop/password.txt": f"{SECRET}\n", "shop/api.conf": CONFIG})
+    structlog.reset_defaults()
+    with capture_logs() as lines:
+        report = story.sync()
+    ended = [line for line in lines if line["event"] == "action.finished" and line["result"] == "failed"]
+    assert ended
+    assert all("`init` in" in line["error"] for line in ended)
+    assert not any(piece in repr((lines, report.results)) for piece in (SECRET, CONFIG))

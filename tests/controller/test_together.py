@@ -25,9 +25,11 @@ def chosen(of, role=Role.HEAD):
 
 
 def roles(former, *choices, heads=()):
-    """What becomes of these choices; `heads` are apps as Git has them, where that is not chosen."""
+    """What becomes of these choices; `heads` are apps as Git has them, where that is not chosen: else without anything."""
     by_key = {each.app.key: each for each in choices}
-    apps = {each.app.key: each.app for each in choices} | {each.key: each for each in heads}
+    apps = {
+        each.app.key: each.app if each.role is Role.HEAD else having(each.app.key.name) for each in choices
+    } | {each.key: each for each in heads}
     found = go_back_together(apps.values(), lambda of: by_key[of.key], lambda of: former.get(of.key.name))
     return {each.app.key.name: (each.role, each.app.digest) for each in found}
 
@@ -81,3 +83,11 @@ def test_data_that_both_have_in_git_or_that_is_another_takes_nobody_back(data):
     former = {"b": chosen(having("b", digest="old"))}
     head = having("a", data="rows" if data == "rows" else "")
     assert roles(former, failed, chosen(having("b", data=data)), heads=(head,))["b"][0] is Role.HEAD
+
+
+@pytest.mark.parametrize("had", [{"ports": (1,)}, {"container_name": "pg"}], ids=["port", "name"])
+def test_two_apps_that_have_the_same_in_git_are_on_different_hosts_and_nothing_goes_back(had):
+    failed = chosen(having("a", digest="old", **had), Role.FALLBACK)
+    former = {"b": chosen(having("b", digest="old"))}
+    found = roles(former, failed, chosen(having("b", **had)), heads=[having("a", **had)])
+    assert found["b"][0] is Role.HEAD

@@ -1,5 +1,6 @@
 """Files in writable binds of a real host: links, owners, and writes that are cut short."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from lab.host import LabHost
 from gitops_orch.engine.connect import connect
 from gitops_orch.engine.docker_host import DockerHost
 from gitops_orch.engine.engine_settings import EngineSettings
+from gitops_orch.engine.host_files import RECORD_ENDING, parse_record, record_content
 from gitops_orch.errors import EngineError, HostUnreachable
 from gitops_orch.model.app import AppKey, FileEntry, FileMount
 from gitops_orch.model.host import Host
@@ -170,3 +172,11 @@ def test_many_files_are_written_and_brought_up_to_date(engine: DockerHost, data:
     assert change(engine, files, work) == ()
     assert {path.read_bytes() for path in data.rglob("*.txt")} == {b"y"}
     assert len(copies(engine, files)) == len(names)
+
+
+@pytest.mark.parametrize("name", ["../other/a.txt", "a/../../b", "/etc/passwd", "./a", ".."])
+def test_a_record_names_no_file_outside_of_its_bind(name):
+    """A record lies on the host, where others can write, and what it names may be removed."""
+    content = record_content("data", {name: ["0" * 64], "a.txt": ["1" * 64], "": ["2" * 64]})
+    record = parse_record(hashlib.sha256(content).hexdigest() + RECORD_ENDING, content)
+    assert record == {"a.txt": frozenset({"1" * 64}), "": frozenset({"2" * 64})}

@@ -7,11 +7,11 @@ import pytest
 from faults.fleet_story import FleetStory, app, host
 from faults.unruly import INFO, PING, answer, raw, unruly
 
-from gitops_orch.controller.same_engine import is_same_engine
+from gitops_orch.controller.same_engine import hold_same_engines, is_same_engine
 from gitops_orch.engine.connect import connect
 from gitops_orch.engine.engine_settings import EngineSettings
 from gitops_orch.model.host import Host
-from gitops_orch.model.observed import ObservedContainer, ObservedHost, ObservedNetwork, State
+from gitops_orch.model.observed import ObservedContainer, ObservedHost, ObservedNetwork, State, UnknownHost
 from gitops_orch.model.status import Sync
 
 
@@ -47,6 +47,14 @@ def test_an_engine_that_makes_its_id_up_is_recognised_by_its_containers():
 def test_cloned_machines_are_two_engines():
     clone = seen("h2", networks=(ObservedNetwork(id="b2", name="bridge"),), containers=with_container("c1"))
     assert not is_same_engine(seen("h1", containers=with_container("c1")), clone)
+
+
+def test_of_many_hosts_only_those_that_are_one_engine_are_held():
+    alone = [seen(f"a{n}", engine_id=f"id-{n}", containers=with_container(f"c{n}")) for n in range(20)]
+    one_engine = [seen(name, engine_id="id-x") for name in ("x1", "x2", "x3")]
+    found = hold_same_engines({host.name: host for host in (*alone, *one_engine)})
+    held = {name: host.same_as for name, host in found.items() if isinstance(host, UnknownHost)}
+    assert held == {"x1": ("x2", "x3"), "x2": ("x1", "x3"), "x3": ("x1", "x2")}
 
 
 def twins(name: str) -> dict[str, str]:
