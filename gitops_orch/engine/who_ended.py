@@ -34,8 +34,9 @@ def inspect_with_ending(client: RawClient, container: str, instance: str) -> Row
     """Return an inspection, with an EndedBy under ENDED_BY where a container of ours has ended and that matters."""
     row: dict[str, Any] = client.inspect_container(container)
     config, state = row.get("Config") or {}, row.get("State") or {}
-    is_ours = (config.get("Labels") or {}).get(labels.INSTANCE) == instance
-    if is_ours and state.get("Status") == "exited" and not str(row.get("Name")).endswith(_ASIDE):
+    own, name = config.get("Labels") or {}, str(row.get("Name")).removeprefix("/")
+    is_aside = name.endswith(_ASIDE) and name != own.get(labels.NAME)  # a `container_name` may end so
+    if own.get(labels.INSTANCE) == instance and state.get("Status") == "exited" and not is_aside:
         row[ENDED_BY] = _who_ended(client, row)
     return row
 

@@ -7,7 +7,7 @@ from contract.making import app_with, intent
 
 from gitops_orch.engine.base import TIMED_OUT_CODE, ExecSettings
 from gitops_orch.errors import Conflict, EngineError, NotFound
-from gitops_orch.model.observed import Health, State
+from gitops_orch.model.observed import EndedBy, Health, State
 
 
 def created(world, app, **changes):
@@ -369,3 +369,12 @@ def test_a_closed_engine_is_unreachable(world, key):
     world.engine.close()
     with pytest.raises(EngineError, match="h1"):
         world.engine.observe()
+
+
+@pytest.mark.parametrize("declared", ["", "job-failed", "old-kept"])
+def test_what_ended_by_itself_is_told_from_what_was_stopped_whatever_its_name_ends_in(world, key, declared):
+    """A service may declare a name that ends as those of containers do that we set aside."""
+    name = {"name": f"{key.name}-{declared}"} if declared else {}
+    container = running(world, app_with(key, image="stub:crash", restart="no"), **name)
+    world.wait("the end", lambda: state(world, container) is State.EXITED)
+    assert world.engine.inspect(container).details.ended_by is EndedBy.ITSELF
