@@ -103,9 +103,9 @@ class Reconciler:
     def picture(
         self, *, fetch: bool = True, withheld: bool = False, apps: frozenset[AppKey] = frozenset()
     ) -> Picture:
-        """Return how things stand and what a run would do.  Changes nothing that runs, and writes nothing: to read
-        files of writable binds it creates a carrier on their host, which never runs and is removed at once.
+        """Return how things stand and what a run would do.  Changes nothing that runs, and writes nothing.
 
+        To read files of writable binds it creates a carrier on their host, which never runs and is removed at once.
         `withheld` adds what would be done to held apps, were they not held; `apps` keeps it to these and their
         dependencies, where some are named.
         """
