@@ -189,7 +189,7 @@ def run_history(seed: int, **options) -> Tally:
 def commit_something(stage: Stage) -> None:
     """Somebody commits on top of what is there, which the controller may have pushed."""
     tree = next_tree(stage.rng, stage.repository.head_tree, stage.past[:-1])
-    stage.commit(stage.outside.unsettle(tree))
+    stage.commit(stage.outside.ask_for(stage.outside.unsettle(tree), stage.weather.ports_taken()))
 
 
 def stormy_step(stage: Stage) -> None:

@@ -48,6 +48,19 @@ class Outside:
         services = tuple(replace(s, image=FLAKY) if s == chosen else s for s in app.services)
         return replace(tree, apps=tuple(replace(a, services=services) if a == app else a for a in tree.apps))
 
+    def ask_for(self, tree: TreeRecipe, ports: list[int]) -> TreeRecipe:
+        """Publish an app, now and then, on a port that a stranger has."""
+        held = {service.port for app in tree.apps for service in app.services}
+        free = [port for port in ports if port not in held]
+        if not free or not tree.apps or self.rng.random() > 0.5:
+            return tree
+        app = self.rng.choice(tree.apps)
+        first, *rest = app.services
+        if first.replicas > 1 or first.shares or first.everywhere or not _is_restarted(first):
+            return tree
+        asked = replace(app, services=(replace(first, port=self.rng.choice(free)), *rest))
+        return replace(tree, apps=tuple(asked if a == app else a for a in tree.apps))
+
     def await_a_gate(self, witness: Witness) -> None:
         """Let something happen, now and then, to a container that a gate looks at in the next pass."""
         if self.rng.random() < 0.5:

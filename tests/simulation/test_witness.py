@@ -8,7 +8,7 @@ from simulation.many import live_through
 
 from gitops_orch.controller import gates, look, observe, revert_failed
 from gitops_orch.engine import labels
-from gitops_orch.engine.simulated import making, seen
+from gitops_orch.engine.simulated import making, requests, seen
 from gitops_orch.model.app import FilesPolicy
 from gitops_orch.model.observed import EndedBy, ObservedHost
 from gitops_orch.planner import app_plan, follow, gate, namespaces, plan, rollout, slots, succession
@@ -161,6 +161,11 @@ def gives_up_at_the_first_restart(patch):
     )
 
 
+def overlooks_who_has_a_port(patch):
+    patch.setattr(plan, "blocked_by_ports", lambda *_: {})
+    patch.setattr(requests, "check_ports", lambda *_: None)
+
+
 MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (takes_silence_for_emptiness, "which is unknown"),
     (forgets_the_removal_budget, "containers left Git"),
@@ -181,6 +186,7 @@ MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (blames_a_release_for_the_end_of_its_daemon, "without a fault of its own"),
     (blames_a_release_for_what_a_hand_stopped, "without a fault of its own"),
     (gives_up_at_the_first_restart, "without a fault of its own"),
+    (overlooks_who_has_a_port, "for a port that"),
     (keeps_from_git_what_it_takes_back, "nobody tried to revert it in Git"),
 )
 

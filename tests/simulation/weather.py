@@ -144,6 +144,11 @@ class Weather:
             self.squatters.append((world.name, made.id))
             self.strangers += 1
 
+    def ports_taken(self) -> list[int]:
+        """Return the ports that other people's containers have somewhere."""
+        there = [self.fleet.worlds[host].containers.get(identity) for host, identity in self.squatters]
+        return sorted({port for each in there if each and each.up for _, port, _ in each.ports})
+
     def move_tag(self) -> None:
         """A tag means another image from now on."""
         reference = self.rng.choice(GOOD)
