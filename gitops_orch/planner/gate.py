@@ -72,7 +72,7 @@ def judge(
     """
     if watch.restart_count is None and gate.fresh:
         watch = replace(watch, restart_count=0)
-    watch = _since_last_look(watch, seen, counting=counting)
+    watch = _since_last_look(watch, seen, now_s, counting=counting)
     restarts = _details(seen).restart_count - (watch.restart_count or 0)
     stopped = why_stopped(seen)
     if stopped:
@@ -102,10 +102,11 @@ def is_probe_due(gate: Gate, watch: Watch, seen: ObservedContainer, now_s: float
     return watch.probed_at_s is None or now_s - watch.probed_at_s >= gate.readiness.interval_s
 
 
-def _since_last_look(watch: Watch, seen: ObservedContainer, *, counting: bool) -> Watch:
+def _since_last_look(watch: Watch, seen: ObservedContainer, now_s: float, *, counting: bool) -> Watch:
     """Note a start since the last look, and from where restarts count.
 
-    A start by a hand or by the daemon sets the Engine's count back to 0.
+    A start by a hand or by the daemon sets the Engine's count back to 0.  The whole gate begins again with it: what they
+    took of the deadline is not the release's.
     """
     details = _details(seen)
     known = watch.restart_count
@@ -116,7 +117,10 @@ def _since_last_look(watch: Watch, seen: ObservedContainer, *, counting: bool) -
     again = replace(watch, started_at=details.started_at)
     if watch.started_at is None:
         return again
-    return replace(again, well_since_s=None, probed_at_s=None, ready=False, refusal_count=0, refusal="")
+    since_s = now_s if details.restart_count == 0 else watch.since_s
+    return replace(
+        again, since_s=since_s, well_since_s=None, probed_at_s=None, ready=False, refusal_count=0, refusal=""
+    )
 
 
 def _after_probe(gate: Gate, watch: Watch, probed: ProbeResult | None, now_s: float) -> Watch:

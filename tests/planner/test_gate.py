@@ -56,6 +56,23 @@ def test_what_does_well_at_the_deadline_may_finish_its_monitor_period_and_no_mor
     assert watched((0, starting), (61, WELL), (65, starting)).judgement is Judgement.FAILED
 
 
+def started(second, **fields):
+    """A container that was started then and is not healthy yet."""
+    details = Details(started_at=NOW + timedelta(seconds=second), **fields)
+    return replace(WELL, health=Health.STARTING, details=details)
+
+
+def test_a_start_by_a_hand_or_the_daemon_begins_the_whole_gate_again():
+    restarted = watched((0, started(0)), (50, started(50)), (100, started(50)))
+    assert restarted.judgement is Judgement.WAITING
+    assert watched((0, started(0)), (50, started(50)), (110, started(50))).judgement is Judgement.FAILED
+
+
+def test_a_restart_by_policy_gains_no_time():
+    crashed = started(50, restart_count=1)
+    assert watched((0, started(0)), (50, crashed), (60, crashed)).judgement is Judgement.FAILED
+
+
 @pytest.mark.parametrize(
     ("seen", "reason"),
     [

@@ -183,6 +183,7 @@ class World:
         for container in self.containers.values():
             if returns_with_daemon(container):
                 container.backoff_s = 0.0
+                container.restart_count = 0
                 begin(container, now)
                 self.emit_container("start", container)
 
