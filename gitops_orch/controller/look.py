@@ -353,6 +353,7 @@ def _world(
         settled=settled,
         containers_kept=sight.containers_kept,
         failed=given_up(facts, chosen),
+        failures=facts.failed,
         remembered=remembered_placements(history, desired, containers),
         prune_default=desired.fleet.prune_default,
         prunes=gone.prunes,

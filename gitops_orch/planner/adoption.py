@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from gitops_orch.model.app import App, Mode, Service
 from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.planner.aside import way_suffix
 from gitops_orch.planner.index import INSTANCE_LABEL, Index, Located
 from gitops_orch.planner.world import Role, World
 
@@ -57,24 +58,52 @@ def _slot(service: Service, container: ObservedContainer) -> int:
 def _by_name(app: App, services: Mapping[str, Service], index: Index) -> Iterator[Adopted]:
     """Yield what has a service's `container_name`: it was started by `docker run`, or by another name of its service."""
     for service in services.values():
-        for name, host in index.hosts.items() if service.container_name else ():
-            container = host.names.get(service.container_name or "")
-            if container is None or container.owner is not None or INSTANCE_LABEL in container.labels:
-                continue
+        for found in _named(app, index, service.container_name) if service.container_name else ():
+            container = found.container
             renamed = (
                 container.project == app.key.project
                 and container.labels.get(SERVICE_LABEL, "") not in services
             )
             if container.project is None or renamed:
-                yield Adopted(service.name, 1, Located(name, container, app.key))
+                yield Adopted(service.name, 1, found)
+
+
+def _named(app: App, index: Index, name: str) -> Iterator[Located]:
+    """Yield what has a name, or had it until its successor needed the name, and is not ours."""
+    for host, there in index.hosts.items():
+        for container in there.host.containers:
+            ours = container.owner is not None or INSTANCE_LABEL in container.labels
+            if not ours and container.name in {name, f"{name}{way_suffix(container)}"}:
+                yield Located(host, container, app.key)
 
 
 def with_predecessors(world: World, index: Index) -> World:
-    """Return the world; a first release that failed does not stay up where what it was to take over is there to serve."""
-    chosen = tuple(
-        replace(each, role=Role.STUCK, stays_up=False)
-        if each.stays_up and adopted_containers(each.app, index)
-        else each
-        for each in world.chosen
+    """Return the world; a first release that failed does not stay up where what it was to take over is there to serve.
+
+    It counts as failed then, so that its containers give way.
+    """
+    back = {
+        each.app.key: each for each in world.chosen if each.stays_up and adopted_containers(each.app, index)
+    }
+    if not back:
+        return world
+    failures = {key: world.failures.get(key, {}).get(each.app.digest, "") for key, each in back.items()}
+    stuck = {
+        key: replace(each, role=Role.STUCK, stays_up=False, reason=_serves_again(each.app, failures[key]))
+        for key, each in back.items()
+    }
+    failed = {
+        key: {**world.failed.get(key, {}), each.app.digest: failures[key]} for key, each in back.items()
+    }
+    return replace(
+        world,
+        chosen=tuple(stuck.get(each.app.key, each) for each in world.chosen),
+        failed={**world.failed, **failed},
     )
-    return replace(world, chosen=chosen)
+
+
+def _serves_again(app: App, why: str) -> str:
+    return (
+        f"release {app.digest[:12]} failed, and what it was to take over serves again; it is not tried again until the "
+        f"app changes or `gitops-orch retry {app.key}` is run: {why}"
+    )

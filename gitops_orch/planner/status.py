@@ -10,6 +10,7 @@ from gitops_orch.model.host import Availability, Host
 from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
 from gitops_orch.model.plan import Action, Plan, PlanHold
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, ServiceStatus, Sync
+from gitops_orch.planner.adoption import adopted_containers, with_predecessors
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.cron import last_failure, service_runs
 from gitops_orch.planner.ended import is_done
@@ -30,6 +31,7 @@ _RELEASE_STATES = {
 def app_statuses(world: World, plan: Plan) -> tuple[AppStatus, ...]:
     """Return a row for every app that Git has, readable or not, in the order of their names."""
     index = build_index(world)
+    world = with_predecessors(world, index)
     left: dict[AppKey | None, list[Action]] = defaultdict(list)
     for action in plan.actions:
         left[action.app].append(action)
@@ -68,7 +70,8 @@ def _status(
     health = _health(
         services,
         unknown=unknown,
-        degraded=chosen.stays_up,
+        degraded=chosen.stays_up
+        or (chosen.role is Role.STUCK and bool(adopted_containers(chosen.app, index))),
         suspended=held and not any(hold.error or hold.heals for hold in holds),
         starting=any(map(_is_on_its_way(chosen), containers)),
     )

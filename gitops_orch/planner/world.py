@@ -151,6 +151,9 @@ class World:
     failed: Mapping[AppKey, Mapping[str, str]] = field(
         default_factory=dict
     )  # quarantined digests, each with why
+    failures: Mapping[AppKey, Mapping[str, str]] = field(
+        default_factory=dict
+    )  # as `failed`, with first releases that failed and stay up
     remembered: Mapping[str, tuple[Placed, ...]] = field(default_factory=dict)  # absent: never observed
     let_go: frozenset[str] = frozenset()  # hosts that left Git, and that nobody misses
     prune_default: Prune = Prune.AUTO  # for apps that never said

@@ -116,8 +116,9 @@ def test_a_release_that_fails_starts_what_it_was_to_take_over_again(world: World
     world.sync()
 
     (again,) = [seen for seen in world.containers() if seen.id == old.id]
-    assert again.state == "running"
+    assert (again.name, again.state) == ("pg", "running")
     assert inside(world, again.name, "cat", "/data/f") == "kept\n"
+    world.expect_nothing_to_do()
 
 
 def test_where_git_has_the_data_elsewhere_nothing_is_touched_and_both_places_are_named(world: World, stacks):
