@@ -20,13 +20,20 @@ AppName: TypeAlias = Annotated[
 ]
 
 
-def sync(shell: Shell, apps: SomeApps = None) -> int:
+def sync(
+    shell: Shell,
+    apps: SomeApps = None,
+    pull: Annotated[  # noqa: FBT002  typer's way of a flag
+        bool, typer.Option("--pull", help="Check the tags of all images in their registries.")
+    ] = False,
+) -> int:
     """Reconcile once, to the end; exit 4: a release failed."""
     from gitops_orch.cli.progress import showing_progress
     from gitops_orch.daemon.requests import perform
 
     with showing_progress(shell) as progress:
         arguments = {"apps": " ".join(apps)} if apps else {}
+        arguments |= {"pull": "yes"} if pull else {}
         reply = perform(shell.settings, shell.repository_url, Verb.SYNC, arguments, progress)
     if "error" in reply.document and "actions" not in reply.document:
         return _tell(shell, reply)

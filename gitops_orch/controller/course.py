@@ -73,6 +73,8 @@ class Course:
         """Look at everything, and keep what was found."""
         look = take_look(self._sight, loaded, impatient=quick, apps=self._apps)
         self._recorder.remember(look)
+        if look.loaded.desired is not None:
+            self._sight.tags.keep(look.loaded.desired.apps)
         return look
 
     def walk(self, look: Look) -> Look:
@@ -153,7 +155,7 @@ class Course:
         assert world is not None  # noqa: S101 - only a plan of a known world is carried out
         apps = {each.app.key: each.app for each in world.chosen}
         told = with_last_words(results, sight.engines.by_name(), sight.workers, sight.clock, apps)
-        quarantined = self._recorder.quarantine(look, told)
+        quarantined = self._recorder.quarantine(look, told) | sight.tags.learn(told, world)
         failed = sight.backoff.note(told, sight.clock.monotonic_s(), quarantined, world.waits)
         for app, digest, reason in failed:
             sight.history.note_trouble(app, digest, reason)

@@ -1,7 +1,6 @@
 """One look at everything: Git, hosts, history; and the plan that comes of it.  Changes nothing anywhere."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -13,7 +12,7 @@ from gitops_orch.controller.facts import ReleaseFacts, given_up, recovered_relea
 from gitops_orch.controller.former import former_services
 from gitops_orch.controller.gone import apps_of_history, find_gone, identified
 from gitops_orch.controller.host_files import HostFilesMemory
-from gitops_orch.controller.inventory import HostFacts, Permission, learn, read_facts, recognise
+from gitops_orch.controller.inventory import HostFacts, learn, read_facts, recognise
 from gitops_orch.controller.isolate import Isolation
 from gitops_orch.controller.load import Loaded, Loader
 from gitops_orch.controller.lost_commands import with_lost_commands
@@ -22,11 +21,12 @@ from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines, Patience
 from gitops_orch.controller.recall import choose_salt, remembered_placements
 from gitops_orch.controller.reland import Relander, Relanding
 from gitops_orch.controller.restraint import Restraint
+from gitops_orch.controller.said import Said, what_was_said
 from gitops_orch.controller.stamp import Stamper
+from gitops_orch.controller.tags import Tags
 from gitops_orch.controller.timetable import Ran, Timetable, make_timetable
 from gitops_orch.controller.together import go_back_together
 from gitops_orch.controller.workers import Workers
-from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
 from gitops_orch.history.records import RevertRecord
 from gitops_orch.model.app import App, AppKey
@@ -41,8 +41,6 @@ from gitops_orch.planner.scope import kept_to, with_dependencies
 from gitops_orch.planner.status import app_statuses, host_statuses
 from gitops_orch.planner.world import Chosen, Role, World
 from gitops_orch.source.source import Source
-
-ALLOW_PRUNE, LET_GO = "allow-prune", "let-go"  # trailers of a commit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +72,7 @@ class Sight:
     relander: Relander
     restraint: Restraint
     isolation: Isolation
+    tags: Tags
     host_files: HostFilesMemory
     greeted: set[tuple[str, str]]  # containers, by host and name, whose post_start was run in this process
     started_runs: dict[
@@ -113,8 +112,10 @@ def take_look(
     )
     sight.engines.note_silent(observed)
     seen = sight.clock.monotonic_s()
+    if not impatient:
+        sight.tags.look((each for each in desired.apps if not apps or each.key in apps), observed)
     observed = with_completed(observed, sight.history)
-    said = _said(sight, desired.commit)
+    said = what_was_said(sight.source, sight.history, desired.commit)
     known = read_facts(sight.history)
     observed = recognise(observed, known, said.permission)
     host_facts = learn(known, observed, sight.history.remembered(), said.permission)
@@ -168,7 +169,7 @@ class _View:
     """What was seen and said, of which a world is made."""
 
     observed: Mapping[str, Observation]
-    said: "_Said"
+    said: Said
     let_go: frozenset[str]
 
 
@@ -279,29 +280,8 @@ def _past(sight: Sight, desired: Desired, containers: list[ObservedContainer]) -
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
-    """What a commit's trailers, and an operator, say about it."""
-
-    allowed_prunes: frozenset[str]
-    permission: Permission
-
-
-def _said(sight: Sight, commit: str) -> _Said:
-    trailers: tuple[tuple[str, str], ...] = ()
-    with suppress(SourceError):
-        trailers = sight.source.commit_info(commit).trailers
-    named = {
-        word: frozenset(value.strip() for key, value in trailers if key.casefold() == word)
-        for word in (ALLOW_PRUNE, LET_GO)
-    }
-    accepted = commit in sight.history.accepted()
-    permission = Permission(commit=commit, named=named[LET_GO], accepted=accepted)
-    return _Said(allowed_prunes=named[ALLOW_PRUNE], permission=permission)
-
-
 def _world(
-    sight: Sight, desired: Desired, observed: Mapping[str, Observation], past: _Past, said: _Said
+    sight: Sight, desired: Desired, observed: Mapping[str, Observation], past: _Past, said: Said
 ) -> World:
     containers = our_containers(observed)
     history, facts = sight.history, past.facts
@@ -309,6 +289,7 @@ def _world(
     choices = go_back_together(
         desired.apps, partial(_choose, sight, desired.commit, past), partial(_former_release, sight, facts)
     )
+    choices = sight.tags.noted(choices, observed)
     known = apps_of_history(history.releases(None), read_app_files(history))
     gone = find_gone(desired, containers, sight.loader, sight.source.has, known)
     running = releases_that_run(choices, containers, sight.loader, history, facts)

@@ -13,11 +13,11 @@ from gitops_orch.planner.world import Chosen, ImagePin, Role
 
 
 def image_pins(history: History, app: AppKey, release: str) -> Mapping[str, ImagePin]:
-    """Return the bytes that each service of a release ran."""
-    return {
-        record.service: ImagePin(id=record.image_id, digests=record.digests)
-        for record in history.images(app, release=release)
-    }
+    """Return the bytes that each service of a release ran last."""
+    pins: dict[str, ImagePin] = {}
+    for record in history.images(app, release=release):  # newest first
+        pins.setdefault(record.service, ImagePin(id=record.image_id, digests=record.digests))
+    return pins
 
 
 def releases_that_run(

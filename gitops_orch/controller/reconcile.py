@@ -25,15 +25,18 @@ from gitops_orch.controller.retain import collect_garbage
 from gitops_orch.controller.revert_failed import FailedReverts
 from gitops_orch.controller.run_log import RunLog
 from gitops_orch.controller.stamp import Stamper
+from gitops_orch.controller.tags import TagCheck, Tags
 from gitops_orch.controller.verdict import judge_run
 from gitops_orch.controller.withheld import withheld_actions
 from gitops_orch.controller.workers import Workers
 from gitops_orch.engine.base import Engine
 from gitops_orch.history.history import History
-from gitops_orch.model.app import AppKey
+from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.host import Host
 from gitops_orch.model.status import Picture, RevertNews, RunReport
 from gitops_orch.source.source import Source
+
+DUE_TAGS = TagCheck()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class ReconcileSettings:
     releases_kept: int = 20
     images_kept: int = 3
     containers_kept: int = 1
+    tag_check_s: float = 0.0  # least seconds between two checks of a tag in its registry
     observe_deadline_s: float = OBSERVE_DEADLINE_S
     push_reverts: bool = False
 
@@ -89,6 +93,7 @@ class Reconciler:
             relander=Relander(parts.source, self._loader.app_at),
             restraint=Restraint(parts.history, parts.clock),
             isolation=Isolation(),
+            tags=Tags(self._engines, parts.workers, parts.clock, parts.history, check_s=settings.tag_check_s),
             host_files=HostFilesMemory(self._engines, parts.workers, parts.clock),
             greeted=set(),
             started_runs={},
@@ -124,14 +129,16 @@ class Reconciler:
         fetch: bool = True,
         quick: bool = False,
         apps: frozenset[AppKey] = frozenset(),
+        tags: TagCheck = DUE_TAGS,
     ) -> RunReport:
         """Reconcile to the end, or to where `conduct` ends it, early but whole.
 
         `fetch` False keeps to the last good commit; `quick` does not wait for hosts that were silent the last time, and
         is for events, where each second counts for the hosts that do answer.  `apps` keeps the run to these and what they
-        depend on, where some are named.
+        depend on, where some are named.  `tags` is which tags are compared with their registries, besides those that are due.
         """
         conduct = conduct or Conduct()
+        self._sight.tags.request = tags
         conduct = replace(conduct, progress=self._log.following(conduct.progress))
         started_at, began = self._clock.now(), self._clock.monotonic_s()
         loaded = self._loader.load(fetch=fetch)
@@ -182,9 +189,11 @@ class Reconciler:
             for memory in (sight.backoff, sight.restraint, sight.isolation)
         )
 
-    def forgive(self, app: AppKey) -> bool:
-        """Heal again what healing did not help before, and tell whether there was something."""
-        return self._sight.restraint.forgive(app)
+    def forgive(self, app: AppKey, release: App | None = None) -> bool:
+        """Heal again what healing did not help, and try the bytes behind a release's tags again; tell whether there was something."""
+        healed = self._sight.restraint.forgive(app)
+        tried = release is not None and self._sight.tags.forgive(release)
+        return healed or tried
 
     @property
     def engines(self) -> Engines:

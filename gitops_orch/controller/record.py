@@ -191,6 +191,8 @@ class Recorder:
                 self._mark(status.key, each.app.digest, each.commit, ReleaseState.STABLE, "")
                 self._source.keep(each.commit)
                 self._record_images(each, world)
+            elif each.tags:
+                self._record_moved(each, world)
 
     def _tell_failed_runs(self, look: Look) -> None:
         """Write a line of log for each scheduled run that is found to have failed, once."""
@@ -203,6 +205,20 @@ class Recorder:
         for key, service, reason in sorted(failed - self._told):
             _log.warning(SCHEDULED_RUN_FAILED, app=str(key), service=service, reason=reason)
         self._told = failed
+
+    def _record_moved(self, chosen: Chosen, world: World) -> None:
+        """Record the bytes of a release that was stable before, where a tag brought others since.
+
+        The newest record of a slot is what bytes that fail later go back to.
+        """
+        last: dict[tuple[str, str, int], str] = {}
+        for row in self._history.images(chosen.app.key, release=chosen.app.digest):  # newest first
+            last.setdefault((row.host, row.service, row.slot), row.image_id)
+        now = self._clock.now()
+        for host in world.observed.values():
+            for record in _images(chosen, host, now) if isinstance(host, ObservedHost) else ():
+                if last.get((record.host, record.service, record.slot)) != record.image_id:
+                    self._history.record_image(record)
 
     def _record_images(self, chosen: Chosen, world: World) -> None:
         now = self._clock.now()

@@ -16,6 +16,7 @@ from dataclasses import replace
 import structlog
 
 from gitops_orch.controller.execute import STOPPED
+from gitops_orch.controller.tags import TagCheck
 from gitops_orch.daemon.house import House
 from gitops_orch.daemon.requests import ANSWER_WAIT_MAX_S, answer
 from gitops_orch.daemon.verbs import Reply, Verb
@@ -31,8 +32,12 @@ _log = structlog.get_logger()
 class Asked:
     """The syncs that a run is to satisfy, and what became of the run."""
 
-    def __init__(self, numbers: tuple[int, ...]) -> None:
-        self.numbers = numbers
+    def __init__(self, requests: tuple[Request, ...]) -> None:
+        self.requests = requests
+        self.numbers = tuple(request.id for request in requests)
+        self.tags = TagCheck(
+            now=bool(requests), everything=any(each.arguments.get("pull") == "yes" for each in requests)
+        )
         self.report: RunReport | None = None
         self.cut_short = False
 
@@ -52,7 +57,7 @@ class Desk:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._syncs: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._syncs: queue.SimpleQueue[Request] = queue.SimpleQueue()
         self._parts: list[RunReport] = []  # of the syncs that wait: the runs so far, all cut short
         self._seen = 0
 
@@ -66,7 +71,7 @@ class Desk:
                     request.id, Reply(exit_code=1, document={"error": "nobody waits for it any more"})
                 )
             elif request.verb == Verb.SYNC.value:
-                self._syncs.put(request.id)
+                self._syncs.put(request)
             else:
                 self._finish(request.id, self._answer(request))
         return bool(new)
@@ -89,8 +94,8 @@ class Desk:
             return
         self._parts.append(asked.report)
         if asked.cut_short:
-            for number in asked.numbers:
-                self._syncs.put(number)
+            for request in asked.requests:
+                self._syncs.put(request)
         else:
             report = _together(self._parts)
             self._parts.clear()

@@ -142,6 +142,7 @@ def _reconcile_settings(settings: Settings, url: str) -> ReconcileSettings:
         images_kept=settings.retain.images,
         push_reverts=settings.repository.push_reverts,
         containers_kept=settings.retain.containers,
+        tag_check_s=settings.resync.interval * 0.9,
     )
 
 

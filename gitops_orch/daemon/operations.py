@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from gitops_orch.controller.conduct import Progress, silent
 from gitops_orch.controller.lost_commands import may_have_lost_commands
+from gitops_orch.controller.tags import TagCheck
 from gitops_orch.daemon.house import House
 from gitops_orch.daemon.interrupts import interruptible
 from gitops_orch.daemon.names import find_app
@@ -46,7 +47,12 @@ def drain_advice(house: House, name: str) -> Document:
 def _sync(house: House, arguments: Mapping[str, str], progress: Progress | None) -> Reply:
     apps = named_apps(house, arguments.get("apps", "").split())
     with interruptible(progress or silent) as interrupt:
-        report = house.reconciler.run(trigger="sync", conduct=interrupt.conduct, apps=apps)
+        report = house.reconciler.run(
+            trigger="sync",
+            conduct=interrupt.conduct,
+            apps=apps,
+            tags=TagCheck(now=True, everything=arguments.get("pull") == "yes"),
+        )
     return Reply(exit_code=interrupt.code(report.exit_code), document=run_document(report))
 
 
@@ -69,14 +75,14 @@ def _rollback(house: House, arguments: Mapping[str, str], _progress: Progress | 
 def _retry(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
     app = find_app(arguments["app"], _known(house))
     failed = house.history.failed_digests(app)
-    forgiven = house.reconciler.forgive(app)
+    release = next((each for each in house.desired().apps if each.key == app), None)
+    forgiven = house.reconciler.forgive(app, release)
     if not (failed or forgiven):
         raise GitopsOrchError(f"{app} has no failed release", hint="see gitops-orch status")
     house.history.clear_failed(app)
     if not failed:
         return _done(_said(f"{app}: it is healed again", app))
-    asked = {each.key: each.digest for each in house.desired().apps}.get(app)
-    if asked not in failed:
+    if release is None or release.digest not in failed:
         said = (
             f"{app}: no longer quarantined; Git asks for another release now, so commit the failed one again"
         )

@@ -174,6 +174,7 @@ class Service:
                 ),
                 fetch=fetch or bool(asked.numbers),
                 quick=quick and not asked.numbers,
+                tags=asked.tags,
             )
             asked.report = report
         return report

@@ -89,6 +89,10 @@ class Engine(Protocol):
         """Bring the image to the host; ImageUnavailable where it cannot be had."""
         ...
 
+    def registry_digest(self, image: str) -> str:
+        """Return the digest (`sha256:...`) that the reference names in its registry now; nothing is pulled."""
+        ...
+
     def create_network(self, app: AppKey, network: Network) -> None:
         """Create the app's network with our labels."""
         ...

@@ -21,7 +21,7 @@ from gitops_orch.engine.payload_network import Endpoint, network_payload, volume
 from gitops_orch.engine.payload_target import PayloadTarget
 from gitops_orch.engine.port_check import check_ports
 from gitops_orch.engine.probe import probe_container
-from gitops_orch.engine.pull import pull_image
+from gitops_orch.engine.pull import pull_image, registry_digest
 from gitops_orch.engine.raw_client import RawClient
 from gitops_orch.engine.registry_auth import Registries
 from gitops_orch.engine.streams import LogWindow, container_logs, exec_in, host_events
@@ -77,6 +77,10 @@ class DockerHost:
         """Bring the image to the host, with the credentials of its registry."""
         auth = self._registries.for_pull(image)
         return pull_image(self._wire, image, auth, self._settings.pull_deadline_s, progress)
+
+    def registry_digest(self, image: str) -> str:
+        """Return the digest that the reference names in its registry now, asked with the registry's credentials."""
+        return registry_digest(self._wire, image, self._registries.for_pull(image))
 
     def create_network(self, app: AppKey, network: Network) -> None:
         """Create the app's network; one of the same name that is not the app's is a Conflict."""

@@ -1,6 +1,7 @@
 """Pulling an image, with its progress, within a deadline of its own."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from gitops_orch.model.image_reference import with_default_tag
 from gitops_orch.model.refusal import host_hint
 
 LINE_BYTES_MAX = 1_000_000
+_DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32,128}")
 
 
 def pull_image(
@@ -59,6 +61,28 @@ def _follow(wire: Wire, image: str, header: str | None, progress: Callable[[str]
             return str(row["error"])
         progress(_progress_line(row))
     return ""
+
+
+def registry_digest(wire: Wire, image: str, auth: PullAuth) -> str:
+    """Return the digest that a reference names in its registry; ImageUnavailable where the Engine cannot tell."""
+    what = f"look-up of {image} in its registry"
+    headers = {"X-Registry-Auth": auth.header} if auth.header else {}
+    try:
+        row = wire.call(
+            what,
+            lambda client: client.get_json(
+                "/distribution/{0}/json", with_default_tag(image), headers=headers
+            ),
+        )
+        with wire.understood(what):
+            digest = str(row["Descriptor"]["digest"])
+    except HostUnreachable:
+        raise
+    except EngineError as error:
+        raise ImageUnavailable(error.message, hint=auth.hint or error.hint) from error
+    if _DIGEST.fullmatch(digest) is None:
+        raise ImageUnavailable(f"{wire.host}: {what}: {digest[:80]!r} is no digest")
+    return digest
 
 
 def local_image(wire: Wire, image: str) -> PulledImage:

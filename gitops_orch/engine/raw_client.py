@@ -57,6 +57,13 @@ class RawClient(docker.APIClient):
         found = answer.json() if answer.content.strip() else {}
         return found if isinstance(found, dict) else {}
 
+    def get_json(self, path: str, *parts: str, headers: Mapping[str, str]) -> dict[str, Any]:
+        """Return the answer's JSON object."""
+        answer = self._get(self._url(path, *parts), headers=dict(headers))
+        self._raise_for_status(answer)
+        found = answer.json()
+        return found if isinstance(found, dict) else {}
+
     def open_stream(
         self, path: str, *parts: str, body: Mapping[str, object] | None = None, params: Mapping[str, str]
     ) -> requests.Response:

@@ -29,6 +29,7 @@ _TIMETABLE = "timetable"
 _HOST_FACTS = "host-facts"
 _FETCHED_AT = "fetched-at"
 _APP_FILES = "app-files"
+_TAGS = "tags"
 
 
 class History(ReleaseBook, RevertBook, FleetBook, RunBook, TroubleBook):
@@ -115,6 +116,14 @@ class History(ReleaseBook, RevertBook, FleetBook, RunBook, TroubleBook):
     def set_host_facts(self, text: str) -> None:
         """Remember what is known of hosts besides what runs there, in the controller's own words."""
         self._keep(_HOST_FACTS, text)
+
+    def tags(self) -> str | None:
+        """Return what `set_tags` was given last, None where it never was."""
+        return self._recall(_TAGS)
+
+    def set_tags(self, text: str) -> None:
+        """Remember which digests behind tags failed, in the controller's own words."""
+        self._keep(_TAGS, text)
 
     def app_files(self) -> str | None:
         """Return what `set_app_files` was given last, None where it never was."""

@@ -21,6 +21,7 @@ from gitops_orch.planner.ended import is_done
 from gitops_orch.planner.field_changes import change_of, service_changes
 from gitops_orch.planner.follow import NOTHING_REWRITTEN, Rewritten
 from gitops_orch.planner.images import normalise
+from gitops_orch.planner.moved_tags import SHOWN, Moved
 from gitops_orch.planner.world import FormerKey, MadeFrom, Spec
 
 FILELESS_VERSIONS = frozenset({"", "1"})  # of hashes that tell nothing of files in writable binds
@@ -58,6 +59,7 @@ class Wanted:
     service: Service
     spec: Spec
     networks: tuple[str, ...]  # names on the Engine; empty where a network_mode rules
+    moved: Moved | None = None  # what its tag names in the registry, where that is checked
     image_id: str = ""  # of the release's bytes; "" where they are not on the host
     app: App | None = None  # None: what the container was made from is not asked
     made_from: Mapping[FormerKey, MadeFrom] = field(default_factory=dict)  # of World
@@ -146,6 +148,15 @@ def _image(wanted: Wanted, container: ObservedContainer, owner: Ownership) -> It
     elif _is_another(container.image, wanted.service.image):
         change = _change("image", container.image, wanted.service.image)
         yield Finding(Remedy.REPLACE, "it runs another image than Git says", (change,))
+
+
+def _tag(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+    moved = wanted.moved
+    if moved is not None and container.image_id != moved.image_id:
+        before = moved.digests.get(container.image_id, container.image_id)
+        reason = f"{moved.reason}: {before[:SHOWN]} -> {moved.wanted[:SHOWN]}"
+        changes = (_change("image", before, moved.wanted),)
+        yield Finding(Remedy.REPLACE, reason, changes, drift=False)
 
 
 def _unknown_version(wanted: Wanted, container: ObservedContainer, owner: Ownership) -> Iterator[Finding]:
@@ -341,6 +352,7 @@ def _limit(path: str, value: int | str) -> str | None:
 _REPLACING: tuple[Rule, ...] = (
     _state,
     _spec,
+    _tag,
     _unknown_version,
     _image,
     _files,

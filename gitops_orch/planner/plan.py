@@ -23,6 +23,7 @@ from gitops_orch.planner.hooks import weave_hooks
 from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.jobs import spare_jobs
 from gitops_orch.planner.judgement import restrain
+from gitops_orch.planner.moved_tags import note_failed_tags
 from gitops_orch.planner.notes import note_odd_hosts
 from gitops_orch.planner.obstacles import obstacle_of, refusal_of
 from gitops_orch.planner.order import app_order
@@ -156,6 +157,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
         slots = explained(slots, replacements)
     slots = restrain(chosen, keep_up(chosen, slots), world, index, draft)
     _note_drift(key, slots, draft)
+    note_failed_tags(chosen, draft)
     if chosen.role is not Role.HEAD or chosen.stays_up:
         heals = chosen.role is Role.WAITING
         draft.hold(

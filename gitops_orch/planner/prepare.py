@@ -49,8 +49,9 @@ def pull_images(app: App, slots: AppSlots, index: Index, draft: Draft) -> tuple[
 
 def _wanted_images(slot: Slot, index: Index) -> Iterator[tuple[str, str]]:
     """Yield the images that are pulled for a slot, each with why: its own, and those that it mounts."""
-    if _must_pull(slot):
-        yield slot.image, "pull_policy asks for it" if slot.image_id else _ABSENT
+    why = _why_pulled(slot, index.hosts[slot.host])
+    if why:
+        yield slot.image, why
     volumes: Any = slot.service.compose.get("volumes") or ()
     for volume in volumes:
         source = str(volume.get("source") or "")
@@ -62,11 +63,20 @@ def _wanted_images(slot: Slot, index: Index) -> Iterator[tuple[str, str]]:
             yield source, _ABSENT
 
 
-def _must_pull(slot: Slot) -> bool:
+def _why_pulled(slot: Slot, host: HostIndex) -> str:
+    """Return why a slot's image is pulled; "" where it is not.  Bytes of a former release have no tag to ask for."""
     policy = parse_pull_policy(str(slot.service.compose.get("pull_policy") or ""))
     if policy is None or policy.kind is Pull.NEVER:
-        return False
-    return not slot.image_id or policy.asks_again
+        return ""
+    if not slot.image_id:
+        return _ABSENT
+    if policy.asks_again and slot.image == slot.service.image:
+        return "pull_policy asks for it"
+    return (
+        ""
+        if host.image_ids.get(normalise(slot.image)) == slot.image_id
+        else "its tag names other bytes there"
+    )
 
 
 def prepare_hosts(

@@ -24,6 +24,7 @@ class Stopping:
     reason: str
     after: tuple[str, ...] = ()
     stopped: bool = False  # by a step before
+    successor: str = ""  # id of the container that takes over, where it is there already
 
 
 def set_aside(draft: Draft, host: HostIndex, found: Located, suffix: str, how: Stopping) -> str:
@@ -43,7 +44,7 @@ def set_aside(draft: Draft, host: HostIndex, found: Located, suffix: str, how: S
     last = last if stopped is None else (stopped,)
     if has_suffix(container, suffix):
         return "" if last == how.after else last[0]
-    name = _name(draft, host, found, suffix)
+    name = _name(draft, host, found, suffix, how.successor)
     renamed = draft.add(
         Kind.RENAME, found.host, container.id, how.reason, **owned(found), after=last, new_name=name
     )
@@ -52,13 +53,17 @@ def set_aside(draft: Draft, host: HostIndex, found: Located, suffix: str, how: S
     return renamed
 
 
-def _name(draft: Draft, host: HostIndex, found: Located, suffix: str) -> str:
-    """The name under which it is set aside; one that was set aside before under the same name makes way."""
+def _name(draft: Draft, host: HostIndex, found: Located, suffix: str, successor: str) -> str:
+    """The name under which it is set aside; one that was set aside before under the same name makes way.
+
+    Not so its own successor, which was aside until now: both may have been made before their bytes were known, and then
+    their names differ in nothing.
+    """
     name = _stem(found.container) + suffix
     holder = host.names.get(name)
     if holder is None:
         return name
-    if holder.owner is not None and is_aside(holder):
+    if holder.owner is not None and is_aside(holder) and holder.id != successor:
         remove_container(draft, Located(found.host, holder), "a later one is set aside in its place", ())
         return name
     return f"{found.container.name}-{found.container.id[:7]}{suffix}"

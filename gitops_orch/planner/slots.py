@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitops_orch.model.app import App, Drift, Mode, Service
 from gitops_orch.model.names import container_name
@@ -16,13 +16,14 @@ from gitops_orch.planner.follow import rewritten
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import HostIndex, Index, Located
+from gitops_orch.planner.moved_tags import moved_bytes, with_digest
 from gitops_orch.planner.namespaces import Parents, parents_first
 from gitops_orch.planner.place import AppPlacement, Assignment
 from gitops_orch.planner.world import Chosen, Role, World
 
 # What a broken-off or failed replacement leaves to be put right: it was stopped, renamed, kept from restarting.
 _OWN_WORK = frozenset({Remedy.START, Remedy.RENAME, Remedy.UPDATE})
-_UP = (State.RUNNING, State.RESTARTING)
+_UP = (State.RUNNING, State.RESTARTING, State.PAUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +142,8 @@ def _study(
             reason=_missing(assignment),
         )
     wanted = _wanted(app, assignment, image_id, world)
+    running = [each.container.image_id for each in found if each.host == assignment.host]
+    wanted = replace(wanted, moved=moved_bytes(chosen, service, host, image_id, running))
     verdicts = [
         (each, _compare(wanted, each, _name_now(app, each), parents))
         for each in found
@@ -289,6 +292,9 @@ def choose_image(chosen: Chosen, service: Service, host: HostIndex) -> tuple[str
     The reference is the one that Git has, unless the release's own bytes are known and the tag means others now.
     """
     there = host.image_ids.get(normalise(service.image), "")
+    tag = chosen.tags.get(service.name)
+    if tag is not None and not tag.failed:
+        return service.image, host.image_ids.get(with_digest(service.image, tag.digest), "")
     pin = chosen.images.get(service.name)
     if pin is None or there == pin.id:
         return service.image, there

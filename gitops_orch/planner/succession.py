@@ -68,6 +68,7 @@ class Succession:
                     reason=f"{reason}, and it is kept for going back",
                     after=proved,
                     stopped=stopped,
+                    successor=slot.current.container.id if slot.current else "",
                 )
                 last = set_aside(self.draft, self.index.hosts[old.host], old, KEPT_SUFFIX, how)
             elif stopped:

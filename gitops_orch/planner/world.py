@@ -34,6 +34,14 @@ class ImagePin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TagState:
+    """What a service's tag names in its registry."""
+
+    digest: str  # sha256:...
+    failed: str = ""  # why containers of these bytes are not wanted; "" where they are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
     """An app, the release that it should run, and why that one.  `app` is head's where the role is STUCK."""
 
@@ -41,7 +49,8 @@ class Chosen:
     commit: str
     role: Role = Role.HEAD
     reason: str = ""
-    images: Mapping[str, ImagePin] = field(default_factory=dict)  # by service; empty for head
+    images: Mapping[str, ImagePin] = field(default_factory=dict)  # by service; of head where its tag failed
+    tags: Mapping[str, TagState] = field(default_factory=dict)  # by service; of those whose tags are checked
     reverted: str = (
         ""  # digest of the failed release that was reverted in Git to this one, which head asks for
     )

@@ -20,6 +20,7 @@ class MemoryHistory:
         self._timetable: str | None = None
         self._host_facts: str | None = None
         self._app_files: str | None = None
+        self._tags: str | None = None
         self._last_commit: str | None = None
         self._accepted: set[str] = set()
         self._releases: dict[tuple[AppKey, str], Release] = {}  # oldest first
@@ -57,6 +58,12 @@ class MemoryHistory:
 
     def set_app_files(self, text: str) -> None:
         self._app_files = text
+
+    def tags(self) -> str | None:
+        return self._tags
+
+    def set_tags(self, text: str) -> None:
+        self._tags = text
 
     def healed(self) -> str | None:
         return self._healed
@@ -134,11 +141,13 @@ class MemoryHistory:
         return dict(self._remembered)
 
     def record_image(self, record) -> None:
-        self._images[(record.app, record.service, record.slot, record.host, record.release)] = record
+        key = (record.app, record.service, record.slot, record.host, record.release)
+        self._images.pop(key, None)
+        self._images[key] = record
 
     def images(self, app: AppKey, release: str | None = None) -> tuple:
         rows = (r for r in self._images.values() if r.app == app and release in {None, r.release})
-        return tuple(rows)
+        return tuple(rows)[::-1]  # newest first
 
     def runs(self, app: AppKey | None = None, limit: int = 50) -> tuple[object, ...]:
         return ()  # only people read runs, and each one is a new row here

@@ -22,7 +22,7 @@ from gitops_orch.model.observed import Health, ObservedContainer, State
 from gitops_orch.model.plan import ContainerIntent
 from gitops_orch.model.release import ReleaseState
 
-READS = {"logs", "events", "close", "probe", "read_files"}
+READS = {"logs", "events", "close", "probe", "read_files", "registry_digest"}
 GARBAGE = {"remove_volume", "remove_image"}
 ON_CONTAINERS = {
     "start",

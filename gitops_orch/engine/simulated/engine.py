@@ -83,6 +83,12 @@ class SimulatedEngine:
         self.clock.sleep(self.registry.find(image).behaviour.pull_s)
         return self._tell("pull", lambda: requests.pull(self.world, self.registry, image))
 
+    def registry_digest(self, image: str) -> str:
+        """Return the digest that the reference names in its registry now; ImageUnavailable where it does not answer."""
+        return self._ask(
+            "registry_digest", lambda: requests.registry_digest(self.world, self.registry, image)
+        )
+
     def create_network(self, app: AppKey, network: Network) -> None:
         """Create the app's network with our labels."""
         made = labels.network_labels(self.settings.instance, app, network)

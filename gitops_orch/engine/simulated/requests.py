@@ -46,6 +46,13 @@ def pull(world: World, registry: Registry, reference: str) -> PulledImage:
     return PulledImage(id=image.id, digests=tuple(image.digests))
 
 
+def registry_digest(world: World, registry: Registry, reference: str) -> str:
+    """Return the digest that the registry has behind the reference now."""
+    if registry.outage:
+        raise ImageUnavailable(f"{world.name}: {reference} cannot be looked up: {registry.outage}")
+    return registry.find(reference).digest.partition("@")[2]
+
+
 def tag_image(world: World, image: SimulatedImage, tag: str) -> None:
     """Make the tag name this image, and no other."""
     for each in world.images.values():

@@ -1,0 +1,75 @@
+"""What is known of tags in registries: which digest each named when it was asked for last, and which digests failed.
+
+It is kept in history, so that a timed `pull_policy` asks once in its period whatever restarts, and bytes that failed are
+not tried again by the next process.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a tag named, and when its registry reported it."""
+
+    digest: str  # sha256:...
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagBook:
+    """All that is known, by normalised reference."""
+
+    known: Mapping[str, Checked] = field(default_factory=dict)
+    failed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # why, by digest
+
+    def why_failed(self, reference: str) -> str:
+        """Return why the bytes that a tag names now are not wanted; "" where they are, or nothing is known."""
+        known = self.known.get(reference)
+        return self.failed.get(reference, {}).get(known.digest, "") if known is not None else ""
+
+    def is_fresh(self, reference: str, now: datetime, period_s: float) -> bool:
+        """Tell whether a tag was checked less than a period ago; a clock that was set back tells nothing."""
+        known = self.known.get(reference)
+        return known is not None and 0 <= (now - known.at).total_seconds() < period_s
+
+    def noting(self, reference: str, checked: Checked) -> "TagBook":
+        """Return the book with a registry's answer."""
+        return replace(self, known={**self.known, reference: checked})
+
+    def quarantining(self, reference: str, digest: str, why: str) -> "TagBook":
+        """Return the book with a digest that failed."""
+        rows = {**self.failed.get(reference, {}), digest: why}
+        return replace(self, failed={**self.failed, reference: rows})
+
+    def forgiving(self, references: Iterable[str]) -> "TagBook":
+        """Return the book without the failures of references."""
+        left = {key: rows for key, rows in self.failed.items() if key not in set(references)}
+        return replace(self, failed=left)
+
+    def keeping_to(self, references: Iterable[str]) -> "TagBook":
+        """Return the book without the answers for references that no app has; what failed stays known."""
+        wanted = set(references)
+        return replace(self, known={key: row for key, row in self.known.items() if key in wanted})
+
+
+def read_book(text: str | None) -> TagBook:
+    """Return the book that `book_text` wrote; an empty one where it cannot be read."""
+    with suppress(ValueError, TypeError, AttributeError, KeyError):
+        document = json.loads(text or "{}")
+        known = {
+            str(reference): Checked(str(row["digest"]), datetime.fromisoformat(row["at"]))
+            for reference, row in document.get("known", {}).items()
+        }
+        failed = {str(reference): dict(rows) for reference, rows in document.get("failed", {}).items()}
+        return TagBook(known=known, failed=failed)
+    return TagBook()
+
+
+def book_text(book: TagBook) -> str:
+    """Return a book as text for history."""
+    known = {key: {"digest": row.digest, "at": row.at.isoformat()} for key, row in book.known.items()}
+    return json.dumps({"known": known, "failed": book.failed}, sort_keys=True, default=dict)
