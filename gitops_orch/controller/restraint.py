@@ -56,7 +56,7 @@ class Restraint:
         """Learn from a run; what was done to a field several times in one run counts once."""
         healed: dict[HealedField, Action] = {}
         for result in results:
-            field = _healed(result)
+            field = None if _was_aside(result.action, world) else _healed(result)
             if field is not None and (result.action.changes or _was_there(field, world)):
                 healed[field] = result.action
         if not healed:
@@ -153,13 +153,19 @@ def _was_there(field: HealedField, world: World) -> bool:
     return placed in world.remembered.get(field.host, ())
 
 
+def _was_aside(action: Action, world: World) -> bool:
+    """Tell whether a generation that was set aside serves again: nothing was broken.  A declared name may end so too."""
+    if not action.name.endswith(ASIDE_SUFFIXES):
+        return False
+    apps = (each.app for each in world.chosen if each.app.key == action.app)
+    return all(service.container_name != action.name for app in apps for service in app.services)
+
+
 def _healed(result: ActionResult) -> HealedField | None:
     """Return what an action put right; None where it was no healing, or did not end well."""
     action = result.action
     if result.outcome is not Outcome.DONE or action.app is None or action.service is None:
         return None
-    if action.name.endswith(ASIDE_SUFFIXES):
-        return None  # a generation that was set aside serves again: nothing was broken
     if action.container is not None and action.container.service.name != action.service:
         return None  # it only prepares the slot's container
     path = path_of(action.changes)

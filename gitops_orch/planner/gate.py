@@ -27,9 +27,7 @@ class Judgement(Enum):
 
     PASSED = "passed"
     FAILED = "failed"
-    STOPPED = (
-        "stopped"  # from outside, which says nothing of it: it is started again, and its gate begins again
-    )
+    STOPPED = "stopped"  # or paused, from outside, which says nothing of it: it runs again, and its gate begins again
     WAITING = "waiting"
 
 
@@ -74,6 +72,9 @@ def judge(
         watch = replace(watch, restart_count=0)
     watch = _since_last_look(watch, seen, now_s, counting=counting)
     restarts = _details(seen).restart_count - (watch.restart_count or 0)
+    if seen.state is State.PAUSED:
+        reason = "it was paused: somebody asked its Engine to pause it"
+        return Verdict(judgement=Judgement.STOPPED, watch=watch, reason=reason)
     stopped = why_stopped(seen)
     if stopped:
         reason = f"it was stopped (exit code {_details(seen).exit_code}): {stopped}"

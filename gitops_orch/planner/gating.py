@@ -58,6 +58,12 @@ def dependencies_of(app: App, service: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def stays_paused(slot: Slot) -> bool:
+    """Tell whether a container was paused by a hand and is left so, as `drift: warn` asks for: it can prove nothing now."""
+    is_paused = slot.current is not None and slot.current.container.state is State.PAUSED
+    return is_paused and not any(finding.remedy is Remedy.UNPAUSE for finding in slot.findings)
+
+
 def is_awaited(slot: Slot, chosen: Chosen, world: World) -> bool:
     """Tell whether a container that is there must do well, or end well, before what waits for it is started."""
     container = slot.current.container if slot.current is not None else None

@@ -50,3 +50,21 @@ def test_c17_a_fight_with_another_hand_ends_and_names_it(fight):
     assert "watchtower (container wt)" in holds[0].reason
     assert story.reconciler.picture().apps[0].sync is Sync.OUT_OF_SYNC
     assert story.sync().exit_code == 1
+
+
+@pytest.mark.parametrize("name", ["job-failed", "x-kept", "y-old"])
+@pytest.mark.parametrize("fight", ["pause", "limits"])
+def test_c17_a_fight_ends_whatever_name_the_container_has(fight, name):
+    how, path, kind = FIGHTS[fight]
+    story = Story()
+    story.commit({"shop/compose.yaml": FILE.replace("restart:", f"container_name: {name}\n    restart:")})
+    assert story.sync().exit_code == 0
+
+    def undone() -> bool:
+        story.clock.sleep(20)
+        for container in [*story.world.containers.values()]:
+            how(story.world, container)
+        return kind in story.kinds(story.sync())
+
+    assert [undone() for _ in range(7)] == [True] * 5 + [False] * 2
+    assert any(f"{path} was put right 5 times within 300 s" in hold.reason for hold in story.plan().holds)
