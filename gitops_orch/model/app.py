@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from gitops_orch.model.job import Hook, Schedule
 from gitops_orch.model.problem import Position
@@ -263,6 +263,12 @@ class Network:
     def driver(self) -> str:
         """Return the driver's name, `bridge` where none is given."""
         return str(self.compose.get("driver") or "bridge")
+
+    @property
+    def has_subnet(self) -> bool:
+        """Return whether the file says which addresses it has."""
+        ipam: Any = self.compose.get("ipam") or {}
+        return any(pool.get("subnet") for pool in ipam.get("config") or ())
 
     @property
     def definition(self) -> str:

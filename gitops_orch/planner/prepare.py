@@ -87,8 +87,10 @@ def prepare_hosts(
     for name in sorted({slot.host for slot in slots.slots}):
         note_changed_volumes(app, index.hosts[name], draft)
     for slot in slots.slots:
+        preparation.networks(slot, index.hosts[slot.host], with_subnet=True)
+    for slot in slots.slots:
         host = index.hosts[slot.host]
-        preparation.networks(slot, host)
+        preparation.networks(slot, host, with_subnet=False)
         kept = preparation.keeper.of(slot).sources
         preparation.volumes(slot, host, kept)
         preparation.files(slot, host, kept)
@@ -108,9 +110,10 @@ class _Preparation:
         self.draft = draft
         self.pulls = pulls
         self.steps: dict[str, dict[tuple[Kind, str], tuple[str, ...]]] = defaultdict(dict)
+        self.subnets: dict[str, list[str]] = defaultdict(list)
 
-    def networks(self, slot: Slot, host: HostIndex) -> None:
-        for network in self.app.networks:
+    def networks(self, slot: Slot, host: HostIndex, *, with_subnet: bool) -> None:
+        for network in (each for each in self.app.networks if each.has_subnet is with_subnet):
             key = (Kind.CREATE_NETWORK, network.name)
             if network.external or network.key not in slot.service.networks or key in self.steps[slot.host]:
                 continue
@@ -125,7 +128,8 @@ class _Preparation:
                 self.steps[slot.host][key] = removed
 
     def _create_network(self, host: str, network: Network) -> str:
-        return self.draft.add(
+        """Add a network; one without a subnet waits, since its Engine could give it the subnet of another."""
+        made = self.draft.add(
             Kind.CREATE_NETWORK,
             host,
             network.name,
@@ -133,9 +137,12 @@ class _Preparation:
             name=network.name,
             app=self.app.key,
             release=self.app.digest,
-            after=self.pulls,
+            after=self.pulls if network.has_subnet else (*self.pulls, *self.subnets[host]),
             network=network,
         )
+        if network.has_subnet:
+            self.subnets[host].append(made)
+        return made
 
     def volumes(self, slot: Slot, host: HostIndex, kept: Mapping[str, str]) -> None:
         if kept and not self.keeper.is_recorded(slot):

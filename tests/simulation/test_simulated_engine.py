@@ -228,6 +228,19 @@ def test_a_kept_host_is_the_same_in_the_next_process(tmp_path):
     assert after.observe().images == before.observe().images
 
 
+@pytest.mark.parametrize("targets", [["/data"], ["/data", "/config"]])
+def test_a_kept_host_knows_in_the_next_process_what_its_containers_mount(tmp_path, targets):
+    def connect():
+        return kept_fleet(tmp_path, SystemClock(), instance="default").connect(Host(name="e", url="sim://e"))
+
+    (tmp_path / "simulated").mkdir()
+    (tmp_path / "simulated" / "images.json").write_text(json.dumps({"web:1": {"volumes": targets}}))
+    container = running(connect())
+    (found,) = connect().observe().containers
+    assert found.id == container
+    assert sorted(mount.target for mount in found.mounts if mount.writable) == sorted(targets)
+
+
 def test_a_kept_fleet_reads_what_its_images_do(tmp_path):
     folder = tmp_path / "simulated"
     folder.mkdir()

@@ -20,7 +20,7 @@ from gitops_orch.engine.simulated.world import (
     World,
 )
 from gitops_orch.errors import SettingsError
-from gitops_orch.model.observed import EndedBy, Health, State
+from gitops_orch.model.observed import EndedBy, Health, ObservedMount, State
 
 FORMAT = 1
 PLAIN = ("name", "engine_id", "engine_version", "api_version", "root_dir", "now", "serial")
@@ -99,6 +99,7 @@ def _container(row: Mapping[str, Any], instance: str) -> SimulatedContainer:
     }
     values["behaviour"] = behaviour_from(row["behaviour"])
     values["networks"] = {name: tuple(aliases) for name, aliases in row["networks"].items()}
+    values["mounts"] = tuple(ObservedMount(**each) for each in row["mounts"])
     values["ports"] = tuple(_port(each) for each in row["ports"])
     values["state"] = State(row["state"])
     values["health"] = Health(row["health"])
