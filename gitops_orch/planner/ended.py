@@ -1,6 +1,7 @@
 """A container that has exited: did its own program end, or was it stopped from outside; and is its work done?
 
-What a host, its daemon or a hand stopped tells nothing of a release.  What ended with 0 by itself, and has a restart policy
+What a host, its daemon or a hand stopped tells nothing of a release.  An exit code of 137 or 143 alone is no sign of that:
+where the Engine was there all the time and nobody asked it for a stop, the program ended by itself.  What ended with 0 by itself, and has a restart policy
 that leaves it so, has done what it was made for: a `chown`, an init container, a migration.
 """
 
@@ -20,7 +21,7 @@ def why_stopped(container: ObservedContainer) -> str:
         return _BY[details.ended_by]
     if _would_run_again(details):
         return "" if is_release_fault(details.error) else _kept_down(details)
-    if details.exit_code in _SIGNALS:
+    if details.exit_code in _SIGNALS and details.ended_by is not EndedBy.ITSELF:
         return f"{_SIGNALS[details.exit_code]} was sent to it"
     return ""
 

@@ -224,7 +224,9 @@ def test_a_carrier_that_was_left_behind_does_not_hold_its_volume(
     labels = {"gitops-orch.instance": "default", "gitops-orch.carrier": "true"}
     with lab_host.client() as client:
         host = client.create_host_config(binds=[f"{VOLUME}:/x"])
-        client.create_container("stub:1", "true", name="left", labels=labels, host_config=host)
+        client.create_container(
+            "stub:1", entrypoint="/never-started", name="left.carrier", labels=labels, host_config=host
+        )
     engine.remove_volume(VOLUME)
     assert engine.observe().volumes == ()
 

@@ -308,7 +308,7 @@ def test_e12_a_foreign_container_under_our_name_is_a_conflict_and_stays(engine_h
 
 def test_e15_a_container_that_ignores_the_signal_is_killed_after_its_grace(engine_host: LabHost) -> None:
     engine = engine_at(engine_host.unix, EngineSettings())
-    stubborn = app_with(KEY, command=["sh", "-c", "trap '' TERM; sleep 100"])
+    stubborn = app_with(KEY, command=["sh", "-c", "trap '' TERM; sleep 100"], stop_grace_period="1s")
     container = engine.create(intent(stubborn))
     engine.start(container)
     before = time.monotonic()

