@@ -151,6 +151,12 @@ def test_between_two_starts_an_engine_calls_it_unhealthy_and_that_says_nothing()
     assert watched((0, between)).judgement is Judgement.WAITING
 
 
+@pytest.mark.parametrize("code", [1, 137, 143])
+def test_what_ended_by_itself_has_failed_whatever_its_exit_code_looks_like(code):
+    verdict = watched((0, WELL), (1, ended(code)))
+    assert (verdict.judgement, verdict.reason) == (Judgement.FAILED, f"it exited with code {code}")
+
+
 def test_old_crashes_do_not_count_against_a_container_that_is_well_now():
     scarred = replace(WELL, details=Details(restart_count=7))
     assert watched((0, scarred), (10, scarred)).judgement is Judgement.PASSED
@@ -180,8 +186,8 @@ def test_a_one_shot_that_ends_with_0_and_that_nothing_restarts_is_done(policy):
         ended(1, by=EndedBy.REQUEST),
         ended(0, by=EndedBy.DAEMON),
         ended(137, by=EndedBy.DAEMON),
-        ended(137),
-        ended(143),
+        ended(137, by=EndedBy.UNKNOWN),
+        ended(143, by=EndedBy.UNKNOWN),
         ended(0, "always", EndedBy.UNKNOWN),
         ended(1, "unless-stopped", EndedBy.UNKNOWN),
         ended(1, "on-failure", EndedBy.UNKNOWN),
