@@ -1,6 +1,7 @@
 """What history, Git and the Engines know together: the documents of `history`, `explain` and `logs`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gitops_orch.controller.revert import Result
@@ -12,10 +13,12 @@ from gitops_orch.history.history import History
 from gitops_orch.history.records import RevertRecord, RunRecord, TimelineEvent
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Ownership
-from gitops_orch.model.release import Release
+from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.serial import Document, Value, plain_value
 from gitops_orch.model.status import Outcome
+from gitops_orch.model.trouble import Trouble
 from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
+from gitops_orch.planner.reasons import trouble_words
 
 RUNS_SEARCHED_MAX = 1000
 SAME_MOMENT = timedelta(seconds=5)
@@ -33,12 +36,25 @@ def history_document(history: History, app: str | None, *, limit: int) -> Docume
     key = find_app(app, {release.app for release in releases}) if app else None
     wanted = history.release_log(key, limit)
     reverts = history.reverts()
+    told = _with_troubles(wanted, history.troubles())
     return {
         "runs": [_run_row(run) for run in history.runs(key, limit)],
         "releases": [
-            _release_row(release, history, reverts.get((release.app, release.digest))) for release in wanted
+            _release_row(release, history, reverts.get((release.app, release.digest))) for release in told
         ],
     }
+
+
+def _with_troubles(releases: Iterable[Release], troubles: Mapping[AppKey, Trouble]) -> Iterator[Release]:
+    """Yield releases, newest first; one that is under way has the reason why it is not done, as `status` has it."""
+    left = dict(troubles)
+    for release in releases:
+        trouble = left.pop(release.app, None)  # only of the newest row of its app
+        waits = release.state is ReleaseState.PROGRESSING and not release.reason
+        if trouble is not None and waits and trouble.digest == release.digest:
+            yield replace(release, reason=trouble_words(trouble))
+        else:
+            yield release
 
 
 def explanation_document(house: House, name: str) -> Document:

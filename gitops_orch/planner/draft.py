@@ -114,6 +114,10 @@ class Draft:
         """Note that a name on a host is free after an action; the first that frees it counts."""
         self._names_freed.setdefault((host, name), action)
 
+    def gives_name_up(self, host: str, name: str) -> bool:
+        """Tell whether an action that was added frees a name on a host."""
+        return (host, name) in self._names_freed
+
     def takes_name(self, host: str, name: str, action: str) -> None:
         """Note that an action needs a name on a host."""
         self._names_taken.append(((host, name), action))

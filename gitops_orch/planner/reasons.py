@@ -6,6 +6,7 @@ from gitops_orch.model.app import App
 from gitops_orch.model.legible import check_words
 from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
 from gitops_orch.model.plan import Action
+from gitops_orch.model.trouble import Trouble
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.world import Chosen, World
 
@@ -30,6 +31,11 @@ def trouble_of(chosen: Chosen, world: World) -> str:
     trouble = world.troubles.get(chosen.app.key)
     if trouble is None or trouble.digest != chosen.app.digest:
         return ""
+    return trouble_words(trouble)
+
+
+def trouble_words(trouble: Trouble) -> str:
+    """Return why the last attempt failed, how often it was tried, and since when."""
     times = "once" if trouble.attempts == 1 else f"{trouble.attempts} times"
     return f"{trouble.reason}; tried {times} since {trouble.since:%Y-%m-%dT%H:%M:%SZ}"
 

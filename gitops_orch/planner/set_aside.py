@@ -61,7 +61,7 @@ def _name(draft: Draft, host: HostIndex, found: Located, suffix: str, successor:
     """
     name = _stem(found.container) + suffix
     holder = host.names.get(name)
-    if holder is None:
+    if holder is None or draft.gives_name_up(found.host, name):  # it is gone back to, under its own name
         return name
     if holder.owner is not None and is_aside(holder) and holder.id != successor:
         remove_container(draft, Located(found.host, holder), "a later one is set aside in its place", ())

@@ -65,6 +65,29 @@ def test_going_back_takes_up_the_very_containers_that_served_before(story):
     assert not any(c.name.endswith(KEPT_SUFFIX) for c in back.values())
 
 
+ALONE = "services: {{web: {{image: 'good:1', container_name: web, environment: {{VALUE: '{}'}}}}}}"
+WITH_DATA = """
+    services:
+      web: {{image: 'good:1', container_name: web, environment: {{VALUE: '{}'}}, volumes: ['data:/data']}}
+    volumes: {{data: }}
+    """
+WITH_CHILD = """
+    services:
+      web: {{image: 'good:1', container_name: web, environment: {{VALUE: '{}'}}, ports: ['80:80']}}
+      side: {{image: 'good:1', container_name: side, network_mode: service:web}}
+    """
+
+
+@pytest.mark.parametrize("text", [ALONE, WITH_DATA, WITH_CHILD])
+def test_one_with_a_name_of_its_own_is_gone_back_to_as_well(story, text):
+    for value in ("1", "2", "1", "2", "3", "1"):
+        story.commit({"shop/compose.yaml": text.format(value)})
+        report = story.sync()
+        assert (report.exit_code, story.plan().actions) == (0, ()), report.results
+        web = [c for c in story.world.containers.values() if c.up and c.name == "web"]
+        assert [f"VALUE={value}" in c.environment for c in web] == [True]
+
+
 def test_a_release_that_fails_at_its_second_container_is_undone_at_the_first_too(story):
     deploy(story)
     before = {c.id for c in story.world.containers.values()}
