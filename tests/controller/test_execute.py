@@ -93,7 +93,7 @@ def test_a_run_that_only_waits_yields_and_the_next_takes_the_gate_up_where_it_wa
 
 def test_an_app_whose_gate_fails_is_planned_anew_beside_the_waits_of_others():
     bad = app("bad", service(image="bad:1", update=UpdatePolicy(monitor_s=10)))
-    stage = Stage(bad, watched(60), images={"bad:1": ImageBehaviour(exits_after_s=2)})
+    stage = Stage(bad, watched(60), images={"bad:1": ImageBehaviour(exits_after_s=2, exit_code=1)})
     begun = stage.clock.monotonic_s()
     asked = []
 

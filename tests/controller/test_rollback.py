@@ -177,7 +177,8 @@ def test_a_canary_that_is_promoted_becomes_the_release(story):
 
 
 def test_a_rollback_that_fails_is_not_rolled_back_and_is_tried_again_later(story):
-    deploy(story, replicas=1)
+    ports = 'ports: ["8080:80"]'  # so that the old one stops first, and must start again
+    deploy(story, replicas=1, ports=ports)
 
     def crash_each(event):
         if event.kind == "started" and event.action.kind is Kind.WAIT_HEALTHY:
@@ -185,7 +186,6 @@ def test_a_rollback_that_fails_is_not_rolled_back_and_is_tried_again_later(story
                 story.world.find(event.action.target), story.clock.monotonic_s(), exit_code=1, oom_killed=True
             )
 
-    ports = 'ports: ["8080:80"]'
     story.commit({"shop/compose.yaml": compose(value="2", replicas=1, ports=ports)})
     report = story.reconciler.run(trigger="test", conduct=Conduct(progress=crash_each))
     assert (report.exit_code, shop(report).release_state.value) == (1, "rolled-back")
