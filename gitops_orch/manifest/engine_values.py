@@ -9,6 +9,7 @@ from gitops_orch.manifest.findings import Findings
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.model.image_reference import reference_mistake
 
+_NAME = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9_.-]+")  # moby, daemon/names
 _DRIVE = re.compile(r"([A-Za-z]):[/\\]")
 _HEALTHCHECK_DURATIONS = ("interval", "timeout", "start_period", "start_interval")
 
@@ -19,6 +20,7 @@ def check_values(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> 
         mistake = reference_mistake(image)
         if mistake is not None:
             findings.error((*base, *path), str(mistake))
+    _check_name(str(body.get("container_name") or ""), (*base, "container_name"), findings)
     for index, port in enumerate(body.get("ports") or ()):
         if not port.get("target"):
             findings.error(
@@ -39,6 +41,15 @@ def check_values(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> 
             findings.error((*base, *path), f"must not be negative, is {value}")
 
 
+def _check_name(name: str, where: KeyPath, findings: Findings) -> None:
+    if name and not _NAME.fullmatch(name):
+        findings.error(
+            where,
+            f'no Engine takes the name "{name}"; write at least two of letters, digits, "_", "." and "-", '
+            "the first a letter or a digit",
+        )
+
+
 def _check_target(target: str, where: KeyPath, findings: Findings) -> None:
     """Note a mount whose place in the container no Engine takes."""
     drive = _DRIVE.match(target)
@@ -48,7 +59,9 @@ def _check_target(target: str, where: KeyPath, findings: Findings) -> None:
             f'"{target}" is read as a Windows path, because "{drive[1]}" is one letter; '
             "give the volume a name of two characters or more, or use the long form",
         )
-    elif not target.startswith("/"):
+    elif (
+        not target.startswith("/") and ":" not in target
+    ):  # with a colon it is a short form that was refused already
         shown = f'is "{target}"' if target else "is empty"
         findings.error(where, f"the target must be an absolute path in the container, {shown}; write /PATH")
 

@@ -97,7 +97,7 @@ def test_a_stopped_container_is_started_and_not_signalled(story):
 
 
 def test_a_container_that_does_not_survive_the_new_file_takes_the_release_back():
-    story = Story({"web:1": ImageBehaviour()})
+    story = Story({"web:1": ImageBehaviour(exit_code=1)})
     story.commit(files())
     story.sync()
     web = story.containers()["web"]
@@ -111,7 +111,7 @@ def test_a_container_that_does_not_survive_the_new_file_takes_the_release_back()
 
 
 def test_replicas_are_told_one_after_the_other_so_that_a_bad_file_ends_at_the_first():
-    story = Story({"web:1": ImageBehaviour()})
+    story = Story({"web:1": ImageBehaviour(exit_code=1)})
     three = COMPOSE.replace("x-gitops: {reload", "deploy: {replicas: 3}\n    x-gitops: {reload")
     story.commit(files(compose=three))
     story.sync()

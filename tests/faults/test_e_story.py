@@ -79,7 +79,7 @@ def test_e17_a_network_that_somebody_else_uses_is_not_removed_with_its_app():
     story.push(host("h1"), app("other"))
     report = story.sync()
     assert "web_default" in world.networks
-    assert "stranger is on it and not ours" in story.holds(report)
+    assert "used by stranger (not ours)" in story.holds(report)
     assert story.running("h1") == ["other", "stranger"]
 
 

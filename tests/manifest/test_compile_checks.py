@@ -257,3 +257,14 @@ def test_a_service_that_no_host_may_run_warns(deploy):
         )
     ]
     assert noted("node.labels.zone == eu") == []
+
+
+@pytest.mark.parametrize("name", ["x", "a b", "-web", "web!", "wéb"])
+def test_a_container_name_that_no_engine_takes_is_an_error(name):
+    (problem,), _ = problems_of(f"services: {{api: {{image: x, container_name: '{name}'}}}}")
+    assert f'no Engine takes the name "{name}"' in str(problem)
+
+
+@pytest.mark.parametrize("name", ["web", "5m", "My_web.1-a", "/web"])
+def test_a_container_name_that_engines_take_is_none(name):
+    assert problems_of(f"services: {{api: {{image: x, container_name: '{name}'}}}}")[0] == []
