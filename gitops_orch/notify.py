@@ -89,6 +89,9 @@ class AppriseNotifier:
         import apprise  # dozens of plug-ins, loaded only where somebody wants to be told
 
         self._services: list[Any] = []
+        self._taken: dict[
+            str, tuple[Notice, set[int]]
+        ] = {}  # by subject, where not all services took the notice
         for number, url in enumerate(urls, 1):
             service = apprise.Apprise.instantiate(url)
             if service is None:
@@ -96,8 +99,19 @@ class AppriseNotifier:
             self._services.append(service)
 
     def deliver(self, notice: Notice) -> bool:
-        """Deliver to every service, and return whether all of them took it."""
-        return all(list(self.deliver_each(notice).values()))
+        """Deliver to every service, and return whether all of them took it.
+
+        Tried again, the same notice goes only to those that did not: a broken URL must not repeat it for the others.
+        """
+        before, taken = self._taken.pop(notice.subject, (notice, set()))
+        if before != notice:
+            taken = set()
+        for number, service in enumerate(self._services, 1):
+            if number not in taken and self._send(service, notice):
+                taken.add(number)
+        if len(taken) < len(self._services):
+            self._taken[notice.subject] = (notice, taken)
+        return len(taken) == len(self._services)
 
     def deliver_each(self, notice: Notice) -> dict[int, bool]:
         """Deliver to every service; return for each URL, counted from 1, whether its service took the notice."""

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -151,11 +152,17 @@ def test_a_notice_carries_its_kind_and_its_details_to_the_service(tmp_path):
         subject="default/shop", message="degraded", kind=NoticeKind.WARNING, details=("host: h1",)
     )
     try:
-        assert make_notifier(file).deliver_each(notice) == {1: True, 2: False}
+        notifier = make_notifier(file)
+        assert notifier.deliver_each(notice) == {1: True, 2: False}
+        before = len(received)
+        assert [notifier.deliver(notice) for _ in range(3)] == [False] * 3
+        assert len(received) == before + 1  # the service that took it does not hear it again
+        assert not notifier.deliver(replace(notice, message="healthy"))
+        assert len(received) == before + 2
     finally:
         server.shutdown()
         server.server_close()
-    (row,) = received
+    row = received[0]
     assert (row["title"], row["message"], row["type"]) == (
         "gitops-orch: default/shop", "degraded\nhost: h1", "warning",
     )  # fmt: skip
