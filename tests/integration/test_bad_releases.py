@@ -32,7 +32,9 @@ class Case:
 BAD = {
     "crashes": Case(image="stub:crash", said="exited with code 1", port=19001),
     "loops": Case(image="stub:crash", said="keeps crashing", restarts_max=1, more={"restart": "always"}),
-    "ends-well": Case(image="stub:exit0", said="exited with code 0", port=19002),
+    "ends-as-if-killed": Case(
+        image="stub:2", said="exited with code 137", port=19002, more={"command": ["sh", "-c", "exit 137"]}
+    ),
     "has-no-command": Case(image="stub:2", said="gone", port=19003, more={"command": ["gone"]}),
     "is-unhealthy": Case(image="stub:unhealthy", said="unhealthy"),
     "stays-starting": Case(

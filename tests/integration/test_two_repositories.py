@@ -23,11 +23,13 @@ def test_neither_controller_removes_the_others_apps_or_proposes_it(
     first.commit(
         {"a1/compose.yaml": compose({"web": service()}), "a2/compose.yaml": compose({"web": service()})}
     )
-    second.commit({"b1/compose.yaml": compose({"web": service()})})
+    second.commit(
+        {"b1/compose.yaml": compose({"web": service()}), "b3/compose.yaml": compose({"web": service()})}
+    )
     first.deploy()
     second.deploy()
     first.deploy()
-    assert len(first.containers()) == 3
+    assert len(first.containers()) == 4
 
     for world, others in ((first, ("b1",)), (second, ("a1", "a2"))):
         for name in others:
@@ -37,12 +39,21 @@ def test_neither_controller_removes_the_others_apps_or_proposes_it(
             assert "Allow-Prune" not in reason
         assert world.run("status").exit_code == 0
 
-    head = second.commit({"b2/compose.yaml": compose({"web": service()}), "b1/compose.yaml": None})
-    assert second.run("accept", head).exit_code == 0
+    second.commit({"b2/compose.yaml": compose({"web": service()}), "b1/compose.yaml": None})
     second.deploy()
-    assert {seen.service for seen in second.containers() if not seen.aside} == {"a1/web", "a2/web", "b2/web"}
+    assert {seen.service for seen in second.containers() if not seen.aside} == {
+        "a1/web",
+        "a2/web",
+        "b2/web",
+        "b3/web",
+    }
 
     shutil.rmtree(first.state)
     first.deploy()
-    assert {seen.service for seen in first.containers() if not seen.aside} == {"a1/web", "a2/web", "b2/web"}
+    assert {seen.service for seen in first.containers() if not seen.aside} == {
+        "a1/web",
+        "a2/web",
+        "b2/web",
+        "b3/web",
+    }
     assert "was never in this repository" in held(first)["default/b2"]
