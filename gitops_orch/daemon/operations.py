@@ -17,7 +17,7 @@ from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.host import Availability
 from gitops_orch.model.serial import Document, run_document
 
-LOSS_ENDED = "the holds and pins that are set now are all that there are"
+LOSS_ENDED = "the holds and pins that are set now count as complete"
 
 Operation: TypeAlias = Callable[[House, Mapping[str, str], Progress | None], Reply]
 

@@ -4,6 +4,7 @@ import time
 
 import pytest
 from integration.world import World, compose, service
+from lab.commands import wait_for
 
 SHOP = "apps/shop/compose.yaml"
 SERVE = "exec httpd -f -p 8080 -h /www"
@@ -27,10 +28,11 @@ def test_one_that_crashed_once_too_often_is_stable_when_it_has_come_up(world: Wo
     made = world.one("shop/web")
     assert made.restart_policy == "unless-stopped"
 
-    deadline = time.monotonic() + 60
-    while ((seen := world.one("shop/web")).restart_count, seen.state) != (6, "running"):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    def is_up() -> bool:
+        seen = world.one("shop/web")
+        return (seen.restart_count, seen.state) == (6, "running")
+
+    wait_for("the start after its last crash", is_up, deadline_s=60)
     world.converge()
     assert world.one("shop/web").id == made.id
 
