@@ -1,8 +1,8 @@
 """A container that has exited: did its own program end, or was it stopped from outside; and is its work done?
 
 What a host, its daemon or a hand stopped tells nothing of a release.  An exit code of 137 or 143 alone is no sign of that:
-where the Engine was there all the time and nobody asked it for a stop, the program ended by itself.  What ended with 0 by itself, and has a restart policy
-that leaves it so, has done what it was made for: a `chown`, an init container, a migration.
+where the Engine was there all the time and nobody asked it for a stop, the program ended by itself.  What ended with 0 by
+itself, and has a restart policy that leaves it so, has done what it was made for: a `chown`, an init container, a migration.
 """
 
 from gitops_orch.model.observed import Details, EndedBy, ObservedContainer, State

@@ -68,7 +68,7 @@ class Outside:
 
     def _meddle(self, world: World, container: SimulatedContainer) -> None:
         self.count += 1
-        ways = (self._restart_daemon, self._restart_daemon, self._stop, self._stop, hand.kill, hand.restart)
+        ways = (self._restart_daemon, self._restart_daemon, self._stop, self._stop, self._kill, hand.restart)
         self.rng.choice(ways)(world, container)
 
     def _restart_daemon(self, world: World, _container: SimulatedContainer) -> None:
@@ -77,6 +77,13 @@ class Outside:
 
     def _stop(self, world: World, container: SimulatedContainer) -> None:
         requests.stop(world, container, killed=self.rng.random() < 0.5)
+
+    def _kill(self, world: World, container: SimulatedContainer) -> None:
+        """Kill its process.  Of a program that nothing restarts, nobody can tell such an end from one of its own."""
+        if container.restart_policy in {"always", "unless-stopped"}:
+            hand.kill(world, container)
+        else:
+            requests.stop(world, container, killed=True)
 
     def check_blame(self, releases: Iterable[Release], repository: Repository, harmed: set[AppKey]) -> None:
         """Object to a quarantine of a release that has nothing that fails, and that no hand made sick."""
