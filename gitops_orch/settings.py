@@ -25,6 +25,14 @@ FILE_BYTES_MAX = 1_000_000
 Path_: TypeAlias = tuple[str, ...]
 Text: TypeAlias = "str | dict[str, Text] | list[Text]"
 
+_FLAGS: Mapping[
+    str, Path_
+] = {  # a variable may be named after the option of the command line that sets the same
+    "repo": ("repository", "url"),
+    "branch": ("repository", "branch"),
+    "path": ("repository", "path"),
+    "state_dir": ("state", "dir"),
+}
 _ABSENT = ("", "~", "null", "Null", "NULL")  # how YAML writes nothing
 _UNIT_S = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:us|µs|ms|s|m|h|d))+\Z")
@@ -265,8 +273,8 @@ def _place(file: Path, node: yaml.Node) -> str:
 def _overrides(flags: Mapping[Path_, str], environ: Mapping[str, str]) -> Iterator[tuple[Path_, str, str]]:
     for name in sorted(environ):
         if name.startswith(ENVIRONMENT_PREFIX) and name != CONFIG_VARIABLE:
-            path = tuple(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
-            yield path, environ[name], f"the variable {name}"
+            key = name.removeprefix(ENVIRONMENT_PREFIX).lower()
+            yield _FLAGS.get(key, tuple(key.split("__"))), environ[name], f"the variable {name}"
     for path, text in flags.items():
         yield path, text, "the command line"
 
@@ -293,7 +301,8 @@ def _put(values: dict[str, Text], path: Path_, text: str) -> None:
 def _sentences(error: ValidationError, places: Mapping[Path_, str]) -> Iterator[str]:
     for detail in error.errors(include_url=False):
         path = tuple(str(part) for part in detail["loc"])
-        place = next((places[path[:n]] for n in range(len(path), -1, -1) if path[:n] in places), "settings")
+        inside = next((place for at, place in places.items() if at[: len(path)] == path), "settings")
+        place = next((places[path[:n]] for n in range(len(path), -1, -1) if path[:n] in places), inside)
         yield f"{place}: {'.'.join(path)}: {_complaint(detail, path)}"
 
 
@@ -301,7 +310,9 @@ def _complaint(detail: ErrorDetails, path: Path_) -> str:
     found = detail["input"]
     match detail["type"]:
         case "extra_forbidden":
-            near = difflib.get_close_matches(path[-1], _keys_beside(path), n=1)
+            keys = _keys_beside(path)
+            begins = [key for key in keys if key.startswith(path[-1])]
+            near = difflib.get_close_matches(path[-1], keys, n=1) or begins
             return f"unknown key; did you mean {near[0]}?" if near else "unknown key"
         case "value_error":
             return str(detail["ctx"]["error"])

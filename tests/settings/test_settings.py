@@ -118,6 +118,30 @@ def test_an_unknown_variable_is_a_mistake_that_names_it(tmp_path):
     assert told == "the variable GITOPS_ORCH_REPOSITORY__ULR: repository.ulr: unknown key; did you mean url?"
 
 
+@pytest.mark.parametrize(
+    ("name", "key"), [("REPO__URL", "repository"), ("STATES__DIR", "state"), ("REG__FILE", "registries")]
+)
+def test_an_unknown_section_names_the_variable_that_wrote_it(tmp_path, name, key):
+    told = complaint("", tmp_path=tmp_path, environ={f"GITOPS_ORCH_{name}": "x"})
+    assert told.startswith(f"the variable GITOPS_ORCH_{name}: ")
+    assert told.endswith(f"unknown key; did you mean {key}?")
+
+
+def test_a_variable_may_be_named_like_the_option_of_the_command_line(tmp_path):
+    names = {
+        "REPO": "https://git.example/fleet.git",
+        "BRANCH": "prod",
+        "PATH": "edge",
+        "STATE_DIR": "/srv/state",
+    }
+    settings = load(
+        "", tmp_path=tmp_path, environ={f"GITOPS_ORCH_{name}": text for name, text in names.items()}
+    )
+    assert settings.repository.url == "https://git.example/fleet.git"
+    assert (settings.repository.branch, settings.repository.path) == ("prod", "edge")
+    assert str(settings.state.dir) == "/srv/state"
+
+
 def test_a_file_that_is_not_there_is_a_mistake(tmp_path):
     with pytest.raises(SettingsError, match=r"cannot be read: No such file or directory; create it"):
         load_settings(flags={}, environ={}, file=tmp_path / "absent.yaml", root=False)
