@@ -18,20 +18,22 @@ def gate_of(chosen: Chosen, slot: Slot, proofs: Mapping[str, Sequence[str]]) -> 
     """Return the gate of a slot's container; `proofs` are the steps so far that prove containers, by service.
 
     The delay of an update is waited out at the end of each gate: the next slot's steps come after it.
-    What failed before and stayed up has no time to become well: it is, or the next pass looks again.
+    What failed before and stayed up has no time to become well: it is, or the next pass looks again.  The release has
+    passed again only where all of its containers are looked at so, because all of them look well.
     """
     update, rollout = update_policy(chosen, slot.service), chosen.app.rollout
     delay_s = update.delay_s if slot.olds else 0.0
     own_s = slot.service.job_deadline_s if slot.service.job else None
     deadline_s = rollout.step_deadline_s if own_s is None else own_s
-    if chosen.stays_up and slot.current is not None:
+    is_started = slot.made or any(finding.remedy is Remedy.START for finding in slot.findings)
+    if chosen.stays_up and not is_started:
         return Gate(
             monitor_s=update.monitor_s,
             deadline_s=update.monitor_s,
             completes=slot.service.job,
             readiness=slot.service.readiness,
             restarts_max=0,
-            again=True,
+            again=slot.unproved,
         )
     upstream = dependencies_of(chosen.app, slot.service.name)
     return Gate(
@@ -40,7 +42,7 @@ def gate_of(chosen: Chosen, slot: Slot, proofs: Mapping[str, Sequence[str]]) -> 
         completes=slot.service.job,
         readiness=slot.service.readiness,
         restarts_max=rollout.restarts_max,
-        fresh=slot.made or any(finding.remedy is Remedy.START for finding in slot.findings),
+        fresh=is_started,
         counts_after=tuple(step for name in upstream for step in proofs.get(name, ())),
     )
 

@@ -3,6 +3,7 @@
 import pytest
 from story import Story
 
+from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.engine.simulated.life import begin
 from gitops_orch.model.observed import State
@@ -15,6 +16,9 @@ IMAGES = {
     ),  # beyond 5 restarts, and then it stays
     "ends:1": ImageBehaviour(exits_after_s=1, exit_code=3),
     "slow:1": ImageBehaviour(healthcheck=True, healthy_after_s=LATE_S),
+    "soon:1": ImageBehaviour(healthcheck=True, healthy_after_s=30),
+    "job:1": ImageBehaviour(exits_after_s=2),
+    "broken:1": ImageBehaviour(start_error="executable file not found"),
 }
 
 
@@ -167,4 +171,59 @@ def test_a_container_that_a_hand_started_again_counts_as_any_other(story):
     web = story.containers()["web"]
     web.behaviour = ImageBehaviour()
     begin(web, story.clock.monotonic_s())
+    assert shop(pass_until_stable(story)).release_state.value == "stable"
+
+
+def starts_of(report, service):
+    return [
+        result
+        for result in report.results
+        if result.action.service == service and result.action.kind.value == "start" and result.error
+    ]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        """zoo: {image: "good:1", depends_on: {job: {condition: service_completed_successfully}}}
+          job: {image: "job:1", restart: "no"}""",
+        'zoo: {image: "good:1", pre_start: [{command: ["true"], image: "job:1"}]}',
+        """zoo: {image: "good:1", depends_on: {api: {condition: service_healthy}}}
+          api: {image: "soon:1"}""",
+    ],
+    ids=["after a job", "after pre_start", "after what is healthy later"],
+)
+def test_that_others_are_begun_late_and_do_well_starts_nothing_again_that_cannot_be_started(story, others):
+    tried = starts_of(deploy(story, web="broken:1", more=others), "web")
+    for _ in range(3):
+        story.clock.sleep(400)
+        report = story.sync()
+        assert report.exit_code == 4
+        tried += starts_of(report, "web")
+    assert story.containers()["zoo"].up
+    assert len(tried) == 1
+    assert shop(report).release_state.value == "failed"
+
+
+def stop(story, container):
+    requests.stop(story.world, container, killed=False)
+
+
+def pause_and_stop(story, container):
+    requests.pause(story.world, container)
+    requests.stop(story.world, container, killed=True)
+
+
+def crash(story, _container):
+    story.world.crash(story.world.now + 5, exit_code=143)
+
+
+@pytest.mark.parametrize("stop", [stop, pause_and_stop, crash], ids=["stopped", "paused", "daemon"])
+def test_what_somebody_stopped_is_started_again_and_has_its_time_to_become_healthy(story, stop):
+    deploy(story, web="slow:1")
+    web = story.containers()["web"]
+    stop(story, web)
+    story.clock.sleep(30)
+    story.sync()
+    assert web.up
     assert shop(pass_until_stable(story)).release_state.value == "stable"

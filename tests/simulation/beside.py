@@ -9,7 +9,10 @@ from gitops_orch.controller.course import Course
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.world import World
 from gitops_orch.model.app import AppKey
+from gitops_orch.model.observed import EndedBy, State
 from gitops_orch.model.plan import ContainerIntent
+
+BY_SIGNAL = frozenset({0, 137, 143})  # exit codes of programs that were asked to end, or killed
 
 
 class Answers:
@@ -53,6 +56,18 @@ def stranger_on(world: World, port: int | None) -> SimulatedContainer | None:
         ),
         None,
     )
+
+
+def has_failed_by_itself(container: SimulatedContainer) -> bool:
+    """Whether its last start or run ended by its own fault, as far as its Engine can tell.
+
+    A daemon that stops takes the record of earlier ends along; the exit code stays, and so does the want of memory.
+    """
+    if container.state is State.CREATED:
+        return bool(container.error)
+    if container.oom_killed or container.ended_by is EndedBy.ITSELF:
+        return True
+    return container.ended_by is EndedBy.DAEMON and container.exit_code not in BY_SIGNAL
 
 
 def app_of(world: World, subject: Any) -> AppKey | None:

@@ -11,7 +11,17 @@ from gitops_orch.engine import labels
 from gitops_orch.engine.simulated import making, requests, seen
 from gitops_orch.model.app import FilesPolicy
 from gitops_orch.model.observed import EndedBy, ObservedHost
-from gitops_orch.planner import app_plan, follow, gate, namespaces, plan, rollout, slots, succession
+from gitops_orch.planner import (
+    app_plan,
+    first_release,
+    follow,
+    gate,
+    namespaces,
+    plan,
+    rollout,
+    slots,
+    succession,
+)
 from gitops_orch.planner.world import Role
 
 SEEDS_MAX = 400
@@ -53,6 +63,10 @@ def forgets_what_failed(patch):
     patch.setattr(
         look, "choose_release", lambda app, commit, **_: choose(app, commit, pin=None, failed={}, stable=None)
     )
+
+
+def starts_again_what_failed_with_nothing_to_go_back_to(patch):
+    patch.setattr(first_release, "_left_alone", lambda slot: slot)
 
 
 def goes_back_in_part(patch):
@@ -176,6 +190,7 @@ MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (does_not_wait_for_other_apps, "was rolled back"),
     (takes_a_broken_file_for_a_deleted_one, "whose file cannot be read"),
     (forgets_what_failed, "which is quarantined"),
+    (starts_again_what_failed_with_nothing_to_go_back_to, "which is quarantined"),
     (goes_back_in_part, "went back to a mix"),
     (starts_beside_what_it_should_stop_first, "writes it"),
     (writes_over_what_was_changed_by_hand, "was changed by hand, and is lost"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from simulation.beside import Answers, app_of, stranger_on
+from simulation.beside import Answers, app_of, has_failed_by_itself, stranger_on
 from simulation.recipes import BAD, AppRecipe, exclusive
 from simulation.repository import Repository
 
@@ -191,9 +191,8 @@ class Witness:
         images = {
             s.image for app in apps if app.digest in failed for s in app.services if s.name == owner.service
         }
-        made_now = container.state is State.CREATED and not container.error
-        if made_now and all(self._stays_up(app) for app in apps):
-            return
+        if all(map(self._stays_up, apps)) and not has_failed_by_itself(container):
+            return  # with nothing to go back to, what never ran is started, and what somebody stopped
         if container.image in BAD and container.image in images and owner.release in failed:
             self._object(f"starts {container.name} of a release which is quarantined")
 
