@@ -10,7 +10,7 @@ import structlog
 from gitops_orch.controller.conduct import Progress, ProgressEvent
 from gitops_orch.controller.execute import STOPPED
 from gitops_orch.model.plan import Action
-from gitops_orch.model.status import ActionResult, Outcome, RunReport
+from gitops_orch.model.status import ActionResult, AppReleaseState, Outcome, RunReport
 
 ACTION_STARTED = "action.started"
 ACTION_FINISHED = "action.finished"
@@ -24,28 +24,39 @@ class RunLog:
 
     def __init__(self) -> None:
         self._last: tuple[object, ...] = ()  # what the last run found
+        self._waits: set[str] = set()  # actions that a run left for the next one
 
     def following(self, progress: Progress) -> Progress:
         """Return a progress that logs actions, and passes every event on."""
 
         def follow(event: ProgressEvent) -> None:
             if event.action is not None and event.kind == "started":
-                _log.info(ACTION_STARTED, **_facts(event.action), reason=event.action.reason)
+                level = logging.DEBUG if event.action.id in self._waits else logging.INFO
+                _log.log(level, ACTION_STARTED, **_facts(event.action), reason=event.action.reason)
             elif event.result is not None:
-                _log_end(event.result)
+                self._note_end(event.result)
             progress(event)
 
         return follow
+
+    def _note_end(self, result: ActionResult) -> None:
+        """Log how an action ended; a wait that is only left for the next run is not logged as begun again."""
+        if result.error == STOPPED:
+            self._waits.add(result.action.id)
+            return
+        self._waits.discard(result.action.id)
+        _log_end(result)
 
     def finished(self, report: RunReport) -> None:
         """Log the end of a run; at debug level where it did nothing and found what the run before it found."""
         picture = report.picture
         found = (report.status, report.exit_code, picture.commit, picture.error, picture.plan.digest)
-        is_news = bool(report.results) or found != self._last
+        is_news = any(result.error != STOPPED for result in report.results) or found != self._last
         self._last = found
         level = logging.DEBUG
         if is_news:
-            level = logging.WARNING if report.exit_code else logging.INFO
+            is_bad = report.exit_code and report.status != AppReleaseState.PROGRESSING.value
+            level = logging.WARNING if is_bad else logging.INFO
         _log.log(
             level,
             RUN_FINISHED,
@@ -70,8 +81,6 @@ def _facts(action: Action) -> dict[str, str]:
 
 def _log_end(result: ActionResult) -> None:
     """Log how an action ended.  The run's line counts those that were skipped because another one failed."""
-    if result.error == STOPPED:
-        return
     level = logging.INFO
     if result.outcome is Outcome.SKIPPED:
         level = logging.DEBUG

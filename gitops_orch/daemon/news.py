@@ -64,7 +64,9 @@ def _app_notices(
         )
 
     for app in picture.apps:
-        bad = app.release_state in _BAD_RELEASES or app.health in _BAD_HEALTH
+        # While a rollout is under way, what keeps it from its end is in `troubles`.
+        is_unwell = app.health in _BAD_HEALTH and app.release_state is not AppReleaseState.PROGRESSING
+        bad = app.release_state in _BAD_RELEASES or is_unwell
         # One message for a host that is down, not one for each of its apps.
         if bad or (app.sync is Sync.UNKNOWN and not silent):
             yield notice(app.key, _complaint(app), _advice(app))

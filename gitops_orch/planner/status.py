@@ -73,7 +73,7 @@ def _status(
         degraded=chosen.stays_up
         or (chosen.role is Role.STUCK and bool(adopted_containers(chosen.app, index))),
         suspended=held and not any(hold.error or hold.heals for hold in holds),
-        starting=any(map(_is_on_its_way(chosen), containers)),
+        starting=(busy and key in world.unproved) or any(map(_is_on_its_way(chosen), containers)),
     )
     return AppStatus(
         key=key,

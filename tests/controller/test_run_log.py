@@ -7,6 +7,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from gitops_orch.controller.conduct import ProgressEvent, silent
+from gitops_orch.controller.execute import STOPPED
 from gitops_orch.controller.run_log import RunLog
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind, Plan
@@ -25,13 +26,15 @@ def lines():
         yield logged
 
 
-def report(*results: ActionResult, commit: str = "c" * 40, error: str = "", exit_code: int = 0) -> RunReport:
+def report(
+    *results: ActionResult, commit: str = "c" * 40, error: str = "", exit_code: int = 0, status: str = ""
+) -> RunReport:
     picture = Picture(
         commit=commit, fetched_at=None, plan=Plan(commit=commit), apps=(), hosts=(), error=error
     )
     return RunReport(
         id="r", trigger="poll", started_at=datetime(2026, 1, 1, tzinfo=UTC), duration_ms=1, picture=picture,
-        first_plan=picture.plan, results=results, exit_code=exit_code,
+        first_plan=picture.plan, results=results, exit_code=exit_code, status=status,
     )  # fmt: skip
 
 
@@ -86,3 +89,20 @@ def test_a_run_that_fails_is_a_warning_once_until_something_changes(lines):
 def test_skipped_actions_are_counted_in_the_line_of_the_run(lines):
     RunLog().finished(report(ended(Outcome.FAILED), ended(Outcome.SKIPPED), ended(Outcome.SKIPPED)))
     assert (lines[0]["action_count"], lines[0]["skipped_count"]) == (3, 2)
+
+
+def test_a_wait_that_goes_on_in_the_next_run_is_logged_once_and_warns_of_nothing(lines):
+    log = RunLog()
+    left = ended(Outcome.SKIPPED, error=STOPPED)
+    for _ in range(3):
+        follow = log.following(silent)
+        follow(ProgressEvent(kind="started", action=ACTION))
+        follow(ProgressEvent(kind="finished", action=ACTION, result=left))
+        log.finished(report(left, exit_code=1, status="progressing"))
+    follow(ProgressEvent(kind="started", action=ACTION))
+    follow(ProgressEvent(kind="finished", action=ACTION, result=ended(Outcome.DONE)))
+    assert [(row["event"], row["log_level"]) for row in lines if row["log_level"] != "debug"] == [
+        ("action.started", "info"),
+        ("run.finished", "info"),
+        ("action.finished", "info"),
+    ]

@@ -68,8 +68,10 @@ def test_an_app_in_trouble_is_news_with_its_reason(change):
     assert troubles["default/shop"].details[-1].startswith("what to do: ")
 
 
-def test_a_rollout_under_way_is_no_news():
-    under_way = replace(WELL, sync=Sync.OUT_OF_SYNC, health=AppHealth.PROGRESSING)
+@pytest.mark.parametrize("health", [AppHealth.PROGRESSING, AppHealth.DEGRADED, AppHealth.MISSING])
+def test_a_rollout_under_way_is_no_news(health):
+    release_state = AppReleaseState.PROGRESSING
+    under_way = replace(WELL, sync=Sync.OUT_OF_SYNC, health=health, release_state=release_state)
     assert troubles_of(report(under_way)) == {}
 
 
