@@ -1,6 +1,6 @@
 """What is known of releases: from history, and, where history was lost, from what containers tell (decision 20)."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -101,9 +101,10 @@ def recovered_releases(
                 app, release, commit, failed=f"{container.name} is kept from it"
             )
     doubtful = _unproved_releases(running) | _releases_not_well(running)
-    votes = Counter(map(_vote, running))
-    former = {_vote(container) for container in told if is_kept(container)}.difference(votes)
-    newest_last = [*sorted(former), *sorted(votes, key=lambda vote: (votes[vote], vote))]
+    created = {_vote(each): _created_s(each) for each in sorted(running, key=_created_s)}  # the last of each
+    former = {_vote(container) for container in told if is_kept(container)}.difference(created)
+    # Not the one that most are of: what a release left as it was is still of an earlier one.
+    newest_last = [*sorted(former), *sorted(created, key=lambda vote: (created[vote], vote))]
     stable = [
         _release(app, digest, commit)
         for app, digest, commit in newest_last
@@ -118,13 +119,17 @@ def _vote(container: ObservedContainer) -> tuple[AppKey, str, str]:
     return owner.app, owner.release, owner.commit
 
 
+def _created_s(container: ObservedContainer) -> float:
+    return container.created_at.timestamp() if container.created_at is not None else 0.0
+
+
 def _releases_not_well(running: Iterable[ObservedContainer]) -> set[tuple[AppKey, str]]:
     """Return the releases of what does not do well, and of all that was made later: those began with it as it was."""
     since: dict[AppKey, float] = {}
     made: list[tuple[AppKey, str, float]] = []
     for container in running:
         app, release, _ = _vote(container)
-        at = container.created_at.timestamp() if container.created_at is not None else 0.0
+        at = _created_s(container)
         made.append((app, release, at))
         if is_doubtful(container) and not _ended_well(container):
             since[app] = min(at, since.get(app, at))

@@ -27,17 +27,21 @@ def releases_that_run(
     history: History,
     facts: ReleaseFacts,
 ) -> tuple[Chosen, ...]:
-    """Return, for apps of which nothing runs head's release yet, the one that most of their containers are of.
+    """Return, for apps of which nothing runs head's release yet, the release that they run.
 
-    Never a quarantined one.  Where nothing is left of an app, it is the last stable one.  Only for apps that depend on others, or that a service
-    has left, and for all where an app has left Git.  One whose files cannot be had, or resolve to something else by now,
-    is left out.
+    Containers that no later release had to change are still of an earlier one.  So where all releases that containers
+    name were stable, or nothing is left of an app, the app runs the newest stable one.  Where one was never proved, the
+    app runs the one that most containers are of, the one that was created last before others.  Never a quarantined one.
+
+    Only for apps that depend on others, or that a service has left, and for all where an app has left Git.  One whose
+    files cannot be had, or resolve to something else by now, is left out.
     """
     chosen = list(chosen)
     votes: dict[AppKey, Counter[tuple[str, str]]] = defaultdict(Counter)
     services: dict[AppKey, set[str]] = defaultdict(set)
-    for owner in (each.owner for each in containers if each.owner is not None and has_run(each)):
-        votes[owner.app][(owner.release, owner.commit)] += 1
+    for owner in (each.owner for each in sorted(containers, key=_created_s) if each.owner and has_run(each)):
+        count = votes[owner.app].pop((owner.release, owner.commit), 0)
+        votes[owner.app][(owner.release, owner.commit)] = count + 1  # behind all that were created before
         services[owner.app].add(owner.service)
     all_apps = bool(votes.keys() - {each.app.key for each in chosen})
     found = []
@@ -57,8 +61,12 @@ def _running(head: App, votes: Counter[tuple[str, str]], facts: ReleaseFacts) ->
     if any(digest == head.digest for digest, _ in votes):
         return None
     failed = facts.failed.get(head.key, {})
-    running = [pair for pair in votes if pair[0] not in failed]
-    if running:
-        return max(running, key=lambda pair: (votes[pair], pair))
+    running = [pair for pair in votes if pair[0] not in failed]  # the one that was created last is last
+    if not all(facts.was_stable(head.key, digest) for digest, _ in running):
+        return max(reversed(running), key=lambda pair: votes[pair])
     stable = facts.stable_other_than(head.key, head.digest)
     return None if stable is None else (stable.digest, stable.commit)
+
+
+def _created_s(container: ObservedContainer) -> float:
+    return container.created_at.timestamp() if container.created_at is not None else 0.0

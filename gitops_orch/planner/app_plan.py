@@ -14,7 +14,7 @@ from gitops_orch.planner.aside import FAILED_SUFFIX
 from gitops_orch.planner.compare import Remedy
 from gitops_orch.planner.cron import tend_runs
 from gitops_orch.planner.draft import Draft, StepFields
-from gitops_orch.planner.gating import gate_of, gate_of_dependency, is_awaited, stays_paused
+from gitops_orch.planner.gating import gate_of, gate_of_dependency, is_awaited, is_over, stays_paused
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.intent import make_intent
 from gitops_orch.planner.kept_mounts import MountKeeper
@@ -210,6 +210,8 @@ class AppPlanner:
             self.mended[slot.current.container.id] = made
         must_start = slot.made or any(finding.remedy is Remedy.START for finding in slot.findings)
         if not (must_start or slot.olds or slot.unproved) or stays_paused(slot):
+            return None
+        if not must_start and is_over(slot):
             return None
         target = slot.current.container.id if slot.current else slot.name
         ready = [*self.parked, *self.prepared[slot.host], *self._dependencies(slot.service), *made]

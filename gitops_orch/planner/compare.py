@@ -17,7 +17,7 @@ from gitops_orch.model.observed import Details, ObservedContainer, Ownership, St
 from gitops_orch.model.plan import Change
 from gitops_orch.model.secret_words import without_secrets
 from gitops_orch.planner.compose_words import words
-from gitops_orch.planner.ended import is_done
+from gitops_orch.planner.ended import has_completed, is_done
 from gitops_orch.planner.field_changes import change_of, service_changes
 from gitops_orch.planner.follow import NOTHING_REWRITTEN, Rewritten
 from gitops_orch.planner.images import normalise
@@ -290,9 +290,7 @@ def _networks(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Ite
 def _running(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
     if container.state is State.PAUSED:
         yield Finding(Remedy.UNPAUSE, "it is paused", (_change("state", "paused", "running"),))
-    elif is_done(container) or (
-        container.state is State.EXITED and wanted.service.job and _succeeded(container)
-    ):
+    elif is_done(container) or (wanted.service.job and has_completed(container)):
         return
     elif container.state in {State.EXITED, State.CREATED}:
         yield Finding(
@@ -301,10 +299,6 @@ def _running(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iter
             (_change("state", container.state.value, "running"),),
             drift=container.state is State.EXITED,  # one that never ran was left so by a run that broke off
         )
-
-
-def _succeeded(container: ObservedContainer) -> bool:
-    return container.details is None or container.details.exit_code == 0
 
 
 def _ending(container: ObservedContainer) -> str:

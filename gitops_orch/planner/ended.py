@@ -49,6 +49,16 @@ def is_done(container: ObservedContainer) -> bool:
     )
 
 
+def has_completed(container: ObservedContainer) -> bool:
+    """Tell whether a job has ended with 0, and not because somebody stopped it: a program that is stopped may end with 0.
+
+    What its Engine's end may have stopped is no completed job either, unless it was seen to be done before.
+    """
+    details = container.details
+    ended = container.state is State.EXITED
+    return ended and (details is None or (details.exit_code == 0 and not why_stopped(container)))
+
+
 def _would_run_again(details: Details) -> bool:
     policy, _, times_max = details.restart_policy.partition(":")
     if policy == "on-failure":

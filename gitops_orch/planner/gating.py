@@ -66,13 +66,24 @@ def stays_paused(slot: Slot) -> bool:
     return is_paused and not any(finding.remedy is Remedy.UNPAUSE for finding in slot.findings)
 
 
+def is_over(slot: Slot) -> bool:
+    """Tell whether a job has run and has nothing left to prove: its Engine may no longer know how it ended."""
+    container = slot.current.container if slot.current is not None else None
+    return slot.service.job and container is not None and container.state is State.EXITED
+
+
 def is_awaited(slot: Slot, chosen: Chosen, world: World) -> bool:
-    """Tell whether a container that is there must do well, or end well, before what waits for it is started."""
+    """Tell whether a container that is there must do well, or end well, before what waits for it is started.
+
+    A job that is not run again is not awaited: its container may be the record of another release's run.
+    """
     container = slot.current.container if slot.current is not None else None
     if container is None:
         return False
     if slot.service.job:
-        runs = container.state is State.RUNNING and not have_jobs_run(chosen, world)
+        if have_jobs_run(chosen, world):
+            return False
+        runs = container.state is State.RUNNING
         return runs or (chosen.stays_up and container.state is not State.EXITED) or _has_failed(container)
     ailing = container.health in {Health.STARTING, Health.UNHEALTHY}
     return container.state is State.RESTARTING or (container.state is State.RUNNING and ailing)

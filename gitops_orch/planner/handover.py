@@ -124,7 +124,7 @@ class _Meetings:
             return frozenset(written(intent.app, intent.service, root, intent.kept_mounts))
         containers = self._index.hosts[start.host].host.containers
         found = next((each for each in containers if each.id == start.target), None)
-        return frozenset(_written_by(found)) if found is not None else frozenset()
+        return frozenset(written_by(found)) if found is not None else frozenset()
 
 
 def _service_of(start: Action) -> _ServiceKey | None:
@@ -142,12 +142,12 @@ def _holders(host: HostIndex) -> Mapping[str, list[ObservedContainer]]:
     found: dict[str, list[ObservedContainer]] = defaultdict(list)
     for container in host.host.containers:
         if container.state in LIVE_STATES:
-            for source in _written_by(container):
+            for source in written_by(container):
                 found[source].append(container)
     return found
 
 
-def _written_by(container: ObservedContainer) -> set[str]:
+def written_by(container: ObservedContainer) -> set[str]:
     """Return the volumes and paths in which a container can write data."""
     return {
         mount.source if mount.kind == "volume" else posixpath.normpath(mount.source)

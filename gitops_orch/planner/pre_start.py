@@ -17,6 +17,7 @@ from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Action, ContainerIntent, Gate, Kind
 from gitops_orch.planner.aside import FAILED_SUFFIX, has_suffix, is_aside
 from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.ended import has_completed
 from gitops_orch.planner.fates import is_failed
 from gitops_orch.planner.hooks import Scene, command_reason
 from gitops_orch.planner.images import normalise
@@ -163,7 +164,7 @@ class _Preparer:
         else:
             self._used.add(there.id)
             target, name = there.id, there.name
-            if _ended_well(there):
+            if has_completed(there):
                 self._remove(start, target, name)
                 return after
         gate = Gate(monitor_s=0.0, deadline_s=chosen.app.rollout.step_deadline_s, completes=True)
@@ -266,7 +267,7 @@ class _Preparer:
                 owner, container = found.container.owner, found.container
                 if container.id in self._used or owner is None:
                     continue
-                if is_failed(chosen[key], container, failed) and not _ended_well(container):
+                if is_failed(chosen[key], container, failed) and not has_completed(container):
                     reason = f"its release failed ({failed[owner.release]})"
                     how = Stopping(reason=reason)
                     set_aside(self._draft, self._index.hosts[found.host], found, FAILED_SUFFIX, how)
@@ -295,8 +296,3 @@ def _lives_with(intent: ContainerIntent, container: ObservedContainer) -> bool:
     return all(
         peer in joined for name, peer in intent.peers.items() if shares_namespace(intent.service, name)
     )
-
-
-def _ended_well(container: ObservedContainer) -> bool:
-    details = container.details
-    return container.state is State.EXITED and (details is None or details.exit_code == 0)

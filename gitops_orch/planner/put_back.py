@@ -8,14 +8,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from gitops_orch.model.app import App
+from gitops_orch.model.names import is_pre_start, prepared_service
 from gitops_orch.model.observed import ObservedContainer, ObservedHost, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.ports import ports_of
 from gitops_orch.planner.aside import is_aside, way_suffix
 from gitops_orch.planner.draft import Draft
-from gitops_orch.planner.ended import is_done
+from gitops_orch.planner.ended import is_done, why_stopped
+from gitops_orch.planner.handover import written_by
 from gitops_orch.planner.index import Located
-from gitops_orch.planner.judgement import ORDERLY_CODES
 from gitops_orch.planner.removal import LIVE_STATES, owned
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.world import World
@@ -39,7 +40,7 @@ def put_back(app: App, slots: AppSlots, draft: Draft, world: World, stopping: Go
         for each in slot.olds:
             _give_name_back(each, draft, world, stopping)
         old = None if slot.service.job else _put_off(slot, stopping.containers, failed, begun)
-        if old is not None and _has_peers(old, world):
+        if old is not None and _has_peers(old, world) and not _is_prepared_for_another(old, world):
             started = draft.add(
                 Kind.START,
                 slot.host,
@@ -92,6 +93,22 @@ def _has_peers(found: Located, world: World) -> bool:
     return up.issuperset(details.joined)
 
 
+def _is_prepared_for_another(found: Located, world: World) -> bool:
+    """Tell whether a `pre_start` of its successor is at work on its data: until that has ended, it would be a second writer."""
+    owner, host = found.container.owner, world.observed.get(found.host)
+    if owner is None or not isinstance(host, ObservedHost):
+        return False
+    data = written_by(found.container)
+    return any(
+        each.owner is not None
+        and is_pre_start(each.owner.service)
+        and (each.owner.app, prepared_service(each.owner.service)) == (owner.app, owner.service)
+        and each.state in LIVE_STATES
+        and not data.isdisjoint(written_by(each))
+        for each in host.containers
+    )
+
+
 def has_ended(container: ObservedContainer) -> bool:
     """Tell whether a container came to its end by itself and in order, and is not to run again: a job has."""
     details = container.details
@@ -108,5 +125,5 @@ def _is_bad(container: ObservedContainer, failed: Collection[str], begun: Collec
     owner, details = container.owner, container.details
     if owner is None:
         return False
-    ended_badly = details is not None and details.exit_code not in ORDERLY_CODES
-    return owner.release in failed or (owner.release in begun and ended_badly)
+    orderly = details is None or not details.exit_code or bool(why_stopped(container))
+    return owner.release in failed or (owner.release in begun and not orderly)

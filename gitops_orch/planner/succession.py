@@ -8,6 +8,7 @@ from gitops_orch.model.observed import State
 from gitops_orch.model.ports import fixed_ports, ports_of, same_port
 from gitops_orch.planner.aside import KEPT_SUFFIX
 from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.gating import is_over
 from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.removal import LIVE_STATES, remove_container, retire, stop_container
 from gitops_orch.planner.rollout import choose_order, update_policy
@@ -58,10 +59,13 @@ class Succession:
                 self.draft.waits(other, stops[0])
 
     def retire_olds(self, slot: Slot, proved: tuple[str, ...]) -> None:
-        """Take away what was replaced once all is `proved`, or set it aside where it is worth going back to."""
+        """Take away what was replaced once all is `proved`, or set it aside where it is worth going back to.
+
+        With nothing to prove, only what a job that is over replaced goes.
+        """
         name = slot.current.container.name if slot.current else slot.name
         reason = f"{name} on {slot.host} replaces it"
-        for old in self._staying(slot.olds, slot) if proved else ():
+        for old in self._staying(slot.olds, slot) if proved or is_over(slot) else ():
             stopped = old.container.id in self.stopped
             if old.container.id in slot.worthy:
                 how = Stopping(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from gitops_orch.controller.facts import recovered_releases, release_facts
 from gitops_orch.model.observed import State
 from gitops_orch.model.release import Release, ReleaseState
-from tests.planner.builders import NOW, app, container, replace
+from tests.planner.builders import NOW, app, container, replace, service
 
 SHOP = app(digest="good")
 BAD = app(digest="bad")
@@ -40,3 +40,12 @@ def test_a_container_whose_predecessor_is_still_there_has_not_passed_its_gate():
     young = replace(container(BAD), id="young", created_at=NOW + timedelta(seconds=1))
     assert told(young, old) == {"good": ReleaseState.STABLE}
     assert told(young) == {"bad": ReleaseState.STABLE}
+
+
+def test_the_release_that_made_a_container_last_is_the_newest_though_most_are_of_an_earlier_one():
+    """What a release left as it was is still of the one before."""
+    shop = app("shop", service("web"), service("db"), service("cache"))
+    left = [container(shop, name, release="first", created_at=NOW) for name in ("db", "cache")]
+    web = container(shop, "web", release="second", created_at=NOW + timedelta(seconds=1))
+    facts = release_facts(reversed(recovered_releases([web, *left], frozenset())))
+    assert [release.digest for release in facts.stable[shop.key]] == ["second", "first"]

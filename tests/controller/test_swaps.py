@@ -35,7 +35,7 @@ def running(story):
 BELOW = "depends_on: [b]"
 CHANGES = {
     "ports": ('ports: ["1:80"]', 'ports: ["2:80"]', 'ports: ["2:80"]', 'ports: ["1:80"]'),
-    "names": ("container_name: x", "container_name: y", "container_name: y", "container_name: x"),
+    "names": ("container_name: x1", "container_name: y1", "container_name: y1", "container_name: x1"),
     "a volume": ('volumes: ["data:/d"]', "labels: {}", "labels: {}", 'volumes: ["data:/d"]'),
     "a port": ('ports: ["1:80"]', "labels: {}", "labels: {}", 'ports: ["1:80"]'),
 }

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from planner.builders import COMMIT, NOW, app, container, kinds, seen, service, steps, world
 
 from gitops_orch.engine.spec_hash import spec_hash
-from gitops_orch.model.app import Condition, Dependency, Port
+from gitops_orch.model.app import Condition, Dependency, Hold, Port
 from gitops_orch.model.job import Concurrency, CronFields, Hook, Hooks, Schedule, run_slot
-from gitops_orch.model.observed import Details, Health, State
+from gitops_orch.model.observed import Details, EndedBy, Health, ObservedMount, State
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.pre_start import pre_start_services
 from gitops_orch.planner.world import Chosen, Due, Role, Spec
@@ -287,3 +288,89 @@ def test_a_held_or_failed_app_begins_no_run():
     due = {(shop.key, "backup"): Due(at=NOW, shown="now", wanted=True)}
     stuck = Chosen(app=shop, commit=COMMIT, role=Role.STUCK, reason="failed")
     assert make_plan(world(chosen=(stuck,), due=due)).actions == ()
+
+
+# -- jobs and preparations that were stopped from outside
+
+
+@pytest.mark.parametrize("by", [EndedBy.DAEMON, EndedBy.REQUEST])
+def test_a_job_that_was_stopped_is_run_again_though_its_program_ended_with_0(by):
+    shop = app("shop", service("load", job=True))
+    stopped = container(shop, "load", state=State.EXITED, details=Details(ended_by=by))
+    old = container(shop, "load", spec="old", release="earlier", state=State.EXITED, details=DONE, id="old")
+    plan = make_plan(world(shop, observed={"h1": seen("h1", stopped, old, apps=(shop,))}))
+    assert kinds(plan) == ["run_job", "remove"]
+
+
+@pytest.mark.parametrize("code", [0, 143])
+def test_a_job_of_a_stable_release_is_not_run_again_whoever_stopped_its_record(code):
+    web = service("web", depends_on=(Dependency(service="load", condition=Condition.COMPLETED),))
+    shop = app("shop", service("load", job=True), web)
+    details = Details(exit_code=code, ended_by=EndedBy.DAEMON)
+    record = container(shop, "load", release="another", state=State.EXITED, details=details)
+    observed = {"h1": seen("h1", record, apps=(shop,))}
+    plan = make_plan(world(shop, observed=observed, settled=frozenset({shop.key})))
+    assert {action.service for action in plan.actions} == {"web"}  # which does not wait for it either
+
+
+def test_what_a_job_replaced_goes_without_another_look_at_a_job_that_is_over():
+    """An Engine that has restarted since would say that it stopped the job."""
+    shop = app("shop", service("load", job=True))
+    done = container(shop, "load", state=State.EXITED, details=replace(DONE, ended_by=EndedBy.ITSELF))
+    old = container(shop, "load", spec="old", release="earlier", state=State.EXITED, details=DONE, id="old")
+    plan = make_plan(world(shop, observed={"h1": seen("h1", done, old, apps=(shop,))}))
+    assert steps(plan) == [("remove", "h1", old.name)]
+
+
+@pytest.mark.parametrize("by", [EndedBy.DAEMON, EndedBy.REQUEST])
+def test_a_preparation_that_was_stopped_is_run_again_though_its_program_ended_with_0(by):
+    shop = app("shop", service(pre_start=(UP,)))
+    (each,) = pre_start_services(shop.services[0])
+    made = container(shop, state=State.CREATED)
+    spec = prepared_world(shop, made).specs[(shop.key, shop.digest, each.name)].hash
+    half = container(replace(shop, services=(each,)), each.name, spec=spec, id="half", state=State.EXITED)
+    plan = make_plan(prepared_world(shop, made, replace(half, details=Details(ended_by=by))))
+    assert "half" in {a.target for a in plan.actions if a.kind.value == "run_job"}
+
+
+# -- what served before
+
+
+def waiting_with(stopped, *others, begun=()):
+    """The starts of a plan for an app that waits after trouble, while what it ran before is stopped."""
+    after = app("shop", service(compose={"environment": {"A": "2"}}))
+    trouble = Hold(reason="start: no route to host", until=NOW)
+    observed = {"h1": seen("h1", stopped, *others, apps=(after,))}
+    begun = {after.key: frozenset(begun)}
+    plan = make_plan(world(after, observed=observed, waits={after.key: trouble}, begun=begun))
+    return [action.target for action in plan.actions if action.kind.value == "start"]
+
+
+@pytest.mark.parametrize("details", [Details(exit_code=137, oom_killed=True), Details(exit_code=1)])
+def test_what_ended_badly_and_was_never_proved_is_not_put_back(details):
+    stopped = container(app(), release="earlier", id="old", state=State.EXITED, details=details)
+    assert waiting_with(stopped, begun=["earlier"]) == []
+    assert waiting_with(stopped) == ["old"]  # of a stable release
+
+
+def test_what_its_own_program_killed_is_not_put_back_and_what_a_hand_killed_is():
+    killed = container(app(), release="earlier", id="old", state=State.EXITED)
+    itself, hand = (
+        replace(killed, details=Details(exit_code=137, ended_by=by))
+        for by in (EndedBy.ITSELF, EndedBy.REQUEST)
+    )
+    assert waiting_with(itself, begun=["earlier"]) == []
+    assert waiting_with(hand, begun=["earlier"]) == ["old"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"), [("volume", "shop_data"), ("bind", "/srv/shop"), ("volume", "elsewhere")]
+)
+def test_what_served_before_is_not_put_back_while_a_preparation_writes_its_data(kind, source):
+    mount = ObservedMount(kind=kind, source=source, target="/data", writable=True)
+    old = container(app(), release="earlier", id="old", state=State.EXITED, details=DONE, mounts=(mount,))
+    shares = source != "elsewhere"
+    prepares = container(app("shop", service("api.pre_start.1")), "api.pre_start.1", id="prepares")
+    theirs = replace(prepares, mounts=(mount if shares else replace(mount, source="another"),))
+    assert waiting_with(old, theirs) == ([] if shares else ["old"])
+    assert waiting_with(old, replace(theirs, state=State.EXITED)) == ["old"]

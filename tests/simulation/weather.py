@@ -100,10 +100,15 @@ class Weather:
 
     def edit_files(self) -> None:
         """Somebody edits a file from Git in a directory that its containers can write to, or puts one beside it."""
+        for world in self.fleet.worlds.values():
+            world.advance(self._now())
         there = [(world, path) for world in self.fleet.worlds.values() for path in sorted(world.files)]
-        if there:
-            world, path = self.editor.choice(there)
-            path += self.editor.choice(("", ".mine"))
+        if not there:
+            return
+        world, path = self.editor.choice(there)
+        path += self.editor.choice(("", ".mine"))
+        # A write that a frozen daemon still has before it comes after any look: nobody can keep it from what it overwrites.
+        if not world.pending:
             world.files[path] = self.edited[world.name, path] = f"{BY_HAND}{len(self.edited)}"
 
     def visit(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simulation.beside import Answers, app_of, has_failed_by_itself, stranger_on
-from simulation.recipes import BAD, AppRecipe, exclusive
+from simulation.recipes import BAD, AppRecipe, ServiceRecipe, exclusive
 from simulation.repository import Repository
 
 from gitops_orch.engine import labels
@@ -240,9 +240,8 @@ class Witness:
         app, service = wanted, next((s for s in wanted.services if s.name == owner.service), None)
         if service is None or service.job or service.scheduled or owner.slot > service.replicas:
             return
-        stranger = None if self.meddled else stranger_on(world, service.port)
-        if stranger is not None and self._allows(app, world.name):
-            self._object(f"{operation} of {container.name} for a port that {stranger.name} has")
+        if self._allows(app, world.name) and not self._has_moved(world, container, service):
+            self._check_port(world, operation, container, service.port)
         if exclusive(app, service, container):
             return
         if service.everywhere and not self._allows(app, world.name):
@@ -262,6 +261,23 @@ class Witness:
         seen = any(each == slot and identity != container.id for identity, each in well)
         if not seen and not any(_is_well(other) for _, other in others):
             self._object(f"{operation} of {container.name}, the only one of its slot that does well")
+
+    def _check_port(
+        self, world: World, operation: str, container: SimulatedContainer, port: int | None
+    ) -> None:
+        """Never stop anything for a port that a stranger has on its host."""
+        stranger = None if self.meddled else stranger_on(world, port)
+        if stranger is not None:
+            self._object(f"{operation} of {container.name} for a port that {stranger.name} has")
+
+    def _has_moved(self, world: World, container: SimulatedContainer, service: ServiceRecipe) -> bool:
+        """Whether its successor does well on another host: it needs no port on this one any more."""
+        return not service.everywhere and any(
+            _slot(each) == _slot(container) and _is_well(each)
+            for other in self.fleet.worlds.values()
+            for each in other.containers.values()
+            if other is not world
+        )
 
     def _wanted(self, key: AppKey) -> AppRecipe | None:
         """The release that the app is being brought to, as far as it can be told from outside; None: any may go."""
