@@ -113,6 +113,14 @@ class HookFailed(EngineError):
     """A command that the file asks for did not end with 0: the release is bad, not the host."""
 
 
+class StoppedFromOutside(EngineError):
+    """Its container was stopped, paused, restarted or removed from outside: that says nothing of the release."""
+
+
+class StillRestarting(EngineError):
+    """Its container is being restarted by its restart policy: it waits until the container runs again."""
+
+
 class Unsupported(EngineError):
     """This Engine's API version cannot do what the manifest asks."""
 

@@ -28,6 +28,8 @@ from gitops_orch.errors import (
     HostUnreachable,
     ImageUnavailable,
     NotFound,
+    StillRestarting,
+    StoppedFromOutside,
     Unstartable,
 )
 from gitops_orch.model.app import AppKey
@@ -40,7 +42,7 @@ PLANNED_ANEW = "its app is planned anew"  # the same, where the run goes on
 RELEASE_FAILED = "its release has failed"
 IDLE_S = 1.0  # how long a step may pass without a sign of life: `should_stop` is asked, and the watchdog fed, this often
 PLANNING_BROKE = "planning.broke"
-BEGINNING_KINDS = frozenset({Kind.CREATE, Kind.START, Kind.RUN_JOB, Kind.RESTART, Kind.EXEC})
+BEGINNING_KINDS = frozenset({Kind.CREATE, Kind.START, Kind.RUN_JOB, Kind.RESTART})
 PLANNER = "the planner"  # has a worker of its own; no host has this name
 
 _log = structlog.get_logger()
@@ -264,12 +266,14 @@ class Executor:
             self._batch.submit(lane(action), action.id, self._work(action))
 
     def _note_begin(self, action: Action) -> None:
+        if action.id in self._begun:
+            return  # a command that waited for its container
         self._began[action.id] = self._clock.monotonic_s()
         self._begun[action.id] = action
         self._tell("started", action)
 
     def _work(self, action: Action) -> Callable[[], object]:
-        if action.kind in BEGINNING_KINDS:
+        if action.kind in BEGINNING_KINDS or action.signal:
             self._gates.forget(action)
         return partial(self._performer.perform, self._engines[action.host], action)
 
@@ -295,19 +299,20 @@ class Executor:
             return None  # nobody waits for it any more
         self._pulls.discard(action.id)
         self._starting[action.host] -= action.kind in STARTING_KINDS
-        if error is None and action.kind is Kind.RUN_JOB:
+        if isinstance(error, StillRestarting) or (error is None and action.kind is Kind.RUN_JOB):
             self._gates.open(action, self._performer.whom(action))
             return None
         if error is None:
             note = str(finished.value or "")
             duration_ms = self._duration_ms(action)
             return ActionResult(action=action, outcome=Outcome.DONE, duration_ms=duration_ms, note=note)
-        return self._failed(
+        failed = self._failed(
             action,
             told(error),
             gate_failed=isinstance(error, Unstartable | HookFailed),
             transient=isinstance(error, (HostUnreachable, ImageUnavailable)),
         )
+        return replace(failed, vanished=isinstance(error, StoppedFromOutside))
 
     def _judged(self, finished: Finished) -> ActionResult | None:
         assert isinstance(finished.token, tuple)  # noqa: S101 - looks are told apart by it
@@ -323,6 +328,10 @@ class Executor:
         except Exception as error:  # noqa: BLE001 - one gate that cannot be judged must not end the others' work
             return self._lost(wait, error)
         if verdict.judgement is Judgement.WAITING:
+            return None
+        if verdict.judgement is Judgement.PASSED and wait.action.kind is Kind.EXEC:
+            self._gates.pause(wait)
+            self._begin(wait.action)  # its container runs again
             return None
         self._gates.end(wait)
         if verdict.judgement is Judgement.STOPPED:

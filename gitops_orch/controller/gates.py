@@ -1,14 +1,14 @@
 """Gates that are waited for: each is looked at now and then between other work, so that one service costs the others nothing."""
 
 from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from gitops_orch.clock import Clock
 from gitops_orch.engine.base import Engine
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.observed import ObservedContainer, ProbeResult
-from gitops_orch.model.plan import Action
+from gitops_orch.model.observed import Health, ObservedContainer, ProbeResult
+from gitops_orch.model.plan import Action, Kind
 from gitops_orch.planner.gate import Verdict, Watch, is_probe_due, judge
 
 GATE_POLL_S = 0.5  # as often as Compose looks (COMPOSE.md, section 4)
@@ -55,6 +55,12 @@ class Gates:
         del self._waits[wait.action.id]
         self.forget(wait.action)
 
+    def pause(self, wait: Wait) -> None:
+        """Wait no more for now: its command is tried again, and restarts go on being counted from where they were."""
+        del self._waits[wait.action.id]
+        key = (wait.action.host, wait.action.name)
+        self._watches[key] = replace(wait.watch, well_since_s=None)
+
     def leave(self, apps: Container[AppKey | None] | None = None) -> None:
         """Give up waits, of some apps or of all."""
         for wait in [*self._waits.values()]:
@@ -100,6 +106,10 @@ class Gates:
         assert wait.action.gate is not None  # noqa: S101 - the planner gives one to every wait
         assert isinstance(found, tuple)  # noqa: S101 - what a look returns
         seen, probed = found
+        if (
+            wait.action.kind is Kind.EXEC
+        ):  # a command needs a container that runs, and may be what makes it healthy
+            seen = replace(seen, health=Health.NONE)
         now_s = self._clock.monotonic_s()
         verdict = judge(wait.action.gate, wait.watch, seen, now_s, probed, counting=counting)
         wait.watch = self._watches[(wait.action.host, wait.action.name)] = verdict.watch

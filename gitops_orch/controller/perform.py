@@ -4,17 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from gitops_orch.controller.last_words import SAID
-from gitops_orch.engine.base import Engine, ExecSettings
-from gitops_orch.errors import Conflict, EngineError, HookFailed, HostUnreachable
-from gitops_orch.model.job import Hook
+from gitops_orch.controller.run_hook import run_hook
+from gitops_orch.engine.base import Engine
+from gitops_orch.errors import EngineError, HostUnreachable
 from gitops_orch.model.plan import Action, Kind
-from gitops_orch.planner.ended import why_stopped
 
 T = TypeVar("T")
 Performer = Callable[[Engine, Action], None]
-
-OUTPUT_CHARS_MAX = 300  # of a failed command's last line, in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,37 +110,7 @@ def _exec(engine: Engine, action: Action) -> None:
     if action.hook is None:
         engine.signal(action.target, action.signal)
     else:
-        _run_hook(engine, action, action.hook)
-
-
-def _run_hook(engine: Engine, action: Action, hook: Hook) -> None:
-    deadline_s = _given(action.gate).deadline_s
-    settings = ExecSettings(
-        user=hook.user,
-        privileged=hook.privileged,
-        working_dir=hook.working_dir,
-        environment=hook.environment,
-        deadline_s=deadline_s,
-    )
-    try:
-        result = engine.run_exec(action.target, hook.command, settings)
-    except Conflict as error:
-        _raise_if_stopped(engine, action)
-        raise HookFailed(f"{action.name} ended before `{hook}` could be run in it: {error}") from error
-    if result.timed_out:
-        raise HookFailed(f"`{hook}` in {action.name} did not end within {deadline_s:g} s")
-    if result.exit_code != 0:
-        _raise_if_stopped(engine, action)
-        last = (result.output.strip().splitlines() or [""])[-1][:OUTPUT_CHARS_MAX]
-        told = f"{SAID}{last}" if last else ""
-        raise HookFailed(f"`{hook}` in {action.name} ended with code {result.exit_code}{told}")
-
-
-def _raise_if_stopped(engine: Engine, action: Action) -> None:
-    """A command that ends with its container, which was stopped from outside, says nothing of the release."""
-    why = why_stopped(engine.inspect(action.target))
-    if why:
-        raise EngineError(f"{action.name} was stopped while a command ran in it: {why}")
+        run_hook(engine, action, action.hook)
 
 
 def _remove_network(engine: Engine, action: Action) -> None:

@@ -58,6 +58,11 @@ class Scene:
             for action in actions
             if action.container is not None
         }
+        self._proofs = {
+            (action.host, action.target): action.gate
+            for action in actions
+            if action.kind is Kind.WAIT_HEALTHY and action.gate is not None
+        }
         self._by_id: dict[str, dict[str, ObservedContainer]] = {}
 
     def chosen(self, action: Action) -> Chosen | None:
@@ -96,10 +101,14 @@ class Scene:
         return Hooks() if container is None else read_hooks_text(container.labels.get(HOOKS_LABEL, ""))
 
     def gate(self, action: Action) -> Gate:
-        """Return the deadline of a command."""
+        """Return the deadline of a command; its container may be restarted before it as often as before its proof."""
         chosen = self.chosen(action)
         deadline_s = DEFAULT_DEADLINE_S if chosen is None else chosen.app.rollout.step_deadline_s
-        return Gate(monitor_s=0.0, deadline_s=deadline_s)
+        own = Gate(monitor_s=0.0, deadline_s=deadline_s)
+        proof = self._proofs.get((action.host, action.target), own)
+        return replace(
+            own, restarts_max=proof.restarts_max, fresh=proof.fresh, counts_after=proof.counts_after
+        )
 
 
 @dataclass(frozen=True, slots=True)

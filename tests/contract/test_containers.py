@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 import pytest
 from contract.making import app_with, intent
 
-from gitops_orch.engine.base import TIMED_OUT_CODE, ExecSettings
 from gitops_orch.errors import Conflict, EngineError, NotFound
 from gitops_orch.model.observed import EndedBy, Health, State
 
@@ -315,35 +314,6 @@ def test_logs_are_asked_for_from_a_time_on_and_each_line_after_its_time(world, k
     printed_at = datetime.fromisoformat(f"{at[:26]}+00:00")  # to the microsecond; it has nanoseconds
     assert world.engine.logs(container, tail=10, since=printed_at) == "no such table\n"
     assert world.engine.logs(container, tail=10, since=printed_at + timedelta(seconds=2)) == ""
-
-
-def test_a_command_tells_how_it_ended(world, key):
-    container = running(world, app_with(key))
-    assert world.engine.run_exec(container, ("true",)).exit_code == 0
-
-
-def test_a_command_that_fails_tells_its_code(world, key):
-    container = running(world, app_with(key))
-    assert world.engine.run_exec(container, ("false",)).exit_code == 1
-
-
-def test_a_command_that_does_not_end_is_given_up_at_its_deadline(world, key):
-    container = running(world, app_with(key))
-    ended = world.engine.run_exec(container, ("sleep", "20"), ExecSettings(deadline_s=1.0))
-    assert ended.timed_out
-    assert ended.exit_code == TIMED_OUT_CODE
-    assert state(world, container) is State.RUNNING
-
-
-def test_a_command_may_take_longer_than_other_calls(world, key):
-    container = running(world, app_with(key))
-    assert not world.engine.run_exec(container, ("sleep", "1"), ExecSettings(deadline_s=60.0)).timed_out
-
-
-def test_a_command_in_a_stopped_container_is_a_conflict(world, key):
-    container = created(world, app_with(key))
-    with pytest.raises(Conflict):
-        world.engine.run_exec(container, ("true",))
 
 
 def test_an_event_tells_of_a_start_and_a_removal(world, key):

@@ -35,6 +35,7 @@ BEHAVIOURS = {
     "stub:healthy-1": ImageBehaviour(healthcheck=True, healthy_after_s=1.0),
     "stub:unhealthy": ImageBehaviour(healthcheck=True, healthy_after_s=None, unhealthy_after_s=1.0),
     "stub:crash": ImageBehaviour(exits_after_s=0.2, exit_code=1, output="no such table\n"),
+    "stub:brief": ImageBehaviour(exits_after_s=2.0),
     "stub:exit0": ImageBehaviour(exits_after_s=0.0),
     "stub:stubborn": ImageBehaviour(ignores_term=True),
 }

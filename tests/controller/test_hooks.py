@@ -4,6 +4,7 @@ import pytest
 from story import Story
 
 from gitops_orch.controller.conduct import Conduct
+from gitops_orch.engine.simulated import hand
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 
@@ -234,3 +235,79 @@ def test_what_comes_before_is_removed_with_its_app():
     story.commit(OTHER)
     story.sync()
     assert [name for name in names(story) if name.startswith("shop")] == []
+
+
+# -- containers that end, restart or are stopped around a command
+
+HOOKED = "restart: {restart}\n    post_start: [{{command: [warm, up]}}, {{command: [sleep, '3']}}]"
+
+
+class Once:
+    """Does something to the service's container right before its first command is run, or while it runs."""
+
+    def __init__(self, story: Story, befall) -> None:
+        self.story, self.befall = story, befall
+
+    def decide(self, _host, operation):
+        if operation == "run_exec" and self.befall is not None:
+            befall, self.befall = self.befall, None
+            befall(self.story.world, web(self.story))
+
+
+def crash(world, _container):
+    world.crash(world.now + 5, exit_code=143)
+
+
+def interrupted(befall, restart="always") -> Story:
+    """The second release of an app that was stable, to which something happens at its first command."""
+    story = deployed()
+    story.commit(files(value=2, more=HOOKED.format(restart=restart)))
+    story.fleet.faults = Once(story, befall)
+    story.reconciler = story._reconciler()
+    return story
+
+
+@pytest.mark.parametrize("exits", [1, 3, 5])
+def test_a_command_waits_for_a_container_that_its_policy_restarts(exits):
+    image = ImageBehaviour(exits_after_s=0.5, exit_code=1, exits_max=exits)
+    story = deployed(images={"web:2": image})
+    story.commit(files(version=2, more=HOOKED.format(restart="unless-stopped")))
+    report = story.sync()
+    assert (report.exit_code, web(story).restart_count) == (0, exits)
+    assert web(story).commands[-1] == "sleep 3"
+    assert story.plan().actions == ()
+
+
+def test_a_container_that_keeps_crashing_under_its_commands_takes_the_release_back():
+    story = deployed(images={"web:2": ImageBehaviour(exits_after_s=0.5, exit_code=1)})
+    story.commit(files(version=2, more=HOOKED.format(restart="always")))
+    report = story.sync()
+    assert report.status == "rolled-back"
+    assert any("keeps crashing: restarted 6 times" in result.error for result in report.results)
+
+
+def test_a_run_that_yields_goes_on_counting_the_restarts():
+    story = deployed(images={"web:2": ImageBehaviour(exits_after_s=0.5, exit_code=1)})
+    story.commit(files(version=2, more=HOOKED.format(restart="always")))
+    looks = iter(range(10_000))
+    for _ in range(60):
+        report = story.reconciler.run(
+            trigger="test", conduct=Conduct(should_yield=lambda: next(looks) % 4 == 3)
+        )
+        if report.status == "rolled-back":
+            return
+    pytest.fail("it is never given up")
+
+
+@pytest.mark.parametrize("restart", ["always", "on-failure", '"no"'])
+@pytest.mark.parametrize("befall", [hand.stop, hand.pause, hand.restart, hand.remove, crash])
+def test_what_happens_to_a_container_from_outside_is_no_verdict_on_its_command(befall, restart):
+    story = interrupted(befall, restart)
+    for _ in range(5):
+        report = story.sync()
+        assert report.status != "rolled-back"
+        story.clock.sleep(60)
+    assert report.exit_code == 0
+    assert (web(story).state, web(story).commands[-2:]) == (State.RUNNING, ("warm up", "sleep 3"))
+    assert "A=2" in web(story).environment
+    assert story.plan().actions == ()

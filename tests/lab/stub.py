@@ -9,6 +9,7 @@
 | `stub:sick` | healthy, then unhealthy from $SICK_AFTER seconds (5) on, or while there is a file /sick |
 | `stub:crash` | ends with code 1 after a fifth of a second |
 | `stub:exit0` | ends with code 0 at once |
+| `stub:brief` | ends with code 0 after two seconds |
 | `stub:stubborn` | does nothing on SIGTERM |
 """
 
@@ -67,6 +68,7 @@ IMAGES = (
     StubImage(tag="stub:sick", command=("/bin/sick",), test="test ! -e /sick"),
     StubImage(tag="stub:crash", command=("/bin/sh", "-c", "echo no such table; sleep 0.2; exit 1")),
     StubImage(tag="stub:exit0", command=("/bin/true",)),
+    StubImage(tag="stub:brief", command=("/bin/sleep", "2")),
     StubImage(tag="stub:stubborn", command=("/bin/sh", "-c", "trap '' TERM; while true; do sleep 1; done")),
 )
 

@@ -19,7 +19,7 @@ from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.faults import Fault, Faults, NoFaults, SimulatedCrash
 from gitops_orch.engine.simulated.host_files import change_steps, read_files
 from gitops_orch.engine.simulated.images import Registry
-from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.life import KILLED, SimulatedContainer
 from gitops_orch.engine.simulated.making import make_container
 from gitops_orch.engine.simulated.seen import see_container, see_host
 from gitops_orch.engine.simulated.world import Reach, World
@@ -27,7 +27,7 @@ from gitops_orch.errors import EngineError, HostUnreachable
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
 from gitops_orch.model.names import files_volume_name, live_record_name, live_volume_name
-from gitops_orch.model.observed import HeldPort, ObservedContainer, ObservedHost, ProbeResult
+from gitops_orch.model.observed import HeldPort, ObservedContainer, ObservedHost, ProbeResult, State
 from gitops_orch.model.plan import ContainerIntent
 
 Answer = TypeVar("Answer")
@@ -193,13 +193,21 @@ class SimulatedEngine:
     def run_exec(
         self, container: str, command: tuple[str, ...], settings: ExecSettings = PLAIN_EXEC
     ) -> ExecResult:
-        """Run a command in it; how it ends is the image's behaviour.  `sleep N` takes as long as it says."""
+        """Run a command in it; how it ends is the image's behaviour.  `sleep N` takes as long as it says.
+
+        A command is killed where its container ends before it.
+        """
         takes_s = requests.exec_duration_s(command)
         deadline_s = settings.deadline_s or self.settings.deadline_s
         done = self._tell(
             "run_exec", lambda: requests.run_exec(self.world, self._require(container), command)
         )
+        ran = self.world.find(container)
+        began = None if ran is None else ran.started_at
         self.clock.sleep(min(takes_s, deadline_s))
+        self._advance()
+        if ran is None or ran.started_at != began or ran.state not in {State.RUNNING, State.PAUSED}:
+            return ExecResult(exit_code=KILLED, output="")
         return (
             done if takes_s <= deadline_s else ExecResult(exit_code=TIMED_OUT_CODE, output="", timed_out=True)
         )
