@@ -41,6 +41,11 @@ def unforeseen(error: Exception) -> str:
     return f"{OUR_MISTAKE} ({redact(said)[:_SAID_CHARS_MAX]}{place}); please report it, with the log of that moment"
 
 
+def without_host(sentence: str, host: str) -> str:
+    """Return a sentence without the name of its host in front, for where that name stands already."""
+    return sentence.removeprefix(f"{host}: ").removeprefix(f"host {host}: ")
+
+
 class GitopsOrchError(Exception):
     """The root: a sentence that says what happened, and a hint that says what to do next ("" where nothing can be).
 

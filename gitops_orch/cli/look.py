@@ -22,6 +22,7 @@ from gitops_orch.model.serial import (
     status_document,
 )
 from gitops_orch.model.status import Picture
+from gitops_orch.planner.scope import kept_to
 
 OptionalApp: TypeAlias = Annotated[
     str | None,
@@ -89,7 +90,7 @@ def _of_app(picture: Picture, key: AppKey) -> Picture:
     """Return the part of a picture that is about one app: its row, its hosts, and its own mistakes are in its reason."""
     apps = tuple(each for each in picture.apps if each.key == key)
     hosts = tuple(host for host in picture.hosts if any(host.name in each.hosts for each in apps))
-    return replace(picture, apps=apps, hosts=hosts, problems=())
+    return replace(picture, apps=apps, hosts=hosts, problems=(), plan=kept_to(picture.plan, {key}))
 
 
 def _known(picture: Picture) -> set[AppKey]:

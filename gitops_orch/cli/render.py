@@ -1,6 +1,6 @@
 """The words of what a person reads: shortened ids, times, colours, signs.  Pure: no terminal, no clock."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from rich.text import Text
@@ -113,10 +113,12 @@ def cell(value: Value) -> Cell:
     return Cell(plain(value), colour(value))
 
 
-def problems(document: Document) -> Iterator[Cell]:
-    """Yield the mistakes of a commit, each with its place."""
+def problems(document: Document, told: Collection[str] = ()) -> Iterator[Cell]:
+    """Yield the mistakes of a commit, each with its place, but for those that the sentences in `told` quote."""
     for row in rows_of(document.get("problems")):
         place = f"{row['path']}:{row['line']}:{row['column']}" if row["line"] else row["path"]
+        if any(plain(f"{place}: {row['message']}") in each for each in told):
+            continue
         is_warning = row["severity"] == Severity.WARNING.value
         yield Cell(
             plain(f"{place}: {'warning: ' if is_warning else ''}{row['message']}"),

@@ -81,7 +81,7 @@ def render_run(run: Document) -> Page:
     ]
     told = [*reasons, *(plain(row["reason"]) for row in holds)]
     failures = [*_failures(actions, told), *_skipped(actions)]
-    remarks = _remarks({**run, "holds": [*holds]})
+    remarks = _remarks({**run, "holds": [*holds]}, reasons)
     return Page(title, sentences(failures), sentences(remarks), blank if apps else nothing, apps_table(apps))
 
 
@@ -152,16 +152,19 @@ def _skipped(actions: Iterable[Document]) -> Iterator[Cell]:
         yield Cell(f"{counted(count, 'later step')} skipped", "yellow")
 
 
-def _remarks(document: Document) -> Iterator[Cell]:
-    """Yield what was refused, held, unknown or mistaken, loudest first."""
+def _remarks(document: Document, told: Iterable[str] = ()) -> Iterator[Cell]:
+    """Yield what was refused, held, unknown or mistaken, loudest first; without what the sentences in `told` quote."""
+    holds = rows_of(document.get("holds"))
+    told = [*told, *(plain(row["reason"]) for row in holds)]
     if document.get("error"):
         yield Cell(f"error: {plain(document['error'])}", "red")
     for row in rows_of(document.get("refusals")):
         yield Cell(f"refused ({plain(row['rule'])}): {plain(row['message'])}", "red")
-    for row in rows_of(document.get("holds")):
+    for row in holds:
         yield Cell(f"held: {plain(row['subject'])}: {plain(row['reason'])}", "yellow")
     for row in rows_of(document.get("reverts")):
         yield Cell(f"{app_name(row)}: {plain(row['message'])}", "red")
     for name in values_of(document.get("unknown_hosts")):
-        yield Cell(f"unknown: host {plain(name)} did not answer", "magenta")
-    yield from problems(document)
+        if not any(f"host {plain(name)} does not answer" in each for each in told):
+            yield Cell(f"unknown: host {plain(name)} did not answer", "magenta")
+    yield from problems(document, told)

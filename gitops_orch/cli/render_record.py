@@ -1,12 +1,26 @@
 """What a person reads about the past, made from the public documents.  Pure."""
 
+from collections.abc import Iterator
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from gitops_orch.cli.render import app_name, cell, colour, moment, plain, rows_of, seconds, short
+from gitops_orch.cli.render import (
+    app_name,
+    cell,
+    colour,
+    counted,
+    moment,
+    plain,
+    rows_of,
+    seconds,
+    short,
+    values_of,
+)
 from gitops_orch.cli.render_layout import Cell, Column, Page, Row, blank, table
 from gitops_orch.model.serial import Document, Value
 
+REASONS_SHOWN = 3  # of a run
 _RUN_COLUMNS = (
     Column("STARTED"),
     Column("COMMIT", drop=1),
@@ -39,7 +53,8 @@ def render_history(history: Document) -> Page:
                 Cell(plain(row["author"])),
                 Cell(short(row["id"])),
                 Cell(short(row["plan_digest"])),
-            )
+            ),
+            list(_reasons(row)),
         )
         for row in rows_of(history["runs"])
     )
@@ -61,6 +76,14 @@ def render_history(history: Document) -> Page:
         blank,
         table(_RELEASE_COLUMNS, releases, empty="no releases yet"),
     )
+
+
+def _reasons(run: Document) -> Iterator[Cell]:
+    """Yield why a run did not end in sync: the first reasons, and how many there are besides."""
+    reasons = values_of(run.get("reasons"))
+    yield from (Cell(plain(each)) for each in reasons[:REASONS_SHOWN])
+    if len(reasons) > REASONS_SHOWN:
+        yield Cell(f"and {counted(len(reasons) - REASONS_SHOWN, 'other reason')}; -o json has them")
 
 
 def _revert(release: Document) -> Value:

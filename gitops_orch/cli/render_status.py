@@ -45,7 +45,7 @@ def render_status(status: Document, *, now: datetime) -> Page:
     )
     error = sentence(f"error: {plain(status['error'])}", "red") if status.get("error") else nothing
     services = _services_table(apps[0]) if status.get("app") else nothing
-    mistakes = list(problems(status))
+    mistakes = list(problems(status, [*map(app_reason, apps)]))
     below = (blank, sentences(mistakes)) if mistakes else ()
     listed = apps_table(apps, _stale(apps, hosts, now))
     return Page(title, error, blank, listed, services, *_hosts_below(hosts, now), *below)

@@ -308,7 +308,7 @@ class Executor:
             return ActionResult(action=action, outcome=Outcome.DONE, duration_ms=duration_ms, note=note)
         failed = self._failed(
             action,
-            told(error),
+            told(error, action.host),
             gate_failed=isinstance(error, Unstartable | HookFailed),
             transient=isinstance(error, (HostUnreachable, ImageUnavailable)),
         )
@@ -350,7 +350,9 @@ class Executor:
         if gone or wait.lost_count >= GATE_LOST_MAX or not answered:
             # The time without an answer must count neither for nor against it: the next wait begins anew.
             self._gates.end(wait)
-            return replace(self._failed(wait.action, told(error), transient=not gone), vanished=gone)
+            return replace(
+                self._failed(wait.action, told(error, wait.action.host), transient=not gone), vanished=gone
+            )
         return None
 
     def _failed(

@@ -37,7 +37,7 @@ from gitops_orch.model.release import Release
 from gitops_orch.model.status import AppStatus, Picture
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.release import choose_release
-from gitops_orch.planner.scope import kept_to, with_dependencies
+from gitops_orch.planner.scope import kept_to, problems_of, with_dependencies
 from gitops_orch.planner.status import app_statuses, host_statuses
 from gitops_orch.planner.world import Chosen, Role, World
 from gitops_orch.source.source import Source
@@ -124,10 +124,11 @@ def take_look(
     view = _View(observed=observed, said=said, let_go=host_facts.let_go)
     thought = sight.isolation.work_out(desired.apps, partial(_think, sight, desired, view), sight.clock)
     plan = with_lost_commands(thought.plan, sight.history, our_containers(observed))
-    statuses = thought.apps
+    statuses, problems = thought.apps, desired.problems
     if apps:
         scope = with_dependencies(apps, desired.apps)
-        plan, statuses = kept_to(plan, scope), tuple(row for row in statuses if row.key in scope)
+        plan, problems = kept_to(plan, scope), problems_of(desired, scope)
+        statuses = tuple(row for row in statuses if row.key in scope)
     planned = sight.clock.monotonic_s()
     picture = Picture(
         commit=desired.commit,
@@ -135,7 +136,7 @@ def take_look(
         plan=plan,
         apps=statuses,
         hosts=host_statuses(desired.hosts, thought.world),
-        problems=desired.problems,
+        problems=problems,
         error=loaded.error,
         observe_ms=round((seen - began) * 1000),
         plan_ms=round((planned - seen) * 1000),

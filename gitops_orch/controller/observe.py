@@ -9,7 +9,7 @@ import structlog
 from gitops_orch.clock import Clock
 from gitops_orch.controller.workers import Awaited, Finished, Workers, gather
 from gitops_orch.engine.base import Engine
-from gitops_orch.errors import GitopsOrchError, unforeseen
+from gitops_orch.errors import GitopsOrchError, unforeseen, without_host
 from gitops_orch.model.host import Host
 from gitops_orch.model.observed import Observation, ObservedHost, UnknownHost
 
@@ -87,7 +87,7 @@ def _observation(name: str, answer: Finished | None, patience: Patience) -> Obse
         before = patience.skipped.get(name)  # nobody waited for it now, so that is what is known
         return UnknownHost(name=name, reason=before or f"no answer within {patience.deadline_s:g} s")
     if isinstance(answer.error, GitopsOrchError):
-        return UnknownHost(name=name, reason=str(answer.error))
+        return UnknownHost(name=name, reason=without_host(str(answer.error), name))
     if answer.error is not None:
         _log.error(HOST_UNREADABLE, host=name, error=str(answer.error), exc_info=answer.error)
         return UnknownHost(name=name, reason=unforeseen(answer.error))

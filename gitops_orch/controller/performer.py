@@ -6,7 +6,14 @@ import structlog
 
 from gitops_orch.controller.perform import perform
 from gitops_orch.engine.base import Engine
-from gitops_orch.errors import EngineError, GitopsOrchError, HostUnreachable, Unstartable, unforeseen
+from gitops_orch.errors import (
+    EngineError,
+    GitopsOrchError,
+    HostUnreachable,
+    Unstartable,
+    unforeseen,
+    without_host,
+)
 from gitops_orch.model.plan import Action, ContainerIntent, Kind
 from gitops_orch.model.refusal import host_hint, is_release_fault
 from gitops_orch.planner.gate import BAD_COMMAND_CODES
@@ -64,10 +71,10 @@ class Performer:
         return effect.note
 
 
-def told(error: Exception) -> str:
-    """Return what to tell of a failure; what nobody foresaw is an app's trouble like any other, and is logged whole."""
+def told(error: Exception, host: str) -> str:
+    """Return what to tell of a failure on a host, which whoever tells it names; what nobody foresaw is an app's trouble like any other, and is logged whole."""
     if isinstance(error, GitopsOrchError):
-        return str(error)
+        return without_host(str(error), host)
     _log.error(ACTION_BROKE, error=str(error), exc_info=error)
     return unforeseen(error)
 

@@ -165,6 +165,7 @@ class Reconciler:
             reverts=reverts,
             status=verdict.status,
             exit_code=verdict.exit_code,
+            reasons=verdict.reasons,
         )
         self._recorder.record(report, self._parts.settings.runs_kept, self._parts.settings.releases_kept)
         self._log.finished(report)

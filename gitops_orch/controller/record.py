@@ -338,7 +338,7 @@ def _is_same(run: RunRecord, last: RunRecord) -> bool:
         last.status,
         last.exit_code,
         last.plan_digest,
-    ) and run.results_json.get("apps") == last.results_json.get("apps")
+    ) and all(run.results_json.get(key) == last.results_json.get(key) for key in ("apps", "reasons"))
 
 
 def _run_record(report: RunReport, info: CommitInfo | None) -> RunRecord:

@@ -72,6 +72,7 @@ class RunLog:
             observe_ms=picture.observe_ms,
             plan_ms=picture.plan_ms,
             error=picture.error,
+            reasons=list(report.reasons),
         )
 
 

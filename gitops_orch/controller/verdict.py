@@ -1,8 +1,9 @@
 """How a run ended, in one word and one number: the exit codes of `sync` (CLI.md)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from gitops_orch.controller.run_reasons import run_reasons
 from gitops_orch.model.problem import Severity
 from gitops_orch.model.status import ActionResult, AppReleaseState, Outcome, Picture
 
@@ -11,15 +12,21 @@ FAILING_STATES = frozenset({AppReleaseState.ROLLED_BACK, AppReleaseState.FAILED}
 
 @dataclass(frozen=True, slots=True)
 class RunVerdict:
-    """The word and the number."""
+    """The word, the number, and the reasons; none where the number is 0."""
 
     status: str
     exit_code: int
+    reasons: tuple[str, ...] = ()
 
 
 def judge_run(picture: Picture, results: Iterable[ActionResult]) -> RunVerdict:
     """Judge a run by what was seen after it: 1 before 4 before 3 before 0."""
     results = list(results)
+    verdict = _verdict(picture, results)
+    return replace(verdict, reasons=run_reasons(picture, results)) if verdict.exit_code else verdict
+
+
+def _verdict(picture: Picture, results: list[ActionResult]) -> RunVerdict:
     unknown = set(picture.plan.unknown_hosts)
     errors = [
         result

@@ -4,6 +4,10 @@ What only changes history is done at once, beside a run that may take minutes.  
 after it was asked for, and gets that run's report.  Where something more urgent ends that run early, the next one goes on
 with it, and the report is of all of them together.
 
+Note [Syncs of some apps].  A `sync` that names apps gets a run that is kept to them, so that its report and its exit code
+are about nothing else.  That run carries out no other reason to reconcile: where there is one, a run over all apps comes
+first.  Syncs that name the same apps share a run.
+
 Note [Requests nobody waits for].  A request outlives its sender, who may have been killed, and the service that was to
 carry it out.  Carried out days later, a rollback would be nobody's wish any more: it is answered with an error instead.
 """
@@ -18,10 +22,13 @@ import structlog
 from gitops_orch.controller.execute import STOPPED
 from gitops_orch.controller.tags import TagCheck
 from gitops_orch.daemon.house import House
+from gitops_orch.daemon.operations import named_apps
 from gitops_orch.daemon.requests import ANSWER_WAIT_MAX_S, answer
 from gitops_orch.daemon.verbs import Reply, Verb
+from gitops_orch.errors import GitopsOrchError
 from gitops_orch.history.records import Request
-from gitops_orch.model.serial import run_document
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.serial import Document, run_document
 from gitops_orch.model.status import RunReport
 
 REQUEST_BROKE = "request.broke"
@@ -32,8 +39,9 @@ _log = structlog.get_logger()
 class Asked:
     """The syncs that a run is to satisfy, and what became of the run."""
 
-    def __init__(self, requests: tuple[Request, ...]) -> None:
+    def __init__(self, requests: tuple[Request, ...], apps: frozenset[AppKey] = frozenset()) -> None:
         self.requests = requests
+        self.apps = apps  # the run is kept to these; to none in particular where empty
         self.numbers = tuple(request.id for request in requests)
         self.tags = TagCheck(
             now=bool(requests), everything=any(each.arguments.get("pull") == "yes" for each in requests)
@@ -58,7 +66,7 @@ class Desk:
     def __init__(self, house: House) -> None:
         self._house = house
         self._syncs: queue.SimpleQueue[Request] = queue.SimpleQueue()
-        self._parts: list[RunReport] = []  # of the syncs that wait: the runs so far, all cut short
+        self._parts: dict[str, list[RunReport]] = {}  # by the names in a sync: its runs so far, all cut short
         self._seen = 0
 
     def answer_new(self) -> bool:
@@ -77,29 +85,51 @@ class Desk:
         return bool(new)
 
     @contextmanager
-    def serving_syncs(self) -> Iterator[Asked]:
+    def serving_syncs(self, *, also_of_some_apps: bool = True) -> Iterator[Asked]:
         """Give the syncs that the run in the block will satisfy, and answer them with its report, or its failure.
 
-        A run that was cut short leaves them to the next one; where the service ends instead, they stay unanswered, and
-        their senders take them back.
+        They are the oldest one and all that name the same apps; without `also_of_some_apps`, those that name none.  A run
+        that was cut short leaves them to the next one; where the service ends instead, they stay unanswered, and their
+        senders take them back.
         """
-        asked = Asked(tuple(self._syncs.get() for _ in range(self._syncs.qsize())))
+        asked = self._next(also_of_some_apps=also_of_some_apps)
+        names = _names(asked.requests[0]) if asked.requests else ""
         try:
             yield asked
         except Exception as error:
-            self._parts.clear()
+            self._parts.pop(names, None)
             self._answer_all(asked.numbers, Reply(exit_code=1, document={"error": str(error), "hint": ""}))
             raise
         if asked.report is None or not asked.numbers:
             return
-        self._parts.append(asked.report)
+        parts = self._parts.setdefault(names, [])
+        parts.append(asked.report)
         if asked.cut_short:
             for request in asked.requests:
                 self._syncs.put(request)
         else:
-            report = _together(self._parts)
-            self._parts.clear()
+            report = _together(self._parts.pop(names))
             self._answer_all(asked.numbers, Reply(exit_code=report.exit_code, document=run_document(report)))
+
+    def has_waiting(self) -> bool:
+        """Tell whether a sync waits for a run."""
+        return not self._syncs.empty()
+
+    def _next(self, *, also_of_some_apps: bool) -> Asked:
+        """Take the syncs of the next run; see Note [Syncs of some apps]."""
+        waiting = [self._syncs.get() for _ in range(self._syncs.qsize())]
+        names = _names(waiting[0]) if waiting and also_of_some_apps else ""
+        chosen = [each for each in waiting if _names(each) == names]
+        for request in waiting:
+            if request not in chosen:
+                self._syncs.put(request)
+        try:
+            apps = named_apps(self._house, names.split())
+        except GitopsOrchError as error:
+            document: Document = {"error": error.message, "hint": error.hint}
+            self._answer_all(tuple(each.id for each in chosen), Reply(exit_code=1, document=document))
+            return self._next(also_of_some_apps=also_of_some_apps)
+        return Asked(tuple(chosen), apps)
 
     def _answer_all(self, numbers: tuple[int, ...], reply: Reply) -> None:
         for number in numbers:
@@ -126,6 +156,11 @@ class Desk:
 
     def _finish(self, number: int, reply: Reply) -> None:
         self._house.history.finish_request(number, reply.exit_code, reply.document)
+
+
+def _names(request: Request) -> str:
+    """Return the apps that a sync names, as a key: each once, in order; "" where it names none."""
+    return " ".join(sorted(set(str(request.arguments.get("apps", "")).split())))
 
 
 def _together(parts: Sequence[RunReport]) -> RunReport:

@@ -61,8 +61,8 @@ class Metrics:
         self._problems = Gauge("gitops_orch_problems", "Mistakes in the commit.", registry=registry)
         self._alive = Gauge("gitops_orch_loop_alive", "0 where the loop has stalled.", registry=registry)
 
-    def record(self, report: RunReport) -> None:
-        """Count a run and everything it did."""
+    def record(self, report: RunReport, *, is_partial: bool = False) -> None:
+        """Count a run and everything it did; one that was kept to some apps tells nothing of the others."""
         self._runs.labels(report.status).inc()
         self._run_s.observe(report.duration_ms / 1000)
         self._finished.set(report.started_at.timestamp())
@@ -70,7 +70,8 @@ class Metrics:
             self._actions.labels(result.action.kind.value, result.outcome.value).inc()
         for news in report.reverts:
             self._reverts.labels("pushed" if news.pushed else "not-pushed").inc()
-        self._show(report.picture)
+        if not is_partial:
+            self._show(report.picture)
 
     def exposition(self, *, is_alive: bool) -> bytes:
         """Return the text that Prometheus scrapes."""

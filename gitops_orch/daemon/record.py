@@ -207,6 +207,7 @@ def _run_row(run: RunRecord) -> Value:
         "duration_ms": run.duration_ms,
         "status": run.status,
         "exit_code": run.exit_code,
+        "reasons": plain_value(run.results_json.get("reasons") or []),
         "plan_digest": run.plan_digest,
         "apps": [str(app) for app in run.apps],
         "plan": plain_value(run.plan_json),

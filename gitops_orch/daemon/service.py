@@ -12,7 +12,7 @@ from typing import TypeAlias
 import structlog
 
 from gitops_orch.controller.conduct import Conduct, ProgressEvent
-from gitops_orch.controller.loop import EVENT, REQUEST, RESYNC, RETRY, Loop
+from gitops_orch.controller.loop import EVENT, REQUEST, RESYNC, RETRY, SCHEDULE, Loop
 from gitops_orch.daemon.desk import Desk
 from gitops_orch.daemon.heartbeat import Pulse, take_pulse
 from gitops_orch.daemon.house import House, open_house
@@ -59,6 +59,8 @@ class Service:
         self._ended = threading.Event()
         self._doing = "starting"
         self._down = Down()
+        self._is_partial = False  # the last run was kept to some apps
+        self._has_more = False  # the last run over all apps was cut short
         self._rested_s = house.clock.monotonic_s()
         self._ticked_s = house.clock.monotonic_s()
 
@@ -164,7 +166,11 @@ class Service:
         self._doing, self._down = "looking at Git and all hosts", Down()
         if RESYNC in trigger:
             forget_inspections(self._house.reconciler.engines.by_name().values(), self._house.clock)
-        with self._desk.serving_syncs() as asked:
+        # See Note [Syncs of some apps] in desk.py.
+        with self._desk.serving_syncs(also_of_some_apps=trigger == REQUEST) as asked:
+            if not asked.numbers and self._desk.has_waiting():
+                self._loop.wake(REQUEST)  # so that this run ends where it would only wait
+                fetch = not set(trigger.split(",")) <= {REQUEST, EVENT, SCHEDULE}  # the sync itself fetches
             report = self._house.reconciler.run(
                 trigger=trigger,
                 conduct=Conduct(
@@ -174,9 +180,15 @@ class Service:
                 ),
                 fetch=fetch or bool(asked.numbers),
                 quick=quick and not asked.numbers,
+                apps=asked.apps,
                 tags=asked.tags,
             )
             asked.report = report
+        self._is_partial = bool(asked.apps)
+        if self._desk.has_waiting() or (self._is_partial and self._has_more):
+            self._loop.wake(REQUEST)
+        if not self._is_partial:
+            self._has_more = asked.cut_short
         return report
 
     def _on_progress(self, event: ProgressEvent) -> None:
@@ -187,9 +199,11 @@ class Service:
     def _on_report(self, report: RunReport) -> None:
         self._rested_s = self._house.clock.monotonic_s()
         self._doing = "waiting"
-        self._metrics.record(report)
         self._timers.arm(report.picture.wake_at)
         self._followers.follow(self._house.reconciler.engines.by_name())
+        self._metrics.record(report, is_partial=self._is_partial)
+        if self._is_partial:  # the next run over all apps has the news of those that this one left alone, too
+            return
         self._systemd.status(f"{report.status} at {report.picture.commit[:10] or 'no commit yet'}")
         tell_news(self._outbox, report, self._describe, self._house.history.troubles())
 

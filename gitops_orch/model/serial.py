@@ -71,6 +71,7 @@ def run_document(report: RunReport) -> Document:
         "refusals": _refusals(plan.refusals or report.first_plan.refusals),
         "unknown_hosts": list(plan.unknown_hosts),
         "reverts": [_revert(news) for news in report.reverts],
+        "reasons": list(report.reasons),
     }
     return document | _said(more) | _trouble(report.picture)
 

@@ -152,3 +152,4 @@ class RunReport:
     reverts: tuple[RevertNews, ...] = ()
     status: str = "in-sync"  # in-sync | error | unknown | rolled-back
     exit_code: int = 0
+    reasons: tuple[str, ...] = ()  # why it did not end in sync; at least one where `exit_code` is not 0

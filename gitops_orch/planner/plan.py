@@ -32,6 +32,7 @@ from gitops_orch.planner.pre_start import add_pre_starts
 from gitops_orch.planner.prune import prune_apps
 from gitops_orch.planner.put_back import GoingAside, put_back
 from gitops_orch.planner.readiness import unreachable_probe
+from gitops_orch.planner.reasons import broken_words
 from gitops_orch.planner.removal import remove_networks
 from gitops_orch.planner.renames import with_renames
 from gitops_orch.planner.safety import check_removals
@@ -95,7 +96,7 @@ def _draft(world: World, index: Index) -> tuple[World, Draft]:
         world = instead
         draft, _ = _plan_apps(world, index)
     for key in sorted(world.broken):
-        draft.hold(str(key), f"keeps what it runs: {world.broken[key]}", key)
+        draft.hold(str(key), broken_words(key, world.broken[key], index), key)
         draft.unknown.append(key)
     prune_apps(world, index, draft)
     remove_networks(draft, index)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from gitops_orch.model.app import App
+from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.legible import check_words
 from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
 from gitops_orch.model.plan import Action
 from gitops_orch.model.trouble import Trouble
-from gitops_orch.planner.index import Located
+from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.world import Chosen, World
 
 _WORDS = {
@@ -38,6 +38,11 @@ def trouble_words(trouble: Trouble) -> str:
     """Return why the last attempt failed, how often it was tried, and since when."""
     times = "once" if trouble.attempts == 1 else f"{trouble.attempts} times"
     return f"{trouble.reason}; tried {times} since {trouble.since:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def broken_words(app: AppKey, mistake: str, index: Index) -> str:
+    """Return why an app whose files cannot be read stays as it is."""
+    return f"keeps what it runs: {mistake}" if index.apps.get(app) else mistake
 
 
 def silent_hosts(hosts: Iterable[UnknownHost]) -> str:

@@ -2,9 +2,12 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from posixpath import dirname
 
 from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.desired import BrokenFile, Desired
 from gitops_orch.model.plan import Action, Kind, Plan, PlanHold
+from gitops_orch.model.problem import Problem
 
 
 def with_dependencies(named: Collection[AppKey], apps: Iterable[App]) -> frozenset[AppKey]:
@@ -46,6 +49,28 @@ def kept_to(plan: Plan, scope: Collection[AppKey]) -> Plan:
         holds=tuple(holds),
         unknown_apps=tuple(app for app in plan.unknown_apps if app in scope),
     )
+
+
+def problems_of(desired: Desired, scope: Collection[AppKey]) -> tuple[Problem, ...]:
+    """Return the mistakes of a commit without those in the directories of other apps."""
+    ours = {dirname(app.path) for app in desired.apps if app.key in scope}
+    ours |= {dirname(file.path) for file in desired.broken_files if _was_in(scope, file, desired)}
+    paths = (*(app.path for app in desired.apps), *(file.path for file in desired.broken_files))
+    others = set(map(dirname, paths)) - ours
+    return tuple(each for each in desired.problems if _home(each.position.path, ours | others) not in others)
+
+
+def _was_in(scope: Collection[AppKey], file: BrokenFile, desired: Desired) -> bool:
+    return any(app in scope and file.mistake in why for app, why in desired.broken_why.items())
+
+
+def _home(path: str, directories: Collection[str]) -> str | None:
+    """Return the nearest directory above a file that is an app's; None where none is."""
+    while path:
+        path = dirname(path)
+        if path in directories:
+            return path
+    return None
 
 
 def _pulls_of(plan: Plan, scope: Collection[AppKey]) -> frozenset[str]:

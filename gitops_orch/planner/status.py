@@ -18,7 +18,7 @@ from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.jobs import have_jobs_run
 from gitops_orch.planner.prune import gone_apps
 from gitops_orch.planner.put_back import has_ended
-from gitops_orch.planner.reasons import silent_hosts, trouble_of, what_is_left, why_unwell
+from gitops_orch.planner.reasons import broken_words, silent_hosts, trouble_of, what_is_left, why_unwell
 from gitops_orch.planner.world import Chosen, Role, World
 
 _RELEASE_STATES = {
@@ -43,7 +43,7 @@ def app_statuses(world: World, plan: Plan) -> tuple[AppStatus, ...]:
         _status(chosen, world, plan, index, left[chosen.app.key], holds[chosen.app.key])
         for chosen in world.chosen
     ]
-    rows += [_broken(key, reason, index) for key, reason in world.broken.items()]
+    rows += [_broken(key, broken_words(key, reason, index), index) for key, reason in world.broken.items()]
     rows += [_left(key, holds[key], world, index) for key in gone_apps(world, index) if holds[key]]
     rows += [_going(key, left[key], index) for key in gone_apps(world, index) if left[key] and not holds[key]]
     return tuple(sorted(rows, key=lambda row: row.key))

@@ -165,6 +165,27 @@ def test_a_second_controller_on_the_same_state_is_refused_with_the_pid_of_the_fi
         assert f"process {service.process.pid}" in answer.err
 
 
+def test_sync_of_an_app_beside_a_service_acts_on_that_app_alone(start, gitops, repository):
+    repository.commit(shop__compose=app(), blog__compose=app())
+    with start() as service:
+        repository.commit(shop__compose=app("green"), blog__compose=app("green"))
+        answer = gitops("sync", "blog", "-o", "json")
+        assert answer.code == 0
+        assert {row["app"] for row in answer.json["apps"]} == {"blog"}
+        assert {row["app"] for row in answer.json["actions"]} == {"blog"}
+        asked = [row for row in gitops("history", "-o", "json").json["runs"] if row["trigger"] == "request"]
+        assert [row["apps"] for row in asked] == [["default/blog"]]
+        assert 'gitops_orch_app_in_sync{app="shop",namespace="default"}' in service.get("/metrics")
+
+
+def test_sync_of_an_app_that_is_not_there_is_an_error_beside_a_service_too(start, gitops, repository):
+    with start():
+        answer = gitops("sync", "shpo")
+        assert answer.code == 1
+        assert "did you mean shop?" in answer.err
+        assert gitops("sync", "shop").code == 0
+
+
 def test_sync_is_carried_out_by_the_service_and_returns_its_code(start, gitops, repository):
     with start() as service:
         commit = repository.commit(shop__compose=app("green"))

@@ -86,3 +86,35 @@ def test_a_port_that_an_unnamed_app_has_to_free_is_waited_for(story):
     assert "default/blog" in report.picture.plan.holds[0].reason
     assert report.exit_code == 1
     assert sync(story, "shop", "blog").status == "in-sync"
+
+
+BROKEN = {
+    "not YAML": "services: {web: {image: 'shop/web:1'",
+    "unknown key": "services: {web: {imag: 'shop/web:1'}}",
+    "no mapping": "- a list",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_a_mistake_in_another_app_is_no_failure_of_the_named_one(story, text):
+    story.commit({"shop/compose.yaml": TWO, "blog/compose.yaml": text, "db/compose.yaml": ONE})
+    report = sync(story, "shop")
+    assert (report.exit_code, report.reasons, report.picture.problems) == (0, (), ())
+    assert touched(report) == {"shop"}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_a_mistake_in_the_named_app_is_its_failure(story, text):
+    story.commit({"shop/compose.yaml": TWO, "blog/compose.yaml": text, "db/compose.yaml": ONE})
+    report = sync(story, "blog")
+    assert report.exit_code == 1
+    assert len(report.reasons) == 1
+    assert "blog/compose.yaml:" in report.reasons[0]
+    assert report.results == ()
+
+
+def test_a_mistake_in_what_the_named_app_depends_on_is_its_failure(story):
+    story.commit({"shop/compose.yaml": NEEDS_DB + TWO, "blog/compose.yaml": ONE, "db/compose.yaml": "[]"})
+    report = sync(story, "shop")
+    assert report.exit_code == 1
+    assert "db/compose.yaml" in " ".join(report.reasons)

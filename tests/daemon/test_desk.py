@@ -7,8 +7,10 @@ import pytest
 
 from gitops_orch.clock import SystemClock
 from gitops_orch.daemon.desk import Desk
+from gitops_orch.daemon.names import find_app
 from gitops_orch.daemon.requests import ANSWER_WAIT_MAX_S
 from gitops_orch.history.history import History
+from gitops_orch.model.app import AppKey
 
 
 class Clock(SystemClock):
@@ -52,3 +54,46 @@ def test_a_request_that_nobody_waits_for_any_more_is_not_carried_out(history, de
     assert history.request_result(number)[0] == 1
     with desk.serving_syncs() as asked:
         assert asked.numbers == ()
+
+
+@pytest.fixture
+def known(monkeypatch):
+    keys = {name: AppKey(namespace="default", name=name) for name in ("shop", "blog")}
+    monkeypatch.setattr(
+        "gitops_orch.daemon.desk.named_apps",
+        lambda _house, names: frozenset(find_app(name, keys.values()) for name in names),
+    )
+    return keys
+
+
+def served(desk, **how):
+    with desk.serving_syncs(**how) as asked:
+        return asked
+
+
+def test_syncs_that_name_the_same_apps_share_a_run_and_others_wait_for_theirs(history, desk, known):
+    both = [history.request("sync", {"apps": names}) for names in ("shop blog", "blog shop")]
+    one, every = history.request("sync", {"apps": "shop"}), history.request("sync", {})
+    desk.answer_new()
+    runs = [served(desk), served(desk), served(desk)]
+    assert [run.numbers for run in runs] == [tuple(both), (one,), (every,)]
+    assert [run.apps for run in runs] == [frozenset(known.values()), {known["shop"]}, frozenset()]
+    assert not desk.has_waiting()
+
+
+def test_a_run_for_another_reason_serves_no_sync_of_some_apps(history, desk, known):
+    one, every = history.request("sync", {"apps": "shop"}), history.request("sync", {})
+    desk.answer_new()
+    run = served(desk, also_of_some_apps=False)
+    assert (run.numbers, run.apps) == ((every,), frozenset())
+    assert desk.has_waiting()
+    assert served(desk).numbers == (one,)
+
+
+def test_a_sync_of_an_app_that_is_not_there_is_answered_and_the_next_one_is_served(history, desk, known):
+    wrong, right = (history.request("sync", {"apps": name}) for name in ("shpo", "shop"))
+    desk.answer_new()
+    assert served(desk).numbers == (right,)
+    code, answer = history.request_result(wrong)
+    assert code == 1
+    assert "there is no app shpo" in answer["error"]
