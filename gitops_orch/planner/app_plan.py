@@ -60,12 +60,16 @@ class AppPlanner:
         self.parked: list[str] = []  # what stops the failed ones: nothing starts on their data before
         self.going = going_surplus(chosen, slots, world, draft)
         self.cleared: dict[str, str] = {}  # id of a container that goes -> its stop, where others wait for it
+        self.staying: frozenset[str] = (
+            frozenset()
+        )  # ids of what serves others on the host that all of them leave
         self.names: dict[tuple[str, str], str] = {}  # (service, host) -> the container that others can join
 
     def plan(self) -> None:
         """Add all steps of the app."""
         self.park()
         self.run_stops = tend_runs(self.chosen, self.world, self.index, self.draft)
+        self.staying = self.succession.staying_for_others(self.slots.slots)
         by_service: dict[str, list[Slot]] = defaultdict(list)
         for slot in self.slots.slots:
             by_service[slot.service.name].append(slot)
@@ -157,10 +161,15 @@ class AppPlanner:
             ends[lane] = (*own, *self._room_made(first)) or before
 
     def _room_made(self, first: int) -> tuple[str, ...]:
-        """With max_surge, whoever is next waits until what was replaced has stopped too."""
+        """With max_surge, whoever is next waits until what was replaced has stopped too.
+
+        Not so for what serves others on the host that all of them leave: it stops after these, which wait for all that
+        is next.
+        """
         if self.app.rollout.surge_max is None:
             return ()
-        return tuple(action.id for action in self.draft.actions[first:] if action.kind is Kind.STOP)
+        stops = (action for action in self.draft.actions[first:] if action.kind is Kind.STOP)
+        return tuple(action.id for action in stops if action.target not in self.staying)
 
     def _is_promoted(self) -> bool:
         return self.app.rollout.auto_promote or self.world.accepted

@@ -14,7 +14,7 @@ from gitops_orch.planner.removal import LIVE_STATES, remove_container, retire, s
 from gitops_orch.planner.rollout import choose_order, update_policy
 from gitops_orch.planner.set_aside import Stopping, keep_newest, set_aside
 from gitops_orch.planner.slots import Slot
-from gitops_orch.planner.teardown import order_removals
+from gitops_orch.planner.teardown import dependents_of, order_removals, service_of
 from gitops_orch.planner.world import Chosen
 
 
@@ -88,8 +88,15 @@ class Succession:
 
     def order_moves(self, slots: Iterable[Slot]) -> None:
         """Of what moves to another host, let what depends on others stop before them, as when an app is removed."""
-        moved = [old for slot in slots for old in slot.olds if old.host != slot.host]
-        order_removals(self.draft, self.chosen.app, moved)
+        order_removals(self.draft, self.chosen.app, _moved(slots))
+
+    def staying_for_others(self, slots: Iterable[Slot]) -> frozenset[str]:
+        """Return the ids of containers that move to another host, and stop only after others that move, too."""
+        moved = _moved(slots)
+        dependents, moving = dependents_of(self.chosen.app), set(map(service_of, moved))
+        return frozenset(
+            found.container.id for found in moved if dependents.get(service_of(found), set()) & moving
+        )
 
     def forget_generations(self, slot: Slot) -> None:
         """Of the former generations of a slot, the newest stay."""
@@ -101,6 +108,10 @@ class Succession:
         for found in keep_newest(self.draft, host, slot.kept, joining, self.containers_kept):
             reason = f"of former generations, {self.containers_kept} are kept"
             remove_container(self.draft, found, reason, after)
+
+
+def _moved(slots: Iterable[Slot]) -> list[Located]:
+    return [old for slot in slots for old in slot.olds if old.host != slot.host]
 
 
 def is_going(found: Located) -> bool:

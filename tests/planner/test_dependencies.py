@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from gitops_orch.model.app import AppKey, Dependency, Hold, Port
+from gitops_orch.model.app import AppKey, Dependency, Hold, Port, RolloutPolicy
 from gitops_orch.model.observed import Health, State, UnknownHost
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.plan import make_plan
@@ -235,6 +235,35 @@ def test_services_that_move_leave_their_old_host_in_reverse_order():
     stop = next(a for a in plan.actions if a.kind is Kind.STOP and a.service == "cache")
     assert len(proofs) == 3
     assert proofs <= all_before(plan, stop)
+
+
+@pytest.mark.parametrize("half_moved", [False, True])
+@pytest.mark.parametrize(
+    "policy",
+    [
+        RolloutPolicy(surge_max=1),
+        RolloutPolicy(surge_max=2, unavailable_max=2),
+        RolloutPolicy(canary=1, surge_max=1),
+    ],
+)
+def test_with_a_surge_what_moves_is_stopped_only_once_its_successor_is_healthy(policy, half_moved):
+    many = replace(CACHE, replicas=3)
+    stays = app("moves", many, API, EDGE, rollout=policy, digest="old")
+    changed = replace(many, compose={**many.compose, "environment": {"A": "2"}})
+    moves = app("moves", changed, API, EDGE, rollout=policy, digest="new")
+    moves = replace(moves, placement=replace(moves.placement, hosts=("h2",)))
+    running = [container(stays, "cache", slot=slot) for slot in (1, 2, 3)]
+    there = seen("h1", *running, container(stays, "api"), container(stays, "edge"), apps=(stays,))
+    here = [replace(each, id=f"{each.id}-h2") for each in running] if half_moved else []
+    plan = make_plan(world(moves, observed={"h1": there, "h2": seen("h2", *here, apps=(stays,))}))
+    assert plan.holds == ()
+    for stop in (each for each in plan.actions if each.kind is Kind.STOP):
+        proofs = {
+            each.id
+            for each in plan.actions
+            if each.kind is Kind.WAIT_HEALTHY and (each.service, each.slot) == (stop.service, stop.slot)
+        }
+        assert proofs <= all_before(plan, stop)
 
 
 def test_a_service_that_left_git_gives_its_port_to_its_successor_before_others_go():
