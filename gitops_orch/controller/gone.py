@@ -7,7 +7,7 @@ the mirror holds a commit that one of its containers was made from.  What the la
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -65,6 +65,13 @@ def find_gone(
         if app is None and key not in known and not any(_holds(commit, has) for commit in commits[key])
     }
     return Gone(former=former, strangers=frozenset(strangers))
+
+
+def from_this_repository(
+    containers: Iterable[ObservedContainer], strangers: Collection[AppKey]
+) -> list[ObservedContainer]:
+    """Return the containers without those of apps that were never in this repository."""
+    return [each for each in containers if each.owner is None or each.owner.app not in strangers]
 
 
 def apps_of_history(releases: Iterable[Release], files: AppFiles) -> frozenset[AppKey]:

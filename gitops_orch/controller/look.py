@@ -10,7 +10,7 @@ from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.completed import with_completed
 from gitops_orch.controller.facts import ReleaseFacts, given_up, recovered_releases, release_facts
 from gitops_orch.controller.former import former_services
-from gitops_orch.controller.gone import apps_of_history, find_gone, identified
+from gitops_orch.controller.gone import apps_of_history, find_gone, from_this_repository, identified
 from gitops_orch.controller.host_files import HostFilesMemory
 from gitops_orch.controller.inventory import HostFacts, learn, read_facts, recognise
 from gitops_orch.controller.isolate import Isolation
@@ -123,7 +123,8 @@ def take_look(
     desired = identified(desired, files, our_containers(observed), sight.loader)
     view = _View(observed=observed, said=said, let_go=host_facts.let_go)
     thought = sight.isolation.work_out(desired.apps, partial(_think, sight, desired, view), sight.clock)
-    plan = with_lost_commands(thought.plan, sight.history, our_containers(observed))
+    ours = from_this_repository(our_containers(observed), thought.world.strangers)
+    plan = with_lost_commands(thought.plan, sight.history, ours)
     statuses, problems = thought.apps, desired.problems
     if apps:
         scope = with_dependencies(apps, desired.apps)

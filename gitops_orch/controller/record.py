@@ -11,6 +11,7 @@ from gitops_orch.controller.app_files import keep_app_files
 from gitops_orch.controller.completed import note_completed
 from gitops_orch.controller.execute import STOPPED
 from gitops_orch.controller.facts import RECOVERED
+from gitops_orch.controller.gone import from_this_repository
 from gitops_orch.controller.inventory import keep_facts
 from gitops_orch.controller.load import CONTINUITY, Branch
 from gitops_orch.controller.look import Look, our_containers
@@ -86,7 +87,7 @@ class Recorder:
     def _remember_hosts(self, look: Look, world: World) -> None:
         history, now = self._history, self._clock.now()
         remembered = history.remembered()
-        if not remembered and not our_containers(world.observed):
+        if not remembered and not from_this_repository(our_containers(world.observed), world.strangers):
             history.remember_host(CONTINUITY, (), now)
         for host in world.observed.values():
             if isinstance(host, ObservedHost):

@@ -1,4 +1,4 @@
-"""A Compose file that breaks never removes its app, whatever the app was called and whatever was lost (issue 11, D1)."""
+"""A Compose file that breaks never removes its app, whatever the app was called and whatever was lost."""
 
 import pytest
 

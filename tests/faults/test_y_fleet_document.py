@@ -1,4 +1,4 @@
-"""A Fleet document that vanishes or empties is held, as an emptied repository is (issue 11, D8)."""
+"""A Fleet document that vanishes or empties is held, as an emptied repository is."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An app that another one reuses stays an app; what never was one is a fragment (issue 11, D2)."""
+"""An app that another one reuses stays an app; what never was one is a fragment."""
 
 import pytest
 from manifest.compile_world import compiled, errors, warnings

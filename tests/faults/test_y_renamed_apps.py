@@ -1,4 +1,4 @@
-"""An app or a volume under another name never starts on an empty volume without a word (issue 11, A9 and D5)."""
+"""An app or a volume under another name never starts on an empty volume without a word."""
 
 import pytest
 

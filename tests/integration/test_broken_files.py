@@ -1,4 +1,4 @@
-"""A Compose file that breaks keeps its app running on a real Engine, by history and by labels alone (issue 11, D1)."""
+"""A Compose file that breaks keeps its app running on a real Engine, by history and by labels alone."""
 
 import shutil
 

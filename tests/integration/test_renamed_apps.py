@@ -1,4 +1,4 @@
-"""An app or a volume under another name never starts without its data on a real Engine (issue 11, A9 and D5)."""
+"""An app or a volume under another name never starts without its data on a real Engine."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What runs as an app stays one on a real Engine when another app reuses its file (issue 11, D2)."""
+"""What runs as an app stays one on a real Engine when another app reuses its file."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Two repositories and two state directories on one real Engine, with no instance set (issue 11, A20)."""
+"""Two repositories and two state directories on one real Engine, with no instance set."""
 
 import shutil
 
@@ -37,6 +37,9 @@ def test_neither_controller_removes_the_others_apps_or_proposes_it(
             assert "was never in this repository" in reason
             assert "`instance`" in reason
             assert "Allow-Prune" not in reason
+        assert "holds and pins" not in held(
+            world
+        )  # what another controller made is no sign of a lost history
         assert world.run("status").exit_code == 0
 
     second.commit({"b2/compose.yaml": compose({"web": service()}), "b1/compose.yaml": None})
@@ -57,3 +60,4 @@ def test_neither_controller_removes_the_others_apps_or_proposes_it(
         "b3/web",
     }
     assert "was never in this repository" in held(first)["default/b2"]
+    assert "holds and pins" in held(first)
