@@ -294,7 +294,8 @@ def _world(
     choices = sight.tags.noted(choices, observed)
     known = apps_of_history(history.releases(None), read_app_files(history))
     gone = find_gone(desired, containers, sight.loader, sight.source.has, known)
-    running = releases_that_run(choices, containers, sight.loader, history, facts)
+    hashes = partial(sight.stamper.hashes, salt=salt)
+    running = releases_that_run(choices, containers, sight.loader, history, facts, hashes)
     keyed = _keyed(sight, [*choices, *running], salt)
     chosen, meanwhile = keyed[: len(choices)], keyed[len(choices) :]
     api_versions = frozenset(host.api_version for host in observed.values() if isinstance(host, ObservedHost))

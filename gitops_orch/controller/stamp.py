@@ -49,6 +49,15 @@ class Stamper:
         self._specs, self._salt = fresh, salt
         return fresh
 
+    def hashes(self, app: App, salt: str) -> Mapping[str, frozenset[str]]:
+        """Return, by service, the spec hashes that containers of a release may have, whichever version made them."""
+        keyed, found = _keyed(app, salt), {}
+        for service in keyed.services:
+            known = self._specs.get((app.key, app.digest, service.name)) if salt == self._salt else None
+            spec = known or _spec(canonical_payload(keyed, service), keyed, service, salt)
+            found[service.name] = frozenset({spec.hash, *spec.older.values()})
+        return found
+
     def refusals(self, apps: Iterable[App], api_versions: frozenset[str]) -> Mapping[Refusal, str]:
         """Return why services cannot run as their files say on Engines of these API versions; those that can are left out."""
         fresh: dict[Refusal, str] = {}

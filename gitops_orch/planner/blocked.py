@@ -70,7 +70,8 @@ def _reason(host: str, port: HeldPort, container: ObservedContainer) -> str:
 def with_blocked(world: World, found: Mapping[AppKey, str]) -> World:
     """Return the world with what is known to be blocked, to plan again: each time an app tries less.
 
-    First it stays at the release that runs; then only what served before is started; then nothing of it is.
+    First it stays at the release that runs, where one runs as a whole; then only what served before is started; then
+    nothing of it is.
     """
     blocked = dict(world.blocked)
     for key, reason in found.items():
@@ -90,4 +91,5 @@ def with_blocked(world: World, found: Mapping[AppKey, str]) -> World:
 
 def _has_former(world: World, key: AppKey) -> bool:
     role = next((each.role for each in world.chosen if each.app.key == key), None)
-    return role is Role.HEAD and key in world.meanwhile
+    former = world.meanwhile.get(key)
+    return role is Role.HEAD and former is not None and not former.mixed

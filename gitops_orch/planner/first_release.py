@@ -12,6 +12,7 @@ from gitops_orch.model.refusal import host_hint, is_release_fault
 from gitops_orch.planner.compare import Remedy
 from gitops_orch.planner.ended import is_done, was_surely_stopped
 from gitops_orch.planner.gate import BAD_COMMAND_CODES
+from gitops_orch.planner.removal import LIVE_STATES
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.world import Chosen
 
@@ -52,6 +53,8 @@ def _ran(container: ObservedContainer) -> bool:
 
 
 def _left_alone(slot: Slot) -> Slot:
+    if any(old.container.state in LIVE_STATES for old in slot.olds):
+        return replace(slot, findings=(), olds=(), unproved=False)  # what serves in its place goes on
     if slot.current is not None and was_surely_stopped(slot.current.container):
         return replace(slot, olds=(), unproved=False)  # it did not end by itself: it is started again
     findings = tuple(finding for finding in slot.findings if finding.remedy is not Remedy.START)

@@ -57,6 +57,7 @@ class Chosen:
     stays_up: bool = (
         False  # it failed, and nothing stable is there to go back to (see planner/first_release.py)
     )
+    mixed: bool = False  # of what runs: a rollout broke off, and no release has all containers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from planner.builders import COMMIT, NOW, app, container, kinds, seen, service, steps, world
+from planner.builders import COMMIT, NOW, app, container, kinds, seen, service, spec_of, steps, world
 
 from gitops_orch.engine.spec_hash import spec_hash
 from gitops_orch.model.app import Condition, Dependency, Hold, Port
@@ -374,3 +374,18 @@ def test_what_served_before_is_not_put_back_while_a_preparation_writes_its_data(
     theirs = replace(prepares, mounts=(mount if shares else replace(mount, source="another"),))
     assert waiting_with(old, theirs) == ([] if shares else ["old"])
     assert waiting_with(old, replace(theirs, state=State.EXITED)) == ["old"]
+
+
+@pytest.mark.parametrize("details", [Details(exit_code=137, ended_by=EndedBy.REQUEST), Details(exit_code=1)])
+@pytest.mark.parametrize("policy", ["no", "always"])
+def test_a_failed_release_that_stays_up_starts_nothing_beside_what_serves_in_its_place(details, policy):
+    """So it is where history was lost: the container that failed is recognised, and that it went back is not known."""
+    shop = app()
+    failed = container(shop, id="failed", state=State.EXITED, details=replace(details, restart_policy="no"))
+    failed = replace(failed, name=f"{failed.name}-failed")
+    serves = container(shop, id="serves", spec="other", release="earlier")
+    up = Chosen(app=shop, commit=COMMIT, stays_up=True, reason="it failed")
+    the_world = world(chosen=(up,), observed={"h1": seen("h1", failed, serves, apps=(shop,))})
+    spec = Spec(hash=spec_of(shop, "api").hash, restart_policy=policy)
+    plan = make_plan(replace(the_world, specs={(shop.key, shop.digest, "api"): spec}))
+    assert plan.actions == ()

@@ -114,6 +114,20 @@ def test_an_app_whose_new_port_is_taken_is_healed_at_the_release_that_runs():
     assert "host port 8096" in plan.holds[0].reason
 
 
+@pytest.mark.parametrize("state", [State.RUNNING, State.EXITED])
+def test_while_a_port_is_taken_no_rollout_that_broke_off_is_carried_on(state):
+    """Nothing that runs is replaced for a release that Git has no more: what is stopped serves, and all else stays."""
+    begun = shop(port(8091), digest="begun", image="old:2")
+    old = shop(port(8090), digest="old", image="old:1")
+    there = container(old, state=state, details=Details(ports=(("", 8090, "tcp"),)))
+    new = shop(port(8096))
+    observed = {"h1": seen("h1", there, stranger(("0.0.0.0", 8096, "tcp")), apps=(new,))}
+    mixture = Chosen(app=begun, commit="c" * 40, role=Role.WAITING, mixed=True)
+    the_world = world(new, observed=observed, meanwhile={new.key: mixture})
+    plan = make_plan(replace(the_world, specs={**the_world.specs, **world(begun).specs}))
+    assert steps(plan) == ([] if state is State.RUNNING else [("start", "h1", there.name)])
+
+
 def test_what_was_stopped_for_a_port_that_is_taken_now_serves_again():
     old = shop(port(8090), digest="old", image="old:1")
     stopped = container(old, state=State.EXITED, details=Details(ports=(("", 8090, "tcp"),)))

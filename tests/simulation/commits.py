@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from simulation.recipes import BAD, BAD_HOOKS, DEAF, GOOD, AppRecipe, HostRecipe, ServiceRecipe, TreeRecipe
-from simulation.swaps import swap_ports
+from simulation.swaps import swap_ports, without_clashes
 
 NAMES = ("shop", "blog", "mail", "wiki", "auth")
 SERVICES = ("web", "worker", "db")
@@ -329,7 +329,7 @@ def settle(rng: random.Random, past: list[TreeRecipe]) -> TreeRecipe:
     apps = tuple(
         replace(app, hosts=(), zone=None, promote=True, reuses=None) for app in mend_images(rng, tree).apps
     )
-    return _with_apps(tree, apps)
+    return _with_apps(tree, without_clashes(apps))
 
 
 EDITS: tuple[tuple[Edit, int], ...] = (

@@ -22,3 +22,14 @@ def swap_ports(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     apps = tuple(map(swapped, tree.apps))
     held = [service.port for app in apps for service in app.services if service.port is not None]
     return replace(tree, apps=apps) if len(held) == len(set(held)) else tree
+
+
+def without_clashes(apps: tuple[AppRecipe, ...]) -> tuple[AppRecipe, ...]:
+    """Two apps that had one port on different hosts may meet now: the first of them keeps it."""
+    taken: set[int] = set()
+    found = []
+    for app in apps:
+        services = tuple(replace(s, port=None) if s.port in taken else s for s in app.services)
+        taken |= {service.port for service in services if service.port is not None}
+        found.append(replace(app, services=services))
+    return tuple(found)
