@@ -26,10 +26,14 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: `drop` 0 is always shown; of the others, the highest goes first where space is short."""
+    """A column of a table: `drop` 0 is always shown; of the others, the highest goes first where space is short.
+
+    With `least` the column may be cut to that many characters before another one goes.
+    """
 
     title: str
     drop: int = 0
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ def table(columns: Sequence[Column], rows: Iterable[Row], *, empty: str) -> Bloc
 
     def lay_out(width: int) -> Iterator[Text]:
         shown = _that_fit(columns, listed, width)
-        widths = [_width(columns, listed, index) for index in shown]
+        widths = _widths(columns, listed, shown, width)
         widths[0] = min(widths[0], max(NARROWEST, width - sum(widths[1:]) - len(GAP) * (len(widths) - 1)))
         titles = [Cell(columns[index].title, "bold") for index in shown]
         yield _line(titles, widths)
@@ -117,6 +121,18 @@ def table(columns: Sequence[Column], rows: Iterable[Row], *, empty: str) -> Bloc
                 yield from sentence(note.text, note.style, indent=4, hang=0)(width)
 
     return lay_out
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Row], shown: Sequence[int], width: int) -> list[int]:
+    """Return how wide each column is that is shown: those that may be cut share what the others leave."""
+    left = width - _total(columns, rows, shown)
+    widths = []
+    for index in shown:
+        least = _least(columns, rows, index)
+        extra = max(0, min(left, _width(columns, rows, index) - least))
+        left -= extra
+        widths.append(least + extra)
+    return widths
 
 
 def _that_fit(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[int]:
@@ -135,7 +151,12 @@ def _that_fit(columns: Sequence[Column], rows: Sequence[Row], width: int) -> lis
 
 
 def _total(columns: Sequence[Column], rows: Sequence[Row], shown: Sequence[int]) -> int:
-    return sum(_width(columns, rows, index) for index in shown) + len(GAP) * (len(shown) - 1)
+    return sum(_least(columns, rows, index) for index in shown) + len(GAP) * (len(shown) - 1)
+
+
+def _least(columns: Sequence[Column], rows: Sequence[Row], index: int) -> int:
+    full = _width(columns, rows, index)
+    return min(full, columns[index].least or full)
 
 
 def _width(columns: Sequence[Column], rows: Sequence[Row], index: int) -> int:

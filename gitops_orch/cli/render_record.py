@@ -25,11 +25,12 @@ _RUN_COLUMNS = (
     Column("STARTED"),
     Column("COMMIT", drop=1),
     Column("STATUS"),
-    Column("TRIGGER", drop=1),
-    Column("TOOK", drop=2),
-    Column("AUTHOR", drop=3),
-    Column("RUN", drop=4),
-    Column("PLAN", drop=5),
+    Column("TRIGGER", drop=3),
+    Column("TOOK", drop=4),
+    Column("AUTHOR", drop=5),
+    Column("RUN", drop=6),
+    Column("PLAN", drop=7),
+    Column("SUBJECT", drop=2, least=24),
 )
 _RELEASE_COLUMNS = (
     Column("APP"),
@@ -53,6 +54,7 @@ def render_history(history: Document) -> Page:
                 Cell(plain(row["author"])),
                 Cell(short(row["id"])),
                 Cell(short(row["plan_digest"])),
+                Cell(plain(row["subject"])),
             ),
             list(_reasons(row)),
         )

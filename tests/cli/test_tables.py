@@ -86,6 +86,7 @@ def run_row(number: int, **over):
         "id": f"{number:032x}",
         "commit": COMMIT,
         "author": "Ann Example <ann.example@engineering.example.org>",
+        "subject": "Move the shop to the new database, and give each worker its own queue",
         "trigger": "poll",
         "started_at": f"2026-11-30T11:0{number}:00+00:00",
         "duration_ms": 12_345,
