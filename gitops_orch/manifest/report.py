@@ -1,7 +1,5 @@
 """The mistakes of one file, gathered with the path of the value that each is about."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from gitops_orch.manifest.budget import Budget
@@ -44,13 +42,9 @@ class Report:
         """Note a mistake about the value at a path of the whole model."""
         self.findings.append(Finding(path, shortened(message)))
 
-    @contextmanager
-    def inside(self, *keys: str | int) -> Iterator[None]:
-        """Read below the keys; for tables that are read once a file, not for every value."""
-        count = len(self.trail)
-        self.trail.extend(keys)
-        yield
-        del self.trail[count:]
+    def inside(self, *keys: str | int) -> "_Inside":
+        """Read below the keys."""
+        return _Inside(self.trail, keys)
 
     @property
     def failed(self) -> bool:
@@ -65,6 +59,22 @@ class Report:
             for finding in self.findings
             if finding.severity is Severity.ERROR and finding.path[:1] == (kind,) and len(finding.path) > 1
         )
+
+
+class _Inside:
+    """A part of the model that is being read; an exception leaves the trail where it was raised."""
+
+    __slots__ = ("_count", "_keys", "_trail")
+
+    def __init__(self, trail: list[str | int], keys: tuple[str | int, ...]) -> None:
+        self._trail, self._keys, self._count = trail, keys, len(trail)
+
+    def __enter__(self) -> None:
+        self._trail.extend(self._keys)
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            del self._trail[self._count :]
 
 
 def dotted(path: KeyPath) -> str:

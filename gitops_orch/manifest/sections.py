@@ -20,5 +20,7 @@ def resources_of(model: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any
 def device_requests(service: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return every request for devices that a service makes."""
     requests = list(service.get("gpus") or ())
+    if not service.get("deploy"):
+        return requests
     resources = (service.get("deploy") or {}).get("resources") or {}
     return requests + list((resources.get("reservations") or {}).get("devices") or ())
