@@ -5,13 +5,14 @@ measured on Engines 20.10 and 26.1:
 
 - a `kill` event, with a signal that ends programs, comes before the `die` event of a container that was stopped, killed
   or restarted on request; a crash has none;
+- both are there before an inspection reports the end, because an Engine locks the container while it writes them;
 - an Engine keeps its last 256 events, and none over its own restart: without the `die` event, nobody knows;
 - an Engine makes its network `bridge` again whenever it starts: what ended before that ended with the Engine, or earlier.
 """
 
 import json
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +24,7 @@ from gitops_orch.engine.pull import json_lines
 from gitops_orch.engine.raw_client import RawClient
 from gitops_orch.model.observed import EndedBy
 
-_LOGGED_LATE_S = 1.0  # a kill is logged only after the process has ended
+_LOGGED_LATE_S = 1.0  # both events are younger than the end of the process
 _HARMLESS = frozenset({0, 1, 10, 12, 18, 28})  # HUP, USR1, USR2, CONT, WINCH: told to programs that go on
 _ASIDE = ("-kept", "-failed")  # set aside by us: nobody asks how these ended
 
@@ -67,12 +68,19 @@ def _by_events(client: RawClient, row: Row, began: datetime, ended: datetime) ->
     filters = {"type": ["container"], "container": [row["Id"]], "event": ["kill", "die"]}
     since, until = f"{began.timestamp():.6f}", f"{ended.timestamp() + _LOGGED_LATE_S:.6f}"
     params = {"since": since, "until": until, "filters": json.dumps(filters)}
-    with client.open_stream("/events", params=params) as answer:
-        events = list(json_lines(answer))
     own = str((row.get("Config") or {}).get("StopSignal") or "")
-    if any(event.get("Action") == "kill" and _ends(event, own) for event in events):
-        return EndedBy.REQUEST
-    return EndedBy.ITSELF if any(event.get("Action") == "die" for event in events) else EndedBy.UNKNOWN
+    with client.open_stream("/events", params=params) as answer:
+        return _first_cause(json_lines(answer), own)
+
+
+def _first_cause(events: Iterable[Row], stop_signal: str) -> EndedBy:
+    """Return what the events of one run tell, read no further than `die`: of a fresh end, an Engine tells on for a second."""
+    for event in events:
+        if event.get("Action") == "kill" and _ends(event, stop_signal):
+            return EndedBy.REQUEST
+        if event.get("Action") == "die":
+            return EndedBy.ITSELF
+    return EndedBy.UNKNOWN
 
 
 def _ends(event: Row, stop_signal: str) -> bool:

@@ -25,10 +25,16 @@ def key() -> AppKey:
 )
 def world(request: pytest.FixtureRequest, key: AppKey) -> Iterator[World]:
     """A host, simulated or real."""
-    made = (
-        SimulatedHost()
-        if request.param == "simulated"
-        else DockerEngineHost(request.getfixturevalue("_engine"))
-    )
+    yield from _lent(request, key, "_engine" if request.param == "docker" else "")
+
+
+@pytest.fixture(params=["simulated", "_engine", "_engine26"])
+def any_world(request: pytest.FixtureRequest, key: AppKey) -> Iterator[World]:
+    """A host, simulated or real, with an old Engine or a newer one."""
+    yield from _lent(request, key, "" if request.param == "simulated" else request.param)
+
+
+def _lent(request: pytest.FixtureRequest, key: AppKey, engine: str) -> Iterator[World]:
+    made = DockerEngineHost(request.getfixturevalue(engine)) if engine else SimulatedHost()
     yield made
     made.clear(key)

@@ -22,18 +22,23 @@ from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.clock import SimulatedClock
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
+from gitops_orch.engine.simulated.life import TERMINATED
 from gitops_orch.errors import EngineError
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.host import Host
 
 WAIT_S = 30.0
 STEP_S = 0.5
+BOOT_S = 2.0
 # The lab's stub images, as behaviour.
 BEHAVIOURS = {
     "stub:1": ImageBehaviour(variant="1", output="listening\n"),
     "stub:2": ImageBehaviour(variant="2"),
     "stub:healthy-1": ImageBehaviour(healthcheck=True, healthy_after_s=1.0),
     "stub:unhealthy": ImageBehaviour(healthcheck=True, healthy_after_s=None, unhealthy_after_s=1.0),
+    "stub:complains": ImageBehaviour(
+        healthcheck=True, healthy_after_s=None, unhealthy_after_s=1.0, check_output="database is locked"
+    ),
     "stub:crash": ImageBehaviour(exits_after_s=0.2, exit_code=1, output="no such table\n"),
     "stub:brief": ImageBehaviour(exits_after_s=2.0),
     "stub:exit0": ImageBehaviour(exits_after_s=0.0),
@@ -55,6 +60,10 @@ class World(Protocol):
 
     def pause(self, container: str) -> None:
         """Do `docker pause` behind the engine's back."""
+        ...
+
+    def restart(self) -> None:
+        """Restart the Engine in good order; what no policy restarts stays down."""
         ...
 
     def write(self, app: AppKey, path: str, content: bytes | None) -> None:
@@ -99,6 +108,13 @@ class SimulatedHost:
         with self.engine.world.lock:
             requests.pause(self.engine.world, requests.require(self.engine.world, container))
 
+    def restart(self) -> None:
+        world = self.engine.world
+        with world.lock:
+            world.crash(until=world.now + BOOT_S, exit_code=TERMINATED)
+        self.clock.sleep(BOOT_S)
+        self.wait("the Engine", self.engine.observe)
+
     def write(self, app: AppKey, path: str, content: bytes | None) -> None:
         place = f"{self.engine.settings.data_root}/{app.namespace}/{app.name}/{path}"
         if content is None:
@@ -140,6 +156,10 @@ class DockerEngineHost:
         client = docker.APIClient(base_url=self.host.unix)
         client.pause(container)
         client.close()
+
+    def restart(self) -> None:
+        self.host.stop()
+        self.host.start()
 
     def write(self, app: AppKey, path: str, content: bytes | None) -> None:
         place = self.data_root / app.namespace / app.name / path

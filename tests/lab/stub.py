@@ -6,6 +6,7 @@
 | `stub:healthy-1` `stub:healthy-2` | the same, with a HEALTHCHECK that passes after about a second |
 | `stub:slow` | healthy only $HEALTHY_AFTER seconds (5) after its start |
 | `stub:unhealthy` | never healthy |
+| `stub:complains` | never healthy, and its check prints why |
 | `stub:sick` | healthy, then unhealthy from $SICK_AFTER seconds (5) on, or while there is a file /sick |
 | `stub:crash` | ends with code 1 after a fifth of a second |
 | `stub:exit0` | ends with code 0 at once |
@@ -47,14 +48,18 @@ exec /bin/serve
 class StubImage:
     """One tag: the command that it runs, and the test that decides on its health (None: no HEALTHCHECK).
 
-    With an `entrypoint`, what a Compose file gives as a command is only its arguments; `programs` are added, and do nothing.
+    With an `entrypoint`, what a Compose file gives as a command is only its arguments; `programs` are added, and do nothing;
+    `scripts` are added with their text, by path.
     """
 
     tag: str
     entrypoint: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
+    scripts: tuple[tuple[str, str], ...] = ()
     command: tuple[str, ...] = ("/bin/serve",)
     test: str | None = None
+    interval_s: float = 0.5  # of the test
+    architecture: str = "amd64"  # as the image says; the program in it is that of this machine
 
 
 IMAGES = (
@@ -65,6 +70,7 @@ IMAGES = (
     StubImage(tag="stub:healthy-2", test="wget -q -O /dev/null http://127.0.0.1:8080/"),
     StubImage(tag="stub:slow", command=("/bin/slow",), test="test -e /ready"),
     StubImage(tag="stub:unhealthy", test="false"),
+    StubImage(tag="stub:complains", test="echo database is locked; exit 1"),
     StubImage(tag="stub:sick", command=("/bin/sick",), test="test ! -e /sick"),
     StubImage(tag="stub:crash", command=("/bin/sh", "-c", "echo no such table; sleep 0.2; exit 1")),
     StubImage(tag="stub:exit0", command=("/bin/true",)),
@@ -86,7 +92,8 @@ def image_archive(images: tuple[StubImage, ...]) -> bytes:
     manifest = []
     for image in images:
         programs = dict.fromkeys(image.programs, b"#!/bin/sh\n")
-        page = _archive({"www/index.html": f"{image.tag}\n".encode(), **programs})
+        scripts = {path: text.encode() for path, text in image.scripts}
+        page = _archive({"www/index.html": f"{image.tag}\n".encode(), **programs, **scripts})
         config = json.dumps(_config(image, (base, page)), sort_keys=True).encode()
         page_name, config_name = f"{_sha256(page)}.tar", f"{_sha256(config)}.json"
         members |= {page_name: page, config_name: config}
@@ -101,13 +108,13 @@ def _config(image: StubImage, layers: tuple[bytes, ...]) -> dict[str, object]:
     if image.test:
         check = {
             "Test": ["CMD-SHELL", image.test],
-            "Interval": SECOND_NS // 2,
+            "Interval": int(image.interval_s * SECOND_NS),
             "Timeout": 5 * SECOND_NS,
             "Retries": 2,
         }
         run["Healthcheck"] = check
     return {
-        "architecture": "amd64",
+        "architecture": image.architecture,
         "os": "linux",
         "created": "1970-01-01T00:00:00Z",
         "config": run,
@@ -142,7 +149,9 @@ def _archive(
         for name in directories:
             archive.addfile(_member(name, tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755))
         for name, content in files.items():
-            member = _member(name, tarfile.REGTYPE, 0o755 if "bin/" in name else 0o644)
+            member = _member(
+                name, tarfile.REGTYPE, 0o755 if "bin/" in name or name.endswith(".sh") else 0o644
+            )
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
         for name, target in links.items():
