@@ -35,9 +35,14 @@ def note_completed(observed: Mapping[str, Observation], history: History) -> Non
     }
     silent = any(not isinstance(host, ObservedHost) for host in observed.values())
     done = {identity for identity, each in there.items() if is_done(each)}
-    kept = {identity for identity in known if silent and identity not in there}
+    kept = {identity for identity in known if _is_as_it_was(there.get(identity), silent=silent)}
     if done | kept != known:
         history.set_completed(json.dumps(sorted(done | kept)))
+
+
+def _is_as_it_was(container: ObservedContainer | None, *, silent: bool) -> bool:
+    """Tell whether what was done may still be so: set aside for going back, or on a host that does not answer."""
+    return silent if container is None else container.state is State.EXITED
 
 
 def _recalled(container: ObservedContainer, known: frozenset[str]) -> ObservedContainer:

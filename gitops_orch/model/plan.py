@@ -84,6 +84,7 @@ class Gate:
     elder: bool = (
         False  # it was there before the release: that it does not do well is trouble, and not its fault
     )
+    done: bool = False  # its work is done: it stays so, also if its Engine has forgotten how it ended
     again: bool = False  # it failed before and stayed up: is it well now?
     counts_after: tuple[
         str, ...
@@ -107,7 +108,7 @@ class Action:
     `target` names the object on the Engine: a container's id, or a name made by an earlier step; `name` is what a
     person calls it.
 
-    Which of the optional fields is set follows from `kind`: PULL `image`; CREATE `container`; CREATE_NETWORK,
+    Which of the optional fields is set follows from `kind`: PULL `image`, `platform` and `local_suffices`; CREATE `container`; CREATE_NETWORK,
     CONNECT_NETWORK, DISCONNECT_NETWORK `network`; REMOVE_VOLUME and CREATE_VOLUME `volume`, or the live `files` that
     it records; PUT_FILES `files`, and `work` where they follow Git; EXEC `signal`, or `hook`
     and a `gate` whose deadline it has; WAIT_HEALTHY and RUN_JOB `gate`; RENAME `new_name`; UPDATE `update` (fields of the Engine's ContainerUpdate).
@@ -128,6 +129,8 @@ class Action:
     budget: Budget | None = None  # of steps whose failure is the release's; None where no release is on trial
     release: str = ""
     image: str | None = None
+    platform: str = ""  # of a PULL: for which platform; "" lets the Engine choose
+    local_suffices: bool = False  # of a PULL: an image of that platform that is on the host will do
     container: ContainerIntent | None = None
     network: Network | None = None
     volume: Volume | None = None

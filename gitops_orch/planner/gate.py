@@ -75,7 +75,7 @@ def judge(
     if seen.state is State.PAUSED:
         reason = "it was paused: somebody asked its Engine to pause it"
         return Verdict(judgement=Judgement.STOPPED, watch=watch, reason=reason)
-    stopped = why_stopped(seen)
+    stopped = "" if gate.done and _details(seen).exit_code == 0 else why_stopped(seen)
     if stopped:
         reason = f"it was stopped (exit code {_details(seen).exit_code}): {stopped}"
         return Verdict(judgement=Judgement.STOPPED, watch=watch, reason=reason)

@@ -8,6 +8,7 @@ from gitops_orch.model.app import App
 from gitops_orch.model.observed import Health, ObservedContainer, State
 from gitops_orch.model.plan import Gate
 from gitops_orch.planner.compare import Remedy
+from gitops_orch.planner.ended import is_done
 from gitops_orch.planner.jobs import have_jobs_run
 from gitops_orch.planner.rollout import update_policy
 from gitops_orch.planner.slots import Slot
@@ -26,11 +27,13 @@ def gate_of(chosen: Chosen, slot: Slot, proofs: Mapping[str, Sequence[str]]) -> 
     own_s = slot.service.job_deadline_s if slot.service.job else None
     deadline_s = rollout.step_deadline_s if own_s is None else own_s
     is_started = slot.made or any(finding.remedy is Remedy.START for finding in slot.findings)
+    done = not is_started and _is_done(slot)
     if chosen.stays_up and not is_started:
         return Gate(
             monitor_s=update.monitor_s,
             deadline_s=update.monitor_s,
             completes=slot.service.job,
+            done=done,
             readiness=slot.service.readiness,
             restarts_max=0,
             again=slot.unproved,
@@ -43,8 +46,13 @@ def gate_of(chosen: Chosen, slot: Slot, proofs: Mapping[str, Sequence[str]]) -> 
         readiness=slot.service.readiness,
         restarts_max=rollout.restarts_max,
         fresh=is_started,
+        done=done,
         counts_after=tuple(step for name in upstream for step in proofs.get(name, ())),
     )
+
+
+def _is_done(slot: Slot) -> bool:
+    return slot.current is not None and is_done(slot.current.container)
 
 
 def dependencies_of(app: App, service: str) -> tuple[str, ...]:

@@ -92,6 +92,55 @@ def test_a_daemon_that_ends_a_service_with_0_does_not_make_it_done(story):
     assert init.up
 
 
+def with_job(value):
+    return f"""
+        services:
+          web: {{image: "good:1", restart: always, depends_on: {{init: {{condition: service_completed_successfully}}}}}}
+          init: {{image: "init:1", environment: {{VALUE: "{value}"}}}}
+        """
+
+
+def gone_back_to(story, first, began):
+    """Tell whether a container that was kept is the service's again, and was not run again."""
+    there = story.world.containers[first.id]
+    return not there.name.endswith("-kept") and there.started_at == began
+
+
+@pytest.mark.parametrize("seen_between", [True, False])
+@pytest.mark.parametrize("restarts_after", ["first", "second"])
+def test_a_job_that_was_done_before_a_daemon_restarted_is_gone_back_to(story, restarts_after, seen_between):
+    made = []
+    for value in ("first", "second"):
+        story.commit({"shop/compose.yaml": with_job(value)})
+        assert story.sync().exit_code == 0
+        made.append(story.containers()["init"])
+        if restarts_after == value:
+            story.world.crash(story.clock.monotonic_s() + 5)
+            story.clock.sleep(10)
+            if seen_between:
+                assert story.sync().exit_code == 0
+    began = made[0].started_at
+
+    story.commit({"shop/compose.yaml": with_job("first")})
+    report = story.sync()
+    assert report.exit_code == 0
+    assert "run_job" not in story.kinds(report)
+    assert gone_back_to(story, made[0], began)
+    assert story.plan().actions == ()
+
+
+def test_a_one_shot_that_is_kept_for_going_back_stays_done_over_a_restart_of_its_daemon(story):
+    deploy(story, value="1")
+    first = story.containers()["init"]
+    began = first.started_at
+    deploy(story, value="2")
+    story.world.crash(story.clock.monotonic_s() + 5)
+    story.clock.sleep(10)
+    assert story.sync().exit_code == 0
+    assert deploy(story, value="1").exit_code == 0
+    assert gone_back_to(story, first, began)
+
+
 # -- dependencies that are there already
 
 
