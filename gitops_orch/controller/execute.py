@@ -5,7 +5,7 @@ plan as soon as nothing of it is under way, while the others go on by theirs (an
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,7 +18,7 @@ from gitops_orch.controller.endings import Endings
 from gitops_orch.controller.gates import GATE_LOST_MAX, Gates, Wait, Watches
 from gitops_orch.controller.graph import Graph
 from gitops_orch.controller.performer import STARTING_KINDS, Performer, told
-from gitops_orch.controller.turns import Turns, lane, pull_lane
+from gitops_orch.controller.turns import Turns, lane, pull_key, pull_lane
 from gitops_orch.controller.unfinished import Walk, rest_of
 from gitops_orch.controller.workers import Batch, Finished, Workers
 from gitops_orch.engine.base import Engine
@@ -254,7 +254,7 @@ class Executor:
             self._note_begin(action)
             self._pulls.add(action.id)
             self._batch.share(
-                pull_lane(action, urgent=urgent), action.id, self._work(action), _pull_key(action)
+                pull_lane(action, urgent=urgent), action.id, self._work(action), pull_key(action)
             )
         else:
             self._turns.add(action, urgent=urgent)
@@ -386,10 +386,6 @@ class Executor:
 
     def _duration_ms(self, action: Action) -> int:
         return round((self._clock.monotonic_s() - self._began[action.id]) * 1000)
-
-
-def _pull_key(action: Action) -> Hashable:
-    return (action.host, action.image or action.target, action.optional)
 
 
 def _skipped(action: Action, why: str) -> ActionResult:

@@ -43,7 +43,8 @@ def perform(engine: Engine, action: Action) -> Effect:
 
 
 def _pull(engine: Engine, action: Action) -> None:
-    engine.pull(_given(action.image))
+    image = _given(action.image)
+    engine.pull(image, platform=action.platform, local_suffices=action.local_suffices)
 
 
 def _create_network(engine: Engine, action: Action) -> None:

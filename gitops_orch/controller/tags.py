@@ -178,6 +178,8 @@ class Tags:
         return frozenset(found)
 
     def _learn_pull(self, app: App, action: Action) -> None:
+        if action.local_suffices:
+            return  # its registry may not have been asked
         reference = normalise(action.image or "")
         for service in app.services:
             policy = _policy(service)

@@ -1,7 +1,7 @@
 """Which actions begin next on a host: so many at a time, and what puts a failure right before all others."""
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Hashable
 
 from gitops_orch.controller.workers import LANE_WORKERS_MAX
 from gitops_orch.model.app import AppKey
@@ -22,6 +22,12 @@ def lane(action: Action) -> str:
 def pull_lane(action: Action, *, urgent: bool) -> str:
     """Return whose workers bring an image in: not those of anything else, and not of all that was asked for before."""
     return f"{action.host}, urgent pulls" if urgent else f"{action.host}, pulls"
+
+
+def pull_key(action: Action) -> Hashable:
+    """Return what two pulls have in common that are one: whoever wants the same joins the one under way."""
+    image = action.image or action.target
+    return (action.host, image, action.platform, action.local_suffices, action.optional)
 
 
 class Turns:

@@ -22,6 +22,8 @@ from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
 from gitops_orch.model.observed import HeldPort, ObservedContainer, ObservedHost, ProbeResult
 from gitops_orch.model.plan import ContainerIntent
 
+Progress = Callable[[str], None] | None  # is given each line that a pull reports
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PulledImage:
@@ -85,8 +87,13 @@ class Engine(Protocol):
         """Return one container by id or name, with details; NotFound where there is none."""
         ...
 
-    def pull(self, image: str, *, progress: Callable[[str], None] | None = None) -> PulledImage:
-        """Bring the image to the host; ImageUnavailable where it cannot be had."""
+    def pull(
+        self, image: str, *, platform: str = "", local_suffices: bool = False, progress: Progress = None
+    ) -> PulledImage:
+        """Bring the image to the host, for a platform if one is named; ImageUnavailable where it cannot be had.
+
+        With `local_suffices`, no registry is asked where the host has the image for that platform.
+        """
         ...
 
     def registry_digest(self, image: str) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from gitops_orch.clock import Clock
 from gitops_orch.engine import labels, observe_parse
 from gitops_orch.engine.archive import link_archive
-from gitops_orch.engine.base import PLAIN_EXEC, EngineEvent, ExecResult, ExecSettings, PulledImage
+from gitops_orch.engine.base import PLAIN_EXEC, EngineEvent, ExecResult, ExecSettings, Progress, PulledImage
 from gitops_orch.engine.carriers import Carriers
 from gitops_orch.engine.engine_settings import EngineSettings
 from gitops_orch.engine.files import FileCourier
@@ -21,7 +21,7 @@ from gitops_orch.engine.payload_network import Endpoint, network_payload, volume
 from gitops_orch.engine.payload_target import PayloadTarget
 from gitops_orch.engine.port_check import check_ports
 from gitops_orch.engine.probe import probe_container
-from gitops_orch.engine.pull import pull_image, registry_digest
+from gitops_orch.engine.pull import Pull, pull_image, registry_digest, suitable_image
 from gitops_orch.engine.raw_client import RawClient
 from gitops_orch.engine.registry_auth import Registries
 from gitops_orch.engine.streams import LogWindow, container_logs, exec_in, host_events
@@ -73,10 +73,13 @@ class DockerHost:
         """Return one container with details."""
         return self._observer.inspect(container)
 
-    def pull(self, image: str, *, progress: Callable[[str], None] | None = None) -> PulledImage:
+    def pull(
+        self, image: str, *, platform: str = "", local_suffices: bool = False, progress: Progress = None
+    ) -> PulledImage:
         """Bring the image to the host, with the credentials of its registry."""
-        auth = self._registries.for_pull(image)
-        return pull_image(self._wire, image, auth, self._settings.pull_deadline_s, progress)
+        there = suitable_image(self._wire, image, platform) if local_suffices else None
+        wanted = Pull(image=image, platform=platform, deadline_s=self._settings.pull_deadline_s)
+        return there or pull_image(self._wire, wanted, self._registries.for_pull(image), progress)
 
     def registry_digest(self, image: str) -> str:
         """Return the digest that the reference names in its registry now, asked with the registry's credentials."""

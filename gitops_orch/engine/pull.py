@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -13,34 +14,43 @@ from gitops_orch.engine.registry_auth import PullAuth
 from gitops_orch.engine.wire import Wire
 from gitops_orch.errors import EngineError, HostUnreachable, ImageUnavailable, NotFound
 from gitops_orch.model.image_reference import with_default_tag
+from gitops_orch.model.platform import suits
 from gitops_orch.model.refusal import host_hint
 
 LINE_BYTES_MAX = 1_000_000
 _DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32,128}")
 
 
-def pull_image(
-    wire: Wire, image: str, auth: PullAuth, deadline_s: float, progress: Callable[[str], None] | None
-) -> PulledImage:
-    """Pull a reference (tag `latest` where it has neither tag nor digest); ImageUnavailable where it cannot be had."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pull:
+    """What is pulled: a reference (tag `latest` where it has neither tag nor digest), and for which platform ("": any)."""
+
+    image: str
+    platform: str = ""
+    deadline_s: float
+
+
+def pull_image(wire: Wire, pull: Pull, auth: PullAuth, progress: Callable[[str], None] | None) -> PulledImage:
+    """Pull a reference; ImageUnavailable where it cannot be had."""
+    image, host = pull.image, wire.host
     try:
-        with wire.bounded(f"pull of {image}", deadline_s=deadline_s):
-            refusal = _follow(wire, image, auth.header, progress or (lambda _line: None))
+        with wire.bounded(f"pull of {image}", deadline_s=pull.deadline_s):
+            refusal = _follow(wire, pull, auth.header, progress or (lambda _line: None))
     except HostUnreachable as error:
         if not _answers(wire, image):
             raise
         reason = "the host answers, and its registry or the way there does not"
         raise _unavailable(
-            wire.host, image, f"it did not end well within {deadline_s:g} s: {reason}"
+            host, image, f"it did not end well within {pull.deadline_s:g} s: {reason}"
         ) from error
     except EngineError as error:
-        raise _unavailable(wire.host, image, error.message, auth.hint) from error
+        raise _unavailable(host, image, error.message, auth.hint) from error
     if refusal:
-        raise _unavailable(wire.host, image, refusal, auth.hint)
+        raise _unavailable(host, image, refusal, auth.hint)
     try:
         return local_image(wire, image)
     except NotFound as error:
-        raise _unavailable(wire.host, image, "its pull ended before the image was there") from error
+        raise _unavailable(host, image, "its pull ended before the image was there") from error
 
 
 def _answers(wire: Wire, image: str) -> bool:
@@ -53,10 +63,13 @@ def _answers(wire: Wire, image: str) -> bool:
     return True
 
 
-def _follow(wire: Wire, image: str, header: str | None, progress: Callable[[str], None]) -> str:
+def _follow(wire: Wire, pull: Pull, header: str | None, progress: Callable[[str], None]) -> str:
     """Follow a pull to its end; return why it was refused, "" where it was not."""
     headers = {"X-Registry-Auth": header} if header else {}
-    for row in json_lines(wire.client().open_pull({"fromImage": with_default_tag(image)}, headers)):
+    params = {"fromImage": with_default_tag(pull.image)}
+    if pull.platform:
+        params["platform"] = pull.platform
+    for row in json_lines(wire.client().open_pull(params, headers)):
         if row.get("error"):
             return str(row["error"])
         progress(_progress_line(row))
@@ -87,7 +100,27 @@ def registry_digest(wire: Wire, image: str, auth: PullAuth) -> str:
 
 def local_image(wire: Wire, image: str) -> PulledImage:
     """Return what the host knows of an image; NotFound where it is not there."""
-    row = wire.read(f"inspect of image {image}", lambda client: client.inspect_image(image))
+    return _known(_inspected(wire, image))
+
+
+def suitable_image(wire: Wire, image: str, platform: str) -> PulledImage | None:
+    """Return the image that the host has, if it is one for the platform; None where it is not, or not there."""
+    try:
+        row = _inspected(wire, image)
+    except NotFound:
+        return None
+    has = [str(row.get(key) or "") for key in ("Os", "Architecture", "Variant")]
+    return _known(row) if suits(platform, *has) else None
+
+
+def _inspected(wire: Wire, image: str) -> Mapping[str, Any]:
+    row: Mapping[str, Any] = wire.read(
+        f"inspect of image {image}", lambda client: client.inspect_image(image)
+    )
+    return row
+
+
+def _known(row: Mapping[str, Any]) -> PulledImage:
     return PulledImage(id=str(row["Id"]), digests=tuple(sorted(row.get("RepoDigests") or ())))
 
 

@@ -55,6 +55,12 @@ _UNRECONCILED = (
     ("use_api_socket", "it hands out the Engine's credentials", "remove it"),
 )
 _TOP_LEVEL = ("models",)  # of these keys
+_UNDEFINED = {  # in the schema of the Compose specification, whose text says nothing of it
+    "pull_refresh_after": (
+        "no version of Compose reads it, and the Compose specification does not say what it means; "
+        "write pull_policy: every_12h to compare the tag with its registry at most once in 12 hours"
+    )
+}
 
 
 def say_why_unknown(problem: Problem) -> Problem:
@@ -63,7 +69,7 @@ def say_why_unknown(problem: Problem) -> Problem:
     if match is None:
         return problem
     key = match["key"]
-    reasons = {
+    reasons = _UNDEFINED | {
         name: f"cannot be reconciled from Git: {why}; {way_out}" for name, why, way_out in _UNRECONCILED
     }
     if key not in reasons or (match["path"] == key and key not in _TOP_LEVEL):

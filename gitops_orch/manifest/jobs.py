@@ -47,12 +47,6 @@ def _hook(
     if not command and not image:
         findings.error((*where, "command"), "a hook needs a command; write it, or remove the hook")
         return None
-    if raw.get("per_replica") is False:
-        findings.error(
-            (*where, "per_replica"),
-            "false is not supported yet: pre_start runs before each new container; remove it, or make the command a "
-            "service of its own that others wait for by service_completed_successfully",
-        )
     return Hook(
         command=tuple(str(word) for word in command or ()),
         user=str(raw.get("user") or ""),
@@ -60,6 +54,7 @@ def _hook(
         working_dir=str(raw.get("working_dir") or ""),
         environment=tuple(_environment(raw.get("environment") or {}, where, variables, findings)),
         image=image,
+        per_replica=bool(raw.get("per_replica")),
     )
 
 

@@ -23,6 +23,7 @@ class Hook:
     working_dir: str = ""  # "": the container's
     environment: tuple[str, ...] = ()  # NAME=value, beside the container's own
     image: str = ""  # of a pre_start: "" is the service's
+    per_replica: bool = False  # of a pre_start: before each new container, not once for the service
 
     def __str__(self) -> str:
         """Return the command as one reads it: what it is, not with which values."""
@@ -38,12 +39,17 @@ class Hooks:
 
     def text(self) -> str:
         """Return them as a label has them; "" where there are none."""
-        rows = {key: [asdict(hook) for hook in hooks] for key, hooks in self._said()}
+        rows = {key: [_row(hook) for hook in hooks] for key, hooks in self._said()}
         return json.dumps(rows, sort_keys=True, separators=(",", ":")) if rows else ""
 
     def _said(self) -> tuple[tuple[str, tuple[Hook, ...]], ...]:
         both = (("post_start", self.post_start), ("pre_stop", self.pre_stop))
         return tuple((key, hooks) for key, hooks in both if hooks)
+
+
+def _row(hook: Hook) -> dict[str, object]:
+    """Return a hook as a label has it: without what only a pre_start has since, so that labels stay what they were."""
+    return {key: value for key, value in asdict(hook).items() if key != "per_replica"}
 
 
 def read_hooks_text(text: str) -> Hooks:

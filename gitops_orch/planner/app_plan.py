@@ -21,7 +21,8 @@ from gitops_orch.planner.kept_mounts import MountKeeper
 from gitops_orch.planner.mend import Mender
 from gitops_orch.planner.namespaces import is_lost_namespace, namespace_parents
 from gitops_orch.planner.order import in_dependency_order
-from gitops_orch.planner.prepare import prepare_hosts, pull_images
+from gitops_orch.planner.prepare import prepare_hosts
+from gitops_orch.planner.pulls import pull_images
 from gitops_orch.planner.put_back import has_ended, put_back
 from gitops_orch.planner.reload import changed_sets, must_be_told, record_sets, signal_reason
 from gitops_orch.planner.removal import remove_container, stop_container

@@ -49,6 +49,8 @@ class ActionFields(StepFields, total=False):
     slot: int | None
     release: str
     image: str
+    platform: str
+    local_suffices: bool
     volume: Volume
     files: FileMount
     work: FilesWork | None

@@ -1,11 +1,13 @@
 """`pre_start`: containers that run to completion before a new container of their service is started.
 
+One runs once for the service (`shared_hooks.py`), or with `per_replica: true` before each new container.
 Each is made like the service's own container, but for its command, its image, and what must not be there twice: names,
 ports, addresses, labels that other tools act on.  It is known by a service name of its own.  One that fails fails the
 release before anything that serves was stopped, and is kept for a look at it; the others are removed once the container
 that they prepared has been started, so that until then they tell that they have run.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -23,8 +25,10 @@ from gitops_orch.planner.hooks import Scene, command_reason
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.namespaces import namespace_parents, shares_namespace
+from gitops_orch.planner.pulls import ABSENT, platform_of
 from gitops_orch.planner.removal import remove_container, stop_container
 from gitops_orch.planner.set_aside import Stopping, set_aside
+from gitops_orch.planner.shared_hooks import first_start, was_prepared
 from gitops_orch.planner.world import Chosen, World
 
 _NOT_TWICE = frozenset(
@@ -42,6 +46,7 @@ _NOT_TWICE = frozenset(
         *("post_start", "pre_start", "pre_stop", "restart", "scale"),
     }
 )
+_GOING = frozenset({Kind.STOP, Kind.REMOVE})
 _ADDRESSES = frozenset({"aliases", "ipv4_address", "ipv6_address", "link_local_ips", "mac_address"})
 
 
@@ -101,8 +106,7 @@ def add_pre_starts(draft: Draft, world: World, index: Index) -> None:
     if not index.pre_starts and not any(s.pre_start for each in world.chosen for s in each.app.services):
         return
     preparer = _Preparer(draft, world, index)
-    for action in tuple(draft.actions):
-        preparer.prepare(action)
+    preparer.prepare_all()
     preparer.clear()
 
 
@@ -116,16 +120,49 @@ class _Preparer:
         self._creates = {(a.host, a.target): a for a in draft.actions if a.kind is Kind.CREATE}
         self._used: set[str] = set()  # ids of containers that are there, and are of use to a start
 
-    def prepare(self, start: Action) -> None:
-        """Add what comes before a step, where it is the first start of a container."""
-        service = self._scene.service(start) if start.kind in {Kind.START, Kind.RUN_JOB} else None
-        chosen = self._scene.chosen(start)
-        if service is None or chosen is None or not service.pre_start or not self._is_first(start):
+    def prepare_all(self) -> None:
+        """Add what comes before the first starts of new containers, service by service."""
+        starts: dict[tuple[AppKey | None, str | None], list[Action]] = defaultdict(list)
+        for action in self._draft.actions:
+            service = self._scene.service(action) if action.kind in {Kind.START, Kind.RUN_JOB} else None
+            if service is not None and service.pre_start and self._is_first(action):
+                starts[action.app, action.service].append(action)
+        for group in starts.values():
+            self._prepare_service(group)
+
+    def _prepare_service(self, starts: list[Action]) -> None:
+        """Add what comes before the starts of one service: what runs once runs before the first, and all wait for it."""
+        first = first_start(starts, self._by_id)
+        service, chosen = self._scene.service(first), self._scene.chosen(first)
+        if service is None or chosen is None:
             return
-        held_up = self._held_up(start)
-        last = tuple(each for each in start.after if each not in held_up)
-        for hook, each in zip(service.pre_start, pre_start_services(service), strict=True):
-            last = self._run(start, chosen, each, hook, last)
+        runs_shared = not self._is_prepared(chosen, service, starts)
+        shared: dict[str, tuple[str, ...]] = {}
+        for start in (first, *(each for each in starts if each is not first)):
+            held_up = self._held_up(start)
+            last = tuple(each for each in start.after if each not in held_up)
+            for hook, each in zip(service.pre_start, pre_start_services(service), strict=True):
+                if hook.per_replica or (runs_shared and start is first):
+                    last = self._run(start, chosen, each, hook, last)
+                    shared[each.name] = () if hook.per_replica else last
+                else:
+                    last = (*last, *shared.get(each.name, ()))
+            self._hold_up(start, held_up, last)
+
+    def _is_prepared(self, chosen: Chosen, service: Service, starts: list[Action]) -> bool:
+        """Tell whether a container that stays was prepared by the hooks of the service that run once."""
+        going = {(each.host, each.target) for each in self._draft.actions if each.kind in _GOING}
+        staying = [
+            found.container
+            for found in self._index.apps.get(chosen.app.key, ())
+            if (found.host, found.container.id) not in going
+        ]
+        created = (self._creates.get((start.host, start.target)) for start in starts)
+        images = {each.container.image_digest for each in created if each and each.container}
+        spec = self._world.spec(chosen.app, service.name).hash
+        return any(was_prepared(each, service.name, spec, images) for each in staying)
+
+    def _hold_up(self, start: Action, held_up: tuple[str, ...], last: tuple[str, ...]) -> None:
         for identity in held_up:
             self._replace(replace(self._by_id[identity], after=(*self._by_id[identity].after, *last)))
         self._replace(replace(start, after=(*last, *held_up)))
@@ -199,7 +236,8 @@ class _Preparer:
         else:
             image = service.image
             image_id = container.image_id if container is not None else ""
-        spec, slot = self._world.spec(chosen.app, service.name), start.slot or 1
+        spec = self._world.spec(chosen.app, service.name)
+        slot = (start.slot or 1) if hook.per_replica else 1
         return ContainerIntent(
             app=chosen.app,
             service=service,
@@ -238,8 +276,9 @@ class _Preparer:
         identity = f"{Kind.PULL.value}/{start.host}/{intent.image}"
         if intent.image_digest or identity in self._by_id:
             return (identity,) if identity in self._by_id else ()
-        reason = f"{intent.service.name} needs it, and it is not on the host"
-        return (self._add(start, Kind.PULL, intent.image, reason, after=(), image=intent.image, gate=None),)
+        reason = f"{intent.service.name} needs it, and {ABSENT}"
+        of_image = {"image": intent.image, "platform": platform_of(intent.service)}
+        return (self._add(start, Kind.PULL, intent.image, reason, after=(), gate=None, **of_image),)
 
     def _there(self, start: Action, intent: ContainerIntent) -> ObservedContainer | None:
         """Return the container of a run that broke off; one that a hand has paused is made anew."""

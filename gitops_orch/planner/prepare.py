@@ -1,82 +1,25 @@
 """What containers need before they can be made: images on every host first of all, then networks, volumes and files."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
-from typing import Any
 
 from gitops_orch.model.app import App, FileMount, Network, Volume
 from gitops_orch.model.host_files import FilesWork, query_of
 from gitops_orch.model.mounts import MOUNTS_LABEL, mounts_text, normal_target
 from gitops_orch.model.names import live_volume_name, mounts_record_name
 from gitops_orch.model.plan import Kind
-from gitops_orch.model.pull_policy import Pull, parse_pull_policy
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.follow import file_changes, kept_notes, seed, work_on, work_reason
-from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import HostIndex, Index
 from gitops_orch.planner.kept_mounts import MountKeeper
 from gitops_orch.planner.networks import differs, replace_network
+from gitops_orch.planner.pulls import ABSENT
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.twin_networks import remove_twins
 from gitops_orch.planner.volumes import note_changed_volumes, volume_name
 from gitops_orch.planner.world import World
-
-_ABSENT = "it is not on the host"
-
-
-def pull_images(app: App, slots: AppSlots, index: Index, draft: Draft) -> tuple[str, ...]:
-    """Add the pulls of all images that new containers need and hosts lack; return their ids."""
-    pulls: dict[tuple[str, str], str] = {}
-    for slot in slots.slots:
-        for image, why in _wanted_images(slot, index) if slot.made else ():
-            if (slot.host, image) not in pulls:
-                name = slot.service.name
-                pulls[(slot.host, image)] = draft.add(
-                    Kind.PULL,
-                    slot.host,
-                    image,
-                    f"{name} needs it, and {why}",
-                    name=image,
-                    app=app.key,
-                    release=app.digest,
-                    image=image,
-                    service=name,
-                )
-    return tuple(pulls.values())
-
-
-def _wanted_images(slot: Slot, index: Index) -> Iterator[tuple[str, str]]:
-    """Yield the images that are pulled for a slot, each with why: its own, and those that it mounts."""
-    why = _why_pulled(slot, index.hosts[slot.host])
-    if why:
-        yield slot.image, why
-    volumes: Any = slot.service.compose.get("volumes") or ()
-    for volume in volumes:
-        source = str(volume.get("source") or "")
-        if (
-            volume.get("type") == "image"
-            and source
-            and normalise(source) not in index.hosts[slot.host].image_ids
-        ):
-            yield source, _ABSENT
-
-
-def _why_pulled(slot: Slot, host: HostIndex) -> str:
-    """Return why a slot's image is pulled; "" where it is not.  Bytes of a former release have no tag to ask for."""
-    policy = parse_pull_policy(str(slot.service.compose.get("pull_policy") or ""))
-    if policy is None or policy.kind is Pull.NEVER:
-        return ""
-    if not slot.image_id:
-        return _ABSENT
-    if policy.asks_again and slot.image == slot.service.image:
-        return "pull_policy asks for it"
-    return (
-        ""
-        if host.image_ids.get(normalise(slot.image)) == slot.image_id
-        else "its tag names other bytes there"
-    )
 
 
 def prepare_hosts(
@@ -133,7 +76,7 @@ class _Preparation:
             Kind.CREATE_NETWORK,
             host,
             network.name,
-            _ABSENT,
+            ABSENT,
             name=network.name,
             app=self.app.key,
             release=self.app.digest,
@@ -159,7 +102,7 @@ class _Preparation:
             if volume.key in slot.service.volumes:
                 self.steps[slot.host][key] = (self._create_volume(slot.host, volume),)
 
-    def _create_volume(self, host: str, volume: Volume, why: str = _ABSENT) -> str:
+    def _create_volume(self, host: str, volume: Volume, why: str = ABSENT) -> str:
         created = self.draft.add(
             Kind.CREATE_VOLUME,
             host,

@@ -120,6 +120,14 @@ def test_a_pull_policy_that_is_none_is_an_error_with_the_words_that_are(policy: 
     assert "every_12h" in error
 
 
+@pytest.mark.parametrize("value", ["1h", "every_12h", "5"])
+def test_a_key_that_the_specification_does_not_define_is_refused_with_the_one_to_write(value: str) -> None:
+    text = f"services:\n  api:\n    image: x\n    pull_refresh_after: {value}\n"
+    (error,) = errors(compiled({"shop/compose.yaml": text}))
+    assert error.startswith("shop/compose.yaml:4:5: services.api.pull_refresh_after: no version of Compose")
+    assert "write pull_policy: every_12h" in error
+
+
 @pytest.mark.parametrize(
     ("text", "key"),
     [
@@ -134,10 +142,23 @@ def test_what_cannot_come_from_git_is_refused_and_says_why(text: str, key: str) 
     assert f"{key}: cannot be reconciled from Git: " in error
 
 
-def test_a_pre_start_that_runs_once_for_all_replicas_is_refused() -> None:
-    text = "services: {api: {image: x, pre_start: [{command: [a], per_replica: false}]}}"
-    (error,) = errors(compiled({"shop/compose.yaml": text}))
-    assert "services.api.pre_start[0].per_replica: false is not supported yet" in error
+@pytest.mark.parametrize(
+    ("said", "per_replica"),
+    [
+        ("", False),
+        (", per_replica: false", False),
+        (", per_replica: 'true'", True),
+        (", per_replica: true", True),
+    ],
+)
+def test_a_pre_start_runs_once_for_its_service_unless_it_says_otherwise(
+    said: str, *, per_replica: bool
+) -> None:
+    text = f"services: {{api: {{image: x, pre_start: [{{command: [a]{said}}}]}}}}"
+    found = compiled({"shop/compose.yaml": text})
+    assert errors(found) == []
+    (hook,) = found.apps[0].services[0].pre_start
+    assert hook.per_replica is per_replica
 
 
 def test_a_format_that_is_not_known_is_an_error_at_its_place() -> None:

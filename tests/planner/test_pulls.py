@@ -2,9 +2,12 @@
 
 import pytest
 
+from gitops_orch.model.job import Hook
 from gitops_orch.model.plan import Kind
+from gitops_orch.model.platform import suits
 from gitops_orch.planner.plan import make_plan
 from tests.planner.builders import IMAGE, app, seen, service, world
+from tests.planner.test_jobs import prepared_world
 
 MOUNT = {"volumes": [{"type": "image", "source": "models:1", "target": "/m"}]}
 
@@ -41,3 +44,60 @@ def test_another_policy_pulls_nothing_that_is_there(policy: str) -> None:
     assert pulls({"pull_policy": policy}, images=()) == (
         [] if policy == "never" else [(IMAGE, "api needs it, and it is not on the host")]
     )
+
+
+ARM = {"platform": "linux/arm64"}
+
+
+def pulled(compose: dict[str, object], **fields: object) -> list[tuple[str, bool]]:
+    """Return the platform of each pull, and whether an image that is there will do."""
+    made = app("shop", service("api", compose=compose))
+    plan = make_plan(world(made, observed={"h1": seen("h1", apps=(made,), **fields)}))
+    return [(each.platform, each.local_suffices) for each in plan.actions if each.kind is Kind.PULL]
+
+
+def test_a_pull_is_for_the_platform_that_the_service_asks_for() -> None:
+    assert pulled(ARM, images=()) == [("linux/arm64", False)]
+    assert pulled({**ARM, "pull_policy": "always"}) == [("linux/arm64", False)]
+
+
+def test_an_image_that_is_there_is_pulled_if_it_is_for_another_platform() -> None:
+    assert pulled(ARM) == [("linux/arm64", True)]
+    assert pulls(ARM) == [(IMAGE, "api needs it, and it must be one for linux/arm64")]
+
+
+def test_a_service_without_a_platform_and_one_that_never_pulls_ask_for_none() -> None:
+    assert pulled({}) == pulled({**ARM, "pull_policy": "never"}) == []
+
+
+def test_two_services_of_one_image_pull_it_once_and_really_if_one_of_them_must() -> None:
+    made = app("shop", service("api", compose=ARM), service("web", compose={**ARM, "pull_policy": "always"}))
+    plan = make_plan(world(made, observed={"h1": seen("h1", apps=(made,))}))
+    assert [each.local_suffices for each in plan.actions if each.kind is Kind.PULL] == [False]
+
+
+def test_the_image_of_a_hook_is_for_the_platform_of_its_service() -> None:
+    hook = Hook(command=("up",), image="tool:1")
+    plan = make_plan(prepared_world(app("shop", service(pre_start=(hook,), compose=ARM))))
+    assert ("tool:1", "linux/arm64") in {
+        (each.image, each.platform) for each in plan.actions if each.kind is Kind.PULL
+    }
+
+
+@pytest.mark.parametrize(
+    ("wanted", "has", "suits_it"),
+    [
+        ("linux/amd64", ("linux", "amd64", ""), True),
+        ("linux/arm64", ("linux", "amd64", ""), False),
+        ("linux/arm64/v8", ("linux", "arm64", ""), True),
+        ("linux/arm64", ("linux", "arm64", "v8"), True),
+        ("linux/arm/v6", ("linux", "arm", "v7"), False),
+        ("linux/arm", ("linux", "arm", "v7"), True),
+        ("aarch64", ("linux", "arm64", "v8"), True),
+        ("Linux/x86_64", ("linux", "amd64", ""), True),
+        ("windows/amd64", ("linux", "amd64", ""), False),
+        ("linux", ("linux", "riscv64", ""), True),
+    ],
+)
+def test_a_platform_is_compared_by_what_it_means(wanted: str, has: tuple[str, ...], suits_it: object) -> None:
+    assert suits(wanted, *has) is suits_it

@@ -13,6 +13,7 @@ from gitops_orch.engine.base import (
     EngineEvent,
     ExecResult,
     ExecSettings,
+    Progress,
     PulledImage,
 )
 from gitops_orch.engine.simulated import requests
@@ -76,10 +77,15 @@ class SimulatedEngine:
             lambda: see_container(self._require(container), instance=self.settings.instance, details=True),
         )
 
-    def pull(self, image: str, *, progress: Callable[[str], None] | None = None) -> PulledImage:
-        """Bring the image to the host; ImageUnavailable where the registry does not give it."""
+    def pull(
+        self, image: str, *, platform: str = "", local_suffices: bool = False, progress: Progress = None
+    ) -> PulledImage:
+        """Bring the image, which is for every platform; ImageUnavailable where the registry does not give it."""
+        there = self._ask("pull", lambda: requests.known_image(self.world, image)) if local_suffices else None
+        if there is not None:
+            return there
         if progress is not None:
-            progress(f"Pulling from {image}")
+            progress(f"Pulling from {image} {platform}".rstrip())
         self.clock.sleep(self.registry.find(image).behaviour.pull_s)
         return self._tell("pull", lambda: requests.pull(self.world, self.registry, image))
 

@@ -61,6 +61,15 @@ def tag_image(world: World, image: SimulatedImage, tag: str) -> None:
     image.tags.append(tag)
 
 
+def known_image(world: World, reference: str) -> PulledImage | None:
+    """Return an image that is on the host; None where it is not."""
+    try:
+        found = require_image(world, reference)
+    except NotFound:
+        return None
+    return PulledImage(id=found.id, digests=tuple(found.digests))
+
+
 def require_image(world: World, reference: str) -> SimulatedImage:
     """Return an image that is on the host; NotFound where it must be pulled first."""
     found = world.find_image(reference) or world.find_image(with_default_tag(reference))

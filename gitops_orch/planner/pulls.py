@@ -1,0 +1,101 @@
+"""Which images are pulled before anything is made, on which hosts, and for which platform?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gitops_orch.model.app import App, Service
+from gitops_orch.model.plan import Kind
+from gitops_orch.model.pull_policy import Pull, PullPolicy, parse_pull_policy
+from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.images import normalise
+from gitops_orch.planner.index import HostIndex, Index
+from gitops_orch.planner.slots import AppSlots, Slot
+
+ABSENT = "it is not on the host"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    service: str
+    image: str
+    why: str
+    platform: str = ""
+    local_suffices: bool = False
+
+
+def pull_images(app: App, slots: AppSlots, index: Index, draft: Draft) -> tuple[str, ...]:
+    """Add the pulls of all images that new containers need and hosts lack; return their ids."""
+    wanted: dict[tuple[str, str], _Wanted] = {}
+    for slot in slots.slots:
+        for each in _wanted_images(slot, index) if slot.made else ():
+            key = (slot.host, each.image)
+            if key not in wanted or (wanted[key].local_suffices and not each.local_suffices):
+                wanted[key] = each
+    return tuple(_add(draft, app, host, each) for (host, _), each in wanted.items())
+
+
+def _add(draft: Draft, app: App, host: str, wanted: _Wanted) -> str:
+    return draft.add(
+        Kind.PULL,
+        host,
+        wanted.image,
+        f"{wanted.service} needs it, and {wanted.why}",
+        name=wanted.image,
+        app=app.key,
+        release=app.digest,
+        image=wanted.image,
+        platform=wanted.platform,
+        local_suffices=wanted.local_suffices,
+        service=wanted.service,
+    )
+
+
+def platform_of(service: Service) -> str:
+    """Return the platform that a service asks for; "" where its Engine chooses."""
+    return str(service.compose.get("platform") or "")
+
+
+def _wanted_images(slot: Slot, index: Index) -> Iterator[_Wanted]:
+    """Yield the images that are pulled for a slot: its own, and those that it mounts."""
+    own = _own_image(slot, index.hosts[slot.host])
+    if own is not None:
+        yield own
+    volumes: Any = slot.service.compose.get("volumes") or ()
+    for volume in volumes:
+        source = str(volume.get("source") or "")
+        if (
+            volume.get("type") == "image"
+            and source
+            and normalise(source) not in index.hosts[slot.host].image_ids
+        ):
+            yield _Wanted(service=slot.service.name, image=source, why=ABSENT)
+
+
+def _own_image(slot: Slot, host: HostIndex) -> _Wanted | None:
+    """Return what is pulled for a slot's container; None where nothing is.
+
+    A listing of images names no platforms: where a service asks for one, the Engine looks at the image that it has, and
+    pulls only if that is for another one.
+    """
+    policy = parse_pull_policy(str(slot.service.compose.get("pull_policy") or ""))
+    if policy is None or policy.kind is Pull.NEVER:
+        return None
+    platform, name = platform_of(slot.service), slot.service.name
+    why = _why_pulled(slot, host, policy)
+    if why:
+        return _Wanted(service=name, image=slot.image, why=why, platform=platform)
+    if platform and slot.image == slot.service.image:
+        why = f"it must be one for {platform}"
+        return _Wanted(service=name, image=slot.image, why=why, platform=platform, local_suffices=True)
+    return None
+
+
+def _why_pulled(slot: Slot, host: HostIndex, policy: PullPolicy) -> str:
+    """Return why a registry is asked; "" where it is not.  Bytes of a former release have no tag to ask for."""
+    if not slot.image_id:
+        return ABSENT
+    if policy.asks_again and slot.image == slot.service.image:
+        return "pull_policy asks for it"
+    same = host.image_ids.get(normalise(slot.image)) == slot.image_id
+    return "" if same else "its tag names other bytes there"

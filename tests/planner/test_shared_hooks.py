@@ -1,0 +1,89 @@
+"""`pre_start` hooks that run once for their service, beside those that run for each container: a world in, a plan out."""
+
+from collections import Counter
+
+import pytest
+from planner.builders import app, container, service
+from planner.test_jobs import by_id, prepared_world
+
+from gitops_orch.model.app import UpdatePolicy
+from gitops_orch.model.job import Hook
+from gitops_orch.model.observed import State
+from gitops_orch.planner.plan import make_plan
+
+SCHEMA = Hook(command=("migrate", "schema"))
+EACH = Hook(command=("chown",), per_replica=True)
+
+
+def three(*hooks, **fields):
+    return app("shop", service(pre_start=hooks, replicas=3, **fields))
+
+
+def made_by_hooks(plan):
+    """How often each command of a hook runs."""
+    return Counter(each.container.service.compose["command"][0] for each in plan.actions if of_a_hook(each))
+
+
+def of_a_hook(action):
+    return action.container is not None and ".pre_start." in action.container.service.name
+
+
+def waits_for(plan, action, other):
+    found, todo = by_id(plan), [action.id]
+    seen = set()
+    while todo:
+        each = found[todo.pop()]
+        todo += [before for before in (*each.after, *each.follows) if before not in seen]
+        seen.update((*each.after, *each.follows))
+    return other.id in seen
+
+
+@pytest.mark.parametrize("parallelism", [1, 3])
+@pytest.mark.parametrize("old", [True, False])
+def test_what_comes_before_runs_once_for_the_service_and_every_replica_waits_for_it(parallelism, old):
+    shop = three(EACH, SCHEMA, update=UpdatePolicy(parallelism=parallelism))
+    there = [container(shop, slot=slot, spec="old", release="earlier") for slot in (1, 2, 3)] if old else []
+    plan = make_plan(prepared_world(shop, *there))
+    assert made_by_hooks(plan) == {"migrate": 1, "chown": 3}
+    starts = [action for action in plan.actions if action.kind.value == "start" and action.service == "api"]
+    (ran,) = [
+        action
+        for action in plan.actions
+        if action.kind.value == "run_job" and "migrate schema" in action.reason
+    ]
+    assert len(starts) == 3
+    assert all(waits_for(plan, start, ran) for start in starts)
+    assert not any(waits_for(plan, ran, start) for start in starts)
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_another_replica_or_a_lost_one_runs_nothing_that_runs_once(lost):
+    shop = three(EACH, SCHEMA)
+    there = [container(shop, slot=slot) for slot in range(1, 4 - lost)]
+    assert made_by_hooks(make_plan(prepared_world(shop, *there))) == {"chown": lost}
+
+
+def test_a_service_of_which_nothing_is_left_is_prepared_again():
+    shop = three(SCHEMA)
+    assert made_by_hooks(make_plan(prepared_world(shop))) == {"migrate": 1}
+
+
+def test_containers_that_were_never_started_prove_nothing():
+    shop = three(SCHEMA)
+    there = [container(shop, slot=slot, state=State.CREATED) for slot in (1, 2, 3)]
+    assert made_by_hooks(make_plan(prepared_world(shop, *there))) == {"migrate": 1}
+
+
+def test_a_replica_of_a_new_image_is_prepared_again():
+    shop = three(SCHEMA)
+    there = [container(shop, slot=slot, image_id="sha256:old") for slot in (1, 2)]
+    assert made_by_hooks(make_plan(prepared_world(shop, *there))) == {"migrate": 1}
+
+
+def test_a_rollout_that_broke_off_after_its_first_replica_goes_on_without_it():
+    shop = three(SCHEMA)
+    there = [
+        container(shop, slot=1),
+        *(container(shop, slot=slot, spec="old", release="earlier") for slot in (2, 3)),
+    ]
+    assert made_by_hooks(make_plan(prepared_world(shop, *there))) == {}
