@@ -41,6 +41,7 @@ class Backoff:
         Returns the apps whose wait was lengthened, each with its release's digest and the reason.
 
         What is done to an app that was `waiting` ends nothing: what served before serves meanwhile, and that is no proof.
+        Nor does it begin another wait where that of an older release fails.
 
         A failed gate is trouble too, unless it has just quarantined the release: one that was stable fails for a reason
         that lies elsewhere, and trying it in every run would help nobody.
@@ -54,12 +55,19 @@ class Backoff:
                 tried[app] = tried.get(app) or (result if bad else None)
         failed = []
         for app, failure in tried.items():
+            if failure is not None and app in waiting and self._is_older(failure):
+                continue
             if failure is not None:
                 failed.append((app, failure.action.release, _reason(failure)))
                 self.blame(*failed[-1], now_s)
             elif app not in waiting:
                 self._troubles.pop(app, None)
         return tuple(failed)
+
+    def _is_older(self, failure: ActionResult) -> bool:
+        """Tell whether what failed is of another release than the one that the app waits for."""
+        before = self._troubles.get(failure.action.app) if failure.action.app is not None else None
+        return before is not None and before.digest != failure.action.release
 
     def blame(self, app: AppKey, digest: str, reason: str, now_s: float) -> None:
         """Note trouble with an app's release: each time it waits longer."""

@@ -9,7 +9,7 @@ from gitops_orch.engine.base import Engine
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Health, ObservedContainer, ProbeResult
 from gitops_orch.model.plan import Action, Kind
-from gitops_orch.planner.gate import Verdict, Watch, is_probe_due, judge
+from gitops_orch.planner.gate import Verdict, Watch, is_probe_due, judge, taken_up
 
 GATE_POLL_S = 0.5  # as often as Compose looks (COMPOSE.md, section 4)
 GATE_LOST_MAX = 20  # looks in a row that may get no answer before a wait is given up
@@ -43,7 +43,8 @@ class Gates:
     def open(self, action: Action, target: str) -> None:
         """Wait for a container, an action's, from now on, or from where another run left it."""
         now = self._clock.monotonic_s()
-        watch = self._watches.setdefault((action.host, action.name), Watch(since_s=now))
+        watch = taken_up(self._watches.get((action.host, action.name), Watch(since_s=now)), now)
+        self._watches[(action.host, action.name)] = watch
         self._waits[action.id] = Wait(action, target, watch, now)
 
     def forget(self, action: Action) -> None:

@@ -136,6 +136,7 @@ class Recorder:
     def quarantine(self, look: Look, results: Iterable[ActionResult]) -> frozenset[AppKey]:
         """Quarantine releases that failed their gate, and return the apps of those that had not failed before.
 
+        What is put back meanwhile is of another release, and fails for that one.
         One that was stable before did not get worse by itself: something else did, so there is nothing to go back to.
         That it was must be known, and not only be told by what runs.
         """
@@ -146,7 +147,7 @@ class Recorder:
             action = result.action
             each = chosen.get(action.app) if action.app is not None else None
             bad = result.gate_failed and not result.tolerated
-            if not bad or each is None or each.role is not Role.HEAD:
+            if not bad or each is None or each.role is not Role.HEAD or action.release != each.app.digest:
                 continue
             judged = {
                 release.digest

@@ -19,6 +19,7 @@ from gitops_orch.model.plan import Gate
 from gitops_orch.planner.ended import why_stopped
 
 BAD_COMMAND_CODES = frozenset({126, 127})  # as a shell has them: may not be run, is not there
+UNSEEN_MAX_S = 10.0  # between two looks of runs that follow one another
 _NO_DETAILS = Details()
 
 
@@ -37,6 +38,7 @@ class Watch:
 
     since_s: float  # when the wait began
     well_since_s: float | None = None  # None: it is not well now
+    looked_at_s: float | None = None  # None: never
     restart_count: int | None = None  # from which restarts count; None: not looked at yet
     started_at: datetime | None = None  # by the Engine's clock, at the last look
     probed_at_s: float | None = None  # None: never
@@ -112,7 +114,7 @@ def _since_last_look(watch: Watch, seen: ObservedContainer, now_s: float, *, cou
     details = _details(seen)
     known = watch.restart_count
     count = details.restart_count if known is None or not counting else min(known, details.restart_count)
-    watch = replace(watch, restart_count=count)
+    watch = replace(watch, restart_count=count, looked_at_s=now_s)
     if watch.started_at == details.started_at:
         return watch
     again = replace(watch, started_at=details.started_at)
@@ -122,6 +124,16 @@ def _since_last_look(watch: Watch, seen: ObservedContainer, now_s: float, *, cou
     return replace(
         again, since_s=since_s, well_since_s=None, probed_at_s=None, ready=False, refusal_count=0, refusal=""
     )
+
+
+def taken_up(watch: Watch, now_s: float) -> Watch:
+    """Return what is remembered, for who takes a wait up again: time in which nobody looked is none of its deadline.
+
+    A container that was healthy all that time would fail for one restart after it.  Runs that follow one another at once
+    leave no such time.
+    """
+    unseen_s = now_s - (watch.since_s if watch.looked_at_s is None else watch.looked_at_s)
+    return replace(watch, since_s=watch.since_s + unseen_s) if unseen_s > UNSEEN_MAX_S else watch
 
 
 def _after_probe(gate: Gate, watch: Watch, probed: ProbeResult | None, now_s: float) -> Watch:

@@ -1,5 +1,7 @@
 """Hooks: commands around starts and stops, and containers that come before others."""
 
+from dataclasses import replace
+
 import pytest
 from story import Story
 
@@ -311,3 +313,35 @@ def test_what_happens_to_a_container_from_outside_is_no_verdict_on_its_command(b
     assert (web(story).state, web(story).commands[-2:]) == (State.RUNNING, ("warm up", "sleep 3"))
     assert "A=2" in web(story).environment
     assert story.plan().actions == ()
+
+
+@pytest.mark.parametrize(
+    "fixed", ["container_name: web", "ports: ['8080:80']", "deploy: {update_config: {order: stop-first}}"]
+)
+@pytest.mark.parametrize("was_stable", [True, False])
+def test_a_command_that_fails_in_what_is_put_back_is_no_verdict_on_the_new_release(fixed, was_stable):
+    refused = 'error gathering device information while adding custom device "/dev/x": no such file'
+    story = Story(
+        {
+            "web:1": ImageBehaviour(healthcheck=not was_stable, healthy_after_s=9.0),
+            "web:2": ImageBehaviour(start_error=refused),
+        }
+    )
+    more = f"post_start: [{{command: [greet]}}]\n    {fixed}"
+    story.commit(files(more=more))
+    looks = iter(range(100))
+    story.reconciler.run(
+        trigger="test", conduct=Conduct(should_yield=lambda: not was_stable and next(looks) > 3)
+    )
+    old = web(story)
+    old.behaviour = replace(old.behaviour, failing_commands=("greet",))
+    story.commit(files(version=2, more=more))
+    for _ in range(3):
+        report = story.sync()
+        assert report.exit_code == 1
+        story.clock.sleep(400)
+    assert old.up
+    states = {
+        each.commit: each.state.value for each in story.history.releases(None) if each.app.name == "shop"
+    }
+    assert states[report.picture.commit] == "progressing"

@@ -7,7 +7,7 @@ import pytest
 from gitops_orch.model.app import Readiness
 from gitops_orch.model.observed import Details, EndedBy, Health, ProbeResult, State
 from gitops_orch.model.plan import Gate
-from gitops_orch.planner.gate import Judgement, Watch, is_doubtful, is_probe_due, judge
+from gitops_orch.planner.gate import Judgement, Watch, is_doubtful, is_probe_due, judge, taken_up
 from tests.planner.builders import NOW, app, container, replace
 
 GATE = Gate(monitor_s=10, deadline_s=60)
@@ -263,3 +263,34 @@ def test_a_probe_is_due_at_its_interval_and_only_of_a_container_that_does_well_o
     assert is_probe_due(PROBED, asked, WELL, 6)
     assert not is_probe_due(PROBED, asked, replace(WELL, health=Health.STARTING), 6)
     assert not is_probe_due(GATE, asked, WELL, 6)
+
+
+def crashed_once(second):
+    """A container that its policy has just restarted."""
+    again = started(second, restart_count=1)
+    return replace(again, health=Health.STARTING)
+
+
+@pytest.mark.parametrize("unseen_s", [45, 300, 86_400])
+def test_time_in_which_nobody_looked_is_none_of_the_deadline(unseen_s):
+    first = judge(GATE, Watch(since_s=0), started(0), 1)
+    at = 1 + unseen_s
+    late = judge(GATE, taken_up(first.watch, at), crashed_once(unseen_s), at)
+    assert late.judgement is Judgement.WAITING
+    end = judge(GATE, late.watch, crashed_once(unseen_s), at + 59)
+    assert end.judgement is Judgement.FAILED
+
+
+def test_a_wait_that_was_never_looked_at_begins_with_its_first_look():
+    assert taken_up(Watch(since_s=5), 1000).since_s == 1000
+
+
+@pytest.mark.parametrize("every_s", [1, 5, 10])
+def test_runs_that_follow_one_another_do_not_put_the_deadline_off(every_s):
+    watch, starting = Watch(since_s=0), replace(WELL, health=Health.STARTING)
+    for at in range(0, 200, every_s):
+        verdict = judge(GATE, taken_up(watch, at), starting, at)
+        watch = verdict.watch
+        if verdict.judgement is Judgement.FAILED:
+            break
+    assert at == 60

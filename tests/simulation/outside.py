@@ -10,12 +10,14 @@ from simulation.recipes import (
     DEAF,
     FLAKY,
     GOOD,
+    IMAGES,
     AppRecipe,
     ServiceRecipe,
     TreeRecipe,
     is_probed,
 )
 from simulation.repository import Repository
+from simulation.weather import is_restarted
 from simulation.witness import Violation, Witness
 
 from gitops_orch.engine.simulated import hand, requests
@@ -79,8 +81,8 @@ class Outside:
         requests.stop(world, container, killed=self.rng.random() < 0.5)
 
     def _kill(self, world: World, container: SimulatedContainer) -> None:
-        """Kill its process.  Of a program that nothing restarts, nobody can tell such an end from one of its own."""
-        if container.restart_policy in {"always", "unless-stopped"}:
+        """Kill its process, of a program that is restarted; stop any other."""
+        if is_restarted(container):
             hand.kill(world, container)
         else:
             requests.stop(world, container, killed=True)
@@ -106,6 +108,7 @@ def _may_fail(app: AppRecipe) -> bool:
         service.image in BAD
         or (service.image == DEAF and is_probed(service))
         or (service.image == FLAKY and not _is_restarted(service))
+        or ((service.job or service.batch) and IMAGES[service.image].exits_after_s is None)
         or any(hook in BAD_HOOKS for hook in service.hooks)
         for service in app.services
     )

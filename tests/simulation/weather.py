@@ -10,6 +10,7 @@ from gitops_orch.engine.simulated import hand
 from gitops_orch.engine.simulated.faults import Fault, SeededFaults, SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.requests import add_network, add_volume
 from gitops_orch.engine.simulated.world import World
 from gitops_orch.model.app import AppKey
@@ -94,7 +95,7 @@ class Weather:
         container = self.rng.choice(ours)
         self.drifted += 1
         drift = self.rng.choice(sorted(hand.DRIFT))
-        if drift in HARM:
+        if drift in HARM or (drift == "kill" and not is_restarted(container)):
             self.harmed.add(container.owner.app)
         hand.DRIFT[drift](world, container)
 
@@ -221,6 +222,11 @@ class Weather:
 def _is_in_the_way(volume) -> bool:
     """An Engine makes a volume that is gone anew, without labels, for whoever runs a container with it by hand."""
     return "_files_" in volume.name and not volume.labels
+
+
+def is_restarted(container: SimulatedContainer) -> bool:
+    """Whether a container whose process is killed runs on; else nobody can tell such an end from one of its own."""
+    return container.restart_policy in {"always", "unless-stopped"}
 
 
 def crash_now() -> None:
