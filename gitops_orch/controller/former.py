@@ -5,11 +5,11 @@ proved to be what the container was made from, by the digest of its release or b
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from gitops_orch.controller.load import Loader
 from gitops_orch.engine.spec_hash import spec_hash
-from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.app import App, AppKey, Service
 from gitops_orch.model.observed import ObservedContainer, Ownership
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.world import Chosen, FormerKey, MadeFrom, Spec
@@ -23,7 +23,9 @@ def former_services(
     salt: str,
 ) -> Mapping[FormerKey, MadeFrom]:
     """Return, by app, service and spec hash, the services that differ from what is wanted now, as they were."""
+    chosen = tuple(chosen)
     digests = {each.app.key: each.app.digest for each in chosen}
+    unhashed = {(each.app.key, service.name) for each in chosen for service in _unhashed(each.app)}
     suspicious: dict[FormerKey, Ownership] = {}
     by_commit: dict[str, set[AppKey]] = defaultdict(set)
     for owner in (each.owner for each in containers if each.owner is not None and not is_aside(each)):
@@ -31,7 +33,9 @@ def former_services(
         if digest is None or owner.release == digest:
             continue
         spec = specs.get((owner.app, digest, owner.service))
-        if spec is not None and spec.hash != owner.spec_hash:
+        if spec is None:
+            continue
+        if spec.hash != owner.spec_hash or (owner.app, owner.service) in unhashed:
             suspicious[(owner.app, owner.service, owner.spec_hash)] = owner
             by_commit[owner.commit].add(owner.app)
     for commit, apps in by_commit.items():
@@ -41,6 +45,15 @@ def former_services(
         for key, owner in suspicious.items()
     }
     return {key: made for key, made in found.items() if made is not None}
+
+
+def _unhashed(app: App) -> Iterator[Service]:
+    """Yield services whose hash does not tell that a directory has no files from Git any more: they reload them."""
+    for service in app.services:
+        if service.reload and any(
+            each.writable_path is not None and not each.entries for each in service.files
+        ):
+            yield service
 
 
 def _made_from(owner: Ownership, app: App | None, salt: str) -> MadeFrom | None:

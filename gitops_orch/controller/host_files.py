@@ -1,8 +1,8 @@
 """Looks at the files of writable binds on hosts, where a plan needs to know of them; never where no bind follows Git.
 
 Note [When hosts are asked]
-A look costs a request for each file, so what was seen counts for a while: it is asked for again when Git has other files,
-when it is older than FRESH_S, and after a plan that changes something there.  Whatever changes in between is seen before
+A look costs three or four requests for each host and one or two for each bind, so what was seen counts for a while: it is
+asked for again when Git has other files, when it is older than FRESH_S, and after a plan that changes something there.  Whatever changes in between is seen before
 a write: the Engine leaves alone what is not as the plan expects it.  A host that could not be asked is left in peace for
 RETRY_S: each try may last as long as READ_DEADLINE_S, and every pass would wait for it.
 """
@@ -19,7 +19,7 @@ from gitops_orch.controller.observe import Engines
 from gitops_orch.controller.workers import Awaited, Workers, gather
 from gitops_orch.engine.base import Engine
 from gitops_orch.model.app import App, AppKey
-from gitops_orch.model.host_files import FilesQuery, HostFiles, content_digest
+from gitops_orch.model.host_files import FilesQuery, HostFiles
 from gitops_orch.model.observed import Observation, ObservedHost
 from gitops_orch.model.plan import Plan
 
@@ -71,7 +71,7 @@ class HostFilesMemory:
             assert isinstance(answer.value, tuple)  # noqa: S101 - what `_read` returns
             now_s, seen = self._clock.monotonic_s(), True
             for query, files in zip(asked[host], answer.value, strict=True):
-                self._seen[(host, query)] = (now_s, _with_former(files, former))
+                self._seen[(host, query)] = (now_s, _with_former(query, files, former))
         return seen
 
     def _works(
@@ -103,21 +103,21 @@ class HostFilesMemory:
             }
 
 
-def _with_former(files: HostFiles, former: Former) -> HostFiles:
+def _with_former(query: FilesQuery, files: HostFiles, former: Former) -> HostFiles:
     """Add earlier contents in Git of files that a host has and does not record: a version without records wrote these."""
     if files.copies.keys() <= files.written.keys():
         return files
-    return replace(files, former=_former(files, former(files.app)))
+    return replace(files, former=_former(query, files, former(files.app)))
 
 
-def _former(files: HostFiles, apps: Iterable[App]) -> Mapping[str, frozenset[str]]:
+def _former(query: FilesQuery, files: HostFiles, apps: Iterable[App]) -> Mapping[str, frozenset[str]]:
     unrecorded = files.copies.keys() - files.written.keys()
     found: dict[str, set[str]] = defaultdict(set)
     mounts = (each for app in apps for service in app.services for each in service.files)
-    entries = (entry for mount in mounts if mount.writable_path == files.path for entry in mount.entries)
+    entries = (entry for mount in mounts if mount.writable_path == query.git_path for entry in mount.entries)
     for entry in entries:
         if entry.path in unrecorded:
-            found[entry.path].add(content_digest(entry.content.reveal()))
+            found[entry.path].add(entry.content.sha256())
     return {name: frozenset(digests) for name, digests in found.items()}
 
 

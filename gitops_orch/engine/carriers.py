@@ -1,19 +1,27 @@
 """Carriers: containers that are created, never started, and lend their mounts to a file transfer.
 
 An Engine reads and writes archives through the mounts of such a container.  It needs no shell and works for every image.
+
+Note [Carriers of others]
+Several processes may use carriers of one Engine at a time: a `plan` beside the service.  So each carrier has a name of its
+own, and one that a killed process left behind is known by its age alone, by the Engine's own clock.
 """
 
+import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from gitops_orch.engine import labels
 from gitops_orch.engine.wire import Wire
-from gitops_orch.errors import Conflict, NotFound
+from gitops_orch.errors import NotFound
 from gitops_orch.model.app import AppKey
 
 CARRIER_SUFFIX = ".carrier"
 ENTRYPOINT = "/never-started"
+AGE_MAX_S = 900.0  # no transfer takes that long
 
 
 class Carriers:
@@ -23,19 +31,20 @@ class Carriers:
         self._wire = wire
         self._instance = instance
         self._lock = threading.Lock()
-        self._swept = False
+        self._swept_s: float | None = None
 
     @contextmanager
     def carrier(self, app: AppKey, name: str, mount: dict[str, object], image: str) -> Iterator[str]:
-        """Give the id of a new carrier, and remove it in the end."""
+        """Give the id of a new carrier, and remove it in the end; `name` is what its own name begins with."""
         made = self._create(app, name, mount, image)
         try:
+            self._sweep(made)
             yield made
         finally:
             self._remove(made)
 
     def _create(self, app: AppKey, name: str, mount: dict[str, object], image: str) -> str:
-        """Create a container that is never started; one of the same name is a crash's, and goes first."""
+        """Create a container that is never started."""
         published = mount.get("PortBindings")
         body = {
             "Image": image,
@@ -45,15 +54,11 @@ class Carriers:
             "NetworkDisabled": "NetworkMode" not in mount,
             "HostConfig": {"NetworkMode": "none", **mount},
         }
-        carrier = f"{name}{CARRIER_SUFFIX}"
-        what = f"create of carrier {carrier}"
-        try:
-            made = self._wire.call(what, lambda client: client.create_container_from_config(body, carrier))
-        except Conflict:
-            if not self._is_carrier(carrier):
-                raise
-            self._remove(carrier)
-            made = self._wire.call(what, lambda client: client.create_container_from_config(body, carrier))
+        carrier = f"{name}_{secrets.token_hex(6)}{CARRIER_SUFFIX}"
+        made = self._wire.call(
+            f"create of carrier {carrier}",
+            lambda client: client.create_container_from_config(body, carrier),
+        )
         return str(made["Id"])
 
     def _remove(self, carrier: str) -> None:
@@ -68,24 +73,35 @@ class Carriers:
 
     def release(self, volume: str) -> None:
         """Remove the carriers that still mount a volume."""
-        self._remove_all({"volume": [volume]})
+        for row in self._listed({"volume": [volume]}):
+            self._remove_carrier(str(row["Id"]))
 
-    def sweep_once(self) -> None:
-        """Before the first transfer, remove the carriers of a predecessor that was killed."""
+    def _sweep(self, made: str) -> None:
+        """Remove what killed processes left behind, once in AGE_MAX_S: what is that much older than the one just made."""
+        now_s = time.monotonic()
         with self._lock:
-            if not self._swept:
-                self._remove_all({})
-                self._swept = True
+            if self._swept_s is not None and now_s - self._swept_s < AGE_MAX_S:
+                return
+            self._swept_s = now_s
+        rows = self._listed({})
+        with self._wire.understood("list of carriers"):
+            created_s = {str(row["Id"]): float(row["Created"]) for row in rows}
+            newest_s = created_s.pop(made, 0.0)
+            left = [each for each, born_s in created_s.items() if newest_s - born_s > AGE_MAX_S]
+        for each in left:
+            self._remove_carrier(each)
 
-    def _remove_all(self, filters: dict[str, list[str]]) -> None:
+    def _listed(self, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
         ours = [f"{labels.CARRIER}=true", f"{labels.INSTANCE}={self._instance}"]
-        rows = self._wire.read(
+        rows: list[dict[str, Any]] = self._wire.read(
             "list of carriers",
             lambda client: client.containers(all=True, filters={"label": ours, **filters}),
         )
-        for row in rows:
-            if self._is_carrier(str(row["Id"])):
-                self._remove(str(row["Id"]))
+        return rows
+
+    def _remove_carrier(self, container: str) -> None:
+        if self._is_carrier(container):
+            self._remove(container)
 
     def _is_carrier(self, container: str) -> bool:
         """Tell whether a container is a carrier by what it is: any image can bring the label."""

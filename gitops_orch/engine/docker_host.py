@@ -50,9 +50,9 @@ class DockerHost:
         self._registries = registries
         self._clock = clock
         self._observer = HostObserver(wire, settings, clock)
-        carriers = Carriers(wire, settings.instance)
-        self._courier = FileCourier(wire, carriers, settings.instance, host.data_root)
-        self._host_files = HostFileKeeper(wire, carriers, host.data_root, clock)
+        self._carriers = Carriers(wire, settings.instance)
+        self._courier = FileCourier(wire, self._carriers, settings.instance, host.data_root)
+        self._host_files = HostFileKeeper(wire, self._carriers, host.data_root, clock)
         self._kin = Kin(wire, settings.instance, self._observer)
         # An Engine gives out ports of a range, and ephemeral ones, without holding them: two starts may get the same.
         self._port_lock = threading.Lock()
@@ -139,7 +139,6 @@ class DockerHost:
 
     def change_files(self, app: AppKey, files: FileMount, work: FilesWork, *, image: str) -> tuple[str, ...]:
         """Write and remove files of a bind that follows Git; return the names of those left alone."""
-        self._courier.sweep_once()
         if files.live is not None:
             self._courier.forget_live(app, files.live)
         return self._host_files.change(app, files, work, image)
@@ -312,7 +311,7 @@ class DockerHost:
 
     def check_ports(self, app: AppKey, image: str, ports: tuple[HeldPort, ...]) -> None:
         """Raise EngineError where a process of the host has one of the ports, as only a start can tell."""
-        check_ports(self._wire, self._settings.instance, app, image, ports)
+        check_ports(self._wire, self._carriers, app, image, ports)
 
     def run_exec(
         self, container: str, command: tuple[str, ...], settings: ExecSettings = PLAIN_EXEC

@@ -2,8 +2,8 @@
 
 Note [Carriers]
 An Engine writes an archive through the mounts of a container that was created and is never started: the carrier.  It
-needs no shell and works for every image (carriers.py).  It is removed when the files are there; one that a crash left behind is
-removed before the next transfer.
+needs no shell and works for every image (carriers.py).  It is removed when the files are there; one that a crash left
+behind is removed later, once it is so old that no other process can be using it.
 
 Note [Whole or not at all]
 Before anything is written, a marker volume is made (`<name>.filling`, labelled with what is being filled), and it is
@@ -17,6 +17,7 @@ containers were told, and removed before the first byte is changed: a crash anyw
 and another signal, never to a container that was not told.
 """
 
+import hashlib
 import posixpath
 from collections.abc import Callable
 from functools import partial
@@ -34,6 +35,7 @@ from gitops_orch.model.names import files_volume_name, live_record_name, live_vo
 
 MARKER_SUFFIX = ".filling"
 MOUNT_POINT = "/gitops-orch"
+_SEED_LENGTH = 12
 
 
 class FileCourier:
@@ -51,17 +53,12 @@ class FileCourier:
         Returns what is to be noted of the files' owner.
         """
         with self._wire.bounded("transfer of files"):
-            self.sweep_once()
             if files.writable_path is not None:
                 self._seed_directory(app, files, image, files.writable_path)
                 return ""
             if files.live is not None:
                 return self._change_live(app, files, image, files.live)
             return self._fill_volume(app, files, image)
-
-    def sweep_once(self) -> None:
-        """Before the first transfer, remove the carriers of a predecessor that was killed."""
-        self._carriers.sweep_once()
 
     def forget_live(self, app: AppKey, live: str) -> None:
         """Forget that containers know what a live file set holds: before the first byte of it is changed."""
@@ -153,7 +150,8 @@ class FileCourier:
     def _seed_directory(self, app: AppKey, files: FileMount, image: str, path: str) -> None:
         """Lay a data directory down where there is none; what is there stays as it is, whoever wrote it."""
         above, base = posixpath.split(data_path(self._data_root, app, path).rstrip("/"))
-        name = f"{app.project}_seed_{path.strip('./').replace('/', '_')}"
+        # By a digest: an Engine takes neither all names of directories nor names of any length.
+        name = f"{app.project}_seed_{hashlib.sha256(path.encode()).hexdigest()[:_SEED_LENGTH]}"
         with self._carriers.carrier(app, name, {"Binds": [f"{above}:{MOUNT_POINT}"]}, image) as carrier:
             # With a marker nobody has used the directory yet: a seed that was cut short is laid down again, whole.
             if self._volume_labels(name + MARKER_SUFFIX) is None and self._exists(carrier, base):

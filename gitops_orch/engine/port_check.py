@@ -17,10 +17,10 @@ _TAKEN_WORDS = ("address already in use", "port is already allocated", "ports ar
 _NO_ADDRESS_WORDS = ("cannot assign requested address",)
 
 
-def check_ports(wire: Wire, instance: str, app: AppKey, image: str, ports: Sequence[HeldPort]) -> None:
+def check_ports(wire: Wire, carriers: Carriers, app: AppKey, image: str, ports: Sequence[HeldPort]) -> None:
     """Raise EngineError, which names the port, unless the host can give all of them to a container."""
     for port in ports:
-        error = _try(wire, instance, app, image, port)
+        error = _try(wire, carriers, app, image, port)
         if any(word in error for word in _TAKEN_WORDS):
             raise EngineError(
                 f"{wire.host}: host port {port_text(port)} is taken on {wire.host} by a process that is no container",
@@ -33,7 +33,7 @@ def check_ports(wire: Wire, instance: str, app: AppKey, image: str, ports: Seque
             )
 
 
-def _try(wire: Wire, instance: str, app: AppKey, image: str, port: HeldPort) -> str:
+def _try(wire: Wire, carriers: Carriers, app: AppKey, image: str, port: HeldPort) -> str:
     """Return the Engine's words on a start that cannot succeed, in lower case."""
     address, number, protocol = port
     binding = {"HostIp": address, "HostPort": str(number)}
@@ -42,7 +42,7 @@ def _try(wire: Wire, instance: str, app: AppKey, image: str, port: HeldPort) -> 
         "PortBindings": {f"{number}/{protocol}": [binding]},
     }
     name = f"{app.project}_port_{number}_{protocol}"
-    with Carriers(wire, instance).carrier(app, name, published, image) as carrier:
+    with carriers.carrier(app, name, published, image) as carrier:
         try:
             wire.call(f"start of {name}", lambda client: client.start(carrier))
         except HostUnreachable:

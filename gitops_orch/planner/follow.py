@@ -5,7 +5,7 @@ configuration files.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitops_orch.model.app import App, FileEntry, FileMount, FilesPolicy, Service
 from gitops_orch.model.host_files import (
@@ -13,9 +13,12 @@ from gitops_orch.model.host_files import (
     FileChange,
     FilesWork,
     HostFiles,
-    content_digest,
+    digest_of,
     query_of,
+    version_of,
+    with_other_mode,
 )
+from gitops_orch.model.mounts import normal_target
 from gitops_orch.model.plan import Change
 from gitops_orch.planner.world import World
 
@@ -46,11 +49,11 @@ def seed(app: App, files: FileMount) -> FilesWork:
 def decide(files: FileMount, seen: HostFiles, policy: FilesPolicy) -> FilesWork:
     """Return what is done about a bind, as it was seen."""
     draft = _Draft(files, seen, policy)
-    for entry in files.entries:
-        draft.add(entry)
     if files.directory:
         for name in sorted(seen.written.keys() - {entry.path for entry in files.entries}):
             draft.leave(name)
+    for entry in files.entries:
+        draft.add(entry)
     return draft.finish()
 
 
@@ -63,14 +66,15 @@ class _Draft:
     kept: list[tuple[str, str]] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
     record: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    leaving: set[str] = field(default_factory=set)
 
     def add(self, entry: FileEntry) -> None:
-        """Decide about a file that Git has."""
-        name, wanted = entry.path, content_digest(entry.content.reveal())
+        """Decide about a file that Git has; after all that leaves, which may stand where this one belongs."""
+        name, wanted = entry.path, version_of(entry)
         copy, written = self.seen.copies.get(name), self.seen.written.get(name, frozenset())
-        if copy == wanted:
-            self.record[name] = (wanted,)
-        elif copy is None and not self._is_deleted(name):
+        if copy == digest_of(wanted):
+            self._as_in_git(name, wanted, written)
+        elif (copy is None and not self._is_deleted(name)) or (copy == NO_FILE and self._gives_way(name)):
             self._write(name, None, wanted)
         elif self.policy is FilesPolicy.HOST:
             self._keep(name, "")
@@ -78,7 +82,7 @@ class _Draft:
             self._keep(name, DELETED)
         elif copy == NO_FILE:
             self._keep(name, IN_THE_WAY)
-        elif copy in (written or self.seen.former.get(name, frozenset())):
+        elif copy in (set(map(digest_of, written)) or self.seen.former.get(name, frozenset())):
             self._write(name, copy, wanted)
         elif self.policy is FilesPolicy.GIT:
             self.taken.append(name)
@@ -89,8 +93,24 @@ class _Draft:
     def leave(self, name: str) -> None:
         """Decide about a file of ours that left Git: it goes unless somebody changed it."""
         copy, written = self.seen.copies.get(name), self.seen.written[name]
-        if copy is not None and copy in written and self.policy is not FilesPolicy.HOST:
+        if copy is not None and copy in map(digest_of, written) and self.policy is not FilesPolicy.HOST:
+            self.leaving.add(name)
             self.changes.append(FileChange(name=name, expected=copy, digest=None))
+
+    def _as_in_git(self, name: str, wanted: str, written: frozenset[str]) -> None:
+        """The content is right; the mode is what we wrote last, and only a new one in Git is a reason to write again."""
+        if with_other_mode(wanted) in written and self.policy is not FilesPolicy.HOST:
+            self._write(name, digest_of(wanted), wanted)
+        else:
+            self.record[name] = (wanted,)
+
+    def _gives_way(self, name: str) -> bool:
+        """Tell whether all that stands in the place of a file is what leaves: a file above it, or the files below it."""
+        parts = name.split("/")
+        if any("/".join(parts[:depth]) in self.leaving for depth in range(1, len(parts))):
+            return True
+        below = self.seen.below.get(name)
+        return below is not None and below <= self.leaving and name not in self.seen.written
 
     def _is_deleted(self, name: str) -> bool:
         """A file that somebody took out of its directory; one that is mounted by itself must be there."""
@@ -98,7 +118,7 @@ class _Draft:
         return known and self.policy is not FilesPolicy.GIT
 
     def _write(self, name: str, expected: str | None, wanted: str) -> None:
-        self.changes.append(FileChange(name=name, expected=expected, digest=wanted))
+        self.changes.append(FileChange(name=name, expected=expected, digest=digest_of(wanted)))
         self.record[name] = (wanted,)
 
     def _keep(self, name: str, why: str) -> None:
@@ -109,7 +129,7 @@ class _Draft:
 
     def finish(self) -> FilesWork:
         """Return all that was decided."""
-        said = {name: frozenset(digests) for name, digests in self.record.items()}
+        said = {name: frozenset(versions) for name, versions in self.record.items()}
         return FilesWork(
             changes=tuple(self.changes),
             kept=tuple(self.kept),
@@ -119,16 +139,39 @@ class _Draft:
         )
 
 
+def placed(files: FileMount, kept: Mapping[str, str]) -> FileMount:
+    """Return a mount as it lies on a host: where an adopted container has it, by `kept` sources and targets, it stays."""
+    source = kept.get(normal_target(files.target), "") if files.writable_path is not None else ""
+    return replace(files, writable_path=source) if source else files
+
+
 def followed_files(service: Service) -> tuple[FileMount, ...]:
     """Return the binds of a service that follow Git."""
     return tuple(files for files in service.files if files.follows_git)
+
+
+def leaves_git(files: FileMount, former: frozenset[str]) -> bool:
+    """Tell whether a bind is a data directory now, and is among those that followed Git in what runs."""
+    return files.directory and not files.entries and files.writable_path in former
+
+
+def left_git(app: App, world: World) -> frozenset[str]:
+    """Return the paths of directories that followed Git in what an app's containers were made from."""
+    return frozenset(
+        str(files.writable_path)
+        for (key, *_), made in world.made_from.items()
+        if key == app.key
+        for files in followed_files(made.service)
+        if files.directory
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewritten:
     """Files that change below a service's binds, by what a container's hash tells of them.
 
-    `taken` no hash tells: Git's version takes the place of a change on the host.  `changed` are all others.
+    `taken` no hash tells: Git's version takes the place of a change on the host, or Git has nothing of the directory any
+    more.  `changed` are all others.
     """
 
     taken: tuple[str, ...] = ()
@@ -138,16 +181,21 @@ class Rewritten:
 NOTHING_REWRITTEN = Rewritten()
 
 
-def rewritten(world: World, host: str, app: App, service: Service) -> Rewritten:
-    """Return the paths that change on a host below what the service mounts and does not read again by a signal."""
+def binds_on_host(service: Service, kept: Mapping[str, str], former: frozenset[str]) -> tuple[FileMount, ...]:
+    """Return the binds that follow Git, or did by `former`, as they lie on a host: `kept` as for `placed`."""
+    wanted = (files for files in service.files if files.follows_git or leaves_git(files, former))
+    return tuple(placed(files, kept) for files in wanted)
+
+
+def rewritten(world: World, host: str, app: App, binds: Iterable[FileMount]) -> Rewritten:
+    """Return the paths that change on a host below what a service mounts and does not read again by a signal."""
     taken: list[str] = []
     changed: list[str] = []
-    for files in followed_files(service):
+    for files in binds:
         work = work_on(world, host, app, files) if files.live is None else None
         for change in work.changes if work is not None else ():
-            (taken if work is not None and change.name in work.taken else changed).append(
-                shown_path(files, change.name)
-            )
+            untold = not files.entries or (work is not None and change.name in work.taken)
+            (taken if untold else changed).append(shown_path(files, change.name))
     return Rewritten(taken=tuple(taken), changed=tuple(changed))
 
 

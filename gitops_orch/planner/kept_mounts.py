@@ -7,8 +7,9 @@ where it is not, nothing is started: nobody but a person knows which of two plac
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from gitops_orch.model.app import App, AppKey, Service
 from gitops_orch.model.mounts import MOUNTS_LABEL, holds_data, normal_target, parse_mounts
@@ -16,7 +17,10 @@ from gitops_orch.model.names import is_anonymous, mounts_record_name
 from gitops_orch.model.observed import ObservedContainer, ObservedMount
 from gitops_orch.planner.adoption import adopted_containers
 from gitops_orch.planner.index import Index
-from gitops_orch.planner.slots import Slot
+from gitops_orch.planner.place import Assignment
+
+if TYPE_CHECKING:
+    from gitops_orch.planner.slots import Slot  # which asks for sources itself
 
 
 class _Source(Enum):
@@ -83,23 +87,32 @@ class MountKeeper:
             if (record := _record(app.key, index, host, service.name, slot)) is not None
         }
 
-    def of(self, slot: Slot) -> KeptMounts:
+    def of(self, slot: "Slot") -> KeptMounts:
         """Return what a slot's new container keeps on its host."""
+        found = self._find(slot.assignment)
+        takes_over = any(old.container.owner is None for old in slot.olds)
+        return found if takes_over else replace(found, shown=())
+
+    def sources(self, assignment: Assignment) -> Mapping[str, str]:
+        """Return the sources, by target, that what runs in a slot keeps; nothing where that cannot be told."""
+        return self._find(assignment).sources
+
+    def _find(self, slot: Assignment) -> KeptMounts:
         if not (self._adopted or self._ours or self._records):
             return NOTHING_KEPT
         wanted = _wanted(self.app, slot.service)
         try:
             own = list(self._witnesses(slot, wanted, own=True))
-            return _agreed(slot, own or list(self._witnesses(slot, wanted, own=False)), wanted)
+            return _agreed(own or list(self._witnesses(slot, wanted, own=False)), wanted)
         except _Conflict as conflict:
             return KeptMounts(conflict=f"{slot.service.name} on {slot.host}: {conflict}")
 
-    def is_recorded(self, slot: Slot) -> bool:
+    def is_recorded(self, slot: "Slot") -> bool:
         """Tell whether the record of a slot is on its host already."""
         return (slot.host, slot.service.name, slot.assignment.slot) in self._records
 
-    def _witnesses(self, slot: Slot, wanted: Mapping[str, _Wanted], *, own: bool) -> Iterator[_Witness]:
-        name, number = slot.service.name, slot.assignment.slot
+    def _witnesses(self, slot: Assignment, wanted: Mapping[str, _Wanted], *, own: bool) -> Iterator[_Witness]:
+        name, number = slot.service.name, slot.slot
         for each in self._adopted.values():
             if each.service == name and each.found.host == slot.host and (each.slot == number or not own):
                 yield _read(slot.service, each.found.container, wanted)
@@ -216,7 +229,7 @@ def _differs(container: ObservedContainer, mount: ObservedMount, there: _Wanted 
     )
 
 
-def _agreed(slot: Slot, witnesses: Iterable[_Witness], wanted: Mapping[str, _Wanted]) -> KeptMounts:
+def _agreed(witnesses: Iterable[_Witness], wanted: Mapping[str, _Wanted]) -> KeptMounts:
     sources: dict[str, tuple[str, str]] = {}
     shown: tuple[str, ...] = ()
     for witness in witnesses:
@@ -228,7 +241,6 @@ def _agreed(slot: Slot, witnesses: Iterable[_Witness], wanted: Mapping[str, _Wan
                     f"it cannot be told where its data at {target} is: {known[1]} has {known[0]}, {witness.name} has "
                     f"{source}; name it in Git by an absolute path, or remove the one that is wrong"
                 )
-    shown = shown if any(old.container.owner is None for old in slot.olds) else ()
     kept = {
         target: source
         for target, (source, _) in sources.items()

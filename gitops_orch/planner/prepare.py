@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import chain
 
 from gitops_orch.model.app import App, FileMount, Network, Volume
@@ -11,7 +10,16 @@ from gitops_orch.model.mounts import MOUNTS_LABEL, mounts_text, normal_target
 from gitops_orch.model.names import live_volume_name, mounts_record_name
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
-from gitops_orch.planner.follow import file_changes, kept_notes, seed, work_on, work_reason
+from gitops_orch.planner.follow import (
+    file_changes,
+    kept_notes,
+    leaves_git,
+    left_git,
+    placed,
+    seed,
+    work_on,
+    work_reason,
+)
 from gitops_orch.planner.index import HostIndex, Index
 from gitops_orch.planner.kept_mounts import MountKeeper
 from gitops_orch.planner.networks import differs, replace_network
@@ -54,6 +62,7 @@ class _Preparation:
         self.pulls = pulls
         self.steps: dict[str, dict[tuple[Kind, str], tuple[str, ...]]] = defaultdict(dict)
         self.subnets: dict[str, list[str]] = defaultdict(list)
+        self.left_git = left_git(app, world)
 
     def networks(self, slot: Slot, host: HostIndex, *, with_subnet: bool) -> None:
         for network in (each for each in self.app.networks if each.has_subnet is with_subnet):
@@ -118,28 +127,31 @@ class _Preparation:
         return created
 
     def files(self, slot: Slot, host: HostIndex, kept: Mapping[str, str]) -> None:
-        for files in (_kept_files(each, kept) for each in slot.service.files):
-            if files is None:
-                continue
-            target = files.writable_path or files.digest
-            key = (Kind.PUT_FILES, target)
+        for declared in slot.service.files:
+            files = placed(declared, kept)
+            key = (Kind.PUT_FILES, files.writable_path or files.digest)
             if key in self.steps[slot.host]:
                 continue
-            if files.follows_git:
-                self._follow(slot, files, key)
-            # What is changed in place is brought under containers that stay; all else is for new ones.
-            elif (slot.made or files.live is not None) and not is_there(self.app, files, host):
+            if declared.follows_git or leaves_git(declared, self.left_git):
+                self._follow(slot, files, key, str(declared.writable_path))
+            # An adopted directory is there.  What is changed in place is brought under containers that stay; all else is
+            # for new ones.
+            elif (
+                files is declared
+                and (slot.made or files.live is not None)
+                and not is_there(self.app, files, host)
+            ):
                 why = "seeds the data directory" if files.writable_path else "its content is not on the host"
                 self.steps[slot.host][key] = (self._put_files(slot, files, why),)
 
-    def _follow(self, slot: Slot, files: FileMount, key: tuple[Kind, str]) -> None:
+    def _follow(self, slot: Slot, files: FileMount, key: tuple[Kind, str], git_path: str) -> None:
         """Bring the files of a bind up to date, and say which are kept as the host has them.
 
         Where nobody has looked, because there is no image to look with, only what is not there is laid down.
         """
         work = work_on(self.world, slot.host, self.app, files)
         if work is None:
-            self.draft.unread.add((slot.host, query_of(self.app.key, files)))
+            self.draft.unread.add((slot.host, query_of(self.app.key, files, git_path)))
             work = seed(self.app, files) if slot.made else FilesWork()
         for path, why in kept_notes(files, work).items():
             self.draft.hold(f"{path} on {slot.host}", why, self.app.key)
@@ -163,14 +175,6 @@ class _Preparation:
             work=work,
             changes=() if work is None else file_changes(files, work),
         )
-
-
-def _kept_files(files: FileMount, kept: Mapping[str, str]) -> FileMount | None:
-    """Return what is brought to where an adopted container has it; None where Git has nothing of it."""
-    source = kept.get(normal_target(files.target), "") if files.writable_path is not None else ""
-    if not source:
-        return files
-    return replace(files, writable_path=source) if files.entries else None
 
 
 def _is_replaced(volume: Volume, slot: Slot, kept: Mapping[str, str]) -> bool:

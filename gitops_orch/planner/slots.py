@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gitops_orch.model.app import App, Drift, Mode, Service
+from gitops_orch.model.app import App, Drift, FileMount, Mode, Service
 from gitops_orch.model.names import container_name
 from gitops_orch.model.observed import Health, ObservedContainer, State
 from gitops_orch.model.plan import Change
@@ -12,10 +12,11 @@ from gitops_orch.planner.adoption import adopted_containers
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.compare import Finding, Remedy, Wanted, compare
 from gitops_orch.planner.fates import Fate, Verdict, is_failed, is_superseded, replaces, sort_out, worthy
-from gitops_orch.planner.follow import rewritten
+from gitops_orch.planner.follow import binds_on_host, left_git, rewritten
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import HostIndex, Index, Located
+from gitops_orch.planner.kept_mounts import MountKeeper
 from gitops_orch.planner.moved_tags import moved_bytes, with_digest
 from gitops_orch.planner.namespaces import Parents, parents_first
 from gitops_orch.planner.place import AppPlacement, Assignment
@@ -83,6 +84,7 @@ def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
             scope = found.host if owner.service in everywhere else ""
             there[(owner.service, owner.slot, scope)].append(found)
     adopted = adopted_containers(app, index)
+    keeper, former = MountKeeper(app, index), left_git(app, world)
     slots: dict[int, Slot] = {}  # by the place of their assignment
     parents = Parents()
     for number, assignment in _parents_first(placement.assignments):
@@ -97,7 +99,8 @@ def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
                 == (service.name, assignment.slot, assignment.host)
             ]
             host = index.hosts[assignment.host]
-            slot = _study(chosen, assignment, [*found_here, *taken_over], world, host, parents)
+            case = _Case(chosen, assignment, _binds(keeper, assignment, former))
+            slot = _study(case, [*found_here, *taken_over], world, host, parents)
             if slot.current is None:
                 parents.note_made(service.name, slot.host)
             else:
@@ -117,14 +120,23 @@ def _parents_first(assignments: Sequence[Assignment]) -> Sequence[tuple[int, Ass
     return sorted(enumerate(assignments), key=lambda row: ranks[row[1].service.name])
 
 
-def _study(
-    chosen: Chosen,
-    assignment: Assignment,
-    found: list[Located],
-    world: World,
-    host: HostIndex,
-    parents: Parents,
-) -> Slot:
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A slot that is studied, and its binds of files from Git as they lie on its host."""
+
+    chosen: Chosen
+    assignment: Assignment
+    binds: tuple[FileMount, ...]
+
+
+def _binds(keeper: MountKeeper, assignment: Assignment, former: frozenset[str]) -> tuple[FileMount, ...]:
+    if all(files.writable_path is None for files in assignment.service.files):
+        return ()
+    return binds_on_host(assignment.service, keeper.sources(assignment), former)
+
+
+def _study(case: _Case, found: list[Located], world: World, host: HostIndex, parents: Parents) -> Slot:
+    chosen, assignment = case.chosen, case.assignment
     app, service = chosen.app, assignment.service
     image, image_id = choose_image(chosen, service, host)
     spec = world.spec(app, service.name)
@@ -141,7 +153,7 @@ def _study(
             image_id=image_id,
             reason=_missing(assignment),
         )
-    wanted = _wanted(app, assignment, image_id, world)
+    wanted = _wanted(case, image_id, world)
     running = [each.container.image_id for each in found if each.host == assignment.host]
     wanted = replace(wanted, moved=moved_bytes(chosen, service, host, image_id, running))
     verdicts = [
@@ -187,8 +199,8 @@ def _study(
     )
 
 
-def _wanted(app: App, assignment: Assignment, image_id: str, world: World) -> Wanted:
-    service = assignment.service
+def _wanted(case: _Case, image_id: str, world: World) -> Wanted:
+    app, service = case.chosen.app, case.assignment.service
     return Wanted(
         service=service,
         spec=world.spec(app, service.name),
@@ -196,7 +208,7 @@ def _wanted(app: App, assignment: Assignment, image_id: str, world: World) -> Wa
         image_id=image_id,
         app=app,
         made_from=world.made_from,
-        rewritten=rewritten(world, assignment.host, app, service),
+        rewritten=rewritten(world, case.assignment.host, app, case.binds),
     )
 
 

@@ -1,13 +1,16 @@
 """What every engine promises about files from Git in binds that a container can write to (engine/base.py)."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from contract.making import app_with, file_set
 from contract.test_containers import created
 
 from gitops_orch.errors import NotFound
-from gitops_orch.model.host_files import FileChange, FilesWork, query_of
+from gitops_orch.model.app import FileEntry
+from gitops_orch.model.host_files import NO_FILE, FileChange, FilesWork, query_of
+from gitops_orch.model.secret import Sensitive
 
 A = "conf/a.txt"  # what `file_set` has
 
@@ -130,3 +133,52 @@ def test_several_binds_are_answered_in_their_order(world, key):
     seen = world.engine.read_files((query_of(key, other), query_of(key, bind())), image="stub:1")
     assert [each.path for each in seen] == ["other", "data"]
     assert [each.present for each in seen] == [False, True]
+
+
+def several(names, content=b"x"):
+    entries = tuple(FileEntry(path=name, mode=0o644, content=Sensitive(content)) for name in names)
+    return replace(bind(), entries=entries)
+
+
+def work_of(*changes):
+    record = {c.name: (c.digest,) for c in changes if c.digest is not None}
+    return FilesWork(changes=tuple(changes), record=record, recorded=False)
+
+
+def put(name, content=b"x"):
+    return FileChange(name=name, expected=None, digest=digest(content))
+
+
+def gone(name, content=b"x"):
+    return FileChange(name=name, expected=digest(content), digest=None)
+
+
+@pytest.mark.parametrize("inside", [["conf/x/a"], ["conf/x/a", "conf/x/deep/b"], ["conf/x/b/c/d"]])
+def test_a_directory_that_became_a_file_gives_way_to_it_and_comes_back(world, key, inside):
+    before, after = several(inside), several(["conf/x"])
+    assert change(world, key, before, work_of(*map(put, inside))) == ()
+    seen = look(world, key, after)
+    assert (seen.copies["conf/x"], seen.below["conf/x"]) == (NO_FILE, frozenset(inside))
+    assert change(world, key, after, work_of(put("conf/x"), *map(gone, inside))) == ()
+    assert world.content(key, "data/conf/x") == digest(b"x")
+    assert change(world, key, before, work_of(gone("conf/x"), *map(put, inside))) == ()
+    assert dict(look(world, key, before).copies) == dict.fromkeys(inside, digest(b"x"))
+
+
+def test_a_directory_with_a_file_that_is_not_ours_stays(world, key):
+    before, after = several(["conf/x/a"]), several(["conf/x"])
+    change(world, key, before, work_of(put("conf/x/a")))
+    world.write(key, "data/conf/x/mine", b"mine")
+    assert look(world, key, after).below["conf/x"] == {"conf/x/a", "conf/x/mine"}
+    assert change(world, key, after, work_of(put("conf/x"), gone("conf/x/a"))) == ("conf/x",)
+    assert world.content(key, "data/conf/x/mine") == digest(b"mine")
+
+
+def test_a_file_that_was_changed_does_not_give_way_to_a_directory(world, key):
+    before, after = several(["conf/x"]), several(["conf/x/a"])
+    change(world, key, before, work_of(put("conf/x")))
+    world.write(key, "data/conf/x", b"mine")
+    assert look(world, key, after).copies["conf/x/a"] == NO_FILE
+    left = change(world, key, after, work_of(put("conf/x/a"), gone("conf/x")))
+    assert sorted(left) == ["conf/x", "conf/x/a"]
+    assert world.content(key, "data/conf/x") == digest(b"mine")

@@ -311,3 +311,116 @@ def test_many_files_that_were_changed_on_the_host_are_counted(story):
         edit(story, name=f"conf/{name}")
     assert len(notes(story)) == 11
     assert "5 more files in conf on h1" in notes(story)[-1]
+
+
+def without(tree, compose=DIRECTORY):
+    """Return a tree with nothing in the directory that is mounted."""
+    return {path: text for path, text in tree.items() if not path.startswith("shop/conf/")} | {
+        "shop/compose.yaml": compose
+    }
+
+
+@pytest.mark.parametrize("compose", [DIRECTORY, RELOAD, with_policy(DIRECTORY, "git")])
+def test_when_the_last_file_of_a_directory_leaves_git_what_is_unchanged_goes(story, compose):
+    story.commit(files(compose))
+    story.sync()
+    edit(story, "mine", "conf/mine.txt")
+    edit(story, "by hand", "conf/sub/b.txt")
+    before = story.containers()["web"].id
+    if compose.startswith("x-gitops"):
+        story.world.files[f"{ROOT}/conf/sub/b.txt"] = digest("two")
+    story.commit(without(files(compose), compose))
+    assert story.sync().exit_code == 0
+    left = {path.removeprefix(f"{ROOT}/conf/") for path in story.world.files}
+    assert left == {"mine.txt"} | (set() if compose.startswith("x-gitops") else {"sub/b.txt"})
+    assert story.containers()["web"].id != before
+    assert (story.plan().actions, notes(story)) == ((), [])
+    story.reconciler = story._reconciler()
+    assert (story.plan().actions, notes(story)) == ((), [])
+
+
+def test_files_host_keeps_all_files_of_a_directory_that_left_git(story):
+    story.commit(files(with_policy(DIRECTORY, "host")))
+    story.sync()
+    story.commit(without(files(), with_policy(DIRECTORY, "host")))
+    assert story.sync().exit_code == 0
+    assert (there(story), there(story, "conf/sub/b.txt")) == (digest("one"), digest("two"))
+
+
+def test_a_directory_that_left_git_is_not_looked_at_any_more(story, monkeypatch):
+    story.commit(without(files()))
+    story.sync()
+    story.reconciler = story._reconciler()
+    monkeypatch.delattr(SimulatedEngine, "read_files")
+    assert (story.plan().actions, story.sync().exit_code) == ((), 0)
+
+
+def test_a_directory_that_left_git_and_comes_back_is_written_again(story):
+    story.commit(without(files()))
+    story.sync()
+    assert there(story) is None
+    story.commit(files())
+    assert story.sync().exit_code == 0
+    assert there(story) == digest("one")
+
+
+def test_a_release_that_goes_back_brings_back_a_directory_that_left_git(story):
+    story.commit(without(files(), DIRECTORY.replace("web:1", "bad:1")))
+    assert any(result.gate_failed for result in story.sync().results)
+    assert there(story) == digest("one")
+
+
+def test_a_release_that_goes_back_takes_the_first_files_of_a_directory_away(story):
+    story.commit(without(files()))
+    story.sync()
+    story.commit(files(DIRECTORY.replace("web:1", "bad:1")))
+    assert any(result.gate_failed for result in story.sync().results)
+    assert (there(story), there(story, "conf/sub/b.txt")) == (None, None)
+
+
+def test_the_loss_of_all_state_does_not_keep_what_left_git(story):
+    story.history.__init__("5a17")
+    story.reconciler = story._reconciler()
+    story.commit(without(files()))
+    assert story.sync().exit_code == 0
+    assert there(story) is None
+
+
+@pytest.mark.parametrize("after", [True, False])
+@pytest.mark.parametrize("operation", ["change_files", "create", "start"])
+def test_a_crash_while_a_directory_leaves_git_ends_without_it(story, operation, after):
+    story.commit(without(files()))
+    story.crash_at(operation, after=after)
+    assert story.sync().exit_code == 0
+    assert there(story) is None
+    assert story.plan().actions == ()
+
+
+def test_a_single_file_that_left_git_stays_for_a_container_that_mounts_it(story):
+    """Without it there would be an empty directory in its place."""
+    story.commit(caddy("one"))
+    story.sync()
+    story.commit({"shop/compose.yaml": SINGLE})
+    story.sync()
+    assert there(story, "Caddyfile") == digest("one")
+
+
+def test_a_directory_that_becomes_a_file_and_back_is_followed(story):
+    as_file = {path: text for path, text in files(sub="now a file").items() if "/sub/" not in path}
+    for tree, name, text in (
+        (as_file, "conf/sub", "now a file"),
+        (files(), "conf/sub/b.txt", "two"),
+        (as_file, "conf/sub", "now a file"),
+    ):
+        story.commit(tree)
+        assert story.sync().exit_code == 0
+        assert there(story, name) == digest(text)
+        assert (story.plan().actions, notes(story)) == ((), [])
+
+
+def test_a_directory_that_holds_a_file_of_the_host_does_not_become_a_file(story):
+    edit(story, "mine", "conf/sub/mine")
+    story.commit({path: text for path, text in files(sub="now a file").items() if "/sub/" not in path})
+    story.sync()
+    assert (there(story, "conf/sub/mine"), there(story, "conf/sub")) == (digest("mine"), None)
+    assert "conf/sub on h1" in notes(story)[0]

@@ -8,19 +8,21 @@ from pathlib import Path
 
 import pytest
 from contract.making import app_with, intent
-from contract.test_host_files import A, bind, digest, write
+from contract.test_host_files import A, bind, digest, gone, put, several, work_of, write
 from faults.unruly import forward, lose_reply, unruly
 from lab.host import LabHost
 
 from gitops_orch.engine.connect import connect
 from gitops_orch.engine.docker_host import DockerHost
 from gitops_orch.engine.engine_settings import EngineSettings
-from gitops_orch.engine.host_files import RECORD_ENDING, parse_record, record_content
+from gitops_orch.engine.host_place import LISTED_BYTES_MAX
+from gitops_orch.engine.host_records import RECORD_ENDING, parse_record, record_content
 from gitops_orch.errors import EngineError, HostUnreachable
-from gitops_orch.model.app import AppKey, FileEntry, FileMount
+from gitops_orch.model.app import AppKey, FileEntry, FileMount, FilesPolicy
 from gitops_orch.model.host import Host
-from gitops_orch.model.host_files import NO_FILE, FilesWork, query_of
+from gitops_orch.model.host_files import NO_FILE, FileChange, FilesWork, HostFiles, query_of
 from gitops_orch.model.secret import Sensitive
+from gitops_orch.planner.follow import decide
 
 KEY = AppKey(namespace="default", name="files")
 
@@ -57,9 +59,13 @@ def change(engine: DockerHost, files, work: FilesWork) -> tuple[str, ...]:
     return engine.change_files(KEY, files, work, image="stub:1")
 
 
+def look(engine: DockerHost, files: FileMount) -> HostFiles:
+    (seen,) = engine.read_files((query_of(KEY, files),), image="stub:1")
+    return seen
+
+
 def copies(engine: DockerHost, files=None) -> dict[str, str]:
-    (seen,) = engine.read_files((query_of(KEY, files or bind()),), image="stub:1")
-    return dict(seen.copies)
+    return dict(look(engine, files or bind()).copies)
 
 
 def test_nothing_is_read_or_written_through_a_link(engine: DockerHost, data: Path, tmp_path: Path) -> None:
@@ -172,6 +178,90 @@ def test_many_files_are_written_and_brought_up_to_date(engine: DockerHost, data:
     assert change(engine, files, work) == ()
     assert {path.read_bytes() for path in data.rglob("*.txt")} == {b"y"}
     assert len(copies(engine, files)) == len(names)
+
+
+def requests_in(lab_host: LabHost, root: Path, socket: Path, ask) -> int:
+    """Return how many requests it takes, on a connection of its own."""
+    seen = []
+
+    def note(server, client, request):
+        seen.append(request)
+        forward(server, client, request)
+
+    with unruly(socket, lab_host.unix.removeprefix("unix://")) as proxy:
+        engine = _connect(proxy.url, root)
+        engine.read_files((query_of(KEY, bind()),), image="stub:1")  # it negotiates, and sweeps once
+        proxy.on(".*", note)
+        ask(engine)
+        engine.close()
+    return len(seen)
+
+
+@pytest.mark.parametrize("count", [1, 60])
+def test_the_number_of_requests_does_not_grow_with_the_number_of_files(
+    engine: DockerHost, lab_host: LabHost, root: Path, tmp_path: Path, count: int
+) -> None:
+    names = [f"d{number % 20}/{number}.txt" for number in range(count)]
+    files, updated = several(names), several(names, b"y")
+    change(engine, files, work_of(*map(put, names)))
+    update = work_of(*(FileChange(name=n, expected=digest(b"x"), digest=digest(b"y")) for n in names))
+    looks = requests_in(lab_host, root, tmp_path / "l", lambda it: copies(it, updated))
+    writes = requests_in(lab_host, root, tmp_path / "w", lambda it: change(it, updated, update))
+    # Create and remove the carrier; the record; three directories, and the whole one.
+    assert looks <= 8
+    # The record, and all files as they are; the new record, all files, the old record that goes.
+    assert writes <= 8
+    assert set(copies(engine, updated).values()) == {digest(b"y")}
+
+
+def test_a_directory_with_much_data_beside_the_files_is_asked_for_its_files_alone(
+    engine: DockerHost, data: Path
+) -> None:
+    change(engine, bind(), write(b"x"))
+    (data / "big").write_bytes(bytes(LISTED_BYTES_MAX + 1))
+    for _ in range(2):
+        assert copies(engine) == {A: digest(b"x")}
+    assert change(engine, bind(b"y"), write(b"y", expected=b"x")) == ()
+    assert copies(engine) == {A: digest(b"y")}
+
+
+@pytest.mark.parametrize("name", ["ä/ö ü.conf", "日本/設定", "-", "a\nb"])
+def test_a_file_of_any_name_is_followed(engine: DockerHost, data: Path, name: str) -> None:
+    assert change(engine, several([name]), work_of(put(name))) == ()
+    assert (data / name).read_bytes() == b"x"
+    assert copies(engine, several([name])) == {name: digest(b"x")}
+    assert change(engine, several([]), work_of(gone(name))) == ()
+    assert not (data / name).exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 2_000_000, os.urandom(2_000_001)], ids=len)
+def test_a_file_of_any_size_is_followed(engine: DockerHost, data: Path, content: bytes) -> None:
+    files = bind(content)
+    assert change(engine, files, write(content)) == ()
+    assert (data / A).read_bytes() == content
+    assert copies(engine, files) == {A: digest(content)}
+    assert change(engine, bind(b"y"), write(b"y", expected=content)) == ()
+    assert (data / A).read_bytes() == b"y"
+
+
+def test_another_mode_in_git_is_written_and_one_of_the_host_is_not(engine: DockerHost, data: Path) -> None:
+    plain = several(["run.sh"])
+    (entry,) = plain.entries
+    program = replace(plain, entries=(replace(entry, mode=0o755),))
+    for files in (plain, program, plain):
+        work = decide(files, look(engine, files), FilesPolicy.MERGE)
+        assert [each.name for each in work.changes] == ["run.sh"]
+        assert change(engine, files, work) == ()
+        assert (data / "run.sh").stat().st_mode & 0o777 == files.entries[0].mode
+        assert not decide(files, look(engine, files), FilesPolicy.MERGE).needed
+    (data / "run.sh").chmod(0o777)
+    assert not decide(plain, look(engine, plain), FilesPolicy.MERGE).needed
+
+
+def test_a_file_with_another_name_on_the_host_is_read_under_both(engine: DockerHost, data: Path) -> None:
+    change(engine, bind(), write(b"x"))
+    os.link(data / A, data / "conf/0")  # it comes first in an archive
+    assert copies(engine, several([A, "conf/0"])) == {A: digest(b"x"), "conf/0": digest(b"x")}
 
 
 @pytest.mark.parametrize("name", ["../other/a.txt", "a/../../b", "/etc/passwd", "./a", ".."])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from engine.compose_world import compose as docker_compose
-from integration.world import World, by_hand, compose, service
+from integration.world import World, by_hand, compose, host_document, service
 
 RECORD = "gitops-orch.mounts"
 ADOPT = {"x-gitops": {"adopt": True}}
@@ -19,9 +19,18 @@ def app(image: str = "stub:1", **more: object) -> dict:
 def stacks(compose_oracle: Path, world: World, tmp_path: Path):
     """Start projects as another tool does: its own directory for each, and Compose's labels on what it starts."""
 
-    def start(services: dict, directory: str, project: str = "app", **more: object) -> Path:
+    def start(
+        services: dict,
+        directory: str,
+        project: str = "app",
+        files: dict[str, str] | None = None,
+        **more: object,
+    ) -> Path:
         folder = tmp_path / "elsewhere" / directory
         folder.mkdir(parents=True)
+        for path, text in (files or {}).items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
         (folder / "compose.yaml").write_text(compose(services, **more))
         docker_compose(compose_oracle, world.host.unix, folder, "-p", project, "up", "-d")
         return folder
@@ -191,3 +200,55 @@ def test_data_that_is_gone_from_its_host_is_never_made_an_empty_directory(world:
     assert reply.exit_code == 1
     assert str(folder / "data") in reply.text
     assert not (folder / "data").exists()
+
+
+def followed(text: str, policy: str = "merge", **more: str) -> dict[str, str]:
+    volumes = ["./conf:/etc/conf", "./Caddyfile:/etc/caddy/Caddyfile"]
+    own = {"x-gitops": {"adopt": True, "files": policy}}
+    files = {"app/conf/a.conf": text, "app/conf/sub/b.conf": text, "app/Caddyfile": text}
+    return {"app/compose.yaml": compose({"web": app(volumes=volumes)}, **own)} | files | more
+
+
+def read_all(world: World) -> list[str]:
+    paths = ["/etc/conf/a.conf", "/etc/conf/sub/b.conf", "/etc/caddy/Caddyfile"]
+    return inside(world, world.one("app/web").name, "tail", "-n", "+1", "-q", *paths).split()
+
+
+@pytest.mark.parametrize("data_root", ["", "own"])
+def test_files_from_git_are_followed_where_the_project_of_another_tool_has_them(
+    world: World, stacks, tmp_path: Path, data_root: str
+):
+    root = tmp_path / "data" / data_root
+    document = host_document(world.host.name, world.host.unix, data_root=str(root))
+    lines = {"conf/a.conf": "one\n", "conf/sub/b.conf": "one\n", "Caddyfile": "one\n"}
+    services = {"web": app(volumes=["./conf:/etc/conf", "./Caddyfile:/etc/caddy/Caddyfile"])}
+    folder = stacks(services, "opt/stacks/app", files=lines)
+    world.commit({f"hosts/{world.host.name}.yaml": document} | followed("one\n"))
+    world.deploy()
+    world.expect_nothing_to_do()
+    assert read_all(world) == ["one"] * 3
+
+    first = world.one("app/web").id
+    world.commit(followed("two\n"))
+    world.converge()
+    assert read_all(world) == ["two"] * 3
+    assert (folder / "conf/sub/b.conf").read_text() == "two\n"
+    assert world.one("app/web").id != first
+
+    second = world.one("app/web").id
+    (folder / "conf/a.conf").write_text("mine\n")
+    world.commit(followed("two\n", "git"))
+    world.converge()
+    assert read_all(world) == ["two"] * 3
+    assert world.one("app/web").id != second
+
+    shutil.rmtree(root / ".gitops-orch")
+    world.commit(followed("three\n"))
+    world.converge()
+    assert read_all(world) == ["three"] * 3
+
+    (folder / "conf/sub/b.conf").write_text("mine\n")
+    world.commit({"app/conf/a.conf": None, "app/conf/sub/b.conf": None})
+    world.deploy()
+    assert sorted(path.name for path in (folder / "conf").rglob("*")) == ["b.conf", "sub"]
+    world.expect_nothing_to_do()

@@ -149,3 +149,30 @@ def test_a_secret_that_only_its_owner_reads_belongs_to_the_user_of_the_service(w
     with world.host.client() as client:
         made = client.exec_create(world.one("web/front").id, ["cat", "/run/secrets/pw"])
         assert client.exec_start(made["Id"]) == b"word"
+
+
+def tree(directory: Path) -> dict[str, tuple[int, bytes]]:
+    """Return the files below a directory: whether they can be executed, and what is in them."""
+    found = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(directory)): (path.stat().st_mode & 0o111, path.read_bytes()) for path in found
+    }
+
+
+@pytest.mark.parametrize("reload", [False, True])
+def test_what_we_wrote_goes_when_the_last_file_of_a_directory_leaves_git(web: Web, reload: bool):  # noqa: FBT001 - a case
+    told = {"x-gitops": {"reload": "SIGHUP"}, "command": ["sleep", "1d"]} if reload else {}
+    front = service(volumes=["./conf.d:/etc/conf.d"], **told)
+    web.world.commit({WEB: compose({"front": front})})
+    web.world.converge()
+    (web.data / "conf.d/sub/b.conf").write_text("mine")
+    (web.data / "conf.d/new").write_text("mine")
+    before = web.world.one("web/front").id
+    web.world.commit({SNIPPET: None, DEEP: None})
+    web.world.converge()
+    assert set(tree(web.data / "conf.d")) == {"sub/b.conf", "new"}
+    assert web.world.one("web/front").id != before
+
+    web.world.commit({SNIPPET: "back"})
+    web.world.converge()
+    assert web.read("/etc/conf.d/a.conf") == "back"

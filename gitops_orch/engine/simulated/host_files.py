@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from gitops_orch.engine.host_files import joined_records, record_path
+from gitops_orch.engine.host_records import joined_records, record_path
 from gitops_orch.engine.payload_mounts import data_path
 from gitops_orch.engine.simulated.world import World
 from gitops_orch.model.app import AppKey, FileMount
-from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
+from gitops_orch.model.host_files import NO_FILE, FileChange, FilesQuery, FilesWork, HostFiles
 
 Step = Callable[[], None]
 
@@ -22,13 +22,32 @@ def read_files(world: World, data_root: str, query: FilesQuery) -> HostFiles:
     ]
     written = joined_records(records)
     names = {*query.names, *written} if query.directory else {""}
-    copies = {name: world.files.get(f"{root}/{name}".rstrip("/")) for name in sorted(names)}
+    copies = {name: _copy(world, root, name) for name in sorted(names)}
+    below = {name: _below(world, root, name) for name, digest in copies.items() if digest == NO_FILE}
     return HostFiles(
         app=query.app,
         path=query.path,
         present=root in world.directories,
         copies={name: digest for name, digest in copies.items() if digest is not None},
         written=written,
+        below={name: inside for name, inside in below.items() if inside},
+    )
+
+
+def _copy(world: World, root: str, name: str) -> str | None:
+    """Return a file's digest; NO_FILE where a directory is, or a file stands in the place of one above it."""
+    parts = name.split("/")
+    above = ("/".join(parts[:depth]) for depth in range(1, len(parts)))
+    if any(f"{root}/{each}" in world.files for each in above) or _below(world, root, name):
+        return NO_FILE
+    return world.files.get(f"{root}/{name}".rstrip("/"))
+
+
+def _below(world: World, root: str, name: str) -> frozenset[str]:
+    """Return the names of all files in a directory below a bind's root; a single file is no directory."""
+    inside = f"{root}/{name}/"
+    return frozenset(
+        path.removeprefix(f"{root}/") for path in world.files if name and path.startswith(inside)
     )
 
 
@@ -45,8 +64,11 @@ def change_steps(
         record_path(app, files.writable_path, directory=files.directory), []
     )
     paths = {change.name: f"{root}/{change.name}".rstrip("/") for change in work.changes}
-    wanted = [c for c in work.changes if world.files.get(paths[c.name]) != c.digest]
-    due = [change for change in wanted if world.files.get(paths[change.name]) == change.expected]
+    copies = {change.name: _copy(world, root, change.name) for change in work.changes}
+    wanted = [c for c in work.changes if copies[c.name] != c.digest or c.expected == c.digest]
+    removed = {c.name for c in wanted if c.digest is None and copies[c.name] == c.expected}
+    due = [c for c in wanted if c.name in removed or _is_due(world, root, c, copies[c.name], removed)]
+    due.sort(key=lambda change: change.digest is not None)  # what makes room goes first
     left += [change.name for change in wanted if change not in due]
     record = {name: list(digests) for name, digests in work.record.items() if name not in left}
     record |= {c.name: [c.expected] for c in wanted if c.name in left and c.expected is not None}
@@ -54,6 +76,16 @@ def change_steps(
     for change in due:
         yield partial(_change, world, root, paths[change.name], change.digest)
     yield partial(_keep_newest, world, root, records)
+
+
+def _is_due(world: World, root: str, change: FileChange, copy: str | None, removed: set[str]) -> bool:
+    if copy == change.expected:
+        return True
+    parts = change.name.split("/")
+    above = {"/".join(parts[:depth]) for depth in range(1, len(parts))}
+    below = _below(world, root, change.name)
+    makes_room = bool(above & removed) or (bool(below) and below <= removed)
+    return change.expected is None and copy == NO_FILE and makes_room
 
 
 def _change(world: World, root: str, path: str, digest: str | None) -> None:
