@@ -35,11 +35,12 @@ NOTHING = GoingAside()
 
 def put_back(app: App, slots: AppSlots, draft: Draft, world: World, stopping: GoingAside = NOTHING) -> None:
     """Add the start of the old container of every slot in which nothing runs, or nothing that is not `stopping`."""
-    failed, begun = world.failed.get(app.key, {}), world.begun.get(app.key, frozenset())
+    failed = world.failed.get(app.key, {})
+    doubtful = {*world.begun.get(app.key, ()), *world.failures.get(app.key, ())}
     for slot in slots.slots:
         for each in slot.olds:
             _give_name_back(each, draft, world, stopping)
-        old = None if slot.service.job else _put_off(slot, stopping.containers, failed, begun)
+        old = None if slot.service.job else _put_off(slot, stopping.containers, failed, doubtful)
         if old is not None and _has_peers(old, world) and not _is_prepared_for_another(old, world):
             started = draft.add(
                 Kind.START,
@@ -67,7 +68,7 @@ def _give_name_back(old: Located, draft: Draft, world: World, stopping: GoingAsi
 
 
 def _put_off(
-    slot: Slot, stopping: Collection[str], failed: Collection[str], begun: Collection[str]
+    slot: Slot, stopping: Collection[str], failed: Collection[str], doubtful: Collection[str]
 ) -> Located | None:
     """Return the stopped container to go back to; None where one runs, or there is none."""
     there = [*slot.olds, *slot.parked, *((slot.current,) if slot.current is not None else ())]
@@ -79,7 +80,7 @@ def _put_off(
         if found.host == slot.host
         and found.container.state is State.EXITED
         and not (is_aside(found.container) or is_done(found.container))
-        and not _is_bad(found.container, failed, begun)
+        and not _is_bad(found.container, failed, doubtful)
     ]
     return stopped[0] if stopped else None
 
@@ -120,10 +121,10 @@ def has_ended(container: ObservedContainer) -> bool:
     )
 
 
-def _is_bad(container: ObservedContainer, failed: Collection[str], begun: Collection[str]) -> bool:
-    """One whose release was given up, or was never proved and has ended by itself, would serve nobody."""
+def _is_bad(container: ObservedContainer, failed: Collection[str], doubtful: Collection[str]) -> bool:
+    """One whose release was given up, or failed or was never proved and has ended by itself, would serve nobody."""
     owner, details = container.owner, container.details
     if owner is None:
         return False
     orderly = details is None or not details.exit_code or bool(why_stopped(container))
-    return owner.release in failed or (owner.release in begun and not orderly)
+    return owner.release in failed or (owner.release in doubtful and not orderly)

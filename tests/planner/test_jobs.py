@@ -336,13 +336,15 @@ def test_a_preparation_that_was_stopped_is_run_again_though_its_program_ended_wi
 # -- what served before
 
 
-def waiting_with(stopped, *others, begun=()):
+def waiting_with(stopped, *others, begun=(), failures=()):
     """The starts of a plan for an app that waits after trouble, while what it ran before is stopped."""
     after = app("shop", service(compose={"environment": {"A": "2"}}))
     trouble = Hold(reason="start: no route to host", until=NOW)
     observed = {"h1": seen("h1", stopped, *others, apps=(after,))}
     begun = {after.key: frozenset(begun)}
-    plan = make_plan(world(after, observed=observed, waits={after.key: trouble}, begun=begun))
+    failures = {after.key: dict.fromkeys(failures, "it failed")}  # and none is given up: all stay up
+    fields = {"waits": {after.key: trouble}, "begun": begun, "failures": failures}
+    plan = make_plan(world(after, observed=observed, **fields))
     return [action.target for action in plan.actions if action.kind.value == "start"]
 
 
@@ -350,6 +352,7 @@ def waiting_with(stopped, *others, begun=()):
 def test_what_ended_badly_and_was_never_proved_is_not_put_back(details):
     stopped = container(app(), release="earlier", id="old", state=State.EXITED, details=details)
     assert waiting_with(stopped, begun=["earlier"]) == []
+    assert waiting_with(stopped, failures=["earlier"]) == []
     assert waiting_with(stopped) == ["old"]  # of a stable release
 
 
