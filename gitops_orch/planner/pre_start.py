@@ -26,7 +26,7 @@ from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.namespaces import namespace_parents, shares_namespace
 from gitops_orch.planner.pulls import ABSENT, platform_of
-from gitops_orch.planner.removal import remove_container, stop_container
+from gitops_orch.planner.removal import LIVE_STATES, remove_container, stop_container
 from gitops_orch.planner.set_aside import Stopping, set_aside
 from gitops_orch.planner.shared_hooks import first_start, was_prepared
 from gitops_orch.planner.world import Chosen, World
@@ -309,7 +309,9 @@ class _Preparer:
                 if is_failed(chosen[key], container, failed) and not has_completed(container):
                     reason = f"its release failed ({failed[owner.release]})"
                     how = Stopping(reason=reason)
-                    set_aside(self._draft, self._index.hosts[found.host], found, FAILED_SUFFIX, how)
+                    last = set_aside(self._draft, self._index.hosts[found.host], found, FAILED_SUFFIX, how)
+                    if container.state in LIVE_STATES:
+                        self._hold_back(found.host, key, owner.service, last)
                 else:
                     reason = "nothing waits for it any more"
                     stopped = stop_container(self._draft, found, reason, ())

@@ -333,6 +333,28 @@ def test_a_preparation_that_was_stopped_is_run_again_though_its_program_ended_wi
     assert "half" in {a.target for a in plan.actions if a.kind.value == "run_job"}
 
 
+@pytest.mark.parametrize("role", [Role.FALLBACK, Role.HEAD])
+def test_going_back_waits_for_the_end_of_a_preparation_that_is_still_at_work(role):
+    """Both write the data of the service: also where the release of the preparation failed for another reason."""
+    before, after = app("shop", service(pre_start=(UP,)), digest="before"), app(digest="after")
+    (each,) = pre_start_services(before.services[0])
+    half = container(replace(before, services=(each,)), each.name, id="half", release="bad")
+    old = container(before, id="old", state=State.EXITED, details=DONE)
+    back = Chosen(app=before, commit=COMMIT, role=role)
+    the_world = world(chosen=(back,), observed={"h1": seen("h1", half, old, apps=(before,))})
+    failed = {after.key: {"bad": "it exited"}}
+    plan = make_plan(replace(the_world, failed=failed))
+    (stop,) = [action.id for action in plan.actions if action.kind.value == "stop"]
+    (start,) = [action for action in plan.actions if action.kind.value == "start"]
+    assert comes_after(plan, start.id, stop)
+
+
+def comes_after(plan, later, earlier):
+    """Tell whether a step of a plan waits for another one, or for one that does."""
+    waits = by_id(plan)[later].after
+    return earlier in waits or any(comes_after(plan, each, earlier) for each in waits)
+
+
 # -- what served before
 
 
