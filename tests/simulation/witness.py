@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from simulation.beside import Answers, app_of, has_failed_by_itself, stranger_on
-from simulation.recipes import BAD, AppRecipe, ServiceRecipe, exclusive
+from simulation.beside import Answers, app_of, has_failed_by_itself
+from simulation.glance import holds_data, is_well, slot_of
+from simulation.losses import Losses
+from simulation.recipes import BAD
 from simulation.repository import Repository
 
 from gitops_orch.engine import labels
@@ -18,7 +20,7 @@ from gitops_orch.model.app import App, AppKey, Hold, Rollback
 from gitops_orch.model.host import Host
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import files_volume_name, is_pre_start
-from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import ContainerIntent
 from gitops_orch.model.release import ReleaseState
 
@@ -67,6 +69,9 @@ class Witness:
     look_count: int = 0  # of gates, ever
     takes_count: int = 0  # of this pass, but for what is thrown away as garbage
 
+    def __post_init__(self) -> None:
+        self._losses = Losses(self)
+
     def begin_pass(self) -> None:
         self.left = self.under_way()
         self.answers.hosts.clear()
@@ -81,8 +86,8 @@ class Witness:
 
     def note(self, seen: ObservedContainer) -> None:
         """Remember what did well when the controller looked."""
-        if _is_well(seen):
-            self.seen_well[seen.id] = _slot(seen)
+        if is_well(seen):
+            self.seen_well[seen.id] = slot_of(seen)
 
     def look_comes(self, world: World, reference: str) -> None:
         """Let happen what was to happen before this look of a gate."""
@@ -103,13 +108,13 @@ class Witness:
         world = engine.world
         self.requests.append(f"{operation} {engine.name} {_subject(world, arguments)}")
         if not self.commit or self.repository.commits[self.commit].unreadable:
-            self._object(f"{operation} without a readable commit")
+            self.object_to(f"{operation} without a readable commit")
         if engine.name not in self.answers.known_to(app_of(world, arguments[0])):
-            self._object(f"{operation} on {engine.name}, which is unknown")
+            self.object_to(f"{operation} on {engine.name}, which is unknown")
         self.command_count += operation == "run_exec"
         self.takes_count += operation not in GARBAGE
         if self.takes_count == 1 and not self.meddled:
-            self._check_budget()
+            self._losses.check_budget()
         self._checks(operation)(world, operation, arguments[0])
 
     def _checks(self, operation: str) -> Callable[[World, str, Any], None]:
@@ -133,51 +138,22 @@ class Witness:
     def _check_network(self, world: World, operation: str, name: str) -> None:
         network = world.networks.get(name)
         if network is not None and labels.parse_owner(network.labels, "default") is None:
-            self._object(f"{operation} of the foreign network {name}")
+            self.object_to(f"{operation} of the foreign network {name}")
 
     def _check_volume(self, world: World, operation: str, name: str) -> None:
-        if name in world.volumes and _holds_data(world, name):
-            self._object(f"{operation} of {name}, which may hold data")
+        if name in world.volumes and holds_data(world, name):
+            self.object_to(f"{operation} of {name}, which may hold data")
 
     def _check_making(self, _world: World, operation: str, app: object) -> None:
         if isinstance(app, AppKey):
             self._check_app(operation, app)
 
-    def _check_budget(self) -> None:
-        """Never act on a commit that takes away everything, or more than the budget, before somebody allows it."""
-        tree, budget = self.repository.commits[self.commit], self.repository.desired(self.commit).fleet.prune
-        wanted = {(app.name, service.name) for app in tree.apps for service in app.services}
-        names = [
-            (container.owner.app.name, container.owner.service)
-            for host in sorted(self.answers.hosts)
-            for container in self.fleet.worlds[host].containers.values()
-            if container.owner is not None and not _is_aside(container) and not _comes_and_goes(container)
-        ]
-        # What a quarantined release has no service for is still run, by the release that the app went back to.
-        desired = self.repository.desired(self.commit).apps
-        kept = set(tree.broken) | {
-            app.key.name for app in desired if app.digest in self.history.failed_digests(app.key)
-        }
-        # So is what an app runs that waits for another.
-        marks = {app.key.name: (app.digest, self.history.stable(app.key)) for app in desired}
-        stable = {name for name, (digest, mark) in marks.items() if mark and mark.digest == digest}
-        kept |= {app.name for app in tree.apps if app.needs and app.needs not in stable}
-        if self.repository.files and tree.broken:  # whose app the broken file is cannot be told: all are kept
-            kept |= {name for name, _ in names} - {app.name for app in tree.apps}
-        leaving = sum(name not in wanted and name[0] not in kept for name in names)
-        allowed = budget.allow_empty or (tree.apps and self.commit in self.history.accepted())
-        if leaving and leaving == len(names) and not allowed:
-            self._object(f"acts although all {leaving} containers left Git")
-        share = 100 * leaving > budget.removals_max_percent * len(names)
-        if len(names) >= budget.removals_min and share and self.commit not in self.history.accepted():
-            self._object(f"acts although {leaving} of {len(names)} containers left Git")
-
     def _check_container(self, world: World, operation: str, container: SimulatedContainer) -> None:
         if container.owner is None or container.labels.get(labels.INSTANCE) != "default":
-            self._object(f"{operation} of the foreign container {container.name}")
+            self.object_to(f"{operation} of the foreign container {container.name}")
         self._check_app(operation, container.owner.app)
-        if operation in {"stop", "remove"} and _is_well(container):
-            self._check_loss(world, operation, container)
+        if operation in {"stop", "remove"} and is_well(container):
+            self._losses.check(world, operation, container)
         if operation == "start":
             self._check_quarantine(container)
             self._check_double(world, container)
@@ -194,18 +170,18 @@ class Witness:
         if all(map(self._stays_up, apps)) and not has_failed_by_itself(container):
             return  # with nothing to go back to, what never ran is started, and what somebody stopped
         if container.image in BAD and container.image in images and owner.release in failed:
-            self._object(f"starts {container.name} of a release which is quarantined")
+            self.object_to(f"starts {container.name} of a release which is quarantined")
 
     def _check_create(self, world: World, operation: str, intent: ContainerIntent) -> None:
         self._check_app(operation, intent.app.key)
         failed = self.history.failed_digests(intent.app.key)
         # With nothing stable to go back to, what is missing of a release that failed is made all the same.
         if intent.app.digest in failed and not self._stays_up(intent.app):
-            self._object(f"creates {intent.name} of a release which is quarantined")
+            self.object_to(f"creates {intent.name} of a release which is quarantined")
         for files in intent.service.files:
             name = files_volume_name(intent.app.key.project, files.digest)
             if files.writable_path is None and name not in world.volumes:
-                self._object(f"creates {intent.name} before its files are in {name}")
+                self.object_to(f"creates {intent.name} before its files are in {name}")
 
         self._check_waste(world, intent)
 
@@ -218,7 +194,7 @@ class Witness:
             is_same = each.owner is not None and each.owner.spec_hash == intent.spec_hash
             by_hand = each.limits.get("Memory") == FOREIGN_MEMORY_BYTES
             if was_made_so and is_same and lives_there and each.state is State.CREATED and not by_hand:
-                self._object(f"creates {intent.name} again, which was never started")
+                self.object_to(f"creates {intent.name} again, which was never started")
 
     def _stays_up(self, app: App) -> bool:
         stable = self.history.stable(app.key)
@@ -226,72 +202,10 @@ class Witness:
 
     def _check_app(self, operation: str, app: AppKey) -> None:
         if app.name in self.repository.commits[self.commit].broken:
-            self._object(f"{operation} for {app}, whose file cannot be read")
+            self.object_to(f"{operation} for {app}, whose file cannot be read")
         hold = self.held.get(app)
         if hold is not None and (hold.until is None or hold.until > self.fleet.clock.now()):
-            self._object(f"{operation} for {app}, which an operator holds")
-
-    def _check_loss(self, world: World, operation: str, container: SimulatedContainer) -> None:
-        """Of a start-first service, never take away what does well before its successor does."""
-        owner = container.owner
-        wanted = self._wanted(owner.app)
-        if wanted is None or owner.release in self.history.failed_digests(owner.app):
-            return
-        app, service = wanted, next((s for s in wanted.services if s.name == owner.service), None)
-        if service is None or service.job or service.scheduled or owner.slot > service.replicas:
-            return
-        if self._allows(app, world.name) and not self._has_moved(world, container, service):
-            self._check_port(world, operation, container, service.port)
-        if exclusive(app, service, container):
-            return
-        if service.everywhere and not self._allows(app, world.name):
-            return
-        others = [
-            (other_world, other)
-            for other_world in self.fleet.worlds.values()
-            for other in other_world.containers.values()
-            if other.id != container.id and _slot(other) == _slot(container)
-        ]
-        if service.everywhere:
-            others = [(where, other) for where, other in others if where is world]
-        if any(_shares_data(where, other) for where, other in others):
-            return
-        # One that another hand has taken away since was there when it was looked at.
-        slot, well = _slot(container), self.seen_well.items()
-        seen = any(each == slot and identity != container.id for identity, each in well)
-        if not seen and not any(_is_well(other) for _, other in others):
-            self._object(f"{operation} of {container.name}, the only one of its slot that does well")
-
-    def _check_port(
-        self, world: World, operation: str, container: SimulatedContainer, port: int | None
-    ) -> None:
-        """Never stop anything for a port that a stranger has on its host."""
-        stranger = None if self.meddled else stranger_on(world, port)
-        if stranger is not None:
-            self._object(f"{operation} of {container.name} for a port that {stranger.name} has")
-
-    def _has_moved(self, world: World, container: SimulatedContainer, service: ServiceRecipe) -> bool:
-        """Whether its successor does well on another host: it needs no port on this one any more."""
-        return not service.everywhere and any(
-            _slot(each) == _slot(container) and _is_well(each)
-            for other in self.fleet.worlds.values()
-            for each in other.containers.values()
-            if other is not world
-        )
-
-    def _wanted(self, key: AppKey) -> AppRecipe | None:
-        """The release that the app is being brought to, as far as it can be told from outside; None: any may go."""
-        head = next((a for a in self.repository.commits[self.commit].apps if a.key == key), None)
-        if head is None or not self.repository.is_among(head, self.history.failed_digests(key)):
-            return head
-        stable = self.history.stable(key)
-        return None if stable is None else self.repository.recipes.get((key, stable.digest))
-
-    def _allows(self, app: AppRecipe, host: str) -> bool:
-        found = next((h for h in self.repository.commits[self.commit].hosts if h.name == host), None)
-        if found is None or found.availability == "drain":
-            return False
-        return (not app.hosts or host in app.hosts) and app.zone in {None, found.zone}
+            self.object_to(f"{operation} for {app}, which an operator holds")
 
     def _check_run(self, container: SimulatedContainer) -> None:
         """Never run twice what was scheduled once; that a start was not answered does not make it another run."""
@@ -303,7 +217,7 @@ class Witness:
         there = [world.containers.get(former) for world in self.fleet.worlds.values()]
         ran = former in self.started or any(each is not None and each.started_at for each in there)
         if container.started_at is not None or (former != container.id and ran):
-            self._object(f"starts {container.name}, a run that was started before")
+            self.object_to(f"starts {container.name}, a run that was started before")
         self.ran[run] = container.id
 
     def _check_double(self, world: World, container: SimulatedContainer) -> None:
@@ -314,11 +228,11 @@ class Witness:
         release = self.repository.recipes[(owner.app, owner.release)]
         if any(s.name == owner.service and s.order == "start-first" for s in release.services):
             return  # the file asks for it
-        data = {name for name in container.volumes if _holds_data(world, name)}
+        data = {name for name in container.volumes if holds_data(world, name)}
         for other in world.containers.values():
             shared = data & set(other.volumes)
             if shared and other.up and other.id != container.id:
-                self._object(f"starts {container.name} on {shared.pop()} while {other.name} writes it")
+                self.object_to(f"starts {container.name} on {shared.pop()} while {other.name} writes it")
 
     def _check_order(self, container: SimulatedContainer) -> None:
         """Never begin a release of an app while what it depends on is not at what the same commit says."""
@@ -336,7 +250,7 @@ class Witness:
         if needed is None or any(self._is_same(container, each.digest) for each in stable):
             return
         if self.repository.is_among(needed, self.history.failed_digests(needed.key)):
-            self._object(f"begins {container.name} although {needed.name} was rolled back")
+            self.object_to(f"begins {container.name} although {needed.name} was rolled back")
 
     def _is_same(self, container: SimulatedContainer, release: str) -> bool:
         """Whether a release asks for just such a container, which hooks are no part of: to start it heals that release."""
@@ -354,7 +268,7 @@ class Witness:
         ]
         return asked[0] == asked[1]
 
-    def _object(self, sentence: str) -> None:
+    def object_to(self, sentence: str) -> None:
         raise Violation(f"{sentence}; requests so far: {self.requests[-12:]}")
 
 
@@ -399,34 +313,6 @@ class WatchedEngine:
             return answer
 
         return watched
-
-
-def _shares_data(world: World, container: SimulatedContainer) -> bool:
-    return any(_holds_data(world, name) for name in container.volumes)
-
-
-def _comes_and_goes(container: SimulatedContainer) -> bool:
-    """What prepares another container, and what runs on a schedule, is nothing that is lost."""
-    return is_pre_start(container.owner.service) or is_run_slot(container.owner.slot)
-
-
-def _is_aside(container: SimulatedContainer) -> bool:
-    """Failed ones, and those of former generations: none of them is lost to anybody."""
-    return not container.up and container.name.endswith(("-failed", "-kept"))
-
-
-def _is_well(container: SimulatedContainer | ObservedContainer) -> bool:
-    return container.state is State.RUNNING and container.health in {Health.NONE, Health.HEALTHY}
-
-
-def _slot(container: SimulatedContainer | ObservedContainer):
-    owner = container.owner
-    return None if owner is None else (owner.app, owner.service, owner.slot)
-
-
-def _holds_data(world: World, name: str) -> bool:
-    volume = world.volumes.get(name)
-    return volume is not None and labels.FILES not in volume.labels
 
 
 def _subject(world: World, arguments: tuple) -> str:

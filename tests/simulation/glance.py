@@ -1,0 +1,36 @@
+"""What a container is, at a glance: one that does well, that holds data, that nobody would miss."""
+
+from gitops_orch.engine import labels
+from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.world import World
+from gitops_orch.model.job import is_run_slot
+from gitops_orch.model.names import is_pre_start
+from gitops_orch.model.observed import Health, ObservedContainer, State
+
+
+def shares_data(world: World, container: SimulatedContainer) -> bool:
+    return any(holds_data(world, name) for name in container.volumes)
+
+
+def comes_and_goes(container: SimulatedContainer) -> bool:
+    """What prepares another container, and what runs on a schedule, is nothing that is lost."""
+    return is_pre_start(container.owner.service) or is_run_slot(container.owner.slot)
+
+
+def is_aside(container: SimulatedContainer) -> bool:
+    """Failed ones, and those of former generations: none of them is lost to anybody."""
+    return not container.up and container.name.endswith(("-failed", "-kept"))
+
+
+def is_well(container: SimulatedContainer | ObservedContainer) -> bool:
+    return container.state is State.RUNNING and container.health in {Health.NONE, Health.HEALTHY}
+
+
+def slot_of(container: SimulatedContainer | ObservedContainer):
+    owner = container.owner
+    return None if owner is None else (owner.app, owner.service, owner.slot)
+
+
+def holds_data(world: World, name: str) -> bool:
+    volume = world.volumes.get(name)
+    return volume is not None and labels.FILES not in volume.labels

@@ -1,0 +1,131 @@
+"""What must never be taken away: more than the budget, what serves before its successor does, for a port of a stranger."""
+
+from typing import TYPE_CHECKING
+
+from simulation.beside import stranger_on
+from simulation.glance import comes_and_goes, is_aside, is_well, shares_data, slot_of
+from simulation.recipes import AppRecipe, ServiceRecipe, exclusive
+
+from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.world import World
+from gitops_orch.model.app import AppKey
+
+if TYPE_CHECKING:
+    from simulation.witness import Witness
+
+
+class Losses:
+    """Objects for a witness to what takes too much, or too early."""
+
+    def __init__(self, witness: "Witness") -> None:
+        self._witness = witness
+
+    def check_budget(self) -> None:
+        """Never act on a commit that takes away everything, or more than the budget, before somebody allows it."""
+        tree, budget = (
+            self._witness.repository.commits[self._witness.commit],
+            self._witness.repository.desired(self._witness.commit).fleet.prune,
+        )
+        wanted = {(app.name, service.name) for app in tree.apps for service in app.services}
+        names = [
+            (container.owner.app.name, container.owner.service)
+            for host in sorted(self._witness.answers.hosts)
+            for container in self._witness.fleet.worlds[host].containers.values()
+            if container.owner is not None and not is_aside(container) and not comes_and_goes(container)
+        ]
+        # What a quarantined release has no service for is still run, by the release that the app went back to.
+        desired = self._witness.repository.desired(self._witness.commit).apps
+        kept = set(tree.broken) | {
+            app.key.name for app in desired if app.digest in self._witness.history.failed_digests(app.key)
+        }
+        # So is what an app runs that waits for another.
+        marks = {app.key.name: (app.digest, self._witness.history.stable(app.key)) for app in desired}
+        stable = {name for name, (digest, mark) in marks.items() if mark and mark.digest == digest}
+        kept |= {app.name for app in tree.apps if app.needs and app.needs not in stable}
+        if (
+            self._witness.repository.files and tree.broken
+        ):  # whose app the broken file is cannot be told: all are kept
+            kept |= {name for name, _ in names} - {app.name for app in tree.apps}
+        leaving = sum(name not in wanted and name[0] not in kept for name in names)
+        allowed = budget.allow_empty or (
+            tree.apps and self._witness.commit in self._witness.history.accepted()
+        )
+        if leaving and leaving == len(names) and not allowed:
+            self._witness.object_to(f"acts although all {leaving} containers left Git")
+        share = 100 * leaving > budget.removals_max_percent * len(names)
+        if (
+            len(names) >= budget.removals_min
+            and share
+            and self._witness.commit not in self._witness.history.accepted()
+        ):
+            self._witness.object_to(f"acts although {leaving} of {len(names)} containers left Git")
+
+    def check(self, world: World, operation: str, container: SimulatedContainer) -> None:
+        """Of a start-first service, never take away what does well before its successor does."""
+        owner = container.owner
+        wanted = self._wanted(owner.app)
+        if wanted is None or owner.release in self._witness.history.failed_digests(owner.app):
+            return
+        app, service = wanted, next((s for s in wanted.services if s.name == owner.service), None)
+        if service is None or service.job or service.scheduled or owner.slot > service.replicas:
+            return
+        if self._allows(app, world.name) and not self._has_moved(world, container, service):
+            self._check_port(world, operation, container, service.port)
+        if exclusive(app, service, container):
+            return
+        if service.everywhere and not self._allows(app, world.name):
+            return
+        others = [
+            (other_world, other)
+            for other_world in self._witness.fleet.worlds.values()
+            for other in other_world.containers.values()
+            if other.id != container.id and slot_of(other) == slot_of(container)
+        ]
+        if service.everywhere:
+            others = [(where, other) for where, other in others if where is world]
+        if any(shares_data(where, other) for where, other in others):
+            return
+        # One that another hand has taken away since was there when it was looked at.
+        slot, well = slot_of(container), self._witness.seen_well.items()
+        seen = any(each == slot and identity != container.id for identity, each in well)
+        if not seen and not any(is_well(other) for _, other in others):
+            self._witness.object_to(
+                f"{operation} of {container.name}, the only one of its slot that does well"
+            )
+
+    def _check_port(
+        self, world: World, operation: str, container: SimulatedContainer, port: int | None
+    ) -> None:
+        """Never stop anything for a port that a stranger has on its host."""
+        stranger = None if self._witness.meddled else stranger_on(world, port)
+        if stranger is not None:
+            self._witness.object_to(f"{operation} of {container.name} for a port that {stranger.name} has")
+
+    def _has_moved(self, world: World, container: SimulatedContainer, service: ServiceRecipe) -> bool:
+        """Whether its successor does well on another host: it needs no port on this one any more."""
+        return not service.everywhere and any(
+            slot_of(each) == slot_of(container) and is_well(each)
+            for other in self._witness.fleet.worlds.values()
+            for each in other.containers.values()
+            if other is not world
+        )
+
+    def _wanted(self, key: AppKey) -> AppRecipe | None:
+        """The release that the app is being brought to, as far as it can be told from outside; None: any may go."""
+        head = next(
+            (a for a in self._witness.repository.commits[self._witness.commit].apps if a.key == key), None
+        )
+        if head is None or not self._witness.repository.is_among(
+            head, self._witness.history.failed_digests(key)
+        ):
+            return head
+        stable = self._witness.history.stable(key)
+        return None if stable is None else self._witness.repository.recipes.get((key, stable.digest))
+
+    def _allows(self, app: AppRecipe, host: str) -> bool:
+        found = next(
+            (h for h in self._witness.repository.commits[self._witness.commit].hosts if h.name == host), None
+        )
+        if found is None or found.availability == "drain":
+            return False
+        return (not app.hosts or host in app.hosts) and app.zone in {None, found.zone}
