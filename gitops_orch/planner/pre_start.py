@@ -306,18 +306,21 @@ class _Preparer:
                 owner, container = found.container.owner, found.container
                 if container.id in self._used or owner is None:
                     continue
-                if is_failed(chosen[key], container, failed) and not has_completed(container):
-                    reason = f"its release failed ({failed[owner.release]})"
-                    how = Stopping(reason=reason)
-                    last = set_aside(self._draft, self._index.hosts[found.host], found, FAILED_SUFFIX, how)
-                    if container.state in LIVE_STATES:
-                        self._hold_back(found.host, key, owner.service, last)
-                else:
-                    reason = "nothing waits for it any more"
-                    stopped = stop_container(self._draft, found, reason, ())
-                    remove_container(self._draft, found, reason, () if stopped is None else (stopped,))
-                    if stopped is not None:
-                        self._hold_back(found.host, key, owner.service, stopped)
+                gone_bad = is_failed(chosen[key], container, failed) and not has_completed(container)
+                last = self._set_aside(found, failed[owner.release]) if gone_bad else self._take_away(found)
+                if container.state in LIVE_STATES and last:
+                    self._hold_back(found.host, key, owner.service, last)
+
+    def _set_aside(self, found: Located, why: str) -> str:
+        how = Stopping(reason=f"its release failed ({why})")
+        return set_aside(self._draft, self._index.hosts[found.host], found, FAILED_SUFFIX, how)
+
+    def _take_away(self, found: Located) -> str | None:
+        """Add the steps; return the id of its stop, None where it does not run."""
+        reason = "nothing waits for it any more"
+        stopped = stop_container(self._draft, found, reason, ())
+        remove_container(self._draft, found, reason, () if stopped is None else (stopped,))
+        return stopped
 
     def _hold_back(self, host: str, app: AppKey, prepares: str, stopped: str) -> None:
         """What is still at work on the data of a service stops before anything of the service is started."""
