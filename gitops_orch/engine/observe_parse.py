@@ -9,6 +9,7 @@ from typing import Any
 
 from gitops_orch.engine import labels
 from gitops_orch.engine.identity import own_labels
+from gitops_orch.engine.observe_addresses import addresses_asked_for, addresses_held
 from gitops_orch.model.observed import (
     Details,
     EndedBy,
@@ -55,6 +56,8 @@ def listed_container(row: Row, instance: str, root_dir: str, image_labels: Label
         volumes=_volume_names(row.get("Mounts") or [], root_dir),
         mounts=_mounts(row.get("Mounts") or []),
         ports=_listed_ports(row.get("Ports") or []),
+        addresses=addresses_held(_mapping(row.get("NetworkSettings"))),
+        fixed_addresses=addresses_asked_for(_mapping(row.get("NetworkSettings"))),
         created_at=_from_epoch(row.get("Created")),
         labels=container_labels,
     )
@@ -143,6 +146,8 @@ def inspected_container(row: Row, instance: str, root_dir: str, image_labels: La
         volumes=_volume_names(row.get("Mounts") or [], root_dir),
         mounts=_mounts(row.get("Mounts") or []),
         ports=_inspected_ports(_mapping(settings.get("Ports"))),
+        addresses=addresses_held(settings),
+        fixed_addresses=addresses_asked_for(settings),
         created_at=from_text(row.get("Created")),
         details=details(row),
         labels=container_labels,

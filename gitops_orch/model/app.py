@@ -267,8 +267,13 @@ class Network:
     @property
     def has_subnet(self) -> bool:
         """Return whether the file says which addresses it has."""
+        return bool(self.subnet)
+
+    @property
+    def subnet(self) -> str:
+        """Return the first subnet that the file gives; "" where the Engine chooses."""
         ipam: Any = self.compose.get("ipam") or {}
-        return any(pool.get("subnet") for pool in ipam.get("config") or ())
+        return next((str(pool["subnet"]) for pool in ipam.get("config") or () if pool.get("subnet")), "")
 
     @property
     def definition(self) -> str:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from gitops_orch.model.app import AppKey
 
 HeldPort: TypeAlias = tuple[str, int, str]  # (address of the host, port of the host, protocol)
+HeldAddress: TypeAlias = tuple[str, str]  # (name of a network, address in it: see model/addresses.py)
 
 
 class State(Enum):
@@ -131,6 +132,8 @@ class ObservedContainer:
     volumes: tuple[str, ...] = ()  # names of the volumes it mounts
     mounts: tuple[ObservedMount, ...] = ()
     ports: tuple[HeldPort, ...] = ()  # that it holds now; of one that restarts, those that it will take
+    addresses: tuple[HeldAddress, ...] = ()  # that it holds now, in its networks
+    fixed_addresses: tuple[HeldAddress, ...] = ()  # that it asks for whenever it starts
     created_at: datetime | None = None
     details: Details | None = None  # None: not inspected
     copy_of: str = ""  # the name of our container whose labels a person copied to it; it is not ours then

@@ -100,7 +100,9 @@ class SimulatedEngine:
         made = labels.network_labels(self.settings.instance, app, network)
         self._tell(
             "create_network",
-            lambda: requests.add_network(self.world, network.name, driver=network.driver, labels=made),
+            lambda: requests.add_network(
+                self.world, network.name, driver=network.driver, labels=made, subnet=network.subnet
+            ),
         )
 
     def create_volume(self, app: AppKey, volume: Volume) -> None:
@@ -177,12 +179,12 @@ class SimulatedEngine:
         network: str,
         *,
         aliases: tuple[str, ...],
-        addresses: tuple[str, ...] = (),  # noqa: ARG002 - simulated networks have no addresses
+        addresses: tuple[str, ...] = (),
     ) -> None:
         """Attach it to a network by name."""
         self._tell(
             "connect_network",
-            lambda: requests.connect(self.world, self._require(container), network, aliases),
+            lambda: requests.connect(self.world, self._require(container), network, aliases, addresses),
         )
 
     def disconnect_network(self, container: str, network: str) -> None:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from gitops_orch.engine.simulated import requests
+from gitops_orch.engine.simulated.addresses import give_addresses
 from gitops_orch.engine.simulated.images import ImageBehaviour, image_id
 from gitops_orch.engine.simulated.life import SimulatedContainer, begin, end
 from gitops_orch.engine.simulated.making import owner_of
@@ -162,5 +163,6 @@ def run_foreign(
         **also,  # type: ignore[arg-type]  # ports, volumes ... as the container has them
     )
     requests.add(world, container)
+    give_addresses(world, container)
     begin(container, world.now)
     return container

@@ -30,6 +30,8 @@ class SimulatedContainer:
     labels: dict[str, str] = field(default_factory=dict)
     owner: Ownership | None = None  # what the labels say, parsed once: labels never change
     networks: dict[str, tuple[str, ...]] = field(default_factory=dict)  # name -> aliases
+    addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by network: what it asks for
+    held: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by network: what it had when it ran last
     volumes: tuple[str, ...] = ()
     anonymous: dict[str, str] = field(default_factory=dict)  # path -> volume
     mounts: tuple[ObservedMount, ...] = ()

@@ -15,6 +15,7 @@ from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.requests import policy_text, require_image
 from gitops_orch.engine.simulated.world import SimulatedImage, World
 from gitops_orch.errors import EngineError
+from gitops_orch.model.addresses import canonical
 from gitops_orch.model.observed import ObservedMount, Ownership
 from gitops_orch.model.plan import ContainerIntent
 
@@ -52,6 +53,7 @@ def make_container(
         labels={**image_labels(image.behaviour), **own},
         owner=owner_of({**image_labels(image.behaviour), **own}, image.behaviour, instance),
         networks={} if mode.startswith(JOIN_PREFIX) else {mode: (), **_networks(payload)},
+        addresses=_addresses(payload),
         volumes=(*_volumes(world, host), *anonymous.values()),
         anonymous=anonymous,
         mounts=_mounts(host, anonymous),
@@ -98,9 +100,21 @@ def _joined(world: World, mode: str) -> str | None:
 
 
 def _networks(payload: ContainerPayload) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(endpoint.get("Aliases", ())) for name, endpoint in _endpoints(payload).items()}
+
+
+def _endpoints(payload: ContainerPayload) -> dict[str, Any]:
     config: Mapping[str, Any] = payload.body.get("NetworkingConfig", {})  # type: ignore[assignment]  # our own JSON
-    endpoints = {**config.get("EndpointsConfig", {}), **dict(payload.connections)}
-    return {name: tuple(endpoint.get("Aliases", ())) for name, endpoint in endpoints.items()}
+    return {**config.get("EndpointsConfig", {}), **dict(payload.connections)}
+
+
+def _addresses(payload: ContainerPayload) -> dict[str, tuple[str, ...]]:
+    asked = {name: endpoint.get("IPAMConfig") or {} for name, endpoint in _endpoints(payload).items()}
+    found = {
+        name: tuple(canonical(str(each[key])) for key in ("IPv4Address", "IPv6Address") if each.get(key))
+        for name, each in asked.items()
+    }
+    return {name: addresses for name, addresses in found.items() if addresses}
 
 
 def _volumes(world: World, host: Mapping[str, Any]) -> tuple[str, ...]:

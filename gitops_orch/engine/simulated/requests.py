@@ -5,9 +5,11 @@ Callers hold the world's lock and have advanced it.  Refusals are the Engine's o
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from gitops_orch.engine.base import ExecResult, PulledImage
+from gitops_orch.engine.simulated.addresses import give_address, give_addresses, taken_address
 from gitops_orch.engine.simulated.images import Registry
 from gitops_orch.engine.simulated.life import KILLED, TERMINATED, SimulatedContainer, begin, end
 from gitops_orch.engine.simulated.world import SimulatedImage, SimulatedNetwork, SimulatedVolume, World
@@ -107,6 +109,7 @@ def start(world: World, container: SimulatedContainer) -> None:
     container.stopped_by_hand = False
     container.restart_count = 0
     container.backoff_s = 0.0
+    give_addresses(world, container)
     begin(container, world.now)
     world.emit_container("start", container)
 
@@ -117,6 +120,7 @@ def stop(world: World, container: SimulatedContainer, *, killed: bool) -> None:
     if not container.up:
         return
     end(container, world.now, exit_code=KILLED if killed else TERMINATED, ended_by=EndedBy.REQUEST)
+    container.held = {}
     world.emit_container("die", container)
     world.emit_container("stop", container)
 
@@ -181,13 +185,15 @@ def policy_text(policy: object) -> str:
     return f"{policy['Name']}:{times_max}" if times_max else str(policy["Name"])
 
 
-def add_network(world: World, name: str, *, driver: str, labels: Mapping[str, str]) -> None:
+def add_network(world: World, name: str, *, driver: str, labels: Mapping[str, str], subnet: str = "") -> None:
     """Create a network under a name that nobody else has."""
     if (there := world.networks.get(name)) is not None:
         if there.labels == dict(labels):
             return
         raise Conflict(f"{world.name}: a network named {name} is there, and we did not make it so")
-    network = SimulatedNetwork(id=world.new_id(), name=name, driver=driver, labels=dict(labels))
+    network = SimulatedNetwork(
+        id=world.new_id(), name=name, driver=driver, subnet=subnet, labels=dict(labels)
+    )
     world.networks[name] = network
     world.emit("network", "create", network.id, {"name": name})
 
@@ -201,17 +207,31 @@ def remove_network(world: World, name: str) -> None:
         world.emit("network", "destroy", network.id, {"name": name})
 
 
-def connect(world: World, container: SimulatedContainer, network: str, aliases: tuple[str, ...]) -> None:
+def connect(
+    world: World,
+    container: SimulatedContainer,
+    network: str,
+    aliases: tuple[str, ...],
+    addresses: tuple[str, ...] = (),
+) -> None:
     """Attach it to a network; it stays as it is where it was attached already."""
     if network not in world.networks:
         raise NotFound(f"{world.name}: no such network: {network}")
     if network not in container.networks:
+        asking = replace(container, addresses={network: addresses} if addresses else {})
+        if container.up and (taken := taken_address(world, asking)) is not None:
+            raise EngineError(f"{world.name}: {container.name}: Address already in use ({taken})")
         container.networks[network] = aliases
+        container.addresses |= asking.addresses
+        if container.up:
+            give_address(world, container, network)
         world.emit("network", "connect", world.networks[network].id, {"container": container.id})
 
 
 def disconnect(world: World, container: SimulatedContainer, network: str) -> None:
     """Detach it from a network."""
+    container.addresses.pop(network, None)
+    container.held.pop(network, None)
     if container.networks.pop(network, None) is not None and network in world.networks:
         world.emit("network", "disconnect", world.networks[network].id, {"container": container.id})
 
@@ -290,6 +310,9 @@ def _start_refusal(world: World, container: SimulatedContainer) -> EngineError |
     port = _taken_port(world, container)
     if port is not None:
         return EngineError(f"{world.name}: {container.name}: port {port} is already allocated")
+    address = taken_address(world, container)
+    if address is not None:
+        return EngineError(f"{world.name}: {container.name}: Address already in use ({address})")
     if container.behaviour.start_error:
         return EngineError(f"{world.name}: {container.name}: {container.behaviour.start_error}")
     return None

@@ -99,6 +99,8 @@ def _container(row: Mapping[str, Any], instance: str) -> SimulatedContainer:
     }
     values["behaviour"] = behaviour_from(row["behaviour"])
     values["networks"] = {name: tuple(aliases) for name, aliases in row["networks"].items()}
+    for key in ("addresses", "held"):
+        values[key] = {name: tuple(found) for name, found in row.get(key, {}).items()}
     values["mounts"] = tuple(ObservedMount(**each) for each in row["mounts"])
     values["ports"] = tuple(_port(each) for each in row["ports"])
     values["state"] = State(row["state"])

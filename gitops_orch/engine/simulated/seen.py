@@ -10,6 +10,7 @@ from gitops_orch.engine.simulated.world import SimulatedImage, SimulatedNetwork,
 from gitops_orch.model.observed import (
     Details,
     Health,
+    HeldAddress,
     ObservedContainer,
     ObservedHost,
     ObservedImage,
@@ -55,10 +56,16 @@ def see_container(container: SimulatedContainer, *, instance: str, details: bool
         volumes=tuple(sorted(container.volumes)),
         mounts=container.mounts,
         ports=container.ports if container.up else (),
+        addresses=_pairs(container.held) if container.up else (),
+        fixed_addresses=_pairs(container.addresses),
         created_at=_time(container.created_at),
         details=_see_details(container) if details or owner is not None else None,
         labels=shown,
     )
+
+
+def _pairs(addresses: dict[str, tuple[str, ...]]) -> tuple[HeldAddress, ...]:
+    return tuple(sorted((network, address) for network, found in addresses.items() for address in found))
 
 
 def _see_details(container: SimulatedContainer) -> Details:

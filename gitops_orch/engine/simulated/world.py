@@ -54,6 +54,7 @@ class SimulatedNetwork:
     id: str
     name: str
     driver: str = "bridge"
+    subnet: str = ""  # "": the host makes one up
     labels: dict[str, str] = field(default_factory=dict)
 
 

@@ -1,0 +1,41 @@
+"""Which fixed addresses does a service have in its networks, and which two addresses exclude each other?
+
+A container holds its addresses only while it runs.  One whose file gives it no address gets the lowest free one of the
+network, which may be an address that the file of another service asks for.
+"""
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from gitops_orch.model.app import App, Service
+from gitops_orch.model.observed import HeldAddress, ObservedContainer, State
+
+_ADDRESS_KEYS = ("ipv4_address", "ipv6_address")
+
+
+def canonical(address: str) -> str:
+    """Return an address in the one form that is compared: `fd00::0:a` is `fd00::a`; what is no address, as it is."""
+    try:
+        return str(ip_address(address.strip().partition("/")[0]))
+    except ValueError:
+        return address
+
+
+def fixed_addresses(app: App, service: Service) -> tuple[HeldAddress, ...]:
+    """Return the addresses that a service always has, with the names of their networks."""
+    networks = service.compose.get("networks")
+    names = {network.key: network.name for network in app.networks}
+    return tuple(
+        (names.get(key, key), canonical(str(entry[field])))
+        for key, entry in (networks.items() if isinstance(networks, Mapping) else ())
+        if isinstance(entry, Mapping) and key in service.networks
+        for field in _ADDRESS_KEYS
+        if entry.get(field)
+    )
+
+
+def held_addresses(container: ObservedContainer) -> tuple[HeldAddress, ...]:
+    """Return the addresses that a container holds; of one that restarts, those that it asks for in a moment."""
+    if container.state is State.RESTARTING:
+        return tuple(dict.fromkeys((*container.addresses, *container.fixed_addresses)))
+    return container.addresses
