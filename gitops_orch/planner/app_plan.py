@@ -7,6 +7,7 @@ start, wait_healthy, remove old.  The old container is therefore there to go bac
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 
+from gitops_orch.model.addresses import fixed_addresses
 from gitops_orch.model.app import Condition, Service
 from gitops_orch.model.plan import Budget, Kind
 from gitops_orch.model.ports import fixed_ports
@@ -137,7 +138,7 @@ class AppPlanner:
             after=(*self.parked, *self.prepared[slot.host], *made, *stops),
             optional=True,
         )
-        self.draft.takes_ports(slot.host, fixed_ports(slot.service), started)
+        self._takes(slot, started)
         for stop in stops:
             for created in made:
                 self.draft.waits(stop, created)
@@ -311,12 +312,17 @@ class AppPlanner:
         if slot.service.job:
             fields["gate"] = gate_of(self.chosen, slot, self.proved)
             started = self.steps.add(Kind.RUN_JOB, slot, target, reason, **fields)
+            self._takes(slot, started)
             self.started[slot.service.name].append(started)
             return started
         started = self.steps.add(Kind.START, slot, target, reason, **fields)
-        self.draft.takes_ports(slot.host, fixed_ports(slot.service), started)
+        self._takes(slot, started)
         self.started[slot.service.name].append(started)
         return self._wait(slot, target, (started,))
+
+    def _takes(self, slot: Slot, started: str) -> None:
+        self.draft.takes_ports(slot.host, fixed_ports(slot.service), started)
+        self.draft.takes_addresses(slot.host, fixed_addresses(self.app, slot.service), started)
 
     def _wait(self, slot: Slot, target: str, after: Iterable[str], before: tuple[str, ...] = ()) -> str:
         monitor_s = update_policy(self.chosen, slot.service).monitor_s

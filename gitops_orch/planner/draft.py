@@ -1,24 +1,27 @@
 """A plan under construction: actions get their ids, and find out what they must wait for.
 
-Note [What frees a name or a port]
-An action that takes a name or a fixed port on a host waits for the action that frees it there, whichever app that
-belongs to.  Both are told apart by the host, so the order of apps in the plan does not matter.
+Note [What frees a name, a port or an address]
+An action that takes a name, a fixed port or a fixed address on a host waits for the action that frees it there, whichever
+app that belongs to.  All are told apart by the host, so the order of apps in the plan does not matter.  A container that
+stops for a successor in another app stops once that one is there to be started: so nobody waits for a pull.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypedDict, Unpack
 
 from gitops_orch.model.app import AppKey, FileMount, Network, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork
-from gitops_orch.model.observed import HeldPort, ObservedContainer
+from gitops_orch.model.observed import HeldAddress, HeldPort, ObservedContainer
 from gitops_orch.model.plan import Action, Budget, Change, ContainerIntent, Gate, Kind, PlanHold
 from gitops_orch.model.ports import same_port
 from gitops_orch.planner.circles import without_circles
 
 _PortKey = tuple[str, int, str]  # host, number, protocol
 _NameKey = tuple[str, str]
+_AddressKey = tuple[str, str, str]  # host, network, address
+_PREPARING = frozenset({Kind.PULL, Kind.CREATE_NETWORK, Kind.CREATE_VOLUME, Kind.PUT_FILES, Kind.CREATE})
 
 
 class StepFields(TypedDict, total=False):
@@ -80,8 +83,10 @@ class Draft:
         self._ids: dict[str, int] = {}  # how many actions do the same
         self._names_freed: dict[_NameKey, str] = {}
         self._ports_freed: dict[_PortKey, list[tuple[HeldPort, str]]] = defaultdict(list)
+        self._addresses_freed: dict[_AddressKey, list[str]] = defaultdict(list)
         self._names_taken: list[tuple[_NameKey, str]] = []
         self.ports_taken: list[tuple[str, HeldPort, str]] = []  # host, port, and the action that needs it
+        self.addresses_taken: list[tuple[str, HeldAddress, str]] = []  # host, address, and who needs it
         self._waits: list[tuple[str, str]] = []
 
     def add(self, kind: Kind, host: str, target: str, reason: str, **fields: Unpack[ActionFields]) -> str:
@@ -137,6 +142,15 @@ class Draft:
         """Note that an action needs fixed ports of a host."""
         self.ports_taken += [(host, port, action) for port in ports]
 
+    def frees_addresses(self, host: str, addresses: Iterable[HeldAddress], action: str) -> None:
+        """Note that addresses in networks of a host are free after an action."""
+        for address in addresses:
+            self._addresses_freed[(host, *address)].append(action)
+
+    def takes_addresses(self, host: str, addresses: Iterable[HeldAddress], action: str) -> None:
+        """Note that an action needs fixed addresses in networks of a host."""
+        self.addresses_taken += [(host, address, action) for address in addresses]
+
     def asks_ports(self, stop: str, ports: tuple[HeldPort, ...], image: str, release: str) -> None:
         """Have the Engine asked for ports before a container is stopped for one of a release that needs them."""
         for place, action in enumerate(self.actions):
@@ -155,9 +169,7 @@ class Draft:
         ]
         for action, freed in names:
             extra[action].add(freed)
-        for host, port, action in self.ports_taken:
-            rows = self._ports_freed.get((host, *port[1:]), ())
-            extra[action].update(freed for held, freed in rows if freed != action and same_port(port, held))
+        self._hand_over(extra)
         actions = [
             _with_after(action, extra[action.id]) if action.id in extra else action for action in self.actions
         ]
@@ -170,6 +182,28 @@ class Draft:
                 error=True,
             )
         return _without_apps(ordered, {action.app for action in stuck}) if stuck else ordered
+
+    def _hand_over(self, extra: dict[str, set[str]]) -> None:
+        """Let who takes a port or an address wait for who frees it; and that one until the other can be started."""
+        by_id = {action.id: action for action in self.actions}
+        for taker, freer in self._handed_over():
+            extra[taker].add(freer)
+            if by_id[taker].app != by_id[freer].app:
+                before = (by_id.get(each) for each in by_id[taker].after)
+                extra[freer].update(each.id for each in before if each and each.kind in _PREPARING)
+
+    def _handed_over(self) -> Iterator[tuple[str, str]]:
+        """Yield pairs of actions: one that takes a port or an address, and one that frees it."""
+        for host, port, action in self.ports_taken:
+            for held, freed in self._ports_freed.get((host, *port[1:]), ()):
+                if freed != action and same_port(port, held):
+                    yield action, freed
+        for host, address, action in self.addresses_taken:
+            yield from (
+                (action, freed)
+                for freed in self._addresses_freed.get((host, *address), ())
+                if freed != action
+            )
 
 
 def _with_after(action: Action, extra: Iterable[str]) -> Action:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from gitops_orch.model.addresses import canonical
 from gitops_orch.model.app import App, Network
 from gitops_orch.model.observed import State
 from gitops_orch.model.plan import Kind
@@ -61,6 +62,9 @@ class Mender:
             fields["new_name"] = finding.argument
             self.make_way(slot, finding.argument)
         mended = self.steps.add(_KIND_OF[finding.remedy], slot, current, finding.reason, **fields)
+        if finding.remedy is Remedy.CONNECT:
+            taken = ((finding.argument, canonical(each)) for each in fields["addresses"])
+            self.draft.takes_addresses(slot.host, taken, mended)
         if finding.remedy is Remedy.RENAME and slot.current is not None:
             self.draft.frees_name(slot.host, slot.current.container.name, mended)
             self.draft.takes_name(slot.host, finding.argument, mended)

@@ -71,8 +71,12 @@ def replace_network(
         network=network,
     )
     services = {service.name: service for service in app.services}
-    filled = tuple(_connect(network, Located(name, each), services, draft, made) for each in attached)
-    return (made, *filled)
+    # What asks for an address is attached before others can be given it by chance.
+    asking = [each for each in attached if connection(_service_of(each, services), network).get("addresses")]
+    others = [each for each in attached if each not in asking]
+    first = tuple(_connect(network, Located(name, each), services, draft, (made,)) for each in asking)
+    then = tuple(_connect(network, Located(name, each), services, draft, (made, *first)) for each in others)
+    return (made, *first, *then)
 
 
 def _disconnect(network: Network, found: Located, draft: Draft, after: tuple[str, ...]) -> str:
@@ -90,10 +94,10 @@ def _disconnect(network: Network, found: Located, draft: Draft, after: tuple[str
 
 
 def _connect(
-    network: Network, found: Located, services: Mapping[str, Service], draft: Draft, made: str
+    network: Network, found: Located, services: Mapping[str, Service], draft: Draft, after: tuple[str, ...]
 ) -> str:
     reason = f"{network.name} was replaced under it"
-    fields = connection(_service_of(found.container, services), network) | StepFields(after=(made,))
+    fields = connection(_service_of(found.container, services), network) | StepFields(after=after)
     return draft.add(Kind.CONNECT_NETWORK, found.host, found.container.id, reason, **owned(found), **fields)
 
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from gitops_orch.model.app import AppKey, Rollback
 from gitops_orch.model.plan import Plan
+from gitops_orch.planner.address_order import start_askers_first
+from gitops_orch.planner.addresses import blocked_by_addresses, move_from_addresses
 from gitops_orch.planner.adoption import with_predecessors
 from gitops_orch.planner.app_plan import AppPlanner
 from gitops_orch.planner.blocked import blocked_by_ports, with_blocked
@@ -72,7 +74,11 @@ def _make_plan(world: World) -> Plan:
     world = with_renames(with_predecessors(world, index), index)
     world, draft = _draft(world, index)
     for _ in range(NOTHING_LEFT * len(world.chosen)):
-        blocked = {**blocked_by_data(draft, world, index), **blocked_by_ports(draft, index)}
+        blocked = {
+            **blocked_by_data(draft, world, index),
+            **blocked_by_addresses(draft, index),
+            **blocked_by_ports(draft, index),
+        }
         if not blocked:
             break
         world, draft = _draft(with_blocked(world, blocked), index)
@@ -105,6 +111,8 @@ def _draft(world: World, index: Index) -> tuple[World, Draft]:
     note_odd_hosts(index, draft)
     add_pre_starts(draft, world, index)
     await_data(draft, world, index)
+    start_askers_first(draft, index)
+    move_from_addresses(draft, world, index)
     weave_hooks(draft, world, index)
     return world, draft
 

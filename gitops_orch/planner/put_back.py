@@ -51,6 +51,7 @@ def put_back(app: App, slots: AppSlots, draft: Draft, world: World, stopping: Go
                 after=stopping.steps,
             )
             draft.takes_ports(slot.host, ports_of(old.container), started)
+            draft.takes_addresses(slot.host, old.container.fixed_addresses, started)
             draft.proves(app.key, started)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
+from gitops_orch.model.addresses import held_addresses
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import ObservedContainer, ObservedNetwork, State
 from gitops_orch.model.plan import Kind
@@ -46,6 +47,7 @@ def stop_container(
         follows=follows,
     )
     draft.frees_ports(found.host, found.container, identity)
+    draft.frees_addresses(found.host, held_addresses(found.container), identity)
     return identity
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from gitops_orch.engine.spec_hash import spec_hash
+from gitops_orch.model.addresses import fixed_addresses
 from gitops_orch.model.app import App, AppKey, Network, Service
 from gitops_orch.model.host import Host
 from gitops_orch.model.names import container_name
@@ -77,6 +78,8 @@ def container(of: App, name="api", slot=1, **fields) -> ObservedContainer:
         "networks": () if "network_mode" in of.service(name).compose else (f"{of.key.project}_default",),
         "details": Details(),
         "ports": () if fields.get("state") in NOT_UP else fixed_ports(of.service(name)),
+        "addresses": () if fields.get("state") in NOT_UP else fixed_addresses(of, of.service(name)),
+        "fixed_addresses": fixed_addresses(of, of.service(name)),
     }
     return ObservedContainer(**{**defaults, **fields})
 
