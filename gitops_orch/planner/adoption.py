@@ -5,13 +5,12 @@ the project and the service.  A container without these labels is known by the `
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gitops_orch.model.app import App, Mode, Service
 from gitops_orch.model.observed import ObservedContainer
 from gitops_orch.planner.aside import way_suffix
 from gitops_orch.planner.index import INSTANCE_LABEL, Index, Located
-from gitops_orch.planner.world import Role, World
 
 _COMPOSE = "com.docker.compose."
 SERVICE_LABEL, NUMBER_LABEL = f"{_COMPOSE}service", f"{_COMPOSE}container-number"
@@ -75,35 +74,3 @@ def _named(app: App, index: Index, name: str) -> Iterator[Located]:
             ours = container.owner is not None or INSTANCE_LABEL in container.labels
             if not ours and container.name in {name, f"{name}{way_suffix(container)}"}:
                 yield Located(host, container, app.key)
-
-
-def with_predecessors(world: World, index: Index) -> World:
-    """Return the world; a first release that failed does not stay up where what it was to take over is there to serve.
-
-    It counts as failed then, so that its containers give way.
-    """
-    back = {
-        each.app.key: each for each in world.chosen if each.stays_up and adopted_containers(each.app, index)
-    }
-    if not back:
-        return world
-    failures = {key: world.failures.get(key, {}).get(each.app.digest, "") for key, each in back.items()}
-    stuck = {
-        key: replace(each, role=Role.STUCK, stays_up=False, reason=_serves_again(each.app, failures[key]))
-        for key, each in back.items()
-    }
-    failed = {
-        key: {**world.failed.get(key, {}), each.app.digest: failures[key]} for key, each in back.items()
-    }
-    return replace(
-        world,
-        chosen=tuple(stuck.get(each.app.key, each) for each in world.chosen),
-        failed={**world.failed, **failed},
-    )
-
-
-def _serves_again(app: App, why: str) -> str:
-    return (
-        f"release {app.digest[:12]} failed, and what it was to take over serves again; it is not tried again until the "
-        f"app changes or `gitops-orch retry {app.key}` is run: {why}"
-    )

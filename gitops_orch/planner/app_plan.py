@@ -32,7 +32,7 @@ from gitops_orch.planner.set_aside import Stopping, set_aside
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.steps import SlotSteps
 from gitops_orch.planner.succession import Succession, is_going
-from gitops_orch.planner.surplus import data_holders, going_surplus, take_away
+from gitops_orch.planner.surplus import going_surplus, predecessors, take_away
 from gitops_orch.planner.teardown import order_removals
 from gitops_orch.planner.world import Chosen, World
 
@@ -294,13 +294,13 @@ class AppPlanner:
         return self.steps.add(Kind.WAIT_HEALTHY, slot, target, what, after=after, gate=gate)
 
     def _clear_the_way(self, slot: Slot, ready: list[str]) -> list[str]:
-        """What got another name in Git stops before its successor starts on its data."""
-        holders = data_holders(self.app, slot, self.going)
-        for found in (each for each in holders if each.container.id not in self.cleared):
-            reason = f"{slot.name} takes over its data"
-            stop = stop_container(self.draft, found, reason, ready)
-            self.cleared |= {} if stop is None else {found.container.id: stop}
-        return [self.cleared[each.container.id] for each in holders if each.container.id in self.cleared]
+        """What got another name in Git stops before its successor starts in its place."""
+        before = predecessors(self.app, slot, self.going)
+        for identity, (found, what) in before.items():
+            if identity not in self.cleared:
+                stop = stop_container(self.draft, found, f"{slot.name} takes over its {what}", ready)
+                self.cleared |= {} if stop is None else {identity: stop}
+        return [self.cleared[identity] for identity in before if identity in self.cleared]
 
     def _start(self, slot: Slot, target: str, after: list[str], before: tuple[str, ...]) -> str:
         finding = next((each for each in slot.findings if each.remedy is Remedy.START), None)

@@ -9,7 +9,6 @@ from gitops_orch.model.app import AppKey, Rollback
 from gitops_orch.model.plan import Plan
 from gitops_orch.planner.address_order import start_askers_first
 from gitops_orch.planner.addresses import blocked_by_addresses, move_from_addresses
-from gitops_orch.planner.adoption import with_predecessors
 from gitops_orch.planner.app_plan import AppPlanner
 from gitops_orch.planner.blocked import blocked_by_ports, with_blocked
 from gitops_orch.planner.cron import due_runs, split_scheduled, tend_runs
@@ -25,12 +24,14 @@ from gitops_orch.planner.hooks import weave_hooks
 from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.jobs import spare_jobs
 from gitops_orch.planner.judgement import restrain
+from gitops_orch.planner.lost_volumes import lost_volume
 from gitops_orch.planner.moved_tags import note_failed_tags
 from gitops_orch.planner.notes import note_odd_hosts
 from gitops_orch.planner.obstacles import obstacle_of, refusal_of
 from gitops_orch.planner.order import app_order
 from gitops_orch.planner.place import AppPlacement, place_all
 from gitops_orch.planner.pre_start import add_pre_starts
+from gitops_orch.planner.predecessors import with_predecessors
 from gitops_orch.planner.prune import prune_apps
 from gitops_orch.planner.put_back import GoingAside, put_back
 from gitops_orch.planner.readiness import unreachable_probe
@@ -71,7 +72,7 @@ def _uncollected() -> Iterator[None]:
 
 def _make_plan(world: World) -> Plan:
     index = build_index(world)
-    world = with_renames(with_predecessors(world, index), index)
+    world = with_predecessors(with_renames(world, index), index)
     world, draft = _draft(world, index)
     for _ in range(NOTHING_LEFT * len(world.chosen)):
         blocked = {
@@ -147,6 +148,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
     everything = replace(slots, slots=(*slots.slots, *runs))
     obstacle = (
         world.unstarted.get(key)
+        or lost_volume(chosen.app, world, index)
         or lost_data(chosen.app, everything, world, index)
         or obstacle_of(chosen.app, everything, index)
         or dependencies.externals.missing(chosen.app, everything, index)

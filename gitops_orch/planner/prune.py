@@ -1,9 +1,11 @@
 """What left Git: the containers and networks of apps that no complete tree names any more."""
 
 from gitops_orch.model.app import AppKey, Prune
+from gitops_orch.planner.allowed import is_allowed
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.order import app_order
+from gitops_orch.planner.predecessors import serve_again
 from gitops_orch.planner.teardown import remove_in_order
 from gitops_orch.planner.world import Role, World
 
@@ -34,10 +36,9 @@ def prune_apps(world: World, index: Index, draft: Draft) -> None:
         successor = world.successors.get(key)
         proved = draft.proofs(successor) if successor is not None else []
         obstacle = _obstacle(world, key) or _still_needed(world, key, draft)
-        if successor is not None and not proved:
-            obstacle = (
-                obstacle or f"left Git, and is kept until {successor}, which takes its place, does well"
-            )
+        if successor is not None and not proved and not obstacle:
+            obstacle = f"left Git, and is kept until {successor}, which takes its place, does well"
+            serve_again(key, successor, draft, world, index)
         if obstacle:
             draft.hold(str(key), obstacle, key)
             continue
@@ -89,8 +90,3 @@ def _obstacle(world: World, key: AppKey) -> str:
     if world.prune_of(key) is Prune.CONFIRM and not is_allowed(world, key):
         return f"left Git, and waits for a commit with the trailer `Allow-Prune: {key}`"
     return ""
-
-
-def is_allowed(world: World, key: AppKey) -> bool:
-    """Tell whether the commit, or an operator, allows the removal of an app by name."""
-    return world.accepted or str(key) in world.allowed_prunes or key.name in world.allowed_prunes

@@ -19,6 +19,7 @@ from gitops_orch.planner.handover import written_by
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.removal import LIVE_STATES, owned
 from gitops_orch.planner.slots import AppSlots, Slot
+from gitops_orch.planner.surplus import predecessors, why_kept
 from gitops_orch.planner.world import World
 
 
@@ -41,18 +42,49 @@ def put_back(app: App, slots: AppSlots, draft: Draft, world: World, stopping: Go
         for each in slot.olds:
             _give_name_back(each, draft, world, stopping)
         old = None if slot.service.job else _put_off(slot, stopping.containers, failed, doubtful)
-        if old is not None and _has_peers(old, world) and not _is_prepared_for_another(old, world):
-            started = draft.add(
-                Kind.START,
-                slot.host,
-                old.container.id,
-                "it serves until its successor can be started",
-                **owned(old),
-                after=stopping.steps,
-            )
-            draft.takes_ports(slot.host, ports_of(old.container), started)
-            draft.takes_addresses(slot.host, old.container.fixed_addresses, started)
-            draft.proves(app.key, started)
+        if old is not None and _may_start(old, world):
+            draft.proves(app.key, start_again(draft, old, stopping.steps))
+    for old in _renamed(app, slots, stopping.containers, world):
+        draft.proves(app.key, start_again(draft, old, stopping.steps))
+
+
+def start_again(draft: Draft, old: Located, after: tuple[str, ...]) -> str:
+    """Add the start of a container whose successor does not do well, and return its id."""
+    reason = "it serves until its successor can be started"
+    started = draft.add(Kind.START, old.host, old.container.id, reason, **owned(old), after=after)
+    draft.takes_ports(old.host, ports_of(old.container), started)
+    draft.takes_addresses(old.host, old.container.fixed_addresses, started)
+    return started
+
+
+def _renamed(app: App, slots: AppSlots, stopping: Collection[str], world: World) -> list[Located]:
+    """Return what stopped for a slot in which nothing runs, and has another name in Git now."""
+    failed = world.failed.get(app.key, {})
+    doubtful = {*world.begun.get(app.key, ()), *world.failures.get(app.key, ())}
+    stopped = [
+        each
+        for each in (() if why_kept(app, world) else slots.surplus)
+        if can_serve(each.container)
+        and not _is_bad(each.container, failed, doubtful)
+        and _may_start(each, world)
+    ]
+    empty = [slot for slot in slots.slots if stopped and not _is_served(slot, stopping)]
+    found = {identity: row[0] for slot in empty for identity, row in predecessors(app, slot, stopped).items()}
+    return list(found.values())
+
+
+def _may_start(old: Located, world: World) -> bool:
+    return has_peers(old, world) and not _is_prepared_for_another(old, world)
+
+
+def can_serve(container: ObservedContainer) -> bool:
+    """Tell whether a container is stopped, and is none that failed, is kept for going back, or is done."""
+    return container.state is State.EXITED and not (is_aside(container) or is_done(container))
+
+
+def _is_served(slot: Slot, stopping: Collection[str]) -> bool:
+    there = [*slot.olds, *slot.parked, *((slot.current,) if slot.current is not None else ())]
+    return any(each.container.state in LIVE_STATES and each.container.id not in stopping for each in there)
 
 
 def _give_name_back(old: Located, draft: Draft, world: World, stopping: GoingAside) -> None:
@@ -72,21 +104,19 @@ def _put_off(
     slot: Slot, stopping: Collection[str], failed: Collection[str], doubtful: Collection[str]
 ) -> Located | None:
     """Return the stopped container to go back to; None where one runs, or there is none."""
-    there = [*slot.olds, *slot.parked, *((slot.current,) if slot.current is not None else ())]
-    if any(each.container.state in LIVE_STATES and each.container.id not in stopping for each in there):
+    if _is_served(slot, stopping):
         return None
     stopped = [
         found
         for found in slot.olds
         if found.host == slot.host
-        and found.container.state is State.EXITED
-        and not (is_aside(found.container) or is_done(found.container))
+        and can_serve(found.container)
         and not _is_bad(found.container, failed, doubtful)
     ]
     return stopped[0] if stopped else None
 
 
-def _has_peers(found: Located, world: World) -> bool:
+def has_peers(found: Located, world: World) -> bool:
     """One that lives in the network of another can be started only while that one runs; if it is put back too, next time."""
     details, host = found.container.details, world.observed.get(found.host)
     if details is None or not isinstance(host, ObservedHost):

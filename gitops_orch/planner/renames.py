@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from gitops_orch.model.app import App, AppKey, Prune
+from gitops_orch.planner.allowed import is_allowed
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.data_loss import Loss, losses
 from gitops_orch.planner.images import repository_of
 from gitops_orch.planner.index import Index, Located
-from gitops_orch.planner.prune import gone_apps, is_allowed
+from gitops_orch.planner.prune import gone_apps
 from gitops_orch.planner.world import Chosen, World
 
 LOSSES_SHOWN = 3

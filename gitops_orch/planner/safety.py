@@ -6,9 +6,9 @@ It counts containers whose service left Git; replacements, moves, scaling down, 
 
 from gitops_orch.model.app import AppKey, Prune
 from gitops_orch.model.plan import Refusal
+from gitops_orch.planner.allowed import is_allowed
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.index import Index, Located
-from gitops_orch.planner.prune import is_allowed
 from gitops_orch.planner.world import Chosen, Role, World
 
 REMOVAL_BUDGET = "removal-budget"

@@ -10,15 +10,17 @@ from gitops_orch.model.host import Availability, Host
 from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
 from gitops_orch.model.plan import Action, Plan, PlanHold
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, ServiceStatus, Sync
-from gitops_orch.planner.adoption import adopted_containers, with_predecessors
+from gitops_orch.planner.adoption import adopted_containers
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.cron import last_failure, service_runs
 from gitops_orch.planner.ended import is_done
 from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.jobs import have_jobs_run
+from gitops_orch.planner.predecessors import with_predecessors
 from gitops_orch.planner.prune import gone_apps
 from gitops_orch.planner.put_back import has_ended
 from gitops_orch.planner.reasons import broken_words, silent_hosts, trouble_of, what_is_left, why_unwell
+from gitops_orch.planner.renames import with_renames
 from gitops_orch.planner.world import Chosen, Role, World
 
 _RELEASE_STATES = {
@@ -31,7 +33,7 @@ _RELEASE_STATES = {
 def app_statuses(world: World, plan: Plan) -> tuple[AppStatus, ...]:
     """Return a row for every app that Git has, readable or not, in the order of their names."""
     index = build_index(world)
-    world = with_predecessors(world, index)
+    world = with_predecessors(with_renames(world, index), index)
     left: dict[AppKey | None, list[Action]] = defaultdict(list)
     for action in plan.actions:
         left[action.app].append(action)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from gitops_orch.model.addresses import fixed_addresses, held_addresses
 from gitops_orch.model.app import App, Prune
 from gitops_orch.model.names import is_anonymous
+from gitops_orch.model.ports import fixed_ports, port_text, ports_of, same_port
+from gitops_orch.planner.allowed import is_allowed
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Located
-from gitops_orch.planner.prune import is_allowed
 from gitops_orch.planner.removal import remove_container, retire
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.world import Chosen, Role, World
@@ -25,11 +27,28 @@ def going_surplus(chosen: Chosen, slots: AppSlots, world: World, draft: Draft) -
     return tuple(going)
 
 
-def data_holders(app: App, slot: Slot, going: Iterable[Located]) -> list[Located]:
-    """Return what has to stop before a slot starts: a service that got another name still writes the same data."""
-    if not (slot.made and slot.service.writable):
-        return []
-    return [found for found in going if found.host == slot.host and _shares_data(app, slot, found)]
+def predecessors(app: App, slot: Slot, surplus: Iterable[Located]) -> dict[str, tuple[Located, str]]:
+    """Return, by id, what has to stop before a slot starts, each with what passes: data, a port or an address.
+
+    A service that got another name in Git writes the same data, or has the same place on its host or in a network.
+    """
+    found = {
+        each.container.id: (each, _passing(app, slot, each)) for each in surplus if each.host == slot.host
+    }
+    return {identity: row for identity, row in found.items() if row[1]}
+
+
+def _passing(app: App, slot: Slot, found: Located) -> str:
+    if slot.service.writable and _shares_data(app, slot, found):
+        return "data"
+    wanted, held = fixed_ports(slot.service), ports_of(found.container)
+    port = next((each for each in wanted if any(same_port(each, other) for other in held)), None)
+    if port is not None:
+        return f"host port {port_text(port)}"
+    container = found.container
+    addresses = {*held_addresses(container), *container.fixed_addresses}
+    shared = next((each for each in fixed_addresses(app, slot.service) if each in addresses), None)
+    return f"address {shared[1]}" if shared is not None else ""
 
 
 def take_away(
@@ -41,9 +60,10 @@ def take_away(
     pulls: Sequence[str],
     proved: Sequence[str],
 ) -> None:
-    """Add the removals: of what has ports, which may be wanted, after the `pulls`; of all else after all is `proved`.
+    """Add the removals: of what has ports, which another app may want, after the `pulls`; of all else after all is `proved`.
 
-    `stopped` are the stops that are planned already, by the container's id.
+    `stopped` are the stops that are planned already, by the container's id: what has a successor in this app is removed
+    once that one is proved, so that it can be started again until then.
     """
     for found in going:
         reason = "its service left Git" if _has_left(app, found) else "fewer replicas are wanted"

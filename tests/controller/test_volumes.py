@@ -5,6 +5,8 @@ import re
 import pytest
 from story import Story
 
+from gitops_orch.engine.simulated.images import ImageBehaviour
+
 WORDS = re.compile(r"removes-data-[0-9a-f]{12}")
 STEPS = ("stop", "remove", "remove_volume", "create_volume", "create", "start")
 
@@ -82,3 +84,26 @@ def test_a_crash_at_any_step_is_made_good_by_the_next_run(operation, after):
     made = serial(story)
     story.sync()
     assert serial(story) == made
+
+
+@pytest.mark.parametrize("then", ["a new release", "a healing", "another name of the service"])
+def test_a_volume_that_was_removed_under_its_container_is_held_until_it_is_there_again(then):
+    story = Story({"shop:1": ImageBehaviour(), "shop:2": ImageBehaviour()})
+
+    def stack(name: str, image: str) -> dict[str, str]:
+        text = f'services: {{{name}: {{image: "{image}", volumes: ["data:/data"]}}}}\nvolumes: {{data: }}\n'
+        return {"apps/s/compose.yaml": text, "apps/t/compose.yaml": 'services: {x: {image: "shop:1"}}'}
+
+    story.commit(stack("db", "shop:1"))
+    assert story.sync().exit_code == 0
+    before = set(story.world.containers)
+    lost = story.world.volumes.pop("s_data")
+    if then != "a healing":
+        story.commit(stack("db", "shop:2") if then == "a new release" else stack("pg", "shop:1"))
+    for _ in range(2):
+        assert story.sync().exit_code == 1
+        assert (set(story.world.containers), "s_data" in story.world.volumes) == (before, False)
+    (hold,) = story.plan().holds
+    assert "volume s_data, which container" in hold.reason
+    story.world.volumes["s_data"] = lost
+    assert story.sync().exit_code == 0

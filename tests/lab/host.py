@@ -1,5 +1,6 @@
 """One real Docker host of a lab: a network namespace with a daemon in it, and all the ways in which a host can fail."""
 
+import json
 import os
 import signal
 import subprocess
@@ -50,6 +51,7 @@ class LabHost:
         self.directory = spec.slot.directory / self.name
         self.cgroup = f"{spec.slot.cgroup}/{self.name}"
         self._daemons: list[subprocess.Popen[bytes]] = []
+        self._lives_on = False  # its containers do, when its daemon ends
         self._stubs: dict[str, str] = {}
 
     @property
@@ -104,6 +106,20 @@ class LabHost:
         dockerd.terminate()
         dockerd.wait(DAEMON_S_MAX)
         self.kill()
+
+    @contextmanager
+    def without_daemon(self) -> Iterator[None]:
+        """Stop the daemon alone for the length of a block, with `live-restore`: its containers run on."""
+        self._lives_on = True
+        self._write_config()
+        self._signal(signal.SIGHUP)
+        with self.client() as client:
+            wait_for("live-restore", lambda: client.info()["LiveRestoreEnabled"])
+        self._daemons[-1].terminate()
+        self._daemons[-1].wait(DAEMON_S_MAX)
+        yield
+        self._daemons[-1] = self._start(self._dockerd(), "dockerd.log")
+        self.wait_ready()
 
     def kill(self) -> None:
         """Take the power away: daemon, supervisors and containers end at once."""
@@ -182,7 +198,8 @@ class LabHost:
         """Mend whatever a test did to the host and empty it, so that the next test finds it as the first one did."""
         self.mend()
         self.resume()
-        if not self._answers():
+        if self._lives_on or not self._answers():
+            self._lives_on = False
             self.kill()
             self.start()
         self.wipe()
@@ -242,7 +259,7 @@ class LabHost:
 
     def _dockerd(self) -> list[str]:
         base = self.directory
-        (base / "daemon.json").write_text("{}")  # the machine's own daemon.json is not ours to use
+        self._write_config()
         flags = {
             "--config-file": f"{base}/daemon.json",
             "--containerd": f"{base}/containerd.sock",
@@ -258,6 +275,11 @@ class LabHost:
         words = [word for pair in flags.items() for word in pair]
         hosts = ["--host", self.unix, "--host", self.tcp, "--group", str(os.getgid())]
         return [self.spec.flavour.dockerd, *words, *hosts, *self._tls_flags()]
+
+    def _write_config(self) -> None:
+        """Write a file of our own: the machine's daemon.json is not ours to use."""
+        config = {"live-restore": True} if self._lives_on else {}
+        (self.directory / "daemon.json").write_text(json.dumps(config))
 
     def _tls_flags(self) -> list[str]:
         files = self.spec.certificates

@@ -16,6 +16,7 @@ from gitops_orch.model.observed import (
     ObservedHost,
     ObservedImage,
     ObservedNetwork,
+    ObservedVolume,
     Ownership,
     State,
 )
@@ -94,7 +95,10 @@ def host(name="h1", **fields) -> Host:
 
 
 def seen(name="h1", *containers: ObservedContainer, apps: tuple[App, ...] = (), **fields) -> ObservedHost:
-    """A host that answered; `apps` have their networks on it."""
+    """A host that answered; `apps` have their networks on it, and it lists the volumes that containers mount."""
+    mounted = {m.source for each in containers for m in each.mounts if m.kind == "volume"}
+    given = fields.pop("volumes", ())
+    mounted -= {each.name for each in given}
     networks = tuple(ObservedNetwork(id=n.name, name=n.name, owner=a.key) for a in apps for n in a.networks)
     defaults = {
         "observed_at": NOW,
@@ -102,6 +106,7 @@ def seen(name="h1", *containers: ObservedContainer, apps: tuple[App, ...] = (), 
         "api_version": "1.41",
         "containers": containers,
         "networks": networks,
+        "volumes": (*given, *(ObservedVolume(name=name) for name in sorted(mounted))),
         "images": (ObservedImage(id=IMAGE_ID, tags=(IMAGE,)),),
     }
     return ObservedHost(name=name, **{**defaults, **fields})

@@ -1,0 +1,65 @@
+"""What serves where a first release fails that was to take the place of something else?
+
+That is what an app takes over (`adopt: true`), or the app that it was under its former name.  A first release does not
+stay up then: its containers give way, and what was there before serves again.
+"""
+
+from dataclasses import replace
+
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.plan import Kind
+from gitops_orch.planner.adoption import adopted_containers
+from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.index import Index
+from gitops_orch.planner.put_back import can_serve, has_peers, start_again
+from gitops_orch.planner.removal import LIVE_STATES
+from gitops_orch.planner.teardown import service_of
+from gitops_orch.planner.world import Role, World
+
+
+def with_predecessors(world: World, index: Index) -> World:
+    """Return the world; a first release that failed does not stay up where what it was to replace is there to serve.
+
+    It counts as failed then, so that its containers give way.
+    """
+    renamed = {new for old, new in world.successors.items() if index.apps.get(old)}
+    back = {
+        each.app.key: each
+        for each in world.chosen
+        if each.stays_up and (each.app.key in renamed or adopted_containers(each.app, index))
+    }
+    if not back:
+        return world
+    failures = {key: world.failures.get(key, {}).get(each.app.digest, "") for key, each in back.items()}
+    stuck = {
+        key: replace(each, role=Role.STUCK, stays_up=False, reason=_serves_again(each.app, failures[key]))
+        for key, each in back.items()
+    }
+    failed = {
+        key: {**world.failed.get(key, {}), each.app.digest: failures[key]} for key, each in back.items()
+    }
+    return replace(
+        world,
+        chosen=tuple(stuck.get(each.app.key, each) for each in world.chosen),
+        failed={**world.failed, **failed},
+    )
+
+
+def _serves_again(app: App, why: str) -> str:
+    return (
+        f"release {app.digest[:12]} failed, and what it was to take over serves again; it is not tried again until the "
+        f"app changes or `gitops-orch retry {app.key}` is run: {why}"
+    )
+
+
+def serve_again(old: AppKey, successor: AppKey, draft: Draft, world: World, index: Index) -> None:
+    """Start again what stopped for an app's new name, service by service, where nothing of the new app runs and stays."""
+    if old in world.blocked:
+        return
+    stops = {(each.host, each.target): each.id for each in draft.actions if each.kind is Kind.STOP}
+    new = [each for each in index.apps.get(successor, ()) if each.container.state in LIVE_STATES]
+    served = {service_of(each) for each in new if (each.host, each.container.id) not in stops}
+    ends = tuple(stops[each.host, each.container.id] for each in new if service_of(each) not in served)
+    for found in index.apps.get(old, ()):
+        if can_serve(found.container) and service_of(found) not in served and has_peers(found, world):
+            start_again(draft, found, ends)
