@@ -98,6 +98,6 @@ FINE = {
 def test_a_volume_is_made_where_no_data_is_lost(case):
     mounts, fields, there = FINE[case]
     new = shop()
-    plan = planned(new, container(new, "db", mounts=mounts, **there), **fields)
+    plan = planned(new, builders.replace(container(new, "db", mounts=mounts), **there), **fields)
     assert plan.actions
     assert plan.holds == ()
