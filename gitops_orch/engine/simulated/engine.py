@@ -98,11 +98,10 @@ class SimulatedEngine:
     def create_network(self, app: AppKey, network: Network) -> None:
         """Create the app's network with our labels."""
         made = labels.network_labels(self.settings.instance, app, network)
+        kind = {"driver": network.driver, "subnet": network.subnet}
         self._tell(
             "create_network",
-            lambda: requests.add_network(
-                self.world, network.name, driver=network.driver, labels=made, subnet=network.subnet
-            ),
+            lambda: requests.add_network(self.world, network.name, labels=made, **kind),
         )
 
     def create_volume(self, app: AppKey, volume: Volume) -> None:
