@@ -17,11 +17,14 @@ from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.world import Chosen
 
 
-def keep_up(chosen: Chosen, slots: AppSlots) -> AppSlots:
-    """Return the slots of an app: where its release stays up, those that failed are left alone until all do well."""
+def keep_up(chosen: Chosen, slots: AppSlots, *, all_seen: bool) -> AppSlots:
+    """Return the slots of an app: where its release stays up, those that failed are left alone until all do well.
+
+    With `all_seen` False a host of the app does not answer: what is there may be what failed.
+    """
     if not chosen.stays_up:
         return slots
-    if all(_does_well(slot) for slot in slots.slots):
+    if all_seen and all(_does_well(slot) for slot in slots.slots):
         return replace(slots, slots=tuple(replace(slot, unproved=True) for slot in slots.slots))
     return replace(
         slots,

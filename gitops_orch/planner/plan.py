@@ -166,7 +166,8 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
         index = without_replaced(index, key, replacements)
         slots, runs = _study(chosen, placement, world, index)
         slots = explained(slots, replacements)
-    slots = restrain(chosen, keep_up(chosen, slots), world, index, draft)
+    kept_up = keep_up(chosen, slots, all_seen=not placement.unknown)
+    slots = restrain(chosen, kept_up, world, index, draft)
     _note_drift(key, slots, draft)
     note_failed_tags(chosen, draft)
     if chosen.role is not Role.HEAD or chosen.stays_up:

@@ -1,0 +1,40 @@
+"""A first release that failed and stays up: when are all of its containers looked at again?"""
+
+import pytest
+
+from gitops_orch.model.observed import Details, EndedBy, Health, Placed, State, UnknownHost
+from gitops_orch.planner.plan import make_plan
+from gitops_orch.planner.world import Chosen
+from tests.planner.builders import COMMIT, app, container, replace, seen, service, world
+
+SHOP = app("shop", service(replicas=2))
+FAILURES = {
+    "it ended": {"state": State.EXITED, "details": Details(exit_code=3, ended_by=EndedBy.ITSELF)},
+    "it is unhealthy": {"health": Health.UNHEALTHY},
+    "it restarts": {"state": State.RESTARTING},
+}
+
+
+def proofs(second):
+    """What has to be proved once more, where the second host is seen so."""
+    first = seen("h1", container(SHOP, slot=1), apps=(SHOP,))
+    key = SHOP.key
+    remembered = {f"h{slot}": (Placed(app=key, service="api", slot=slot),) for slot in (1, 2)}
+    chosen = (Chosen(app=SHOP, commit=COMMIT, stays_up=True),)
+    there = world(observed={"h1": first, "h2": second}, chosen=chosen, remembered=remembered)
+    return [each for each in make_plan(there).actions if each.gate is not None and each.gate.again]
+
+
+def test_all_are_looked_at_where_all_are_healthy():
+    assert len(proofs(seen("h2", container(SHOP, slot=2, id="two"), apps=(SHOP,)))) == 2
+
+
+@pytest.mark.parametrize("fields", FAILURES.values(), ids=FAILURES)
+def test_none_is_looked_at_where_one_failed(fields):
+    failed = replace(container(SHOP, slot=2, id="two"), **fields)
+    assert proofs(seen("h2", failed, apps=(SHOP,))) == []
+
+
+@pytest.mark.parametrize("reason", ["connection refused", "no answer within 2 s", "another Engine"])
+def test_none_is_looked_at_where_a_host_does_not_answer(reason):
+    assert proofs(UnknownHost(name="h2", reason=reason)) == []
