@@ -20,7 +20,7 @@ from lab.fleet import Lab, open_lab
 from lab.host import LabHost
 from lab.registry import Login, Registry, open_registry
 
-ENGINE_FIXTURES = ("lab3", "_engine26", "_engine", "_tls_host", "registry")
+ENGINE_FIXTURES = ("lab2", "lab3", "_engine26", "_engine", "_tls_host", "registry")
 HERE = Path(__file__).parent
 ORACLE_FIXTURES = ("compose_oracle",)
 
@@ -103,6 +103,15 @@ def lab3(_lab3: Lab) -> Iterator[Lab]:
     """Three real hosts, up and empty but for the stub images; a test may fail them in any way."""
     yield _lab3
     _lab3.restore()
+
+
+@pytest.fixture
+def lab2() -> Iterator[Lab]:
+    """Two real hosts that are thrown away: for a test that puts so much on them that emptying them takes long."""
+    with _provided():
+        flavour = _system()
+    with open_lab([flavour] * 2) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ def check_values(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> 
         if not volume.get("type"):
             findings.error(where, "a mount needs a type: volume, bind, tmpfs or image")
         _check_target(str(volume.get("target") or ""), where, findings)
+        _check_source(str(volume.get("source") or ""), where, findings)
     for index, entry in enumerate(body.get("tmpfs") or ()):
         _check_target(str(entry).partition(":")[0], (*base, "tmpfs", index), findings)
     check: Any = body.get("healthcheck") or {}
@@ -64,6 +65,14 @@ def _check_target(target: str, where: KeyPath, findings: Findings) -> None:
     ):  # with a colon it is a short form that was refused already
         shown = f'is "{target}"' if target else "is empty"
         findings.error(where, f"the target must be an absolute path in the container, {shown}; write /PATH")
+
+
+def _check_source(source: str, where: KeyPath, findings: Findings) -> None:
+    """Note a mount of a Windows path: no Linux host has one, and its Engine reads the colon as a separator."""
+    if _DRIVE.match(source):
+        findings.error(
+            where, f'the source "{source}" is a Windows path; write one of the host, such as /data or ./data'
+        )
 
 
 def looks_like_file(source: str, target: str) -> bool:

@@ -60,3 +60,18 @@ def test_a_registry_that_does_not_answer_is_an_image_that_cannot_be_had(world: W
     with pytest.raises(ImageUnavailable, match="front:prod") as caught:
         world.engine.registry_digest(nowhere)
     assert "h1" in caught.value.message
+
+
+def test_no_registry_is_asked_for_an_image_that_is_there_for_the_platform(world: World) -> None:
+    if isinstance(world, SimulatedHost):
+        world.engine.registry.outage = "connection refused"
+    pulled = world.engine.pull("stub:1", platform="linux/amd64", local_suffices=True)
+    (there,) = (image for image in world.engine.observe().images if "stub:1" in image.tags)
+    assert pulled.id == there.id
+
+
+def test_an_image_that_is_not_there_is_pulled_for_its_platform(world: World, push: Pushes) -> None:
+    push("stub:2")
+    pulled = world.engine.pull(push.reference, platform="linux/amd64", local_suffices=True)
+    (there,) = (image for image in world.engine.observe().images if push.reference in image.tags)
+    assert pulled.id == there.id

@@ -1,17 +1,20 @@
 """A real image registry on an address of its own that every lab host reaches."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from lab.commands import LabError, run, start_logged, wait_for
 from lab.host import LabHost
 from lab.slot import Slot, claim_slot, release_slot
 
 PORT = 5000
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+MANIFESTS = "application/vnd.docker.distribution.manifest.list.v2+json"
 CONFIG = """version: 0.1
 log: {{level: warn, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: {directory}/registry}}, delete: {{enabled: true}}}}
@@ -49,6 +52,28 @@ class Registry:
                     raise LabError(f"the registry refused {reference}: {line['error']}")
             client.remove_image(reference)
         return reference
+
+
+def push_for_platforms(registry: Registry, images: Mapping[str, str], *, name: str) -> str:
+    """Put images that were pushed, by architecture, behind one tag of their repository; return what to pull."""
+    rows = []
+    for architecture, reference in images.items():
+        body, digest = _manifest(registry, reference)
+        platform = {"os": "linux", "architecture": architecture}
+        row = {"mediaType": MANIFEST, "size": len(body), "digest": digest, "platform": platform}
+        rows.append(row)
+    repository, _, tag = name.rpartition(":")
+    body = json.dumps({"schemaVersion": 2, "mediaType": MANIFESTS, "manifests": rows}).encode()
+    url = f"http://{registry.address}/v2/{repository}/manifests/{tag}"
+    with urlopen(Request(url, data=body, method="PUT", headers={"Content-Type": MANIFESTS}), timeout=10):
+        return f"{registry.address}/{name}"
+
+
+def _manifest(registry: Registry, reference: str) -> tuple[bytes, str]:
+    repository, _, tag = reference.removeprefix(f"{registry.address}/").rpartition(":")
+    url = f"http://{registry.address}/v2/{repository}/manifests/{tag}"
+    with urlopen(Request(url, headers={"Accept": MANIFEST}), timeout=10) as answer:
+        return answer.read(), answer.headers["Docker-Content-Digest"]
 
 
 @contextmanager

@@ -246,6 +246,17 @@ def test_a_mount_whose_target_is_no_absolute_path_is_an_error(volume: str, says:
     assert says in error
 
 
+@pytest.mark.parametrize(
+    "volume", ["C:/data:/data", "d:\\\\media:/m", "{type: bind, source: 'E:/m', target: /m}"]
+)
+def test_a_mount_from_a_windows_path_is_an_error(volume: str) -> None:
+    shown = volume if volume.startswith("{") else f'"{volume}"'
+    text = f"services:\n  api:\n    image: x\n    volumes: [{shown}]\n"
+    (error,) = errors(compiled({"shop/compose.yaml": text}))
+    assert error.startswith("shop/compose.yaml:4:15: services.api.volumes[0]: the source ")
+    assert "is a Windows path; write one of the host" in error
+
+
 def test_a_tmpfs_at_no_absolute_path_is_an_error() -> None:
     (error,) = errors(compiled({"shop/compose.yaml": "services: {api: {image: x, tmpfs: [run]}}"}))
     assert "services.api.tmpfs[0]" in error

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "db.getSiblingDB('unifi').createUser({user: 'unifi'})"
