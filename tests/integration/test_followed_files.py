@@ -151,12 +151,75 @@ def test_a_secret_that_only_its_owner_reads_belongs_to_the_user_of_the_service(w
         assert client.exec_start(made["Id"]) == b"word"
 
 
+class Checkout:
+    """A person's clone of the repository."""
+
+    def __init__(self, world: World, directory: Path) -> None:
+        self.world = world
+        self.conf = directory / "checkout/apps/web/conf"
+        self.path = directory / "checkout"
+        world.git("clone", "-q", world.repository.url, str(self.path))
+        self.conf.mkdir(parents=True)
+
+    def push(self) -> None:
+        for arguments in (("add", "-A"), ("commit", "-qm", "files"), ("push", "-q", "origin", "HEAD:main")):
+            self.world.git("-C", str(self.path), *arguments)
+
+
 def tree(directory: Path) -> dict[str, tuple[int, bytes]]:
     """Return the files below a directory: whether they can be executed, and what is in them."""
     found = sorted(path for path in directory.rglob("*") if path.is_file())
     return {
         str(path.relative_to(directory)): (path.stat().st_mode & 0o111, path.read_bytes()) for path in found
     }
+
+
+def write_odd_files(conf: Path, text: bytes) -> None:
+    (conf.parent / "shared.conf").write_bytes(text)
+    link = conf / "linked.conf"
+    link.unlink(missing_ok=True)
+    link.symlink_to("../shared.conf")
+    (conf / "run.sh").write_bytes(b"#!/bin/sh\necho " + text)
+    (conf / "run.sh").chmod(0o755)
+    (conf / "empty").touch()
+    (conf / "large").write_bytes(text * (2_000_000 // len(text)))
+    (conf / "sütün 設.conf").write_bytes(text)
+
+
+def as_mounted(conf: Path) -> dict[str, tuple[int, bytes]]:
+    """Return what a host is to have: Git knows of the owner's bit alone, and a link is what it leads to."""
+    return {name: (0o111 if mode else 0, content) for name, (mode, content) in tree(conf).items()}
+
+
+def test_files_of_every_kind_are_followed(world: World, tmp_path: Path):
+    front = service(volumes=["./conf:/etc/x"])
+    document = host_document(world.host.name, world.host.unix, data_root=str(tmp_path / "data"))
+    world.commit({WEB: compose({"front": front}), f"hosts/{world.host.name}.yaml": document})
+    person, there = Checkout(world, tmp_path), tmp_path / "data/default/web/conf"
+
+    def reaches_the_host() -> None:
+        person.push()
+        reply = world.converge()
+        assert not reply.document.get("holds")
+        assert tree(there) == as_mounted(person.conf)
+
+    for text in (b"one\n", b"two\n"):
+        write_odd_files(person.conf, text)
+        reaches_the_host()
+    (person.conf / "run.sh").chmod(0o644)
+    (person.conf / "empty").write_text("not any more")
+    (person.conf / "large").write_text("")
+    reaches_the_host()
+    nested = person.conf / "nested/deep"
+    for _ in (1, 2):
+        nested.parent.mkdir()
+        nested.write_text("in a directory")
+        reaches_the_host()
+        shutil.rmtree(nested.parent)
+        nested.parent.write_text("a file")
+        reaches_the_host()
+        nested.parent.unlink()
+    reaches_the_host()
 
 
 @pytest.mark.parametrize("reload", [False, True])
