@@ -25,6 +25,7 @@ from gitops_orch.model.plan import Plan
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.serial import plan_row, run_document
 from gitops_orch.model.status import ActionResult, AppHealth, AppStatus, Outcome, RunReport, Sync
+from gitops_orch.model.trouble import Trouble
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.world import Chosen, Role, World
 from gitops_orch.source.commits import CommitInfo
@@ -181,8 +182,11 @@ class Recorder:
             for app in look.picture.apps
             if app.sync is Sync.IN_SYNC and app.health is AppHealth.HEALTHY
         }
-        there = {*chosen, *world.broken}
-        ended = [app for app in world.troubles if app in fine or app not in there]
+        ended = [
+            trouble.app
+            for trouble in world.troubles.values()
+            if trouble.app in fine or not _is_wanted(trouble, chosen, world)
+        ]
         if ended:
             self._history.clear_troubles(ended)
         for status in look.picture.apps:
@@ -275,6 +279,12 @@ class Recorder:
             return self._source.commit_info(commit) if commit else None
         except SourceError:
             return None
+
+
+def _is_wanted(trouble: Trouble, chosen: Mapping[AppKey, Chosen], world: World) -> bool:
+    """Tell whether the release that had trouble is still the one to run; of an app that is broken, it may be."""
+    each = chosen.get(trouble.app)
+    return trouble.app in world.broken if each is None else each.app.digest == trouble.digest
 
 
 def _is_proved(app: App, status: AppStatus) -> bool:

@@ -9,6 +9,7 @@ from itertools import chain
 from gitops_orch.engine.labels import SPEC_HASH_VERSION
 from gitops_orch.engine.payload import ContainerPayload
 from gitops_orch.engine.spec_hash import canonical_payload, hash_payload, older_hashes, why_refused
+from gitops_orch.engine.visible_fields import visible_fields
 from gitops_orch.model.app import App, AppKey, FileMount, Service
 from gitops_orch.model.observed import other_limits
 from gitops_orch.planner.pre_start import pre_start_services
@@ -103,6 +104,7 @@ def _spec(payload: ContainerPayload, app: App, service: Service, salt: str) -> S
         environment=tuple(entry for entry in _strings(body.get("Env")) or () if "=" in entry),
         command=_strings(body.get("Cmd")),
         entrypoint=_strings(body.get("Entrypoint")),
+        visible=visible_fields(body, host_config),
     )
 
 

@@ -43,7 +43,7 @@ class Metrics:
             "gitops_orch_app_in_sync", "1 where an app is what Git wants.", labels, registry=registry
         )
         self._healthy = Gauge(
-            "gitops_orch_app_healthy", "1 where an app does well.", labels, registry=registry
+            "gitops_orch_app_healthy", "1 where an app is healthy.", labels, registry=registry
         )
         self._stopped = Gauge(
             "gitops_orch_app_healing_stopped",

@@ -10,6 +10,7 @@ from typing import Any
 from gitops_orch.engine import labels
 from gitops_orch.engine.identity import own_labels
 from gitops_orch.engine.observe_addresses import addresses_asked_for, addresses_held
+from gitops_orch.engine.visible_fields import visible_fields
 from gitops_orch.model.observed import (
     Details,
     EndedBy,
@@ -212,6 +213,7 @@ def details(row: Row) -> Details:
         ports=_fixed_ports(_mapping(host.get("PortBindings"))),
         joined=_joined(host),
         volumes_from=tuple(str(each).partition(":")[0] for each in host.get("VolumesFrom") or ()),
+        visible=visible_fields(config, host),
         error=str(state.get("Error") or ""),
         ended_by=row.get(ENDED_BY) or EndedBy.UNKNOWN,
         check_output=_check_output(_mapping(state.get("Health"))),

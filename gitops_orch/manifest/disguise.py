@@ -8,21 +8,24 @@ _SOPS_VALUE = b"ENC[AES256_GCM,data:"
 _SOPS_RECORD = re.compile(
     rb'^(?:sops:[ \t]*$|[ \t]*"sops":[ \t]*\{|sops_(?:version|mac)=|\[sops\])', re.MULTILINE
 )
-_DECRYPTED = "commit it decrypted to a private repository, or set the value on the host"
+_NOT_DECRYPTED = (
+    "and gitops-orch cannot decrypt files; do not commit it decrypted: keep its content out of Git, in a file on the host, "
+    "and mount that file by its absolute path"
+)
 _HEADS = (
     (
         b"version https://git-lfs.github.com/spec/",
         "is a pointer of Git LFS, and not the file; commit the file itself",
     ),
     (b"/annex/objects/", "is a pointer of git-annex, and not the file; commit the file itself"),
-    (b"$ANSIBLE_VAULT;", f"is encrypted by ansible-vault, and nothing decrypts it here; {_DECRYPTED}"),
-    (b"\0GITCRYPT\0", f"is encrypted by git-crypt, and nothing decrypts it here; {_DECRYPTED}"),
+    (b"$ANSIBLE_VAULT;", f"is encrypted by ansible-vault, {_NOT_DECRYPTED}"),
+    (b"\0GITCRYPT\0", f"is encrypted by git-crypt, {_NOT_DECRYPTED}"),
     (
         b"-----BEGIN AGE ENCRYPTED FILE-----",
-        f"is encrypted by age, and nothing decrypts it here; {_DECRYPTED}",
+        f"is encrypted by age, {_NOT_DECRYPTED}",
     ),
-    (b"age-encryption.org/v1", f"is encrypted by age, and nothing decrypts it here; {_DECRYPTED}"),
-    (b"-----BEGIN PGP MESSAGE-----", f"is encrypted by PGP, and nothing decrypts it here; {_DECRYPTED}"),
+    (b"age-encryption.org/v1", f"is encrypted by age, {_NOT_DECRYPTED}"),
+    (b"-----BEGIN PGP MESSAGE-----", f"is encrypted by PGP, {_NOT_DECRYPTED}"),
 )
 _STARTS = tuple(start for start, _ in _HEADS)
 
@@ -33,5 +36,5 @@ def disguise(content: bytes) -> str:
     if head.startswith(_STARTS):
         return next(reason for start, reason in _HEADS if head.startswith(start))
     if _SOPS_VALUE in content and _SOPS_RECORD.search(content):
-        return f"is encrypted by SOPS, and nothing decrypts it here; {_DECRYPTED}"
+        return f"is encrypted by SOPS, {_NOT_DECRYPTED}"
     return ""

@@ -102,6 +102,9 @@ class Details:
     volumes_from: tuple[str, ...] = ()  # ids or former names of the containers whose volumes it mounts
     error: str = ""
     ended_by: EndedBy = EndedBy.UNKNOWN
+    visible: tuple[
+        tuple[str, tuple[str, ...]], ...
+    ] = ()  # by path of a Compose key its members; empty: not read
     check_output: str = ""  # what its healthcheck printed, where it failed the last time
 
 

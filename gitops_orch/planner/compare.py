@@ -22,6 +22,7 @@ from gitops_orch.planner.field_changes import change_of, service_changes
 from gitops_orch.planner.follow import NOTHING_REWRITTEN, Rewritten
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.moved_tags import SHOWN, Moved
+from gitops_orch.planner.visible_changes import inspected_changes, mount_changes, network_changes
 from gitops_orch.planner.world import FormerKey, MadeFrom, Spec
 
 FILELESS_VERSIONS = frozenset({"", "1"})  # of hashes that tell nothing of files in writable binds
@@ -92,7 +93,7 @@ def _spec(wanted: Wanted, container: ObservedContainer, owner: Ownership) -> Ite
     if _is_made_otherwise(wanted, owner):
         changes = (
             _declared_changes(wanted, owner)
-            or tuple(_visible_changes(wanted, container))
+            or (*_visible_changes(wanted, container), *_further_changes(wanted, container))
             or (_change("spec-hash", owner.spec_hash[:12], wanted.spec.hash[:12]),)
         )
         yield Finding(Remedy.REPLACE, "its configuration in Git changed", changes, drift=False)
@@ -138,6 +139,14 @@ def _visible_changes(wanted: Wanted, container: ObservedContainer) -> Iterator[C
             yield _change(path, _limit(path, actual), _limit(path, declared))
 
 
+def _further_changes(wanted: Wanted, container: ObservedContainer) -> Iterator[Change]:
+    """Tell a reader what else an inspection shows; a daemon may show it in other words, so nothing is decided by it."""
+    yield from inspected_changes(wanted.spec, container)
+    yield from network_changes(container, wanted.networks)
+    if wanted.app is not None:
+        yield from mount_changes(container, wanted.app, wanted.service)
+
+
 def _image(wanted: Wanted, container: ObservedContainer, owner: Ownership) -> Iterator[Finding]:
     planned = owner.image_digest
     if planned and container.image_id != planned:
@@ -166,6 +175,7 @@ def _unknown_version(wanted: Wanted, container: ObservedContainer, owner: Owners
         return
     changes = tuple(_visible_changes(wanted, container))
     if changes:
+        changes = (*changes, *_further_changes(wanted, container))
         yield Finding(Remedy.REPLACE, "its configuration in Git changed", changes, drift=False)
 
 

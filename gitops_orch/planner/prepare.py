@@ -100,7 +100,7 @@ class _Preparation:
         if kept and not self.keeper.is_recorded(slot):
             name = mounts_record_name(self.app.key.project, slot.service.name, slot.assignment.slot)
             record = Volume(key="adopted", name=name, compose={"labels": {MOUNTS_LABEL: mounts_text(kept)}})
-            why = "records where the data is that it takes over"
+            why = "its label records the paths of the data that is adopted"
             self.steps[slot.host][Kind.CREATE_VOLUME, name] = (self._create_volume(slot.host, record, why),)
         for volume in self.app.volumes:
             if _is_replaced(volume, slot, kept):

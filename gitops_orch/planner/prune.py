@@ -37,7 +37,7 @@ def prune_apps(world: World, index: Index, draft: Draft) -> None:
         proved = draft.proofs(successor) if successor is not None else []
         obstacle = _obstacle(world, key) or _still_needed(world, key, draft)
         if successor is not None and not proved and not obstacle:
-            obstacle = f"left Git, and is kept until {successor}, which takes its place, does well"
+            obstacle = f"left Git, and is removed once {successor}, which takes its place, is healthy"
             serve_again(key, successor, draft, world, index)
         if obstacle:
             draft.hold(str(key), obstacle, key)

@@ -55,8 +55,8 @@ def find_renames(world: World, index: Index) -> Renames:
         if lost and not index.apps.get(key) and not is_allowed(world, old):
             held[key] = _start_held(chosen.app, old, lost, world)
             kept[old] = (
-                f"keeps what it runs: {key} ({chosen.app.path}) looks like it under another name, and would start without "
-                f"its data; see there for the ways out"
+                f"keeps running: {key} ({chosen.app.path}) looks like this app under another name, and would start without "
+                f"its data; `gitops-orch status {key}` shows the lines that keep the data or start without it"
             )
     return Renames(successors=successors, held=held, kept=kept)
 

@@ -78,6 +78,7 @@ class Spec:
     environment: tuple[str, ...] = ()
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
+    visible: tuple[tuple[str, tuple[str, ...]], ...] = ()  # as of Details
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -320,3 +320,60 @@ def test_the_difference_of_a_release_that_failed_is_shown(story):
     picture = story.reconciler.picture(withheld=True)
     assert not picture.plan.actions
     assert {row["path"] for row in diff_document(picture, None)["changes"]} >= {"user", "command"}
+
+
+# What only the file of the former commit tells: no inspection shows it, or not apart from what an image declares.
+NOT_INSPECTED = frozenset(
+    {
+        *(
+            "annotations",
+            "blkio_config",
+            "configs",
+            "container_name",
+            "cpu_count",
+            "cpu_percent",
+            "cpus",
+            "deploy",
+        ),
+        *(
+            "expose",
+            "external_links",
+            "gpus",
+            "isolation",
+            "links",
+            "mac_address",
+            "network_mode",
+            "platform",
+        ),
+        *("secrets", "tmpfs", "volumes_from", "oom_kill_disable"),
+        *("cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime", "cpuset", "cpu_shares"),
+        *("mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit", "pids_limit"),
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def plan_without_history():
+    """One app for each key: what is planned where the commit that made the containers is gone from the repository."""
+    story = Story()
+    story.world.api_version = "1.44"
+
+    def files(which: int) -> dict[str, str]:
+        keys = CHANGED.keys() - NOT_INSPECTED
+        return {f"{name(key)}/compose.yaml": service_with(key, CHANGED[key][which]) for key in keys} | {
+            f"{name(key)}/{path}": text for key in keys for path, text in SECRETS.items()
+        }
+
+    deploy(story, files(0))
+    former = story.source.fetch()
+    story.commit(files(1))
+    del story.source.trees[former]
+    story.reconciler = story._reconciler()
+    return story.plan()
+
+
+@pytest.mark.parametrize("key", sorted(CHANGED.keys() - NOT_INSPECTED))
+def test_a_key_that_an_inspection_tells_is_shown_where_the_former_commit_is_gone(plan_without_history, key):
+    actions = [each for each in plan_without_history.actions if each.app and each.app.name == name(key)]
+    paths = {path.partition(".")[0] for path, _, _ in shown(actions)}
+    assert paths == {key}

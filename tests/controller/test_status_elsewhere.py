@@ -70,6 +70,29 @@ def test_the_trouble_of_a_former_commit_is_no_reason_for_the_next_one(story):
     assert "tried" not in shop(story).reason
 
 
+@pytest.mark.parametrize(
+    "then", [CHANGED, {"shop/compose.yaml": "x-gitops: {hold: {reason: r}}\n" + CHANGED["shop/compose.yaml"]}]
+)
+def test_the_trouble_of_a_release_that_git_no_longer_wants_is_over(story, then):
+    story.commit(FILES)
+    story.fleet.faults = RefusedTo("pull")
+    story.sync()
+    (former,) = story.history.troubles().values()
+    story.commit(then)
+    story.fleet.faults = RefusedTo("create")
+    story.sync()
+    assert all(trouble.digest != former.digest for trouble in story.history.troubles().values())
+
+
+def test_the_trouble_of_an_app_whose_file_broke_stays(story):
+    story.commit(FILES)
+    story.fleet.faults = RefusedTo("pull")
+    story.sync()
+    story.commit({"shop/compose.yaml": "services: []"})
+    story.sync()
+    assert story.history.troubles()
+
+
 def test_the_trouble_of_an_app_that_left_git_is_forgotten(story):
     story.commit(FILES | {"blog/compose.yaml": "services: {web: {image: 'shop/web:1'}}"})
     calm, story.fleet.faults = story.fleet.faults, RefusedTo("pull")

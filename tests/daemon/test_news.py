@@ -22,7 +22,7 @@ from gitops_orch.model.status import (
     Sync,
 )
 from gitops_orch.model.trouble import Trouble
-from gitops_orch.notify import Outbox
+from gitops_orch.notify import NoticeKind, Outbox
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 WELL = AppStatus(
@@ -149,6 +149,19 @@ def test_a_run_that_saw_nothing_says_of_nobody_that_all_is_well_again():
     tell_news(outbox, report(error="the mirror is damaged"))
     outbox.close()
     assert told == ["default/shop", "host edge", "controller"]
+
+
+@pytest.mark.parametrize("subject", ["default/shop", "volume data"])
+def test_what_holds_an_app_that_runs_on_is_news_at_once(subject):
+    hold = PlanHold(subject=subject, reason="port 80 is taken on h1", app=WELL.key, error=True)
+    notice = troubles_of(report(WELL, plan=Plan(commit="c", holds=(hold,))))["default/shop"]
+    assert "port 80 is taken on h1" in notice.message
+    assert notice.kind is NoticeKind.WARNING
+
+
+def test_a_hold_that_was_wished_for_is_no_news():
+    hold = PlanHold(subject="default/shop", reason="held until tomorrow", app=WELL.key)
+    assert troubles_of(report(WELL, plan=Plan(commit="c", holds=(hold,)))) == {}
 
 
 def given_up(until: str) -> RunReport:

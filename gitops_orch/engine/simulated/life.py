@@ -8,6 +8,7 @@ it back only with its daemon; health counts while it runs and is unhealthy once 
 from dataclasses import dataclass, field
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.engine.visible_fields import Visible
 from gitops_orch.model.observed import EndedBy, Health, ObservedMount, Ownership, State
 
 BACKOFF_FIRST_S = 0.1
@@ -48,6 +49,7 @@ class SimulatedContainer:
     joins_too: tuple[str, ...] = ()  # those whose IPC or PID namespace it shares
     volumes_from: tuple[str, ...] = ()  # those whose volumes it mounts
     healthcheck: bool = False
+    visible: Visible = ()  # what its body tells by Compose key, which never changes
     state: State = State.CREATED
     health: Health = Health.NONE
     started_at: float | None = None

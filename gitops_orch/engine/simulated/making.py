@@ -14,6 +14,7 @@ from gitops_orch.engine.simulated.images import ImageBehaviour, image_labels
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.requests import policy_text, require_image
 from gitops_orch.engine.simulated.world import SimulatedImage, World
+from gitops_orch.engine.visible_fields import visible_fields
 from gitops_orch.errors import EngineError
 from gitops_orch.model.addresses import canonical
 from gitops_orch.model.observed import ObservedMount, Ownership
@@ -72,6 +73,7 @@ def make_container(
         ),
         volumes_from=tuple(str(each).partition(":")[0] for each in host.get("VolumesFrom") or ()),
         healthcheck=_has_healthcheck(body.get("Healthcheck"), image),
+        visible=visible_fields(body, host),
     )
 
 

@@ -102,6 +102,7 @@ def _container(row: Mapping[str, Any], instance: str) -> SimulatedContainer:
     for key in ("addresses", "held"):
         values[key] = {name: tuple(found) for name, found in row.get(key, {}).items()}
     values["mounts"] = tuple(ObservedMount(**each) for each in row["mounts"])
+    values["visible"] = tuple((path, tuple(members)) for path, members in row.get("visible", ()))
     values["ports"] = tuple(_port(each) for each in row["ports"])
     values["state"] = State(row["state"])
     values["health"] = Health(row["health"])

@@ -89,6 +89,7 @@ def _see_details(container: SimulatedContainer) -> Details:
         ports=tuple(sorted(container.ports)),
         joined=tuple(sorted({*filter(None, (container.joins,)), *container.joins_too})),
         volumes_from=container.volumes_from,
+        visible=container.visible,
         error=container.error,
         ended_by=container.ended_by,
         check_output=container.behaviour.check_output if container.health is Health.UNHEALTHY else "",
