@@ -167,4 +167,5 @@ def _remarks(document: Document, told: Iterable[str] = ()) -> Iterator[Cell]:
     for name in values_of(document.get("unknown_hosts")):
         if not any(f"host {plain(name)} does not answer" in each for each in told):
             yield Cell(f"unknown: host {plain(name)} did not answer", "magenta")
+    yield from (Cell(plain(each), "dim") for each in values_of(document.get("notes")))
     yield from problems(document, told)

@@ -17,6 +17,7 @@ from gitops_orch.controller.isolate import Isolation
 from gitops_orch.controller.load import Loaded, Loader
 from gitops_orch.controller.lost_commands import with_lost_commands
 from gitops_orch.controller.meanwhile import image_pins, releases_that_run
+from gitops_orch.controller.no_container import notes_of
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines, Patience, observe_all
 from gitops_orch.controller.recall import choose_salt, remembered_placements
 from gitops_orch.controller.reland import Relander, Relanding
@@ -139,6 +140,7 @@ def take_look(
         hosts=host_statuses(desired.hosts, thought.world),
         problems=problems,
         error=loaded.error,
+        notes=notes_of(thought.world, plan, our_containers(observed), sight.loader),
         observe_ms=round((seen - began) * 1000),
         plan_ms=round((planned - seen) * 1000),
         wake_at=thought.timetable.wake_at,

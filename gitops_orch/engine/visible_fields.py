@@ -40,7 +40,6 @@ _OF_HOST_CONFIG = {
     "oom_score_adj": "OomScoreAdj",
     "pid": "PidMode",
     "runtime": "Runtime",
-    "security_opt": "SecurityOpt",
     "shm_size": "ShmSize",
     "ulimits": "Ulimits",
     "userns_mode": "UsernsMode",
@@ -74,6 +73,9 @@ def visible_fields(config: Row, host: Row) -> Visible:
 def _rows(config: Row, host: Row) -> Iterator[tuple[str, tuple[str, ...]]]:
     for key, name in _OF_THE_FILE_ALONE.items():
         yield key, _members(key, host.get(name))
+    # An Engine adds this option to a privileged container by itself.
+    added = {"label=disable"} if host.get("Privileged") else set()
+    options = [each for each in host.get("SecurityOpt") or () if each not in added]
     logging = host.get("LogConfig") or {}
     check = config.get("Healthcheck") or {}
     declared = [
@@ -81,6 +83,7 @@ def _rows(config: Row, host: Row) -> Iterator[tuple[str, tuple[str, ...]]]:
         *((key, config.get(name)) for key, name in _OF_CONFIG.items()),
         *((f"healthcheck.{key}", check.get(name)) for key, name in _OF_HEALTHCHECK.items()),
         *((f"labels.{name}", text) for name, text in (config.get("Labels") or {}).items()),
+        ("security_opt", options),
         ("logging.driver", logging.get("Type")),
         *((f"logging.options.{name}", text) for name, text in (logging.get("Config") or {}).items()),
     ]

@@ -48,7 +48,7 @@ class ManifestCache:
     def documents(self, tree: Tree, found: Discovered, origin: Origin) -> Documents:
         """Return what Host and Fleet documents say, read again only where one of them changed."""
         paths = [*found.hosts, *([found.fleet] if found.fleet else [])]
-        key = ([(path, tree.files[path].blob) for path in paths], found.unread, origin)
+        key = ([(path, tree.files[path].blob) for path in paths], found.unread, origin, tree.hosts_outside)
         if self._documents is None or self._documents[0] != key:
             self._documents = key, read_documents(tree, found, origin)
         return self._documents[1]

@@ -78,6 +78,7 @@ def read_documents(tree: Tree, found: Discovered, origin: Origin) -> Documents:
             complete = False
         else:
             hosts.append(Host(name=LOCAL_HOST, url=origin.local_url))
+            problems += _hosts_left_out(tree)
     return Documents(
         hosts=tuple(sorted(hosts, key=lambda host: host.name)),
         fleet=fleet,
@@ -85,6 +86,16 @@ def read_documents(tree: Tree, found: Discovered, origin: Origin) -> Documents:
         complete=complete,
         problems=tuple(problems),
     )
+
+
+def _hosts_left_out(tree: Tree) -> list[Problem]:
+    if not tree.hosts_outside:
+        return []
+    message = (
+        f"the repository has {tree.hosts_outside}/ outside of the managed path, where no host is declared, so all apps run "
+        f"on the host {LOCAL_HOST}; move {tree.hosts_outside}/ into the managed path, or widen repository.path"
+    )
+    return [Problem(position=Position(path=tree.hosts_outside), message=message, severity=Severity.WARNING)]
 
 
 def _parts(tree: Tree, path: str, problems: list[Problem]) -> Iterator[_Part]:

@@ -220,7 +220,13 @@ def _refusals(refusals: tuple[Refusal, ...]) -> list[Value]:
 
 
 def _trouble(picture: Picture) -> Document:
-    return _said({"error": picture.error, "problems": problem_rows(picture.problems)})
+    return _said(
+        {
+            "error": picture.error,
+            "notes": list(picture.notes),
+            "problems": problem_rows(picture.problems),
+        }
+    )
 
 
 def _said(document: Mapping[str, Value]) -> Document:

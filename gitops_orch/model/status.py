@@ -120,6 +120,7 @@ class Picture:
     error: str = (
         ""  # why the source could not give its head; what is shown then stands on the last good commit
     )
+    notes: tuple[str, ...] = ()  # what changed in Git and changes no container, a sentence for each app
     withheld: tuple[Action, ...] = ()  # of held apps: what would be done; only where it was asked for
     observe_ms: int = 0
     plan_ms: int = 0

@@ -33,6 +33,7 @@ class Tree:
     refused: Mapping[str, str]
     root: str = ""  # the directory that paths are shown below by `render`; "" where there is none
     linked_directories: frozenset[str] = frozenset()  # symbolic links that lead to a directory
+    hosts_outside: str = ""  # a directory `hosts` of the repository that the managed path leaves out
     name: str = ""  # last segment of the repository's URL, or the directory's name
 
     def why_absent(self, path: str) -> str:

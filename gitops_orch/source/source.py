@@ -44,6 +44,7 @@ from gitops_orch.source.git import Git, GitResult
 from gitops_orch.source.links import with_links
 from gitops_orch.source.listing import NOTHING_KNOWN, parse_listing
 from gitops_orch.source.mirror import KEEP, Mirror
+from gitops_orch.source.outside import hosts_outside
 from gitops_orch.source.reading import TreeReader
 from gitops_orch.source.revert import AUTHOR, Revert, commit_revert
 
@@ -123,6 +124,7 @@ class Source:
             refused=tree.refused,
             linked_directories=frozenset(tree.directories),
             name=self._access.name,
+            hosts_outside=hosts_outside(self._mirror, commit, self._path),
         )
 
     def _read_blobs(self, blobs: Sequence[str]) -> list[bytes]:
@@ -131,16 +133,8 @@ class Source:
     def commit_info(self, commit: str) -> CommitInfo:
         """Return what a commit says of itself; SourceError where the mirror does not hold it."""
         check_commit(commit)
-        arguments = (
-            "log",
-            "-1",
-            "--no-show-signature",
-            "--encoding=UTF-8",
-            f"--format={INFO_FORMAT}",
-            commit,
-            "--",
-        )
-        found = self._healed(lambda: self._mirror.run(*arguments))
+        how = ("-1", "--no-show-signature", "--encoding=UTF-8", f"--format={INFO_FORMAT}")
+        found = self._healed(lambda: self._mirror.run("log", *how, commit, "--"))
         if not found.ok:
             raise self._unknown(commit)
         return parse_info(found.text)

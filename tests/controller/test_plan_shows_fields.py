@@ -377,3 +377,37 @@ def test_a_key_that_an_inspection_tells_is_shown_where_the_former_commit_is_gone
     actions = [each for each in plan_without_history.actions if each.app and each.app.name == name(key)]
     paths = {path.partition(".")[0] for path, _, _ in shown(actions)}
     assert paths == {key}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("profiles: []", "profiles: ['']", "profiles"),
+        ("depends_on: [other]", "depends_on: {other: {condition: service_healthy}}", "depends_on"),
+        ("x-team: a", "x-team: b", "x-team"),
+    ],
+)
+def test_a_key_that_changes_no_container_has_a_line_until_the_release_is_stable(story, before, after, says):
+    deploy(story, {"shop/compose.yaml": service(before) + "  other: {image: 'shop/other:1'}\n"})
+    story.commit({"shop/compose.yaml": service(after) + "  other: {image: 'shop/other:1'}\n"})
+    picture = story.reconciler.picture()
+    assert not picture.plan.actions
+    (note,) = picture.notes
+    assert note.startswith("default/shop: services.api.")
+    assert says in note
+    assert note.endswith(" changed in Git, which changes no container")
+    assert diff_document(picture, None)["notes"] == [note]
+    story.sync()
+    assert story.reconciler.picture().notes == ()
+
+
+def test_an_extension_of_the_app_that_changes_no_container_has_a_line(story):
+    deploy(story, {"shop/compose.yaml": service("user: '1'")})
+    story.commit({"shop/compose.yaml": service("user: '1'") + "x-gitops: {drift: warn}\n"})
+    assert "x-gitops.drift changed in Git, which changes no container" in story.reconciler.picture().notes[0]
+
+
+def test_a_commit_that_changes_nothing_of_an_app_has_no_line(story):
+    deploy(story, {"shop/compose.yaml": service("user: '1'")})
+    story.commit({"shop/compose.yaml": service("user: '1'"), "README.md": "new"})
+    assert story.reconciler.picture().notes == ()

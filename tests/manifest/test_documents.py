@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from manifest.compile_world import HOSTS, compiled, errors, tree_of, warnings
 
@@ -199,3 +201,19 @@ def test_a_rule_without_words_of_its_own_still_says_what_is_wrong():
         schema_problems({"apiVersion": "x", "kind": "Fleet"}, "fleet", lambda _: Position(path="a"))
     )
     assert [problem.message for problem in problems] == ["apiVersion: 'gitops-orch/v1' was expected"]
+
+
+APP = {"web/compose.yaml": "services: {web: {image: 'stub:1'}}\n"}
+
+
+def test_apps_that_run_on_the_implicit_host_beside_hosts_that_the_path_leaves_out_are_warned_of():
+    desired = compile_tree(replace(tree_of(APP), hosts_outside="hosts"), environment=None)
+    (warning,) = warnings(desired)
+    assert "hosts/ outside of the managed path" in warning
+    assert "repository.path" in warning
+
+
+@pytest.mark.parametrize("outside", ["", "hosts"])
+def test_declared_hosts_need_no_warning_of_others(outside):
+    files = {**APP, "hosts/a.yaml": HOSTS}
+    assert warnings(compile_tree(replace(tree_of(files), hosts_outside=outside), environment=None)) == []

@@ -49,6 +49,25 @@ def test_only_the_managed_path_is_seen(forge, open_source):
     assert list(source.tree(made).files) == ["apps/web/compose.yaml"]
 
 
+@pytest.mark.parametrize(
+    ("path", "hosts", "found"),
+    [
+        ("prod", "hosts/a.yaml", "hosts"),
+        ("sites/north", "sites/hosts/a.yaml", "sites/hosts"),
+        ("sites/north", "hosts/a.yaml", "hosts"),
+        ("prod", "prod/hosts/a.yaml", ""),
+        ("prod", "hosts", ""),
+        (".", "hosts/a.yaml", ""),
+    ],
+)
+def test_a_hosts_directory_above_the_managed_path_is_found(forge, open_source, path, hosts, found):
+    managed = "prod" if path == "." else path
+    made = forge.commit({hosts: "x", f"{managed}/web/compose.yaml": "y"})
+    source = open_source(path=path)
+    source.fetch(last_commit=None)
+    assert source.tree(made).hosts_outside == found
+
+
 def test_a_managed_path_that_is_not_in_the_commit_is_an_error_not_an_empty_tree(forge, open_source):
     made = forge.commit({"README.md": "x"})
     source = open_source(path="prod")
