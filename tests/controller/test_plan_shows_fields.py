@@ -384,7 +384,6 @@ def test_a_key_that_an_inspection_tells_is_shown_where_the_former_commit_is_gone
     [
         ("profiles: []", "profiles: ['']", "profiles"),
         ("depends_on: [other]", "depends_on: {other: {condition: service_healthy}}", "depends_on"),
-        ("x-team: a", "x-team: b", "x-team"),
     ],
 )
 def test_a_key_that_changes_no_container_has_a_line_until_the_release_is_stable(story, before, after, says):

@@ -104,7 +104,7 @@ def test_a_renamed_app_that_fails_leaves_the_old_container_there():
     for _ in range(3):
         story.sync()
         assert ("default/blog", "running") in live(story)
-    assert "is kept until default/weblog" in holds(story)["default/blog"]
+    assert "is removed once default/weblog" in holds(story)["default/blog"]
 
 
 def test_a_crash_before_the_new_one_proved_itself_does_not_remove_the_old_one():
