@@ -82,6 +82,7 @@ POSTGRES = (
     "17",
 )
 REDIS = ("6-alpine", "6.2-alpine", "7-alpine", "7.2-bookworm", "8", "alpine")
+SENTRY = "redis:6379 postgres:5432"
 
 
 def database(tag: str, port: str, directory: str) -> StubImage:
@@ -90,18 +91,21 @@ def database(tag: str, port: str, directory: str) -> StubImage:
 
 def stubs() -> Sequence[StubImage]:
     """Return all images that the stacks name."""
-    return (*_databases(), *_at_home(), *_at_work())
+    return (*_databases(), *_at_home(), *_at_work(), *_for_developers())
 
 
 def _databases() -> Sequence[StubImage]:
     return (
         *(database(f"postgres:{tag}", "5432", PG) for tag in POSTGRES),
         database("ghcr.io/immich-app/postgres:14", "5432", PG),
+        database("supabase/postgres:15", "5432", PG),
         *(database(tag, "3306", MYSQL) for tag in ("mariadb:10.11", "mariadb:10.5", "mysql:8.0")),
         database("mongo:7.0", "27017", "/data/db"),
         database("clickhouse/clickhouse-server:24.3-alpine", "8123", "/var/lib/clickhouse"),
         *(stub(f"redis:{tag}", "6379", writes=DATA, ready_s=1) for tag in REDIS),
         stub("valkey/valkey:8", "6379", ready_s=1),
+        database("confluentinc/cp-zookeeper:7.3.2", "2181", "/var/lib/zookeeper/data"),
+        stub("confluentinc/cp-kafka:7.6.1", "9092", writes="/var/lib/kafka/data", ready_s=2, stop_s=2),
     )
 
 
@@ -187,6 +191,51 @@ def _at_work() -> Sequence[StubImage]:
         stub("mailcow/postfix:1.77", "25", needs="mysql:3306", writes="/var/spool/postfix"),
         stub("mailcow/netfilter:1.59"),
         stub("nginx:mainline-alpine", "80"),
+    )
+
+
+def _for_developers() -> Sequence[StubImage]:
+    return (
+        stub("minio/minio:latest", "9000", writes=DATA, ready_s=2),
+        stub("minio/mc:latest"),
+        stub("prom/prometheus:latest", "9090", reads="/etc/prometheus/prometheus.yml", writes="/prometheus"),
+        stub(
+            "grafana/grafana:latest",
+            "3000",
+            needs="prometheus:9090",
+            reads="/etc/grafana/provisioning/datasources/datasource.yml",
+        ),
+        stub("quay.io/prometheus/node-exporter:latest", "9100", reads="/host/etc/passwd"),
+        stub("getsentry/sentry:24.8.0", "9000", needs=SENTRY, reads="/etc/sentry/config.yml", writes=DATA),
+        stub("getsentry/snuba:24.8.0", "1218", needs="clickhouse:8123 kafka:9092"),
+        stub("nginx:1.25.4-alpine", "80", needs="web:9000", reads="/etc/nginx/nginx.conf"),
+        stub(
+            "quay.io/keycloak/keycloak:25.0",
+            "9000 8080",
+            needs="postgres:5432",
+            reads="/opt/keycloak/data/import/shop.json",
+            ready_s=3,
+        ),
+        stub("provectuslabs/kafka-ui:latest", "8080", needs="kafka1:9092"),
+        stub(
+            "docker.elastic.co/elasticsearch/elasticsearch:8.14.0",
+            "9200",
+            reads="/usr/share/elasticsearch/config/certs/es01.crt",
+            writes="/usr/share/elasticsearch/data",
+            ready_s=3,
+        ),
+        stub(
+            "docker.elastic.co/kibana/kibana:8.14.0",
+            "5601",
+            needs="es01:9200",
+            writes="/usr/share/kibana/data",
+        ),
+        stub("apache/airflow:2.9.2", "8080", needs="postgres:5432 redis:6379", ready_s=1),
+        stub("supabase/studio:2024", "3000"),
+        stub("kong:2.8.1", "8000", reads="/tmp/kong.yml"),
+        stub("supabase/gotrue:v2", "9999", needs="db:5432"),
+        stub("supabase/logflare:1", "4000", needs="db:5432", ready_s=2),
+        stub("timberio/vector:0.28.1-alpine", "9001", reads="/etc/vector/vector.yml"),
     )
 
 

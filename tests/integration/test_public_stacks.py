@@ -53,6 +53,16 @@ OFFICE = {
     "umami": "db",
     "wordpress": "db",
 }
+SERVERS = {
+    "airflow": "postgres",
+    "elastic": "es01",
+    "kafka": "zoo1",
+    "keycloak": "postgres",
+    "minio": "minio",
+    "monitoring": "prometheus",
+    "sentry": "postgres",
+    "supabase": "vector",
+}
 
 Found = dict[str, tuple[str, tuple[str, ...]]]
 
@@ -186,7 +196,9 @@ def daemon_restarts(world: World) -> Iterator[None]:
 
 
 @pytest.mark.timeout(580)
-@pytest.mark.parametrize("changed", [HOME, MEDIA, OFFICE], ids=["home", "media", "office"])
+@pytest.mark.parametrize(
+    "changed", [HOME, MEDIA, OFFICE, SERVERS], ids=["home", "media", "office", "servers"]
+)
 def test_what_compose_brings_up_is_up_and_stays_up_when_it_changes_and_the_daemon_restarts(
     ours: World, lab2: Lab, compose_oracle: Path, tmp_path: Path, changed: Mapping[str, str]
 ):
