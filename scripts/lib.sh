@@ -4,6 +4,8 @@
 
 set -euo pipefail
 
+unset PYTHONDONTWRITEBYTECODE # the tests start the program a thousand times: it is compiled once
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 VENV=$ROOT/.venv
 RUN_DIR=/run/gitops-orch-scripts
