@@ -1,7 +1,8 @@
 """The removal budget: a plan that takes away too much is refused as a whole, with the numbers.
 
 It counts containers whose service left Git; replacements, moves, scaling down, going back to an older release, and what
-`prune` keeps, are not losses (DESIGN.md, 4).
+`prune` keeps, are not losses (DESIGN.md, 4).  An app that may have been renamed is kept, and has left Git all the same: one
+such app is no sign that the removal of all others is meant.
 """
 
 from gitops_orch.model.app import AppKey, Prune
@@ -18,7 +19,7 @@ EVERYTHING = "remove-everything"
 def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
     """Return why the plan must not be carried out; empty where it may."""
     chosen = {each.app.key: each for each in world.chosen}
-    total, leaving, counted = 0, 0, 0
+    total, leaving, counted, absent = 0, 0, 0, 0
     for key, found in index.apps.items():
         if key in world.strangers:
             continue  # another controller's, perhaps, and never removed without its name
@@ -26,10 +27,11 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
         lost = _lost_count(key, world, chosen.get(key), located)
         total += len(located)
         leaving += lost
+        absent += len(located) if key in world.kept and key not in chosen else lost
         counted += 0 if is_allowed(world, key) else lost
     budget = world.fleet.prune
     replaced = bool(chosen) and counted == 0  # others come in their stead, and each that goes is named
-    if leaving and leaving == total and not budget.allow_empty and not replaced:
+    if leaving and absent == total and not budget.allow_empty and not replaced:
         return (
             Refusal(
                 rule=EVERYTHING,

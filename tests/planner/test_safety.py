@@ -1,5 +1,7 @@
 """The removal budget."""
 
+import pytest
+
 from gitops_orch.model.host import Fleet, PruneBudget
 from gitops_orch.planner.plan import make_plan
 from tests.planner.builders import app, container, seen, world
@@ -33,6 +35,23 @@ def test_everything_at_once_is_refused_however_small_the_fleet():
     _, observed = fleet_of(1)
     plan = make_plan(world(observed=observed))
     assert plan.refusals[0].rule == "remove-everything"
+
+
+@pytest.mark.parametrize("kept", [1, 3], ids=["one", "all but one"])
+def test_everything_at_once_is_refused_although_some_may_only_be_renamed_or_a_fragment(kept):
+    apps, observed = fleet_of(4)
+    why = {each.key: "keeps running: it looks like default/new" for each in apps[:kept]}
+    plan = make_plan(world(app("new"), observed=observed, kept=why))
+    assert [each.rule for each in plan.refusals] == ["remove-everything"]
+    assert "all 4 containers left Git" in plan.refusals[0].message
+    named = frozenset(each.key.name for each in apps[kept:])
+    assert not make_plan(world(app("new"), observed=observed, kept=why, allowed_prunes=named)).refusals
+
+
+def test_what_is_only_kept_is_not_refused():
+    apps, observed = fleet_of(2)
+    why = {each.key: "keeps running: it looks like default/new" for each in apps}
+    assert not make_plan(world(app("new"), observed=observed, kept=why)).refusals
 
 
 def test_everything_at_once_needs_allow_empty():
