@@ -27,9 +27,12 @@ def why_stopped(container: ObservedContainer) -> str:
 
 
 def was_surely_stopped(container: ObservedContainer) -> bool:
-    """Tell whether it was stopped from outside for certain: what failed by itself before its Engine stopped was not."""
+    """Tell whether it was stopped from outside for certain: what failed by itself before its Engine stopped was not.
+
+    A restart policy proves nothing where the program is known to have ended by itself: it may have ended under another one.
+    """
     details = container.details
-    if details is None or not why_stopped(container):
+    if details is None or details.ended_by is EndedBy.ITSELF or not why_stopped(container):
         return False
     return details.ended_by is not EndedBy.DAEMON or details.exit_code in {0, *_SIGNALS}
 

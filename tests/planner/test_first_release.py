@@ -15,6 +15,15 @@ FAILURES = {
 }
 
 
+def started(details):
+    """What is started of a release that failed, whose only container ended so."""
+    blog = app("shop", service())
+    ended = replace(container(blog), state=State.EXITED, details=details)
+    chosen = (Chosen(app=blog, commit=COMMIT, stays_up=True),)
+    plan = make_plan(world(observed={"h1": seen("h1", ended, apps=(blog,))}, chosen=chosen))
+    return [each for each in plan.actions if each.kind.value == "start"]
+
+
 def proofs(second):
     """What has to be proved once more, where the second host is seen so."""
     first = seen("h1", container(SHOP, slot=1), apps=(SHOP,))
@@ -38,3 +47,13 @@ def test_none_is_looked_at_where_one_failed(fields):
 @pytest.mark.parametrize("reason", ["connection refused", "no answer within 2 s", "another Engine"])
 def test_none_is_looked_at_where_a_host_does_not_answer(reason):
     assert proofs(UnknownHost(name="h2", reason=reason)) == []
+
+
+@pytest.mark.parametrize("policy", ["no", "on-failure:2", "on-failure", "always", "unless-stopped"])
+def test_what_ended_by_itself_is_left_alone_whatever_restart_policy_a_person_gives_it_later(policy):
+    assert not started(Details(exit_code=1, ended_by=EndedBy.ITSELF, restart_policy=policy))
+
+
+@pytest.mark.parametrize("policy", ["no", "on-failure:2", "always"])
+def test_what_a_person_stopped_is_started_again(policy):
+    assert started(Details(exit_code=1, ended_by=EndedBy.REQUEST, restart_policy=policy))
