@@ -3,6 +3,7 @@
 import io
 import tarfile
 from collections.abc import Iterable
+from typing import IO
 
 from gitops_orch.engine.payload_mounts import SINGLE_FILE
 from gitops_orch.model.app import FileEntry, FileMount
@@ -11,6 +12,16 @@ from gitops_orch.model.secret import Sensitive
 DIRECTORY_MODE = 0o755
 NO_KIND = b"Z"  # a type flag of tar that stands for nothing
 MTIME_S = 0  # fixed: the same content is the same archive
+
+
+def open_archive(content: bytes) -> tarfile.TarFile:
+    """Open an Engine's archive as what it is: one that is packed may unpack to any size, and no Engine packs."""
+    return tarfile.open(fileobj=io.BytesIO(content), mode="r:")
+
+
+def file_content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes] | None:
+    """Return what a plain file holds; None where it is none, or claims holes: these are of any size, and no Engine writes them."""
+    return tar.extractfile(member) if member.isreg() and not member.issparse() else None
 
 
 def volume_archive(files: FileMount) -> bytes:
@@ -72,7 +83,7 @@ def stale_paths(there: bytes, files: FileMount) -> tuple[str, ...]:
     wanted_files = {entry.path or SINGLE_FILE for entry in files.entries}
     wanted_directories = set(_directories(files.entries))
     stale: list[str] = []
-    with tarfile.open(fileobj=io.BytesIO(there)) as tar:
+    with open_archive(there) as tar:
         for member in tar:
             _, _, path = member.name.partition("/")
             wanted = wanted_directories if member.isdir() else wanted_files
@@ -83,9 +94,9 @@ def stale_paths(there: bytes, files: FileMount) -> tuple[str, ...]:
 
 def first_file(archive: bytes) -> bytes:
     """Return the content of the first file of an archive; nothing where that is none."""
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+    with open_archive(archive) as tar:
         member = tar.next()
-        content = tar.extractfile(member) if member is not None and member.isreg() else None
+        content = file_content(tar, member) if member is not None else None
         return b"" if content is None else content.read()
 
 

@@ -236,16 +236,20 @@ def _records(place: Place, queries: Iterable[FilesQuery]) -> dict[FilesQuery, Re
     of_app: dict[AppKey, Mapping[str, Mapping[str, Record]]] = {}
     for query in queries:
         if query.app not in of_app:
-            archive = place.download(records_directory(query.app))
-            of_app[query.app] = records_in(archive) if archive is not None else {}
+            of_app[query.app] = _records_below(place, records_directory(query.app))
         name = posixpath.basename(record_path(query.app, query.path, directory=query.directory))
         found[query] = joined_records(list(of_app[query.app].get(name, {}).values()))
     return found
 
 
 def _names_in(record: Place) -> set[str]:
-    archive = record.download("")
-    return set(records_in(archive).get(RECORD_POINT.strip("/"), {})) if archive is not None else set()
+    return set(_records_below(record, "").get(RECORD_POINT.strip("/"), {}))
+
+
+def _records_below(place: Place, path: str) -> Mapping[str, Mapping[str, Record]]:
+    archive = place.download(path)
+    with place.wire.understood("download of records"):
+        return records_in(archive) if archive is not None else {}
 
 
 def _read_bind(place: Place, query: FilesQuery, root: str, written: Record) -> HostFiles:

@@ -11,10 +11,8 @@ answer.  It may hold data as well, of any size: an answer that goes beyond LISTE
 from Git are asked for one by one, from then on at once.
 """
 
-import hashlib
-import io
+import math
 import posixpath
-import tarfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,12 +23,13 @@ from gitops_orch.engine.bounded_answer import stream_pieces
 from gitops_orch.engine.listing import Copy, CutOff, Listing, TooMuch, read_listing
 from gitops_orch.engine.raw_client import RawClient
 from gitops_orch.engine.wire import Wire
-from gitops_orch.errors import NotFound
+from gitops_orch.errors import EngineError, NotFound
 from gitops_orch.model.host_files import NO_FILE
 
 FILE_BYTES_MAX = 64 * 1024 * 1024  # a larger one is none from Git
 LISTED_BYTES_MAX = 16 * 1024 * 1024
 READERS = 8
+_HEADERS_BYTES_MAX = 1024 * 1024  # of the archive around a file
 # Of Go's os.FileMode, which the Engine tells a file's kind by.
 _DIRECTORY = 1 << 31
 _KINDS = _DIRECTORY | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
@@ -106,21 +105,15 @@ class Place:
 
     def _listing(self, path: str) -> Listing | None:
         """Return all below a path, in one answer; None where that is too much."""
-        on_host, whole = f"{self.host_root}/{path}".rstrip("/"), self._whole(path)
+        on_host = f"{self.host_root}/{path}".rstrip("/")
         if on_host in self.known.large:
             return None
         there = self.is_directory(path)
         if not there:
             return Listing() if there is None else Listing({"": Copy(digest=NO_FILE)})
 
-        def ask(client: RawClient) -> Listing:
-            with client.open_stream(
-                "/containers/{0}/archive", self.carrier, params={"path": whole}
-            ) as answer:
-                return read_listing(stream_pieces(answer), LISTED_BYTES_MAX, self.wire.deadline_s / 2)
-
         try:
-            return self.wire.read(f"download of {path or 'a directory'}", ask)
+            return self._read(path, LISTED_BYTES_MAX, self.wire.deadline_s / 2)
         except NotFound:
             return Listing()
         except TooMuch:
@@ -128,6 +121,17 @@ class Place:
             return None
         except CutOff:
             return None
+
+    def _read(self, path: str, bytes_max: int, seconds_max: float) -> Listing:
+        whole = self._whole(path)
+
+        def ask(client: RawClient) -> Listing:
+            with client.open_stream(
+                "/containers/{0}/archive", self.carrier, params={"path": whole}
+            ) as answer:
+                return read_listing(stream_pieces(answer), bytes_max, seconds_max)
+
+        return self.wire.read(f"download of {path or 'a directory'}", ask)
 
     def _remembered(self, path: str) -> Copy | None:
         """Return a file without its owner; one with the size and the time that it had before is not read again."""
@@ -164,19 +168,21 @@ class Place:
         return (size, str(found.get("mtime")))
 
     def _copy(self, path: str) -> Copy | None:
-        """Read a file, and whose it is."""
-        archive = self.download(path)
-        if archive is None:
+        """Read a file, and whose it is; in pieces, for it may be larger than what is read of an answer elsewhere."""
+        try:
+            return self._read(path, FILE_BYTES_MAX + _HEADERS_BYTES_MAX, math.inf).found[""]
+        except NotFound:
             return None
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            member = tar.next()
-            content = tar.extractfile(member) if member is not None and member.isreg() else None
-            if member is None or content is None:
-                return Copy(digest=NO_FILE)
-            return Copy(digest=hashlib.sha256(content.read()).hexdigest(), uid=member.uid, gid=member.gid)
+        except TooMuch:
+            return Copy(digest=NO_FILE)
+        except CutOff as error:
+            raise EngineError(
+                f"{self.wire.host}: {self.host_root}/{path} became shorter while it was read",
+                hint="it is read again in a minute",
+            ) from error
 
     def download(self, path: str) -> bytes | None:
-        """Return an archive of what is at a path; None where there is nothing."""
+        """Return an archive of what is at a path, of at most ANSWER_BYTES_MAX; None where there is nothing."""
         whole = self._whole(path)
         try:
             return self.wire.read(f"download of {path}", lambda client: client.download(self.carrier, whole))

@@ -8,13 +8,12 @@ one is removed last: whatever breaks off in between, each file's content is in o
 """
 
 import hashlib
-import io
 import json
 import posixpath
-import tarfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from gitops_orch.engine.archive import file_content, open_archive
 from gitops_orch.model.app import AppKey
 
 RECORDS = ".gitops-orch"  # below the data root; no namespace can have this name
@@ -68,12 +67,17 @@ def joined_records(records: Sequence[Record]) -> Record:
 
 
 def records_in(archive: bytes) -> Mapping[str, Mapping[str, Record]]:
-    """Return all files of an archive of records, by the name of their directory and their own; what is none says nothing."""
+    """Return all files of an archive of records, by the name of their directory and their own; what is none says nothing.
+
+    ValueError where a part of the archive cannot be read: a record that is not seen would be taken for none.
+    """
     found: dict[str, dict[str, Record]] = defaultdict(dict)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+    with open_archive(archive) as tar:
         for member in tar:
             directory, name = posixpath.split(member.name)
-            content = tar.extractfile(member) if member.isreg() else None
+            content = file_content(tar, member)
             if content is not None:
                 found[posixpath.basename(directory)][name] = parse_record(name, content.read())
+        if archive[tar.offset :].strip(b"\0"):
+            raise ValueError("an archive of records is damaged")
     return found

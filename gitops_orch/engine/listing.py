@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
+from gitops_orch.engine.archive import file_content
 from gitops_orch.model.host_files import NO_FILE
 
 _PIECE_BYTES = 1 << 16
-_END = bytes(2 * tarfile.BLOCKSIZE)
+_END_BYTES = 2 * tarfile.BLOCKSIZE  # of zeros, at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class CutOff(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A directory by the paths below it; "" is the directory itself, and absent where nothing is there."""
+    """What is at a path and, where that is a directory, below it; "" is the path itself, and absent where nothing is there."""
 
     found: Mapping[str, Copy] = field(default_factory=dict)
 
@@ -58,7 +59,7 @@ class Listing:
 
 
 def read_listing(pieces: Iterator[bytes], bytes_max: int, seconds_max: float) -> Listing:
-    """Return what an Engine's archive of a directory holds; TooMuch where it is longer, CutOff where it has no end."""
+    """Return what an Engine's archive of a path holds; TooMuch where it is longer, CutOff where a part of it is missing."""
     found: dict[str, Copy] = {}
     stream = _Stream(pieces, bytes_max, time.monotonic() + seconds_max)
     try:
@@ -66,9 +67,10 @@ def read_listing(pieces: Iterator[bytes], bytes_max: int, seconds_max: float) ->
             for member in tar:
                 path = posixpath.normpath(member.name).partition("/")[2]
                 found[path] = _copy(tar, member, found)
+            end = tar.offset
     except tarfile.TarError as error:
         raise CutOff(str(error)) from error
-    if not stream.has_end():
+    if not stream.has_end_at(end) or "" not in found:  # an Engine begins with what was asked for
         raise CutOff
     return Listing(found)
 
@@ -78,7 +80,7 @@ def _copy(tar: tarfile.TarFile, member: tarfile.TarInfo, found: Mapping[str, Cop
         return Copy(digest=NO_FILE, uid=member.uid, gid=member.gid, directory=True)
     if member.islnk():  # another name of a file that came before
         return found.get(member.linkname.partition("/")[2], Copy(digest=NO_FILE))
-    content = tar.extractfile(member) if member.isreg() else None
+    content = file_content(tar, member)
     if content is None:
         return Copy(digest=NO_FILE)
     digest = hashlib.sha256()
@@ -100,7 +102,8 @@ class _Stream:
         self._pieces = pieces
         self._left = bytes_max
         self._ends_at_s = ends_at_s
-        self._last = b""
+        self._length = 0
+        self._zeros = 0  # at the end of what was read
 
     def read(self, _size: int = -1) -> bytes:
         """Return the next piece, of whatever size; nothing at the end."""
@@ -108,11 +111,13 @@ class _Stream:
         self._left -= len(piece)
         if self._left < 0 or time.monotonic() > self._ends_at_s:
             raise TooMuch
-        self._last = (self._last + piece)[-len(_END) :]
+        self._length += len(piece)
+        content = piece.rstrip(b"\0")
+        self._zeros = len(piece) - len(content) + (0 if content else self._zeros)
         return piece
 
-    def has_end(self) -> bool:
-        """Read on to the end; return whether it is that of an archive."""
+    def has_end_at(self, offset: int) -> bool:
+        """Read on; return whether all from an offset on is the end of an archive, and not of a file that ends with zeros."""
         while self.read():
             pass
-        return self._last == _END
+        return _END_BYTES <= self._length - offset <= self._zeros

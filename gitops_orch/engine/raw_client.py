@@ -10,6 +10,8 @@ import requests
 
 from gitops_orch.engine.bounded_answer import read_whole
 
+_ARCHIVE_END = bytes(1024)
+
 
 class RawClient(docker.APIClient):
     """One host's API, request by request; errors are the SDK's own, and stop at `Wire`."""
@@ -94,9 +96,11 @@ class RawClient(docker.APIClient):
             self._raise_for_status(answer)
 
     def download(self, container: str, path: str) -> bytes:
-        """Return a path of a container as an archive."""
+        """Return a path of a container as an archive; ValueError where it is cut off, as an Engine does with a 200."""
         answer = self._get(self._url("/containers/{0}/archive", container), params={"path": path})
         self._raise_for_status(answer)
+        if not answer.content.endswith(_ARCHIVE_END):
+            raise ValueError("the archive has no end")
         return answer.content
 
     def find(self, container: str, path: str) -> dict[str, Any]:

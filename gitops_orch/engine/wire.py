@@ -4,6 +4,7 @@ import http.client
 import json
 import math
 import struct
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ _SENSELESS = (
     ArithmeticError,
     RecursionError,
     struct.error,
+    tarfile.TarError,
 )
 
 T = TypeVar("T")

@@ -96,6 +96,21 @@ def test_a_whole_directory_that_is_a_link_is_not_read(engine: DockerHost, data: 
     assert copies(engine) == {A: NO_FILE}
 
 
+@pytest.mark.parametrize("size_bytes", [64_000_000, 64 * 1024 * 1024])
+def test_a_file_as_large_as_git_may_have_is_read(engine: DockerHost, data: Path, size_bytes: int) -> None:
+    (data / "conf").mkdir(parents=True)
+    with (data / A).open("wb") as file:
+        file.truncate(size_bytes)
+    assert copies(engine) == {A: digest(bytes(size_bytes))}
+
+
+def test_a_larger_file_is_none_of_git_s_and_hides_no_other(engine: DockerHost, data: Path) -> None:
+    (data / "conf").mkdir(parents=True)
+    with (data / A).open("wb") as file:
+        file.truncate(64 * 1024 * 1024 + 1)
+    assert copies(engine) == {A: NO_FILE}
+
+
 def test_a_file_keeps_its_owner_and_gets_the_mode_of_git(engine: DockerHost, data: Path) -> None:
     change(engine, bind(), write(b"x"))
     os.chown(data / A, 1000, 1001)
