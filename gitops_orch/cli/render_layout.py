@@ -117,8 +117,9 @@ def table(columns: Sequence[Column], rows: Iterable[Row], *, empty: str) -> Bloc
         yield _line(titles, widths)
         for row in listed:
             yield _line([row.cells[index] for index in shown], widths)
+            hang = 2 if len(row.notes) > 1 else 0  # so that one sentence is told from the next
             for note in row.notes:
-                yield from sentence(note.text, note.style, indent=4, hang=0)(width)
+                yield from sentence(note.text, note.style, indent=4, hang=hang)(width)
 
     return lay_out
 
@@ -176,11 +177,11 @@ def _line(cells: Sequence[Cell], widths: Sequence[int]) -> Text:
 
 
 def _wrapped(text: str, width: int, indent: int, hang: int) -> Iterator[str]:
-    for paragraph in text.splitlines() or [""]:
+    for number, paragraph in enumerate(text.splitlines() or [""]):
         yield from textwrap.wrap(
             paragraph,
             width,
-            initial_indent=" " * indent,
+            initial_indent=" " * (indent + hang if number else indent),
             subsequent_indent=" " * (indent + hang),
             break_on_hyphens=False,
             replace_whitespace=False,

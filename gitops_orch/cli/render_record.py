@@ -81,11 +81,12 @@ def render_history(history: Document) -> Page:
 
 
 def _reasons(run: Document) -> Iterator[Cell]:
-    """Yield why a run did not end in sync: the first reasons, and how many there are besides."""
+    """Yield why a run did not end in sync: the first reasons, and how many more there are."""
     reasons = values_of(run.get("reasons"))
     yield from (Cell(plain(each)) for each in reasons[:REASONS_SHOWN])
     if len(reasons) > REASONS_SHOWN:
-        yield Cell(f"and {counted(len(reasons) - REASONS_SHOWN, 'other reason')}; -o json has them")
+        more = counted(len(reasons) - REASONS_SHOWN, "other reason")
+        yield Cell(f"and {more}; `gitops-orch history -o json` shows them")
 
 
 def _revert(release: Document) -> Value:

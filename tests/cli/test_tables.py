@@ -143,6 +143,21 @@ PROBLEMS = [
     {"path": "blog/compose.yaml", "line": 4, "column": 15, "severity": "error",
      "message": "services.web.ports[0]: is 99999:80, but a port is at most 65535; write it as 9999:80"},
 ]  # fmt: skip
+NOTES = [
+    "default/shop: services.api.depends_on, x-gitops.rollout changed in Git, which changes no container",
+    (
+        "default/observability-and-alerting: services.alertmanager.profiles, services.grafana.profiles, "
+        "services.loki.profiles, services.prometheus.profiles, x-gitops.depends_on and 7 more changed in Git, which changes "
+        "no container"
+    ),
+]
+REASONS = [
+    f"pull {PULL}; tried again at 12:00:10Z",
+    "host port 8096 is taken on edge-1 by container stranger",
+    "blog/compose.yaml:4:15: services.web.ports[0]: is 99999:80, but a port is at most 65535; write it as 9999:80",
+    "volume shop_data is not listed by its Engine any more",
+    "network proxy is missing on edge-1",
+]
 DOCUMENTS = {
     "status-none": (partial(render_status, now=NOW), {"commit": COMMIT, "fetched_at": None, "apps": [], "hosts": []}),
     "status-one": (
@@ -186,6 +201,23 @@ DOCUMENTS = {
             "problems": PROBLEMS,
         },
     ),
+    "plan-notes": (
+        render_plan,
+        {"commit": COMMIT, "digest": "ab" * 32, "actions": [], "holds": [], "refusals": [], "unknown_hosts": [], "notes": NOTES},
+    ),
+    "plan-actions-and-notes": (
+        render_plan,
+        {
+            "commit": COMMIT,
+            "digest": "ab" * 32,
+            "actions": [action("restart", "shop-api-1-a9ad6c5", reason="its gateway was restarted")],
+            "holds": [{"subject": "default/wiki", "reason": f"host edge-2 does not answer: {HOSTS[1]['reason']}"}],
+            "refusals": [],
+            "unknown_hosts": ["edge-2"],
+            "notes": NOTES,
+            "problems": [PROBLEMS[0] | {"severity": "warning"}],
+        },
+    ),
     "diff-nothing": (render_diff, {"commit": COMMIT, "changes": []}),
     "diff-many": (
         render_diff,
@@ -207,6 +239,19 @@ DOCUMENTS = {
                 release_row("observability-and-alerting", state="failed", reason=QUARANTINED),
                 release_row("shop"),
             ],
+        },
+    ),
+    "history-reasons": (
+        render_history,
+        {
+            "runs": [
+                run_row(5, status="error", exit_code=1, trigger="sync", reasons=[f"default/shop: {each}" for each in REASONS]),
+                run_row(4, status="unknown", exit_code=3, reasons=[f"host edge-2: {HOSTS[1]['reason']}"]),
+                run_row(3, status="rolled-back", exit_code=4, reasons=[f"default/observability-and-alerting: {QUARANTINED}"]),
+                run_row(2, status="error", exit_code=1, reasons=["first\nline", "second", "third", "fourth"]),
+                run_row(1, reasons=[]),
+            ],
+            "releases": [],
         },
     ),
     "sync-done": (
@@ -265,7 +310,9 @@ def test_no_line_is_too_long_or_padded(name, width):
         assert line == line.rstrip()
 
 
-@pytest.mark.parametrize("name", ["status-many", "plan-many", "history-many"])
+@pytest.mark.parametrize(
+    "name", ["status-many", "plan-many", "plan-notes", "history-many", "history-reasons"]
+)
 def test_no_word_is_broken_at_80_columns(name):
     whole = set(printed(name, 10_000).split())
     for word in printed(name, 80).split():
@@ -284,3 +331,11 @@ def test_a_failure_is_reported_once_and_what_was_skipped_is_counted():
     assert text.count("Pool overlaps") == 1
     assert "tried again at 12:00:10Z" in text
     assert "12 later steps skipped" in text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_run_shows_three_reasons_and_how_many_more_there_are(width):
+    text = printed("history-reasons", width)
+    assert "and 2 other reasons; `gitops-orch history -o json` shows them" in " ".join(text.split())
+    assert "and 1 other reason; " in text
+    assert REASONS[3] not in " ".join(text.split())
