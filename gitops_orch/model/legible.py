@@ -2,7 +2,7 @@
 
 Note [What must not be repeated]
 A program may print what it was given.  So what the app's files hold is struck out: of a secret every line of it and every
-value in them, of any other file whole lines.  Shorter pieces than the limits below say nothing, and striking them out
+value in them, of any other file whole lines; and the secrets among its variables.  Shorter pieces than the limits below say nothing, and striking them out
 would make every other word illegible.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from gitops_orch.model.app import App, FileMount
 from gitops_orch.model.observed import Details
+from gitops_orch.model.variable_secrets import secrets_of_app
 
 CHARS_MAX = 3500  # history keeps as many of an event's detail
 CHECK_CHARS_MAX = 200
@@ -38,6 +39,7 @@ def pieces(app: App | None) -> tuple[str, ...]:
     """Return what must be struck out of an app's words, longest first: a part of a piece is a piece, too."""
     mounts = [files for service in app.services for files in service.files] if app is not None else []
     found = {piece for files in mounts for piece in _pieces_of(files)}
+    found |= secrets_of_app(app) if app is not None else frozenset()
     return tuple(sorted(found, key=lambda piece: (-len(piece), piece)))
 
 

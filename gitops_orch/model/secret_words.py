@@ -14,6 +14,20 @@ _ASSIGNED = re.compile(
 )
 # A flag begins at its first hyphen: a search from each hyphen of a long row would take the square of its length.
 _FLAG = re.compile(rf"((?<![\w-])-(?:[\w-]*{_NAMES})\s+)(\"[^\"]*\"|'[^']*'|[^\s-]\S*)", re.IGNORECASE)
+# What well-known programs take a password by, where no name says so; `$PASSWORD` is a variable of a shell, and no secret.
+# Each search is bounded, so that a long row of such words costs no more than its length.
+_VALUE = r"(?![\"']?\$)(\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)"
+_LOGINS = tuple(
+    re.compile(pattern + _VALUE)
+    for pattern in (
+        r"((?<![\w-])(?:-u|--user)[\s=][\"']?(?!\d{1,10}:\d)[^\s:\"']{1,100}:)",  # curl -u USER:PASSWORD; no --user 1000:1000
+        r"(\b(?:mysql|mariadb)[\w-]{0,20}\b[^|;&\n]{0,200}?\s-p)",
+        r"(\b(?:redis-cli|valkey-cli|keydb-cli)\b[^|;&\n]{0,200}?\s-a\s{1,9})",
+        r"(\b(?:mongo\w{0,20}|sshpass)\b[^|;&\n]{0,200}?\s-p\s{1,9})",
+    )
+)
+# A hash of a password, as htpasswd and crypt write it.
+_HASH = re.compile(r"\$(?:apr1|argon2\w{1,2}|2[abxy]?|[156y])\$[\w./$=+]{8,}")
 
 
 def names_a_secret(name: str) -> bool:
@@ -26,10 +40,13 @@ def names_a_secret(name: str) -> bool:
 
 
 def without_secrets(text: str) -> str:
-    """Return a text with the passwords of its URLs, assignments and flags struck out."""
+    """Return a text with the passwords of its URLs, assignments and flags struck out, and hashes of passwords."""
     text = _URL.sub(rf"\1{STRUCK_OUT}@", text)
     text = _ASSIGNED.sub(rf"\1{STRUCK_OUT}", text)
-    return _FLAG.sub(rf"\1{STRUCK_OUT}", text)
+    text = _FLAG.sub(rf"\1{STRUCK_OUT}", text)
+    for login in _LOGINS:
+        text = login.sub(rf"\1{STRUCK_OUT}", text)
+    return _HASH.sub(STRUCK_OUT, text)
 
 
 def shown_change(name: str, before: str | None, after: str | None) -> tuple[str | None, str | None]:

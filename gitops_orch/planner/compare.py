@@ -9,16 +9,17 @@ compared field by field, and only where Git declares it.  What is deliberately n
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from gitops_orch.model.app import App, Service
 from gitops_orch.model.observed import Details, ObservedContainer, Ownership, State
 from gitops_orch.model.plan import Change
 from gitops_orch.model.secret_words import without_secrets
+from gitops_orch.model.variable_secrets import secrets_of
 from gitops_orch.planner.compose_words import words
 from gitops_orch.planner.ended import has_completed, is_done
-from gitops_orch.planner.field_changes import change_of, service_changes
+from gitops_orch.planner.field_changes import change_of, service_changes, struck_out
 from gitops_orch.planner.follow import NOTHING_REWRITTEN, Rewritten
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.moved_tags import SHOWN, Moved
@@ -73,6 +74,19 @@ Rule = Callable[[Wanted, ObservedContainer, Ownership], Iterator[Finding]]
 
 def compare(wanted: Wanted, container: ObservedContainer, name: str) -> tuple[Finding, ...]:
     """Return what differs.  A REPLACE stands alone: whatever else differs goes with the old container."""
+    found = _findings(wanted, container, name)
+    secrets = _secrets(wanted, container) if any(finding.changes for finding in found) else frozenset()
+    return tuple(replace(each, changes=struck_out(each.changes, secrets)) for each in found)
+
+
+def _secrets(wanted: Wanted, container: ObservedContainer) -> frozenset[str]:
+    details = container.details
+    entries = (*wanted.spec.environment, *(details.environment if details is not None else ()))
+    variables = [(name, value) for name, _, value in (entry.partition("=") for entry in entries)]
+    return secrets_of(variables, (wanted.service.name, wanted.service.image))
+
+
+def _findings(wanted: Wanted, container: ObservedContainer, name: str) -> tuple[Finding, ...]:
     owner = container.owner
     if owner is None:
         return (Finding(Remedy.REPLACE, "it was not made by us", drift=False),)

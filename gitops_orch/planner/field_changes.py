@@ -1,11 +1,12 @@
 """Which fields of a service differ between two commits, in Compose's own words; no secret is in any of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from gitops_orch.model.app import App, FileEntry, FileMount, Json, Service
 from gitops_orch.model.plan import Change
 from gitops_orch.model.secret_words import CHANGED, STRUCK_OUT, shown_change
+from gitops_orch.model.variable_secrets import secrets_of_service, without_values
 from gitops_orch.planner.compose_words import words
 from gitops_orch.planner.world import MadeFrom
 
@@ -27,7 +28,22 @@ def service_changes(before: MadeFrom, after: MadeFrom) -> tuple[Change, ...]:
         if not key.startswith("x-")
         for change in _differences(key, old.compose.get(key), new.compose.get(key))
     ]
-    return (*fields, *_engine_names(before.app, after.app, new), *_file_changes(old.files, new.files))
+    shown = struck_out(fields, secrets_of_service(old) | secrets_of_service(new))
+    return (*shown, *_engine_names(before.app, after.app, new), *_file_changes(old.files, new.files))
+
+
+def struck_out(changes: Iterable[Change], secrets: frozenset[str]) -> tuple[Change, ...]:
+    """Return changes without these values, which a command or a health check may repeat."""
+    return tuple(_struck_out(change, secrets) for change in changes)
+
+
+def _struck_out(change: Change, secrets: frozenset[str]) -> Change:
+    before, after = (
+        None if text is None else without_values(text, secrets) for text in (change.before, change.after)
+    )
+    if before == after and change.before != change.after:
+        after = f"{after} (changed)"
+    return Change(path=change.path, before=before, after=after)
 
 
 def change_of(path: str, before: str | None, after: str | None) -> Change:
