@@ -4,13 +4,14 @@ An Engine gives the lowest free address of a network to whoever starts without o
 first time, what asks for a low address starts before what asks for none, unless it depends on that.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 
 from gitops_orch.model.addresses import fixed_addresses
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Action, ContainerIntent, Kind
+from gitops_orch.model.plan import ContainerIntent, Kind
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index
 
@@ -24,39 +25,54 @@ def start_askers_first(draft: Draft, index: Index) -> None:
     if not draft.addresses_taken:
         return
     places = {action.id: place for place, action in enumerate(draft.actions)}
-    for asker, other in _pairs(draft, index):
-        follower = draft.actions[places[other]]
-        if not _comes_after(draft, places, asker, other):
-            draft.actions[places[other]] = replace(follower, follows=(*follower.follows, asker))
+    for asker, others in _asked_first(draft, index):
+        before = _all_before(draft, places, asker)
+        for place in (places[other] for other in others if other not in before):
+            follower = draft.actions[place]
+            if asker not in follower.follows:
+                draft.actions[place] = replace(follower, follows=(*follower.follows, asker))
 
 
-def _pairs(draft: Draft, index: Index) -> Iterator[tuple[str, str]]:
-    made = {(each.host, each.target): each.container for each in draft.actions if each.container is not None}
+def _asked_first(draft: Draft, index: Index) -> Iterator[tuple[str, list[str]]]:
+    """Yield each start that asks for a low address of a network, and the starts of its app that ask for none there."""
     by_id = {action.id: action for action in draft.actions}
     replacing = {action.app for action in draft.actions if action.kind in _REPLACING}
+    without = _starts_without_address(draft)
+    there = _container_counts(index, {host for host, _, _ in draft.addresses_taken})
     for host, (network, address), identity in draft.addresses_taken:
         asker = by_id[identity]
         if asker.app is None or asker.app in replacing or asker.kind not in _STARTING:
             continue
-        others = [each for each in _starts(draft, asker.app, host) if _asks_for_none(each, network, made)]
-        there = [each for each in index.hosts[host].host.containers if network in each.networks]
-        if _is_low(address, len(others) + len(there)):
-            yield from ((asker.id, other.id) for other in others)
+        others = without.get((asker.app, host, network), [])
+        if _is_low(address, len(others) + there[host, network]):
+            yield identity, others
 
 
-def _starts(draft: Draft, app: AppKey, host: str) -> list[Action]:
-    return [each for each in draft.actions if (each.app, each.host) == (app, host) and each.kind in _STARTING]
+def _starts_without_address(draft: Draft) -> Mapping[tuple[AppKey | None, str, str], list[str]]:
+    """Return, by app, host and network, the starts of new containers that leave their address in it to the Engine."""
+    made = {(each.host, each.target): each.container for each in draft.actions if each.container is not None}
+    found: dict[tuple[AppKey | None, str, str], list[str]] = defaultdict(list)
+    for action in draft.actions:
+        intent = made.get((action.host, action.target)) if action.kind in _STARTING else None
+        for network in _networks_without_address(intent) if intent is not None else ():
+            found[action.app, action.host, network].append(action.id)
+    return found
 
 
-def _asks_for_none(
-    start: Action, network: str, made: Mapping[tuple[str, str], ContainerIntent | None]
-) -> bool:
-    intent = made.get((start.host, start.target))
-    if intent is None:
-        return False
+def _networks_without_address(intent: ContainerIntent) -> set[str]:
     names = {each.key: each.name for each in intent.app.networks}
-    attached = network in {names.get(key, key) for key in intent.service.networks}
-    return attached and all(name != network for name, _ in fixed_addresses(intent.app, intent.service))
+    asked = {name for name, _ in fixed_addresses(intent.app, intent.service)}
+    return {names.get(key, key) for key in intent.service.networks} - asked
+
+
+def _container_counts(index: Index, hosts: set[str]) -> Mapping[tuple[str, str], int]:
+    """Return how many containers are in a network, by host and network."""
+    return Counter(
+        (host, network)
+        for host in hosts
+        for container in index.hosts[host].host.containers
+        for network in container.networks
+    )
 
 
 def _is_low(address: str, container_count: int) -> bool:
@@ -67,14 +83,12 @@ def _is_low(address: str, container_count: int) -> bool:
         return False
 
 
-def _comes_after(draft: Draft, places: Mapping[str, int], action: str, other: str) -> bool:
-    todo, seen = [action], set[str]()
+def _all_before(draft: Draft, places: Mapping[str, int], action: str) -> set[str]:
+    """Return the ids of an action and of all that it comes after or follows."""
+    todo, found = [action], {action}
     while todo:
-        identity = todo.pop()
-        if identity == other:
-            return True
-        if identity not in seen and identity in places:
-            seen.add(identity)
-            step = draft.actions[places[identity]]
-            todo += [*step.after, *step.follows]
-    return False
+        step = draft.actions[places[todo.pop()]]
+        new = {each for each in (*step.after, *step.follows) if each in places} - found
+        todo += new
+        found |= new
+    return found

@@ -77,7 +77,7 @@ def _taken(draft: Draft, index: Index) -> Iterator[_Taken]:
         return
     actions = {action.id: action for action in draft.actions}
     freed = {(each.host, each.target, network) for each in draft.actions for network in _left(each)}
-    holders = {host: _holders(index.hosts[host]) for host, _, _ in draft.addresses_taken}
+    holders = {host: _holders(index.hosts[host]) for host in {host for host, _, _ in draft.addresses_taken}}
     for host, address, identity in draft.addresses_taken:
         action = actions[identity]
         for holder in holders[host].get(address, ()):

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from gitops_orch.model.app import App, Mode, Service
 from gitops_orch.model.observed import ObservedContainer
-from gitops_orch.planner.aside import way_suffix
-from gitops_orch.planner.index import INSTANCE_LABEL, Index, Located
+from gitops_orch.planner.index import Index, Located
 
 _COMPOSE = "com.docker.compose."
 SERVICE_LABEL, NUMBER_LABEL = f"{_COMPOSE}service", f"{_COMPOSE}container-number"
@@ -70,7 +69,4 @@ def _by_name(app: App, services: Mapping[str, Service], index: Index) -> Iterato
 def _named(app: App, index: Index, name: str) -> Iterator[Located]:
     """Yield what has a name, or had it until its successor needed the name, and is not ours."""
     for host, there in index.hosts.items():
-        for container in there.host.containers:
-            ours = container.owner is not None or INSTANCE_LABEL in container.labels
-            if not ours and container.name in {name, f"{name}{way_suffix(container)}"}:
-                yield Located(host, container, app.key)
+        yield from (Located(host, container, app.key) for container in there.strangers.get(name, ()))

@@ -85,6 +85,7 @@ class Draft:
         self._ports_freed: dict[_PortKey, list[tuple[HeldPort, str]]] = defaultdict(list)
         self._addresses_freed: dict[_AddressKey, list[str]] = defaultdict(list)
         self._names_taken: list[tuple[_NameKey, str]] = []
+        self._names_wanted: set[_NameKey] = set()
         self.ports_taken: list[tuple[str, HeldPort, str]] = []  # host, port, and the action that needs it
         self.addresses_taken: list[tuple[str, HeldAddress, str]] = []  # host, address, and who needs it
         self._waits: list[tuple[str, str]] = []
@@ -128,10 +129,11 @@ class Draft:
     def takes_name(self, host: str, name: str, action: str) -> None:
         """Note that an action needs a name on a host."""
         self._names_taken.append(((host, name), action))
+        self._names_wanted.add((host, name))
 
     def wants_name(self, host: str, name: str) -> bool:
         """Tell whether an action that was added needs a name on a host."""
-        return any(taken == (host, name) for taken, _ in self._names_taken)
+        return (host, name) in self._names_wanted
 
     def frees_ports(self, host: str, container: ObservedContainer, action: str) -> None:
         """Note that a container's ports are free after an action."""

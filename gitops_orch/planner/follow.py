@@ -20,6 +20,7 @@ from gitops_orch.model.host_files import (
 )
 from gitops_orch.model.mounts import normal_target
 from gitops_orch.model.plan import Change
+from gitops_orch.planner.index import Index
 from gitops_orch.planner.world import World
 
 CHANGED = "it was changed on the host"
@@ -155,12 +156,14 @@ def leaves_git(files: FileMount, former: frozenset[str]) -> bool:
     return files.directory and not files.entries and files.writable_path in former
 
 
-def left_git(app: App, world: World) -> frozenset[str]:
+def left_git(app: App, world: World, index: Index) -> frozenset[str]:
     """Return the paths of directories that followed Git in what an app's containers were made from."""
+    containers = (*index.apps.get(app.key, ()), *index.runs.get(app.key, ()))
+    owners = (found.container.owner for found in containers)
+    keys = {(app.key, owner.service, owner.spec_hash) for owner in owners if owner is not None}
     return frozenset(
         str(files.writable_path)
-        for (key, *_), made in world.made_from.items()
-        if key == app.key
+        for made in (world.made_from[key] for key in keys if key in world.made_from)
         for files in followed_files(made.service)
         if files.directory
     )

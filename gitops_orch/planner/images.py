@@ -19,6 +19,7 @@ def normalise(reference: str) -> str:
     return f"{parts.familiar_name}:{parts.tag or 'latest'}"
 
 
+@lru_cache(maxsize=65536)
 def repository_of(reference: str) -> str:
     """Return what a reference names without its tag and digest; "" for a mere image id, which may be any."""
     return "" if reference.startswith("sha256:") else split_reference(reference).familiar_name

@@ -16,7 +16,7 @@ from gitops_orch.model.observed import (
     Placed,
     UnknownHost,
 )
-from gitops_orch.planner.aside import is_aside
+from gitops_orch.planner.aside import is_aside, way_suffix
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.world import World
 
@@ -40,6 +40,9 @@ class HostIndex:
 
     host: ObservedHost
     names: Mapping[str, ObservedContainer]
+    strangers: Mapping[
+        str, tuple[ObservedContainer, ...]
+    ]  # not made by us; also by the name before a takeover
     networks: Mapping[str, ObservedNetwork]
     twins: Mapping[str, tuple[ObservedNetwork, ...]]  # further networks of a name that is in `networks`
     volumes: Mapping[str, ObservedVolume]
@@ -136,6 +139,7 @@ def _host_index(host: ObservedHost) -> HostIndex:
     return HostIndex(
         host=host,
         names={container.name: container for container in host.containers},
+        strangers=_strangers(host),
         networks=networks,
         twins=twins,
         volumes={volume.name: volume for volume in host.volumes},
@@ -143,6 +147,15 @@ def _host_index(host: ObservedHost) -> HostIndex:
         mount_records=any(MOUNTS_LABEL in volume.labels for volume in host.volumes),
         image_ids=image_ids,
     )
+
+
+def _strangers(host: ObservedHost) -> Mapping[str, tuple[ObservedContainer, ...]]:
+    found: dict[str, list[ObservedContainer]] = defaultdict(list)
+    for container in host.containers:
+        if container.owner is None and INSTANCE_LABEL not in container.labels:
+            for name in {container.name, container.name.removesuffix(way_suffix(container))}:
+                found[name].append(container)
+    return {name: tuple(containers) for name, containers in found.items()}
 
 
 def _away(world: World, known: Mapping[str, HostIndex]) -> dict[AppKey, tuple[tuple[str, Placed], ...]]:

@@ -118,6 +118,7 @@ class _Preparer:
         self._scene = Scene(draft.actions, world, index)
         self._by_id = {action.id: action for action in draft.actions}
         self._creates = {(a.host, a.target): a for a in draft.actions if a.kind is Kind.CREATE}
+        self._going = {(a.host, a.target) for a in draft.actions if a.kind in _GOING}
         self._used: set[str] = set()  # ids of containers that are there, and are of use to a start
 
     def prepare_all(self) -> None:
@@ -129,6 +130,7 @@ class _Preparer:
                 starts[action.app, action.service].append(action)
         for group in starts.values():
             self._prepare_service(group)
+        self._draft.actions = [self._by_id[action.id] for action in self._draft.actions]
 
     def _prepare_service(self, starts: list[Action]) -> None:
         """Add what comes before the starts of one service: what runs once runs before the first, and all wait for it."""
@@ -151,11 +153,10 @@ class _Preparer:
 
     def _is_prepared(self, chosen: Chosen, service: Service, starts: list[Action]) -> bool:
         """Tell whether a container that stays was prepared by the hooks of the service that run once."""
-        going = {(each.host, each.target) for each in self._draft.actions if each.kind in _GOING}
         staying = [
             found.container
             for found in self._index.apps.get(chosen.app.key, ())
-            if (found.host, found.container.id) not in going
+            if (found.host, found.container.id) not in self._going
         ]
         created = (self._creates.get((start.host, start.target)) for start in starts)
         images = {each.container.image_digest for each in created if each and each.container}
@@ -164,8 +165,9 @@ class _Preparer:
 
     def _hold_up(self, start: Action, held_up: tuple[str, ...], last: tuple[str, ...]) -> None:
         for identity in held_up:
-            self._replace(replace(self._by_id[identity], after=(*self._by_id[identity].after, *last)))
-        self._replace(replace(start, after=(*last, *held_up)))
+            held = self._by_id[identity]
+            self._by_id[identity] = replace(held, after=(*held.after, *last))
+        self._by_id[start.id] = replace(start, after=(*last, *held_up))
 
     def _is_first(self, start: Action) -> bool:
         container = self._scene.container(start)
@@ -180,10 +182,6 @@ class _Preparer:
             for step in steps
             if step.kind is Kind.STOP and step.app == start.app and step.id not in before_others
         )
-
-    def _replace(self, action: Action) -> None:
-        self._by_id[action.id] = action
-        self._draft.actions = [action if each.id == action.id else each for each in self._draft.actions]
 
     def _run(
         self, start: Action, chosen: Chosen, service: Service, hook: Hook, after: tuple[str, ...]

@@ -54,12 +54,13 @@ def _serves_again(app: App, why: str) -> str:
 
 def serve_again(old: AppKey, successor: AppKey, draft: Draft, world: World, index: Index) -> None:
     """Start again what stopped for an app's new name, service by service, where nothing of the new app runs and stays."""
-    if old in world.blocked:
+    there = [found for found in index.apps.get(old, ()) if can_serve(found.container)]
+    if old in world.blocked or not there:
         return
     stops = {(each.host, each.target): each.id for each in draft.actions if each.kind is Kind.STOP}
     new = [each for each in index.apps.get(successor, ()) if each.container.state in LIVE_STATES]
     served = {service_of(each) for each in new if (each.host, each.container.id) not in stops}
     ends = tuple(stops[each.host, each.container.id] for each in new if service_of(each) not in served)
-    for found in index.apps.get(old, ()):
-        if can_serve(found.container) and service_of(found) not in served and has_peers(found, world):
+    for found in there:
+        if service_of(found) not in served and has_peers(found, world):
             start_again(draft, found, ends)

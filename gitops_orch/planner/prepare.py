@@ -62,7 +62,7 @@ class _Preparation:
         self.pulls = pulls
         self.steps: dict[str, dict[tuple[Kind, str], tuple[str, ...]]] = defaultdict(dict)
         self.subnets: dict[str, list[str]] = defaultdict(list)
-        self.left_git = left_git(app, world)
+        self.left_git = left_git(app, world, keeper.index)
 
     def networks(self, slot: Slot, host: HostIndex, *, with_subnet: bool) -> None:
         for network in (each for each in self.app.networks if each.has_subnet is with_subnet):

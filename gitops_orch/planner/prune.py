@@ -1,5 +1,9 @@
 """What left Git: the containers and networks of apps that no complete tree names any more."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
 from gitops_orch.model.app import AppKey, Prune
 from gitops_orch.planner.allowed import is_allowed
 from gitops_orch.planner.draft import Draft
@@ -32,23 +36,20 @@ def prune_apps(world: World, index: Index, draft: Draft) -> None:
     depends = {
         key: world.former[key].depends_on if key in world.former else () for key in gone_apps(world, index)
     }
+    leaving = _by_dependency(depends)
+    needs = _Needs.of(world, draft) if depends else _Needs()
     for key in reversed(app_order(depends, depends)):
         successor = world.successors.get(key)
         proved = draft.proofs(successor) if successor is not None else []
-        obstacle = _obstacle(world, key) or _still_needed(world, key, draft)
+        obstacle = _obstacle(world, key) or needs.why_kept(key)
         if successor is not None and not proved and not obstacle:
             obstacle = f"left Git, and is removed once {successor}, which takes its place, is healthy"
             serve_again(key, successor, draft, world, index)
         if obstacle:
             draft.hold(str(key), obstacle, key)
             continue
-        above = [identity for other in _dependents(world, key) for identity in draft.proofs(other)]
-        above += [
-            identity
-            for other, needed in depends.items()
-            if key in needed
-            for identity in removed.get(other, ())
-        ]
+        above = [identity for other in needs.running.get(key, ()) for identity in draft.proofs(other)]
+        above += [identity for other in leaving.get(key, ()) for identity in removed.get(other, ())]
         there = (*index.apps.get(key, ()), *index.pre_starts.get(key, ()), *index.runs.get(key, ()))
         former = world.former.get(key)
         reason = _reason(world, key) if successor is None else f"its app is {successor} now"
@@ -56,23 +57,43 @@ def prune_apps(world: World, index: Index, draft: Draft) -> None:
         draft.networks_wanted[key] = {}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Needs:
+    """Which apps that stay need what left Git, by what they need: in the release that they run, or are to run."""
+
+    running: Mapping[AppKey, Sequence[AppKey]] = field(default_factory=dict)
+    older: Mapping[AppKey, Sequence[AppKey]] = field(default_factory=dict)  # not head's release
+    kept: frozenset[AppKey | None] = frozenset()  # apps that are held
+
+    @classmethod
+    def of(cls, world: World, draft: Draft) -> "_Needs":
+        """Return the needs of a world's apps."""
+        older = (each.app for each in world.chosen if each.role is not Role.HEAD)
+        return cls(
+            running=_by_dependency({key: runs.app.depends_on for key, runs in world.meanwhile.items()}),
+            older=_by_dependency({app.key: app.depends_on for app in older}),
+            kept=frozenset(hold.app for hold in draft.holds if hold.subject == str(hold.app)),
+        )
+
+    def why_kept(self, key: AppKey) -> str:
+        """What left Git together with the need for it goes once the others have proved that they do without it."""
+        running = (other for other in self.running.get(key, ()) if other in self.kept)
+        needing = min((*self.older.get(key, ()), *running), default=None)
+        return f"left Git, and is kept while {needing} runs a release that depends on it" if needing else ""
+
+
+def _by_dependency(depends: Mapping[AppKey, Iterable[AppKey]]) -> Mapping[AppKey, Sequence[AppKey]]:
+    """Return, by app, the apps that depend on it, in order."""
+    found: dict[AppKey, list[AppKey]] = defaultdict(list)
+    for key in sorted(depends):
+        for other in depends[key]:
+            found[other].append(key)
+    return found
+
+
 def _reason(world: World, key: AppKey) -> str:
     place = world.left_out.get(key)
     return f"its app is left out by {place}" if place else "its app left Git"
-
-
-def _dependents(world: World, key: AppKey) -> list[AppKey]:
-    """Return the apps that stay and run a release which depends on one that left Git."""
-    return sorted(other for other, runs in world.meanwhile.items() if key in runs.app.depends_on)
-
-
-def _still_needed(world: World, key: AppKey, draft: Draft) -> str:
-    """What left Git together with the need for it goes once the others have proved that they do without it."""
-    older = [each for each in world.chosen if each.role is not Role.HEAD and key in each.app.depends_on]
-    kept = {hold.app for hold in draft.holds if hold.subject == str(hold.app)}
-    running = [other for other in _dependents(world, key) if other in kept]
-    needing = sorted({*(each.app.key for each in older), *running})
-    return f"left Git, and is kept while {needing[0]} runs a release that depends on it" if needing else ""
 
 
 def _obstacle(world: World, key: AppKey) -> str:

@@ -119,7 +119,7 @@ def _put_off(
 def has_peers(found: Located, world: World) -> bool:
     """One that lives in the network of another can be started only while that one runs; if it is put back too, next time."""
     details, host = found.container.details, world.observed.get(found.host)
-    if details is None or not isinstance(host, ObservedHost):
+    if details is None or not details.joined or not isinstance(host, ObservedHost):
         return True
     up = {each.id for each in host.containers if each.state in LIVE_STATES}
     return up.issuperset(details.joined)

@@ -1,14 +1,15 @@
 """Steps that take away: containers, and the networks that nobody is left on.  Volumes are never among them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
 from gitops_orch.model.addresses import held_addresses
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.observed import ObservedContainer, ObservedNetwork, State
+from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
-from gitops_orch.planner.index import HostIndex, Index, Located
+from gitops_orch.planner.index import Index, Located
 
 
 class Owned(TypedDict):
@@ -84,46 +85,48 @@ def remove_networks(draft: Draft, index: Index) -> None:
     Comes when all other steps are in the draft: a container of any app may be on a network.  One that keeps a container
     is left as it is, and noted where that container is another app's, or not ours.
     """
-    removals = {
-        (action.host, action.target): action.id for action in draft.actions if action.kind is Kind.REMOVE
-    }
-    for app, wanted in draft.networks_wanted.items():
-        for host, network in index.networks.get(app, ()):
-            if network.name not in wanted.get(host, ()):
-                _remove_network(draft, index.hosts[host], app, network, removals)
-
-
-def _remove_network(
-    draft: Draft,
-    host: HostIndex,
-    app: AppKey,
-    network: ObservedNetwork,
-    removals: Mapping[tuple[str, str], str],
-) -> None:
-    on_host, name = host.host.name, network.name
-    has_twin = name in host.twins
-    attached = [
-        each
-        for each in host.host.containers
-        if (network.id in each.network_ids if has_twin else name in each.networks)
+    unwanted = [
+        (app, host, network)
+        for app, wanted in draft.networks_wanted.items()
+        for host, network in index.networks.get(app, ())
+        if network.name not in wanted.get(host, ())
     ]
-    staying = [each for each in attached if (on_host, each.id) not in removals]
-    others = [each for each in staying if each.owner is None or each.owner.app != app]
-    if others:
-        names = ", ".join(f"{each.name} ({_whose(each)})" for each in others)
-        draft.hold(name, f"is not removed from {on_host}, because it is used by {names}", app)
-    elif not staying:
-        own = [action.id for action in draft.actions if action.app == app and action.host == on_host]
-        gone = [removals[on_host, each.id] for each in attached]
-        draft.add(
-            Kind.REMOVE_NETWORK,
-            on_host,
-            network.id if has_twin else name,
-            "the app uses it no more on this host",
-            name=name,
-            app=app,
-            after=tuple(dict.fromkeys((*own, *gone))),
-        )
+    removals: dict[tuple[str, str], str] = {}
+    own: dict[tuple[AppKey | None, str], list[str]] = defaultdict(list)
+    for action in draft.actions if unwanted else ():
+        own[action.app, action.host].append(action.id)
+        if action.kind is Kind.REMOVE:
+            removals[action.host, action.target] = action.id
+    attached = _attached(index, {host for _, host, _ in unwanted})
+    for app, host, network in unwanted:
+        has_twin = network.name in index.hosts[host].twins
+        there = attached[host, network.id if has_twin else network.name]
+        staying = [each for each in there if (host, each.id) not in removals]
+        others = [each for each in staying if each.owner is None or each.owner.app != app]
+        if others:
+            names = ", ".join(f"{each.name} ({_whose(each)})" for each in others)
+            draft.hold(network.name, f"is not removed from {host}, because it is used by {names}", app)
+        elif not staying:
+            gone = [removals[host, each.id] for each in there]
+            draft.add(
+                Kind.REMOVE_NETWORK,
+                host,
+                network.id if has_twin else network.name,
+                "the app uses it no more on this host",
+                name=network.name,
+                app=app,
+                after=tuple(dict.fromkeys((*own[app, host], *gone))),
+            )
+
+
+def _attached(index: Index, hosts: Iterable[str]) -> Mapping[tuple[str, str], list[ObservedContainer]]:
+    """Return the containers in each network, by host and the network's name or id."""
+    found: dict[tuple[str, str], list[ObservedContainer]] = defaultdict(list)
+    for host in hosts:
+        for container in index.hosts[host].host.containers:
+            for network in {*container.networks, *container.network_ids}:
+                found[host, network].append(container)
+    return found
 
 
 def _whose(container: ObservedContainer) -> str:

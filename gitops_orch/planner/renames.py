@@ -13,10 +13,10 @@ from gitops_orch.model.app import App, AppKey, Prune
 from gitops_orch.planner.allowed import is_allowed
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.data_loss import Loss, losses
-from gitops_orch.planner.images import repository_of
 from gitops_orch.planner.index import Index, Located
+from gitops_orch.planner.newcomers import Newcomers
 from gitops_orch.planner.prune import gone_apps
-from gitops_orch.planner.world import Chosen, World
+from gitops_orch.planner.world import World
 
 LOSSES_SHOWN = 3
 
@@ -40,13 +40,13 @@ def with_renames(world: World, index: Index) -> World:
 def find_renames(world: World, index: Index) -> Renames:
     """Find the apps that left Git and came again under another name; each counts once."""
     gone = [key for key in gone_apps(world, index) if _may_be_renamed(world, key, index)]
-    new = [each for each in world.chosen if each.app.key in world.newcomers]
+    new = Newcomers(each for each in world.chosen if each.app.key in world.newcomers)
     successors: dict[AppKey, AppKey] = {}
     held: dict[AppKey, str] = {}
     kept: dict[AppKey, str] = {}
-    for old in gone if new else ():
+    for old in gone:
         there = _running_services(index, old)
-        chosen = _likeliest(old, there, [each for each in new if each.app.key not in successors.values()])
+        chosen = new.take_likeliest(old, there)
         if chosen is None:
             continue
         key = chosen.app.key
@@ -72,28 +72,6 @@ def _running_services(index: Index, key: AppKey) -> Mapping[str, list[Located]]:
         if each.container.owner is not None and not is_aside(each.container):
             found.setdefault(each.container.owner.service, []).append(each)
     return found
-
-
-def _likeliest(old: AppKey, there: Mapping[str, list[Located]], new: list[Chosen]) -> Chosen | None:
-    """Return the new app with most services of the old one: at least half of all, each of the same image."""
-    ranked = [(_common(there, each.app), each.app.key.name == old.name, each) for each in new]
-    likely = [
-        (common, same, each)
-        for common, same, each in ranked
-        if common and common * 2 >= max(len(there), len(each.app.services))
-    ]
-    return max(likely, key=lambda row: row[:2])[2] if likely else None
-
-
-def _common(there: Mapping[str, list[Located]], app: App) -> int:
-    return sum(
-        service.name in there
-        and any(
-            repository_of(found.container.image) in {"", repository_of(service.image)}
-            for found in there[service.name]
-        )
-        for service in app.services
-    )
 
 
 def _at_stake(app: App, there: Mapping[str, list[Located]], index: Index) -> Iterator[Loss]:

@@ -56,8 +56,12 @@ def problems_of(desired: Desired, scope: Collection[AppKey]) -> tuple[Problem, .
     ours = {dirname(app.path) for app in desired.apps if app.key in scope}
     ours |= {dirname(file.path) for file in desired.broken_files if _was_in(scope, file, desired)}
     paths = (*(app.path for app in desired.apps), *(file.path for file in desired.broken_files))
-    others = set(map(dirname, paths)) - ours
-    return tuple(each for each in desired.problems if _home(each.position.path, ours | others) not in others)
+    everyone = set(map(dirname, paths)) | ours
+    return tuple(
+        each
+        for each in desired.problems
+        if (home := _home(each.position.path, everyone)) is None or home in ours
+    )
 
 
 def _was_in(scope: Collection[AppKey], file: BrokenFile, desired: Desired) -> bool:

@@ -84,7 +84,7 @@ def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
             scope = found.host if owner.service in everywhere else ""
             there[(owner.service, owner.slot, scope)].append(found)
     adopted = adopted_containers(app, index)
-    keeper, former = MountKeeper(app, index), left_git(app, world)
+    keeper, former = MountKeeper(app, index), left_git(app, world, index)
     slots: dict[int, Slot] = {}  # by the place of their assignment
     parents = Parents()
     for number, assignment in _parents_first(placement.assignments):

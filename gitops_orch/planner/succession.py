@@ -48,12 +48,11 @@ class Succession:
 
     def _ask_first(self, slot: Slot, stops: Sequence[str]) -> None:
         """A port that no container has may be a process': the Engine is asked before anything is stopped for it."""
-        containers = self.index.hosts[slot.host].host.containers
+        wanted = fixed_ports(slot.service) if stops else ()
+        containers = self.index.hosts[slot.host].host.containers if wanted else ()
         held = [port for each in containers if each.state in LIVE_STATES for port in ports_of(each)]
-        unknown = tuple(
-            port for port in fixed_ports(slot.service) if not any(same_port(port, other) for other in held)
-        )
-        if stops and unknown:
+        unknown = tuple(port for port in wanted if not any(same_port(port, other) for other in held))
+        if unknown:
             self.draft.asks_ports(stops[0], unknown, slot.image, self.chosen.app.digest)
             for other in stops[1:]:
                 self.draft.waits(other, stops[0])

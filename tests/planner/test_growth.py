@@ -1,0 +1,144 @@
+"""The work of a plan grows with the fleet, and no faster: ten times the apps take ten times as long.
+
+The lines of code that are run are counted, not seconds: they are the same on a loaded machine.
+"""
+
+import sys
+from dataclasses import replace
+
+import pytest
+from planner.builders import app, container, seen, service, world
+
+from gitops_orch.model.app import Network
+from gitops_orch.model.job import Hook
+from gitops_orch.model.observed import ObservedNetwork, State
+from gitops_orch.planner.plan import make_plan
+from gitops_orch.planner.pre_start import pre_start_services
+from gitops_orch.planner.status import app_statuses
+from gitops_orch.planner.world import MadeFrom, Spec
+
+APPS = 12
+LAN = Network(key="lan", name="lan", external=True)
+
+
+def apps(count, make=service, name="app", **fields):
+    """Apps of two services each."""
+    return [
+        app(f"{name}-{n}", make(f"a{n}"), make(f"b{n}"), digest=f"{name}-{n}", **fields) for n in range(count)
+    ]
+
+
+def running(these, **fields):
+    return [container(each, s.name, image=s.image, **fields) for each in these for s in each.services]
+
+
+def at_addresses(count):
+    numbers = iter(range(1_000_000))
+
+    def make(name):
+        number = next(numbers)
+        address = f"10.0.{number // 200}.{number % 200 + 2}"
+        asked = {"ipv4_address": address} if name.startswith("a") else None
+        return service(name, networks=("lan",), compose={"networks": {"lan": asked}})
+
+    these = [replace(each, networks=(LAN,)) for each in apps(count, make)]
+    return world(*these, observed={"h1": seen(networks=(ObservedNetwork(id="lan", name="lan"),))})
+
+
+def moving_to_addresses(count):
+    first = at_addresses(count)
+    these = [each.app for each in first.chosen]
+    there = running(these, spec="old", release="old", networks=("lan",))
+    host = seen("h1", *there, networks=(ObservedNetwork(id="lan", name="lan"),))
+    return replace(first, observed={"h1": host})
+
+
+def prepared(count):
+    these = apps(count, lambda name: service(name, pre_start=(Hook(command=("migrate",)),)))
+    specs = {
+        (each.key, each.digest, before.name): Spec(hash=before.name)
+        for each in these
+        for s in each.services
+        for before in pre_start_services(s)
+    }
+    first = world(*these)
+    return replace(first, specs={**first.specs, **specs})
+
+
+def changed(count):
+    these = apps(count)
+    made = {(each.key, s.name, "old"): MadeFrom(app=each, service=s) for each in these for s in each.services}
+    there = running(these, spec="old", release="old")
+    return world(*these, observed={"h1": seen("h1", *there, apps=tuple(these))}, made_from=made)
+
+
+def renamed(count):
+    old, new = apps(count), apps(count, name="new")
+    host = seen("h1", *running(old), apps=tuple(old))
+    return world(*new, observed={"h1": host}, newcomers=frozenset(each.key for each in new))
+
+
+def renamed_of_one_stack(count):
+    old, new = (
+        [app(f"{name}-{n}", service("web"), service("db"), digest=f"{name}-{n}") for n in range(count)]
+        for name in ("old", "new")
+    )
+    host = seen("h1", *running(old), apps=tuple(old))
+    return world(*new, observed={"h1": host}, newcomers=frozenset(each.key for each in new))
+
+
+def gone(count):
+    these = apps(count)
+    host = seen("h1", *running(these), apps=tuple(these))
+    return world(observed={"h1": host}, accepted=True)
+
+
+def taken_over(count):
+    these = [
+        app(f"app-{n}", service(container_name=f"c-{n}"), digest=f"app-{n}", adopt=True) for n in range(count)
+    ]
+    there = [replace(each, owner=None, project=None, labels={}) for each in running(these)]
+    return world(*these, observed={"h1": seen("h1", *there, apps=tuple(these))})
+
+
+def stopped(count):
+    these = apps(count)
+    return world(*these, observed={"h1": seen("h1", *running(these, state=State.EXITED), apps=tuple(these))})
+
+
+FLEETS = [
+    at_addresses,
+    moving_to_addresses,
+    prepared,
+    changed,
+    renamed,
+    renamed_of_one_stack,
+    gone,
+    taken_over,
+    stopped,
+]
+
+
+def lines_run(fleet):
+    """Count the lines that are run for a plan and its status; each turn of a loop in one line counts."""
+    count = 0
+
+    def trace(_frame, event, _argument):
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        app_statuses(fleet, make_plan(fleet))
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("fleet", FLEETS, ids=lambda fleet: fleet.__name__)
+def test_each_app_more_costs_as_much_as_the_one_before_it(fleet):
+    lines_run(fleet(3 * APPS))  # fills the caches
+    small, middle, large = (lines_run(fleet(times * APPS)) for times in (1, 2, 3))
+    assert large - middle <= 1.03 * (middle - small)
