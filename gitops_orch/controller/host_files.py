@@ -4,12 +4,14 @@ Note [When hosts are asked]
 A look costs three or four requests for each host and one or two for each bind, so what was seen counts for a while: it is
 asked for again when Git has other files, when it is older than FRESH_S, and after a plan that changes something there.  Whatever changes in between is seen before
 a write: the Engine leaves alone what is not as the plan expects it.  A host that could not be asked is left in peace for
-RETRY_S: each try may last as long as READ_DEADLINE_S, and every pass would wait for it.
+RETRY_S: each try may last as long as READ_DEADLINE_S, and every pass would wait for it.  Meanwhile its apps that would be
+changed wait: unknown is never empty.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -18,14 +20,16 @@ from gitops_orch.clock import Clock
 from gitops_orch.controller.observe import Engines
 from gitops_orch.controller.workers import Awaited, Workers, gather
 from gitops_orch.engine.base import Engine
-from gitops_orch.model.app import App, AppKey
+from gitops_orch.errors import without_host
+from gitops_orch.model.app import App, AppKey, Hold
 from gitops_orch.model.host_files import FilesQuery, HostFiles
 from gitops_orch.model.observed import Observation, ObservedHost
-from gitops_orch.model.plan import Plan
+from gitops_orch.model.plan import Kind, Plan
 
 FRESH_S = 300.0
 READ_DEADLINE_S = 60.0
 RETRY_S = 60.0
+_CHANGING = frozenset({Kind.CREATE, Kind.PUT_FILES, Kind.RUN_JOB})
 HOST_FILES_UNREAD = "host.files_unread"
 
 _log = structlog.get_logger()
@@ -44,7 +48,7 @@ class HostFilesMemory:
         self._workers = workers
         self._clock = clock
         self._seen: dict[tuple[str, FilesQuery], tuple[float, HostFiles]] = {}  # with when
-        self._failed_s: dict[str, float] = {}  # by host: when it could not be asked
+        self._failed: dict[str, tuple[float, str]] = {}  # by host: when it could not be asked, and why
 
     def known(self) -> Seen:
         """Return what was seen not long ago."""
@@ -64,11 +68,12 @@ class HostFilesMemory:
         for host in works:
             answer = answers.get(host)
             if answer is None or answer.error is not None:
-                reason = "no answer in time" if answer is None else str(answer.error)
+                reason = "no answer in time" if answer is None else without_host(str(answer.error), host)
                 _log.warning(HOST_FILES_UNREAD, host=host, error=reason)
-                self._failed_s[host] = self._clock.monotonic_s()
+                self._failed[host] = self._clock.monotonic_s(), reason
                 continue
             assert isinstance(answer.value, tuple)  # noqa: S101 - what `_read` returns
+            self._failed.pop(host, None)
             now_s, seen = self._clock.monotonic_s(), True
             for query, files in zip(asked[host], answer.value, strict=True):
                 self._seen[(host, query)] = (now_s, _with_former(query, files, former))
@@ -82,11 +87,33 @@ class HostFilesMemory:
         for host, queries in asked.items():
             seen = observed.get(host)
             image = _an_image(seen) if isinstance(seen, ObservedHost) else ""
-            failed_s = self._failed_s.get(host)
-            waits = failed_s is not None and self._clock.monotonic_s() - failed_s < RETRY_S
-            if image and host in engines and not waits:
+            if image and host in engines and not self._waits_s(host):
                 works[host] = partial(_read, engines[host], tuple(queries), image)
         return works
+
+    def unreadable(self, plan: Plan) -> Mapping[AppKey, Hold]:
+        """Return the apps that a plan would change without knowing what a host has of their files: these wait.
+
+        A container that is made beside files of which nobody knows would read the old ones, and never the new ones.
+        """
+        changed = {(action.host, action.app) for action in plan.actions if action.kind in _CHANGING}
+        return {
+            query.app: Hold(
+                reason=f"the files of {query.git_path} on {host} cannot be read: {self._failed[host][1]}",
+                until=self._clock.now() + timedelta(seconds=self._waits_s(host)),
+            )
+            for host, query in plan.unread
+            if (host, query.app) in changed and self._waits_s(host)
+        }
+
+    def ends_between(self, after_s: float, until_s: float) -> bool:
+        """Tell whether the wait of a host ends in a span of time; may be asked by another thread."""
+        return any(after_s < failed_s + RETRY_S <= until_s for failed_s, _ in tuple(self._failed.values()))
+
+    def _waits_s(self, host: str) -> float:
+        """Return for how long a host that could not be asked is left in peace."""
+        failed_s = self._failed[host][0] if host in self._failed else None
+        return 0.0 if failed_s is None else max(0.0, failed_s + RETRY_S - self._clock.monotonic_s())
 
     def forget(self, plan: Plan) -> None:
         """Look again, the next time, at what a plan changes."""

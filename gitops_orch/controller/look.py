@@ -199,6 +199,10 @@ def _plan(sight: Sight, world: World) -> tuple[World, Plan]:
     if plan.unread and sight.host_files.look(plan, world.observed, former):
         world = replace(world, host_files=sight.host_files.known())
         plan = make_plan(world)
+    unreadable = sight.host_files.unreadable(plan)
+    if unreadable:
+        world = replace(world, waits={**unreadable, **world.waits})
+        plan = make_plan(world)
     sight.host_files.forget(plan)
     return world, plan
 

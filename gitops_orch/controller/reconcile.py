@@ -187,7 +187,7 @@ class Reconciler:
         sight = self._sight
         return any(
             memory.ends_between(after_s, until_s)
-            for memory in (sight.backoff, sight.restraint, sight.isolation)
+            for memory in (sight.backoff, sight.restraint, sight.isolation, sight.host_files)
         )
 
     def forgive(self, app: AppKey, release: App | None = None) -> bool:

@@ -5,8 +5,9 @@ import hashlib
 import pytest
 from story import Story
 
-from gitops_orch.controller.host_files import RETRY_S
+from gitops_orch.controller.host_files import FRESH_S, RETRY_S
 from gitops_orch.engine import labels
+from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.errors import EngineError
@@ -283,6 +284,57 @@ def test_a_host_that_cannot_be_looked_at_is_not_asked_in_every_pass(story, monke
     story.clock.sleep(RETRY_S)
     assert story.sync().exit_code == 0
     assert there(story) == digest("new\n")
+
+
+@pytest.fixture
+def unreadable(story, monkeypatch):
+    """Let a host be one whose files cannot be read, until it is undone."""
+
+    def refuse(*_arguments: object, **_more: object) -> None:
+        raise EngineError("h1: no space left on device")
+
+    story.clock.sleep(2 * FRESH_S)
+    with monkeypatch.context() as patched:
+        patched.setattr(SimulatedEngine, "read_files", refuse)
+        yield patched
+
+
+TWO = DIRECTORY.replace("}}", "}, job: {image: 'web:1', volumes: ['./conf:/etc/app']}}")
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [files(**{"a.txt": "new"}), files(**{"sub__b.txt": None}), files(TWO, **{"a.txt": "new"}), files(RELOAD, **{"a.txt": "new"})],
+    ids=["a changed file", "a removed file", "a new service", "a signal"],
+)  # fmt: skip
+def test_nothing_is_replaced_beside_files_that_cannot_be_read(story, unreadable, tree):
+    before = story.containers()["web"].id
+    story.commit(tree)
+    report = story.sync()
+    (row,) = report.picture.apps
+    assert (report.exit_code, report.results, row.sync.value) == (1, (), "out-of-sync")
+    assert row.reason.startswith(
+        "the files of conf on h1 cannot be read: no space left on device; tried again at "
+    )
+    assert (there(story), story.containers()["web"].id) == (digest("one"), before)
+    unreadable.undo()
+    assert story.sync().exit_code == 1  # the host is left in peace for a minute
+    assert story.reconciler.is_to_be_retried(story.clock.monotonic_s(), story.clock.monotonic_s() + RETRY_S)
+    story.clock.sleep(RETRY_S)
+    assert story.sync().exit_code == 0
+    wanted = {
+        name.removeprefix("shop/"): digest(text)
+        for name, text in tree.items()
+        if name.startswith("shop/conf/")
+    }
+    assert {name.removeprefix(f"{ROOT}/"): found for name, found in story.world.files.items()} == wanted
+
+
+def test_what_is_stopped_is_started_beside_files_that_cannot_be_read(story, unreadable):
+    story.reconciler = story._reconciler()
+    requests.stop(story.world, story.containers()["web"], killed=False)
+    assert story.sync().exit_code == 0
+    assert story.containers()["web"].state.value == "running"
 
 
 def test_the_apps_whole_directory_can_follow_git(story):
