@@ -57,10 +57,10 @@ class Course:
         self._learned: dict[str, ActionResult] = {}  # what was learned from, by action, as it may be told
 
     def _without_secrets(self, progress: Progress) -> Progress:
-        """Return a progress that hears of failures without what the app's files hold: the log follows it."""
+        """Return a progress that hears of failures and notes without what the app's files hold: the log follows it."""
 
         def follow(event: ProgressEvent) -> None:
-            if event.result is not None and event.result.outcome is Outcome.FAILED:
+            if event.result is not None and (event.result.outcome is Outcome.FAILED or event.result.note):
                 world = self._looks[event.result.action.app].world
                 apps = {each.app.key: each.app for each in world.chosen} if world is not None else {}
                 app = apps.get(event.result.action.app) if event.result.action.app else None

@@ -66,10 +66,14 @@ def with_last_words(
 
 
 def struck_out(result: ActionResult, app: App | None) -> ActionResult:
-    """Return a failure without what its app's files hold: a command or a probe may print a secret that it was given."""
-    if result.outcome is not Outcome.FAILED:
+    """Return a result without what its app's files hold: a command or a probe may print a secret that it was given.
+
+    What failed and fails nothing, such as a `pre_stop`, is a note.
+    """
+    if result.outcome is not Outcome.FAILED and not result.note:
         return result
-    return replace(result, error=legible(result.error, pieces(app)))
+    hidden = pieces(app)
+    return replace(result, error=legible(result.error, hidden), note=legible(result.note, hidden))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

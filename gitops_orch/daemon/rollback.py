@@ -11,7 +11,7 @@ from gitops_orch.model.secret_words import without_secrets
 from gitops_orch.model.serial import Document
 
 BY_COMMAND = "rolled back by command"
-_YAML = re.compile(r"\.ya?ml$")
+_COMPOSE_FILE = re.compile(r"/(?:docker-)?compose(?:[.-][^/]*)?\.ya?ml$")
 
 
 def push_revert(house: House, app: AppKey, *, to: str) -> Document:
@@ -73,11 +73,11 @@ def pin_release(house: House, app: AppKey, *, to: str) -> Document:
 
 
 def _without_contents(diff: str) -> str:
-    """Return a diff with the changes of YAML files, and of others their names: these may be contents of secrets."""
+    """Return a diff with the changes of Compose files, and of others their names: they may be contents of secrets."""
     message, *files = re.split(r"(?m)^(?=diff --git )", diff)
     shown = [
         each
-        if _YAML.search(each.partition("\n")[0])
+        if _COMPOSE_FILE.search(each.partition("\n")[0])
         else f"{each.partition(chr(10))[0]}\n(its content is not shown)\n"
         for each in files
     ]

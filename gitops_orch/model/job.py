@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import Enum
 
+from gitops_orch.model.secret_words import without_secrets
+
 MINUTE_S = 60
 HOOKS_LABEL = "gitops-orch.hooks"  # what to run in a container, also when its service has left Git
 # A run's slot is its time in minutes since the epoch; no service has so many replicas.
@@ -27,7 +29,7 @@ class Hook:
 
     def __str__(self) -> str:
         """Return the command as one reads it: what it is, not with which values."""
-        return " ".join(self.command)
+        return without_secrets(" ".join(self.command))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,15 +74,16 @@ def test_a_rollback_that_is_tried_shows_the_commit_and_pushes_nothing(two_apps, 
     assert two_apps.head() != head
 
 
-def test_a_rollback_that_is_tried_shows_no_content_of_other_files(two_apps, gitops):
-    text = app() + "    secrets: [one]\nsecrets: {one: {file: ./one.yaml.txt}}\n"
+@pytest.mark.parametrize("name", ["one.yaml.txt", "one.yaml", "compose.d.yml.d/key.yml"])
+def test_a_rollback_that_is_tried_shows_no_content_of_other_files(two_apps, gitops, name):
+    text = app() + f"    secrets: [one]\nsecrets: {{one: {{file: ./{name}}}}}\n"
     for content in ("hush1", "hush2"):
-        (two_apps.path / "shop").mkdir(exist_ok=True)
-        (two_apps.path / "shop/one.yaml.txt").write_text(content)
+        (two_apps.path / "shop" / name).parent.mkdir(parents=True, exist_ok=True)
+        (two_apps.path / "shop" / name).write_text(content)
         two_apps.commit(content, shop__compose=text)
         assert gitops("sync").code == 0
     answer = gitops("rollback", "shop", "--dry-run")
-    assert "one.yaml.txt" in answer.out
+    assert name in answer.out
     assert "its content is not shown" in answer.out
     assert "hush" not in answer.out.replace("Revert", "").partition("diff --git")[2]
 

@@ -120,3 +120,23 @@ def test_what_a_command_printed_is_struck_out_of_the_log_too(said):
     assert ended
     assert all("`init` in" in line["error"] for line in ended)
     assert not any(piece in repr((lines, report.results)) for piece in (SECRET, CONFIG))
+
+
+@pytest.mark.parametrize("said", [f"cannot log in with {SECRET}", f"cannot read {CONFIG}"])
+def test_what_a_command_before_a_stop_printed_is_struck_out_of_its_note(said):
+    story = Story({"leaky:1": ImageBehaviour(exec_exit_code=1, output=f"{said}\n")})
+    structlog.reset_defaults()
+    with capture_logs() as lines:
+        for monitor in ("5s", "6s"):
+            hook = f"stop_grace_period: {monitor}\n    pre_stop: [{{command: [redis-cli, -a, hunter3, shutdown]}}]"
+            text = FILE.format(image="leaky:1").replace("deploy: {update_config: {monitor: 5s}}", hook)
+            story.commit(
+                {"shop/compose.yaml": text, "shop/password.txt": f"{SECRET}\n", "shop/api.conf": CONFIG}
+            )
+            report = story.sync()
+    (note,) = [result.note for result in report.results if result.note]
+    assert "`redis-cli -a *** shutdown` in" in note
+    everything = repr((lines, report.results, story.history.__dict__))
+    assert not any(piece in everything for piece in (SECRET, CONFIG))
+    shown = repr([(line.get("reason"), line.get("note"), line.get("error")) for line in lines])
+    assert "hunter3" not in shown + "".join(result.action.reason for result in report.results)
