@@ -53,13 +53,25 @@ def _serves_again(app: App, why: str) -> str:
 
 
 def serve_again(old: AppKey, successor: AppKey, draft: Draft, world: World, index: Index) -> None:
-    """Start again what stopped for an app's new name, service by service, where nothing of the new app runs and stays."""
-    there = [found for found in index.apps.get(old, ()) if can_serve(found.container)]
+    """Start again what stopped for an app's new name, service by service, where nothing of the new app runs and stays.
+
+    Not so a job, which is never run again, and a service of which the new app's own former container is started.
+    """
+    former = world.former.get(old)
+    jobs = {service.name for service in former.services if service.job} if former is not None else set()
+    there = [
+        found
+        for found in index.apps.get(old, ())
+        if can_serve(found.container) and service_of(found) not in jobs
+    ]
     if old in world.blocked or not there:
         return
     stops = {(each.host, each.target): each.id for each in draft.actions if each.kind is Kind.STOP}
     new = [each for each in index.apps.get(successor, ()) if each.container.state in LIVE_STATES]
     served = {service_of(each) for each in new if (each.host, each.container.id) not in stops}
+    served |= {
+        str(each.service) for each in draft.actions if each.app == successor and each.kind is Kind.START
+    }
     ends = tuple(stops[each.host, each.container.id] for each in new if service_of(each) not in served)
     for found in there:
         if service_of(found) not in served and has_peers(found, world):

@@ -40,7 +40,7 @@ def prune_apps(world: World, index: Index, draft: Draft) -> None:
     needs = _Needs.of(world, draft) if depends else _Needs()
     for key in reversed(app_order(depends, depends)):
         successor = world.successors.get(key)
-        proved = draft.proofs(successor) if successor is not None else []
+        proved = draft.proofs(successor) if successor is not None and successor not in needs.held else []
         obstacle = _obstacle(world, key) or needs.why_kept(key)
         if successor is not None and not proved and not obstacle:
             obstacle = f"left Git, and is removed once {successor}, which takes its place, is healthy"
@@ -63,7 +63,7 @@ class _Needs:
 
     running: Mapping[AppKey, Sequence[AppKey]] = field(default_factory=dict)
     older: Mapping[AppKey, Sequence[AppKey]] = field(default_factory=dict)  # not head's release
-    kept: frozenset[AppKey | None] = frozenset()  # apps that are held
+    held: frozenset[AppKey | None] = frozenset()  # apps of which at most what they ran before is started
 
     @classmethod
     def of(cls, world: World, draft: Draft) -> "_Needs":
@@ -72,12 +72,12 @@ class _Needs:
         return cls(
             running=_by_dependency({key: runs.app.depends_on for key, runs in world.meanwhile.items()}),
             older=_by_dependency({app.key: app.depends_on for app in older}),
-            kept=frozenset(hold.app for hold in draft.holds if hold.subject == str(hold.app)),
+            held=frozenset(hold.app for hold in draft.holds if hold.subject == str(hold.app)),
         )
 
     def why_kept(self, key: AppKey) -> str:
         """What left Git together with the need for it goes once the others have proved that they do without it."""
-        running = (other for other in self.running.get(key, ()) if other in self.kept)
+        running = (other for other in self.running.get(key, ()) if other in self.held)
         needing = min((*self.older.get(key, ()), *running), default=None)
         return f"left Git, and is kept while {needing} runs a release that depends on it" if needing else ""
 
