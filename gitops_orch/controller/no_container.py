@@ -1,5 +1,6 @@
 """Which changes of a commit change no container?  A reader of the plan must not take them for overlooked."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from gitops_orch.controller.load import Loader
@@ -21,22 +22,28 @@ def notes_of(
     made = {
         each.owner.app: each.owner for each in containers if each.owner is not None and not is_aside(each)
     }
-    notes = []
-    for each in world.chosen:
-        owner = made.get(each.app.key)
-        is_new = owner is not None and owner.release != each.app.digest and each.role is Role.HEAD
-        if owner is None or not is_new or each.app.key in world.settled | busy:
-            continue
-        before = loader.app_at(each.app.key, owner.commit)
-        keys = sorted(set(_changed(before, each.app))) if before is not None else []
-        notes.append(_sentence(each.app.key, keys))
-    return tuple(notes)
+    changed = [
+        (each.app, made[each.app.key].commit)
+        for each in world.chosen
+        if each.role is Role.HEAD
+        and each.app.key in made
+        and each.app.key not in world.settled
+        and each.app.key not in busy
+        and made[each.app.key].release != each.app.digest
+    ]
+    by_commit: dict[str, set[AppKey]] = defaultdict(set)
+    for app, commit in changed:
+        by_commit[commit].add(app.key)
+    for commit, keys in by_commit.items():
+        loader.read_many(keys, commit)
+    return tuple(_sentence(app, loader.app_at(app.key, commit)) for app, commit in changed)
 
 
-def _sentence(app: AppKey, keys: list[str]) -> str:
+def _sentence(app: App, before: App | None) -> str:
+    keys = sorted(set(_changed(before, app))) if before is not None else []
     more = f" and {len(keys) - KEYS_SHOWN_MAX} more" if len(keys) > KEYS_SHOWN_MAX else ""
     what = ", ".join(keys[:KEYS_SHOWN_MAX]) + more if keys else "its files"
-    return f"{app}: {what} changed in Git, which changes no container"
+    return f"{app.key}: {what} changed in Git, which changes no container"
 
 
 def _changed(before: App, after: App) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from gitops_orch.model.plan import PlanHold
+from gitops_orch.model.app import AppKey
 from gitops_orch.model.problem import Severity
 from gitops_orch.model.status import (
     ActionResult,
@@ -23,43 +23,41 @@ def run_reasons(picture: Picture, results: Iterable[ActionResult]) -> tuple[str,
 
     An app's reason begins with `NAMESPACE/APP: `, a host's with `host NAME: `.
     """
-    told: list[str] = []
-    for reason in _candidates(picture, results):
-        if reason and not any(reason in other for other in told):
-            told.append(reason)
-    return tuple(told) or (f"{len(picture.plan.actions)} steps are left to do",)
+    general = [picture.error, *(refusal.message for refusal in picture.plan.refusals)]
+    others = (each for each in _particular(picture, results) if not any(each in one for one in general))
+    told = tuple(dict.fromkeys(filter(None, (*general, *others))))
+    left = len(picture.plan.actions)
+    return told or (f"{left} step{'' if left == 1 else 's'} of the plan left to do",)
 
 
-def _candidates(picture: Picture, results: Iterable[ActionResult]) -> Iterator[str]:
+def _particular(picture: Picture, results: Iterable[ActionResult]) -> Iterator[str]:
+    """Yield what is wrong with single apps, hosts and files; what an app's reason has already is not repeated."""
     plan = picture.plan
-    yield picture.error
-    yield from (refusal.message for refusal in plan.refusals)
-    holds = {hold.app: hold for hold in plan.holds if hold.error and hold.app is not None}
-    unwell = [app for app in picture.apps if _is_unwell(app, holds.get(app.key))]
-    reasons = [app.reason for app in unwell]
-    yield from (f"{app.key}: {app.reason}" for app in unwell if app.reason)
+    held = {hold.app for hold in plan.holds if hold.error}
+    reasons: dict[AppKey | None, str] = {
+        app.key: app.reason for app in picture.apps if app.key in held or _is_unwell(app)
+    }
+    everything = "\n".join(reasons.values())
+    yield from (f"{app}: {reason}" for app, reason in reasons.items() if reason)
     for hold in plan.holds:
-        if hold.error and not any(hold.reason in reason for reason in reasons):
+        if hold.error and hold.reason not in reasons.get(hold.app, everything):
             yield f"{hold.subject}: {hold.reason}"
     yield from (
         f"host {host.name}: {host.reason}"
         for host in picture.hosts
         if host.state == "unknown" and host.reason
     )
-    for problem in picture.problems:
-        text = str(problem)
-        if problem.severity is Severity.ERROR and not any(text in reason for reason in reasons):
-            yield text
+    errors = (str(problem) for problem in picture.problems if problem.severity is Severity.ERROR)
+    yield from (error for error in errors if error not in everything)
     for result in results:
-        if result.outcome is Outcome.FAILED and not any(result.error in reason for reason in reasons):
-            action = result.action
+        action = result.action
+        if result.outcome is Outcome.FAILED and result.error not in reasons.get(action.app, everything):
             yield f"{action.kind.value} {action.name or action.target} on {action.host}: {result.error}"
 
 
-def _is_unwell(app: AppStatus, hold: PlanHold | None) -> bool:
+def _is_unwell(app: AppStatus) -> bool:
     return (
-        hold is not None
-        or app.sync in {Sync.OUT_OF_SYNC, Sync.UNKNOWN}
+        app.sync in {Sync.OUT_OF_SYNC, Sync.UNKNOWN}
         or app.health in _BAD_HEALTH
         or app.release_state in _BAD_RELEASES
     )

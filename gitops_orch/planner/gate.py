@@ -133,7 +133,9 @@ def taken_up(watch: Watch, now_s: float) -> Watch:
     leave no such time.
     """
     unseen_s = now_s - (watch.since_s if watch.looked_at_s is None else watch.looked_at_s)
-    return replace(watch, since_s=watch.since_s + unseen_s) if unseen_s > UNSEEN_MAX_S else watch
+    if unseen_s <= UNSEEN_MAX_S:
+        return watch
+    return replace(watch, since_s=watch.since_s + unseen_s, looked_at_s=now_s)
 
 
 def _after_probe(gate: Gate, watch: Watch, probed: ProbeResult | None, now_s: float) -> Watch:

@@ -285,6 +285,14 @@ def test_a_wait_that_was_never_looked_at_begins_with_its_first_look():
     assert taken_up(Watch(since_s=5), 1000).since_s == 1000
 
 
+@pytest.mark.parametrize("times", [2, 3])
+def test_a_wait_that_is_taken_up_again_before_a_look_has_no_longer_a_deadline(times):
+    watch = Watch(since_s=0, looked_at_s=10)
+    for number in range(1, times + 1):
+        watch = taken_up(watch, 100 * number)
+    assert watch.since_s == 100 * times - 10
+
+
 @pytest.mark.parametrize("every_s", [1, 5, 10])
 def test_runs_that_follow_one_another_do_not_put_the_deadline_off(every_s):
     watch, starting = Watch(since_s=0), replace(WELL, health=Health.STARTING)

@@ -1,12 +1,9 @@
-"""The work of a plan grows with the fleet, and no faster: ten times the apps take ten times as long.
+"""The work of a plan grows with the fleet, and no faster: ten times the apps take ten times as long."""
 
-The lines of code that are run are counted, not seconds: they are the same on a loaded machine.
-"""
-
-import sys
 from dataclasses import replace
 
 import pytest
+from lines_run import lines_run
 from planner.builders import app, container, seen, service, world
 
 from gitops_orch.model.app import Network
@@ -119,26 +116,12 @@ FLEETS = [
 ]
 
 
-def lines_run(fleet):
-    """Count the lines that are run for a plan and its status; each turn of a loop in one line counts."""
-    count = 0
-
-    def trace(_frame, event, _argument):
-        nonlocal count
-        count += event == "line"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        app_statuses(fleet, make_plan(fleet))
-    finally:
-        sys.settrace(before)
-    return count
+def work(fleet):
+    return lines_run(lambda: app_statuses(fleet, make_plan(fleet)))
 
 
 @pytest.mark.parametrize("fleet", FLEETS, ids=lambda fleet: fleet.__name__)
 def test_each_app_more_costs_as_much_as_the_one_before_it(fleet):
-    lines_run(fleet(3 * APPS))  # fills the caches
-    small, middle, large = (lines_run(fleet(times * APPS)) for times in (1, 2, 3))
+    work(fleet(3 * APPS))  # fills the caches
+    small, middle, large = (work(fleet(times * APPS)) for times in (1, 2, 3))
     assert large - middle <= 1.03 * (middle - small)
