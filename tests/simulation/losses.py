@@ -19,6 +19,7 @@ class Losses:
 
     def __init__(self, witness: "Witness") -> None:
         self._witness = witness
+        self._spared: dict[str, frozenset[str]] = {}  # by commit the apps that it may only keep
 
     def check_budget(self) -> None:
         """Never act on a commit that takes away everything, or more than the budget, before somebody allows it."""
@@ -51,7 +52,10 @@ class Losses:
             tree.apps and self._witness.commit in self._witness.history.accepted()
         )
         if leaving and leaving == len(names) and not allowed:
-            self._witness.object_to(f"acts although all {leaving} containers left Git")
+            gone = frozenset(app for app, _ in names)
+            if not self._may_all_be_renamed(names):
+                self._witness.object_to(f"acts although all {leaving} containers left Git")
+            self._spared[self._witness.commit] = gone
         share = 100 * leaving > budget.removals_max_percent * len(names)
         if (
             len(names) >= budget.removals_min
@@ -59,6 +63,22 @@ class Losses:
             and self._witness.commit not in self._witness.history.accepted()
         ):
             self._witness.object_to(f"acts although {leaving} of {len(names)} containers left Git")
+
+    def _may_all_be_renamed(self, names: list[tuple[str, str]]) -> bool:
+        """Whether each app that left Git may be kept: a new app has one of its services, and may be the same renamed."""
+        tree, there = self._witness.repository.commits[self._witness.commit], {app for app, _ in names}
+        new = {service.name for app in tree.apps if app.name not in there for service in app.services}
+        return all(any(app == each and service in new for each, service in names) for app in there)
+
+    def begin_pass(self) -> None:
+        """Forget what the pass before had to keep."""
+        self._spared.clear()
+
+    def check_spared(self, operation: str, container: SimulatedContainer) -> None:
+        """Where all left Git, others may only be created while each of these apps is kept."""
+        app = container.owner.app.name
+        if operation in {"stop", "remove"} and app in self._spared.get(self._witness.commit, ()):
+            self._witness.object_to(f"{operation} of {container.name} although all containers left Git")
 
     def check(self, world: World, operation: str, container: SimulatedContainer) -> None:
         """Of a start-first service, never take away what does well before its successor does."""

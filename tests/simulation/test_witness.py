@@ -215,3 +215,13 @@ def test_a_product_that(make, sentence, monkeypatch):
         if any(sentence in failure for failure in found):
             return
     pytest.fail(f"{SEEDS_MAX} histories did not catch it, but: {found[:5]}")
+
+
+def test_an_app_that_looks_renamed_opens_no_way_for_the_removal_of_all_others(monkeypatch):
+    real = plan.check_removals
+    monkeypatch.setattr(plan, "check_removals", lambda world, index: () if world.kept else real(world, index))
+    assert "although all containers left Git" in str(live_through([2633]).failures)
+
+
+def test_a_new_app_may_begin_while_all_that_left_git_is_kept():
+    assert not live_through([1694, 2633]).failures

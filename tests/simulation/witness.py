@@ -80,6 +80,7 @@ class Witness:
         self.requests.clear()
         self.held = dict(self.history.holds())
         self.takes_count = 0
+        self._losses.begin_pass()
 
     def connect(self, host: Host) -> "WatchedEngine":
         return WatchedEngine(self, self.fleet.connect(host))
@@ -152,6 +153,7 @@ class Witness:
         if container.owner is None or container.labels.get(labels.INSTANCE) != "default":
             self.object_to(f"{operation} of the foreign container {container.name}")
         self._check_app(operation, container.owner.app)
+        self._losses.check_spared(operation, container)
         if operation in {"stop", "remove"} and is_well(container):
             self._losses.check(world, operation, container)
         if operation == "start":
