@@ -88,6 +88,7 @@ class _Placer:
         self.hosts = hosts
         self.let_go = world.let_go
         self.remembered = world.remembered
+        self.takes_over = app.adopt and app.key in world.newcomers
         self.ledger = ledger
         anywhere = not app.placement.hosts and not app.placement.constraints
         self.allowed = (
@@ -225,6 +226,14 @@ class _Placer:
             hosts = ", ".join(sorted(blind))
             reason = f"{hosts} has never answered since the state was lost, and may run it already"
             raise Held(reason, unknown=tuple(sorted(blind)))
+        silent = sorted(self.index.unknown.keys() & self.allowed.keys()) if self.takes_over else []
+        if silent:
+            hosts = ", ".join(silent)
+            reason = f"{hosts} does not answer, and may run what `adopt: true` takes over; without it, {self.app.key.name} "
+            reason += (
+                "would start without its data; name the host of the app in x-gitops.placement.hosts, or wait"
+            )
+            raise Held(reason, unknown=tuple(silent))
 
     def _tie(self, host: str) -> tuple[int, str]:
         """Spread by a hash, which is not the same for every app as the order of names would be."""

@@ -6,7 +6,14 @@ import pytest
 from planner.builders import app, container, foreign, host, kinds, replace, seen, service, steps, world
 
 from gitops_orch.model.app import AppKey, FileEntry, FileMount, Placement, Port, Volume
-from gitops_orch.model.observed import Details, Health, ObservedMount, ObservedVolume, State
+from gitops_orch.model.observed import (
+    Details,
+    Health,
+    ObservedMount,
+    ObservedVolume,
+    State,
+    UnknownHost,
+)
 from gitops_orch.model.secret import Sensitive
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.world import Chosen, Role
@@ -247,3 +254,32 @@ def test_once_it_is_taken_over_nothing_is_left_to_do():
     record = ObservedVolume(name="shop_adopted_db_1", owner=KEY, labels=told)
     assert planned(shop, there, volumes=(record,)).actions == ()
     assert kinds(planned(shop, there)) == ["create_volume"]  # the record was removed by hand
+
+
+SILENT = UnknownHost(name="h1", reason="silent")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [(relative(),), (relative("./etc", "/etc/app", content=b"x"),), ()],
+    ids=["data", "files", "none"],
+)
+def test_it_is_not_started_beside_a_silent_host_that_may_run_what_it_takes_over(files):
+    shop = shop_of(database(*files))
+    asked = world(shop, observed={"h1": SILENT, "h2": seen("h2")}, newcomers=frozenset({shop.key}))
+    plan = make_plan(asked)
+    assert plan.actions == ()
+    (hold,) = plan.holds
+    assert "h1 does not answer, and may run what `adopt: true` takes over" in hold.reason
+
+
+def test_a_silent_host_where_it_does_not_belong_is_nothing_to_wait_for():
+    shop = shop_of(database(relative()), placement=Placement(hosts=("h2",)))
+    asked = world(shop, observed={"h1": SILENT, "h2": seen("h2")}, newcomers=frozenset({shop.key}))
+    assert {each.host for each in make_plan(asked).actions} == {"h2"}
+
+
+def test_what_was_taken_over_once_is_healed_beside_a_silent_host():
+    shop = shop_of(database(relative()))
+    asked = world(shop, observed={"h1": SILENT, "h2": seen("h2")})
+    assert {each.host for each in make_plan(asked).actions} == {"h2"}
