@@ -7,7 +7,7 @@ stops for a successor in another app stops once that one is there to be started:
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypedDict, Unpack
 
@@ -79,6 +79,9 @@ class Draft:
         self.networks_wanted: dict[
             AppKey, Mapping[str, Collection[str]]
         ] = {}  # by host; of apps that may lose others
+        self.refreshes: set[str] = (
+            set()
+        )  # pulls of images that are there: left out where nothing waits for them
         self._proofs: dict[AppKey, list[str]] = defaultdict(list)
         self._ids: dict[str, int] = {}  # how many actions do the same
         self._names_freed: dict[_NameKey, str] = {}
@@ -175,7 +178,7 @@ class Draft:
         actions = [
             _with_after(action, extra[action.id]) if action.id in extra else action for action in self.actions
         ]
-        ordered, stuck = without_circles(actions, names)
+        ordered, stuck = without_circles(self._without_idle_refreshes(actions), names)
         for app in sorted({action.app for action in stuck if action.app is not None}):
             self.hold(
                 str(app),
@@ -184,6 +187,11 @@ class Draft:
                 error=True,
             )
         return _without_apps(ordered, {action.app for action in stuck}) if stuck else ordered
+
+    def _without_idle_refreshes(self, actions: Sequence[Action]) -> list[Action]:
+        """Return the actions without pulls that would be repeated at each run, as long as a canary waits."""
+        awaited = {each for action in actions for each in (*action.after, *action.follows)}
+        return [action for action in actions if action.id not in self.refreshes or action.id in awaited]
 
     def _hand_over(self, extra: dict[str, set[str]]) -> None:
         """Let who takes a port or an address wait for who frees it; and that one until the other can be started."""

@@ -13,6 +13,7 @@ from gitops_orch.planner.index import HostIndex, Index
 from gitops_orch.planner.slots import AppSlots, Slot
 
 ABSENT = "it is not on the host"
+ASKED_FOR = "pull_policy asks for it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class _Wanted:
     why: str
     platform: str = ""
     local_suffices: bool = False
+    is_there: bool = False  # on the host, as the listing of images tells
 
 
 def pull_images(app: App, slots: AppSlots, index: Index, draft: Draft) -> tuple[str, ...]:
@@ -36,7 +38,7 @@ def pull_images(app: App, slots: AppSlots, index: Index, draft: Draft) -> tuple[
 
 
 def _add(draft: Draft, app: App, host: str, wanted: _Wanted) -> str:
-    return draft.add(
+    pull = draft.add(
         Kind.PULL,
         host,
         wanted.image,
@@ -49,6 +51,9 @@ def _add(draft: Draft, app: App, host: str, wanted: _Wanted) -> str:
         local_suffices=wanted.local_suffices,
         service=wanted.service,
     )
+    if wanted.is_there:
+        draft.refreshes.add(pull)
+    return pull
 
 
 def platform_of(service: Service) -> str:
@@ -84,10 +89,12 @@ def _own_image(slot: Slot, host: HostIndex) -> _Wanted | None:
     platform, name = platform_of(slot.service), slot.service.name
     why = _why_pulled(slot, host, policy)
     if why:
-        return _Wanted(service=name, image=slot.image, why=why, platform=platform)
+        return _Wanted(service=name, image=slot.image, why=why, platform=platform, is_there=why == ASKED_FOR)
     if platform and slot.image == slot.service.image:
         why = f"it must be one for {platform}"
-        return _Wanted(service=name, image=slot.image, why=why, platform=platform, local_suffices=True)
+        return _Wanted(
+            service=name, image=slot.image, why=why, platform=platform, local_suffices=True, is_there=True
+        )
     return None
 
 
@@ -96,6 +103,6 @@ def _why_pulled(slot: Slot, host: HostIndex, policy: PullPolicy) -> str:
     if not slot.image_id:
         return ABSENT
     if policy.asks_again and slot.image == slot.service.image:
-        return "pull_policy asks for it"
+        return ASKED_FOR
     same = host.image_ids.get(normalise(slot.image)) == slot.image_id
     return "" if same else "its tag names other bytes there"

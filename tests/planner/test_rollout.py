@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from gitops_orch.model.app import FailureAction, Order, Port, RolloutPolicy, UpdatePolicy
+from gitops_orch.model.app import FailureAction, Mode, Order, Port, RolloutPolicy, UpdatePolicy
 from gitops_orch.model.observed import Details, State
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.world import Chosen, Role
@@ -125,6 +125,31 @@ def test_a_canary_that_is_not_promoted_by_itself_leaves_everything_else_alone():
     assert f"`gitops-orch accept {COMMIT[:12]}` promotes it" in plan.holds[0].reason
     promoted = rollout(policy=RolloutPolicy(canary=1, auto_promote=False), accepted=True)
     assert kinds(promoted).count("stop") == 4
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [{"pull_policy": "always"}, {"pull_policy": "daily"}, {"platform": "linux/arm64"}],
+    ids=["always", "daily", "platform"],
+)
+def test_nothing_is_pulled_again_and_again_while_a_canary_waits(asking):
+    policy = RolloutPolicy(canary=1, auto_promote=False)
+    before = app("shop", service(mode=Mode.GLOBAL, compose=asking), digest="old", rollout=policy)
+    after = app("shop", service(mode=Mode.GLOBAL, compose=NEW | asking), digest="new", rollout=policy)
+    there = {
+        "h1": seen("h1", container(before), apps=(before,)),
+        "h2": seen("h2", container(before), apps=(before,)),
+    }
+    assert kinds(make_plan(world(after, observed=there))).count("pull") == 2
+
+    there["h1"] = seen("h1", container(before), container(after), apps=(before,))
+    waiting = make_plan(world(after, observed=there))
+
+    assert waiting.actions == ()
+    assert "run as a canary" in waiting.holds[0].reason
+    promoted = kinds(make_plan(world(after, observed=there, accepted=True)))
+    assert "pull" in promoted
+    assert "stop" in promoted
 
 
 def test_what_shares_a_network_behind_a_canary_joins_a_container_that_is_there():
