@@ -138,7 +138,7 @@ def standing(picture: Picture) -> list[Action]:
 
 
 def check_damage(stage: "Stage") -> None:
-    damage = stage.weather.damage()
+    damage = stage.weather.damage() + stage.projects.damage(stage.fleet)
     if damage:
         fail("; ".join(damage))
 

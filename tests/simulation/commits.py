@@ -183,6 +183,7 @@ def scale(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
             service.port,
             service.container_name,
             service.volume,
+            service.directory,
             service.everywhere,
             service.shares,
             service.job,

@@ -7,7 +7,9 @@ from datetime import timedelta
 
 from simulation.calm import CALM_PASSES_MAX, calm_down, check_damage, fail, is_at_rest, standing
 from simulation.commits import first_tree, next_tree, settle, touched
+from simulation.compose_projects import NAMES, ComposeProjects
 from simulation.memory_history import MemoryHistory
+from simulation.moving_tags import MovingTags, outdated
 from simulation.oracle import differences
 from simulation.outside import Outside
 from simulation.recipes import IMAGES, TreeRecipe
@@ -41,6 +43,7 @@ ASKS = (  # of a person, in the end, too
 )
 LONG_S = 7200.0  # whatever is left alone for a while after a fight is not any more
 SALT = "5a17"
+KINDS, ADOPTING, MOVING = 7, 3, 5  # of seeds: these remainders have Compose projects, or tags that move
 URL, BRANCH = "file:///fleet", "main"
 
 
@@ -50,6 +53,7 @@ class Stage:
 
     rng: random.Random
     make_history: Callable[[], object] = lambda: MemoryHistory(SALT)
+    seed: int = 0
     files: bool = False  # commits are files, and go through the real loader
     tally: Tally = field(default_factory=Tally)
 
@@ -63,9 +67,11 @@ class Stage:
             settings=SimulatedSettings(deadline_s=DEADLINE_S, latency_s=0.01, slow_s=1.0),
         )
         self.repository = Repository(files=self.files)
-        self.weather = Weather(self.rng, self.fleet, self.faults)
+        self.weather = Weather(self.rng, self.fleet, self.faults, adopting=frozenset(NAMES))
         self.outside = Outside(random.Random(f"outside {self.rng.getstate()[1][:4]}"))
-        self.witness = Witness(self.repository, self.fleet)
+        self.projects = ComposeProjects(random.Random(f"projects {self.seed}"), self.seed % KINDS == ADOPTING)
+        self.tags = MovingTags(random.Random(f"tags {self.seed}"), self.seed % KINDS == MOVING)
+        self.witness = Witness(self.repository, self.fleet, projects=self.projects)
         self.history = self.make_history()
         self.order = random.Random(self.rng.random())
         self.pushes = self.files and self.order.random() < 0.7  # only files can be put back
@@ -141,6 +147,7 @@ class Stage:
         witness.after_request.clear()
         self.tally.requests += len(witness.requests)
         self.weather.note_volumes()
+        self.witness.places.learn()
         self.outside.check_blame(self.history.releases(None), self.repository, self.weather.harmed)
         if report is not None:
             self._check_refusal(report)
@@ -168,7 +175,7 @@ class Stage:
 def run_history(seed: int, **options) -> Tally:
     """Live through the history of this seed; Violation says what went wrong.  Options are those of Stage."""
     rng = random.Random(seed)
-    stage = Stage(rng, **options)
+    stage = Stage(rng, seed=seed, **options)
     stage.commit(first_tree(rng))
     for _ in range(rng.randint(COMMITS_MIN, COMMITS_MAX)):
         stormy_step(stage)
@@ -182,6 +189,8 @@ def run_history(seed: int, **options) -> Tally:
     stage.tally.strangers = stage.weather.strangers
     stage.tally.runs = len(stage.witness.ran)
     stage.tally.commands = stage.witness.command_count
+    stage.tally.taken_over = stage.projects.taken_over(stage.fleet)
+    stage.tally.tags_moved = stage.tags.count
     stage.tally.pushes = stage.repository.push_count
     return stage.tally
 
@@ -189,7 +198,8 @@ def run_history(seed: int, **options) -> Tally:
 def commit_something(stage: Stage) -> None:
     """Somebody commits on top of what is there, which the controller may have pushed."""
     tree = next_tree(stage.rng, stage.repository.head_tree, stage.past[:-1])
-    stage.commit(stage.outside.ask_for(stage.outside.unsettle(tree), stage.weather.ports_taken()))
+    tree = stage.outside.ask_for(stage.outside.unsettle(tree), stage.weather.ports_taken())
+    stage.commit(stage.tags.ask(stage.projects.adopt(tree, stage.fleet)))
 
 
 def stormy_step(stage: Stage) -> None:
@@ -203,6 +213,7 @@ def stormy_step(stage: Stage) -> None:
         commit_something(stage)
     for _ in range(rng.choice((1, 1, 2, 3))):
         stage.weather.change()
+        stage.tags.push(stage.fleet.registry)
         stage.repository.reachable = rng.random() < 0.95
         if rng.random() < 0.03:
             stage.lose_state()
@@ -225,11 +236,29 @@ def reckon(stage: Stage) -> None:
     """Everything is mended in one last commit, long after, and the fleet must become exactly that."""
     stage.clock.sleep(LONG_S)
     stage.history.acknowledge_loss()  # a person has read that what was said by command may be lost
-    stage.commit(settle(stage.rng, [*stage.past, stage.repository.head_tree]))
+    tree = stage.projects.mend(settle(stage.rng, [*stage.past, stage.repository.head_tree]))
+    stage.commit(stage.tags.ask(tree, likely=1))
     apps = stage.repository.desired(stage.repository.head).apps
     failed = {app.key.name for app in apps if app.digest in stage.history.failed_digests(app.key)}
     # What another hand made fail then does well now; what it made sick before it was proved would fail with it.
     stage.commit(touched(stage.repository.head_tree, failed | _sick_and_unproved(stage, apps)))
+    picture = _come_to_rest(stage)
+    if stage.tags.enabled:
+        stage.tags.push(stage.fleet.registry, likely=1)
+        picture = _come_to_rest(stage)
+    asking = [hold for hold in picture.plan.holds if any(asked in hold.reason for asked in ASKS)]
+    holds = [f"{hold.subject}: {hold.reason}" for hold in picture.plan.holds if hold not in asking]
+    but = {hold.app.name for hold in asking if BY_HAND not in hold.reason}
+    may_stay = stage.repository.push_count > 0  # for a look, until its app changes: what was reverted in Git
+    wrong = differences(stage.repository.head_tree, stage.fleet, but=but, failed_may_stay=may_stay)
+    wrong += outdated(stage.repository.head_tree, stage.fleet, but)
+    wrong += stage.projects.left(stage.repository.head_tree, stage.fleet, but)
+    if standing(picture) or picture.plan.refusals or holds or wrong:
+        fail(f"the fleet is not what Git says: {wrong}; left to do: {_steps(picture)}; holds: {holds}")
+    check_damage(stage)
+
+
+def _come_to_rest(stage: Stage) -> Picture:
     for _ in range(CALM_PASSES_MAX):
         report = stage.run()
         stage.clock.sleep(30)
@@ -238,15 +267,7 @@ def reckon(stage: Stage) -> None:
             _allow(stage, picture)
         elif report is not None and report.exit_code == 0 and is_at_rest(picture):
             break
-    picture = stage.picture()
-    asking = [hold for hold in picture.plan.holds if any(asked in hold.reason for asked in ASKS)]
-    holds = [f"{hold.subject}: {hold.reason}" for hold in picture.plan.holds if hold not in asking]
-    but = {hold.app.name for hold in asking if BY_HAND not in hold.reason}
-    may_stay = stage.repository.push_count > 0  # for a look, until its app changes: what was reverted in Git
-    wrong = differences(stage.repository.head_tree, stage.fleet, but=but, failed_may_stay=may_stay)
-    if standing(picture) or picture.plan.refusals or holds or wrong:
-        fail(f"the fleet is not what Git says: {wrong}; left to do: {_steps(picture)}; holds: {holds}")
-    check_damage(stage)
+    return stage.picture()
 
 
 def _sick_and_unproved(stage: Stage, apps: Iterable[App]) -> set[str]:

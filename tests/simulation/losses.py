@@ -117,9 +117,24 @@ class Losses:
         self, world: World, operation: str, container: SimulatedContainer, port: int | None
     ) -> None:
         """Never stop anything for a port that a stranger has on its host."""
-        stranger = None if self._witness.meddled else stranger_on(world, port)
-        if stranger is not None:
+        stranger = None if self._witness.meddled else self._stranger_on(world, port)
+        if stranger is not None and not self._has_a_double(world, container):
             self._witness.object_to(f"{operation} of {container.name} for a port that {stranger.name} has")
+
+    def _has_a_double(self, world: World, container: SimulatedContainer) -> bool:
+        """Whether another container of its slot and release does well there: one of the two is left of a broken rollout."""
+        return any(
+            other.id != container.id
+            and slot_of(other) == slot_of(container)
+            and other.owner.release == container.owner.release
+            and is_well(other)
+            for other in world.containers.values()
+        )
+
+    def _stranger_on(self, world: World, port: int | None) -> SimulatedContainer | None:
+        """Return who has a port and is not to be taken over."""
+        stranger = stranger_on(world, port)
+        return None if stranger is None or self._witness.app_of(world, stranger) else stranger
 
     def _has_moved(self, world: World, container: SimulatedContainer, service: ServiceRecipe) -> bool:
         """Whether its successor does well on another host: it needs no port on this one any more."""

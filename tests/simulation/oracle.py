@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Collection
 
 from simulation.recipes import (
+    FILES_TARGET,
     AppRecipe,
     ServiceRecipe,
     TreeRecipe,
     container_name,
     file_digest,
-    file_on_host,
     follows_git,
 )
 from simulation.weather import BY_HAND
@@ -85,7 +85,7 @@ def app_differences(
         service = services.get(container.owner.service)
         if service is not None and not service.job:
             why = [*_faults(app, service, container), *_misplaced(tree, app, world)]
-            why += _outdated(app, service, world)
+            why += _outdated(service, container, world)
             why += _stranded(service, container, [other for where, other in there if where is world])
             found += [f"{container.name} on {world.name}: {each}" for each in why]
     homes = {
@@ -142,9 +142,10 @@ def _faults(app: AppRecipe, service: ServiceRecipe, container: SimulatedContaine
     return found
 
 
-def _outdated(app: AppRecipe, service: ServiceRecipe, world: World) -> list[str]:
+def _outdated(service: ServiceRecipe, container: SimulatedContainer, world: World) -> list[str]:
     """A file that nobody changed on the host is what Git says."""
-    there = world.files.get(file_on_host(app, service), "nothing")
+    directory = next((mount.source for mount in container.mounts if mount.target == FILES_TARGET), "")
+    there = world.files.get(f"{directory}/app.conf", "nothing")
     if not follows_git(service) or there == file_digest(service) or there.startswith(BY_HAND):
         return []
     return [f"reads {there} instead of what Git has"]

@@ -39,6 +39,7 @@ CRON = "*/20 * * * *"
 SCHEDULE = Schedule(expression=CRON, fields=parse_cron(CRON))
 MONITOR_S = 2.0
 HEALTHY_DEADLINE_S = 20.0
+VOLUME_TARGET, DIRECTORY_TARGET, FILES_TARGET = "/var/lib/app", "/var/lib/data", "/etc/app"
 
 IMAGES = {
     "good:1": ImageBehaviour(),
@@ -64,6 +65,7 @@ DEAF = "deaf:1"  # bad for a service with a probe, and good for all others
 
 
 BAD_HOOKS = (("pre_start", "false"), ("post_start", "false"), ("post_start", "sleep 900"))
+RARE = ("adopt", "directory", "pull_policy")  # only in some histories: all others stay as they were
 HOPELESS = {"broken:1", "absent:1"}  # tried again for ever: they never get as far as a gate
 
 
@@ -79,6 +81,8 @@ class ServiceRecipe:
     job: bool = False
     port: int | None = None
     volume: bool = False
+    directory: bool = False  # a relative bind of which Git has nothing
+    pull_policy: str = ""
     container_name: bool = False
     restart: str = "unless-stopped"
     memory_mb: int = 0
@@ -114,6 +118,7 @@ class AppRecipe:
     canary: int = 0
     promote: bool = True
     reuses: str | None = None  # another app, a service of which it extends and never runs
+    adopt: bool = False  # it takes over the Compose project of its name
     label: int = 0  # something of the app as a whole that changes its digest and no container
 
     @property
@@ -175,7 +180,11 @@ def is_tolerant(service: ServiceRecipe) -> bool:
 
 @lru_cache(maxsize=20_000)
 def digest_of(recipe: AppRecipe) -> str:
-    return hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode()).hexdigest()
+    said = asdict(recipe)
+    for part in (said, *said["services"]):
+        for key in [key for key in RARE if not part.get(key)]:
+            part.pop(key, None)
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 @lru_cache(maxsize=20_000)
@@ -204,6 +213,7 @@ def to_app(recipe: AppRecipe) -> App:
             auto_promote=recipe.promote,
         ),
         rollback=Rollback(recipe.rollback),
+        adopt=recipe.adopt,
     )
 
 
@@ -238,7 +248,7 @@ def _to_service(app: AppRecipe, recipe: ServiceRecipe, jobs: set[str]) -> Servic
         ports=(Port(target=80, published=recipe.port),) if recipe.port else (),
         networks=networks,
         volumes=(f"{recipe.name}-data",) if recipe.volume else (),
-        writable=recipe.volume or follows_git(recipe),
+        writable=recipe.volume or recipe.directory or follows_git(recipe),
         container_name=container_name(app, recipe),
         files=_files(recipe),
         readiness=Readiness(port=80) if is_probed(recipe) else None,
@@ -265,32 +275,46 @@ def container_name(app: AppRecipe, recipe: ServiceRecipe) -> str | None:
 
 
 def _files(recipe: ServiceRecipe) -> tuple[FileMount, ...]:
+    data = _data_directory(recipe) if recipe.directory else ()
     if not recipe.file_version:
-        return ()
+        return data
     content = f"version {recipe.file_version}".encode()
     digest = hashlib.sha256(content).hexdigest()
     entry = FileEntry(path="app.conf", mode=0o644, content=Sensitive(content))
     path = recipe.name if follows_git(recipe) else None
     return (
         FileMount(
-            target="/etc/app",
+            target=FILES_TARGET,
             entries=(entry,),
             directory=True,
             secret=False,
             digest=digest,
             writable_path=path,
         ),
+        *data,
     )
+
+
+def _data_directory(recipe: ServiceRecipe) -> tuple[FileMount, ...]:
+    return (
+        FileMount(
+            target=DIRECTORY_TARGET,
+            entries=(),
+            directory=True,
+            secret=False,
+            writable_path=data_directory(recipe),
+        ),
+    )
+
+
+def data_directory(recipe: ServiceRecipe) -> str:
+    """Where a service with a directory has its data, beside its file."""
+    return f"{recipe.name}-files"
 
 
 def follows_git(recipe: ServiceRecipe) -> bool:
     """Whether its files are mounted without `:ro`."""
     return recipe.file_version > 0 and recipe.name == "web"
-
-
-def file_on_host(app: AppRecipe, recipe: ServiceRecipe) -> str:
-    """Where a host has the file of a service whose files follow Git."""
-    return f"/srv/gitops-orch/{app.key.namespace}/{app.key.name}/{recipe.name}/app.conf"
 
 
 def file_digest(recipe: ServiceRecipe) -> str:
@@ -316,8 +340,10 @@ def compose_body(app: AppRecipe, recipe: ServiceRecipe) -> dict:
         body["ports"] = [{"mode": "ingress", "target": 80, "published": str(recipe.port), "protocol": "tcp"}]
     if recipe.volume:
         body["volumes"] = [
-            {"type": "volume", "source": f"{recipe.name}-data", "target": "/var/lib/app", "volume": {}}
+            {"type": "volume", "source": f"{recipe.name}-data", "target": VOLUME_TARGET, "volume": {}}
         ]
+    if recipe.pull_policy:
+        body["pull_policy"] = recipe.pull_policy
     if recipe.memory_mb:
         body["mem_limit"] = str(recipe.memory_mb * 1024 * 1024)
     if recipe.container_name:
@@ -343,7 +369,8 @@ def exclusive(app: AppRecipe, service: ServiceRecipe, container: SimulatedContai
         service.port
         or container.ports
         or follows_git(service)
-        or any(bind.startswith("/srv/gitops-orch/") for bind in container.binds)
+        or service.directory
+        or any(mount.kind == "bind" and mount.writable for mount in container.mounts)
         or service.container_name
         or service.volume
         or service.order == "stop-first"

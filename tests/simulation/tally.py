@@ -20,6 +20,8 @@ class Tally:
     commands: int = 0  # of hooks
     ended_outside: int = 0  # containers, or all of a host, while a gate looked
     strangers: int = 0  # on ports
+    taken_over: int = 0  # containers of Compose projects
+    tags_moved: int = 0  # pushed again, where services ask for that
     pushes: int = 0  # of reverts, by the controller
 
     def add(self, other: "Tally") -> None:

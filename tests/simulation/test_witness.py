@@ -16,7 +16,9 @@ from gitops_orch.planner import (
     first_release,
     follow,
     gate,
+    kept_mounts,
     namespaces,
+    place,
     plan,
     rollout,
     slots,
@@ -180,6 +182,25 @@ def overlooks_who_has_a_port(patch):
     patch.setattr(requests, "check_ports", lambda *_: None)
 
 
+def leaves_the_data_of_what_it_takes_over(patch):
+    patch.setattr(kept_mounts.MountKeeper, "of", lambda *_: kept_mounts.NOTHING_KEPT)
+
+
+def takes_over_beside_a_host_that_is_silent(patch):
+    """What runs there, and has the data, is only seen when the app is on another host."""
+    real = place._Placer.__init__
+
+    def careless(placer, app, *rest):
+        real(placer, app, *rest)
+        placer.takes_over = False
+
+    patch.setattr(place._Placer, "__init__", careless)
+
+
+def overlooks_a_tag_that_was_pushed_again(patch):
+    patch.setattr(slots, "moved_bytes", lambda *_: None)
+
+
 MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (takes_silence_for_emptiness, "which is unknown"),
     (forgets_the_removal_budget, "containers left Git"),
@@ -202,6 +223,9 @@ MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str], ...] = (
     (blames_a_release_for_what_a_hand_stopped, "without a fault of its own"),
     (gives_up_at_the_first_restart, "without a fault of its own"),
     (overlooks_who_has_a_port, "for a port that"),
+    (leaves_the_data_of_what_it_takes_over, "and the data is in"),
+    (takes_over_beside_a_host_that_is_silent, "has its data"),
+    (overlooks_a_tag_that_was_pushed_again, "runs other bytes than"),
     (keeps_from_git_what_it_takes_back, "nobody tried to revert it in Git"),
 )
 

@@ -38,6 +38,7 @@ class Weather:
         default_factory=dict
     )  # (host, path) of files -> what a hand wrote
     harmed: set[AppKey] = field(default_factory=set)  # apps of which a hand made a container fail
+    adopting: frozenset[str] = frozenset()  # names of apps that take over what has a name of theirs
     strangers: int = 0
     drifted: int = 0
 
@@ -126,7 +127,8 @@ class Weather:
         if visit == "squatter" and ours:
             gone = self.rng.choice(ours)
             hand.remove(world, gone)
-            made = hand.run_foreign(world, gone.name)
+            mark = {labels.INSTANCE: "another"} if gone.owner.app.name in self.adopting else {}
+            made = hand.run_foreign(world, gone.name, labels=mark)
             self.squatters.append((world.name, made.id))
         elif visit == "instance" and ours:
             copied = dict(self.rng.choice(ours).labels) | {labels.INSTANCE: "another"}

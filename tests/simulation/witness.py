@@ -1,10 +1,12 @@
 """Watches every request of the controller, and objects to those that must never be made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simulation.beside import Answers, app_of, has_failed_by_itself
+from simulation.compose_projects import ComposeProjects
+from simulation.data_places import DataPlaces, data_mounts
 from simulation.glance import holds_data, is_well, slot_of
 from simulation.losses import Losses
 from simulation.recipes import BAD
@@ -15,6 +17,7 @@ from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.hand import FOREIGN_MEMORY_BYTES
 from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.requests import known_image
 from gitops_orch.engine.simulated.world import World
 from gitops_orch.model.app import App, AppKey, Hold, Rollback
 from gitops_orch.model.host import Host
@@ -67,13 +70,16 @@ class Witness:
     request_count: int = 0
     at_look: dict[int, Callable[[World, SimulatedContainer], None]] = field(default_factory=dict)
     look_count: int = 0  # of gates, ever
+    projects: ComposeProjects = field(default_factory=ComposeProjects)  # of Compose, which apps take over
     takes_count: int = 0  # of this pass, but for what is thrown away as garbage
 
     def __post_init__(self) -> None:
         self._losses = Losses(self)
+        self.places = DataPlaces(self)
 
     def begin_pass(self) -> None:
         self.left = self.under_way()
+        self.places.learn_projects()
         self.answers.hosts.clear()
         self.seen_well.clear()
         self.meddled = False
@@ -110,7 +116,7 @@ class Witness:
         self.requests.append(f"{operation} {engine.name} {_subject(world, arguments)}")
         if not self.commit or self.repository.commits[self.commit].unreadable:
             self.object_to(f"{operation} without a readable commit")
-        if engine.name not in self.answers.known_to(app_of(world, arguments[0])):
+        if engine.name not in self.answers.known_to(self._app_of(world, arguments[0])):
             self.object_to(f"{operation} on {engine.name}, which is unknown")
         self.command_count += operation == "run_exec"
         self.takes_count += operation not in GARBAGE
@@ -149,7 +155,44 @@ class Witness:
         if isinstance(app, AppKey):
             self._check_app(operation, app)
 
+    def app_of(self, world: World, container: SimulatedContainer) -> tuple[AppKey, str] | None:
+        """Return the app and service that a container belongs to, or is to be taken over by; None: it is foreign."""
+        if container.owner is not None:
+            return container.owner.app, container.owner.service
+        found = self.projects.containers.get((world.name, container.id))
+        return found if found is not None and self._takes_over(*found) else None
+
+    def _app_of(self, world: World, subject: Any) -> AppKey | None:
+        """Return the app that a request is made for, by its first argument."""
+        container = world.find(subject) if isinstance(subject, str) else None
+        found = self.app_of(world, container) if container is not None else None
+        return found[0] if found is not None else app_of(world, subject)
+
+    def to_be_taken_over(self, app: AppKey, service: str) -> Iterator[tuple[World, SimulatedContainer]]:
+        """Yield the containers whose place a service is to take, with their worlds."""
+        for (host, identity), found in self.projects.containers.items():
+            world = self.fleet.worlds[host]
+            if found == (app, service) and self._takes_over(*found) and identity in world.containers:
+                yield world, world.containers[identity]
+
+    def _takes_over(self, app: AppKey, service: str) -> bool:
+        """Whether the commit in force, or what is stable of it, has an app that takes over containers of a service."""
+        stable = self.history.stable(app) if self.history is not None else None
+        asked = (
+            [each for each in self.repository.commits[self.commit].apps if each.key == app]
+            if self.commit
+            else []
+        )
+        asked += [self.repository.recipes[app, stable.digest]] if stable is not None else []
+        return any(each.adopt and service in {s.name for s in each.services} for each in asked)
+
     def _check_container(self, world: World, operation: str, container: SimulatedContainer) -> None:
+        adopted = self.app_of(world, container) if container.owner is None else None
+        if adopted is not None:
+            self._check_app(operation, adopted[0])
+            if operation == "start":
+                self._check_writers(world, container)
+            return
         if container.owner is None or container.labels.get(labels.INSTANCE) != "default":
             self.object_to(f"{operation} of the foreign container {container.name}")
         self._check_app(operation, container.owner.app)
@@ -161,6 +204,8 @@ class Witness:
             self._check_double(world, container)
             self._check_run(container)
             self._check_order(container)
+            self.places.check(world, container)
+            self.places.check_elsewhere(world, container)
 
     def _check_quarantine(self, container: SimulatedContainer) -> None:
         """Never start again what is known to fail."""
@@ -190,11 +235,13 @@ class Witness:
     def _check_waste(self, world: World, intent: ContainerIntent) -> None:
         """Never create just the same container again for the same parents, which was not even started."""
         joined = {world.find(peer).id for peer in intent.peers.values() if world.find(peer) is not None}
+        image = known_image(world, intent.image)
         for each in world.containers.values():
             was_made_so = each.name.startswith(f"{intent.name}-old-") and not (each.error or each.exit_code)
             lives_there = each.joins is None or each.joins in joined
             is_same = each.owner is not None and each.owner.spec_hash == intent.spec_hash
             by_hand = each.limits.get("Memory") == FOREIGN_MEMORY_BYTES
+            is_same &= image is None or each.image_id == image.id
             if was_made_so and is_same and lives_there and each.state is State.CREATED and not by_hand:
                 self.object_to(f"creates {intent.name} again, which was never started")
 
@@ -230,9 +277,20 @@ class Witness:
         release = self.repository.recipes[(owner.app, owner.release)]
         if any(s.name == owner.service and s.order == "start-first" for s in release.services):
             return  # the file asks for it
+        self._check_writers(world, container)
+
+    def _check_writers(self, world: World, container: SimulatedContainer) -> None:
         data = {name for name in container.volumes if holds_data(world, name)}
+        data |= {mount.source for mount in data_mounts(container)}
         for other in world.containers.values():
-            shared = data & set(other.volumes)
+            beside = other.owner is not None and container.owner is not None
+            replicas = (
+                beside
+                and slot_of(other)[:2] == slot_of(container)[:2]
+                and slot_of(other) != slot_of(container)
+            )
+            there = set() if replicas else {mount.source for mount in data_mounts(other)}
+            shared = data & {*other.volumes, *there}
             if shared and other.up and other.id != container.id:
                 self.object_to(f"starts {container.name} on {shared.pop()} while {other.name} writes it")
 

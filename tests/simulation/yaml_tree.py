@@ -5,13 +5,17 @@ import json
 
 from simulation.recipes import (
     CRON,
+    DIRECTORY_TARGET,
+    FILES_TARGET,
     HEALTHY_DEADLINE_S,
     MONITOR_S,
+    VOLUME_TARGET,
     AppRecipe,
     HostRecipe,
     ServiceRecipe,
     TreeRecipe,
     container_name,
+    data_directory,
     follows_git,
     is_probed,
 )
@@ -73,6 +77,8 @@ def compose_file(app: AppRecipe, reused: AppRecipe | None = None) -> dict:
         rules["placement"]["hosts"] = list(app.hosts)
     if app.zone:
         rules["placement"]["constraints"] = [f"node.labels.zone == {app.zone}"]
+    if app.adopt:
+        rules["adopt"] = True
     if app.needs:
         rules["depends_on"] = [app.needs]
     file: dict = {
@@ -102,6 +108,7 @@ def _rollout(app: AppRecipe) -> dict:
 def _service(app: AppRecipe, recipe: ServiceRecipe) -> dict:
     body = {
         "image": recipe.image,
+        "pull_policy": recipe.pull_policy,
         "environment": {"VALUE": str(recipe.value)},
         "deploy": _deploy(recipe),
         "stop_grace_period": "3s",
@@ -143,9 +150,12 @@ def _deploy(recipe: ServiceRecipe) -> dict:
 
 
 def _volumes(recipe: ServiceRecipe) -> list[str]:
-    data = [f"{recipe.name}-data:/var/lib/app"] if recipe.volume else []
+    data = [f"{recipe.name}-data:{VOLUME_TARGET}"] if recipe.volume else []
+    data += [f"./{data_directory(recipe)}:{DIRECTORY_TARGET}"] if recipe.directory else []
     return data + (
-        [f"./{recipe.name}:/etc/app{'' if follows_git(recipe) else ':ro'}"] if recipe.file_version else []
+        [f"./{recipe.name}:{FILES_TARGET}{'' if follows_git(recipe) else ':ro'}"]
+        if recipe.file_version
+        else []
     )
 
 

@@ -1,0 +1,180 @@
+"""Projects that `docker compose` started, with data, and apps that take them over (`x-gitops: {adopt: true}`)."""
+
+import random
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from simulation.commits import SERVICES, a_service
+from simulation.recipes import (
+    DIRECTORY_TARGET,
+    FILES_TARGET,
+    IMAGES,
+    VOLUME_TARGET,
+    AppRecipe,
+    ServiceRecipe,
+    TreeRecipe,
+    container_name,
+    data_directory,
+    file_digest,
+    follows_git,
+)
+
+from gitops_orch.engine.simulated import requests
+from gitops_orch.engine.simulated.fleet import SimulatedFleet
+from gitops_orch.engine.simulated.images import Registry
+from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.world import World
+from gitops_orch.errors import EngineError
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.observed import ObservedMount
+
+NAMES = ("photos", "music", "books")  # of apps that take a project over; nobody adds others of these names
+PORT_FIRST = 8500
+COMPOSE = "com.docker.compose."
+
+
+@dataclass
+class ComposeProjects:
+    """Starts projects on hosts, and adds the apps that take them over to commits; does nothing unless `enabled`."""
+
+    rng: random.Random = field(default_factory=random.Random)  # of its own: no other choice depends on it
+    enabled: bool = False
+    started: dict[str, tuple[str, AppRecipe]] = field(default_factory=dict)  # host and app, by project
+    containers: dict[tuple[str, str], tuple[AppKey, str]] = field(default_factory=dict)  # by host and id
+    claimed: set[tuple[AppKey, str]] = field(default_factory=set)  # services that some commit takes over
+    count: int = 0
+
+    def adopt(self, tree: TreeRecipe, fleet: SimulatedFleet) -> TreeRecipe:
+        """Start a project, now and then, and commit the app of one that was started."""
+        if not self.enabled:
+            return tree
+        if self.rng.random() < 0.5:
+            self._start(tree, fleet)
+        absent = [app for _, app in self.started.values() if tree.app(app.name) is None]
+        if absent and self.rng.random() < 0.7:
+            tree = replace(tree, apps=(*tree.apps, self.rng.choice(absent)))
+        self._note(tree)
+        return tree
+
+    def mend(self, tree: TreeRecipe) -> TreeRecipe:
+        """Let each app mount in the end what the containers have that it is still to take over."""
+        if not self.enabled:
+            return tree
+        tree = replace(tree, apps=tuple(map(self._mended, tree.apps)))
+        self._note(tree)
+        return tree
+
+    def _mended(self, app: AppRecipe) -> AppRecipe:
+        if app.name not in self.started:
+            return app
+        had = {service.name: service for service in self.started[app.name][1].services}
+        services = (
+            replace(s, volume=had[s.name].volume, directory=had[s.name].directory, replicas=1)
+            if s.name in had
+            else s
+            for s in app.services
+        )
+        return replace(app, services=tuple(services))
+
+    def _note(self, tree: TreeRecipe) -> None:
+        adopting = [app for app in tree.apps if app.adopt]
+        self.claimed |= {(app.key, service.name) for app in adopting for service in app.services}
+
+    def _start(self, tree: TreeRecipe, fleet: SimulatedFleet) -> None:
+        free = [name for name in NAMES if name not in self.started and tree.app(name) is None]
+        hosts = [host.name for host in tree.hosts if host.name in fleet.worlds]
+        hosts = [name for name in hosts if fleet.worlds[name].trouble is None]
+        if not (free and hosts):
+            return
+        name, host = self.rng.choice(free), self.rng.choice(hosts)
+        app, world = self._app(name), fleet.worlds[host]
+        world.advance(fleet.now_s())
+        self.started[name] = (host, app)
+        made = {f"{COMPOSE}project": name, f"{COMPOSE}network": "default"}
+        requests.add_network(world, f"{app.key.project}_default", driver="bridge", labels=made)
+        for service in app.services:
+            container = self._container(app, service, world)
+            requests.add(world, container)
+            with suppress(EngineError):  # a port is taken: it stays down
+                requests.start(world, container)
+            self.containers[host, container.id] = (app.key, service.name)
+
+    def _app(self, name: str) -> AppRecipe:
+        count = self.rng.choice((1, 1, 2))
+        services = tuple(self._service(each, NAMES.index(name)) for each in SERVICES[:count])
+        return AppRecipe(name=name, services=services, adopt=True)
+
+    def _service(self, name: str, number: int) -> ServiceRecipe:
+        made = a_service(self.rng, name, alone=False)
+        data = self.rng.choice((("volume",), ("directory",), ("volume", "directory")))
+        return replace(
+            made,
+            replicas=1,
+            volume="volume" in data,
+            directory="directory" in data,
+            second_network=False,
+            port=PORT_FIRST + number if name == SERVICES[0] and self.rng.random() < 0.4 else None,
+        )
+
+    def _container(self, app: AppRecipe, service: ServiceRecipe, world: World) -> SimulatedContainer:
+        image = world.images[requests.pull(world, Registry(IMAGES), service.image).id]
+        mounts = tuple(self._mounts(app, service, world))
+        anonymous = {path: world.new_id() for path in image.behaviour.volumes}
+        volumes = [mount.source for mount in mounts if mount.kind == "volume"]
+        project = app.key.project
+        own = {"project": project, "service": service.name, "container-number": "1", "oneoff": "False"}
+        return SimulatedContainer(
+            id=world.new_id(),
+            name=container_name(app, service) or f"{project}-{service.name}-1",
+            image=service.image,
+            image_id=image.id,
+            behaviour=image.behaviour,
+            created_at=world.now,
+            labels={f"{COMPOSE}{key}": value for key, value in own.items()},
+            networks={f"{project}_default": (service.name,)},
+            volumes=(*volumes, *anonymous.values()),
+            anonymous=anonymous,
+            mounts=(*mounts, *(_mount("volume", each, path) for path, each in anonymous.items())),
+            ports=(("", service.port, "tcp"),) if service.port else (),
+            restart_policy=service.restart,
+            environment=(f"VALUE={service.value}",),
+        )
+
+    def _mounts(self, app: AppRecipe, service: ServiceRecipe, world: World) -> Iterator[ObservedMount]:
+        """Its data is where Compose puts it: by the project's name, or another, and in another directory than ours."""
+        place = f"/opt/stacks/{app.name}"
+        if service.volume:
+            led_by = self.rng.choice((app.key.project, f"stack-{app.name}"))
+            yield _mount("volume", f"{led_by}_{service.name}-data", VOLUME_TARGET)
+        if service.directory:
+            yield _mount("bind", f"{place}/{data_directory(service)}", DIRECTORY_TARGET)
+        if follows_git(service):
+            if self.rng.random() < 0.5:
+                world.files[f"{place}/{service.name}/app.conf"] = file_digest(service)
+            yield _mount("bind", f"{place}/{service.name}", FILES_TARGET)
+
+    def damage(self, fleet: SimulatedFleet) -> list[str]:
+        """Return what was removed although no commit ever took it over."""
+        return [
+            f"container {identity[:12]} of service {service} of {app} on {host} is gone"
+            for (host, identity), (app, service) in self.containers.items()
+            if (app, service) not in self.claimed and identity not in fleet.worlds[host].containers
+        ]
+
+    def left(self, tree: TreeRecipe, fleet: SimulatedFleet, but: set[str]) -> list[str]:
+        """Return the containers that the apps of a commit should have taken over by now."""
+        wanted = {(app.key, service.name) for app in tree.apps if app.adopt for service in app.services}
+        return [
+            f"container {identity[:12]} of service {service} of {app} on {host} was not taken over"
+            for (host, identity), (app, service) in self.containers.items()
+            if (app, service) in wanted and app.name not in but and identity in fleet.worlds[host].containers
+        ]
+
+    def taken_over(self, fleet: SimulatedFleet) -> int:
+        """Count the containers that gave way to a successor."""
+        return sum(identity not in fleet.worlds[host].containers for host, identity in self.containers)
+
+
+def _mount(kind: str, source: str, target: str) -> ObservedMount:
+    return ObservedMount(kind=kind, source=source, target=target, writable=True)

@@ -1,0 +1,80 @@
+"""Where each service has its data on each host: its next container mounts the same, and never an empty place."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from simulation.recipes import AppRecipe
+
+from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.world import World
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.names import is_anonymous, prepared_service
+from gitops_orch.model.observed import ObservedMount
+
+if TYPE_CHECKING:
+    from simulation.witness import Witness
+
+
+class DataPlaces:
+    """Objects for a witness to a container that would run without the data of the one before it.
+
+    What no name leads to, an anonymous volume, is lost with the last container that has it: a hand may remove that.
+    """
+
+    def __init__(self, witness: "Witness") -> None:
+        self._witness = witness
+        self._sources: dict[tuple[str, AppKey, str, str], str] = {}  # by host, app, service and target
+
+    def learn(self) -> None:
+        """Note what every container that runs has, and object to one that has something else than the one before it."""
+        for world in self._witness.fleet.worlds.values():
+            for container in world.containers.values():
+                if container.up and container.owner is not None:
+                    self.check(world, container)
+                    self._note(world, container, container.owner.app, container.owner.service)
+
+    def learn_projects(self) -> None:
+        """Note what the containers of Compose projects have, before any of them is taken over."""
+        for (host, identity), (app, service) in self._witness.projects.containers.items():
+            world = self._witness.fleet.worlds[host]
+            container = world.containers.get(identity)
+            if container is not None and container.started_at is not None:
+                self._note(world, container, app, service)
+
+    def _note(self, world: World, container: SimulatedContainer, app: AppKey, service: str) -> None:
+        for mount in data_mounts(container):
+            self._sources.setdefault((world.name, app, prepared_service(service), mount.target), mount.source)
+
+    def check(self, world: World, container: SimulatedContainer) -> None:
+        """Object to a container that runs, or is to run, without the data of its predecessor."""
+        app, service = container.owner.app, prepared_service(container.owner.service)
+        for mount in data_mounts(container):
+            before = self._sources.get((world.name, app, service, mount.target), mount.source)
+            if before != mount.source:
+                self._witness.object_to(
+                    f"{container.name} has {mount.source} at {mount.target}, and the data is in {before}"
+                )
+
+    def check_elsewhere(self, world: World, container: SimulatedContainer) -> None:
+        """Object to a start where the container that is to be taken over has the data on another host."""
+        owner, targets = container.owner, {mount.target for mount in data_mounts(container)}
+        app = self._witness.repository.recipes.get((owner.app, owner.release))
+        for other, old in self._witness.to_be_taken_over(owner.app, prepared_service(owner.service)):
+            has_data = targets & {mount.target for mount in data_mounts(old)}
+            if other is not world and has_data and app is not None and self._is_allowed(app, other.name):
+                self._witness.object_to(
+                    f"starts {container.name} on {world.name}, and {old.name} on {other.name} has its data"
+                )
+
+    def _is_allowed(self, app: AppRecipe, name: str) -> bool:
+        """Whether the file leaves it open that the app runs on a host."""
+        hosts = self._witness.repository.commits[self._witness.commit].hosts
+        host = next((each for each in hosts if each.name == name), None)
+        return host is not None and (not app.hosts or name in app.hosts) and app.zone in {None, host.zone}
+
+
+def data_mounts(container: SimulatedContainer) -> Iterator[ObservedMount]:
+    """Yield the mounts that a container can leave data in, and that have a name or a path."""
+    for mount in container.mounts:
+        if mount.writable and mount.kind in {"volume", "bind"} and not is_anonymous(mount.source):
+            yield mount
