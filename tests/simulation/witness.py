@@ -22,7 +22,7 @@ from gitops_orch.engine.simulated.world import World
 from gitops_orch.model.app import App, AppKey, Hold, Rollback
 from gitops_orch.model.host import Host
 from gitops_orch.model.job import is_run_slot
-from gitops_orch.model.names import files_volume_name, is_pre_start
+from gitops_orch.model.names import files_volume_name, is_pre_start, prepared_service
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import ContainerIntent
 from gitops_orch.model.release import ReleaseState
@@ -283,16 +283,24 @@ class Witness:
         data = {name for name in container.volumes if holds_data(world, name)}
         data |= {mount.source for mount in data_mounts(container)}
         for other in world.containers.values():
-            beside = other.owner is not None and container.owner is not None
-            replicas = (
-                beside
-                and slot_of(other)[:2] == slot_of(container)[:2]
-                and slot_of(other) != slot_of(container)
-            )
-            there = set() if replicas else {mount.source for mount in data_mounts(other)}
+            there = {mount.source for mount in data_mounts(other)}
+            if self._are_replicas(container, other):
+                there = set()
             shared = data & {*other.volumes, *there}
             if shared and other.up and other.id != container.id:
                 self.object_to(f"starts {container.name} on {shared.pop()} while {other.name} writes it")
+
+    def _are_replicas(self, one: SimulatedContainer, other: SimulatedContainer) -> bool:
+        """Whether both are of one service that has several replicas: these share what Git gives them, as does its pre_start."""
+        if one.owner is None or other.owner is None or one.owner.app != other.owner.app:
+            return False
+        services = [prepared_service(each.owner.service) for each in (one, other)]
+        if services[0] != services[1]:
+            return False
+        if not any(is_pre_start(each.owner.service) for each in (one, other)):
+            return slot_of(one) != slot_of(other)
+        recipe = self.repository.recipes[(one.owner.app, one.owner.release)]
+        return any(each.name == services[0] and each.replicas > 1 for each in recipe.services)
 
     def _check_order(self, container: SimulatedContainer) -> None:
         """Never begin a release of an app while what it depends on is not at what the same commit says."""
