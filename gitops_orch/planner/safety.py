@@ -2,7 +2,8 @@
 
 It counts containers whose service left Git; replacements, moves, scaling down, going back to an older release, and what
 `prune` keeps, are not losses (DESIGN.md, 4).  An app that may have been renamed is kept, and has left Git all the same: one
-such app is no sign that the removal of all others is meant.
+such app is no sign that the removal of all others is meant.  An app that is in Git with other services than before has not
+left it.
 """
 
 from gitops_orch.model.app import AppKey, Prune
@@ -27,7 +28,7 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
         lost = _lost_count(key, world, chosen.get(key), located)
         total += len(located)
         leaving += lost
-        absent += len(located) if key in world.kept and key not in chosen else lost
+        absent += 0 if key in chosen else len(located) if key in world.kept else lost
         counted += 0 if is_allowed(world, key) else lost
     budget = world.fleet.prune
     replaced = bool(chosen) and counted == 0  # others come in their stead, and each that goes is named

@@ -172,3 +172,13 @@ def test_only_what_stopped_for_the_new_name_is_started_again(story):
         "side": State.RUNNING,
     }
     assert old["side"].started_at == started
+
+
+@pytest.mark.parametrize("more", ["", ", container_name: pg", ", volumes: ['data:/data']"])
+def test_the_only_service_of_the_only_app_is_renamed_in_one_sync(story, more):
+    volumes = "volumes: {data: {}}\n" if "data" in more else ""
+    for name in ("db", "postgres"):
+        story.commit({"s/compose.yaml": f"services: {{{name}: {{image: 'shop:1'{more}}}}}\n{volumes}"})
+        assert story.sync().exit_code == 0
+    [left] = [each for each in story.fleet.worlds["h1"].containers.values() if each.up]
+    assert left.owner.service == "postgres"

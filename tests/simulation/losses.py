@@ -51,7 +51,8 @@ class Losses:
         allowed = budget.allow_empty or (
             tree.apps and self._witness.commit in self._witness.history.accepted()
         )
-        if leaving and leaving == len(names) and not allowed:
+        in_git = {app.name for app in tree.apps}  # with other services than before: such an app has not left
+        if leaving and leaving == len(names) and not allowed and in_git.isdisjoint(app for app, _ in names):
             gone = frozenset(app for app, _ in names)
             if not self._may_all_be_renamed(names):
                 self._witness.object_to(f"acts although all {leaving} containers left Git")
