@@ -72,7 +72,7 @@ class Performer:
 
 
 def told(error: Exception, host: str) -> str:
-    """Return what to tell of a failure on a host, which whoever tells it names; what nobody foresaw is an app's trouble like any other, and is logged whole."""
+    """Return the message of a failure, without its host; an unexpected exception is also logged with its traceback."""
     if isinstance(error, GitopsOrchError):
         return without_host(str(error), host)
     _log.error(ACTION_BROKE, error=str(error), exc_info=error)
