@@ -19,7 +19,7 @@ def plan_code(picture: Picture, app: AppKey | None = None) -> int:
     plan = picture.plan
     rules = (
         (ERROR, bool(picture.error or plan.refusals) or _has_errors(picture)),
-        (UNKNOWN, bool(plan.unknown_hosts or plan.unknown_apps)),
+        (UNKNOWN, bool(plan.unknown_hosts or plan.unknown_apps or plan.files_unknown)),
         (CHANGES, any(app is None or action.app == app for action in (*plan.actions, *picture.withheld))),
     )
     return _first(rules)

@@ -73,9 +73,19 @@ class Course:
         """Look at everything, and keep what was found."""
         look = take_look(self._sight, loaded, impatient=quick, apps=self._apps)
         self._recorder.remember(look)
+        self._note_unread(look)
         if look.loaded.desired is not None:
             self._sight.tags.keep(look.loaded.desired.apps)
         return look
+
+    def _note_unread(self, look: Look) -> None:
+        """Count each read of a host's files that failed as an attempt at the apps that have these files."""
+        digests = (
+            {each.app.key: each.app.digest for each in look.world.chosen} if look.world is not None else {}
+        )
+        reasons = {each.app: each.reason for each in self._sight.host_files.not_noted(look.unread)}
+        for app, reason in reasons.items():
+            self._sight.history.note_trouble(app, digests[app], reason)
 
     def walk(self, look: Look) -> Look:
         """Carry plans out until there is nothing left to do that this run can do; returns how things stand then."""

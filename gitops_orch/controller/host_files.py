@@ -5,13 +5,13 @@ A look costs three or four requests for each host and one or two for each bind, 
 asked for again when Git has other files, when it is older than FRESH_S, and after a plan that changes something there.  Whatever changes in between is seen before
 a write: the Engine leaves alone what is not as the plan expects it.  A host that could not be asked is left in peace for
 RETRY_S: each try may last as long as READ_DEADLINE_S, and every pass would wait for it.  Meanwhile its apps that would be
-changed wait: unknown is never empty.
+changed wait, for unknown is never empty; of the others it is unknown whether they are in sync.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -37,6 +37,29 @@ _log = structlog.get_logger()
 Seen = Mapping[tuple[str, FilesQuery], HostFiles]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """Files of an app's bind that could not be read on a host, and why; `until` is when they are read again."""
+
+    app: AppKey
+    host: str
+    reason: str
+    until: datetime
+    waits: bool  # the app would be changed there, and waits; else it may differ from Git, or not
+
+
+def holds_of(unread: Iterable[Unread]) -> Mapping[AppKey, Hold]:
+    """Return the apps that wait until their files can be read."""
+    return {each.app: Hold(reason=each.reason, until=each.until) for each in unread if each.waits}
+
+
+def unknown_of(unread: Iterable[Unread]) -> Mapping[AppKey, str]:
+    """Return the apps that are not known to be as Git wants them, each with why."""
+    rows = list(unread)
+    waiting = {each.app for each in rows if each.waits}
+    return {each.app: each.reason for each in rows if each.app not in waiting}
+
+
 Former = Callable[[AppKey], Iterable[App]]  # an app as it was in earlier releases
 
 
@@ -49,6 +72,7 @@ class HostFilesMemory:
         self._clock = clock
         self._seen: dict[tuple[str, FilesQuery], tuple[float, HostFiles]] = {}  # with when
         self._failed: dict[str, tuple[float, str]] = {}  # by host: when it could not be asked, and why
+        self._tried: set[str] = set()  # hosts whose last failure was not noted yet
 
     def known(self) -> Seen:
         """Return what was seen not long ago."""
@@ -71,6 +95,7 @@ class HostFilesMemory:
                 reason = "no answer in time" if answer is None else without_host(str(answer.error), host)
                 _log.warning(HOST_FILES_UNREAD, host=host, error=reason)
                 self._failed[host] = self._clock.monotonic_s(), reason
+                self._tried.add(host)
                 continue
             assert isinstance(answer.value, tuple)  # noqa: S101 - what `_read` returns
             self._failed.pop(host, None)
@@ -91,20 +116,30 @@ class HostFilesMemory:
                 works[host] = partial(_read, engines[host], tuple(queries), image)
         return works
 
-    def unreadable(self, plan: Plan) -> Mapping[AppKey, Hold]:
-        """Return the apps that a plan would change without knowing what a host has of their files: these wait.
+    def unread(self, plan: Plan) -> tuple[Unread, ...]:
+        """Return the binds that a plan asks for and that could not be read.
 
-        A container that is made beside files of which nobody knows would read the old ones, and never the new ones.
+        An app that would be changed waits: a container that is created beside files of which nothing is known would read
+        the old ones, and never the new ones.
         """
         changed = {(action.host, action.app) for action in plan.actions if action.kind in _CHANGING}
-        return {
-            query.app: Hold(
+        return tuple(
+            Unread(
+                app=query.app,
+                host=host,
                 reason=f"the files of {query.git_path} on {host} cannot be read: {self._failed[host][1]}",
                 until=self._clock.now() + timedelta(seconds=self._waits_s(host)),
+                waits=(host, query.app) in changed,
             )
             for host, query in plan.unread
-            if (host, query.app) in changed and self._waits_s(host)
-        }
+            if self._waits_s(host)
+        )
+
+    def not_noted(self, unread: Iterable[Unread]) -> tuple[Unread, ...]:
+        """Return what was tried in vain since the last call: each try is one, however often it is looked at."""
+        rows = tuple(each for each in unread if each.host in self._tried)
+        self._tried -= {each.host for each in rows}
+        return rows
 
     def ends_between(self, after_s: float, until_s: float) -> bool:
         """Tell whether the wait of a host ends in a span of time; may be asked by another thread."""

@@ -11,7 +11,7 @@ from gitops_orch.controller.completed import with_completed
 from gitops_orch.controller.facts import ReleaseFacts, given_up, recovered_releases, release_facts
 from gitops_orch.controller.former import former_services
 from gitops_orch.controller.gone import apps_of_history, find_gone, from_this_repository, identified
-from gitops_orch.controller.host_files import HostFilesMemory
+from gitops_orch.controller.host_files import HostFilesMemory, Unread, holds_of, unknown_of
 from gitops_orch.controller.inventory import HostFacts, learn, read_facts, recognise
 from gitops_orch.controller.isolate import Isolation
 from gitops_orch.controller.load import Loaded, Loader
@@ -56,6 +56,7 @@ class Look:
     timetable: str = ""  # for history to remember
     host_facts: HostFacts = field(default_factory=HostFacts)
     app_files: AppFiles = field(default_factory=AppFiles)  # for history to remember
+    unread: tuple[Unread, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +155,7 @@ def take_look(
         timetable=thought.timetable.text,
         host_facts=host_facts,
         app_files=files.after(desired),
+        unread=thought.unread,
     )
 
 
@@ -166,6 +168,7 @@ class _Thought:
     timetable: Timetable
     plan: Plan
     apps: tuple[AppStatus, ...]
+    unread: tuple[Unread, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,24 +190,29 @@ def _think(sight: Sight, desired: Desired, view: _View, apart: Mapping[AppKey, s
     world = replace(world, let_go=view.let_go, broken={**world.broken, **apart})
     timetable = _timetable(sight, world)
     world = replace(world, due=timetable.due)
-    world, plan = _plan(sight, world)
-    return _Thought(world=world, past=past, timetable=timetable, plan=plan, apps=app_statuses(world, plan))
+    world, plan, unread = _plan(sight, world)
+    statuses = app_statuses(world, plan)
+    return _Thought(world=world, past=past, timetable=timetable, plan=plan, apps=statuses, unread=unread)
 
 
-def _plan(sight: Sight, world: World) -> tuple[World, Plan]:
-    """Plan, and once more where that shows that files on hosts must be looked at; return the world with them."""
+def _plan(sight: Sight, world: World) -> tuple[World, Plan, tuple[Unread, ...]]:
+    """Plan, and once more where that shows that files on hosts must be looked at.
+
+    Returns the world with these files, and which could not be read.
+    """
     world = replace(world, host_files=sight.host_files.known())
     plan = make_plan(world)
     former = partial(_earlier_releases, sight, our_containers(world.observed))
     if plan.unread and sight.host_files.look(plan, world.observed, former):
         world = replace(world, host_files=sight.host_files.known())
         plan = make_plan(world)
-    unreadable = sight.host_files.unreadable(plan)
-    if unreadable:
-        world = replace(world, waits={**unreadable, **world.waits})
+    unread = sight.host_files.unread(plan)
+    if any(each.waits for each in unread):
+        world = replace(world, waits={**holds_of(unread), **world.waits})
         plan = make_plan(world)
+    plan = replace(plan, files_unknown=unknown_of(unread))
     sight.host_files.forget(plan)
-    return world, plan
+    return world, plan, unread
 
 
 def _earlier_releases(sight: Sight, containers: list[ObservedContainer], key: AppKey) -> list[App]:

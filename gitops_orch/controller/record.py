@@ -27,6 +27,7 @@ from gitops_orch.model.serial import plan_row, run_document
 from gitops_orch.model.status import ActionResult, AppHealth, AppStatus, Outcome, RunReport, Sync
 from gitops_orch.model.trouble import Trouble
 from gitops_orch.planner.aside import is_aside
+from gitops_orch.planner.judgement import lasting
 from gitops_orch.planner.world import Chosen, Role, World
 from gitops_orch.source.commits import CommitInfo
 from gitops_orch.source.source import Source
@@ -344,13 +345,25 @@ def _images(chosen: Chosen, host: ObservedHost, now: datetime) -> Iterable[Image
 
 
 def _is_same(run: RunRecord, last: RunRecord) -> bool:
-    """Tell whether a run without an action found what the one before it found."""
+    """Tell whether a run without an action found what the one before it found; when it is tried again is no difference."""
     return (run.commit, run.status, run.exit_code, run.plan_digest) == (
         last.commit,
         last.status,
         last.exit_code,
         last.plan_digest,
-    ) and all(run.results_json.get(key) == last.results_json.get(key) for key in ("apps", "reasons"))
+    ) and all(
+        _lasting(run.results_json.get(key)) == _lasting(last.results_json.get(key))
+        for key in ("apps", "reasons")
+    )
+
+
+def _lasting(found: object) -> object:
+    """Return what was found, without the moments at which reasons end."""
+    if isinstance(found, str):
+        return lasting(found)
+    if isinstance(found, list):
+        return [_lasting(each) for each in found]
+    return {key: _lasting(each) for key, each in found.items()} if isinstance(found, dict) else found
 
 
 def _run_record(report: RunReport, info: CommitInfo | None) -> RunRecord:

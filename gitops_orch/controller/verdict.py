@@ -38,7 +38,7 @@ def _verdict(picture: Picture, results: list[ActionResult]) -> RunVerdict:
     gates = any(result.gate_failed for result in results)
     if gates or any(app.release_state in FAILING_STATES for app in picture.apps):
         return RunVerdict("rolled-back", 4)
-    if unknown or picture.plan.unknown_apps or errors:
+    if unknown or picture.plan.unknown_apps or picture.plan.files_unknown or errors:
         return RunVerdict("unknown", 3)
     # What was skipped because a container was stopped from outside was done by a later plan of the same run.
     made_up_for = any(result.vanished for result in results) and not picture.plan.actions

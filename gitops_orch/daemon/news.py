@@ -69,7 +69,8 @@ def _app_notices(
         is_unwell = app.health in _BAD_HEALTH and app.release_state is not AppReleaseState.PROGRESSING
         bad = app.release_state in _BAD_RELEASES or is_unwell
         # One message for a host that is down, not one for each of its apps.
-        if bad or (app.sync is Sync.UNKNOWN and not silent):
+        unknown = app.sync is Sync.UNKNOWN and app.key not in picture.plan.files_unknown  # else in `troubles`
+        if bad or (unknown and not silent):
             yield notice(app.key, _complaint(app), _advice(app))
     for trouble in troubles.values():
         if trouble.attempts >= ATTEMPTS_MIN:

@@ -181,6 +181,8 @@ class Plan:
     unknown_hosts: tuple[str, ...] = ()
     unknown_apps: tuple[AppKey, ...] = field(default=())
     unread: tuple[tuple[str, FilesQuery], ...] = ()  # binds, by host, to be looked at for a better plan
+    # Apps without a change to make whose files on a host could not be read, each with why: these may differ from Git.
+    files_unknown: Mapping[AppKey, str] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:

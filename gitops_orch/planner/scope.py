@@ -48,6 +48,7 @@ def kept_to(plan: Plan, scope: Collection[AppKey]) -> Plan:
         actions=tuple(action for action in kept.values() if action.app not in blocked),
         holds=tuple(holds),
         unknown_apps=tuple(app for app in plan.unknown_apps if app in scope),
+        files_unknown={app: why for app, why in plan.files_unknown.items() if app in scope},
     )
 
 

@@ -60,7 +60,7 @@ def _status(
     hosts = sorted({found.host for found in there})
     away = sorted({host for host, _ in index.away.get(key, ()) if host in index.unknown})
     services = tuple(_service(service, chosen, world, index) for service in chosen.app.services)
-    unknown = key in plan.unknown_apps
+    unknown, unread = key in plan.unknown_apps, plan.files_unknown.get(key, "")
     waiting = key in world.waits
     held = (
         not waiting
@@ -68,7 +68,9 @@ def _status(
         and chosen.role in {Role.HEAD, Role.PINNED}
         and not chosen.stays_up
     )
-    commit, release = _what_runs(chosen, containers, busy=(busy or held or unknown or waiting))
+    commit, release = _what_runs(
+        chosen, containers, busy=(busy or held or unknown or bool(unread) or waiting)
+    )
     health = _health(
         services,
         unknown=unknown,
@@ -81,7 +83,7 @@ def _status(
         key=key,
         sync=_sync(
             chosen,
-            unknown=unknown,
+            unknown=unknown or bool(unread),
             held=held and chosen.role is Role.HEAD,
             busy=waiting or busy or any(hold.error and hold.subject != str(key) for hold in holds),
         ),
@@ -93,6 +95,7 @@ def _status(
         hosts=tuple(sorted({*hosts, *away})),
         services=services,
         reason=(holds[0].reason if holds else chosen.reason or _failed_run(services))
+        or unread
         or (trouble_of(chosen, world) if busy else "")
         or silent_hosts(index.unknown[host] for host in away)
         or what_is_left(left)

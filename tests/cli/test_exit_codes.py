@@ -38,6 +38,7 @@ def planned(**more) -> Picture:
         (planned(holds=(PlanHold(subject="x", reason="y", error=True),)), 1),
         (planned(actions=(PULL,), unknown_hosts=("edge",)), 3),
         (planned(unknown_apps=(SHOP,)), 3),
+        (planned(files_unknown={SHOP: "its files cannot be read"}), 3),
         (planned(refusals=(Refusal(rule="x", message="y"),), unknown_hosts=("edge",)), 1),
         (replace(CALM, error="Git is down"), 1),
         (replace(CALM, problems=(MISTAKE,)), 1),

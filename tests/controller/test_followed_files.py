@@ -6,6 +6,7 @@ import pytest
 from story import Story
 
 from gitops_orch.controller.host_files import FRESH_S, RETRY_S
+from gitops_orch.daemon.news import troubles_of
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.engine import SimulatedEngine
@@ -286,16 +287,16 @@ def test_a_host_that_cannot_be_looked_at_is_not_asked_in_every_pass(story, monke
     assert there(story) == digest("new\n")
 
 
+def no_space(*_arguments: object, **_more: object) -> None:
+    raise EngineError("h1: no space left on device")
+
+
 @pytest.fixture
 def unreadable(story, monkeypatch):
     """Let a host be one whose files cannot be read, until it is undone."""
-
-    def refuse(*_arguments: object, **_more: object) -> None:
-        raise EngineError("h1: no space left on device")
-
     story.clock.sleep(2 * FRESH_S)
     with monkeypatch.context() as patched:
-        patched.setattr(SimulatedEngine, "read_files", refuse)
+        patched.setattr(SimulatedEngine, "read_files", no_space)
         yield patched
 
 
@@ -330,10 +331,72 @@ def test_nothing_is_replaced_beside_files_that_cannot_be_read(story, unreadable,
     assert {name.removeprefix(f"{ROOT}/"): found for name, found in story.world.files.items()} == wanted
 
 
+CANNOT = "the files of conf on h1 cannot be read: no space left on device"
+
+
+@pytest.mark.parametrize("compose", [DIRECTORY, RELOAD, TWO], ids=["one service", "a signal", "two services"])
+def test_files_that_cannot_be_read_leave_it_unknown_whether_an_app_is_in_sync(story, monkeypatch, compose):
+    story.commit(files(compose))
+    assert story.sync().exit_code == 0
+    story.clock.sleep(2 * FRESH_S)
+    with monkeypatch.context() as patched:
+        patched.setattr(SimulatedEngine, "read_files", no_space)
+        report = story.sync()
+        (row,) = report.picture.apps
+        assert (row.sync.value, row.health.value, row.reason) == ("unknown", "healthy", CANNOT)
+        assert (report.exit_code, report.status, report.reasons) == (
+            3,
+            "unknown",
+            (f"default/shop: {CANNOT}",),
+        )
+        story.reconciler = story._reconciler()
+        (row,) = story.reconciler.picture().apps
+        assert (row.sync.value, row.reason) == ("unknown", CANNOT)
+    story.clock.sleep(RETRY_S)
+    assert story.sync().exit_code == 0
+    assert not story.history.troubles()
+
+
+def test_files_that_cannot_be_read_are_news_from_the_second_attempt_on_and_their_end_is_told(
+    story, unreadable
+):
+    def news():
+        return troubles_of(story.sync(), troubles=story.history.troubles())
+
+    first = news()
+    story.plan()
+    again = news()  # the host is left in peace: that is no second attempt
+    assert (first, again) == ({}, {})
+    story.clock.sleep(RETRY_S)
+    assert [notice.message for notice in news().values()] == [CANNOT]
+    story.clock.sleep(RETRY_S)
+    assert [notice.message for notice in news().values()] == [CANNOT]
+    unreadable.undo()
+    story.clock.sleep(RETRY_S)
+    assert news() == {}
+
+
+def test_an_app_that_waits_for_its_files_is_news_from_the_second_attempt_on(story, unreadable):
+    story.commit(files(**{"a.txt": "new"}))
+    assert troubles_of(story.sync(), troubles=story.history.troubles()) == {}
+    story.clock.sleep(RETRY_S)
+    notices = troubles_of(story.sync(), troubles=story.history.troubles())
+    assert [notice.message for notice in notices.values()] == [CANNOT]
+
+
+def test_what_is_unknown_of_one_app_is_not_unknown_of_another(story, unreadable):
+    story.commit({**files(), "blog/compose.yaml": "services: {web: {image: 'web:1'}}"})
+    report = story.sync()
+    assert {row.key.name: row.sync.value for row in report.picture.apps} == {
+        "blog": "in-sync",
+        "shop": "unknown",
+    }
+
+
 def test_what_is_stopped_is_started_beside_files_that_cannot_be_read(story, unreadable):
     story.reconciler = story._reconciler()
     requests.stop(story.world, story.containers()["web"], killed=False)
-    assert story.sync().exit_code == 0
+    assert story.sync().exit_code == 3  # whether it is as Git wants it is unknown
     assert story.containers()["web"].state.value == "running"
 
 

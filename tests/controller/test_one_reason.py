@@ -39,18 +39,19 @@ def service(text: str, around: str = "") -> dict[str, str]:
 
 
 class Unreachable:
-    """A host to which nothing comes through."""
+    """A host to which nothing comes through, or no request of one kind."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: Fault, operation: str) -> None:
         self.fault = fault
+        self.operation = operation
 
-    def decide(self, _host: str, _operation: str) -> Fault:
-        return self.fault
+    def decide(self, _host: str, operation: str) -> Fault | None:
+        return self.fault if self.operation in {"", operation} else None
 
 
-def refuse(fault: Fault) -> Callable[[GitStory], None]:
+def refuse(fault: Fault, operation: str = "") -> Callable[[GitStory], None]:
     def act(story: GitStory) -> None:
-        story.fleet.faults = Unreachable(fault)
+        story.fleet.faults = Unreachable(fault, operation)
         story.reopen()
 
     return act
@@ -64,6 +65,7 @@ def nothing(_story: GitStory) -> None:
 class Failure:
     """What is done to a fleet that is in sync, what is said of it, and the exit codes of `sync`, `status`, `plan`."""
 
+    before: Mapping[str, str] = field(default_factory=lambda: DATA)
     files: Mapping[str, str] = field(default_factory=dict)
     act: Callable[[GitStory], None] = nothing
     says: str  # a regular expression
@@ -73,6 +75,7 @@ class Failure:
 
 GOOD = service("image: 'good:1'")
 DATA = service("image: 'good:1', volumes: ['data:/data']", "volumes: {data: }\n")
+CONF = service("image: 'good:1', volumes: ['./conf:/conf']") | {"shop/conf/a": "one"}
 FAILURES = {
     "an image that cannot be pulled": Failure(
         files=service("image: 'absent:1'"),
@@ -96,6 +99,19 @@ FAILURES = {
     ),
     "a host that refuses": Failure(
         act=refuse(Fault.REFUSED), says=r"connection refused", codes=(3, 3, 3), subject="host h1"
+    ),
+    "files on the host that cannot be read": Failure(
+        before=CONF,
+        act=refuse(Fault.SERVER_ERROR, "read_files"),
+        says=r"the files of conf on h1 cannot be read: ",
+        codes=(3, 3, 3),
+    ),
+    "files on the host that cannot be read before they change": Failure(
+        before=CONF,
+        files={"shop/conf/a": "two"},
+        act=refuse(Fault.SERVER_ERROR, "read_files"),
+        says=r"the files of conf on h1 cannot be read: ",
+        codes=(1, 2, 1),
     ),
     "a file that is not YAML": Failure(
         files={SHOP: "services: {web: {image: 'good:1'"},
@@ -180,7 +196,7 @@ class Told:
 
 def fail(story: GitStory, failure: Failure) -> Told:
     """Let a fleet that is in sync fail, try it twice, and ask everybody."""
-    story.push(DATA)
+    story.push(failure.before)
     assert story.sync().exit_code == 0
     failure.act(story)
     if failure.files:
@@ -222,3 +238,17 @@ def test_every_failure_has_one_reason_in_all_places(open_story, name):
     differing = {place: text for place, text in told.places.items() if reason not in text}
     assert not differing, reason
     assert told.codes == failure.codes
+
+
+@pytest.mark.parametrize("files", [{}, {"shop/conf/a": "two"}, {"shop/conf/b": "more"}])
+def test_passes_over_files_that_cannot_be_read_are_one_row_of_history(open_story, files):
+    story = open_story(push_reverts=False)
+    story.push(CONF)
+    story.sync()
+    if files:
+        story.push(files)
+    refuse(Fault.SERVER_ERROR, "read_files")(story)
+    for _ in range(4):
+        story.sync()
+        story.clock.sleep(60)
+    assert len([run for run in story.history.runs(limit=10) if run.exit_code]) == 1

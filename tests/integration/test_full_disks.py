@@ -1,18 +1,19 @@
 """E7 and E8: a host whose disk is full, and pulls that end in the middle, on a real Engine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from integration.console import Reply
-from integration.world import World, compose, service
+from integration.world import World, compose, host_document, service
 from lab.commands import run
 from lab.registry import Registry
 
 WEB, BLOG = "apps/web/compose.yaml", "apps/blog/compose.yaml"
 SIZE = "size=96m"
 FULL = "no space left on device"
+NOTHING: Mapping[str, str] = {}
 
 
 @pytest.fixture
@@ -66,10 +67,30 @@ def expect_told(reply: Reply) -> None:
     assert reply.app("blog")["sync"] == "in-sync"
 
 
-def deployed(world: World, **more: object) -> str:
-    world.commit({**web(**more), BLOG: compose({"front": service()})})
+def deployed(world: World, more: Mapping[str, str] = NOTHING, **fields: object) -> str:
+    world.commit({**web(**fields), BLOG: compose({"front": service()}), **more})
     world.deploy()
     return world.one("web/front").id
+
+
+def test_files_that_cannot_be_read_on_a_full_disk_are_unknown_in_every_process(
+    world: World, small: Path, tmp_path: Path
+):
+    document = host_document(world.host.name, world.host.unix, data_root=str(tmp_path / "data"))
+    files = {f"hosts/{world.host.name}.yaml": document, "apps/web/conf/a": "one"}
+    old = deployed(world, volumes=["./conf:/etc/conf"], more=files)
+    reason = f"the files of conf on {world.host.name} cannot be read: "
+    with filled(small):
+        for reply in (world.sync(), world.run("status")):
+            row = reply.app("web")
+            assert (reply.exit_code, row["sync"], row["health"]) == (3, "unknown", "healthy"), reply.text
+            assert row["reason"].startswith(reason)
+            assert FULL in row["reason"]
+            assert reply.app("blog")["sync"] == "in-sync"
+        assert reason in world.run("history").text
+        assert serving(world) == [old]
+    world.deploy()
+    assert serving(world) == [old]
 
 
 def test_e7_an_image_that_finds_no_room_stops_nothing_and_is_pulled_once_there_is_some(
