@@ -27,7 +27,7 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.release import Release, ReleaseState
 
 LOOKS_MAX = 8  # of gates in a pass, before which something may happen
-DOWN_MAX_S = 8.0  # of a daemon that is only restarted
+DOWN_S = (-4.0, 8.0)  # of a daemon that is only restarted; below 0: it is back before the next look
 EXIT_CODES = (0, 137, 143, 143)  # of programs that are told to end, and then killed
 
 
@@ -74,7 +74,7 @@ class Outside:
         self.rng.choice(ways)(world, container)
 
     def _restart_daemon(self, world: World, _container: SimulatedContainer) -> None:
-        down_s = self.rng.uniform(0.2, DOWN_MAX_S)
+        down_s = max(0.0, self.rng.uniform(*DOWN_S))
         world.crash(world.now + down_s, exit_code=self.rng.choice(EXIT_CODES))
 
     def _stop(self, world: World, container: SimulatedContainer) -> None:

@@ -6,14 +6,16 @@ from dataclasses import replace
 import pytest
 from simulation import history
 from simulation.many import live_through
+from simulation.outside import Outside
 
-from gitops_orch.controller import gates, look, observe, revert_failed
+from gitops_orch.controller import gates, look, observe, revert_failed, run_hook
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated import making, requests, seen
 from gitops_orch.model.app import FilesPolicy
 from gitops_orch.model.observed import EndedBy, ObservedHost
 from gitops_orch.planner import (
     app_plan,
+    ended,
     first_release,
     follow,
     gate,
@@ -21,6 +23,7 @@ from gitops_orch.planner import (
     namespaces,
     place,
     plan,
+    put_back,
     rollout,
     slots,
     succession,
@@ -154,17 +157,20 @@ def prefers_a_child_that_runs_to_one_that_lives_with_its_parent(patch):
 
 def _deaf_to(patch, who):
     """Nobody is asked whether it was this one who ended a container."""
-    real = gate.why_stopped
+    real = ended.why_stopped
 
     def careless(container):
         details = container.details
         return "" if details is not None and details.ended_by is who else real(container)
 
-    patch.setattr(gate, "why_stopped", careless)
+    for module in (ended, gate, put_back, run_hook):
+        patch.setattr(module, "why_stopped", careless)
 
 
 def blames_a_release_for_the_end_of_its_daemon(patch):
+    """Daemons that restart are all that happens to gates then: what they end for good is rare among other ends."""
     _deaf_to(patch, EndedBy.DAEMON)
+    patch.setattr(Outside, "_meddle", Outside._restart_daemon)
 
 
 def blames_a_release_for_what_a_hand_stopped(patch):
