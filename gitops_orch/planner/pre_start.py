@@ -1,6 +1,6 @@
 """`pre_start`: containers that run to completion before a new container of their service is started.
 
-One runs once for the service (`shared_hooks.py`), or with `per_replica: true` before each new container.
+One runs once for the service, for a global one once for each host (`shared_hooks.py`), or with `per_replica: true` before each new container.
 Each is made like the service's own container, but for its command, its image, and what must not be there twice: names,
 ports, addresses, labels that other tools act on.  It is known by a service name of its own.  One that fails fails the
 release before anything that serves was stopped, and is kept for a look at it; the others are removed once the container
@@ -28,7 +28,7 @@ from gitops_orch.planner.namespaces import namespace_parents, shares_namespace
 from gitops_orch.planner.pulls import ABSENT, platform_of
 from gitops_orch.planner.removal import LIVE_STATES, remove_container, stop_container
 from gitops_orch.planner.set_aside import Stopping, set_aside
-from gitops_orch.planner.shared_hooks import first_start, was_prepared
+from gitops_orch.planner.shared_hooks import first_start, shared_on, was_prepared
 from gitops_orch.planner.world import Chosen, World
 
 _NOT_TWICE = frozenset(
@@ -123,17 +123,20 @@ class _Preparer:
 
     def prepare_all(self) -> None:
         """Add what comes before the first starts of new containers, service by service."""
-        starts: dict[tuple[AppKey | None, str | None], list[Action]] = defaultdict(list)
+        starts: dict[tuple[AppKey | None, str | None, str], list[Action]] = defaultdict(list)
         for action in self._draft.actions:
             service = self._scene.service(action) if action.kind in {Kind.START, Kind.RUN_JOB} else None
             if service is not None and service.pre_start and self._is_first(action):
-                starts[action.app, action.service].append(action)
+                starts[action.app, action.service, shared_on(service, action.host)].append(action)
         for group in starts.values():
             self._prepare_service(group)
         self._draft.actions = [self._by_id[action.id] for action in self._draft.actions]
 
     def _prepare_service(self, starts: list[Action]) -> None:
-        """Add what comes before the starts of one service: what runs once runs before the first, and all wait for it."""
+        """Add what comes before the starts of one service, or of its part on one host, if each host is prepared.
+
+        What runs once runs before the first, and all wait for it.
+        """
         first = first_start(starts, self._by_id)
         service, chosen = self._scene.service(first), self._scene.chosen(first)
         if service is None or chosen is None:
@@ -152,11 +155,12 @@ class _Preparer:
             self._hold_up(start, held_up, last)
 
     def _is_prepared(self, chosen: Chosen, service: Service, starts: list[Action]) -> bool:
-        """Tell whether a container that stays was prepared by the hooks of the service that run once."""
+        """Tell whether a container that stays was prepared by the hooks that run once, for the service or for this host."""
+        host = shared_on(service, starts[0].host)
         staying = [
             found.container
             for found in self._index.apps.get(chosen.app.key, ())
-            if (found.host, found.container.id) not in self._going
+            if (found.host, found.container.id) not in self._going and host in {"", found.host}
         ]
         created = (self._creates.get((start.host, start.target)) for start in starts)
         images = {each.container.image_digest for each in created if each and each.container}

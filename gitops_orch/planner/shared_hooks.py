@@ -4,13 +4,23 @@ As with Compose: it runs before the first new container of the service, and all 
 run where a container of the service that stays was prepared by it already: one of the same definition and image.  So
 another replica, or one in place of a lost one, runs nothing; a changed service, a new image, and a service of which
 nothing is left do.
+
+A global service belongs to each host, with the volumes there: it is prepared on each, as Compose does on its one host.
 """
 
 from collections.abc import Mapping, Sequence
 
+from gitops_orch.model.app import Mode, Service
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Action
 from gitops_orch.planner.aside import is_aside
+
+_ON_EACH_HOST = frozenset({Mode.GLOBAL, Mode.GLOBAL_JOB})
+
+
+def shared_on(service: Service, host: str) -> str:
+    """Return the host for which a run prepares a service; "" where one run is for all hosts."""
+    return host if service.mode in _ON_EACH_HOST else ""
 
 
 def was_prepared(container: ObservedContainer, service: str, spec: str, images: set[str]) -> bool:

@@ -153,3 +153,32 @@ def test_a_scheduled_run_is_made_at_its_minute_and_never_twice(world: World):
         assert world.ours("shop/backup") == before
     minute = int(before[0].labels["gitops-orch.slot"])
     assert minute * 60 <= time.time() < (minute + 3) * 60
+
+
+def test_a_global_service_has_the_volume_of_each_host_prepared_once(fleet: World):
+    def agent(version: str) -> dict[str, str]:
+        prepare = [{"command": shell("echo $$VERSION >> /data/prepared")}]
+        one = service(
+            "stub:1",
+            environment={"VERSION": version},
+            volumes=["data:/data"],
+            deploy={"mode": "global"},
+            pre_start=prepare,
+        )
+        return {SHOP: compose({"agent": one}, volumes={"data": {}})}
+
+    def prepared() -> list[str]:
+        found = []
+        for name, host in fleet.hosts.items():
+            (running,) = [each for each in fleet.ours("shop/agent") if each.host == name]
+            with host.client() as client:
+                made = client.exec_create(running.id, ["cat", "/data/prepared"])
+                found.append(client.exec_start(made["Id"]).decode())
+        return found
+
+    fleet.commit(agent("1"))
+    fleet.converge()
+    assert prepared() == ["1\n"] * 3
+    fleet.commit(agent("2"))
+    fleet.deploy()
+    assert prepared() == ["1\n2\n"] * 3

@@ -3,10 +3,10 @@
 from collections import Counter
 
 import pytest
-from planner.builders import app, container, service
+from planner.builders import app, container, host, replace, seen, service
 from planner.test_jobs import by_id, prepared_world
 
-from gitops_orch.model.app import UpdatePolicy
+from gitops_orch.model.app import Mode, UpdatePolicy
 from gitops_orch.model.job import Hook
 from gitops_orch.model.observed import State
 from gitops_orch.planner.plan import make_plan
@@ -87,3 +87,47 @@ def test_a_rollout_that_broke_off_after_its_first_replica_goes_on_without_it():
         *(container(shop, slot=slot, spec="old", release="earlier") for slot in (2, 3)),
     ]
     assert made_by_hooks(make_plan(prepared_world(shop, *there))) == {}
+
+
+def everywhere(**fields):
+    return app("shop", service(pre_start=(SCHEMA, EACH), mode=Mode.GLOBAL, **fields))
+
+
+def on_hosts(shop, **containers):
+    """A world of hosts, with the containers that each has."""
+    made = prepared_world(shop)
+    observed = {name: seen(name, *there, apps=(shop,)) for name, there in containers.items()}
+    nothing = dict.fromkeys(observed, ())
+    return replace(made, observed=observed, hosts=tuple(host(name) for name in observed), remembered=nothing)
+
+
+def prepared_hosts(plan):
+    return [each.host for each in plan.actions if of_a_hook(each) and "migrate" in each.reason]
+
+
+@pytest.mark.parametrize("parallelism", [1, 3])
+@pytest.mark.parametrize("old", [True, False])
+def test_a_global_service_is_prepared_once_on_each_host_before_its_container_starts(parallelism, old):
+    shop = everywhere(update=UpdatePolicy(parallelism=parallelism))
+    there = (container(shop, spec="old", release="earlier"),) if old else ()
+    plan = make_plan(on_hosts(shop, h1=there, h2=there, h3=there))
+    assert sorted(prepared_hosts(plan)) == ["h1", "h2", "h3"]
+    for name in ("h1", "h2", "h3"):
+        (start,) = [a for a in plan.actions if (a.kind.value, a.host, a.service) == ("start", name, "api")]
+        (ran,) = [
+            a for a in plan.actions if a.kind.value == "run_job" and a.host == name and "migrate" in a.reason
+        ]
+        assert waits_for(plan, start, ran)
+
+
+def test_a_host_that_is_added_later_is_prepared_and_the_others_are_not_again():
+    shop = everywhere()
+    there = (container(shop),)
+    assert prepared_hosts(make_plan(on_hosts(shop, h1=there, h2=(), h3=there))) == ["h2"]
+
+
+def test_a_replicated_service_is_prepared_once_on_whichever_hosts_it_is():
+    shop = three(SCHEMA)
+    plan = make_plan(on_hosts(shop, h1=(), h2=(), h3=()))
+    assert len({a.host for a in plan.actions if a.kind.value == "start"}) == 3
+    assert len(prepared_hosts(plan)) == 1
