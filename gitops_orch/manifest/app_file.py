@@ -63,7 +63,6 @@ class CompiledFile:
     dependency_places: tuple[Position, ...] = ()  # beside App.depends_on
     extended: tuple[str, ...] = ()  # those of `included` of which single services are extended
     fragment: bool | None = None  # what the file declares of itself; None where it does not say
-    named: bool = False  # by a `name:` of its own; else by its directory
     read: tuple[str, ...] = ()
     searched: tuple[str, ...] = ()
 
@@ -114,7 +113,6 @@ def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
         splits=tuple(split_networks(app)) if app else (),
         host_places=hosts,
         dependency_places=dependencies,
-        named=_has_own_name(loaded),
         read=tuple(sorted({path, *loaded.inputs, *loaded.missing, *reader.paths})),
         searched=tuple(sorted(reader.directories)),
     )
@@ -160,11 +158,6 @@ def _own_layers(loaded: LoadedCompose) -> tuple[set[str], list[Positions]]:
     """Return the app's own files, and the documents of all files that it takes whole, included ones among them."""
     sources = {path for path in loaded.files if path in loaded.inputs}
     return sources, [positions for prefix, positions, _ in loaded.positions.layers if not prefix]
-
-
-def _has_own_name(loaded: LoadedCompose) -> bool:
-    sources, layers = _own_layers(loaded)
-    return any(positions.path in sources and positions.find(("name",))[1] for positions in layers)
 
 
 def _app(key: AppKey, path: str, policy: AppPolicy, loaded: LoadedCompose, reader: ContentReader) -> App:

@@ -175,7 +175,7 @@ def _unread_files(found: Discovered) -> Iterator[BrokenFile]:
     for problem in found.problems:
         path = problem.position.path
         if path in found.unread and not is_document(path):
-            yield BrokenFile(path=path, key=None, named=False, mistake=str(problem))
+            yield BrokenFile(path=path, key=None, mistake=str(problem))
 
 
 def _settings(documents: Documents, environment: str | None, *, strict: bool) -> Settings:

@@ -58,7 +58,7 @@ def sort_out(files: Iterable[CompiledFile], former: Former) -> Sorted:
 def _fragment(file: CompiledFile, user: str) -> Fragment:
     unread = file.key is None and not file.fragment
     mistake = next((str(problem) for problem in file.problems if is_error(problem)), file.path)
-    broken = BrokenFile(path=file.path, key=None, named=False, mistake=mistake) if unread else None
+    broken = BrokenFile(path=file.path, key=None, mistake=mistake) if unread else None
     return Fragment(path=file.path, key=file.key, user=user, declared=bool(file.fragment), broken=broken)
 
 

@@ -69,7 +69,6 @@ def _broken_file(file: CompiledFile, found: Mapping[AppKey, Bounded]) -> BrokenF
     return BrokenFile(
         path=file.path,
         key=file.key,
-        named=file.named,
         mistake=next(map(str, mistakes), f"{file.path} cannot be read"),
     )
 

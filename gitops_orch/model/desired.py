@@ -13,13 +13,11 @@ from gitops_orch.model.problem import Problem
 class BrokenFile:
     """A Compose file that is there, and is no app because of a mistake in it or in what it uses.
 
-    `key` is the app that it declares now; None where that cannot be read.  `named`: by a `name:` of its own, so that
-    the app is the same wherever the file lies.  `mistake` is the first one, with its place.
+    `key` is the app that it declares now; None where that cannot be read.  `mistake` is the first one, with its place.
     """
 
     path: str
     key: AppKey | None
-    named: bool
     mistake: str
 
 

@@ -4,13 +4,13 @@ A file is recognised by its directory, because a directory holds one app and the
 knows which app each file was when it was last read; where history is lost, the labels of what runs name the file.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from posixpath import dirname
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.desired import BrokenFile, Desired, Former, Fragment
+from gitops_orch.model.desired import Desired, Former, Fragment
 from gitops_orch.model.observed import ObservedContainer
 
 FILE_LABEL = "com.docker.compose.project.config_files"
@@ -58,14 +58,17 @@ def identify(desired: Desired, former: Formerly) -> Desired:
     """
     homes = former.by_directory()
     alive = {app.key for app in desired.apps}
-    known = alive | former.running.keys() | set(former.files.values())
+    known = (former.running.keys() | set(former.files.values())) - alive
+    # A file in another directory is one of these only if no other file has its name; else it may be any app that moved.
+    missing = known.difference(*(homes.get(dirname(file.path), ()) for file in desired.broken_files))
+    claims = Counter(file.key for file in desired.broken_files)
     why = dict(desired.broken_why)
     unknown: list[str] = []
     for file in desired.broken_files:
         were = homes.get(dirname(file.path), frozenset()) - alive
         for app in sorted(were - why.keys()):
             why[app] = f"{file.mistake} (this file was {app} when it was last read)"
-        if not (were or _is_told(file, known)):
+        if not were and (file.key not in missing or claims[file.key] > 1):
             unknown.append(file.path)
     why |= {
         app: reason for app, reason in _below_refused(homes, desired.refused) if app not in alive | why.keys()
@@ -78,7 +81,7 @@ def identify(desired: Desired, former: Formerly) -> Desired:
         kept={
             app: _became_fragment(app, fragment)
             for fragment in desired.fragments
-            for app in sorted({*homes.get(dirname(fragment.path), ()), fragment.key} & known - alive)
+            for app in sorted({*homes.get(dirname(fragment.path), ()), fragment.key} & known)
             if app is not None and app not in why
         },
     )
@@ -89,11 +92,6 @@ def _became_fragment(app: AppKey, fragment: Fragment) -> str:
         f"keeps what it runs: {fragment}. To remove its containers, commit with the trailer `Allow-Prune: {app}`; to "
         f"keep the app, write x-gitops: {{fragment: false}} in {fragment.path}"
     )
-
-
-def _is_told(file: BrokenFile, known: Iterable[AppKey]) -> bool:
-    """Tell whether a file itself says which app it is: one named after its directory may be another, moved there."""
-    return file.key is not None and (file.named or file.key in known)
 
 
 def _below_refused(

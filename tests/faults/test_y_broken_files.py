@@ -160,11 +160,45 @@ def test_an_app_that_takes_the_name_of_another_by_mistake_is_still_what_it_was()
     assert "blog/compose.yaml" in holds(story)["default/blog"]
 
 
-def test_a_new_app_with_a_name_and_a_mistake_keeps_no_other_from_being_removed():
+@pytest.mark.parametrize("lost", [False, True], ids=["", "history is lost"])
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("journal/compose.yaml", "name: journal\nservices: {web: {imag: 'stub:1'}}\n"),
+        ("store/compose.yaml", "name: my-store\nx-gitops: {namespace: prod}\nservices: {web: {imag: x}}\n"),
+        ("stacks/store/compose.yaml", "name: journal\ninclude: [gone.yaml]\n" + WEB),
+        ("copy/compose.yaml", "name: blog\n" + WEB),  # blog is there: the name is the mistake
+        ("copy/compose.yaml", "name: blog\nservices: {web: {imag: 'stub:1'}}\n"),
+    ],
+)
+def test_an_app_that_is_renamed_with_a_mistake_is_not_removed(path, text, lost):
+    """Nothing tells a new app with a mistake from the one that disappeared: only the mended file does."""
+    story = deployed({"shop/compose.yaml": "name: store\n" + WEB, **BLOG})
+    before = set(story.world.containers)
+    if lost:
+        forget(story)
+    story.commit({path: text, **BLOG})
+    for _ in range(2):
+        assert story.sync().exit_code == 1
+    assert set(story.world.containers) == before
+    assert f"{path} cannot be read: it may be there" in holds(story)["default/store"]
+
+
+def test_an_app_that_was_renamed_with_a_mistake_leaves_once_the_file_is_mended():
     story = deployed({"shop/compose.yaml": WEB, **BLOG})
     story.commit({"new/compose.yaml": "name: new\nservices: {web: {imag: x}}\n", **BLOG})
     story.sync()
-    assert running(story) == {"blog"}
+    story.commit({"new/compose.yaml": "name: new\n" + WEB, **BLOG})
+    story.sync()
+    assert running(story) == {"blog", "new"}
+
+
+def test_two_broken_files_with_the_name_of_one_app_may_be_any_two_apps():
+    story = deployed({"shop/compose.yaml": "name: store\n" + WEB, "cart/compose.yaml": WEB, **BLOG})
+    broken = "name: store\nservices: {web: {imag: 'stub:1'}}\n"
+    story.commit({"one/compose.yaml": broken, "two/compose.yaml": broken, **BLOG})
+    story.sync()
+    assert running(story) == {"store", "cart", "blog"}
 
 
 def test_what_was_broken_and_is_mended_under_another_name_leaves_then():
