@@ -74,7 +74,10 @@ def _misused(error: TyperException, invocation: Invocation) -> int:
     sentence = error.format_message().rstrip(".")
     if not sentence:  # a bare `gitops-orch`: the help was printed instead
         return exit_codes.OK
-    print_failure(GitopsOrchError(sentence, hint="see gitops-orch --help"), output=invocation.options.output)
+    context = getattr(error, "ctx", None)  # of a verb where one was named
+    command = context.command_path if context is not None else "gitops-orch"
+    told = GitopsOrchError(sentence, hint=f"see {command} --help")
+    print_failure(told, output=invocation.options.output)
     return exit_codes.ERROR
 
 

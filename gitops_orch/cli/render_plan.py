@@ -62,7 +62,10 @@ def render_diff(diff: Document) -> Page:
     for row in rows_of(diff["changes"]):
         objects[f"{plain(row['host'])}/{plain(row['name'])}{_owner(row)}"].append(row)
     found = [block for title, rows in objects.items() for block in _differences(title, rows)]
-    return Page(*(found or [sentence("nothing differs")]), sentences(_remarks(diff)))
+    remarks = list(_remarks(diff))
+    unsaid = diff.get("holds") or diff.get("error") or diff.get("problems")
+    same = sentence("no other difference is known" if unsaid else "nothing differs")
+    return Page(*(found or [same]), sentences(remarks))
 
 
 def render_run(run: Document) -> Page:
@@ -117,10 +120,11 @@ def _differences(title: str, rows: Iterable[Document]) -> Iterator[Block]:
 
 def change_text(change: Document) -> str:
     """Return `cap_add: + SYS_ADMIN`, `cap_add: - SYS_ADMIN`, or `user: 1 -> 2`."""
-    path, before, after = plain(change["path"]), change["from"], change["to"]
+    path = plain(change["path"])
+    before, after = (None if each is None else plain(each) or '""' for each in (change["from"], change["to"]))
     if before is None:
-        return f"{path}: + {plain(after)}"
-    return f"{path}: - {plain(before)}" if after is None else f"{path}: {plain(before)} -> {plain(after)}"
+        return f"{path}: + {after}"
+    return f"{path}: - {before}" if after is None else f"{path}: {before} -> {after}"
 
 
 def _owner(action: Document) -> str:
@@ -161,7 +165,8 @@ def _remarks(document: Document, told: Iterable[str] = ()) -> Iterator[Cell]:
     for row in rows_of(document.get("refusals")):
         yield Cell(f"refused ({plain(row['rule'])}): {plain(row['message'])}", "red")
     for row in holds:
-        yield Cell(f"held: {plain(row['subject'])}: {plain(row['reason'])}", "yellow")
+        owner = f"{plain(row['app'])}: " if row.get("app") not in (None, row["subject"]) else ""
+        yield Cell(f"held: {owner}{plain(row['subject'])}: {plain(row['reason'])}", "yellow")
     for row in rows_of(document.get("reverts")):
         yield Cell(f"{app_name(row)}: {plain(row['message'])}", "red")
     for name in values_of(document.get("unknown_hosts")):

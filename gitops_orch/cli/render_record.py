@@ -121,15 +121,24 @@ def render_explanation(document: Document) -> RenderableType:
     reasons = [
         Text(
             f"  {moment(row['started_at'])}  {plain(row['kind'])} {plain(row['result'])}: {plain(row['reason'])}"
-            f"  (run {plain(row['run'])})"
+            f"  (run {short(row['run'])})"
         )
-        for row in rows_of(document["reasons"])
+        for row in _creations(document)
     ]
     timeline = [
         Text(f"  {moment(row['at'])}  {plain(row['event'])}  {_indented(plain(row['detail']))}")
         for row in rows_of(document["timeline"])
     ]
     return Group(*lines, Text("why:", style="bold"), *reasons, Text("timeline:", style="bold"), *timeline)
+
+
+def _creations(document: Document) -> list[Document]:
+    """Return the step that created the container; all steps on its name where that one is forgotten."""
+    rows = rows_of(document["reasons"])
+    created_at = str(document.get("created_at") or "")
+    made = [row for row in rows if row["kind"] in {"create", "run_job"} and row["result"] == "done"]
+    before = [row for row in made if not created_at or str(row["started_at"]) <= created_at]
+    return before[-1:] or rows
 
 
 def _indented(detail: str) -> str:

@@ -5,7 +5,15 @@ from dataclasses import dataclass, replace
 
 from gitops_orch.controller.run_reasons import run_reasons
 from gitops_orch.model.problem import Severity
-from gitops_orch.model.status import ActionResult, AppReleaseState, Outcome, Picture
+from gitops_orch.model.status import (
+    ActionResult,
+    AppHealth,
+    AppReleaseState,
+    AppStatus,
+    Outcome,
+    Picture,
+    Sync,
+)
 
 FAILING_STATES = frozenset({AppReleaseState.ROLLED_BACK, AppReleaseState.FAILED})
 
@@ -35,7 +43,8 @@ def _verdict(picture: Picture, results: list[ActionResult]) -> RunVerdict:
     ]
     if _is_wrong(picture) or any(result.action.host not in unknown for result in errors):
         return RunVerdict("error", 1)
-    gates = any(result.gate_failed for result in results)
+    passed_later = {app.release for app in picture.apps if _is_stable(app)}
+    gates = any(result.gate_failed and result.action.release not in passed_later for result in results)
     if gates or any(app.release_state in FAILING_STATES for app in picture.apps):
         return RunVerdict("rolled-back", 4)
     if unknown or picture.plan.unknown_apps or picture.plan.files_unknown or errors:
@@ -48,6 +57,15 @@ def _verdict(picture: Picture, results: list[ActionResult]) -> RunVerdict:
     if picture.plan.actions:
         return RunVerdict("error", 1)
     return RunVerdict("in-sync", 0)
+
+
+def _is_stable(app: AppStatus) -> bool:
+    """Tell whether an app is what Git wants: a first release that failed a gate may pass it later in the same run."""
+    return (
+        app.sync is Sync.IN_SYNC
+        and app.health is AppHealth.HEALTHY
+        and app.release_state is AppReleaseState.STABLE
+    )
 
 
 def _is_wrong(picture: Picture) -> bool:

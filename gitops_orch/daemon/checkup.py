@@ -30,8 +30,10 @@ class Check:
 
 
 def examine(settings: Settings) -> tuple[Check, ...]:
-    """Try everything; what stands on something that failed is left out."""
-    return tuple(_all_checks(settings))
+    """Try everything; what stands on something that failed is left out, so that one trouble is reported once."""
+    checks = tuple(_all_checks(settings))
+    first = {(check.found, check.fix): check.name for check in reversed(checks) if not check.ok}
+    return tuple(check for check in checks if check.ok or first[check.found, check.fix] == check.name)
 
 
 def _all_checks(settings: Settings) -> Iterator[Check]:

@@ -5,7 +5,6 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import PlanHold
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, RunReport, Sync
 from gitops_orch.model.trouble import Trouble
 from gitops_orch.notify import Notice, NoticeKind, Outbox
@@ -84,16 +83,10 @@ def _app_notices(
             hold.error and hold.app is not None and hold.app not in troubles
         ):  # those waited for a second attempt
             advice = f"remove the cause; nothing of {hold.app} is changed until then"
-            yield notice(hold.app, _without_subject(hold), advice, NoticeKind.WARNING)
+            yield notice(hold.app, lasting(hold.words), advice, NoticeKind.WARNING)
     for news in report.reverts:  # where it was reverted, the app is healthy already
         kind = NoticeKind.WARNING if news.pushed else NoticeKind.FAILURE
         yield notice(news.app, news.message, "correct the release and commit it again", kind)
-
-
-def _without_subject(hold: PlanHold) -> str:
-    """Return why something of an app is held, with its name where that is not the app itself."""
-    reason = lasting(hold.reason)
-    return reason if hold.subject == str(hold.app) else f"{hold.subject}: {reason}"
 
 
 def _complaint(app: AppStatus) -> str:

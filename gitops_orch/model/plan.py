@@ -161,6 +161,11 @@ class PlanHold:
     stopped: bool = False  # healing was given up for a while, because it did not help
     heals: bool = False  # only what Git has new waits: what runs is healed as ever
 
+    @property
+    def words(self) -> str:
+        """Return the reason, after the subject where that is not the app itself."""
+        return self.reason if self.subject == str(self.app) else f"{self.subject}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:

@@ -96,8 +96,9 @@ def diff_document(picture: Picture, app: AppKey | None) -> Document:
         if app is None or action.app == app
         for change in action.changes or _presence(action)
     ]
+    holds = tuple(hold for hold in picture.plan.holds if app is None or hold.app in {None, app})
     document: Document = {"commit": picture.commit, "changes": rows}
-    return document | _trouble(picture)
+    return document | _said({"holds": _holds(holds)}) | _trouble(picture)
 
 
 def action_row(action: Action) -> Document:
@@ -212,7 +213,10 @@ def _diff_row(action: Action, change: Change) -> Value:
 
 
 def _holds(holds: tuple[PlanHold, ...]) -> list[Value]:
-    return [{"subject": hold.subject, "reason": hold.reason} for hold in holds]
+    return [
+        _said({"subject": hold.subject, "reason": hold.reason, "app": str(hold.app) if hold.app else None})
+        for hold in holds
+    ]
 
 
 def _refusals(refusals: tuple[Refusal, ...]) -> list[Value]:

@@ -326,7 +326,7 @@ class AppPlanner:
 
     def _wait(self, slot: Slot, target: str, after: Iterable[str], before: tuple[str, ...] = ()) -> str:
         monitor_s = update_policy(self.chosen, slot.service).monitor_s
-        what = "must end with exit code 0" if slot.service.job else f"must be well for {monitor_s:g} s"
+        what = "must end with exit code 0" if slot.service.job else f"must be healthy for {monitor_s:g} s"
         return self.steps.add(
             Kind.WAIT_HEALTHY,
             slot,

@@ -125,6 +125,10 @@ class Draft:
         """Note that a name on a host is free after an action; the first that frees it counts."""
         self._names_freed.setdefault((host, name), action)
 
+    def does(self, kind: Kind, host: str, target: str) -> bool:
+        """Tell whether such an action was added."""
+        return f"{kind}/{host}/{target}" in self._ids
+
     def gives_name_up(self, host: str, name: str) -> bool:
         """Tell whether an action that was added frees a name on a host."""
         return (host, name) in self._names_freed

@@ -154,12 +154,11 @@ def _file_changes(before: Sequence[FileMount], after: Sequence[FileMount]) -> It
 
 
 def _entries(mounts: Sequence[FileMount]) -> dict[str, FileEntry]:
-    """Return the files of a service by where its containers see them; what is seeded once is no part of a container."""
+    """Return the files of a service by where its containers see them, also those of writable binds that follow Git."""
     return {
         (_SECRETS if mount.secret else _FILES)
         + (f"{mount.target}/{entry.path}" if entry.path else mount.target): entry
         for mount in mounts
-        if mount.writable_path is None
         for entry in mount.entries
     }
 

@@ -6,7 +6,7 @@ Rollback is no path of its own: it is the same reconcile towards an older releas
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gitops_orch.model.app import App, Rollback
+from gitops_orch.model.app import App, AppKey, Rollback
 from gitops_orch.model.release import Release
 from gitops_orch.planner.rollout import pauses
 from gitops_orch.planner.world import Role
@@ -28,11 +28,12 @@ def choose_release(
 ) -> Choice:
     """Choose for an app as the commit has it, given what an operator said and what history knows."""
     if pin is not None:
-        return Choice(role=Role.PINNED, commit=pin.commit, digest=pin.digest, reason=_pinned(pin))
+        return Choice(role=Role.PINNED, commit=pin.commit, digest=pin.digest, reason=_pinned(pin, app.key))
     why = failed.get(app.digest)
     if why is None:
         return Choice(role=Role.HEAD, commit=commit, digest=app.digest)
-    quarantined = f"release {app.digest[:12]} failed and is not tried again until the app changes or `retry` is said: {why}"
+    way_out = f"until the app changes or `gitops-orch retry {app.key}` is run"
+    quarantined = f"release {app.digest[:12]} failed and is not tried again {way_out}: {why}"
     if app.rollback is not Rollback.AUTO:
         reason = f"{quarantined}; rollback: {app.rollback.value}"
         return Choice(role=Role.STUCK, commit=commit, digest=app.digest, reason=reason)
@@ -49,5 +50,5 @@ def choose_release(
     return Choice(role=Role.FALLBACK, commit=stable.commit, digest=stable.digest, reason=reason)
 
 
-def _pinned(pin: Release) -> str:
-    return f"pinned to {pin.commit[:12]}{f': {pin.reason}' if pin.reason else ''}; `unpin` follows Git again"
+def _pinned(pin: Release, app: AppKey) -> str:
+    return f"pinned to {pin.commit[:12]}{f': {pin.reason}' if pin.reason else ''}; `gitops-orch unpin {app}` follows Git again"

@@ -44,7 +44,7 @@ def set_aside(draft: Draft, host: HostIndex, found: Located, suffix: str, how: S
     last = last if stopped is None else (stopped,)
     if has_suffix(container, suffix):
         return "" if last == how.after else last[0]
-    name = _name(draft, host, found, suffix, how.successor)
+    name = _name(draft, host, found, suffix, replace(how, after=last))
     renamed = draft.add(
         Kind.RENAME, found.host, container.id, how.reason, **owned(found), after=last, new_name=name
     )
@@ -53,8 +53,8 @@ def set_aside(draft: Draft, host: HostIndex, found: Located, suffix: str, how: S
     return renamed
 
 
-def _name(draft: Draft, host: HostIndex, found: Located, suffix: str, successor: str) -> str:
-    """The name under which it is set aside; one that was set aside before under the same name makes way.
+def _name(draft: Draft, host: HostIndex, found: Located, suffix: str, how: Stopping) -> str:
+    """The name under which it is set aside; one that was set aside before under the same name makes way, as late as it can.
 
     Not so its own successor, which was aside until now: both may have been made before their bytes were known, and then
     their names differ in nothing.
@@ -63,8 +63,9 @@ def _name(draft: Draft, host: HostIndex, found: Located, suffix: str, successor:
     holder = host.names.get(name)
     if holder is None or draft.gives_name_up(found.host, name):  # it is gone back to, under its own name
         return name
-    if holder.owner is not None and is_aside(holder) and holder.id != successor:
-        remove_container(draft, Located(found.host, holder), "a later one is set aside in its place", ())
+    if holder.owner is not None and is_aside(holder) and holder.id != how.successor:
+        reason = "a later former container takes its place"
+        remove_container(draft, Located(found.host, holder), reason, how.after)
         return name
     return f"{found.container.name}-{found.container.id[:7]}{suffix}"
 

@@ -94,13 +94,20 @@ def _status(
         release_state=_release_state(chosen, held=held, busy=waiting or busy),
         hosts=tuple(sorted({*hosts, *away})),
         services=services,
-        reason=(holds[0].reason if holds else chosen.reason or _failed_run(services))
+        reason=_first_words(hold for hold in holds if hold.error or hold.heals or hold.subject == str(key))
+        or chosen.reason
+        or _failed_run(services)
         or unread
         or (trouble_of(chosen, world) if busy else "")
         or silent_hosts(index.unknown[host] for host in away)
         or what_is_left(left)
+        or _first_words(holds)  # what is left alone keeps the app from nothing: it comes after what does
         or (why_unwell(_judged(chosen, index), chosen.app) if health is not AppHealth.HEALTHY else ""),
     )
+
+
+def _first_words(holds: Iterable[PlanHold]) -> str:
+    return next((hold.words for hold in holds), "")
 
 
 def _judged(chosen: Chosen, index: Index) -> list[Located]:
@@ -280,7 +287,7 @@ def _broken(key: AppKey, reason: str, index: Index) -> AppStatus:
 
 def _left(key: AppKey, holds: list[PlanHold], world: World, index: Index) -> AppStatus:
     """An app that no file names any more, and that runs on: it may be in a file that cannot be read, or is kept."""
-    row = replace(_broken(key, holds[0].reason, index), foreign=key in world.strangers)
+    row = replace(_broken(key, holds[0].words, index), foreign=key in world.strangers)
     if world.broken_paths and not row.foreign:
         return row
     return replace(row, sync=Sync.HELD, health=AppHealth.SUSPENDED, fresh=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from gitops_orch.model.app import Order
 from gitops_orch.model.observed import State
+from gitops_orch.model.plan import Kind
 from gitops_orch.model.ports import fixed_ports, ports_of, same_port
 from gitops_orch.planner.aside import KEPT_SUFFIX
 from gitops_orch.planner.draft import Draft
@@ -105,8 +106,11 @@ class Succession:
         after = self.retired[slot.service.name] if joining else ()
         host = self.index.hosts[slot.host]
         for found in keep_newest(self.draft, host, slot.kept, joining, self.containers_kept):
-            reason = f"of former generations, {self.containers_kept} are kept"
-            remove_container(self.draft, found, reason, after)
+            if not self.draft.does(
+                Kind.REMOVE, found.host, found.container.id
+            ):  # it makes way for a later one
+                reason = f"retain.containers is {self.containers_kept}, and there are newer ones"
+                remove_container(self.draft, found, reason, after)
 
 
 def _moved(slots: Iterable[Slot]) -> list[Located]:

@@ -1,6 +1,7 @@
 """The command line on a fleet of simulated hosts: what is printed, and the exit codes that scripts build on."""
 
 import json
+import subprocess
 
 import pytest
 from command_line import HOST, app
@@ -123,6 +124,38 @@ def test_diff_shows_what_is_missing_and_what_left_git_as_one_field_each(gitops, 
     assert (left["from"], left["to"]) == (made["name"], None)
 
 
+def test_a_diff_names_the_app_that_cannot_be_compared(gitops, repository):
+    gitops("sync")
+    repository.commit(shop__compose="services: [broken")
+    for answer in (gitops("diff"), gitops("diff", "shop")):
+        assert answer.code == 1
+        assert "nothing differs" not in answer.out
+        assert "held: default/shop: keeps what it runs" in answer.out
+
+
+def test_an_empty_value_is_shown_as_such(gitops, repository):
+    repository.commit(shop__compose=app('""'))
+    gitops("sync")
+    repository.commit(shop__compose=app("green"))
+    assert 'environment.COLOUR: "" -> green' in gitops("diff").out
+
+
+def test_explain_has_the_creation_as_its_reason_and_each_event_once(gitops):
+    gitops("sync")
+    (row,) = gitops("logs", "shop", "-o", "json").json["containers"]
+    text = gitops("explain", row["name"]).out
+    why, timeline = text.split("why:")[1].split("timeline:")
+    assert "create done: slot 1 of api is missing" in why
+    assert len(why.strip().splitlines()) == 1
+    assert timeline.count("create done") == 1
+
+
+def test_a_missing_option_names_the_help_of_its_verb(gitops):
+    assert "see gitops-orch hold --help" in gitops("hold", "shop").err
+    assert "see gitops-orch logs --help" in gitops("logs").err
+    assert "see gitops-orch --help" in gitops("nonsense").err
+
+
 def test_a_diff_of_one_app_is_silent_about_the_others(gitops, repository):
     gitops("sync")
     repository.commit(mail__compose=app())
@@ -232,6 +265,15 @@ def test_doctor_names_what_fails_and_what_would_help(gitops, repository, tmp_pat
     (failed,) = [check for check in answer.json["checks"] if not check["ok"]]
     assert failed["check"] == "host edge-1"
     assert "systemctl start docker" in failed["fix"]
+
+
+@pytest.mark.parametrize("branch", ["main", "nonsense"])
+def test_doctor_reports_a_repository_that_cannot_be_read_once(gitops, tmp_path, branch):
+    empty = tmp_path / "empty.git"
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(empty)], check=True)
+    answer = gitops("doctor", "--repo", str(empty), "--branch", branch, "-o", "json")
+    assert answer.code == 1
+    assert [check["check"] for check in answer.json["checks"] if not check["ok"]] == ["git"]
 
 
 def test_a_test_message_without_a_service_names_the_setting(gitops):

@@ -21,7 +21,7 @@ GOLDEN = Path(__file__).parents[1] / "golden/terminal"
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 COMMIT = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"
 QUARANTINED = (
-    "release 41c82f9d02aa failed and is not tried again until the app changes or `retry` is said: "
+    "release 41c82f9d02aa failed and is not tried again until the app changes or `gitops-orch retry default/shop-api` is run: "
     "shop-api-1-ccf9298 on rack-03.frankfurt.example.org: was unhealthy for 30 s; its last words: "
     "curl: (7) Failed to connect to localhost port 8080 after 0 ms: Couldn't connect to server"
 )

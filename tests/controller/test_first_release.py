@@ -227,3 +227,17 @@ def test_what_somebody_stopped_is_started_again_and_has_its_time_to_become_healt
     story.sync()
     assert web.up
     assert shop(pass_until_stable(story)).release_state.value == "stable"
+
+
+@pytest.mark.parametrize("restart", ["always", "unless-stopped", "on-failure:9"])
+def test_a_run_in_which_it_fails_and_then_becomes_stable_ends_in_sync(restart):
+    story = Story({"once:1": ImageBehaviour(exits_after_s=1, exit_code=3, exits_max=1), **IMAGES})
+    web = f"{{image: 'once:1', restart: '{restart}'}}"
+    once = f"services: {{web: {web}}}\nx-gitops: {{rollout: {{restarts_max: 0}}}}"
+    other = "services: {api: {image: 'soon:1'}}"  # what the same run goes on waiting for
+    story.commit({"shop/compose.yaml": once, "blog/compose.yaml": other})
+    report = story.sync()
+    assert [each.action.app.name for each in report.results if each.gate_failed] == ["shop"]
+    assert shop(report).release_state.value == "stable"
+    assert (report.status, report.exit_code) == ("in-sync", 0)
+    assert not report.reasons

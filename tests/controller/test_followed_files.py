@@ -539,3 +539,32 @@ def test_a_directory_that_holds_a_file_of_the_host_does_not_become_a_file(story)
     story.sync()
     assert (there(story, "conf/sub/mine"), there(story, "conf/sub")) == (digest("mine"), None)
     assert "conf/sub on h1" in notes(story)[0]
+
+
+@pytest.mark.parametrize("compose", [DIRECTORY, SINGLE], ids=["directory", "single file"])
+def test_the_plan_names_the_changed_file_for_which_a_container_is_created_again(compose):
+    story, name = Story(), "Caddyfile" if compose is SINGLE else "conf/a.txt"
+    for text in ("one", "three"):
+        story.commit({"shop/compose.yaml": compose, f"shop/{name}": text})
+        if text == "one":
+            story.sync()
+    (created,) = (action for action in story.plan().actions if action.kind.value == "create")
+    target = "/etc/caddy/Caddyfile" if compose is SINGLE else "/etc/app/a.txt"
+    assert [(each.path, each.before, each.after) for each in created.changes] == [
+        (f"files.{target}", "3 bytes", "5 bytes (changed)")
+    ]
+
+
+def test_the_status_names_the_file_that_is_kept_as_the_host_has_it(story):
+    edit(story)
+    (row,) = story.reconciler.picture().apps
+    assert row.reason.startswith("conf/a.txt on h1: it was changed on the host")
+    assert row.sync.value == "in-sync"
+
+
+def test_the_status_has_what_keeps_an_app_from_git_before_a_file_that_is_kept(story):
+    edit(story)
+    story.commit(files(compose=DIRECTORY.replace("web:1", "bad:1")))
+    assert story.sync().exit_code == 4
+    (row,) = story.reconciler.picture().apps
+    assert "exited with code 1" in row.reason

@@ -1,9 +1,13 @@
 """What a plan must not do to data, to what serves, and to what an operator said to keep."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
 
 from gitops_orch.model.app import AppKey, Drift, Prune, Volume
 from gitops_orch.model.observed import Details, ObservedVolume, State
+from gitops_orch.model.plan import Kind
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.world import Chosen, Role
 from tests.planner.builders import COMMIT, app, container, foreign, kinds, seen, service, steps, world
@@ -159,3 +163,20 @@ def test_a_project_is_adopted_although_drift_is_left_alone():
     composed = foreign("shop-web-1", project="shop", labels=words)
     plan = make_plan(world(shop, observed={"h1": seen("h1", composed, apps=(shop,))}))
     assert ("remove", "h1", "shop-web-1") in steps(plan)
+
+
+@pytest.mark.parametrize("fixed", [{"container_name": "shop-web"}, {}], ids=["fixed name", "no name"])
+def test_an_older_former_container_is_removed_once_and_only_after_the_new_one_is_proved(fixed):
+    older, old, new = (
+        app("shop", service("web", **fixed, compose={"command": [each]}), digest=each)
+        for each in ("older", "old", "new")
+    )
+    running = container(old, "web", id="old", created_at=datetime(2026, 11, 2, tzinfo=UTC))
+    kept = container(
+        older, "web", id="older", state=State.EXITED, created_at=datetime(2026, 11, 1, tzinfo=UTC)
+    )
+    kept = replace(kept, name=f"{kept.name}-kept", details=Details(restart_policy="no"))
+    observed = {"h1": seen("h1", kept, running, apps=(new,))}
+    plan = make_plan(world(new, observed=observed, containers_kept=1))
+    assert [each.target for each in plan.actions if each.kind is Kind.REMOVE] == ["older"]
+    assert {"create", "start", "wait_healthy", "stop"} <= after(plan, "remove")
