@@ -93,7 +93,7 @@ class Recorder:
             history.remember_host(CONTINUITY, (), now)
         for host in world.observed.values():
             if isinstance(host, ObservedHost):
-                placed = _placed(host)
+                placed = _placed(host, look.picture.plan.taking_over.get(host.name, frozenset()))
                 if remembered.get(host.name) != placed:
                     history.remember_host(host.name, placed, now)
         keep_facts(history, look.host_facts)
@@ -309,9 +309,11 @@ def _is_known_stable(release: Release) -> bool:
     return release.state is ReleaseState.STABLE and release.reason != RECOVERED
 
 
-def _placed(host: ObservedHost) -> tuple[Placed, ...]:
+def _placed(host: ObservedHost, taking_over: frozenset[Placed] = frozenset()) -> tuple[Placed, ...]:
+    """Return the slots of a host, also those that are in containers of other tools until these are taken over."""
     owners = [container.owner for container in host.containers if container.owner is not None]
     rows = {(owner.app, owner.service, owner.slot) for owner in owners}
+    rows |= {(place.app, place.service, place.slot) for place in taking_over}
     return tuple(Placed(app=app, service=service, slot=slot) for app, service, slot in sorted(rows))
 
 

@@ -22,6 +22,8 @@ HASH_VERSION = PREFIX + "hash-version"
 SALT = PREFIX + "salt"
 IMAGE_DIGEST = PREFIX + "image-digest"
 NAME = PREFIX + "name"  # the name that the container was created with
+# Where other containers were in its slot: one of the same spec, commit and image has all other labels the same.
+GENERATION = PREFIX + "generation"
 FILES = PREFIX + "files"
 # On a volume whose files are changed in place, and on the one that records what it holds: the former's name.
 LIVE = PREFIX + "live"
@@ -59,6 +61,7 @@ def container_labels(instance: str, intent: ContainerIntent) -> dict[str, str]:
         SALT: intent.salt,
         IMAGE_DIGEST: intent.image_digest,
         NAME: intent.name,
+        **({GENERATION: intent.generation} if intent.generation else {}),
         **_hooks_label(intent),
         **({MOUNTS_LABEL: mounts_text(intent.kept_mounts)} if intent.kept_mounts else {}),
     }
@@ -157,10 +160,11 @@ def parse_ownership(labels: Mapping[str, str], instance: str) -> Ownership | Non
         salt=values[SALT],
         image_digest=values[IMAGE_DIGEST],
         name=values[NAME],
+        generation=values[GENERATION],
     )
 
 
-_WORDS = (SERVICE, COMMIT, RELEASE, SPEC_HASH, HASH_VERSION, SALT, IMAGE_DIGEST, NAME)
+_WORDS = (SERVICE, COMMIT, RELEASE, SPEC_HASH, HASH_VERSION, SALT, IMAGE_DIGEST, NAME, GENERATION)
 _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
 
 

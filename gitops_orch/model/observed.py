@@ -56,6 +56,7 @@ class Ownership:
     salt: str
     image_digest: str  # the image id when the container was planned; "" where it was not there yet
     name: str = ""  # that it was created with; "" for one that an older version created
+    generation: str = ""  # 7 hex, of the containers that were in its slot before; "" where none was
 
 
 # Further fields of a container's HostConfig that `docker update` can change (Engine API, ContainerUpdate).

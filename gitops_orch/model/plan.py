@@ -10,7 +10,7 @@ from functools import cached_property
 from gitops_orch.model.app import App, AppKey, FileMount, Network, Readiness, Service, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork
 from gitops_orch.model.job import Hook
-from gitops_orch.model.observed import HeldPort
+from gitops_orch.model.observed import HeldPort, Placed
 
 
 class Kind(StrEnum):
@@ -62,6 +62,7 @@ class ContainerIntent:
     salt: str
     image: str  # the reference to create by; a digest or an image id where the tag has moved
     image_digest: str  # the image id that the name was made with; "" where it was not there yet
+    generation: str = ""  # 7 hex, of what was in the slot before; "" where nothing was
     inherit_volumes_from: str | None = None  # id of the replaced container whose anonymous volumes are kept
     kept_mounts: Mapping[str, str] = field(
         default_factory=dict
@@ -188,6 +189,8 @@ class Plan:
     unread: tuple[tuple[str, FilesQuery], ...] = ()  # binds, by host, to be looked at for a better plan
     # Apps without a change to make whose files on a host could not be read, each with why: these may differ from Git.
     files_unknown: Mapping[AppKey, str] = field(default_factory=dict)
+    # By host the slots whose containers were not made by us yet: their data is there, also when the host leaves Git.
+    taking_over: Mapping[str, frozenset[Placed]] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:

@@ -4,11 +4,12 @@ Every tool that runs Compose files (Docker Compose, Portainer, Komodo, Dockge) l
 the project and the service.  A container without these labels is known by the `container_name` of a service.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gitops_orch.model.app import App, Mode, Service
-from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.observed import ObservedContainer, Placed
 from gitops_orch.planner.index import Index, Located
 
 _COMPOSE = "com.docker.compose."
@@ -44,6 +45,15 @@ def adopted_containers(app: App, index: Index) -> tuple[Adopted, ...]:
     ]
     found += _by_name(app, services, index)
     return tuple(sorted(found, key=lambda each: (each.service, each.slot, each.found.host)))
+
+
+def places_taken_over(apps: Iterable[App], index: Index) -> Mapping[str, frozenset[Placed]]:
+    """Return, by host, the slots of apps whose data is in containers that are still to be taken over."""
+    places: dict[str, set[Placed]] = defaultdict(set)
+    for app in apps:
+        for each in adopted_containers(app, index):
+            places[each.found.host].add(Placed(app=app.key, service=each.service, slot=each.slot))
+    return {host: frozenset(found) for host, found in places.items()}
 
 
 def _slot(service: Service, container: ObservedContainer) -> int:

@@ -288,7 +288,7 @@ class AppPlanner:
 
     def _await_there(self, slot: Slot) -> str:
         target = slot.current.container.id if slot.current is not None else slot.name
-        gate = gate_of_dependency(self.chosen, slot, self.proved)
+        gate = gate_of_dependency(self.chosen, slot, self.proved, self.world)
         what = "what depends on it is started once it is healthy"
         after = tuple(self.mended[target])
         return self.steps.add(Kind.WAIT_HEALTHY, slot, target, what, after=after, gate=gate)

@@ -102,12 +102,14 @@ def _has_failed(container: ObservedContainer) -> bool:
     return container.state is State.EXITED and details is not None and details.exit_code != 0
 
 
-def gate_of_dependency(chosen: Chosen, slot: Slot, proofs: Mapping[str, Sequence[str]]) -> Gate:
+def gate_of_dependency(chosen: Chosen, slot: Slot, proofs: Mapping[str, Sequence[str]], world: World) -> Gate:
     """Return the gate of a container that others wait for.
 
     One that was there before this release did not get worse by it: that it does not do well is trouble, and no verdict.
+    One of a release that was overtaken before it was proved is on trial still.
     """
     container = slot.current.container if slot.current is not None else None
-    owner = container.owner if container is not None else None
-    elder = owner is not None and owner.release != chosen.app.digest
+    owner, key = container.owner if container is not None else None, chosen.app.key
+    on_trial = {chosen.app.digest, *world.begun.get(key, ()), *world.failed.get(key, ())}
+    elder = owner is not None and owner.release not in on_trial
     return replace(gate_of(chosen, slot, proofs), elder=elder)

@@ -1,8 +1,9 @@
 """From a slot to all that its new container is made from."""
 
+import hashlib
 from collections.abc import Mapping
 
-from gitops_orch.model.names import is_anonymous
+from gitops_orch.model.names import HASH_LENGTH, is_anonymous
 from gitops_orch.model.plan import ContainerIntent
 from gitops_orch.planner.slots import Slot
 from gitops_orch.planner.succession import is_going
@@ -27,8 +28,20 @@ def make_intent(
         spec_hash=world.spec(chosen.app, slot.service.name).hash,
         salt=world.salt,
         image=slot.image,
-        image_digest=slot.image_id,
+        image_digest="" if slot.pulled_again else slot.image_id,
+        generation=_generation(slot),
         inherit_volumes_from=heirs[0].container.id if heirs else None,
         kept_mounts=kept,
         peers=peers,
     )
+
+
+def _generation(slot: Slot) -> str:
+    """Return what tells a container by its labels from all that are in its slot already; "" where none is.
+
+    A container is made again as it was where it is damaged, or where its tag moved.  While the former one is there, set
+    aside or not, nothing but this tells whether a container under another name is its successor, renamed, or its copy.
+    """
+    there = (*slot.olds, *slot.kept, *slot.parked, *slot.dropped)
+    ids = sorted(found.container.id for found in there if found.host == slot.host)
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:HASH_LENGTH] if ids else ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gitops_orch.model.app import Service
 from gitops_orch.model.image_reference import split_reference
+from gitops_orch.model.pull_policy import parse_pull_policy
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import HostIndex
@@ -26,6 +27,18 @@ class Moved:
 def with_digest(image: str, digest: str) -> str:
     """Return a reference to an image by its digest, as Engines list it."""
     return normalise(f"{split_reference(image).familiar_name}@{digest}")
+
+
+def is_pulled_again(chosen: Chosen, service: Service, image: str) -> bool:
+    """Tell whether a container's tag is pulled right before it is created: it may name other bytes by then.
+
+    A container that claimed the bytes that the host has now would be replaced at once, as one that was tampered with.
+    """
+    policy = parse_pull_policy(str(service.compose.get("pull_policy") or ""))
+    tag = chosen.tags.get(service.name)
+    is_pinned = service.name in chosen.images and (tag is None or bool(tag.failed))
+    by_tag = image == service.image and not split_reference(image).digest
+    return policy is not None and policy.asks_again and by_tag and not is_pinned
 
 
 def moved_bytes(

@@ -9,6 +9,7 @@ from gitops_orch.model.app import AppKey, Rollback
 from gitops_orch.model.plan import Plan
 from gitops_orch.planner.address_order import start_askers_first
 from gitops_orch.planner.addresses import blocked_by_addresses, move_from_addresses
+from gitops_orch.planner.adoption import places_taken_over
 from gitops_orch.planner.app_plan import AppPlanner
 from gitops_orch.planner.blocked import blocked_by_ports, with_blocked
 from gitops_orch.planner.cron import due_runs, split_scheduled, tend_runs
@@ -92,6 +93,7 @@ def _make_plan(world: World) -> Plan:
         unknown_hosts=tuple(sorted(index.unknown)),
         unknown_apps=tuple(sorted(set(draft.unknown))),
         unread=tuple(sorted(draft.unread, key=repr)),
+        taking_over=places_taken_over((each.app for each in world.chosen), index),
     )
 
 

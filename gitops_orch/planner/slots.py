@@ -17,7 +17,7 @@ from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import HostIndex, Index, Located
 from gitops_orch.planner.kept_mounts import MountKeeper
-from gitops_orch.planner.moved_tags import moved_bytes, with_digest
+from gitops_orch.planner.moved_tags import is_pulled_again, moved_bytes, with_digest
 from gitops_orch.planner.namespaces import Parents, parents_first
 from gitops_orch.planner.place import AppPlacement, Assignment
 from gitops_orch.planner.world import Chosen, Role, World
@@ -42,6 +42,9 @@ class Slot:
     name: str
     image_id: str  # "" where the image is not on the host yet
     image: str  # the reference to create by
+    pulled_again: bool = (
+        False  # the tag is pulled before the create, and may name other bytes than `image_id` then
+    )
     current: Located | None = None
     findings: tuple[Finding, ...] = ()
     drifted: tuple[Finding, ...] = ()  # seen and, by the app's drift policy, left alone
@@ -140,8 +143,9 @@ def _study(case: _Case, found: list[Located], world: World, host: HostIndex, par
     app, service = chosen.app, assignment.service
     image, image_id = choose_image(chosen, service, host)
     spec = world.spec(app, service.name)
+    pulled_again = is_pulled_again(chosen, service, image)
     name = service.container_name or container_name(
-        app.key.project, service.name, assignment.slot, spec.hash, image_id
+        app.key.project, service.name, assignment.slot, spec.hash, "" if pulled_again else image_id
     )
     if not found:
         return Slot(
@@ -151,6 +155,7 @@ def _study(case: _Case, found: list[Located], world: World, host: HostIndex, par
             name=name,
             image=image,
             image_id=image_id,
+            pulled_again=pulled_again,
             reason=_missing(assignment),
         )
     wanted = _wanted(case, image_id, world)
@@ -182,6 +187,7 @@ def _study(case: _Case, found: list[Located], world: World, host: HostIndex, par
         name=name,
         image=image,
         image_id=image_id,
+        pulled_again=pulled_again,
         current=keep[0] if keep else None,
         findings=tuple(
             finding for finding in findings if enforced or not finding.drift or finding.remedy in mended

@@ -7,7 +7,7 @@ from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.model.observed import State
 from gitops_orch.model.status import AppHealth
-from tests.story import Story
+from tests.story import HOST, Story
 
 COMPOSE_LABELS = {"com.docker.compose.project": "s", "com.docker.compose.service": "db"}
 BAD = {
@@ -75,3 +75,45 @@ def test_the_next_release_takes_it_over(labels):
     assert old.id not in story.world.containers
     assert [each.name for each in story.world.containers.values() if each.state is State.RUNNING] == ["pg"]
     assert (story.plan().actions, story.plan().holds) == ((), ())
+
+
+ABSENT = ImageBehaviour(pull_error="manifest unknown")
+H2 = {"hosts/h2.yaml": HOST.replace("h1", "h2")}
+
+
+def left_git(story: Story, files: dict[str, str]) -> None:
+    """Commit files, and neither h1 nor anything else."""
+    story.source.push({**H2, **files}, {})
+
+
+@pytest.mark.parametrize("labels", [COMPOSE_LABELS, {}], ids=["of Compose", "of docker run"])
+@pytest.mark.parametrize("step", ["pull", "create", ""])
+def test_it_is_not_begun_elsewhere_while_the_host_that_has_its_data_has_left_git(step, labels):
+    story = Story({"shop:1": ImageBehaviour(), "shop:2": ImageBehaviour(), "absent:1": ABSENT})
+    old = running(story, labels)
+    image = "shop:2" if step else "absent:1"
+    stack_files = stack(image)
+    story.commit({**H2, **stack_files})
+    story.crash_at(step, after=False) if step else story.sync()
+    left_git(story, stack_files)
+    story.sync()
+
+    assert story.fleet.world("h2").containers == {}
+    assert any("was last seen on h1, which left Git" in hold.reason for hold in story.plan().holds)
+    story.commit({**H2, **stack("shop:2")})
+    story.clock.sleep(600)
+    assert story.sync().exit_code == 0
+    assert old.id not in story.world.containers
+    assert story.fleet.world("h2").containers == {}
+
+
+def test_what_no_app_takes_over_any_more_keeps_nothing_from_starting_elsewhere():
+    story = Story({"shop:1": ImageBehaviour(), "absent:1": ABSENT})
+    running(story, COMPOSE_LABELS)
+    story.commit({**H2, **stack("absent:1")})
+    story.sync()
+    story.commit(H2)
+    story.sync()
+    left_git(story, stack("shop:1"))
+    story.sync()
+    assert len(story.fleet.world("h2").containers) == 1

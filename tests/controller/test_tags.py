@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from gitops_orch.controller.tag_book import Checked, TagBook, book_text, read_book
 from gitops_orch.controller.tags import TagCheck
+from gitops_orch.engine.simulated import hand, requests
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.app import AppKey
@@ -203,3 +204,28 @@ def test_a_book_that_cannot_be_read_is_empty_and_one_that_was_written_is_the_sam
     assert read_book(book_text(book)) == book
     for text in (None, "", "{", "[]", '{"known": {"a": 1}}', '{"failed": 3}'):
         assert read_book(text) == TagBook()
+
+
+@pytest.mark.parametrize("policy", ["always", "daily", "every_12h"])
+def test_one_container_is_created_where_the_first_pull_brings_newer_bytes_than_the_host_had(policy):
+    story = Story({"web:prod": A})
+    requests.pull(story.world, story.fleet.registry, "web:prod")
+    push(story, B)
+    story.commit(compose(policy))
+    story.sync()
+    (made,) = story.world.containers
+    story.sync()
+    assert (list(story.world.containers), runs(story)) == ([made], "b")
+
+
+@pytest.mark.parametrize("again", [B, C])
+def test_a_container_that_a_person_renamed_after_its_tag_was_pushed_again_stays_ours(again):
+    story = deployed()
+    push(story, again)
+    pull(story)
+    (up,) = [each for each in story.world.containers.values() if each.state.value == "running"]
+    hand.rename(story.world, up)
+    story.sync()
+    story.sync()
+    assert not up.name.endswith("-by-hand")
+    assert (runs(story), story.plan().actions, story.plan().holds) == (again.variant, (), ())

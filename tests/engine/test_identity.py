@@ -91,3 +91,19 @@ def test_a_copy_of_what_an_older_version_created_is_told_by_the_usual_form_of_a_
     former = labels.parse_ownership({**OURS, labels.NAME: ""}, "one")
     original, copy = (seen(name, age_s=age, owner=former) for name, age in ((INTENT.name, 60), ("copy", 5)))
     assert ours(original, copy) == [INTENT.name]
+
+
+@pytest.mark.parametrize("suffix", ["-old-abcdef0-kept", "-kept", "-failed"])
+@pytest.mark.parametrize("image", ["sha256:1", "sha256:2"])
+def test_a_successor_that_a_person_renamed_is_no_copy_of_its_predecessor(suffix: str, image: str) -> None:
+    later = labels.container_labels("one", replace(INTENT, generation="abcdef0"))
+    successor = seen("renamed-by-hand", age_s=5, owner=labels.parse_ownership(later, "one"), image_id=image)
+    assert len(ours(seen(INTENT.name + suffix, age_s=60), successor)) == 2
+
+
+def test_a_copy_of_a_successor_is_not_ours_beside_it() -> None:
+    owner = labels.parse_ownership(
+        labels.container_labels("one", replace(INTENT, generation="abcdef0")), "one"
+    )
+    former, later = seen(INTENT.name + "-kept", age_s=60), seen(INTENT.name, age_s=30, owner=owner)
+    assert ours(former, later, seen("debug", age_s=5, owner=owner)) == [former.name, later.name]

@@ -11,6 +11,7 @@ from gitops_orch.model.observed import (
     Health,
     ObservedMount,
     ObservedVolume,
+    Placed,
     State,
     UnknownHost,
 )
@@ -283,3 +284,19 @@ def test_what_was_taken_over_once_is_healed_beside_a_silent_host():
     shop = shop_of(database(relative()))
     asked = world(shop, observed={"h1": SILENT, "h2": seen("h2")})
     assert {each.host for each in make_plan(asked).actions} == {"h2"}
+
+
+@pytest.mark.parametrize("name", ["shop-db-1", "shop-db-1-old-id-shop"])
+def test_where_a_project_is_that_is_still_to_be_taken_over_is_remembered(name):
+    shop = shop_of(database(relative()))
+    there = seen("h1", composed(mount(OLD), name=name), apps=(shop,))
+    plan = make_plan(world(shop, observed={"h1": there, "h2": seen("h2")}))
+    assert plan.taking_over == {"h1": {Placed(app=KEY, service="db", slot=1)}}
+
+
+def test_what_another_app_has_is_remembered_for_nobody():
+    shop = replace(shop_of(database(relative())), adopt=False)
+    assert planned(shop, composed(mount(OLD))).taking_over == {}
+    shop = shop_of(database(relative()))
+    assert planned(shop, composed(mount(OLD), labels={"com.docker.compose.oneoff": "True"})).taking_over == {}
+    assert planned(shop, composed(mount(OLD), project="other")).taking_over == {}

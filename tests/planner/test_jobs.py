@@ -175,6 +175,21 @@ def test_nothing_that_waits_for_a_job_is_touched_before_it_has_ended_well():
     assert ran in start.after
 
 
+@pytest.mark.parametrize(
+    ("past", "elder"),
+    [({"begun": frozenset({"r1"})}, False), ({"failed": {"r1": "it failed"}}, False), ({}, True)],
+    ids=["never proved", "failed", "stable"],
+)
+def test_a_job_that_hangs_fails_the_next_release_too_unless_it_was_one_of_a_stable_release(past, elder):
+    web = service("web", depends_on=(Dependency(service="migrate", condition=Condition.COMPLETED),))
+    shop = app("shop", service("migrate", job=True), web)
+    hangs = container(shop, "migrate", release="r1")
+    known = {name: {shop.key: digests} for name, digests in past.items()}
+    plan = make_plan(world(shop, observed={"h1": seen("h1", hangs, apps=(shop,))}, **known))
+    (gate,) = [each.gate for each in plan.actions if each.target == hangs.id and each.gate is not None]
+    assert gate.elder is elder
+
+
 def test_a_release_that_was_stable_runs_no_job():
     shop = app("shop", service("load", job=True))
     assert kinds(make_plan(world(shop)))[-1] == "run_job"

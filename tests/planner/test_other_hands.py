@@ -1,9 +1,11 @@
 """What a plan does when something else is at work at the same time: a hand that removes, or a death in between."""
 
+import pytest
+
 from gitops_orch.model.app import Condition, Dependency
 from gitops_orch.model.observed import State
 from gitops_orch.planner.plan import make_plan
-from tests.planner.builders import app, container, kinds, seen, service, steps, world
+from tests.planner.builders import app, container, kinds, replace, seen, service, steps, world
 
 
 def restarted_after(colour):
@@ -49,3 +51,24 @@ def test_a_restart_of_dependents_that_a_crash_swallowed_is_made_up_for():
         ("restart", "h1", container(after, "web").name),
         ("remove", "h1", old.name),
     ]
+
+
+def generation(shop, *there):
+    plan = make_plan(world(shop, observed={"h1": seen("h1", *there, apps=(shop,))}))
+    (intent,) = [action.container for action in plan.actions if action.container is not None]
+    return intent.generation
+
+
+@pytest.mark.parametrize("name", ["shop-api-1-abcdef0", "shop-api-1-abcdef0-old-abcdef0", "by-hand"])
+def test_a_container_is_told_by_its_labels_from_those_that_were_in_its_slot(name):
+    shop = app()
+    there = replace(container(shop, spec="damaged"), name=name)
+    aside = replace(there, name="shop-api-1-0000000-kept", state=State.EXITED, id="kept")
+    found = [generation(shop), *(generation(shop, *each) for each in ((there,), (there, aside), (aside,)))]
+    assert (found[0], len(set(found))) == ("", 4)
+
+
+def test_a_container_that_is_created_again_after_a_crash_has_the_same_labels():
+    shop = app()
+    there = container(shop, spec="damaged")
+    assert generation(shop, there) == generation(shop, replace(there, name=f"{there.name}-old-abcdef0"))

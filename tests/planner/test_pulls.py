@@ -3,12 +3,15 @@
 import pytest
 
 from gitops_orch.model.job import Hook
+from gitops_orch.model.observed import ObservedImage
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.platform import suits
 from gitops_orch.planner.plan import make_plan
-from tests.planner.builders import IMAGE, app, seen, service, world
+from gitops_orch.planner.world import Chosen, ImagePin, TagState
+from tests.planner.builders import COMMIT, IMAGE, IMAGE_ID, app, seen, service, world
 from tests.planner.test_jobs import prepared_world
 
+DIGEST = "sha256:" + "a" * 64
 MOUNT = {"volumes": [{"type": "image", "source": "models:1", "target": "/m"}]}
 
 
@@ -44,6 +47,28 @@ def test_another_policy_pulls_nothing_that_is_there(policy: str) -> None:
     assert pulls({"pull_policy": policy}, images=()) == (
         [] if policy == "never" else [(IMAGE, "api needs it, and it is not on the host")]
     )
+
+
+def claimed(policy: str, image: str = IMAGE, **chosen: object) -> str:
+    """Return the image id that a new container claims to be made from; the host has the image."""
+    made = app("shop", service("api", image=image, compose={"pull_policy": policy}))
+    there = ObservedImage(id=IMAGE_ID, tags=(IMAGE,), digests=(f"stub@{DIGEST}",))
+    host = seen("h1", apps=(made,), images=(there,))
+    plan = make_plan(world(chosen=(Chosen(app=made, commit=COMMIT, **chosen),), observed={"h1": host}))
+    (intent,) = [action.container for action in plan.actions if action.container is not None]
+    return intent.image_digest
+
+
+@pytest.mark.parametrize("policy", ["always", "daily", "every_12h"])
+def test_a_container_claims_no_bytes_where_its_tag_is_pulled_first(policy: str) -> None:
+    assert claimed(policy) == ""
+    assert claimed(policy, tags={"api": TagState(digest=DIGEST)}) == ""
+
+
+def test_a_container_claims_the_bytes_that_no_pull_can_change() -> None:
+    assert claimed("missing") == IMAGE_ID
+    assert claimed("always", image=f"stub@{DIGEST}") == IMAGE_ID
+    assert claimed("always", images={"api": ImagePin(id=IMAGE_ID, digests=())}) == IMAGE_ID
 
 
 ARM = {"platform": "linux/arm64"}

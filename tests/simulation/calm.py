@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn
 
 from simulation.oracle import app_differences
-from simulation.recipes import AppRecipe, TreeRecipe, is_hopeless
+from simulation.recipes import AppRecipe, TreeRecipe, is_hopeless, never_ends
 from simulation.witness import Violation
 
 from gitops_orch.model.app import AppKey
@@ -37,6 +37,8 @@ def calm_down(stage: "Stage") -> None:
         *in_force.apps,
     )  # a head that cannot be acted on leaves the one before
     hopeless = {app.key for app in asked if is_hopeless(app)}
+    # A job that never ends counts as one of a release that once was stable, where all state was lost.
+    hopeless |= {app.key for app in asked if stage.tally.wipes and any(map(never_ends, app.services))}
     # An app whose way back does not do well either is tried again now and then, for ever.
     last = report.picture.plan.holds if report is not None else ()
     paused = {hold.app for hold in (*last, *picture.plan.holds) if PAUSED in hold.reason}

@@ -24,6 +24,9 @@ class DataPlaces:
     def __init__(self, witness: "Witness") -> None:
         self._witness = witness
         self._sources: dict[tuple[str, AppKey, str, str], str] = {}  # by host, app, service and target
+        self._known: set[tuple[str, str]] = (
+            set()
+        )  # host and id of what the controller saw, and was to take over
 
     def learn(self) -> None:
         """Note what every container that runs has, and object to one that has something else than the one before it."""
@@ -40,6 +43,19 @@ class DataPlaces:
             container = world.containers.get(identity)
             if container is not None and container.started_at is not None:
                 self._note(world, container, app, service)
+
+    def note_seen(self) -> None:
+        """Note what a pass that ended has seen of what is to be taken over: that may not be forgotten with its host."""
+        hosts = self._witness.answers.hosts
+        there = self._witness.projects.containers.items()
+        self._known = {each for each in self._known if each[0] not in hosts}
+        self._known |= {
+            each for each, found in there if each[0] in hosts and self._witness.takes_over(*found)
+        }
+
+    def forget_seen(self) -> None:
+        """All state of the controller is lost."""
+        self._known.clear()
 
     def _note(self, world: World, container: SimulatedContainer, app: AppKey, service: str) -> None:
         for mount in data_mounts(container):
@@ -61,16 +77,18 @@ class DataPlaces:
         app = self._witness.repository.recipes.get((owner.app, owner.release))
         for other, old in self._witness.to_be_taken_over(owner.app, prepared_service(owner.service)):
             has_data = targets & {mount.target for mount in data_mounts(old)}
-            if other is not world and has_data and app is not None and self._is_allowed(app, other.name):
+            if other is not world and has_data and app is not None and self._is_its_place(app, other, old):
                 self._witness.object_to(
                     f"starts {container.name} on {world.name}, and {old.name} on {other.name} has its data"
                 )
 
-    def _is_allowed(self, app: AppRecipe, name: str) -> bool:
-        """Whether the file leaves it open that the app runs on a host."""
-        hosts = self._witness.repository.commits[self._witness.commit].hosts
+    def _is_its_place(self, app: AppRecipe, world: World, old: SimulatedContainer) -> bool:
+        """Whether the file leaves it open that the app runs on a host; one that left Git still has what was seen there."""
+        hosts, name = self._witness.repository.commits[self._witness.commit].hosts, world.name
         host = next((each for each in hosts if each.name == name), None)
-        return host is not None and (not app.hosts or name in app.hosts) and app.zone in {None, host.zone}
+        if host is None:
+            return (name, old.id) in self._known
+        return (not app.hosts or name in app.hosts) and app.zone in {None, host.zone}
 
 
 def data_mounts(container: SimulatedContainer) -> Iterator[ObservedMount]:

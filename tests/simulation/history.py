@@ -116,6 +116,7 @@ class Stage:
         """Somebody deletes the state directory."""
         self.history = self.make_history()
         self.reconciler = self._new_reconciler()
+        self.witness.places.forget_seen()
         self.tally.wipes += 1
 
     def hold_an_app(self) -> None:
@@ -156,6 +157,7 @@ class Stage:
         self.witness.places.learn()
         self.outside.check_blame(self.history.releases(None), self.repository, self.weather.harmed)
         if report is not None:
+            self.witness.places.note_seen()
             self._check_refusal(report)
             _check_foreseen(report)
             self.tally.quarantines += any(result.gate_failed for result in report.results)

@@ -1,5 +1,6 @@
 """What must never be taken away: more than the budget, what serves before its successor does, for a port of a stranger."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from simulation.beside import stranger_on
@@ -47,29 +48,33 @@ class Losses:
             self._witness.repository.files and tree.broken
         ):  # whose app the broken file is cannot be told: all are kept
             kept |= {name for name, _ in names} - {app.name for app in tree.apps}
-        leaving = sum(name not in wanted and name[0] not in kept for name in names)
+        gone = Counter(name[0] for name in names if name not in wanted and name[0] not in kept)
+        leaving = gone.total()
         allowed = budget.allow_empty or (
             tree.apps and self._witness.commit in self._witness.history.accepted()
         )
         in_git = {app.name for app in tree.apps}  # with other services than before: such an app has not left
         if leaving and leaving == len(names) and not allowed and in_git.isdisjoint(app for app, _ in names):
-            gone = frozenset(app for app, _ in names)
-            if not self._may_all_be_renamed(names):
+            if not set(gone) <= self._may_be_renamed(names):
                 self._witness.object_to(f"acts although all {leaving} containers left Git")
-            self._spared[self._witness.commit] = gone
-        share = 100 * leaving > budget.removals_max_percent * len(names)
-        if (
-            len(names) >= budget.removals_min
-            and share
-            and self._witness.commit not in self._witness.history.accepted()
-        ):
-            self._witness.object_to(f"acts although {leaving} of {len(names)} containers left Git")
+            self._spared[self._witness.commit] = frozenset(gone)
+        if len(names) >= budget.removals_min and self._witness.commit not in self._witness.history.accepted():
+            leaving -= self._kept_as_renamed(gone, names)
+            if 100 * leaving > budget.removals_max_percent * len(names):
+                self._witness.object_to(f"acts although {leaving} of {len(names)} containers left Git")
 
-    def _may_all_be_renamed(self, names: list[tuple[str, str]]) -> bool:
-        """Whether each app that left Git may be kept: a new app has one of its services, and may be the same renamed."""
+    def _kept_as_renamed(self, gone: Counter[str], names: list[tuple[str, str]]) -> int:
+        """Return how many containers may be kept, each new app's being those of one app that left Git."""
+        there, tree = {app for app, _ in names}, self._witness.repository.commits[self._witness.commit]
+        new_count = sum(app.name not in there for app in tree.apps)
+        left = self._may_be_renamed(names) & gone.keys() - {app.name for app in tree.apps}
+        return sum(sorted((gone[app] for app in left), reverse=True)[:new_count])
+
+    def _may_be_renamed(self, names: list[tuple[str, str]]) -> set[str]:
+        """Return the apps of which a new app has a service: it may be the same, renamed."""
         tree, there = self._witness.repository.commits[self._witness.commit], {app for app, _ in names}
         new = {service.name for app in tree.apps if app.name not in there for service in app.services}
-        return all(any(app == each and service in new for each, service in names) for app in there)
+        return {app for app, service in names if service in new}
 
     def begin_pass(self) -> None:
         """Forget what the pass before had to keep."""
@@ -119,7 +124,8 @@ class Losses:
     ) -> None:
         """Never stop anything for a port that a stranger has on its host."""
         stranger = None if self._witness.meddled else self._stranger_on(world, port)
-        if stranger is not None and not self._has_a_double(world, container):
+        spared = self._has_a_double(world, container) or self._is_healed(world, container, port)
+        if stranger is not None and not spared:
             self._witness.object_to(f"{operation} of {container.name} for a port that {stranger.name} has")
 
     def _has_a_double(self, world: World, container: SimulatedContainer) -> bool:
@@ -129,6 +135,17 @@ class Losses:
             and slot_of(other) == slot_of(container)
             and other.owner.release == container.owner.release
             and is_well(other)
+            for other in world.containers.values()
+        )
+
+    def _is_healed(self, world: World, container: SimulatedContainer, port: int | None) -> bool:
+        """Whether its successor is there already and has no such port: the former release goes on while Git's waits."""
+        return any(
+            other.id != container.id
+            and slot_of(other) == slot_of(container)
+            and other.started_at is None
+            and other.owner.release == container.owner.release
+            and port not in {published for _, published, _ in other.ports}
             for other in world.containers.values()
         )
 

@@ -10,11 +10,11 @@ from simulation.recipes import (
     DEAF,
     FLAKY,
     GOOD,
-    IMAGES,
     AppRecipe,
     ServiceRecipe,
     TreeRecipe,
     is_probed,
+    never_ends,
 )
 from simulation.repository import Repository
 from simulation.weather import is_restarted
@@ -108,7 +108,7 @@ def _may_fail(app: AppRecipe) -> bool:
         service.image in BAD
         or (service.image == DEAF and is_probed(service))
         or (service.image == FLAKY and not _is_restarted(service))
-        or ((service.job or service.batch) and IMAGES[service.image].exits_after_s is None)
+        or never_ends(service)
         or any(hook in BAD_HOOKS for hook in service.hooks)
         for service in app.services
     )

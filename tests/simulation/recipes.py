@@ -166,6 +166,11 @@ def is_hopeless(app: AppRecipe) -> bool:
     )
 
 
+def never_ends(service: ServiceRecipe) -> bool:
+    """Whether a job's program runs for ever: its gate fails at its deadline."""
+    return (service.job or service.batch) and IMAGES[service.image].exits_after_s is None
+
+
 def is_probed(service: ServiceRecipe) -> bool:
     return service.probe and not (service.job or service.batch or service.scheduled)
 

@@ -160,7 +160,7 @@ class Witness:
         if container.owner is not None:
             return container.owner.app, container.owner.service
         found = self.projects.containers.get((world.name, container.id))
-        return found if found is not None and self._takes_over(*found) else None
+        return found if found is not None and self.takes_over(*found) else None
 
     def _app_of(self, world: World, subject: Any) -> AppKey | None:
         """Return the app that a request is made for, by its first argument."""
@@ -172,10 +172,10 @@ class Witness:
         """Yield the containers whose place a service is to take, with their worlds."""
         for (host, identity), found in self.projects.containers.items():
             world = self.fleet.worlds[host]
-            if found == (app, service) and self._takes_over(*found) and identity in world.containers:
+            if found == (app, service) and self.takes_over(*found) and identity in world.containers:
                 yield world, world.containers[identity]
 
-    def _takes_over(self, app: AppKey, service: str) -> bool:
+    def takes_over(self, app: AppKey, service: str) -> bool:
         """Whether the commit in force, or what is stable of it, has an app that takes over containers of a service."""
         stable = self.history.stable(app) if self.history is not None else None
         asked = (
