@@ -253,6 +253,8 @@ def _yaml_sentence(path: Path, error: yaml.YAMLError) -> str:
 def _construct(node: yaml.Node, at: Path_, file: Path, places: dict[Path_, str]) -> Text:
     places[at] = _place(file, node)
     if isinstance(node, yaml.ScalarNode):
+        if "\0" in node.value:
+            raise SettingsError(f"{places[at]}: {'.'.join(at)} holds a NUL character; remove it")
         return str(node.value)
     if isinstance(node, yaml.SequenceNode):
         return [_construct(child, at, file, places) for child in node.value]

@@ -113,6 +113,9 @@ def test_a_hostile_text_costs_time_that_grows_with_its_length_only(piece, strike
         "git://u:ghp_abcdef@h/x",
         "https//u:ghp_abcdef@h/x",
         "https://u:ghp_abcdef@h",
+        "https://u:ghp_abcdef@[::1/o/r",
+        "https://u:ghp_abcdef@[bad]/o/r",
+        "https://u:ghp_abcdef@h:99999/o/r",
     ],
 )
 def test_an_address_that_is_not_quite_one_is_refused_without_its_token(address):

@@ -99,24 +99,19 @@ def _tree(shell: Shell, directory: Path | None, ref: str | None) -> Iterator[Tre
 
 
 def _branch(ref: str | None, checkout: Path | None) -> str | None:
-    """Return the branch or tag that a ref names; None where it names a commit of the branch that is followed."""
-    if ref is None or _COMMIT.fullmatch(ref):
+    """Return the branch, tag or HEAD that a ref names or is searched from; None: the branch that is followed."""
+    if ref is None:
         return None
-    if ref != "HEAD" or checkout is None:
+    if not _COMMIT.fullmatch(ref):
         return ref
-    head = (
-        ((checkout / ".git/HEAD") if (checkout / ".git").is_dir() else checkout / "HEAD").read_text().strip()
-    )
-    if not head.startswith("ref: "):
-        raise GitopsOrchError("HEAD is detached here", hint="name a branch or a commit with --ref")
-    return head.removeprefix("ref: ")
+    return None if checkout is None else "HEAD"
 
 
 def _checkout(directory: Path) -> Path:
-    """Return the nearest directory upwards that is a Git repository."""
+    """Return the nearest directory upwards that is a Git repository, or a work tree of one."""
     start = directory.absolute()
     for path in (start, *start.parents):
-        if (path / ".git").is_dir() or ((path / "HEAD").is_file() and (path / "objects").is_dir()):
+        if (path / ".git").exists() or ((path / "HEAD").is_file() and (path / "objects").is_dir()):
             return path
     raise GitopsOrchError(f"{start} is in no Git repository", hint="name one with --repo URL")
 

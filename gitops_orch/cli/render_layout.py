@@ -1,11 +1,11 @@
 """Tables and sentences as wide as the terminal: no word is broken, nothing is padded, no line is too long.  Pure."""
 
-import textwrap
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
@@ -177,13 +177,18 @@ def _line(cells: Sequence[Cell], widths: Sequence[int]) -> Text:
 
 
 def _wrapped(text: str, width: int, indent: int, hang: int) -> Iterator[str]:
+    """Yield lines of whole words; widths are those of the terminal, where a character can take two columns."""
     for number, paragraph in enumerate(text.splitlines() or [""]):
-        yield from textwrap.wrap(
-            paragraph,
-            width,
-            initial_indent=" " * (indent + hang if number else indent),
-            subsequent_indent=" " * (indent + hang),
-            break_on_hyphens=False,
-            replace_whitespace=False,
-            drop_whitespace=True,
-        ) or [""]
+        line = " " * (indent + hang if number else indent)
+        for word in _words(paragraph, width - indent - hang):
+            if line.strip() and cell_len(line + word) > width:
+                yield line
+                line, word = " " * (indent + hang), word.lstrip()  # noqa: PLW2901  the blank became the break
+            line += word
+        yield line
+
+
+def _words(text: str, width: int) -> Iterator[str]:
+    """Yield the words of a text, the blanks before each with it; one that is wider than `width` in parts."""
+    for word in re.findall(r"\s*\S+", text):
+        yield from [word] if cell_len(word) <= width else chop_cells(word, width)

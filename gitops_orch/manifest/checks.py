@@ -20,6 +20,7 @@ from gitops_orch.model.problem import Problem
 _CONSTRAINT_HINT = "write it as node.labels.zone == eu"
 _HEALTHCHECK_S = {"interval": 30.0, "timeout": 30.0, "start_period": 0.0}
 _HEALTHCHECK_RETRIES = 3
+REPLICAS_MAX = 1_000  # a number typed wrong must not make a plan of millions of steps
 _USUAL_RETRIES = 10  # with the default times: an upper bound beyond the deadline says nothing there
 _OUR_LABELS = "gitops-orch."
 _UNKNOWN_KEY = re.compile(r"(?P<path>(?:services\.[^:]+\.)?(?P<key>\w+)): unknown key")
@@ -224,6 +225,10 @@ def _deadline_key(app: App) -> str:
 
 def _check_replicas(service: Service, base: KeyPath, findings: Findings) -> None:
     count = service.replicas
+    if count > REPLICAS_MAX:
+        deploy: Any = service.compose.get("deploy") or {}
+        key = ("deploy", "replicas") if "replicas" in deploy else ("scale",)
+        findings.error((*base, *key), f"is {count}, at most {REPLICAS_MAX} replicas of a service are run")
     if count < 2:  # noqa: PLR2004  # one container is never in its own way
         return
     networks: Any = service.compose.get("networks") or {}

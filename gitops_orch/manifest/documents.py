@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
+from urllib.parse import urlsplit
 
 from yaml import CSafeLoader, parse
 
@@ -184,8 +185,20 @@ def _read_host(part: _Part) -> list[Host]:
     return [host]
 
 
+def _wrong_address(url: str) -> str:
+    """Return why nobody can connect to a URL; "" where somebody may."""
+    try:
+        port = urlsplit(url).port
+    except ValueError as error:
+        return str(error)
+    return "no host listens on port 0" if port == 0 else ""
+
+
 def _check_transport(host: Host, findings: Findings) -> None:
     is_tcp = host.url.startswith("tcp://")
+    wrong = _wrong_address(host.url)
+    if wrong:
+        findings.error(("spec", "url"), f"{host.url} is no address: {wrong}")
     if is_tcp and host.tls is None and not host.insecure:
         findings.error(
             ("spec", "url"),

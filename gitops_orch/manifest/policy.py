@@ -199,10 +199,10 @@ def _until(own: Mapping[str, Any]) -> str | None:
 def _moment(text: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text or "")
-    except ValueError:
+        # A time without a zone is UTC: the controller's own zone must not decide how long a hold lasts.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # there is no such day, or none in UTC
         return None
-    # A time without a zone is UTC: the controller's own zone must not decide how long a hold lasts.
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _nowhere(_path: KeyPath) -> Position:

@@ -7,6 +7,7 @@ from gitops_orch.errors import ManifestError, SourceError
 from gitops_orch.manifest.budget import Budget
 from gitops_orch.manifest.disguise import disguise
 from gitops_orch.manifest.dotenv import DotenvError, parse_dotenv, parse_raw
+from gitops_orch.manifest.encoding import not_utf8
 from gitops_orch.manifest.unset import Unset
 from gitops_orch.manifest.yaml_document import FILE_BYTES_MAX, Dialect, Document, parse_documents
 from gitops_orch.model.problem import Position, Problem
@@ -137,7 +138,7 @@ class Sources:
                 return parse_raw(text, lookup)
             found = parse_dotenv(text, asked, own_first=own_first, budget=self.budget, unset=unset)
         except UnicodeDecodeError:
-            self._complain(path, "is not UTF-8 text; save it as UTF-8")
+            self.problems.extend(filter(None, (not_utf8(path, content),)))
         except DotenvError as error:
             self.problems.append(
                 Problem(position=Position(path=path, line=error.line, column=1), message=str(error))

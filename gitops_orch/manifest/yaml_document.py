@@ -16,6 +16,7 @@ from yaml.error import MarkedYAMLError
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops_orch.errors import ManifestError
+from gitops_orch.manifest.encoding import not_printable, not_utf8
 from gitops_orch.manifest.go_values import shown
 from gitops_orch.manifest.positions import KeyPath, Positions
 from gitops_orch.manifest.report import shortened
@@ -155,9 +156,8 @@ def _roots(path: str, content: bytes, problems: list[Problem]) -> Iterator[Node]
         problems.append(_syntax_problem(path, error))
     except (YAMLError, UnicodeDecodeError) as error:
         words = " ".join(str(error).split())
-        problems.append(
-            Problem(position=Position(path=path), message=f"not YAML: {words}; save it as UTF-8 text")
-        )
+        unknown = Problem(position=Position(path=path), message=f"not YAML: {words}; save it as UTF-8 text")
+        problems.append(not_utf8(path, content) or not_printable(path, content) or unknown)
 
 
 def _syntax_problem(path: str, error: MarkedYAMLError) -> Problem:

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from gitops_orch.errors import SettingsError
 from gitops_orch.redaction import MASK, learn_login
@@ -85,7 +85,7 @@ def check_address(text: str) -> Access:
         raise _refuse(text)
     if "://" not in text:
         return _scp_address(text)
-    parts = urlsplit(text)
+    parts = _split(text)
     if parts.scheme not in SCHEMES or not parts.path.strip("/") or (parts.hostname or "").startswith("-"):
         raise _refuse(text)
     if (parts.scheme == "file") != (not parts.hostname) or (parts.username or "").startswith("-"):
@@ -101,6 +101,15 @@ def check_address(text: str) -> Access:
         user=user,
         password=unquote(parts.password or ""),
     )
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # read to have it checked
+    except ValueError:  # a bracket that is not closed, a port that is none
+        raise _refuse(text) from None
+    return parts
 
 
 def check_branch(branch: str) -> str:

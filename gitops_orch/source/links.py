@@ -14,7 +14,7 @@ from gitops_orch.source.listing import Listing
 HOPS_MAX = 40  # as the kernel: of one path
 LINKS_MAX = 10_000
 DEPTH_MAX = 8  # of directories that hold links to directories
-LINKED_FILES_MAX = 200_000
+LINKED_MAX = 100_000  # paths below links, whether they lead to a file, to a directory or nowhere
 TARGET_BYTES_MAX = 4096
 _BLOBS_AT_ONCE = 500
 
@@ -73,6 +73,7 @@ class _Follower:
         self._paths = sorted(files)
         self._links = sorted(targets)
         self._found = Followed()
+        self._count = 0
 
     def follow(self) -> Followed:
         if len(self._targets) > LINKS_MAX:
@@ -89,6 +90,7 @@ class _Follower:
 
     def _add(self, path: str, real: str, through: tuple[str, ...]) -> None:
         """List the file or the directory `real` under `path` too; `through` are the directories on the way there."""
+        self._check_limit()
         if real in self._files:
             self._list(path, self._files[real])
             return
@@ -114,12 +116,16 @@ class _Follower:
                 self._found.refused[inner] = str(refusal)
 
     def _list(self, path: str, file: TreeFile) -> None:
-        if len(self._found.files) >= LINKED_FILES_MAX:
-            raise SourceError(
-                f"symbolic links lead to more than {LINKED_FILES_MAX} files",
-                hint="link to smaller directories",
-            )
+        self._check_limit()
         self._found.files[path] = replace(file, path=path, origin=file.path)
+
+    def _check_limit(self) -> None:
+        """Directories that link to one another multiply: a few links can stand for millions of paths."""
+        self._count += 1
+        if self._count > LINKED_MAX:
+            raise SourceError(
+                f"symbolic links lead to more than {LINKED_MAX} paths", hint="link to smaller directories"
+            )
 
     def _resolved(self, link: str) -> str:
         """Return the path that a link leads to in the end, without links in it; "" for the top of the tree."""

@@ -53,7 +53,10 @@ WORDS_MAX = 1000  # commits whose words are read
 
 _OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ABBREVIATION = re.compile(r"[0-9a-f]{4,64}")
-_FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--force")
+# With --update-shallow a checkout of one commit, as CI makes them, can be read too.
+_FETCH = (
+    "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--update-shallow", "--force",
+)  # fmt: skip
 
 _Answer = TypeVar("_Answer")
 
@@ -250,7 +253,7 @@ class Source:
         return (git or self._mirror.local).run(*arguments, extra=told, lock_fd=lock_fd)
 
     def _ask_remote(self) -> _RemoteHead:
-        if self._branch.startswith("refs/"):
+        if self._branch == "HEAD" or self._branch.startswith("refs/"):
             wanted: tuple[str, ...] = (self._branch,)
         else:
             wanted = (f"refs/heads/{self._branch}", f"refs/tags/{self._branch}")

@@ -80,6 +80,19 @@ def test_a_ref_may_be_a_branch_or_a_commit(call, repository):
     assert call("validate", "--repo", url, "--ref", "nowhere").code == 1
 
 
+@pytest.mark.parametrize("ref", ["HEAD", "id", "short id"])
+def test_the_commit_of_a_checkout_without_a_branch_is_checked(call, repository, tmp_path, ref):
+    """CI checks out a commit alone, without its history; a work tree has a file for its `.git`."""
+    repository.git("branch", "-m", "trunk")
+    repository.git("worktree", "add", "-q", str(tmp_path / "tree"), "-b", "side")
+    repository.git("clone", "-q", "--depth", "1", f"file://{repository.path}", str(tmp_path / "clone"))
+    repository.git("-C", str(tmp_path / "clone"), "checkout", "-q", "--detach")
+    named = {"HEAD": "HEAD", "id": repository.head(), "short id": repository.head()[:10]}[ref]
+    for place in (repository.path, tmp_path / "tree", tmp_path / "clone"):
+        (place / "shop/compose.yaml").write_text("nonsense: {")
+        assert call("validate", str(place), "--ref", named).code == 0
+
+
 def test_a_directory_and_a_repository_together_are_refused(call, repository):
     assert call("validate", str(repository.path), "--repo", str(repository.path)).code == 1
 

@@ -13,6 +13,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from gitops_orch.cli.render_layout import sentence
 from gitops_orch.cli.render_plan import render_diff, render_plan, render_run
 from gitops_orch.cli.render_record import render_history
 from gitops_orch.cli.render_status import render_hosts, render_status
@@ -339,3 +340,10 @@ def test_a_run_shows_three_reasons_and_how_many_more_there_are(width):
     assert "and 2 other reasons; `gitops-orch history -o json` shows them" in " ".join(text.split())
     assert "and 1 other reason; " in text
     assert REASONS[3] not in " ".join(text.split())
+
+
+@pytest.mark.parametrize("text", ["日本語のテキスト" * 12, "🚀 is up " * 30], ids=["no blanks", "emoji"])
+def test_characters_that_take_two_columns_do_not_break_the_width(text):
+    lines = [line.plain for line in sentence(text, indent=4)(40)]
+    assert max(map(cell_len, lines)) <= 40
+    assert "".join("".join(lines).split()) == "".join(text.split())

@@ -268,3 +268,11 @@ def test_a_container_name_that_no_engine_takes_is_an_error(name):
 @pytest.mark.parametrize("name", ["web", "5m", "My_web.1-a", "/web"])
 def test_a_container_name_that_engines_take_is_none(name):
     assert problems_of(f"services: {{api: {{image: x, container_name: '{name}'}}}}")[0] == []
+
+
+@pytest.mark.parametrize("line", ["deploy: {replicas: 1001}", "scale: 100000000"])
+def test_a_number_of_replicas_that_must_be_a_slip_is_a_mistake(line):
+    found, _ = problems_of(f"{SERVICE}    {line}\n")
+    assert len(found) == 1
+    assert found[0].startswith("shop/compose.yaml:4:")
+    assert "at most 1000 replicas of a service are run" in found[0]

@@ -192,3 +192,9 @@ def test_a_job_has_no_readiness():
         """
     found = errors(compiled({"shop/compose.yaml": text}))
     assert any("services.once.x-gitops.readiness: a job ends" in error for error in found), found
+
+
+@pytest.mark.parametrize("until", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+14:00"])
+def test_a_time_that_is_none_in_utc_is_a_mistake_at_its_line(until):
+    (found,) = mistakes(f"{{hold: {{reason: later, until: '{until}'}}}}")
+    assert found.startswith("shop/compose.yaml:2:34: x-gitops.hold.until: must be a time such as")

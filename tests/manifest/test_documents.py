@@ -217,3 +217,9 @@ def test_apps_that_run_on_the_implicit_host_beside_hosts_that_the_path_leaves_ou
 def test_declared_hosts_need_no_warning_of_others(outside):
     files = {**APP, "hosts/a.yaml": HOSTS}
     assert warnings(compile_tree(replace(tree_of(files), hosts_outside=outside), environment=None)) == []
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:99999", "[bad:1", "10.0.0.1:0"])
+def test_an_address_that_nobody_can_connect_to_is_a_mistake_at_its_line(address):
+    (found,) = host_errors(f'{{url: "tcp://{address}", insecure: true}}')
+    assert found.startswith(f"hosts/a.yaml:4:8: spec.url: tcp://{address} is no address: ")

@@ -101,7 +101,7 @@ def test_a_variable_file_has_a_limit_and_must_be_text():
     env = "services: {a: {image: i, env_file: e.env}}\n"
     many = "".join(f"V{n}=\n" for n in range(10_001))
     assert "more than 10000 variables in a file" in errors(load({"compose.yaml": env, "e.env": many}))[0]
-    assert "is not UTF-8 text" in errors(load({"compose.yaml": env, "e.env": b"A=\xff\n"}))[0]
+    assert "the byte 0xff is not UTF-8" in errors(load({"compose.yaml": env, "e.env": b"A=\xff\n"}))[0]
     assert "at most 1000000 are read" in errors(load({"compose.yaml": env, "e.env": "#" * 1_000_001}))[0]
 
 

@@ -91,9 +91,11 @@ def test_a_syntax_error_says_where_it_is_and_where_the_construct_began():
     )
 
 
-@pytest.mark.parametrize("content", [b"a: \xff\xfe", b"\xff\xfe\x00", b"a: \x01"])
-def test_bytes_that_are_no_text_are_refused(content):
-    assert "not YAML" in problems(content)[0]
+@pytest.mark.parametrize(
+    ("content", "place"), [(b"a: \xff\xfe", "1:4"), (b"\xff\xfe\x00", "1:1"), (b"a: 1\nb: \x01", "2:4")]
+)
+def test_bytes_that_are_no_text_are_refused_at_their_place(content, place):
+    assert problems(content)[0].startswith(f"f.yaml:{place}: the ")
 
 
 def test_an_anchor_may_take_over_a_name():

@@ -178,3 +178,9 @@ def test_what_is_no_duration_is_refused(text):
 def test_a_share_beyond_the_whole_is_refused():
     with pytest.raises(ValueError, match="expected a percentage"):
         parse_percent("101%")
+
+
+def test_a_character_that_no_path_may_hold_is_a_mistake_at_its_place(tmp_path):
+    assert complaint('state:\n  dir: "/srv\\0"\n', tmp_path=tmp_path).startswith(
+        "/config.yaml:2:8: state.dir holds a NUL"
+    )

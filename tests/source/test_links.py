@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitops_orch.errors import SourceError
 from gitops_orch.model.tree import TreeFile
 from gitops_orch.source.links import follow
 
@@ -76,3 +77,11 @@ def test_whatever_links_say_files_are_only_those_of_the_tree(links: dict[str, st
         assert (file.origin or path) in real
         assert file.blob == f"blob of {file.origin or path}"
     assert set(links) <= {*found.files, *found.refused, *found.directories}
+
+
+def test_links_that_multiply_are_refused_before_they_fill_the_memory() -> None:
+    links = {f"x{level}/{number}": f"../x{level + 1}" for level in range(7) for number in range(12)}
+    with pytest.raises(SourceError, match="lead to more than"):
+        follow(files("x7/z"), links, {})
+    with pytest.raises(SourceError, match="lead to more than"):  # none of them leads to a file
+        follow({}, {**links, "x7/z": "nowhere"}, {})
