@@ -31,12 +31,12 @@ def volume_archive(files: FileMount) -> bytes:
     return _archive(("",), [(SINGLE_FILE, entry) for entry in files.entries])
 
 
-def seed_archive(files: FileMount, name: str) -> bytes:
-    """Return what seeds a data directory, or a data file, called `name` in the directory above it."""
+def seed_archive(files: FileMount, name: str, around: Iterable[str] = ()) -> bytes:
+    """Return what seeds a data directory, or a data file, at a path; `around` are directories above it that are missing."""
     if not files.directory:
-        return _archive((), [(name, entry) for entry in files.entries])
-    inside = [(f"{name}/{entry.path}", entry) for entry in files.entries]
-    directories = (name, *(f"{name}/{path}" for path in _directories(files.entries)))
+        return _archive(tuple(around), [(name, entry) for entry in files.entries])
+    inside = [(f"{name}/{entry.path}".lstrip("/"), entry) for entry in files.entries]
+    directories = (*around, name, *(f"{name}/{path}".lstrip("/") for path in _directories(files.entries)))
     return _archive(directories, inside)
 
 

@@ -26,7 +26,8 @@ from gitops_orch.engine import labels
 from gitops_orch.engine.archive import first_file, removal_archive, seed_archive, stale_paths, volume_archive
 from gitops_orch.engine.carriers import Carriers
 from gitops_orch.engine.file_owner import owned
-from gitops_orch.engine.payload_mounts import data_path
+from gitops_orch.engine.host_place import Known, Place
+from gitops_orch.engine.payload_mounts import place_of_data
 from gitops_orch.engine.raw_client import RawClient
 from gitops_orch.engine.wire import Wire
 from gitops_orch.errors import Conflict, EngineError, NotFound
@@ -149,15 +150,18 @@ class FileCourier:
 
     def _seed_directory(self, app: AppKey, files: FileMount, image: str, path: str) -> None:
         """Lay a data directory down where there is none; what is there stays as it is, whoever wrote it."""
-        above, base = posixpath.split(data_path(self._data_root, app, path).rstrip("/"))
+        mounted, base = place_of_data(self._data_root, app, path, files.git_path)
         # By a digest: an Engine takes neither all names of directories nor names of any length.
         name = f"{app.project}_seed_{hashlib.sha256(path.encode()).hexdigest()[:_SEED_LENGTH]}"
-        with self._carriers.carrier(app, name, {"Binds": [f"{above}:{MOUNT_POINT}"]}, image) as carrier:
+        with self._carriers.carrier(app, name, {"Binds": [f"{mounted}:{MOUNT_POINT}"]}, image) as carrier:
+            around = Place(self._wire, carrier, MOUNT_POINT, mounted, Known()).missing_directories(
+                posixpath.dirname(base)
+            )
             # With a marker nobody has used the directory yet: a seed that was cut short is laid down again, whole.
             if self._volume_labels(name + MARKER_SUFFIX) is None and self._exists(carrier, base):
                 return
             self._mark(app, name)
-            self._upload(carrier, seed_archive(files, base))
+            self._upload(carrier, seed_archive(files, base, around))
         self.remove_volume(name + MARKER_SUFFIX)
 
     def _mark(self, app: AppKey, name: str) -> None:

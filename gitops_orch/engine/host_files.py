@@ -19,7 +19,7 @@ from gitops_orch.engine.host_records import (
     records_in,
 )
 from gitops_orch.engine.listing import Copy
-from gitops_orch.engine.payload_mounts import data_path
+from gitops_orch.engine.payload_mounts import data_path, place_of_data
 from gitops_orch.engine.wire import Wire
 from gitops_orch.errors import EngineError
 from gitops_orch.model.app import AppKey, FileMount
@@ -52,7 +52,7 @@ class HostFileKeeper:
                     root = data_path("", query.app, query.path).strip("/")
                     found[query] = _read_bind(place, query, root, written[query])
         for query in (each for each in queries if each.path.startswith("/")):
-            above, base = posixpath.split(query.path.rstrip("/"))
+            above, base = place_of_data("", query.app, query.path, query.git_path)
             with self._looking(query.app, above, image) as place:
                 if place is not None:
                     found[query] = _read_bind(place, query, base, written.get(query, {}))
@@ -80,24 +80,28 @@ class HostFileKeeper:
         """Carry `work` out; return the names of files that were left alone, since they are not as observed any more."""
         assert files.writable_path is not None  # noqa: S101 - the planner changes no others
         with self._opened(app, files, image) as (place, record):
-            bind = _Bind(place, files)
+            _, base = self._place_of(app, files)
+            bind = _Bind(place, files, base)
+            around = place.missing_directories(base if files.directory else posixpath.dirname(base))
             due = bind.due(work)
             old = _names_in(record)
             new = self._write_record(record, _record_of(files.writable_path, work, due.left))
             bind.remove(due.removed)
             bind.make_room(due.directories)
             if due.written:
-                place.upload(bind.archive(due, self._now_s()))
+                place.upload(bind.archive(due, around, self._now_s()))
             for name in sorted(old - {new}):
                 record.clear(name)
         return due.left
 
     @contextmanager
     def _opened(self, app: AppKey, files: FileMount, image: str) -> Iterator[tuple[Place, Place]]:
-        """Give the bind, and its record, as a carrier sees them; what is not there yet is created, and empty."""
+        """Give the directory that the bind lies in, and its record, as a carrier sees them.
+
+        These two are created where they are not there yet.
+        """
         assert files.writable_path is not None  # noqa: S101 - the planner changes no others
-        path = data_path(self._data_root, app, files.writable_path).rstrip("/")
-        mounted = path if files.directory else posixpath.dirname(path)
+        mounted, _ = self._place_of(app, files)
         below = record_path(app, files.writable_path, directory=files.directory)
         record = f"{self._data_root}/{below}"
         binds = [f"{mounted}:{MOUNT_POINT}", f"{record}:{RECORD_POINT}"]
@@ -106,6 +110,9 @@ class HostFileKeeper:
                 Place(self._wire, carrier, MOUNT_POINT, mounted, self._known),
                 Place(self._wire, carrier, RECORD_POINT, record, self._known),
             )
+
+    def _place_of(self, app: AppKey, files: FileMount) -> tuple[str, str]:
+        return place_of_data(self._data_root, app, str(files.writable_path), files.git_path)
 
     def _write_record(self, record: Place, content: bytes) -> str:
         name = record_name(content)
@@ -131,10 +138,10 @@ class _Due:
 class _Bind:
     """The files of one bind, as a carrier sees them that can write."""
 
-    def __init__(self, place: Place, files: FileMount) -> None:
+    def __init__(self, place: Place, files: FileMount, base: str) -> None:
         self._place = place
         self._files = files
-        self._base = "" if files.directory else posixpath.basename(str(files.writable_path).rstrip("/"))
+        self._base = base
 
     def _now(self) -> Copies:
         size_bytes = sum(len(entry.content.reveal()) for entry in self._files.entries)
@@ -169,7 +176,8 @@ class _Bind:
         still = sorted(self._now().of(names)) if names else ()
         if still:
             raise EngineError(
-                f"{self._place.wire.host}: {self._place.host_root}/{still[0]} left Git and cannot be removed",
+                f"{self._place.wire.host}: {self._place.host_root}/{path_below(self._base, still[0])} left Git and "
+                "cannot be removed",
                 hint="remove it by hand",
             )
 
@@ -181,10 +189,13 @@ class _Bind:
         now = self._now() if directories else None
         for name in directories:
             if now is not None and now.below(name) == frozenset():
-                self._place.clear(name)
+                self._place.clear(path_below(self._base, name))
 
-    def archive(self, due: _Due, now_s: float) -> bytes:
-        """Return what writes files; one that replaces another keeps its owner, and a directory stays as it is."""
+    def archive(self, due: _Due, around: Sequence[str], now_s: float) -> bytes:
+        """Return what writes files; one that replaces another keeps its owner, and a directory stays as it is.
+
+        `around` are the directories above the bind, and the bind itself, that are not there yet.
+        """
         entries = {entry.path: entry for entry in self._files.entries}
         rows = [
             (
@@ -195,7 +206,8 @@ class _Bind:
             )
             for name, copy in due.written.items()
         ]
-        return change_archive(due.missing, rows, now_s)
+        missing = (path_below(self._base, name) for name in due.missing)
+        return change_archive((*around, *missing), rows, now_s)
 
 
 @dataclass(frozen=True, slots=True)

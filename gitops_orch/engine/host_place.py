@@ -1,9 +1,10 @@
 """A directory of a host, as a carrier sees it that mounts it: what is at the paths below it.
 
 Note [Links]
-An app can put a symbolic link anywhere in its directory.  A directory is mounted by itself into the carrier that writes,
-so that a link leads somewhere into the carrier and never to another place on the host; what lies behind a link, or is
-one, is neither read nor written.
+An app can put a symbolic link anywhere in its directory, also in the place of one that another container mounts.  An
+Engine that mounts a path follows the links on it.  So the carrier that writes mounts the outermost directory that the app
+can write in (`place_of_data`): a link below it leads somewhere into the carrier, and never to another place on the host.
+What lies behind a link, or is one, is neither read nor written.
 
 Note [One answer for a directory]
 An Engine takes some hundredth of a second for each request on a file, and more under load, so a directory is read in one
@@ -80,6 +81,20 @@ class Place:
             there = None if found is None else bool(_mode(found) & _KINDS == _DIRECTORY)
             self._directories[path] = there if above else above
         return self._directories[path]
+
+    def missing_directories(self, path: str) -> tuple[str, ...]:
+        """Return the directories of a path, the path itself included, that are not there; EngineError where one is a link."""
+        parts = path.split("/") if path else []
+        directories = ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
+        there = {each: self.is_directory(each) for each in directories}
+        wrong = next((each for each in directories if there[each] is False), None)
+        if wrong is not None:
+            raise EngineError(
+                f"{self.wire.host}: {self.host_root.rstrip('/')}/{wrong} is a symbolic link or a file, and no directory: "
+                "no file from Git is written through it",
+                hint="remove it on the host, or mount what it leads to by its absolute path",
+            )
+        return tuple(each for each in directories if there[each] is None)
 
     def stat(self, path: str) -> Mapping[str, object] | None:
         """Return what the Engine tells of a path; None where there is nothing."""

@@ -4,6 +4,7 @@ Compose's split is kept, because an inspection shows it: what may create its hos
 else as a mount.
 """
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -219,6 +220,21 @@ def data_path(data_root: str, app: AppKey, path: str) -> str:
     if path.startswith("/"):
         return path
     return f"{data_root.rstrip('/')}/{app.namespace}/{app.name}/{path}"
+
+
+def place_of_data(data_root: str, app: AppKey, path: str, git_path: str) -> tuple[str, str]:
+    """Return the outermost directory that the app's containers may write in, and where below it a data directory lies.
+
+    Its containers can put links in the place of all that is below it, and in no other place.  Of an absolute `path` it is
+    found by `git_path`, the path in Git; where these do not end alike, it is the directory around it.
+    """
+    if not path.startswith("/"):
+        return f"{data_root.rstrip('/')}/{app.namespace}/{app.name}", path.strip("/")
+    whole = path.rstrip("/")
+    if git_path.strip("/") and whole.endswith(f"/{git_path.strip('/')}"):
+        return whole.removesuffix(f"/{git_path.strip('/')}") or "/", git_path.strip("/")
+    above, base = posixpath.split(whole)
+    return above, base
 
 
 def _tmpfs(service: Body) -> dict[str, str]:

@@ -190,6 +190,9 @@ class FileMount:
     user: str | None = (
         None  # not None: they belong to this user of the image, a name or name:group; "": its own
     )
+    git_path: str = (
+        ""  # of an adopted bind: as `writable_path` would be, had the host its data below the data_root
+    )
     live: str | None = None  # not None: changed in place, in a volume of a name that this part makes stable
     digest: str = ""  # hex SHA-256 over entries' paths, modes, owners and contents
 

@@ -285,3 +285,91 @@ def test_a_record_names_no_file_outside_of_its_bind(name):
     content = record_content("data", {name: ["0" * 64], "a.txt": ["1" * 64], "": ["2" * 64]})
     record = parse_record(hashlib.sha256(content).hexdigest() + RECORD_ENDING, content)
     assert record == {"a.txt": frozenset({"1" * 64}), "": frozenset({"2" * 64})}
+
+
+def linked(place: Path, elsewhere: Path, name: str = A) -> None:
+    """Let a container have put a link in the place of a directory, that leads to another one with the same file."""
+    (elsewhere / name).parent.mkdir(parents=True, exist_ok=True)
+    (elsewhere / name).write_text("x")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("path", "link", "name"),
+    [("data", "data", A), ("data/deep", "data", f"deep/{A}"), ("a/b/c", "a/b", f"c/{A}")],
+    ids=["the mounted directory", "the one above it", "one in the middle"],
+)
+@pytest.mark.parametrize("expected", [b"x", None], ids=["a file of ours", "a new file"])
+def test_nothing_is_written_through_a_link_that_leads_a_whole_mount_elsewhere(
+    engine: DockerHost, root: Path, path: str, link: str, name: str, expected: bytes | None
+) -> None:
+    elsewhere = root.parent / "elsewhere"
+    linked(root / "default/files" / link, elsewhere, name)
+    if expected is None:
+        (elsewhere / name).unlink()
+    with pytest.raises(EngineError, match=f"default/files/{link} is a symbolic link"):
+        change(engine, replace(bind(b"y"), writable_path=path), write(b"y", expected=expected))
+    assert [each.read_text() for each in elsewhere.rglob("*") if each.is_file()] == ["x"] * (
+        expected is not None
+    )
+
+
+def test_a_single_file_is_not_written_through_a_link_above_it(
+    engine: DockerHost, root: Path, tmp_path: Path
+) -> None:
+    linked(root / "default/files/conf", tmp_path / "elsewhere", "app.ini")
+    file = replace(bind(b"y", directory=False), writable_path="conf/app.ini")
+    with pytest.raises(EngineError, match="default/files/conf is a symbolic link"):
+        change(engine, file, write(b"y", expected=b"x", name=""))
+    assert (tmp_path / "elsewhere/app.ini").read_text() == "x"
+
+
+@pytest.mark.parametrize(("git_path", "link"), [("conf", "conf"), ("a/b", "a"), ("elsewhere", "conf")])
+def test_an_adopted_directory_is_not_written_through_a_link(
+    engine: DockerHost, tmp_path: Path, git_path: str, link: str
+) -> None:
+    """It lies where the adopted project has it; `elsewhere`: under another name than in Git."""
+    path = "conf" if git_path == "elsewhere" else git_path
+    name = f"b/{A}" if path == "a/b" else A
+    linked(tmp_path / "project" / link, tmp_path / "elsewhere", name)
+    adopted = replace(bind(b"y"), writable_path=str(tmp_path / "project" / path), git_path=git_path)
+    (seen,) = engine.read_files((query_of(KEY, adopted, git_path),), image="stub:1")
+    assert seen.copies == {A: NO_FILE}
+    with pytest.raises(EngineError, match=f"project/{link} is a symbolic link"):
+        change(engine, adopted, write(b"y", expected=b"x"))
+    assert (tmp_path / "elsewhere" / name).read_text() == "x"
+
+
+@pytest.mark.parametrize("git_path", ["conf", "a/b", "elsewhere"])
+def test_an_adopted_directory_without_a_link_is_written(
+    engine: DockerHost, tmp_path: Path, git_path: str
+) -> None:
+    place = tmp_path / "project" / ("conf" if git_path == "elsewhere" else git_path)
+    (place / "conf").mkdir(parents=True)
+    (place / A).write_text("x")
+    adopted = replace(bind(b"y"), writable_path=str(place), git_path=git_path)
+    assert change(engine, adopted, write(b"y", expected=b"x")) == ()
+    assert (place / A).read_text() == "y"
+
+
+def test_a_data_directory_is_not_created_through_a_link(
+    engine: DockerHost, root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (root / "default/files").mkdir(parents=True)
+    (root / "default/files/a").symlink_to(tmp_path / "elsewhere")
+    data = replace(bind(), writable_path="a/b", entries=())
+    with pytest.raises(EngineError, match="default/files/a is a symbolic link"):
+        engine.put_files(KEY, data, image="stub:1")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["a/b/c", "deep/er"])
+def test_directories_above_a_mount_are_created(engine: DockerHost, root: Path, path: str) -> None:
+    place = root / "default/files" / path
+    engine.put_files(KEY, replace(bind(), writable_path=f"{path}/data", entries=()), image="stub:1")
+    assert list((place / "data").iterdir()) == []
+    assert change(engine, replace(bind(), writable_path=f"{path}/conf"), write(b"x")) == ()
+    assert (place / "conf" / A).read_text() == "x"
+    assert place.stat().st_mode & 0o777 == 0o755
