@@ -3,13 +3,19 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from gitops_orch.model.app import AppKey, Hold
+from gitops_orch.model.plan import Kind
 from gitops_orch.model.status import ActionResult, Outcome
 
 FIRST_S = 10.0
 LAST_S = 300.0
 DOUBLINGS_MAX = 10  # more make a number too large to compare
+NOTHING: Mapping[AppKey, str] = {}
+NOBODY = AppKey(namespace="", name="")
+
+Located: TypeAlias = tuple[str, str]  # host, and id of a container
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,7 @@ class Backoff:
 
     def __init__(self) -> None:
         self._troubles: dict[AppKey, _Trouble] = {}
+        self._starts: dict[Located, _Trouble] = {}  # of what served before and cannot be started again
 
     def note(
         self,
@@ -35,6 +42,7 @@ class Backoff:
         now_s: float,
         quarantined: Collection[AppKey] = (),
         waiting: Collection[AppKey] = (),
+        digests: Mapping[AppKey, str] = NOTHING,
     ) -> tuple[tuple[AppKey, str, str], ...]:
         """Learn from a run: trouble lengthens an app's wait, a run without trouble ends it.
 
@@ -45,7 +53,13 @@ class Backoff:
 
         A failed gate is trouble too, unless it has just quarantined the release: one that was stable fails for a reason
         that lies elsewhere, and trying it in every run would help nobody.
+
+        `digests` are the releases that apps are to run.  A container of another one that is started is what served before:
+        each has a wait of its own, and its trouble counts for the release that is to run.
         """
+        results = tuple(results)
+        former = {id(each) for each in results if _is_former(each, digests)}
+        self._note_starts((each for each in results if id(each) in former), now_s)
         tried: dict[AppKey, ActionResult | None] = {}
         for result in results:
             app = result.action.app
@@ -58,11 +72,29 @@ class Backoff:
             if failure is not None and app in waiting and self._is_older(failure):
                 continue
             if failure is not None:
-                failed.append((app, failure.action.release, _reason(failure)))
+                digest = digests.get(app, "") if id(failure) in former else failure.action.release
+                failed.append((app, digest, _reason(failure)))
                 self.blame(*failed[-1], now_s)
             elif app not in waiting:
                 self._troubles.pop(app, None)
         return tuple(failed)
+
+    def _note_starts(self, results: Iterable[ActionResult], now_s: float) -> None:
+        self._starts = {each: found for each, found in self._starts.items() if found.until_s + LAST_S > now_s}
+        for result in results:
+            place = (result.action.host, result.action.target)
+            before = self._starts.pop(place, None)
+            if result.outcome is Outcome.FAILED and not result.vanished:
+                count = before.count + 1 if before is not None else 1
+                self._starts[place] = _Trouble("", count, now_s + _wait_s(count), _reason(result))
+
+    def start_holds(self, now_s: float, now: datetime) -> Mapping[Located, Hold]:
+        """Return the containers, by host and id, that served before and are not to be started for now."""
+        return {
+            place: Hold(reason=trouble.reason, until=now + timedelta(seconds=trouble.until_s - now_s))
+            for place, trouble in self._starts.items()
+            if trouble.until_s > now_s
+        }
 
     def _is_older(self, failure: ActionResult) -> bool:
         """Tell whether what failed is of another release than the one that the app waits for."""
@@ -73,8 +105,7 @@ class Backoff:
         """Note trouble with an app's release: each time it waits longer."""
         before = self._troubles.get(app)
         count = before.count + 1 if before is not None and before.digest == digest else 1
-        wait_s = min(LAST_S, FIRST_S * 2 ** min(count - 1, DOUBLINGS_MAX))
-        self._troubles[app] = _Trouble(digest, count, now_s + wait_s, reason)
+        self._troubles[app] = _Trouble(digest, count, now_s + _wait_s(count), reason)
 
     def absolve(self, apps: Iterable[AppKey]) -> None:
         """Forget the trouble of apps that do well."""
@@ -91,7 +122,19 @@ class Backoff:
 
     def ends_between(self, after_s: float, until_s: float) -> bool:
         """Tell whether a wait ends in a span of time: then there is something to try again."""
-        return any(after_s < trouble.until_s <= until_s for trouble in tuple(self._troubles.values()))
+        troubles = (*tuple(self._troubles.values()), *tuple(self._starts.values()))
+        return any(after_s < trouble.until_s <= until_s for trouble in troubles)
+
+
+def _wait_s(count: int) -> float:
+    wait_s: float = min(LAST_S, FIRST_S * 2 ** min(count - 1, DOUBLINGS_MAX))
+    return wait_s
+
+
+def _is_former(result: ActionResult, digests: Mapping[AppKey, str]) -> bool:
+    """Tell whether a start is one of a container that served before the release that its app is to run."""
+    action = result.action
+    return action.kind is Kind.START and bool(digests) and action.release != digests.get(action.app or NOBODY)
 
 
 def _reason(failure: ActionResult) -> str:

@@ -166,7 +166,8 @@ class Course:
         apps = {each.app.key: each.app for each in world.chosen}
         told = with_last_words(results, sight.engines.by_name(), sight.workers, sight.clock, apps)
         quarantined = self._recorder.quarantine(look, told) | sight.tags.learn(told, world)
-        failed = sight.backoff.note(told, sight.clock.monotonic_s(), quarantined, world.waits)
+        digests = {key: app.digest for key, app in apps.items()}
+        failed = sight.backoff.note(told, sight.clock.monotonic_s(), quarantined, world.waits, digests)
         for app, digest, reason in failed:
             sight.history.note_trouble(app, digest, reason)
         sight.restraint.note(told, world)

@@ -335,6 +335,7 @@ def _world(
         waits=sight.backoff.holds(
             {each.app.key: each.app.digest for each in chosen}, sight.clock.monotonic_s(), sight.clock.now()
         ),
+        start_waits=sight.backoff.start_holds(sight.clock.monotonic_s(), sight.clock.now()),
         troubles=history.troubles(),
         seen=history.seen(),
         meanwhile={each.app.key: each for each in meanwhile},

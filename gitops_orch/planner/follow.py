@@ -143,7 +143,7 @@ class _Draft:
 def placed(files: FileMount, kept: Mapping[str, str]) -> FileMount:
     """Return a mount as it lies on a host: where an adopted container has it, by `kept` sources and targets, it stays."""
     source = kept.get(normal_target(files.target), "") if files.writable_path is not None else ""
-    return replace(files, writable_path=source, git_path=files.writable_path) if source else files
+    return replace(files, writable_path=source, git_path=files.writable_path or "") if source else files
 
 
 def followed_files(service: Service) -> tuple[FileMount, ...]:

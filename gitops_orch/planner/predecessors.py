@@ -11,7 +11,7 @@ from gitops_orch.model.plan import Kind
 from gitops_orch.planner.adoption import adopted_containers
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index
-from gitops_orch.planner.put_back import can_serve, has_peers, start_again
+from gitops_orch.planner.put_back import can_serve, has_peers, is_put_off, start_again
 from gitops_orch.planner.removal import LIVE_STATES
 from gitops_orch.planner.teardown import service_of
 from gitops_orch.planner.world import Role, World
@@ -74,5 +74,7 @@ def serve_again(old: AppKey, successor: AppKey, draft: Draft, world: World, inde
     }
     ends = tuple(stops[each.host, each.container.id] for each in new if service_of(each) not in served)
     for found in there:
-        if service_of(found) not in served and has_peers(found, world):
+        if service_of(found) in served or not has_peers(found, world):
+            continue
+        if not is_put_off(draft, successor, found, world):
             start_again(draft, found, ends)

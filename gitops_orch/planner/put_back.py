@@ -7,7 +7,7 @@ is trouble of the world and is tried again later, or because the new one failed 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from gitops_orch.model.app import App
+from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.names import is_pre_start, prepared_service
 from gitops_orch.model.observed import ObservedContainer, ObservedHost, State
 from gitops_orch.model.plan import Kind
@@ -42,10 +42,20 @@ def put_back(app: App, slots: AppSlots, draft: Draft, world: World, stopping: Go
         for each in slot.olds:
             _give_name_back(each, draft, world, stopping)
         old = None if slot.service.job else _put_off(slot, stopping.containers, failed, doubtful)
-        if old is not None and _may_start(old, world):
+        if old is not None and _may_start(old, world) and not is_put_off(draft, app.key, old, world):
             draft.proves(app.key, start_again(draft, old, stopping.steps))
     for old in _renamed(app, slots, stopping.containers, world):
-        draft.proves(app.key, start_again(draft, old, stopping.steps))
+        if not is_put_off(draft, app.key, old, world):
+            draft.proves(app.key, start_again(draft, old, stopping.steps))
+
+
+def is_put_off(draft: Draft, app: AppKey, old: Located, world: World) -> bool:
+    """Tell whether its Engine would not start a container a moment ago; if so, that is noted."""
+    wait = world.start_waits.get((old.host, old.container.id))
+    if wait is not None:
+        reason = f"it served before, and cannot be started again: {wait.reason}; tried again at {wait.until:%H:%M:%SZ}"
+        draft.hold(f"{old.container.name} on {old.host}", reason, app, error=True)
+    return wait is not None
 
 
 def start_again(draft: Draft, old: Located, after: tuple[str, ...]) -> str:

@@ -146,6 +146,9 @@ class World:
     kept: Mapping[AppKey, str] = field(default_factory=dict)  # left Git, removed only by name: each with why
     holds: Mapping[AppKey, Hold] = field(default_factory=dict)  # by command; those in Git are in the app
     waits: Mapping[AppKey, Hold] = field(default_factory=dict)  # after trouble that was not the app's own
+    start_waits: Mapping[tuple[str, str], Hold] = field(
+        default_factory=dict
+    )  # by host and id: what served before and could not be started again
     blocked: Mapping[AppKey, Blocked] = field(default_factory=dict)  # found out while planning
     meanwhile: Mapping[AppKey, Chosen] = field(default_factory=dict)  # what runs, where that is not head's
     troubles: Mapping[AppKey, Trouble] = field(default_factory=dict)  # of the last attempts, by any process
