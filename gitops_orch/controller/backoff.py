@@ -46,6 +46,9 @@ class Backoff:
     ) -> tuple[tuple[AppKey, str, str], ...]:
         """Learn from a run: trouble lengthens an app's wait, a run without trouble ends it.
 
+        A step that was skipped says nothing, and an attempt that was broken off does not say either that it succeeds: a
+        run may yield before the step that fails.
+
         Returns the apps whose wait was lengthened, each with its release's digest and the reason.
 
         What is done to an app that was `waiting` ends nothing: what served before serves meanwhile, and that is no proof.
@@ -61,9 +64,12 @@ class Backoff:
         former = {id(each) for each in results if _is_former(each, digests)}
         self._note_starts((each for each in results if id(each) in former), now_s)
         tried: dict[AppKey, ActionResult | None] = {}
+        broken_off: set[AppKey] = set()
         for result in results:
             app = result.action.app
-            if app is not None:
+            if app is not None and result.outcome is Outcome.SKIPPED:
+                broken_off.add(app)
+            elif app is not None:
                 judged = result.gate_failed and app in quarantined
                 bad = result.outcome is Outcome.FAILED and not (judged or result.vanished)
                 tried[app] = tried.get(app) or (result if bad else None)
@@ -75,7 +81,7 @@ class Backoff:
                 digest = digests.get(app, "") if id(failure) in former else failure.action.release
                 failed.append((app, digest, _reason(failure)))
                 self.blame(*failed[-1], now_s)
-            elif app not in waiting:
+            elif app not in waiting and app not in broken_off:
                 self._troubles.pop(app, None)
         return tuple(failed)
 

@@ -10,12 +10,16 @@ first.  Syncs that name the same apps share a run.
 
 Note [Requests nobody waits for].  A request outlives its sender, who may have been killed, and the service that was to
 carry it out.  Carried out days later, a rollback would be nobody's wish any more: it is answered with an error instead.
+
+Note [Numbers begin again].  Where the history file is deleted or replaced while the service runs, the numbers of requests
+begin again.  So a number alone names no request: the time at which it was asked is compared too.
 """
 
 import queue
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
@@ -67,21 +71,20 @@ class Desk:
         self._house = house
         self._syncs: queue.SimpleQueue[Request] = queue.SimpleQueue()
         self._parts: dict[str, list[RunReport]] = {}  # by the names in a sync: its runs so far, all cut short
-        self._seen = 0
+        self._taken: set[tuple[int, datetime]] = set()  # queued or answered; see Note [Numbers begin again]
 
     def answer_new(self) -> bool:
         """Answer what can be answered now, queue what needs a run; returns whether the loop has something to do."""
-        new = [request for request in self._house.history.pending_requests() if request.id > self._seen]
+        pending = self._house.history.pending_requests()
+        new = [request for request in pending if _identity(request) not in self._taken]
+        self._taken = {_identity(request) for request in pending}
         for request in new:
-            self._seen = request.id
             if self._is_stale(request):
-                self._finish(
-                    request.id, Reply(exit_code=1, document={"error": "nobody waits for it any more"})
-                )
+                self._finish(request, Reply(exit_code=1, document={"error": "nobody waits for it any more"}))
             elif request.verb == Verb.SYNC.value:
                 self._syncs.put(request)
             else:
-                self._finish(request.id, self._answer(request))
+                self._finish(request, self._answer(request))
         return bool(new)
 
     @contextmanager
@@ -98,7 +101,7 @@ class Desk:
             yield asked
         except Exception as error:
             self._parts.pop(names, None)
-            self._answer_all(asked.numbers, Reply(exit_code=1, document={"error": str(error), "hint": ""}))
+            self._answer_all(asked.requests, Reply(exit_code=1, document={"error": str(error), "hint": ""}))
             raise
         if asked.report is None or not asked.numbers:
             return
@@ -109,7 +112,7 @@ class Desk:
                 self._syncs.put(request)
         else:
             report = _together(self._parts.pop(names))
-            self._answer_all(asked.numbers, Reply(exit_code=report.exit_code, document=run_document(report)))
+            self._answer_all(asked.requests, Reply(exit_code=report.exit_code, document=run_document(report)))
 
     def has_waiting(self) -> bool:
         """Tell whether a sync waits for a run."""
@@ -127,13 +130,13 @@ class Desk:
             apps = named_apps(self._house, names.split())
         except GitopsOrchError as error:
             document: Document = {"error": error.message, "hint": error.hint}
-            self._answer_all(tuple(each.id for each in chosen), Reply(exit_code=1, document=document))
+            self._answer_all(chosen, Reply(exit_code=1, document=document))
             return self._next(also_of_some_apps=also_of_some_apps)
         return Asked(tuple(chosen), apps)
 
-    def _answer_all(self, numbers: tuple[int, ...], reply: Reply) -> None:
-        for number in numbers:
-            self._finish(number, reply)
+    def _answer_all(self, requests: Iterable[Request], reply: Reply) -> None:
+        for request in requests:
+            self._finish(request, reply)
 
     def _answer(self, request: Request) -> Reply:
         try:
@@ -154,8 +157,12 @@ class Desk:
         # See Note [Requests nobody waits for].
         return (self._house.clock.now() - request.at).total_seconds() > ANSWER_WAIT_MAX_S
 
-    def _finish(self, number: int, reply: Reply) -> None:
-        self._house.history.finish_request(number, reply.exit_code, reply.document)
+    def _finish(self, request: Request, reply: Reply) -> None:
+        self._house.history.finish_request(request.id, reply.exit_code, reply.document, asked_at=request.at)
+
+
+def _identity(request: Request) -> tuple[int, datetime]:
+    return (request.id, request.at)
 
 
 def _names(request: Request) -> str:

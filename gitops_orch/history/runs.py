@@ -1,6 +1,7 @@
 """What was run and with what result, and what other verbs ask a running service to do."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from sqlalchemy import Row, insert, select, update
 
@@ -79,9 +80,18 @@ class RunBook:
             rows = connection.execute(query.limit(REQUESTS_PENDING_MAX)).all()
         return tuple(Request(id=row.id, verb=row.verb, arguments=row.arguments, at=row.at) for row in rows)
 
-    def finish_request(self, number: int, exit_code: int, output: Mapping[str, object]) -> None:
-        """Answer a request."""
+    def finish_request(
+        self,
+        number: int,
+        exit_code: int,
+        output: Mapping[str, object],
+        *,
+        asked_at: datetime | None = None,
+    ) -> None:
+        """Answer a request; with `asked_at`, only if it was asked then and is none of another file with that number."""
         answer = update(schema.requests).where(schema.requests.c.id == number)
+        if asked_at is not None:
+            answer = answer.where(schema.requests.c.at == asked_at)
         with self._store.begin() as connection:
             connection.execute(answer.values(exit_code=exit_code, output=dict(output)))
 

@@ -9,12 +9,18 @@ from gitops_orch.model.observed import Details, EndedBy, ObservedContainer, Stat
 from gitops_orch.model.refusal import is_release_fault
 
 _SIGNALS = {137: "SIGKILL", 143: "SIGTERM"}
+_REMOVED = {
+    State.REMOVING: "somebody asked its Engine to remove it",
+    State.DEAD: "its Engine began to remove it, and could not end that",
+}
 _BY = {EndedBy.REQUEST: "somebody asked its Engine to stop it", EndedBy.DAEMON: "its Engine was stopped"}
 
 
 def why_stopped(container: ObservedContainer) -> str:
-    """Return who stopped a container that has exited, other than itself; "" where it ended by itself, or runs."""
+    """Return who stopped a container that has exited or is being removed, other than itself; "" where it ended by itself, or runs."""
     details = container.details
+    if container.state in _REMOVED:
+        return "" if details is not None and _had_failed(details) else _REMOVED[container.state]
     if container.state is not State.EXITED or details is None or details.oom_killed:
         return ""
     if details.ended_by in _BY:
@@ -24,6 +30,11 @@ def why_stopped(container: ObservedContainer) -> str:
     if details.exit_code in _SIGNALS and details.ended_by is not EndedBy.ITSELF:
         return f"{_SIGNALS[details.exit_code]} was sent to it"
     return ""
+
+
+def _had_failed(details: Details) -> bool:
+    """Tell whether it failed by itself before anybody removed it."""
+    return details.oom_killed or (details.ended_by is EndedBy.ITSELF and details.exit_code != 0)
 
 
 def was_surely_stopped(container: ObservedContainer) -> bool:

@@ -77,7 +77,8 @@ def judge(
     if seen.state is State.PAUSED:
         reason = "it was paused: somebody asked its Engine to pause it"
         return Verdict(judgement=Judgement.STOPPED, watch=watch, reason=reason)
-    stopped = "" if gate.done and _details(seen).exit_code == 0 else why_stopped(seen)
+    is_done = gate.done and seen.state is State.EXITED and _details(seen).exit_code == 0
+    stopped = "" if is_done else why_stopped(seen)
     if stopped:
         reason = f"it was stopped (exit code {_details(seen).exit_code}): {stopped}"
         return Verdict(judgement=Judgement.STOPPED, watch=watch, reason=reason)
@@ -154,10 +155,8 @@ def _failure(gate: Gate, seen: ObservedContainer, restarts: int) -> str:
     code = details.exit_code
     if details.oom_killed:
         return "it was killed for want of memory"
-    if seen.state is State.EXITED and code != 0:
+    if seen.state in {State.EXITED, State.DEAD, State.REMOVING} and code != 0:
         return f"it exited with code {code}"
-    if seen.state in {State.DEAD, State.REMOVING}:
-        return f"it is {seen.state.value}"
     if seen.state is State.RESTARTING and code in BAD_COMMAND_CODES:
         return f"its command cannot be started (exit code {code})"
     if restarts > gate.restarts_max:

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind
@@ -66,6 +68,15 @@ def test_success_forgets_the_trouble():
     backoff.note([result(Outcome.DONE)], 0.0)
     backoff.note([result()], 0.0)
     assert waits_s(backoff) == 10
+
+
+@pytest.mark.parametrize("others", [(), (Outcome.DONE,)])
+def test_an_attempt_that_was_broken_off_does_not_say_that_the_trouble_is_over(others):
+    backoff = Backoff()
+    for wait_s in (10, 20, 40):
+        backoff.note([result()], 0.0)
+        assert waits_s(backoff) == wait_s
+        backoff.note([*map(result, others), result(Outcome.SKIPPED)], 100.0)
 
 
 def test_a_failed_gate_that_quarantines_is_no_trouble_of_the_world():

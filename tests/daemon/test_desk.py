@@ -1,5 +1,7 @@
 """Requests of other commands: each is answered once, and none of them ends the service or is obeyed too late."""
 
+import shutil
+from contextlib import closing
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -28,8 +30,13 @@ def clock():
 
 
 @pytest.fixture
-def history(tmp_path, clock):
-    made = History.open(tmp_path, None, clock)
+def state(tmp_path):
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def history(state, clock):
+    made = History.open(state, None, clock)
     yield made
     made.close()
 
@@ -54,6 +61,46 @@ def test_a_request_that_nobody_waits_for_any_more_is_not_carried_out(history, de
     assert history.request_result(number)[0] == 1
     with desk.serving_syncs() as asked:
         assert asked.numbers == ()
+
+
+def delete(directory, _copy):
+    for file in directory.glob("history.db*"):
+        file.unlink()
+
+
+def put_back_a_former_copy(directory, copy):
+    delete(directory, copy)
+    shutil.copytree(copy, directory, dirs_exist_ok=True)
+
+
+@pytest.mark.parametrize("replace", [delete, put_back_a_former_copy])
+@pytest.mark.parametrize("verb", ["rollback", "sync"])
+@pytest.mark.usefixtures("known")
+def test_requests_are_answered_after_the_history_file_was_replaced(history, desk, state, replace, verb):
+    copy = shutil.copytree(state, state.with_name("copy"))
+    for _ in range(5):
+        history.request("rollback", {})
+    desk.answer_new()
+    replace(state, copy)
+    with closing(History.open(state, None, SystemClock())) as other_process:
+        number = other_process.request(verb, {"apps": "shpo"})
+        assert desk.answer_new()
+        served(desk)
+        assert other_process.request_result(number)[0] == 1
+
+
+@pytest.mark.usefixtures("known")
+def test_a_sync_of_a_former_history_file_does_not_answer_another_request_of_its_number(history, desk, state):
+    lost = history.request("sync", {"apps": "shpo"})
+    desk.answer_new()
+    delete(state, None)
+    with closing(History.open(state, None, SystemClock())) as other_process:
+        number = other_process.request("sync", {"apps": "shop"})
+        assert number == lost
+        served(desk)
+        assert other_process.request_result(number) is None
+        desk.answer_new()
+        assert served(desk).numbers == (number,)
 
 
 @pytest.fixture

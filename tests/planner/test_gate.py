@@ -83,13 +83,25 @@ def test_a_restart_by_policy_gains_no_time():
         (replace(WELL, state=State.RESTARTING, details=Details(exit_code=127)), "cannot be started"),
         (replace(WELL, state=State.RESTARTING, details=Details(exit_code=126)), "cannot be started"),
         (replace(WELL, details=Details(oom_killed=True)), "memory"),
-        (replace(WELL, state=State.DEAD), "is dead"),
+        (replace(ended(3), state=State.REMOVING), "exited with code 3"),
+        (replace(ended(0, oom_killed=True), state=State.DEAD), "memory"),
     ],
 )
 def test_what_is_certain_to_be_bad_fails_at_once(seen, reason):
     verdict = watched((0, seen))
     assert verdict.judgement is Judgement.FAILED
     assert reason in verdict.reason
+
+
+@pytest.mark.parametrize("state", [State.REMOVING, State.DEAD])
+@pytest.mark.parametrize(
+    "details", [None, Details(), Details(exit_code=137), Details(exit_code=143, ended_by=EndedBy.REQUEST)]
+)
+@pytest.mark.parametrize("gate", [GATE, replace(GATE, completes=True), replace(GATE, done=True)])
+def test_a_container_that_is_being_removed_is_no_verdict_on_its_release(state, details, gate):
+    verdict = watched((0, replace(WELL, state=state, details=details)), gate=gate)
+    assert verdict.judgement is Judgement.STOPPED
+    assert "remove it" in verdict.reason
 
 
 def crashed(times, state=State.RUNNING, code=0):
