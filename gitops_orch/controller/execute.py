@@ -18,6 +18,7 @@ from gitops_orch.controller.endings import Endings
 from gitops_orch.controller.gates import GATE_LOST_MAX, Gates, Wait, Watches
 from gitops_orch.controller.graph import Graph
 from gitops_orch.controller.performer import STARTING_KINDS, Performer, told
+from gitops_orch.controller.run_hook import in_hook
 from gitops_orch.controller.turns import Turns, lane, pull_key, pull_lane
 from gitops_orch.controller.unfinished import Walk, rest_of
 from gitops_orch.controller.workers import Batch, Finished, Workers
@@ -340,7 +341,7 @@ class Executor:
             duration_ms = self._duration_ms(wait.action)
             return ActionResult(action=wait.action, outcome=Outcome.DONE, duration_ms=duration_ms)
         elder = wait.action.gate is not None and wait.action.gate.elder
-        return self._failed(wait.action, verdict.reason, gate_failed=not elder)
+        return self._failed(wait.action, in_hook(wait.action, verdict.reason), gate_failed=not elder)
 
     def _lost(self, wait: Wait, error: Exception) -> ActionResult | None:
         """No answer is no failed gate: try again, then give up without a judgement."""

@@ -27,7 +27,22 @@ def run_hook(engine: Engine, action: Action, hook: Hook) -> None:
     try:
         _run(engine, action, hook)
     except NotFound as error:
-        raise StoppedFromOutside(f"{action.name} was removed before `{hook}` ended in it: {error}") from error
+        raise StoppedFromOutside(
+            f"{action.name} was removed before {hook_title(action)} ended in it: {error}"
+        ) from error
+
+
+def hook_title(action: Action) -> str:
+    """Return the hook of a step and its command: "post_start `warm up`"; "" where the step is for none."""
+    if action.hook is None:
+        return ""
+    key = action.reason.partition(":")[0]  # the reason of such a step begins so (`command_reason`)
+    return f"{key} `{str(action.hook) or action.hook.image}`"
+
+
+def in_hook(action: Action, reason: str) -> str:
+    """Return why a step failed, after the hook that it is for, if it is for one."""
+    return f"{hook_title(action)}: {reason}" if action.hook is not None else reason
 
 
 def _run(engine: Engine, action: Action, hook: Hook) -> None:
@@ -44,21 +59,23 @@ def _run(engine: Engine, action: Action, hook: Hook) -> None:
         result = engine.run_exec(action.target, hook.command, settings)
     except Conflict as error:
         _raise_if_excused(engine, action, before)
-        raise HookFailed(f"{action.name} ended before `{hook}` could be run in it: {error}") from error
-    failure = _failure(action, hook, result, settings.deadline_s)
+        raise HookFailed(
+            f"{action.name} ended before {hook_title(action)} could be run in it: {error}"
+        ) from error
+    failure = _failure(action, result, settings.deadline_s)
     if failure:
         _raise_if_excused(engine, action, before)
         raise HookFailed(failure)
 
 
-def _failure(action: Action, hook: Hook, result: ExecResult, deadline_s: float | None) -> str:
+def _failure(action: Action, result: ExecResult, deadline_s: float | None) -> str:
     if result.timed_out:
-        return f"`{hook}` in {action.name} did not end within {deadline_s:g} s"
+        return f"{hook_title(action)} in {action.name} did not end within {deadline_s:g} s"
     if result.exit_code == 0:
         return ""
     last = (result.output.strip().splitlines() or [""])[-1][:OUTPUT_CHARS_MAX]
     told = f"{SAID}{last}" if last else ""
-    return f"`{hook}` in {action.name} ended with code {result.exit_code}{told}"
+    return f"{hook_title(action)} in {action.name} ended with code {result.exit_code}{told}"
 
 
 def _raise_if_excused(engine: Engine, action: Action, before: ObservedContainer) -> None:

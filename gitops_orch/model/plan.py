@@ -144,7 +144,7 @@ class Action:
     addresses: tuple[str, ...] = ()  # of a CONNECT_NETWORK: fixed ones
     ports: tuple[HeldPort, ...] = ()  # of a STOP: what the successor needs; the Engine is asked for it before
     signal: str = ""  # of an EXEC that sends one
-    hook: Hook | None = None  # of an EXEC that runs a command
+    hook: Hook | None = None  # of an EXEC that runs a command, and of a RUN_JOB that is a pre_start
     optional: bool = False  # that it fails is noted, and keeps nothing from being done
 
 

@@ -8,7 +8,6 @@ If the container is ours, and its app is acted on, it is detached from the netwo
 again as soon as the other one has started: its Engine then gives it another address.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -18,9 +17,10 @@ from gitops_orch.model.observed import HeldAddress, ObservedContainer, State
 from gitops_orch.model.plan import Action, Kind
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.draft import Draft, StepFields
-from gitops_orch.planner.index import HostIndex, Index, Located
+from gitops_orch.planner.holders import holders_of
+from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.networks import connection
-from gitops_orch.planner.removal import LIVE_STATES, owned
+from gitops_orch.planner.removal import owned
 from gitops_orch.planner.world import Role, World
 
 _FREEING = frozenset({Kind.STOP, Kind.REMOVE})
@@ -77,7 +77,10 @@ def _taken(draft: Draft, index: Index) -> Iterator[_Taken]:
         return
     actions = {action.id: action for action in draft.actions}
     freed = {(each.host, each.target, network) for each in draft.actions for network in _left(each)}
-    holders = {host: _holders(index.hosts[host]) for host in {host for host, _, _ in draft.addresses_taken}}
+    holders = {
+        host: holders_of(index.hosts[host], held_addresses)
+        for host in {host for host, _, _ in draft.addresses_taken}
+    }
     for host, address, identity in draft.addresses_taken:
         action = actions[identity]
         for holder in holders[host].get(address, ()):
@@ -92,15 +95,6 @@ def _left(action: Action) -> tuple[str, ...]:
         return ("",)
     detaches = action.kind is Kind.DISCONNECT_NETWORK and action.network is not None
     return (action.network.name,) if detaches and action.network is not None else ()
-
-
-def _holders(host: HostIndex) -> Mapping[HeldAddress, list[ObservedContainer]]:
-    found: dict[HeldAddress, list[ObservedContainer]] = defaultdict(list)
-    for container in host.host.containers:
-        if container.state in LIVE_STATES:
-            for address in held_addresses(container):
-                found[address].append(container)
-    return found
 
 
 def _move_of(taken: _Taken, draft: Draft, world: World) -> _Move | None:

@@ -6,7 +6,6 @@ another, the new user is started after the old one has stopped; while the old on
 """
 
 import posixpath
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -16,8 +15,8 @@ from gitops_orch.model.names import is_anonymous, prepared_service
 from gitops_orch.model.observed import ObservedContainer
 from gitops_orch.model.plan import Action, Kind
 from gitops_orch.planner.draft import Draft
-from gitops_orch.planner.index import HostIndex, Index
-from gitops_orch.planner.removal import LIVE_STATES
+from gitops_orch.planner.holders import holders_of
+from gitops_orch.planner.index import Index
 from gitops_orch.planner.world import World
 
 _STARTING = frozenset({Kind.START, Kind.RUN_JOB})
@@ -92,7 +91,7 @@ class _Meetings:
 
     def _at(self, start: Action, source: str) -> Iterator[_Meeting]:
         if start.host not in self._holders:
-            self._holders[start.host] = _holders(self._index.hosts[start.host])
+            self._holders[start.host] = holders_of(self._index.hosts[start.host], written_by)
         there = self._holders[start.host].get(source, ())
         own = _service_of(start)
         if any(_owner_of(each) == own for each in there):
@@ -136,15 +135,6 @@ def _service_of(start: Action) -> _ServiceKey | None:
 def _owner_of(container: ObservedContainer) -> _ServiceKey | None:
     owner = container.owner
     return None if owner is None else (owner.app, prepared_service(owner.service))
-
-
-def _holders(host: HostIndex) -> Mapping[str, list[ObservedContainer]]:
-    found: dict[str, list[ObservedContainer]] = defaultdict(list)
-    for container in host.host.containers:
-        if container.state in LIVE_STATES:
-            for source in written_by(container):
-                found[source].append(container)
-    return found
 
 
 def written_by(container: ObservedContainer) -> set[str]:

@@ -207,7 +207,7 @@ class _Preparer:
                 self._remove(start, target, name)
                 return after
         gate = Gate(monitor_s=0.0, deadline_s=chosen.app.rollout.step_deadline_s, completes=True)
-        ran = self._add(start, Kind.RUN_JOB, target, reason, name=name, after=after, gate=gate)
+        ran = self._add(start, Kind.RUN_JOB, target, reason, name=name, after=after, gate=gate, hook=hook)
         self._remove(start, target, name)
         return (ran,)
 

@@ -101,7 +101,7 @@ def test_a_command_that_fails_after_a_start_takes_the_release_back():
     report = story.sync()
     assert (report.status, report.exit_code) == ("rolled-back", 4)
     assert old.state is State.RUNNING
-    assert any("`false` in" in result.error for result in report.results)
+    assert any("post_start `false` in" in result.error for result in report.results)
     assert story.sync().exit_code == 4
     assert story.plan().actions == ()
 
@@ -128,7 +128,7 @@ def test_a_command_that_fails_before_a_stop_is_noted_and_nothing_more():
     report = story.sync()
     assert report.exit_code == 0
     (note,) = [result.note for result in report.results if result.note]
-    assert "`false` in" in note
+    assert "pre_stop `false` in" in note
     assert len([c for c in story.world.containers.values() if c.up]) == 2
 
 
@@ -207,6 +207,17 @@ def test_one_that_fails_leaves_the_old_container_serving_and_is_kept(more):
     story.commit(files(value=3, more=more))
     assert story.sync().exit_code == 0
     assert not [each for each in names(story) if "pre_start" in each]
+
+
+def test_the_message_of_a_pre_start_that_fails_names_it_and_its_command_without_secrets():
+    story = Story(TOOL)
+    command = "[migrate, up, --token, hunter2]"
+    story.commit(files(more=f"pre_start: [{{command: {command}, image: 'bad:1'}}]"))
+    failed = [each.error for each in story.sync().results if each.gate_failed]
+    assert all("pre_start `migrate up --token ***`: it exited with code 7" in each for each in failed)
+    assert failed
+    (row,) = story.reconciler.picture().apps
+    assert "pre_start `migrate up" in row.reason
 
 
 @pytest.mark.parametrize("operation", ["create", "start", "remove", "pull"])
