@@ -27,6 +27,7 @@ class DataPlaces:
         self._known: set[tuple[str, str]] = (
             set()
         )  # host and id of what the controller saw, and was to take over
+        self._blind: set[str] = set()
 
     def learn(self) -> None:
         """Note what every container that runs has, and object to one that has something else than the one before it."""
@@ -43,6 +44,11 @@ class DataPlaces:
             container = world.containers.get(identity)
             if container is not None and container.started_at is not None:
                 self._note(world, container, app, service)
+
+    @property
+    def begun_blind(self) -> frozenset[str]:
+        """Return the apps that were begun while nobody could know where their project is: its host had left Git unseen."""
+        return frozenset(self._blind)
 
     def note_seen(self) -> None:
         """Note what a pass that ended has seen of what is to be taken over: that may not be forgotten with its host."""
@@ -76,11 +82,17 @@ class DataPlaces:
         owner, targets = container.owner, {mount.target for mount in data_mounts(container)}
         app = self._witness.repository.recipes.get((owner.app, owner.release))
         for other, old in self._witness.to_be_taken_over(owner.app, prepared_service(owner.service)):
+            if self._is_out_of_sight(other, old):
+                self._blind.add(owner.app.name)
             has_data = targets & {mount.target for mount in data_mounts(old)}
             if other is not world and has_data and app is not None and self._is_its_place(app, other, old):
                 self._witness.object_to(
                     f"starts {container.name} on {world.name}, and {old.name} on {other.name} has its data"
                 )
+
+    def _is_out_of_sight(self, world: World, old: SimulatedContainer) -> bool:
+        hosts = {host.name for host in self._witness.repository.commits[self._witness.commit].hosts}
+        return world.name not in hosts and (world.name, old.id) not in self._known
 
     def _is_its_place(self, app: AppRecipe, world: World, old: SimulatedContainer) -> bool:
         """Whether the file leaves it open that the app runs on a host; one that left Git still has what was seen there."""

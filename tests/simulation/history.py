@@ -31,6 +31,7 @@ from gitops_orch.engine.simulated.images import Registry
 from gitops_orch.errors import OUR_MISTAKE
 from gitops_orch.model.app import App, Hold
 from gitops_orch.model.observed import Health
+from gitops_orch.model.plan import PlanHold
 from gitops_orch.model.release import ReleaseState
 from gitops_orch.model.status import Picture, RunReport
 from gitops_orch.planner.safety import EVERYTHING
@@ -42,6 +43,7 @@ ASKS = (  # of a person, in the end, too
     BY_HAND,
     "without its data",  # begun elsewhere, while the host that has it was silent and all state was lost
 )
+TWO_PLACES = "is to be taken over, and"  # on one host, and the app was begun on another
 LONG_S = 7200.0  # whatever is left alone for a while after a fight is not any more
 SALT = "5a17"
 KINDS, ADOPTING, MOVING = 7, 3, 5  # of seeds: these remainders have Compose projects, or tags that move
@@ -254,7 +256,7 @@ def reckon(stage: Stage) -> None:
     if stage.tags.enabled:
         stage.tags.push(stage.fleet.registry, likely=1)
         picture = _come_to_rest(stage)
-    asking = [hold for hold in picture.plan.holds if any(asked in hold.reason for asked in ASKS)]
+    asking = [hold for hold in picture.plan.holds if _asks_a_person(stage, hold)]
     holds = [f"{hold.subject}: {hold.reason}" for hold in picture.plan.holds if hold not in asking]
     but = {hold.app.name for hold in asking if BY_HAND not in hold.reason}
     may_stay = stage.repository.push_count > 0  # for a look, until its app changes: what was reverted in Git
@@ -264,6 +266,11 @@ def reckon(stage: Stage) -> None:
     if standing(picture) or picture.plan.refusals or holds or wrong:
         fail(f"the fleet is not what Git says: {wrong}; left to do: {_steps(picture)}; holds: {holds}")
     check_damage(stage)
+
+
+def _asks_a_person(stage: Stage, hold: PlanHold) -> bool:
+    begun_blind = hold.app is not None and hold.app.name in stage.witness.places.begun_blind
+    return any(asked in hold.reason for asked in ASKS) or (begun_blind and TWO_PLACES in hold.reason)
 
 
 def _come_to_rest(stage: Stage) -> Picture:
