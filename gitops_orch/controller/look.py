@@ -302,9 +302,9 @@ def _world(
     containers = our_containers(observed)
     history, facts = sight.history, past.facts
     salt = choose_salt(history.salt(), containers)
-    choices = go_back_together(
-        desired.apps, partial(_choose, sight, desired.commit, past), partial(_former_release, sight, facts)
-    )
+    choose = partial(_choose, sight, desired.commit, past)
+    former = partial(_former_release, sight, facts)
+    choices = go_back_together(desired.apps, choose, former, facts.was_stable)
     choices = sight.tags.noted(choices, observed)
     known = apps_of_history(history.releases(None), read_app_files(history))
     gone = find_gone(desired, containers, sight.loader, sight.source.has, known)

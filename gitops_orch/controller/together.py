@@ -1,7 +1,10 @@
-"""Which apps go back with one whose release failed?  Those whose new release has what it needs to go back.
+"""Which apps go back with one whose release failed?  Those whose new release has what it needs, and those that gave it up.
 
 Two apps that swapped a host port, a container name or a volume cannot be half of it: the one that goes back needs what
 the other one has since.  So the other one goes back to its last stable release, too, until the failed one is changed in Git.
+
+In the same way an app that gave something up in the same rollout (a service that moved to the failed app, with its host
+port) goes back: else nothing would serve there.  A release that was stable without it goes nowhere.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +17,10 @@ from gitops_orch.planner.world import Chosen, Role
 
 
 def go_back_together(
-    apps: Iterable[App], choose: Callable[[App], Chosen], former: Callable[[App], Chosen | None]
+    apps: Iterable[App],
+    choose: Callable[[App], Chosen],
+    former: Callable[[App], Chosen | None],
+    was_stable: Callable[[AppKey, str], bool] = lambda _key, _digest: True,
 ) -> list[Chosen]:
     """Return what is chosen for each app of Git, with those in the way of what goes back at their former releases.
 
@@ -31,6 +37,10 @@ def go_back_together(
                 if each.role is Role.HEAD
                 for other in going
                 if (instead := _instead(each, other, former, heads)) is not None
+                or (
+                    not was_stable(each.app.key, each.app.digest)
+                    and (instead := _with_what_it_gave(each, other, former, heads)) is not None
+                )
             ),
             None,
         )
@@ -48,6 +58,19 @@ def _instead(
     if found is None or _clash(found.app, other.app, head):
         return None
     reason = f"waits for {other.app.key}, which went back to a release that has {what}"
+    return replace(found, role=Role.WAITING, reason=reason)
+
+
+def _with_what_it_gave(
+    each: Chosen, other: Chosen, former: Callable[[App], Chosen | None], heads: Mapping[AppKey, App]
+) -> Chosen | None:
+    """Return the former release of an app that had what the failed release of another one was to take over."""
+    failed = heads[other.app.key]
+    found = former(each.app) if other.role is Role.FALLBACK else None
+    what = _clash(found.app, failed, other.app) if found is not None else ""
+    if found is None or not what or _clash(each.app, failed, other.app):
+        return None
+    reason = f"waits for {other.app.key}, whose release that was to have {what} failed"
     return replace(found, role=Role.WAITING, reason=reason)
 
 

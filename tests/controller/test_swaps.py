@@ -110,3 +110,55 @@ def test_two_apps_that_swapped_go_back_together(story):
     story.commit(apps(2, 1))
     assert story.sync().exit_code == 0
     assert {name: each.ports[0][1] for name, each in running(story).items()} == {"a": 2, "b": 1}
+
+
+def moving(shop: str, blog: str) -> dict[str, str]:
+    """Two apps that stay, with what may move between them."""
+    keep = '{image: "shop:1"}'
+    return {
+        f"apps/{name}/compose.yaml": f"services: {{keep: {keep}{more}}}\nvolumes: {{data: {{name: rows}}}}\n"
+        for name, more in (("shop", shop), ("blog", blog))
+    }
+
+
+MOVED = {
+    "a service": (', web: {image: "shop:1", ports: ["1:80"]}', ', web: {image: "bad:1", ports: ["1:80"]}'),
+    "under another name": (
+        ', web: {image: "shop:1", ports: ["1:80"]}',
+        ', front: {image: "bad:1", restart: "no", ports: ["1:80"]}',
+    ),
+    "a name": (
+        ', web: {image: "shop:1", container_name: x1}',
+        ', web: {image: "bad:1", container_name: x1}',
+    ),
+}
+
+
+@pytest.mark.parametrize("what", MOVED, ids=str)
+def test_what_moves_to_an_app_that_fails_serves_again_where_it_was(story, what):
+    before, failing = MOVED[what]
+    story.commit(moving(before, ""))
+    assert story.sync().exit_code == 0
+    story.commit(moving("", failing))
+    assert story.sync().exit_code == 4
+    assert running(story)["web"].labels["com.docker.compose.project"] == "shop"
+    rows = {row.key.name: row for row in story.reconciler.picture().apps}
+    assert "waits for default/blog, whose release" in rows["shop"].reason
+    story.reconciler = story._reconciler()
+    assert story.plan().actions == ()
+    story.commit(moving("", failing.replace("bad:1", "shop:1")))
+    assert story.sync().exit_code == 0
+    (moved,) = [each for name, each in running(story).items() if name != "keep"]
+    assert moved.labels["com.docker.compose.project"] == "blog"
+    assert story.plan().actions == ()
+
+
+def test_an_app_that_gave_its_port_up_long_ago_does_not_go_back_for_another_one(story):
+    port = ', web: {image: "shop:1", ports: ["1:80"]}'
+    for tree in (moving(port, ""), moving("", "")):
+        story.commit(tree)
+        assert story.sync().exit_code == 0
+    story.commit(moving("", MOVED["a service"][1]))
+    assert story.sync().exit_code == 4
+    rows = {row.key.name: row for row in story.reconciler.picture().apps}
+    assert (rows["shop"].sync.value, rows["shop"].reason) == ("in-sync", "")

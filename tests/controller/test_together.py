@@ -91,3 +91,22 @@ def test_two_apps_that_have_the_same_in_git_are_on_different_hosts_and_nothing_g
     former = {"b": chosen(having("b", digest="old"))}
     found = roles(former, failed, chosen(having("b", **had)), heads=[having("a", **had)])
     assert found["b"][0] is Role.HEAD
+
+
+@pytest.mark.parametrize(
+    "had", [{"ports": (1,)}, {"container_name": "pg"}, {"data": "rows"}], ids=["port", "name", "data"]
+)
+def test_what_gave_something_to_a_release_that_failed_goes_back_too(had):
+    failed = chosen(having("a", digest="old"), Role.FALLBACK)
+    former = {"b": chosen(having("b", digest="old", **had))}
+    by_key = {each.app.key: each for each in (failed, chosen(having("b")))}
+    apps = (having("a", **had), having("b"))
+
+    def roles_if(stable):
+        found = go_back_together(
+            apps, lambda of: by_key[of.key], lambda of: former.get(of.key.name), lambda *_: stable
+        )
+        return {each.app.key.name: (each.role, each.app.digest) for each in found}
+
+    assert roles_if(stable=False)["b"] == (Role.WAITING, "old")
+    assert roles_if(stable=True)["b"] == (Role.HEAD, "head")
