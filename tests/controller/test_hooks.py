@@ -216,8 +216,8 @@ def test_the_message_of_a_pre_start_that_fails_names_it_and_its_command_without_
     failed = [each.error for each in story.sync().results if each.gate_failed]
     assert all("pre_start `migrate up --token ***`: it exited with code 7" in each for each in failed)
     assert failed
-    (row,) = story.reconciler.picture().apps
-    assert "pre_start `migrate up" in row.reason
+    shop = next(row for row in story.reconciler.picture().apps if row.key.name == "shop")
+    assert "pre_start `migrate up --token ***`: it exited with code 7" in shop.reason
 
 
 @pytest.mark.parametrize("operation", ["create", "start", "remove", "pull"])
