@@ -12,7 +12,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TextIO
 
@@ -28,6 +28,7 @@ LINES_MAX = 10_000
 DRAIN_MAX_S = 1.0
 DRAIN_POLL_S = 0.01
 FIRST_KEYS = ("event", "level", "at")
+LEVEL_VARIABLE = "GITOPS_ORCH_LOG__LEVEL"
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -129,6 +130,12 @@ def _console(stream: TextIO) -> Processor:
 def _escaped(event: EventDict) -> EventDict:
     """Return the entry with control characters of its texts escaped: a terminal obeys them."""
     return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def early_level(environ: Mapping[str, str]) -> str:
+    """Return the level to log at before the settings are read: the one of the environment, else `warning`."""
+    level = environ.get(LEVEL_VARIABLE, "").lower()
+    return level if level in LEVELS else "warning"
 
 
 def configure_logs(*, format_name: str, level: str) -> None:

@@ -54,7 +54,7 @@ def learn(*credentials: str) -> None:
         form
         for credential in credentials
         if len(credential) >= CREDENTIAL_CHARS_MIN
-        for form in (credential, quote(credential, safe=""), quote(credential), json.dumps(credential)[1:-1])
+        for form in _forms(credential)
     }
     if not forms.issubset(_known):
         _known = tuple(sorted({*_known, *forms}, key=lambda form: (-len(form), form)))
@@ -63,8 +63,20 @@ def learn(*credentials: str) -> None:
 def learn_login(user: str, password: str) -> None:
     """Strike out a password, and the header that it is sent in."""
     if password:
-        login = f"{user}:{password}".encode()
-        learn(password, base64.b64encode(login).decode(), base64.urlsafe_b64encode(login).decode())
+        learn(password, *_base64_forms(f"{user}:{password}"))
+
+
+def _forms(credential: str) -> tuple[str, ...]:
+    """Return the forms in which a credential travels: as it is, in URLs, in JSON, in headers."""
+    written = (credential, quote(credential, safe=""), quote(credential), json.dumps(credential)[1:-1])
+    return (*written, *_base64_forms(credential))
+
+
+def _base64_forms(text: str) -> tuple[str, ...]:
+    """Return both alphabets, with and without the padding, which many programs leave out."""
+    data = text.encode(errors="surrogateescape")
+    padded = (base64.b64encode(data).decode(), base64.urlsafe_b64encode(data).decode())
+    return (*padded, *(each.rstrip("=") for each in padded))
 
 
 def redact(text: str, *, shapes: bool = True) -> str:

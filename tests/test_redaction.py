@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from gitops_orch import redaction
 from gitops_orch.errors import EngineError, SettingsError
+from gitops_orch.logs import early_level
 from gitops_orch.model.secret_words import without_secrets
 from gitops_orch.redaction import learn, learn_login, redact, redact_value
 from gitops_orch.source.access import SourceSettings, check_address, environment, read_token
@@ -154,3 +156,50 @@ def test_a_command_prints_no_token_of_its_repository(tmp_path, repository, outpu
     assert ended.returncode == 1
     assert "ghp_abcdef" not in ended.stdout + ended.stderr
     assert "not an address" in ended.stdout + ended.stderr
+
+
+BREAK = """
+import sys
+from gitops_orch.cli import act
+from gitops_orch.cli.main import main
+def breaks(text, *, now):
+    token = "hunter2secret99"
+    raise RuntimeError("a mistake beside " + text)
+act.parse_until = breaks
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("level", [None, "debug", "nonsense"])
+def test_a_verb_that_breaks_before_the_settings_are_read_prints_no_variable(tmp_path, level):
+    command = [sys.executable, "-c", BREAK, "hold", "web", "--reason", "x", "--until", "1h"]
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("GITOPS_ORCH_")}
+    ended = subprocess.run(
+        [*command, "--repo", "https://u:hunter2secret99@h.example/o/r", "--state-dir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=environ | ({"GITOPS_ORCH_LOG__LEVEL": level} if level else {}),
+    )
+    assert ended.returncode == 1
+    assert "hunter2secret99" not in ended.stdout + ended.stderr
+    assert ended.stdout == ""
+    assert "this should not have happened: RuntimeError: a mistake beside 1h" in ended.stderr
+    assert ("command.broke" in ended.stderr) is (level == "debug")
+
+
+def test_the_log_begins_at_the_level_that_the_environment_names():
+    assert early_level({}) == "warning"
+    assert early_level({"GITOPS_ORCH_LOG__LEVEL": "DEBUG"}) == "debug"
+    assert early_level({"GITOPS_ORCH_LOG__LEVEL": "loud"}) == "warning"
+
+
+@pytest.mark.parametrize("password", [SECRET, "hunter2x", "pä55wörd"])
+def test_a_password_is_struck_out_in_base64_with_and_without_padding(password):
+    learn_login("ann", password)
+    for text in (password, f"ann:{password}"):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            shown = encode(text.encode()).decode()
+            assert redact(f"sent {shown.rstrip('=')}").startswith("sent ***")
+            assert redact(f"sent {shown}") == "sent ***"

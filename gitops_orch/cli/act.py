@@ -124,13 +124,23 @@ def run(shell: Shell) -> int:
 def parse_until(text: str, *, now: datetime) -> datetime:
     """Return the moment that a time, or a duration from now, stands for; it lies ahead."""
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = now + timedelta(seconds=_duration_s(text))
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment = _moment(text, now=now)
+    except OverflowError as error:
+        raise GitopsOrchError(
+            f"--until {text} lies beyond the year 9999", hint="name a nearer time, or leave --until out"
+        ) from error
     if moment <= now:
         raise GitopsOrchError(f"--until {text} has passed already", hint="name a time that lies ahead")
     return moment
+
+
+def _moment(text: str, *, now: datetime) -> datetime:
+    """Return the moment in UTC; OverflowError where no calendar has it."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return now + timedelta(seconds=_duration_s(text))
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _duration_s(text: str) -> float:

@@ -19,6 +19,7 @@ from gitops_orch.cli.shell import print_failure
 from gitops_orch.cli.verb import Invocation, add_verb, make_app
 from gitops_orch.daemon.http import ServeHttp, without_http
 from gitops_orch.errors import GitopsOrchError, Interrupted
+from gitops_orch.logs import configure_logs, early_level
 
 _VERBS: Mapping[str, tuple[Callable[..., int], ...]] = {
     "Deploy": (validate, render, plan, sync, run),
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None, *, serve_http: ServeHttp = with
     `serve_http` is how `run` opens its port: the two rooms of the outside do not know each other.
     """
     invocation = Invocation(serve_http)
+    configure_logs(format_name="auto", level=early_level(os.environ))  # until the settings are read
     try:
         code = make_command_line()(
             sys.argv[1:] if arguments is None else list(arguments),

@@ -16,6 +16,7 @@ from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.legible import UNHEALTHY, legible, pieces, why_unhealthy
 from gitops_orch.model.observed import Details
 from gitops_orch.model.plan import Action
+from gitops_orch.model.secret_words import without_secrets
 from gitops_orch.model.status import ActionResult, Outcome
 
 LINES_MAX = 20
@@ -73,7 +74,8 @@ def struck_out(result: ActionResult, app: App | None) -> ActionResult:
     if result.outcome is not Outcome.FAILED and not result.note:
         return result
     hidden = pieces(app)
-    return replace(result, error=legible(result.error, hidden), note=legible(result.note, hidden))
+    error, note = (without_secrets(legible(text, hidden)) for text in (result.error, result.note))
+    return replace(result, error=error, note=note)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +96,7 @@ def _ask(engine: Engine, actions: Iterable[Action]) -> dict[str, _Said]:
 
 
 def _told(result: ActionResult, said: _Said, app: App | None) -> ActionResult:
-    text = legible(said.log, pieces(app))
+    text = without_secrets(legible(said.log, pieces(app)))
     lines = text.splitlines()[-SHOWN_LINES_MAX:]
     last = " | ".join(line.strip() for line in lines if line.strip())[-SHOWN_CHARS_MAX:]
     error = result.error

@@ -45,7 +45,11 @@ class Registries:
         if not entry:
             return PullAuth(hint=self._why_none(file, registry))
         entry = {"serveraddress": file.servers.get(registry) or _server(registry), **entry}
-        return PullAuth(header=base64.urlsafe_b64encode(json.dumps(entry).encode()).decode())
+        header = base64.urlsafe_b64encode(json.dumps(entry).encode()).decode()
+        learn(
+            header, header.rstrip("=")
+        )  # it holds the password: a proxy may repeat the request that it refuses
+        return PullAuth(header=header)
 
     def summary(self) -> str:
         """Return for which registries there are credentials; SettingsError for the first one that has none."""

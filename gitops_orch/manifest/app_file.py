@@ -31,6 +31,7 @@ from gitops_orch.manifest.service import compile_service
 from gitops_orch.manifest.unset import unset_problems
 from gitops_orch.model.app import App, AppKey, Condition, Network, Service, Volume
 from gitops_orch.model.problem import Position, Problem, Severity
+from gitops_orch.model.variable_secrets import secrets_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,9 +193,16 @@ def _app(key: AppKey, path: str, policy: AppPolicy, loaded: LoadedCompose, reade
         prune=policy.prune,
         hold=policy.hold,
         replace_volumes=policy.replace_volumes,
+        secrets=_secrets(loaded),
     )
     text = _canonical(app, policy)
     return replace(app, digest=hashlib.sha256(text.encode()).hexdigest())
+
+
+def _secrets(loaded: LoadedCompose) -> frozenset[str]:
+    """Return the secrets among the variables of `.env` and of the Fleet, by their names or because a secret is made of one."""
+    made = [("SECRET", content) for (kind, _), content in loaded.contents.items() if kind == "secrets"]
+    return secrets_of([*loaded.variables.items(), *made], (loaded.name, *(loaded.model["services"])))
 
 
 def _awaited(bodies: Mapping[str, Any]) -> set[str]:

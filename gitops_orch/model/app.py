@@ -334,6 +334,8 @@ class App:
     replace_volumes: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
     )  # key -> words that a plan asked for
+    # Values of variables that its files may use and nobody may see; no part of what it is.
+    secrets: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     def service(self, name: str) -> Service:
         """Return the service of that name; KeyError where there is none."""

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import Enum
 
-from gitops_orch.model.secret_words import without_secrets
+from gitops_orch.model.shown_command import masked_words
 
 MINUTE_S = 60
 HOOKS_LABEL = "gitops-orch.hooks"  # what to run in a container, also when its service has left Git
@@ -29,7 +29,7 @@ class Hook:
 
     def __str__(self) -> str:
         """Return the command as one reads it: what it is, not with which values."""
-        return without_secrets(" ".join(self.command))
+        return " ".join(masked_words(self.command))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

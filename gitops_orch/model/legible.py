@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 
 from gitops_orch.model.app import App, FileMount
 from gitops_orch.model.observed import Details
-from gitops_orch.model.variable_secrets import secrets_of_app
+from gitops_orch.model.secret_words import without_secrets
+from gitops_orch.model.variable_secrets import forms_of, secrets_of_app
 
 CHARS_MAX = 3500  # history keeps as many of an event's detail
 CHECK_CHARS_MAX = 200
@@ -39,7 +40,8 @@ def pieces(app: App | None) -> tuple[str, ...]:
     """Return what must be struck out of an app's words, longest first: a part of a piece is a piece, too."""
     mounts = [files for service in app.services for files in service.files] if app is not None else []
     found = {piece for files in mounts for piece in _pieces_of(files)}
-    found |= secrets_of_app(app) if app is not None else frozenset()
+    secrets = secrets_of_app(app) if app is not None else frozenset()
+    found |= {form for secret in secrets for form in forms_of(secret)}
     return tuple(sorted(found, key=lambda piece: (-len(piece), piece)))
 
 
@@ -53,7 +55,7 @@ def check_words(details: Details | None, app: App | None) -> str:
     """Return what a check that failed printed last, in one line; "" where it printed nothing."""
     if details is None or not details.check_output:
         return ""
-    lines = legible(details.check_output, pieces(app)).splitlines()
+    lines = without_secrets(legible(details.check_output, pieces(app))).splitlines()
     said = " | ".join(line.strip() for line in lines if line.strip())
     return f"{said[: CHECK_CHARS_MAX - 1]}…" if len(said) > CHECK_CHARS_MAX else said
 

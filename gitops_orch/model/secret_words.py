@@ -1,60 +1,177 @@
-"""What may be a secret in a value that a person is to read: told by the value's name, and by how it is written."""
+"""What may be a secret in a value that a person is to read: told by the value's name, and by how it is written.
+
+Note [Linear time]: a text may be a megabyte that an attacker wrote.  A search either begins at the first character of a word
+only, or is bounded, and what is found is passed once.
+"""
 
 import re
+from collections.abc import Iterator
+from urllib.parse import unquote
 
 STRUCK_OUT = "***"
 CHANGED = "*** (changed)"
 
 _WORDS = ("password", "passwd", "passphrase", "token", "secret", "credential")
+_WHOLE_PARTS = frozenset({"pwd", "pw", "masterauth"})
+_PART_ENDS = ("key", "keys", "pass")
+_NO_SECRET_PARTS = frozenset({"bypass", "compass"})
+_USER_LISTS = (
+    "basicauth.users",
+    "digestauth.users",
+)  # Traefik: user:hash, and what htpasswd -d makes looks like a word
+_PLACES = ("FILE", "PATH", "DIR")  # DB_PASSWORD_FILE=/run/secrets/db is no secret
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_URL = re.compile(r"(\b[a-zA-Z][\w+.-]{0,19}://)[^/@\s]+@")
-_NAMES = r"(?:password|passwd|passphrase|pass|pwd|token|secret|credentials?|key)"
-_ASSIGNED = re.compile(
-    rf"((?:\b|[\w.-]){_NAMES}[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)", re.IGNORECASE
-)
+
+_SCHEME = re.compile(r"(\b[a-zA-Z][\w+.-]{0,19}://)")
+_ADDRESS_END = re.compile(r"[\s\"'<>]")
+_HOST_AND_PORT = re.compile(r"(?:\[[^\]]*\]|[^:/?#@]*:\d{1,5}(?=[/?#]|$))")
+_PAGES = ("http://", "https://", "ws://", "wss://")  # in their paths an @ is no surprise
+# user:password@tcp(host:port)/database, as Go's driver of MySQL has it
+_GO_LOGIN = re.compile(r"((?<![\w.%+-])[\w.%+-]{1,64}:)[^\s\"']{1,200}@(?=(?:tcp6?|unix)\()")
+
+_NAMED = re.compile(r"(?<![\w.-])([\w.-]+)[\"']?\s*[=:]\s*")
 # A flag begins at its first hyphen: a search from each hyphen of a long row would take the square of its length.
-_FLAG = re.compile(rf"((?<![\w-])-(?:[\w-]*{_NAMES})\s+)(\"[^\"]*\"|'[^']*'|[^\s-]\S*)", re.IGNORECASE)
+_FLAG = re.compile(r"(?<![\w-])(-[\w-]+)(?:\s+|[\"'],\s*(?=[\"']))(?!-)")
+_WRITTEN = r"(?:\"[^\"]*\"|'[^']*'|[\"']?[^\s,;&\"'])[^\s,;&]*"  # quotes may stand inside a value, too
+_VALUE = re.compile(_WRITTEN)
+_CLOSING = re.compile(r"(?<![\"'\])}])[\"'\])}]+\Z")
+_HEADER = re.compile(
+    r"((?<![\w.-])(?:proxy-)?authorization[\"']?\s*[=:]\s*[\"']?(?:(?:basic|bearer|token|digest|apikey)\s+)?)"
+    rf"({_WRITTEN})",
+    re.IGNORECASE,
+)
 # What well-known programs take a password by, where no name says so; `$PASSWORD` is a variable of a shell, and no secret.
-# Each search is bounded, so that a long row of such words costs no more than its length.
-_VALUE = r"(?![\"']?\$)(\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)"
+_USER = r"(?<![\w-])(?:-[a-zA-Z]{0,10}[uU]|--user|--proxy-user)[\s=]?"
 _LOGINS = tuple(
-    re.compile(pattern + _VALUE)
+    re.compile(pattern)
     for pattern in (
-        r"((?<![\w-])(?:-u|--user)[\s=][\"']?(?!\d{1,10}:\d)[^\s:\"']{1,100}:)",  # curl -u USER:PASSWORD; no --user 1000:1000
-        r"(\b(?:mysql|mariadb)[\w-]{0,20}\b[^|;&\n]{0,200}?\s-p)",
-        r"(\b(?:redis-cli|valkey-cli|keydb-cli)\b[^|;&\n]{0,200}?\s-a\s{1,9})",
-        r"(\b(?:mongo\w{0,20}|sshpass)\b[^|;&\n]{0,200}?\s-p\s{1,9})",
+        rf"({_USER}\"[^\s:\"']{{1,100}}:)([^\"$][^\"]*)",  # curl -u USER:PASSWORD
+        rf"({_USER}'[^\s:\"']{{1,100}}:)([^'$][^']*)",
+        rf"({_USER}(?!\d{{1,10}}:\d)[^\s:\"']{{1,100}}:)(?![\"']?\$)({_WRITTEN})",  # no --user 1000:1000
+        rf"(\b(?:mysql|mariadb)[\w-]{{0,20}}\b[^|;&\n]{{0,200}}?\s-p)(?![\"']?\$)({_WRITTEN})",
+        rf"(\b(?:redis-cli|valkey-cli|keydb-cli)\b[^|;&\n]{{0,200}}?\s-a\s{{1,9}})(?![\"']?\$)({_WRITTEN})",
+        rf"(\b(?:mongo\w{{0,20}}|sshpass)\b[^|;&\n]{{0,200}}?\s-p\s{{1,9}})(?![\"']?\$)({_WRITTEN})",
     )
 )
-# A hash of a password, as htpasswd and crypt write it.
-_HASH = re.compile(r"\$(?:apr1|argon2\w{1,2}|2[abxy]?|[156y])\$[\w./$=+]{8,}")
+# A hash of a password, as htpasswd, crypt and LDAP write it.
+_HASH = re.compile(
+    r"\$(?:apr1|argon2\w{1,2}|2[abxy]?|[156y])\$[\w./$=+]{8,}"
+    r"|\{(?:S?SHA(?:-?\d{1,3})?|S?MD5|CRYPT|PBKDF2[\w-]{0,20}|ARGON2|BCRYPT|PLAIN|CLEARTEXT)\}[\w./$=+-]{4,}"
+)
 
 
 def names_a_secret(name: str) -> bool:
     """Tell whether a name says that its value is a secret: `DB_PASSWORD`, `apiKey`, `GITHUB_TOKEN`."""
     folded = name.casefold()
-    if any(word in folded for word in _WORDS):
+    if any(word in folded for word in _WORDS) or folded.endswith(_USER_LISTS):
         return True
-    parts = [part.casefold() for part in _PARTS.findall(name)]
-    return any(part in {"pass", "pwd", "keys"} or part.endswith("key") for part in parts)
+    parts = (part.casefold() for part in _PARTS.findall(name))
+    return any(
+        part in _WHOLE_PARTS or (part.endswith(_PART_ENDS) and part not in _NO_SECRET_PARTS) for part in parts
+    )
+
+
+def holds_a_secret(name: str) -> bool:
+    """Tell whether the value itself is a secret by its name, and not the place of one, as of `DB_PASSWORD_FILE`."""
+    return names_a_secret(name) and not name.upper().endswith(_PLACES)
 
 
 def without_secrets(text: str) -> str:
     """Return a text with the passwords of its URLs, assignments and flags struck out, and hashes of passwords."""
-    text = _URL.sub(rf"\1{STRUCK_OUT}@", text)
-    text = _ASSIGNED.sub(rf"\1{STRUCK_OUT}", text)
-    text = _FLAG.sub(rf"\1{STRUCK_OUT}", text)
+    text = _GO_LOGIN.sub(rf"\1{STRUCK_OUT}@", _without_logins_of_addresses(text))
+    text = _struck_after(_NAMED, text)
+    text = _HEADER.sub(_struck, text)
+    return _HASH.sub(STRUCK_OUT, without_passwords_of_commands(text))
+
+
+def passwords_in(text: str) -> frozenset[str]:
+    """Return the passwords in the addresses of a text, as they are written and as they are meant (`p%40ss`)."""
+    logins = (_login(scheme.lower(), address) for scheme, address, _ in _addresses(text))
+    written = {login.partition(":")[2] for login in logins}
+    return frozenset(written | {unquote(each) for each in written}) - {""}
+
+
+def without_passwords_of_commands(text: str) -> str:
+    """Return a command without the values of its flags that say so, and of flags by which programs take a password."""
+    text = _struck_after(_FLAG, text)
     for login in _LOGINS:
-        text = login.sub(rf"\1{STRUCK_OUT}", text)
-    return _HASH.sub(STRUCK_OUT, text)
+        text = login.sub(_struck, text)
+    return text
 
 
 def shown_change(name: str, before: str | None, after: str | None) -> tuple[str | None, str | None]:
-    """Return two values of a name as they may be shown; where no difference is left to see, the second says so."""
+    """Return two values of a name, which differ, as they may be shown; where no difference is left, the second says so."""
     secret = names_a_secret(name)
     shown = tuple(
         None if text is None else STRUCK_OUT if secret else without_secrets(text) for text in (before, after)
     )
-    if before != after and shown[0] == shown[1] and shown[1] is not None:
+    if shown[0] == shown[1] and shown[1] is not None:
         return shown[0], CHANGED if secret else f"{shown[1]} (changed)"
     return shown[0], shown[1]
+
+
+def _without_logins_of_addresses(text: str) -> str:
+    done = [_SCHEME.split(text, maxsplit=1)[0]]
+    for scheme, address, following in _addresses(text):
+        login = _login(scheme.lower(), address)
+        done += (scheme, STRUCK_OUT if login else "", address[len(login) :], following)
+    return "".join(done)
+
+
+def _addresses(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the scheme and the rest of each address, and the text up to the next one."""
+    _, *rest = _SCHEME.split(text)
+    for scheme, following in zip(rest[::2], rest[1::2], strict=True):
+        end = _ADDRESS_END.search(following)
+        address = following[: end.start()] if end else following
+        yield scheme, address, following[len(address) :]
+
+
+def _login(scheme: str, address: str) -> str:
+    """Return the user and password of an address whose scheme is left out; a password may hold an @ and a slash."""
+    login = address.rpartition("@")[0]
+    head = re.split(r"[/?#]", login, maxsplit=1)[0]
+    if head != login and ":" not in head and "@" not in head:
+        return ""
+    if _HOST_AND_PORT.match(address) and (scheme in _PAGES or address.startswith("[")):
+        return ""
+    return login
+
+
+def _struck_after(opening: re.Pattern[str], text: str) -> str:
+    """Strike out the values behind openings whose first group names a secret."""
+    done: list[str] = []
+    at = 0
+    for found in opening.finditer(text):
+        if found.start() < at or not holds_a_secret(found[1]):
+            continue
+        end = _end_of_quoted(text, found)
+        value = None if end > found.end() else _VALUE.match(text, found.end())
+        if end > found.end() or value is not None:
+            done += (text[at : found.end()], STRUCK_OUT if value is None else _closed(value[0]))
+            at = end if value is None else value.end()
+    return "".join((*done, text[at:]))
+
+
+def _end_of_quoted(text: str, found: re.Match[str]) -> int:
+    """Return where a quote closes that stands before the name, as in `'--password=my secret'`; 0 where there is none.
+
+    What follows `-c` is a script, in which the value ends at a space.
+    """
+    start = found.start()
+    quote = text[start - 1 : start]
+    if quote not in ('"', "'") or text[found.end(1)] == quote or text[start - 3 : start - 1] == "c ":
+        return 0
+    return text.find(quote, found.end())
+
+
+def _struck(found: re.Match[str]) -> str:
+    return found[1] + _closed(found[2])
+
+
+def _closed(value: str) -> str:
+    """Return what stands for a value; a quote or bracket behind it that it did not open belongs to the text around."""
+    closing = _CLOSING.search(value)
+    if closing is None or value[0] in "\"'":
+        return STRUCK_OUT
+    return STRUCK_OUT + closing[0]

@@ -4,21 +4,40 @@ A health check or a command repeats a password, as `redis-cli -a PASSWORD ping` 
 A name says that its value is a secret; an address of the form `scheme://user:password@host` has one inside.
 """
 
-import re
+import json
+import shlex
 from collections.abc import Collection, Iterable, Mapping
 
 from gitops_orch.model.app import App, Service
-from gitops_orch.model.secret_words import STRUCK_OUT, names_a_secret
+from gitops_orch.model.secret_words import STRUCK_OUT, holds_a_secret, passwords_in
 
 SECRET_CHARS_MIN = 6  # a shorter one is part of ordinary words: to strike it out there would reveal it
-_PASSWORD = re.compile(r"://[^/@\s:]*:([^/@\s]+)@")
-_PLACES = ("FILE", "PATH", "DIR")  # DB_PASSWORD_FILE=/run/secrets/db is no secret
+# Values of settings such as PASSWORD_LOGIN, and passwords that are words of every message: to strike them out reveals them.
+_COMMON = frozenset(
+    {
+        "password",
+        "passwd",
+        "changeme",
+        "secret",
+        "default",
+        "enabled",
+        "disabled",
+        "required",
+        "optional",
+        "administrator",
+        "localhost",
+        "database",
+        "production",
+        "development",
+        "postgres",
+        "username",
+    }
+)
 
 
 def secrets_of_app(app: App) -> frozenset[str]:
-    """Return the secrets in the variables of all services of an app."""
-    found: set[str] = set()
-    return frozenset(found.union(*(secrets_of_service(service) for service in app.services)))
+    """Return the secrets in the variables of an app: those of its services, and those that its files may use."""
+    return app.secrets.union(*(secrets_of_service(service) for service in app.services))
 
 
 def secrets_of_service(service: Service) -> frozenset[str]:
@@ -30,26 +49,30 @@ def secrets_of_service(service: Service) -> frozenset[str]:
 
 
 def secrets_of(variables: Iterable[tuple[str, str]], open_words: Collection[str] = ()) -> frozenset[str]:
-    """Return the secrets in variables; one that also stands where everybody may see it (`postgres`) is none."""
+    """Return the secrets in variables; a word that also stands where everybody may see it (`postgres`) is none."""
     rows = list(variables)
-    named = {value for name, value in rows if _holds_a_secret(name)}
-    inside = {password for _, value in rows for password in _PASSWORD.findall(value)}
-    shown = {value for name, value in rows if not _holds_a_secret(name)}
+    named = {value for name, value in rows if holds_a_secret(name)}
+    inside = frozenset().union(*(passwords_in(value) for _, value in rows if "://" in value))
+    shown = {value for name, value in rows if not holds_a_secret(name) and value.isalpha()}
     return frozenset(
         each
         for each in named | inside
         if len(each) >= SECRET_CHARS_MIN
         and each not in shown
+        and each.casefold() not in _COMMON
         and not any(each in word for word in open_words)
     )
 
 
 def without_values(text: str, secrets: Iterable[str]) -> str:
     """Return a text with these values struck out, the longest first: one may be a part of another."""
-    for secret in sorted(secrets, key=lambda each: (-len(each), each)):
-        text = text.replace(secret, STRUCK_OUT)
+    found = {form for secret in secrets for form in forms_of(secret)}
+    for form in sorted(found, key=lambda each: (-len(each), each)):
+        text = text.replace(form, STRUCK_OUT)
     return text
 
 
-def _holds_a_secret(name: str) -> bool:
-    return names_a_secret(name) and not name.upper().endswith(_PLACES)
+def forms_of(secret: str) -> frozenset[str]:
+    """Return a value as it is, and as it stands in JSON and between the quotes of a shell."""
+    quoted = shlex.quote(secret)
+    return frozenset({secret, json.dumps(secret)[1:-1], quoted[1:-1] if quoted[0] == "'" else secret})

@@ -15,8 +15,7 @@ from enum import IntEnum
 from gitops_orch.model.app import App, Service
 from gitops_orch.model.observed import Details, ObservedContainer, Ownership, State
 from gitops_orch.model.plan import Change
-from gitops_orch.model.secret_words import without_secrets
-from gitops_orch.model.variable_secrets import secrets_of
+from gitops_orch.model.variable_secrets import secrets_of, secrets_of_app
 from gitops_orch.planner.compose_words import words
 from gitops_orch.planner.ended import has_completed, is_done
 from gitops_orch.planner.field_changes import change_of, service_changes, struck_out
@@ -83,7 +82,8 @@ def _secrets(wanted: Wanted, container: ObservedContainer) -> frozenset[str]:
     details = container.details
     entries = (*wanted.spec.environment, *(details.environment if details is not None else ()))
     variables = [(name, value) for name, _, value in (entry.partition("=") for entry in entries)]
-    return secrets_of(variables, (wanted.service.name, wanted.service.image))
+    found = secrets_of(variables, (wanted.service.name, wanted.service.image))
+    return found if wanted.app is None else found | secrets_of_app(wanted.app)
 
 
 def _findings(wanted: Wanted, container: ObservedContainer, name: str) -> tuple[Finding, ...]:
@@ -145,9 +145,9 @@ def _visible_changes(wanted: Wanted, container: ObservedContainer) -> Iterator[C
         if before.get(name) != value:
             yield change_of(f"environment.{name}", before.get(name), value)
     if wanted.spec.command is not None and details.command != wanted.spec.command:
-        yield _change("command", _words(details.command), _words(wanted.spec.command))
+        yield _command_change("command", details.command, wanted.spec.command)
     if wanted.spec.entrypoint is not None and details.entrypoint != wanted.spec.entrypoint:
-        yield _change("entrypoint", _words(details.entrypoint), _words(wanted.spec.entrypoint))
+        yield _command_change("entrypoint", details.entrypoint, wanted.spec.entrypoint)
     for path, actual, declared, _field in _limits(wanted.spec, details):
         if actual != declared:
             yield _change(path, _limit(path, actual), _limit(path, declared))
@@ -226,10 +226,10 @@ def _hand_made(wanted: Wanted, container: ObservedContainer, _: Ownership) -> It
         changes = tuple(_change(f"environment.{name}", "not as in Git", "as in Git") for name in missing)
         yield Finding(Remedy.REPLACE, "its environment is not what Git says", changes)
     if wanted.spec.command is not None and details.command != wanted.spec.command:
-        change = _change("command", _words(details.command), _words(wanted.spec.command))
+        change = _command_change("command", details.command, wanted.spec.command)
         yield Finding(Remedy.REPLACE, "its command is not what Git says", (change,))
     if wanted.spec.entrypoint is not None and details.entrypoint != wanted.spec.entrypoint:
-        change = _change("entrypoint", _words(details.entrypoint), _words(wanted.spec.entrypoint))
+        change = _command_change("entrypoint", details.entrypoint, wanted.spec.entrypoint)
         yield Finding(Remedy.REPLACE, "its entrypoint is not what Git says", (change,))
 
 
@@ -353,9 +353,8 @@ def _change(path: str, before: str | None, after: str | None) -> Change:
     return Change(path=path, before=before, after=after)
 
 
-def _words(command: tuple[str, ...] | None) -> str | None:
-    text = words("command", command)
-    return None if text is None else without_secrets(text)
+def _command_change(path: str, before: tuple[str, ...] | None, after: tuple[str, ...] | None) -> Change:
+    return change_of(path, words(path, before), words(path, after))
 
 
 def _limit(path: str, value: int | str) -> str | None:

@@ -1,10 +1,10 @@
 """A value of a resolved Compose file as a person writes it: short forms, `512m`, `30s`."""
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from gitops_orch.model.app import Json
+from gitops_orch.model.shown_command import shown_command
 
 Body: TypeAlias = Mapping[str, Json]
 _UNITS = ((2**30, "g"), (2**20, "m"), (2**10, "k"))
@@ -48,14 +48,14 @@ def _sequence(path: str, key: str, values: Sequence[Json]) -> str:
     if key == "test":
         return _health_test(texts)
     if key in _COMMANDS:
-        return shlex.join(texts) if texts else "[]"
+        return shown_command(texts) if texts else "[]"
     return ", ".join(texts) if texts else "[]"
 
 
 def _health_test(texts: list[str]) -> str:
     if texts[:1] == ["CMD-SHELL"]:
         return " ".join(texts[1:])
-    return shlex.join(texts[1:]) if texts[:1] == ["CMD"] else " ".join(texts)
+    return shown_command(texts[1:]) if texts[:1] == ["CMD"] else " ".join(texts)
 
 
 def _mapping(path: str, value: Body) -> str:

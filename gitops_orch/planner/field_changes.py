@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
+from typing import TypeAlias
 
 from gitops_orch.model.app import App, FileEntry, FileMount, Json, Service
 from gitops_orch.model.plan import Change
 from gitops_orch.model.secret_words import CHANGED, STRUCK_OUT, shown_change
-from gitops_orch.model.variable_secrets import secrets_of_service, without_values
+from gitops_orch.model.variable_secrets import secrets_of_app, secrets_of_service, without_values
 from gitops_orch.planner.compose_words import words
 from gitops_orch.planner.world import MadeFrom
 
+_Difference: TypeAlias = tuple[str, Json, Json]  # the path, and what stands there before and after
 # Lists whose order means something, and that are read as one text.
 _WHOLE = frozenset({"command", "entrypoint", "test", "dns", "dns_search", "security_opt"})
 # Mappings whose keys are the members: `networks: front`, not `networks.front: null`.
@@ -22,13 +24,18 @@ def service_changes(before: MadeFrom, after: MadeFrom) -> tuple[Change, ...]:
     """Return every field of a service that differs, in the order of their names; file contents are named, not shown."""
     old, new = before.service, after.service
     keys = sorted({*old.compose, *new.compose})
-    fields = [
-        change
+    secrets = (
+        secrets_of_app(before.app)
+        | secrets_of_app(after.app)
+        | secrets_of_service(old)
+        | secrets_of_service(new)
+    )
+    shown = (
+        _shown(difference, secrets)
         for key in keys
         if not key.startswith("x-")
-        for change in _differences(key, old.compose.get(key), new.compose.get(key))
-    ]
-    shown = struck_out(fields, secrets_of_service(old) | secrets_of_service(new))
+        for difference in _differences(key, old.compose.get(key), new.compose.get(key))
+    )
     return (*shown, *_engine_names(before.app, after.app, new), *_file_changes(old.files, new.files))
 
 
@@ -46,14 +53,29 @@ def _struck_out(change: Change, secrets: frozenset[str]) -> Change:
     return Change(path=change.path, before=before, after=after)
 
 
+def _shown(difference: _Difference, secrets: frozenset[str]) -> Change:
+    """Return a difference as a person may read it: known values go first, while a quoted or cut text still holds them whole."""
+    path, before, after = difference
+    known = without_values(path, secrets)
+    return change_of(known, *(words(path, _without(value, secrets)) for value in (before, after)))
+
+
+def _without(value: Json, secrets: frozenset[str]) -> Json:
+    if isinstance(value, str):
+        return without_values(value, secrets)
+    if isinstance(value, Mapping):
+        return {key: _without(each, secrets) for key, each in value.items()}
+    return [_without(each, secrets) for each in value] if isinstance(value, Sequence) else value
+
+
 def change_of(path: str, before: str | None, after: str | None) -> Change:
-    """Return a change of a field, with what may be a secret struck out."""
+    """Return a change of a field whose values differ, with what may be a secret struck out."""
     head, _, name = path.partition(".")
     shown = shown_change(name or "", before, after)
     return Change(path=path if name else head, before=shown[0], after=shown[1])
 
 
-def _differences(path: str, before: Json, after: Json) -> Iterator[Change]:
+def _differences(path: str, before: Json, after: Json) -> Iterator[_Difference]:
     if before == after or (not before and not after and before is not False and after is not False):
         return
     if isinstance(before or after, Mapping) and _are_mappings(before, after) and not _is_one(path):
@@ -61,7 +83,7 @@ def _differences(path: str, before: Json, after: Json) -> Iterator[Change]:
     elif _is_list(before) and _is_list(after) and path.rpartition(".")[2] not in _WHOLE:
         yield from _list_differences(path, before, after)
     else:
-        yield change_of(path, words(path, before), words(path, after))
+        yield path, before, after
 
 
 def _are_mappings(*values: Json) -> bool:
@@ -77,33 +99,33 @@ def _is_list(value: Json) -> bool:
     return value is None or (isinstance(value, Sequence) and not isinstance(value, str))
 
 
-def _mapping_differences(path: str, before: Json, after: Json) -> Iterator[Change]:
+def _mapping_differences(path: str, before: Json, after: Json) -> Iterator[_Difference]:
     old = before if isinstance(before, Mapping) else {}
     new = after if isinstance(after, Mapping) else {}
     for key in sorted({*old, *new}):
         there, wanted = old.get(key), new.get(key)
         if path in _MEMBERS and (key in old) != (key in new):
-            yield change_of(path, key if key in old else None, key if key in new else None)
+            yield path, key if key in old else None, key if key in new else None
         if there is None and wanted is None and (key in old) != (key in new) and path not in _MEMBERS:
             # `NAME:` without a value takes the image's variable away.
-            yield change_of(f"{path}.{key}", *("unset" if key in each else None for each in (old, new)))
+            yield f"{path}.{key}", "unset" if key in old else None, "unset" if key in new else None
         yield from _differences(f"{path}.{key}", there, wanted)
 
 
-def _list_differences(path: str, before: Json, after: Json) -> Iterator[Change]:
+def _list_differences(path: str, before: Json, after: Json) -> Iterator[_Difference]:
     """Yield the members that differ, each beside the one that it takes the place of."""
     old = list(before) if isinstance(before, Sequence) else []
     new = list(after) if isinstance(after, Sequence) else []
     gone = [each for each in old if each not in new]
     come = [each for each in new if each not in old]
     if not gone and not come:  # the order alone, or how often one is named
-        yield change_of(path, words(path, before), words(path, after))
+        yield path, before, after
     for there, wanted in _paired(gone, come):
         texts = (words(path, there), words(path, wanted))
         if texts[0] == texts[1] and isinstance(there, Mapping) and isinstance(wanted, Mapping):
             yield from _mapping_differences(f"{path}.{texts[0]}", there, wanted)
         else:
-            yield change_of(path, *texts)
+            yield path, there, wanted
 
 
 def _paired(gone: list[Json], come: list[Json]) -> Iterator[tuple[Json, Json]]:

@@ -188,6 +188,16 @@ def test_a_hold_needs_an_end_that_lies_ahead(gitops, until):
     assert gitops("hold", "shop", "--reason", "x", f"--until={until}").code == 1
 
 
+@pytest.mark.parametrize("until", ["99999999h", "9999-12-31T23:59:59-12:00", "999999999999999d"])
+def test_a_hold_that_ends_beyond_the_calendar_is_refused_in_one_sentence(gitops, until):
+    gitops("sync")
+    answer = gitops("hold", "shop", "--reason", "x", f"--until={until}")
+    assert answer.code == 1
+    assert answer.err.splitlines() == [
+        f"gitops-orch: --until {until} lies beyond the year 9999; name a nearer time, or leave --until out"
+    ]
+
+
 def test_a_hold_needs_a_reason(gitops):
     assert gitops("hold", "shop").code == 1
 

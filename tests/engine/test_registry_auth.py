@@ -8,6 +8,7 @@ import pytest
 
 from gitops_orch.engine.registry_auth import PullAuth, Registries, registry_of
 from gitops_orch.errors import SettingsError
+from gitops_orch.redaction import redact
 
 
 def auth(user: str, password: str) -> str:
@@ -56,6 +57,14 @@ def test_user_and_password_are_sent_to_their_registry(registries: Registries) ->
 
 def test_docker_hub_has_one_name(registries: Registries) -> None:
     assert sent(registries.for_pull("nginx").header)["username"] == "bob"
+
+
+@pytest.mark.parametrize("image", ["registry.example:5000/shop/api:1", "ghcr.io/a/b:1", "quay.io/a/b:1"])
+def test_the_header_of_a_pull_is_in_no_output(registries: Registries, image: str) -> None:
+    header = registries.for_pull(image).header
+    for shown in (header, header.rstrip("=")):
+        assert "***" in redact(f"400 bad request: X-Registry-Auth: {shown} is too long")
+        assert shown not in redact(f"400 bad request: X-Registry-Auth: {shown} is too long")
 
 
 def test_a_token_is_sent_as_one(registries: Registries) -> None:
