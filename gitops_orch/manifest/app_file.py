@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import islice
 from posixpath import dirname
@@ -31,7 +31,8 @@ from gitops_orch.manifest.service import compile_service
 from gitops_orch.manifest.unset import unset_problems
 from gitops_orch.model.app import App, AppKey, Condition, Network, Service, Volume
 from gitops_orch.model.problem import Position, Problem, Severity
-from gitops_orch.model.variable_secrets import secrets_of
+from gitops_orch.model.secret_words import STRUCK_OUT
+from gitops_orch.model.variable_secrets import forms_of_all, secrets_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
         default_name=default_app_name(path, git.tree),
     )
     loaded = load_compose(request)
-    findings = Findings(loaded.positions.at, loaded.positions.says)
+    findings = Findings(loaded.positions.at, loaded.positions.says, loaded.made_of_secrets)
     findings.extend(_worded(loaded, settings))
     key = _key(loaded)
     policy = read_policy(loaded.x_gitops, settings.defaults, findings)
@@ -105,7 +106,7 @@ def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
         path=path,
         key=key,
         app=None if findings.failed else app,
-        problems=tuple(findings.problems),
+        problems=tuple(_without_secrets(findings.problems, loaded)),
         included=loaded.included,
         extended=loaded.extended,
         fragment=declared_fragment(loaded.x_gitops),
@@ -124,6 +125,24 @@ def _worded(loaded: LoadedCompose, settings: Settings) -> Iterator[Problem]:
         yield say_why_unknown(replace(problem, message=readable(problem.message)))
     severity = Severity.ERROR if settings.strict else Severity.WARNING
     yield from unset_problems(loaded.unset_variables, severity)
+
+
+def _without_secrets(problems: Sequence[Problem], loaded: LoadedCompose) -> Iterator[Problem]:
+    """Yield the problems without values of variables that are secrets, wherever a message repeats one."""
+    hidden = _secrets(loaded) | _declared_secrets(loaded) if problems else frozenset()
+    forms = forms_of_all(hidden)
+    for problem in problems:
+        message = problem.message
+        for form in forms:
+            message = message.replace(form, STRUCK_OUT)
+        yield problem if message == problem.message else replace(problem, message=message)
+
+
+def _declared_secrets(loaded: LoadedCompose) -> frozenset[str]:
+    bodies: Mapping[str, Any] = loaded.model["services"]
+    environments = [body.get("environment") for body in bodies.values()]
+    rows = [pair for each in environments if isinstance(each, Mapping) for pair in each.items()]
+    return secrets_of([(name, str(value)) for name, value in rows if value is not None], tuple(bodies))
 
 
 def _check_active(loaded: LoadedCompose, findings: Findings) -> None:

@@ -75,6 +75,11 @@ def describe(value: object) -> str:
     return "a mapping" if isinstance(value, dict) else "a list"
 
 
+def kind_of(value: object) -> str:
+    """Return a value in words that do not quote it: what stands where a mapping belongs may be `PASSWORD=value`."""
+    return "text" if isinstance(value, str) else describe(value)
+
+
 _IS: Mapping[str, Check] = {
     "string": lambda value: type(value) is str,
     "integer": lambda value: type(value) is int or (type(value) is float and value.is_integer()),
@@ -247,7 +252,7 @@ def _wrong_type(types: tuple[str, ...], value: Any) -> str:
     words = [_WORDS[name] for name in types]
     wanted = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
     quote = "; quote it" if "string" in types and isinstance(value, bool | int | float) else ""
-    return f"must be {wanted}, is {describe(value)}{quote}"
+    return f"must be {wanted}, is {kind_of(value) if 'object' in types else describe(value)}{quote}"
 
 
 def _explain_object(schema: Mapping[str, Any], value: dict[str, Any], path: KeyPath) -> Iterator[Mistake]:

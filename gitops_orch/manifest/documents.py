@@ -16,6 +16,7 @@ from yaml import CSafeLoader, parse
 
 from gitops_orch.errors import ManifestError
 from gitops_orch.manifest.checks import NOT_YET_HOST, not_yet
+from gitops_orch.manifest.compose_schema import kind_of
 from gitops_orch.manifest.discover import FLEET_PATH, HOSTS_DIRECTORY, Discovered, is_document
 from gitops_orch.manifest.findings import Findings, has_errors
 from gitops_orch.manifest.schema import describe, schema_problems
@@ -136,7 +137,7 @@ def _is_kind(part: _Part, kind: str) -> bool:
     """Check the envelope of a document, so that a wrong one gets one sentence and not twenty."""
     value = part.value
     if not isinstance(value, Mapping):
-        part.findings.error((), f"must be a {kind} document, is {describe(value)}")
+        part.findings.error((), f"must be a {kind} document, is {kind_of(value)}")
         return False
     version = value.get("apiVersion", API_VERSION)
     if version != API_VERSION:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 
 from gitops_orch.manifest.budget import TOO_GROWN, Budget
 from gitops_orch.manifest.interpolate import Interpolator, TemplateError
+from gitops_orch.manifest.unquoted import is_by_chance
+from gitops_orch.manifest.unset import HIDDEN
+from gitops_orch.model.secret_words import holds_a_secret, passwords_in
 
 _EXPORT = re.compile(r"export\s+")
 _ESCAPE = re.compile(r'\\(?:[abcfnrtv$"\\]|0[0-9]{0,3})')
@@ -16,7 +19,8 @@ _BLANK_LINES = re.compile(r"(?:\s+|#[^\n]*)*")
 _BLANKS = re.compile(f"[{_BLANK}]*")
 _KEY_END = re.compile(r"[=:\n]")
 _QUOTED = {quote: re.compile(rf"{quote}((?:[^{quote}\\]|\\.)*){quote}", re.DOTALL) for quote in ("'", '"')}
-SHOWN_LENGTH_MAX = 60
+# Messages never quote a line: what looks like a name may be the second line of a key.
+_SPACE_IN_NAME = "a name must not contain a space; write NAME=value"
 _KEY_SIGNS = frozenset("_.-[]")
 VARIABLES_MAX = 10_000  # of one file
 
@@ -60,7 +64,7 @@ def parse_raw(text: str, lookup: Mapping[str, str]) -> dict[str, str]:
         if not key:
             raise DotenvError("a line has no name; write NAME=value", number)
         if any(map(str.isspace, key)):
-            raise DotenvError(f"the name {key[:SHOWN_LENGTH_MAX]!r} must not contain a space", number)
+            raise DotenvError(_SPACE_IN_NAME, number)
         if separator:
             found[key] = value
         elif key in lookup:
@@ -81,6 +85,7 @@ class _Parser:
     ) -> None:
         self._text = text
         self._at = 0
+        self._name = ""  # of the value that is being read
         self._unset = unset
         self._lookup = lookup
         self._own = own
@@ -90,17 +95,22 @@ class _Parser:
         while self._skip_to_statement():
             key, inherited = self._key()
             if " " in key:
-                raise self._error(f"the name {key!r} must not contain a space")
+                raise self._error(_SPACE_IN_NAME)
             if inherited:
                 value = self._lookup.get(key)
                 if value is not None:
                     self._own[key] = value
                     self._grow(value)
             else:
+                self._name = key
                 self._own[key] = self._value()
             if len(self._own) > VARIABLES_MAX:
                 raise self._error(f"more than {VARIABLES_MAX} variables in a file; split it")
         return self._own
+
+    def _hides(self, value: str) -> bool:
+        """Tell whether the value that is being read may be a secret, or have one inside."""
+        return holds_a_secret(self._name) or bool(passwords_in(value))
 
     def _grow(self, value: str) -> None:
         if not self._interpolator.budget.may_grow(len(value)):
@@ -127,8 +137,7 @@ class _Parser:
         written = self._text[start : end.start() if end else len(self._text)]
         for char in written:
             if char not in _BLANK and char not in _KEY_SIGNS and not char.isalpha() and not char.isnumeric():
-                line = self._text[start : start + SHOWN_LENGTH_MAX].partition("\n")[0]
-                raise self._error(f"{char!r} cannot stand in a name: {line!r}; write NAME=value")
+                raise self._error(f"{char!r} cannot stand in a name; write NAME=value")
         if end is None:
             # Without a line end Compose takes a lone last name for the value of a variable without a name.
             return "", False
@@ -154,8 +163,7 @@ class _Parser:
         quote = self._text[self._at]
         whole = _QUOTED[quote].match(self._text, self._at)
         if whole is None:
-            shown = self._text[self._at : self._at + SHOWN_LENGTH_MAX].partition("\n")[0]
-            raise self._error(f"the quote is not closed: {shown}")
+            raise self._error(f"the quote {quote} is not closed; close it, or remove it")
         value = whole[1].replace("\\" + quote, quote)
         expanded = self._expanded(_ESCAPE.sub(_unescape, value)) if quote == '"' else value
         self._at = whole.end()
@@ -167,11 +175,12 @@ class _Parser:
         try:
             expanded = self._interpolator.text(value)
         except TemplateError as error:
-            raise self._error(str(error)) from error
+            raise self._error(error.unquoted) from error
         if self._interpolator.unset:
             line = self._text.count("\n", 0, self._at) + 1
             for name in self._interpolator.unset:
-                self._unset(name, line)
+                hidden = self._hides(value) and is_by_chance(value, name)
+                self._unset(HIDDEN if hidden else name, line)
             self._interpolator.unset.clear()
         return expanded
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gitops_orch.manifest import go_values
 from gitops_orch.manifest.canonical import RESOURCE_KINDS, expand_model
-from gitops_orch.manifest.compose_schema import describe, schema_mistakes
+from gitops_orch.manifest.compose_schema import describe, kind_of, schema_mistakes
 from gitops_orch.manifest.go_values import NotThat
 from gitops_orch.manifest.model_file import copied, without_mistakes
 from gitops_orch.manifest.positions import KeyPath
@@ -41,8 +41,12 @@ def check_extended_file(model: Any, report: Report) -> None:
     told = dict(reversed(schema_mistakes(model))) if odd else {}
     for path, (form, value) in odd.items():
         wanted = " or ".join(_WORDS[kind] for kind in form.types if kind is not _NULL)
-        report.error_at(path, told.get(path) or f"must be {wanted}, is {describe(value)}")
+        report.error_at(path, told.get(path) or f"must be {wanted}, is {_found(form, value)}")
     _check_short_forms(model, frozenset(odd), report)
+
+
+def _found(form: "_Form", value: Any) -> str:
+    return kind_of(value) if dict in form.types else describe(value)
 
 
 def _check_short_forms(model: dict[str, Any], odd: frozenset[KeyPath], report: Report) -> None:

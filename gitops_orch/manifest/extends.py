@@ -5,7 +5,7 @@ from typing import Any
 
 from gitops_orch.manifest.budget import TOO_LARGE, size_of
 from gitops_orch.manifest.canonical import expand_model
-from gitops_orch.manifest.compose_schema import describe
+from gitops_orch.manifest.compose_schema import kind_of
 from gitops_orch.manifest.extended_file import check_extended_file
 from gitops_orch.manifest.interpolate import names_in
 from gitops_orch.manifest.locations import Location
@@ -164,7 +164,7 @@ class _Extender:
                 return f"{path} {TOO_LARGE}; make several apps of it"
             value = self._scope.interpolated(document)
             if type(value) is not dict:
-                return f"{path} must be a mapping with services, is {describe(value)}"
+                return f"{path} must be a mapping with services, is {kind_of(value)}"
             apply_resets(model, document.resets)
             model = merge_models(model, value, report) if model else value
         check_extended_file(model, report)

@@ -245,7 +245,7 @@ class ContentReader:
         if value is None:
             self.findings.error(
                 (kind, name, "environment"),
-                f"the variable {variable} is not set in a committed file; "
+                f"the variable {'that it names' if kind == 'secrets' else variable} is not set in a committed file; "
                 "set it in .env beside the Compose file, or in the fleet's variables",
             )
             return None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.report import dotted, shortened
+from gitops_orch.manifest.unquoted import MadeOfSecrets, unquoted
 from gitops_orch.model.problem import Position, Problem, Severity
 
 PROBLEMS_MAX = 2_000  # of one document or app
@@ -31,9 +32,13 @@ class Findings(Bounded):
     """Collects the problems of one document; a path of keys becomes a position and the head of the message."""
 
     def __init__(
-        self, place: Callable[[KeyPath], Position], says: Callable[[KeyPath], bool] = lambda _: False
+        self,
+        place: Callable[[KeyPath], Position],
+        says: Callable[[KeyPath], bool] = lambda _: False,
+        made_of_secrets: MadeOfSecrets | None = None,
     ) -> None:
         super().__init__()
+        self._made_of_secrets = made_of_secrets
         self.place = place
         self.says = says  # whether the document itself has a value at a path
         self._told: set[tuple[Position, KeyPath, str]] = set()
@@ -49,6 +54,7 @@ class Findings(Bounded):
     def _note(self, path: KeyPath, message: str, severity: Severity, at: KeyPath | None = None) -> None:
         if not self.has_room(severity):
             return
+        message = unquoted(path, message, self._made_of_secrets)
         where = self.place(path if at is None else at)
         key = (where, path[-1:], message)  # what many values take over from one anchor is one mistake
         if key not in self._told:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gitops_orch.manifest.budget import MERGED_MAX, TOO_LARGE, size_of
 from gitops_orch.manifest.canonical import RESOURCE_KINDS
-from gitops_orch.manifest.compose_schema import describe
+from gitops_orch.manifest.compose_schema import describe, kind_of
 from gitops_orch.manifest.extends import apply_extends
 from gitops_orch.manifest.locations import Location, repository_path
 from gitops_orch.manifest.model_file import (
@@ -61,7 +61,7 @@ def _add(model: dict[str, Any], document: Document, scope: Scope, path: str) -> 
         return model
     value = scope.interpolated(document)
     if type(value) is not dict:
-        scope.report.error_at((), f"the file must be a mapping with services, is {describe(value)}")
+        scope.report.error_at((), f"the file must be a mapping with services, is {kind_of(value)}")
         return model
     _check_services(value, document, scope)
     warn_of_surprises(document, scope.report)
@@ -82,7 +82,7 @@ def _check_services(value: dict[str, Any], document: Document, scope: Scope) -> 
     if type(services) is not dict:
         report = Report()
         hint = "; remove it, or write {}" if services is None else ""
-        report.error_at(("services",), f"must be a mapping, is {describe(services)}{hint}")
+        report.error_at(("services",), f"must be a mapping, is {kind_of(services)}{hint}")
         scope.session.tell(report, [((), document.positions, ())])
         del value["services"]
 
@@ -91,7 +91,7 @@ def _include(value: dict[str, Any], scope: Scope) -> None:
     entries = value.pop("include")
     if type(entries) is not list:
         if entries is not None:
-            scope.report.error_at(("include",), f"must be a list, is {describe(entries)}")
+            scope.report.error_at(("include",), f"must be a list, is {kind_of(entries)}")
         return
     for index, entry in enumerate(entries):
         form = {"path": entry} if type(entry) is str else entry
@@ -106,7 +106,7 @@ def _is_sound(form: Any, scope: Scope, index: int) -> bool:
     if form is None:
         return False  # Compose passes over it
     if type(form) is not dict:
-        scope.report.error_at(("include", index), f"must be text or a mapping, is {describe(form)}")
+        scope.report.error_at(("include", index), f"must be text or a mapping, is {kind_of(form)}")
         return False
     sound = True
     for key, value in form.items():

@@ -8,12 +8,13 @@ nor a large variable that is used often takes more than its share of time or mem
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitops_orch.manifest.budget import GROWN_MAX, TOO_GROWN, Budget
 from gitops_orch.manifest.positions import KeyPath
+from gitops_orch.model.secret_words import STRUCK_OUT, holds_a_secret
 
 NESTING_MAX = 10
 
@@ -24,7 +25,27 @@ _BRACE = re.compile(r"[{}]")
 
 
 class TemplateError(ValueError):
-    """The text cannot be interpolated; the message says why and what to write."""
+    """The text cannot be interpolated; the message says why and what to write, `unquoted` the same without the text."""
+
+    def __init__(self, message: str, unquoted: str = "") -> None:
+        super().__init__(message)
+        self.unquoted = unquoted or message
+
+
+class _Shown(Mapping[str, str]):
+    """Variables as a message may show them."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def __getitem__(self, name: str) -> str:
+        return STRUCK_OUT if holds_a_secret(name) and self._variables[name] else self._variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,18 +98,17 @@ class Interpolator:
     def _braced(self, template: str, dollar: int, line_end: int, nesting: int) -> tuple[str, int]:
         name = _NAME.match(template, dollar + 2)
         if name is None:
-            raise TemplateError(_invalid(template, dollar, "a variable's name must follow"))
+            raise _invalid(template, dollar, "a variable's name must follow")
         if template[name.end() : name.end() + 1] == "}":
             return self._value(name[0]), name.end() + 1
         operator = _OPERATOR.match(template, name.end())
         if operator is None:
-            raise TemplateError(
-                _invalid(template, dollar, "after the name only }, :-, -, :?, ?, :+ or + may follow")
-            )
+            raise _invalid(template, dollar, "after the name only }, :-, -, :?, ?, :+ or + may follow")
         end = _closing(template, dollar, operator.end(), line_end)
         if end < 0:
-            raise TemplateError(_invalid(template, dollar, "the closing } is missing on its line"))
-        word = self.text(template[operator.end() : end], nesting + 1)
+            raise _invalid(template, dollar, "the closing } is missing on its line")
+        reader = replace(self, variables=_Shown(self.variables)) if operator[0].endswith("?") else self
+        word = reader.text(template[operator.end() : end], nesting + 1)
         return self._operate(name[0], operator[0], word), end + 1
 
     def _operate(self, name: str, operator: str, word: str) -> str:
@@ -102,7 +122,8 @@ class Interpolator:
             case _:
                 if missing:
                     raise TemplateError(
-                        f"the required variable {name} is not set{': ' + word if word else ''}"
+                        f"the required variable {name} is not set{': ' + word if word else ''}",
+                        "a required variable is not set",
                     )
                 return value or ""
 
@@ -128,9 +149,11 @@ def _closing(template: str, dollar: int, start: int, line_end: int) -> int:
     return template.rfind("}", start, line_end)
 
 
-def _invalid(template: str, dollar: int, why: str) -> str:
-    shown = template[dollar : dollar + 40]
-    return f"cannot interpolate {shown!r}: {why}; write $$ for a dollar sign"
+def _invalid(template: str, dollar: int, why: str) -> TemplateError:
+    shown, advice = template[dollar : dollar + 40], "write $$ for a dollar sign"
+    return TemplateError(
+        f"cannot interpolate {shown!r}: {why}; {advice}", f"cannot interpolate the value: {why}; {advice}"
+    )
 
 
 def names_in(value: Any) -> frozenset[str]:
@@ -146,9 +169,13 @@ def interpolate(
     interpolator: Interpolator,
     complain: Callable[[KeyPath, str], None],
     unset: Callable[[KeyPath, str, str], None],
+    used: Callable[[KeyPath, Sequence[str]], None] = lambda _path, _names: None,
 ) -> Any:
-    """Return the tree with every text replaced; mistakes are told with their path, unset variables with the text too."""
-    return _Walk(interpolator, complain, unset).walk(value)
+    """Return the tree with every text replaced; mistakes are told with their path, unset variables with the text too.
+
+    `used` is told of each text that asks for variables, with their names.
+    """
+    return _Walk(interpolator, complain, unset, used).walk(value)
 
 
 @dataclass(slots=True)
@@ -158,6 +185,7 @@ class _Walk:
     interpolator: Interpolator
     complain: Callable[[KeyPath, str], None]
     unset: Callable[[KeyPath, str, str], None]
+    used: Callable[[KeyPath, Sequence[str]], None]
     trail: list[str | int] = field(default_factory=list)
 
     def walk(self, item: Any) -> Any:
@@ -181,6 +209,7 @@ class _Walk:
 
     def replace(self, template: str) -> str:
         self.interpolator.unset.clear()
+        self.used(tuple(self.trail), _USE.findall(template))
         try:
             text = self.interpolator.text(template)
         except TemplateError as error:

@@ -27,6 +27,7 @@ from gitops_orch.manifest.report import Report
 from gitops_orch.manifest.sections import services_of
 from gitops_orch.manifest.service_files import FileReader, add_service_files
 from gitops_orch.manifest.sources import Sources
+from gitops_orch.manifest.unquoted import MadeOfSecrets
 from gitops_orch.manifest.unset import Unset
 from gitops_orch.manifest.yaml_scalars import Timestamp
 from gitops_orch.model.problem import Position, Problem, Severity
@@ -73,6 +74,7 @@ class LoadedCompose:
     variables: Mapping[str, str] = field(default_factory=dict)  # all committed ones that this app sees
     contents: Mapping[tuple[str, str], str] = field(default_factory=dict)  # ("secrets", key): from a variable
     implicit_names: frozenset[tuple[str, str]] = frozenset()  # resources that are named after the project
+    made_of_secrets: MadeOfSecrets = field(default_factory=MadeOfSecrets)
     disabled: tuple[str, ...] = ()  # services that no active profile selects
 
     @property
@@ -132,6 +134,7 @@ def load_compose(request: ComposeRequest) -> LoadedCompose:
         variables=variables,
         contents=session.contents,
         implicit_names=implicit,
+        made_of_secrets=session.made_of_secrets,
         disabled=disabled,
     )
 

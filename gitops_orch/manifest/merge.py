@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from gitops_orch.manifest.compose_schema import describe
+from gitops_orch.manifest.compose_schema import describe, kind_of
 from gitops_orch.manifest.go_values import shown
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.report import Report
@@ -33,7 +33,7 @@ def _merge(base: Any, other: Any, path: KeyPath, report: Report, table: Any) -> 
         return base
     for kind in (dict, list):
         if type(base) is kind and type(other) is not kind:
-            report.error_at(path, f"cannot override {describe(base)} by {describe(other)}")
+            report.error_at(path, f"cannot override {kind_of(base)} by {kind_of(other)}")
             return base
     if type(base) is dict:
         return _mappings(base, other, path, report, table)

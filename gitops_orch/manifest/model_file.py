@@ -4,7 +4,7 @@ Note [Poisoned values]: a value that the schema refuses is reported and taken ou
 the types it sees and all mistakes of a file are found in one go.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -23,7 +23,8 @@ from gitops_orch.manifest.report import Finding, Report, dotted, shortened
 from gitops_orch.manifest.sections import resources_of
 from gitops_orch.manifest.sources import Sources
 from gitops_orch.manifest.unique import drop_overridden
-from gitops_orch.manifest.unset import Unset, host_path_after, naming
+from gitops_orch.manifest.unquoted import MadeOfSecrets, is_by_chance, may_be_secret, unquoted
+from gitops_orch.manifest.unset import HIDDEN, Unset, host_path_after, naming
 from gitops_orch.manifest.yaml_document import Document
 from gitops_orch.model.problem import Position, Problem, Severity
 
@@ -51,6 +52,7 @@ class Session:
     reached: dict[str, None] = field(default_factory=dict)  # Compose files that others include or extend
     extended_paths: dict[str, None] = field(default_factory=dict)  # those of them that are extended
     contents: dict[tuple[str, str], str] = field(default_factory=dict)  # secrets and configs from variables
+    made_of_secrets: MadeOfSecrets = field(default_factory=MadeOfSecrets)
     looked_through: Budget = field(default_factory=Budget)  # for what is read of extended files, and not used
     extended: dict[Reading, Extended | str] = field(default_factory=dict)
     included_count: int = 0
@@ -78,11 +80,12 @@ class Session:
 
     def note(self, where: Position, finding: Finding) -> None:
         """Take down a problem, once for a place: what many values take over from one anchor is one mistake."""
-        key = (where, finding.path[-1:], finding.message)
+        said = unquoted(finding.path, finding.message, self.made_of_secrets)
+        key = (where, finding.path[-1:], said)
         if not self.has_room or key in self.told:
             return
         self.told.add(key)
-        message = f"{dotted(finding.path)}: {finding.message}" if finding.path else finding.message
+        message = f"{dotted(finding.path)}: {said}" if finding.path else said
         if finding.severity is Severity.ERROR and where in self.empty:
             self.explained.add(where)
             message += naming(self.empty[where])
@@ -126,10 +129,15 @@ class Scope:
             session.note(positions.at(path), Finding(path, shortened(message)))
 
         def unset(path: KeyPath, name: str, template: str) -> None:
-            session.note_unset(Unset(name, positions.at(path), host_path_after(path, template, name)))
+            may_tell = not may_be_secret(path) or not is_by_chance(template, name)
+            place, host_path = positions.at(path), host_path_after(path, template, name)
+            session.note_unset(Unset(name if may_tell else HIDDEN, place, host_path))
+
+        def used(path: KeyPath, names: Sequence[str]) -> None:
+            session.made_of_secrets.note(path, names, self.variables)
 
         interpolator = Interpolator(variables=self.variables, budget=session.budget)
-        return interpolate(document.value, interpolator, complain, unset)
+        return interpolate(document.value, interpolator, complain, unset, used)
 
 
 def copied(value: Any) -> Any:
@@ -178,13 +186,12 @@ def warn_of_surprises(document: Document, report: Report) -> None:
     """Warn where a number, a date or a word becomes another text than is written."""
     for surprise in document.surprises:
         if len(surprise.path) > 1 and surprise.path[-2] in _TEXT_MAPS:
-            report.findings.append(
-                Finding(
-                    surprise.path,
-                    f"{surprise.written[:40]} becomes the text {shown(surprise.value)}; quote it",
-                    Severity.WARNING,
-                )
+            message = (
+                "the value becomes another text than is written; quote it"
+                if may_be_secret(surprise.path)
+                else f"{surprise.written[:40]} becomes the text {shown(surprise.value)}; quote it"
             )
+            report.findings.append(Finding(surprise.path, message, Severity.WARNING))
 
 
 def add_document(model: dict[str, Any], value: dict[str, Any], report: Report) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from referencing import Registry, Resource
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.report import dotted, shortened
 from gitops_orch.manifest.suggest import did_you_mean
+from gitops_orch.manifest.unquoted import unquoted
 from gitops_orch.model.problem import Position, Problem
 
 SCHEMA_NAMES = ("host", "fleet", "x-gitops")
@@ -55,7 +56,8 @@ def schema_problems(
     errors = _validator(schema).iter_errors(value)
     found = (((*prefix, *path), message) for error in errors for path, message in _explain(error))
     for whole, message in islice(dict.fromkeys(found), MISTAKES_MAX):
-        text = f"{dotted(whole)}: {message}" if whole else message
+        said = unquoted(whole, message)
+        text = f"{dotted(whole)}: {said}" if whole else said
         yield Problem(position=place(whole), message=shortened(text))
 
 
@@ -163,7 +165,8 @@ def _sentence(mistake: _Mistake) -> str:
     match mistake.rule:
         case "type":
             quote = "; quote it" if wanted == "string" and isinstance(value, bool | int | float) else ""
-            return f"must be {_TYPE_WORDS.get(str(wanted), str(wanted))}, is {describe(value)}{quote}"
+            found = "text" if wanted == "object" and isinstance(value, str) else describe(value)
+            return f"must be {_TYPE_WORDS.get(str(wanted), str(wanted))}, is {found}{quote}"
         case "enum":
             choices = [str(choice) for choice in wanted]
             return f"must be one of {', '.join(choices)}, is {describe(value)}{did_you_mean(str(value), choices)}"

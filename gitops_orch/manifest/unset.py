@@ -9,6 +9,7 @@ from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.report import shortened
 from gitops_orch.model.problem import Position, Problem, Severity
 
+HIDDEN = ""  # in the place of a name that may be a part of a password
 LINES_MAX = 5  # that are named for one variable
 _HEAD = re.compile(r"\$(?:(?P<name>\w+)|\{(?P<braced>\w+)\})(?P<rest>/[^:]*)")
 
@@ -33,6 +34,7 @@ def host_path_after(path: KeyPath, template: str, name: str) -> str:
 
 def naming(names: Sequence[str]) -> str:
     """Return why a value is empty or cut, for the end of a message about it; "" where all variables are set."""
+    names = [name for name in names if name != HIDDEN]
     if not names:
         return ""
     subject = f"variable {names[0]} is" if len(names) == 1 else f"variables {_listed(names)} are"
@@ -44,7 +46,7 @@ def unset_problems(uses: Iterable[Unset], severity: Severity) -> Iterator[Proble
     folded: dict[str, list[Unset]] = defaultdict(list)
     special: dict[tuple[str, str, str, bool], list[Unset]] = defaultdict(list)
     for use in uses:
-        if use.in_variables or use.host_path or use.name == "PWD":
+        if use.in_variables or use.host_path or use.name in ("PWD", HIDDEN):
             special[(use.position.path, use.name, use.host_path, use.in_variables)].append(use)
         else:
             folded[use.position.path].append(use)
@@ -55,6 +57,12 @@ def unset_problems(uses: Iterable[Unset], severity: Severity) -> Iterator[Proble
 
 def _sentence(uses: list[Unset]) -> str:
     first = uses[0]
+    if first.name == HIDDEN:
+        way = "put the value between single quotes" if first.in_variables else "write $$ for a dollar sign"
+        return (
+            "a variable in this value is not set in a committed file, so it is empty; "
+            f"{way} if the dollar sign is a part of the value"
+        )
     lines: dict[str, list[int]] = defaultdict(list)
     for use in uses:
         if use.position.line not in (first.position.line, *lines[use.name]):

@@ -20,6 +20,7 @@ from gitops_orch.manifest.encoding import not_printable, not_utf8
 from gitops_orch.manifest.go_values import shown
 from gitops_orch.manifest.positions import KeyPath, Positions
 from gitops_orch.manifest.report import shortened
+from gitops_orch.manifest.unquoted import may_be_secret, unquoted
 from gitops_orch.manifest.yaml_nodes import NODES_MAX, DocumentLimit, Reader, read_nodes
 from gitops_orch.manifest.yaml_scalars import (
     PLAIN_WORDS,
@@ -29,6 +30,7 @@ from gitops_orch.manifest.yaml_scalars import (
     compose_scalar,
     strict_scalar,
 )
+from gitops_orch.manifest.yaml_syntax import syntax_problem
 from gitops_orch.model.problem import Position, Problem
 
 Yaml: TypeAlias = Any  # dict, list or Scalar: what a file says is known only once a schema has seen it
@@ -153,23 +155,11 @@ def _roots(path: str, content: bytes, problems: list[Problem]) -> Iterator[Node]
             Problem(position=Position(path=path, line=error.line, column=error.column), message=str(error))
         )
     except MarkedYAMLError as error:
-        problems.append(_syntax_problem(path, error))
+        problems.append(syntax_problem(path, content, error))
     except (YAMLError, UnicodeDecodeError) as error:
         words = " ".join(str(error).split())
         unknown = Problem(position=Position(path=path), message=f"not YAML: {words}; save it as UTF-8 text")
         problems.append(not_utf8(path, content) or not_printable(path, content) or unknown)
-
-
-def _syntax_problem(path: str, error: MarkedYAMLError) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    where = Position(path=path, line=mark.line + 1, column=mark.column + 1) if mark else Position(path=path)
-    context = f" {error.context}" if error.context else ""
-    message = f"not YAML: {error.problem}{context}"
-    if error.context_mark and error.problem_mark and error.context_mark.line != error.problem_mark.line:
-        message += f" that starts at line {error.context_mark.line + 1}"
-    if error.problem and "character '\\t'" in error.problem:
-        message += "; indent with spaces"
-    return Problem(position=where, message=message)
 
 
 def _position(path: str, node: Node) -> Position:
@@ -212,7 +202,8 @@ class _Builder:
 
     def _complain(self, node: Node, message: str) -> None:
         if len(self.problems) < PROBLEMS_MAX:
-            self.problems.append(Problem(position=_position(self.path, node), message=shortened(message)))
+            said = shortened(unquoted(tuple(self.trail), message))
+            self.problems.append(Problem(position=_position(self.path, node), message=said))
 
     def _value(self, node: Node) -> Yaml:
         self.budget -= 1
@@ -240,6 +231,9 @@ class _Builder:
         kind = _CORE_KINDS.get(tag.removeprefix(_CORE)) if tag.startswith(_CORE) else None
         if kind is not None and isinstance(node, kind):
             return True
+        if may_be_secret(tuple(self.trail)):
+            self._complain(node, "a tag is not allowed here; quote the value as text")
+            return False
         shown_tag = f"!!{tag.removeprefix(_CORE)}" if tag.startswith(_CORE) else tag
         self._complain(
             node, f"the tag {shown_tag} is not allowed here; remove it, or quote the value as text"
@@ -283,7 +277,10 @@ class _Builder:
         try:
             return compose_scalar(text) if self.dialect is Dialect.COMPOSE else strict_scalar(text)
         except ScalarRefused as error:
-            self._complain(node, str(error))
+            hidden = may_be_secret(tuple(self.trail))
+            self._complain(
+                node, "the value fits into no number; quote it if it is text" if hidden else str(error)
+            )
             return None
 
     def _check_flow(self, node: CollectionNode) -> None:

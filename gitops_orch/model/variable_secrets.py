@@ -65,11 +65,16 @@ def secrets_of(variables: Iterable[tuple[str, str]], open_words: Collection[str]
 
 
 def without_values(text: str, secrets: Iterable[str]) -> str:
-    """Return a text with these values struck out, the longest first: one may be a part of another."""
-    found = {form for secret in secrets for form in forms_of(secret)}
-    for form in sorted(found, key=lambda each: (-len(each), each)):
+    """Return a text with these values struck out."""
+    for form in forms_of_all(secrets):
         text = text.replace(form, STRUCK_OUT)
     return text
+
+
+def forms_of_all(secrets: Iterable[str]) -> list[str]:
+    """Return what to look for, the longest first: one may be a part of another."""
+    found = {form for secret in secrets for form in forms_of(secret)}
+    return sorted(found, key=lambda each: (-len(each), each))
 
 
 def forms_of(secret: str) -> frozenset[str]:

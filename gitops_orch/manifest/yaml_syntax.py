@@ -1,0 +1,35 @@
+"""What to say of a file that is not YAML: the parser's words, with the place, and without a password that it takes for an alias."""
+
+import re
+
+from yaml.error import MarkedYAMLError
+
+from gitops_orch.model.problem import Position, Problem
+from gitops_orch.model.secret_words import holds_a_secret
+
+_UNDEFINED = "found undefined alias"
+_KEY_OF_LINE = re.compile(r"[\s-]*[\"']?([\w.-]+)[\"']?\s*:")
+
+
+def syntax_problem(path: str, content: bytes, error: MarkedYAMLError) -> Problem:
+    """Return why the content of a file cannot be parsed."""
+    mark = error.problem_mark or error.context_mark
+    where = Position(path=path, line=mark.line + 1, column=mark.column + 1) if mark else Position(path=path)
+    context = f" {error.context}" if error.context else ""
+    message = f"not YAML: {_problem(content, error)}{context}"
+    if error.context_mark and error.problem_mark and error.context_mark.line != error.problem_mark.line:
+        message += f" that starts at line {error.context_mark.line + 1}"
+    if error.problem and "character '\\t'" in error.problem:
+        message += "; indent with spaces"
+    return Problem(position=where, message=message)
+
+
+def _problem(content: bytes, error: MarkedYAMLError) -> str:
+    """Return the parser's words without the name of an alias that is a password: `password: *word`."""
+    said = str(error.problem)
+    number = error.problem_mark.line if error.problem_mark else 0
+    line = b"".join(content.split(b"\n")[number : number + 1]).decode(errors="replace")
+    key = _KEY_OF_LINE.match(line)
+    if said.startswith(_UNDEFINED) and key and holds_a_secret(key[1]):
+        return f"{_UNDEFINED}; quote the value if it begins with an asterisk"
+    return said
