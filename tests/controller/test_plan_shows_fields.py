@@ -273,6 +273,27 @@ def test_a_secret_is_seen_to_change_and_not_seen(story, before, after, path):
     assert "hush" not in f"{changes}"
 
 
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ('command: ["setup", "${ADMIN_PASSWORD}"]', "command"),
+        ('labels: {homepage.auth: "${ADMIN_PASSWORD}"}', "labels.homepage.auth"),
+        ('healthcheck: {test: "probe ${ADMIN_PASSWORD}"}', "healthcheck.test"),
+        ('environment: {LOGIN: "me:${ADMIN_PASSWORD}"}', "environment.LOGIN"),
+    ],
+)
+def test_a_secret_of_the_env_file_is_in_no_field_that_is_made_with_it(story, line, path):
+    files = {"shop/compose.yaml": service(line)}
+    before = files | {"shop/.env": "ADMIN_PASSWORD=Old-zebra-77\n"}
+    after = files | {"shop/.env": "ADMIN_PASSWORD=New-giraffe-99\n"}
+    changes = changes_of(story, before, after)
+    ((shown_path, old, new),) = changes
+    assert shown_path == path
+    assert "***" in old
+    assert new == f"{old} (changed)"
+    assert not [word for word in ("zebra", "giraffe") if word in f"{changes}"]
+
+
 def test_a_file_is_named_and_its_content_is_not_shown(story):
     text = service("volumes: ['./conf:/etc/app:ro']\n    secrets: [one]") + "secrets: {one: {file: ./one}}\n"
     before = {"shop/compose.yaml": text, "shop/conf/a.toml": "a = 1\n", "shop/one": "hush1"}
