@@ -1,11 +1,13 @@
 """Tells people about trouble, once per change and never in the way: a failure to notify stops nothing.
 
-Note [An outbox].  A service that takes notifications may hang or be down for hours.  What is to be told waits in an
-outbox with a thread of its own, one message per subject, because only the latest state of a thing is news.
+Note [An outbox].  A service that takes notifications may hang or be down for hours.  What is to be told waits in a queue
+for each service, with a thread of its own, one message per subject, because only the latest state of a thing is news.
 """
 
 import logging
 import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
@@ -14,7 +16,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from gitops_orch.errors import SettingsError
+from gitops_orch.errors import HistoryError, SettingsError
 from gitops_orch.printable import printable
 from gitops_orch.redaction import redact
 
@@ -24,6 +26,7 @@ URLS_FILE_BYTES_MAX = 100_000
 SUBJECTS_MAX = 10_000
 RETRY_FIRST_S = 5.0
 RETRY_MAX_S = 300.0
+AGE_MAX_S = 24 * 3600.0  # of a notice that a service refuses
 CLOSE_WAIT_S = 2.0
 RECOVERED = "recovered"
 
@@ -43,13 +46,14 @@ class Notice:
     """A message about a subject: an app, a host, or the controller.
 
     `details` are lines of facts below the message.  They are no news by themselves: a notice whose message and kind were
-    delivered before is not delivered again.
+    delivered before is not delivered again.  Its end is told when the subject was out of trouble for `calm_s`.
     """
 
     subject: str
     message: str
     kind: NoticeKind = NoticeKind.FAILURE
     details: tuple[str, ...] = ()
+    calm_s: float = 0.0
 
     @property
     def text(self) -> str:
@@ -57,7 +61,7 @@ class Notice:
         return redact("\n".join((self.message, *self.details)))
 
 
-class Notifier(Protocol):
+class Receiver(Protocol):
     """A way to tell people."""
 
     def deliver(self, notice: Notice) -> bool:
@@ -65,7 +69,7 @@ class Notifier(Protocol):
         ...
 
 
-class LogNotifier:
+class LogReceiver:
     """Writes every notice to the log."""
 
     def deliver(self, notice: Notice) -> bool:
@@ -82,46 +86,23 @@ class LogNotifier:
         return True
 
 
-class AppriseNotifier:
-    """Delivers notices to the services that Apprise URLs name."""
+class AppriseReceiver:
+    """Delivers notices to the service that an Apprise URL names."""
 
-    def __init__(self, urls: tuple[str, ...]) -> None:
+    def __init__(self, url: str, *, line: int) -> None:
+        """Read the URL; SettingsError, which names its line and not the URL, where Apprise knows no such service."""
         import apprise  # dozens of plug-ins, loaded only where somebody wants to be told
 
-        self._services: list[Any] = []
-        self._taken: dict[
-            str, tuple[Notice, set[int]]
-        ] = {}  # by subject, where not all services took the notice
-        for number, url in enumerate(urls, 1):
-            service = apprise.Apprise.instantiate(url)
-            if service is None:
-                raise SettingsError(f"the notification URL on line {number} is none that Apprise knows")
-            self._services.append(service)
+        self._service: Any = apprise.Apprise.instantiate(url)
+        if self._service is None:
+            raise SettingsError(f"the notification URL on line {line} is none that Apprise knows")
 
     def deliver(self, notice: Notice) -> bool:
-        """Deliver to every service, and return whether all of them took it.
-
-        Tried again, the same notice goes only to those that did not: a broken URL must not repeat it for the others.
-        """
-        before, taken = self._taken.pop(notice.subject, (notice, set()))
-        if before != notice:
-            taken = set()
-        for number, service in enumerate(self._services, 1):
-            if number not in taken and self._send(service, notice):
-                taken.add(number)
-        if len(taken) < len(self._services):
-            self._taken[notice.subject] = (notice, taken)
-        return len(taken) == len(self._services)
-
-    def deliver_each(self, notice: Notice) -> dict[int, bool]:
-        """Deliver to every service; return for each URL, counted from 1, whether its service took the notice."""
-        return {number: self._send(service, notice) for number, service in enumerate(self._services, 1)}
-
-    def _send(self, service: Any, notice: Notice) -> bool:
+        """Deliver a notice and return whether the service took it."""
         title = f"{TITLE}: {redact(notice.subject)}"
         try:
             return bool(
-                service.notify(
+                self._service.notify(
                     title=printable(title), body=printable(notice.text), notify_type=notice.kind.value
                 )
             )
@@ -130,62 +111,62 @@ class AppriseNotifier:
             return False
 
 
-class Outbox:
-    """Passes news on from a thread of its own, and tries again until it is taken; drops the oldest beyond a limit."""
+class _Queue:
+    """What one receiver is still to get, and the thread that delivers it: a receiver that is down delays no other.
 
-    def __init__(self, notifier: Notifier, *, retry_s: float = RETRY_FIRST_S) -> None:
-        self._notifier = notifier
+    The latest notice of each subject waits, and the oldest goes first.  One that is refused goes to the end, and is
+    dropped when it was refused for `AGE_MAX_S`.
+    """
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        number: int,
+        *,
+        retry_s: float,
+        waiting: Mapping[str, Notice],
+        on_taken: Callable[[Notice], None],
+    ) -> None:
+        self._receiver = receiver
+        self._number = number
         self._retry_s = retry_s
-        self._pending: dict[str, Notice] = {}
-        self._told: dict[str, Notice] = {}
+        self._on_taken = on_taken
+        self._pending = dict(waiting)
+        self._refused_since: dict[Notice, float] = {}
         self._condition = threading.Condition()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=f"notify {number}", daemon=True)
         self._thread.start()
 
-    def deliver_by(self, notifier: Notifier) -> None:
-        """Use another notifier from now on."""
-        self._notifier = notifier
-
-    def tell(self, notice: Notice) -> None:
-        """Deliver a notice, unless it is what was delivered last about its subject."""
+    def add(self, notice: Notice) -> None:
         with self._condition:
-            last = self._told.get(notice.subject)
-            if last is not None and (last.message, last.kind) == (notice.message, notice.kind):
-                return
-            for kept in (self._told, self._pending):
-                kept.pop(notice.subject, None)
-                if len(kept) >= SUBJECTS_MAX:
-                    del kept[next(iter(kept))]
-                kept[notice.subject] = notice
+            self._pending.pop(notice.subject, None)
+            self._pending[notice.subject] = notice
+            if len(self._pending) > SUBJECTS_MAX:
+                del self._pending[next(iter(self._pending))]
             self._condition.notify()
 
-    def settle(self, troubled: AbstractSet[str]) -> None:
-        """Tell of every subject that was in trouble and is no longer."""
-        with self._condition:
-            recovered = sorted(self._told.keys() - troubled)
-            before = {subject: self._told[subject].message for subject in recovered}
-        for subject in recovered:
-            was = f"it was: {before[subject]}"
-            self.tell(Notice(subject=subject, message=RECOVERED, kind=NoticeKind.SUCCESS, details=(was,)))
-            with self._condition:
-                del self._told[subject]
-
-    def close(self) -> None:
-        """Stop; what was not taken within a moment is lost."""
+    def end(self) -> None:
+        """Ask the thread to end with the delivery that is under way."""
         self._closing.set()
         with self._condition:
             self._condition.notify()
-        self._thread.join(CLOSE_WAIT_S)
+
+    def left(self, wait_s: float) -> Mapping[str, Notice]:
+        """Return what was not delivered, once the thread has ended, or after `wait_s`."""
+        self._thread.join(wait_s)
+        with self._condition:
+            return dict(self._pending)
 
     def _work(self) -> None:
         pause_s = self._retry_s
-        while (news := self._next()) is not None:
-            if self._notifier.deliver(news):
+        while (notice := self._next()) is not None:
+            if self._receiver.deliver(notice):
+                self._on_taken(notice)
                 pause_s = self._retry_s
+                self._refused_since.pop(notice, None)
                 continue
-            self._put_back(news)
-            _log.warning("notification.failed", subject=news.subject, tried_again_in_s=pause_s)
+            self._put_back(notice, pause_s)
             if self._closing.wait(pause_s):
                 return
             pause_s = min(RETRY_MAX_S, pause_s * 2)
@@ -197,15 +178,131 @@ class Outbox:
                 return None
             return self._pending.pop(next(iter(self._pending)))
 
-    def _put_back(self, notice: Notice) -> None:
+    def _put_back(self, notice: Notice, pause_s: float) -> None:
+        since = self._refused_since.setdefault(notice, time.monotonic())
+        tried = {"subject": notice.subject, "url": self._number}
+        if time.monotonic() - since > AGE_MAX_S:
+            del self._refused_since[notice]
+            _log.error("notification.dropped", **tried, refused_for_s=int(AGE_MAX_S))
+            return
+        _log.warning("notification.failed", **tried, tried_again_in_s=pause_s)
         with self._condition:
             self._pending.setdefault(notice.subject, notice)  # something newer about it wins
+            self._refused_since = {
+                each: at for each, at in self._refused_since.items() if each in self._pending.values()
+            }
 
 
-def make_notifier(urls_file: Path | None) -> Notifier:
-    """Return a notifier for the URLs of a file, one a line with `#` comments; SettingsError where it cannot be read."""
+class Ledger(Protocol):
+    """Remembers over restarts what was told about which subject: the kind and the message."""
+
+    def notices(self) -> Mapping[str, tuple[str, str]]:
+        """Return the kind and the message by subject."""
+        ...
+
+    def note_notice(self, subject: str, kind: str, message: str) -> None:
+        """Remember what was told last about a subject; HistoryError."""
+        ...
+
+    def forget_notice(self, subject: str) -> None:
+        """Forget a subject; HistoryError."""
+        ...
+
+
+class Outbox:
+    """Passes news on to each receiver, and tries again until it is taken."""
+
+    def __init__(
+        self, receivers: Sequence[Receiver], ledger: Ledger | None = None, *, retry_s: float = RETRY_FIRST_S
+    ) -> None:
+        """Begin where the `ledger` says that another process ended; None: nothing is remembered."""
+        self._retry_s = retry_s
+        self._ledger = ledger
+        self._told = _recalled(ledger)
+        self._calm_since: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._queues = self._open(receivers, [{} for _ in receivers])
+
+    def _open(self, receivers: Sequence[Receiver], waiting: Sequence[Mapping[str, Notice]]) -> list[_Queue]:
+        return [
+            _Queue(each, number, retry_s=self._retry_s, waiting=left, on_taken=self._note)
+            for number, (each, left) in enumerate(zip(receivers, waiting, strict=False), 1)
+        ]
+
+    def deliver_to(self, receivers: Sequence[Receiver]) -> None:
+        """Use other receivers from now on; the first gets what the first one has not got, and so on."""
+        with self._lock:
+            for queue in self._queues:
+                queue.end()
+            left = [queue.left(CLOSE_WAIT_S) for queue in self._queues]
+            self._queues = self._open(receivers, [*left, *({} for _ in receivers)])
+
+    def tell(self, notice: Notice) -> None:
+        """Deliver a notice, unless it is what was delivered last about its subject."""
+        with self._lock:
+            last = self._told.pop(notice.subject, None)
+            self._told[notice.subject] = notice
+            if len(self._told) > SUBJECTS_MAX:
+                del self._told[next(iter(self._told))]
+            if last is None or (redact(last.message), last.kind) != (redact(notice.message), notice.kind):
+                for queue in self._queues:
+                    queue.add(notice)
+
+    def settle(self, troubled: AbstractSet[str]) -> None:
+        """Tell of every subject that was in trouble and is no longer."""
+        now = time.monotonic()
+        with self._lock:
+            calm = self._told.keys() - troubled
+            self._calm_since = {subject: self._calm_since.get(subject, now) for subject in calm}
+            recovered = [self._told[each] for each in sorted(calm) if self._is_over(each, now)]
+        for before in recovered:
+            was = f"it was: {before.message}"
+            self.tell(
+                Notice(subject=before.subject, message=RECOVERED, kind=NoticeKind.SUCCESS, details=(was,))
+            )
+            with self._lock:
+                del self._told[before.subject], self._calm_since[before.subject]
+
+    def _is_over(self, subject: str, now: float) -> bool:
+        return now - self._calm_since[subject] >= self._told[subject].calm_s
+
+    def _note(self, notice: Notice) -> None:
+        """Remember what a receiver took: what none took before this process ends is told by the next one."""
+        if self._ledger is None:
+            return
+        try:
+            if notice.message == RECOVERED:
+                self._ledger.forget_notice(notice.subject)
+            else:
+                self._ledger.note_notice(notice.subject, notice.kind.value, redact(notice.message))
+        except HistoryError as error:
+            _log.warning("notification.not_recorded", subject=notice.subject, error=str(error))
+
+    def close(self) -> None:
+        """Stop; what was not taken within a moment is lost."""
+        for queue in self._queues:
+            queue.end()
+        end_s = time.monotonic() + CLOSE_WAIT_S
+        for queue in self._queues:
+            queue.left(max(0.0, end_s - time.monotonic()))
+
+
+def _recalled(ledger: Ledger | None) -> dict[str, Notice]:
+    if ledger is None:
+        return {}
+    return {
+        subject: Notice(subject=subject, message=message, kind=NoticeKind(kind))
+        for subject, (kind, message) in ledger.notices().items()
+    }
+
+
+def make_receivers(urls_file: Path | None) -> tuple[Receiver, ...]:
+    """Return a receiver for each URL of a file, one a line with `#` comments; without a file, the log.
+
+    SettingsError where the file cannot be read, or holds a line that is no such URL.
+    """
     if urls_file is None:
-        return LogNotifier()
+        return (LogReceiver(),)
     try:
         with urls_file.open() as stream:
             text = stream.read(URLS_FILE_BYTES_MAX)
@@ -214,5 +311,6 @@ def make_notifier(urls_file: Path | None) -> Notifier:
             f"the file of notification URLs {urls_file} cannot be read: {error}",
             hint="correct notify.urls_file, or remove it",
         ) from error
-    lines = (line.strip() for line in text.splitlines())
-    return AppriseNotifier(tuple(line for line in lines if line and not line.startswith("#"))[:URLS_MAX])
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
+    urls = [(number, line) for number, line in lines if line and not line.startswith("#")]
+    return tuple(AppriseReceiver(line, line=number) for number, line in urls[:URLS_MAX])

@@ -14,20 +14,20 @@ def notify(
     what: Annotated[Literal["test"], typer.Argument(metavar="test", help="Send a test message to each URL.")],
 ) -> int:
     """Send a test message; exit 0 if every service took it."""
-    from gitops_orch.notify import AppriseNotifier, Notice, NoticeKind, make_notifier
+    from gitops_orch.notify import Notice, NoticeKind, make_receivers
 
-    notifier = make_notifier(shell.settings.notify.urls_file)
-    if not isinstance(notifier, AppriseNotifier):
+    if shell.settings.notify.urls_file is None:
         raise GitopsOrchError(
             "no notification service is named",
             hint="set notify.urls_file to a file of Apprise URLs, one a line; until then the log has all messages",
         )
+    receivers = make_receivers(shell.settings.notify.urls_file)
     instance = f"instance: {shell.settings.instance}"
     notice = Notice(
         subject=what, message="gitops-orch can reach you here", kind=NoticeKind.SUCCESS, details=(instance,)
     )
     with shell.busy("sending a test message"):
-        taken = notifier.deliver_each(notice)
+        taken = {number: each.deliver(notice) for number, each in enumerate(receivers, 1)}
     if shell.output is Output.JSON:
         shell.print_json({"services": [{"line": line, "delivered": ok} for line, ok in taken.items()]})
     else:

@@ -141,6 +141,7 @@ def take_look(
         hosts=host_statuses(desired.hosts, thought.world),
         problems=problems,
         error=loaded.error,
+        broken_files=tuple(file for file in desired.broken_files if file.key is None and not apps),
         notes=notes_of(thought.world, plan, our_containers(observed), sight.loader),
         observe_ms=round((seen - began) * 1000),
         plan_ms=round((planned - seen) * 1000),

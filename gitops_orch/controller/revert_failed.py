@@ -37,16 +37,17 @@ class FailedReverts:
         self._clock = clock
 
     def push_due(self, look: Look, alive: Callable[[], None]) -> tuple[RevertNews, ...]:
-        """Revert in Git every app that was rolled back, and return what is new of that."""
+        """Revert in Git every app of the look that was rolled back, and return what is new of that."""
         world, desired = look.world, look.loaded.desired
         if world is None or desired is None:
             return ()
         asked = {app.key: app.digest for app in desired.apps}
+        looked_at = {row.key for row in look.picture.apps}
         known = self._history.reverts()
         news: list[RevertNews] = []
         for each in world.chosen:
             key = each.app.key
-            if each.role is not Role.FALLBACK or held_reason(each, world):
+            if key not in looked_at or each.role is not Role.FALLBACK or held_reason(each, world):
                 continue
             before = known.get((key, asked[key]))
             if before is None or self._is_due(before, world.commit):

@@ -11,7 +11,7 @@ from gitops_orch.daemon.house import House, open_history, open_house
 from gitops_orch.engine.registry_auth import Registries
 from gitops_orch.errors import GitopsOrchError, SettingsError, SourceError
 from gitops_orch.model.observed import Observation, ObservedHost
-from gitops_orch.notify import make_notifier
+from gitops_orch.notify import make_receivers
 from gitops_orch.private_files import owner_hint
 from gitops_orch.settings import Settings
 
@@ -110,7 +110,7 @@ def _disk(directory: Path) -> str:
 
 
 def _notify(file: Path | None) -> str:
-    make_notifier(file)
+    make_receivers(file)
     return f"{file} can be read"
 
 

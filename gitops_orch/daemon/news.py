@@ -12,6 +12,7 @@ from gitops_orch.planner.judgement import lasting
 
 CONTROLLER = "controller"
 ATTEMPTS_MIN = 2
+CALM_S = 300.0  # that an app is healthy before its end of trouble is told: one that crashes again and again is told once
 NONE: Mapping[AppKey, Trouble] = MappingProxyType({})
 _BAD_HEALTH = frozenset({AppHealth.DEGRADED, AppHealth.MISSING})
 _BAD_RELEASES = frozenset({AppReleaseState.FAILED, AppReleaseState.ROLLED_BACK})
@@ -29,7 +30,19 @@ def tell_news(
         outbox.tell(notice)
     # A run that has seen nothing cannot tell that all is well again.
     if report.picture.hosts or not report.picture.error:
-        outbox.settle(notices.keys())
+        outbox.settle({*notices, *_unseen(report, troubles)})
+
+
+def tell_reverts(outbox: Outbox, report: RunReport, describe: Describe = str) -> None:
+    """Tell what a run over some apps reverted in Git: no later run knows of it."""
+    for notice in _revert_notices(report, describe):
+        outbox.tell(notice)
+
+
+def _unseen(report: RunReport, troubles: Mapping[AppKey, Trouble]) -> set[str]:
+    """Return the apps of which a run cannot tell that their trouble is over: not all of it was seen, or tried again."""
+    unknown = {str(app.key) for app in report.picture.apps if app.sync is Sync.UNKNOWN}
+    return unknown | {str(app) for app in troubles}
 
 
 def troubles_of(
@@ -43,34 +56,46 @@ def troubles_of(
     for notice in (
         *_app_notices(report, describe, troubles),
         *_host_notices(report),
+        *_file_notices(report),
         *_controller_notices(report),
     ):
         found.setdefault(notice.subject, notice)
     return found
 
 
+class _Letterhead:
+    """Writes notices about apps: with the hosts and the commit of a run, and what to do."""
+
+    def __init__(self, report: RunReport, describe: Describe) -> None:
+        picture = report.picture
+        self._hosts = {app.key: app.hosts for app in picture.apps}
+        self._commit = (f"commit: {describe(picture.commit)}",) if picture.commit else ()
+
+    def notice(
+        self,
+        app: AppKey,
+        message: str,
+        advice: str,
+        kind: NoticeKind = NoticeKind.FAILURE,
+        *,
+        calm_s: float = 0.0,
+    ) -> Notice:
+        where = (f"host: {', '.join(self._hosts[app])}",) if self._hosts.get(app) else ()
+        details = (*where, *self._commit, f"what to do: {advice}")
+        return Notice(subject=str(app), message=message, kind=kind, details=details, calm_s=calm_s)
+
+
 def _app_notices(
     report: RunReport, describe: Describe, troubles: Mapping[AppKey, Trouble]
 ) -> Iterator[Notice]:
-    picture = report.picture
-    silent = {host.name for host in picture.hosts if host.state == "unknown"}
-    hosts = {app.key: app.hosts for app in picture.apps}
-
-    def notice(app: AppKey, message: str, advice: str, kind: NoticeKind = NoticeKind.FAILURE) -> Notice:
-        where = (f"host: {', '.join(hosts[app])}",) if hosts.get(app) else ()
-        commit = (f"commit: {describe(picture.commit)}",) if picture.commit else ()
-        return Notice(
-            subject=str(app), message=message, kind=kind, details=(*where, *commit, f"what to do: {advice}")
-        )
-
+    picture, notice = report.picture, _Letterhead(report, describe).notice
     for app in picture.apps:
         # While a rollout is under way, what keeps it from its end is in `troubles`.
         is_unwell = app.health in _BAD_HEALTH and app.release_state is not AppReleaseState.PROGRESSING
-        bad = app.release_state in _BAD_RELEASES or is_unwell
-        # One message for a host that is down, not one for each of its apps.
-        unknown = app.sync is Sync.UNKNOWN and app.key not in picture.plan.files_unknown  # else in `troubles`
-        if bad or (unknown and not silent):
+        if app.release_state in _BAD_RELEASES:
             yield notice(app.key, _complaint(app), _advice(app))
+        elif is_unwell:
+            yield notice(app.key, _complaint(app), _advice(app), calm_s=CALM_S)
     for trouble in troubles.values():
         if trouble.attempts >= ATTEMPTS_MIN:
             advice = f"remove the cause; it is tried again by itself, see `gitops-orch status {trouble.app}`"
@@ -84,9 +109,15 @@ def _app_notices(
         ):  # those waited for a second attempt
             advice = f"remove the cause; nothing of {hold.app} is changed until then"
             yield notice(hold.app, lasting(hold.words), advice, NoticeKind.WARNING)
+    yield from _revert_notices(report, describe)
+
+
+def _revert_notices(report: RunReport, describe: Describe) -> Iterator[Notice]:
     for news in report.reverts:  # where it was reverted, the app is healthy already
         kind = NoticeKind.WARNING if news.pushed else NoticeKind.FAILURE
-        yield notice(news.app, news.message, "correct the release and commit it again", kind)
+        yield _Letterhead(report, describe).notice(
+            news.app, news.message, "correct the release and commit it again", kind
+        )
 
 
 def _complaint(app: AppStatus) -> str:
@@ -111,6 +142,15 @@ def _host_notices(report: RunReport) -> Iterator[Notice]:
                 message=host.reason or "it does not answer",
                 details=(*affected, advice),
             )
+
+
+def _file_notices(report: RunReport) -> Iterator[Notice]:
+    """A file that no app can be read from: whoever has just added it may not look at anything else."""
+    for file in report.picture.broken_files:
+        advice = "what to do: correct the file; `gitops-orch validate` shows all its mistakes"
+        yield Notice(
+            subject=f"file {file.path}", message=file.mistake, kind=NoticeKind.WARNING, details=(advice,)
+        )
 
 
 def _controller_notices(report: RunReport) -> Iterator[Notice]:

@@ -19,7 +19,7 @@ from gitops_orch.daemon.house import House, open_house
 from gitops_orch.daemon.http import ServeHttp
 from gitops_orch.daemon.interrupts import Down
 from gitops_orch.daemon.metrics import Metrics
-from gitops_orch.daemon.news import tell_news
+from gitops_orch.daemon.news import tell_news, tell_reverts
 from gitops_orch.daemon.reload import RELOADABLE, changed_keys
 from gitops_orch.daemon.systemd import Systemd
 from gitops_orch.daemon.wake import Followers, Timers, forget_inspections, matters
@@ -27,7 +27,7 @@ from gitops_orch.engine.base import EngineEvent
 from gitops_orch.errors import HistoryError, SettingsError, SourceError
 from gitops_orch.logs import configure_logs
 from gitops_orch.model.status import RunReport
-from gitops_orch.notify import Outbox, make_notifier
+from gitops_orch.notify import Outbox, make_receivers
 from gitops_orch.settings import Settings
 
 # Below the unit's TimeoutStopSec.  A stop that is under way may have a long grace period.
@@ -110,13 +110,13 @@ class Service:
         """Take over the settings that a running service can change; settings with a mistake change nothing."""
         try:
             settings = self._load()
-            notifier = make_notifier(settings.notify.urls_file)
+            receivers = make_receivers(settings.notify.urls_file)
         except SettingsError as error:
             _log.error("settings.refused", error=str(error))
             return
         changed = changed_keys(self._settings, settings)
         self._settings = settings
-        self._outbox.deliver_by(notifier)
+        self._outbox.deliver_to(receivers)
         self._timers.change(settings)
         if any(key.startswith("log.") for key in changed):
             configure_logs(format_name=settings.log.format, level=settings.log.level)
@@ -202,7 +202,10 @@ class Service:
         self._timers.arm(report.picture.wake_at)
         self._followers.follow(self._house.reconciler.engines.by_name())
         self._metrics.record(report, is_partial=self._is_partial)
-        if self._is_partial:  # the next run over all apps has the news of those that this one left alone, too
+        if (
+            self._is_partial
+        ):  # the next run over all apps has all other news, also of those that this one left alone
+            tell_reverts(self._outbox, report, self._describe)
             return
         self._systemd.status(f"{report.status} at {report.picture.commit[:10] or 'no commit yet'}")
         tell_news(self._outbox, report, self._describe, self._house.history.troubles())
@@ -245,8 +248,11 @@ def run_service(settings: Settings, url: str, serve_http: ServeHttp, load: LoadS
     def remember(number: int, _frame: FrameType | None) -> None:
         signals.put(number)  # a SimpleQueue may be filled from a signal handler, an Event may not
 
-    notifier = make_notifier(settings.notify.urls_file)
-    with open_house(settings, url, caches=True) as house, closing(Outbox(notifier)) as outbox:
+    receivers = make_receivers(settings.notify.urls_file)
+    with (
+        open_house(settings, url, caches=True) as house,
+        closing(Outbox(receivers, house.history)) as outbox,
+    ):
         house.history.acquire_lease()
         for number in (*SIGNALS, signal.SIGHUP):
             signal.signal(number, remember)

@@ -203,6 +203,15 @@ troubles = Table(
     Column("attempts", Integer, nullable=False),
 )
 
+notices = Table(
+    "notices",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
 sightings = Table(
     "sightings", metadata, Column("host", Text, primary_key=True), Column("at", Moment, nullable=False)
 )

@@ -1,4 +1,7 @@
-"""What keeps apps from what Git wants, and when each host was seen last: known to every process, and after a restart."""
+"""What keeps apps from what Git wants, what people were told of it, and when each host was seen last.
+
+Known to every process, and after a restart.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -69,3 +72,23 @@ class TroubleBook:
         with self._store.begin() as connection:
             rows = connection.execute(select(schema.sightings)).all()
         return {row.host: row.at for row in rows}
+
+    def notices(self) -> Mapping[str, tuple[str, str]]:
+        """Return what people were told last, by subject: the kind and the message."""
+        with self._store.begin() as connection:
+            rows = connection.execute(select(schema.notices)).all()
+        return {row.subject: (row.kind, row.message) for row in rows}
+
+    def note_notice(self, subject: str, kind: str, message: str) -> None:
+        """Remember what people were told about a subject."""
+        table = schema.notices
+        with self._store.begin() as connection:
+            connection.execute(delete(table).where(table.c.subject == subject))
+            connection.execute(
+                insert(table).values(subject=subject, kind=kind, message=message, at=self._clock.now())
+            )
+
+    def forget_notice(self, subject: str) -> None:
+        """Forget a subject: people were told that its trouble is over."""
+        with self._store.begin() as connection:
+            connection.execute(delete(schema.notices).where(schema.notices.c.subject == subject))

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum
 
 from gitops_orch.model.app import AppKey
+from gitops_orch.model.desired import BrokenFile
 from gitops_orch.model.plan import Action, Plan
 from gitops_orch.model.problem import Problem
 
@@ -120,6 +121,7 @@ class Picture:
     error: str = (
         ""  # why the source could not give its head; what is shown then stands on the last good commit
     )
+    broken_files: tuple[BrokenFile, ...] = ()  # whose app cannot be read
     notes: tuple[str, ...] = ()  # what changed in Git and changes no container, a sentence for each app
     withheld: tuple[Action, ...] = ()  # of held apps: what would be done; only where it was asked for
     observe_ms: int = 0

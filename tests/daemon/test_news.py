@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from gitops_orch.daemon.metrics import Metrics
-from gitops_orch.daemon.news import tell_news, troubles_of
+from gitops_orch.daemon.news import tell_news, tell_reverts, troubles_of
 from gitops_orch.model.app import AppKey
+from gitops_orch.model.desired import BrokenFile
 from gitops_orch.model.plan import Action, Kind, Plan, PlanHold, Refusal
 from gitops_orch.model.status import (
     ActionResult,
@@ -59,7 +60,6 @@ def test_a_fleet_that_is_well_is_no_news():
         {"release_state": AppReleaseState.FAILED},
         {"health": AppHealth.DEGRADED},
         {"health": AppHealth.MISSING},
-        {"sync": Sync.UNKNOWN},
     ],
 )
 def test_an_app_in_trouble_is_news_with_its_reason(change):
@@ -143,7 +143,7 @@ def test_a_run_that_saw_nothing_says_of_nobody_that_all_is_well_again():
             told.append(notice.subject)
             return True
 
-    outbox = Outbox(Inbox())
+    outbox = Outbox([Inbox()])
     silent = HostStatus(name="edge", state="unknown", observed_at=None, reason="no answer in 15 s")
     tell_news(outbox, report(replace(WELL, health=AppHealth.DEGRADED), hosts=(silent,)))
     tell_news(outbox, report(error="the mirror is damaged"))
@@ -180,3 +180,52 @@ def test_healing_that_was_given_up_is_counted():
     metrics.record(given_up("10:00:00Z"))
     line = 'gitops_orch_app_healing_stopped{app="shop",namespace="default"} 1.0'
     assert line in metrics.exposition(is_alive=True).decode()
+
+
+class Box:
+    """Notes what is told and what is settled."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.troubled: set[str] = set()
+
+    def tell(self, notice) -> None:
+        self.told.append(f"{notice.subject}: {notice.message}")
+
+    def settle(self, troubled) -> None:
+        self.troubled = set(troubled)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_mistake_in_a_file_is_news_whatever_other_hosts_do(silent):
+    mistake = "shop/compose.yaml:3:5: services.api.imgae: unknown key"
+    hold = PlanHold(subject="default/shop", reason=mistake, app=WELL.key, error=True)
+    edge = HostStatus(name="edge", state="unknown", observed_at=None, reason="no answer in 15 s")
+    broken = replace(WELL, sync=Sync.UNKNOWN, hosts=("h1",))
+    plan = Plan(commit="c", holds=(hold,))
+    notices = troubles_of(report(broken, plan=plan, hosts=(edge,) if silent else ()))
+    assert mistake in notices["default/shop"].message
+
+
+def test_a_file_that_belongs_to_no_app_is_news_with_its_mistake():
+    broken = BrokenFile(path="new/compose.yaml", key=None, mistake="new/compose.yaml:1:11: not YAML")
+    (notice,) = troubles_of(report(WELL, broken_files=(broken,))).values()
+    assert (notice.subject, notice.message) == ("file new/compose.yaml", "new/compose.yaml:1:11: not YAML")
+
+
+def test_the_end_of_what_cannot_be_seen_or_is_tried_again_is_not_told():
+    box = Box()
+    edge = HostStatus(name="edge", state="unknown", observed_at=None, reason="no answer in 15 s")
+    tell_news(box, report(replace(WELL, sync=Sync.UNKNOWN, hosts=("edge",)), hosts=(edge,)))
+    assert box.troubled == {"host edge", "default/shop"}
+    first = Trouble(app=WELL.key, digest="new", reason="cannot be pulled", since=AT, at=AT, attempts=1)
+    tell_news(box, report(WELL), troubles={WELL.key: first})
+    assert box.troubled == {"default/shop"}
+    assert box.told == ["host edge: no answer in 15 s"]
+
+
+def test_a_run_over_some_apps_tells_what_it_reverted_in_git():
+    box = Box()
+    news = RevertNews(app=WELL.key, commit="d", pushed=True, message="reverted in Git by d")
+    tell_reverts(box, replace(report(replace(WELL, health=AppHealth.DEGRADED)), reverts=(news,)))
+    assert box.told == ["default/shop: reverted in Git by d"]

@@ -2,14 +2,16 @@
 
 import json
 import threading
-from dataclasses import replace
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import structlog
 
+from gitops_orch.clock import SystemClock
 from gitops_orch.errors import SettingsError
-from gitops_orch.notify import AppriseNotifier, LogNotifier, Notice, NoticeKind, Outbox, make_notifier
+from gitops_orch.history.history import History
+from gitops_orch.notify import AppriseReceiver, LogReceiver, Notice, NoticeKind, Outbox, make_receivers
 
 WAIT_S = 10
 
@@ -41,8 +43,8 @@ class Inbox:
 def outbox():
     made: list[Outbox] = []
 
-    def make(inbox: Inbox) -> Outbox:
-        made.append(Outbox(inbox, retry_s=0.01))
+    def make(*inboxes: Inbox, ledger: History | None = None) -> Outbox:
+        made.append(Outbox(inboxes, ledger, retry_s=0.01))
         return made[-1]
 
     yield make
@@ -110,26 +112,27 @@ def test_c26_a_service_that_hangs_delays_nobody(outbox):
 
 
 def test_without_a_file_the_log_is_told():
-    assert isinstance(make_notifier(None), LogNotifier)
+    (receiver,) = make_receivers(None)
+    assert isinstance(receiver, LogReceiver)
 
 
 def test_a_file_of_urls_is_read_without_its_comments(tmp_path):
     file = tmp_path / "urls"
     file.write_text("# ours\njson://127.0.0.1:9/\n\n")
-    assert isinstance(make_notifier(file), AppriseNotifier)
+    assert [type(each) for each in make_receivers(file)] == [AppriseReceiver]
 
 
 def test_a_url_that_is_none_is_a_mistake_that_does_not_repeat_it(tmp_path):
     file = tmp_path / "urls"
-    file.write_text("hush-hush-token\n")
-    with pytest.raises(SettingsError, match="line 1 is none that Apprise knows") as caught:
-        make_notifier(file)
+    file.write_text("# ours\nhush-hush-token\n")
+    with pytest.raises(SettingsError, match="line 2 is none that Apprise knows") as caught:
+        make_receivers(file)
     assert "hush" not in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_a_mistake(tmp_path):
     with pytest.raises(SettingsError, match=r"correct notify\.urls_file"):
-        make_notifier(tmp_path / "absent")
+        make_receivers(tmp_path / "absent")
 
 
 def test_a_notice_carries_its_kind_and_its_details_to_the_service(tmp_path):
@@ -152,13 +155,7 @@ def test_a_notice_carries_its_kind_and_its_details_to_the_service(tmp_path):
         subject="default/shop", message="degraded", kind=NoticeKind.WARNING, details=("host: h1",)
     )
     try:
-        notifier = make_notifier(file)
-        assert notifier.deliver_each(notice) == {1: True, 2: False}
-        before = len(received)
-        assert [notifier.deliver(notice) for _ in range(3)] == [False] * 3
-        assert len(received) == before + 1  # the service that took it does not hear it again
-        assert not notifier.deliver(replace(notice, message="healthy"))
-        assert len(received) == before + 2
+        assert [each.deliver(notice) for each in make_receivers(file)] == [True, False]
     finally:
         server.shutdown()
         server.server_close()
@@ -176,3 +173,82 @@ def test_details_alone_are_no_news(outbox):
     box.tell(Notice(subject="shop", message="down", details=("commit: b",)))
     box.tell(Notice(subject="shop", message="down", kind=NoticeKind.WARNING))
     assert inbox.wait_for(2) == [("shop", "down")] * 2
+
+
+def test_a_receiver_that_refuses_everything_delays_no_other(outbox):
+    broken, inbox = Inbox(refusals=1_000_000), Inbox()
+    box = outbox(broken, inbox)
+    for number in range(20):
+        box.tell(Notice(subject=f"app {number}", message="down"))
+    assert [subject for subject, _ in inbox.wait_for(20)] == [f"app {number}" for number in range(20)]
+    broken.refusals = 0
+    assert len(broken.wait_for(20)) == 20
+    assert len(inbox.taken) == 20  # who took it does not hear it again
+
+
+def test_what_a_receiver_refuses_for_a_day_is_dropped_with_a_line_in_the_log(outbox, monkeypatch):
+    monkeypatch.setattr("gitops_orch.notify.AGE_MAX_S", 0.05)
+    inbox = Inbox(refusals=1_000_000)
+    with structlog.testing.capture_logs() as logged:
+        box = outbox(inbox)
+        box.tell(Notice(subject="shop", message="down"))
+        await_line(logged, "notification.dropped")
+        inbox.refusals = 0
+        box.tell(Notice(subject="blog", message="down"))
+        assert inbox.wait_for(1) == [("blog", "down")]
+
+
+def await_line(logged: list, event: str) -> None:
+    end = time.monotonic() + WAIT_S
+    while not any(row["event"] == event for row in logged):
+        assert time.monotonic() < end, logged
+        time.sleep(0.01)
+
+
+def test_new_receivers_get_what_the_old_ones_did_not(outbox):
+    refusing, taking = Inbox(refusals=1_000_000), Inbox()
+    box = outbox(refusing, taking)
+    box.tell(Notice(subject="shop", message="down"))
+    taking.wait_for(1)
+    first, second = Inbox(), Inbox()
+    box.deliver_to((first, second))
+    assert first.wait_for(1) == [("shop", "down")]
+    box.tell(Notice(subject="blog", message="down"))
+    assert second.wait_for(1) == [("blog", "down")]
+
+
+def test_the_end_of_what_comes_and_goes_is_told_when_it_stays_away(outbox, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("gitops_orch.notify.time.monotonic", lambda: now[0])
+    inbox = Inbox()
+    box = outbox(inbox)
+    crash = Notice(subject="shop", message="down", calm_s=300)
+    for _ in range(5):
+        box.tell(crash)
+        box.settle({"shop"})
+        now[0] += 60
+        box.settle(set())
+    assert inbox.wait_for(1) == [("shop", "down")]
+    now[0] += 300
+    box.settle(set())
+    assert inbox.wait_for(2) == [("shop", "down"), ("shop", "recovered")]
+
+
+def test_what_was_told_is_known_after_a_restart_and_so_is_its_end(outbox, tmp_path):
+    history = History.open(tmp_path, None, SystemClock())
+    first, second, third = Inbox(), Inbox(), Inbox()
+    box = outbox(first, ledger=history)
+    box.tell(Notice(subject="shop", message="down"))
+    first.wait_for(1)
+    box.close()
+    box = outbox(second, ledger=history)
+    box.tell(Notice(subject="shop", message="down"))
+    box.tell(Notice(subject="blog", message="down"))
+    assert second.wait_for(1) == [("blog", "down")]
+    box.settle(set())
+    assert sorted(second.wait_for(3)[1:]) == [("blog", "recovered"), ("shop", "recovered")]
+    box.close()
+    outbox(third, ledger=history).settle(set())
+    assert history.notices() == {}
+    history.close()
+    assert third.taken == []
