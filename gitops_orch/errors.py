@@ -143,7 +143,12 @@ class LeaseHeld(HistoryError):
 
 
 class Interrupted(BaseException):
-    """A second signal: nobody waits for what is under way.  The message names what that leaves down, if anything.
+    """A signal that ends a verb at once: nobody waits for what is under way.
 
+    The message names what that leaves down, if anything; `code` is what the process exits with.
     No KeyboardInterrupt, which the command line's library ends a process with before anybody can say a word.
     """
+
+    def __init__(self, message: str = "", *, code: int = 130) -> None:
+        super().__init__(message)
+        self.code = code

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None, *, serve_http: ServeHttp = with
     except (Interrupted, KeyboardInterrupt, typer.Abort) as interruption:
         said = str(interruption)
         sys.stderr.write(f"interrupted: {said}\n" if said else "interrupted\n")
-        return exit_codes.INTERRUPTED
+        return interruption.code if isinstance(interruption, Interrupted) else exit_codes.INTERRUPTED
     except BrokenPipeError:
         # The reader went away (`| head`): stop without a word, and keep Python's own flush at exit quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -41,7 +41,9 @@ from gitops_orch.planner.gate import Judgement
 STOPPED = "the run was stopped"  # why an action was skipped that nothing speaks against
 PLANNED_ANEW = "its app is planned anew"  # the same, where the run goes on
 RELEASE_FAILED = "its release has failed"
-IDLE_S = 1.0  # how long a step may pass without a sign of life: `should_stop` is asked, and the watchdog fed, this often
+IDLE_S = (
+    1.0  # how often `should_stop` is asked at least, whatever is waited for: that shows that the run lives
+)
 PLANNING_BROKE = "planning.broke"
 BEGINNING_KINDS = frozenset({Kind.CREATE, Kind.START, Kind.RUN_JOB, Kind.RESTART})
 PLANNER = "the planner"  # has a worker of its own; no host has this name

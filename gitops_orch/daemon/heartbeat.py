@@ -2,7 +2,8 @@
 
 Note [A watchdog outside].  A hung call inside the loop cannot report itself, and a timer that died raises no error.  So
 others look at two ages: how long a run has shown no sign of life, and how long ago the last run ended.  systemd's
-watchdog is fed, and /healthz is green, only while both are young.
+watchdog is fed, and /healthz is green, only while both are young.  A run that waits for a long stop, pull or command gives
+signs of life as long as that is in time (underway.py).
 """
 
 from dataclasses import dataclass

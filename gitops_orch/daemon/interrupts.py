@@ -1,11 +1,21 @@
-"""Ctrl-C and SIGTERM while this process carries out a sync: the first one ends it whole, the second one at once."""
+"""Ctrl-C, SIGTERM and SIGHUP while this process carries out a verb.
 
+The first one ends a sync whole, a second Ctrl-C or SIGTERM at once.  Any other verb is ended at once.
+
+Note [Hangups]
+A terminal that is closed, or a connection that is lost, sends SIGHUP, often twice: the kernel does, and the shell does.  So
+a second one asks for nothing more than the first.  Nothing can be written to that terminal any more, and what cannot be
+shown must not end a run.  A process that was started to outlive its terminal (`nohup`) ignores SIGHUP, and goes on to.
+"""
+
+import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FrameType
+from typing import TypeAlias
 
 from gitops_orch.controller.conduct import Conduct, Progress, ProgressEvent, silent
 from gitops_orch.errors import Interrupted
@@ -13,9 +23,12 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind
 from gitops_orch.model.status import Outcome
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STREAMS = (1, 2)  # standard output, standard error
 SIGNAL_CODE = 128  # a command that a signal ended exits with this and the signal's number
-FIRST = "stopping: what is under way is finished, so that nothing is left down; again to end at once\n"
+FIRST = "stopping: what is under way is finished, so that nothing is left down"
+
+Receive: TypeAlias = Callable[[int, FrameType | None], None]
 
 
 class Down:
@@ -65,23 +78,56 @@ class Interrupt:
         return SIGNAL_CODE + self.number if self.number else exit_code
 
     def receive(self, number: int, _frame: FrameType | None) -> None:
-        """Take a signal; raises Interrupted at the second."""
-        if self.number:
-            raise Interrupted(self._down.sentence())
+        """Take a signal; raises Interrupted at the second that is no hangup."""
+        if number == signal.SIGHUP:
+            leave_closed_terminal()
+            if self.number:
+                return
+        elif self.number not in {0, signal.SIGHUP}:
+            raise Interrupted(self._down.sentence(), code=SIGNAL_CODE + number)
         self.number = number
-        sys.stderr.write(FIRST)
+        with suppress(OSError):
+            sys.stderr.write(f"{FIRST}\n" if number == signal.SIGHUP else f"{FIRST}; again to end at once\n")
+
+
+def leave_closed_terminal() -> None:
+    """Write to nowhere what would go to a terminal that is there no more; see Note [Hangups]."""
+    for stream in STREAMS:
+        try:
+            os.write(stream, b"")
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+
+
+def _end_at_once(number: int, _frame: FrameType | None) -> None:
+    if number == signal.SIGHUP:
+        leave_closed_terminal()
+    raise Interrupted(code=SIGNAL_CODE + number)
 
 
 @contextmanager
 def interruptible(progress: Progress) -> Iterator[Interrupt]:
     """Let signals end the run in the block; only the main thread of a process can receive them."""
     interrupt = Interrupt(progress)
+    with _receiving(interrupt.receive, SIGNALS):
+        yield interrupt
+
+
+def ending_at_once() -> AbstractContextManager[None]:
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does: with what has to be done at its end."""
+    return _receiving(_end_at_once, (signal.SIGTERM, signal.SIGHUP))
+
+
+@contextmanager
+def _receiving(handler: Receive, numbers: Iterable[int]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
-        yield interrupt
+        yield
         return
-    former = {number: signal.signal(number, interrupt.receive) for number in SIGNALS}
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # see Note [Hangups]
+    heard = [number for number in numbers if not (number == signal.SIGHUP and ignored)]
+    former = {number: signal.signal(number, handler) for number in heard}
     try:
-        yield interrupt
+        yield
     finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+        for number, handler_before in former.items():
+            signal.signal(number, handler_before)

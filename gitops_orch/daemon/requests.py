@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from gitops_orch.controller.conduct import Progress
 from gitops_orch.daemon.house import House, open_house
+from gitops_orch.daemon.interrupts import ending_at_once
 from gitops_orch.daemon.operations import OPERATIONS
 from gitops_orch.daemon.verbs import Reply, Verb
 from gitops_orch.errors import GitopsOrchError, LeaseHeld
@@ -23,8 +24,11 @@ TAKEN_BACK = -1  # the exit code recorded for a request that its sender carried 
 def perform(
     settings: Settings, url: str, verb: Verb, arguments: Mapping[str, str], progress: Progress | None = None
 ) -> Reply:
-    """Carry out a verb, here or in the running service, and return what came of it."""
-    with open_house(settings, url) as house:
+    """Carry out a verb, here or in the running service, and return what came of it.
+
+    Interrupted where a signal ends it; then the running service is not asked for it any more.
+    """
+    with ending_at_once(), open_house(settings, url) as house:
         if _try_lease(house):
             return _carry_out_here(house, verb, arguments, progress)
         number = house.history.request(verb.value, dict(arguments))

@@ -22,6 +22,7 @@ from gitops_orch.daemon.metrics import Metrics
 from gitops_orch.daemon.news import tell_news, tell_reverts
 from gitops_orch.daemon.reload import RELOADABLE, changed_keys
 from gitops_orch.daemon.systemd import Systemd
+from gitops_orch.daemon.underway import Underway
 from gitops_orch.daemon.wake import Followers, Timers, forget_inspections, matters
 from gitops_orch.engine.base import EngineEvent
 from gitops_orch.errors import HistoryError, SettingsError, SourceError
@@ -58,7 +59,7 @@ class Service:
         self._followers = Followers(self._on_event)
         self._ended = threading.Event()
         self._doing = "starting"
-        self._down = Down()
+        self._down, self._underway = Down(), Underway(house.clock)
         self._is_partial = False  # the last run was kept to some apps
         self._has_more = False  # the last run over all apps was cut short
         self._rested_s = house.clock.monotonic_s()
@@ -163,7 +164,8 @@ class Service:
         should_stop: Callable[[], bool],
         should_yield: Callable[[], bool],
     ) -> RunReport:
-        self._doing, self._down = "looking at Git and all hosts", Down()
+        self._doing = "looking at Git and all hosts"
+        self._down, self._underway = Down(), Underway(self._house.clock)
         if RESYNC in trigger:
             forget_inspections(self._house.reconciler.engines.by_name().values(), self._house.clock)
         # See Note [Syncs of some apps] in desk.py.
@@ -175,7 +177,7 @@ class Service:
                 trigger=trigger,
                 conduct=Conduct(
                     progress=self._on_progress,
-                    should_stop=asked.noting(should_stop),
+                    should_stop=asked.noting(self._beating(should_stop)),
                     should_yield=asked.noting(should_yield),
                 ),
                 fetch=fetch or bool(asked.numbers),
@@ -191,9 +193,20 @@ class Service:
             self._has_more = asked.cut_short
         return report
 
+    def _beating(self, should_stop: Callable[[], bool]) -> Callable[[], bool]:
+        """Return the same question; asking it is a sign of life while what is waited for is in time."""
+
+        def ask() -> bool:
+            if self._underway.is_in_time():
+                self._loop.beat()
+            return should_stop()
+
+        return ask
+
     def _on_progress(self, event: ProgressEvent) -> None:
         self._loop.beat()
         self._down(event)
+        self._underway.note(event)
         self._doing = f"{event.action.kind.value} {event.action.name}" if event.action else event.kind
 
     def _on_report(self, report: RunReport) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+PULL_DEADLINE_S = 1800.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
@@ -9,7 +11,7 @@ class EngineSettings:
 
     instance: str = "default"
     deadline_s: float = 30.0  # of every call; a stop has its grace period on top
-    pull_deadline_s: float = 1800.0
+    pull_deadline_s: float = PULL_DEADLINE_S
     pool_size: int = 8  # requests to one host at a time
     registries: str | None = None  # path of a file in the form of Docker's config.json
     credential_helpers: str | None = None  # directory of the docker-credential-* programs that it may name

@@ -214,6 +214,7 @@ def details(row: Row) -> Details:
         joined=_joined(host),
         volumes_from=tuple(str(each).partition(":")[0] for each in host.get("VolumesFrom") or ()),
         visible=visible_fields(config, host),
+        grace_s=grace_s(row),
         error=str(state.get("Error") or ""),
         ended_by=row.get(ENDED_BY) or EndedBy.UNKNOWN,
         check_output=_check_output(_mapping(state.get("Health"))),

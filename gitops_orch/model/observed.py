@@ -101,6 +101,7 @@ class Details:
     ports: tuple[HeldPort, ...] = ()  # fixed ones, that it has whenever it runs
     joined: tuple[str, ...] = ()  # ids of the containers whose namespaces it lives in
     volumes_from: tuple[str, ...] = ()  # ids or former names of the containers whose volumes it mounts
+    grace_s: float = 10.0  # that it has to end by itself when it is stopped
     error: str = ""
     ended_by: EndedBy = EndedBy.UNKNOWN
     visible: tuple[

@@ -143,6 +143,7 @@ class Action:
     aliases: tuple[str, ...] = ()  # of a CONNECT_NETWORK
     addresses: tuple[str, ...] = ()  # of a CONNECT_NETWORK: fixed ones
     ports: tuple[HeldPort, ...] = ()  # of a STOP: what the successor needs; the Engine is asked for it before
+    grace_s: float = 0.0  # of a STOP or a RESTART: how long the container has to end by itself
     signal: str = ""  # of an EXEC that sends one
     hook: Hook | None = None  # of an EXEC that runs a command, and of a RUN_JOB that is a pre_start
     optional: bool = False  # that it fails is noted, and keeps nothing from being done

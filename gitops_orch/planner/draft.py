@@ -38,6 +38,7 @@ class StepFields(TypedDict, total=False):
     update: Mapping[str, object]
     aliases: tuple[str, ...]
     addresses: tuple[str, ...]
+    grace_s: float
     signal: str
     ports: tuple[HeldPort, ...]
     optional: bool

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from gitops_orch.model.addresses import held_addresses
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.observed import Details, ObservedContainer, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index, Located
@@ -46,10 +46,16 @@ def stop_container(
         **owned(found),
         after=tuple(after),
         follows=follows,
+        grace_s=grace_s(found.container),
     )
     draft.frees_ports(found.host, found.container, identity)
     draft.frees_addresses(found.host, held_addresses(found.container), identity)
     return identity
+
+
+def grace_s(container: ObservedContainer) -> float:
+    """Return how many seconds a container has to end by itself when it is stopped."""
+    return (container.details or Details()).grace_s
 
 
 def remove_container(draft: Draft, found: Located, reason: str, after: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from typing import Unpack
 from gitops_orch.model.app import App
 from gitops_orch.model.plan import Action, Kind
 from gitops_orch.planner.draft import Draft, StepFields
+from gitops_orch.planner.removal import grace_s
 from gitops_orch.planner.slots import Slot
 
 
@@ -19,6 +20,8 @@ class SlotSteps:
         """Add a step on a slot's container, and return its id."""
         if "after" in fields:
             fields["after"] = tuple(dict.fromkeys(fields["after"]))
+        if kind is Kind.RESTART and at.current is not None:
+            fields["grace_s"] = grace_s(at.current.container)
         identity = self.draft.identify(kind, at.host, fields.get("new_name") or target)
         action = Action(
             id=identity,

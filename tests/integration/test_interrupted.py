@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM between the stop of a container and the start of its successor leave no app down."""
+"""Ctrl-C, SIGTERM and SIGHUP between the stop of a container and the start of its successor leave no app down."""
 
 import signal
 import subprocess
@@ -58,7 +58,9 @@ def syncing(world: World, after: str, before: str = "") -> Iterator[subprocess.P
 
 
 @pytest.mark.parametrize("after", [db("blue"), db("blue", name="postgres")], ids=["replaced", "renamed"])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_sync_that_is_interrupted_fills_the_slot_that_it_emptied(
     world: World, after: str, number: int, code: int
 ):

@@ -90,6 +90,7 @@ def _see_details(container: SimulatedContainer) -> Details:
         joined=tuple(sorted({*filter(None, (container.joins,)), *container.joins_too})),
         volumes_from=container.volumes_from,
         visible=container.visible,
+        grace_s=container.grace_s,
         error=container.error,
         ended_by=container.ended_by,
         check_output=container.behaviour.check_output if container.health is Health.UNHEALTHY else "",
