@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import structlog
 
 from gitops_orch.errors import HistoryError, SettingsError
+from gitops_orch.model.steady import steady
 from gitops_orch.printable import printable
 from gitops_orch.redaction import redact
 
@@ -46,7 +47,8 @@ class Notice:
     """A message about a subject: an app, a host, or the controller.
 
     `details` are lines of facts below the message.  They are no news by themselves: a notice whose message and kind were
-    delivered before is not delivered again.  Its end is told when the subject was out of trouble for `calm_s`.
+    delivered before is not delivered again, and neither is one that differs only in what a check printed (`steady`).  Its
+    end is told when the subject was out of trouble for `calm_s`.
     """
 
     subject: str
@@ -244,7 +246,7 @@ class Outbox:
             self._told[notice.subject] = notice
             if len(self._told) > SUBJECTS_MAX:
                 del self._told[next(iter(self._told))]
-            if last is None or (redact(last.message), last.kind) != (redact(notice.message), notice.kind):
+            if last is None or _news(last) != _news(notice):
                 for queue in self._queues:
                     queue.add(notice)
 
@@ -285,6 +287,11 @@ class Outbox:
         end_s = time.monotonic() + CLOSE_WAIT_S
         for queue in self._queues:
             queue.left(max(0.0, end_s - time.monotonic()))
+
+
+def _news(notice: Notice) -> tuple[str, NoticeKind]:
+    """Return what two notices have in common that are the same news."""
+    return steady(redact(notice.message)), notice.kind
 
 
 def _recalled(ledger: Ledger | None) -> dict[str, Notice]:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.status import ActionResult, Outcome
+from gitops_orch.model.trouble import LEFT_GIT
 
 FIRST_S = 10.0
 LAST_S = 300.0
@@ -49,7 +50,7 @@ class Backoff:
         A step that was skipped says nothing, and an attempt that was broken off does not say either that it succeeds: a
         run may yield before the step that fails.
 
-        Returns the apps whose wait was lengthened, each with its release's digest and the reason.
+        Returns the apps whose wait was lengthened, each with the digest of the release that it is to run, and the reason.
 
         What is done to an app that was `waiting` ends nothing: what served before serves meanwhile, and that is no proof.
         Nor does it begin another wait where that of an older release fails.
@@ -57,12 +58,12 @@ class Backoff:
         A failed gate is trouble too, unless it has just quarantined the release: one that was stable fails for a reason
         that lies elsewhere, and trying it in every run would help nobody.
 
-        `digests` are the releases that apps are to run.  A container of another one that is started is what served before:
-        each has a wait of its own, and its trouble counts for the release that is to run.
+        `digests` are the releases that apps are to run, LEFT_GIT for one that left Git.  The step that failed may be of
+        another release: that a former container cannot be removed keeps an app from what Git wants, too.  A container of
+        another release that is started is what served before: each has a wait of its own.
         """
         results = tuple(results)
-        former = {id(each) for each in results if _is_former(each, digests)}
-        self._note_starts((each for each in results if id(each) in former), now_s)
+        self._note_starts((each for each in results if _is_former(each, digests)), now_s)
         tried: dict[AppKey, ActionResult | None] = {}
         broken_off: set[AppKey] = set()
         for result in results:
@@ -78,8 +79,8 @@ class Backoff:
             if failure is not None and app in waiting and self._is_older(failure):
                 continue
             if failure is not None:
-                digest = digests.get(app, "") if id(failure) in former else failure.action.release
-                failed.append((app, digest, _reason(failure)))
+                digest = digests.get(app, failure.action.release)
+                failed.append((app, digest, _reason(failure, digest)))
                 self.blame(*failed[-1], now_s)
             elif app not in waiting and app not in broken_off:
                 self._troubles.pop(app, None)
@@ -92,7 +93,7 @@ class Backoff:
             before = self._starts.pop(place, None)
             if result.outcome is Outcome.FAILED and not result.vanished:
                 count = before.count + 1 if before is not None else 1
-                self._starts[place] = _Trouble("", count, now_s + _wait_s(count), _reason(result))
+                self._starts[place] = _Trouble("", count, now_s + _wait_s(count), _words(result))
 
     def start_holds(self, now_s: float, now: datetime) -> Mapping[Located, Hold]:
         """Return the containers, by host and id, that served before and are not to be started for now."""
@@ -119,11 +120,14 @@ class Backoff:
             self._troubles.pop(app, None)
 
     def holds(self, digests: Mapping[AppKey, str], now_s: float, now: datetime) -> Mapping[AppKey, Hold]:
-        """Return the apps to leave alone for now; one whose digest has changed is tried at once."""
+        """Return the apps to leave alone for now; one whose digest has changed is tried at once.
+
+        An app that is not among the `digests` left Git.
+        """
         return {
             app: Hold(reason=trouble.reason, until=now + timedelta(seconds=trouble.until_s - now_s))
             for app, trouble in self._troubles.items()
-            if trouble.until_s > now_s and digests.get(app) == trouble.digest
+            if trouble.until_s > now_s and digests.get(app, LEFT_GIT) == trouble.digest
         }
 
     def ends_between(self, after_s: float, until_s: float) -> bool:
@@ -138,11 +142,17 @@ def _wait_s(count: int) -> float:
 
 
 def _is_former(result: ActionResult, digests: Mapping[AppKey, str]) -> bool:
-    """Tell whether a start is one of a container that served before the release that its app is to run."""
+    """Tell whether a start that was tried is one of a container that served before the release that its app is to run."""
     action = result.action
+    if result.outcome is Outcome.SKIPPED:
+        return False
     return action.kind is Kind.START and bool(digests) and action.release != digests.get(action.app or NOBODY)
 
 
-def _reason(failure: ActionResult) -> str:
+def _reason(failure: ActionResult, digest: str) -> str:
+    return f"its app left Git: {_words(failure)}" if digest == LEFT_GIT else _words(failure)
+
+
+def _words(failure: ActionResult) -> str:
     action = failure.action
     return f"{action.kind.value} {action.name} on {action.host}: {failure.error}"

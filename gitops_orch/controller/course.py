@@ -16,6 +16,7 @@ from gitops_orch.controller.record import Recorder
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Plan
 from gitops_orch.model.status import ActionResult, Outcome
+from gitops_orch.model.trouble import LEFT_GIT
 
 # Forward, back while trouble lasts, what the way back has left over, and what only shows once that is done.  One that a
 # failed gate ended does not count: it leaves an app fewer to fail, for that one is quarantined or waits.
@@ -166,7 +167,8 @@ class Course:
         apps = {each.app.key: each.app for each in world.chosen}
         told = with_last_words(results, sight.engines.by_name(), sight.workers, sight.clock, apps)
         quarantined = self._recorder.quarantine(look, told) | sight.tags.learn(told, world)
-        digests = {key: app.digest for key, app in apps.items()}
+        digests = {each.action.app: LEFT_GIT for each in told if each.action.app is not None}
+        digests |= {key: app.digest for key, app in apps.items()}
         failed = sight.backoff.note(told, sight.clock.monotonic_s(), quarantined, world.waits, digests)
         for app, digest, reason in failed:
             sight.history.note_trouble(app, digest, reason)

@@ -9,12 +9,12 @@ import structlog
 from gitops_orch.clock import Clock
 from gitops_orch.controller.app_files import keep_app_files
 from gitops_orch.controller.completed import note_completed
-from gitops_orch.controller.execute import STOPPED
 from gitops_orch.controller.facts import RECOVERED
 from gitops_orch.controller.gone import from_this_repository
 from gitops_orch.controller.inventory import keep_facts
 from gitops_orch.controller.load import CONTINUITY, Branch
 from gitops_orch.controller.look import Look, our_containers
+from gitops_orch.controller.run_rows import new_row, what_was_done
 from gitops_orch.controller.timetable import NOTHING_SCHEDULED
 from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
@@ -23,11 +23,11 @@ from gitops_orch.model.app import App, AppKey, Mode
 from gitops_orch.model.observed import ObservedHost, Placed
 from gitops_orch.model.plan import Plan
 from gitops_orch.model.release import Release, ReleaseState
-from gitops_orch.model.serial import plan_row, run_document
 from gitops_orch.model.status import ActionResult, AppHealth, AppStatus, Outcome, RunReport, Sync
-from gitops_orch.model.trouble import Trouble
+from gitops_orch.model.trouble import LEFT_GIT, Trouble
 from gitops_orch.planner.aside import is_aside
-from gitops_orch.planner.judgement import lasting
+from gitops_orch.planner.index import build_index
+from gitops_orch.planner.prune import gone_apps
 from gitops_orch.planner.world import Chosen, Role, World
 from gitops_orch.source.commits import CommitInfo
 from gitops_orch.source.source import Source
@@ -186,7 +186,7 @@ class Recorder:
         ended = [
             trouble.app
             for trouble in world.troubles.values()
-            if trouble.app in fine or not _is_wanted(trouble, chosen, world)
+            if trouble.app in fine or not (_is_wanted(trouble, chosen, world) or _is_leaving(trouble, look))
         ]
         if ended:
             self._history.clear_troubles(ended)
@@ -241,14 +241,10 @@ class Recorder:
         )
 
     def record(self, report: RunReport, runs_kept: int, releases_kept: int) -> None:
-        """Keep the run and the timelines of its containers.
-
-        A run without an action that equals the one before it is no row.
-        """
+        """Keep the run, where it is a row (run_rows.py), and the timelines of its containers."""
         commit = report.picture.commit
         now = self._clock.now()
-        told = [result for result in report.results if result.error != STOPPED]
-        for result in told:
+        for result in what_was_done(report):
             action = result.action
             if action.service is not None and result.outcome is not Outcome.SKIPPED:
                 detail = result.error or result.note or action.reason
@@ -258,16 +254,15 @@ class Recorder:
                 )
                 if result.log:
                     self._history.record_event(action.host, action.name, at, LAST_WORDS, result.log)
-        put_off = (
-            report.status == "progressing" and not told
-        )  # it only waited, and yielded: the next run tells
-        if (report.results or report.exit_code or report.trigger == "sync") and not put_off:
-            run = _run_record(report, self._commit_info(commit))
-            if report.results or not any(_is_same(run, last) for last in self._history.runs(limit=1)):
-                self._history.record_run(run)
-                self._history.trim(runs=runs_kept, releases=releases_kept)
+        run = new_row(report, self._commit_info(commit), self._last_run)
+        if run is not None:
+            self._history.record_run(run)
+            self._history.trim(runs=runs_kept, releases=releases_kept)
         if report.results:
             self._release_commits(commit)
+
+    def _last_run(self) -> RunRecord | None:
+        return next(iter(self._history.runs(limit=1)), None)
 
     def _release_commits(self, head: str) -> None:
         """Keep alive in the mirror what a release or a pin may be read from again, and nothing else."""
@@ -286,6 +281,25 @@ def _is_wanted(trouble: Trouble, chosen: Mapping[AppKey, Chosen], world: World) 
     """Tell whether the release that had trouble is still the one to run; of an app that is broken, it may be."""
     each = chosen.get(trouble.app)
     return trouble.app in world.broken if each is None else each.app.digest == trouble.digest
+
+
+def _is_leaving(trouble: Trouble, look: Look) -> bool:
+    """Tell whether an app that could not be removed is still to be removed, as far as anybody knows.
+
+    One that is on a silent host may be there still; one that a person keeps is not in trouble any more.
+    """
+    world = look.world
+    if (
+        trouble.digest != LEFT_GIT
+        or world is None
+        or any(each.app.key == trouble.app for each in world.chosen)
+    ):
+        return False
+    row = next((row for row in look.picture.apps if row.key == trouble.app), None)
+    if row is not None:
+        return row.sync is not Sync.HELD
+    index = build_index(world)
+    return trouble.app in index.away or trouble.app in gone_apps(world, index)
 
 
 def _is_proved(app: App, status: AppStatus) -> bool:
@@ -344,43 +358,3 @@ def _images(chosen: Chosen, host: ObservedHost, now: datetime) -> Iterable[Image
                 release=chosen.app.digest,
                 at=now,
             )
-
-
-def _is_same(run: RunRecord, last: RunRecord) -> bool:
-    """Tell whether a run without an action found what the one before it found; when it is tried again is no difference."""
-    return (run.commit, run.status, run.exit_code, run.plan_digest) == (
-        last.commit,
-        last.status,
-        last.exit_code,
-        last.plan_digest,
-    ) and all(
-        _lasting(run.results_json.get(key)) == _lasting(last.results_json.get(key))
-        for key in ("apps", "reasons")
-    )
-
-
-def _lasting(found: object) -> object:
-    """Return what was found, without the moments at which reasons end."""
-    if isinstance(found, str):
-        return lasting(found)
-    if isinstance(found, list):
-        return [_lasting(each) for each in found]
-    return {key: _lasting(each) for key, each in found.items()} if isinstance(found, dict) else found
-
-
-def _run_record(report: RunReport, info: CommitInfo | None) -> RunRecord:
-    apps = {result.action.app for result in report.results if result.action.app is not None}
-    return RunRecord(
-        id=report.id,
-        commit=report.picture.commit,
-        author=info.author if info else "",
-        trigger=report.trigger,
-        started_at=report.started_at,
-        duration_ms=report.duration_ms,
-        status=report.status,
-        exit_code=report.exit_code,
-        plan_digest=report.first_plan.digest,
-        plan_json=plan_row(report.first_plan),
-        results_json=run_document(report) | {"subject": info.subject if info else ""},
-        apps=tuple(sorted(apps)),
-    )

@@ -6,9 +6,9 @@ from typing import TypeAlias
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, RunReport, Sync
+from gitops_orch.model.steady import lasting
 from gitops_orch.model.trouble import Trouble
 from gitops_orch.notify import Notice, NoticeKind, Outbox
-from gitops_orch.planner.judgement import lasting
 
 CONTROLLER = "controller"
 ATTEMPTS_MIN = 2

@@ -7,12 +7,14 @@ from sqlalchemy import Row, delete, insert, select
 
 from gitops_orch.clock import Clock
 from gitops_orch.history import schema
+from gitops_orch.history.bounds import keep_bounded
 from gitops_orch.history.records import ImageRecord, TimelineEvent
 from gitops_orch.history.releases import app_of, of_app
 from gitops_orch.history.store import Store
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Placed
 
+EVENT_ROWS_MAX = 20_000
 TIMELINE_ROWS_MAX = 1000
 DETAIL_CHARS_MAX = 4000
 
@@ -91,7 +93,7 @@ class FleetBook:
             return tuple(_image(row) for row in rows)
 
     def record_event(self, host: str, container: str, at: datetime, event: str, detail: str = "") -> None:
-        """Add to a container's timeline."""
+        """Add to a container's timeline; the oldest events of all containers go once there are too many."""
         row = {
             "host": host,
             "container": container,
@@ -100,7 +102,9 @@ class FleetBook:
             "detail": detail[:DETAIL_CHARS_MAX],
         }
         with self._store.begin() as connection:
-            connection.execute(insert(schema.events).values(row))
+            added = insert(schema.events).values(row).returning(schema.events.c.id)
+            number = int(connection.execute(added).scalar_one())
+            keep_bounded(connection, schema.events, number, EVENT_ROWS_MAX)
 
     def timeline(self, container: str) -> tuple[TimelineEvent, ...]:
         """Return what happened to a container, oldest first, the newest thousand events of it."""

@@ -4,23 +4,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from gitops_orch.clock import Clock
 from gitops_orch.history import schema
-from gitops_orch.history.fleet import FleetBook
+from gitops_orch.history.bounds import beyond, keep_newest
+from gitops_orch.history.fleet import EVENT_ROWS_MAX, FleetBook
 from gitops_orch.history.lease import Lease
 from gitops_orch.history.releases import RELEASE_LOG_ROWS_MAX, ReleaseBook, app_of, of_app
 from gitops_orch.history.reverts import RevertBook
-from gitops_orch.history.runs import RunBook
+from gitops_orch.history.runs import REQUEST_ROWS_MAX, RunBook
 from gitops_orch.history.spare import COMMANDS_KNOWN, SpareCopy
 from gitops_orch.history.store import Store
 from gitops_orch.history.troubles import TroubleBook
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.release import ReleaseState
-
-EVENT_ROWS_MAX = 20_000
-REQUEST_ROWS_MAX = 200
 
 _SALT = "salt"
 _HEALED = "healed"
@@ -187,7 +185,7 @@ class History(ReleaseBook, RevertBook, FleetBook, RunBook, TroubleBook):
     def trim(self, *, runs: int, releases: int) -> None:
         """Forget all but the newest runs, and per app the newest releases; the last stable one and a pinned one stay."""
         with self._store.begin() as connection:
-            old = _beyond(connection, schema.runs, "number", runs)
+            old = beyond(connection, schema.runs, "number", runs)
             ids = select(schema.runs.c.id).where(schema.runs.c.number <= old)
             connection.execute(delete(schema.run_apps).where(schema.run_apps.c.run_id.in_(ids)))
             connection.execute(delete(schema.runs).where(schema.runs.c.number <= old))
@@ -196,13 +194,8 @@ class History(ReleaseBook, RevertBook, FleetBook, RunBook, TroubleBook):
                 (schema.requests, REQUEST_ROWS_MAX),
                 (schema.release_log, RELEASE_LOG_ROWS_MAX),
             ):
-                connection.execute(delete(table).where(table.c.id <= _beyond(connection, table, "id", kept)))
+                keep_newest(connection, table, kept)
             _trim_releases(connection, releases)
-
-
-def _beyond(connection: Connection, table: Table, column: str, kept: int) -> int:
-    newest_first = select(table.c[column]).order_by(table.c[column].desc())
-    return int(connection.execute(newest_first.offset(kept).limit(1)).scalar() or 0)
 
 
 def _trim_releases(connection: Connection, kept: int) -> None:

@@ -8,12 +8,14 @@ from sqlalchemy import Row, insert, select, update
 from gitops_orch.clock import Clock
 from gitops_orch.errors import HistoryError
 from gitops_orch.history import schema
+from gitops_orch.history.bounds import keep_bounded
 from gitops_orch.history.records import Request, RunRecord
 from gitops_orch.history.releases import app_of, of_app
 from gitops_orch.history.store import Store
 from gitops_orch.model.app import AppKey
 
 REQUESTS_PENDING_MAX = 100
+REQUEST_ROWS_MAX = 200
 
 
 class RunBook:
@@ -70,7 +72,9 @@ class RunBook:
         row = {"verb": verb, "arguments": dict(arguments), "at": self._clock.now()}
         with self._store.begin() as connection:
             made = insert(schema.requests).values(row).returning(schema.requests.c.id)
-            return int(connection.execute(made).scalar_one())
+            number = int(connection.execute(made).scalar_one())
+            keep_bounded(connection, schema.requests, number, REQUEST_ROWS_MAX)
+        return number
 
     def pending_requests(self) -> tuple[Request, ...]:
         """Return the requests that wait, oldest first."""

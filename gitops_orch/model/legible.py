@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from gitops_orch.model.app import App, FileMount
 from gitops_orch.model.observed import Details
 from gitops_orch.model.secret_words import without_secrets
+from gitops_orch.model.steady import CHECK_FAILS
 from gitops_orch.model.variable_secrets import forms_of, secrets_of_app
 
 CHARS_MAX = 3500  # history keeps as many of an event's detail
@@ -48,7 +49,7 @@ def pieces(app: App | None) -> tuple[str, ...]:
 def why_unhealthy(details: Details | None, app: App | None) -> str:
     """Return what to tell of a container whose healthcheck fails: what the check printed last, at most 200 characters."""
     said = check_words(details, app)
-    return f"its health check fails: {said}" if said else UNHEALTHY
+    return f"{CHECK_FAILS}: {said}" if said else UNHEALTHY
 
 
 def check_words(details: Details | None, app: App | None) -> str:

@@ -14,6 +14,7 @@ from gitops_orch.model.app import Drift
 from gitops_orch.model.legible import check_words, why_unhealthy
 from gitops_orch.model.observed import Health, State
 from gitops_orch.model.plan import Change
+from gitops_orch.model.steady import AGAIN, LEFT
 from gitops_orch.planner.actors import likely_actors
 from gitops_orch.planner.compare import Finding, Remedy
 from gitops_orch.planner.draft import Draft
@@ -34,8 +35,6 @@ from gitops_orch.planner.world import Chosen, Role, World
 
 HEALTH, STATE, PAUSE = "health", "state", "state paused"
 WHOLE = "container"  # the path of what is made anew because it is not there at all
-AGAIN = "; tried again at "
-LEFT = "; it is left alone until "
 ORDERLY_CODES = frozenset({0, 137, 143})  # ended by itself, or was killed or asked to end
 
 
@@ -63,11 +62,6 @@ def _is_on_trial(chosen: Chosen, slot: Slot) -> bool:
     owner = slot.current.container.owner if slot.current is not None else None
     is_older = owner is not None and owner.release != chosen.app.digest
     return not (is_older or is_tolerated(slot.service))
-
-
-def lasting(reason: str) -> str:
-    """Return a reason without the moment at which it ends: that changes, and is no news."""
-    return reason.partition(AGAIN)[0].partition(LEFT)[0]
 
 
 def path_of(changes: tuple[Change, ...]) -> str:

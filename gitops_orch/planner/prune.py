@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gitops_orch.model.app import AppKey, Prune
+from gitops_orch.model.steady import AGAIN
 from gitops_orch.planner.allowed import is_allowed
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index
@@ -30,6 +31,7 @@ def gone_apps(world: World, index: Index) -> tuple[AppKey, ...]:
 def prune_apps(world: World, index: Index, draft: Draft) -> None:
     """Add the removal of what left Git, what depends on others first; or a hold that says why it stays.
 
+    A removal that failed waits before it is tried again, as everything does.
     What came again under another name (`World.successors`) is removed once that one has proved itself.
     """
     removed: dict[AppKey, list[str]] = {}
@@ -45,8 +47,12 @@ def prune_apps(world: World, index: Index, draft: Draft) -> None:
         if successor is not None and not proved and not obstacle:
             obstacle = f"left Git, and is removed once {successor}, which takes its place, is healthy"
             serve_again(key, successor, draft, world, index)
+        wait = world.waits.get(key)
         if obstacle:
             draft.hold(str(key), obstacle, key)
+            continue
+        if wait is not None:
+            draft.hold(str(key), f"{wait.reason}{AGAIN}{wait.until:%H:%M:%SZ}", key, error=True)
             continue
         above = [identity for other in needs.running.get(key, ()) for identity in draft.proofs(other)]
         above += [identity for other in leaving.get(key, ()) for identity in removed.get(other, ())]

@@ -6,13 +6,14 @@ from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.legible import check_words
 from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
 from gitops_orch.model.plan import Action
-from gitops_orch.model.trouble import Trouble
+from gitops_orch.model.steady import NOT_PASSED_YET, REPORTS_UNHEALTHY
+from gitops_orch.model.trouble import LEFT_GIT, Trouble
 from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.world import Chosen, World
 
 _WORDS = {
-    Health.STARTING: "its healthcheck has not passed yet",
-    Health.UNHEALTHY: "its healthcheck reports unhealthy",
+    Health.STARTING: NOT_PASSED_YET,
+    Health.UNHEALTHY: REPORTS_UNHEALTHY,
 }
 
 
@@ -32,6 +33,12 @@ def trouble_of(chosen: Chosen, world: World) -> str:
     if trouble is None or trouble.digest != chosen.app.digest:
         return ""
     return trouble_words(trouble)
+
+
+def why_not_gone(app: AppKey, world: World) -> str:
+    """Return why the last attempt to remove an app that left Git failed, in whichever process; "" where none did."""
+    trouble = world.troubles.get(app)
+    return trouble_words(trouble) if trouble is not None and trouble.digest == LEFT_GIT else ""
 
 
 def trouble_words(trouble: Trouble) -> str:

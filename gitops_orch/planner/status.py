@@ -19,7 +19,14 @@ from gitops_orch.planner.jobs import have_jobs_run
 from gitops_orch.planner.predecessors import with_predecessors
 from gitops_orch.planner.prune import gone_apps
 from gitops_orch.planner.put_back import has_ended
-from gitops_orch.planner.reasons import broken_words, silent_hosts, trouble_of, what_is_left, why_unwell
+from gitops_orch.planner.reasons import (
+    broken_words,
+    silent_hosts,
+    trouble_of,
+    what_is_left,
+    why_not_gone,
+    why_unwell,
+)
 from gitops_orch.planner.renames import with_renames
 from gitops_orch.planner.world import Chosen, Role, World
 
@@ -46,8 +53,11 @@ def app_statuses(world: World, plan: Plan) -> tuple[AppStatus, ...]:
         for chosen in world.chosen
     ]
     rows += [_broken(key, broken_words(key, reason, index), index) for key, reason in world.broken.items()]
-    rows += [_left(key, holds[key], world, index) for key in gone_apps(world, index) if holds[key]]
-    rows += [_going(key, left[key], index) for key in gone_apps(world, index) if left[key] and not holds[key]]
+    rows += [
+        _gone(key, left[key], holds[key], world, index)
+        for key in gone_apps(world, index)
+        if left[key] or holds[key]
+    ]
     return tuple(sorted(rows, key=lambda row: row.key))
 
 
@@ -125,9 +135,19 @@ def _judged(chosen: Chosen, index: Index) -> list[Located]:
     ]
 
 
-def _going(key: AppKey, left: list[Action], index: Index) -> AppStatus:
+def _gone(key: AppKey, left: list[Action], holds: list[PlanHold], world: World, index: Index) -> AppStatus:
+    """Return the row of an app that left Git: it is kept, or is being removed, perhaps not for the first time."""
+    if holds and not holds[0].error:
+        return _left(key, holds, world, index)
+    reason = (
+        holds[0].reason if holds else why_not_gone(key, world) or f"its app left Git; {what_is_left(left)}"
+    )
+    return _going(key, reason, index)
+
+
+def _going(key: AppKey, reason: str, index: Index) -> AppStatus:
     """An app that left Git, and is being removed."""
-    row = _broken(key, f"its app left Git; {what_is_left(left)}", index)
+    row = _broken(key, reason, index)
     return replace(
         row,
         sync=Sync.OUT_OF_SYNC,

@@ -66,7 +66,7 @@ class Failure:
     """What is done to a fleet that is in sync, what is said of it, and the exit codes of `sync`, `status`, `plan`."""
 
     before: Mapping[str, str] = field(default_factory=lambda: DATA)
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str | None] = field(default_factory=dict)
     act: Callable[[GitStory], None] = nothing
     says: str  # a regular expression
     codes: tuple[int, int, int]
@@ -75,6 +75,8 @@ class Failure:
 
 GOOD = service("image: 'good:1'")
 DATA = service("image: 'good:1', volumes: ['data:/data']", "volumes: {data: }\n")
+BLOG = {"blog/compose.yaml": "services: {web: {image: 'good:1'}}\n"}
+GONE = {SHOP: None}
 CONF = service("image: 'good:1', volumes: ['./conf:/conf']") | {"shop/conf/a": "one"}
 FAILURES = {
     "an image that cannot be pulled": Failure(
@@ -112,6 +114,27 @@ FAILURES = {
         act=refuse(Fault.SERVER_ERROR, "read_files"),
         says=r"the files of conf on h1 cannot be read: ",
         codes=(1, 2, 1),
+    ),
+    "an app that left Git and cannot be removed": Failure(
+        before=DATA | BLOG,
+        files=GONE,
+        act=refuse(Fault.SERVER_ERROR, "remove"),
+        says=r"its app left Git: remove shop-web-1\S* on h1: .*500",
+        codes=(1, 2, 2),
+    ),
+    "an app that left Git and whose network cannot be removed": Failure(
+        before=DATA | BLOG,
+        files=GONE,
+        act=refuse(Fault.SERVER_ERROR, "remove_network"),
+        says=r"its app left Git: remove_network shop_default on h1: .*500",
+        codes=(1, 2, 2),
+    ),
+    "a former container that cannot be removed": Failure(
+        before=service("image: 'good:1'}, cache: {image: 'good:1'"),
+        files=service("image: 'good:1'"),
+        act=refuse(Fault.SERVER_ERROR, "remove"),
+        says=r"remove shop-cache-1\S* on h1: .*500",
+        codes=(1, 2, 2),
     ),
     "a file that is not YAML": Failure(
         files={SHOP: "services: {web: {image: 'good:1'"},

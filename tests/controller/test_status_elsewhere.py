@@ -1,11 +1,13 @@
 """`status` is asked from another process than the one that acts: it has the same reasons, and says when things were seen."""
 
+import itertools
+
 import pytest
 from story import Story
 
 from gitops_orch.engine.simulated.faults import Fault
 from gitops_orch.errors import SourceUnavailable
-from gitops_orch.model.app import AppKey
+from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.status import AppStatus, Sync
 
 SHOP = AppKey(namespace="default", name="shop")
@@ -21,6 +23,17 @@ class RefusedTo:
 
     def decide(self, _host: str, operation: str) -> Fault | None:
         return Fault.REFUSED if operation == self.operation else None
+
+
+class Counted:
+    """A host that fails at one kind of request, and how often it was asked."""
+
+    def __init__(self, operation: str) -> None:
+        self.operation, self.count = operation, 0
+
+    def decide(self, _host: str, operation: str) -> Fault | None:
+        self.count += operation == self.operation
+        return Fault.SERVER_ERROR if operation == self.operation else None
 
 
 @pytest.fixture
@@ -102,6 +115,77 @@ def test_the_trouble_of_an_app_that_left_git_is_forgotten(story):
     story.commit({"blog/compose.yaml": "services: {web: {image: 'shop/web:1'}}"})
     story.sync()
     assert not story.history.troubles()
+
+
+BLOG = {"blog/compose.yaml": "services: {web: {image: 'blog/web:1'}}"}
+
+
+@pytest.mark.parametrize("operation", ["stop", "remove", "remove_network"])
+def test_the_removal_of_an_app_that_left_git_is_tried_after_longer_and_longer_waits(story, operation):
+    story.commit(FILES | BLOG)
+    story.sync()
+    calm, story.fleet.faults = story.fleet.faults, Counted(operation)
+    restart(story)
+    story.commit(BLOG)
+    tried = []
+    for second in range(120):
+        asked = story.fleet.faults.count
+        story.sync()
+        if story.fleet.faults.count > asked:
+            tried.append(second)
+        story.clock.sleep(1)
+    waits = [after - before for before, after in itertools.pairwise(tried)]
+    assert len(tried) < 5
+    assert waits == sorted(waits)
+    (trouble,) = story.history.troubles().values()
+    assert trouble.attempts == len(tried)
+    story.fleet.faults = calm
+    restart(story)
+    assert story.sync().exit_code == 0
+    assert not story.history.troubles()
+    assert [row.key.name for row in story.reconciler.picture().apps] == ["blog"]
+
+
+@pytest.mark.parametrize("back", [FILES, CHANGED])
+def test_an_app_that_comes_back_does_not_wait_for_its_removal(story, back):
+    story.commit(FILES | BLOG)
+    story.sync()
+    calm, story.fleet.faults = story.fleet.faults, Counted("remove")
+    restart(story)
+    story.commit(BLOG)
+    assert story.sync().status == "error"
+    story.reconciler.engines.by_name()["h1"].faults = calm
+    story.commit(back | BLOG)
+    assert story.sync().exit_code == 0
+    assert not story.history.troubles()
+
+
+def test_the_trouble_of_a_removal_is_over_once_a_person_keeps_the_app(story):
+    story.commit(FILES | BLOG)
+    story.sync()
+    story.fleet.faults = Counted("remove")
+    restart(story)
+    story.commit(BLOG)
+    story.sync()
+    assert story.history.troubles()
+    story.history.hold(SHOP, Hold(reason="look at it first"))
+    story.sync()
+    assert not story.history.troubles()
+    row = next(row for row in story.reconciler.picture().apps if row.key == SHOP)
+    assert (row.sync, "look at it first" in row.reason) == (Sync.HELD, True)
+
+
+def test_the_trouble_of_a_removal_stays_while_its_host_is_silent(story):
+    story.commit(FILES | BLOG)
+    story.sync()
+    story.fleet.faults = Counted("remove")
+    restart(story)
+    story.commit(BLOG)
+    story.sync()
+    story.fleet.faults = RefusedTo("observe")
+    restart(story)
+    story.sync()
+    assert story.history.troubles()
 
 
 def test_a_host_that_fell_silent_says_when_it_was_seen(story):

@@ -23,7 +23,7 @@ from gitops_orch.model.status import (
     Sync,
 )
 from gitops_orch.model.trouble import Trouble
-from gitops_orch.notify import NoticeKind, Outbox
+from gitops_orch.notify import Notice, NoticeKind, Outbox
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 WELL = AppStatus(
@@ -149,6 +149,29 @@ def test_a_run_that_saw_nothing_says_of_nobody_that_all_is_well_again():
     tell_news(outbox, report(error="the mirror is damaged"))
     outbox.close()
     assert told == ["default/shop", "host edge", "controller"]
+
+
+CHECK = "shop-web-1 on h1: its health check fails: timed out after {} ms; x-gitops.drift says to leave it"
+LOOKUP = "pull x on h1: lookup registry: read udp 172.17.0.2:{}->8.8.8.8:53: i/o timeout"
+
+
+@pytest.mark.parametrize("message", [CHECK, LOOKUP, "its healthcheck reports unhealthy: at {} o'clock"])
+def test_a_reason_that_differs_only_in_what_was_printed_is_told_once(message):
+    told = []
+
+    class Inbox:
+        def deliver(self, notice):
+            told.append(notice.message)
+            return True
+
+    outbox = Outbox([Inbox()])
+    for number in (5001, 5002, 47834):
+        outbox.tell(Notice(subject="default/shop", message=message.format(number)))
+        outbox.settle({"default/shop"})
+    outbox.tell(Notice(subject="default/shop", message="it exited with code 1"))
+    outbox.close()
+    assert len(told) <= 2
+    assert told[-1] == "it exited with code 1"
 
 
 @pytest.mark.parametrize("subject", ["default/shop", "volume data"])

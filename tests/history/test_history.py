@@ -3,7 +3,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from gitops_orch.errors import HistoryError
+from gitops_orch.history.bounds import TRIMMED_EVERY
 from gitops_orch.history.records import ImageRecord, RunRecord
+from gitops_orch.history.runs import REQUEST_ROWS_MAX
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.observed import Placed
 from gitops_orch.model.release import Release, ReleaseState
@@ -255,3 +257,23 @@ def test_a_release_that_comes_again_has_a_row_for_each_time(history):
     assert logged == [("b", "stable"), ("a", "stable"), ("b", "failed"), ("a", "stable")]
     assert [each.digest for each in history.release_log(limit=2)] == ["b", "a"]
     assert len(history.releases(SHOP)) == 2
+
+
+@pytest.mark.parametrize("rows_max", [10, 250])
+def test_events_do_not_grow_without_limit_though_no_run_is_recorded(history, monkeypatch, rows_max):
+    monkeypatch.setattr("gitops_orch.history.fleet.EVENT_ROWS_MAX", rows_max)
+    for number in range(600):
+        history.record_event("h1", "web-1", NOW, "die", str(number))
+    told = [each.detail for each in history.timeline("web-1")]
+    assert len(told) <= rows_max + TRIMMED_EVERY
+    assert told[-1] == "599"
+
+
+def test_answered_requests_do_not_grow_without_limit_though_no_run_is_recorded(history):
+    for _ in range(2 * REQUEST_ROWS_MAX):
+        number = history.request("hold", {})
+        history.finish_request(number, 0, {})
+    first = number - REQUEST_ROWS_MAX - TRIMMED_EVERY
+    assert history.request_result(number) == (0, {})
+    with pytest.raises(HistoryError):
+        history.request_result(first)

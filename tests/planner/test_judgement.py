@@ -4,7 +4,7 @@ import pytest
 
 from gitops_orch.model.app import Drift, FailureAction, UpdatePolicy
 from gitops_orch.model.observed import Details, Health, State
-from gitops_orch.planner.judgement import lasting
+from gitops_orch.model.steady import lasting
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.restraint import HealedField, Healing
 from gitops_orch.planner.status import app_statuses

@@ -1,0 +1,74 @@
+"""Which runs are rows of history: those that did something, or found something that the one before did not find."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from gitops_orch.controller.execute import STOPPED
+from gitops_orch.history.records import RunRecord
+from gitops_orch.model.serial import plan_row, run_document
+from gitops_orch.model.status import ActionResult, RunReport
+from gitops_orch.model.steady import steady
+from gitops_orch.source.commits import CommitInfo
+
+
+def what_was_done(report: RunReport) -> Sequence[ActionResult]:
+    """Return the results of a run without the steps that it left to the next one."""
+    return [result for result in report.results if result.error != STOPPED]
+
+
+def new_row(
+    report: RunReport, info: CommitInfo | None, last: Callable[[], RunRecord | None]
+) -> RunRecord | None:
+    """Return the row of a run; None where it says nothing that the `last` row does not say.
+
+    A run that only waited, and yielded, is one without an action: the run that ends the wait has the row.
+    """
+    is_cut_short = bool(report.results) and not what_was_done(report)
+    if is_cut_short:
+        report = replace(report, results=())
+    is_quiet = not (report.results or report.exit_code or report.trigger == "sync")
+    if is_quiet or (is_cut_short and report.status == "progressing"):
+        return None
+    run = _run_record(report, info)
+    before = None if report.results else last()
+    if before is not None and _is_same(run, before, of_plan=not is_cut_short):
+        return None
+    return run
+
+
+def _is_same(run: RunRecord, last: RunRecord, *, of_plan: bool) -> bool:
+    """Tell whether a run without an action found what the one before it found, apart from what changes with each look.
+
+    The plan of one that was cut short is the rest of the one before it.
+    """
+    facts = [(each.commit, each.status, each.exit_code) for each in (run, last)]
+    plans = [each.plan_digest if of_plan else "" for each in (run, last)]
+    found = [[_steady(each.results_json.get(key)) for key in ("apps", "reasons")] for each in (run, last)]
+    return all(one == other for one, other in (facts, plans, found))
+
+
+def _steady(found: object) -> object:
+    """Return what was found as it is compared."""
+    if isinstance(found, str):
+        return steady(found)
+    if isinstance(found, list):
+        return [_steady(each) for each in found]
+    return {key: _steady(each) for key, each in found.items()} if isinstance(found, dict) else found
+
+
+def _run_record(report: RunReport, info: CommitInfo | None) -> RunRecord:
+    apps = {result.action.app for result in report.results if result.action.app is not None}
+    return RunRecord(
+        id=report.id,
+        commit=report.picture.commit,
+        author=info.author if info else "",
+        trigger=report.trigger,
+        started_at=report.started_at,
+        duration_ms=report.duration_ms,
+        status=report.status,
+        exit_code=report.exit_code,
+        plan_digest=report.first_plan.digest,
+        plan_json=plan_row(report.first_plan),
+        results_json=run_document(report) | {"subject": info.subject if info else ""},
+        apps=tuple(sorted(apps)),
+    )
