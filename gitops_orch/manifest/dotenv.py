@@ -5,7 +5,7 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping
 
 from gitops_orch.manifest.budget import TOO_GROWN, Budget
-from gitops_orch.manifest.interpolate import Interpolator, TemplateError
+from gitops_orch.manifest.interpolate import Interpolator, TemplateError, named_once
 from gitops_orch.manifest.unquoted import is_by_chance
 from gitops_orch.manifest.unset import HIDDEN
 from gitops_orch.model.secret_words import holds_a_secret, passwords_in
@@ -178,9 +178,9 @@ class _Parser:
             raise self._error(error.unquoted) from error
         if self._interpolator.unset:
             line = self._text.count("\n", 0, self._at) + 1
-            for name in self._interpolator.unset:
-                hidden = self._hides(value) and is_by_chance(value, name)
-                self._unset(HIDDEN if hidden else name, line)
+            hides = self._hides(value)
+            for name in named_once(self._interpolator.unset):
+                self._unset(HIDDEN if hides and is_by_chance(value, name) else name, line)
             self._interpolator.unset.clear()
         return expanded
 

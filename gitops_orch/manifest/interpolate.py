@@ -17,6 +17,7 @@ from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.model.secret_words import STRUCK_OUT, holds_a_secret
 
 NESTING_MAX = 10
+NAMES_TOLD_MAX = 500  # unset variables of one text
 
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _OPERATOR = re.compile(r":?[-+?]")
@@ -156,6 +157,11 @@ def _invalid(template: str, dollar: int, why: str) -> TemplateError:
     )
 
 
+def named_once(names: Sequence[str]) -> list[str]:
+    """Return the first names of a text, each once; who is told of them may search the text for each."""
+    return list(dict.fromkeys(names))[:NAMES_TOLD_MAX]
+
+
 def names_in(value: Any) -> frozenset[str]:
     """Return the names of all variables that may be looked up for a tree."""
     if type(value) is str:
@@ -215,6 +221,6 @@ class _Walk:
         except TemplateError as error:
             self.complain(tuple(self.trail), str(error))
             return template
-        for name in self.interpolator.unset:
+        for name in named_once(self.interpolator.unset):
             self.unset(tuple(self.trail), name, template)
         return text
