@@ -16,9 +16,8 @@ from gitops_orch.history.history import History
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import is_pre_start
-from gitops_orch.model.observed import ObservedContainer, Ownership
+from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, Ownership
 from gitops_orch.planner.dependencies import has_run
-from gitops_orch.planner.removal import LIVE_STATES
 from gitops_orch.planner.world import Chosen, ImagePin, Role
 
 Hashes = Callable[

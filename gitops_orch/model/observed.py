@@ -24,6 +24,11 @@ class State(Enum):
     DEAD = "dead"
 
 
+LIVE_STATES = frozenset(
+    {State.RUNNING, State.PAUSED, State.RESTARTING}
+)  # it has its ports, addresses and data
+
+
 class Health(Enum):
     """A container's health in the Engine's own words; NONE where it has no healthcheck."""
 

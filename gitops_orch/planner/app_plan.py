@@ -380,7 +380,7 @@ class AppPlanner:
         take_away(self.app, self.going, self.draft, stopped=self.cleared, pulls=self.pulls, proved=proved)
         former = self.world.meanwhile.get(self.app.key)
         uncleared = [found for found in self.going if found.container.id not in self.cleared]
-        order_removals(self.draft, former.app if former is not None else None, uncleared)
+        order_removals(self.draft, self.app.key, former.app if former is not None else None, uncleared)
 
     def _wanted_networks(self) -> dict[str, set[str]]:
         names = {network.key: network.name for network in self.app.networks}

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.observed import HeldPort, ObservedContainer
+from gitops_orch.model.observed import LIVE_STATES, HeldPort, ObservedContainer
 from gitops_orch.model.plan import Action, Kind
 from gitops_orch.model.ports import port_text, ports_of, same_port
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import HostIndex, Index
-from gitops_orch.planner.removal import LIVE_STATES
 from gitops_orch.planner.world import Blocked, Role, World
 
 _FREEING = frozenset({Kind.STOP, Kind.REMOVE})

@@ -11,13 +11,13 @@ from datetime import timedelta
 from gitops_orch.model.app import App, Service
 from gitops_orch.model.job import Concurrency, Schedule
 from gitops_orch.model.names import container_name
-from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, State
 from gitops_orch.planner.compare import Finding, Remedy
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.gate import BAD_COMMAND_CODES
 from gitops_orch.planner.index import HostIndex, Index, Located
 from gitops_orch.planner.place import AppPlacement, Assignment
-from gitops_orch.planner.removal import LIVE_STATES, remove_container, retire, stop_container
+from gitops_orch.planner.removal import remove_container, retire, stop_container
 from gitops_orch.planner.slots import Slot, choose_image
 from gitops_orch.planner.surplus import why_kept
 from gitops_orch.planner.world import Chosen, Due, Role, World

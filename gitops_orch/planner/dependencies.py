@@ -91,8 +91,9 @@ class Dependencies:
     def _ailing(self, chosen: Chosen) -> str:
         """What runs, does not do well, and is not being proved by this plan."""
         key = chosen.app.key
-        proved = {a.target for a in self.draft.actions if a.app == key and a.kind in _PROVING}
-        going = {a.target for a in self.draft.actions if a.app == key and a.kind is Kind.REMOVE}
+        actions = self.draft.actions_of(key)
+        proved = {action.target for action in actions if action.kind in _PROVING}
+        going = {action.target for action in actions if action.kind is Kind.REMOVE}
         for found in self.index.apps.get(key, ()):
             container = found.container
             if container.id not in proved | going and _is_ailing(container):

@@ -15,7 +15,7 @@ from gitops_orch.model.app import AppKey, FileMount, Network, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork
 from gitops_orch.model.observed import HeldAddress, HeldPort, ObservedContainer
 from gitops_orch.model.plan import Action, Budget, Change, ContainerIntent, Gate, Kind, PlanHold
-from gitops_orch.model.ports import same_port
+from gitops_orch.model.ports import ports_of, same_port
 from gitops_orch.planner.circles import without_circles
 
 _PortKey = tuple[str, int, str]  # host, number, protocol
@@ -93,6 +93,9 @@ class Draft:
         self.ports_taken: list[tuple[str, HeldPort, str]] = []  # host, port, and the action that needs it
         self.addresses_taken: list[tuple[str, HeldAddress, str]] = []  # host, address, and who needs it
         self._waits: list[tuple[str, str]] = []
+        self._patient: list[tuple[str, tuple[str, ...]]] = []  # stops, and what each may wait for
+        self._places: dict[AppKey | None, list[int]] = defaultdict(list)  # in `actions`, by app
+        self._indexed_count = 0
 
     def add(self, kind: Kind, host: str, target: str, reason: str, **fields: Unpack[ActionFields]) -> str:
         """Add an action and return its id, made from what it does, so that the same plan has the same ids."""
@@ -122,6 +125,34 @@ class Draft:
         """Note that an action comes after another one that was added later."""
         self._waits.append((action, other))
 
+    def waits_unless_needed(self, stop: str, others: Iterable[str]) -> None:
+        """Note that a stop comes after others, unless a start of this plan needs the port or the address that it frees."""
+        self._patient.append((stop, tuple(others)))
+
+    def settle_stops(self) -> None:
+        """Let stops wait for what they come after, now that all starts of the plan are known.
+
+        The commands before a stop are woven in later, and wait for the same.
+        """
+        needed = {freer for _, freer in self._handed_over()} if self._patient else set()
+        waits: dict[str, list[str]] = defaultdict(list)
+        for stop, others in self._patient:
+            if stop not in needed:
+                waits[stop] += others
+        self._patient.clear()
+        if waits:
+            self.actions = [
+                _with_after(action, waits[action.id]) if action.id in waits else action
+                for action in self.actions
+            ]
+
+    def actions_of(self, app: AppKey) -> list[Action]:
+        """Return the actions that were added for an app so far; for use before others are woven in."""
+        for place in range(self._indexed_count, len(self.actions)):
+            self._places[self.actions[place].app].append(place)
+        self._indexed_count = len(self.actions)
+        return [self.actions[place] for place in self._places.get(app, ())]
+
     def frees_name(self, host: str, name: str, action: str) -> None:
         """Note that a name on a host is free after an action; the first that frees it counts."""
         self._names_freed.setdefault((host, name), action)
@@ -145,7 +176,7 @@ class Draft:
 
     def frees_ports(self, host: str, container: ObservedContainer, action: str) -> None:
         """Note that a container's ports are free after an action."""
-        for port in container.ports:
+        for port in ports_of(container):
             self._ports_freed[(host, *port[1:])].append((port, action))
 
     def takes_ports(self, host: str, ports: Iterable[HeldPort], action: str) -> None:
@@ -162,10 +193,12 @@ class Draft:
         self.addresses_taken += [(host, address, action) for address in addresses]
 
     def asks_ports(self, stop: str, ports: tuple[HeldPort, ...], image: str, release: str) -> None:
-        """Have the Engine asked for ports before a container is stopped for one of a release that needs them."""
-        for place, action in enumerate(self.actions):
-            if action.id == stop:
-                self.actions[place] = replace(action, ports=ports, image=image, release=release)
+        """Have the Engine asked for ports before a container is stopped for one of a release that needs them.
+
+        The stop was added a moment ago, and is searched from the end.
+        """
+        place = next(place for place in reversed(range(len(self.actions))) if self.actions[place].id == stop)
+        self.actions[place] = replace(self.actions[place], ports=ports, image=image, release=release)
 
     def finish(self) -> tuple[Action, ...]:
         """Return all actions, each after all that it waits for; those in a circular wait are held and left out."""

@@ -7,12 +7,11 @@ again by `retry`, or as another release.  All of it is proved together, once all
 
 from dataclasses import replace
 
-from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.observed import LIVE_STATES, Health, ObservedContainer, State
 from gitops_orch.model.refusal import host_hint, is_release_fault
 from gitops_orch.planner.compare import Remedy
 from gitops_orch.planner.ended import is_done, was_surely_stopped
 from gitops_orch.planner.gate import BAD_COMMAND_CODES
-from gitops_orch.planner.removal import LIVE_STATES
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.world import Chosen
 

@@ -9,6 +9,8 @@ from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.mounts import MOUNTS_LABEL
 from gitops_orch.model.names import is_pre_start
 from gitops_orch.model.observed import (
+    LIVE_STATES,
+    HeldPort,
     ObservedContainer,
     ObservedHost,
     ObservedNetwork,
@@ -16,6 +18,7 @@ from gitops_orch.model.observed import (
     Placed,
     UnknownHost,
 )
+from gitops_orch.model.ports import ports_of
 from gitops_orch.planner.aside import is_aside, way_suffix
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.world import World
@@ -46,6 +49,7 @@ class HostIndex:
     networks: Mapping[str, ObservedNetwork]
     twins: Mapping[str, tuple[ObservedNetwork, ...]]  # further networks of a name that is in `networks`
     volumes: Mapping[str, ObservedVolume]
+    held_ports: Mapping[tuple[int, str], tuple[HeldPort, ...]]  # of what runs, by number and protocol
     file_sets: frozenset[tuple[AppKey, str]]  # digests of complete file sets, each an app's own
     mount_records: bool  # a volume records where an adopted service has its data
     image_ids: Mapping[str, str]  # normalised reference, digest reference or id -> id
@@ -143,10 +147,20 @@ def _host_index(host: ObservedHost) -> HostIndex:
         networks=networks,
         twins=twins,
         volumes={volume.name: volume for volume in host.volumes},
+        held_ports=_held_ports(host),
         file_sets=frozenset((each.owner, each.files) for each in host.volumes if each.owner and each.files),
         mount_records=any(MOUNTS_LABEL in volume.labels for volume in host.volumes),
         image_ids=image_ids,
     )
+
+
+def _held_ports(host: ObservedHost) -> Mapping[tuple[int, str], tuple[HeldPort, ...]]:
+    found: dict[tuple[int, str], list[HeldPort]] = defaultdict(list)
+    for container in host.containers:
+        if container.state in LIVE_STATES:
+            for port in ports_of(container):
+                found[port[1:]].append(port)
+    return {key: tuple(ports) for key, ports in found.items()}
 
 
 def _strangers(host: ObservedHost) -> Mapping[str, tuple[ObservedContainer, ...]]:

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 
 from gitops_orch.model.app import App
 from gitops_orch.model.names import is_anonymous
-from gitops_orch.model.observed import ObservedMount, State
+from gitops_orch.model.observed import LIVE_STATES, ObservedMount, State
 from gitops_orch.planner.adoption import adopted_containers
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.index import Index, Located
-from gitops_orch.planner.removal import LIVE_STATES
 from gitops_orch.planner.world import World
 
 _SHOWN_CHARS = 12  # of the name of an anonymous volume

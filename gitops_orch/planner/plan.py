@@ -108,6 +108,7 @@ def _draft(world: World, index: Index) -> tuple[World, Draft]:
         draft.hold(str(key), broken_words(key, world.broken[key], index), key, error=True)
         draft.unknown.append(key)
     prune_apps(world, index, draft)
+    draft.settle_stops()
     remove_networks(draft, index)
     await_creation(draft)
     note_gone_hosts(world, index, draft)

@@ -15,7 +15,7 @@ from gitops_orch.model.app import AppKey, Json, Mode, Service
 from gitops_orch.model.job import Hook
 from gitops_orch.model.mounts import parse_mounts
 from gitops_orch.model.names import container_name, pre_start_name, prepared_service
-from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, State
 from gitops_orch.model.plan import Action, ContainerIntent, Gate, Kind
 from gitops_orch.planner.aside import FAILED_SUFFIX, has_suffix, is_aside
 from gitops_orch.planner.draft import Draft
@@ -26,7 +26,7 @@ from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.namespaces import namespace_parents, shares_namespace
 from gitops_orch.planner.pulls import ABSENT, platform_of
-from gitops_orch.planner.removal import LIVE_STATES, remove_container, stop_container
+from gitops_orch.planner.removal import remove_container, stop_container
 from gitops_orch.planner.set_aside import Stopping, set_aside
 from gitops_orch.planner.shared_hooks import first_start, shared_on, was_prepared
 from gitops_orch.planner.world import Chosen, World

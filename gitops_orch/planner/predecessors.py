@@ -7,12 +7,12 @@ stay up then: its containers give way, and what was there before serves again.
 from dataclasses import replace
 
 from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.observed import LIVE_STATES
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.adoption import adopted_containers
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.put_back import can_serve, has_peers, is_put_off, start_again
-from gitops_orch.planner.removal import LIVE_STATES
 from gitops_orch.planner.teardown import service_of
 from gitops_orch.planner.world import Role, World
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.names import is_pre_start, prepared_service
-from gitops_orch.model.observed import ObservedContainer, ObservedHost, State
+from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, ObservedHost, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.ports import ports_of
 from gitops_orch.planner.aside import is_aside, way_suffix
@@ -17,7 +17,7 @@ from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.ended import is_done, why_stopped
 from gitops_orch.planner.handover import written_by
 from gitops_orch.planner.index import Located
-from gitops_orch.planner.removal import LIVE_STATES, owned
+from gitops_orch.planner.removal import owned
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.surplus import predecessors, why_kept
 from gitops_orch.planner.world import World

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from gitops_orch.model.addresses import held_addresses
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.observed import Details, ObservedContainer, State
+from gitops_orch.model.observed import LIVE_STATES, Details, ObservedContainer
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index, Located
@@ -20,9 +20,6 @@ class Owned(TypedDict):
     service: str | None
     slot: int | None
     release: str
-
-
-LIVE_STATES = frozenset({State.RUNNING, State.PAUSED, State.RESTARTING})
 
 
 def stop_container(
@@ -71,6 +68,21 @@ def retire(draft: Draft, found: Located, reason: str, after: Iterable[str]) -> s
     """Add a stop and a removal, and return the id of the last."""
     stopped = stop_container(draft, found, reason, after)
     return remove_container(draft, found, reason, after if stopped is None else (stopped,))
+
+
+def retire_proved(
+    draft: Draft, found: Located, reason: str, after: Iterable[str], proved: Iterable[str]
+) -> str:
+    """Add a stop and a removal after the steps that prove the successor, and return the id of the removal.
+
+    What holds a port or an address that a start of this plan needs stops already `after` the others; it is removed
+    after the proof all the same, so that it can be started again until then.
+    """
+    after, proved = tuple(after), tuple(proved)
+    stopped = stop_container(draft, found, reason, after)
+    if stopped is not None:
+        draft.waits_unless_needed(stopped, proved)
+    return remove_container(draft, found, reason, (*after, *proved, *(() if stopped is None else (stopped,))))
 
 
 def owned(found: Located) -> Owned:

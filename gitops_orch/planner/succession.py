@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from gitops_orch.model.app import Order
 from gitops_orch.model.observed import State
 from gitops_orch.model.plan import Kind
-from gitops_orch.model.ports import fixed_ports, ports_of, same_port
+from gitops_orch.model.ports import fixed_ports, same_port
 from gitops_orch.planner.aside import KEPT_SUFFIX
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.gating import is_over
 from gitops_orch.planner.index import Index, Located
-from gitops_orch.planner.removal import LIVE_STATES, remove_container, retire, stop_container
+from gitops_orch.planner.removal import remove_container, retire, stop_container
 from gitops_orch.planner.rollout import choose_order, update_policy
 from gitops_orch.planner.set_aside import Stopping, keep_newest, set_aside
 from gitops_orch.planner.slots import Slot
@@ -50,9 +50,10 @@ class Succession:
     def _ask_first(self, slot: Slot, stops: Sequence[str]) -> None:
         """A port that no container has may be a process': the Engine is asked before anything is stopped for it."""
         wanted = fixed_ports(slot.service) if stops else ()
-        containers = self.index.hosts[slot.host].host.containers if wanted else ()
-        held = [port for each in containers if each.state in LIVE_STATES for port in ports_of(each)]
-        unknown = tuple(port for port in wanted if not any(same_port(port, other) for other in held))
+        held = self.index.hosts[slot.host].held_ports
+        unknown = tuple(
+            port for port in wanted if not any(same_port(port, other) for other in held.get(port[1:], ()))
+        )
         if unknown:
             self.draft.asks_ports(stops[0], unknown, slot.image, self.chosen.app.digest)
             for other in stops[1:]:
@@ -88,7 +89,7 @@ class Succession:
 
     def order_moves(self, slots: Iterable[Slot]) -> None:
         """Of what moves to another host, let what depends on others stop before them, as when an app is removed."""
-        order_removals(self.draft, self.chosen.app, _moved(slots))
+        order_removals(self.draft, self.chosen.app.key, self.chosen.app, _moved(slots))
 
     def staying_for_others(self, slots: Iterable[Slot]) -> frozenset[str]:
         """Return the ids of containers that move to another host, and stop only after others that move, too."""

@@ -9,7 +9,7 @@ from gitops_orch.model.ports import fixed_ports, port_text, ports_of, same_port
 from gitops_orch.planner.allowed import is_allowed
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Located
-from gitops_orch.planner.removal import remove_container, retire
+from gitops_orch.planner.removal import remove_container, retire_proved
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.world import Chosen, Role, World
 
@@ -60,10 +60,10 @@ def take_away(
     pulls: Sequence[str],
     proved: Sequence[str],
 ) -> None:
-    """Add the removals: of what has ports, which another app may want, after the `pulls`; of all else after all is `proved`.
+    """Add the removals: after all is `proved`, so that what goes can be started again until then.
 
-    `stopped` are the stops that are planned already, by the container's id: what has a successor in this app is removed
-    once that one is proved, so that it can be started again until then.
+    What holds a port that a start of this plan needs stops before that, after the `pulls`.  `stopped` are the stops that
+    are planned already, by the container's id.
     """
     for found in going:
         reason = "its service left Git" if _has_left(app, found) else "fewer replicas are wanted"
@@ -71,8 +71,7 @@ def take_away(
         if stop is not None:
             remove_container(draft, found, reason, (stop, *proved))
         else:
-            after = pulls if found.container.ports else [*pulls, *proved]
-            retire(draft, found, reason, after)
+            retire_proved(draft, found, reason, pulls, proved)
 
 
 def _has_left(app: App, found: Located) -> bool:

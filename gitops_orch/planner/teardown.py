@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from gitops_orch.model.app import App
+from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.namespaces import namespace_parents
 from gitops_orch.planner.order import in_dependency_order
-from gitops_orch.planner.removal import remove_container, retire, stop_container
+from gitops_orch.planner.removal import retire, retire_proved
 
 
 def remove_in_order(
@@ -23,7 +23,7 @@ def remove_in_order(
     """Add stops and removals, and return the ids of the removals; without a former app, in no order but their names'.
 
     What is removed has a successor where `proved` are the steps that show that the successor does well: it is removed
-    after them, and stopped after them unless it holds ports, which the successor may need to start.
+    after them, and stopped after them unless it holds a port that the successor needs to start.
     """
     proved = tuple(proved)
     removed: dict[str, list[str]] = defaultdict(list)
@@ -31,35 +31,37 @@ def remove_in_order(
     for found in in_removal_order(former, going):
         name = service_of(found)
         above = [identity for other in sorted(dependents.get(name, ())) for identity in removed[other]]
-        if proved and not draft.wants_name(found.host, found.container.name):
-            early = tuple(after) if found.container.ports else (*after, *above, *proved)
-            stopped = stop_container(draft, found, reason, early)
-            ends = (*after, *above, *proved, *((stopped,) if stopped is not None else ()))
-            identity = remove_container(draft, found, reason, ends)
+        if proved:
+            identity = retire_proved(draft, found, reason, after, (*above, *proved))
         else:
             identity = retire(draft, found, reason, (*after, *above))
         removed[name].append(identity)
     return [identity for ids in removed.values() for identity in ids]
 
 
-def order_removals(draft: Draft, former: App | None, going: Iterable[Located]) -> None:
+def order_removals(draft: Draft, app: AppKey, former: App | None, going: Iterable[Located]) -> None:
     """Let what others depend on stop after them, where all of them go and their removals are in the draft already.
 
-    One whose ports may be wanted goes early, whatever else goes: its successor waits for it, and others for that.
+    One that holds a port which a start of this plan needs stops before that, whatever else goes.
     """
     dependents = dependents_of(former)
-    quiet = {found.container.id: service_of(found) for found in going if not found.container.ports}
-    first: dict[str, str] = {}
+    services = {found.container.id: service_of(found) for found in going}
+    stops: dict[str, str] = {}
     removals: dict[str, list[str]] = defaultdict(list)
-    for action in draft.actions if dependents and quiet else ():
-        if action.target in quiet and action.kind in {Kind.STOP, Kind.REMOVE}:
+    first: dict[str, str] = {}
+    for action in draft.actions_of(app) if dependents and services else ():
+        if action.target in services and action.kind is Kind.STOP:
+            stops.setdefault(action.target, action.id)
+        elif action.target in services and action.kind is Kind.REMOVE:
             first.setdefault(action.target, action.id)
-            if action.kind is Kind.REMOVE:
-                removals[quiet[action.target]].append(action.id)
-    for target, ends in first.items():
-        above = sorted(dependents.get(quiet[target], ()))
-        for removal in (each for other in above for each in removals[other]):
-            draft.waits(ends, removal)
+            removals[services[action.target]].append(action.id)
+    for target, ends in (first | stops).items():
+        above = [each for other in sorted(dependents.get(services[target], ())) for each in removals[other]]
+        if target in stops:
+            draft.waits_unless_needed(stops[target], above)
+        else:
+            for each in above:
+                draft.waits(ends, each)
 
 
 def in_removal_order(former: App | None, going: Iterable[Located]) -> list[Located]:

@@ -116,6 +116,81 @@ def test_a_crash_in_between_ends_with_the_new_one(story, place, operation):
     assert running(story) == ["postgres"]
 
 
+PORT_CHANGES = {
+    "another port": 'ports: ["8081:80"]',
+    "no port": "labels: {a: b}",
+    "its port of another protocol": 'ports: ["8080:80/udp"]',
+}
+
+
+@pytest.mark.parametrize("rollback", ["auto", "hold", "off"])
+@pytest.mark.parametrize("place", PORT_CHANGES.values(), ids=PORT_CHANGES)
+def test_an_old_service_whose_port_nobody_needs_serves_on_where_the_new_one_fails(story, place, rollback):
+    story.commit(app("web", 'ports: ["8080:80"]'))
+    story.sync()
+    before = story.containers()["web"]
+    started = before.started_at
+    story.commit(app("front", place, "bad:1", more=f"x-gitops: {{rollback: {rollback}}}"))
+    assert story.sync().exit_code == 4
+    story.sync()
+    there = story.containers()["web"]
+    assert (there.id, there.state, there.started_at) == (before.id, State.RUNNING, started)
+    story.commit(app("front", place, "shop:2"))
+    assert story.sync().exit_code == 0
+    assert running(story) == ["front"]
+
+
+@pytest.mark.parametrize("place", PORT_CHANGES.values(), ids=PORT_CHANGES)
+@pytest.mark.parametrize("directories", [("s", "s"), ("blog", "weblog")], ids=["service", "app"])
+def test_an_old_service_whose_port_nobody_needs_stops_once_the_new_one_is_proved(story, place, directories):
+    old, new = (
+        {f"apps/{directory}/compose.yaml": f'services: {{{name}: {{image: "shop:1", {what}}}}}\n', **OTHER}
+        for directory, name, what in zip(
+            directories, ("web", "web"), ('ports: ["8080:80"]', place), strict=True
+        )
+    )
+    if directories[0] == directories[1]:
+        new = {path: text.replace("web:", "front:") for path, text in new.items()}
+    story.commit(old)
+    story.sync()
+    story.commit(new)
+    done = [
+        each.action.kind.value
+        for each in story.sync().results
+        if each.action.kind.value in {"wait_healthy", "stop", "remove"}
+    ]
+    assert done == ["wait_healthy", "stop", "remove"]
+
+
+def test_an_old_service_whose_port_another_app_needs_stops_for_it_and_is_not_removed(story):
+    web = 'services: {web: {image: "shop:1", ports: ["8080:80"]}}\n'
+    front = 'services: {front: {image: "bad:1", ports: ["8081:80"]}}\nx-gitops: {rollback: hold}\n'
+    story.commit({"apps/s/compose.yaml": web, **OTHER})
+    story.sync()
+    story.commit({"apps/s/compose.yaml": front, "apps/u/compose.yaml": web, **OTHER})
+    assert story.sync().exit_code == 4
+    old, new = (
+        next(each for each in story.world.containers.values() if each.name.startswith(f"{name}-web"))
+        for name in ("s", "u")
+    )
+    assert (old.state, new.state) == (State.EXITED, State.RUNNING)
+
+
+@pytest.mark.parametrize("place", ["labels: {a: b}", 'ports: ["8081:80"]'], ids=["no port", "another port"])
+def test_an_app_under_a_new_name_that_fails_leaves_the_container_name_to_the_old_one(story, place):
+    named = "services: {{web: {{image: '{}', container_name: web, {}}}}}\n"
+    story.commit({"apps/blog/compose.yaml": named.format("shop:1", 'ports: ["8080:80"]'), **OTHER})
+    story.sync()
+    before = story.containers()["web"].id
+    story.commit({"apps/weblog/compose.yaml": named.format("bad:1", place), **OTHER})
+    assert story.sync().exit_code == 4
+    story.sync()
+    assert story.world.containers[before].state is State.RUNNING
+    story.commit({"apps/weblog/compose.yaml": named.format("shop:2", place), **OTHER})
+    assert story.sync().exit_code == 0
+    assert running(story) == ["web"]
+
+
 def renamed(directory: str, image: str = "shop:1", place: str = PLACES["a port"]) -> dict[str, str]:
     text = f'services: {{web: {{image: "{image}", {place}}}}}\n'
     return {f"apps/{directory}/compose.yaml": text, **OTHER}

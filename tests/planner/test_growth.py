@@ -6,7 +6,7 @@ import pytest
 from lines_run import lines_run
 from planner.builders import app, container, seen, service, world
 
-from gitops_orch.model.app import Network
+from gitops_orch.model.app import Network, Port
 from gitops_orch.model.job import Hook
 from gitops_orch.model.observed import ObservedNetwork, State
 from gitops_orch.planner.plan import make_plan
@@ -103,7 +103,35 @@ def stopped(count):
     return world(*these, observed={"h1": seen("h1", *running(these, state=State.EXITED), apps=tuple(these))})
 
 
+def with_other_ports(count):
+    """Apps that write data, and so stop first; each asks its Engine for its new port."""
+
+    def fleet(first):
+        numbers = iter(range(first, first + 2 * count))
+        return apps(
+            count,
+            lambda name: service(name, ports=(Port(target=80, published=next(numbers)),), writable=True),
+        )
+
+    old, new = fleet(10_000), fleet(30_000)
+    there = running(old, spec="old", release="old")
+    return world(*new, observed={"h1": seen("h1", *there, apps=tuple(new))})
+
+
+def with_dependents(count):
+    """Apps of which each waits for the one before it, and of which a service left Git."""
+    these = apps(count)
+    these = [
+        replace(each, depends_on=(these[n - 1].key,) if n else (), services=each.services[:1])
+        for n, each in enumerate(these)
+    ]
+    there = running(apps(count), spec="old", release="old")
+    return world(*these, observed={"h1": seen("h1", *there, apps=tuple(these))})
+
+
 FLEETS = [
+    with_other_ports,
+    with_dependents,
     at_addresses,
     moving_to_addresses,
     prepared,
