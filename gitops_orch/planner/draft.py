@@ -89,19 +89,26 @@ class Draft:
         self._ports_freed: dict[_PortKey, list[tuple[HeldPort, str]]] = defaultdict(list)
         self._addresses_freed: dict[_AddressKey, list[str]] = defaultdict(list)
         self._names_taken: list[tuple[_NameKey, str]] = []
-        self._names_wanted: set[_NameKey] = set()
         self.ports_taken: list[tuple[str, HeldPort, str]] = []  # host, port, and the action that needs it
         self.addresses_taken: list[tuple[str, HeldAddress, str]] = []  # host, address, and who needs it
         self._waits: list[tuple[str, str]] = []
         self._patient: list[tuple[str, tuple[str, ...]]] = []  # stops, and what each may wait for
         self._places: dict[AppKey | None, list[int]] = defaultdict(list)  # in `actions`, by app
         self._indexed_count = 0
+        self._networks_created: dict[_NameKey, int] = {}  # the place in `actions`, by host and name
 
     def add(self, kind: Kind, host: str, target: str, reason: str, **fields: Unpack[ActionFields]) -> str:
         """Add an action and return its id, made from what it does, so that the same plan has the same ids."""
         identity = self.identify(kind, host, fields.get("new_name") or target)
+        if kind is Kind.CREATE_NETWORK:
+            self._networks_created[host, target] = len(self.actions)
         self.actions.append(Action(id=identity, kind=kind, host=host, target=target, reason=reason, **fields))
         return identity
+
+    def creation_of_network(self, host: str, name: str) -> Action | None:
+        """Return the action that creates a network of that name on a host, where one was added."""
+        place = self._networks_created.get((host, name))
+        return None if place is None else self.actions[place]
 
     def identify(self, kind: Kind, host: str, target: str) -> str:
         """Return the id of an action that is added next."""
@@ -168,11 +175,6 @@ class Draft:
     def takes_name(self, host: str, name: str, action: str) -> None:
         """Note that an action needs a name on a host."""
         self._names_taken.append(((host, name), action))
-        self._names_wanted.add((host, name))
-
-    def wants_name(self, host: str, name: str) -> bool:
-        """Tell whether an action that was added needs a name on a host."""
-        return (host, name) in self._names_wanted
 
     def frees_ports(self, host: str, container: ObservedContainer, action: str) -> None:
         """Note that a container's ports are free after an action."""

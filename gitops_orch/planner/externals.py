@@ -53,7 +53,7 @@ class Externals:
 
 
 def await_creation(draft: Draft) -> None:
-    """Let what uses an external network or volume wait until the app that declares it has created it."""
+    """Let what uses a network or a volume wait until the app that creates it, or replaces it, has done so."""
     created: Mapping[_Object, str] = {
         (action.kind, action.host, action.target): action.id
         for action in draft.actions
@@ -67,11 +67,15 @@ def await_creation(draft: Draft) -> None:
 
 
 def _used(action: Action) -> Iterator[tuple[Kind, str]]:
-    """Yield which external networks and volumes must be there before an action."""
+    """Yield which networks and volumes must be there before an action."""
     if action.kind is Kind.CONNECT_NETWORK and action.network is not None:
         yield Kind.CREATE_NETWORK, action.network.name
     elif action.container is not None:
-        yield from _needed(action.container.app, action.container.service)
+        app, service = action.container.app, action.container.service
+        networks = (each for each in app.networks if each.key in service.networks)
+        volumes = (each for each in app.volumes if each.key in service.volumes)
+        yield from ((Kind.CREATE_NETWORK, each.name) for each in networks)
+        yield from ((Kind.CREATE_VOLUME, each.name) for each in volumes)
 
 
 def _absent(app: App, service: Service, host: HostIndex) -> Iterator[tuple[Kind, str]]:

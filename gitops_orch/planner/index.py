@@ -21,6 +21,7 @@ from gitops_orch.model.observed import (
 from gitops_orch.model.ports import ports_of
 from gitops_orch.planner.aside import is_aside, way_suffix
 from gitops_orch.planner.images import normalise
+from gitops_orch.planner.ownership import with_owners
 from gitops_orch.planner.world import World
 
 INSTANCE_LABEL = "gitops-orch.instance"  # another instance's containers are foreign, but no Compose project
@@ -82,8 +83,7 @@ def build_index(world: World) -> Index:
     projects: dict[tuple[str, str], list[ObservedContainer]] = defaultdict(list)
     networks: dict[AppKey, list[tuple[str, ObservedNetwork]]] = defaultdict(list)
     load: dict[str, int] = {}
-    for name in sorted(world.observed):
-        observation = world.observed[name]
+    for name, observation in sorted(with_owners(world).items()):
         if isinstance(observation, UnknownHost):
             unknown[name] = observation
             load[name] = len(world.remembered.get(name, ()))

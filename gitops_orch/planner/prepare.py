@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from itertools import chain
 
-from gitops_orch.model.app import App, FileMount, Network, Volume
+from gitops_orch.model.app import App, AppKey, FileMount, Network, Volume
 from gitops_orch.model.host_files import FilesWork, query_of
 from gitops_orch.model.mounts import MOUNTS_LABEL, mounts_text, normal_target
 from gitops_orch.model.names import live_volume_name, mounts_record_name
@@ -70,6 +70,9 @@ class _Preparation:
             if network.external or network.key not in slot.service.networks or key in self.steps[slot.host]:
                 continue
             there = host.networks.get(network.name)
+            if there is not None and there.owner not in {None, self.app.key}:
+                self._note_shared(network, slot.host, there.owner, otherwise=differs(network, there))
+                continue
             removed = remove_twins(self.app.key, network.name, host, self.draft, self.pulls)
             if there is None:
                 self.steps[slot.host][key] = (self._create_network(slot.host, network),)
@@ -81,6 +84,10 @@ class _Preparation:
 
     def _create_network(self, host: str, network: Network) -> str:
         """Add a network; one without a subnet waits, since its Engine could give it the subnet of another."""
+        shared = self.draft.creation_of_network(host, network.name)
+        if shared is not None:
+            self._note_shared(network, host, shared.app, otherwise=_is_other(shared.network, network))
+            return shared.id
         made = self.draft.add(
             Kind.CREATE_NETWORK,
             host,
@@ -95,6 +102,16 @@ class _Preparation:
         if network.has_subnet:
             self.subnets[host].append(made)
         return made
+
+    def _note_shared(self, wanted: Network, host: str, owner: AppKey | None, *, otherwise: bool) -> None:
+        """Two apps that declare one name share what the first of them created; only that one can change it."""
+        if otherwise:
+            self.draft.hold(
+                wanted.name,
+                f"is on {host} as app {owner} declares it, and this app declares it otherwise; write `external: true` "
+                "in one of the two, or give them different names",
+                self.app.key,
+            )
 
     def volumes(self, slot: Slot, host: HostIndex, kept: Mapping[str, str]) -> None:
         if kept and not self.keeper.is_recorded(slot):
@@ -175,6 +192,10 @@ class _Preparation:
             work=work,
             changes=() if work is None else file_changes(files, work),
         )
+
+
+def _is_other(one: Network | None, other: Network) -> bool:
+    return one is not None and one.definition != other.definition
 
 
 def _is_replaced(volume: Volume, slot: Slot, kept: Mapping[str, str]) -> bool:

@@ -1,7 +1,7 @@
 """Steps that take away: containers, and the networks that nobody is left on.  Volumes are never among them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypedDict
 
 from gitops_orch.model.addresses import held_addresses
@@ -100,8 +100,8 @@ def owned(found: Located) -> Owned:
 def remove_networks(draft: Draft, index: Index) -> None:
     """Add removals of networks that their apps want no more on a host, once all containers on them are removed.
 
-    Comes when all other steps are in the draft: a container of any app may be on a network.  One that keeps a container
-    is left as it is, and noted where that container is another app's, or not ours.
+    Comes when all other steps are in the draft: a container of any app may be on a network, or is made on it by this plan.
+    One that keeps a container is left as it is, and noted where that container is another app's, or not ours.
     """
     unwanted = [
         (app, host, network)
@@ -109,6 +109,7 @@ def remove_networks(draft: Draft, index: Index) -> None:
         for host, network in index.networks.get(app, ())
         if network.name not in wanted.get(host, ())
     ]
+    wanting = _wanting(draft, {(host, network.name) for _, host, network in unwanted})
     removals: dict[tuple[str, str], str] = {}
     own: dict[tuple[AppKey | None, str], list[str]] = defaultdict(list)
     for action in draft.actions if unwanted else ():
@@ -121,8 +122,10 @@ def remove_networks(draft: Draft, index: Index) -> None:
         there = attached[host, network.id if has_twin else network.name]
         staying = [each for each in there if (host, each.id) not in removals]
         others = [each for each in staying if each.owner is None or each.owner.app != app]
-        if others:
-            names = ", ".join(f"{each.name} ({_whose(each)})" for each in others)
+        users = [f"{each.name} ({_whose(each)})" for each in others]
+        users = users or [f"app {each}" for each in wanting[host, network.name]]
+        if users:
+            names = ", ".join(users)
             draft.hold(network.name, f"is not removed from {host}, because it is used by {names}", app)
         elif not staying:
             gone = [removals[host, each.id] for each in there]
@@ -135,6 +138,17 @@ def remove_networks(draft: Draft, index: Index) -> None:
                 app=app,
                 after=tuple(dict.fromkeys((*own[app, host], *gone))),
             )
+
+
+def _wanting(draft: Draft, networks: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], list[AppKey]]:
+    """Return the planned apps that use each of some networks, by host and the network's name."""
+    found: dict[tuple[str, str], list[AppKey]] = defaultdict(list)
+    for app, wanted in draft.networks_wanted.items() if networks else ():
+        for host, names in wanted.items():
+            for name in names:
+                if (host, name) in networks:
+                    found[host, name].append(app)
+    return found
 
 
 def _attached(index: Index, hosts: Iterable[str]) -> Mapping[tuple[str, str], list[ObservedContainer]]:

@@ -176,21 +176,6 @@ def test_an_old_service_whose_port_another_app_needs_stops_for_it_and_is_not_rem
     assert (old.state, new.state) == (State.EXITED, State.RUNNING)
 
 
-@pytest.mark.parametrize("place", ["labels: {a: b}", 'ports: ["8081:80"]'], ids=["no port", "another port"])
-def test_an_app_under_a_new_name_that_fails_leaves_the_container_name_to_the_old_one(story, place):
-    named = "services: {{web: {{image: '{}', container_name: web, {}}}}}\n"
-    story.commit({"apps/blog/compose.yaml": named.format("shop:1", 'ports: ["8080:80"]'), **OTHER})
-    story.sync()
-    before = story.containers()["web"].id
-    story.commit({"apps/weblog/compose.yaml": named.format("bad:1", place), **OTHER})
-    assert story.sync().exit_code == 4
-    story.sync()
-    assert story.world.containers[before].state is State.RUNNING
-    story.commit({"apps/weblog/compose.yaml": named.format("shop:2", place), **OTHER})
-    assert story.sync().exit_code == 0
-    assert running(story) == ["web"]
-
-
 def renamed(directory: str, image: str = "shop:1", place: str = PLACES["a port"]) -> dict[str, str]:
     text = f'services: {{web: {{image: "{image}", {place}}}}}\n'
     return {f"apps/{directory}/compose.yaml": text, **OTHER}
