@@ -4,9 +4,8 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TypeVar
 
-from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.observed import LIVE_STATES, ObservedContainer
 from gitops_orch.planner.index import HostIndex
-from gitops_orch.planner.removal import LIVE_STATES
 
 Thing = TypeVar("Thing", bound=Hashable)
 
