@@ -9,6 +9,8 @@ from gitops_orch.errors import NotFound
 from gitops_orch.model.names import is_anonymous
 from gitops_orch.model.plan import ContainerIntent
 
+JOIN = "container:"
+
 
 class Kin:
     """Finds the kin of new containers on one host."""
@@ -23,7 +25,7 @@ class Kin:
         return {name: self._peer(intent, name) for name in sorted(shared_services(intent.service.compose))}
 
     def _peer(self, intent: ContainerIntent, service: str) -> str:
-        named = intent.peers.get(service)
+        named = service.removeprefix(JOIN) if service.startswith(JOIN) else intent.peers.get(service)
         if named is not None:
             return self._observer.inspect(named).id
         key = intent.app.key
@@ -58,8 +60,8 @@ class Kin:
 
 
 def shared_services(compose: Body) -> frozenset[str]:
-    """Return the services whose namespaces or volumes a container takes part in."""
+    """Return the services whose namespaces or volumes a container takes part in; `container:NAME` for a container."""
     modes = [text(compose.get(key)) for key in ("network_mode", "ipc", "pid")]
-    spaces = {mode.removeprefix("service:") for mode in modes if mode.startswith("service:")}
+    spaces = {mode.removeprefix("service:") for mode in modes if mode.startswith(("service:", JOIN))}
     sources = [entry.split(":")[0] for entry in strings(compose.get("volumes_from"))]
     return frozenset(spaces | {source for source in sources if source != "container"})

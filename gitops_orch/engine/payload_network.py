@@ -33,8 +33,10 @@ class Attachments:
 
 
 def shared_namespace(value: str, target: PayloadTarget) -> str:
-    """Return a namespace mode, `service:x` as `container:<its container>`."""
+    """Return a namespace mode, `service:x` as `container:<its container>`; so also a container, where its id is known."""
     kind, _, name = value.partition(":")
+    if kind == "container":
+        return f"container:{target.peers.get(value, name)}"
     return f"container:{peer(name, target)}" if kind == "service" else value
 
 

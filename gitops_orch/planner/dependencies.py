@@ -16,6 +16,7 @@ from gitops_orch.planner.compare import Remedy
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.externals import Externals
 from gitops_orch.planner.index import Index
+from gitops_orch.planner.joined import Outside
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.world import Chosen, Role, World
 
@@ -33,6 +34,7 @@ class Dependencies:
     def __init__(self, world: World, index: Index, draft: Draft, externals: Externals) -> None:
         self._world = world
         self.externals = externals
+        self.outside = Outside(index)
         self.index = index
         self.draft = draft
         self._awaited = {other for each in world.chosen for other in each.app.depends_on}

@@ -18,8 +18,9 @@ from gitops_orch.planner.compare import Finding, Remedy
 
 NAMESPACE = "namespace"  # the path of a namespace that was lost
 REPLACED = "shares a namespace with {}, which is made anew"
-_KEYS = ("network_mode", "ipc", "pid")
-_JOINING = frozenset({*_KEYS, "volumes_from"})
+NAMESPACE_KEYS = ("network_mode", "ipc", "pid")
+JOIN = "container:"  # before the name of a container, where a service is named otherwise
+_JOINING = frozenset({*NAMESPACE_KEYS, "volumes_from"})
 
 
 def namespace_parents(service: Service) -> frozenset[str]:
@@ -27,7 +28,7 @@ def namespace_parents(service: Service) -> frozenset[str]:
     if service.compose.keys().isdisjoint(_JOINING):
         return frozenset()
     parents = set()
-    for key in _KEYS:
+    for key in NAMESPACE_KEYS:
         value = service.compose.get(key)
         if isinstance(value, str) and value.startswith("service:"):
             parents.add(value.removeprefix("service:"))
@@ -39,9 +40,21 @@ def namespace_parents(service: Service) -> frozenset[str]:
     return frozenset(parents)
 
 
+def joined_names(service: Service) -> frozenset[str]:
+    """Return the names of the containers in whose namespaces a service lives (`container:NAME`), whoever made them."""
+    if service.compose.keys().isdisjoint(NAMESPACE_KEYS):
+        return frozenset()
+    values = (str(service.compose.get(key) or "") for key in NAMESPACE_KEYS)
+    return frozenset(value.removeprefix(JOIN) for value in values if value.startswith(JOIN))
+
+
 def shares_namespace(service: Service, parent: str) -> bool:
-    """Tell whether a service lives in a namespace of another one, and not only with its volumes."""
-    return any(service.compose.get(key) == f"service:{parent}" for key in _KEYS)
+    """Tell whether a service lives in a namespace of another one, and not only with its volumes.
+
+    A parent is a service, or `container:NAME`.
+    """
+    wanted = parent if parent.startswith(JOIN) else f"service:{parent}"
+    return any(service.compose.get(key) == wanted for key in NAMESPACE_KEYS)
 
 
 def is_lost_namespace(finding: Finding) -> bool:
@@ -84,7 +97,7 @@ class Parents:
 
     def judge(self, service: Service, host: str, child: ObservedContainer) -> Finding | None:
         """Return what is wrong between a child and its parents on its host; None where all is right."""
-        parents = sorted(namespace_parents(service))
+        parents = sorted(namespace_parents(service) | {f"{JOIN}{name}" for name in joined_names(service)})
         replaced = [parent for parent in parents if self._is_replaced(service, parent, host, child)]
         if replaced:
             return self._replaced(replaced, host)
@@ -101,7 +114,7 @@ class Parents:
 
     def _replaced(self, parents: list[str], host: str) -> Finding:
         """What follows a parent that is made by the same plan heals nothing by itself, and is not counted as if it did."""
-        names = ", ".join(parents)
+        names = ", ".join(parent.removeprefix(JOIN) for parent in parents)
         follows = any((parent, host) in self._made for parent in parents)
         change = Change(
             path=NAMESPACE, before=f"that of the former {names}", after=f"that of the new {names}"

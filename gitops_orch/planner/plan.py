@@ -24,6 +24,7 @@ from gitops_orch.planner.handover import await_data, blocked_by_data
 from gitops_orch.planner.hooks import weave_hooks
 from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.jobs import spare_jobs
+from gitops_orch.planner.joined import Outside, await_joined, joined_apps, with_own_parents
 from gitops_orch.planner.judgement import restrain
 from gitops_orch.planner.lost_volumes import lost_volume
 from gitops_orch.planner.moved_tags import note_failed_tags
@@ -73,7 +74,7 @@ def _uncollected() -> Iterator[None]:
 
 def _make_plan(world: World) -> Plan:
     index = build_index(world)
-    world = with_predecessors(with_renames(world, index), index)
+    world = with_predecessors(with_renames(with_own_parents(world), index), index)
     world, draft = _draft(world, index)
     for _ in range(NOTHING_LEFT * len(world.chosen)):
         blocked = {
@@ -111,6 +112,7 @@ def _draft(world: World, index: Index) -> tuple[World, Draft]:
     draft.settle_stops()
     remove_networks(draft, index)
     await_creation(draft)
+    await_joined(draft, index)
     note_gone_hosts(world, index, draft)
     note_odd_hosts(index, draft)
     add_pre_starts(draft, world, index)
@@ -125,7 +127,10 @@ def _plan_apps(world: World, index: Index) -> tuple[Draft, Mapping[AppKey, str]]
     """Plan the apps of Git; return the steps, and the apps that wait for others, each with the reason."""
     placements = place_all(world, index)
     chosen = {each.app.key: each for each in world.chosen}
-    order = app_order(chosen, {key: each.app.depends_on for key, each in chosen.items()})
+    joined = joined_apps(each.app for each in world.chosen)
+    order = app_order(
+        chosen, {key: (*each.app.depends_on, *joined.get(key, ())) for key, each in chosen.items()}
+    )
     externals = Externals(world)
     while True:  # see Note [What another app creates is waited for]
         dependencies = Dependencies(world, index, Draft(), externals)
@@ -145,7 +150,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
     if wished or placement.hold:
         draft.hold(str(key), wished or placement.hold, key, error=placement.error and not wished)
         return
-    slots, runs = _study(chosen, placement, world, index)
+    slots, runs = _study(chosen, placement, world, index, dependencies.outside)
     if _waits(chosen, slots, world, draft):
         return
     everything = replace(slots, slots=(*slots.slots, *runs))
@@ -167,7 +172,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
     replacements = _agreed(chosen, everything, index)
     if replacements:
         index = without_replaced(index, key, replacements)
-        slots, runs = _study(chosen, placement, world, index)
+        slots, runs = _study(chosen, placement, world, index, dependencies.outside)
         slots = explained(slots, replacements)
     kept_up = keep_up(chosen, slots, all_seen=not placement.unknown)
     slots = restrain(chosen, kept_up, world, index, draft)
@@ -183,6 +188,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
         _stay(chosen, slots, world, index, draft)
         tend_runs(chosen, world, index, draft)
     else:
+        dependencies.outside.note(slots.slots)
         everything = replace(slots, slots=(*slots.slots, *runs))
         planner = AppPlanner(chosen, everything, world, index, draft)
         clear_the_way(chosen.app, replacements, draft, planner.pulls)
@@ -207,11 +213,11 @@ def _waits(chosen: Chosen, slots: AppSlots, world: World, draft: Draft) -> bool:
 
 
 def _study(
-    chosen: Chosen, placement: AppPlacement, world: World, index: Index
+    chosen: Chosen, placement: AppPlacement, world: World, index: Index, outside: Outside
 ) -> tuple[AppSlots, tuple[Slot, ...]]:
     """Return the slots that are to run, and the runs of jobs that are due by their schedules."""
     standing, scheduled = split_scheduled(placement)
-    slots = spare_jobs(chosen, study_app(chosen, standing, world, index), world)
+    slots = spare_jobs(chosen, study_app(chosen, standing, world, index, outside), world)
     return replace(slots, scheduled=scheduled), due_runs(chosen, scheduled, world, index)
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from gitops_orch.model.app import App, Drift, FileMount, Mode, Service
 from gitops_orch.model.names import container_name
@@ -18,7 +19,7 @@ from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import HostIndex, Index, Located
 from gitops_orch.planner.kept_mounts import MountKeeper
 from gitops_orch.planner.moved_tags import is_pulled_again, moved_bytes, with_digest
-from gitops_orch.planner.namespaces import Parents, parents_first
+from gitops_orch.planner.namespaces import JOIN, Parents, joined_names, parents_first
 from gitops_orch.planner.place import AppPlacement, Assignment
 from gitops_orch.planner.world import Chosen, Role, World
 
@@ -75,7 +76,21 @@ class AppSlots:
     withheld: tuple[Slot, ...] = ()  # asked for, and left alone for now: making them did not help
 
 
-def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Index) -> AppSlots:
+class Joinable(Protocol):
+    """Knows the containers that a service can join by their names."""
+
+    def is_made(self, host: str, name: str) -> bool:
+        """Tell whether this plan makes a container of that name."""
+        ...
+
+    def current(self, host: str, name: str) -> ObservedContainer | None:
+        """Return the container that has that name and stays; None where none is known."""
+        ...
+
+
+def study_app(
+    chosen: Chosen, placement: AppPlacement, world: World, index: Index, outside: Joinable
+) -> AppSlots:
     """Classify an app's slots; those on unknown hosts are left out, and so is what was seen for them elsewhere."""
     app = chosen.app
     # A global service's slots are told apart by their host; another's slot may be on any.
@@ -102,6 +117,7 @@ def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
                 == (service.name, assignment.slot, assignment.host)
             ]
             host = index.hosts[assignment.host]
+            _note_joined(parents, assignment, outside)
             case = _Case(chosen, assignment, _binds(keeper, assignment, former))
             slot = _study(case, [*found_here, *taken_over], world, host, parents)
             if slot.current is None:
@@ -116,6 +132,15 @@ def study_app(chosen: Chosen, placement: AppPlacement, world: World, index: Inde
         surplus=tuple(found for found in left if not is_failed(chosen, found.container, failed)),
         parked=tuple(found for found in left if is_failed(chosen, found.container, failed)),
     )
+
+
+def _note_joined(parents: Parents, assignment: Assignment, outside: Joinable) -> None:
+    for name in joined_names(assignment.service):
+        current = outside.current(assignment.host, name)
+        if outside.is_made(assignment.host, name):
+            parents.note_made(f"{JOIN}{name}", assignment.host)
+        elif current is not None:
+            parents.note(f"{JOIN}{name}", assignment.host, current, name)
 
 
 def _parents_first(assignments: Sequence[Assignment]) -> Sequence[tuple[int, Assignment]]:
