@@ -100,7 +100,7 @@ def _unpause(engine: Engine, action: Action) -> None:
 
 def _connect(engine: Engine, action: Action) -> None:
     network = _given(action.network).name
-    engine.connect_network(action.target, network, aliases=action.aliases, addresses=action.addresses)
+    engine.connect_network(action.target, network, _given(action.joining))
 
 
 def _disconnect(engine: Engine, action: Action) -> None:

@@ -20,7 +20,7 @@ from typing import Protocol
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
 from gitops_orch.model.observed import HeldPort, ObservedContainer, ObservedHost, ProbeResult
-from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.plan import ContainerIntent, Joining
 
 Progress = Callable[[str], None] | None  # is given each line that a pull reports
 
@@ -166,10 +166,8 @@ class Engine(Protocol):
         """Let a paused container go on."""
         ...
 
-    def connect_network(
-        self, container: str, network: str, *, aliases: tuple[str, ...], addresses: tuple[str, ...] = ()
-    ) -> None:
-        """Attach it to a network by name, with fixed addresses where there are some (IPv6 has colons)."""
+    def connect_network(self, container: str, network: str, joining: Joining) -> None:
+        """Attach it to a network by name, with the names, addresses and options that it would be created with."""
         ...
 
     def disconnect_network(self, container: str, network: str) -> None:

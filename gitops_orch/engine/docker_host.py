@@ -17,7 +17,7 @@ from gitops_orch.engine.host_files import HostFileKeeper
 from gitops_orch.engine.kin import Kin
 from gitops_orch.engine.observe_host import HostObserver
 from gitops_orch.engine.payload import ContainerPayload, container_payload
-from gitops_orch.engine.payload_network import Endpoint, network_payload, volume_payload
+from gitops_orch.engine.payload_network import Endpoint, endpoint_of, network_payload, volume_payload
 from gitops_orch.engine.payload_target import PayloadTarget
 from gitops_orch.engine.port_check import check_ports
 from gitops_orch.engine.probe import probe_container
@@ -31,7 +31,7 @@ from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.host import Host
 from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
 from gitops_orch.model.observed import HeldPort, ObservedContainer, ObservedHost, ProbeResult, State
-from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.plan import ContainerIntent, Joining
 
 REMOVAL_POLL_S = 0.1
 BUSY_WORDS = ("device or resource busy", "is already in progress", "unable to remove filesystem")
@@ -285,12 +285,9 @@ class DockerHost:
             already=lambda: self.inspect(container).state is not State.PAUSED,
         )
 
-    def connect_network(
-        self, container: str, network: str, *, aliases: tuple[str, ...], addresses: tuple[str, ...] = ()
-    ) -> None:
-        """Attach it to a network by name, with fixed addresses where there are some; it may be attached already."""
-        fixed = {"IPv6Address" if ":" in address else "IPv4Address": address for address in addresses}
-        self._attach(container, network, {"Aliases": list(aliases), "IPAMConfig": fixed or None})
+    def connect_network(self, container: str, network: str, joining: Joining) -> None:
+        """Attach it to a network by name, as it would be created; it may be attached already."""
+        self._attach(container, network, endpoint_of(joining, network, self._target()))
 
     def _attach(self, container: str, network: str, endpoint: Endpoint) -> None:
         body = {"Container": container, "EndpointConfig": endpoint}

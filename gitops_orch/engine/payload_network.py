@@ -16,6 +16,7 @@ from gitops_orch.engine.payload_values import (
 )
 from gitops_orch.model.app import App, Network, Service, Volume
 from gitops_orch.model.names import compose_name
+from gitops_orch.model.plan import Joining
 
 _IFNAME = "com.docker.network.endpoint.ifname"
 
@@ -63,6 +64,17 @@ def attachments(app: App, service: Service, slot: int, target: PayloadTarget) ->
         later=tuple(endpoints[count:]),
         mac_address=mac_address,
     )
+
+
+def endpoint_of(joining: Joining, network: str, target: PayloadTarget) -> Endpoint:
+    """Return the endpoint with which a container is attached to a network later on: the one of its create.
+
+    A service that has the network no more is attached by its names alone.
+    """
+    app, service, slot = joining.app, joining.service, joining.slot
+    made = attachments(app, service, slot, target)
+    endpoints = {**made.endpoints, **dict(made.later)}
+    return endpoints.get(network) or _endpoint(app, service, slot, network, target)
 
 
 def _keys_by_priority(service: Service) -> list[str]:

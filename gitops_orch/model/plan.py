@@ -73,6 +73,15 @@ class ContainerIntent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Joining:
+    """As what a container is attached to a network: with the endpoint that this slot of the service is created with."""
+
+    app: App
+    service: Service
+    slot: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """What a new container must prove before its predecessor goes."""
 
@@ -140,8 +149,7 @@ class Action:
     gate: Gate | None = None
     new_name: str | None = None
     update: Mapping[str, object] | None = None
-    aliases: tuple[str, ...] = ()  # of a CONNECT_NETWORK
-    addresses: tuple[str, ...] = ()  # of a CONNECT_NETWORK: fixed ones
+    joining: Joining | None = None  # of a CONNECT_NETWORK
     ports: tuple[HeldPort, ...] = ()  # of a STOP: what the successor needs; the Engine is asked for it before
     grace_s: float = 0.0  # of a STOP or a RESTART: how long the container has to end by itself
     signal: str = ""  # of an EXEC that sends one

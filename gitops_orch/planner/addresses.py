@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gitops_orch.model.addresses import held_addresses
-from gitops_orch.model.app import AppKey, Network, Service
+from gitops_orch.model.app import App, AppKey, Network, Service
 from gitops_orch.model.observed import HeldAddress, ObservedContainer, State
 from gitops_orch.model.plan import Action, Kind
 from gitops_orch.planner.aside import is_aside
@@ -41,6 +41,7 @@ class _Move:
     """A container that gives an address up by chance, and the actions that need the address."""
 
     found: Located
+    app: App
     service: Service
     network: Network
     addresses: list[str] = field(default_factory=list)
@@ -114,7 +115,7 @@ def _move_of(taken: _Taken, draft: Draft, world: World) -> _Move | None:
         or network.key not in service.networks
     ):
         return None
-    return _Move(Located(taken.host, taken.holder), service, network)
+    return _Move(Located(taken.host, taken.holder), chosen.app, service, network)
 
 
 def _add_move(draft: Draft, move: _Move) -> None:
@@ -134,7 +135,9 @@ def _add_move(draft: Draft, move: _Move) -> None:
     )
     for taker in takers:
         draft.waits(taker.id, detached)
-    fields = connection(move.service, move.network) | StepFields(after=tuple(each.id for each in takers))
+    slot = container.owner.slot if container.owner is not None else 1
+    fields = connection(move.app, move.service, slot, move.network)
+    fields |= StepFields(after=tuple(each.id for each in takers))
     reason = f"it gets another address of network {name}"
     draft.add(Kind.CONNECT_NETWORK, host, container.id, reason, **owned(move.found), **fields)
 

@@ -14,7 +14,7 @@ from typing import TypedDict, Unpack
 from gitops_orch.model.app import AppKey, FileMount, Network, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork
 from gitops_orch.model.observed import HeldAddress, HeldPort, ObservedContainer
-from gitops_orch.model.plan import Action, Budget, Change, ContainerIntent, Gate, Kind, PlanHold
+from gitops_orch.model.plan import Action, Budget, Change, ContainerIntent, Gate, Joining, Kind, PlanHold
 from gitops_orch.model.ports import ports_of, same_port
 from gitops_orch.planner.circles import without_circles
 
@@ -36,8 +36,7 @@ class StepFields(TypedDict, total=False):
     gate: Gate
     new_name: str
     update: Mapping[str, object]
-    aliases: tuple[str, ...]
-    addresses: tuple[str, ...]
+    joining: Joining
     grace_s: float
     signal: str
     ports: tuple[HeldPort, ...]

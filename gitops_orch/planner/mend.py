@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gitops_orch.model.addresses import canonical
+from gitops_orch.model.addresses import fixed_addresses
 from gitops_orch.model.app import App, Network
 from gitops_orch.model.observed import State
 from gitops_orch.model.plan import Kind
@@ -55,7 +55,7 @@ class Mender:
             fields["update"] = dict(finding.update)
         elif finding.remedy is Remedy.CONNECT:
             network = next(each for each in self.app.networks if each.name == finding.argument)
-            fields |= connection(slot.service, network)
+            fields |= connection(self.app, slot.service, slot.assignment.slot, network)
         elif finding.remedy is Remedy.DISCONNECT:
             fields["network"] = Network(key=finding.argument, name=finding.argument, external=True)
         elif finding.remedy is Remedy.RENAME:
@@ -63,7 +63,8 @@ class Mender:
             self.make_way(slot, finding.argument)
         mended = self.steps.add(_KIND_OF[finding.remedy], slot, current, finding.reason, **fields)
         if finding.remedy is Remedy.CONNECT:
-            taken = ((finding.argument, canonical(each)) for each in fields["addresses"])
+            asked = fixed_addresses(self.app, slot.service)
+            taken = (each for each in asked if each[0] == finding.argument)
             self.draft.takes_addresses(slot.host, taken, mended)
         if finding.remedy is Remedy.RENAME and slot.current is not None:
             self.draft.frees_name(slot.host, slot.current.container.name, mended)

@@ -5,9 +5,10 @@ No container is recreated for it.  A volume cannot be changed in place either, b
 
 from collections.abc import Mapping
 
+from gitops_orch.model.addresses import fixed_addresses
 from gitops_orch.model.app import App, Network, Service, Volume
 from gitops_orch.model.observed import ObservedContainer, ObservedNetwork, ObservedVolume
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan import Joining, Kind
 from gitops_orch.planner.draft import Draft, StepFields
 from gitops_orch.planner.index import HostIndex, Located
 from gitops_orch.planner.removal import owned
@@ -24,15 +25,9 @@ def differs(wanted: Network | Volume, there: ObservedNetwork | ObservedVolume | 
     return recorded is not None and recorded != wanted.definition
 
 
-def connection(service: Service, network: Network) -> StepFields:
-    """Return how a service is attached to a network: by which names peers find it, and its fixed addresses."""
-    networks = service.compose.get("networks")
-    entry = networks.get(network.key) if isinstance(networks, Mapping) else None
-    entry = entry if isinstance(entry, Mapping) else {}
-    added = entry.get("aliases")
-    aliases = tuple(str(alias) for alias in added) if isinstance(added, (list, tuple)) else ()
-    fixed = tuple(str(entry[key]) for key in ("ipv4_address", "ipv6_address") if entry.get(key))
-    return StepFields(network=network, aliases=(service.name, *aliases), addresses=fixed)
+def connection(app: App, service: Service, slot: int, network: Network) -> StepFields:
+    """Return how a slot of a service is attached to a network: as when its container was created."""
+    return StepFields(network=network, joining=Joining(app=app, service=service, slot=slot))
 
 
 def replace_network(
@@ -72,10 +67,10 @@ def replace_network(
     )
     services = {service.name: service for service in app.services}
     # What asks for an address is attached before others can be given it by chance.
-    asking = [each for each in attached if connection(_service_of(each, services), network).get("addresses")]
+    asking = [each for each in attached if _asks_for_address(app, _service_of(each, services), network)]
     others = [each for each in attached if each not in asking]
-    first = tuple(_connect(network, Located(name, each), services, draft, (made,)) for each in asking)
-    then = tuple(_connect(network, Located(name, each), services, draft, (made, *first)) for each in others)
+    first = tuple(_connect(app, network, Located(name, each), draft, (made,)) for each in asking)
+    then = tuple(_connect(app, network, Located(name, each), draft, (made, *first)) for each in others)
     return (made, *first, *then)
 
 
@@ -93,12 +88,16 @@ def _disconnect(network: Network, found: Located, draft: Draft, after: tuple[str
     )
 
 
-def _connect(
-    network: Network, found: Located, services: Mapping[str, Service], draft: Draft, after: tuple[str, ...]
-) -> str:
+def _connect(app: App, network: Network, found: Located, draft: Draft, after: tuple[str, ...]) -> str:
     reason = f"{network.name} was replaced under it"
-    fields = connection(_service_of(found.container, services), network) | StepFields(after=after)
+    service = _service_of(found.container, {each.name: each for each in app.services})
+    slot = found.container.owner.slot if found.container.owner is not None else 1
+    fields = connection(app, service, slot, network) | StepFields(after=after)
     return draft.add(Kind.CONNECT_NETWORK, found.host, found.container.id, reason, **owned(found), **fields)
+
+
+def _asks_for_address(app: App, service: Service, network: Network) -> bool:
+    return any(name == network.name for name, _ in fixed_addresses(app, service))
 
 
 def _service_of(container: ObservedContainer, services: Mapping[str, Service]) -> Service:

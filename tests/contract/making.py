@@ -5,7 +5,7 @@ from dataclasses import replace
 from gitops_orch.engine.spec_hash import spec_hash
 from gitops_orch.model.app import App, AppKey, FileEntry, FileMount, Network, Service, Volume
 from gitops_orch.model.names import container_name
-from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.plan import ContainerIntent, Joining
 from gitops_orch.model.secret import Sensitive
 
 
@@ -47,6 +47,10 @@ def file_set(
         writable_path=writable_path,
         digest=digest,
     )
+
+
+def joining(app: App) -> Joining:
+    return Joining(app=app, service=app.services[0], slot=1)
 
 
 def intent(app: App, *, slot=1, **changes) -> ContainerIntent:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from contract.making import app_with, intent
+from contract.making import app_with, intent, joining
 
 from gitops_orch.errors import EngineError
 
@@ -67,13 +67,14 @@ def test_an_address_that_another_container_has_is_refused(world, key, fixed):
 
 
 def test_what_is_detached_while_another_one_starts_gets_another_address(world, key):
-    holder = started(world, attached(key, name="holder"))
+    held = attached(key, name="holder")
+    holder = started(world, held)
     app = attached(key, address=FIRST, name="asker")
     network = app.networks[0].name
     world.engine.disconnect_network(holder, network)
     assert listed(world, holder).addresses == ()
     asker = started(world, app)
-    world.engine.connect_network(holder, network, aliases=("holder",))
+    world.engine.connect_network(holder, network, joining(held))
     assert listed(world, asker).addresses == ((network, FIRST),)
     assert listed(world, holder).addresses == ((network, SECOND),)
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from contract.making import app_with, file_set, intent, network, volume
+from contract.making import app_with, file_set, intent, joining, network, volume
 from contract.test_containers import created, running, state
 
 from gitops_orch.errors import Conflict, NotFound
@@ -79,15 +79,16 @@ def test_a_container_leaves_a_network_and_joins_it_again(world, key):
     world.engine.disconnect_network(container, back)
     world.engine.disconnect_network(container, back)
     assert back not in world.engine.inspect(container).networks
-    world.engine.connect_network(container, back, aliases=("web",))
-    world.engine.connect_network(container, back, aliases=("web",))
+    for _ in range(2):
+        world.engine.connect_network(container, back, joining(app))
     assert back in world.engine.inspect(container).networks
 
 
 def test_joining_a_network_that_is_not_there_is_not_found(world, key):
-    container = running(world, app_with(key, networks=("front",)))
+    app = app_with(key, networks=("front",))
+    container = running(world, app)
     with pytest.raises(NotFound, match="h1"):
-        world.engine.connect_network(container, f"{key.project}_absent", aliases=())
+        world.engine.connect_network(container, f"{key.project}_absent", joining(app))
 
 
 def test_a_container_without_its_network_does_not_run(world, key):

@@ -101,3 +101,38 @@ def test_a_gateway_that_changes_in_git_gets_one_new_child_while_the_service_runs
         wait_for("the child to have its network again", lambda: shares(world, "net"), deadline_s=60)
         assert running.stop() == 0
     world.expect_nothing_to_do()
+
+
+def gateway(version: int) -> dict[str, str]:
+    gate = service("stub:1", container_name="gateway", environment={"V": str(version)})
+    side = service("stub:1", network_mode="container:gateway")
+    return {
+        "apps/vpn/compose.yaml": compose({"gate": gate}),
+        "apps/box/compose.yaml": compose({"side": side}),
+    }
+
+
+def same_network(world: World) -> bool:
+    with world.host.client() as client:
+        found = [
+            output(client, world.one(name).id, "readlink", "/proc/self/ns/net")
+            for name in ("vpn/gate", "box/side")
+        ]
+    return found[0] == found[1] and found[0].startswith("net:")
+
+
+def test_a_service_joins_a_container_of_another_app_by_its_name(world: World):
+    world.commit(gateway(1))
+    world.deploy()
+    assert same_network(world)
+    world.commit(gateway(2))
+    world.converge()
+    assert "V=2" in world.one("vpn/gate").environment
+    assert same_network(world)
+    side = world.one("box/side").id
+    with world.host.client() as client:
+        client.restart(world.one("vpn/gate").id, timeout=1)
+    world.converge()
+    assert same_network(world)
+    assert world.one("box/side").id == side
+    world.expect_nothing_to_do()

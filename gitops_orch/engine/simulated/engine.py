@@ -21,7 +21,7 @@ from gitops_orch.engine.simulated.faults import Fault, Faults, NoFaults, Simulat
 from gitops_orch.engine.simulated.host_files import change_steps, read_files
 from gitops_orch.engine.simulated.images import Registry
 from gitops_orch.engine.simulated.life import KILLED, SimulatedContainer
-from gitops_orch.engine.simulated.making import make_container
+from gitops_orch.engine.simulated.making import attach, make_container
 from gitops_orch.engine.simulated.seen import see_container, see_host
 from gitops_orch.engine.simulated.world import Reach, World
 from gitops_orch.errors import EngineError, HostUnreachable
@@ -29,7 +29,7 @@ from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
 from gitops_orch.model.names import files_volume_name, live_record_name, live_volume_name
 from gitops_orch.model.observed import HeldPort, ObservedContainer, ObservedHost, ProbeResult, State
-from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.plan import ContainerIntent, Joining
 
 Answer = TypeVar("Answer")
 
@@ -172,19 +172,9 @@ class SimulatedEngine:
         """Let a paused container go on."""
         self._tell("unpause", lambda: requests.unpause(self.world, self._require(container)))
 
-    def connect_network(
-        self,
-        container: str,
-        network: str,
-        *,
-        aliases: tuple[str, ...],
-        addresses: tuple[str, ...] = (),
-    ) -> None:
-        """Attach it to a network by name."""
-        self._tell(
-            "connect_network",
-            lambda: requests.connect(self.world, self._require(container), network, aliases, addresses),
-        )
+    def connect_network(self, container: str, network: str, joining: Joining) -> None:
+        """Attach it to a network by name, as it would be created."""
+        self._tell("connect_network", lambda: attach(self.world, self._require(container), network, joining))
 
     def disconnect_network(self, container: str, network: str) -> None:
         """Detach it from a network by name."""

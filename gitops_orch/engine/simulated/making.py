@@ -8,6 +8,7 @@ from gitops_orch.engine import labels
 from gitops_orch.engine.identity import own_labels
 from gitops_orch.engine.observe_parse import grace_s
 from gitops_orch.engine.payload import ContainerPayload, container_payload
+from gitops_orch.engine.payload_network import endpoint_of
 from gitops_orch.engine.payload_target import PayloadTarget
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.images import ImageBehaviour, image_labels
@@ -18,7 +19,7 @@ from gitops_orch.engine.visible_fields import visible_fields
 from gitops_orch.errors import EngineError
 from gitops_orch.model.addresses import canonical
 from gitops_orch.model.observed import ObservedMount, Ownership
-from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.plan import ContainerIntent, Joining
 
 JOIN_PREFIX = "container:"
 NO_CHECK = ["NONE"]
@@ -110,13 +111,22 @@ def _endpoints(payload: ContainerPayload) -> dict[str, Any]:
     return {**config.get("EndpointsConfig", {}), **dict(payload.connections)}
 
 
+def attach(world: World, container: SimulatedContainer, network: str, joining: Joining) -> None:
+    """Attach a container to a network as it would be created."""
+    target = PayloadTarget(host=world.name, api_version=world.api_version)
+    endpoint: Mapping[str, Any] = endpoint_of(joining, network, target)
+    aliases = tuple(endpoint["Aliases"])
+    requests.connect(world, container, network, aliases, _addresses_of(endpoint))
+
+
 def _addresses(payload: ContainerPayload) -> dict[str, tuple[str, ...]]:
-    asked = {name: endpoint.get("IPAMConfig") or {} for name, endpoint in _endpoints(payload).items()}
-    found = {
-        name: tuple(canonical(str(each[key])) for key in ("IPv4Address", "IPv6Address") if each.get(key))
-        for name, each in asked.items()
-    }
+    found = {name: _addresses_of(endpoint) for name, endpoint in _endpoints(payload).items()}
     return {name: addresses for name, addresses in found.items() if addresses}
+
+
+def _addresses_of(endpoint: Mapping[str, Any]) -> tuple[str, ...]:
+    asked = endpoint.get("IPAMConfig") or {}
+    return tuple(canonical(str(asked[key])) for key in ("IPv4Address", "IPv6Address") if asked.get(key))
 
 
 def _volumes(world: World, host: Mapping[str, Any]) -> tuple[str, ...]:
