@@ -144,10 +144,9 @@ def _wanting(draft: Draft, networks: Collection[tuple[str, str]]) -> Mapping[tup
     """Return the planned apps that use each of some networks, by host and the network's name."""
     found: dict[tuple[str, str], list[AppKey]] = defaultdict(list)
     for app, wanted in draft.networks_wanted.items() if networks else ():
-        for host, names in wanted.items():
-            for name in names:
-                if (host, name) in networks:
-                    found[host, name].append(app)
+        for place in ((host, name) for host, names in wanted.items() for name in names):
+            if place in networks:
+                found[place].append(app)
     return found
 
 

@@ -402,7 +402,8 @@ def test_a_network_whose_definition_changed_is_replaced_under_its_containers():
     assert make_plan(world(shop, observed=observed)).actions == ()
     plan = make_plan(world(changed, observed=observed))
     assert kinds(plan) == ["disconnect_network", "remove_network", "create_network", "connect_network"]
-    assert plan.actions[3].aliases == ("api",)
+    joining = plan.actions[3].joining
+    assert (joining.app, joining.service.name, joining.slot) == (changed, "api", 1)
 
 
 def test_a_network_that_a_stranger_is_on_is_not_replaced():
