@@ -15,7 +15,7 @@ from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.namespaces import JOIN, NAMESPACE_KEYS, joined_names
 from gitops_orch.planner.slots import Slot
-from gitops_orch.planner.world import Chosen, World
+from gitops_orch.planner.world import Chosen, MadeFrom, World
 
 _STARTING = frozenset({Kind.START, Kind.RUN_JOB})
 
@@ -29,13 +29,25 @@ def with_own_parents(world: World) -> World:
         world,
         chosen=tuple(_chosen(each) for each in world.chosen),
         meanwhile={key: _chosen(each) for key, each in world.meanwhile.items()},
+        made_from={key: _made_from(each) for key, each in world.made_from.items()},
     )
 
 
 def _chosen(chosen: Chosen) -> Chosen:
-    own = {service.container_name: service.name for service in chosen.app.services if service.container_name}
+    own = _services_by_container(chosen.app)
     services = tuple(_with_own_parents(service, own) for service in chosen.app.services)
     return replace(chosen, app=replace(chosen.app, services=services))
+
+
+def _made_from(made: MadeFrom) -> MadeFrom:
+    """What a container was made from is named in the same way, so that a plan shows no difference there."""
+    if not joined_names(made.service):
+        return made
+    return replace(made, service=_with_own_parents(made.service, _services_by_container(made.app)))
+
+
+def _services_by_container(app: App) -> Mapping[str, str]:
+    return {service.container_name: service.name for service in app.services if service.container_name}
 
 
 def _with_own_parents(service: Service, own: Mapping[str, str]) -> Service:

@@ -129,7 +129,19 @@ def with_dependents(count):
     return world(*these, observed={"h1": seen("h1", *there, apps=tuple(these))})
 
 
+def joining_others(count):
+    """Apps that join, by its name, a container of another app that is replaced."""
+    gates = [app(f"gate-{n}", service("g", container_name=f"g-{n}"), digest=f"g-{n}") for n in range(count)]
+    sides = [
+        app(f"side-{n}", service("s", compose={"network_mode": f"container:g-{n}"}), digest=f"s-{n}")
+        for n in range(count)
+    ]
+    there = [*running(gates, spec="old", release="old"), *running(sides)]
+    return world(*gates, *sides, observed={"h1": seen("h1", *there, apps=(*gates, *sides))})
+
+
 FLEETS = [
+    joining_others,
     with_other_ports,
     with_dependents,
     at_addresses,
