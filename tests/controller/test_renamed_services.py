@@ -4,6 +4,7 @@ import pytest
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
+from gitops_orch.model.plan import Kind
 from tests.story import Story
 
 NETWORK = "networks: {lan: {name: lan, ipam: {config: [{subnet: 172.20.0.0/24}]}}}"
@@ -154,12 +155,11 @@ def test_an_old_service_whose_port_nobody_needs_stops_once_the_new_one_is_proved
     story.commit(old)
     story.sync()
     story.commit(new)
-    done = [
-        each.action.kind.value
-        for each in story.sync().results
-        if each.action.kind.value in {"wait_healthy", "stop", "remove"}
-    ]
-    assert done == ["wait_healthy", "stop", "remove"]
+    (proof,) = (each.id for each in story.plan().actions if each.kind is Kind.WAIT_HEALTHY)
+    ends = [each for each in story.plan().actions if each.kind in {Kind.STOP, Kind.REMOVE}]
+    assert len(ends) == 2
+    assert all(proof in each.after for each in ends)
+    assert story.sync().exit_code == 0
 
 
 def test_an_old_service_whose_port_another_app_needs_stops_for_it_and_is_not_removed(story):
