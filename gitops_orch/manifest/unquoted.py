@@ -7,6 +7,7 @@ and notifications, which more people read.  So what may be a secret is not quote
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.model.secret_words import STRUCK_OUT, holds_a_secret, without_secrets
@@ -18,6 +19,8 @@ _NAMED_SECTIONS = frozenset(
 )  # below them stands a name of the user
 _KEYS_OF_COMPOSE = frozenset({"secrets", "credential_spec"})  # they sound so, and hold no secret
 _QUOTED = re.compile(r"(?<!\w)(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')", re.DOTALL)
+_BRACED = re.compile(r"\$\{(\w+)")
+_ALONE = re.compile(r"\s*\$(\w+)\s*")
 _FIRST_TO_LAST = re.compile(r"(?<!\w)[\"'].*[\"']", re.DOTALL)  # what is quoted may hold quotes
 _NUMBER = re.compile(r"\b(is (?:the (?:number|date) )?)[-+.\d]\S*(?: [-+:.\d]\S*)*")
 
@@ -86,4 +89,10 @@ def _general(path: KeyPath) -> KeyPath:
 
 def is_by_chance(template: str, name: str) -> bool:
     """Tell whether a variable may be a part of a password that has a dollar sign: `pa$word`, not `${WORD}` or `$WORD`."""
-    return f"${{{name}" not in template and template.strip() != f"${name}"
+    return name not in _on_purpose(template)
+
+
+@lru_cache(maxsize=1)  # of one text many names may be asked, one after the other
+def _on_purpose(template: str) -> frozenset[str]:
+    alone = _ALONE.fullmatch(template)
+    return frozenset(_BRACED.findall(template)) | ({alone[1]} if alone else set())
