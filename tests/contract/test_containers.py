@@ -117,6 +117,11 @@ def test_a_stop_wins_over_restart_always(world, key):
     assert state(world, container) is State.EXITED
 
 
+@pytest.mark.parametrize(("service", "grace_s"), [({"stop_grace_period": "10m"}, 600), ({}, 10)])
+def test_a_container_says_how_long_it_has_to_end(world, key, service, grace_s):
+    assert world.engine.inspect(created(world, app_with(key, **service))).details.grace_s == grace_s
+
+
 @pytest.mark.parametrize("verb", ["stop", "restart"])
 @pytest.mark.parametrize("grace_s", [1, 3])
 def test_what_does_not_end_by_itself_is_killed_after_the_time_that_it_was_made_with(
