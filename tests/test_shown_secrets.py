@@ -75,6 +75,20 @@ def test_what_is_no_password_stays(text):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "pre_start `migrate --token ***`: it ended",
+        "(password=***): no",
+        "curl -u a:***; x",
+        "mysql -p***: no",
+        "key: ***, x",
+    ],
+)
+def test_what_was_struck_out_before_stays_as_it_is(text):
+    assert without_secrets(text) == text
+
+
+@pytest.mark.parametrize(
     ("words", "shown"),
     [
         (("x", "--password=my secret pass", "y z"), "x --password=*** 'y z'"),

@@ -34,7 +34,8 @@ _NAMED = re.compile(r"(?<![\w.-])([\w.-]+)[\"']?\s*[=:]\s*")
 _FLAG = re.compile(r"(?<![\w-])(-[\w-]+)(?:\s+|[\"'],\s*(?=[\"']))(?!-)")
 _WRITTEN = r"(?:\"[^\"]*\"|'[^']*'|[\"']?[^\s,;&\"'])[^\s,;&]*"  # quotes may stand inside a value, too
 _VALUE = re.compile(_WRITTEN)
-_CLOSING = re.compile(r"(?<![\"'\])}])[\"'\])}]+\Z")
+_STRUCK = re.compile(r"[\"']?\*{3}(?!\w)")  # struck out before: what follows it is no part of the value
+_CLOSING = re.compile(r"(?<![\"'`\])}])[\"'`\])}]+\Z")
 _HEADER = re.compile(
     r"((?<![\w.-])(?:proxy-)?authorization[\"']?\s*[=:]\s*[\"']?(?:(?:basic|bearer|token|digest|apikey)\s+)?)"
     rf"({_WRITTEN})",
@@ -143,7 +144,7 @@ def _struck_after(opening: re.Pattern[str], text: str) -> str:
     done: list[str] = []
     at = 0
     for found in opening.finditer(text):
-        if found.start() < at or not holds_a_secret(found[1]):
+        if found.start() < at or not holds_a_secret(found[1]) or _STRUCK.match(text, found.end()):
             continue
         end = _end_of_quoted(text, found)
         value = None if end > found.end() else _VALUE.match(text, found.end())
@@ -166,7 +167,7 @@ def _end_of_quoted(text: str, found: re.Match[str]) -> int:
 
 
 def _struck(found: re.Match[str]) -> str:
-    return found[1] + _closed(found[2])
+    return found[0] if _STRUCK.match(found[2]) else found[1] + _closed(found[2])
 
 
 def _closed(value: str) -> str:
