@@ -45,16 +45,19 @@ BAD = {
     ),
     "sickens-after-5-s": Case(image="stub:sick", said="unhealthy", port=19005, monitor_s=8, deadline_s=12),
 }
-# Watched for longer than all others, and slower to stop: nobody's way back may wait for these.
-GOOD = Case(image="stub:2", said="", monitor_s=30, deadline_s=40)
-DEAF = Case(
-    image="stub:2",
-    said="",
-    port=19006,
-    more={"stop_grace_period": "30s", "command": ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]},
-)
-WELL = {"good": GOOD, "deaf": DEAF}
-CASES = BAD | WELL
+DEAF_COMMAND = ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
+
+
+def well(longest_s: int) -> dict[str, Case]:
+    """Return apps that are watched for longer than all others, or slower to stop: nobody's way back may wait for these."""
+    deaf: dict[str, object] = {"stop_grace_period": f"{longest_s}s", "command": DEAF_COMMAND}
+    return {
+        "good": Case(image="stub:2", said="", monitor_s=longest_s, deadline_s=longest_s + 10),
+        "deaf": Case(image="stub:2", said="", port=19006, more=deaf, deadline_s=longest_s + 10),
+    }
+
+
+WELL = ("good", "deaf")
 
 
 def app(case: Case, image: str, monitor: str, **more: object) -> str:
@@ -65,16 +68,17 @@ def app(case: Case, image: str, monitor: str, **more: object) -> str:
     return compose({"front": front}, **{"x-gitops": {"rollout": rollout}})
 
 
-def all_with(image: str, deaf: str) -> dict[str, str]:
-    files = {name: app(case, image, "1ms") for name, case in CASES.items()}
-    files["deaf"] = app(DEAF, deaf, "1ms", **DEAF.more)
+def all_with(image: str, deaf: str, longest_s: int) -> dict[str, str]:
+    cases = BAD | well(longest_s)
+    files = {name: app(case, image, "1ms") for name, case in cases.items()}
+    files["deaf"] = app(cases["deaf"], deaf, "1ms", **cases["deaf"].more)
     return {f"apps/{name}/compose.yaml": text for name, text in files.items()}
 
 
-def each_with_its_own() -> dict[str, str]:
+def each_with_its_own(longest_s: int) -> dict[str, str]:
     return {
         f"apps/{name}/compose.yaml": app(case, case.image, f"{case.monitor_s}s", **case.more)
-        for name, case in CASES.items()
+        for name, case in (BAD | well(longest_s)).items()
     }
 
 
@@ -98,16 +102,19 @@ def expect_rolled_back(reply: Reply, stable: str) -> None:
 
 
 def test_each_bad_release_goes_back_and_stays_back_while_a_good_one_beside_them_is_deployed(world: World):
-    stable = world.commit(all_with("stub:1", deaf="stub:1"))
+    world.commit(all_with("stub:1", deaf="stub:1", longest_s=1))
     began = time.monotonic()
     world.deploy()
     slack_s = SLACK * (time.monotonic() - began)
+    longest_s = round(max(case.deadline_s for case in BAD.values()) + slack_s) + 10
+    stable = world.commit(all_with("stub:1", deaf="stub:1", longest_s=longest_s))
+    world.converge()
     before = served(world)
     old = {seen.service.removesuffix("/front"): seen.name for seen in world.ours()}
 
-    world.commit(each_with_its_own())
+    world.commit(each_with_its_own(longest_s))
     with probing([world.host]) as probe:
-        failed = world.sync()
+        failed = world.run("sync", deadline_s=60 + 3 * longest_s)
 
     expect_rolled_back(failed, stable)
     assert {world.one(f"{name}/front").image for name in WELL} == {"stub:2"}
@@ -131,7 +138,7 @@ def test_each_bad_release_goes_back_and_stays_back_while_a_good_one_beside_them_
     assert after_restart.actions == []
     assert served(world) == before
 
-    world.commit(all_with("stub:3", deaf="stub:2"))
+    world.commit(all_with("stub:3", deaf="stub:2", longest_s=longest_s))
     world.converge()
     assert {(seen.image, seen.state) for seen in world.ours() if seen.service != "deaf/front"} == {
         ("stub:3", "running")
