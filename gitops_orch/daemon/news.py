@@ -89,6 +89,7 @@ def _app_notices(
     report: RunReport, describe: Describe, troubles: Mapping[AppKey, Trouble]
 ) -> Iterator[Notice]:
     picture, notice = report.picture, _Letterhead(report, describe).notice
+    unknown = {app.key for app in picture.apps if app.sync is Sync.UNKNOWN}
     for app in picture.apps:
         # While a rollout is under way, what keeps it from its end is in `troubles`.
         is_unwell = app.health in _BAD_HEALTH and app.release_state is not AppReleaseState.PROGRESSING
@@ -104,9 +105,8 @@ def _app_notices(
         if hold.stopped and hold.app is not None:
             message = f"{hold.subject}: {lasting(hold.reason)}"
             yield notice(hold.app, message, f"run `gitops-orch retry {hold.app}` once the cause is removed")
-        elif (
-            hold.error and hold.app is not None and hold.app not in troubles
-        ):  # those waited for a second attempt
+        # Those in `troubles` waited for a second attempt.  An app that cannot be read is held, and is unknown.
+        elif hold.app is not None and hold.app not in troubles and (hold.error or hold.app in unknown):
             advice = f"remove the cause; nothing of {hold.app} is changed until then"
             yield notice(hold.app, lasting(hold.words), advice, NoticeKind.WARNING)
     yield from _revert_notices(report, describe)

@@ -106,7 +106,7 @@ def _draft(world: World, index: Index) -> tuple[World, Draft]:
         world = instead
         draft, _ = _plan_apps(world, index)
     for key in sorted(world.broken):
-        draft.hold(str(key), broken_words(key, world.broken[key], index), key, error=True)
+        draft.hold(str(key), broken_words(key, world.broken[key], index), key)
         draft.unknown.append(key)
     prune_apps(world, index, draft)
     draft.settle_stops()

@@ -222,7 +222,7 @@ class Box:
 @pytest.mark.parametrize("silent", [False, True])
 def test_a_mistake_in_a_file_is_news_whatever_other_hosts_do(silent):
     mistake = "shop/compose.yaml:3:5: services.api.imgae: unknown key"
-    hold = PlanHold(subject="default/shop", reason=mistake, app=WELL.key, error=True)
+    hold = PlanHold(subject="default/shop", reason=mistake, app=WELL.key)
     edge = HostStatus(name="edge", state="unknown", observed_at=None, reason="no answer in 15 s")
     broken = replace(WELL, sync=Sync.UNKNOWN, hosts=("h1",))
     plan = Plan(commit="c", holds=(hold,))
