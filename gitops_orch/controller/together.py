@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.ports import fixed_ports, port_text, same_port
-from gitops_orch.planner.handover import written
+from gitops_orch.planner.mounted import written
 from gitops_orch.planner.world import Chosen, Role
 
 

@@ -3,25 +3,24 @@
 Two containers that write to the same volume, or to the same directory of the host, can damage what is in it.  Where both
 services have it in one commit, they share it on purpose, and nothing waits.  Where it passes from one service to
 another, the new user is started after the old one has stopped; while the old one stays, the new one is not started.
+What is shared where Git does not say is in `sharing.py`.
 """
 
-import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gitops_orch.model.app import App, AppKey, Service
-from gitops_orch.model.mounts import holds_data, normal_target, parse_mounts
-from gitops_orch.model.names import is_anonymous, prepared_service
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.names import prepared_service
 from gitops_orch.model.observed import ObservedContainer
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan import Action, ContainerIntent, Kind
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.holders import holders_of
 from gitops_orch.planner.index import Index
+from gitops_orch.planner.mounted import written, written_by
+from gitops_orch.planner.sharing import Newcomer, ServiceKey, Sharing, owner_of
 from gitops_orch.planner.world import World
 
 _STARTING = frozenset({Kind.START, Kind.RUN_JOB})
-NOTHING_KEPT: Mapping[str, str] = {}
-_ServiceKey = tuple[AppKey, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +51,20 @@ def blocked_by_data(draft: Draft, world: World, index: Index) -> Mapping[AppKey,
     for each in _Meetings(draft, world, index).all():
         owner, app = each.holder.owner, each.start.app
         if each.stop is None and app is not None and owner is not None and owner.app not in world.strangers:
-            found.setdefault(app, _reason(each, owner.app))
+            found.setdefault(app, _reason(each, owner.app, world))
     return found
 
 
-def _reason(meeting: _Meeting, owner: AppKey) -> str:
+def _reason(meeting: _Meeting, owner: AppKey, world: World) -> str:
     what = meeting.source if meeting.source.startswith("/") else f"volume {meeting.source}"
+    way_out = "stop that one, or let both services mount it in one commit to share it"
+    if owner in world.broken:
+        way_out = (
+            f"correct the file of {owner}: until it can be read, nobody knows whether both are to share it"
+        )
     return (
         f"{what} is in use on {meeting.start.host} by container {meeting.holder.name} of {owner}, which stays, and two at "
-        f"once could damage its data; stop that one, or let both services mount it in one commit to share it"
+        f"once could damage its data; {way_out}"
     )
 
 
@@ -69,7 +73,7 @@ class _Meetings:
 
     def __init__(self, draft: Draft, world: World, index: Index) -> None:
         self._index = index
-        self._apps = {each.app.key: each.app for each in world.chosen} | dict(world.heads)
+        self._sharing = Sharing(world)
         self._roots = {host.name: host.data_root for host in world.hosts}
         self._starts = [action for action in draft.actions if action.kind in _STARTING]
         self._creates = {
@@ -92,75 +96,49 @@ class _Meetings:
     def _at(self, start: Action, source: str) -> Iterator[_Meeting]:
         if start.host not in self._holders:
             self._holders[start.host] = holders_of(self._index.hosts[start.host], written_by)
-        there = self._holders[start.host].get(source, ())
+        holders = self._holders[start.host].get(source, ())
         own = _service_of(start)
-        if any(_owner_of(each) == own for each in there):
+        if any(owner_of(each) == own for each in holders):
             return  # they share it already
-        for holder in there:
-            if holder.id != start.target and not self._is_shared(start, source, holder):
-                yield _Meeting(start, source, holder, self._stops.get((start.host, holder.id)))
+        for holder in holders:
+            stop = self._stops.get((start.host, holder.id))
+            if holder.id != start.target and not self._is_shared(start, source, holder, stays=stop is None):
+                yield _Meeting(start, source, holder, stop)
 
-    def _is_shared(self, start: Action, source: str, holder: ObservedContainer) -> bool:
-        keys = (_service_of(start), _owner_of(holder))
-        return all(
-            key is not None and self._declares(key, start.host, source, parse_mounts(holder.labels))
-            for key in keys
-        )
+    def _is_shared(self, start: Action, source: str, holder: ObservedContainer, *, stays: bool) -> bool:
+        service = _service_of(start)
+        if service is None:
+            return False
+        if self._sharing.is_declared(service, start.host, source, holder):
+            return True
+        if not stays:
+            return False
+        containers = self._index.hosts[start.host].host.containers
+        users = [each for each in containers if source in written_by(each)]
+        new = Newcomer(service, self._image(start), start.host)
+        return self._sharing.is_shared_place(new, source, holder, users)
 
-    def _declares(self, key: _ServiceKey, host: str, source: str, kept: Mapping[str, str]) -> bool:
-        app = self._apps.get(key[0])
-        services = [each for each in app.services if each.name == key[1]] if app is not None else []
-        return any(
-            app is not None and source in written(app, each, self._roots.get(host, ""), kept)
-            for each in services
-        )
+    def _image(self, start: Action) -> str:
+        intent, there = self._made(start), self._there(start)
+        return intent.service.image if intent is not None else there.image if there is not None else ""
 
     def _sources(self, start: Action) -> frozenset[str]:
-        created = self._creates.get((start.host, start.target))
-        if created is not None and created.container is not None:
-            intent = created.container
+        intent, there = self._made(start), self._there(start)
+        if intent is not None:
             root = self._roots.get(start.host, "")
             return frozenset(written(intent.app, intent.service, root, intent.kept_mounts))
+        return frozenset(written_by(there)) if there is not None else frozenset()
+
+    def _made(self, start: Action) -> ContainerIntent | None:
+        created = self._creates.get((start.host, start.target))
+        return created.container if created is not None else None
+
+    def _there(self, start: Action) -> ObservedContainer | None:
         containers = self._index.hosts[start.host].host.containers
-        found = next((each for each in containers if each.id == start.target), None)
-        return frozenset(written_by(found)) if found is not None else frozenset()
+        return next((each for each in containers if each.id == start.target), None)
 
 
-def _service_of(start: Action) -> _ServiceKey | None:
-    return (
-        None if start.app is None or start.service is None else (start.app, prepared_service(start.service))
-    )
-
-
-def _owner_of(container: ObservedContainer) -> _ServiceKey | None:
-    owner = container.owner
-    return None if owner is None else (owner.app, prepared_service(owner.service))
-
-
-def written_by(container: ObservedContainer) -> set[str]:
-    """Return the volumes and paths in which a container can write data."""
-    return {
-        mount.source if mount.kind == "volume" else posixpath.normpath(mount.source)
-        for mount in container.mounts
-        if mount.writable and holds_data(mount.kind, mount.source) and not is_anonymous(mount.source)
-    }
-
-
-def written(app: App, service: Service, root: str = "", kept: Mapping[str, str] = NOTHING_KEPT) -> set[str]:
-    """Return the volumes and paths in which a service's containers can write data.
-
-    `root` is the host's data root; `kept` are sources by target that stand in the place of what the file leaves open.
-    """
-    names = {volume.key: volume.name for volume in app.volumes}
-    found: set[str] = set()
-    volumes = service.compose.get("volumes")
-    for entry in volumes if isinstance(volumes, (list, tuple)) else ():
-        if isinstance(entry, Mapping) and not entry.get("read_only"):
-            kind, source = str(entry.get("type", "")), str(entry.get("source") or "")
-            source = kept.get(normal_target(str(entry.get("target", "")))) or names.get(source, source)
-            found |= {source} if source and holds_data(kind, source) else set()
-    for files in service.files:
-        if files.writable_path is not None and (files.directory or not files.entries):
-            path = f"{root}/{app.key.namespace}/{app.key.name}/{files.writable_path}"
-            found.add(kept.get(normal_target(files.target), path))
-    return {posixpath.normpath(source) if source.startswith("/") else source for source in found}
+def _service_of(start: Action) -> ServiceKey | None:
+    if start.app is None or start.service is None:
+        return None
+    return (start.app, prepared_service(start.service))

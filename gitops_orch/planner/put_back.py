@@ -15,8 +15,8 @@ from gitops_orch.model.ports import ports_of
 from gitops_orch.planner.aside import is_aside, way_suffix
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.ended import is_done, why_stopped
-from gitops_orch.planner.handover import written_by
 from gitops_orch.planner.index import Located
+from gitops_orch.planner.mounted import written_by
 from gitops_orch.planner.removal import owned
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.surplus import predecessors, why_kept
