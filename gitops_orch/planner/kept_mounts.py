@@ -156,6 +156,13 @@ def _wanted(app: App, service: Service) -> Mapping[str, _Wanted]:
     return found
 
 
+def open_places(app: App, service: Service) -> Mapping[str, str]:
+    """Return what a service mounts where its file leaves open which place of the host that is, by target."""
+    left_open = {_Source.RELATIVE, _Source.IMPLICIT, _Source.ANONYMOUS}
+    wanted = _wanted(app, service)
+    return {target: each.value for target, each in wanted.items() if each.source in left_open}
+
+
 def _entry(app: App, entry: Mapping[str, object]) -> _Wanted:
     kind, source = str(entry.get("type", "")), str(entry.get("source") or "")
     if kind == "bind":

@@ -26,6 +26,7 @@ from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.jobs import spare_jobs
 from gitops_orch.planner.joined import Outside, await_joined, joined_apps, with_own_parents
 from gitops_orch.planner.judgement import restrain
+from gitops_orch.planner.left_beside import left_beside
 from gitops_orch.planner.lost_volumes import lost_volume
 from gitops_orch.planner.moved_tags import note_failed_tags
 from gitops_orch.planner.notes import note_odd_hosts
@@ -159,6 +160,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
         or lost_volume(chosen.app, world, index)
         or lost_data(chosen.app, everything, world, index)
         or obstacle_of(chosen.app, everything, index)
+        or left_beside(chosen, everything, world, index)
         or dependencies.externals.missing(chosen.app, everything, index)
         or refusal_of(chosen.app, everything, world, index)
         or unreachable_probe(chosen.app, slots.slots, world.hosts)
