@@ -1,9 +1,10 @@
-"""What runs and is not in Git: apps that left it, as they were last, and apps that were never in this repository.
+"""What runs and is not of this Git: apps that left it, as they were last, and apps of other repositories.
 
 Note [Another controller's apps]
 Two repositories may be deployed to one Engine by two controllers that carry the same instance name.  To each, the apps
 of the other look as if they had left Git.  An app is ours only where history has a release of it or its file, or where
-the mirror holds a commit that one of its containers was made from.  What the labels alone tell is no proof.
+the mirror holds a commit that one of its containers was made from.  What the labels alone tell is no proof.  Both may
+have an app of one name: then it counts what history deployed, and not that it is in Git.
 """
 
 from collections import defaultdict
@@ -65,6 +66,33 @@ def find_gone(
         if app is None and key not in known and not any(_holds(commit, has) for commit in commits[key])
     }
     return Gone(former=former, strangers=frozenset(strangers))
+
+
+def deployed_by_others(
+    desired: Desired,
+    containers: Iterable[ObservedContainer],
+    releases: Iterable[Release],
+    has: Callable[[str], bool],
+) -> frozenset[AppKey]:
+    """Return the apps of Git that history has never deployed and that run all the same, from commits of elsewhere.
+
+    `releases` is all of history.  What runs just as Git wants it is taken up, whatever commit it was made from: then
+    nothing but the commits was rewritten.
+    """
+    deployed = {release.app for release in releases if release.reason != RECOVERED}
+    digests = {app.key: app.digest for app in desired.apps if app.key not in deployed}
+    made: dict[AppKey, set[tuple[str, str]]] = defaultdict(set)  # commits and releases
+    for owner in (each.owner for each in containers):
+        if owner is not None and owner.app in digests:
+            made[owner.app].add((owner.commit, owner.release))
+    here = {
+        commit: _holds(commit, has) for commit in {commit for rows in made.values() for commit, _ in rows}
+    }
+    return frozenset(
+        key
+        for key, rows in made.items()
+        if not any(here[commit] or release == digests[key] for commit, release in rows)
+    )
 
 
 def from_this_repository(

@@ -8,7 +8,7 @@ from gitops_orch.clock import Clock
 from gitops_orch.controller.app_files import AppFiles, read_app_files
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.completed import with_completed
-from gitops_orch.controller.facts import ReleaseFacts, given_up, recovered_releases, release_facts
+from gitops_orch.controller.facts import ReleaseFacts, given_up
 from gitops_orch.controller.former import former_services
 from gitops_orch.controller.gone import apps_of_history, find_gone, from_this_repository, identified
 from gitops_orch.controller.host_files import HostFilesMemory, Unread, holds_of, unknown_of
@@ -19,6 +19,7 @@ from gitops_orch.controller.lost_commands import with_lost_commands
 from gitops_orch.controller.meanwhile import image_pins, releases_that_run
 from gitops_orch.controller.no_container import notes_of
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines, Patience, observe_all
+from gitops_orch.controller.past import Past, find_past
 from gitops_orch.controller.recall import choose_salt, remembered_placements
 from gitops_orch.controller.reland import Relander, Relanding
 from gitops_orch.controller.restraint import Restraint
@@ -29,7 +30,6 @@ from gitops_orch.controller.timetable import Ran, Timetable, make_timetable
 from gitops_orch.controller.together import go_back_together
 from gitops_orch.controller.workers import Workers
 from gitops_orch.history.history import History
-from gitops_orch.history.records import RevertRecord
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.desired import Desired
 from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Placed
@@ -165,7 +165,7 @@ class _Thought:
     """What was made of all that was seen."""
 
     world: World
-    past: "_Past"
+    past: Past
     timetable: Timetable
     plan: Plan
     apps: tuple[AppStatus, ...]
@@ -186,7 +186,8 @@ def _think(sight: Sight, desired: Desired, view: _View, apart: Mapping[AppKey, s
     if apart:
         apps = tuple(app for app in desired.apps if app.key not in apart)
         desired = replace(desired, apps=apps, broken=(*desired.broken, *apart))
-    past = _past(sight, desired, our_containers(view.observed))
+    ours, has = our_containers(view.observed), sight.source.has
+    past = find_past(desired, ours, sight.history, sight.relander, sight.passed_again, has)
     world = _world(sight, desired, view.observed, past, view.said)
     world = replace(world, let_go=view.let_go, broken={**world.broken, **apart})
     timetable = _timetable(sight, world)
@@ -255,50 +256,8 @@ def our_containers(observed: Mapping[str, Observation]) -> list[ObservedContaine
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Past:
-    """What is known of releases and reverts."""
-
-    facts: ReleaseFacts
-    newest: Mapping[AppKey, str]  # digest of the release that was marked last
-    pins: Mapping[AppKey, Release]
-    reverts: Mapping[tuple[AppKey, str], RevertRecord]
-    recovered: tuple[Release, ...]
-    relanded: tuple[Relanding, ...]
-
-    def revert_of(self, app: AppKey, digest: str) -> str:
-        """Return what became of reverting a failed release in Git; "" where nothing was tried."""
-        record = self.reverts.get((app, digest))
-        return record.message if record is not None else ""
-
-    def revert_to(self, app: AppKey, digest: str) -> RevertRecord | None:
-        """Return what reverted an app in Git to a release; None where nothing did."""
-        record = self.reverts.get((app, self.newest.get(app, "")))  # whatever was tried later is what counts
-        return record if record is not None and record.commit and record.to_digest == digest else None
-
-
-def _past(sight: Sight, desired: Desired, containers: list[ObservedContainer]) -> _Past:
-    history = sight.history
-    known = history.releases(None)
-    declared = {app.key for app in desired.apps} | set(desired.broken)
-    recovered = [
-        each for each in recovered_releases(containers, release_facts(known).known) if each.app in declared
-    ]
-    releases = (*known, *reversed(recovered))  # both newest first
-    relanded = sight.relander.find(desired.apps, releases, head=desired.commit, spent=history.relanded)
-    lifted = sight.passed_again | {(each.app, each.digest) for each in relanded}
-    return _Past(
-        facts=release_facts(row for row in releases if (row.app, row.digest) not in lifted),
-        newest={row.app: row.digest for row in reversed(releases)},
-        pins=history.pins(),
-        reverts=history.reverts(),
-        recovered=tuple(recovered),
-        relanded=relanded,
-    )
-
-
 def _world(
-    sight: Sight, desired: Desired, observed: Mapping[str, Observation], past: _Past, said: Said
+    sight: Sight, desired: Desired, observed: Mapping[str, Observation], past: Past, said: Said
 ) -> World:
     containers = our_containers(observed)
     history, facts = sight.history, past.facts
@@ -358,7 +317,7 @@ def _world(
         prune_default=desired.fleet.prune_default,
         prunes=gone.prunes,
         former={key: app for key, app in gone.former.items() if app is not None},
-        strangers=gone.strangers,
+        strangers=gone.strangers | past.strangers,
         newcomers=frozenset(a.key for a in desired.apps if not facts.stable.get(a.key)),
         allowed_prunes=said.allowed_prunes,
         accepted=said.permission.accepted,
@@ -379,7 +338,7 @@ def _keyed(sight: Sight, chosen: list[Chosen], salt: str) -> tuple[Chosen, ...]:
     return tuple(replace(each, app=apps[(each.app.key, each.app.digest)]) for each in chosen)
 
 
-def _choose(sight: Sight, commit: str, past: _Past, app: App) -> Chosen:
+def _choose(sight: Sight, commit: str, past: Past, app: App) -> Chosen:
     failed = past.facts.failed.get(app.key, {})
     stable = past.facts.stable_other_than(app.key, app.digest)
     choice = choose_release(app, commit, pin=past.pins.get(app.key), failed=failed, stable=stable)

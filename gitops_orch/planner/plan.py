@@ -32,6 +32,7 @@ from gitops_orch.planner.moved_tags import note_failed_tags
 from gitops_orch.planner.notes import note_odd_hosts
 from gitops_orch.planner.obstacles import obstacle_of, refusal_of
 from gitops_orch.planner.order import app_order
+from gitops_orch.planner.other_controllers import of_another_instance, of_another_repository
 from gitops_orch.planner.place import AppPlacement, place_all
 from gitops_orch.planner.pre_start import add_pre_starts
 from gitops_orch.planner.predecessors import with_predecessors
@@ -148,6 +149,10 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
     if placement.unknown:
         draft.unknown.append(key)
     wished = held_reason(chosen, world)
+    strange = "" if wished else of_another_repository(chosen.app, world, index)
+    if strange:
+        draft.hold(str(key), strange, key, error=True)
+        return
     if wished or placement.hold:
         draft.hold(str(key), wished or placement.hold, key, error=placement.error and not wished)
         return
@@ -161,6 +166,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
         or lost_data(chosen.app, everything, world, index)
         or obstacle_of(chosen.app, everything, index)
         or left_beside(chosen, everything, world, index)
+        or of_another_instance(chosen.app, everything, world, index)
         or dependencies.externals.missing(chosen.app, everything, index)
         or refusal_of(chosen.app, everything, world, index)
         or unreachable_probe(chosen.app, slots.slots, world.hosts)

@@ -137,7 +137,7 @@ class World:
     broken: Mapping[AppKey, str] = field(default_factory=dict)  # apps that could not be read, each with why
     left_out: Mapping[AppKey, str] = field(default_factory=dict)  # by .gitops-ignore, each with its place
     broken_paths: tuple[str, ...] = ()  # files so broken that their app's name is not known
-    strangers: frozenset[AppKey] = frozenset()  # that run, and were never in this repository
+    strangers: frozenset[AppKey] = frozenset()  # that run, and were never deployed from here
     newcomers: frozenset[AppKey] = frozenset()  # apps of which no release was ever stable
     unstarted: Mapping[AppKey, str] = field(
         default_factory=dict
