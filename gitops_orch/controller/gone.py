@@ -2,9 +2,9 @@
 
 Note [Another controller's apps]
 Two repositories may be deployed to one Engine by two controllers that carry the same instance name.  To each, the apps
-of the other look as if they had left Git.  An app is ours only where history has a release of it or its file, or where
-the mirror holds a commit that one of its containers was made from.  What the labels alone tell is no proof.  Both may
-have an app of one name: then it counts what history deployed, and not that it is in Git.
+of the other look as if they had left Git.  An app is ours only where history has a release of it, or where the mirror
+holds a commit that one of its containers was made from.  What the labels alone tell is no proof, and neither is a file in
+Git: both may have an app of one name, and one of them renames or removes its file then.
 """
 
 from collections import defaultdict
@@ -79,7 +79,7 @@ def deployed_by_others(
     `releases` is all of history.  What runs just as Git wants it is taken up, whatever commit it was made from: then
     nothing but the commits was rewritten.
     """
-    deployed = {release.app for release in releases if release.reason != RECOVERED}
+    deployed = deployed_apps(releases)
     digests = {app.key: app.digest for app in desired.apps if app.key not in deployed}
     made: dict[AppKey, set[tuple[str, str]]] = defaultdict(set)  # commits and releases
     for owner in (each.owner for each in containers):
@@ -102,10 +102,9 @@ def from_this_repository(
     return [each for each in containers if each.owner is None or each.owner.app not in strangers]
 
 
-def apps_of_history(releases: Iterable[Release], files: AppFiles) -> frozenset[AppKey]:
-    """Return the apps that history has seen in Git; that something runs was perhaps only read from its labels."""
-    proved = {release.app for release in releases if release.reason != RECOVERED}
-    return frozenset(proved | set(files.apps.values()))
+def deployed_apps(releases: Iterable[Release]) -> frozenset[AppKey]:
+    """Return the apps that history has seen deployed; a release that only labels tell of is no proof."""
+    return frozenset(release.app for release in releases if release.reason != RECOVERED)
 
 
 def _holds(commit: str, has: Callable[[str], bool]) -> bool:

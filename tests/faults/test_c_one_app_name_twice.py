@@ -85,6 +85,36 @@ def test_following_the_advice_runs_both_and_shares_no_data(named):
     assert first.sync().exit_code == 0
 
 
+AFTERWARDS = {
+    "it gets another name": {"web/compose.yaml": "name: web2\n" + STATEFUL.format("two")},
+    "its directory gets another name": {"web2/compose.yaml": STATEFUL.format("two")},
+    "it leaves Git": {"w/compose.yaml": OTHER, "v/compose.yaml": OTHER},
+    "its file breaks": {"web/compose.yaml": "- web\n", "w/compose.yaml": OTHER},
+}
+
+
+@pytest.mark.parametrize("files", AFTERWARDS.values(), ids=AFTERWARDS)
+def test_whatever_becomes_of_the_second_app_the_first_runs_on(files):
+    first = Story()
+    first.commit({"web/compose.yaml": STATEFUL.format("one")})
+    first.sync()
+    second = beside(first)
+    second.commit({"web/compose.yaml": STATEFUL.format("two"), "w/compose.yaml": OTHER})
+    assert second.sync().exit_code == 1
+    before = dict(first.world.containers)
+    second.commit(files)
+    for _ in range(2):
+        assert "Allow-Prune" not in holds(second)["default/web"]
+        second.sync()
+    assert [each.state for identity, each in before.items() if each.image == "one:1"] == [State.RUNNING]
+    assert set(before) <= set(first.world.containers) | {
+        i for i, each in before.items() if each.image == "w:1"
+    }
+    assert first.sync().exit_code == 0
+    two = [each for each in first.world.containers.values() if each.image == "two:1"]
+    assert all(mount.source == "web2_data" for each in two for mount in each.mounts)
+
+
 def test_a_controller_that_gets_an_instance_of_its_own_starts_no_second_writer_of_its_data():
     first = Story()
     first.commit({"web/compose.yaml": STATEFUL.format("one")})
