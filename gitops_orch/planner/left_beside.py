@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from gitops_orch.model.app import App
 from gitops_orch.model.mounts import holds_data, normal_target
 from gitops_orch.model.names import is_anonymous
-from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.observed import LIVE_STATES, ObservedContainer
 from gitops_orch.planner.adoption import ONEOFF_LABEL, SERVICE_LABEL, adopted_containers
 from gitops_orch.planner.dependencies import has_run
 from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.kept_mounts import MountKeeper, open_places
 from gitops_orch.planner.mounted import written, written_by
-from gitops_orch.planner.removal import LIVE_STATES
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.world import Chosen, Role, World
 

@@ -5,9 +5,9 @@ same names because they are called after the app.
 """
 
 from gitops_orch.model.app import App
+from gitops_orch.model.observed import LIVE_STATES
 from gitops_orch.planner.index import INSTANCE_LABEL, HostIndex, Index
 from gitops_orch.planner.mounted import written, written_by
-from gitops_orch.planner.removal import LIVE_STATES
 from gitops_orch.planner.slots import AppSlots
 from gitops_orch.planner.world import World
 
