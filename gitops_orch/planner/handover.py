@@ -119,14 +119,18 @@ class _Meetings:
         return self._sharing.is_shared_place(new, source, holder, users)
 
     def _image(self, start: Action) -> str:
-        intent, there = self._made(start), self._there(start)
-        return intent.service.image if intent is not None else there.image if there is not None else ""
+        intent = self._made(start)
+        if intent is not None:
+            return intent.service.image
+        there = self._there(start)
+        return there.image if there is not None else ""
 
     def _sources(self, start: Action) -> frozenset[str]:
-        intent, there = self._made(start), self._there(start)
+        intent = self._made(start)
         if intent is not None:
             root = self._roots.get(start.host, "")
             return frozenset(written(intent.app, intent.service, root, intent.kept_mounts))
+        there = self._there(start)
         return frozenset(written_by(there)) if there is not None else frozenset()
 
     def _made(self, start: Action) -> ContainerIntent | None:
