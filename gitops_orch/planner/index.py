@@ -69,6 +69,7 @@ class Index:
     projects: Mapping[
         tuple[str, str], tuple[ObservedContainer, ...]
     ]  # (host, Compose project) not made by us
+    others: Mapping[tuple[str, str], tuple[ObservedContainer, ...]]  # the same, of other instances
     load: Mapping[str, int]  # containers of ours per host, remembered ones on unknown hosts included
     away: Mapping[AppKey, tuple[tuple[str, Placed], ...]]  # slots last seen on hosts that do not answer now
 
@@ -81,6 +82,7 @@ def build_index(world: World) -> Index:
     pre_starts: dict[AppKey, list[Located]] = defaultdict(list)
     runs: dict[AppKey, list[Located]] = defaultdict(list)
     projects: dict[tuple[str, str], list[ObservedContainer]] = defaultdict(list)
+    others: dict[tuple[str, str], list[ObservedContainer]] = defaultdict(list)
     networks: dict[AppKey, list[tuple[str, ObservedNetwork]]] = defaultdict(list)
     load: dict[str, int] = {}
     for name, observation in sorted(with_owners(world).items()):
@@ -101,8 +103,9 @@ def build_index(world: World) -> Index:
             elif container.owner is not None:
                 apps[container.owner.app].append(Located(name, container))
                 load[name] += not is_aside(container)
-            elif container.project is not None and INSTANCE_LABEL not in container.labels:
-                projects[(name, container.project)].append(container)
+            elif container.project is not None:
+                kind = others if INSTANCE_LABEL in container.labels else projects
+                kind[(name, container.project)].append(container)
     return Index(
         hosts=hosts,
         unknown=unknown,
@@ -111,6 +114,7 @@ def build_index(world: World) -> Index:
         runs={key: tuple(found) for key, found in runs.items()},
         networks={key: tuple(found) for key, found in networks.items()},
         projects={key: tuple(found) for key, found in projects.items()},
+        others={key: tuple(found) for key, found in others.items()},
         load=load,
         away=_away(world, hosts),
     )

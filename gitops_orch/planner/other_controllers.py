@@ -6,12 +6,11 @@ same names because they are called after the app.
 
 from gitops_orch.model.app import App
 from gitops_orch.model.observed import LIVE_STATES
-from gitops_orch.planner.index import INSTANCE_LABEL, HostIndex, Index
+from gitops_orch.planner.index import INSTANCE_LABEL, Index
 from gitops_orch.planner.mounted import written, written_by
 from gitops_orch.planner.slots import AppSlots
 from gitops_orch.planner.world import World
 
-_PROJECT_LABEL = "com.docker.compose.project"
 _WAY_OUT = (
     "write another `name:` in {path}: its containers, networks and volumes are called after it. Give each controller that "
     "shares an Engine a name of its own with the setting `instance`"
@@ -36,7 +35,7 @@ def of_another_instance(app: App, slots: AppSlots, world: World, index: Index) -
     """Return which container of another instance writes to the data that an app's new one would write to; "" if none."""
     roots = {host.name: host.data_root for host in world.hosts}
     for slot in slots.slots if app.key not in world.settled else ():
-        others = _of_project(index.hosts[slot.host], app.key.project) if slot.made else {}
+        others = _of_project(index, slot.host, app.key.project) if slot.made else {}
         shared = written(app, slot.service, roots.get(slot.host, "")) if others else set()
         for name, (instance, sources) in others.items():
             if sources & shared:
@@ -49,15 +48,15 @@ def of_another_instance(app: App, slots: AppSlots, world: World, index: Index) -
     return ""
 
 
-def _of_project(host: HostIndex, project: str) -> dict[str, tuple[str, set[str]]]:
+def _of_project(index: Index, host: str, project: str) -> dict[str, tuple[str, set[str]]]:
     """Return the running containers that other instances have of a project, by name: the instance, and their data."""
-    ours = {each.labels.get(INSTANCE_LABEL, "") for each in host.host.containers if each.owner is not None}
+    there = [each for each in index.others.get((host, project), ()) if not each.copy_of]
+    if not there:
+        return {}
+    containers = index.hosts[host].host.containers
+    ours = {each.labels.get(INSTANCE_LABEL, "") for each in containers if each.owner is not None}
     return {
         each.name: (instance, written_by(each))
-        for each in host.host.containers
-        if each.owner is None
-        and not each.copy_of
-        and each.state in LIVE_STATES
-        and each.labels.get(_PROJECT_LABEL) == project
-        and (instance := each.labels.get(INSTANCE_LABEL, "")) not in ours | {""}
+        for each in there
+        if each.state in LIVE_STATES and (instance := each.labels[INSTANCE_LABEL]) not in ours | {""}
     }
