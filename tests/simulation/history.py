@@ -1,6 +1,5 @@
 """One random history: commits and faults against the real planner and controller, then calm, then the reckoning."""
 
-import os
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -47,8 +46,6 @@ TWO_PLACES = "is to be taken over, and"  # on one host, and the app was begun on
 LONG_S = 7200.0  # whatever is left alone for a while after a fight is not any more
 SALT = "5a17"
 KINDS, ADOPTING, MOVING = 7, 3, 5  # of seeds: these remainders have Compose projects, or tags that move
-# They are lived through on demand until none of them is left that comes to no rest: `SIMULATION_KINDS=all`.
-ALL_KINDS = os.environ.get("SIMULATION_KINDS") == "all"
 URL, BRANCH = "file:///fleet", "main"
 
 
@@ -84,7 +81,7 @@ class Stage:
         self.past: list[TreeRecipe] = []
 
     def _is(self, kind: int) -> bool:
-        return ALL_KINDS and self.seed % KINDS == kind
+        return self.seed % KINDS == kind
 
     def _new_reconciler(self) -> Reconciler:
         workers = InlineWorkers(self.clock.sleep, self.order.randrange)

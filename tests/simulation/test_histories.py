@@ -6,7 +6,6 @@
 import os
 
 import pytest
-from simulation import history
 from simulation.many import live_through
 
 HISTORIES = int(os.environ.get("SIMULATION_HISTORIES", "2000"))
@@ -26,8 +25,7 @@ def test_random_histories_keep_every_promise(start):
     assert not lines, "\n".join(lines)
 
 
-def test_histories_are_made_of_what_they_promise_to_try(monkeypatch):
-    monkeypatch.setattr(history, "ALL_KINDS", True)
+def test_histories_are_made_of_what_they_promise_to_try():
     tally = live_through(range(FIRST_SEED, FIRST_SEED + TRIED)).tally
     idle = [name for name in tally.__dataclass_fields__ if getattr(tally, name) == 0]
     assert not idle, f"{TRIED} histories had no {', '.join(idle)}"

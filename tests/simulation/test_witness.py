@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from simulation import history
 from simulation.many import live_through
 from simulation.outside import Outside
 
@@ -190,13 +189,11 @@ def overlooks_who_has_a_port(patch):
 
 
 def leaves_the_data_of_what_it_takes_over(patch):
-    patch.setattr(history, "ALL_KINDS", True)
     patch.setattr(kept_mounts.MountKeeper, "of", lambda *_: kept_mounts.NOTHING_KEPT)
 
 
 def takes_over_beside_a_host_that_is_silent(patch):
     """What runs there, and has the data, is only seen when the app is on another host."""
-    patch.setattr(history, "ALL_KINDS", True)
     real = place._Placer.__init__
 
     def careless(placer, app, *rest):
@@ -207,7 +204,6 @@ def takes_over_beside_a_host_that_is_silent(patch):
 
 
 def overlooks_a_tag_that_was_pushed_again(patch):
-    patch.setattr(history, "ALL_KINDS", True)
     patch.setattr(slots, "moved_bytes", lambda *_: None)
 
 
