@@ -125,24 +125,23 @@ def test_drift_that_the_app_asks_to_be_warned_of_is_told_and_left(world26: World
     assert "renamed" in reply.text
 
 
-def test_what_is_attached_to_a_network_again_has_its_names_and_its_mac_address(world26: World):
-    mac = "02:42:ac:11:00:99"
-    entry = {"aliases": ["pg"], "mac_address": mac, "link_local_ips": ["169.254.7.7"]}
+def test_what_is_attached_to_a_network_again_has_its_names_and_its_addresses(world26: World):
+    """Its MAC address it gets only when it is created: Engine 26.1 chooses another one at an attachment."""
+    entry = {"aliases": ["pg"], "link_local_ips": ["169.254.7.7"]}
 
     def shop(**network: object) -> str:
         return compose({"db": service(networks={"back": entry})}, networks={"back": network})
 
-    def endpoint() -> tuple[set[str], str, object]:
+    def endpoint() -> tuple[set[str], object]:
         with world26.host.client() as client:
             row = client.inspect_container(world26.one("shop/db").id)
         found = row["NetworkSettings"]["Networks"]["shop_back"]
-        return set(found["Aliases"]), found["MacAddress"], found["IPAMConfig"]
+        return set(found["Aliases"]), found["IPAMConfig"]
 
     world26.commit({"apps/shop/compose.yaml": shop()})
     world26.deploy()
     made, before = world26.one("shop/db").id, endpoint()
     assert before[0] >= {"shop-db-1", "db", "pg"}
-    assert before[1] == mac
     with world26.host.client() as client:
         client.disconnect_container_from_network(made, "shop_back")
     world26.converge()

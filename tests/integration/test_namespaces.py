@@ -105,7 +105,7 @@ def test_a_gateway_that_changes_in_git_gets_one_new_child_while_the_service_runs
 
 def gateway(version: int) -> dict[str, str]:
     gate = service("stub:1", container_name="gateway", environment={"V": str(version)})
-    side = service("stub:1", network_mode="container:gateway")
+    side = service("stub:1", network_mode="container:gateway", command=LISTEN)
     return {
         "apps/vpn/compose.yaml": compose({"gate": gate}),
         "apps/box/compose.yaml": compose({"side": side}),
