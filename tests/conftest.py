@@ -49,8 +49,9 @@ def _wanted(item: pytest.Item) -> set[str]:
 
 def pytest_configure() -> None:
     """Let programs that tests start be interrupted, even where whoever started the tests would not be."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 @pytest.fixture(scope="session")

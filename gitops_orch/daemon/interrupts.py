@@ -113,6 +113,16 @@ def interruptible(progress: Progress) -> Iterator[Interrupt]:
         yield interrupt
 
 
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Let signals wait until the block is over."""
+    came: list[int] = []
+    with _receiving(lambda number, _frame: came.append(number), SIGNALS):
+        yield
+    for number in came[:1]:
+        signal.raise_signal(number)
+
+
 def ending_at_once() -> AbstractContextManager[None]:
     """Let SIGTERM and SIGHUP end the block as Ctrl-C does: with what has to be done at its end."""
     return _receiving(_end_at_once, (signal.SIGTERM, signal.SIGHUP))

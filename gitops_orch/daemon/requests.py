@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from gitops_orch.controller.conduct import Progress
 from gitops_orch.daemon.house import House, open_house
-from gitops_orch.daemon.interrupts import ending_at_once
+from gitops_orch.daemon.interrupts import ending_at_once, held_back
 from gitops_orch.daemon.operations import OPERATIONS
 from gitops_orch.daemon.verbs import Reply, Verb
 from gitops_orch.errors import GitopsOrchError, LeaseHeld
@@ -31,11 +31,14 @@ def perform(
     with ending_at_once(), open_house(settings, url) as house:
         if _try_lease(house):
             return _carry_out_here(house, verb, arguments, progress)
-        number = house.history.request(verb.value, dict(arguments))
+        number = 0
         try:
+            with held_back():  # a request whose number nobody knows could not be taken back
+                number = house.history.request(verb.value, dict(arguments))
             return _await_answer(house, number, verb, arguments, progress)
         except BaseException:
-            if house.history.request_result(number) is None:  # whoever goes away must not be obeyed later
+            # whoever goes away must not be obeyed later
+            if number and house.history.request_result(number) is None:
                 house.history.finish_request(number, TAKEN_BACK, {})
             raise
 

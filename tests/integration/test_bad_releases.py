@@ -102,12 +102,12 @@ def expect_rolled_back(reply: Reply, stable: str) -> None:
 
 
 def test_each_bad_release_goes_back_and_stays_back_while_a_good_one_beside_them_is_deployed(world: World):
-    world.commit(all_with("stub:1", deaf="stub:1", longest_s=1))
+    stable = world.commit(all_with("stub:1", deaf="stub:1", longest_s=1))
     began = time.monotonic()
     world.deploy()
     slack_s = SLACK * (time.monotonic() - began)
     longest_s = round(max(case.deadline_s for case in BAD.values()) + slack_s) + 10
-    stable = world.commit(all_with("stub:1", deaf="stub:1", longest_s=longest_s))
+    world.commit(all_with("stub:1", deaf="stub:1", longest_s=longest_s))
     world.converge()
     before = served(world)
     old = {seen.service.removesuffix("/front"): seen.name for seen in world.ours()}
