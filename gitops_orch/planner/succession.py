@@ -80,7 +80,7 @@ class Succession:
                 last = remove_container(self.draft, old, reason, proved)
             else:
                 last = retire(self.draft, old, reason, proved)
-            self.retired[slot.service.name].append(last)
+            self.retired[slot.service.name] += [last] if last else proved  # "": it is aside already
 
     @staticmethod
     def _staying(olds: Iterable[Located], slot: Slot) -> list[Located]:
