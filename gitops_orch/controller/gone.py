@@ -8,7 +8,7 @@ Git: both may have an app of one name, and one of them renames or removes its fi
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -16,18 +16,28 @@ from gitops_orch.controller.app_files import AppFiles
 from gitops_orch.controller.facts import RECOVERED
 from gitops_orch.controller.load import Loader
 from gitops_orch.errors import SourceError
+from gitops_orch.history.history import History
 from gitops_orch.model.app import App, AppKey, Prune
 from gitops_orch.model.desired import Desired
-from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost
 from gitops_orch.model.release import Release
 from gitops_orch.planner.identity import formerly, identify
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownBefore:
+    """Which apps history has seen in Git, and those last seen on hosts that do not answer, with the commit they ran."""
+
+    apps: frozenset[AppKey]
+    away: Mapping[AppKey, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
     """The apps that run and that no file of the commit declares."""
 
-    former: Mapping[AppKey, App | None]  # as their last commit had them; None where that cannot be read
+    # As their last commit had them, and apps of Git on silent hosts; None where that cannot be read.
+    former: Mapping[AppKey, App | None]
     strangers: frozenset[AppKey]  # that were never in this repository, as far as can be told
 
     @property
@@ -51,9 +61,9 @@ def find_gone(
     containers: Iterable[ObservedContainer],
     loader: Loader,
     has: Callable[[str], bool],
-    known: frozenset[AppKey],
+    known: KnownBefore,
 ) -> Gone:
-    """Find what runs and is not in Git; `has` tells whether the mirror holds a commit, `known` are apps of history."""
+    """Find what runs and is not in Git; `has` tells whether the mirror holds a commit."""
     there = {app.key for app in desired.apps} | set(desired.broken)
     commits: dict[AppKey, dict[str, None]] = defaultdict(dict)
     for container in containers:
@@ -63,9 +73,28 @@ def find_gone(
     strangers = {
         key
         for key, app in former.items()
-        if app is None and key not in known and not any(_holds(commit, has) for commit in commits[key])
+        if app is None and key not in known.apps and not any(_holds(commit, has) for commit in commits[key])
     }
-    return Gone(former=former, strangers=frozenset(strangers))
+    silent = {
+        key: loader.app_at(key, commit) for key, commit in sorted(known.away.items()) if key not in former
+    }
+    return Gone(former={**silent, **former}, strangers=frozenset(strangers))
+
+
+def known_before(
+    history: History, observed: Mapping[str, Observation], stable: Mapping[AppKey, Sequence[Release]]
+) -> KnownBefore:
+    """Return what history knows of apps; `stable` are their stable releases, the newest first."""
+    away = {
+        placed.app
+        for host, rows in history.remembered().items()
+        if not isinstance(observed.get(host), ObservedHost)
+        for placed in rows
+    }
+    return KnownBefore(
+        apps=deployed_apps(history.releases(None)),
+        away={app: stable[app][0].commit for app in away if stable.get(app)},
+    )
 
 
 def deployed_by_others(

@@ -10,7 +10,7 @@ from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.completed import with_completed
 from gitops_orch.controller.facts import ReleaseFacts, given_up
 from gitops_orch.controller.former import former_services
-from gitops_orch.controller.gone import deployed_apps, find_gone, from_this_repository, identified
+from gitops_orch.controller.gone import find_gone, from_this_repository, identified, known_before
 from gitops_orch.controller.host_files import HostFilesMemory, Unread, holds_of, unknown_of
 from gitops_orch.controller.inventory import HostFacts, learn, read_facts, recognise
 from gitops_orch.controller.isolate import Isolation
@@ -266,7 +266,7 @@ def _world(
     former = partial(_former_release, sight, facts)
     choices = go_back_together(desired.apps, choose, former, facts.was_stable)
     choices = sight.tags.noted(choices, observed)
-    known = deployed_apps(history.releases(None))
+    known = known_before(history, observed, facts.stable)
     gone = find_gone(desired, containers, sight.loader, sight.source.has, known)
     hashes = partial(sight.stamper.hashes, salt=salt)
     running = releases_that_run(choices, containers, sight.loader, history, facts, hashes)

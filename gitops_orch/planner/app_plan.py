@@ -295,7 +295,7 @@ class AppPlanner:
 
     def _clear_the_way(self, slot: Slot, ready: list[str]) -> list[str]:
         """What got another name in Git stops before its successor starts in its place."""
-        before = predecessors(self.app, slot, self.going)
+        before = predecessors(self.app, slot, self.going, self.world)
         for identity, (found, what) in before.items():
             if identity not in self.cleared:
                 stop = stop_container(self.draft, found, f"{slot.name} takes over its {what}", ready)

@@ -117,8 +117,9 @@ def tend_runs(chosen: Chosen, world: World, index: Index, draft: Draft) -> Mappi
         if owner is None or owner.service in services:
             continue
         left = all(service.name != owner.service for service in app.services)
-        if left and kept:
-            draft.hold(f"{found.container.name} on {found.host}", kept, app.key)
+        why = kept or world.kept_services.get((app.key, owner.service), "")
+        if left and why:
+            draft.hold(f"{found.container.name} on {found.host}", why, app.key)
         else:
             reason = "its service left Git" if left else "its service runs on a schedule no more"
             retire(draft, found, reason, ())

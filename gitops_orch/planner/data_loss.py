@@ -7,15 +7,20 @@ not: whoever renames those seldom means to leave the data behind.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gitops_orch.model.app import App, Service
-from gitops_orch.model.mounts import holds_data, normal_target
+from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.names import is_anonymous
-from gitops_orch.model.observed import ObservedMount
+from gitops_orch.model.observed import ObservedContainer, ObservedVolume
 from gitops_orch.planner.aside import is_aside
-from gitops_orch.planner.index import Index, Located
+from gitops_orch.planner.cron import service_runs
+from gitops_orch.planner.declared import Declared, Source, declared_mounts
+from gitops_orch.planner.index import Index
 from gitops_orch.planner.kept_mounts import MountKeeper
-from gitops_orch.planner.slots import AppSlots, Slot
+from gitops_orch.planner.leaving import data_of
+from gitops_orch.planner.place import Assignment
+from gitops_orch.planner.slots import AppSlots
 from gitops_orch.planner.world import World
+
+_SHOWN_CHARS = 12  # of the name of an anonymous volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +29,67 @@ class Loss:
 
     service: str
     target: str
-    before: str
+    before: str  # a path of a host, or the name of a volume
     after: str
+    is_volume: bool = True  # what it would have there
+    is_older: bool = False  # that volume is there, and is ours
 
     def __str__(self) -> str:
-        return f"{self.service} has {self.before} at {self.target}, and would get {self.after}"
+        is_path = self.before.startswith("/") or not self.target.startswith("/")
+        has = self.before if is_path else f"volume {self.before}"
+        if is_anonymous(self.before):
+            has = f"the anonymous volume {self.before[:_SHOWN_CHARS]}"
+        return f"{self.service} has {has} at {self.target}, and would get {self.after}"
+
+    def way_out(self, app: App) -> str:
+        """Return what to write in the app's file to keep the data."""
+        if self.before.startswith("/"):
+            return f"write `{self.before}:{self.target}` in {app.path}, or move the directory there and accept the commit"
+        if self.is_volume:
+            return f"write `name: {self.before}` below that volume in {app.path}"
+        return (
+            f"mount a volume with `name: {self.before}` at {self.target} in {app.path}, or copy the data there and accept "
+            "the commit"
+        )
 
 
-def losses(
-    app: App, service: Service, found: Located, index: Index, *, moved: bool = False
-) -> Iterator[Loss]:
-    """Yield the data of a container that a service would start without on its host; `moved`: it was another app's."""
-    there = index.hosts[found.host].volumes
-    for mount in found.container.mounts:
-        if not (mount.writable and holds_data(mount.kind, mount.source)) or is_anonymous(mount.source):
+@dataclass(frozen=True, slots=True)
+class Heir:
+    """A service that is to start, what it mounts, and how it came by its name."""
+
+    app: App
+    service: str
+    mounts: Mapping[str, Declared]
+    renamed: bool = False  # a volume of this name that is ours is an older one
+    moved: bool = False  # it was another app's, so that nothing is inherited
+
+    @classmethod
+    def of(cls, app: App, service: str, former: tuple[AppKey, str] | None = None) -> "Heir":
+        """Return a service of an app, which was `former` before."""
+        key = (app.key, service) if former is None else former
+        mounts = declared_mounts(app, app.service(service))
+        return cls(app, service, mounts, renamed=key != (app.key, service), moved=key[0] != app.key)
+
+
+def losses(heir: Heir, data: Mapping[str, str], volumes: Mapping[str, ObservedVolume]) -> Iterator[Loss]:
+    """Yield what a service would start without: of the places of `data` by target, on a host with these volumes."""
+    for target, source in data.items():
+        mount = heir.mounts.get(target)
+        if mount is None and heir.moved and is_anonymous(source):
+            yield Loss(heir.service, target, source, "a new, empty volume", is_volume=False)
+        if mount is None or not mount.data or mount.is_at(heir.app.key, source):
             continue
-        target = normal_target(mount.target)
-        volume = _own_volume(app, service, target)
-        if mount.kind == "volume" and volume is not None and volume != mount.source and volume not in there:
-            yield Loss(service.name, target, f"volume {mount.source}", f"the new, empty volume {volume}")
-        path = _own_directory(service, target)
-        if mount.kind == "bind" and path is not None and _is_left(app, mount, path, moved=moved):
-            yield Loss(service.name, target, mount.source, f"the directory ./{path} of {app.key}")
+        if mount.source is Source.IMPLICIT:
+            there = volumes.get(mount.value)
+            if there is None:
+                yield Loss(heir.service, target, source, f"the new, empty volume {mount.value}")
+            elif heir.renamed and there.owner == heir.app.key:
+                yield Loss(heir.service, target, source, f"the older volume {mount.value}", is_older=True)
+        elif mount.source is Source.RELATIVE:
+            directory = f"the directory {mount.value} of {heir.app.key}"
+            yield Loss(heir.service, target, source, directory, is_volume=False)
+        elif mount.source is Source.ANONYMOUS and (heir.moved or not is_anonymous(source)):
+            yield Loss(heir.service, target, source, "a new, empty volume", is_volume=False)
 
 
 def lost_data(app: App, slots: AppSlots, world: World, index: Index) -> str:
@@ -53,62 +97,44 @@ def lost_data(app: App, slots: AppSlots, world: World, index: Index) -> str:
     if world.accepted:
         return ""
     keeper = MountKeeper(app, index)
-    made = (slot for slot in slots.slots if slot.made and not slot.service.job)
     return next(
-        (_held(app, loss, slot.host, world) for slot in made for loss in _left(app, slot, index, keeper)), ""
+        (
+            _held(app, loss, where.host, world)
+            for where, before in _replaced(app, slots, index)
+            for loss in _left(app, where, before, index, keeper)
+        ),
+        "",
     )
 
 
-def _left(app: App, slot: Slot, index: Index, keeper: MountKeeper) -> Iterator[Loss]:
+def _replaced(
+    app: App, slots: AppSlots, index: Index
+) -> Iterator[tuple[Assignment, list[ObservedContainer]]]:
+    """Yield where new containers are made, and what they replace there; of a scheduled service, its last run."""
+    for slot in slots.slots:
+        if slot.made and not slot.service.job and slot.olds:
+            before = [old.container for old in slot.olds if old.host == slot.host]
+            # what is taken over from another tool is the keeper's
+            yield slot.assignment, [each for each in before if each.owner is not None and not is_aside(each)]
+    for where in slots.scheduled:
+        runs = service_runs(app, where.service, index).all
+        yield where, [each.container for each in runs if each.host == where.host][:1]
+
+
+def _left(
+    app: App, where: Assignment, before: list[ObservedContainer], index: Index, keeper: MountKeeper
+) -> Iterator[Loss]:
     """Yield what a slot would leave behind of the containers that it replaces on its host."""
-    before = [old for old in slot.olds if old.host == slot.host and not is_aside(old.container)]
-    lost = [loss for found in before for loss in losses(app, slot.service, found, index)]
-    kept = keeper.of(slot).sources if lost else {}
+    if not before:
+        return
+    heir, volumes = Heir.of(app, where.service.name), index.hosts[where.host].volumes
+    lost = [loss for each in before for loss in losses(heir, data_of(each), volumes)]
+    kept = keeper.sources(where) if lost else {}
     yield from (loss for loss in lost if loss.target not in kept)
 
 
 def _held(app: App, loss: Loss, host: str, world: World) -> str:
-    source = loss.before.removeprefix("volume ")
-    keep = (
-        f"write `name: {source}` below that volume in {app.path}"
-        if source != loss.before
-        else f"write `{source}:{loss.target}` in {app.path}, or move the directory there and accept the commit"
-    )
     return (
-        f"{loss} on {host}, without the data. To keep the data, {keep}; to start without it, run "
+        f"{loss} on {host}, without the data. To keep the data, {loss.way_out(app)}; to start without it, run "
         f"`gitops-orch accept {world.commit[:12]}`"
     )
-
-
-def _own_volume(app: App, service: Service, target: str) -> str | None:
-    """Return the volume at a target that is named after its key; None where there is none."""
-    volumes = {each.key: each for each in app.volumes if not each.external}
-    for entry in _entries(service):
-        volume = volumes.get(str(entry.get("source") or ""))
-        at_target = normal_target(str(entry.get("target", ""))) == target
-        if entry.get("type") == "volume" and at_target and volume is not None:
-            return volume.name if volume.name == f"{app.key.project}_{volume.key}" else None
-    return None
-
-
-def _own_directory(service: Service, target: str) -> str | None:
-    for files in service.files:
-        from_git = files.entries and not files.directory  # a single file, which is written again
-        if files.writable_path is not None and not from_git and normal_target(files.target) == target:
-            return files.writable_path.removeprefix("./")
-    return None
-
-
-def _is_left(app: App, mount: ObservedMount, path: str, *, moved: bool) -> bool:
-    """Tell whether a directory of ours would be left; what was taken over from elsewhere is kept, or reported there."""
-    if moved:
-        return not mount.source.endswith(f"/{app.key.namespace}/{app.key.name}/{path}")
-    ours = f"/{app.key.namespace}/{app.key.name}/"
-    return ours in mount.source and not mount.source.endswith(f"{ours}{path}")
-
-
-def _entries(service: Service) -> Iterator[Mapping[str, object]]:
-    volumes = service.compose.get("volumes")
-    for entry in volumes if isinstance(volumes, (list, tuple)) else ():
-        if isinstance(entry, Mapping):
-            yield entry

@@ -3,7 +3,9 @@
 import hashlib
 from collections.abc import Mapping
 
+from gitops_orch.model.app import App
 from gitops_orch.model.names import HASH_LENGTH, is_anonymous
+from gitops_orch.model.observed import ObservedContainer
 from gitops_orch.model.plan import ContainerIntent
 from gitops_orch.planner.slots import Slot
 from gitops_orch.planner.succession import is_going
@@ -14,11 +16,7 @@ def make_intent(
     chosen: Chosen, slot: Slot, world: World, *, peers: Mapping[str, str], kept: Mapping[str, str]
 ) -> ContainerIntent:
     """Return what a slot's container is made from; `kept` are the sources of its mounts that the file leaves open."""
-    heirs = [
-        old
-        for old in slot.olds
-        if old.host == slot.host and not is_going(old) and any(map(is_anonymous, old.container.volumes))
-    ]
+    former = inherited_from(chosen.app, slot, world)
     return ContainerIntent(
         app=chosen.app,
         service=slot.service,
@@ -30,7 +28,7 @@ def make_intent(
         image=slot.image,
         image_digest="" if slot.pulled_again else slot.image_id,
         generation=_generation(slot),
-        inherit_volumes_from=heirs[0].container.id if heirs else None,
+        inherit_volumes_from=former.id if former is not None else None,
         kept_mounts=kept,
         peers=peers,
     )
@@ -45,3 +43,17 @@ def _generation(slot: Slot) -> str:
     there = (*slot.olds, *slot.kept, *slot.parked, *slot.dropped)
     ids = sorted(found.container.id for found in there if found.host == slot.host)
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:HASH_LENGTH] if ids else ""
+
+
+def inherited_from(app: App, slot: Slot, world: World) -> ObservedContainer | None:
+    """Return the container whose anonymous volumes a slot's new container mounts; it is of the same app and host.
+
+    Its service may have had another name.
+    """
+    olds = [old.container for old in slot.olds if old.host == slot.host and not is_going(old)]
+    olds += [
+        each.container
+        for each in world.former_slots.get((app.key, slot.service.name), ())
+        if each.kin and each.app == app.key and each.host == slot.host and each.container is not None
+    ]
+    return next((each for each in olds if any(map(is_anonymous, each.volumes))), None)

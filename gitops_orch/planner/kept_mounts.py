@@ -8,7 +8,6 @@ where it is not, nothing is started: nobody but a person knows which of two plac
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from gitops_orch.model.app import App, AppKey, Service
@@ -16,31 +15,12 @@ from gitops_orch.model.mounts import MOUNTS_LABEL, holds_data, normal_target, pa
 from gitops_orch.model.names import is_anonymous, mounts_record_name
 from gitops_orch.model.observed import ObservedContainer, ObservedMount
 from gitops_orch.planner.adoption import adopted_containers
+from gitops_orch.planner.declared import Declared, Source, declared_mounts
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.place import Assignment
 
 if TYPE_CHECKING:
     from gitops_orch.planner.slots import Slot  # which asks for sources itself
-
-
-class _Source(Enum):
-    """How a file says what is mounted at a target."""
-
-    RELATIVE = "a relative path"  # of the host; where that begins is open
-    IMPLICIT = "a volume without a name"  # of its own; the project's name leads it
-    NAMED = "a volume"
-    PATH = "a path"
-    ANONYMOUS = "an anonymous volume"
-    GIT = "files from Git"
-    OTHER = "another mount"
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What a file mounts at a target; `value` as a person would write it."""
-
-    source: _Source
-    value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +80,7 @@ class MountKeeper:
     def _find(self, slot: Assignment) -> KeptMounts:
         if not (self._adopted or self._ours or self._records):
             return NOTHING_KEPT
-        wanted = _wanted(self.app, slot.service)
+        wanted = declared_mounts(self.app, slot.service)
         try:
             own = list(self._witnesses(slot, wanted, own=True))
             return _agreed(own or list(self._witnesses(slot, wanted, own=False)), wanted)
@@ -111,7 +91,9 @@ class MountKeeper:
         """Tell whether the record of a slot is on its host already."""
         return (slot.host, slot.service.name, slot.assignment.slot) in self._records
 
-    def _witnesses(self, slot: Assignment, wanted: Mapping[str, _Wanted], *, own: bool) -> Iterator[_Witness]:
+    def _witnesses(
+        self, slot: Assignment, wanted: Mapping[str, Declared], *, own: bool
+    ) -> Iterator[_Witness]:
         name, number = slot.service.name, slot.slot
         for each in self._adopted.values():
             if each.service == name and each.found.host == slot.host and (each.slot == number or not own):
@@ -140,45 +122,14 @@ def _record(
     return (volume.name, sources) if sources else None
 
 
-def _wanted(app: App, service: Service) -> Mapping[str, _Wanted]:
-    found: dict[str, _Wanted] = {}
-    volumes = service.compose.get("volumes")
-    for entry in volumes if isinstance(volumes, (list, tuple)) else ():
-        if isinstance(entry, Mapping):
-            found[normal_target(str(entry.get("target", "")))] = _entry(app, entry)
-    tmpfs = service.compose.get("tmpfs")
-    for each in tmpfs if isinstance(tmpfs, (list, tuple)) else ():
-        found[normal_target(str(each).partition(":")[0])] = _Wanted(_Source.OTHER, "a tmpfs")
-    for files in service.files:
-        relative = files.writable_path is not None
-        value = f"./{(files.writable_path or '').removeprefix('./')}" if relative else "files from Git"
-        found[normal_target(files.target)] = _Wanted(_Source.RELATIVE if relative else _Source.GIT, value)
-    return found
-
-
 def open_places(app: App, service: Service) -> Mapping[str, str]:
     """Return what a service mounts where its file leaves open which place of the host that is, by target."""
-    left_open = {_Source.RELATIVE, _Source.IMPLICIT, _Source.ANONYMOUS}
-    wanted = _wanted(app, service)
-    return {target: each.value for target, each in wanted.items() if each.source in left_open}
+    left_open = {Source.RELATIVE, Source.IMPLICIT, Source.ANONYMOUS}
+    mounts = declared_mounts(app, service)
+    return {target: each.value for target, each in mounts.items() if each.source in left_open}
 
 
-def _entry(app: App, entry: Mapping[str, object]) -> _Wanted:
-    kind, source = str(entry.get("type", "")), str(entry.get("source") or "")
-    if kind == "bind":
-        return _Wanted(_Source.PATH, source)
-    if kind != "volume":
-        return _Wanted(_Source.OTHER, f"a {kind}")
-    if not source:
-        return _Wanted(_Source.ANONYMOUS, "an anonymous volume")
-    volume = next((each for each in app.volumes if each.key == source), None)
-    if volume is None:
-        return _Wanted(_Source.NAMED, source)
-    implicit = not volume.external and volume.name == f"{app.key.project}_{volume.key}"
-    return _Wanted(_Source.IMPLICIT if implicit else _Source.NAMED, volume.name)
-
-
-def _recorded(name: str, sources: Mapping[str, str], wanted: Mapping[str, _Wanted]) -> _Witness:
+def _recorded(name: str, sources: Mapping[str, str], wanted: Mapping[str, Declared]) -> _Witness:
     """What Git names by itself now, it names on purpose: a record is for what the file leaves open."""
     still_open = {
         target: source
@@ -188,11 +139,11 @@ def _recorded(name: str, sources: Mapping[str, str], wanted: Mapping[str, _Wante
     return _Witness(name, still_open)
 
 
-def _fitting(source: str) -> _Source:
-    return _Source.RELATIVE if source.startswith("/") else _Source.IMPLICIT
+def _fitting(source: str) -> Source:
+    return Source.RELATIVE if source.startswith("/") else Source.IMPLICIT
 
 
-def _read(service: Service, container: ObservedContainer, wanted: Mapping[str, _Wanted]) -> _Witness:
+def _read(service: Service, container: ObservedContainer, wanted: Mapping[str, Declared]) -> _Witness:
     """Return where an adopted container has its data."""
     sources: dict[str, str] = {}
     shown: list[str] = []
@@ -203,28 +154,28 @@ def _read(service: Service, container: ObservedContainer, wanted: Mapping[str, _
         if not has_data or (there is None and "volumes_from" in service.compose):
             continue
         if mount.kind == "volume" and is_anonymous(mount.source):
-            if there is not None and there.source not in {_Source.ANONYMOUS, _Source.GIT}:
+            if there is not None and there.source not in {Source.ANONYMOUS, Source.GIT}:
                 raise _Conflict(_differs(container, mount, there))
             sources[target] = mount.source  # its successor inherits it
-        elif there is None or there.source is not _Source.GIT:
+        elif there is None or there.source is not Source.GIT:
             _check(container, mount, there)
             sources[target] = mount.source
             shown.append(f"{mount.source} at {target}")
     return _Witness(container.name, sources, tuple(shown))
 
 
-def _check(container: ObservedContainer, mount: ObservedMount, there: _Wanted | None) -> None:
+def _check(container: ObservedContainer, mount: ObservedMount, there: Declared | None) -> None:
     """Raise _Conflict unless the file leaves open where this is, or says the same."""
     of_volume = mount.kind == "volume"
-    left_open = _Source.IMPLICIT if of_volume else _Source.RELATIVE
-    named = _Source.NAMED if of_volume else _Source.PATH
+    left_open = Source.IMPLICIT if of_volume else Source.RELATIVE
+    named = Source.NAMED if of_volume else Source.PATH
     if there is None or not (
         there.source is left_open or (there.source is named and there.value == mount.source)
     ):
         raise _Conflict(_differs(container, mount, there))
 
 
-def _differs(container: ObservedContainer, mount: ObservedMount, there: _Wanted | None) -> str:
+def _differs(container: ObservedContainer, mount: ObservedMount, there: Declared | None) -> str:
     has = f"a volume {mount.source[:12]}" if is_anonymous(mount.source) else mount.source
     wants = f"has {there.value} there" if there is not None else "mounts nothing there"
     way_out = (
@@ -236,7 +187,7 @@ def _differs(container: ObservedContainer, mount: ObservedMount, there: _Wanted 
     )
 
 
-def _agreed(witnesses: Iterable[_Witness], wanted: Mapping[str, _Wanted]) -> KeptMounts:
+def _agreed(witnesses: Iterable[_Witness], wanted: Mapping[str, Declared]) -> KeptMounts:
     sources: dict[str, tuple[str, str]] = {}
     shown: tuple[str, ...] = ()
     for witness in witnesses:

@@ -92,6 +92,9 @@ def claim_ports_in_use(ledger: Ledger, world: World, index: Index) -> None:
                 service = services[owner.service]
                 claim = claim_of(chosen.app, service, owner.slot)
                 ledger.claim(found.host, service.ports, claim)
+        for service in chosen.app.services:  # what has another name stays as well
+            for slot in world.former_slots.get((chosen.app.key, service.name), ()):
+                ledger.claim(slot.host, service.ports, claim_of(chosen.app, service, slot.slot))
 
 
 def claim_of(app: App, service: Service, slot: int) -> Claim:

@@ -1,18 +1,21 @@
 """Which new app is likeliest the one that left Git under another name?
 
-Each old app is compared only with new apps that have a service of it with the same image, and new apps with the same
-services and images are compared as one: a commit may rename thousands of apps.
+Each old app is compared only with new apps that have something in common with it, and new apps that are alike in that are
+compared as one: a commit may rename thousands of apps.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gitops_orch.model.app import App, AppKey
-from gitops_orch.planner.images import repository_of
-from gitops_orch.planner.index import Located
+from gitops_orch.model.ports import fixed_ports
+from gitops_orch.planner.former_slots import FormerSlot
+from gitops_orch.planner.kinship import NewService, is_telling
 from gitops_orch.planner.world import Chosen
 
-_Signature = frozenset[tuple[str, str]]  # of each service of an app its name and the repository of its image
+_Mark = tuple[str, ...]  # something by which a service is recognised under another name
+_Signature = frozenset[frozenset[_Mark]]  # of each service of an app its marks
+_STRONG = ("image", "name")  # marks of a service that has its name and its image still
 
 
 class Newcomers:
@@ -20,7 +23,7 @@ class Newcomers:
 
     def __init__(self, new: Iterable[Chosen]) -> None:
         self._alike: dict[_Signature, dict[AppKey, Chosen]] = defaultdict(dict)
-        self._having: dict[str, dict[str, set[_Signature]]] = defaultdict(lambda: defaultdict(set))
+        self._having: dict[_Mark, set[_Signature]] = defaultdict(set)
         self._named: dict[str, list[Chosen]] = defaultdict(list)
         self._places: dict[AppKey, int] = {}
         for place, each in enumerate(new):
@@ -31,37 +34,43 @@ class Newcomers:
         self._places[key] = place
         self._named[key.name].append(chosen)
         if signature not in self._alike:
-            for service, repository in signature:
-                self._having[service][repository].add(signature)
+            for mark in frozenset().union(*signature):
+                self._having[mark].add(signature)
         self._alike[signature][key] = chosen
 
-    def take_likeliest(self, old: AppKey, there: Mapping[str, Sequence[Located]]) -> Chosen | None:
+    def take_likeliest(self, old: AppKey, there: Mapping[str, Sequence[FormerSlot]]) -> Chosen | None:
         """Return the new app with most services of the old one, by `there`; it is no candidate for others then.
 
-        It has at least half of all services, each of the same image.  Of several, one of the same name is returned, else
-        the first.
+        It has at least half of all services, each by its name and image, or by its data.  Of several, the one with most
+        names and images is returned, then one of the same name, else the first.
         """
         common: Counter[_Signature] = Counter()
-        for service, containers in there.items():
-            common.update(self._having_one(service, containers))
+        strong: Counter[_Signature] = Counter()
+        for slots in there.values():
+            marks = set(_old_marks(slots))
+            common.update(self._having_any(marks))
+            strong.update(self._having_any(mark for mark in marks if mark[0] in _STRONG))
         likely = [
-            (count, chosen.app.key.name == old.name, -self._places[chosen.app.key], signature, chosen)
+            (
+                count,
+                strong[signature],
+                chosen.app.key.name == old.name,
+                -self._places[chosen.app.key],
+                signature,
+                chosen,
+            )
             for signature, count in common.items()
             if count * 2 >= max(len(there), len(signature))
             and (chosen := self._first(signature, old.name)) is not None
         ]
         if not likely:
             return None
-        *_, signature, chosen = max(likely, key=lambda row: row[:3])
+        *_, signature, chosen = max(likely, key=lambda row: row[:4])
         del self._alike[signature][chosen.app.key]
         return chosen
 
-    def _having_one(self, service: str, containers: Iterable[Located]) -> set[_Signature]:
-        """Return the signatures with a service of the image of one of its containers; an image id may be any image."""
-        by_repository = self._having.get(service, {})
-        repositories = {repository_of(found.container.image) for found in containers}
-        wanted = by_repository if "" in repositories else repositories
-        return set().union(*(by_repository.get(each, ()) for each in wanted))
+    def _having_any(self, marks: Iterable[_Mark]) -> set[_Signature]:
+        return set().union(*(self._having.get(mark, ()) for mark in marks))
 
     def _first(self, signature: _Signature, name: str) -> Chosen | None:
         """Return the first of the apps that are alike, of this name if there is one; None where all are taken."""
@@ -71,4 +80,32 @@ class Newcomers:
 
 
 def _signature(app: App) -> _Signature:
-    return frozenset((service.name, repository_of(service.image)) for service in app.services)
+    return frozenset(frozenset(_new_marks(NewService.of(app, service))) for service in app.services)
+
+
+def _new_marks(new: NewService) -> Iterator[_Mark]:
+    name = new.service.name
+    yield from (("name", name), ("image", name, new.repository), ("anonymous", new.repository))
+    ports = [(str(number), protocol) for _, number, protocol in fixed_ports(new.service)]
+    yield from _data_marks(name, new.repository, new.targets, ports)
+
+
+def _old_marks(slots: Sequence[FormerSlot]) -> Iterator[_Mark]:
+    for each in slots:
+        yield ("image", each.service, each.repository) if each.repository else ("name", each.service)
+        if each.inherited:
+            yield ("anonymous", each.repository)
+        held = each.container.ports if each.container is not None else ()
+        ports = [(str(number), protocol) for _, number, protocol in held]
+        yield from _data_marks(each.service, each.repository, each.data or (), ports)
+
+
+def _data_marks(
+    name: str, repository: str, targets: Iterable[str], ports: Sequence[tuple[str, str]]
+) -> Iterator[_Mark]:
+    """Yield what tells a service by its data: see `kinship.py`."""
+    for target in targets:
+        yield ("data", repository, target)
+        if is_telling(target):
+            yield ("place", name, target)
+        yield from (("port", name, target, number, protocol) for number, protocol in ports)

@@ -14,6 +14,7 @@ from gitops_orch.model.constraints import host_attribute, meets_all
 from gitops_orch.model.host import Availability, Host
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.planner.adoption import adopted_containers
+from gitops_orch.planner.homes import awaited_home, former_homes, services_holding
 from gitops_orch.planner.index import Index, SlotKey
 from gitops_orch.planner.ledger import (
     Claim,
@@ -85,6 +86,7 @@ class _Placer:
     ) -> None:
         self.app = app
         self.index = index
+        self.world = world
         self.hosts = hosts
         self.let_go = world.let_go
         self.remembered = world.remembered
@@ -95,6 +97,7 @@ class _Placer:
             hosts if anywhere else {name: hosts[name] for name in hosts if self._allows(hosts[name])}
         )
         self.located = self._locate()
+        self.holding = services_holding(app, world, index)
         self.seed = zlib.crc32(f"{app.key} ".encode())
 
     def place(self) -> AppPlacement:
@@ -120,6 +123,9 @@ class _Placer:
         if not assignments and not self.located:
             self._check_nowhere()
         unknown = sorted({a.host for a in assignments if a.host in self.index.unknown})
+        silent = awaited_home(self.app, self.world, unknown)
+        if silent:
+            raise Held(silent, unknown=tuple(unknown))
         return AppPlacement(assignments=tuple(assignments), unknown=tuple(unknown))
 
     def _allows(self, host: Host) -> bool:
@@ -146,6 +152,9 @@ class _Placer:
             located[(adopted.service, adopted.slot)].append(adopted.found.host)
         for host, placed in self.index.away.get(self.app.key, ()):
             located[(placed.service, _place_of(placed.slot))].append(host)
+        usable = [name for name in self.allowed if self._keeps(name, self.allowed)]
+        for service, slot, host in former_homes(self.app, self.world, self.index, usable):
+            located[(service, _place_of(slot))].append(host)
         return located
 
     def _home(self, together: list[Service]) -> str:
@@ -156,7 +165,7 @@ class _Placer:
         for (name, slot), found in self.located.items():
             service = names.get(name)
             votes.update(found[:1] if service is not None else ())
-            if service is not None and slot <= service.replicas and (service.writable or service.stateful):
+            if service is not None and slot <= service.replicas and name in self.holding:
                 with_data.update(found[:1])
         for host in sorted(votes, key=lambda host: (-with_data[host], -votes[host], host)):
             if self._keeps(host, self.allowed):
@@ -174,7 +183,7 @@ class _Placer:
         for service in together:
             slots = [self.located.get((service.name, slot), []) for slot in range(1, service.replicas + 1)]
             away = {host for found in slots if home not in found for host in found}
-            if service.writable or service.stateful:
+            if service.name in self.holding:
                 self._check_move([service], away)
 
     def _check_move(self, services: list[Service], current: Iterable[str]) -> None:
@@ -185,7 +194,7 @@ class _Placer:
         if gone:
             way_out = f"put its file back with `availability: drain`, or let it go (`Let-Go: {gone[0]}`)"
             raise Held(f"was last seen on {', '.join(gone)}, which left Git; {way_out}", error=False)
-        data = [service.name for service in services if service.writable or service.stateful]
+        data = [service.name for service in services if service.name in self.holding]
         if data and self.app.move is not Move.WITHOUT_DATA:
             raise Held(
                 f"{', '.join(data)} would leave {hosts} without its data; move the data and set "

@@ -1,7 +1,7 @@
 """From a world to a plan: place, classify, step by step; what may not be touched is held, with the reason."""
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ from gitops_orch.planner.put_back import GoingAside, put_back
 from gitops_orch.planner.readiness import unreachable_probe
 from gitops_orch.planner.reasons import broken_words
 from gitops_orch.planner.removal import remove_networks
-from gitops_orch.planner.renames import with_renames
+from gitops_orch.planner.renames import keep_former, with_renames
 from gitops_orch.planner.safety import check_removals
 from gitops_orch.planner.slots import AppSlots, Slot, study_app
 from gitops_orch.planner.volumes import (
@@ -128,6 +128,7 @@ def _draft(world: World, index: Index) -> tuple[World, Draft]:
 def _plan_apps(world: World, index: Index) -> tuple[Draft, Mapping[AppKey, str]]:
     """Plan the apps of Git; return the steps, and the apps that wait for others, each with the reason."""
     placements = place_all(world, index)
+    world = keep_former(world, held_apps(world, placements))
     chosen = {each.app.key: each for each in world.chosen}
     joined = joined_apps(each.app for each in world.chosen)
     order = app_order(
@@ -201,6 +202,15 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
         planner = AppPlanner(chosen, everything, world, index, draft)
         clear_the_way(chosen.app, replacements, draft, planner.pulls)
         planner.plan()
+
+
+def held_apps(world: World, placements: Mapping[AppKey, AppPlacement]) -> Collection[AppKey]:
+    """Return the apps of which nothing is started for a hold, or because they have no place."""
+    return {
+        each.app.key
+        for each in world.chosen
+        if placements[each.app.key].hold or (world.former_slots and held_reason(each, world))
+    }
 
 
 def _waits(chosen: Chosen, slots: AppSlots, world: World, draft: Draft) -> bool:

@@ -79,7 +79,11 @@ def _renamed(app: App, slots: AppSlots, stopping: Collection[str], world: World)
         and _may_start(each, world)
     ]
     empty = [slot for slot in slots.slots if stopped and not _is_served(slot, stopping)]
-    found = {identity: row[0] for slot in empty for identity, row in predecessors(app, slot, stopped).items()}
+    found = {
+        identity: row[0]
+        for slot in empty
+        for identity, row in predecessors(app, slot, stopped, world).items()
+    }
     return list(found.values())
 
 

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gitops_orch.model.addresses import fixed_addresses, held_addresses
 from gitops_orch.model.app import App, Prune
-from gitops_orch.model.names import is_anonymous
 from gitops_orch.model.ports import fixed_ports, port_text, ports_of, same_port
 from gitops_orch.planner.allowed import is_allowed
+from gitops_orch.planner.declared import declared_mounts
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Located
+from gitops_orch.planner.intent import inherited_from
+from gitops_orch.planner.mounted import written_by
 from gitops_orch.planner.removal import remove_container, retire_proved
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.world import Chosen, Role, World
@@ -20,20 +22,27 @@ def going_surplus(chosen: Chosen, slots: AppSlots, world: World, draft: Draft) -
     kept = why_kept(app, world) if chosen.role is Role.HEAD else ""
     going: list[Located] = []
     for found in slots.surplus:
-        if kept and _has_left(app, found):
-            draft.hold(f"{found.container.name} on {found.host}", kept, app.key)
+        owner = found.container.owner
+        why = kept or world.kept_services.get((app.key, owner.service if owner is not None else ""), "")
+        if why and _has_left(app, found):
+            draft.hold(f"{found.container.name} on {found.host}", why, app.key)
         else:
             going.append(found)
     return tuple(going)
 
 
-def predecessors(app: App, slot: Slot, surplus: Iterable[Located]) -> dict[str, tuple[Located, str]]:
+def predecessors(
+    app: App, slot: Slot, surplus: Iterable[Located], world: World
+) -> dict[str, tuple[Located, str]]:
     """Return, by id, what has to stop before a slot starts, each with what passes: data, a port or an address.
 
     A service that got another name in Git writes the same data, or has the same place on its host or in a network.
     """
+    former = inherited_from(app, slot, world)
     found = {
-        each.container.id: (each, _passing(app, slot, each)) for each in surplus if each.host == slot.host
+        each.container.id: (each, "data" if each.container is former else _passing(app, slot, each))
+        for each in surplus
+        if each.host == slot.host
     }
     return {identity: row for identity, row in found.items() if row[1]}
 
@@ -89,11 +98,11 @@ def why_kept(app: App, world: World) -> str:
 
 
 def _shares_data(app: App, slot: Slot, found: Located) -> bool:
-    """Tell whether both mount a volume, or the old one a path of the host: which one the new one writes is not asked."""
+    """Tell whether both mount the same volume, or write to the same path."""
     if not _has_left(app, found):
         return False
-    wanted = {volume.name for volume in app.volumes if volume.key in slot.service.volumes}
-    mounted = {name for name in found.container.volumes if not is_anonymous(name)}
-    details = found.container.details
-    binds = details.binds if details is not None else ()
-    return bool(wanted & mounted) or any(bind.startswith("/") and not bind.endswith(":ro") for bind in binds)
+    names = {volume.name for volume in app.volumes if volume.key in slot.service.volumes}
+    if not names.isdisjoint(found.container.volumes):
+        return True
+    wanted = [each for each in declared_mounts(app, slot.service).values() if each.data]
+    return any(each.is_at(app.key, place) for each in wanted for place in written_by(found.container))

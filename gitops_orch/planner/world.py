@@ -12,6 +12,7 @@ from gitops_orch.model.host_files import FilesQuery, HostFiles
 from gitops_orch.model.job import run_slot
 from gitops_orch.model.observed import Observation, Placed
 from gitops_orch.model.trouble import Trouble
+from gitops_orch.planner.former_slots import FormerSlot, ServiceKey
 from gitops_orch.planner.restraint import HealedField, Healing
 
 
@@ -143,6 +144,11 @@ class World:
         default_factory=dict
     )  # would start without their data: each with why
     successors: Mapping[AppKey, AppKey] = field(default_factory=dict)  # by app that left Git, what it is now
+    # By app and new service: the slots that it likely had under another name, or whose volume it mounts.
+    former_slots: Mapping[ServiceKey, tuple[FormerSlot, ...]] = field(default_factory=dict)
+    kept_services: Mapping[ServiceKey, str] = field(
+        default_factory=dict
+    )  # left an app that stays in Git, and are not removed: each with why
     kept: Mapping[AppKey, str] = field(default_factory=dict)  # left Git, removed only by name: each with why
     holds: Mapping[AppKey, Hold] = field(default_factory=dict)  # by command; those in Git are in the app
     waits: Mapping[AppKey, Hold] = field(default_factory=dict)  # after trouble that was not the app's own
@@ -174,7 +180,9 @@ class World:
     prunes: Mapping[AppKey, Prune] = field(
         default_factory=dict
     )  # of apps that left Git: what their last commit said
-    former: Mapping[AppKey, App] = field(default_factory=dict)  # apps that left Git, as they were last
+    former: Mapping[AppKey, App] = field(
+        default_factory=dict
+    )  # apps that left Git, as they were last; and apps on hosts that do not answer, as they were last stable
     # What containers were made from that differ from what is wanted now; those that cannot be read are not in it.
     made_from: Mapping[FormerKey, MadeFrom] = field(default_factory=dict)
     allowed_prunes: frozenset[str] = frozenset()  # from `Allow-Prune:` trailers: "shop/api" or "api"

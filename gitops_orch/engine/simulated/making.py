@@ -143,7 +143,10 @@ def _anonymous(
 ) -> dict[str, str]:
     """Return the volume of each path that image or file declare; a replaced container hands its own on."""
     nameless = [str(mount["Target"]) for mount in host.get("Mounts", ()) if not mount.get("Source")]
-    paths = dict.fromkeys((*image.behaviour.volumes, *nameless))
+    covered = {str(mount["Target"]) for mount in host.get("Mounts", ()) if mount.get("Source")}
+    covered |= {_bound(bind).target for bind in host.get("Binds", ())} | set(host.get("Tmpfs") or ())
+    declared = [path for path in image.behaviour.volumes if path not in covered]
+    paths = dict.fromkeys((*declared, *nameless))
     former = world.containers.get(inherit_from or "")
     inherited = former.anonymous if former is not None else {}
     return {path: inherited.get(path) or world.new_id() for path in paths}
