@@ -75,8 +75,8 @@ class Course:
         look = take_look(self._sight, loaded, impatient=quick, apps=self._apps)
         self._recorder.remember(look)
         self._note_unread(look)
-        if look.loaded.desired is not None:
-            self._sight.tags.keep(look.loaded.desired.apps)
+        if look.desired is not None:
+            self._sight.tags.keep(look.desired.apps)
         return look
 
     def _note_unread(self, look: Look) -> None:

@@ -50,6 +50,7 @@ class Look:
 
     picture: Picture
     loaded: Loaded
+    desired: Desired | None = None  # as loaded, with what was known before of files that are in doubt
     world: World | None = None
     recovered: tuple[Release, ...] = ()
     relanded: tuple[Relanding, ...] = ()
@@ -150,6 +151,7 @@ def take_look(
     return Look(
         picture=picture,
         loaded=loaded,
+        desired=desired,
         world=thought.world,
         recovered=thought.past.recovered,
         relanded=thought.past.relanded,

@@ -115,10 +115,10 @@ class Reconciler:
         dependencies, where some are named.
         """
         look = take_look(self._sight, self._loader.load(fetch=fetch), apps=apps)
-        if not withheld or look.world is None or look.loaded.desired is None:
+        if not withheld or look.world is None or look.desired is None:
             return look.picture
         plan = look.picture.plan
-        actions = withheld_actions(look.loaded.desired, look.world, plan, self._loader)
+        actions = withheld_actions(look.desired, look.world, plan, self._loader)
         return replace(look.picture, withheld=actions)
 
     def run(

@@ -38,7 +38,7 @@ class FailedReverts:
 
     def push_due(self, look: Look, alive: Callable[[], None]) -> tuple[RevertNews, ...]:
         """Revert in Git every app of the look that was rolled back, and return what is new of that."""
-        world, desired = look.world, look.loaded.desired
+        world, desired = look.world, look.desired
         if world is None or desired is None:
             return ()
         asked = {app.key: app.digest for app in desired.apps}

@@ -390,6 +390,15 @@ def test_two_apps_that_fail_in_one_commit_are_reverted_one_after_the_other(story
     assert sorted(running(story).values()) == ["blog:1", "good:1"]
 
 
+def test_of_a_file_that_another_app_reuses_since_the_same_commit_it_is_said_why_nothing_is_reverted(story):
+    reuse = "services: {front: {extends: {file: ../shop/compose.yaml, service: web}, image: 'front:1'}}"
+    failed = story.push({"shop/compose.yaml": BAD, "wiki/compose.yaml": reuse})
+    report = story.sync()
+    assert (report.exit_code, story.forge.head()) == (4, failed)
+    assert "it shares with other apps: shop/compose.yaml" in story.app().reason
+    assert sorted(running(story).values()) == ["blog:1", "front:1", "good:1"]
+
+
 def test_only_the_managed_path_is_written_to(open_story):
     story = open_story()
     story.reopen(path="prod")
