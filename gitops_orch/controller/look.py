@@ -98,16 +98,7 @@ def take_look(
     """
     desired = loaded.desired
     if desired is None:
-        empty = Plan(commit=sight.loader.last_commit() or "")
-        picture = Picture(
-            commit=empty.commit,
-            fetched_at=loaded.fetched_at,
-            plan=empty,
-            apps=(),
-            hosts=(),
-            error=loaded.error,
-        )
-        return Look(picture=picture, loaded=loaded)
+        return _nothing_loaded(sight, loaded)
     began = sight.clock.monotonic_s()
     sight.engines.forget_others(desired.hosts)
     observed = observe_all(
@@ -160,6 +151,19 @@ def take_look(
         app_files=files.after(desired),
         unread=thought.unread,
     )
+
+
+def _nothing_loaded(sight: Sight, loaded: Loaded) -> Look:
+    empty = Plan(commit=sight.loader.last_commit() or "")
+    picture = Picture(
+        commit=empty.commit,
+        fetched_at=loaded.fetched_at,
+        plan=empty,
+        apps=(),
+        hosts=(),
+        error=loaded.error,
+    )
+    return Look(picture=picture, loaded=loaded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
