@@ -4,11 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gitops_orch.controller.execute import STOPPED
+from gitops_orch.controller.run_reasons import run_reasons
 from gitops_orch.history.records import RunRecord
 from gitops_orch.model.serial import plan_row, run_document
-from gitops_orch.model.status import ActionResult, RunReport
+from gitops_orch.model.status import ActionResult, AppHealth, RunReport
 from gitops_orch.model.steady import steady
 from gitops_orch.source.commits import CommitInfo
+
+_UNHEALTHY = frozenset({AppHealth.DEGRADED.value, AppHealth.MISSING.value})
 
 
 def what_was_done(report: RunReport) -> Sequence[ActionResult]:
@@ -27,13 +30,31 @@ def new_row(
     if is_cut_short:
         report = replace(report, results=())
     is_quiet = not (report.results or report.exit_code or report.trigger == "sync")
-    if is_quiet or (is_cut_short and report.status == "progressing"):
+    if is_quiet and _newly_unhealthy(report, last):
+        report = replace(report, reasons=run_reasons(report.picture, ()))
+    elif is_quiet or (is_cut_short and report.status == "progressing"):
         return None
     run = _run_record(report, info)
     before = None if report.results else last()
     if before is not None and _is_same(run, before, of_plan=not is_cut_short):
         return None
     return run
+
+
+def _newly_unhealthy(report: RunReport, last: Callable[[], RunRecord | None]) -> bool:
+    """Tell whether a release that was stable fails since the `last` row: nothing is done about a crash loop.
+
+    That it is healthy again is no row: one that crashes again and again would fill history with the same two rows.
+    """
+    unhealthy = {str(app.key) for app in report.picture.apps if app.health.value in _UNHEALTHY}
+    before = last() if unhealthy else None
+    return bool(unhealthy - (_unhealthy(before) if before is not None else set()))
+
+
+def _unhealthy(run: RunRecord) -> set[str]:
+    apps = run.results_json.get("apps")
+    rows = [row for row in apps if isinstance(row, dict)] if isinstance(apps, list) else []
+    return {f"{row['namespace']}/{row['app']}" for row in rows if row["health"] in _UNHEALTHY}
 
 
 def _is_same(run: RunRecord, last: RunRecord, *, of_plan: bool) -> bool:

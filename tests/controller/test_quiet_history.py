@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from gitops_orch.controller.conduct import Conduct
-from gitops_orch.engine.simulated.hand import sicken
+from gitops_orch.engine.simulated.hand import restart, sicken
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.history.history import History
 from tests.story import Story
@@ -78,3 +78,20 @@ def test_a_check_that_prints_something_else_each_time_is_no_row_of_its_own(story
         story.reconciler.run(trigger="poll")
         story.clock.sleep(20)
     assert sum(not run.results_json["actions"] for run in story.history.runs()) <= 1
+
+
+@pytest.mark.parametrize("exits_after_s", [1, 9])
+def test_a_crash_loop_of_a_stable_app_is_one_row_with_its_reason(story, exits_after_s):
+    story.commit({"shop/compose.yaml": "services: {web: {image: 'app:1', restart: always}}\n"})
+    story.sync()
+    before = len(story.history.runs())
+    (container,) = story.world.containers.values()
+    container.behaviour = dataclasses.replace(container.behaviour, exits_after_s=exits_after_s, exit_code=3)
+    restart(story.world, container)
+    for _ in range(60):
+        story.clock.sleep(7)
+        story.reconciler.run(trigger="poll")
+    rows = story.history.runs()
+    assert len(rows) == before + 1
+    assert (rows[0].exit_code, rows[0].results_json["actions"]) == (0, [])
+    assert "it is restarting (exit code 3)" in str(rows[0].results_json["reasons"])
