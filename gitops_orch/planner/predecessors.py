@@ -12,7 +12,8 @@ from gitops_orch.model.plan import Kind
 from gitops_orch.planner.adoption import adopted_containers
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.index import Index
-from gitops_orch.planner.put_back import can_serve, has_peers, is_put_off, start_again
+from gitops_orch.planner.put_back import best_first, can_serve, is_put_off, may_start, start_again
+from gitops_orch.planner.room import Room
 from gitops_orch.planner.teardown import service_of
 from gitops_orch.planner.world import Role, World
 
@@ -55,7 +56,8 @@ def _serves_again(app: App, why: str) -> str:
 def serve_again(old: AppKey, successor: AppKey, draft: Draft, world: World, index: Index) -> None:
     """Start again what stopped for an app's new name, service by service, where nothing of the new app runs and stays.
 
-    Not so a job, which is never run again, and a service of which the new app's own former container is started.
+    Not so a job, which is never run again, a service of which the new app's own former container is started, and what has
+    no room beside the containers of the old app that run.
     """
     former = world.former.get(old)
     jobs = {service.name for service in former.services if service.job} if former is not None else set()
@@ -73,8 +75,10 @@ def serve_again(old: AppKey, successor: AppKey, draft: Draft, world: World, inde
         str(each.service) for each in draft.actions if each.app == successor and each.kind is Kind.START
     }
     ends = tuple(stops[each.host, each.container.id] for each in new if service_of(each) not in served)
-    for found in there:
-        if service_of(found) in served or not has_peers(found, world):
+    running = [each for each in index.apps.get(old, ()) if each.container.state in LIVE_STATES]
+    room = Room(former, running)
+    for found in best_first(there, old, world):
+        if service_of(found) in served or not may_start(found, world):
             continue
-        if not is_put_off(draft, successor, found, world):
+        if room.lets_in(found) and not is_put_off(draft, successor, found, world):
             start_again(draft, found, ends)

@@ -4,7 +4,7 @@ A stop-first replacement that broke off has left its slot empty: because the Eng
 is trouble of the world and is tried again later, or because the new one failed and its release goes no further.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from gitops_orch.model.app import App, AppKey
@@ -12,12 +12,13 @@ from gitops_orch.model.names import is_pre_start, prepared_service
 from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, ObservedHost, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.ports import ports_of
-from gitops_orch.planner.aside import is_aside, way_suffix
+from gitops_orch.planner.aside import is_aside, newest_first, way_suffix
 from gitops_orch.planner.draft import Draft
 from gitops_orch.planner.ended import is_done, why_stopped
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.mounted import written_by
 from gitops_orch.planner.removal import owned
+from gitops_orch.planner.room import Room
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.surplus import predecessors, why_kept
 from gitops_orch.planner.world import World
@@ -35,17 +36,16 @@ NOTHING = GoingAside()
 
 
 def put_back(app: App, slots: AppSlots, draft: Draft, world: World, stopping: GoingAside = NOTHING) -> None:
-    """Add the start of the old container of every slot in which nothing runs, or nothing that is not `stopping`."""
-    failed = world.failed.get(app.key, {})
-    doubtful = {*world.begun.get(app.key, ()), *world.failures.get(app.key, ())}
+    """Add the start of the old container of every slot in which nothing runs, or nothing that is not `stopping`.
+
+    Of several that have no room beside one another, the one that is worth most is started.
+    """
     for slot in slots.slots:
         for each in slot.olds:
             _give_name_back(each, draft, world, stopping)
-        old = None if slot.service.job else _put_off(slot, stopping.containers, failed, doubtful)
-        if old is not None and _may_start(old, world) and not is_put_off(draft, app.key, old, world):
-            draft.proves(app.key, start_again(draft, old, stopping.steps))
-    for old in _renamed(app, slots, stopping.containers, world):
-        if not is_put_off(draft, app.key, old, world):
+    room = Room(app, _running(slots, stopping.containers))
+    for old in best_first(_stopped(app, slots, stopping.containers, world), app.key, world):
+        if room.lets_in(old) and not is_put_off(draft, app.key, old, world):
             draft.proves(app.key, start_again(draft, old, stopping.steps))
 
 
@@ -67,27 +67,50 @@ def start_again(draft: Draft, old: Located, after: tuple[str, ...]) -> str:
     return started
 
 
-def _renamed(app: App, slots: AppSlots, stopping: Collection[str], world: World) -> list[Located]:
-    """Return what stopped for a slot in which nothing runs, and has another name in Git now."""
-    failed = world.failed.get(app.key, {})
-    doubtful = {*world.begun.get(app.key, ()), *world.failures.get(app.key, ())}
-    stopped = [
-        each
-        for each in (() if why_kept(app, world) else slots.surplus)
-        if can_serve(each.container)
-        and not _is_bad(each.container, failed, doubtful)
-        and _may_start(each, world)
-    ]
-    empty = [slot for slot in slots.slots if stopped and not _is_served(slot, stopping)]
-    found = {
+def _stopped(app: App, slots: AppSlots, stopping: Collection[str], world: World) -> list[Located]:
+    """Return what stopped for a slot in which nothing runs; it may have another name in Git now."""
+    empty = [slot for slot in slots.slots if not _is_served(slot, stopping)]
+    found: list[Located] = []
+    for slot in empty:
+        here = () if slot.service.job else (old for old in slot.olds if old.host == slot.host)
+        found += best_first((old for old in here if _is_fit(old, app.key, world)), app.key, world)[:1]
+    left = () if why_kept(app, world) or not empty else slots.surplus
+    renamed = [each for each in left if _is_fit(each, app.key, world)]
+    former = {
         identity: row[0]
         for slot in empty
-        for identity, row in predecessors(app, slot, stopped, world).items()
+        for identity, row in predecessors(app, slot, renamed, world).items()
     }
-    return list(found.values())
+    return [*found, *former.values()]
 
 
-def _may_start(old: Located, world: World) -> bool:
+def _is_fit(found: Located, app: AppKey, world: World) -> bool:
+    return can_serve(found.container) and not _is_bad(found.container, app, world) and may_start(found, world)
+
+
+def _running(slots: AppSlots, stopping: Collection[str]) -> list[Located]:
+    """Return what runs of an app, and stays."""
+    there = [*slots.surplus, *slots.parked]
+    for slot in slots.slots:
+        there += _there(slot)
+    return [each for each in there if _is_live(each, stopping)]
+
+
+def best_first(stopped: Iterable[Located], app: AppKey, world: World) -> list[Located]:
+    """Return stopped containers: those that did not fail first, of these those of proved releases, then the newest."""
+    begun, there = world.begun.get(app, frozenset()), list(stopped)
+    ages = {each.id: place for place, each in enumerate(newest_first(found.container for found in there))}
+
+    def rank(found: Located) -> tuple[bool, bool, int]:
+        owner = found.container.owner
+        unproved = owner is not None and owner.release in begun
+        return _is_bad(found.container, app, world), unproved, ages[found.container.id]
+
+    return sorted(there, key=rank)
+
+
+def may_start(old: Located, world: World) -> bool:
+    """Tell whether all that a container needs is there, and nothing prepares its data for another one."""
     return has_peers(old, world) and not _is_prepared_for_another(old, world)
 
 
@@ -97,8 +120,15 @@ def can_serve(container: ObservedContainer) -> bool:
 
 
 def _is_served(slot: Slot, stopping: Collection[str]) -> bool:
-    there = [*slot.olds, *slot.parked, *((slot.current,) if slot.current is not None else ())]
-    return any(each.container.state in LIVE_STATES and each.container.id not in stopping for each in there)
+    return any(_is_live(each, stopping) for each in _there(slot))
+
+
+def _there(slot: Slot) -> list[Located]:
+    return [*slot.olds, *slot.parked, *((slot.current,) if slot.current is not None else ())]
+
+
+def _is_live(found: Located, stopping: Collection[str]) -> bool:
+    return found.container.state in LIVE_STATES and found.container.id not in stopping
 
 
 def _give_name_back(old: Located, draft: Draft, world: World, stopping: GoingAside) -> None:
@@ -112,22 +142,6 @@ def _give_name_back(old: Located, draft: Draft, world: World, stopping: GoingAsi
         draft.add(
             Kind.RENAME, old.host, container.id, reason, **owned(old), after=stopping.steps, new_name=name
         )
-
-
-def _put_off(
-    slot: Slot, stopping: Collection[str], failed: Collection[str], doubtful: Collection[str]
-) -> Located | None:
-    """Return the stopped container to go back to; None where one runs, or there is none."""
-    if _is_served(slot, stopping):
-        return None
-    stopped = [
-        found
-        for found in slot.olds
-        if found.host == slot.host
-        and can_serve(found.container)
-        and not _is_bad(found.container, failed, doubtful)
-    ]
-    return stopped[0] if stopped else None
 
 
 def has_peers(found: Located, world: World) -> bool:
@@ -166,10 +180,11 @@ def has_ended(container: ObservedContainer) -> bool:
     )
 
 
-def _is_bad(container: ObservedContainer, failed: Collection[str], doubtful: Collection[str]) -> bool:
+def _is_bad(container: ObservedContainer, app: AppKey, world: World) -> bool:
     """One whose release was given up, or failed or was never proved and has ended by itself, would serve nobody."""
     owner, details = container.owner, container.details
     if owner is None:
         return False
+    doubtful = {*world.begun.get(app, ()), *world.failures.get(app, ())}
     orderly = details is None or not details.exit_code or bool(why_stopped(container))
-    return owner.release in failed or (owner.release in doubtful and not orderly)
+    return owner.release in world.failed.get(app, {}) or (owner.release in doubtful and not orderly)

@@ -24,6 +24,7 @@ from gitops_orch.planner import (
     plan,
     put_back,
     rollout,
+    room,
     slots,
     succession,
 )
@@ -206,6 +207,10 @@ def overlooks_a_tag_that_was_pushed_again(patch):
     patch.setattr(slots, "moved_bytes", lambda *_: None)
 
 
+def starts_all_that_stopped_for_one_place(patch):
+    patch.setattr(room.Room, "lets_in", lambda *_: True)
+
+
 # Each with a seed soon after which it is caught: where a change of the histories moved that, more of them are tried.
 MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str, int], ...] = (
     (takes_silence_for_emptiness, "which is unknown", 143),
@@ -232,6 +237,7 @@ MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str, int], ...] = (
     (leaves_the_data_of_what_it_takes_over, "and the data is in", 101),
     (takes_over_beside_a_host_that_is_silent, "has its data", 108),
     (overlooks_a_tag_that_was_pushed_again, "runs other bytes than", 96),
+    (starts_all_that_stopped_for_one_place, "writes it", 7100698),
     (keeps_from_git_what_it_takes_back, "nobody tried to revert it in Git", 324),
 )
 
