@@ -34,6 +34,13 @@ def fixed_addresses(app: App, service: Service) -> tuple[HeldAddress, ...]:
     )
 
 
+def asks_for_mac_address(service: Service) -> bool:
+    """Tell whether a service has a fixed MAC address, as a whole or in one of its networks."""
+    networks = service.compose.get("networks")
+    entries = networks.values() if isinstance(networks, Mapping) else ()
+    return any(each.get("mac_address") for each in (service.compose, *entries) if isinstance(each, Mapping))
+
+
 def held_addresses(container: ObservedContainer) -> tuple[HeldAddress, ...]:
     """Return the addresses that a container holds; of one that restarts, those that it asks for in a moment."""
     if container.state is State.RESTARTING:

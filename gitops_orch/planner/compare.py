@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
+from gitops_orch.model.addresses import asks_for_mac_address
 from gitops_orch.model.app import App, Service
 from gitops_orch.model.observed import Details, ObservedContainer, Ownership, State
 from gitops_orch.model.plan import Change
@@ -298,9 +299,10 @@ def _networks(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Ite
         return
     for name in wanted.networks:
         if name not in container.networks:
-            yield Finding(
-                Remedy.CONNECT, f"it was disconnected from {name}", (_change("networks", None, name),), name
-            )
+            # Engine 26.1 chooses another MAC address at an attachment: a fixed one is only had by a new container.
+            remedy = Remedy.REPLACE if asks_for_mac_address(wanted.service) else Remedy.CONNECT
+            change = _change("networks", None, name)
+            yield Finding(remedy, f"it was disconnected from {name}", (change,), name)
     for name in container.networks:
         if name not in wanted.networks:
             yield Finding(

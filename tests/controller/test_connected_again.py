@@ -43,6 +43,22 @@ def test_what_a_hand_disconnected_has_all_its_names_again(case):
     assert story.plan().actions == ()
 
 
+@pytest.mark.parametrize(
+    "mac", [{"more": "mac_address: '02:42:ac:11:65:43',"}, {"entry": "mac_address: '02:42:ac:11:65:43'"}]
+)
+def test_what_a_hand_disconnected_is_created_again_where_it_has_a_fixed_mac_address(mac):
+    """An Engine gives a MAC address only to a new container."""
+    story, _ = created(shop(**mac))
+    before = story.containers()["db"].id
+    requests.disconnect(story.world, story.containers()["db"], "shop_back")
+    kinds = story.kinds(story.sync())
+    assert "create" in kinds
+    assert "connect_network" not in kinds
+    assert "shop_back" in story.containers()["db"].networks
+    assert story.containers()["db"].id != before
+    assert story.plan().actions == ()
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_what_stays_on_a_network_that_is_replaced_has_all_its_names_again(case):
     story, before = created(shop(**case))

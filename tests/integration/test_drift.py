@@ -126,7 +126,6 @@ def test_drift_that_the_app_asks_to_be_warned_of_is_told_and_left(world26: World
 
 
 def test_what_is_attached_to_a_network_again_has_its_names_and_its_addresses(world26: World):
-    """Its MAC address it gets only when it is created: Engine 26.1 chooses another one at an attachment."""
     entry = {"aliases": ["pg"], "link_local_ips": ["169.254.7.7"]}
 
     def shop(**network: object) -> str:
@@ -150,3 +149,17 @@ def test_what_is_attached_to_a_network_again_has_its_names_and_its_addresses(wor
     world26.converge()
     assert endpoint() == before
     assert world26.one("shop/db").id == made
+
+
+def test_what_has_a_fixed_mac_address_keeps_it_when_a_hand_disconnected_it(world26: World):
+    mac = "02:42:ac:11:65:43"
+    world26.commit(
+        {WEB: compose({"db": service(networks={"back": {"mac_address": mac}})}, networks={"back": {}})}
+    )
+    world26.deploy()
+    with world26.host.client() as client:
+        client.disconnect_container_from_network(world26.one("web/db").id, "web_back")
+    world26.converge()
+    with world26.host.client() as client:
+        row = client.inspect_container(world26.one("web/db").id)
+    assert row["NetworkSettings"]["Networks"]["web_back"]["MacAddress"] == mac
