@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# An Engine runs itself again for each container it starts and each archive it reads; a quarter of the 80 ms of processor
+# time that this takes was the collection of garbage that the new process is about to leave anyway.
+GARBAGE_PERCENT = "400"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +22,8 @@ class Flavour:
     def environment(self) -> dict[str, str]:
         """Return the variables with which its programs find each other, and nothing else of ours."""
         path = ":".join((*map(str, self.directories), SYSTEM_PATH))
-        return {"PATH": path, "HOME": "/root", "TMPDIR": os.environ.get("TMPDIR", "/tmp")}
+        place = {"HOME": "/root", "TMPDIR": os.environ.get("TMPDIR", "/tmp")}
+        return {"PATH": path, "GOGC": GARBAGE_PERCENT, **place}
 
 
 def system_flavour() -> Flavour | None:
