@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn
 
 from simulation.oracle import app_differences
-from simulation.recipes import AppRecipe, TreeRecipe, is_hopeless, never_ends
+from simulation.recipes import BAD, AppRecipe, TreeRecipe, is_hopeless, never_ends
 from simulation.witness import Violation
 
 from gitops_orch.model.app import AppKey
@@ -44,7 +44,7 @@ def calm_down(stage: "Stage") -> None:
     paused = {hold.app for hold in (*last, *picture.plan.holds) if PAUSED in hold.reason}
     gone_back = [app for app in picture.apps if app.release_state in GONE_BACK]
     hopeless |= {app.key for app in gone_back if app.health not in WELL or app.key in paused}
-    hopeless |= _robbed(stage, asked)
+    hopeless |= _robbed(stage, asked) | _forgotten(stage)
     for _ in asked:  # and whoever waits for one of these waits with it
         hopeless |= {app.key for app in asked if _needed(app) in hopeless}
     hopeless |= _kept_for(stage, hopeless)
@@ -72,6 +72,25 @@ def _robbed(stage: "Stage", apps: Iterable[AppRecipe]) -> set[AppKey]:
         for service in app.services
         for port, owner in taken
         if port == service.port and owner != app.key
+    }
+
+
+def _forgotten(stage: "Stage") -> set[AppKey]:
+    """Apps with a container that was never well, of a release that only the history which was lost knew to be unproved.
+
+    It may have been stable, and have got ill by itself: that is trouble, which is tried again, and no verdict on what Git
+    asks for now, which has that container as it was.
+    """
+    releases = stage.history.releases(None)
+    known = {(release.app, release.digest) for release in releases}
+    in_force = stage.repository.desired(stage.witness.commit).apps if stage.witness.commit else ()
+    known |= {(app.key, app.digest) for app in in_force}
+    return {
+        container.owner.app
+        for world in stage.fleet.worlds.values()
+        for container in world.containers.values()
+        if stage.tally.wipes and container.owner is not None and container.image in BAD
+        if container.up and (container.owner.app, container.owner.release) not in known
     }
 
 
@@ -107,13 +126,19 @@ def _check_whole(stage: "Stage", picture: Picture, tree: TreeRecipe) -> None:
 
 
 def _check_git_heard(stage: "Stage", picture: Picture) -> None:
-    """What failed and went back was reverted in Git, too, or it is said why not."""
+    """What failed and went back was reverted in Git, too, or it is said why not.
+
+    Not so where a head that cannot be acted on asks for another release already: there is nothing to take back.
+    """
     if not (stage.pushes and picture.commit) or picture.plan.refusals or picture.plan.unknown_hosts:
         return
     asked = {app.key: app.digest for app in stage.repository.desired(picture.commit).apps}
+    ahead = {app.key: app.digest for app in stage.repository.desired(stage.repository.head).apps}
     held = {hold.app for hold in picture.plan.holds if NOT_TRIED not in hold.reason}
     for row in picture.apps:
         record = stage.history.reverts().get((row.key, asked.get(row.key, "")))
+        if ahead.get(row.key) != asked.get(row.key):
+            continue
         if row.release_state is AppReleaseState.ROLLED_BACK and row.key not in held and record is None:
             fail(f"{row.key} went back, and nobody tried to revert it in Git")
 

@@ -207,6 +207,12 @@ def overlooks_a_tag_that_was_pushed_again(patch):
     patch.setattr(slots, "moved_bytes", lambda *_: None)
 
 
+def takes_what_failed_its_gate_for_trouble(patch):
+    """It is tried again for ever: no release is given up."""
+    real = app_plan.gate_of
+    patch.setattr(app_plan, "gate_of", lambda *them: replace(real(*them), elder=True))
+
+
 def starts_all_that_stopped_for_one_place(patch):
     patch.setattr(room.Room, "lets_in", lambda *_: True)
 
@@ -237,6 +243,7 @@ MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str, int], ...] = (
     (leaves_the_data_of_what_it_takes_over, "and the data is in", 101),
     (takes_over_beside_a_host_that_is_silent, "has its data", 108),
     (overlooks_a_tag_that_was_pushed_again, "runs other bytes than", 96),
+    (takes_what_failed_its_gate_for_trouble, "still not at rest", 92),
     (starts_all_that_stopped_for_one_place, "writes it", 7100698),
     (keeps_from_git_what_it_takes_back, "nobody tried to revert it in Git", 324),
 )
