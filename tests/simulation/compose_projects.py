@@ -19,6 +19,7 @@ from simulation.recipes import (
     file_digest,
     follows_git,
 )
+from simulation.weather import BY_HAND
 
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
@@ -153,6 +154,18 @@ class ComposeProjects:
             if self.rng.random() < 0.5:
                 world.files[f"{place}/{service.name}/app.conf"] = file_digest(service)
             yield _mount("bind", f"{place}/{service.name}", FILES_TARGET)
+
+    def outrun(self, tree: TreeRecipe, fleet: SimulatedFleet) -> None:
+        """Count files that Git changed before they were taken over as changed by hand: nobody can tell."""
+        for (host, identity), (key, name) in self.containers.items():
+            world, app = fleet.worlds[host], tree.app(key.name)
+            if app is None or identity not in world.containers:
+                continue
+            path = f"/opt/stacks/{app.name}/{name}/app.conf"
+            there = world.files.get(path, BY_HAND)
+            wanted = {file_digest(service) for service in app.services if service.name == name}
+            if wanted and there not in wanted and not there.startswith(BY_HAND):
+                world.files[path] = f"{BY_HAND}{there}"
 
     def damage(self, fleet: SimulatedFleet) -> list[str]:
         """Return what was removed although no commit ever took it over."""

@@ -108,6 +108,7 @@ class Stage:
     def commit(self, tree: TreeRecipe) -> None:
         """Push a commit."""
         self.repository.commit(tree)
+        self.projects.outrun(tree, self.fleet)
         self.past.append(tree)
         self.tally.commits += 1
 
