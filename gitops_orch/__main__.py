@@ -8,7 +8,6 @@ from typing import NoReturn
 
 from gitops_orch.cli.main import main as run_command_line
 from gitops_orch.daemon.http import ServiceView
-from gitops_orch.logs import drain_logs
 
 
 def main() -> NoReturn:
@@ -22,7 +21,10 @@ def _end(code: int) -> NoReturn:
     Python would first wait for threads that still ask a silent host, and then take everything apart, which is a sixth of
     a short command's time.  Whatever must be closed was closed by then.
     """
-    drain_logs()
+    if "gitops_orch.log_output" in sys.modules:  # otherwise nothing was logged
+        from gitops_orch.log_output import drain_logs
+
+        drain_logs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # the reader went away, or it is closed
             stream.flush()

@@ -1,103 +1,53 @@
-"""Logs: one JSON object a line for machines, colours for a person at a terminal; always on stderr, never in the way.
+"""The log of this process, which costs nothing until something is logged.
 
-The names of events are `noun.verb`, and facts are keys.  A log that cannot be written is dropped: losing a line is
-better than losing the service (the journal may be stopped, the disk full, the reader of a pipe gone).
+The library that forms and writes the lines takes a third of a short command's time to import, and a short command logs
+nothing.  So this module keeps what was configured, and opens the output (log_output.py) for the first entry that passes.
 """
 
-import atexit
-import contextlib
 import logging
-import os
-import queue
 import sys
-import threading
-import time
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Final
 
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
-
-from gitops_orch.printable import printable
-from gitops_orch.redaction import redact, redact_value
-
-# A variable at hand when something broke may hold a token.
-_without_locals = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-LINES_MAX = 10_000
-DRAIN_MAX_S = 1.0
-DRAIN_POLL_S = 0.01
-FIRST_KEYS = ("event", "level", "at")
 LEVEL_VARIABLE = "GITOPS_ORCH_LOG__LEVEL"
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-
-_streams: "list[ForgivingStream]" = []  # all that this process logs to
-
-
-class ForgivingStream:
-    """A stream that is written to from a thread of its own; what it does not take in time, or not at all, is dropped."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._write = _writer(stream)
-        self._lines: queue.Queue[str] = queue.Queue(LINES_MAX)
-        threading.Thread(target=self._work, name="log", daemon=True).start()
-        _streams.append(self)
-
-    def write(self, text: str) -> int:
-        """Take the text, and return at once."""
-        with contextlib.suppress(queue.Full):
-            self._lines.put_nowait(text)
-        return len(text)
-
-    def flush(self) -> None:
-        """Do nothing: every line is flushed as it is written."""
-
-    def drain(self) -> None:
-        """Wait a moment for what was taken to be written."""
-        until_s = time.monotonic() + DRAIN_MAX_S
-        while self._lines.unfinished_tasks and time.monotonic() < until_s:
-            time.sleep(DRAIN_POLL_S)
-
-    def _work(self) -> None:
-        while True:
-            text = self._lines.get()
-            with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
-                self._write(text)
-            self._lines.task_done()
+_waiting: "tuple[str, int] | None" = None  # the format and level to open the output with, until it is open
 
 
-def drain_logs() -> None:
-    """Wait a moment for what was logged to be written; called as the last thing that a process does."""
-    for stream in _streams:
-        stream.drain()
+class Log:
+    """Takes entries: an event named `noun.verb`, and facts by key."""
+
+    def debug(self, event: str, **facts: object) -> None:
+        """Log what helps to find a mistake of ours."""
+        self.log(logging.DEBUG, event, **facts)
+
+    def info(self, event: str, **facts: object) -> None:
+        """Log what happened."""
+        self.log(logging.INFO, event, **facts)
+
+    def warning(self, event: str, **facts: object) -> None:
+        """Log what needs attention."""
+        self.log(logging.WARNING, event, **facts)
+
+    def error(self, event: str, **facts: object) -> None:
+        """Log what failed."""
+        self.log(logging.ERROR, event, **facts)
+
+    def exception(self, event: str, **facts: object) -> None:
+        """Log what failed, with the exception that is being handled."""
+        self.log(logging.ERROR, event, **{"exc_info": True, **facts})
+
+    def log(self, level: int, event: str, **facts: object) -> None:
+        """Log at a level of the standard library's `logging`."""
+        if _waiting is None or level >= _waiting[1]:
+            _open()
+            import structlog
+
+            structlog.get_logger().log(level, event, **facts)
 
 
-atexit.register(drain_logs)
-
-
-def _writer(stream: TextIO) -> Callable[[str], None]:
-    """Return what writes a text at once.
-
-    A file is written to below Python's buffers: a thread that hangs in one of those holds its lock, and the interpreter,
-    which flushes them all at its end, would wait for it for ever.
-    """
-    try:
-        number = os.dup(stream.fileno())
-    except (OSError, ValueError):  # it is no file
-
-        def write(text: str) -> None:
-            stream.write(text)
-            stream.flush()
-
-        return write
-    return partial(_write_all, number)
-
-
-def _write_all(number: int, text: str) -> None:
-    left = text.encode(errors="backslashreplace")
-    while left:
-        left = left[os.write(number, left) :]
+LOG: Final = Log()
 
 
 class LibraryLog(logging.Handler):
@@ -105,31 +55,7 @@ class LibraryLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass one message on."""
-        structlog.get_logger().log(
-            record.levelno, "library.logged", library=record.name, said=record.getMessage()
-        )
-
-
-def _presentable(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Return the entry without credentials, its keys in an order that does not change: the event first."""
-    return {
-        key: redact_value(event[key])
-        for key in (*FIRST_KEYS, *sorted(event.keys() - set(FIRST_KEYS)))
-        if key in event
-    }
-
-
-def _console(stream: TextIO) -> Processor:
-    """Return a renderer for people; the text of an exception, which it adds itself, is redacted too."""
-    render = structlog.dev.ConsoleRenderer(
-        colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
-    )
-    return lambda logger, name, event: redact(render(logger, name, _escaped(event)))
-
-
-def _escaped(event: EventDict) -> EventDict:
-    """Return the entry with control characters of its texts escaped: a terminal obeys them."""
-    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
+        LOG.log(record.levelno, "library.logged", library=record.name, said=record.getMessage())
 
 
 def early_level(environ: Mapping[str, str]) -> str:
@@ -140,26 +66,19 @@ def early_level(environ: Mapping[str, str]) -> str:
 
 def configure_logs(*, format_name: str, level: str) -> None:
     """Send everything that is logged at `level` or above to stderr; `auto` means colours on a terminal, else JSON."""
-    stream = sys.stderr
-    colours = format_name == "console" or (format_name == "auto" and stream.isatty())
-    renderer: list[Processor] = (
-        [_presentable, _console(stream)]
-        if colours
-        else [
-            structlog.processors.ExceptionRenderer(_without_locals),
-            _presentable,
-            structlog.processors.JSONRenderer(default=str),
-        ]
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            *renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=ForgivingStream(stream)),  # type: ignore[arg-type]
-        cache_logger_on_first_use=False,
-    )
+    global _waiting  # noqa: PLW0603  a process has one log
     logging.basicConfig(handlers=[LibraryLog()], level=LEVELS["error"], force=True)
+    _waiting = (format_name, LEVELS[level])
+    if "structlog" in sys.modules:  # the time is spent already
+        _open()
+
+
+def _open() -> None:
+    """Open the output as configured, where that is still to be done."""
+    global _waiting  # noqa: PLW0603  a process has one log
+    if _waiting is not None:
+        from gitops_orch.log_output import open_output
+
+        format_name, level = _waiting
+        open_output(format_name=format_name, level=level)
+        _waiting = None

@@ -14,9 +14,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
-import structlog
-
 from gitops_orch.errors import HistoryError, SettingsError
+from gitops_orch.logs import LOG
 from gitops_orch.model.steady import steady
 from gitops_orch.printable import printable
 from gitops_orch.redaction import redact
@@ -30,8 +29,6 @@ RETRY_MAX_S = 300.0
 AGE_MAX_S = 24 * 3600.0  # of a notice that a service refuses
 CLOSE_WAIT_S = 2.0
 RECOVERED = "recovered"
-
-_log = structlog.get_logger()
 
 
 class NoticeKind(Enum):
@@ -77,7 +74,7 @@ class LogReceiver:
     def deliver(self, notice: Notice) -> bool:
         """Log the notice: a success as information, all else as a warning."""
         level = logging.INFO if notice.kind is NoticeKind.SUCCESS else logging.WARNING
-        _log.log(
+        LOG.log(
             level,
             "notification.raised",
             subject=notice.subject,
@@ -109,7 +106,7 @@ class AppriseReceiver:
                 )
             )
         except Exception as error:  # noqa: BLE001  plug-ins raise what they like, and none of it may stop a run
-            _log.warning("notifier.failed", subject=notice.subject, error=type(error).__name__)
+            LOG.warning("notifier.failed", subject=notice.subject, error=type(error).__name__)
             return False
 
 
@@ -185,9 +182,9 @@ class _Queue:
         tried = {"subject": notice.subject, "url": self._number}
         if time.monotonic() - since > AGE_MAX_S:
             del self._refused_since[notice]
-            _log.error("notification.dropped", **tried, refused_for_s=int(AGE_MAX_S))
+            LOG.error("notification.dropped", **tried, refused_for_s=int(AGE_MAX_S))
             return
-        _log.warning("notification.failed", **tried, tried_again_in_s=pause_s)
+        LOG.warning("notification.failed", **tried, tried_again_in_s=pause_s)
         with self._condition:
             self._pending.setdefault(notice.subject, notice)  # something newer about it wins
             self._refused_since = {
@@ -278,7 +275,7 @@ class Outbox:
             else:
                 self._ledger.note_notice(notice.subject, notice.kind.value, redact(notice.message))
         except HistoryError as error:
-            _log.warning("notification.not_recorded", subject=notice.subject, error=str(error))
+            LOG.warning("notification.not_recorded", subject=notice.subject, error=str(error))
 
     def close(self) -> None:
         """Stop; what was not taken within a moment is lost."""

@@ -7,6 +7,7 @@ may repeat a password in an error message in any form in which it was sent, so t
 import base64
 import json
 import re
+from functools import cache, partial
 from typing import TextIO
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ CREDENTIAL_CHARS_MIN = 6  # a shorter one is part of ordinary words: striking it
 # What a text must contain before a pattern is tried on it, because a search for a word is a hundred times as fast; and
 # the pattern, whose first group stays.  Token formats are those that forges, registries and clouds document.
 _SHAPES = tuple(
-    (markers.split(), re.compile(pattern, re.IGNORECASE))
+    (markers.split(), pattern)
     for markers, pattern in (
         # https://user:password@host; a user without a password is no secret with ssh
         ("@", r"(\b[a-z][a-z0-9+.-]{0,19}:/{1,2})(?<!ssh://)[^/\s'\"<>@]+@"),
@@ -43,6 +44,8 @@ _SHAPES = tuple(
 _BEFORE_AT = re.compile(r"(?<![^\s'\"/@])([^\s'\"/@]+)@(?!sha\d)(?=[a-z0-9.-]+[/:])", re.IGNORECASE)
 _USER = re.compile(r"(^|[=(])[^:=()]+:")
 _USER_INSIDE = re.compile(r"([=(])[^:=()]+:")
+
+_compiled = cache(partial(re.compile, flags=re.IGNORECASE))  # most commands meet no text that needs one
 
 _known: tuple[str, ...] = ()  # replaced as a whole, so that threads may read it at any time
 
@@ -87,7 +90,7 @@ def redact(text: str, *, shapes: bool = True) -> str:
         return text
     for markers, pattern in _SHAPES:
         if any(marker in text for marker in markers):
-            text = pattern.sub(_masked, text)
+            text = _compiled(pattern).sub(_masked, text)
     return _BEFORE_AT.sub(_without_login, text) if "@" in text else text
 
 

@@ -18,8 +18,9 @@ NESTING_MAX = 3
 
 # From the bottom up. A room may know those on lines below its own; names on one line do not know each other.
 LAYERS = (
-    ("printable",),
+    ("printable", "version"),
     ("redaction", "private_files"),
+    ("log_output",),
     ("errors",),
     ("clock", "logs", "settings"),
     ("model",),

@@ -5,17 +5,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
 import uvicorn
 
 from gitops_orch.api.protocol import CONNECTIONS_MAX, DeadlineProtocol
 from gitops_orch.api.routes import make_routes
 from gitops_orch.daemon.http import ServiceView
+from gitops_orch.logs import LOG
 
 KEEP_ALIVE_S = 5
 SHUTDOWN_S = 2
-
-_log = structlog.get_logger()
 
 
 @contextmanager
@@ -55,6 +53,6 @@ def _bind(host: str, port: int) -> socket.socket | None:
         listener.bind(address)
         listener.listen(CONNECTIONS_MAX)
     except OSError as error:
-        _log.warning("http.unavailable", listen=f"{host}:{port}", error=str(error), hint="change http.listen")
+        LOG.warning("http.unavailable", listen=f"{host}:{port}", error=str(error), hint="change http.listen")
         return None
     return listener

@@ -8,9 +8,10 @@ import typer
 from gitops_orch.cli.accepting import require_held
 from gitops_orch.cli.completion import complete_app, complete_host
 from gitops_orch.cli.look import SomeApps, take_picture
+from gitops_orch.cli.options import Output
 from gitops_orch.cli.render_plan import render_run
 from gitops_orch.cli.render_record import render_reply
-from gitops_orch.cli.shell import Output, Shell
+from gitops_orch.cli.shell import Shell
 from gitops_orch.daemon.verbs import Reply, Verb
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.settings import parse_duration_s

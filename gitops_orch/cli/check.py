@@ -10,8 +10,9 @@ import typer
 from rich.text import Text
 
 from gitops_orch.cli import exit_codes
+from gitops_orch.cli.options import Output
 from gitops_orch.cli.render import counted, github_annotation, problem_line
-from gitops_orch.cli.shell import Output, Shell
+from gitops_orch.cli.shell import Shell
 from gitops_orch.clock import SystemClock
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.manifest.binds import bind_lines

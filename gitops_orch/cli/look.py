@@ -8,8 +8,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from gitops_orch.cli import exit_codes
 from gitops_orch.cli.completion import complete_app
+from gitops_orch.cli.picture_code import hosts_code, plan_code, status_code
 from gitops_orch.cli.render_plan import render_diff, render_plan
 from gitops_orch.cli.render_status import render_hosts, render_status
 from gitops_orch.cli.shell import Shell
@@ -38,7 +38,7 @@ def plan(shell: Shell, apps: SomeApps = None) -> int:
     """Show what a sync would do and why; exit 2: changes."""
     picture = take_picture(shell, apps=apps or ())
     shell.show(picture_plan_document(picture), render_plan)
-    return exit_codes.plan_code(picture)
+    return plan_code(picture)
 
 
 def status(shell: Shell, app: OptionalApp = None) -> int:
@@ -51,9 +51,9 @@ def status(shell: Shell, app: OptionalApp = None) -> int:
         picture = _of_app(picture, key)
         document = status_document(picture) | {"app": str(key)}
         shell.show(document, partial(render_status, now=datetime.now(UTC)))
-        return exit_codes.status_code(picture)
+        return status_code(picture)
     shell.show(status_document(picture), partial(render_status, now=datetime.now(UTC)))
-    return exit_codes.status_code(picture)
+    return status_code(picture)
 
 
 def diff(shell: Shell, app: OptionalApp = None) -> int:
@@ -63,7 +63,7 @@ def diff(shell: Shell, app: OptionalApp = None) -> int:
     picture = take_picture(shell, withheld=True)
     key = find_app(app, _known(picture)) if app else None
     shell.show(diff_document(picture, key), render_diff)
-    return exit_codes.plan_code(picture, key)
+    return plan_code(picture, key)
 
 
 def hosts(shell: Shell) -> int:
@@ -71,7 +71,7 @@ def hosts(shell: Shell) -> int:
     picture = take_picture(shell)
     document: Document = {"hosts": [host_row(host) for host in picture.hosts]}
     shell.show(document, partial(render_hosts, now=datetime.now(UTC)))
-    return exit_codes.hosts_code(picture)
+    return hosts_code(picture)
 
 
 def take_picture(shell: Shell, *, withheld: bool = False, apps: Sequence[str] = ()) -> Picture:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 import typer
 
 from gitops_orch.cli import exit_codes
-from gitops_orch.cli.shell import Output, Shell
+from gitops_orch.cli.options import Output
+from gitops_orch.cli.shell import Shell
 from gitops_orch.errors import GitopsOrchError
 
 

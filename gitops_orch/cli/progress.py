@@ -13,8 +13,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from gitops_orch.cli.options import Output
 from gitops_orch.cli.render import colour, plain
-from gitops_orch.cli.shell import Output, Shell
+from gitops_orch.cli.shell import Shell
 from gitops_orch.controller.conduct import Progress as OnProgress
 from gitops_orch.controller.conduct import ProgressEvent
 from gitops_orch.model.status import Outcome

@@ -9,9 +9,10 @@ import typer
 from gitops_orch.cli import exit_codes
 from gitops_orch.cli.completion import complete_app, complete_container
 from gitops_orch.cli.look import OptionalApp
+from gitops_orch.cli.options import Output
 from gitops_orch.cli.render import plain
 from gitops_orch.cli.render_record import render_explanation, render_history
-from gitops_orch.cli.shell import Output, Shell
+from gitops_orch.cli.shell import Shell
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.model.serial import Document
 from gitops_orch.settings import parse_duration_s

@@ -5,14 +5,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
-from enum import Enum
 from functools import cached_property
-from pathlib import Path
 from typing import TextIO, cast
 
 from rich.console import Console, RenderableType
 
+from gitops_orch.cli.options import Everywhere, Output
 from gitops_orch.daemon.http import ServeHttp
 from gitops_orch.errors import GitopsOrchError, SettingsError
 from gitops_orch.logs import configure_logs
@@ -25,41 +23,6 @@ VERBATIM = frozenset(
     {"render", "logs"}
 )  # they show what the user wrote: only the controller's credentials are struck out
 PIPE_WIDTH = 10_000  # nobody reads a pipe by its columns: never break a line there
-
-
-class Output(Enum):
-    """How a verb prints what it found."""
-
-    TEXT = "text"
-    JSON = "json"
-    GITHUB = "github"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Everywhere:
-    """The options that every verb takes, before or after it; None where one was not given."""
-
-    config: Path | None = None
-    repo: str | None = None
-    branch: str | None = None
-    path: str | None = None
-    state_dir: Path | None = None
-    output: Output | None = None
-
-    def under(self, nearer: "Everywhere") -> "Everywhere":
-        """Return these options with those that stand nearer to the verb laid over them."""
-        given = {f.name: getattr(nearer, f.name) for f in fields(nearer)}
-        return replace(self, **{name: value for name, value in given.items() if value is not None})
-
-    def flags(self) -> dict[tuple[str, ...], str]:
-        """Return the settings that these options stand for."""
-        named = {
-            ("repository", "url"): _absolute_repository(self.repo),
-            ("repository", "branch"): self.branch,
-            ("repository", "path"): self.path,
-            ("state", "dir"): str(self.state_dir.absolute()) if self.state_dir else None,
-        }
-        return {path: value for path, value in named.items() if value is not None}
 
 
 class Shell:
@@ -145,10 +108,3 @@ def _console(stream: TextIO, *, shapes: bool = True) -> Console:
     width = None if stream.isatty() else PIPE_WIDTH
     redacting = cast("TextIO", RedactingStream(stream, shapes=shapes))
     return Console(file=redacting, width=width, markup=False, emoji=False, highlight=False, soft_wrap=True)
-
-
-def _absolute_repository(url: str | None) -> str | None:
-    """Make a path that exists absolute: a flag is relative to where it was typed."""
-    if url and "://" not in url and Path(url).is_dir():
-        return str(Path(url).absolute())
-    return url

@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import structlog
-
 from gitops_orch.clock import Clock
 from gitops_orch.controller.anew import PlanAnew, nothing_anew, renumbered
 from gitops_orch.controller.conduct import Conduct, ProgressEvent
@@ -33,6 +31,7 @@ from gitops_orch.errors import (
     StoppedFromOutside,
     Unstartable,
 )
+from gitops_orch.logs import LOG
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind, Plan
 from gitops_orch.model.status import ActionResult, Outcome
@@ -47,8 +46,6 @@ IDLE_S = (
 PLANNING_BROKE = "planning.broke"
 BEGINNING_KINDS = frozenset({Kind.CREATE, Kind.START, Kind.RUN_JOB, Kind.RESTART})
 PLANNER = "the planner"  # has a worker of its own; no host has this name
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +218,7 @@ class Executor:
         self._planning = False
         if not isinstance(finished.value, tuple):
             # Whoever looks next, once this run is through, meets the same trouble if it is still there.
-            _log.error(PLANNING_BROKE, error=str(finished.error), exc_info=finished.error)
+            LOG.error(PLANNING_BROKE, error=str(finished.error), exc_info=finished.error)
         elif finished.value and not self._conduct.should_stop():
             self._take(finished.value)
             total = len(self._actions)

@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-import structlog
-
 from gitops_orch.clock import Clock
 from gitops_orch.controller.observe import Engines
 from gitops_orch.controller.workers import Awaited, Workers, gather
 from gitops_orch.engine.base import Engine
 from gitops_orch.errors import without_host
+from gitops_orch.logs import LOG
 from gitops_orch.model.app import App, AppKey, Hold
 from gitops_orch.model.host_files import FilesQuery, HostFiles
 from gitops_orch.model.observed import Observation, ObservedHost
@@ -32,7 +31,6 @@ RETRY_S = 60.0
 _CHANGING = frozenset({Kind.CREATE, Kind.PUT_FILES, Kind.RUN_JOB})
 HOST_FILES_UNREAD = "host.files_unread"
 
-_log = structlog.get_logger()
 
 Seen = Mapping[tuple[str, FilesQuery], HostFiles]
 
@@ -93,7 +91,7 @@ class HostFilesMemory:
             answer = answers.get(host)
             if answer is None or answer.error is not None:
                 reason = "no answer in time" if answer is None else without_host(str(answer.error), host)
-                _log.warning(HOST_FILES_UNREAD, host=host, error=reason)
+                LOG.warning(HOST_FILES_UNREAD, host=host, error=reason)
                 self._failed[host] = self._clock.monotonic_s(), reason
                 self._tried.add(host)
                 continue

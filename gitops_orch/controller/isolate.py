@@ -9,19 +9,16 @@ app at fault, and changes nothing: to look is pure.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-import structlog
-
 from gitops_orch.clock import Clock
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.errors import GitopsOrchError, unforeseen
+from gitops_orch.logs import LOG
 from gitops_orch.model.app import App, AppKey
 
 T = TypeVar("T")
 Attempt = Callable[[Mapping[AppKey, str]], T]  # given the apps that are set apart, each with why
 APP_SET_APART = "app.set_apart"
 _NOBODYS = (GitopsOrchError, OSError, MemoryError)  # trouble of the world, which no app is to blame for
-
-_log = structlog.get_logger()
 
 
 class Isolation:
@@ -45,7 +42,7 @@ class Isolation:
         except Exception as error:  # noqa: BLE001 - see Note [Whose fault]
             found = _find([key for key in digests if key not in apart], apart, attempt, error)
             for key, fault in found.items():
-                _log.error(APP_SET_APART, app=str(key), error=unforeseen(fault), exc_info=fault)
+                LOG.error(APP_SET_APART, app=str(key), error=unforeseen(fault), exc_info=fault)
                 self._memory.blame(key, digests[key], unforeseen(fault), clock.monotonic_s())
             return self.work_out(apps, attempt, clock)
         self._memory.absolve(digests.keys() - apart.keys())

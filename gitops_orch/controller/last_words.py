@@ -6,12 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-import structlog
-
 from gitops_orch.clock import Clock
 from gitops_orch.controller.workers import Awaited, Workers, gather
 from gitops_orch.engine.base import Engine
 from gitops_orch.errors import EngineError
+from gitops_orch.logs import LOG
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.legible import UNHEALTHY, legible, pieces, why_unhealthy
 from gitops_orch.model.observed import Details
@@ -25,7 +24,6 @@ SHOWN_CHARS_MAX = 300
 PATIENCE_S = 10.0
 SAID = "; its last words: "  # between our words and the container's
 WORDS_LOST = "last_words.lost"
-_log = structlog.get_logger()
 
 
 def with_last_words(
@@ -52,7 +50,7 @@ def with_last_words(
     said: dict[str, _Said] = {}
     for answer in answers.values():
         if answer.error is not None:
-            _log.error(WORDS_LOST, error=str(answer.error), exc_info=answer.error)
+            LOG.error(WORDS_LOST, error=str(answer.error), exc_info=answer.error)
         said |= answer.value if isinstance(answer.value, dict) else {}
     return tuple(
         _told(

@@ -4,13 +4,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import structlog
-
 from gitops_orch.clock import Clock
 from gitops_orch.controller.app_files import read_app_files
 from gitops_orch.controller.revert import Reverter
 from gitops_orch.errors import GitopsOrchError, SourceError, unforeseen
 from gitops_orch.history.history import History
+from gitops_orch.logs import LOG
 from gitops_orch.manifest.cache import ManifestCache
 from gitops_orch.manifest.compile import all_app_files, compile_one, compile_tree
 from gitops_orch.manifest.documents import read_fleet
@@ -28,8 +27,6 @@ CONTINUITY = ""  # remembered like a host: this history has been kept since the 
 
 
 COMMIT_BROKE = "commit.broke"
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +107,7 @@ class Loader:
         except (GitopsOrchError, OSError, MemoryError):
             raise
         except Exception as fault:  # noqa: BLE001 - the last good commit is still good
-            _log.error(COMMIT_BROKE, commit=commit, error=str(fault), exc_info=fault)
+            LOG.error(COMMIT_BROKE, commit=commit, error=str(fault), exc_info=fault)
             return None, f"commit {commit[:12]} cannot be acted on: {unforeseen(fault)}"
         if not desired.complete:
             why = "; ".join(str(problem) for problem in desired.problems[:3])

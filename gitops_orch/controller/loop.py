@@ -16,10 +16,9 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-import structlog
-
 from gitops_orch.clock import Clock
 from gitops_orch.errors import GitopsOrchError
+from gitops_orch.logs import LOG
 from gitops_orch.model.status import RunReport
 
 LOOP_FAILED = "loop.failed"
@@ -30,8 +29,6 @@ SCHEDULE = "schedule"  # a scheduled run is due, or has run for too long
 RETRY = "retry"  # the wait after trouble is over
 REQUEST = "request"  # another command asks, through history
 SPACING_S = 1.0
-
-_log = structlog.get_logger()
 
 
 class Run(Protocol):
@@ -143,9 +140,9 @@ class Loop:
             )
             self._on_report(report)
         except GitopsOrchError as error:
-            _log.error(LOOP_FAILED, error=str(error))
+            LOG.error(LOOP_FAILED, error=str(error))
         except Exception as error:  # noqa: BLE001 - the one place: a fault in one run must not end the service
-            _log.exception(LOOP_FAILED, error=str(error))
+            LOG.exception(LOOP_FAILED, error=str(error))
         finally:
             self._busy = False
             self.beat()

@@ -4,19 +4,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-import structlog
-
 from gitops_orch.clock import Clock
 from gitops_orch.controller.workers import Awaited, Finished, Workers, gather
 from gitops_orch.engine.base import Engine
 from gitops_orch.errors import GitopsOrchError, unforeseen, without_host
+from gitops_orch.logs import LOG
 from gitops_orch.model.host import Host
 from gitops_orch.model.observed import Observation, ObservedHost, UnknownHost
 
 OBSERVE_DEADLINE_S = 15.0
 HOST_UNREADABLE = "host.unreadable"
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +86,7 @@ def _observation(name: str, answer: Finished | None, patience: Patience) -> Obse
     if isinstance(answer.error, GitopsOrchError):
         return UnknownHost(name=name, reason=without_host(str(answer.error), name))
     if answer.error is not None:
-        _log.error(HOST_UNREADABLE, host=name, error=str(answer.error), exc_info=answer.error)
+        LOG.error(HOST_UNREADABLE, host=name, error=str(answer.error), exc_info=answer.error)
         return UnknownHost(name=name, reason=unforeseen(answer.error))
     assert isinstance(answer.value, ObservedHost)  # noqa: S101 - what an engine returns
     return answer.value

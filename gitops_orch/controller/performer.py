@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import structlog
-
 from gitops_orch.controller.perform import perform
 from gitops_orch.engine.base import Engine
 from gitops_orch.errors import (
@@ -14,6 +12,7 @@ from gitops_orch.errors import (
     unforeseen,
     without_host,
 )
+from gitops_orch.logs import LOG
 from gitops_orch.model.plan import Action, ContainerIntent, Kind
 from gitops_orch.model.refusal import host_hint, is_release_fault
 from gitops_orch.planner.gate import BAD_COMMAND_CODES
@@ -27,8 +26,6 @@ CONTAINER_KINDS = frozenset(
         *(Kind.CONNECT_NETWORK, Kind.DISCONNECT_NETWORK, Kind.EXEC),
     }
 )
-
-_log = structlog.get_logger()
 
 
 class Performer:
@@ -75,7 +72,7 @@ def told(error: Exception, host: str) -> str:
     """Return the message of a failure, without its host; an unexpected exception is also logged with its traceback."""
     if isinstance(error, GitopsOrchError):
         return without_host(str(error), host)
-    _log.error(ACTION_BROKE, error=str(error), exc_info=error)
+    LOG.error(ACTION_BROKE, error=str(error), exc_info=error)
     return unforeseen(error)
 
 

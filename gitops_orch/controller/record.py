@@ -4,8 +4,6 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-import structlog
-
 from gitops_orch.clock import Clock
 from gitops_orch.controller.app_files import keep_app_files
 from gitops_orch.controller.completed import note_completed
@@ -19,6 +17,7 @@ from gitops_orch.controller.timetable import NOTHING_SCHEDULED
 from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
 from gitops_orch.history.records import ImageRecord, RunRecord
+from gitops_orch.logs import LOG
 from gitops_orch.model.app import App, AppKey, Mode
 from gitops_orch.model.observed import ObservedHost, Placed
 from gitops_orch.model.plan import Plan
@@ -38,8 +37,6 @@ RELEASE_QUARANTINED = "release.quarantined"
 QUARANTINE_LIFTED = "quarantine.lifted"
 NOTED_EVERY = timedelta(minutes=1)
 LAST_WORDS = "last words"  # in a container's timeline
-
-_log = structlog.get_logger()
 
 
 class Recorder:
@@ -103,7 +100,7 @@ class Recorder:
             history.mark_release(release)
         for each in look.relanded:
             history.reland(each.app, each.digest, each.revert)
-            _log.warning(QUARANTINE_LIFTED, app=str(each.app), release=each.digest, reverted=each.revert)
+            LOG.warning(QUARANTINE_LIFTED, app=str(each.app), release=each.digest, reverted=each.revert)
 
     def _forget(self, remembered: Mapping[str, tuple[Placed, ...]], look: Look) -> None:
         """What ran on a host that was let go is remembered until it is seen elsewhere: its data may be there still."""
@@ -121,7 +118,7 @@ class Recorder:
             self._history.set_last_commit(self._branch.url, self._branch.name, commit)
             info = self._commit_info(commit)
             said = {"author": info.author, "subject": info.subject} if info else {}
-            _log.info(COMMIT_FOUND, commit=commit, before=before, **said)
+            LOG.info(COMMIT_FOUND, commit=commit, before=before, **said)
             if before is not None:
                 self._history.spend(before)
         if self._kept != commit:
@@ -160,7 +157,7 @@ class Recorder:
                 continue
             reason = f"{action.name} on {action.host}: {result.error}"
             self._mark(each.app.key, each.app.digest, each.commit, ReleaseState.FAILED, reason)
-            _log.warning(RELEASE_QUARANTINED, app=str(each.app.key), commit=each.commit, reason=reason)
+            LOG.warning(RELEASE_QUARANTINED, app=str(each.app.key), commit=each.commit, reason=reason)
             found.add(each.app.key)
         return frozenset(found)
 
@@ -210,7 +207,7 @@ class Recorder:
             if service.failed_run
         }
         for key, service, reason in sorted(failed - self._told):
-            _log.warning(SCHEDULED_RUN_FAILED, app=str(key), service=service, reason=reason)
+            LOG.warning(SCHEDULED_RUN_FAILED, app=str(key), service=service, reason=reason)
         self._told = failed
 
     def _record_moved(self, chosen: Chosen, world: World) -> None:

@@ -7,12 +7,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
 
-import structlog
-
 from gitops_orch.engine import labels
 from gitops_orch.engine.base import Engine
 from gitops_orch.errors import EngineError, HistoryError
 from gitops_orch.history.history import History
+from gitops_orch.logs import LOG
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import ObservedHost
 from gitops_orch.planner.world import World
@@ -20,8 +19,6 @@ from gitops_orch.planner.world import World
 GARBAGE_BROKE = "garbage.broke"
 GARBAGE_KEPT = "garbage.kept"
 GARBAGE_REMOVED = "garbage.removed"
-
-_log = structlog.get_logger()
 
 
 def collect_garbage(world: World, engines: Mapping[str, Engine], history: History, images_kept: int) -> None:
@@ -36,7 +33,7 @@ def collect_garbage(world: World, engines: Mapping[str, Engine], history: Histor
             except HistoryError:
                 raise
             except Exception as error:  # noqa: BLE001 - to tidy one host is not worth the end of a run
-                _log.error(GARBAGE_BROKE, host=name, error=str(error), exc_info=error)
+                LOG.error(GARBAGE_BROKE, host=name, error=str(error), exc_info=error)
 
 
 def _wanted_file_sets(world: World) -> frozenset[str]:
@@ -90,6 +87,6 @@ def _remove(host: str, kind: str, name: str, remove: Callable[[], None]) -> None
     try:
         remove()
     except EngineError as error:
-        _log.info(GARBAGE_KEPT, host=host, kind=kind, name=name, reason=str(error))
+        LOG.info(GARBAGE_KEPT, host=host, kind=kind, name=name, reason=str(error))
     else:
-        _log.info(GARBAGE_REMOVED, host=host, kind=kind, name=name)
+        LOG.info(GARBAGE_REMOVED, host=host, kind=kind, name=name)

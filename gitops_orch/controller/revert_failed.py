@@ -8,13 +8,12 @@ tried again, after longer and longer waits that outlast a restart.
 from collections.abc import Callable
 from datetime import timedelta
 
-import structlog
-
 from gitops_orch.clock import Clock
 from gitops_orch.controller.look import Look
 from gitops_orch.controller.revert import SHORT, Result, Reverted, Reverter, Wish
 from gitops_orch.history.history import History
 from gitops_orch.history.records import RevertRecord
+from gitops_orch.logs import LOG
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.status import RevertNews
 from gitops_orch.planner.plan import held_reason
@@ -24,8 +23,6 @@ FIRST_WAIT_S = 60.0
 LAST_WAIT_S = 3600.0
 REVERT_PUSHED = "revert.pushed"
 REVERT_NOT_PUSHED = "revert.not_pushed"
-
-_log = structlog.get_logger()
 
 
 class FailedReverts:
@@ -92,7 +89,7 @@ class FailedReverts:
     @staticmethod
     def _log(app: AppKey, record: RevertRecord) -> None:
         pushed = record.state == Result.PUSHED.value
-        _log.warning(
+        LOG.warning(
             REVERT_PUSHED if pushed else REVERT_NOT_PUSHED,
             app=str(app),
             commit=record.commit,

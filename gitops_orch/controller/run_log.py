@@ -5,18 +5,15 @@ A run that found nothing new is a debug line: a service that polls every 30 s wo
 
 import logging
 
-import structlog
-
 from gitops_orch.controller.conduct import Progress, ProgressEvent
 from gitops_orch.controller.execute import STOPPED
+from gitops_orch.logs import LOG
 from gitops_orch.model.plan import Action
 from gitops_orch.model.status import ActionResult, AppReleaseState, Outcome, RunReport
 
 ACTION_STARTED = "action.started"
 ACTION_FINISHED = "action.finished"
 RUN_FINISHED = "run.finished"
-
-_log = structlog.get_logger()
 
 
 class RunLog:
@@ -32,7 +29,7 @@ class RunLog:
         def follow(event: ProgressEvent) -> None:
             if event.action is not None and event.kind == "started":
                 level = logging.DEBUG if event.action.id in self._waits else logging.INFO
-                _log.log(level, ACTION_STARTED, **_facts(event.action), reason=event.action.reason)
+                LOG.log(level, ACTION_STARTED, **_facts(event.action), reason=event.action.reason)
             elif event.result is not None:
                 self._note_end(event.result)
             progress(event)
@@ -57,7 +54,7 @@ class RunLog:
         if is_news:
             is_bad = report.exit_code and report.status != AppReleaseState.PROGRESSING.value
             level = logging.WARNING if is_bad else logging.INFO
-        _log.log(
+        LOG.log(
             level,
             RUN_FINISHED,
             trigger=report.trigger,
@@ -88,7 +85,7 @@ def _log_end(result: ActionResult) -> None:
     elif result.outcome is Outcome.FAILED:
         is_passing = result.transient or result.tolerated or result.vanished
         level = logging.WARNING if is_passing else logging.ERROR
-    _log.log(
+    LOG.log(
         level,
         ACTION_FINISHED,
         **_facts(result.action),

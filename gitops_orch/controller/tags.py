@@ -14,8 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-import structlog
-
 from gitops_orch.clock import Clock
 from gitops_orch.controller.meanwhile import image_pins
 from gitops_orch.controller.observe import Engines
@@ -23,6 +21,7 @@ from gitops_orch.controller.tag_book import Checked, TagBook, book_text, read_bo
 from gitops_orch.controller.workers import Workers
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.history.history import History
+from gitops_orch.logs import LOG
 from gitops_orch.model.app import App, AppKey, Service
 from gitops_orch.model.image_reference import split_reference
 from gitops_orch.model.observed import Observation, ObservedHost
@@ -36,8 +35,6 @@ DEADLINE_S = 15.0
 REGISTRY_SILENT = "registry.silent"
 REGISTRY_ANSWERS = "registry.answers"
 DIGEST_QUARANTINED = "image.quarantined"
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +122,11 @@ class Tags:
             self._pulled.pop(reference, None)
             if reference in self._silent:
                 self._silent.discard(reference)
-                _log.info(REGISTRY_ANSWERS, image=image)
+                LOG.info(REGISTRY_ANSWERS, image=image)
         elif reference not in self._silent:  # reported once, until it answers again
             self._silent.add(reference)
             error = str(answer or f"no answer within {DEADLINE_S:g} s")
-            _log.warning(REGISTRY_SILENT, image=image, error=error)
+            LOG.warning(REGISTRY_SILENT, image=image, error=error)
 
     def noted(self, chosen: Iterable[Chosen], observed: Mapping[str, Observation]) -> list[Chosen]:
         """Return the choices with what the tags of head's services name, as far as it is known."""
@@ -198,7 +195,7 @@ class Tags:
         reference = normalise(chosen.app.service(name).image)
         why = f"{result.action.name} on {result.action.host}: {result.error}"
         self._book = self._book.quarantining(reference, tag.digest, why)
-        _log.warning(DIGEST_QUARANTINED, app=str(key), image=reference, digest=tag.digest, reason=why)
+        LOG.warning(DIGEST_QUARANTINED, app=str(key), image=reference, digest=tag.digest, reason=why)
         self._write()
         return {key}
 

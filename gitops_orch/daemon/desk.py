@@ -21,8 +21,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-import structlog
-
 from gitops_orch.controller.execute import STOPPED
 from gitops_orch.controller.tags import TagCheck
 from gitops_orch.daemon.house import House
@@ -31,13 +29,12 @@ from gitops_orch.daemon.requests import ANSWER_WAIT_MAX_S, answer
 from gitops_orch.daemon.verbs import Reply, Verb
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.history.records import Request
+from gitops_orch.logs import LOG
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.serial import Document, run_document
 from gitops_orch.model.status import RunReport
 
 REQUEST_BROKE = "request.broke"
-
-_log = structlog.get_logger()
 
 
 class Asked:
@@ -147,7 +144,7 @@ class Desk:
             arguments = {str(key): str(value) for key, value in request.arguments.items()}
             return answer(self._house, verb, arguments)
         except Exception as error:  # noqa: BLE001  left unanswered, it would end each restart of the service anew
-            _log.exception(REQUEST_BROKE, verb=request.verb, error=str(error))
+            LOG.exception(REQUEST_BROKE, verb=request.verb, error=str(error))
             return Reply(
                 exit_code=1,
                 document={"error": f"the service could not carry out {request.verb}: {error!r}", "hint": ""},

@@ -9,8 +9,6 @@ from contextlib import closing, suppress
 from types import FrameType
 from typing import TypeAlias
 
-import structlog
-
 from gitops_orch.controller.conduct import Conduct, ProgressEvent
 from gitops_orch.controller.loop import EVENT, REQUEST, RESYNC, RETRY, SCHEDULE, Loop
 from gitops_orch.daemon.desk import Desk
@@ -26,7 +24,7 @@ from gitops_orch.daemon.underway import Underway
 from gitops_orch.daemon.wake import Followers, Timers, forget_inspections, matters
 from gitops_orch.engine.base import EngineEvent
 from gitops_orch.errors import HistoryError, SettingsError, SourceError
-from gitops_orch.logs import configure_logs
+from gitops_orch.logs import LOG, configure_logs
 from gitops_orch.model.status import RunReport
 from gitops_orch.notify import Outbox, make_receivers
 from gitops_orch.settings import Settings
@@ -39,8 +37,6 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 TIMELINE_ACTIONS = frozenset({"die", "oom", "start", "health_status", "pause", "unpause", "destroy"})
 
 LoadSettings: TypeAlias = Callable[[], Settings]
-
-_log = structlog.get_logger()
 
 
 class Service:
@@ -89,9 +85,9 @@ class Service:
         self._timers.start()
         self._systemd.feed_watchdog(lambda: self.pulse().alive, self._ended)
         self._systemd.ready()
-        _log.info("service.started", repository=self._house.source.url, pid=os.getpid())
+        LOG.info("service.started", repository=self._house.source.url, pid=os.getpid())
         number = self._wait_for_signal(signals, worker)
-        _log.info("service.stopping", signal=number)
+        LOG.info("service.stopping", signal=number)
         self._systemd.stopping()
         self._wind_down(worker, signals)
 
@@ -113,7 +109,7 @@ class Service:
             settings = self._load()
             receivers = make_receivers(settings.notify.urls_file)
         except SettingsError as error:
-            _log.error("settings.refused", error=str(error))
+            LOG.error("settings.refused", error=str(error))
             return
         changed = changed_keys(self._settings, settings)
         self._settings = settings
@@ -121,10 +117,10 @@ class Service:
         self._timers.change(settings)
         if any(key.startswith("log.") for key in changed):
             configure_logs(format_name=settings.log.format, level=settings.log.level)
-        _log.info("settings.reloaded", changed=[key for key in changed if key in RELOADABLE])
+        LOG.info("settings.reloaded", changed=[key for key in changed if key in RELOADABLE])
         kept = changed_keys(self._house.settings, settings)
         if left := [key for key in kept if key not in RELOADABLE]:
-            _log.warning("settings.need_restart", keys=left, hint="restart the service to use these")
+            LOG.warning("settings.need_restart", keys=left, hint="restart the service to use these")
 
     def _tick(self) -> None:
         self._timers.wake_if_overdue()
@@ -135,7 +131,7 @@ class Service:
             if self._desk.answer_new():
                 self._loop.wake(REQUEST)
         except HistoryError as error:
-            _log.warning("requests.unreadable", error=str(error))
+            LOG.warning("requests.unreadable", error=str(error))
 
     def _wind_down(self, worker: threading.Thread, signals: "queue.SimpleQueue[int]") -> None:
         """Wait for the end of what is under way; another signal ends the wait."""
@@ -151,9 +147,7 @@ class Service:
         self._ended.set()
         if worker.is_alive():
             waited_s = round(self._house.clock.monotonic_s() - began_s)
-            _log.warning(
-                "service.abandoned", doing=self._doing, waited_s=waited_s, left=self._down.sentence()
-            )
+            LOG.warning("service.abandoned", doing=self._doing, waited_s=waited_s, left=self._down.sentence())
 
     def _run(
         self,
@@ -248,7 +242,7 @@ class Service:
                 f"exit code {code}" if code else "",
             )
         except HistoryError as error:
-            _log.warning("event.not_recorded", error=str(error))
+            LOG.warning("event.not_recorded", error=str(error))
 
 
 def run_service(settings: Settings, url: str, serve_http: ServeHttp, load: LoadSettings) -> None:
@@ -271,5 +265,5 @@ def run_service(settings: Settings, url: str, serve_http: ServeHttp, load: LoadS
             signal.signal(number, remember)
         service = Service(house, outbox, load)
         with serve_http(service, settings.http.listen) as address:
-            _log.info("http.listening", address=address)
+            LOG.info("http.listening", address=address)
             service.work(signals)

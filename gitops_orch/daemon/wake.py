@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import structlog
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
@@ -16,6 +15,7 @@ from gitops_orch.controller.loop import POLL, RESYNC, SCHEDULE
 from gitops_orch.engine.base import Engine, EngineEvent
 from gitops_orch.engine.labels import CARRIER, INSTANCE
 from gitops_orch.engine.watch import Watch, forget, watch
+from gitops_orch.logs import LOG
 from gitops_orch.settings import Settings
 
 OVERDUE_INTERVALS = 2.0
@@ -23,8 +23,6 @@ _OURS = frozenset(
     {"die", "destroy", "oom", "pause", "unpause", "rename", "start", "stop", "update", "health_status"}
 )
 _SHARED = {"network": frozenset({"connect", "disconnect", "destroy"}), "volume": frozenset({"destroy"})}
-
-_log = structlog.get_logger()
 
 
 class IntervalFromNow(IntervalTrigger):  # type: ignore[misc]
@@ -75,7 +73,7 @@ class Timers:
         """Poll where the timer should have long ago."""
         late_s = self._clock.monotonic_s() - self._polled_s
         if late_s > OVERDUE_INTERVALS * self._intervals_s[POLL]:
-            _log.warning("poll.overdue", late_s=round(late_s, 1))
+            LOG.warning("poll.overdue", late_s=round(late_s, 1))
             self._poll()
             now = datetime.now(UTC)
             for identity, interval_s in self._intervals_s.items():

@@ -4,17 +4,14 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-import structlog
-
 from gitops_orch.engine.base import Engine, EngineEvent
 from gitops_orch.errors import EngineError
+from gitops_orch.logs import LOG
 
 EVENTS_ENDED = "host.events_ended"
 EVENTS_BROKE = "host.events_broke"
 PAUSE_MIN_S = 0.5
 PAUSE_MAX_S = 30.0
-
-_log = structlog.get_logger()
 
 
 class Forgetful(Protocol):
@@ -59,9 +56,9 @@ class Watch:
                 self._pass_on(event)
         except EngineError as error:
             # The next observation reports the host: here it only means "again".
-            _log.debug(EVENTS_ENDED, host=self._engine.name, error=str(error))
+            LOG.debug(EVENTS_ENDED, host=self._engine.name, error=str(error))
         except Exception as error:  # noqa: BLE001 - without this thread, the host's changes are seen late, silently
-            _log.error(EVENTS_BROKE, host=self._engine.name, error=str(error), exc_info=error)
+            LOG.error(EVENTS_BROKE, host=self._engine.name, error=str(error), exc_info=error)
         return seen
 
     def _pass_on(self, event: EngineEvent) -> None:

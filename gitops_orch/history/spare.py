@@ -7,17 +7,15 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-import structlog
 from sqlalchemy import Connection, Table, delete, insert, select
 
 from gitops_orch.history import schema
+from gitops_orch.logs import LOG
 from gitops_orch.private_files import write_private
 
 FILE_NAME = "holds-and-pins.json"
 COMMANDS_KNOWN = "commands-known"  # a key of the table meta
 TABLES: tuple[Table, ...] = (schema.holds, schema.pins)
-
-_log = structlog.get_logger()
 
 
 class SpareCopy:
@@ -42,14 +40,14 @@ class SpareCopy:
         except FileNotFoundError:
             return False
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            _log.warning("history.copy_unreadable", file=str(self._file), error=str(error))
+            LOG.warning("history.copy_unreadable", file=str(self._file), error=str(error))
             return False
         connection.execute(insert(schema.meta).values(key=COMMANDS_KNOWN, value="restored"))
         for table, found in rows.items():
             connection.execute(delete(table))
             if found:
                 connection.execute(insert(table), found)
-        _log.warning("history.restored", holds=len(rows[schema.holds]), pins=len(rows[schema.pins]))
+        LOG.warning("history.restored", holds=len(rows[schema.holds]), pins=len(rows[schema.pins]))
         return True
 
 

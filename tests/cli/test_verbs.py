@@ -2,10 +2,11 @@
 
 import pytest
 from command_line import HOST, app
-from typer.main import get_command
 
 from gitops_orch.cli import completion
-from gitops_orch.cli.main import main, make_command_line
+from gitops_orch.cli.command_line import VERBS
+from gitops_orch.cli.main import main
+from gitops_orch.cli.verb import load_verb
 
 pytestmark = pytest.mark.waits
 HELP_CHARS_MAX = 60
@@ -27,15 +28,38 @@ def test_a_bare_command_prints_the_help(capsys):
 
 def test_the_help_groups_the_verbs(call):
     printed = call("--help").out
-    titles = [printed.index(f" {group} ") for group in ("Deploy", "Look", "Control", "Fleet")]
+    titles = [printed.index(f"\n{group}:\n") for group in ("Deploy", "Look", "Control", "Fleet")]
     assert titles == sorted(titles)
 
 
-@pytest.mark.parametrize("verb", sorted(get_command(make_command_line()).commands))
+@pytest.mark.parametrize("verb", sorted(VERBS))
 def test_a_line_of_help_is_short(verb):
-    command = get_command(make_command_line()).commands[verb]
+    command = load_verb(verb, VERBS[verb].module)
     helps = [command.help.splitlines()[0], *(parameter.help or "" for parameter in command.params)]
     assert [text for text in helps if len(text) > HELP_CHARS_MAX] == []
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_the_list_of_verbs_and_the_help_of_a_verb_say_the_same(verb):
+    assert VERBS[verb].sentence == load_verb(verb, VERBS[verb].module).help
+
+
+def test_the_help_shows_the_sentence_of_every_verb_whole_at_80_columns(call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = call("--help").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    for verb, entry in VERBS.items():
+        assert [line.split(maxsplit=1)[1] for line in lines if line.split()[:1] == [verb]] == [entry.sentence]
+
+
+@pytest.mark.parametrize("verb", ["logs", "sync"])
+def test_the_help_of_a_verb_lists_its_own_options_before_those_of_every_verb(call, verb):
+    printed = call(verb, "--help").out
+    assert VERBS[verb].sentence in printed
+    headings = [
+        printed.index(f"\n{heading}:\n") for heading in ("Arguments", "Options", "Options of every command")
+    ]
+    assert headings == sorted(headings)
 
 
 def test_sync_of_an_app_leaves_the_others_as_they_are(two_apps, gitops):

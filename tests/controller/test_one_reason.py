@@ -12,7 +12,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from gitops_orch.cli.exit_codes import plan_code, status_code
+from gitops_orch.cli.picture_code import plan_code, status_code
 from gitops_orch.daemon.news import troubles_of
 from gitops_orch.daemon.record import history_document
 from gitops_orch.engine.simulated.faults import Fault

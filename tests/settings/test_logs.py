@@ -10,7 +10,8 @@ import sys
 import pytest
 import structlog
 
-from gitops_orch.logs import ForgivingStream, configure_logs
+from gitops_orch.log_output import ForgivingStream
+from gitops_orch.logs import configure_logs
 
 FLOOD = """
 import sys, structlog

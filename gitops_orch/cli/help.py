@@ -1,0 +1,60 @@
+"""Help as plain text, in sections by heading: it needs no library that draws, so that `--help` is there at once."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+_NAME_CHARS_MAX = (
+    34  # of an option with its values: beside a longer one, the sentence begins on the next line
+)
+_WIDE = 10_000  # of the room for a sentence: none is cut
+
+
+class PlainCommand(TyperCommand):
+    """A verb, whose arguments and options are listed by heading."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments and options."""
+        _write_parameters(self, ctx, formatter)
+
+
+class PlainGroup(TyperGroup):
+    """A list of verbs, by heading."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, then the verbs."""
+        _write_parameters(self, ctx, formatter)
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        width = max(map(len, commands))
+        _write_sections(
+            formatter,
+            (
+                (_heading(command, "Commands"), (name.ljust(width), command.get_short_help_str(_WIDE)))
+                for name, command in commands.items()
+                if command
+            ),
+        )
+
+
+def _write_parameters(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) -> None:
+    found = []
+    for parameter in command.get_params(ctx):
+        record = parameter.get_help_record(ctx)
+        usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
+        if record is not None:
+            found.append((_heading(parameter, usual), record))
+    _write_sections(formatter, found)
+
+
+def _heading(of: object, usual: str) -> str:
+    return getattr(of, "rich_help_panel", None) or usual
+
+
+def _write_sections(formatter: Any, rows: Iterable[tuple[str, tuple[str, str]]]) -> None:
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for heading, row in rows:
+        sections.setdefault(heading, []).append(row)
+    for heading, section in sections.items():
+        with formatter.section(heading):
+            formatter.write_dl(section, col_max=_NAME_CHARS_MAX)

@@ -1,0 +1,145 @@
+"""How a log line is formed and written: JSON for machines, colours for a person; always on stderr, never in the way.
+
+The names of events are `noun.verb`, and facts are keys.  A log that cannot be written is dropped: losing a line is
+better than losing the service (the journal may be stopped, the disk full, the reader of a pipe gone).
+"""
+
+import atexit
+import contextlib
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from gitops_orch.printable import printable
+from gitops_orch.redaction import redact, redact_value
+
+# A variable at hand when something broke may hold a token.
+_without_locals = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+LINES_MAX = 10_000
+DRAIN_MAX_S = 1.0
+DRAIN_POLL_S = 0.01
+FIRST_KEYS = ("event", "level", "at")
+
+
+_streams: "list[ForgivingStream]" = []  # all that this process logs to
+
+
+class ForgivingStream:
+    """A stream that is written to from a thread of its own; what it does not take in time, or not at all, is dropped."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._write = _writer(stream)
+        self._lines: queue.Queue[str] = queue.Queue(LINES_MAX)
+        threading.Thread(target=self._work, name="log", daemon=True).start()
+        _streams.append(self)
+
+    def write(self, text: str) -> int:
+        """Take the text, and return at once."""
+        with contextlib.suppress(queue.Full):
+            self._lines.put_nowait(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: every line is flushed as it is written."""
+
+    def drain(self) -> None:
+        """Wait a moment for what was taken to be written."""
+        until_s = time.monotonic() + DRAIN_MAX_S
+        while self._lines.unfinished_tasks and time.monotonic() < until_s:
+            time.sleep(DRAIN_POLL_S)
+
+    def _work(self) -> None:
+        while True:
+            text = self._lines.get()
+            with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
+                self._write(text)
+            self._lines.task_done()
+
+
+def drain_logs() -> None:
+    """Wait a moment for what was logged to be written; called as the last thing that a process does."""
+    for stream in _streams:
+        stream.drain()
+
+
+atexit.register(drain_logs)
+
+
+def _writer(stream: TextIO) -> Callable[[str], None]:
+    """Return what writes a text at once.
+
+    A file is written to below Python's buffers: a thread that hangs in one of those holds its lock, and the interpreter,
+    which flushes them all at its end, would wait for it for ever.
+    """
+    try:
+        number = os.dup(stream.fileno())
+    except (OSError, ValueError):  # it is no file
+
+        def write(text: str) -> None:
+            stream.write(text)
+            stream.flush()
+
+        return write
+    return partial(_write_all, number)
+
+
+def _write_all(number: int, text: str) -> None:
+    left = text.encode(errors="backslashreplace")
+    while left:
+        left = left[os.write(number, left) :]
+
+
+def _presentable(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Return the entry without credentials, its keys in an order that does not change: the event first."""
+    return {
+        key: redact_value(event[key])
+        for key in (*FIRST_KEYS, *sorted(event.keys() - set(FIRST_KEYS)))
+        if key in event
+    }
+
+
+def _console(stream: TextIO) -> Processor:
+    """Return a renderer for people; the text of an exception, which it adds itself, is redacted too."""
+    render = structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+    return lambda logger, name, event: redact(render(logger, name, _escaped(event)))
+
+
+def _escaped(event: EventDict) -> EventDict:
+    """Return the entry with control characters of its texts escaped: a terminal obeys them."""
+    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def open_output(*, format_name: str, level: int) -> None:
+    """Let structlog write what is logged at `level` or above to stderr, in a format that `configure_logs` knows."""
+    stream = sys.stderr
+    colours = format_name == "console" or (format_name == "auto" and stream.isatty())
+    renderer: list[Processor] = (
+        [_presentable, _console(stream)]
+        if colours
+        else [
+            structlog.processors.ExceptionRenderer(_without_locals),
+            _presentable,
+            structlog.processors.JSONRenderer(default=str),
+        ]
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            *renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=ForgivingStream(stream)),  # type: ignore[arg-type]
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,50 @@
+"""What a command imports: a library that its verb does not use costs time at each start."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.waits
+RUN = """
+import json, sys
+from pathlib import Path
+from gitops_orch.cli.main import main
+code = main(sys.argv[2:])
+Path(sys.argv[1]).write_text(json.dumps([code, sorted(sys.modules)]))
+"""
+NEVER = {"apscheduler", "docker", "fastapi", "git", "jsonschema", "sqlalchemy", "starlette"}
+LIST_OF_VERBS = NEVER | {"asyncio", "pydantic", "rich", "structlog", "yaml", "gitops_orch.model"}
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """Run a command line in a process of its own; return its exit code, and which of some modules it imported."""
+
+    def run(*arguments: str, of: set[str], **environ: str) -> tuple[int, set[str]]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("GITOPS_ORCH_")}
+        report = tmp_path / "modules.json"
+        subprocess.run(
+            [sys.executable, "-c", RUN, str(report), *arguments],
+            env=kept | {"GITOPS_ORCH_STATE__DIR": str(tmp_path / "state")} | environ,
+            cwd=tmp_path,
+            capture_output=True,
+            timeout=120,
+            check=True,
+        )
+        code, modules = json.loads(report.read_text())
+        return code, of & set(modules)
+
+    return run
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version", "-h"])
+def test_the_list_of_verbs_and_the_version_import_no_library_of_a_verb(imported, argument):
+    assert imported(argument, of=LIST_OF_VERBS) == (0, set())
+
+
+@pytest.mark.parametrize("verb", ["plan", "rollback", "history"])
+def test_the_help_of_a_verb_imports_none_of_the_libraries_that_the_verb_works_with(imported, verb):
+    assert imported(verb, "--help", of=NEVER) == (0, set())
