@@ -6,13 +6,10 @@ Every place delivers text, so that one set of rules reads them all: a value mean
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
-
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from gitops_orch.errors import SettingsError
 
@@ -20,10 +17,11 @@ ENVIRONMENT_PREFIX = "GITOPS_ORCH_"
 CONFIG_VARIABLE = "GITOPS_ORCH_CONFIG"
 SYSTEM_FILE = Path("/etc/gitops-orch/config.yaml")
 SYSTEM_STATE_DIR = Path("/var/lib/gitops-orch")
-FILE_BYTES_MAX = 1_000_000
 
 Path_: TypeAlias = tuple[str, ...]
 Text: TypeAlias = "str | dict[str, Text] | list[Text]"
+Mistake: TypeAlias = tuple[Path_, str]
+_S = TypeVar("_S")
 
 _FLAGS: Mapping[
     str, Path_
@@ -34,6 +32,11 @@ _FLAGS: Mapping[
     "state_dir": ("state", "dir"),
 }
 _ABSENT = ("", "~", "null", "Null", "NULL")  # how YAML writes nothing
+_FLAG_WORDS = dict.fromkeys(("true", "yes", "on", "y", "t", "1"), True) | dict.fromkeys(
+    ("false", "no", "off", "n", "f", "0"), False
+)
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 _UNIT_S = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:us|µs|ms|s|m|h|d))+\Z")
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(us|µs|ms|s|m|h|d)")
@@ -61,10 +64,6 @@ def _positive_duration_s(text: str) -> float:
     return seconds
 
 
-def _absent(value: object) -> object:
-    return None if value in _ABSENT else value
-
-
 def _address(text: str) -> str:
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004  the last TCP port
@@ -72,65 +71,105 @@ def _address(text: str) -> str:
     return text
 
 
-def _absolute(value: object) -> object:
-    if value not in _ABSENT and not Path(str(value)).is_absolute():
-        raise ValueError(f'expected an absolute path such as /usr/local/bin, found "{value}"')
-    return _absent(value)
+def _directory(text: str) -> Path | None:
+    if text not in _ABSENT and not Path(text).is_absolute():
+        raise ValueError(f'expected an absolute path such as /usr/local/bin, found "{text}"')
+    return _file(text)
 
 
-Duration = Annotated[float, BeforeValidator(lambda value: _positive_duration_s(str(value)))]
-Percent = Annotated[float, BeforeValidator(lambda value: parse_percent(str(value)))]
-Address = Annotated[str, BeforeValidator(lambda value: _address(str(value)))]
-File = Annotated[Path | None, BeforeValidator(_absent)]
-Directory = Annotated[Path | None, BeforeValidator(_absolute)]
-Word = Annotated[str | None, BeforeValidator(_absent)]
-Count = Annotated[int, Field(ge=0)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
+def _text(value: str) -> str:
+    return value
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_means_defaults(cls, value: object) -> object:
-        return {} if value in _ABSENT else value
+def _word(value: str) -> str | None:
+    return None if value in _ABSENT else value
 
 
-class RepositorySettings(_Section):
+def _file(value: str) -> Path | None:
+    return None if value in _ABSENT else Path(value)
+
+
+def _flag(value: str) -> bool:
+    if value.lower() in _FLAG_WORDS:
+        return _FLAG_WORDS[value.lower()]
+    raise ValueError(f'expected true or false, found "{value}"')
+
+
+def _count(value: str) -> int:
+    if not _WHOLE_NUMBER.fullmatch(value):
+        raise ValueError(f'expected a whole number from 0 on, found "{value}"')
+    return int(value)
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(f'expected a name of lower-case letters, digits, ".", "_" and "-", found "{value}"')
+    return value
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    *others, last = (f"'{choice}'" for choice in choices)
+
+    def read(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f'expected {", ".join(others)} or {last}, found "{value}"')
+        return value
+
+    return read
+
+
+# The type of a setting, and what reads it from its text; ValueError says what was expected.
+Text_ = Annotated[str, _text]
+Word = Annotated[str | None, _word]
+File = Annotated[Path | None, _file]
+Directory = Annotated[Path | None, _directory]
+Flag = Annotated[bool, _flag]
+Count = Annotated[int, _count]
+Duration = Annotated[float, _positive_duration_s]
+Percent = Annotated[float, parse_percent]
+Address = Annotated[str, _address]
+Name = Annotated[str, _name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositorySettings:
     """The configuration repository, and how we prove who we are to it."""
 
     url: Word = None
-    branch: str = "main"
-    path: str = "."
+    branch: Text_ = "main"
+    path: Text_ = "."
     ssh_key: File = None
     known_hosts: File = None
     token_file: File = None
-    allow_force_push: bool = False
-    push_reverts: bool = False
+    allow_force_push: Flag = False
+    push_reverts: Flag = False
 
 
-class PollSettings(_Section):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollSettings:
     """How often the remote is asked, and by how much of that the moment varies."""
 
     interval: Duration = 30.0
     jitter: Percent = 0.2
 
 
-class ResyncSettings(_Section):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResyncSettings:
     """How often everything is listed, whether or not anything was heard."""
 
     interval: Duration = 300.0
 
 
-class StateSettings(_Section):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateSettings:
     """Where the mirror and history live; `url` None means SQLite in `dir`."""
 
-    dir: Path = SYSTEM_STATE_DIR
+    dir: Annotated[Path, Path] = SYSTEM_STATE_DIR
     url: Word = None
 
 
-class HttpSettings(_Section):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
     """The one port."""
 
     listen: Address = "127.0.0.1:8484"
@@ -138,7 +177,8 @@ class HttpSettings(_Section):
     token_file: File = None
 
 
-class RetainSettings(_Section):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetainSettings:
     """How much of the past is kept: rows of runs, and per app releases, containers and images."""
 
     runs: Count = 1000
@@ -147,20 +187,23 @@ class RetainSettings(_Section):
     images: Count = 3
 
 
-class NotifySettings(_Section):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySettings:
     """Who else hears of failures: a file of Apprise URLs, one a line, because such URLs hold credentials."""
 
     urls_file: File = None
 
 
-class LogSettings(_Section):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
     """What the log looks like, and how much of it there is."""
 
-    format: Literal["auto", "json", "console"] = "auto"
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Annotated[str, _one_of("auto", "json", "console")] = "auto"
+    level: Annotated[str, _one_of("debug", "info", "warning", "error")] = "info"
 
 
-class Settings(_Section):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
     """All settings of one controller; a value, once read it never changes."""
 
     repository: RepositorySettings = RepositorySettings()
@@ -175,11 +218,16 @@ class Settings(_Section):
     retain: RetainSettings = RetainSettings()
     notify: NotifySettings = NotifySettings()
     log: LogSettings = LogSettings()
+    given: frozenset[str] = frozenset()  # the keys that flags, variables or the file say, as `section.key`
 
     def with_branch(self, branch: str | None) -> "Settings":
         """Return these settings for another branch; None means the same one."""
-        repository = self.repository.model_copy(update={"branch": branch} if branch else {})
-        return self.model_copy(update={"repository": repository})
+        repository = replace(self.repository, branch=branch) if branch else self.repository
+        return replace(self, repository=repository)
+
+    def by_key(self) -> dict[str, object]:
+        """Return each setting by its key, as `section.key`."""
+        return dict(_flat(self, ()))
 
 
 def load_settings(
@@ -192,10 +240,11 @@ def load_settings(
     for path, text, place in _overrides(flags, environ):
         _put(values, path, text)
         places[path] = place
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        raise SettingsError("\n".join(_sentences(error, places))) from error
+    mistakes: list[Mistake] = []
+    settings = _read_section(Settings, values, (), mistakes)
+    if mistakes:
+        raise SettingsError("\n".join(_sentences(mistakes, places)))
+    return replace(settings, given=frozenset(".".join(path) for path in places))
 
 
 def default_state_dir(environ: Mapping[str, str], *, root: bool) -> Path:
@@ -213,63 +262,21 @@ def is_root() -> bool:
     return os.geteuid() == 0
 
 
+def _read_file(path: Path | None) -> tuple[dict[str, Text], dict[Path_, str]]:
+    if path is None:
+        return {}, {}
+    from gitops_orch.settings_file import (
+        read_settings_file,  # with a YAML parser, which most commands need not
+    )
+
+    return read_settings_file(path)
+
+
 def _choose_file(file: Path | None, environ: Mapping[str, str], *, root: bool) -> Path | None:
     named = file or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
     if named is None and root and SYSTEM_FILE.exists():
         return SYSTEM_FILE
     return named
-
-
-def _read_file(path: Path | None) -> tuple[dict[str, Text], dict[Path_, str]]:
-    if path is None:
-        return {}, {}
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise SettingsError(
-            f"the settings file {path} cannot be read: {error.strerror}",
-            hint="create it, or leave out --config to use the defaults",
-        ) from error
-    if len(content) > FILE_BYTES_MAX:
-        raise SettingsError(f"the settings file {path} is larger than {FILE_BYTES_MAX} bytes")
-    try:
-        node = yaml.compose(content, Loader=yaml.CBaseLoader)
-    except yaml.YAMLError as error:
-        raise SettingsError(_yaml_sentence(path, error)) from error
-    places: dict[Path_, str] = {}
-    value = _construct(node, (), path, places) if node is not None else {}
-    if not isinstance(value, dict):
-        raise SettingsError(f"{path}:1:1: expected keys and values, such as `repository: {{url: ...}}`")
-    return value, places
-
-
-def _yaml_sentence(path: Path, error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-    return f"{place}: {getattr(error, 'problem', None) or 'this is not YAML'}"
-
-
-def _construct(node: yaml.Node, at: Path_, file: Path, places: dict[Path_, str]) -> Text:
-    places[at] = _place(file, node)
-    if isinstance(node, yaml.ScalarNode):
-        if "\0" in node.value:
-            raise SettingsError(f"{places[at]}: {'.'.join(at)} holds a NUL character; remove it")
-        return str(node.value)
-    if isinstance(node, yaml.SequenceNode):
-        return [_construct(child, at, file, places) for child in node.value]
-    mapping: dict[str, Text] = {}
-    for key_node, value_node in node.value:
-        key = str(key_node.value)
-        if key in mapping:
-            raise SettingsError(f"{_place(file, key_node)}: {'.'.join((*at, key))} is written twice")
-        mapping[key] = _construct(value_node, (*at, key), file, places)
-        places[(*at, key)] = _place(file, key_node)
-    return mapping
-
-
-def _place(file: Path, node: yaml.Node) -> str:
-    return f"{file}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
 
 
 def _overrides(flags: Mapping[Path_, str], environ: Mapping[str, str]) -> Iterator[tuple[Path_, str, str]]:
@@ -300,43 +307,61 @@ def _put(values: dict[str, Text], path: Path_, text: str) -> None:
     values[last] = text
 
 
-def _sentences(error: ValidationError, places: Mapping[Path_, str]) -> Iterator[str]:
-    for detail in error.errors(include_url=False):
-        path = tuple(str(part) for part in detail["loc"])
+def _read_section(section: type[_S], value: Text, at: Path_, mistakes: list[Mistake]) -> _S:
+    """Return a section as its texts say, with defaults where they say nothing, and where they are mistakes."""
+    if not isinstance(value, dict):
+        if value not in _ABSENT:
+            mistakes.append((at, f'expected keys and values, found "{value}"'))
+        return section()
+    keys = _keys(section)
+    read = {
+        name: _read_value(keys[name], value[name], (*at, name), mistakes) for name in keys if name in value
+    }
+    mistakes += [((*at, name), _unknown_key(name, list(keys))) for name in value if name not in keys]
+    return section(**read)
+
+
+def _read_value(key: Field[Any], value: Text, at: Path_, mistakes: list[Mistake]) -> object:
+    if is_dataclass(key.default):
+        return _read_section(type(key.default), value, at, mistakes)
+    complaint = f'expected one value, found "{value}"'
+    try:
+        if isinstance(value, str):
+            (read,) = _readers(key)
+            return read(value)
+    except ValueError as error:
+        complaint = str(error)
+    mistakes.append((at, complaint))
+    return key.default
+
+
+def _keys(section: Any) -> dict[str, Field[Any]]:
+    """Return the fields of a section that are settings, or sections of settings."""
+    return {each.name: each for each in fields(section) if _readers(each) or is_dataclass(each.default)}
+
+
+def _readers(key: Field[Any]) -> tuple[Callable[[str], object], ...]:
+    """Return what reads the setting from its text, and nothing where the field is no setting."""
+    return getattr(key.type, "__metadata__", ())
+
+
+def _flat(section: Any, at: Path_) -> Iterator[tuple[str, object]]:
+    for name in _keys(section):
+        value = getattr(section, name)
+        if is_dataclass(value):
+            yield from _flat(value, (*at, name))
+        else:
+            yield ".".join((*at, name)), value
+
+
+def _sentences(mistakes: Iterable[Mistake], places: Mapping[Path_, str]) -> Iterator[str]:
+    for path, complaint in mistakes:
         inside = next((place for at, place in places.items() if at[: len(path)] == path), "settings")
         place = next((places[path[:n]] for n in range(len(path), -1, -1) if path[:n] in places), inside)
-        yield f"{place}: {'.'.join(path)}: {_complaint(detail, path)}"
+        yield f"{place}: {'.'.join(path)}: {complaint}"
 
 
-def _complaint(detail: ErrorDetails, path: Path_) -> str:
-    found = detail["input"]
-    match detail["type"]:
-        case "extra_forbidden":
-            keys = _keys_beside(path)
-            begins = [key for key in keys if key.startswith(path[-1])]
-            near = difflib.get_close_matches(path[-1], keys, n=1) or begins
-            return f"unknown key; did you mean {near[0]}?" if near else "unknown key"
-        case "value_error":
-            return str(detail["ctx"]["error"])
-        case "literal_error":
-            return f'expected {detail["ctx"]["expected"]}, found "{found}"'
-        case "bool_parsing" | "bool_type":
-            return f'expected true or false, found "{found}"'
-        case "int_parsing" | "int_type" | "greater_than_equal":
-            return f'expected a whole number from 0 on, found "{found}"'
-        case "string_pattern_mismatch":
-            return f'expected a name of lower-case letters, digits, ".", "_" and "-", found "{found}"'
-        case "model_type" | "model_attributes_type":
-            return f'expected keys and values, found "{found}"'
-        case _:
-            return detail["msg"]
-
-
-def _keys_beside(path: Path_) -> list[str]:
-    section: type[BaseModel] = Settings
-    for key in path[:-1]:
-        child = section.model_fields[key].annotation
-        if not (isinstance(child, type) and issubclass(child, BaseModel)):
-            return []
-        section = child
-    return list(section.model_fields)
+def _unknown_key(key: str, keys: Sequence[str]) -> str:
+    begins = [each for each in keys if each.startswith(key)]
+    near = difflib.get_close_matches(key, keys, n=1) or begins
+    return f"unknown key; did you mean {near[0]}?" if near else "unknown key"

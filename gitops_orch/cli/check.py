@@ -18,8 +18,8 @@ from gitops_orch.errors import GitopsOrchError
 from gitops_orch.manifest.binds import bind_lines
 from gitops_orch.manifest.compile import examined_tree, render_tree
 from gitops_orch.model.desired import Fragment
+from gitops_orch.model.document import Document, problem_rows
 from gitops_orch.model.problem import Problem, Severity
-from gitops_orch.model.serial import Document, problem_rows
 from gitops_orch.model.tree import Tree
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")

@@ -14,8 +14,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from gitops_orch.cli.help import PlainGroup
 from gitops_orch.cli.options import Everywhere, taking_everywhere
+from gitops_orch.cli.plain import PlainGroup
 from gitops_orch.version import VERSION
 
 if TYPE_CHECKING:
@@ -93,7 +93,6 @@ def make_command_line() -> TyperGroup:
     app = typer.Typer(
         name="gitops-orch",
         cls=VerbGroup,
-        no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -3,7 +3,7 @@
 from gitops_orch.cli import exit_codes
 from gitops_orch.cli.render_record import render_doctor
 from gitops_orch.cli.shell import Shell
-from gitops_orch.model.serial import Document
+from gitops_orch.model.document import Document
 
 
 def doctor(shell: Shell) -> int:

@@ -14,13 +14,8 @@ from gitops_orch.cli.render_plan import render_diff, render_plan
 from gitops_orch.cli.render_status import render_hosts, render_status
 from gitops_orch.cli.shell import Shell
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.serial import (
-    Document,
-    diff_document,
-    host_row,
-    picture_plan_document,
-    status_document,
-)
+from gitops_orch.model.document import Document
+from gitops_orch.model.serial import diff_document, host_row, picture_plan_document, status_document
 from gitops_orch.model.status import Picture
 from gitops_orch.planner.scope import kept_to
 

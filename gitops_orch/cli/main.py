@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None, *, serve_http: ServeHttp = with
     invocation = Invocation(serve_http)
     try:
         code = make_command_line()(
-            sys.argv[1:] if arguments is None else list(arguments),
+            list(sys.argv[1:] if arguments is None else arguments) or ["--help"],
             prog_name="gitops-orch",
             standalone_mode=False,
             obj=invocation,
@@ -48,8 +48,6 @@ def main(arguments: Sequence[str] | None = None, *, serve_http: ServeHttp = with
 def _misused(error: TyperException, invocation: Invocation) -> int:
     # Not the usual 2: for `plan` that would mean "there are changes".
     sentence = error.format_message().rstrip(".")
-    if not sentence:  # a bare `gitops-orch`: the help was printed instead
-        return exit_codes.OK
     context = getattr(error, "ctx", None)  # of a verb where one was named
     command = context.command_path if context is not None else "gitops-orch"
     told = GitopsOrchError(sentence, hint=f"see {command} --help")

@@ -14,7 +14,7 @@ from gitops_orch.cli.render import plain
 from gitops_orch.cli.render_record import render_explanation, render_history
 from gitops_orch.cli.shell import Shell
 from gitops_orch.errors import GitopsOrchError
-from gitops_orch.model.serial import Document
+from gitops_orch.model.document import Document
 from gitops_orch.settings import parse_duration_s
 
 LIMIT_DEFAULT = 20

@@ -6,8 +6,8 @@ from datetime import datetime
 from rich.text import Text
 
 from gitops_orch.cli.render_layout import Cell
+from gitops_orch.model.document import Document, Value
 from gitops_orch.model.problem import Problem, Severity
-from gitops_orch.model.serial import Document, Value
 from gitops_orch.printable import printable
 
 COMMIT_SHOWN = 10

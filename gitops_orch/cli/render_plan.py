@@ -19,7 +19,7 @@ from gitops_orch.cli.render import (
 )
 from gitops_orch.cli.render_layout import GAP, Block, Cell, Page, blank, head, nothing, sentence, sentences
 from gitops_orch.cli.render_status import app_reason, apps_table
-from gitops_orch.model.serial import Document
+from gitops_orch.model.document import Document
 
 _SIGNS = {
     "create": ("+", "green"),

@@ -18,7 +18,7 @@ from gitops_orch.cli.render import (
     values_of,
 )
 from gitops_orch.cli.render_layout import Cell, Column, Page, Row, blank, table
-from gitops_orch.model.serial import Document, Value
+from gitops_orch.model.document import Document, Value
 
 REASONS_SHOWN = 3  # of a run
 _RUN_COLUMNS = (

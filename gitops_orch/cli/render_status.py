@@ -18,7 +18,7 @@ from gitops_orch.cli.render_layout import (
     sentences,
     table,
 )
-from gitops_orch.model.serial import Document, Value
+from gitops_orch.model.document import Document, Value
 
 _HOSTS_CHARS_MAX = 24
 _APP_COLUMNS = (

@@ -14,7 +14,7 @@ from gitops_orch.cli.options import Everywhere, Output
 from gitops_orch.daemon.http import ServeHttp
 from gitops_orch.errors import GitopsOrchError, SettingsError
 from gitops_orch.logs import configure_logs
-from gitops_orch.model.serial import Document
+from gitops_orch.model.document import Document
 from gitops_orch.printable import printable, without_turns
 from gitops_orch.redaction import RedactingStream, redact_value
 from gitops_orch.settings import Settings, is_root, load_settings
@@ -44,7 +44,7 @@ class Shell:
         """Read the settings, and turn the log on as they say; SettingsError."""
         settings = self.read_settings()
         # Beside a person's output only trouble is worth a line; a service tells its story.
-        told = self._is_service or "level" in settings.log.model_fields_set
+        told = self._is_service or "log.level" in settings.given
         configure_logs(format_name=settings.log.format, level=settings.log.level if told else "warning")
         return settings
 

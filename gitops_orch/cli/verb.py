@@ -10,8 +10,8 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from gitops_orch.cli.help import PlainCommand
 from gitops_orch.cli.options import EVERYWHERE, Everywhere, taking_everywhere
+from gitops_orch.cli.plain import PlainCommand
 from gitops_orch.cli.shell import Shell
 from gitops_orch.logs import configure_logs, early_level
 

@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
-
-from apscheduler.triggers.cron import CronTrigger
 
 from gitops_orch.model.job import CronFields, Schedule
 from gitops_orch.planner.world import Due
+
+if TYPE_CHECKING:
+    from apscheduler.triggers.cron import CronTrigger
 
 LATE_MIN_S = 3600.0  # a run that was missed by less is made up for, however short its interval
 SKIPPED_MAX = 1000  # missed times are counted up to here
@@ -135,8 +137,10 @@ def _patience_s(schedule: Schedule, at: datetime) -> float:
     return LATE_MIN_S if before is None else max(LATE_MIN_S, (at - before).total_seconds())
 
 
-def _triggers(fields: CronFields) -> tuple[CronTrigger, ...]:
+def _triggers(fields: CronFields) -> "tuple[CronTrigger, ...]":
     """Return triggers whose times together are those of the fields."""
+    from apscheduler.triggers.cron import CronTrigger  # few repositories have a schedule
+
     days, weekdays = _listed(fields.days), ",".join(WEEKDAYS[day] for day in fields.weekdays)
     wanted = ((days, "*"), ("*", weekdays)) if fields.either_day else ((days, weekdays),)
     return tuple(

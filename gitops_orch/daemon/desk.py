@@ -31,7 +31,8 @@ from gitops_orch.errors import GitopsOrchError
 from gitops_orch.history.records import Request
 from gitops_orch.logs import LOG
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.serial import Document, run_document
+from gitops_orch.model.document import Document
+from gitops_orch.model.serial import run_document
 from gitops_orch.model.status import RunReport
 
 REQUEST_BROKE = "request.broke"

@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gitops_orch.clock import Clock, SystemClock
@@ -14,19 +16,20 @@ from gitops_orch.controller.revert import Reverter
 from gitops_orch.controller.workers import ThreadWorkers, Workers
 from gitops_orch.daemon.repository import open_source
 from gitops_orch.engine.base import Engine
-from gitops_orch.engine.connect import connect
 from gitops_orch.engine.engine_settings import EngineSettings
-from gitops_orch.engine.simulated.fleet import SCHEME, SimulatedFleet, kept_fleet
 from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
 from gitops_orch.manifest.cache import ManifestCache
 from gitops_orch.manifest.compile import compile_one, compile_tree
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.desired import Desired, Former
-from gitops_orch.model.host import Host
+from gitops_orch.model.host import SIMULATED_SCHEME, Host
 from gitops_orch.model.observed import Observation
 from gitops_orch.settings import Settings
 from gitops_orch.source.source import Source
+
+if TYPE_CHECKING:
+    from gitops_orch.engine.simulated.fleet import SimulatedFleet
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
@@ -147,20 +150,25 @@ def _reconcile_settings(settings: Settings, url: str) -> ReconcileSettings:
 
 
 def _connector(settings: Settings, clock: Clock, *, caches: bool) -> Callable[[Host], Engine]:
-    """Return what connects to a host; simulated hosts are made only where one is asked for."""
+    """Return what connects to a host; the clients of Docker, and simulated hosts, are loaded where one is asked for."""
     engine_settings = EngineSettings(
         instance=settings.instance,
         registries=str(settings.registries) if settings.registries else None,
         credential_helpers=str(settings.credential_helpers) if settings.credential_helpers else None,
         cache_inspections=caches,
     )
-    simulated: list[SimulatedFleet] = []
+
+    @cache
+    def simulated() -> "SimulatedFleet":
+        from gitops_orch.engine.simulated.fleet import kept_fleet
+
+        return kept_fleet(settings.state.dir, clock, instance=settings.instance)
 
     def connect_host(host: Host) -> Engine:
-        if urlsplit(host.url).scheme != SCHEME:
-            return connect(host, engine_settings, clock)
-        if not simulated:
-            simulated.append(kept_fleet(settings.state.dir, clock, instance=settings.instance))
-        return simulated[0].connect(host)
+        if urlsplit(host.url).scheme == SIMULATED_SCHEME:
+            return simulated().connect(host)
+        from gitops_orch.engine.connect import connect
+
+        return connect(host, engine_settings, clock)
 
     return connect_host

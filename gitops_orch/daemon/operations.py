@@ -14,8 +14,9 @@ from gitops_orch.daemon.rollback import draft_revert, pin_release, push_revert
 from gitops_orch.daemon.verbs import Reply, Verb
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.model.app import AppKey, Hold
+from gitops_orch.model.document import Document
 from gitops_orch.model.host import Availability
-from gitops_orch.model.serial import Document, run_document
+from gitops_orch.model.serial import run_document
 
 LOSS_ENDED = "the holds and pins that are set now count as complete"
 

@@ -12,9 +12,9 @@ from gitops_orch.errors import EngineError, GitopsOrchError, SourceError
 from gitops_orch.history.history import History
 from gitops_orch.history.records import RevertRecord, RunRecord, TimelineEvent
 from gitops_orch.model.app import AppKey
+from gitops_orch.model.document import Document, Value, plain_value
 from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Ownership
 from gitops_orch.model.release import Release, ReleaseState
-from gitops_orch.model.serial import Document, Value, plain_value
 from gitops_orch.model.status import Outcome
 from gitops_orch.model.trouble import Trouble
 from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX

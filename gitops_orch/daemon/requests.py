@@ -13,7 +13,7 @@ from gitops_orch.daemon.interrupts import ending_at_once, held_back
 from gitops_orch.daemon.operations import OPERATIONS
 from gitops_orch.daemon.verbs import Reply, Verb
 from gitops_orch.errors import GitopsOrchError, LeaseHeld
-from gitops_orch.model.serial import plain_value
+from gitops_orch.model.document import plain_value
 from gitops_orch.settings import Settings
 
 ANSWER_WAIT_MAX_S = 3600.0

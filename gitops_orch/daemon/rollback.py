@@ -6,9 +6,9 @@ from gitops_orch.controller.revert import SHORT, Result, Wish
 from gitops_orch.daemon.house import House
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.document import Document
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.secret_words import without_secrets
-from gitops_orch.model.serial import Document
 
 BY_COMMAND = "rolled back by command"
 _COMPOSE_FILE = re.compile(r"/(?:docker-)?compose(?:[.-][^/]*)?\.ya?ml$")

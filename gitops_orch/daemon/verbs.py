@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from gitops_orch.model.serial import Document
+from gitops_orch.model.document import Document
 
 
 class Verb(Enum):

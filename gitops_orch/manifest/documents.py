@@ -16,10 +16,10 @@ from yaml import CSafeLoader, parse
 
 from gitops_orch.errors import ManifestError
 from gitops_orch.manifest.checks import NOT_YET_HOST, not_yet
-from gitops_orch.manifest.compose_schema import kind_of
+from gitops_orch.manifest.compose_schema import describe, kind_of
 from gitops_orch.manifest.discover import FLEET_PATH, HOSTS_DIRECTORY, Discovered, is_document
 from gitops_orch.manifest.findings import Findings, has_errors
-from gitops_orch.manifest.schema import describe, schema_problems
+from gitops_orch.manifest.schema import schema_problems
 from gitops_orch.manifest.suggest import did_you_mean
 from gitops_orch.manifest.yaml_document import Dialect, parse_documents
 from gitops_orch.model.app import Prune

@@ -7,12 +7,14 @@ one above it.  Only apps are left out so: what other files mount or include is r
 import re
 from dataclasses import dataclass, field
 from posixpath import dirname, join
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING
 
 from gitops_orch.errors import SourceError
 from gitops_orch.model.problem import Position, Problem
 from gitops_orch.model.tree import Tree
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 NAME = ".gitops-ignore"
 FILE_BYTES_MAX = 100_000
@@ -32,7 +34,7 @@ class IgnoreRules:
     unread: list[str] = field(
         default_factory=list
     )  # ignore files with a mistake: what they leave out is unknown
-    _specs: dict[str, GitIgnoreSpec | None] = field(default_factory=dict)  # by directory
+    _specs: dict[str, "GitIgnoreSpec | None"] = field(default_factory=dict)  # by directory
 
     def why_left_out(self, path: str) -> str:
         """Return the place of the pattern that leaves a file out; "" where none does."""
@@ -48,13 +50,13 @@ class IgnoreRules:
                 return ""
             directory = dirname(directory)
 
-    def _spec(self, directory: str) -> GitIgnoreSpec | None:
+    def _spec(self, directory: str) -> "GitIgnoreSpec | None":
         if directory not in self._specs:
             path = join(directory, NAME)
             self._specs[directory] = self._read(path) if path in self.tree.files else None
         return self._specs[directory]
 
-    def _read(self, path: str) -> GitIgnoreSpec | None:
+    def _read(self, path: str) -> "GitIgnoreSpec | None":
         if self.tree.files[path].size_bytes > FILE_BYTES_MAX:
             return self._refused(path, 0, f"has more than {FILE_BYTES_MAX} bytes; write fewer patterns")
         try:
@@ -69,13 +71,15 @@ class IgnoreRules:
                     f"a pattern has at most {LINE_LENGTH_MAX} characters and {STARS_MAX} stars; shorten it"
                 )
                 return self._refused(path, number, message)
+        from pathspec import GitIgnoreSpec  # few repositories have such a file
+
         try:
             # The library counts no empty lines, and a message must name the line.
             return GitIgnoreSpec.from_lines([line if line.strip() else "#" for line in lines])
         except ValueError as error:
             return self._refused(path, 0, f"holds a pattern that is none: {error}")
 
-    def _refused(self, path: str, line: int, message: str) -> GitIgnoreSpec | None:
+    def _refused(self, path: str, line: int, message: str) -> "GitIgnoreSpec | None":
         self.unread.append(path)
         place = Position(path=path, line=line, column=1 if line else 0)
         self.problems.append(Problem(position=place, message=message))

@@ -9,12 +9,13 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeGuard, TypeVar
 
+from gitops_orch.manifest.compose_schema import describe
 from gitops_orch.manifest.duration import parse_duration
 from gitops_orch.manifest.findings import Findings
 from gitops_orch.manifest.jobs import JobPolicy, read_job
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.readiness import read_readiness
-from gitops_orch.manifest.schema import describe, schema_problems
+from gitops_orch.manifest.schema import schema_problems
 from gitops_orch.model.app import (
     AppKey,
     Drift,

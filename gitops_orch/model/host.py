@@ -7,6 +7,8 @@ from enum import Enum
 from gitops_orch.model.app import Prune
 from gitops_orch.model.problem import Position
 
+SIMULATED_SCHEME = "sim"  # of the URL of a host that is played, not asked
+
 
 class EngineKind(Enum):
     """What answers at a host's URL."""

@@ -4,13 +4,12 @@ The keys named in the command line's contract are always there.  A further key (
 there only where it has something to say.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TypeAlias
 
 from gitops_orch.model.app import AppKey
+from gitops_orch.model.document import Document, Value, problem_rows
 from gitops_orch.model.plan import Action, Change, Plan, PlanHold, Refusal
-from gitops_orch.model.problem import Problem
 from gitops_orch.model.status import (
     ActionResult,
     AppStatus,
@@ -20,9 +19,6 @@ from gitops_orch.model.status import (
     RunReport,
     ServiceStatus,
 )
-
-Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
-Document: TypeAlias = dict[str, Value]
 
 
 def plan_row(plan: Plan) -> Document:
@@ -156,31 +152,6 @@ def host_row(host: HostStatus) -> Document:
         "engine_version": host.engine_version,
     }
     return document | _said({"reason": host.reason})
-
-
-def problem_row(problem: Problem) -> Document:
-    """Return one mistake and where it stands."""
-    return {
-        "path": problem.position.path,
-        "line": problem.position.line,
-        "column": problem.position.column,
-        "severity": problem.severity.value,
-        "message": problem.message,
-    }
-
-
-def problem_rows(problems: Iterable[Problem]) -> list[Value]:
-    """Return all mistakes in their order."""
-    return [problem_row(problem) for problem in problems]
-
-
-def plain_value(value: object) -> Value:
-    """Return what was read back from JSON as a document's value; anything that JSON has no form for as text."""
-    if isinstance(value, Mapping):
-        return {str(key): plain_value(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain_value(each) for each in value]
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def _service(service: ServiceStatus) -> Value:

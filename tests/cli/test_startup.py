@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from command_line import HOST, Repository, app
 
 pytestmark = pytest.mark.waits
 RUN = """
@@ -45,6 +46,35 @@ def test_the_list_of_verbs_and_the_version_import_no_library_of_a_verb(imported,
     assert imported(argument, of=LIST_OF_VERBS) == (0, set())
 
 
-@pytest.mark.parametrize("verb", ["plan", "rollback", "history"])
+@pytest.mark.parametrize("verb", ["plan", "rollback", "validate", "history"])
 def test_the_help_of_a_verb_imports_none_of_the_libraries_that_the_verb_works_with(imported, verb):
     assert imported(verb, "--help", of=NEVER) == (0, set())
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github"])
+def test_validating_a_directory_imports_no_library_that_its_files_do_not_need(imported, tmp_path, form):
+    Repository(tmp_path / "fleet").commit("first", hosts__edge=HOST, shop__compose=app())
+    unused = NEVER | {"pydantic", "structlog", "requests", "asyncio"}
+    assert imported("validate", "fleet", "-o", form, of=unused) == (0, set())
+
+
+def test_a_mistake_in_a_file_of_ours_is_explained_by_the_general_validator(imported, tmp_path):
+    Repository(tmp_path / "other").commit(
+        "first", hosts__edge=HOST.replace("spec: {", "spec: {nope: 1, "), shop__compose=app()
+    )
+    assert imported("validate", "other", of={"jsonschema"}) == (1, {"jsonschema"})
+
+
+def test_the_status_of_hosts_without_docker_imports_no_client_of_docker_and_no_scheduler(imported, tmp_path):
+    fleet = Repository(tmp_path / "fleet")
+    fleet.commit("first", hosts__edge=HOST, shop__compose=app())
+    unused = NEVER - {"sqlalchemy"} | {
+        "pathspec",
+        "prometheus_client",
+        "pydantic",
+        "requests",
+        "structlog",
+        "urllib3",
+    }
+    for verb in ("sync", "status"):
+        assert imported(verb, "--repo", str(fleet.path), of=unused) == (0, set())

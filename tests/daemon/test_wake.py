@@ -9,7 +9,7 @@ from gitops_orch.clock import SystemClock
 from gitops_orch.daemon.systemd import watchdog_interval_s
 from gitops_orch.daemon.wake import Timers, matters
 from gitops_orch.engine.base import EngineEvent
-from gitops_orch.settings import Settings
+from gitops_orch.settings import PollSettings, ResyncSettings, Settings
 
 OURS = {"gitops-orch.instance": "default"}
 
@@ -78,7 +78,7 @@ def test_a_clock_that_was_set_back_costs_one_late_poll_and_not_one_after_the_oth
 
 
 def test_other_intervals_count_from_now(timers, clock, woken):
-    timers.change(Settings.model_validate({"poll": {"interval": "10m"}, "resync": {"interval": "1h"}}))
+    timers.change(Settings(poll=PollSettings(interval=600.0), resync=ResyncSettings(interval=3600.0)))
     for name, seconds in (("poll", 600), ("resync", 3600)):
         due_in = timers._scheduler.get_job(name).next_run_time - datetime.now(UTC)
         assert timedelta(seconds=seconds - 60) < due_in < timedelta(seconds=seconds * 1.2)

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from gitops_orch.errors import SettingsError
-from gitops_orch.settings import Settings, default_state_dir, load_settings, parse_duration_s, parse_percent
+from gitops_orch.settings import (
+    RetainSettings,
+    Settings,
+    default_state_dir,
+    load_settings,
+    parse_duration_s,
+    parse_percent,
+)
 
 ALL_OF_IT = """
 repository: {url: https://git.example/fleet.git, branch: live, path: prod, ssh_key: /k, known_hosts: /h,
@@ -46,7 +53,7 @@ def test_every_key_of_the_contract_is_read(tmp_path):
     assert settings.resync.interval == 600
     assert (settings.state.dir, settings.state.url) == (Path("/srv/state"), None)
     assert settings.http.listen == "0.0.0.0:80"
-    assert settings.retain.model_dump() == {"runs": 1, "releases": 2, "containers": 3, "images": 4}
+    assert settings.retain == RetainSettings(runs=1, releases=2, containers=3, images=4)
     assert (settings.instance, settings.environment) == ("blue", "prod")
     assert settings.notify.urls_file == Path("/n")
     assert (settings.log.format, settings.log.level) == ("json", "debug")
@@ -57,7 +64,7 @@ def test_no_file_gives_the_defaults_of_the_contract():
     assert (settings.repository.branch, settings.repository.path) == ("main", ".")
     assert (settings.poll.interval, settings.poll.jitter, settings.resync.interval) == (30, 0.2, 300)
     assert settings.http.listen == "127.0.0.1:8484"
-    assert settings.retain.model_dump() == {"runs": 1000, "releases": 20, "containers": 1, "images": 3}
+    assert settings.retain == RetainSettings(runs=1000, releases=20, containers=1, images=3)
 
 
 def test_a_flag_wins_over_a_variable_which_wins_over_the_file(tmp_path):
@@ -91,6 +98,10 @@ def test_a_variable_may_name_the_file(tmp_path):
         ("repository: {allow_force_push: maybe}", 'expected true or false, found "maybe"'),
         ("log: {level: loud}", "expected 'debug', 'info', 'warning' or 'error', found \"loud\""),
         ("instance: A b", "instance: expected a name of lower-case letters"),
+        ("retain: {runs: '1.5'}", 'retain.runs: expected a whole number from 0 on, found "1.5"'),
+        ("repository: {url: [x]}", "repository.url: expected one value, found"),
+        ("instance: {name: x}", "instance: expected one value, found"),
+        ("log: {format: xml}", "expected 'auto', 'json' or 'console', found \"xml\""),
         ("a: 1\na: 2", "/config.yaml:2:1: a is written twice"),
         ("a: [", "/config.yaml:2:1: "),
         ("- 1", "/config.yaml:1:1: expected keys and values"),
@@ -184,3 +195,18 @@ def test_a_character_that_no_path_may_hold_is_a_mistake_at_its_place(tmp_path):
     assert complaint('state:\n  dir: "/srv\\0"\n', tmp_path=tmp_path).startswith(
         "/config.yaml:2:8: state.dir holds a NUL"
     )
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("true", True), ("Yes", True), ("on", True), ("false", False), ("NO", False), ("off", False)],
+)
+def test_true_and_false_may_be_written_as_in_yaml(tmp_path, word, meant):
+    text = f"repository: {{allow_force_push: {word}}}"
+    assert load(text, tmp_path=tmp_path).repository.allow_force_push is meant
+
+
+def test_the_keys_that_somebody_wrote_are_known(tmp_path):
+    settings = load("log: {level: info}", tmp_path=tmp_path, environ={"GITOPS_ORCH_REPO": "x"})
+    assert {"log.level", "repository.url"} <= settings.given
+    assert "log.format" not in settings.given

@@ -12,11 +12,10 @@ from gitops_orch.engine.simulated.images import Registry, read_behaviours
 from gitops_orch.engine.simulated.saved import load_world, save_world
 from gitops_orch.engine.simulated.world import World
 from gitops_orch.errors import SettingsError
-from gitops_orch.model.host import Host
+from gitops_orch.model.host import SIMULATED_SCHEME, Host
 
 FOLDER = "simulated"
 IMAGES_FILE = "images.json"
-SCHEME = "sim"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,6 +88,6 @@ def _save(world: World, path: Path) -> None:
 
 def _world_name(host: Host) -> str:
     parts = urlsplit(host.url)
-    if parts.scheme != SCHEME or not parts.hostname or parts.path.strip("/"):
+    if parts.scheme != SIMULATED_SCHEME or not parts.hostname or parts.path.strip("/"):
         raise SettingsError(f"host {host.name}: {host.url} is no simulated host", hint="write sim://name")
     return parts.hostname

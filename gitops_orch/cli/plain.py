@@ -1,9 +1,14 @@
-"""Help as plain text, in sections by heading: it needs no library that draws, so that `--help` is there at once."""
+"""typer's commands without the libraries that draw and that validate: they take longer to import than all of typer.
+
+Help is plain text, in sections by heading; values.py reads what was typed.
+"""
 
 from collections.abc import Iterable
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
+
+from gitops_orch.cli.values import read_values_at_once
 
 _NAME_CHARS_MAX = (
     34  # of an option with its values: beside a longer one, the sentence begins on the next line
@@ -14,6 +19,10 @@ _WIDE = 10_000  # of the room for a sentence: none is cut
 class PlainCommand(TyperCommand):
     """A verb, whose arguments and options are listed by heading."""
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, with that of the help."""
+        return read_values_at_once(super().get_params(ctx))
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments and options."""
         _write_parameters(self, ctx, formatter)
@@ -21,6 +30,10 @@ class PlainCommand(TyperCommand):
 
 class PlainGroup(TyperGroup):
     """A list of verbs, by heading."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, with that of the help."""
+        return read_values_at_once(super().get_params(ctx))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, then the verbs."""

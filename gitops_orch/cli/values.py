@@ -1,0 +1,56 @@
+"""Makes values of what was typed.
+
+typer validates each value, also one that was not given, by a library that takes longer to import than all of typer.  What
+is plain (a text, a path, a word of a list) is read here; anything else, and every mistake, is left to typer and its words.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from typer.core import TyperArgument, TyperOption
+
+
+def read_values_at_once(parameters: list[Any]) -> list[Any]:
+    """Return the parameters, which from now on read plain values without typer's library."""
+    for parameter in parameters:
+        if not isinstance(getattr(parameter.get_runtime_param, "__self__", None), _Values):
+            parameter.get_runtime_param = _Values(parameter).itself
+    return parameters
+
+
+class _Values:
+    """Stands where typer has what makes the values of one parameter."""
+
+    def __init__(self, parameter: TyperArgument | TyperOption) -> None:
+        self._of_typer = parameter.get_runtime_param
+        self._kind = parameter.type_descriptor
+
+    def itself(self) -> "_Values":
+        """Return this, as typer asks a parameter for it."""
+        return self
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the value of what was typed; typer's error where it is none."""
+        found = self._list(value) if self._kind.is_list else self._one(value)
+        if found is None and value is not None:
+            return self._of_typer().coerce(value, param=param, ctx=ctx)
+        return found
+
+    def _list(self, values: Any) -> list[Any] | None:
+        found = [self._one(value) for value in values or ()] if self._kind.annotation == list[str] else [None]
+        return None if None in found else found
+
+    def _one(self, value: Any) -> Any:
+        """Return the value of a plain text, or of a default; None for what is not plain."""
+        kind = self._kind.annotation
+        if self._kind.choices:
+            return next(
+                (each for each in self._kind.choices if value in (each, getattr(each, "value", each))), None
+            )
+        if not isinstance(value, str):
+            return value if type(value) is kind else None
+        if kind is Path:
+            path = Path(value)
+            return path if os.access(path, os.R_OK) or not path.exists() else None
+        return value if kind in (str, list[str]) else None
