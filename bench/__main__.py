@@ -11,9 +11,10 @@ from heal import heal_times
 from loading import loader_times
 from planning import planner_times
 from rolling import rolling_times
+from startup import startup_costs
 from table import print_rows, print_values
 
-PARTS = ("planner", "loader", "deploy", "idle", "heal", "rolling")
+PARTS = ("startup", "planner", "loader", "deploy", "idle", "heal", "rolling")
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def main() -> None:
             "loader (goals at 10,000: 10 s cold, 0.3 s for one file)",
             loader_times(sizes, 1 if arguments.quick else 3),
         )
-    if set(parts) & {"deploy", "idle", "heal"}:
+    if set(parts) & {"startup", "deploy", "idle", "heal"}:
         with tempfile.TemporaryDirectory() as directory, open_arena(Path(directory)) as arena:
             _with_engine(arena, parts, quick=arguments.quick)
     if "rolling" in parts:
@@ -46,6 +47,8 @@ def main() -> None:
 
 def _with_engine(arena: Arena, parts: list[str], *, quick: bool) -> None:
     rows = []
+    if "startup" in parts:
+        rows += startup_costs(arena, 3 if quick else 7)
     if "deploy" in parts:
         rows += first_deploys(arena, 10 if quick else 50, 1 if quick else 3)
     if "idle" in parts:
