@@ -174,7 +174,7 @@ class Wire:
         cause = _innermost(error)
         reason = str(cause) or type(cause).__name__
         if timed_out and seconds:
-            reason = f"no answer within {seconds:g} s"
+            reason = f"no answer within {round(seconds, 1):g} s"  # what is left after others is 29.9996
         return HostUnreachable(
             f"{self.host}: {what} at {self._endpoint.url}: {reason[:_MESSAGE_CHARS_MAX]}",
             hint=reach_hint(cause, self._endpoint.url),

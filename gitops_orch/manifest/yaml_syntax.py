@@ -19,17 +19,28 @@ def syntax_problem(path: str, content: bytes, error: MarkedYAMLError) -> Problem
     message = f"not YAML: {_problem(content, error)}{context}"
     if error.context_mark and error.problem_mark and error.context_mark.line != error.problem_mark.line:
         message += f" that starts at line {error.context_mark.line + 1}"
-    if error.problem and "character '\\t'" in error.problem:
-        message += "; indent with spaces"
-    return Problem(position=where, message=message)
+    return Problem(position=where, message=message + _advice(content, error))
+
+
+def _advice(content: bytes, error: MarkedYAMLError) -> str:
+    """Return what to write instead, after a semicolon; "" where the parser's words are all that is known."""
+    mark, said = error.problem_mark, str(error.problem)
+    found = _line(content, mark.line)[mark.column : mark.column + 1] if mark else ""
+    if found == "\t" or "tab character" in said:
+        return "; indent with spaces, YAML takes no tabs"
+    if "cannot start any token" in said and found:
+        return f"; quote a value that begins with {found}"
+    return ""
+
+
+def _line(content: bytes, number: int) -> str:
+    return b"".join(content.split(b"\n")[number : number + 1]).decode(errors="replace")
 
 
 def _problem(content: bytes, error: MarkedYAMLError) -> str:
     """Return the parser's words without the name of an alias that is a password: `password: *word`."""
     said = str(error.problem)
-    number = error.problem_mark.line if error.problem_mark else 0
-    line = b"".join(content.split(b"\n")[number : number + 1]).decode(errors="replace")
-    key = _KEY_OF_LINE.match(line)
+    key = _KEY_OF_LINE.match(_line(content, error.problem_mark.line if error.problem_mark else 0))
     if said.startswith(_UNDEFINED) and key and holds_a_secret(key[1]):
         return f"{_UNDEFINED}; quote the value if it begins with an asterisk"
     return said

@@ -1,5 +1,6 @@
 """Section E of the fault list, as far as one client and its Engine are concerned."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -41,13 +42,15 @@ from gitops_orch.model.observed import Health, State
 
 pytestmark = pytest.mark.waits
 
-DEADLINE_S = 0.6
-SLACK_S = 1.5
 KEY = AppKey(namespace="default", name="faulty")
-SETTINGS = EngineSettings(deadline_s=DEADLINE_S, pull_deadline_s=DEADLINE_S)
+PATIENT = EngineSettings()
+HURRIED = EngineSettings(deadline_s=0.6, pull_deadline_s=0.6)
+# What is waited for here never comes: a call that ends at all, ends by its deadline, however late a busy machine sees that.
+IN_TIME_S = 30
+NO_ANSWER = re.compile(r"no answer within \d+(\.\d)? s;")
 
 
-def engine_at(url: str, settings: EngineSettings = SETTINGS) -> DockerHost:
+def engine_at(url: str, settings: EngineSettings = PATIENT) -> DockerHost:
     return connect(Host(name="edge-1", url=url), settings)
 
 
@@ -82,7 +85,7 @@ def fails_in_time(ask, kind=HostUnreachable) -> str:
     before = time.monotonic()
     with pytest.raises(kind) as caught:
         ask()
-    assert time.monotonic() - before < DEADLINE_S + SLACK_S
+    assert time.monotonic() - before < IN_TIME_S
     assert "edge-1" in str(caught.value)
     return str(caught.value)
 
@@ -105,7 +108,7 @@ def test_e2_an_engine_that_accepts_and_never_answers_ends_every_call_at_the_dead
     server: Unruly, verb: str
 ) -> None:
     server.on(".", hang)
-    assert "no answer within" in fails_in_time(lambda: VERBS[verb](engine_at(server.url)))
+    assert NO_ANSWER.search(fails_in_time(lambda: VERBS[verb](engine_at(server.url, HURRIED))))
 
 
 @pytest.mark.parametrize("verb", sorted(set(VERBS) - {"events"}))
@@ -113,14 +116,14 @@ def test_e2_an_engine_that_hangs_after_it_negotiated_ends_every_call_at_the_dead
     server: Unruly, verb: str
 ) -> None:
     server.on(".", hang).on("_ping", raw(PING))
-    fails_in_time(lambda: VERBS[verb](engine_at(server.url)))
+    assert NO_ANSWER.search(fails_in_time(lambda: VERBS[verb](engine_at(server.url, HURRIED))))
 
 
 def test_e2_a_frozen_daemon_ends_an_observation_at_the_deadline(engine_host: LabHost) -> None:
-    engine = engine_at(engine_host.unix)
+    engine = engine_at(engine_host.unix, EngineSettings(deadline_s=5))
     engine.observe()
     with engine_host.paused():
-        fails_in_time(engine.observe)
+        assert NO_ANSWER.search(fails_in_time(engine.observe))
     assert engine.observe().containers == ()
 
 
@@ -128,7 +131,7 @@ def test_e2_closing_ends_the_calls_under_way(server: Unruly) -> None:
     server.on("/info", hang)
     engine = engine_at(server.url, EngineSettings(deadline_s=60))
     threading.Timer(0.3, engine.close).start()
-    fails_in_time(engine._observer.root_dir)
+    assert "the connection was closed by us" in fails_in_time(engine._observer.root_dir)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +141,7 @@ def test_e3_an_engine_that_trickles_bytes_ends_every_call_at_the_deadline(
     server: Unruly, content: bytes
 ) -> None:
     server.on("info", trickle(content.replace(b"Length: 2", b"Length: 5000")))
-    fails_in_time(engine_at(server.url)._observer.root_dir)
+    assert NO_ANSWER.search(fails_in_time(engine_at(server.url, HURRIED)._observer.root_dir))
 
 
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "503 Service Unavailable"])
@@ -161,29 +164,29 @@ def test_e4_a_change_is_never_tried_again_unseen(server: Unruly) -> None:
 
 def test_e4_an_html_page_is_an_error(server: Unruly) -> None:
     server.on("json", answer("502 Bad Gateway", b"<html>nginx</html>", kind="text/html"))
-    fails_in_time(lambda: engine_at(server.url).inspect("x"), EngineError)
+    assert "nginx" in fails_in_time(lambda: engine_at(server.url).inspect("x"), EngineError)
 
 
 def test_e4_a_page_that_says_200_is_not_taken_for_an_answer(server: Unruly) -> None:
     server.on("json", answer("200 OK", b"<html>login</html>", kind="text/html"))
-    fails_in_time(lambda: engine_at(server.url).inspect("x"))
+    assert "cut off or no JSON" in fails_in_time(lambda: engine_at(server.url).inspect("x"))
 
 
 def test_e4_truncated_json_is_not_taken_for_an_answer(server: Unruly) -> None:
     server.on("json", answer("200 OK", b'[{"Id": "x", "Names"'))
-    fails_in_time(lambda: engine_at(server.url).observe())
+    assert "cut off or no JSON" in fails_in_time(lambda: engine_at(server.url).observe())
 
 
 def test_e4_an_answer_that_is_cut_off_is_not_taken_for_one(server: Unruly) -> None:
     server.on("containers/json", raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n[{"))
-    fails_in_time(lambda: engine_at(server.url).observe())
+    assert "IncompleteRead" in fails_in_time(lambda: engine_at(server.url).observe())
 
 
 @pytest.mark.parametrize("listing", ["containers/json", "networks", "volumes", "images/json", "info"])
 def test_e4_a_listing_that_fails_makes_the_host_unknown_never_emptier(server: Unruly, listing: str) -> None:
     _listings(server, [])
     server.on(listing, answer("500 Internal Server Error", {"message": "busy"}))
-    fails_in_time(lambda: engine_at(server.url).observe(), EngineError)
+    assert "busy" in fails_in_time(lambda: engine_at(server.url).observe(), EngineError)
 
 
 def test_e5_a_create_whose_reply_was_lost_is_found_again(proxy: Unruly, engine_host: LabHost) -> None:
@@ -256,7 +259,7 @@ def test_c15_a_registry_that_does_not_answer_is_trouble_of_the_image_and_not_of_
 ) -> None:
     server.on("images/.*json", answer("404 Not Found", {"message": "no such image"}))
     server.on("images/create", hang)
-    message = fails_in_time(lambda: engine_at(server.url).pull("shop/api:2"), ImageUnavailable)
+    message = fails_in_time(lambda: engine_at(server.url, HURRIED).pull("shop/api:2"), ImageUnavailable)
     assert "shop/api:2 cannot be pulled: it did not end well within 0.6 s" in message
 
 
@@ -294,7 +297,8 @@ def test_e14_a_removal_under_way_is_waited_for(server: Unruly) -> None:
 
 def test_e14_a_removal_that_never_ends_is_an_error_at_the_deadline(server: Unruly) -> None:
     server.on("DELETE", answer("500 Internal Server Error", {"message": "device or resource busy"}))
-    fails_in_time(lambda: engine_at(server.url).remove("x"), EngineError)
+    message = fails_in_time(lambda: engine_at(server.url, HURRIED).remove("x"), EngineError)
+    assert "device or resource busy" in message
 
 
 def test_e12_a_foreign_container_under_our_name_is_a_conflict_and_stays(engine_host: LabHost) -> None:

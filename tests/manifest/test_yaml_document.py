@@ -85,10 +85,22 @@ def test_all_mistakes_of_a_file_come_in_one_go():
 def test_a_syntax_error_says_where_it_is_and_where_the_construct_began():
     assert problems("a: [1,\nb: 2\n")[0].startswith("f.yaml:3:1: not YAML: did not find expected ',' or ']'")
     assert "that starts at line 1" in problems("a: [1,\nb: 2\n")[0]
-    assert (
-        problems("a:\n\tb: 1\n")[0].endswith("indent with spaces")
-        or "any token" in problems("a:\n\tb: 1\n")[0]
-    )
+
+
+@pytest.mark.parametrize(
+    "text", ["a:\n\tb: 1\n", "\ta: 1\n", "a:\n  b: 1\n\tc: 2\n", "services:\n  web:\n\t  image: x\n"]
+)
+def test_a_tab_that_indents_is_refused_with_advice(text):
+    assert problems(text)[0].endswith("; indent with spaces, YAML takes no tabs")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "begins"), [("a: @x\n", "1:4", "@"), ("a:\n  - `x`\n", "2:5", "`")]
+)
+def test_a_character_that_begins_no_value_is_refused_with_advice(text, place, begins):
+    (problem,) = problems(text)
+    assert problem.startswith(f"f.yaml:{place}: not YAML: ")
+    assert problem.endswith(f"; quote a value that begins with {begins}")
 
 
 @pytest.mark.parametrize(
