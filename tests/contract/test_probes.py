@@ -1,10 +1,11 @@
 """What every engine promises about readiness probes (engine/base.py)."""
 
 import pytest
-from contract.making import app_with, intent
+from contract.making import app_with, running
 
 from gitops_orch.errors import NotFound
 from gitops_orch.model.app import Readiness
+from gitops_orch.model.observed import ProbeResult
 
 PORT = {"target": 8080, "published": "18101", "protocol": "tcp"}
 OVER_HTTP = Readiness(port=8080, path="/")
@@ -14,11 +15,7 @@ BY_COMMAND = Readiness(command=("true",))
 
 def served(world, key, image="stub:1"):
     app = app_with(key, image=image, networks=("front",), ports=[PORT])
-    for network in app.networks:
-        world.engine.create_network(app.key, network)
-    container = world.engine.create(intent(app))
-    world.engine.start(container)
-    return container
+    return running(world, app)
 
 
 def is_ready(world, container, probe):
@@ -29,6 +26,7 @@ def is_ready(world, container, probe):
 def test_a_container_that_serves_is_ready(world, key, probe):
     container = served(world, key)
     world.wait("readiness", lambda: is_ready(world, container, probe))
+    assert world.remote.probe(container, probe) == ProbeResult(ready=True)
 
 
 @pytest.mark.parametrize("probe", [OVER_HTTP, OVER_TCP, BY_COMMAND], ids=["http", "tcp", "exec"])

@@ -129,14 +129,16 @@ def test_a_stop_that_takes_longer_than_its_grace_period_is_a_stall(story):
     (old,) = story.world.containers.values()
     story.commit(database("db:2"))
     underway, hangs = Underway(story.clock), threading.Event()
-    old.grace_s, told = 6.0, []
+    old.grace_s, told = 8.0, []
 
     def progress(event: ProgressEvent) -> None:
         # What the plan knows of the grace period is not what the Engine does: its thread hangs.
         if event.action is not None and event.action.kind is Kind.STOP:
-            event = replace(event, action=replace(event.action, grace_s=1.0))
+            event = replace(event, action=replace(event.action, grace_s=2.0))
+            underway.note(event)
             hangs.set()
-        underway.note(event)
+        else:
+            underway.note(event)
 
     def should_stop() -> bool:
         if hangs.is_set():
@@ -150,3 +152,4 @@ def test_a_stop_that_takes_longer_than_its_grace_period_is_a_stall(story):
     )
     worker.start()
     wait_for("the stall to be seen", lambda: bool(told) and not told[-1], deadline_s=30)
+    assert told[0]  # while it was within its grace period, it was none

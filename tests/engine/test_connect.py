@@ -92,7 +92,7 @@ def test_a_frozen_engine_over_tls_ends_the_call_at_the_deadline(tls_host: LabHos
 
 
 def test_a_host_that_is_cut_off_is_unreachable_and_comes_back(engine_host: LabHost) -> None:
-    engine = connect(Host(name="edge-1", url=engine_host.tcp, insecure=True), EngineSettings(deadline_s=1))
+    engine = connect(Host(name="edge-1", url=engine_host.tcp, insecure=True), EngineSettings(deadline_s=3))
     first = engine.observe()
     with engine_host.cut_off(), pytest.raises(HostUnreachable, match="edge-1"):
         engine.observe()
@@ -141,7 +141,8 @@ def test_a_tunnel_that_drops_is_opened_again(engine_host: LabHost, tmp_path: Pat
         config = _ssh_config(tmp_path, forge.key, forge.known_hosts)
         engine = connect(Host(name="edge-1", url=forge.url), EngineSettings(deadline_s=10, ssh_config=config))
         engine.observe()
-        for pid in _children():
+        dropped = _children()
+        for pid in dropped:
             os.kill(pid, signal.SIGKILL)
 
         def observed() -> bool:
@@ -151,7 +152,10 @@ def test_a_tunnel_that_drops_is_opened_again(engine_host: LabHost, tmp_path: Pat
                 return False
 
         wait_for("a new tunnel", observed)
+        (opened,) = _children() - dropped
+        assert _children() == {opened}
         engine.close()
+        assert _children() == set()
 
 
 def test_an_unknown_host_key_is_never_accepted(engine_host: LabHost, tmp_path: Path) -> None:

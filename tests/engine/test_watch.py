@@ -15,8 +15,10 @@ from gitops_orch.engine.engine_settings import EngineSettings
 from gitops_orch.engine.watch import watch
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.host import Host
+from gitops_orch.model.observed import State
 
 KEY = AppKey(namespace="default", name="watched")
+LIFE = {"create", "start", "die", "destroy"}
 
 
 @pytest.fixture
@@ -50,6 +52,8 @@ def test_the_death_of_a_container_is_told_at_once(engine: DockerHost, events: li
     engine.start(container)
     engine.remove(container)
     wait_for("the event", lambda: any(e.action == "destroy" and e.id == container for e in events))
+    life = [e.action for e in events if e.id == container and e.action in LIFE]
+    assert life == ["create", "start", "die", "destroy"]
 
 
 def test_a_new_connection_is_an_event_since_others_may_have_been_missed(
@@ -60,6 +64,11 @@ def test_a_new_connection_is_an_event_since_others_may_have_been_missed(
     wait_for("the second connection", lambda: connections(events) == 2)
     container = engine.create(intent(app_with(KEY)))
     wait_for("an event", lambda: any(e.action == "create" and e.id == container for e in events))
+    assert [e.kind for e in events if e.kind == "stream" or e.id == container] == [
+        "stream",
+        "stream",
+        "container",
+    ]
 
 
 def test_what_an_event_contradicts_is_inspected_anew(
@@ -86,13 +95,14 @@ def test_what_no_event_contradicts_is_not_inspected_again(engine: DockerHost, en
 
 def test_a_remembered_inspection_ends_when_the_listing_looks_different(engine: DockerHost) -> None:
     container = engine.create(intent(app_with(KEY, image="stub:crash")))
-    engine.observe()
+    assert engine.observe().containers[0].state is State.CREATED
     engine.start(container)
 
     def crashed() -> bool:
         return engine.observe().containers[0].details.exit_code == 1
 
     wait_for("the exit code", crashed)
+    assert engine.observe().containers[0].state is State.EXITED
 
 
 def test_health_is_told_and_its_checks_are_not(engine: DockerHost, events: list[EngineEvent]) -> None:

@@ -1,5 +1,7 @@
 """A network or volume that one app declares and another uses as external comes and goes with one sync, on a real Engine."""
 
+import signal
+
 import pytest
 from integration.fatality import AFTER, BEFORE, Fatality
 from integration.world import World, compose, service
@@ -28,12 +30,23 @@ def test_one_sync_brings_both_apps_up_and_one_takes_both_away(world: World, file
     assert "h1/edge" not in world.networks()
 
 
+def die_twice(world: World, kind: str) -> None:
+    """Sync twice, and be killed each time: just before an action of a kind, and just after one."""
+    for moment in (BEFORE, AFTER):
+        reply = world.run("sync", fatality=Fatality(kind=kind, moment=moment))
+        assert reply.exit_code == -signal.SIGKILL, reply.text
+
+
 @pytest.mark.parametrize("kind", ["create_network", "create", "start"])
 def test_what_a_killed_sync_left_is_finished_by_the_next(world: World, kind: str):
     world.commit(NETWORK)
-    for moment in (BEFORE, AFTER):
-        world.run("sync", fatality=Fatality(kind=kind, moment=moment))
+    die_twice(world, kind)
     world.converge()
+    assert {(seen.service, seen.state) for seen in world.ours()} == {
+        ("app/whoami", "running"),
+        ("zproxy/traefik", "running"),
+    }
+    assert "h1/edge" in world.networks()
 
 
 @pytest.mark.parametrize("kind", ["stop", "remove", "remove_network"])
@@ -41,7 +54,7 @@ def test_what_a_killed_sync_left_of_a_removal_is_finished_by_the_next(world: Wor
     world.commit(NETWORK | OTHERS)
     world.deploy()
     world.commit(dict.fromkeys(NETWORK))
-    for moment in (BEFORE, AFTER):
-        world.run("sync", fatality=Fatality(kind=kind, moment=moment))
+    die_twice(world, kind)
     world.converge()
+    assert {seen.service for seen in world.ours()} == {"other/web"}
     assert "h1/edge" not in world.networks()

@@ -55,6 +55,8 @@ def test_an_image_that_is_there_for_another_platform_is_pulled_for_the_one_that_
 def test_no_registry_is_asked_for_an_image_that_is_there_for_the_platform(world: World):
     world.commit({SHOP: compose({"web": service("stub:1", platform="linux/amd64")})})
     world.converge()  # `stub:1` is in no registry
+    assert world.one("shop/web").state == "running"
+    assert architecture(world) == "amd64"
 
 
 def test_a_platform_that_cannot_be_had_is_said_and_leaves_what_runs(world: World):

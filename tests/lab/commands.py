@@ -4,9 +4,12 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 COMMAND_S_MAX = 120.0
 POLL_S = 0.02
+
+T = TypeVar("T")
 
 
 class LabError(Exception):
@@ -35,13 +38,14 @@ def try_run(*argv: str) -> bool:
     return subprocess.run(argv, capture_output=True, check=False, timeout=COMMAND_S_MAX).returncode == 0
 
 
-def wait_for(what: str, ready: Callable[[], object], *, deadline_s: float = 30.0) -> None:
-    """Return as soon as `ready` is true; LabError names what was awaited in vain."""
+def wait_for(what: str, ready: Callable[[], T], *, deadline_s: float = 30.0) -> T:
+    """Return what `ready` returns as soon as that is true; LabError names what was awaited in vain."""
     end = time.monotonic() + deadline_s
-    while not ready():
+    while not (found := ready()):
         if time.monotonic() > end:
             raise LabError(f"waited {deadline_s:g} s for {what}")
         time.sleep(POLL_S)
+    return found
 
 
 def start_logged(

@@ -28,16 +28,23 @@ names = st.from_regex(r"[a-z][a-z0-9]{0,6}", fullmatch=True)
 quiet = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+def assert_read_or_refused(loaded):
+    """Whatever a file holds, it has services, or a mistake at a place in it."""
+    assert loaded.failed == bool(errors(loaded))
+    assert all(each.startswith("compose.yaml") for each in errors(loaded))
+    assert loaded.failed or loaded.model["services"] is not None
+
+
 @quiet
 @given(st.binary(max_size=300))
 def test_no_bytes_crash_the_loader(content):
-    load({"compose.yaml": content})
+    assert_read_or_refused(load({"compose.yaml": content}))
 
 
 @quiet
 @given(names, json_values)
 def test_no_value_of_any_service_key_crashes_the_loader(key, value):
-    load(json.dumps({"services": {"a": {"image": "i", key: value}}}))
+    assert_read_or_refused(load(json.dumps({"services": {"a": {"image": "i", key: value}}})))
 
 
 @quiet
@@ -79,14 +86,20 @@ def test_the_order_of_keys_does_not_matter(lines):
 
 
 def test_a_printed_model_reads_as_itself():
+    compared = refused = 0
     for files in SEEDS:
         loaded = load(files)
         emptied = any('""' in text for text in files.values())  # empty text prints as nothing at all
         if loaded.failed or emptied or ".env" in files or any(key.startswith("x-") for key in loaded.model):
             continue
         again = load(json.dumps(printed(loaded.model)))
-        if not errors(again) and not _cannot_be_said_twice(loaded.model):
+        if errors(again):
+            refused += 1  # Compose refuses its own print of some too: a size of -1, a variable without a name
+        elif not _cannot_be_said_twice(loaded.model):
             assert again.model == loaded.model, files
+            compared += 1
+    assert compared > 1_500
+    assert refused < 25
 
 
 def _cannot_be_said_twice(model: dict) -> bool:
