@@ -31,7 +31,7 @@ def settled(story: Story) -> None:
     plan = story.plan()
     assert (plan.actions, plan.holds) == ((), ())
     there = [each for each in story.world.containers.values() if not each.name.endswith("-kept")]
-    assert all(each.state is State.RUNNING for each in there)
+    assert {each.state for each in there} == {State.RUNNING}
 
 
 PORT = ", ports: ['80:80']"

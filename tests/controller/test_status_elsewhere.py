@@ -94,7 +94,7 @@ def test_the_trouble_of_a_release_that_git_no_longer_wants_is_over(story, then):
     story.commit(then)
     story.fleet.faults = RefusedTo("create")
     story.sync()
-    assert all(trouble.digest != former.digest for trouble in story.history.troubles().values())
+    assert former.digest not in {trouble.digest for trouble in story.history.troubles().values()}
 
 
 def test_the_trouble_of_an_app_whose_file_broke_stays(story):

@@ -64,8 +64,10 @@ def test_c10_a_process_that_may_begin_no_thread_knows_nothing_and_goes_on_when_i
     with monkeypatch.context() as limited:
         limited.setattr(threading.Thread, "start", refuse)
         seen = observe_all(hosts, engines, workers, SystemClock())
+    assert seen.keys() == {"h1", "h2"}
     assert all(isinstance(each, UnknownHost) and "thread" in each.reason for each in seen.values())
     seen = observe_all(hosts, engines, workers, SystemClock())
+    assert seen.keys() == {"h1", "h2"}
     assert all(isinstance(each, ObservedHost) for each in seen.values())
     workers.close()
 

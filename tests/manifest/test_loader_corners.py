@@ -144,14 +144,16 @@ def test_a_file_that_was_not_measured_beforehand_is_refused_by_its_content():
         parse_documents("f.yaml", b"#" * 1_000_001, dialect=Dialect.STRICT)
 
 
-@pytest.mark.parametrize("text", ["-", "1-2", ".inf", "9" * 30, "99999999999999999999"])
+@pytest.mark.parametrize("text", [".inf", "9" * 30, "99999999999999999999"])
 def test_strict_numbers_keep_to_sixty_four_bits(text):
-    if text in ("-", "1-2"):
-        [document] = parse_documents("f.yaml", f"a: {text}x".encode(), dialect=Dialect.STRICT)
-        assert document.value == {"a": f"{text}x"}
-    else:
-        with pytest.raises(ManifestError, match="quote it"):
-            parse_documents("f.yaml", f"a: {text}".encode(), dialect=Dialect.STRICT)
+    with pytest.raises(ManifestError, match="quote it"):
+        parse_documents("f.yaml", f"a: {text}".encode(), dialect=Dialect.STRICT)
+
+
+@pytest.mark.parametrize("text", ["-x", "1-2x"])
+def test_what_only_begins_like_a_number_is_text(text):
+    [document] = parse_documents("f.yaml", f"a: {text}".encode(), dialect=Dialect.STRICT)
+    assert document.value == {"a": text}
 
 
 @pytest.mark.parametrize(

@@ -84,10 +84,13 @@ def test_addresses_pass_from_one_service_to_another_in_one_plan(case, apart):
     running = [there(each, s.name) for each in old for s in each.services]
     plan = make_plan(world(*new, observed=host_of(*running)))
     assert carried_out_in_order(plan)
-    for taker, address in after.items():
-        giver = next((name for name, given in before.items() if given and given[-1] == address[-1:]), None)
-        if address and giver is not None:
-            assert order(plan, Kind.STOP, giver) < order(plan, Kind.START, taker)
+    givers = {given[-1]: name for name, given in before.items() if given}
+    takers = {address[-1]: name for name, address in after.items() if address}
+    assert givers.keys() == takers.keys()
+    assert all(
+        order(plan, Kind.STOP, giver) < order(plan, Kind.START, takers[ends])
+        for ends, giver in givers.items()
+    )
 
 
 @pytest.mark.parametrize("address", [V4, V6])

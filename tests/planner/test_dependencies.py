@@ -257,7 +257,9 @@ def test_with_a_surge_what_moves_is_stopped_only_once_its_successor_is_healthy(p
     here = [replace(each, id=f"{each.id}-h2") for each in running] if half_moved else []
     plan = make_plan(world(moves, observed={"h1": there, "h2": seen("h2", *here, apps=(stays,))}))
     assert plan.holds == ()
-    for stop in (each for each in plan.actions if each.kind is Kind.STOP):
+    stops = [each for each in plan.actions if each.kind is Kind.STOP]
+    assert stops
+    for stop in stops:
         proofs = {
             each.id
             for each in plan.actions

@@ -74,12 +74,14 @@ def test_with_the_words_in_git_its_users_go_then_the_volume_and_all_is_made_anew
 def test_each_step_waits_for_the_one_before_it():
     plan = plan_of(shop(words=[words_for()]))
     ids = [action.id for action in plan.actions]
+    assert len(ids) > 2
     assert all(before in action.after for before, action in zip(ids, plan.actions[1:], strict=False))
 
 
 def test_the_loss_of_the_data_is_named_plainly():
     plan = plan_of(shop(words=[words_for()]))
     losing = [action for action in plan.actions if action.kind.value in ("stop", "remove", "remove_volume")]
+    assert {action.kind.value for action in losing} == {"stop", "remove", "remove_volume"}
     assert all("ALL ITS DATA REMOVED" in action.reason for action in losing)
     [created] = [action for action in plan.actions if action.kind.value == "create"]
     assert created.reason == "volume shop_data is made anew"
