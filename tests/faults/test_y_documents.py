@@ -1,10 +1,10 @@
 """Bad input to Host and Fleet documents, and to the tree as a whole (FAULTS, section Y)."""
 
-import time
-
 import pytest
+from machine_speed import units_of
 from manifest.compile_world import HOSTS, compiled, errors, keys
 
+UNITS_MAX = 40.0  # of `machine_speed`: two seconds on an idle core
 SERVICE = "services: {api: {image: x}}\n"
 HEAD = "apiVersion: gitops-orch/v1\nkind: Host\nmetadata: {name: edge-1}\n"
 
@@ -49,18 +49,18 @@ def test_y08_tags_are_refused(value):
 
 
 def test_y10_a_file_of_ten_megabytes_is_refused_before_it_is_parsed():
-    started = time.process_time()
-    desired = compiled({"hosts/a.yaml": "a: " + "x" * 10_000_000})
-    assert errors(desired)
-    assert not desired.complete
-    assert time.process_time() - started < 2
+    assert_refused_with_little_work("a: " + "x" * 10_000_000)
 
 
-def test_y10_fifty_thousand_documents_in_a_file_are_refused_within_two_seconds_of_work():
-    started = time.process_time()
-    desired = compiled({"hosts/a.yaml": "---\na: b\n" * 50_000})
-    assert errors(desired)
-    assert time.process_time() - started < 2
+def test_y10_fifty_thousand_documents_in_a_file_are_refused_with_little_work():
+    assert_refused_with_little_work("---\na: b\n" * 50_000)
+
+
+def assert_refused_with_little_work(text: str) -> None:
+    found = []
+    assert units_of(lambda: found.append(compiled({"hosts/a.yaml": text}))) < UNITS_MAX
+    assert errors(found[0])
+    assert not found[0].complete
 
 
 @pytest.mark.parametrize("value", [".nan", ".inf", "1e400", "99999999999999999999"])
@@ -133,13 +133,12 @@ def test_y21_a_schema_reference_is_never_fetched(monkeypatch):
 
 
 def test_y21_thousands_of_objects_are_judged_in_linear_time():
-    started = time.process_time()
     document = "\n---\n".join(
         HEAD.replace("edge-1", f"h{n}") + f"spec: {{url: 'sim://h{n}'}}" for n in range(900)
     )
-    desired = compiled({"hosts/a.yaml": document})
-    assert len(desired.hosts) == 900
-    assert time.process_time() - started < 20
+    found = []
+    assert units_of(lambda: found.append(compiled({"hosts/a.yaml": document}))) < 10 * UNITS_MAX
+    assert len(found[0].hosts) == 900
 
 
 def test_y23_a_whole_number_may_be_written_as_a_fraction_and_true_is_no_number():

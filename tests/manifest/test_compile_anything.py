@@ -75,7 +75,7 @@ def ours(desired) -> list[str]:
     return [problem.message for problem in desired.problems if OUR_MISTAKE in problem.message]
 
 
-@settings(max_examples=60, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(files=st.lists(compose_files(), min_size=1, max_size=3), host=compose_files())
 def test_no_file_makes_a_compile_raise_and_every_file_is_an_app_or_a_problem(files, host):
     tree = tree_of(
@@ -91,7 +91,7 @@ def test_no_file_makes_a_compile_raise_and_every_file_is_an_app_or_a_problem(fil
     assert len(desired.broken_paths) + len(set(desired.broken)) + len(apps) > 0
 
 
-@settings(max_examples=60, deadline=2000)
+@settings(max_examples=60, deadline=None)
 @given(text=st.binary(max_size=200))
 def test_no_bytes_make_a_compile_raise(text):
     tree = tree_of({"a/compose.yaml": text, "hosts/h.yaml": text, "gitops.yaml": text})
