@@ -1,10 +1,13 @@
-"""Apps and intents for the contract, with defaults."""
+"""Apps and intents for the contract, with defaults, and containers that are created from them."""
 
 from dataclasses import replace
+
+from contract.worlds import World
 
 from gitops_orch.engine.spec_hash import spec_hash
 from gitops_orch.model.app import App, AppKey, FileEntry, FileMount, Network, Service, Volume
 from gitops_orch.model.names import container_name
+from gitops_orch.model.observed import State
 from gitops_orch.model.plan import ContainerIntent, Joining
 from gitops_orch.model.secret import Sensitive
 
@@ -69,3 +72,21 @@ def intent(app: App, *, slot=1, **changes) -> ContainerIntent:
         image_digest="",
     )
     return replace(made, **changes)
+
+
+def created(world: World, app: App, **changes) -> str:
+    """Create a container and the networks of its app, and return its id; `changes` are fields of the intent."""
+    for each in app.networks:
+        world.engine.create_network(app.key, each)
+    return world.engine.create(intent(app, **changes))
+
+
+def running(world: World, app: App, **changes) -> str:
+    """Create a container as `created` does, start it, and return its id."""
+    container = created(world, app, **changes)
+    world.engine.start(container)
+    return container
+
+
+def state(world: World, container: str) -> State:
+    return world.engine.inspect(container).state

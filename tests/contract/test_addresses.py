@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from contract.making import app_with, intent, joining
+from contract.making import app_with, created, joining, running
 
 from gitops_orch.errors import EngineError
 
@@ -20,17 +20,6 @@ def attached(key, *, address="", name="web"):
     return replace(app, services=(service,), networks=(replace(front, compose=IPAM),))
 
 
-def made(world, app):
-    world.engine.create_network(app.key, app.networks[0])
-    return world.engine.create(intent(app))
-
-
-def started(world, app):
-    container = made(world, app)
-    world.engine.start(container)
-    return container
-
-
 def listed(world, container):
     (found,) = [each for each in world.engine.observe().containers if each.id == container]
     return found
@@ -40,7 +29,7 @@ def listed(world, container):
 def test_an_address_that_the_file_gives_is_known_while_it_runs_and_after(world, key, look):
     app = attached(key, address=FIXED)
     network = app.networks[0].name
-    container = made(world, app)
+    container = created(world, app)
     assert look(world, container).addresses == ()
     assert look(world, container).fixed_addresses == ((network, FIXED),)
     world.engine.start(container)
@@ -51,7 +40,7 @@ def test_an_address_that_the_file_gives_is_known_while_it_runs_and_after(world, 
 
 
 def test_an_engine_gives_the_lowest_address_that_is_free(world, key):
-    first, second = (started(world, attached(key, name=name)) for name in ("a", "b"))
+    first, second = (running(world, attached(key, name=name)) for name in ("a", "b"))
     network = attached(key).networks[0].name
     assert listed(world, first).addresses == ((network, FIRST),)
     assert listed(world, second).addresses == ((network, SECOND),)
@@ -60,30 +49,24 @@ def test_an_engine_gives_the_lowest_address_that_is_free(world, key):
 
 @pytest.mark.parametrize("fixed", ["", FIRST], ids=["by chance", "by its file"])
 def test_an_address_that_another_container_has_is_refused(world, key, fixed):
-    started(world, attached(key, address=fixed, name="holder"))
-    container = made(world, attached(key, address=FIRST, name="asker"))
+    running(world, attached(key, address=fixed, name="holder"))
+    container = created(world, attached(key, address=FIRST, name="asker"))
     with pytest.raises(EngineError, match="Address already in use"):
         world.engine.start(container)
 
 
 def test_what_is_detached_while_another_one_starts_gets_another_address(world, key):
     held = attached(key, name="holder")
-    holder = started(world, held)
+    holder = running(world, held)
     app = attached(key, address=FIRST, name="asker")
     network = app.networks[0].name
     world.engine.disconnect_network(holder, network)
     assert listed(world, holder).addresses == ()
-    asker = started(world, app)
+    asker = running(world, app)
     world.engine.connect_network(holder, network, joining(held))
     assert listed(world, asker).addresses == ((network, FIRST),)
     assert listed(world, holder).addresses == ((network, SECOND),)
 
 
 def test_a_container_on_no_network_has_no_address(world, key):
-    assert listed(world, started_plain(world, key)).addresses == ()
-
-
-def started_plain(world, key):
-    container = world.engine.create(intent(app_with(key)))
-    world.engine.start(container)
-    return container
+    assert listed(world, running(world, app_with(key))).addresses == ()

@@ -1,25 +1,11 @@
 """What every engine does with a command that is run in a container."""
 
 import pytest
-from contract.making import app_with, intent
+from contract.making import app_with, created, running, state
 
 from gitops_orch.engine.base import TIMED_OUT_CODE, ExecSettings
 from gitops_orch.errors import Conflict
 from gitops_orch.model.observed import State
-
-
-def created(world, app):
-    return world.engine.create(intent(app))
-
-
-def running(world, app):
-    container = created(world, app)
-    world.engine.start(container)
-    return container
-
-
-def state(world, container):
-    return world.engine.inspect(container).state
 
 
 def test_a_command_tells_how_it_ended(world, key):

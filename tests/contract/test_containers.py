@@ -3,26 +3,12 @@
 from datetime import datetime, timedelta
 
 import pytest
-from contract.making import app_with, intent
+from contract.making import app_with, created, intent, running, state
 
 from gitops_orch.errors import Conflict, EngineError, NotFound
 from gitops_orch.model.observed import EndedBy, Health, State
 
-
-def created(world, app, **changes):
-    for network in app.networks:
-        world.engine.create_network(app.key, network)
-    return world.engine.create(intent(app, **changes))
-
-
-def running(world, app, **changes):
-    container = created(world, app, **changes)
-    world.engine.start(container)
-    return container
-
-
-def state(world, container):
-    return world.engine.inspect(container).state
+ENGINES_OWN_GRACE_S = 10  # where nothing else is asked for
 
 
 def test_a_created_container_does_not_run(world, key):
@@ -130,7 +116,7 @@ def test_what_does_not_end_by_itself_is_killed_after_the_time_that_it_was_made_w
     container = running(world, app_with(key, image="stub:stubborn", stop_grace_period=f"{grace_s}s"))
     began = world.clock.monotonic_s()
     getattr(world.engine, verb)(container)
-    assert grace_s <= world.clock.monotonic_s() - began < grace_s + 2
+    assert grace_s <= world.clock.monotonic_s() - began < ENGINES_OWN_GRACE_S
     assert state(world, container) is (State.EXITED if verb == "stop" else State.RUNNING)
 
 

@@ -1,17 +1,11 @@
 """What every engine reports of a container that has ended: its own program did, or somebody asked for it."""
 
 import pytest
-from contract.making import app_with, intent
+from contract.making import app_with, running
 
 from gitops_orch.model.observed import EndedBy, Health, State
 
 LATE_S = 1.0
-
-
-def running(world, app):
-    container = world.engine.create(intent(app))
-    world.engine.start(container)
-    return container
 
 
 def ended(world, container):

@@ -20,13 +20,6 @@ KEY = AppKey(namespace="default", name="files")
 DATA = FileMount(target="/data", entries=(), directory=True, secret=False, writable_path="data")
 
 
-@pytest.fixture(params=["_engine", "_engine26"])
-def lab_host(request: pytest.FixtureRequest) -> Iterator[LabHost]:
-    host: LabHost = request.getfixturevalue(request.param)
-    yield host
-    host.restore()
-
-
 @pytest.fixture
 def engine(lab_host: LabHost, tmp_path: Path) -> Iterator[DockerHost]:
     made = connect(Host(name="h1", url=lab_host.unix, data_root=str(tmp_path)), EngineSettings())

@@ -27,13 +27,6 @@ from gitops_orch.planner.follow import decide
 KEY = AppKey(namespace="default", name="files")
 
 
-@pytest.fixture(params=["_engine", "_engine26"])
-def lab_host(request: pytest.FixtureRequest) -> Iterator[LabHost]:
-    host: LabHost = request.getfixturevalue(request.param)
-    yield host
-    host.restore()
-
-
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "data-root"

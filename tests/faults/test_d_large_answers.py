@@ -8,22 +8,20 @@ import threading
 import tracemalloc
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from faults.unruly import Unruly, answer, unruly
+from faults.unruly import Unruly, answer
+from faults.unruly_fixtures import engine, server
 
 from gitops_orch.engine.base import EngineEvent
-from gitops_orch.engine.connect import connect
 from gitops_orch.engine.docker_host import DockerHost
-from gitops_orch.engine.engine_settings import EngineSettings
 from gitops_orch.engine.watch import watch
 from gitops_orch.errors import EngineError
-from gitops_orch.model.host import Host
 
-WAIT_S = 20
+__all__ = ["engine", "server"]
+
+WAIT_S = 60
 MEMORY_MAX = 300_000_000
-LISTS = {"containers/json": [], "networks": [], "volumes": {"Volumes": []}, "images/json": []}
 BOMB = gzip.compress(b" " * 300_000_000, 1)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 
@@ -44,21 +42,6 @@ def packed(content: bytes, how: str, extra: bytes = b""):
         client.sendall(head + content)
 
     return reply
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Unruly]:
-    with unruly(tmp_path / "s") as made:
-        for path, rows in LISTS.items():
-            made.on(path, answer("200 OK", rows))
-        yield made
-
-
-@pytest.fixture
-def engine(server: Unruly) -> Iterator[DockerHost]:
-    made = connect(Host(name="edge-1", url=server.url), EngineSettings(deadline_s=30))
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -158,4 +141,5 @@ def test_a_follower_goes_on_after_whatever_broke_it(server: Unruly, engine: Dock
     stop.set()
     engine.close()
     running.thread.join(WAIT_S)
+    assert not running.thread.is_alive()
     assert not running.thread.is_alive()

@@ -1,40 +1,22 @@
 """Section E of the fault list: answers of the right form with the wrong content never escape the engine's room."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from faults.unruly import Unruly, answer, unruly
+from faults.unruly import Unruly, answer
+from faults.unruly_fixtures import engine, server
 
 from gitops_orch.engine.base import EngineEvent
-from gitops_orch.engine.connect import connect
 from gitops_orch.engine.docker_host import DockerHost
-from gitops_orch.engine.engine_settings import EngineSettings
 from gitops_orch.engine.watch import watch
 from gitops_orch.errors import EngineError
-from gitops_orch.model.host import Host
 
-WAIT_S = 10
-LISTS = {"containers/json": [], "networks": [], "volumes": {"Volumes": []}, "images/json": []}
+__all__ = ["engine", "server"]
+
+WAIT_S = 60
 OURS = {"gitops-orch.instance": "default", "gitops-orch.namespace": "default", "gitops-orch.app": "shop"}
 MADE = {"gitops-orch.slot": "1", "gitops-orch.service": "api", "gitops-orch.spec-hash": "a" * 64}
 LISTED = {"Id": "c1", "Names": ["/x"], "Labels": {**OURS, **MADE}}
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Unruly]:
-    with unruly(tmp_path / "s") as made:
-        for path, rows in LISTS.items():
-            made.on(path, answer("200 OK", rows))
-        yield made
-
-
-@pytest.fixture
-def engine(server: Unruly) -> Iterator[DockerHost]:
-    made = connect(Host(name="edge-1", url=server.url), EngineSettings(deadline_s=1))
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize(
@@ -84,6 +66,7 @@ def test_e28_events_without_sense_end_the_stream_and_not_the_watch(
     stop.set()
     engine.close()
     running.thread.join(WAIT_S)
+    assert not running.thread.is_alive()
 
 
 def test_e28_a_pull_whose_progress_has_no_sense_is_an_error_of_its_host(
