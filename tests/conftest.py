@@ -4,21 +4,23 @@ Every worker has engines of its own, made when the first test asks. Where the ma
 with the reason; where CI=true it fails, because there it must not be missing.
 """
 
-import os
-import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from lab.commands import LabError
 from lab.debian import compose_oracle as find_compose
 from lab.debian import engine26_flavour
 from lab.flavour import Flavour, system_flavour
 from lab.fleet import Lab, open_lab
 from lab.host import LabHost
+from lab.provided import need_program, need_root, provided
 from lab.registry import Login, Registry, open_registry
+
+settings.register_profile("untimed", deadline=None)  # an example may be slow beside busy neighbours
+settings.load_profile("untimed")
 
 ENGINE_FIXTURES = ("lab2", "lab3", "_engine26", "_engine", "_tls_host", "registry")
 HERE = Path(__file__).parent
@@ -56,7 +58,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def _engine() -> Iterator[LabHost]:
-    with _provided():
+    with provided():
         flavour = _system()
     with open_lab([flavour]) as lab:
         yield lab.host(1)
@@ -77,8 +79,8 @@ def engine_socket(engine_host: LabHost) -> str:
 
 @pytest.fixture(scope="session")
 def _engine26() -> Iterator[LabHost]:
-    with _provided():
-        _need_root()
+    with provided():
+        need_root()
         flavour = engine26_flavour()
     with open_lab([flavour]) as lab:
         yield lab.host(1)
@@ -93,7 +95,7 @@ def engine26(_engine26: LabHost) -> Iterator[LabHost]:
 
 @pytest.fixture(scope="session")
 def _lab3() -> Iterator[Lab]:
-    with _provided():
+    with provided():
         flavour = _system()
     with open_lab([flavour] * 3) as lab:
         yield lab
@@ -109,7 +111,7 @@ def lab3(_lab3: Lab) -> Iterator[Lab]:
 @pytest.fixture
 def lab2() -> Iterator[Lab]:
     """Two real hosts that are thrown away: for a test that puts so much on them that emptying them takes long."""
-    with _provided():
+    with provided():
         flavour = _system()
     with open_lab([flavour] * 2) as lab:
         yield lab
@@ -117,7 +119,7 @@ def lab2() -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def _tls_host() -> Iterator[LabHost]:
-    with _provided():
+    with provided():
         flavour = _system()
     with open_lab([flavour], tls=True) as lab:
         yield lab.host(1)
@@ -133,8 +135,9 @@ def tls_host(_tls_host: LabHost) -> Iterator[LabHost]:
 @pytest.fixture(scope="session")
 def registry() -> Iterator[Registry]:
     """An image registry that all lab hosts can pull from."""
-    with _provided():
-        program = _program("docker-registry")
+    with provided():
+        need_root()
+        program = need_program("docker-registry")
     with open_registry(program) as registry:
         yield registry
 
@@ -142,8 +145,9 @@ def registry() -> Iterator[Registry]:
 @pytest.fixture(scope="session")
 def private_registry() -> Iterator[Registry]:
     """An image registry that asks for a user and a password."""
-    with _provided():
-        program = _program("docker-registry")
+    with provided():
+        need_root()
+        program = need_program("docker-registry")
     bcrypt = "$2b$04$jNM.y1vB/PEzFe4ev1WgSuqczhqQFaWpopnfHwF/ufggJk.lAou9W"
     with open_registry(program, Login(username="ann", password="pw", bcrypt=bcrypt)) as registry:
         yield registry
@@ -152,7 +156,7 @@ def private_registry() -> Iterator[Registry]:
 @pytest.fixture(scope="session")
 def compose_oracle() -> Path:
     """The program of Compose v2.26, the judge of what a Compose file means."""
-    with _provided():
+    with provided():
         return find_compose()
 
 
@@ -160,29 +164,5 @@ def _system() -> Flavour:
     flavour = system_flavour()
     if flavour is None:
         raise LabError("no Docker Engine is installed; scripts/test installs one")
-    _need_root()
+    need_root()
     return flavour
-
-
-def _program(name: str) -> str:
-    _need_root()
-    path = shutil.which(name)
-    if path is None:
-        raise LabError(f"{name} is not installed; scripts/test installs it")
-    return path
-
-
-def _need_root() -> None:
-    if os.geteuid() != 0:
-        raise LabError("network namespaces and a Docker Engine need root; run the tests as root")
-
-
-@contextmanager
-def _provided() -> Iterator[None]:
-    """Turn what the machine cannot give into a skip that says why, and into a failure in CI."""
-    try:
-        yield
-    except LabError as error:
-        if os.environ.get("CI", "").lower() == "true":
-            raise
-        pytest.skip(str(error))

@@ -4,18 +4,17 @@ import base64
 import contextlib
 import getpass
 import os
-import shutil
 import socket
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import pytest
+from lab.commands import wait_for
+from lab.provided import need_program, provided
 
 
 @dataclass
@@ -201,9 +200,8 @@ class SshForge:
 @contextlib.contextmanager
 def ssh_forge(root: Path, folder: Path) -> Iterator[SshForge]:
     """Serve this user's repositories over SSH; skips the test where there is no sshd."""
-    sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
-    if sshd is None:
-        pytest.skip("sshd is not installed (package openssh-server)")
+    with provided():
+        sshd = need_program("sshd")
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -218,7 +216,7 @@ def ssh_forge(root: Path, folder: Path) -> Iterator[SshForge]:
     known.write_text(f"[127.0.0.1]:{port} {(folder / 'host.pub').read_text()}")
     process = subprocess.Popen([sshd, "-D", "-e", "-f", str(config)], stderr=subprocess.DEVNULL)
     try:
-        _wait_for_port(port)
+        wait_for(f"something to listen on port {port}", lambda: _listens(port))
         yield SshForge(
             url=f"ssh://{getpass.getuser()}@127.0.0.1:{port}{root}", key=folder / "user", known_hosts=known
         )
@@ -227,10 +225,7 @@ def ssh_forge(root: Path, folder: Path) -> Iterator[SshForge]:
         process.wait()
 
 
-def _wait_for_port(port: int) -> None:
-    give_up_at = time.monotonic() + 10
-    while time.monotonic() < give_up_at:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.02)
-    pytest.fail(f"nothing listens on port {port}")
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False

@@ -6,12 +6,12 @@ import pty
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+from lab.commands import wait_for
 
 from gitops_orch.clock import SystemClock
 from gitops_orch.history.history import History
@@ -31,10 +31,7 @@ DATABASE = """services:
 
 
 def until(condition: Callable[[], object], *, what: str) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {WAIT_S} s: {what}"
-        threading.Event().wait(0.05)
+    wait_for(what, condition, deadline_s=WAIT_S)
 
 
 def start(*arguments: str, **more: object) -> subprocess.Popen[str]:
@@ -61,6 +58,13 @@ def syncing(output) -> subprocess.Popen[str]:
     return process
 
 
+def has_taken_signals(process: subprocess.Popen[str]) -> bool:
+    """Tell whether no signal waits for a process: two of a kind that wait would be one."""
+    if process.poll() is not None:
+        return True
+    return "ShdPnd:\t0000000000000000" in Path(f"/proc/{process.pid}/status").read_text()
+
+
 def check_that_nothing_is_down(gitops) -> None:
     (app,) = gitops("status", "-o", "json").json["apps"]
     assert app["services"][0]["running"] == 1
@@ -80,8 +84,8 @@ def check_that_nothing_is_down(gitops) -> None:
 def test_a_sync_that_is_hung_up_on_leaves_no_container_down(update, tmp_path, numbers, code):
     process = syncing(tmp_path / "output")
     for number in numbers:
-        threading.Event().wait(0.2)  # two at once would be one
         process.send_signal(number)
+        wait_for("the signal to be taken", lambda: has_taken_signals(process))
     assert process.wait(WAIT_S) == code
     check_that_nothing_is_down(update)
 

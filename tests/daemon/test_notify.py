@@ -2,18 +2,18 @@
 
 import json
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import structlog
+from lab.commands import wait_for
 
 from gitops_orch.clock import SystemClock
 from gitops_orch.errors import SettingsError
 from gitops_orch.history.history import History
 from gitops_orch.notify import AppriseReceiver, LogReceiver, Notice, NoticeKind, Outbox, make_receivers
 
-WAIT_S = 10
+WAIT_S = 60
 
 
 class Inbox:
@@ -194,17 +194,10 @@ def test_what_a_receiver_refuses_for_a_day_is_dropped_with_a_line_in_the_log(out
     with structlog.testing.capture_logs() as logged:
         box = outbox(inbox)
         box.tell(Notice(subject="shop", message="down"))
-        await_line(logged, "notification.dropped")
+        wait_for("a line", lambda: "notification.dropped" in {row["event"] for row in logged})
         inbox.refusals = 0
         box.tell(Notice(subject="blog", message="down"))
         assert inbox.wait_for(1) == [("blog", "down")]
-
-
-def await_line(logged: list, event: str) -> None:
-    end = time.monotonic() + WAIT_S
-    while not any(row["event"] == event for row in logged):
-        assert time.monotonic() < end, logged
-        time.sleep(0.01)
 
 
 def test_new_receivers_get_what_the_old_ones_did_not(outbox):

@@ -185,16 +185,19 @@ def test_a_helper_that_fails_is_named_and_its_answer_is_not_shown(
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["none-here", "../sh", "", "a/b", "x" * 65])
+def test_an_empty_name_of_a_program_is_none(tmp_path: Path) -> None:
+    helper(tmp_path / "bin", "ok", ANSWER)
+    registries = Registries(config(tmp_path, credHelpers={"registry.example": ""}), str(tmp_path / "bin"))
+    assert registries.for_pull("registry.example/a").header is None
+
+
+@pytest.mark.parametrize("name", ["none-here", "../sh", "a/b", "x" * 65])
 def test_only_programs_of_the_directory_are_started(tmp_path: Path, name: str) -> None:
     helper(tmp_path / "bin", "ok", ANSWER)
     file = config(tmp_path, credHelpers={"registry.example": name})
     registries = Registries(file, str(tmp_path / "bin"))
-    if name:
-        with pytest.raises(SettingsError):
-            registries.for_pull("registry.example/a")
-    else:
-        assert registries.for_pull("registry.example/a").header is None
+    with pytest.raises(SettingsError):
+        registries.for_pull("registry.example/a")
 
 
 def test_a_helper_learns_nothing_of_our_own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,19 @@
 """Faults on the Git side: whatever happens to the repository or on the way to it, nothing is read as empty."""
 
+import contextlib
 import os
-import resource
 import shutil
 import socket
 import subprocess
 import time
+import tracemalloc
 import zlib
 from pathlib import Path
 
 import pytest
 from git_servers import http_forge, make_certificate, silent_server, ssh_forge
+from lab.commands import wait_for
+from lab.provided import need_root, provided, small_disk
 from repositories import Repository
 from source_fixtures import forge, open_source, revert, source
 
@@ -330,9 +333,11 @@ def _hang(connection: socket.socket) -> None:
 
 def _trickle(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    connection.settimeout(0.2)
     while True:
         connection.sendall(b"x")
-        time.sleep(0.2)
+        with contextlib.suppress(TimeoutError):
+            connection.recv(4096)
 
 
 @pytest.mark.parametrize("behaviour", [_hang, _trickle])
@@ -342,15 +347,8 @@ def test_g12_a_server_that_hangs_or_trickles_is_given_up_by_the_deadline(open_so
         began = time.monotonic()
         with pytest.raises(SourceUnavailable, match="stopped after 1 s"):
             source.fetch(last_commit=None)
-        assert time.monotonic() - began < 6
-        _wait_until_gone(f"127.0.0.1:{port}")
-
-
-def _wait_until_gone(word: str) -> None:
-    give_up_at = time.monotonic() + 5
-    while word in _command_lines():
-        assert time.monotonic() < give_up_at, f"a process that talks to {word} is still there"
-        time.sleep(0.02)
+        assert time.monotonic() - began < 30  # it would hang for ever
+        wait_for("its processes to end", lambda: f"127.0.0.1:{port}" not in _command_lines())
 
 
 def _command_lines() -> str:
@@ -550,36 +548,29 @@ def test_g17_a_kill_in_the_middle_of_the_swap_loses_nothing(forge, open_source, 
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("a small file system cannot be mounted here (needs root)")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+def disk(tmp_path):
+    with small_disk(tmp_path / "small", "2m") as place:
+        yield place
 
 
-def test_g19_a_full_disk_touches_nothing_and_is_over_when_there_is_space(forge, open_source, small_disk):
+def test_g19_a_full_disk_touches_nothing_and_is_over_when_there_is_space(forge, open_source, disk):
     first = forge.commit({"a": "1"})
-    source = open_source(state=small_disk)
+    source = open_source(state=disk)
     source.fetch(last_commit=None)
     second = forge.commit({"a": "2", "big": os.urandom(3_000_000)})
     with pytest.raises(SourceUnavailable, match="disk of the mirror is full"):
         source.fetch(last_commit=first)
     assert source.tree(first).read("a") == b"1"
-    subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
+    subprocess.run(["mount", "-o", "remount,size=20m", disk], check=True)
     assert source.fetch(last_commit=first) == second
-    assert not list(small_disk.rglob("tmp_*"))
+    assert not list(disk.rglob("tmp_*"))
 
 
-def test_g19_a_read_only_disk_is_told(forge, open_source, small_disk):
+def test_g19_a_read_only_disk_is_told(forge, open_source, disk):
     made = forge.commit({"a": "1"})
-    source = open_source(state=small_disk)
+    source = open_source(state=disk)
     source.fetch(last_commit=None)
-    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     with pytest.raises(SourceUnavailable, match="Read-only file system"):
         source.fetch(last_commit=made)
     assert source.tree(made).read("a") == b"1"
@@ -595,7 +586,7 @@ def test_g20_content_that_is_not_what_its_id_says_is_rejected(forge, source):
     loose.write_bytes(zlib.compress(b"blob 16\0replaced content"))
     with pytest.raises(SourceError):
         source.fetch(last_commit=first)
-    assert not source.has(second) or second not in str(source.resolve("main"))
+    assert not source.has(second)
     assert source.resolve("main") == first
 
 
@@ -612,6 +603,18 @@ def test_g20_a_tree_that_git_would_never_make_is_rejected(forge, source):
 # G21, G22: size
 
 
+@contextlib.contextmanager
+def traced_memory():
+    """Lend a list that holds how many bytes a block had at most, once it has ended; other tests' marks do not count."""
+    peak: list[int] = []
+    tracemalloc.start()
+    try:
+        yield peak
+    finally:
+        peak.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+
 def test_g21_a_huge_file_is_listed_with_its_size_and_never_read(forge, source):
     forge_file = forge.path.parent / "huge"
     with forge_file.open("wb") as stream:
@@ -621,13 +624,12 @@ def test_g21_a_huge_file_is_listed_with_its_size_and_never_read(forge, source):
         forge.entry_tree(("100644", "blob", blob, b"huge"), ("100644", "blob", forge.blob("x"), b"a"))
     )
     source.fetch(last_commit=None)
-    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     tree = source.tree(made)
     assert tree.files["huge"].size_bytes == 200_000_000
-    with pytest.raises(SourceError, match="200000000 bytes, at most"):
+    with traced_memory() as peak, pytest.raises(SourceError, match="200000000 bytes, at most"):
         tree.read("huge")
+    assert peak[0] < 10_000_000
     assert tree.read("a") == b"x"
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 100_000
 
 
 def test_g22_too_many_files_are_an_error_that_says_what_to_do(forge, open_source):
@@ -861,8 +863,8 @@ def test_a_hook_of_another_repository_that_starts_us_changes_nothing(
 
 
 def test_a_repository_of_another_user_is_read_because_the_settings_name_it(forge, source):
-    if os.geteuid() != 0:
-        pytest.skip("only root can give files to another user")
+    with provided():
+        need_root()
     made = forge.commit({"a": "1"})
     for path in [forge.path, *forge.path.rglob("*")]:
         os.chown(path, 12345, 12345)

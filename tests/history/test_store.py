@@ -2,9 +2,11 @@ import os
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+from lab.provided import small_disk
 
 from gitops_orch.errors import HistoryError, HistoryTooNew, LeaseHeld
 from gitops_orch.model.app import AppKey, Hold
@@ -136,34 +138,34 @@ def test_only_this_user_can_read_the_state(open_history, file):
 
 def test_c07_a_lock_of_another_process_is_waited_for(history, file):
     script = (
-        "import sqlite3,sys,time\n"
+        "import sqlite3,sys\n"
         f"c = sqlite3.connect({str(file)!r}, isolation_level=None)\n"
-        "c.execute('BEGIN IMMEDIATE'); print('held', flush=True); time.sleep(1); c.execute('COMMIT')\n"
+        "c.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read(); c.execute('COMMIT')\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as other:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", script], **pipes) as other, ThreadPoolExecutor() as threads:
         other.stdout.readline()
-        history.set_salt("x")
+        written = threads.submit(history.set_salt, "x")
+        with pytest.raises(TimeoutError):
+            written.result(0.2)
+        other.stdin.close()
+        written.result(60)
     assert history.salt() == "x"
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    place = tmp_path / "small"
-    place.mkdir()
-    options = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", place]
-    if subprocess.run(options, check=False, capture_output=True).returncode:
-        pytest.skip("a small file system cannot be mounted here (needs root)")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+def disk(tmp_path):
+    with small_disk(tmp_path / "small", "512k") as place:
+        yield place
 
 
-def test_c06_a_full_disk_is_told_and_is_over_when_there_is_space(open_history, small_disk):
-    history = open_history(small_disk)
+def test_c06_a_full_disk_is_told_and_is_over_when_there_is_space(open_history, disk):
+    history = open_history(disk)
     history.set_salt("before")
     with pytest.raises(HistoryError, match="make room"):
         _fill(history)
     assert history.salt() == "before"
-    subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
+    subprocess.run(["mount", "-o", "remount,size=20m", disk], check=True)
     history.set_salt("after")
     assert history.salt() == "after"
 
@@ -206,11 +208,11 @@ def test_a_second_controller_is_refused_and_told_who_holds_the_state(open_histor
 
 def test_the_lease_of_a_killed_process_is_free(open_history, tmp_path):
     script = (
-        "import pathlib,time\n"
+        "import pathlib,signal\n"
         "from gitops_orch.clock import SystemClock\n"
         "from gitops_orch.history.history import History\n"
         f"h = History.open(pathlib.Path({str(tmp_path / 'state')!r}), None, SystemClock())\n"
-        "h.acquire_lease(); print('held', flush=True); time.sleep(60)\n"
+        "h.acquire_lease(); print('held', flush=True); signal.pause()\n"
     )
     history = open_history()
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as other:

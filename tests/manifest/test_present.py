@@ -58,7 +58,8 @@ def test_a_disguised_file_that_nobody_names_is_an_error_too(
 
 def test_a_text_about_encryption_is_none() -> None:
     files = {"shop/readme": "sops: writes ENC[AES256_GCM,data:...] in the place of values\n"}
-    app_of("services: {api: {image: x, volumes: ['./readme:/r:ro']}}", others=files)
+    app = app_of("services: {api: {image: x, volumes: ['./readme:/r:ro']}}", others=files)
+    assert [mount.target for mount in app.services[0].files] == ["/r"]
 
 
 @pytest.mark.parametrize("name", ["shop/.env", "shop/.env.prod"])

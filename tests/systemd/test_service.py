@@ -9,6 +9,7 @@ import pytest
 from lab.boot import Machine, booted
 from lab.commands import LabError, run, wait_for
 from lab.host import LabHost
+from lab.provided import provided
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = Path(sysconfig.get_path("purelib"))
@@ -47,10 +48,15 @@ def install(machine: Machine) -> None:
     machine.check("systemctl", "daemon-reload")
 
 
+def need_python(version: str) -> None:
+    if not platform.python_version().startswith(f"{version}."):
+        raise LabError(f"the booted Debian 12 cannot use packages of another Python than {version}")
+
+
 @pytest.fixture
 def machine(engine_host: LabHost, tmp_path: Path) -> Iterator[Machine]:
-    if platform.python_version_tuple()[:2] != ("3", "11"):
-        pytest.skip("the booted Debian 12 has Python 3.11, and cannot use the packages of another version")
+    with provided():
+        need_python("3.11")
     make_fleet(tmp_path)
     # The group docker of the booted machine is not that of this one.
     engine_host.directory.chmod(0o755)

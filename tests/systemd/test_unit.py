@@ -1,10 +1,10 @@
 """systemd's own judgement of the unit."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from lab.provided import need_program, provided
 
 from gitops_orch.daemon.service import STOP_WAIT_MAX_S
 from gitops_orch.engine.engine_settings import EngineSettings
@@ -12,10 +12,11 @@ from gitops_orch.engine.engine_settings import EngineSettings
 UNIT = Path(__file__).parents[2] / "systemd/gitops-orch.service"
 EXPOSURE_MAX = 30  # in tenths
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None,
-    reason="systemd-analyze is not installed; scripts/test installs it",
-)
+
+@pytest.fixture(autouse=True)
+def _judge() -> None:
+    with provided():
+        need_program("systemd-analyze")
 
 
 def analyze(*argv: str | Path) -> subprocess.CompletedProcess[str]:
