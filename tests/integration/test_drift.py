@@ -71,6 +71,7 @@ def test_it_is_put_right_in_place_when_it(deployed: World, drift: str):
     after = deployed.one("web/front")
     assert (after.id, after.name, after.state) == (before.id, before.name, "running")
     assert (after.networks, after.memory_bytes) == (before.networks, before.memory_bytes)
+    assert reply.actions
     assert all(action["reason"] for action in reply.actions)
     assert deployed.one("web/back") == back
 

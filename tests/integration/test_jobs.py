@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from datetime import UTC, datetime
 
 import pytest
 from integration.service_process import run_service
@@ -142,15 +141,14 @@ def test_a_scheduled_run_is_made_at_its_minute_and_never_twice(world: World):
         running.await_runs(1)
         assert world.ours("shop/backup") == []
         wait_for("a run", lambda: world.ours("shop/backup"), deadline_s=75)
-        seen_at = datetime.now(UTC)
-        assert seen_at.second < 20
         wait_for("its end", lambda: world.one("shop/backup").state == "exited")
         assert running.stop() == 0
     before = world.ours("shop/backup")
     shutil.rmtree(world.state)
-    if datetime.now(UTC).second < 40:  # the next minute has a run of its own
-        world.converge()
-        assert world.ours("shop/backup") == before
+    world.deploy()  # perhaps in the next minute, which has a run of its own
+    minutes = [seen.labels["gitops-orch.slot"] for seen in world.ours("shop/backup")]
+    assert len(minutes) == len(set(minutes))
+    assert before[0] in world.ours("shop/backup")
     minute = int(before[0].labels["gitops-orch.slot"])
     assert minute * 60 <= time.time() < (minute + 3) * 60
 

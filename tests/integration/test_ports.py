@@ -28,7 +28,7 @@ def serving(world: World) -> World:
 @contextmanager
 def process_on(world: World, port: int):
     """A process of the host that is no container."""
-    listen = f"import socket, time; held = socket.create_server(('', {port})); print(); time.sleep(600)"
+    listen = f"import signal, socket; held = socket.create_server(('', {port})); print(); signal.pause()"
     argv = ["nsenter", f"--net=/run/netns/{world.host.namespace}", sys.executable, "-uc", listen]
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
         try:
@@ -109,3 +109,5 @@ def test_a_stranger_on_another_address_is_in_nobodys_way(serving: World):
         {APP: compose({"web": service(ports=ports, volumes=["data:/data"])}, volumes={"data": {}})}
     )
     serving.converge()
+    assert serving.one("app/web").state == "running"
+    assert [seen.state for seen in serving.containers() if seen.name == "stranger"] == ["running"]

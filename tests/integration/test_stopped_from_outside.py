@@ -1,17 +1,17 @@
 """What a daemon, a hand or a host ends in the middle of a rollout is no verdict on a release: on both Engines."""
 
-import threading
-import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from integration.world import World, compose, service
+from integration.world import Seen, World, compose, service
+from lab.commands import wait_for
 
 SHOP = "apps/shop/compose.yaml"
 SLOWLY = {"update_config": {"monitor": "6s"}}
-DEAF = ["sh", "-c", "trap '' TERM; while :; do sleep 0.2; done"]
-MEEK = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.2; done"]
-SULKY = ["sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.2; done"]
+DEAF = ["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.2; done"]
+MEEK = ["sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.2; done"]
+SULKY = ["sh", "-c", "trap 'exit 7' TERM; echo ready; while :; do sleep 0.2; done"]
 
 
 @pytest.fixture(params=["world", "world26"])
@@ -25,26 +25,21 @@ def one(value: str, command: list[str] = MEEK, **more: object) -> dict[str, str]
 
 
 def while_it_is_proved(world: World, value: str, act: Callable[[object, str], None]):
-    """Sync, and do something to the new container a second after it was started."""
-    done = threading.Event()
+    """Sync, and do something to the new container as soon as it answers signals in its own way."""
+
+    def is_ready(client, seen: Seen) -> bool:
+        return f"VALUE={value}" in seen.environment and b"ready" in client.logs(seen.id)
 
     def disturb() -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            new = [s for s in world.ours("shop/web") if f"VALUE={value}" in s.environment]
-            if new and new[0].state == "running":
-                time.sleep(1)
-                with world.host.client() as client:
-                    act(client, new[0].id)
-                done.set()
-                return
-            time.sleep(0.1)
+        with world.host.client() as client:
+            wait_for("it", lambda: any(is_ready(client, s) for s in world.ours("shop/web")), deadline_s=60)
+            (new,) = [seen for seen in world.ours("shop/web") if is_ready(client, seen)]
+            act(client, new.id)
 
-    thread = threading.Thread(target=disturb)
-    thread.start()
-    reply = world.sync()
-    thread.join()
-    assert done.is_set()
+    with ThreadPoolExecutor() as threads:
+        disturbed = threads.submit(disturb)
+        reply = world.sync()
+        disturbed.result()
     return reply
 
 
@@ -134,10 +129,10 @@ def test_a_dependency_that_is_there_and_unhealthy_is_restarted_first(world: Worl
     redis = world.one("shop/redis")
     with world.host.client() as client:
         client.exec_start(client.exec_create(redis.id, ["touch", "/broken"])["Id"])
-        deadline = time.monotonic() + 30
-        while client.inspect_container(redis.id)["State"]["Health"]["Status"] != "unhealthy":
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_for(
+            "the verdict",
+            lambda: client.inspect_container(redis.id)["State"]["Health"]["Status"] == "unhealthy",
+        )
     world.commit(files("2"))
     reply = world.deploy()
 

@@ -53,6 +53,15 @@ def test_two_apps_swap_their_ports_in_one_sync(world: World):
     world.deploy()
     world.commit(both(18002, 18001))
     world.converge()
+    assert (published(world, "app/a"), published(world, "other/b")) == ("18002", "18001")
+
+
+def published(world: World, name: str) -> str:
+    """Return on which port of the host a service listens."""
+    with world.host.client() as client:
+        bindings = client.inspect_container(world.one(name).id)["NetworkSettings"]["Ports"]["8080/tcp"]
+    (port,) = {each["HostPort"] for each in bindings}  # of IPv4 and IPv6
+    return str(port)
 
 
 MOVES = {
