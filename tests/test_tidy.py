@@ -241,3 +241,103 @@ def test_only_the_command_line_prints() -> None:
 def prints(module: Module) -> Iterator[int]:
     calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
     return (call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print")
+
+
+# The tests keep rules too: each asserts something, none waits for time to pass, and none is left out in silence.
+
+TESTS = {
+    str(path.relative_to(ROOT / "tests")): tuple(ast.walk(ast.parse(path.read_text())))
+    for path in sorted((ROOT / "tests").rglob("*.py"))
+}
+WAITS = "lab/commands.py"  # `wait_for` waits for a condition
+SKIPS = "lab/provided.py"  # `provided` skips with a reason, and fails in CI
+ASSERTING = {"raises", "warns", "fail"}  # of pytest
+SKIPPING = {"skip", "skipif", "xfail", "importorskip", "skipTest"}
+HELPERS_DEEP = 3  # a test may assert through a helper of a helper of a helper
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A function of the tests: a test, a helper, or a method of one."""
+
+    path: str
+    line: int
+    name: str
+    has_assert: bool
+    calls: frozenset[str]  # names of functions and methods, without what they are called on
+
+    def asserts(self, helpers: set[tuple[str, str]]) -> bool:
+        """Tell whether it asserts by itself, by pytest, or by a helper of its own file or of any ("")."""
+        found = {(self.path, name) for name in self.calls} | {("", name) for name in self.calls}
+        return self.has_assert or bool(self.calls & ASSERTING) or bool(found & helpers)
+
+
+def read_function(path: str, function: ast.FunctionDef) -> Checked:
+    nodes = list(ast.walk(function))
+    called = [node.func for node in nodes if isinstance(node, ast.Call)]
+    names = (call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in called)
+    return Checked(
+        path=path,
+        line=function.lineno,
+        name=function.name,
+        has_assert=any(isinstance(node, ast.Assert) for node in nodes),
+        calls=frozenset(names),
+    )
+
+
+def asserting_helpers(functions: list[Checked]) -> set[tuple[str, str]]:
+    """Return (path, name) of all that assert, and ("", name) of names under which every file has one that asserts."""
+    helpers: set[tuple[str, str]] = set()
+    for _ in range(HELPERS_DEEP):
+        silent = {each.name for each in functions if not each.asserts(helpers)}
+        loud = [each for each in functions if each.asserts(helpers)]
+        helpers = {(each.path, each.name) for each in loud} | {
+            ("", each.name) for each in loud if each.name not in silent
+        }
+    return helpers
+
+
+def test_every_test_asserts_something() -> None:
+    functions = [
+        read_function(path, node)
+        for path, nodes in TESTS.items()
+        for node in nodes
+        if isinstance(node, ast.FunctionDef)
+    ]
+    helpers = asserting_helpers(functions)
+    found = [
+        f"{each.path}:{each.line} {each.name}"
+        for each in functions
+        if each.name.startswith("test_") and not each.asserts(helpers)
+    ]
+    assert found == [], "a test that asserts nothing passes whatever the product does"
+
+
+def sleeps(node: ast.AST) -> bool:
+    """Tell whether it is `time.sleep`, or `Event().wait`, which is the same in disguise."""
+    if not isinstance(node, ast.Attribute):
+        return False
+    of = node.value
+    if node.attr == "sleep":
+        return isinstance(of, ast.Name) and of.id in {"time", "asyncio"}
+    return node.attr == "wait" and isinstance(of, ast.Call) and ast.unparse(of.func).endswith("Event")
+
+
+def test_no_test_sleeps() -> None:
+    found = [
+        f"{path}:{node.lineno}"
+        for path, nodes in TESTS.items()
+        for node in nodes
+        if sleeps(node) and path != WAITS
+    ]
+    assert found == [], "wait for a condition, with `wait_for`"
+
+
+def test_no_test_is_skipped_in_ci() -> None:
+    found = [
+        f"{path}:{node.lineno}"
+        for path, nodes in TESTS.items()
+        for node in nodes
+        if isinstance(node, ast.Attribute) and node.attr in SKIPPING and path != SKIPS
+    ]
+    assert found == [], "ask for what the machine may lack within `provided`"
