@@ -21,6 +21,9 @@ class Losses:
     def __init__(self, witness: "Witness") -> None:
         self._witness = witness
         self._spared: dict[str, frozenset[str]] = {}  # by commit the apps that it may only keep
+        # By commit what left Git, and how many containers of that it may take: the others must be kept.
+        self._limits: dict[str, tuple[frozenset[tuple[str, str]], int]] = {}
+        self._taken: set[str] = set()  # of these, in this pass
 
     def check_budget(self) -> None:
         """Never act on a commit that takes away everything, or more than the budget, before somebody allows it."""
@@ -59,32 +62,61 @@ class Losses:
                 self._witness.object_to(f"acts although all {leaving} containers left Git")
             self._spared[self._witness.commit] = frozenset(gone)
         if len(names) >= budget.removals_min and self._witness.commit not in self._witness.history.accepted():
-            leaving -= self._kept_as_renamed(gone, names)
-            if 100 * leaving > budget.removals_max_percent * len(names):
-                self._witness.object_to(f"acts although {leaving} of {len(names)} containers left Git")
+            limit = int(budget.removals_max_percent * len(names) / 100)
+            least = leaving - self._kept_as_renamed(gone, names)
+            if least > limit:
+                self._witness.object_to(f"acts although {least} of {len(names)} containers left Git")
+            left = frozenset(name for name in names if name not in wanted and name[0] in gone)
+            self._limits[self._witness.commit] = left, limit
 
     def _kept_as_renamed(self, gone: Counter[str], names: list[tuple[str, str]]) -> int:
-        """Return how many containers may be kept, each new app's being those of one app that left Git."""
-        there, tree = {app for app, _ in names}, self._witness.repository.commits[self._witness.commit]
-        new_count = sum(app.name not in there for app in tree.apps)
+        """Return how many containers may be kept, each new service's being those of one app that left Git."""
+        tree = self._witness.repository.commits[self._witness.commit]
+        new_count = len(self._new_services(names))
         left = self._may_be_renamed(names) & gone.keys() - {app.name for app in tree.apps}
         return sum(sorted((gone[app] for app in left), reverse=True)[:new_count])
 
     def _may_be_renamed(self, names: list[tuple[str, str]]) -> set[str]:
-        """Return the apps of which a new app has a service: it may be the same, renamed."""
-        tree, there = self._witness.repository.commits[self._witness.commit], {app for app, _ in names}
-        new = {service.name for app in tree.apps if app.name not in there for service in app.services}
-        return {app for app, service in names if service in new}
+        """Return the apps of which a new app has a service, or that have data and a service like a new one."""
+        there, new = {app for app, _ in names}, self._new_services(names)
+        renamed = {service.name for app, service in new if app not in there}
+        alike = {service.name for _, service in new} | {_program(service.image) for _, service in new}
+        found = {app for app, service in names if service in renamed}
+        for host in self._witness.answers.hosts:
+            found |= {
+                container.owner.app.name
+                for container in self._witness.fleet.worlds[host].containers.values()
+                if container.owner is not None and any(mount.writable for mount in container.mounts)
+                if {container.owner.service, _program(container.image)} & alike
+            }
+        return found
+
+    def _new_services(self, names: list[tuple[str, str]]) -> list[tuple[str, ServiceRecipe]]:
+        """Return the services that the commit has and that run nowhere, each with the name of its app."""
+        tree = self._witness.repository.commits[self._witness.commit]
+        every = ((app.name, service) for app in tree.apps for service in app.services)
+        return [(app, service) for app, service in every if (app, service.name) not in names]
 
     def begin_pass(self) -> None:
         """Forget what the pass before had to keep."""
         self._spared.clear()
+        self._limits.clear()
+        self._taken.clear()
 
     def check_spared(self, operation: str, container: SimulatedContainer) -> None:
-        """Where all left Git, others may only be created while each of these apps is kept."""
-        app = container.owner.app.name
-        if operation in {"stop", "remove"} and app in self._spared.get(self._witness.commit, ()):
+        """Where all left Git, others may only be created while each of these apps is kept; else what is beyond the budget."""
+        owner, commit = container.owner, self._witness.commit
+        if operation not in {"stop", "remove"}:
+            return
+        if owner.app.name in self._spared.get(commit, ()):
             self._witness.object_to(f"{operation} of {container.name} although all containers left Git")
+        left, limit = self._limits.get(commit, (frozenset(), 0))
+        if (owner.app.name, owner.service) in left and not (is_aside(container) or comes_and_goes(container)):
+            self._taken.add(container.id)
+            if len(self._taken) > limit:
+                self._witness.object_to(
+                    f"{operation} of {container.name} although more containers left Git than {limit}"
+                )
 
     def check(self, world: World, operation: str, container: SimulatedContainer) -> None:
         """Of a start-first service, never take away what does well before its successor does."""
@@ -182,3 +214,8 @@ class Losses:
         if found is None or found.availability == "drain":
             return False
         return (not app.hosts or host in app.hosts) and app.zone in {None, found.zone}
+
+
+def _program(image: str) -> str:
+    """What an image is, whichever its tag."""
+    return image.partition(":")[0]

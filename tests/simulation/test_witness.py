@@ -50,6 +50,16 @@ def forgets_the_removal_budget(patch):
     patch.setattr(plan, "check_removals", lambda *_: ())
 
 
+def removes_what_may_be_renamed(patch):
+    """The budget does not count what is kept; here it goes all the same."""
+    real = plan.prune_apps
+    patch.setattr(
+        plan,
+        "prune_apps",
+        lambda world, *rest: real(replace(world, kept={}, successors={}), *rest),
+    )
+
+
 def believes_every_new_container(patch):
     def careless(_gate, watch, *_, **_named):
         return gate.Verdict(judgement=gate.Judgement.PASSED, watch=watch)
@@ -221,6 +231,7 @@ def starts_all_that_stopped_for_one_place(patch):
 MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str, int], ...] = (
     (takes_silence_for_emptiness, "which is unknown", 143),
     (forgets_the_removal_budget, "containers left Git", 113),
+    (removes_what_may_be_renamed, "although more containers left Git than", 8200120),
     (believes_every_new_container, "the only one of its slot that does well", 94),
     (does_not_wait_for_the_proof, "the only one of its slot that does well", 94),
     (takes_every_label_for_its_own, "foreign container", 124),
