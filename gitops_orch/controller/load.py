@@ -7,7 +7,7 @@ from datetime import datetime
 from gitops_orch.clock import Clock
 from gitops_orch.controller.app_files import read_app_files
 from gitops_orch.controller.revert import Reverter
-from gitops_orch.errors import GitopsOrchError, SourceError, unforeseen
+from gitops_orch.errors import GitopsOrchError, SourceError, SourceHeld, unforeseen
 from gitops_orch.history.history import History
 from gitops_orch.logs import LOG
 from gitops_orch.manifest.cache import ManifestCache
@@ -83,7 +83,6 @@ class Loader:
             error = ""
             try:
                 commit = self.head()
-                self._fetched_at = self._clock.now()
             except SourceError as problem:
                 error = str(problem)
         for candidate in dict.fromkeys((commit, last)):
@@ -139,8 +138,14 @@ class Loader:
             return ""  # the last good commit is gone from the mirror: there is nothing to compare with
 
     def head(self) -> str:
-        """Ask the remote and return its head; SourceError."""
-        return self._source.fetch(last_commit=self.last_commit(), accepted=self._history.accepted())
+        """Ask the remote and return its head; SourceError.  One that is held was fetched nevertheless."""
+        try:
+            head = self._source.fetch(last_commit=self.last_commit(), accepted=self._history.accepted())
+        except SourceHeld:
+            self._fetched_at = self._clock.now()
+            raise
+        self._fetched_at = self._clock.now()
+        return head
 
     def last_commit(self) -> str | None:
         """Return the commit that was acted on last, None where none was."""

@@ -118,7 +118,7 @@ def take_look(
     view = _View(observed=observed, said=said, let_go=host_facts.let_go)
     thought = sight.isolation.work_out(desired.apps, partial(_think, sight, desired, view), sight.clock)
     ours = from_this_repository(our_containers(observed), thought.world.strangers)
-    plan = with_lost_commands(thought.plan, sight.history, ours)
+    plan = whole = with_lost_commands(thought.plan, sight.history, ours)
     statuses, problems = thought.apps, desired.problems
     if apps:
         scope = with_dependencies(apps, desired.apps)
@@ -134,7 +134,9 @@ def take_look(
         problems=problems,
         error=loaded.error,
         broken_files=tuple(file for file in desired.broken_files if file.key is None and not apps),
-        notes=notes_of(thought.world, plan, our_containers(observed), sight.loader),
+        notes=notes_of(
+            thought.world, whole, our_containers(observed), sight.loader, {row.key for row in statuses}
+        ),
         observe_ms=round((seen - began) * 1000),
         plan_ms=round((planned - seen) * 1000),
         wake_at=thought.timetable.wake_at,

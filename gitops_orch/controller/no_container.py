@@ -1,7 +1,7 @@
 """Which changes of a commit change no container?  A reader of the plan must not take them for overlooked."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from gitops_orch.controller.load import Loader
 from gitops_orch.model.app import App, AppKey
@@ -15,9 +15,16 @@ KEYS_SHOWN_MAX = 5
 
 
 def notes_of(
-    world: World, plan: Plan, containers: Iterable[ObservedContainer], loader: Loader
+    world: World,
+    plan: Plan,
+    containers: Iterable[ObservedContainer],
+    loader: Loader,
+    apps: Collection[AppKey],
 ) -> tuple[str, ...]:
-    """Return a sentence for each app whose new release leaves all its containers as they are, with the keys that changed."""
+    """Return a sentence for each of `apps` whose new release leaves all its containers as they are.
+
+    It names the keys that changed. The plan has to be the whole one: it tells whose containers change.
+    """
     busy = {action.app for action in plan.actions} | {hold.app for hold in plan.holds}
     made = {
         each.owner.app: each.owner for each in containers if each.owner is not None and not is_aside(each)
@@ -26,6 +33,7 @@ def notes_of(
         (each.app, made[each.app.key].commit)
         for each in world.chosen
         if each.role is Role.HEAD
+        and each.app.key in apps
         and each.app.key in made
         and each.app.key not in world.settled
         and each.app.key not in busy

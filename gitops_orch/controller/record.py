@@ -48,15 +48,17 @@ class Recorder:
         self._source = source
         self._clock = clock
         self._told: set[tuple[AppKey, str, str]] = set()  # scheduled runs whose failure was told
+        self._news = ("", "")  # the commit and the error of the fetch that was noted last
         self._kept = ""  # the commit that was kept last: to keep one costs a process
 
     def remember(self, look: Look) -> None:
         """Keep what a look found: the commit, the salt, where things run, and what history had lost."""
         world = look.world
+        self._remember_fetch(look)
         if world is None:
             return
         history = self._history
-        self._remember_answers(look, world)
+        self._remember_answers(world)
         if not look.loaded.error:
             self._move_to(world.commit)
             keep_app_files(history, look.app_files)
@@ -66,12 +68,19 @@ class Recorder:
             history.set_timetable(look.timetable)
         self._remember_hosts(look, world)
 
-    def _remember_answers(self, look: Look, world: World) -> None:
-        """Note when the remote and the hosts answered, at most once a minute: to write takes longer than to ask."""
-        history, fetched_at = self._history, look.loaded.fetched_at
-        known_at = history.fetched_at() if fetched_at is not None else None
-        if fetched_at is not None and (known_at is None or abs(fetched_at - known_at) >= NOTED_EVERY):
-            history.set_fetched_at(fetched_at)
+    def _remember_fetch(self, look: Look) -> None:
+        """Note when the remote answered, at once where it has news, else once a minute: a write takes longer than a look."""
+        fetched_at, news = look.loaded.fetched_at, (look.picture.commit, look.loaded.error)
+        known_at = self._history.fetched_at() if fetched_at is not None else None
+        if fetched_at is None or fetched_at == known_at:
+            return
+        if known_at is None or news != self._news or abs(fetched_at - known_at) >= NOTED_EVERY:
+            self._history.set_fetched_at(fetched_at)
+            self._news = news
+
+    def _remember_answers(self, world: World) -> None:
+        """Note when the hosts answered, at most once a minute: to write takes longer than to ask."""
+        history = self._history
         answered = {
             host.name: host.observed_at for host in world.observed.values() if isinstance(host, ObservedHost)
         }

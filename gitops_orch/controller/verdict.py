@@ -48,7 +48,7 @@ def _verdict(picture: Picture, results: list[ActionResult]) -> RunVerdict:
     passed_later = {app.release for app in picture.apps if _is_stable(app) and app.key not in held}
     gates = any(result.gate_failed and result.action.release not in passed_later for result in results)
     if gates or any(app.release_state in FAILING_STATES for app in picture.apps):
-        return RunVerdict("rolled-back", 4)
+        return RunVerdict("rolled-back" if _went_back(picture, results) else "failed", 4)
     if unknown or picture.plan.unknown_apps or picture.plan.files_unknown or errors:
         return RunVerdict("unknown", 3)
     # What was skipped because a container was stopped from outside was done by a later plan of the same run.
@@ -59,6 +59,14 @@ def _verdict(picture: Picture, results: list[ActionResult]) -> RunVerdict:
     if picture.plan.actions:
         return RunVerdict("error", 1)
     return RunVerdict("in-sync", 0)
+
+
+def _went_back(picture: Picture, results: list[ActionResult]) -> bool:
+    """Tell whether an app went back to a former release, or kept running it; a first release has none."""
+    stays = {app.key for app in picture.apps if app.release_state is AppReleaseState.FAILED}
+    return any(app.release_state is AppReleaseState.ROLLED_BACK for app in picture.apps) or any(
+        result.gate_failed and result.action.app not in stays for result in results
+    )
 
 
 def _is_stable(app: AppStatus) -> bool:

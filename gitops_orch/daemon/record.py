@@ -8,6 +8,7 @@ from gitops_orch.controller.revert import Result
 from gitops_orch.daemon.follow import Wanted
 from gitops_orch.daemon.house import House
 from gitops_orch.daemon.names import Meant, find_app, find_service
+from gitops_orch.daemon.reasons_of import reasons_of
 from gitops_orch.errors import EngineError, GitopsOrchError, SourceError
 from gitops_orch.history.history import History
 from gitops_orch.history.records import RevertRecord, RunRecord, TimelineEvent
@@ -38,7 +39,7 @@ def history_document(history: History, app: str | None, *, limit: int) -> Docume
     reverts = history.reverts()
     told = _with_troubles(wanted, history.troubles())
     return {
-        "runs": [_run_row(run) for run in history.runs(key, limit)],
+        "runs": [_run_row(run, key) for run in history.runs(key, limit)],
         "releases": [
             _release_row(release, history, reverts.get((release.app, release.digest))) for release in told
         ],
@@ -196,7 +197,7 @@ def _names(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((first, first + KEPT_SUFFIX, first + FAILED_SUFFIX, name)))
 
 
-def _run_row(run: RunRecord) -> Value:
+def _run_row(run: RunRecord, app: AppKey | None) -> Value:
     return {
         "id": run.id,
         "commit": run.commit,
@@ -207,7 +208,7 @@ def _run_row(run: RunRecord) -> Value:
         "duration_ms": run.duration_ms,
         "status": run.status,
         "exit_code": run.exit_code,
-        "reasons": plain_value(run.results_json.get("reasons") or []),
+        "reasons": reasons_of(run, app),
         "plan_digest": run.plan_digest,
         "apps": [str(app) for app in run.apps],
         "plan": plain_value(run.plan_json),

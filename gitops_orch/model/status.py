@@ -153,6 +153,6 @@ class RunReport:
     first_plan: Plan  # the plan that this run began with
     results: tuple[ActionResult, ...] = field(default=())
     reverts: tuple[RevertNews, ...] = ()
-    status: str = "in-sync"  # in-sync | error | unknown | rolled-back
+    status: str = "in-sync"  # in-sync | progressing | error | unknown | rolled-back | failed
     exit_code: int = 0
     reasons: tuple[str, ...] = ()  # why it did not end in sync; at least one where `exit_code` is not 0

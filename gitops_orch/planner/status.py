@@ -28,6 +28,7 @@ from gitops_orch.planner.reasons import (
     why_unwell,
 )
 from gitops_orch.planner.renames import with_renames
+from gitops_orch.planner.running_image import running_image
 from gitops_orch.planner.world import Chosen, Role, World
 
 _RELEASE_STATES = {
@@ -201,7 +202,7 @@ def _what_runs(chosen: Chosen, containers: list[ObservedContainer], *, busy: boo
 
 def _service(service: Service, chosen: Chosen, world: World, index: Index) -> ServiceStatus:
     if service.schedule is not None:
-        return _scheduled(service, chosen, index)
+        return _scheduled(service, chosen, world, index)
     mine = [
         found
         for found in index.apps.get(chosen.app.key, ())
@@ -216,12 +217,12 @@ def _service(service: Service, chosen: Chosen, world: World, index: Index) -> Se
         desired_count=desired,
         running_count=sum(found.container.state is State.RUNNING for found in mine),
         healthy_count=desired if done else sum(_is_well(service, found.container) for found in mine),
-        image=service.image,
+        image=running_image(service, chosen, world, (found.container for found in mine)),
         hosts=tuple(sorted({found.host for found in mine})),
     )
 
 
-def _scheduled(service: Service, chosen: Chosen, index: Index) -> ServiceStatus:
+def _scheduled(service: Service, chosen: Chosen, world: World, index: Index) -> ServiceStatus:
     """Return the row of a service that has no containers but those of its runs: none has to be there."""
     runs = service_runs(chosen.app, service, index)
     return ServiceStatus(
@@ -229,7 +230,7 @@ def _scheduled(service: Service, chosen: Chosen, index: Index) -> ServiceStatus:
         desired_count=0,
         running_count=len(runs.live),
         healthy_count=len(runs.live),
-        image=service.image,
+        image=running_image(service, chosen, world, (found.container for found in runs.live)),
         hosts=tuple(sorted({found.host for found in runs.all})),
         failed_run=last_failure(chosen.app, service, index),
     )

@@ -241,3 +241,19 @@ def test_a_run_in_which_it_fails_and_then_becomes_stable_ends_in_sync(restart):
     assert shop(report).release_state.value == "stable"
     assert (report.status, report.exit_code) == ("in-sync", 0)
     assert not report.reasons
+
+
+@pytest.mark.parametrize("image", ["loops:1", "slow:1", "broken:1"])
+def test_a_run_of_it_is_failed_and_not_rolled_back(story, image):
+    report = deploy(story, web=image)
+    assert (report.status, report.exit_code) == ("failed", 4)
+    assert story.sync().status == "failed"
+
+
+def test_a_run_in_which_another_app_goes_back_is_rolled_back(story):
+    story.commit({"blog/compose.yaml": compose(web="good:1")})
+    assert story.sync().status == "in-sync"
+    story.commit({"blog/compose.yaml": compose(), "shop/compose.yaml": compose()})
+    report = story.sync()
+    assert (report.status, report.exit_code) == ("rolled-back", 4)
+    assert shop(report).release_state.value == "failed"

@@ -28,6 +28,7 @@ def test_the_apps_of_one_commit_are_read_at_once():
     after = [replace(each, digest=f"new-{each.key.name}", adopt=True) for each in before]
     there = [container(each, "web") for each in before]
     now = world(*after, observed={"h1": seen("h1", *there)})
-    assert notes_of(now, Plan(commit=COMMIT), there, OneReading(before)) == tuple(
+    keys = {each.key for each in after}
+    assert notes_of(now, Plan(commit=COMMIT), there, OneReading(before), keys) == tuple(
         f"default/app-{n}: x-gitops.adopt changed in Git, which changes no container" for n in range(20)
     )

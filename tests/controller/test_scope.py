@@ -118,3 +118,26 @@ def test_a_mistake_in_what_the_named_app_depends_on_is_its_failure(story):
     report = sync(story, "shop")
     assert report.exit_code == 1
     assert "db/compose.yaml" in " ".join(report.reasons)
+
+
+UNCHANGED = "default/{}: x-gitops.depends_on changed in Git, which changes no container"
+
+
+def picture(story: Story, *names: str):
+    return story.reconciler.picture(apps=frozenset(map(key, names)))
+
+
+@pytest.mark.parametrize("change", ["command: ['a', 'b']", "user: '7'", "environment: {A: '1'}"])
+def test_the_notes_of_a_scoped_plan_are_not_about_other_apps(story, change):
+    text = f"services: {{web: {{image: 'shop/web:1', {change}}}}}"
+    story.commit({"shop/compose.yaml": ONE, "blog/compose.yaml": text, "db/compose.yaml": ONE})
+    assert picture(story, "shop").notes == ()
+    assert any(action.app == key("blog") for action in story.plan().actions)
+    assert picture(story, "blog").notes == ()
+
+
+def test_a_scoped_plan_notes_what_changes_no_container_of_its_own_apps(story):
+    files = {"shop/compose.yaml": NEEDS_DB + ONE, "blog/compose.yaml": NEEDS_DB + ONE, "db/compose.yaml": ONE}
+    story.commit(files)
+    assert picture(story, "shop").notes == (UNCHANGED.format("shop"),)
+    assert picture(story).notes == (UNCHANGED.format("blog"), UNCHANGED.format("shop"))

@@ -6,7 +6,7 @@ import pytest
 from story import Story
 
 from gitops_orch.engine.simulated.faults import Fault
-from gitops_orch.errors import SourceUnavailable
+from gitops_orch.errors import SourceHeld, SourceUnavailable
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.status import AppStatus, Sync
 
@@ -211,3 +211,38 @@ def test_a_remote_that_fell_silent_says_when_it_was_fetched(story):
     picture = story.reconciler.picture()
     assert "no route" in picture.error
     assert picture.fetched_at is not None
+
+
+def held(**_):
+    raise SourceHeld("the branch was rewritten", commit="d" * 40)
+
+
+def test_a_rewritten_branch_was_fetched_although_it_is_held(story):
+    story.commit(FILES)
+    story.sync()
+    story.clock.sleep(20)
+    story.source.fetch = held
+    report = story.sync()
+    now = story.clock.now()
+    assert "rewritten" in report.picture.error
+    assert (now - report.picture.fetched_at).total_seconds() < 10
+    restart(story)
+    seen = story.reconciler.picture(fetch=False)
+    assert (now - seen.fetched_at).total_seconds() < 10
+
+
+def test_a_new_commit_was_fetched_when_it_was_found(story):
+    story.commit(FILES)
+    story.sync()
+    story.clock.sleep(20)
+    story.commit({**FILES, "note.txt": "a change"})
+    story.sync()
+    now = story.clock.now()
+    restart(story)
+    assert (now - story.reconciler.picture(fetch=False).fetched_at).total_seconds() < 10
+
+
+def test_a_first_commit_that_is_held_was_fetched(story):
+    story.source.fetch = held
+    assert story.sync().picture.fetched_at is not None
+    assert story.history.fetched_at() is not None

@@ -1,10 +1,11 @@
-"""`history` says why a release is not done, in the words of `status`."""
+"""`history` says why a release is not done, in the words of `status`, and of one app only what concerns it."""
 
 import pytest
 
 from gitops_orch.clock import SystemClock
 from gitops_orch.daemon.record import history_document
 from gitops_orch.history.history import History
+from gitops_orch.history.records import RunRecord
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.release import Release, ReleaseState
 
@@ -55,3 +56,57 @@ def test_the_trouble_of_another_release_is_not_its_reason(history):
     mark(history, "one", ReleaseState.PROGRESSING)
     history.note_trouble(SHOP, "two", "pull failed")
     assert reasons(history) == [""]
+
+
+BLOG = AppKey(namespace="default", name="blog")
+REASONS = [
+    "the remote does not answer",
+    "default/blog: pull of blog:9 failed",
+    "default/shop: shop-web-1 on h1: it exited",
+    "h1/data: the volume is not ours",
+    "create blog-web-1 on h1: no space is left",
+    "create shop-web-1 on h1: no space is left",
+    "host h2: no route",
+]
+
+
+def run_of_both(history):
+    row = {"kind": "create", "host": "h1", "namespace": "default", "result": "failed"}
+    results = {
+        "reasons": REASONS,
+        "apps": [{"namespace": "default", "app": name} for name in ("blog", "shop")],
+        "holds": [{"subject": "h1/data", "reason": "the volume is not ours", "app": "default/blog"}],
+        "actions": [row | {"app": name, "name": f"{name}-web-1"} for name in ("blog", "shop")],
+    }
+    history.record_run(
+        RunRecord(
+            id="r",
+            commit="c",
+            author="",
+            trigger="poll",
+            started_at=SystemClock().now(),
+            duration_ms=1,
+            status="error",
+            exit_code=1,
+            plan_digest="p",
+            plan_json={},
+            results_json=results,
+            apps=(BLOG, SHOP),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("app", "left"),
+    [
+        (None, REASONS),
+        ("shop", [REASONS[0], REASONS[2], REASONS[5], REASONS[6]]),
+        ("blog", [REASONS[0], REASONS[1], *REASONS[3:5], REASONS[6]]),
+    ],
+)
+def test_the_runs_of_an_app_have_its_own_reasons_and_general_ones(history, app, left):
+    for key in (SHOP, BLOG):
+        history.mark_release(Release(app=key, digest="one", commit="c", state=ReleaseState.STABLE))
+    run_of_both(history)
+    (run,) = history_document(history, app, limit=9)["runs"]
+    assert run["reasons"] == left

@@ -93,3 +93,39 @@ def test_a_stopped_container_is_counted_as_not_running():
     shop = app()
     status = row(here(shop, replace(container(shop), state=State.EXITED)))
     assert [(s.desired_count, s.running_count, s.healthy_count) for s in status.services] == [(1, 0, 0)]
+
+
+def images(the_world):
+    return [service.image for service in row(the_world).services]
+
+
+def test_the_image_is_the_one_that_runs_while_another_is_wanted():
+    before, after = app("shop", service(image="web:1")), app("shop", service(image="web:2"))
+    runs = container(before, image="web:1")
+    assert images(here(after, runs)) == ["web:1"]
+    assert images(here(after, replace(runs, state=State.PAUSED))) == ["web:1"]
+
+
+def test_of_several_images_the_one_of_the_most_containers_is_first():
+    before = app("shop", service(image="web:1", replicas=3))
+    after = app("shop", service(image="web:2", replicas=3))
+    olds = [container(before, slot=slot, image="web:1") for slot in (1, 2)]
+    assert images(here(after, *olds, container(after, slot=3, image="web:2"))) == ["web:1, web:2"]
+
+
+def test_the_image_is_git_s_where_no_container_is_up():
+    before, after = app("shop", service(image="web:1")), app("shop", service(image="web:2"))
+    assert images(here(after)) == ["web:2"]
+    assert images(here(after, container(before, image="web:1", state=State.EXITED))) == ["web:2"]
+
+
+def test_an_image_that_lost_its_tag_is_shown_by_the_tag_it_was_created_by_or_else_by_its_id():
+    before, after = app("shop", service(image="web:1")), app("shop", service(image="web:2"))
+    untagged = container(before, image="sha256:" + "5" * 64)
+    assert images(here(before, untagged)) == ["web:1"]
+    assert images(here(after, untagged)) == ["sha256:" + "5" * 12]
+
+
+def test_the_same_image_is_shown_as_git_writes_it():
+    written = app("shop", service(image="docker.io/library/web:latest"))
+    assert images(here(written, container(written, image="web"))) == ["docker.io/library/web:latest"]
