@@ -101,8 +101,13 @@ def make_command_line() -> TyperGroup:
     app.callback()(taking_everywhere(_start, (version,), doc=_PURPOSE))
     group = cast("TyperGroup", get_command(app))
     for name, entry in VERBS.items():
-        group.add_command(TyperCommand(name, help=entry.sentence, rich_help_panel=entry.heading))
+        group.add_command(_listed(name, entry))
     return group
+
+
+def _listed(name: str, entry: Entry) -> TyperCommand:
+    """Return what the help and the shell's completion need of a verb; its sentence is cut in neither."""
+    return TyperCommand(name, help=entry.sentence, short_help=entry.sentence, rich_help_panel=entry.heading)
 
 
 def _start(context: typer.Context, *, version: bool, **given: Any) -> None:  # noqa: ARG001  eager: printed already
