@@ -102,13 +102,14 @@ class Console:
 @contextmanager
 def open_console(directory: Path) -> Iterator[Console]:
     """Lend a console; its files lie in the directory."""
+    paths = os.pathsep.join((str(HERE.parent), os.environ.get("PYTHONPATH", "")))
     process = subprocess.Popen(
         [sys.executable, str(HERE / "preloaded.py")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         bufsize=1,
-        env=clean_environment(None),
+        env=clean_environment({"PYTHONPATH": paths}),
     )
     try:
         yield Console(process, directory)
