@@ -80,12 +80,17 @@ def render_run(run: Document) -> Page:
     holds = [
         row
         for row in rows_of(run.get("holds"))
-        if not any(plain(row["reason"]) in reason and plain(row["subject"]) in reason for reason in reasons)
+        if not any(_is_told(row, reason) for reason in reasons)
     ]
     told = [*reasons, *(plain(row["reason"]) for row in holds)]
     failures = [*_failures(actions, told), *_skipped(actions)]
     remarks = _remarks({**run, "holds": [*holds]}, reasons)
     return Page(title, sentences(failures), sentences(remarks), blank if apps else nothing, apps_table(apps))
+
+
+def _is_told(hold: Document, reason: str) -> bool:
+    """Tell whether an app's reason has a hold; it names each kept file, and only once what to write for all."""
+    return plain(hold["subject"]) in reason and (bool(hold.get("kept")) or plain(hold["reason"]) in reason)
 
 
 def _action(action: Document) -> Block:
@@ -166,7 +171,8 @@ def _remarks(document: Document, told: Iterable[str] = ()) -> Iterator[Cell]:
         yield Cell(f"refused ({plain(row['rule'])}): {plain(row['message'])}", "red")
     for row in holds:
         owner = f"{plain(row['app'])}: " if row.get("app") not in (None, row["subject"]) else ""
-        yield Cell(f"held: {owner}{plain(row['subject'])}: {plain(row['reason'])}", "yellow")
+        heading = "kept file (drift)" if row.get("kept") else "held"
+        yield Cell(f"{heading}: {owner}{plain(row['subject'])}: {plain(row['reason'])}", "yellow")
     for row in rows_of(document.get("reverts")):
         yield Cell(f"{app_name(row)}: {plain(row['message'])}", "red")
     for name in values_of(document.get("unknown_hosts")):

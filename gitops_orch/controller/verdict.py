@@ -44,7 +44,7 @@ def _verdict(picture: Picture, results: list[ActionResult]) -> RunVerdict:
     if _is_wrong(picture) or any(result.action.host not in unknown for result in errors):
         return RunVerdict("error", 1)
     # Of a held app, what a pushed tag brought may have failed, while the former image runs.
-    held = {hold.app for hold in picture.plan.holds}
+    held = {hold.app for hold in picture.plan.holds if not hold.kept}
     passed_later = {app.release for app in picture.apps if _is_stable(app) and app.key not in held}
     gates = any(result.gate_failed and result.action.release not in passed_later for result in results)
     if gates or any(app.release_state in FAILING_STATES for app in picture.apps):

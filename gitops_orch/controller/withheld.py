@@ -1,22 +1,23 @@
 """What a sync would do to apps that are held, if nothing held them: how they differ from what Git wants."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from gitops_orch.controller.former import former_services
 from gitops_orch.controller.load import Loader
 from gitops_orch.controller.stamp import Stamper
-from gitops_orch.model.app import App
+from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.desired import Desired
-from gitops_orch.model.observed import ObservedHost
+from gitops_orch.model.observed import Observation, ObservedHost
 from gitops_orch.model.plan import Action, Plan
+from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.world import Chosen, World
 
 
 def withheld_actions(desired: Desired, world: World, plan: Plan, loader: Loader) -> tuple[Action, ...]:
     """Return, for the apps that a plan holds, the actions that lead to head's release; they are never executed."""
-    held = {hold.app for hold in plan.holds}
+    held = {hold.app for hold in plan.holds if not hold.kept}
     heads = {app.key: replace(app, hold=None) for app in desired.apps if app.key in held}
     if not heads:
         return ()
@@ -33,14 +34,16 @@ def _freed(world: World, heads: Iterable[App], loader: Loader) -> World:
         for each in world.chosen
     )
     specs = {**world.specs, **stamper.specs(keyed.values(), world.salt)}
+    observed = {name: _without_aside(host, keyed) for name, host in world.observed.items()}
     containers = (
         container
-        for host in world.observed.values()
+        for host in observed.values()
         if isinstance(host, ObservedHost)
         for container in host.containers
     )
     return replace(
         world,
+        observed=observed,
         chosen=chosen,
         specs=specs,
         made_from=former_services(chosen, containers, specs, loader, world.salt),
@@ -49,3 +52,15 @@ def _freed(world: World, heads: Iterable[App], loader: Loader) -> World:
         failed={key: failed for key, failed in world.failed.items() if key not in keyed},
         healed={field: healing for field, healing in world.healed.items() if field.app not in keyed},
     )
+
+
+def _without_aside(host: Observation, apps: Collection[AppKey]) -> Observation:
+    """Return a host without failed and former containers of these apps: the difference is from what runs, not from them."""
+    if not isinstance(host, ObservedHost):
+        return host
+    kept = (
+        each
+        for each in host.containers
+        if each.owner is None or each.owner.app not in apps or not is_aside(each)
+    )
+    return replace(host, containers=tuple(kept))

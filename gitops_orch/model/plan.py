@@ -170,6 +170,7 @@ class PlanHold:
     error: bool = False
     stopped: bool = False  # healing was given up for a while, because it did not help
     heals: bool = False  # only what Git has new waits: what runs is healed as ever
+    kept: bool = False  # a file that differs on its host and stays so, while the app follows Git
 
     @property
     def words(self) -> str:

@@ -185,7 +185,14 @@ def _diff_row(action: Action, change: Change) -> Value:
 
 def _holds(holds: tuple[PlanHold, ...]) -> list[Value]:
     return [
-        _said({"subject": hold.subject, "reason": hold.reason, "app": str(hold.app) if hold.app else None})
+        _said(
+            {
+                "subject": hold.subject,
+                "reason": hold.reason,
+                "app": str(hold.app) if hold.app else None,
+                "kept": hold.kept,
+            }
+        )
         for hold in holds
     ]
 

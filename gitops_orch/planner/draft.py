@@ -65,6 +65,7 @@ class HoldKind(TypedDict, total=False):
     error: bool
     stopped: bool
     heals: bool
+    kept: bool
 
 
 class Draft:

@@ -26,6 +26,7 @@ from gitops_orch.planner.world import World
 CHANGED = "it was changed on the host"
 DELETED = "it was deleted on the host"
 IN_THE_WAY = "the host has no plain file there, but a link, a directory, or one that is too large"
+KEPT_HINT = "write `x-gitops: {files: git}` to take Git's version, `{files: host}` to keep the host's"
 _NAMES_SHOWN = 5
 _NOTES_MAX = 10
 
@@ -245,12 +246,12 @@ def shown_path(files: FileMount, name: str) -> str:
 
 def kept_notes(files: FileMount, work: FilesWork) -> Mapping[str, str]:
     """Return, by path, why files are not as Git has them, and what to write for Git's version."""
-    hint = "write `x-gitops: {files: git}` to take Git's version, `{files: host}` to keep the host's"
     notes = {
-        shown_path(files, name): f"{why}, and stays as it is" + ("" if why == IN_THE_WAY else f"; {hint}")
+        shown_path(files, name): f"{why}, and stays as it is"
+        + ("" if why == IN_THE_WAY else f"; {KEPT_HINT}")
         for name, why in work.kept[:_NOTES_MAX]
     }
     more = len(work.kept) - _NOTES_MAX
     if more > 0:
-        notes[f"{more} more files in {shown_path(files, '') or '.'}"] = f"changed on the host; {hint}"
+        notes[f"{more} more files in {shown_path(files, '') or '.'}"] = f"changed on the host; {KEPT_HINT}"
     return notes

@@ -171,7 +171,7 @@ class _Preparation:
             self.draft.unread.add((slot.host, query_of(self.app.key, files, git_path)))
             work = seed(self.app, files) if slot.made else FilesWork()
         for path, why in kept_notes(files, work).items():
-            self.draft.hold(f"{path} on {slot.host}", why, self.app.key)
+            self.draft.hold(f"{path} on {slot.host}", why, self.app.key, kept=True)
         if work.needed:
             step = self._put_files(slot, files, work_reason(files, work), work)
             self.steps[slot.host][key] = (step,)

@@ -16,6 +16,7 @@ from gitops_orch.planner.cron import last_failure, service_runs
 from gitops_orch.planner.ended import is_done
 from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.jobs import have_jobs_run
+from gitops_orch.planner.kept_files import kept_words
 from gitops_orch.planner.predecessors import with_predecessors
 from gitops_orch.planner.prune import gone_apps
 from gitops_orch.planner.put_back import has_ended
@@ -90,6 +91,18 @@ def _status(
         suspended=held and not any(hold.error or hold.heals for hold in holds),
         starting=(busy and key in world.unproved) or any(map(_is_on_its_way(chosen), containers)),
     )
+    kept = kept_words(holds)
+    reason = (
+        _first_words(hold for hold in holds if hold.error or hold.heals or hold.subject == str(key))
+        or chosen.reason
+        or _failed_run(services)
+        or unread
+        or (trouble_of(chosen, world) if busy else "")
+        or silent_hosts(index.unknown[host] for host in away)
+        or what_is_left(left)
+        or _first_words(hold for hold in holds if not hold.kept)  # these keep the app from nothing
+        or (why_unwell(_judged(chosen, index), chosen.app) if health is not AppHealth.HEALTHY else "")
+    )
     return AppStatus(
         key=key,
         sync=_sync(
@@ -105,15 +118,7 @@ def _status(
         release_state=_release_state(chosen, held=held, busy=waiting or busy),
         hosts=tuple(sorted({*hosts, *away})),
         services=services,
-        reason=_first_words(hold for hold in holds if hold.error or hold.heals or hold.subject == str(key))
-        or chosen.reason
-        or _failed_run(services)
-        or unread
-        or (trouble_of(chosen, world) if busy else "")
-        or silent_hosts(index.unknown[host] for host in away)
-        or what_is_left(left)
-        or _first_words(holds)  # what is left alone keeps the app from nothing: it comes after what does
-        or (why_unwell(_judged(chosen, index), chosen.app) if health is not AppHealth.HEALTHY else ""),
+        reason=f"{reason}; kept files: {kept}" if reason and kept else reason or kept,
     )
 
 

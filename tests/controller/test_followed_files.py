@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 from story import Story
 
+from gitops_orch.cli.render_plan import render_diff, render_plan, render_run
 from gitops_orch.controller.host_files import FRESH_S, RETRY_S
 from gitops_orch.daemon.news import troubles_of
 from gitops_orch.engine import labels
@@ -13,6 +14,7 @@ from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.errors import EngineError
+from gitops_orch.model.serial import diff_document, picture_plan_document, run_document
 
 ROOT = "/srv/gitops-orch/default/shop"
 DIRECTORY = "services: {web: {image: 'web:1', volumes: ['./conf:/etc/app']}}"
@@ -53,6 +55,10 @@ def there(story, name="conf/a.txt"):
 def edit(story, text="by hand", name="conf/a.txt"):
     story.world.files[f"{ROOT}/{name}"] = digest(text)
     story.reconciler = story._reconciler()  # what was seen a moment ago counts for a while
+
+
+def shown(page):
+    return "\n".join(line.plain for line in page.lines(1000))
 
 
 def notes(story):
@@ -570,3 +576,72 @@ def test_the_status_has_what_keeps_an_app_from_git_before_a_file_that_is_kept(st
     assert story.sync().exit_code == 4
     (row,) = story.reconciler.picture().apps
     assert "exited with code 1" in row.reason
+
+
+def kept_two(story, compose=DIRECTORY):
+    edit(story)
+    edit(story, "by hand too", "conf/sub/b.txt")
+    story.commit(files(compose, **{"a.txt": "new", "sub__b.txt": "new"}))
+
+
+def test_all_files_that_a_host_keeps_are_in_the_reason_and_once_what_to_write(story):
+    kept_two(story)
+    (row,) = story.sync().picture.apps
+    assert row.reason.startswith(
+        "conf/a.txt on h1: it was changed on the host, and stays as it is; conf/sub/b.txt on h1:"
+    )
+    assert row.reason.count("`x-gitops: {files: git}`") == 1
+    assert row.sync.value == "in-sync"
+
+
+def test_the_reason_names_no_more_than_ten_of_them(story):
+    many = {f"{n}.txt": "old" for n in range(30)}
+    story.commit(files(**many))
+    story.sync()
+    for name in many:
+        edit(story, "by hand", f"conf/{name}")
+    (row,) = story.reconciler.picture().apps
+    assert row.reason.count("it was changed on the host") == 10
+    assert "and 1 more, see `gitops-orch plan`" in row.reason
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_they_are_named_also_while_a_release_is_failed(story, first):
+    bad = DIRECTORY.replace("web:1", "bad:1")
+    if first:
+        story = Story(images={"bad:1": ImageBehaviour(exits_after_s=0.1, exit_code=1)})
+        story.commit(files(bad))
+        story.sync()
+    kept_two(story, bad)
+    report = story.sync()
+    (row,) = report.picture.apps
+    assert report.exit_code == 4
+    assert "it exited with code 1" in row.reason
+    assert "kept files: conf/a.txt on h1: it was changed" in row.reason
+    assert "conf/sub/b.txt on h1: it was changed" in row.reason
+
+
+def test_what_ails_an_app_is_not_hidden_by_a_file_that_its_host_keeps():
+    story = Story(images={"sick:1": ImageBehaviour(healthcheck=True, unhealthy_after_s=600)})
+    story.commit(files("x-gitops: {drift: off}\n" + DIRECTORY.replace("web:1", "sick:1")))
+    story.sync()
+    edit(story)
+    story.clock.sleep(700)
+    (row,) = story.reconciler.picture().apps
+    assert row.reason.startswith("shop-web-1-")
+    assert "unhealthy" in row.reason
+    assert "; kept files: conf/a.txt on h1: it was changed on the host" in row.reason
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_kept_file_is_shown_as_drift_and_not_as_held(story, failed):
+    kept_two(story, DIRECTORY.replace("web:1", "bad:1") if failed else DIRECTORY)
+    printed = shown(render_run(run_document(story.sync())))
+    assert printed.count("conf/a.txt on h1") == printed.count("conf/sub/b.txt on h1") == 1
+    assert "held:" not in printed
+    picture = story.reconciler.picture()
+    for page in (render_plan(picture_plan_document(picture)), render_diff(diff_document(picture, None))):
+        lines = [line for line in shown(page).splitlines() if "on h1: it was changed" in line]
+        assert [line.split(" on h1")[0] for line in lines] == [
+            f"kept file (drift): default/shop: {name}" for name in ("conf/a.txt", "conf/sub/b.txt")
+        ]
