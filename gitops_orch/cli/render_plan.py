@@ -77,11 +77,7 @@ def render_run(run: Document) -> Page:
         Cell(f"{counted(len(actions), 'action')} in {seconds(run['duration_ms'])}"),
     )
     reasons = [app_reason(row) for row in apps]
-    holds = [
-        row
-        for row in rows_of(run.get("holds"))
-        if not any(_is_told(row, reason) for reason in reasons)
-    ]
+    holds = [row for row in rows_of(run.get("holds")) if not any(_is_told(row, reason) for reason in reasons)]
     told = [*reasons, *(plain(row["reason"]) for row in holds)]
     failures = [*_failures(actions, told), *_skipped(actions)]
     remarks = _remarks({**run, "holds": [*holds]}, reasons)
