@@ -3,14 +3,21 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 
 from gitops_orch.errors import GitopsOrchError
+from gitops_orch.model.names import prepared_service
 from gitops_orch.settings import Settings, is_root, load_settings
 
 
 def complete_app(incomplete: str) -> list[str]:
     """Return the apps that begin so, by name in the default namespace, and by `namespace/app` elsewhere."""
     return _matching(incomplete, _apps())
+
+
+def complete_app_or_service(incomplete: str) -> list[str]:
+    """Return the apps that begin so; behind the `/` of an app, its services that history has seen on a host."""
+    return _matching(incomplete, chain(_apps(), _services() if "/" in incomplete else ()))
 
 
 def complete_host(incomplete: str) -> list[str]:
@@ -37,6 +44,17 @@ def _apps() -> Iterator[str]:
         for release in history.releases(None):
             key = release.app
             yield key.name if key.namespace == "default" else str(key)
+
+
+def _services() -> Iterator[str]:
+    from gitops_orch.daemon.house import open_history
+
+    with open_history(_settings()) as history:
+        for placed in chain.from_iterable(history.remembered().values()):
+            service = prepared_service(placed.service)
+            yield f"{placed.app}/{service}"
+            if placed.app.namespace == "default":
+                yield f"{placed.app.name}/{service}"
 
 
 def _hosts() -> Iterator[str]:

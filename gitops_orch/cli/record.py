@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from gitops_orch.cli import exit_codes
-from gitops_orch.cli.completion import complete_app, complete_container
+from gitops_orch.cli.completion import complete_app_or_service, complete_container
 from gitops_orch.cli.look import OptionalApp
 from gitops_orch.cli.options import Output
 from gitops_orch.cli.render import plain
@@ -54,7 +54,7 @@ def explain(
 
 def logs(
     shell: Shell,
-    target: Annotated[str, typer.Argument(metavar="APP[/SERVICE]", autocompletion=complete_app)],
+    target: Annotated[str, typer.Argument(metavar="APP[/SERVICE]", autocompletion=complete_app_or_service)],
     tail: Tail = TAIL_DEFAULT,
     since: Annotated[
         str, typer.Option("--since", metavar="T", help="10m ago, or 2026-12-01T00:00:00Z.")

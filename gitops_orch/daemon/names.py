@@ -1,6 +1,7 @@
 """Which app a person means: `app`, `namespace/app`, and with a service `app/service` or `namespace/app/service`."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from gitops_orch.model.app import App, AppKey
 
 DEFAULT_NAMESPACE = "default"
 NAMES_SHOWN_MAX = 10
+_GENERATION = re.compile(r"(-[0-9a-f]{7})?(-failed|-kept)?$")  # what ends the names of our containers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,19 @@ def find_service(text: str, apps: Iterable[App]) -> Meant:
             raise GitopsOrchError(f"{app.key} has no service {last}", hint=f"it has {', '.join(names)}")
         return Meant(app=app.key, service=last)
     return Meant(app=find_app(text, by_key))
+
+
+def near_containers(text: str, names: Iterable[str]) -> list[str]:
+    """Return the containers that a name without its last part, or with that of a former container, is likely meant for.
+
+    Those that begin so come before those that are only spelled like it; at most `NAMES_SHOWN_MAX`.
+    """
+    known = sorted(set(names))
+    for beginning in (text, _GENERATION.sub("", text)):
+        found = [name for name in known if name.startswith(beginning)] if beginning else []
+        if found:
+            return found[:NAMES_SHOWN_MAX]
+    return difflib.get_close_matches(text, known, n=3)
 
 
 def _suggestion(text: str, keys: list[AppKey]) -> str:

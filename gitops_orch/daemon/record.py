@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from gitops_orch.controller.revert import Result
 from gitops_orch.daemon.follow import Wanted
 from gitops_orch.daemon.house import House
-from gitops_orch.daemon.names import Meant, find_app, find_service
+from gitops_orch.daemon.names import Meant, find_app, find_service, near_containers
 from gitops_orch.daemon.reasons_of import reasons_of
 from gitops_orch.errors import EngineError, GitopsOrchError, SourceError
 from gitops_orch.history.history import History
@@ -122,8 +122,13 @@ def _find_container(observed: dict[str, Observation], name: str) -> tuple[str, O
         places = ", ".join(f"{host}/{container.name}" for host, container in found)
         raise GitopsOrchError(f"{name} is the name of {places}", hint="name it by its id")
     unknown = [host for host, seen in observed.items() if not isinstance(seen, ObservedHost)]
-    hint = f"{', '.join(unknown)} did not answer" if unknown else "see docker ps -a"
-    raise GitopsOrchError(f"there is no container {name} on any host that answered", hint=hint)
+    ours = (container.name for _, container in _containers(observed) if container.owner is not None)
+    near = near_containers(name, ours)
+    hints = [f"did you mean {' or '.join(near)}?"] if near else []
+    hints += [f"{', '.join(unknown)} did not answer"] if unknown else []
+    raise GitopsOrchError(
+        f"there is no container {name} on any host that answered", hint="; ".join(hints) or "see docker ps -a"
+    )
 
 
 def _is_called(container: ObservedContainer, name: str) -> bool:

@@ -235,6 +235,16 @@ def test_explaining_a_container_that_is_nowhere_is_an_error(gitops):
     answer = gitops("explain", "nobody")
     assert answer.code == 1
     assert "there is no container nobody" in answer.err
+    assert "see docker ps -a" in answer.err
+
+
+@pytest.mark.parametrize("asked", ["shop-api-1", "shop-api", "shop-api-1-0000000"])
+def test_explaining_part_of_a_name_offers_the_whole_one(gitops, asked):
+    gitops("sync")
+    (name,) = [line.split(" | ")[0].split("/")[-1] for line in gitops("logs", "shop").out.splitlines()]
+    answer = gitops("explain", asked)
+    assert answer.code == 1
+    assert f"did you mean {name}?" in answer.err
 
 
 def test_hosts_shows_the_fleet(gitops):

@@ -137,6 +137,10 @@ def test_names_are_completed_from_what_history_remembers(two_apps, gitops, monke
     assert completion.complete_app("") == ["blog", "shop"]
     assert completion.complete_app("s") == ["shop"]
     assert completion.complete_host("edge") == ["edge-1"]
+    assert completion.complete_app_or_service("s") == ["shop"]
+    assert completion.complete_app_or_service("shop/") == ["shop/api"]
+    assert completion.complete_app_or_service("default/b") == ["default/blog/api"]
+    assert completion.complete_app_or_service("shop/x") == []
     (container,) = completion.complete_container("blog-")
     assert container.startswith("blog-api-1-")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_orch.daemon.names import Meant, find_app, find_service
+from gitops_orch.daemon.names import Meant, find_app, find_service, near_containers
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.model.app import App, AppKey, Service
 
@@ -63,3 +63,25 @@ def test_a_service_is_named_below_its_app(text, expected):
 def test_a_service_that_is_not_there_is_an_error_that_names_those_that_are():
     with pytest.raises(GitopsOrchError, match="default/shop has no service web; it has api"):
         find_service("shop/web", [app(SHOP)])
+
+
+CONTAINERS = ["git-db-1-0a1b2c3", "git-web-1-e01467f", "git-web-2-99ffee1", "git-web-1-54581f3-failed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("git-web-2", ["git-web-2-99ffee1"]),
+        ("git-web-1", ["git-web-1-54581f3-failed", "git-web-1-e01467f"]),
+        ("git-db-1-fffffff", ["git-db-1-0a1b2c3"]),
+        ("git-db-1-fffffff-kept", ["git-db-1-0a1b2c3"]),
+        ("gti-db-1-0a1b2c3", ["git-db-1-0a1b2c3"]),
+        ("nobody", []),
+    ],
+)
+def test_containers_that_a_name_is_likely_meant_for(text, expected):
+    assert near_containers(text, CONTAINERS) == expected
+
+
+def test_no_more_than_ten_containers_are_offered():
+    assert len(near_containers("git", [f"git-web-{n}" for n in range(50)])) == 10
