@@ -14,6 +14,7 @@ from gitops_orch.controller.gone import find_gone, from_this_repository, identif
 from gitops_orch.controller.host_files import HostFilesMemory, Unread, holds_of, unknown_of
 from gitops_orch.controller.inventory import HostFacts, learn, read_facts, recognise
 from gitops_orch.controller.isolate import Isolation
+from gitops_orch.controller.last_good import LastGood
 from gitops_orch.controller.load import Loaded, Loader
 from gitops_orch.controller.lost_commands import with_lost_commands
 from gitops_orch.controller.meanwhile import image_pins, releases_that_run
@@ -115,8 +116,12 @@ def take_look(
     host_facts = learn(known, observed, sight.history.remembered(), said.permission)
     files = read_app_files(sight.history)
     desired = identified(desired, files, our_containers(observed), sight.loader)
-    view = _View(observed=observed, said=said, let_go=host_facts.let_go)
-    thought = sight.isolation.work_out(desired.apps, partial(_think, sight, desired, view), sight.clock)
+    good = LastGood(sight.loader, sight.history, sight.stamper).releases(
+        desired, files, our_containers(observed)
+    )
+    view = _View(observed=observed, said=said, let_go=host_facts.let_go, good=good)
+    suspects = (*desired.apps, *(each.app for each in good))
+    thought = sight.isolation.work_out(suspects, partial(_think, sight, desired, view), sight.clock)
     ours = from_this_repository(our_containers(observed), thought.world.strangers)
     plan = whole = with_lost_commands(thought.plan, sight.history, ours)
     statuses, problems = thought.apps, desired.problems
@@ -187,6 +192,7 @@ class _View:
     observed: Mapping[str, Observation]
     said: Said
     let_go: frozenset[str]
+    good: tuple[Chosen, ...]  # what runs of apps that cannot be read
 
 
 def _think(sight: Sight, desired: Desired, view: _View, apart: Mapping[AppKey, str]) -> _Thought:
@@ -194,9 +200,10 @@ def _think(sight: Sight, desired: Desired, view: _View, apart: Mapping[AppKey, s
     if apart:
         apps = tuple(app for app in desired.apps if app.key not in apart)
         desired = replace(desired, apps=apps, broken=(*desired.broken, *apart))
+        view = replace(view, good=tuple(each for each in view.good if each.app.key not in apart))
     ours, has = our_containers(view.observed), sight.source.has
     past = find_past(desired, ours, sight.history, sight.relander, sight.passed_again, has)
-    world = _world(sight, desired, view.observed, past, view.said)
+    world = _world(sight, desired, view, past)
     world = replace(world, let_go=view.let_go, broken={**world.broken, **apart})
     timetable = _timetable(sight, world)
     world = replace(world, due=timetable.due)
@@ -264,9 +271,8 @@ def our_containers(observed: Mapping[str, Observation]) -> list[ObservedContaine
     ]
 
 
-def _world(
-    sight: Sight, desired: Desired, observed: Mapping[str, Observation], past: Past, said: Said
-) -> World:
+def _world(sight: Sight, desired: Desired, view: _View, past: Past) -> World:
+    observed, said = view.observed, view.said
     containers = our_containers(observed)
     history, facts = sight.history, past.facts
     salt = choose_salt(history.salt(), containers)
@@ -278,8 +284,9 @@ def _world(
     gone = find_gone(desired, containers, sight.loader, sight.source.has, known)
     hashes = partial(sight.stamper.hashes, salt=salt)
     running = releases_that_run(choices, containers, sight.loader, history, facts, hashes)
-    keyed = _keyed(sight, [*choices, *running], salt)
-    chosen, meanwhile = keyed[: len(choices)], keyed[len(choices) :]
+    keyed = _keyed(sight, [*choices, *view.good, *running], salt)
+    meanwhile = keyed[len(choices) + len(view.good) :]
+    chosen = keyed[: len(keyed) - len(meanwhile)]
     api_versions = frozenset(host.api_version for host in observed.values() if isinstance(host, ObservedHost))
     settled = frozenset(a.key for a in desired.apps if facts.was_stable(a.key, a.digest))
     specs = sight.stamper.specs((each.app for each in keyed), salt)

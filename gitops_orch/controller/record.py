@@ -286,7 +286,7 @@ class Recorder:
 def _is_wanted(trouble: Trouble, chosen: Mapping[AppKey, Chosen], world: World) -> bool:
     """Tell whether the release that had trouble is still the one to run; of an app that is broken, it may be."""
     each = chosen.get(trouble.app)
-    return trouble.app in world.broken if each is None else each.app.digest == trouble.digest
+    return trouble.app in world.broken or (each is not None and each.app.digest == trouble.digest)
 
 
 def _is_leaving(trouble: Trouble, look: Look) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gitops_orch.model.app import App, Service
 from gitops_orch.model.names import is_anonymous
-from gitops_orch.model.ports import fixed_ports
+from gitops_orch.model.ports import fixed_ports, ports_of
 from gitops_orch.planner.declared import Declared, declared_mounts
 from gitops_orch.planner.former_slots import FormerSlot
 from gitops_orch.planner.images import repository_of
@@ -65,7 +65,7 @@ def _same_port(new: NewService, old: Sequence[FormerSlot]) -> bool:
         (number, protocol) in wanted
         for each in old
         if each.container is not None
-        for _, number, protocol in each.container.ports
+        for _, number, protocol in ports_of(each.container)
     )
 
 

@@ -34,7 +34,7 @@ def leaving_slots(world: World, index: Index) -> Groups:
 
 def new_services(world: World, index: Index) -> Iterator[tuple[App, str]]:
     """Yield each app and service that has no container anywhere, and takes none over; a job has no data of its own."""
-    for app in (each.app for each in world.chosen):
+    for app in (each.app for each in world.chosen if each.app.key not in world.broken):
         there = _services_seen(app.key, index)
         there |= {each.service for each in adopted_containers(app, index)}
         yield from (
@@ -48,7 +48,7 @@ def is_nowhere(key: AppKey, index: Index) -> bool:
 
 
 def _stays(key: AppKey, app: App | None, world: World) -> bool:
-    if app is not None:
+    if app is not None and key not in world.broken:
         return app.prune is Prune.NEVER
     stranger = key in world.strangers or key in world.broken
     return stranger or key in world.kept or world.prune_of(key) is Prune.NEVER

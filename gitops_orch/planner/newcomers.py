@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gitops_orch.model.app import App, AppKey
-from gitops_orch.model.ports import fixed_ports
+from gitops_orch.model.ports import fixed_ports, ports_of
 from gitops_orch.planner.former_slots import FormerSlot
 from gitops_orch.planner.kinship import NewService, is_telling
 from gitops_orch.planner.world import Chosen
@@ -95,7 +95,7 @@ def _old_marks(slots: Sequence[FormerSlot]) -> Iterator[_Mark]:
         yield ("image", each.service, each.repository) if each.repository else ("name", each.service)
         if each.inherited:
             yield ("anonymous", each.repository)
-        held = each.container.ports if each.container is not None else ()
+        held = ports_of(each.container) if each.container is not None else ()
         ports = [(str(number), protocol) for _, number, protocol in held]
         yield from _data_marks(each.service, each.repository, each.data or (), ports)
 

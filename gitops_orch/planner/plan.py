@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from gitops_orch.model.app import AppKey, Rollback
+from gitops_orch.model.app import App, AppKey, Rollback
 from gitops_orch.model.plan import Plan
 from gitops_orch.planner.address_order import start_askers_first
 from gitops_orch.planner.addresses import blocked_by_addresses, move_from_addresses
@@ -26,6 +26,7 @@ from gitops_orch.planner.index import Index, Located, build_index
 from gitops_orch.planner.jobs import spare_jobs
 from gitops_orch.planner.joined import Outside, await_joined, joined_apps, with_own_parents
 from gitops_orch.planner.judgement import restrain
+from gitops_orch.planner.keep_serving import keep_services_serving, keep_serving
 from gitops_orch.planner.left_beside import left_beside
 from gitops_orch.planner.lost_volumes import lost_volume
 from gitops_orch.planner.moved_tags import note_failed_tags
@@ -161,19 +162,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
     if _waits(chosen, slots, world, draft):
         return
     everything = replace(slots, slots=(*slots.slots, *runs))
-    obstacle = (
-        world.unstarted.get(key)
-        or lost_volume(chosen.app, world, index)
-        or lost_data(chosen.app, everything, world, index)
-        or obstacle_of(chosen.app, everything, index)
-        or left_beside(chosen, everything, world, index)
-        or of_another_instance(chosen.app, everything, world, index)
-        or dependencies.externals.missing(chosen.app, everything, index)
-        or refusal_of(chosen.app, everything, world, index)
-        or unreachable_probe(chosen.app, slots.slots, world.hosts)
-    )
-    if obstacle:
-        draft.hold(str(key), obstacle, key, error=True)
+    if _is_obstructed(chosen, slots, everything, world, dependencies):
         return
     if dependencies.keeps_back(chosen, slots):
         put_back(chosen.app, slots, draft, world)
@@ -187,7 +176,7 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
     slots = restrain(chosen, kept_up, world, index, draft)
     _note_drift(key, slots, draft)
     note_failed_tags(chosen, draft)
-    if chosen.role is not Role.HEAD or chosen.stays_up:
+    if (chosen.role is not Role.HEAD or chosen.stays_up) and key not in world.broken:
         heals = chosen.role is Role.WAITING
         draft.hold(
             str(key), chosen.reason, key, heals=heals, error=key in world.blocked and not chosen.stays_up
@@ -202,6 +191,40 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
         planner = AppPlanner(chosen, everything, world, index, draft)
         clear_the_way(chosen.app, replacements, draft, planner.pulls)
         planner.plan()
+        keep_services_serving(chosen.app, draft, world, index)
+
+
+def _is_obstructed(
+    chosen: Chosen, slots: AppSlots, everything: AppSlots, world: World, dependencies: Dependencies
+) -> bool:
+    """Tell whether something is in the way of an app as a whole; if so, that is noted.
+
+    What runs is kept running while a person is asked about data.
+    """
+    index, draft, key = dependencies.index, dependencies.draft, chosen.app.key
+    asked = _asks(chosen.app, everything, world, index)
+    obstacle = (
+        asked
+        or lost_volume(chosen.app, world, index)
+        or obstacle_of(chosen.app, everything, index)
+        or left_beside(chosen, everything, world, index)
+        or of_another_instance(chosen.app, everything, world, index)
+        or dependencies.externals.missing(chosen.app, everything, index)
+        or refusal_of(chosen.app, everything, world, index)
+        or unreachable_probe(chosen.app, slots.slots, world.hosts)
+    )
+    if obstacle:
+        draft.hold(str(key), obstacle, key, error=True)
+        if asked:
+            keep_serving(chosen.app, draft, world, index)
+    return bool(obstacle)
+
+
+def _asks(app: App, slots: AppSlots, world: World, index: Index) -> str:
+    """Return what a person must decide before an app changes, since data is at stake; until then it stays what it is."""
+    if app.key in world.unstarted or lost_volume(app, world, index):
+        return world.unstarted.get(app.key, "")
+    return lost_data(app, slots, world, index)
 
 
 def held_apps(world: World, placements: Mapping[AppKey, AppPlacement]) -> Collection[AppKey]:

@@ -44,7 +44,9 @@ def prune_apps(world: World, index: Index, draft: Draft) -> None:
         successor = world.successors.get(key)
         proved = draft.proofs(successor) if successor is not None and successor not in needs.held else []
         obstacle = _obstacle(world, key) or needs.why_kept(key)
-        if successor is not None and not proved and not obstacle:
+        if successor is not None and key in world.kept and obstacle == world.kept[key]:
+            serve_again(key, successor, draft, world, index)
+        elif successor is not None and not proved and not obstacle:
             obstacle = f"left Git, and is removed once {successor}, which takes its place, is healthy"
             serve_again(key, successor, draft, world, index)
         wait = world.waits.get(key)

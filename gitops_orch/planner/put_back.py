@@ -73,9 +73,9 @@ def _stopped(app: App, slots: AppSlots, stopping: Collection[str], world: World)
     found: list[Located] = []
     for slot in empty:
         here = () if slot.service.job else (old for old in slot.olds if old.host == slot.host)
-        found += best_first((old for old in here if _is_fit(old, app.key, world)), app.key, world)[:1]
+        found += best_first((old for old in here if is_fit(old, app.key, world)), app.key, world)[:1]
     left = () if why_kept(app, world) or not empty else slots.surplus
-    renamed = [each for each in left if _is_fit(each, app.key, world)]
+    renamed = [each for each in left if is_fit(each, app.key, world)]
     former = {
         identity: row[0]
         for slot in empty
@@ -84,7 +84,8 @@ def _stopped(app: App, slots: AppSlots, stopping: Collection[str], world: World)
     return [*found, *former.values()]
 
 
-def _is_fit(found: Located, app: AppKey, world: World) -> bool:
+def is_fit(found: Located, app: AppKey, world: World) -> bool:
+    """Tell whether a container is stopped, and may serve again: it did not fail, and has all that it needs."""
     return can_serve(found.container) and not _is_bad(found.container, app, world) and may_start(found, world)
 
 

@@ -79,7 +79,10 @@ def _find_apps(found: _Renames, groups: Groups, world: World, index: Index) -> N
     if not gone:
         return
     new = Newcomers(
-        each for each in world.chosen if each.app.key in world.newcomers or is_nowhere(each.app.key, index)
+        each
+        for each in world.chosen
+        if each.app.key not in world.broken
+        and (each.app.key in world.newcomers or is_nowhere(each.app.key, index))
     )
     for old, there in gone.items():
         chosen_one = new.take_likeliest(old, there)

@@ -35,7 +35,8 @@ class Sharing:
     """What Git says of data that several services have."""
 
     def __init__(self, world: World) -> None:
-        self._apps = {each.app.key: each.app for each in world.chosen} | dict(world.heads)
+        readable = (each.app for each in world.chosen if each.app.key not in world.broken)
+        self._apps = {app.key: app for app in readable} | dict(world.heads)
         self._roots = {host.name: host.data_root for host in world.hosts}
 
     def is_declared(self, service: ServiceKey, host: str, source: str, holder: ObservedContainer) -> bool:

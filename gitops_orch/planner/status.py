@@ -53,8 +53,12 @@ def app_statuses(world: World, plan: Plan) -> tuple[AppStatus, ...]:
     rows = [
         _status(chosen, world, plan, index, left[chosen.app.key], holds[chosen.app.key])
         for chosen in world.chosen
+        if chosen.app.key not in world.broken
     ]
-    rows += [_broken(key, broken_words(key, reason, index), index) for key, reason in world.broken.items()]
+    kept = {each.app.key: each for each in world.chosen if each.app.key in world.broken}
+    for key, reason in world.broken.items():
+        row = _broken(key, broken_words(key, reason, index), index)
+        rows.append(_with_what_runs(row, kept[key], world, index) if key in kept else row)
     rows += [
         _gone(key, left[key], holds[key], world, index)
         for key in gone_apps(world, index)
@@ -201,8 +205,18 @@ def _what_runs(chosen: Chosen, containers: list[ObservedContainer], *, busy: boo
     """The commit and the release that run: the chosen ones once nothing is left to do, else what labels say."""
     if not busy and chosen.role is not Role.STUCK:
         return chosen.commit, chosen.app.digest
-    votes = Counter((c.owner.commit, c.owner.release) for c in containers if c.owner is not None)
-    return max(votes, key=lambda pair: (votes[pair], pair)) if votes else ("", "")
+    return _named_most(containers)
+
+
+def _named_most(containers: Iterable[ObservedContainer]) -> tuple[str, str]:
+    """Return the commit and the release that most containers name; of several, those of the newest container."""
+    oldest_first = sorted(
+        (c for c in containers if c.owner is not None),
+        key=lambda c: c.created_at.timestamp() if c.created_at else 0.0,
+    )
+    named = [(c.owner.commit, c.owner.release) for c in oldest_first if c.owner is not None]
+    votes, places = Counter(named), {pair: place for place, pair in enumerate(named)}
+    return max(votes, key=lambda pair: (votes[pair], places[pair])) if votes else ("", "")
 
 
 def _service(service: Service, chosen: Chosen, world: World, index: Index) -> ServiceStatus:
@@ -294,10 +308,7 @@ def _is_on_its_way(chosen: Chosen) -> Callable[[ObservedContainer], bool]:
 
 def _broken(key: AppKey, reason: str, index: Index) -> AppStatus:
     found = index.apps.get(key, ())
-    votes = Counter(
-        (each.container.owner.commit, each.container.owner.release) for each in found if each.container.owner
-    )
-    commit, release = max(votes, key=lambda pair: (votes[pair], pair)) if votes else ("", "")
+    commit, release = _named_most(each.container for each in found if not is_aside(each.container))
     return AppStatus(
         key=key,
         sync=Sync.UNKNOWN,
@@ -308,6 +319,24 @@ def _broken(key: AppKey, reason: str, index: Index) -> AppStatus:
         release_state=AppReleaseState.HELD,
         hosts=tuple(sorted({each.host for each in found})),
         reason=reason,
+    )
+
+
+def _with_what_runs(row: AppStatus, chosen: Chosen, world: World, index: Index) -> AppStatus:
+    """Return the row of an app that cannot be read with how its last good release does, which is kept running."""
+    if any(host in index.unknown for host, _ in index.away.get(row.key, ())):
+        return row
+    services = tuple(_service(service, chosen, world, index) for service in chosen.app.services)
+    starting = any(map(_is_on_its_way(chosen), _running_release(chosen, index)))
+    health = _health(services, unknown=False, degraded=False, suspended=False, starting=starting)
+    trouble = "" if health is AppHealth.HEALTHY else why_unwell(_judged(chosen, index), chosen.app)
+    return replace(
+        row,
+        health=health,
+        commit=chosen.commit,
+        release=chosen.app.digest,
+        services=services,
+        reason="; ".join(filter(None, (row.reason, trouble))),
     )
 
 

@@ -4,6 +4,7 @@ import pytest
 from controller.test_renamed_services import OTHER
 from faults.test_y_broken_files import holds
 
+from gitops_orch.engine.simulated.hand import stop
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from tests.story import Story
 
@@ -166,6 +167,22 @@ def test_data_that_would_stay_behind_is_asked_about_and_nothing_is_touched(story
     }
     assert services(story) == wanted
     assert story.sync().exit_code == 0
+
+
+@pytest.mark.parametrize("how", MOVES)
+def test_what_waits_for_a_decision_about_its_data_is_kept_running(story, how):
+    before, after, held, _ = MOVES[how]
+    commit(story, **before)
+    assert story.sync().exit_code == 0
+    running = there(story)
+    commit(story, **after)
+    story.sync()
+    for each in [each for each in story.world.containers.values() if each.up]:
+        stop(story.world, each)
+    story.sync()
+    story.sync()
+    assert running <= there(story)
+    assert holds(story)[f"default/{held}"]
 
 
 def test_an_app_that_gets_its_former_name_back_does_not_start_on_stale_data(story):

@@ -1,0 +1,39 @@
+"""What is kept until a person decides about its data serves: what stopped of it is started again."""
+
+from collections.abc import Collection
+
+from gitops_orch.model.app import App
+from gitops_orch.model.observed import LIVE_STATES
+from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.index import Index
+from gitops_orch.planner.put_back import best_first, is_fit, is_put_off, start_again
+from gitops_orch.planner.room import Room
+from gitops_orch.planner.teardown import service_of
+from gitops_orch.planner.world import World
+
+
+def keep_serving(app: App, draft: Draft, world: World, index: Index) -> None:
+    """Start again what stopped of an app that is left as it is, also services that have another name in Git now."""
+    found = {service_of(each) for each in index.apps.get(app.key, ())}
+    _start(app, found, draft, world, index)
+
+
+def keep_services_serving(app: App, draft: Draft, world: World, index: Index) -> None:
+    """Start again what stopped of services that left an app and are kept."""
+    kept = {service for key, service in world.kept_services if key == app.key}
+    if kept:
+        _start(app, kept, draft, world, index)
+
+
+def _start(app: App, services: Collection[str], draft: Draft, world: World, index: Index) -> None:
+    jobs = {service.name for service in app.services if service.job}
+    there = index.apps.get(app.key, ())
+    stopped = [
+        each
+        for each in there
+        if service_of(each) in services and service_of(each) not in jobs and is_fit(each, app.key, world)
+    ]
+    room = Room(app, [each for each in there if each.container.state in LIVE_STATES])
+    for each in best_first(stopped, app.key, world):
+        if room.lets_in(each) and not is_put_off(draft, app.key, each, world):
+            draft.proves(app.key, start_again(draft, each, ()))
