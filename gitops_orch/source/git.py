@@ -77,22 +77,28 @@ class Git:
         self, arguments: tuple[str, ...], stdin: Any, extra: Mapping[str, str], lock_fd: int
     ) -> "subprocess.Popen[bytes]":
         try:
-            return subprocess.Popen(
-                ("git", f"--git-dir={self.git_dir}", *arguments),
-                cwd=self.git_dir.parent,
-                env=_variables({**self._environment, **extra}),
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+            from git import Git as GitPython  # looks for the git program, so not before it is needed
+            from git.exc import GitCommandNotFound
+        except ImportError as error:
+            raise SourceError("the git program is not installed", hint="install git 2.31 or newer") from error
+        told = {**self._environment, **extra}
+        command = [*_without_inherited(told), "git", f"--git-dir={self.git_dir}", *arguments]
+        try:
+            started = GitPython(str(self.git_dir.parent)).execute(
+                command,
+                as_process=True,
+                istream=stdin,
+                env=told,
                 start_new_session=True,  # a group of its own to kill, and no terminal to prompt on
                 pass_fds=(lock_fd,) if lock_fd >= 0 else (),
             )
-        except FileNotFoundError as error:
-            raise SourceError("the git program is not installed", hint="install git 2.31 or newer") from error
-        except OSError as error:
+        except (GitCommandNotFound, OSError) as error:
             raise SourceError(
                 f"git could not be started: {error}", hint="check that git is on PATH"
             ) from error
+        process: subprocess.Popen[bytes] = started.proc  # type: ignore[assignment]
+        started.proc = None  # its finaliser would end the process behind our back
+        return process
 
     def _collect(
         self, process: "subprocess.Popen[bytes]", deadline_at: float, verb: str
@@ -169,14 +175,8 @@ def _fd(pipe: Any) -> int:
     return int(pipe.fileno())
 
 
-def _variables(own: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of a git process; its messages are in English, because they are read.
-
-    Started by a hook of another repository we would inherit its GIT_DIR and its index.
-    """
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _KEPT_VARIABLES or not (name.startswith("GIT_") or name == "SSH_ASKPASS")
-    }
-    return {**inherited, "LANGUAGE": "C", "LC_ALL": "C", **own}
+def _without_inherited(told: Mapping[str, str]) -> list[str]:
+    # Started by a hook of another repository we would inherit its GIT_DIR and its index.
+    inherited = {name for name in os.environ if name.startswith("GIT_") or name == "SSH_ASKPASS"}
+    unset = sorted(inherited - set(told) - set(_KEPT_VARIABLES))
+    return ["env", *(word for name in unset for word in ("-u", name))] if unset else []
