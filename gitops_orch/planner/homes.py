@@ -16,11 +16,11 @@ def former_homes(
 ) -> Iterator[tuple[str, int, str]]:
     """Yield the service, slot and host of what an app's services were under other names.
 
-    Once a person lets the data go, that is where they are placed if it can be, and no more.
+    Without data, or once a person lets it go, that is where they are placed if it can be, and no more.
     """
     for service in app.services:
         for slot in world.former_slots.get((app.key, service.name), ()):
-            if not _is_let_go(app, slot, world) or (slot.host in index.hosts and slot.host in allowed):
+            if _binds(app, slot, world) or (slot.host in index.hosts and slot.host in allowed):
                 yield service.name, slot.slot, slot.host
 
 
@@ -31,7 +31,7 @@ def awaited_home(app: App, world: World, silent: Sequence[str]) -> str:
     """
     for service in (each for each in app.services if silent and not app.spreads(each)):
         for slot in world.former_slots.get((app.key, service.name), ()):
-            if slot.host in silent and not _is_let_go(app, slot, world):
+            if slot.host in silent and _binds(app, slot, world):
                 former = slot.service if slot.app == app.key else f"{slot.service} of {slot.app}"
                 return (
                     f"{service.name} looks like {former} under another name, which was last seen on {slot.host}, and {slot.host} "
@@ -55,6 +55,16 @@ def services_holding(app: App, world: World, index: Index) -> frozenset[str]:
         if any(slot.inherited and not _is_let_go(app, slot, world) for slot in former):
             found.add(service.name)
     return frozenset(found)
+
+
+def _binds(app: App, slot: FormerSlot, world: World) -> bool:
+    """Tell whether a slot has data that is to be found: what its file declares, or perhaps what its image does.
+
+    For the latter nothing waits for a host that left Git.
+    """
+    if slot.data is None and all(host.name != slot.host for host in world.hosts):
+        return False
+    return slot.data != {} and not _is_let_go(app, slot, world)
 
 
 def _is_let_go(app: App, slot: FormerSlot, world: World) -> bool:

@@ -26,6 +26,7 @@ from gitops_orch.model.names import files_volume_name, is_pre_start, prepared_se
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import ContainerIntent
 from gitops_orch.model.release import ReleaseState
+from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
 
 READS = {"logs", "events", "close", "probe", "read_files", "registry_digest"}
 GARBAGE = {"remove_volume", "remove_image"}
@@ -195,7 +196,7 @@ class Witness:
             return
         if container.owner is None or container.labels.get(labels.INSTANCE) != "default":
             self.object_to(f"{operation} of the foreign container {container.name}")
-        self._check_app(operation, container.owner.app)
+        self._check_app(operation, container.owner.app, container)
         self._losses.check_spared(operation, container)
         if operation in {"stop", "remove"} and is_well(container):
             self._losses.check(world, operation, container)
@@ -221,6 +222,11 @@ class Witness:
 
     def _check_create(self, world: World, operation: str, intent: ContainerIntent) -> None:
         self._check_app(operation, intent.app.key)
+        stable = self.history.stable(intent.app.key)
+        if intent.app.key.name in self.repository.commits[self.commit].broken and (
+            stable is None or intent.app.digest != stable.digest
+        ):
+            self.object_to(f"creates {intent.name}, and nobody can read which release is meant")
         failed = self.history.failed_digests(intent.app.key)
         # With nothing stable to go back to, what is missing of a release that failed is made all the same.
         if intent.app.digest in failed and not self._stays_up(intent.app):
@@ -249,12 +255,29 @@ class Witness:
         stable = self.history.stable(app.key)
         return app.rollback is Rollback.AUTO and (stable is None or stable.digest == app.digest)
 
-    def _check_app(self, operation: str, app: AppKey) -> None:
-        if app.name in self.repository.commits[self.commit].broken:
+    def _check_app(self, operation: str, app: AppKey, container: SimulatedContainer | None = None) -> None:
+        if app.name in self.repository.commits[self.commit].broken and not self._heals(
+            operation, app, container
+        ):
             self.object_to(f"{operation} for {app}, whose file cannot be read")
         hold = self.held.get(app)
         if hold is not None and (hold.until is None or hold.until > self.fleet.clock.now()):
             self.object_to(f"{operation} for {app}, which an operator holds")
+
+    def _heals(self, operation: str, app: AppKey, container: SimulatedContainer | None) -> bool:
+        """Whether a request may be to keep the last stable release alive: what does well goes only for one in its slot."""
+        if self.history.stable(app) is None:
+            return False
+        if operation not in {"stop", "remove"} or container is None or not is_well(container):
+            return True
+        slot = (app, container.owner.service, container.owner.slot)
+        return container.name.endswith((KEPT_SUFFIX, FAILED_SUFFIX)) or any(
+            each.owner is not None
+            and (each.owner.app, each.owner.service, each.owner.slot) == slot
+            and each.id != container.id
+            for world in self.fleet.worlds.values()
+            for each in world.containers.values()
+        )
 
     def _check_run(self, container: SimulatedContainer) -> None:
         """Never run twice what was scheduled once; that a start was not answered does not make it another run."""
