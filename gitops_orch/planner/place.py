@@ -153,7 +153,9 @@ class _Placer:
         for host, placed in self.index.away.get(self.app.key, ()):
             located[(placed.service, _place_of(placed.slot))].append(host)
         usable = [name for name in self.allowed if self._keeps(name, self.allowed)]
-        for service, slot, host in former_homes(self.app, self.world, self.index, usable):
+        # What takes over another tool's containers has its data there, and not where a similar app was.
+        former = () if self.takes_over else former_homes(self.app, self.world, self.index, usable)
+        for service, slot, host in former:
             located[(service, _place_of(slot))].append(host)
         return located
 

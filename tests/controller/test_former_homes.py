@@ -174,3 +174,20 @@ def test_an_anonymous_volume_is_not_left_behind(story, how):
     commit(story, {"app/compose.yaml": "x-gitops: {placement: {hosts: [h2]}, move: without-data}\n" + app})
     assert story.sync().exit_code == 0
     assert places(story) == [("h2", "db")]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "blog"])
+def test_what_takes_a_stack_over_waits_for_each_silent_host_and_not_for_the_host_of_a_similar_app(
+    story, kind, name
+):
+    """The data of what `adopt: true` takes over is in the containers of the other tool, wherever these are."""
+    home = deployed(story, {"blog/compose.yaml": text("db", kind)})
+    other = next(host for host in HOSTS if host != home)
+    adopting = {f"stacks/{name}/compose.yaml": text("db", kind, more="x-gitops: {adopt: true}\n")}
+    commit(story, adopting)
+    story.history.accept(story.source.fetch())
+    silence(story, other)
+    story.sync()
+    apps = {each.labels["gitops-orch.app"] for each in story.fleet.world(home).containers.values()}
+    assert name not in apps
+    assert other in holds(story)[f"default/{name}"]
