@@ -61,6 +61,8 @@ def describe(event: ProgressEvent) -> str:
 
 def _print_step(shell: Shell, event: ProgressEvent) -> None:
     result = event.result
+    if event.kind == "waiting":
+        shell.err.print(Text(f"[{event.done}/{event.total}] {describe(event)}: {plain(event.message)}"))
     if result is None or result.outcome is Outcome.SKIPPED:  # the summary counts these
         return
     line = Text(f"[{event.done}/{event.total}] {describe(event)}: ")

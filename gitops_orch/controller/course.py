@@ -9,11 +9,11 @@ from gitops_orch.controller.conduct import Conduct, Progress, ProgressEvent
 from gitops_orch.controller.execute import PLANNED_ANEW, STOPPED, Executor, Means
 from gitops_orch.controller.facts import note_greetings, passed_again, proved_releases, started_runs
 from gitops_orch.controller.gates import Watches
-from gitops_orch.controller.last_words import struck_out, with_last_words
+from gitops_orch.controller.last_words import struck_out, text_without, with_last_words
 from gitops_orch.controller.load import Loaded
 from gitops_orch.controller.look import Look, Sight, take_look
 from gitops_orch.controller.record import Recorder
-from gitops_orch.model.app import AppKey
+from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.plan import Action, Plan
 from gitops_orch.model.status import ActionResult, Outcome
 from gitops_orch.model.trouble import LEFT_GIT
@@ -62,13 +62,18 @@ class Course:
 
         def follow(event: ProgressEvent) -> None:
             if event.result is not None and (event.result.outcome is Outcome.FAILED or event.result.note):
-                world = self._looks[event.result.action.app].world
-                apps = {each.app.key: each.app for each in world.chosen} if world is not None else {}
-                app = apps.get(event.result.action.app) if event.result.action.app else None
-                event = replace(event, result=struck_out(event.result, app))
+                result = struck_out(event.result, self._app_of(event.result.action))
+                event = replace(event, result=result)
+            elif event.kind == "waiting" and event.action is not None:
+                event = replace(event, message=text_without(event.message, self._app_of(event.action)))
             progress(event)
 
         return follow
+
+    def _app_of(self, action: Action) -> App | None:
+        world = self._looks[action.app].world
+        apps = (each.app for each in world.chosen) if world is not None else ()
+        return next((app for app in apps if app.key == action.app), None)
 
     def look(self, loaded: Loaded, *, quick: bool) -> Look:
         """Look at everything, and keep what was found."""

@@ -328,6 +328,9 @@ class Executor:
         except Exception as error:  # noqa: BLE001 - one gate that cannot be judged must not end the others' work
             return self._lost(wait, error)
         if verdict.judgement is Judgement.WAITING:
+            if self._gates.is_report_due(wait):
+                seconds = self._duration_ms(wait.action) // 1000
+                self._tell("waiting", wait.action, message=f"{seconds} s so far: {verdict.reason}")
             return None
         if verdict.judgement is Judgement.PASSED and wait.action.kind is Kind.EXEC:
             self._gates.pause(wait)
@@ -380,9 +383,9 @@ class Executor:
         self._tell("finished", result.action, result)
         return result
 
-    def _tell(self, kind: str, action: Action, result: ActionResult | None = None) -> None:
-        done, total = len(self._results), len(self._actions)
-        self._conduct.progress(ProgressEvent(kind=kind, action=action, result=result, done=done, total=total))
+    def _tell(self, kind: str, action: Action, result: ActionResult | None = None, message: str = "") -> None:
+        event = ProgressEvent(kind=kind, message=message, action=action, result=result)
+        self._conduct.progress(replace(event, done=len(self._results), total=len(self._actions)))
 
     def _duration_ms(self, action: Action) -> int:
         return round((self._clock.monotonic_s() - self._began[action.id]) * 1000)

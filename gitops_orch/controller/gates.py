@@ -13,6 +13,7 @@ from gitops_orch.planner.gate import Verdict, Watch, is_probe_due, judge, taken_
 
 GATE_POLL_S = 0.5  # as often as Compose looks (COMPOSE.md, section 4)
 GATE_LOST_MAX = 20  # looks in a row that may get no answer before a wait is given up
+REPORTED_EVERY_S = 30.0  # that a wait goes on
 
 Watches = dict[tuple[str, str], Watch]  # by host and container name
 
@@ -27,6 +28,7 @@ class Wait:
     look_at_s: float
     looking: bool = False
     lost_count: int = 0
+    reported_s: float | None = None
 
 
 class Gates:
@@ -36,6 +38,15 @@ class Gates:
         self._clock = clock
         self._watches = watches
         self._waits: dict[str, Wait] = {}
+
+    def is_report_due(self, wait: Wait) -> bool:
+        """Tell, every REPORTED_EVERY_S of a wait, that it is to be reported."""
+        now_s = self._clock.monotonic_s()
+        if wait.reported_s is None:
+            wait.reported_s = now_s
+        due = now_s - wait.reported_s >= REPORTED_EVERY_S
+        wait.reported_s = now_s if due else wait.reported_s
+        return due
 
     def __bool__(self) -> bool:
         return bool(self._waits)

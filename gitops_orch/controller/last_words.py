@@ -71,9 +71,12 @@ def struck_out(result: ActionResult, app: App | None) -> ActionResult:
     """
     if result.outcome is not Outcome.FAILED and not result.note:
         return result
-    hidden = pieces(app)
-    error, note = (without_secrets(legible(text, hidden)) for text in (result.error, result.note))
-    return replace(result, error=error, note=note)
+    return replace(result, error=text_without(result.error, app), note=text_without(result.note, app))
+
+
+def text_without(text: str, app: App | None) -> str:
+    """Return a text without what an app's files hold, and without what looks like a secret."""
+    return without_secrets(legible(text, pieces(app)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

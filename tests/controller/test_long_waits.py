@@ -1,0 +1,31 @@
+"""A long wait is reported now and then, with what is missing, so that nobody takes it for a command that hangs."""
+
+from gitops_orch.controller.conduct import Conduct, ProgressEvent
+from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.model.plan import Kind
+from tests.story import Story
+
+
+def waits(images: dict[str, ImageBehaviour], more: str = "") -> list[ProgressEvent]:
+    story = Story(images)
+    story.commit({"shop/compose.yaml": f"services: {{web: {{image: 'slow:1'{more}}}}}"})
+    seen: list[ProgressEvent] = []
+    story.reconciler.run(trigger="test", conduct=Conduct(progress=seen.append))
+    return [each for each in seen if each.kind == "waiting"]
+
+
+def test_a_wait_for_health_is_reported_every_half_minute():
+    found = waits({"slow:1": ImageBehaviour(healthcheck=True, healthy_after_s=100)})
+    assert len(found) == 3
+    assert {each.action.kind for each in found} == {Kind.WAIT_HEALTHY}
+    assert "30 s so far: running, starting" in found[0].message
+
+
+def test_a_short_wait_is_not_reported():
+    assert waits({"slow:1": ImageBehaviour(healthcheck=True, healthy_after_s=20)}) == []
+
+
+def test_what_a_probe_says_is_reported():
+    probe = ", x-gitops: {readiness: {http: {port: 8080, path: /ready}}}"
+    found = waits({"slow:1": ImageBehaviour(ready_after_s=40)}, probe)
+    assert [each.message.count("not ready") for each in found] == [1]
