@@ -14,7 +14,8 @@ from typer.core import TyperArgument, TyperOption
 def read_values_at_once(parameters: list[Any]) -> list[Any]:
     """Return the parameters, which from now on read plain values without typer's library."""
     for parameter in parameters:
-        if not isinstance(getattr(parameter.get_runtime_param, "__self__", None), _Values):
+        own = getattr(parameter, "get_runtime_param", None)  # a typer without it only starts more slowly
+        if own is not None and not isinstance(getattr(own, "__self__", None), _Values):
             parameter.get_runtime_param = _Values(parameter).itself
     return parameters
 
