@@ -327,6 +327,16 @@ class Witness:
         recipe = self.repository.recipes[(one.owner.app, one.owner.release)]
         return any(each.name == services[0] and each.replicas > 1 for each in recipe.services)
 
+    def _has_come_up(self, app: AppKey) -> bool:
+        """Whether a first release that failed, and stayed up, does well by now: history hears of it after the run."""
+        there = [
+            container
+            for world in self.fleet.worlds.values()
+            for container in world.containers.values()
+            if container.owner is not None and container.owner.app == app and container.up
+        ]
+        return self.history.stable(app) is None and bool(there) and all(map(is_well, there))
+
     def _check_order(self, container: SimulatedContainer) -> None:
         """Never begin a release of an app while what it depends on is not at what the same commit says."""
         owner = container.owner
@@ -342,7 +352,8 @@ class Witness:
         stable = [each for each in self.history.releases(app.key) if each.state is ReleaseState.STABLE]
         if needed is None or any(self._is_same(container, each.digest) for each in stable):
             return
-        if self.repository.is_among(needed, self.history.failed_digests(needed.key)):
+        failed = self.repository.is_among(needed, self.history.failed_digests(needed.key))
+        if failed and not self._has_come_up(needed.key):
             self.object_to(f"begins {container.name} although {needed.name} was rolled back")
 
     def _is_same(self, container: SimulatedContainer, release: str) -> bool:
