@@ -35,7 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         wanted = _wanted(item)
-        if wanted.intersection(ENGINE_FIXTURES):
+        # Some of those ask for their fixture only when they run.
+        if wanted.intersection(ENGINE_FIXTURES) or item.path.is_relative_to(HERE / "integration"):
             item.add_marker(pytest.mark.engine)
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(HERE))))
         if wanted.intersection(ORACLE_FIXTURES):

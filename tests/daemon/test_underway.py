@@ -17,6 +17,8 @@ from gitops_orch.model.plan import Action, Gate, Kind
 from gitops_orch.model.status import ActionResult, Outcome
 from tests.story import Story
 
+pytestmark = pytest.mark.waits
+
 COMMAND = Gate(monitor_s=0, deadline_s=900)
 STEPS = {
     "a stop with a grace period of ten minutes": (Kind.STOP, {"grace_s": 600.0}, 600),
