@@ -30,6 +30,17 @@ def test_apps_with_names_of_their_own_outlive_their_broken_files(world: World):
         assert SHOP in held["default/store"]
         assert WIKI in held["docs/wiki"]
 
+    with world.host.client() as client:
+        client.stop(world.one("store/api").id, timeout=1)
+        client.remove_container(world.one("wiki/page").id, force=True)
+    world.sync()
+    assert {(seen.service, seen.state) for seen in world.containers()} == {
+        ("store/api", "running"),
+        ("wiki/page", "running"),
+        ("web/front", "running"),
+    }
+    before = world.containers()
+
     shutil.rmtree(world.state)
     reply = world.sync()
     assert world.containers() == before

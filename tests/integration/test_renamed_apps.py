@@ -21,6 +21,7 @@ def test_a_renamed_directory_and_a_renamed_volume_are_held_with_the_way_out(worl
     world.commit({BLOG: text, "plain/compose.yaml": compose({"page": service("stub:2")})})
     world.deploy()
     before = world.containers()
+    before_ids = {seen.service: seen.id for seen in before}
 
     world.commit({BLOG: None, WEBLOG: text})
     reply = world.sync()
@@ -30,6 +31,12 @@ def test_a_renamed_directory_and_a_renamed_volume_are_held_with_the_way_out(worl
     assert "db has volume blog_data at /data" in reasons["default/weblog"]
     assert f"write `name: blog` in {WEBLOG}" in reasons["default/weblog"]
     assert "default/weblog" in reasons["default/blog"]
+
+    with world.host.client() as client:
+        client.stop(world.one("blog/db").id, timeout=1)
+    world.sync()
+    assert (world.one("blog/db").state, world.one("blog/db").id) == ("running", before_ids["blog/db"])
+    before = world.containers()
 
     world.commit({WEBLOG: json.dumps({"name": "blog", **json.loads(text)})})
     world.converge()
