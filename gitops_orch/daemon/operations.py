@@ -105,7 +105,10 @@ def _unpin(house: House, arguments: Mapping[str, str], _progress: Progress | Non
 def _accept(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
     commit = house.full_commit(arguments["commit"])
     house.history.accept(commit)
-    return _done({"message": f"commit {commit} is let through once", "commit": commit})
+    message = (
+        f"commit {commit} is let through once; one that lands before the next sync needs its own `accept`"
+    )
+    return _done({"message": message, "commit": commit})
 
 
 def _hold(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
