@@ -19,6 +19,7 @@ from gitops_orch.model.desired import Desired
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import is_pre_start
 from gitops_orch.model.observed import ObservedContainer, Ownership
+from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.world import Chosen, Role
 
@@ -51,7 +52,7 @@ class LastGood:
         return tuple(each for each in found if each is not None)
 
     def _release(self, key: AppKey, owners: Collection[Ownership], hashes: Hashes) -> Chosen | None:
-        stable = next(iter(release_facts(self._history.releases(key)).stable.get(key, ())), None)
+        stable = self._newest_stable(key)
         app = self._loader.app_at(key, stable.commit) if stable is not None else None
         if stable is None or app is None or app.digest != stable.digest:
             return None
@@ -63,6 +64,13 @@ class LastGood:
             return None
         pins = image_pins(self._history, key, app.digest)
         return Chosen(app=app, commit=stable.commit, role=Role.WAITING, images=pins)
+
+    def _newest_stable(self, key: AppKey) -> Release | None:
+        """Return the newest release of those that did not fail, if it is stable: a later one may have begun."""
+        releases = self._history.releases(key)  # newest first
+        failed = release_facts(releases).failed.get(key, {})
+        newest = next((each for each in releases if each.digest not in failed), None)
+        return newest if newest is not None and newest.state is ReleaseState.STABLE else None
 
 
 def _counts(container: ObservedContainer, owner: Ownership) -> bool:

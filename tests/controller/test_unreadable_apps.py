@@ -88,6 +88,20 @@ def test_a_rollout_that_broke_off_goes_neither_on_nor_back_while_the_file_has_a_
     assert set(story.world.containers) == before
 
 
+def test_a_service_that_was_being_scaled_keeps_its_new_replicas_while_the_file_has_a_mistake():
+    slow = "services: {web: {image: 'slow:1', healthcheck: {test: [CMD, x]}, deploy: {replicas: %d}}}\n"
+    story = Story({"slow:1": ImageBehaviour(healthcheck=True, healthy_after_s=30)})
+    story.commit({"shop/compose.yaml": slow % 1, **BLOG})
+    assert story.sync().exit_code == 0
+    story.commit({"shop/compose.yaml": slow % 2, **BLOG})
+    story.reconciler.run(trigger="test", conduct=Conduct(should_yield=lambda: True))
+    there = set(story.world.containers)
+    assert len(there) == 3
+    story.commit({"shop/compose.yaml": TYPO, **BLOG})
+    story.sync()
+    assert set(story.world.containers) == there
+
+
 def test_an_app_that_left_git_does_not_come_back_with_a_mistake():
     story = broken(bad=SHOP)
     story.commit(BLOG)
