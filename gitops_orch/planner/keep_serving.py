@@ -1,10 +1,14 @@
-"""What is kept until a person decides about its data serves: what stopped of it is started again."""
+"""What is kept until a person decides about its data serves: what was stopped of it is started again.
+
+What ends by itself is not: that would go on for ever.
+"""
 
 from collections.abc import Collection
 
 from gitops_orch.model.app import App
 from gitops_orch.model.observed import LIVE_STATES
 from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.ended import why_stopped
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.put_back import best_first, is_fit, is_put_off, start_again
 from gitops_orch.planner.room import Room
@@ -31,7 +35,10 @@ def _start(app: App, services: Collection[str], draft: Draft, world: World, inde
     stopped = [
         each
         for each in there
-        if service_of(each) in services and service_of(each) not in jobs and is_fit(each, app.key, world)
+        if service_of(each) in services
+        and service_of(each) not in jobs
+        and why_stopped(each.container)
+        and is_fit(each, app.key, world)
     ]
     room = Room(app, [each for each in there if each.container.state in LIVE_STATES])
     for each in best_first(stopped, app.key, world):

@@ -11,6 +11,7 @@ from gitops_orch.model.observed import LIVE_STATES
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.adoption import adopted_containers
 from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.ended import why_stopped
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.put_back import best_first, can_serve, is_put_off, may_start, start_again
 from gitops_orch.planner.room import Room
@@ -56,6 +57,7 @@ def _serves_again(app: App, why: str) -> str:
 def serve_again(old: AppKey, successor: AppKey, draft: Draft, world: World, index: Index) -> None:
     """Start again what stopped for an app's new name, service by service, where nothing of the new app runs and stays.
 
+    Of an app that waits for a person, only what was stopped: what ends by itself would be started for ever.
     Not so a job, which is never run again, a service of which the new app's own former container is started, and what has
     no room beside the containers of the old app that run.
     """
@@ -64,7 +66,9 @@ def serve_again(old: AppKey, successor: AppKey, draft: Draft, world: World, inde
     there = [
         found
         for found in index.apps.get(old, ())
-        if can_serve(found.container) and service_of(found) not in jobs
+        if can_serve(found.container)
+        and service_of(found) not in jobs
+        and (old not in world.kept or why_stopped(found.container))
     ]
     if old in world.blocked or not there:
         return
