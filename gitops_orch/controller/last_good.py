@@ -1,6 +1,6 @@
 """The last stable releases of apps whose files cannot be read: a mistake in a file does not end the healing of what runs.
 
-Only where every container is just as that release has it.  In the middle of a rollout nobody knows which release is meant.
+Only where every container is just as that release has it.  In the middle of a rollout it is unknown which release is meant.
 """
 
 from collections import defaultdict

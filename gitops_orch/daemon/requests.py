@@ -33,7 +33,7 @@ def perform(
             return _carry_out_here(house, verb, arguments, progress)
         number = 0
         try:
-            with held_back():  # a request whose number nobody knows could not be taken back
+            with held_back():  # a request whose number is unknown could not be withdrawn
                 number = house.history.request(verb.value, dict(arguments))
             return _await_answer(house, number, verb, arguments, progress)
         except BaseException:

@@ -21,7 +21,7 @@ MISTAKES_MAX = 200  # of one file: beyond that, one more sentence helps nobody
 SHOWN_LENGTH_MAX = 60
 
 _SERVICE_SIGNS = ("image", "build")
-_WORDS = {
+TYPE_WORDS = {  # how a message names a type of JSON Schema
     "string": "text",
     "integer": "a whole number",
     "number": "a number",
@@ -249,7 +249,7 @@ def _explain_choice(branches: list[Any], value: Any, path: KeyPath) -> Iterator[
 
 
 def _wrong_type(types: tuple[str, ...], value: Any) -> str:
-    words = [_WORDS[name] for name in types]
+    words = [TYPE_WORDS[name] for name in types]
     wanted = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
     quote = "; quote it" if "string" in types and isinstance(value, bool | int | float) else ""
     return f"must be {wanted}, is {kind_of(value) if 'object' in types else describe(value)}{quote}"

@@ -12,20 +12,11 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 from referencing import Registry, Resource
 
-from gitops_orch.manifest.compose_schema import describe
+from gitops_orch.manifest.compose_schema import TYPE_WORDS, describe
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.schema_file import SCHEMA_NAMES, exact, read_schema
 from gitops_orch.manifest.suggest import did_you_mean
 
-_TYPE_WORDS = {
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "object": "a mapping",
-    "array": "a list",
-    "null": "nothing",
-}
 _LIMIT_WORDS = {
     "minimum": "must be at least {wanted}, is {size}",
     "maximum": "must be at most {wanted}, is {size}",
@@ -114,7 +105,7 @@ def _sentence(mistake: _Mistake) -> str:
         case "type":
             quote = "; quote it" if wanted == "string" and isinstance(value, bool | int | float) else ""
             found = "text" if wanted == "object" and isinstance(value, str) else describe(value)
-            return f"must be {_TYPE_WORDS.get(str(wanted), str(wanted))}, is {found}{quote}"
+            return f"must be {TYPE_WORDS.get(str(wanted), str(wanted))}, is {found}{quote}"
         case "enum":
             choices = [str(choice) for choice in wanted]
             return f"must be one of {', '.join(choices)}, is {describe(value)}{did_you_mean(str(value), choices)}"

@@ -15,7 +15,7 @@ ServiceKey: TypeAlias = tuple[AppKey, str]  # app, service
 class FormerSlot:
     """A slot that left Git; one of a silent host has no container, and is known by its last stable release, if at all.
 
-    `data` are the volumes and paths where it has data, by target; None where nobody knows.  With `kin`, a service of the
+    `data` are the volumes and paths where it has data, by target; None where that is unknown.  With `kin`, a service of the
     commit is likely this one under another name; without, that service only mounts the same volume.
     """
 

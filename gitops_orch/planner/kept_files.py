@@ -1,4 +1,4 @@
-"""Which files does a host keep, although Git has others?  They are drift that nobody is asked to repair, and no hold of the app."""
+"""Which files does a host keep, although Git has others?  They are reported as drift, and do not hold the app."""
 
 from collections.abc import Iterable
 

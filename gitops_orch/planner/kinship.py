@@ -1,6 +1,6 @@
 """Is a new service one that left Git, under another name?
 
-Nobody says so in a commit.  It is likely where both have data at the same place in the container, and the same image; a
+No commit says so.  It is likely where both have data at the same place in the container, and the same image; a
 place that only one kind of software uses (`/var/lib/mysql`) says as much as an image.  An unlike service that comes as
 another one leaves is a new one, though both keep their data in `/data`.
 """

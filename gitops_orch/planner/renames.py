@@ -131,7 +131,7 @@ def _find_services(found: _Renames, groups: Groups, world: World, index: Index) 
         if former.app not in roles:
             found.successors.setdefault(former.app, app.key)
         at_stake = list(_at_stake(app, service, pair.old, index)) if pair.kin else []
-        if roles[app.key] is not Role.HEAD:  # who goes back wants the older volume
+        if roles[app.key] is not Role.HEAD:  # a rollback needs the older volume
             at_stake = [loss for loss in at_stake if not loss.is_older]
         if at_stake and not is_allowed(world, former.app):
             lost[app.key].append((pair, at_stake))

@@ -1,4 +1,4 @@
-"""A long wait is reported now and then, with what is missing, so that nobody takes it for a command that hangs."""
+"""A long wait is reported now and then, with what is missing, so that it does not look like a command that hangs."""
 
 from gitops_orch.controller.conduct import Conduct, ProgressEvent
 from gitops_orch.engine.simulated.images import ImageBehaviour

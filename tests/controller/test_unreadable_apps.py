@@ -122,7 +122,7 @@ def test_without_history_an_app_with_a_mistake_is_left_as_it_is():
 
 
 def test_data_of_an_app_with_a_mistake_gets_no_second_writer():
-    """Nobody knows whether the data moved in the same commit that has the mistake."""
+    """It is unknown whether the data moved in the same commit that has the mistake."""
     path = "services: {{{}: {{image: 'db:1', volumes: ['/srv/db:/data']}}}}\n"
     story = Story()
     story.commit({"shop/compose.yaml": path.format("web"), **BLOG})

@@ -156,7 +156,7 @@ class ComposeProjects:
             yield _mount("bind", f"{place}/{service.name}", FILES_TARGET)
 
     def outrun(self, tree: TreeRecipe, fleet: SimulatedFleet) -> None:
-        """Count files that Git changed before they were taken over as changed by hand: nobody can tell."""
+        """Count files that Git changed before they were taken over as changed by hand: the host cannot tell them apart."""
         for (host, identity), (key, name) in self.containers.items():
             world, app = fleet.worlds[host], tree.app(key.name)
             if app is None or identity not in world.containers:
