@@ -100,11 +100,15 @@ class _Draft:
             self.changes.append(FileChange(name=name, expected=copy, digest=None))
 
     def _as_in_git(self, name: str, wanted: str, written: frozenset[str]) -> None:
-        """The content is right; the mode is what we wrote last, and only a new one in Git is a reason to write again."""
+        """The content is right; the mode is what we wrote last, and only a new one in Git is a reason to write again.
+
+        Where a write was not confirmed, its version stays in the record: a host that was frozen may still carry it out, and
+        the file would look like one that was changed on the host.
+        """
         if with_other_mode(wanted) in written and self.policy is not FilesPolicy.HOST:
             self._write(name, digest_of(wanted), wanted)
         else:
-            self.record[name] = (wanted,)
+            self.record[name] = tuple(sorted(written)) if {wanted} < written else (wanted,)
 
     def _gives_way(self, name: str) -> bool:
         """Tell whether all that stands in the place of a file is what leaves: a file above it, or the files below it."""

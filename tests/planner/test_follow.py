@@ -1,5 +1,6 @@
 """Which files of a writable bind are written, removed or kept: by contents, modes, and what stands in their way."""
 
+import dataclasses
 import hashlib
 import sys
 
@@ -103,3 +104,20 @@ def test_no_content_is_kept_by_what_decides():
     decide(files, seen({}, {}), FilesPolicy.MERGE)
     del files
     assert sys.getrefcount(content) == held
+
+
+@pytest.mark.parametrize("late", ["two", "three"])
+def test_a_write_that_was_not_confirmed_stays_known_where_git_goes_back(late):
+    """A host that was frozen carries the write out after Git has gone back: the file is ours still."""
+    unconfirmed = HostFiles(
+        app=KEY,
+        path="conf",
+        present=True,
+        copies={"x": ONE},
+        written={"x": frozenset({ONE, digest(late)})},
+    )
+    work = decide(bind(x="one"), unconfirmed, FilesPolicy.MERGE)
+    assert not work.changes
+    recorded = {name: frozenset(versions) for name, versions in work.record.items()}
+    carried_out = dataclasses.replace(unconfirmed, copies={"x": digest(late)}, written=recorded)
+    assert changes(bind(x="one"), carried_out) == [("x", digest(late), ONE)]

@@ -1,11 +1,12 @@
 """Which hosts an app's plan was made for: it goes on by that, whether they answer or not when another app is planned anew."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
 from gitops_orch.controller.course import Course
+from gitops_orch.engine import labels
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.world import World
 from gitops_orch.model.app import AppKey
@@ -77,4 +78,14 @@ def app_of(world: World, subject: Any) -> AppKey | None:
     if isinstance(subject, AppKey):
         return subject
     container = world.find(subject) if isinstance(subject, str) else None
-    return container.owner.app if container is not None and container.owner is not None else None
+    if container is not None and container.owner is not None:
+        return container.owner.app
+    owned = world.networks.get(subject) or world.volumes.get(subject) if isinstance(subject, str) else None
+    return _owner_of(owned.labels) if owned is not None else None
+
+
+def _owner_of(found: Mapping[str, str]) -> AppKey | None:
+    """The app of a network or a volume that we made."""
+    if labels.APP not in found:
+        return None
+    return AppKey(namespace=found[labels.NAMESPACE], name=found[labels.APP])
