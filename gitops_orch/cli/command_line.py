@@ -39,7 +39,7 @@ VERBS: Mapping[str, Entry] = {
     "plan": Entry("Deploy", "look", "Show what a sync would do and why; exit 2: changes."),
     "sync": Entry("Deploy", "act", "Reconcile once, to the end; exit 4: a release failed."),
     "run": Entry("Deploy", "act", "Be the service: follow Git and reconcile, until SIGTERM."),
-    "status": Entry("Look", "look", "Show how apps and hosts are; exit 2: not all is well."),
+    "status": Entry("Look", "look", "Show how apps and hosts are; exit 2: not well, 3: unknown."),
     "diff": Entry("Look", "look", "Show field by field how what runs differs from Git."),
     "history": Entry("Look", "record", "Show runs and releases, newest first."),
     "explain": Entry("Look", "record", "Say why a container exists, and what happened to it."),

@@ -37,7 +37,7 @@ def plan(shell: Shell, apps: SomeApps = None) -> int:
 
 
 def status(shell: Shell, app: OptionalApp = None) -> int:
-    """Show how apps and hosts are; exit 2: not all is well."""
+    """Show how apps and hosts are; exit 2: not well, 3: unknown."""
     from gitops_orch.daemon.names import find_app
 
     picture = take_picture(shell)

@@ -20,9 +20,8 @@ def plan_code(picture: Picture, app: AppKey | None = None) -> int:
 
 
 def status_code(picture: Picture) -> int:
-    """Return the code of `status`."""
+    """Return the code of `status`: without a commit, everything is unknown."""
     rules = (
-        (ERROR, bool(picture.error and not picture.commit)),
         (UNKNOWN, bool(picture.error) or any(map(_is_unknown, picture.apps)) or hosts_code(picture) != OK),
         (NOT_WELL, _has_errors(picture) or not all(map(_is_well, picture.apps))),
     )

@@ -40,7 +40,7 @@ def update_policy(chosen: Chosen, service: Service) -> UpdatePolicy:
 
 
 def choose_order(slot: Slot, update: UpdatePolicy, rollout: RolloutPolicy) -> tuple[Order, str]:
-    """Return which goes first, and why.
+    """Return which goes first, and why, as a clause that stands after "because".
 
     Start-first wherever two of them can stand side by side on the host; what the file says wins where it is possible.
     """
@@ -50,27 +50,27 @@ def choose_order(slot: Slot, update: UpdatePolicy, rollout: RolloutPolicy) -> tu
         return Order.START_FIRST, "nothing on this host is in its way"
     obstacle = _collision(service, here)
     if obstacle:
-        return Order.STOP_FIRST, f"{obstacle} cannot be shared with the old one"
+        return Order.STOP_FIRST, obstacle
     if update.order is not None:
-        return update.order, "the file says so"
+        return update.order, f"its file has `order: {update.order.value}`"
     if rollout.surge_max == 0:
-        return Order.STOP_FIRST, "max_surge is 0"
+        return Order.STOP_FIRST, "`max_surge` is 0"
     if service.writable or _anonymous_volumes(slot, here):
-        return Order.STOP_FIRST, "two at once could damage the data that it writes"
+        return Order.STOP_FIRST, "two containers at once could damage the data that they write"
     return Order.START_FIRST, "nothing that it uses is exclusive"
 
 
 def _collision(service: Service, olds: Sequence[Located]) -> str:
     if service.container_name:
-        return f"container_name {service.container_name}"
+        return f"`container_name: {service.container_name}` can exist only once"
     held = [port for old in olds for port in ports_of(old.container)]
     for wanted in fixed_ports(service):
         if any(same_port(wanted, port) for port in held):
-            return f"port {wanted[1]}/{wanted[2]}"
+            return f"port {wanted[1]}/{wanted[2]} of the host can be published only once"
     in_host = any(HOST_NETWORK in old.container.networks for old in olds)
     if service.compose.get("network_mode") == HOST_NETWORK or (in_host and fixed_ports(service)):
-        return "the host's network"
-    return "its fixed address" if _fixed_address(service) else ""
+        return "both would use the ports of the host's network"
+    return "a fixed address can be used only once" if _fixed_address(service) else ""
 
 
 def _fixed_address(service: Service) -> bool:

@@ -39,7 +39,7 @@ class Succession:
         order, why = choose_order(slot, update, self.chosen.app.rollout)
         if order is Order.START_FIRST:
             return []
-        reason = f"{slot.name} takes over, stop-first: {why}"
+        reason = f"it is stopped before its successor starts, because {why}"
         here = [old for old in slot.olds if old.host == slot.host]
         stops = {old.container.id: stop_container(self.draft, old, reason, ready, before) for old in here}
         self.stopped.update(stops)

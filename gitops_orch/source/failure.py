@@ -104,6 +104,17 @@ def push_failure(said: str, url: str) -> SourceError:
         return SourceUnavailable(
             f"{url}: the branch moved while the revert was made (git: {words})", hint="fetch and try again"
         )
+    if re.search(r"branch is currently checked out|refusing to (?:update|delete) checked out branch", said):
+        return SourceError(
+            f"{url}: this repository has the branch checked out, so Git refuses to push to it",
+            hint="push to a bare repository, or run `git config receive.denyCurrentBranch updateInstead` in that one",
+        )
+    if re.search(r"unstaged changes|uncommitted changes|[Ww]orking (?:tree|directory) has", said):
+        return SourceError(
+            f"{url}: this repository has the branch checked out with changes that are not committed, so Git refuses to push "
+            "to it",
+            hint="commit or undo these changes there",
+        )
     if re.search(r"remote rejected|pre-receive|protected|hook declined", said):
         return SourceError(
             f"{url}: the server refused the push (git: {words})",

@@ -142,6 +142,30 @@ def test_rollback_that_the_server_refuses_says_why_and_changes_nothing(gitops, r
     assert repository.head() == before
 
 
+@pytest.mark.parametrize("setting", ["refuse", "true"])
+def test_rollback_in_a_checkout_says_how_that_repository_takes_a_push(gitops, repository, rolled, setting):
+    repository.git("config", "receive.denyCurrentBranch", setting)
+    answer = gitops("rollback", "shop")
+    assert answer.code == 1
+    assert "this repository has the branch checked out" in answer.err
+    assert "git config receive.denyCurrentBranch updateInstead" in answer.err
+    assert "refusing to update" not in answer.err
+    assert len(answer.err) < 450
+
+
+@pytest.mark.parametrize("is_staged", [False, True])
+def test_rollback_in_a_checkout_with_changes_says_that_these_are_in_the_way(
+    gitops, repository, rolled, is_staged
+):
+    (repository.path / "shop/compose.yaml").write_text(app("pink"))
+    if is_staged:
+        repository.git("add", "-A")
+    answer = gitops("rollback", "shop")
+    assert answer.code == 1
+    assert "with changes that are not committed" in answer.err
+    assert "commit or undo these changes there" in answer.err
+
+
 @pytest.mark.parametrize("commit", ["", " ", "zzz", "--all", "HEAD~1", "0" * 40])
 def test_rollback_refuses_what_is_no_commit_and_pushes_nothing(gitops, repository, rolled, commit):
     before = repository.head()

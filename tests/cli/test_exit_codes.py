@@ -73,6 +73,11 @@ def test_status_is_3_where_something_is_unknown_or_stale_before_2_where_somethin
     assert status_code(replace(CALM, apps=(WELL, replace(WELL, **change)))) == code
 
 
+@pytest.mark.parametrize("commit", ["", "c"])
+def test_status_is_3_where_no_commit_can_be_read(commit):
+    assert status_code(replace(CALM, commit=commit, error="Git is down")) == 3
+
+
 def test_a_host_that_did_not_answer_is_unknown_to_status_and_an_error_to_hosts():
     silent = replace(CALM, hosts=(HostStatus(name="edge", state="unknown", observed_at=None),))
     assert (status_code(silent), hosts_code(silent)) == (3, 1)
@@ -81,7 +86,3 @@ def test_a_host_that_did_not_answer_is_unknown_to_status_and_an_error_to_hosts()
 def test_hosts_that_answer_are_well_whatever_is_planned_for_them():
     drained = replace(CALM, hosts=(HostStatus(name="edge", state="drain", observed_at=None),))
     assert (status_code(drained), hosts_code(drained)) == (0, 0)
-
-
-def test_a_repository_that_never_answered_is_an_error_to_status():
-    assert status_code(replace(CALM, commit="", apps=(), error="no answer")) == 1

@@ -4,7 +4,7 @@ import os
 from datetime import UTC, datetime
 
 import pytest
-from command_line import HOST, app
+from command_line import HOST, Repository, app
 
 from gitops_orch.daemon.follow import Wanted, _new_lines, follow_logs
 from gitops_orch.daemon.house import open_house
@@ -104,3 +104,10 @@ def test_followed_logs_take_a_program_s_own_line_breaks_for_no_new_line():
     assert lines == ["10%\r90%\x0czzz", "\u2028next"]
     assert list(_new_lines(Engine(), "c", Wanted(tail=10), printed)) == []
     assert asked == [None, datetime(2026, 1, 1, tzinfo=UTC)]
+
+
+def test_status_of_a_repository_without_a_commit_is_unknown(call, tmp_path):
+    empty = Repository(tmp_path / "empty")
+    answer = call("status", "--repo", str(empty.path))
+    assert answer.code == 3
+    assert "main" in answer.out

@@ -81,7 +81,28 @@ def test_a_fixed_port_makes_it_stop_first_and_says_so():
     after = app("shop", service(ports=(port,), compose={"environment": {"A": "2"}}))
     plan = make_plan(world(after, observed={"h1": seen("h1", container(before), apps=(before,))}))
     assert kinds(plan) == ["create", "stop", "start", "wait_healthy", "remove"]
-    assert "port 8080/tcp cannot be shared" in next(a.reason for a in plan.actions if a.kind.value == "stop")
+    stop = next(action for action in plan.actions if action.kind.value == "stop")
+    assert "because port 8080/tcp of the host can be published only once" in stop.reason
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"container_name": "db"}, "`container_name: db` can exist only once"),
+        ({"compose": {"network_mode": "host"}}, "both would use the ports of the host's network"),
+        (
+            {"compose": {"networks": {"default": {"ipv4_address": "10.9.0.4"}}}},
+            "a fixed address can be used only once",
+        ),
+    ],
+)
+def test_a_stop_before_the_start_is_explained_in_one_sentence(options, why):
+    before = app("shop", service(**options))
+    changed = {**options.get("compose", {}), "environment": {"A": "2"}}
+    after = app("shop", service(**{**options, "compose": changed}))
+    plan = make_plan(world(after, observed={"h1": seen("h1", container(before), apps=(before,))}))
+    stop = next(action for action in plan.actions if action.kind.value == "stop")
+    assert stop.reason == f"it is stopped before its successor starts, because {why}"
 
 
 def test_written_data_makes_it_stop_first():

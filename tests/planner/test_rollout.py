@@ -87,7 +87,7 @@ def test_all_are_created_before_the_first_is_stopped_or_started():
 def test_no_surge_means_stop_first_and_says_why():
     plan = rollout(count=1, policy=RolloutPolicy(surge_max=0))
     stop = next(action for action in plan.actions if action.kind.value == "stop")
-    assert "max_surge is 0" in stop.reason
+    assert "because `max_surge` is 0" in stop.reason
 
 
 @pytest.mark.parametrize(
