@@ -140,6 +140,7 @@ def check_after(app: App, findings: Findings) -> None:
                 ("networks", network.key), "no container can join an overlay without attachable: true; add it"
             )
     _check_labels(app, findings)
+    _check_replaced(app, findings)
     check_jobs(app, findings)
     for service in app.services:
         base = ("services", service.name)
@@ -157,15 +158,14 @@ def check_after(app: App, findings: Findings) -> None:
 
 
 def _check_replaced(app: App, findings: Findings) -> None:
+    """A consent that no volume can use is mistyped, or left over from a volume that is gone: it is no reason to hold an app."""
     known = {volume.key: volume for volume in app.volumes}
     for key in app.replace_volumes:
+        where = (KEY, "replace_volumes", key)
         if key not in known:
-            message = f"there is no volume {key} that a service uses{did_you_mean(key, known)}"
-            findings.error((KEY, "replace_volumes", key), message)
+            findings.warn(where, f"there is no volume {key} that a service uses{did_you_mean(key, known)}")
         elif known[key].external:
-            findings.error(
-                (KEY, "replace_volumes", key), "an external volume is not ours, and never replaced"
-            )
+            findings.warn(where, "an external volume is not ours, and never replaced; remove the line")
 
 
 def _check_labels(app: App, findings: Findings) -> None:

@@ -276,3 +276,34 @@ def test_a_number_of_replicas_that_must_be_a_slip_is_a_mistake(line):
     assert len(found) == 1
     assert found[0].startswith("shop/compose.yaml:4:")
     assert "at most 1000 replicas of a service are run" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("volumes", "key", "said"),
+    [
+        ("data: {}", "daat", "there is no volume daat that a service uses; did you mean data?"),
+        ("data: {}, old: {}", "old", "there is no volume old that a service uses"),
+        (
+            "data: {external: true}",
+            "data",
+            "an external volume is not ours, and never replaced; remove the line",
+        ),
+    ],
+)
+def test_a_consent_that_no_volume_can_use_warns(volumes, key, said):
+    text = f"{SERVICE}    volumes: ['data:/data']\nvolumes: {{{volumes}}}\n"
+    found, noted = problems_of(
+        text + f"x-gitops: {{replace_volumes: {{{key}: [removes-data-3f9a1c2b4d5e]}}}}\n"
+    )
+    assert not found
+    (line,) = (each for each in noted if "replace_volumes" in each)
+    assert line.startswith("shop/compose.yaml:6:")
+    assert said in line
+
+
+def test_a_consent_for_a_volume_that_a_service_uses_warns_of_nothing():
+    text = f"{SERVICE}    volumes: ['data:/data']\nvolumes: {{data: {{}}}}\n"
+    assert problems_of(text + "x-gitops: {replace_volumes: {data: [removes-data-3f9a1c2b4d5e]}}\n") == (
+        [],
+        [],
+    )
