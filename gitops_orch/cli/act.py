@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from gitops_orch.cli.accepting import require_held
-from gitops_orch.cli.completion import complete_app, complete_host
+from gitops_orch.cli.completion import complete_app, complete_host, complete_known_app
 from gitops_orch.cli.look import SomeApps, take_picture
 from gitops_orch.cli.options import Output
 from gitops_orch.cli.render_plan import render_run
@@ -18,6 +18,9 @@ from gitops_orch.settings import parse_duration_s
 
 AppName: TypeAlias = Annotated[
     str, typer.Argument(metavar="APP", help="app or namespace/app.", autocompletion=complete_app)
+]
+KnownApp: TypeAlias = Annotated[
+    str, typer.Argument(metavar="APP", help="app or namespace/app.", autocompletion=complete_known_app)
 ]
 
 
@@ -44,7 +47,7 @@ def sync(
 
 def rollback(
     shell: Shell,
-    app: AppName,
+    app: KnownApp,
     to: Annotated[
         str | None, typer.Option("--to", metavar="COMMIT", help="Instead of the last stable one.")
     ] = None,

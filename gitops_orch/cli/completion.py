@@ -6,13 +6,19 @@ from contextlib import suppress
 from itertools import chain
 
 from gitops_orch.errors import GitopsOrchError
+from gitops_orch.model.app import AppKey
 from gitops_orch.model.names import prepared_service
 from gitops_orch.settings import Settings, is_root, load_settings
 
 
 def complete_app(incomplete: str) -> list[str]:
-    """Return the apps that begin so, by name in the default namespace, and by `namespace/app` elsewhere."""
+    """Return the apps that begin so and can be acted on: by name in the default namespace, else by `namespace/app`."""
     return _matching(incomplete, _apps())
+
+
+def complete_known_app(incomplete: str) -> list[str]:
+    """Return the apps that begin so, also those that left Git and are gone from all hosts."""
+    return _matching(incomplete, chain(_apps(), _released_apps()))
 
 
 def complete_app_or_service(incomplete: str) -> list[str]:
@@ -39,11 +45,21 @@ def _matching(incomplete: str, names: Iterable[str]) -> list[str]:
 
 def _apps() -> Iterator[str]:
     from gitops_orch.daemon.house import open_history
+    from gitops_orch.daemon.live_apps import live_apps
 
     with open_history(_settings()) as history:
-        for release in history.releases(None):
-            key = release.app
-            yield key.name if key.namespace == "default" else str(key)
+        yield from map(_short, live_apps(history))
+
+
+def _released_apps() -> Iterator[str]:
+    from gitops_orch.daemon.house import open_history
+
+    with open_history(_settings()) as history:
+        yield from (_short(release.app) for release in history.releases(None))
+
+
+def _short(app: AppKey) -> str:
+    return app.name if app.namespace == "default" else str(app)
 
 
 def _services() -> Iterator[str]:

@@ -7,8 +7,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from gitops_orch.cli import exit_codes
-from gitops_orch.cli.completion import complete_app_or_service, complete_container
-from gitops_orch.cli.look import OptionalApp
+from gitops_orch.cli.completion import complete_app_or_service, complete_container, complete_known_app
 from gitops_orch.cli.options import Output
 from gitops_orch.cli.render import plain
 from gitops_orch.cli.render_record import render_explanation, render_history
@@ -20,13 +19,17 @@ from gitops_orch.settings import parse_duration_s
 LIMIT_DEFAULT = 20
 TAIL_DEFAULT = 100
 TAIL_MAX = 10_000
+KnownApp: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(metavar="[APP]", help="app or namespace/app.", autocompletion=complete_known_app),
+]
 Limit: TypeAlias = Annotated[
     int, typer.Option("--limit", min=1, max=10_000, help="How many runs and releases.")
 ]
 Tail: TypeAlias = Annotated[int, typer.Option("--tail", min=1, max=TAIL_MAX, help="How many lines of each.")]
 
 
-def history(shell: Shell, app: OptionalApp = None, limit: Limit = LIMIT_DEFAULT) -> int:
+def history(shell: Shell, app: KnownApp = None, limit: Limit = LIMIT_DEFAULT) -> int:
     """Show runs and releases, newest first."""
     from gitops_orch.daemon.house import open_history
     from gitops_orch.daemon.record import history_document

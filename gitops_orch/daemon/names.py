@@ -33,7 +33,7 @@ def find_app(text: str, known: Iterable[AppKey]) -> AppKey:
         return found[0]
     if found:
         raise GitopsOrchError(f"{text} is the name of {_listed(found)}", hint="write namespace/app")
-    raise GitopsOrchError(f"there is no app {text}", hint=_suggestion(text, keys))
+    raise GitopsOrchError(f"there is no app {text}", hint=suggestion(text, keys))
 
 
 def find_service(text: str, apps: Iterable[App]) -> Meant:
@@ -62,7 +62,9 @@ def near_containers(text: str, names: Iterable[str]) -> list[str]:
     return difflib.get_close_matches(text, known, n=3)
 
 
-def _suggestion(text: str, keys: list[AppKey]) -> str:
+def suggestion(text: str, known: Iterable[AppKey]) -> str:
+    """Return the known app whose name is nearest to the text, else which apps there are."""
+    keys = sorted(set(known))
     names = [str(key) for key in keys] + [key.name for key in keys]
     near = difflib.get_close_matches(text, names, n=1)
     if near:

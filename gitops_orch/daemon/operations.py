@@ -9,6 +9,7 @@ from gitops_orch.controller.lost_commands import may_have_lost_commands
 from gitops_orch.controller.tags import TagCheck
 from gitops_orch.daemon.house import House
 from gitops_orch.daemon.interrupts import interruptible
+from gitops_orch.daemon.live_apps import find_live_app
 from gitops_orch.daemon.names import find_app
 from gitops_orch.daemon.rollback import draft_revert, pin_release, push_revert
 from gitops_orch.daemon.verbs import Reply, Verb
@@ -74,7 +75,7 @@ def _rollback(house: House, arguments: Mapping[str, str], _progress: Progress | 
 
 
 def _retry(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
-    app = find_app(arguments["app"], _known(house))
+    app = find_live_app(arguments["app"], house.desired(), house.history)
     failed = house.history.failed_digests(app)
     release = next((each for each in house.desired().apps if each.key == app), None)
     forgiven = house.reconciler.forgive(app, release)
@@ -92,7 +93,7 @@ def _retry(house: House, arguments: Mapping[str, str], _progress: Progress | Non
 
 
 def _unpin(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
-    app = find_app(arguments["app"], _known(house))
+    app = find_live_app(arguments["app"], house.desired(), house.history, house.history.pins())
     if app not in house.history.pins():
         if _end_loss(house):
             return _done(_said(LOSS_ENDED, app))
@@ -112,7 +113,7 @@ def _accept(house: House, arguments: Mapping[str, str], _progress: Progress | No
 
 
 def _hold(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
-    app = find_app(arguments["app"], _known(house))
+    app = find_live_app(arguments["app"], house.desired(), house.history)
     until = datetime.fromisoformat(arguments["until"]) if arguments.get("until") else None
     hold = Hold(reason=arguments["reason"], until=until)
     house.history.hold(app, hold)
@@ -121,7 +122,7 @@ def _hold(house: House, arguments: Mapping[str, str], _progress: Progress | None
 
 
 def _resume(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
-    app = find_app(arguments["app"], _known(house))
+    app = find_live_app(arguments["app"], house.desired(), house.history, house.history.holds())
     if app not in house.history.holds():
         if _end_loss(house):
             return _done(_said(LOSS_ENDED, app))

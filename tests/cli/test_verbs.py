@@ -148,3 +148,50 @@ def test_names_are_completed_from_what_history_remembers(two_apps, gitops, monke
 def test_nothing_is_completed_where_nothing_is_known(call):
     assert completion.complete_app("") == []
     assert completion.complete_host("") == []
+
+
+@pytest.fixture
+def one_left(two_apps, gitops):
+    """A repository that `blog` left, and whose hosts run nothing of it any more."""
+    gone = two_apps.head()
+    two_apps.commit("without blog", blog__compose=None)
+    assert gitops("sync").code == 0
+    return gone
+
+
+@pytest.mark.parametrize("verb", [["hold", "--reason", "x"], ["resume"], ["retry"], ["unpin"]])
+@pytest.mark.parametrize("name", ["blog", "default/blog"])
+def test_a_verb_for_an_app_that_left_git_is_an_error(one_left, gitops, verb, name):
+    answer = gitops(*verb, name)
+    assert answer.code == 1
+    assert f"default/blog left Git (its last release is of commit {one_left[:7]})" in answer.err
+    assert "nothing of it runs" in answer.err
+    assert "default/shop" in answer.err
+
+
+def test_an_app_that_never_was_has_not_left_git(one_left, gitops):
+    assert "there is no app blurg" in gitops("hold", "blurg", "--reason", "x").err
+
+
+def test_an_app_that_left_git_and_still_runs_can_be_held(two_apps, gitops):
+    two_apps.commit("without blog", blog__compose=None)
+    gitops("plan")
+    assert gitops("hold", "blog", "--reason", "look first").code == 0
+
+
+@pytest.mark.parametrize(
+    ("verb", "undo"), [(["hold", "--reason", "x"], "resume"), (["rollback", "--no-push"], "unpin")]
+)
+def test_what_is_left_of_an_app_that_left_git_can_be_removed(two_apps, gitops, verb, undo):
+    two_apps.commit("green", blog__compose=app("green"))
+    assert gitops("sync").code == 0
+    assert gitops(*verb, "blog").code == 0
+    two_apps.commit("without blog", blog__compose=None)
+    gitops("sync")
+    assert "blog" in completion.complete_app("")
+    assert gitops(undo, "blog").code == 0
+
+
+def test_the_shell_completes_an_app_that_left_git_for_what_it_is_good_for(one_left):
+    assert completion.complete_app("") == ["shop"]
+    assert completion.complete_known_app("") == ["blog", "shop"]
