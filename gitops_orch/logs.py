@@ -13,6 +13,7 @@ LEVEL_VARIABLE = "GITOPS_ORCH_LOG__LEVEL"
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 _waiting: "tuple[str, int] | None" = None  # the format and level to open the output with, until it is open
+_muted: frozenset[str] = frozenset()  # events that this process reports in another way
 
 
 class Log:
@@ -40,6 +41,8 @@ class Log:
 
     def log(self, level: int, event: str, **facts: object) -> None:
         """Log at a level of the standard library's `logging`."""
+        if event in _muted:
+            return
         if _waiting is None or level >= _waiting[1]:
             _open()
             import structlog
@@ -64,9 +67,13 @@ def early_level(environ: Mapping[str, str]) -> str:
     return level if level in LEVELS else "warning"
 
 
-def configure_logs(*, format_name: str, level: str) -> None:
-    """Send everything that is logged at `level` or above to stderr; `auto` means colours on a terminal, else JSON."""
-    global _waiting  # noqa: PLW0603  a process has one log
+def configure_logs(*, format_name: str, level: str, muted: frozenset[str] = frozenset()) -> None:
+    """Send everything that is logged at `level` or above to stderr, but for the events in `muted`.
+
+    `auto` means colours on a terminal, else JSON.
+    """
+    global _waiting, _muted  # noqa: PLW0603  a process has one log
+    _muted = muted
     logging.basicConfig(handlers=[LibraryLog()], level=LEVELS["error"], force=True)
     _waiting = (format_name, LEVELS[level])
     if "structlog" in sys.modules:  # the time is spent already

@@ -25,6 +25,10 @@ VERBATIM = frozenset(
 PIPE_WIDTH = 10_000  # nobody reads a pipe by its columns: never break a line there
 
 
+# A person reads these in the report of the verb, each failure once and whole: they would repeat it on the same terminal.
+_IN_THE_REPORT = frozenset({"action.finished", "release.quarantined", "image.quarantined", "run.finished"})
+
+
 class Shell:
     """The terminal of one invocation."""
 
@@ -45,7 +49,9 @@ class Shell:
         settings = self.read_settings()
         # Beside a person's output only trouble is worth a line; a service tells its story.
         told = self._is_service or "log.level" in settings.given
-        configure_logs(format_name=settings.log.format, level=settings.log.level if told else "warning")
+        muted = frozenset() if told or self.output is not Output.TEXT else _IN_THE_REPORT
+        level = settings.log.level if told else "warning"
+        configure_logs(format_name=settings.log.format, level=level, muted=muted)
         return settings
 
     def read_settings(self) -> Settings:

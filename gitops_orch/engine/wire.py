@@ -3,6 +3,7 @@
 import http.client
 import json
 import math
+import re
 import struct
 import tarfile
 import threading
@@ -21,7 +22,7 @@ from gitops_orch.engine.raw_client import RawClient
 from gitops_orch.engine.reachability import reach_hint
 from gitops_orch.engine.transport import DEADLINE_PASSED, BoundedAdapter, Line
 from gitops_orch.errors import Conflict, EngineError, HostUnreachable, NotFound, Unsupported
-from gitops_orch.model.refusal import host_hint
+from gitops_orch.model.refusal import cause_of, host_hint, release_hint
 
 API_VERSION_MIN = (1, 40)
 API_VERSION_MAX = (1, 49)
@@ -29,6 +30,8 @@ PODMAN_HEADER = "Libpod-Api-Version"
 READ_ATTEMPTS = 3
 READ_PAUSE_S = 0.1
 _MESSAGE_CHARS_MAX = 500
+_ID_CHARS = 12  # of the id of a container, as `docker ps` shows it
+_LONG_ID = re.compile(r"\b[0-9a-f]{64}\b")
 # What comes of reading an answer of another shape than the API's: one odd host must not end a run over all of them.
 _SENSELESS = (
     LookupError,
@@ -196,15 +199,20 @@ def _parse_version(offered: str) -> tuple[int, int] | None:
 def _answered(host: str, what: str, error: docker.errors.APIError) -> EngineError:
     """Turn a refusal into the error of its kind."""
     status = error.status_code
-    reason = str(error.explanation or error).strip()[:_MESSAGE_CHARS_MAX]
-    message = f"{host}: {what}: {reason}"
+    reason = cause_of(str(error.explanation or error))[:_MESSAGE_CHARS_MAX]
+    message = f"{host}: {_LONG_ID.sub(_short_id, what)}: {reason}"
     if status == http.HTTPStatus.NOT_FOUND:
         return NotFound(message)
     if status == http.HTTPStatus.CONFLICT:
         return Conflict(message)
     if "client version" in reason and "too" in reason:
         return Unsupported(message, hint="the Engine was exchanged; try again")
-    return EngineError(message, hint=host_hint(reason) or "see the Engine's own log on that host")
+    hint = host_hint(reason) or release_hint(reason) or "see the Engine's own log on that host"
+    return EngineError(message, hint=hint)
+
+
+def _short_id(found: re.Match[str]) -> str:
+    return found[0][:_ID_CHARS]
 
 
 def _senseless(host: str, what: str, error: Exception) -> EngineError:

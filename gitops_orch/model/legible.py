@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from gitops_orch.model.app import App, FileMount
 from gitops_orch.model.observed import Details
+from gitops_orch.model.refusal import cause_of
 from gitops_orch.model.secret_words import without_secrets
 from gitops_orch.model.steady import CHECK_FAILS
 from gitops_orch.model.variable_secrets import forms_of, secrets_of_app
@@ -56,7 +57,7 @@ def check_words(details: Details | None, app: App | None) -> str:
     """Return what a check that failed printed last, in one line; "" where it printed nothing."""
     if details is None or not details.check_output:
         return ""
-    lines = without_secrets(legible(details.check_output, pieces(app))).splitlines()
+    lines = without_secrets(legible(cause_of(details.check_output), pieces(app))).splitlines()
     said = " | ".join(line.strip() for line in lines if line.strip())
     return f"{said[: CHECK_CHARS_MAX - 1]}…" if len(said) > CHECK_CHARS_MAX else said
 

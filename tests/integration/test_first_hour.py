@@ -4,6 +4,7 @@ Other files here hold what has one of its own: adoption, crashes while waiting, 
 """
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,27 @@ def test_what_a_host_refuses_is_said_by_sync_status_history_and_the_log(world: W
     logged = [json.loads(line) for line in world.sync().stderr.splitlines() if line.startswith("{")]
     assert any(said in row["error"] for row in logged if row["event"] == "action.finished"), logged
     assert world.one("shop/web") == before
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({"entrypoint": [], "command": "nosuchprogram"}, 'exec: "nosuchprogram": executable file not found'),
+        ({"devices": ["/dev/ttyNONE0"]}, 'custom device "/dev/ttyNONE0": no such file or directory'),
+        ({"user": "nosuchuser"}, "unable to find user nosuchuser"),
+    ],
+    ids=["command", "device", "user"],
+)
+def test_a_person_reads_once_why_a_container_cannot_be_started(world: World, broken, said):
+    world.commit({SHOP: compose({"web": service()})})
+    world.deploy()
+    world.commit({SHOP: compose({"web": service() | broken})})
+    words = [word for word in world.command_line("sync") if word not in {"-o", "json"}]
+    reply = world.console.run(*words, environment=world.settings)
+    printed = reply.stdout + reply.stderr
+    assert printed.count(said) == 1, printed
+    assert "OCI runtime" not in printed
+    assert re.search(r"\] start \S+: failed", reply.stderr), printed
 
 
 def test_an_app_without_a_word_of_ours_comes_up_when_its_database_answers(world: World):
