@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from gitops_orch.controller.anew import beside
 from gitops_orch.controller.conduct import Conduct, Progress, ProgressEvent
-from gitops_orch.controller.execute import PLANNED_ANEW, STOPPED, Executor, Means
+from gitops_orch.controller.execute import Executor, Means
 from gitops_orch.controller.facts import note_greetings, passed_again, proved_releases, started_runs
 from gitops_orch.controller.gates import Watches
 from gitops_orch.controller.last_words import struck_out, text_without, with_last_words
@@ -15,7 +15,7 @@ from gitops_orch.controller.look import Look, Sight, take_look
 from gitops_orch.controller.record import Recorder
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.plan import Action, Plan
-from gitops_orch.model.status import ActionResult, Outcome
+from gitops_orch.model.status import ActionResult, Outcome, Skip
 from gitops_orch.model.trouble import LEFT_GIT
 
 # Forward, back while trouble lasts, what the way back has left over, and what only shows once that is done.  One that a
@@ -28,7 +28,7 @@ def _has_ended(done: Iterable[ActionResult], repeats: bool) -> bool:  # noqa: FB
     results = list(done)
     if any(result.outcome is Outcome.FAILED for result in results):
         return False
-    return repeats or any(result.error == STOPPED for result in results)
+    return repeats or any(result.skip is Skip.RUN_STOPPED for result in results)
 
 
 def may_act(look: Look) -> bool:
@@ -107,7 +107,7 @@ class Course:
             failures_left = self._failures_left
             done = self._carry_out(look, plan)
             passes_left -= self._failures_left == failures_left
-            self.results += tuple(result for result in done if result.error != PLANNED_ANEW)
+            self.results += tuple(result for result in done if result.skip is not Skip.REPLANNED)
             # Who was silent a moment ago is not waited for once more.
             look = self.look(look.loaded, quick=True)
             carried_out.add(plan.digest)

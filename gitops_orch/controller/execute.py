@@ -34,12 +34,9 @@ from gitops_orch.errors import (
 from gitops_orch.logs import LOG
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind, Plan
-from gitops_orch.model.status import ActionResult, Outcome
+from gitops_orch.model.status import ActionResult, Failure, Outcome, Skip
 from gitops_orch.planner.gate import Judgement
 
-STOPPED = "the run was stopped"  # why an action was skipped that nothing speaks against
-PLANNED_ANEW = "its app is planned anew"  # the same, where the run goes on
-RELEASE_FAILED = "its release has failed"
 IDLE_S = (
     1.0  # how often `should_stop` is asked at least, whatever is waited for: that shows that the run lives
 )
@@ -104,7 +101,7 @@ class Executor:
         for action in self._actions:
             if action.id not in self._results:
                 failed = action.app in self._failed_apps
-                self._record(_skipped(action, RELEASE_FAILED if failed else STOPPED))
+                self._record(_skipped(action, Skip.RELEASE_FAILED if failed else Skip.RUN_STOPPED))
         return tuple(self._results[action.id] for action in self._actions)
 
     def _walk(self, plan: Plan) -> None:
@@ -169,20 +166,20 @@ class Executor:
     def _after(self, result: ActionResult) -> None:
         """Let an ended action's followers have their turn; what stands on a failed one is skipped."""
         app = result.action.app
-        if result.gate_failed and not result.tolerated:
+        if result.failure is Failure.GATE:
             self._unsettled.add(app)
             if result.action.budget is not None:
                 self._failed_apps.add(app)
                 self._turns.drop({app})
                 self._gates.leave({app})
                 self._ready = [action for action in self._ready if action.app != app]
-        self._follow(result, f"{result.action.kind.value} {result.action.name} failed")
+        self._follow(result, None)
 
-    def _follow(self, result: ActionResult, why_lost: str) -> tuple[Action, ...]:
-        """Return what is lost with an action that was not done."""
+    def _follow(self, result: ActionResult, skip: Skip | None) -> tuple[Action, ...]:
+        """Return the actions that cannot begin any more, because this one was not done."""
         outcome = self._graph.end(result.action, result)
         for action in outcome.lost:
-            self._record(_skipped(action, why_lost))
+            self._record(_skipped(action, skip, f"{result.action.kind.value} {result.action.name} failed"))
         self._ready += [action for action in outcome.ready if action.app not in self._failed_apps]
         return outcome.lost
 
@@ -210,8 +207,8 @@ class Executor:
         for action in self._actions:
             if action.app in apps and action.id not in self._results:
                 self._pulls.discard(action.id)
-                why = RELEASE_FAILED if action.app in self._failed_apps else PLANNED_ANEW
-                lost = self._follow(self._record(_skipped(action, why)), PLANNED_ANEW)
+                why = Skip.RELEASE_FAILED if action.app in self._failed_apps else Skip.REPLANNED
+                lost = self._follow(self._record(_skipped(action, why)), Skip.REPLANNED)
                 self._unsettled.update(each.app for each in lost if each.app not in apps)
 
     def _planned(self, finished: Finished) -> None:
@@ -306,13 +303,7 @@ class Executor:
             note = str(finished.value or "")
             duration_ms = self._duration_ms(action)
             return ActionResult(action=action, outcome=Outcome.DONE, duration_ms=duration_ms, note=note)
-        failed = self._failed(
-            action,
-            told(error, action.host),
-            gate_failed=isinstance(error, Unstartable | HookFailed),
-            transient=isinstance(error, (HostUnreachable, ImageUnavailable)),
-        )
-        return replace(failed, vanished=isinstance(error, StoppedFromOutside))
+        return self._failed(action, told(error, action.host), _failure_of(error))
 
     def _judged(self, finished: Finished) -> ActionResult | None:
         assert isinstance(finished.token, tuple)  # noqa: S101 - looks are told apart by it
@@ -338,12 +329,13 @@ class Executor:
             return None
         self._gates.end(wait)
         if verdict.judgement is Judgement.STOPPED:
-            return replace(self._failed(wait.action, verdict.reason), vanished=True)
+            return self._failed(wait.action, verdict.reason, Failure.OUTSIDE)
         if verdict.judgement is Judgement.PASSED:
             duration_ms = self._duration_ms(wait.action)
             return ActionResult(action=wait.action, outcome=Outcome.DONE, duration_ms=duration_ms)
         elder = wait.action.gate is not None and wait.action.gate.elder
-        return self._failed(wait.action, in_hook(wait.action, verdict.reason), gate_failed=not elder)
+        failure = Failure.OTHER if elder else Failure.GATE
+        return self._failed(wait.action, in_hook(wait.action, verdict.reason), failure)
 
     def _lost(self, wait: Wait, error: Exception) -> ActionResult | None:
         """No answer is no failed gate: try again, then give up without a judgement."""
@@ -353,22 +345,19 @@ class Executor:
         if gone or wait.lost_count >= GATE_LOST_MAX or not answered:
             # The time without an answer must count neither for nor against it: the next wait begins anew.
             self._gates.end(wait)
-            return replace(
-                self._failed(wait.action, told(error, wait.action.host), transient=not gone), vanished=gone
-            )
+            failure = Failure.OUTSIDE if gone else Failure.TRANSIENT
+            return self._failed(wait.action, told(error, wait.action.host), failure)
         return None
 
-    def _failed(
-        self, action: Action, error: str, *, gate_failed: bool = False, transient: bool = False
-    ) -> ActionResult:
+    def _failed(self, action: Action, error: str, failure: Failure) -> ActionResult:
+        if failure is Failure.GATE and self._is_within_budget(action):
+            failure = Failure.TOLERATED
         return ActionResult(
             action=action,
             outcome=Outcome.FAILED,
             duration_ms=self._duration_ms(action),
             error=error,
-            gate_failed=gate_failed,
-            tolerated=gate_failed and self._is_within_budget(action),
-            transient=transient,
+            failure=failure,
         )
 
     def _is_within_budget(self, action: Action) -> bool:
@@ -391,5 +380,15 @@ class Executor:
         return round((self._clock.monotonic_s() - self._began[action.id]) * 1000)
 
 
-def _skipped(action: Action, why: str) -> ActionResult:
-    return ActionResult(action=action, outcome=Outcome.SKIPPED, duration_ms=0, error=why)
+def _failure_of(error: Exception) -> Failure:
+    if isinstance(error, Unstartable | HookFailed):
+        return Failure.GATE
+    if isinstance(error, StoppedFromOutside):
+        return Failure.OUTSIDE
+    return Failure.TRANSIENT if isinstance(error, HostUnreachable | ImageUnavailable) else Failure.OTHER
+
+
+def _skipped(action: Action, skip: Skip | None, error: str = "") -> ActionResult:
+    """Return the result of an action that is not begun; `skip` None: because of the `error`."""
+    error = error if skip is None else skip.value
+    return ActionResult(action=action, outcome=Outcome.SKIPPED, duration_ms=0, error=error, skip=skip)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitops_orch.model.plan import Action
-from gitops_orch.model.status import ActionResult, Outcome
+from gitops_orch.model.status import ActionResult, Failure, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ class Graph:
             return Sequel(self._release([*self._after[action.id], *self._follows[action.id]]), ())
         lost: list[Action] = []
         ready: list[Action] = []
-        ended = [action.id]
+        ended, tolerated = [action.id], result.failure is Failure.TOLERATED
         while ended:
             identity = ended.pop()
             followers = self._follows[identity]
-            if result.tolerated:
+            if tolerated:
                 ready += self._release(followers)
-            for each in self._after[identity] if result.tolerated else [*self._after[identity], *followers]:
+            for each in self._after[identity] if tolerated else [*self._after[identity], *followers]:
                 if each.id not in self._lost:
                     self._lost.add(each.id)
                     lost.append(each)

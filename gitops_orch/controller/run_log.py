@@ -6,14 +6,14 @@ A run that found nothing new is a debug line: a service that polls every 30 s wo
 import logging
 
 from gitops_orch.controller.conduct import Progress, ProgressEvent
-from gitops_orch.controller.execute import STOPPED
 from gitops_orch.logs import LOG
 from gitops_orch.model.plan import Action
-from gitops_orch.model.status import ActionResult, AppReleaseState, Outcome, RunReport
+from gitops_orch.model.status import ActionResult, AppReleaseState, Failure, Outcome, RunReport, Skip
 
 ACTION_STARTED = "action.started"
 ACTION_FINISHED = "action.finished"
 RUN_FINISHED = "run.finished"
+_PASSING = frozenset({Failure.TRANSIENT, Failure.TOLERATED, Failure.OUTSIDE})  # warnings, not errors
 
 
 class RunLog:
@@ -38,7 +38,7 @@ class RunLog:
 
     def _note_end(self, result: ActionResult) -> None:
         """Log how an action ended; a wait that is only left for the next run is not logged as begun again."""
-        if result.error == STOPPED:
+        if result.skip is Skip.RUN_STOPPED:
             self._waits.add(result.action.id)
             return
         self._waits.discard(result.action.id)
@@ -48,7 +48,7 @@ class RunLog:
         """Log the end of a run; at debug level where it did nothing and found what the run before it found."""
         picture = report.picture
         found = (report.status, report.exit_code, picture.commit, picture.error, picture.plan.digest)
-        is_news = any(result.error != STOPPED for result in report.results) or found != self._last
+        is_news = any(result.skip is not Skip.RUN_STOPPED for result in report.results) or found != self._last
         self._last = found
         level = logging.DEBUG
         if is_news:
@@ -83,8 +83,7 @@ def _log_end(result: ActionResult) -> None:
     if result.outcome is Outcome.SKIPPED:
         level = logging.DEBUG
     elif result.outcome is Outcome.FAILED:
-        is_passing = result.transient or result.tolerated or result.vanished
-        level = logging.WARNING if is_passing else logging.ERROR
+        level = logging.WARNING if result.failure in _PASSING else logging.ERROR
     LOG.log(
         level,
         ACTION_FINISHED,

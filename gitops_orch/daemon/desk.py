@@ -21,7 +21,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from gitops_orch.controller.execute import STOPPED
 from gitops_orch.controller.tags import TagCheck
 from gitops_orch.daemon.house import House
 from gitops_orch.daemon.operations import named_apps
@@ -33,7 +32,7 @@ from gitops_orch.logs import LOG
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.document import Document
 from gitops_orch.model.serial import run_document
-from gitops_orch.model.status import RunReport
+from gitops_orch.model.status import RunReport, Skip
 
 REQUEST_BROKE = "request.broke"
 
@@ -171,7 +170,7 @@ def _names(request: Request) -> str:
 def _together(parts: Sequence[RunReport]) -> RunReport:
     """Return the report of runs that went on with one another, as if they were one."""
     *before, last = parts
-    done = [result for part in before for result in part.results if result.error != STOPPED]
+    done = [result for part in before for result in part.results if result.skip is not Skip.RUN_STOPPED]
     return replace(
         last,
         first_plan=parts[0].first_plan,

@@ -89,6 +89,24 @@ class Outcome(Enum):
     SKIPPED = "skipped"  # something that it stands on failed
 
 
+class Failure(Enum):
+    """Whose fault it is that an action failed."""
+
+    GATE = "gate"  # the new container failed its health gate: the release is bad
+    TOLERATED = "tolerated"  # it failed its gate, and update_config allows for that: the rollout continues
+    OUTSIDE = "outside"  # the container was removed or stopped from outside while its gate was polled
+    TRANSIENT = "transient"  # the registry or the host did not answer: tried again, never a bad release
+    OTHER = "other"  # an Engine refused the request
+
+
+class Skip(Enum):
+    """Why an action was not begun, where no failed action before it is the reason; the value is shown to users."""
+
+    RUN_STOPPED = "the run was stopped"
+    REPLANNED = "its app is planned again"  # in the same run
+    RELEASE_FAILED = "its release has failed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionResult:
     """An action of the plan, and how it ended."""
@@ -97,15 +115,16 @@ class ActionResult:
     outcome: Outcome
     duration_ms: int
     error: str = ""
-    gate_failed: bool = False  # the new container failed its health gate: the release is bad, not the world
-    tolerated: bool = False  # a failed gate that update_config allows for: the release goes on
-    vanished: bool = (
-        False  # it was removed or stopped from outside while it was being proved: no trouble, only news
-    )
+    failure: Failure | None = None  # of one that FAILED
+    skip: Skip | None = None  # of one that was SKIPPED; None where an action before it failed
     note: str = ""  # what went wrong in a step that may
-    transient: bool = False  # registry or host trouble: held and tried again, never a bad release
     ended_at: datetime | None = None  # by the controller's clock; None where it is not known
     log: str = ""  # of a failed gate: what the container printed last, legible and without secrets
+
+    @property
+    def gate_failed(self) -> bool:
+        """Tell whether a new container failed its health gate, within its budget or beyond it."""
+        return self.failure in {Failure.GATE, Failure.TOLERATED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

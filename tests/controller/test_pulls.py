@@ -7,7 +7,7 @@ import pytest
 from gitops_orch.clock import SystemClock
 from gitops_orch.controller.anew import nothing_anew
 from gitops_orch.controller.conduct import Conduct
-from gitops_orch.controller.execute import STOPPED, Executor, Means
+from gitops_orch.controller.execute import Executor, Means
 from gitops_orch.controller.workers import ThreadWorkers
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
@@ -15,7 +15,7 @@ from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
 from gitops_orch.model.app import UpdatePolicy
 from gitops_orch.model.host import Host
 from gitops_orch.model.plan import Kind
-from gitops_orch.model.status import Outcome
+from gitops_orch.model.status import Outcome, Skip
 from gitops_orch.planner.plan import make_plan
 from tests.planner.builders import app, service, world
 
@@ -69,12 +69,12 @@ def stage(monkeypatch):
 
 
 def pulls(results):
-    return {r.action.app.name: (r.outcome, r.error) for r in results if r.action.kind is Kind.PULL}
+    return {r.action.app.name: (r.outcome, r.skip) for r in results if r.action.kind is Kind.PULL}
 
 
 def test_a_run_that_only_waits_for_a_pull_yields_and_the_next_one_joins_it(stage):
     first = stage.run(SLOW, GOOD, should_yield=lambda: True)
-    assert pulls(first)["slow"] == (Outcome.SKIPPED, STOPPED)
+    assert pulls(first)["slow"] == (Outcome.SKIPPED, Skip.RUN_STOPPED)
     assert stage.up() == {"good"}
 
     def let_through(event):
@@ -103,7 +103,7 @@ def test_a_release_that_failed_goes_back_though_another_apps_image_is_still_on_i
         return ()
 
     results = stage.run(SLOW, BAD, plan_anew=back)
-    assert pulls(results)["slow"] == (Outcome.DONE, "")
+    assert pulls(results)["slow"] == (Outcome.DONE, None)
     assert stage.pulled.count("slow:1") == 1
 
 
