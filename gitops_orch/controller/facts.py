@@ -14,10 +14,6 @@ from gitops_orch.planner.aside import FAILED_SUFFIX, has_suffix, is_kept
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.world import Chosen
 
-RECOVERED = (
-    "told by what runs"  # the reason of a stable release that only containers tell of, which is no proof
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseFacts:
@@ -159,7 +155,7 @@ def _ended_well(container: ObservedContainer) -> bool:
 
 def _release(app: AppKey, digest: str, commit: str, *, failed: str = "") -> Release:
     state = ReleaseState.FAILED if failed else ReleaseState.STABLE
-    return Release(app=app, digest=digest, commit=commit, state=state, reason=failed or RECOVERED)
+    return Release(app=app, digest=digest, commit=commit, state=state, reason=failed, recovered=not failed)
 
 
 def proved_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:

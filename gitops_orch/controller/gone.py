@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gitops_orch.controller.app_files import AppFiles
-from gitops_orch.controller.facts import RECOVERED
 from gitops_orch.controller.load import Loader
 from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
@@ -133,7 +132,7 @@ def from_this_repository(
 
 def deployed_apps(releases: Iterable[Release]) -> frozenset[AppKey]:
     """Return the apps that history has seen deployed; a release that only labels tell of is no proof."""
-    return frozenset(release.app for release in releases if release.reason != RECOVERED)
+    return frozenset(release.app for release in releases if not release.recovered)
 
 
 def _holds(commit: str, has: Callable[[str], bool]) -> bool:

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from gitops_orch.clock import Clock
 from gitops_orch.controller.app_files import keep_app_files
 from gitops_orch.controller.completed import note_completed
-from gitops_orch.controller.facts import RECOVERED
 from gitops_orch.controller.gone import from_this_repository
 from gitops_orch.controller.inventory import keep_facts
 from gitops_orch.controller.load import CONTINUITY, Branch
@@ -326,7 +325,7 @@ def _is_proved(app: App, status: AppStatus) -> bool:
 
 
 def _is_known_stable(release: Release) -> bool:
-    return release.state is ReleaseState.STABLE and release.reason != RECOVERED
+    return release.state is ReleaseState.STABLE and not release.recovered
 
 
 def _placed(host: ObservedHost, taking_over: frozenset[Placed] = frozenset()) -> tuple[Placed, ...]:

@@ -12,6 +12,7 @@ from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.release import Release, ReleaseState
 
 RELEASE_LOG_ROWS_MAX = 10_000
+_RECOVERED = "told by what runs"  # in the column `reason`: how a recovered release is stored
 
 
 class ReleaseBook:
@@ -32,7 +33,7 @@ class ReleaseBook:
             "digest": release.digest,
             "commit": release.commit,
             "state": release.state.value,
-            "reason": release.reason,
+            "reason": _RECOVERED if release.recovered else release.reason,
             "at": release.at or self._clock.now(),
         }
         with self._store.begin() as connection:
@@ -171,4 +172,5 @@ def _release(row: Row[tuple[object, ...]]) -> Release:
         state=ReleaseState(row.state),
         reason=row.reason,
         at=row.at,
+        recovered=row.reason == _RECOVERED,
     )

@@ -25,3 +25,6 @@ class Release:
     state: ReleaseState
     reason: str = ""
     at: datetime | None = None
+    recovered: bool = (
+        False  # history was lost, and only the labels of running containers tell of it: no proof
+    )

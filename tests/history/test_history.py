@@ -15,8 +15,8 @@ BLOG = AppKey(namespace="team", name="shop")
 NOW = datetime(2026, 3, 4, 5, 6, 7, 8, tzinfo=UTC)
 
 
-def release(digest, state=ReleaseState.STABLE, *, app=SHOP, reason=""):
-    return Release(app=app, digest=digest, commit="c" * 40, state=state, reason=reason, at=NOW)
+def release(digest, state=ReleaseState.STABLE, *, app=SHOP, **fields):
+    return Release(app=app, digest=digest, commit="c" * 40, state=state, at=NOW, **fields)
 
 
 def run(number, *apps, commit="c" * 40):
@@ -97,6 +97,15 @@ def test_a_release_has_one_state_and_marking_it_again_makes_it_the_newest(histor
         ("d2", ReleaseState.STABLE),
     ]
     assert history.stable(SHOP) == release("d1")
+
+
+def test_a_release_that_only_labels_tell_of_stays_known_as_such_after_a_restart(open_history):
+    """It is no proof that the app was deployed from this repository."""
+    history = open_history()
+    history.mark_release(release("one"))
+    history.mark_release(release("two", recovered=True))
+    history.close()
+    assert {each.digest: each.recovered for each in open_history().releases()} == {"one": False, "two": True}
 
 
 def test_a_retry_lifts_the_quarantine_of_one_app_alone(history):
