@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.plan import Kind
-from gitops_orch.model.status import ActionResult, Failure, Outcome
+from gitops_orch.model.status import ActionResult, FailureKind, Outcome
 from gitops_orch.model.trouble import LEFT_GIT
 
 FIRST_S = 10.0
@@ -72,7 +72,9 @@ class Backoff:
                 broken_off.add(app)
             elif app is not None:
                 judged = result.gate_failed and app in quarantined
-                bad = result.outcome is Outcome.FAILED and not (judged or result.failure is Failure.OUTSIDE)
+                bad = result.outcome is Outcome.FAILED and not (
+                    judged or result.failure is FailureKind.OUTSIDE
+                )
                 tried[app] = tried.get(app) or (result if bad else None)
         failed = []
         for app, failure in tried.items():
@@ -91,7 +93,7 @@ class Backoff:
         for result in results:
             place = (result.action.host, result.action.target)
             before = self._starts.pop(place, None)
-            if result.outcome is Outcome.FAILED and result.failure is not Failure.OUTSIDE:
+            if result.outcome is Outcome.FAILED and result.failure is not FailureKind.OUTSIDE:
                 count = before.count + 1 if before is not None else 1
                 self._starts[place] = _Trouble("", count, now_s + _wait_s(count), _words(result))
 

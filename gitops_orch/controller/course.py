@@ -15,7 +15,7 @@ from gitops_orch.controller.look import Look, Sight, take_look
 from gitops_orch.controller.record import Recorder
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.plan import Action, Plan
-from gitops_orch.model.status import ActionResult, Outcome, Skip
+from gitops_orch.model.status import ActionResult, Outcome, SkipReason
 from gitops_orch.model.trouble import LEFT_GIT
 
 # Forward, back while trouble lasts, what the way back has left over, and what only shows once that is done.  One that a
@@ -28,7 +28,7 @@ def _has_ended(done: Iterable[ActionResult], repeats: bool) -> bool:  # noqa: FB
     results = list(done)
     if any(result.outcome is Outcome.FAILED for result in results):
         return False
-    return repeats or any(result.skip is Skip.RUN_STOPPED for result in results)
+    return repeats or any(result.skip_reason is SkipReason.RUN_STOPPED for result in results)
 
 
 def may_act(look: Look) -> bool:
@@ -107,7 +107,7 @@ class Course:
             failures_left = self._failures_left
             done = self._carry_out(look, plan)
             passes_left -= self._failures_left == failures_left
-            self.results += tuple(result for result in done if result.skip is not Skip.REPLANNED)
+            self.results += tuple(result for result in done if result.skip_reason is not SkipReason.REPLANNED)
             # Who was silent a moment ago is not waited for once more.
             look = self.look(look.loaded, quick=True)
             carried_out.add(plan.digest)

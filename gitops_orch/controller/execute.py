@@ -15,26 +15,18 @@ from gitops_orch.controller.conduct import Conduct, ProgressEvent
 from gitops_orch.controller.endings import Endings
 from gitops_orch.controller.gates import GATE_LOST_MAX, Gates, Wait, Watches
 from gitops_orch.controller.graph import Graph
+from gitops_orch.controller.perform import failure_of
 from gitops_orch.controller.performer import STARTING_KINDS, Performer, told
 from gitops_orch.controller.run_hook import in_hook
 from gitops_orch.controller.turns import Turns, lane, pull_key, pull_lane
 from gitops_orch.controller.unfinished import Walk, rest_of
 from gitops_orch.controller.workers import Batch, Finished, Workers
 from gitops_orch.engine.base import Engine
-from gitops_orch.errors import (
-    EngineError,
-    HookFailed,
-    HostUnreachable,
-    ImageUnavailable,
-    NotFound,
-    StillRestarting,
-    StoppedFromOutside,
-    Unstartable,
-)
+from gitops_orch.errors import EngineError, HostUnreachable, NotFound, StillRestarting
 from gitops_orch.logs import LOG
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind, Plan
-from gitops_orch.model.status import ActionResult, Failure, Outcome, Skip
+from gitops_orch.model.status import ActionResult, FailureKind, Outcome, SkipReason
 from gitops_orch.planner.gate import Judgement
 
 IDLE_S = (
@@ -101,7 +93,9 @@ class Executor:
         for action in self._actions:
             if action.id not in self._results:
                 failed = action.app in self._failed_apps
-                self._record(_skipped(action, Skip.RELEASE_FAILED if failed else Skip.RUN_STOPPED))
+                self._record(
+                    _skipped(action, SkipReason.RELEASE_FAILED if failed else SkipReason.RUN_STOPPED)
+                )
         return tuple(self._results[action.id] for action in self._actions)
 
     def _walk(self, plan: Plan) -> None:
@@ -166,7 +160,7 @@ class Executor:
     def _after(self, result: ActionResult) -> None:
         """Let an ended action's followers have their turn; what stands on a failed one is skipped."""
         app = result.action.app
-        if result.failure is Failure.GATE:
+        if result.failure is FailureKind.GATE:
             self._unsettled.add(app)
             if result.action.budget is not None:
                 self._failed_apps.add(app)
@@ -175,11 +169,13 @@ class Executor:
                 self._ready = [action for action in self._ready if action.app != app]
         self._follow(result, None)
 
-    def _follow(self, result: ActionResult, skip: Skip | None) -> tuple[Action, ...]:
+    def _follow(self, result: ActionResult, skip_reason: SkipReason | None) -> tuple[Action, ...]:
         """Return the actions that cannot begin any more, because this one was not done."""
         outcome = self._graph.end(result.action, result)
         for action in outcome.lost:
-            self._record(_skipped(action, skip, f"{result.action.kind.value} {result.action.name} failed"))
+            self._record(
+                _skipped(action, skip_reason, f"{result.action.kind.value} {result.action.name} failed")
+            )
         self._ready += [action for action in outcome.ready if action.app not in self._failed_apps]
         return outcome.lost
 
@@ -207,8 +203,8 @@ class Executor:
         for action in self._actions:
             if action.app in apps and action.id not in self._results:
                 self._pulls.discard(action.id)
-                why = Skip.RELEASE_FAILED if action.app in self._failed_apps else Skip.REPLANNED
-                lost = self._follow(self._record(_skipped(action, why)), Skip.REPLANNED)
+                why = SkipReason.RELEASE_FAILED if action.app in self._failed_apps else SkipReason.REPLANNED
+                lost = self._follow(self._record(_skipped(action, why)), SkipReason.REPLANNED)
                 self._unsettled.update(each.app for each in lost if each.app not in apps)
 
     def _planned(self, finished: Finished) -> None:
@@ -303,7 +299,7 @@ class Executor:
             note = str(finished.value or "")
             duration_ms = self._duration_ms(action)
             return ActionResult(action=action, outcome=Outcome.DONE, duration_ms=duration_ms, note=note)
-        return self._failed(action, told(error, action.host), _failure_of(error))
+        return self._failed(action, told(error, action.host), failure_of(error))
 
     def _judged(self, finished: Finished) -> ActionResult | None:
         assert isinstance(finished.token, tuple)  # noqa: S101 - looks are told apart by it
@@ -329,12 +325,12 @@ class Executor:
             return None
         self._gates.end(wait)
         if verdict.judgement is Judgement.STOPPED:
-            return self._failed(wait.action, verdict.reason, Failure.OUTSIDE)
+            return self._failed(wait.action, verdict.reason, FailureKind.OUTSIDE)
         if verdict.judgement is Judgement.PASSED:
             duration_ms = self._duration_ms(wait.action)
             return ActionResult(action=wait.action, outcome=Outcome.DONE, duration_ms=duration_ms)
         elder = wait.action.gate is not None and wait.action.gate.elder
-        failure = Failure.OTHER if elder else Failure.GATE
+        failure = FailureKind.OTHER if elder else FailureKind.GATE
         return self._failed(wait.action, in_hook(wait.action, verdict.reason), failure)
 
     def _lost(self, wait: Wait, error: Exception) -> ActionResult | None:
@@ -345,13 +341,13 @@ class Executor:
         if gone or wait.lost_count >= GATE_LOST_MAX or not answered:
             # The time without an answer must count neither for nor against it: the next wait begins anew.
             self._gates.end(wait)
-            failure = Failure.OUTSIDE if gone else Failure.TRANSIENT
+            failure = FailureKind.OUTSIDE if gone else FailureKind.TRANSIENT
             return self._failed(wait.action, told(error, wait.action.host), failure)
         return None
 
-    def _failed(self, action: Action, error: str, failure: Failure) -> ActionResult:
-        if failure is Failure.GATE and self._is_within_budget(action):
-            failure = Failure.TOLERATED
+    def _failed(self, action: Action, error: str, failure: FailureKind) -> ActionResult:
+        if failure is FailureKind.GATE and self._is_within_budget(action):
+            failure = FailureKind.TOLERATED
         return ActionResult(
             action=action,
             outcome=Outcome.FAILED,
@@ -380,15 +376,9 @@ class Executor:
         return round((self._clock.monotonic_s() - self._began[action.id]) * 1000)
 
 
-def _failure_of(error: Exception) -> Failure:
-    if isinstance(error, Unstartable | HookFailed):
-        return Failure.GATE
-    if isinstance(error, StoppedFromOutside):
-        return Failure.OUTSIDE
-    return Failure.TRANSIENT if isinstance(error, HostUnreachable | ImageUnavailable) else Failure.OTHER
-
-
-def _skipped(action: Action, skip: Skip | None, error: str = "") -> ActionResult:
-    """Return the result of an action that is not begun; `skip` None: because of the `error`."""
-    error = error if skip is None else skip.value
-    return ActionResult(action=action, outcome=Outcome.SKIPPED, duration_ms=0, error=error, skip=skip)
+def _skipped(action: Action, skip_reason: SkipReason | None, error: str = "") -> ActionResult:
+    """Return the result of an action that is not begun; `skip_reason` None: because of the `error`."""
+    error = error if skip_reason is None else skip_reason.value
+    return ActionResult(
+        action=action, outcome=Outcome.SKIPPED, duration_ms=0, error=error, skip_reason=skip_reason
+    )

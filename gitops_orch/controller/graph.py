@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitops_orch.model.plan import Action
-from gitops_orch.model.status import ActionResult, Failure, Outcome
+from gitops_orch.model.status import ActionResult, FailureKind, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Graph:
             return Sequel(self._release([*self._after[action.id], *self._follows[action.id]]), ())
         lost: list[Action] = []
         ready: list[Action] = []
-        ended, tolerated = [action.id], result.failure is Failure.TOLERATED
+        ended, tolerated = [action.id], result.failure is FailureKind.TOLERATED
         while ended:
             identity = ended.pop()
             followers = self._follows[identity]

@@ -6,8 +6,16 @@ from typing import TypeVar
 
 from gitops_orch.controller.run_hook import run_hook
 from gitops_orch.engine.base import Engine
-from gitops_orch.errors import EngineError, HostUnreachable
+from gitops_orch.errors import (
+    EngineError,
+    HookFailed,
+    HostUnreachable,
+    ImageUnavailable,
+    StoppedFromOutside,
+    Unstartable,
+)
 from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.status import FailureKind
 
 T = TypeVar("T")
 Performer = Callable[[Engine, Action], None]
@@ -145,3 +153,13 @@ _PERFORMERS: Mapping[Kind, Performer] = {
     Kind.REMOVE_NETWORK: _remove_network,
     Kind.REMOVE_VOLUME: _remove_volume,
 }
+
+
+def failure_of(error: Exception) -> FailureKind:
+    """Return whose fault it is that an action failed with this error."""
+    if isinstance(error, Unstartable | HookFailed):
+        return FailureKind.GATE
+    if isinstance(error, StoppedFromOutside):
+        return FailureKind.OUTSIDE
+    passing = isinstance(error, HostUnreachable | ImageUnavailable)
+    return FailureKind.TRANSIENT if passing else FailureKind.OTHER

@@ -21,7 +21,7 @@ from gitops_orch.model.app import App, AppKey, Mode
 from gitops_orch.model.observed import ObservedHost, Placed
 from gitops_orch.model.plan import Plan
 from gitops_orch.model.release import Release, ReleaseState
-from gitops_orch.model.status import ActionResult, AppHealth, AppStatus, Failure, Outcome, RunReport, Sync
+from gitops_orch.model.status import ActionResult, AppHealth, AppStatus, FailureKind, Outcome, RunReport, Sync
 from gitops_orch.model.trouble import LEFT_GIT, Trouble
 from gitops_orch.planner.aside import is_aside
 from gitops_orch.planner.index import build_index
@@ -153,7 +153,7 @@ class Recorder:
         for result in results:
             action = result.action
             each = chosen.get(action.app) if action.app is not None else None
-            bad = result.failure is Failure.GATE
+            bad = result.failure is FailureKind.GATE
             if not bad or each is None or each.role is not Role.HEAD or action.release != each.app.digest:
                 continue
             judged = {

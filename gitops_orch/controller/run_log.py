@@ -8,12 +8,21 @@ import logging
 from gitops_orch.controller.conduct import Progress, ProgressEvent
 from gitops_orch.logs import LOG
 from gitops_orch.model.plan import Action
-from gitops_orch.model.status import ActionResult, AppReleaseState, Failure, Outcome, RunReport, Skip
+from gitops_orch.model.status import (
+    ActionResult,
+    AppReleaseState,
+    FailureKind,
+    Outcome,
+    RunReport,
+    SkipReason,
+)
 
 ACTION_STARTED = "action.started"
 ACTION_FINISHED = "action.finished"
 RUN_FINISHED = "run.finished"
-_PASSING = frozenset({Failure.TRANSIENT, Failure.TOLERATED, Failure.OUTSIDE})  # warnings, not errors
+_PASSING = frozenset(
+    {FailureKind.TRANSIENT, FailureKind.TOLERATED, FailureKind.OUTSIDE}
+)  # warnings, not errors
 
 
 class RunLog:
@@ -38,7 +47,7 @@ class RunLog:
 
     def _note_end(self, result: ActionResult) -> None:
         """Log how an action ended; a wait that is only left for the next run is not logged as begun again."""
-        if result.skip is Skip.RUN_STOPPED:
+        if result.skip_reason is SkipReason.RUN_STOPPED:
             self._waits.add(result.action.id)
             return
         self._waits.discard(result.action.id)
@@ -48,7 +57,10 @@ class RunLog:
         """Log the end of a run; at debug level where it did nothing and found what the run before it found."""
         picture = report.picture
         found = (report.status, report.exit_code, picture.commit, picture.error, picture.plan.digest)
-        is_news = any(result.skip is not Skip.RUN_STOPPED for result in report.results) or found != self._last
+        is_news = (
+            any(result.skip_reason is not SkipReason.RUN_STOPPED for result in report.results)
+            or found != self._last
+        )
         self._last = found
         level = logging.DEBUG
         if is_news:

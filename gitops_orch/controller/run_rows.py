@@ -6,7 +6,7 @@ from dataclasses import replace
 from gitops_orch.controller.run_reasons import run_reasons
 from gitops_orch.history.records import RunRecord
 from gitops_orch.model.serial import plan_row, run_document
-from gitops_orch.model.status import ActionResult, AppHealth, RunReport, Skip
+from gitops_orch.model.status import ActionResult, AppHealth, RunReport, SkipReason
 from gitops_orch.model.steady import steady
 from gitops_orch.source.commits import CommitInfo
 
@@ -15,7 +15,7 @@ _UNHEALTHY = frozenset({AppHealth.DEGRADED.value, AppHealth.MISSING.value})
 
 def what_was_done(report: RunReport) -> Sequence[ActionResult]:
     """Return the results of a run without the steps that it left to the next one."""
-    return [result for result in report.results if result.skip is not Skip.RUN_STOPPED]
+    return [result for result in report.results if result.skip_reason is not SkipReason.RUN_STOPPED]
 
 
 def new_row(

@@ -27,7 +27,7 @@ from gitops_orch.model.image_reference import split_reference
 from gitops_orch.model.observed import Observation, ObservedHost
 from gitops_orch.model.plan import Action, Kind
 from gitops_orch.model.pull_policy import Pull, PullPolicy, parse_pull_policy
-from gitops_orch.model.status import ActionResult, Failure, Outcome
+from gitops_orch.model.status import ActionResult, FailureKind, Outcome
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.world import Chosen, Role, TagState, World
 
@@ -170,7 +170,7 @@ class Tags:
             each = chosen.get(action.app) if action.app is not None else None
             if each is not None and action.kind is Kind.PULL and result.outcome is Outcome.DONE:
                 self._learn_pull(each.app, action)
-            if each is not None and result.failure is Failure.GATE:
+            if each is not None and result.failure is FailureKind.GATE:
                 found |= self._quarantine(each, result, world)
         return frozenset(found)
 

@@ -10,7 +10,7 @@ from gitops_orch.model.status import (
     AppHealth,
     AppReleaseState,
     AppStatus,
-    Failure,
+    FailureKind,
     Outcome,
     Picture,
     Sync,
@@ -40,7 +40,8 @@ def _verdict(picture: Picture, results: list[ActionResult]) -> RunVerdict:
     errors = [
         result
         for result in results
-        if result.outcome is Outcome.FAILED and not (result.gate_failed or result.failure is Failure.OUTSIDE)
+        if result.outcome is Outcome.FAILED
+        and not (result.gate_failed or result.failure is FailureKind.OUTSIDE)
     ]
     if _is_wrong(picture) or any(result.action.host not in unknown for result in errors):
         return RunVerdict("error", 1)
@@ -53,7 +54,9 @@ def _verdict(picture: Picture, results: list[ActionResult]) -> RunVerdict:
     if unknown or picture.plan.unknown_apps or picture.plan.files_unknown or errors:
         return RunVerdict("unknown", 3)
     # What was skipped because a container was stopped from outside was done by a later plan of the same run.
-    made_up_for = any(result.failure is Failure.OUTSIDE for result in results) and not picture.plan.actions
+    made_up_for = (
+        any(result.failure is FailureKind.OUTSIDE for result in results) and not picture.plan.actions
+    )
     skipped = any(result.outcome is Outcome.SKIPPED for result in results) and not made_up_for
     if skipped or any(hold.heals for hold in picture.plan.holds):
         return RunVerdict("progressing", 1)

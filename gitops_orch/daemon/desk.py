@@ -32,7 +32,7 @@ from gitops_orch.logs import LOG
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.document import Document
 from gitops_orch.model.serial import run_document
-from gitops_orch.model.status import RunReport, Skip
+from gitops_orch.model.status import RunReport, SkipReason
 
 REQUEST_BROKE = "request.broke"
 
@@ -170,7 +170,12 @@ def _names(request: Request) -> str:
 def _together(parts: Sequence[RunReport]) -> RunReport:
     """Return the report of runs that went on with one another, as if they were one."""
     *before, last = parts
-    done = [result for part in before for result in part.results if result.skip is not Skip.RUN_STOPPED]
+    done = [
+        result
+        for part in before
+        for result in part.results
+        if result.skip_reason is not SkipReason.RUN_STOPPED
+    ]
     return replace(
         last,
         first_plan=parts[0].first_plan,

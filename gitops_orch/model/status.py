@@ -89,7 +89,7 @@ class Outcome(Enum):
     SKIPPED = "skipped"  # something that it stands on failed
 
 
-class Failure(Enum):
+class FailureKind(Enum):
     """Whose fault it is that an action failed."""
 
     GATE = "gate"  # the new container failed its health gate: the release is bad
@@ -99,7 +99,7 @@ class Failure(Enum):
     OTHER = "other"  # an Engine refused the request
 
 
-class Skip(Enum):
+class SkipReason(Enum):
     """Why an action was not begun, where no failed action before it is the reason; the value is shown to users."""
 
     RUN_STOPPED = "the run was stopped"
@@ -115,8 +115,8 @@ class ActionResult:
     outcome: Outcome
     duration_ms: int
     error: str = ""
-    failure: Failure | None = None  # of one that FAILED
-    skip: Skip | None = None  # of one that was SKIPPED; None where an action before it failed
+    failure: FailureKind | None = None  # of one that FAILED
+    skip_reason: SkipReason | None = None  # of one that was SKIPPED; None where an action before it failed
     note: str = ""  # what went wrong in a step that may
     ended_at: datetime | None = None  # by the controller's clock; None where it is not known
     log: str = ""  # of a failed gate: what the container printed last, legible and without secrets
@@ -124,7 +124,7 @@ class ActionResult:
     @property
     def gate_failed(self) -> bool:
         """Tell whether a new container failed its health gate, within its budget or beyond it."""
-        return self.failure in {Failure.GATE, Failure.TOLERATED}
+        return self.failure in {FailureKind.GATE, FailureKind.TOLERATED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,13 @@ import pytest
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind
-from gitops_orch.model.status import ActionResult, Failure, Outcome
+from gitops_orch.model.status import ActionResult, FailureKind, Outcome
 
 APP = AppKey(namespace="default", name="shop")
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
-def result(outcome=Outcome.FAILED, *, release="one", failure=Failure.OTHER):
+def result(outcome=Outcome.FAILED, *, release="one", failure=FailureKind.OTHER):
     action = Action(
         id="pull", kind=Kind.PULL, host="h1", target="x:1", name="x:1", reason="", app=APP, release=release
     )
@@ -81,13 +81,13 @@ def test_an_attempt_that_was_broken_off_does_not_say_that_the_trouble_is_over(ot
 
 def test_a_failed_gate_that_quarantines_is_no_trouble_of_the_world():
     backoff = Backoff()
-    backoff.note([result(failure=Failure.GATE)], 0.0, frozenset({APP}))
+    backoff.note([result(failure=FailureKind.GATE)], 0.0, frozenset({APP}))
     assert waits_s(backoff) is None
 
 
 def test_a_failed_gate_of_a_release_that_was_stable_is_not_tried_in_every_run():
     backoff = Backoff()
-    backoff.note([result(failure=Failure.GATE)], 0.0)
+    backoff.note([result(failure=FailureKind.GATE)], 0.0)
     assert waits_s(backoff) == 10
 
 

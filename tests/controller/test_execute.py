@@ -10,7 +10,7 @@ from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
 from gitops_orch.model.app import UpdatePolicy
 from gitops_orch.model.host import Host
 from gitops_orch.model.plan import Kind
-from gitops_orch.model.status import Failure, Outcome
+from gitops_orch.model.status import FailureKind, Outcome
 from gitops_orch.planner.plan import make_plan
 from tests.planner.builders import app, service, world
 
@@ -70,7 +70,7 @@ def test_what_stands_on_a_failure_is_skipped_and_the_rest_goes_on():
 def test_a_gate_that_fails_says_so_apart_from_the_worlds_troubles():
     stage = Stage(watched(10), behaviour=ImageBehaviour(exits_after_s=2, exit_code=3))
     failed = [result for result in stage.run() if result.outcome is Outcome.FAILED]
-    assert [result.failure for result in failed] == [Failure.GATE]
+    assert [result.failure for result in failed] == [FailureKind.GATE]
     assert "exited with code 3" in failed[0].error
 
 

@@ -15,7 +15,7 @@ from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
 from gitops_orch.model.app import UpdatePolicy
 from gitops_orch.model.host import Host
 from gitops_orch.model.plan import Kind
-from gitops_orch.model.status import Outcome, Skip
+from gitops_orch.model.status import Outcome, SkipReason
 from gitops_orch.planner.plan import make_plan
 from tests.planner.builders import app, service, world
 
@@ -69,12 +69,12 @@ def stage(monkeypatch):
 
 
 def pulls(results):
-    return {r.action.app.name: (r.outcome, r.skip) for r in results if r.action.kind is Kind.PULL}
+    return {r.action.app.name: (r.outcome, r.skip_reason) for r in results if r.action.kind is Kind.PULL}
 
 
 def test_a_run_that_only_waits_for_a_pull_yields_and_the_next_one_joins_it(stage):
     first = stage.run(SLOW, GOOD, should_yield=lambda: True)
-    assert pulls(first)["slow"] == (Outcome.SKIPPED, Skip.RUN_STOPPED)
+    assert pulls(first)["slow"] == (Outcome.SKIPPED, SkipReason.RUN_STOPPED)
     assert stage.up() == {"good"}
 
     def let_through(event):

@@ -12,7 +12,7 @@ from gitops_orch.engine.simulated.life import end
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.observed import State
 from gitops_orch.model.plan import Kind
-from gitops_orch.model.status import Failure
+from gitops_orch.model.status import FailureKind
 from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
 
 IMAGES = {"crash:1": ImageBehaviour(exits_after_s=1, exit_code=3), "late:1": ImageBehaviour()}
@@ -112,7 +112,7 @@ def test_a_failure_within_the_ratio_does_not_stop_the_rollout(story):
     report = deploy(story, image="crash:1", update=", max_failure_ratio: 1.0")
     failed = [r for r in report.results if r.gate_failed]
     assert len(failed) == 3
-    assert all(r.failure is Failure.TOLERATED for r in failed)
+    assert all(r.failure is FailureKind.TOLERATED for r in failed)
     assert report.exit_code in {1, 4}
     assert not named(story, FAILED_SUFFIX)
     assert len([row for row in running(story) if row[1] == "good:1"]) == 3
@@ -121,7 +121,7 @@ def test_a_failure_within_the_ratio_does_not_stop_the_rollout(story):
 def test_the_first_failure_beyond_the_ratio_stops_it(story):
     deploy(story)
     report = deploy(story, image="crash:1", update=", max_failure_ratio: 0.4")
-    assert [r.failure for r in report.results if r.gate_failed] == [Failure.TOLERATED, Failure.GATE]
+    assert [r.failure for r in report.results if r.gate_failed] == [FailureKind.TOLERATED, FailureKind.GATE]
     assert report.exit_code == 4
     assert running(story) == [(slot, "good:1", "VALUE=1") for slot in (1, 2, 3)]
 

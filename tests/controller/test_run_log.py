@@ -10,7 +10,7 @@ from gitops_orch.controller.conduct import ProgressEvent, silent
 from gitops_orch.controller.run_log import RunLog
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind, Plan
-from gitops_orch.model.status import ActionResult, Failure, Outcome, Picture, RunReport, Skip
+from gitops_orch.model.status import ActionResult, FailureKind, Outcome, Picture, RunReport, SkipReason
 
 ACTION = Action(
     id="a", kind=Kind.START, host="h1", target="x", name="web-1", reason="not running",
@@ -61,8 +61,8 @@ def test_an_action_is_logged_when_it_starts_and_when_it_ends(lines):
     ("result", "level"),
     [
         (ended(Outcome.FAILED, error="no such command"), "error"),
-        (ended(Outcome.FAILED, error="registry down", failure=Failure.TRANSIENT), "warning"),
-        (ended(Outcome.FAILED, error="one of many", failure=Failure.TOLERATED), "warning"),
+        (ended(Outcome.FAILED, error="registry down", failure=FailureKind.TRANSIENT), "warning"),
+        (ended(Outcome.FAILED, error="one of many", failure=FailureKind.TOLERATED), "warning"),
         (ended(Outcome.SKIPPED, error="start failed"), "debug"),
     ],
 )
@@ -92,7 +92,7 @@ def test_skipped_actions_are_counted_in_the_line_of_the_run(lines):
 
 def test_a_wait_that_goes_on_in_the_next_run_is_logged_once_and_warns_of_nothing(lines):
     log = RunLog()
-    left = ended(Outcome.SKIPPED, skip=Skip.RUN_STOPPED)
+    left = ended(Outcome.SKIPPED, skip_reason=SkipReason.RUN_STOPPED)
     for _ in range(3):
         follow = log.following(silent)
         follow(ProgressEvent(kind="started", action=ACTION))
