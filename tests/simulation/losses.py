@@ -197,15 +197,28 @@ class Losses:
 
     def _wanted(self, key: AppKey) -> AppRecipe | None:
         """The release that the app is being brought to, as far as it can be told from outside; None: any may go."""
-        head = next(
-            (a for a in self._witness.repository.commits[self._witness.commit].apps if a.key == key), None
-        )
-        if head is None or not self._witness.repository.is_among(
-            head, self._witness.history.failed_digests(key)
-        ):
-            return head
+        apps = self._witness.repository.commits[self._witness.commit].apps
+        head = next((app for app in apps if app.key == key), None)
+        if head is None:
+            return None
+        if self._has_failed(head):
+            return self._stable(key)
+        others = (app for app in apps if app.key != key and self._has_failed(app))
+        return None if any(self._goes_back_with(head, other) for other in others) else head
+
+    def _has_failed(self, app: AppRecipe) -> bool:
+        return self._witness.repository.is_among(app, self._witness.history.failed_digests(app.key))
+
+    def _stable(self, key: AppKey) -> AppRecipe | None:
         stable = self._witness.history.stable(key)
         return None if stable is None else self._witness.repository.recipes.get((key, stable.digest))
+
+    def _goes_back_with(self, app: AppRecipe, failed: AppRecipe) -> bool:
+        """Whether a port passed from one app to the other: where one of them goes back, the other one does, too."""
+        former, back = self._stable(app.key), self._stable(failed.key)
+        gave = _ports(former) & _ports(failed) if former is not None else set()
+        took = (_ports(back) - _ports(failed)) & _ports(app) if back is not None else set()
+        return bool(took or gave - _ports(app))
 
     def _allows(self, app: AppRecipe, host: str) -> bool:
         found = next(
@@ -214,6 +227,10 @@ class Losses:
         if found is None or found.availability == "drain":
             return False
         return (not app.hosts or host in app.hosts) and app.zone in {None, found.zone}
+
+
+def _ports(app: AppRecipe) -> set[int]:
+    return {service.port for service in app.services if service.port is not None}
 
 
 def _program(image: str) -> str:

@@ -267,9 +267,14 @@ class Witness:
             self.object_to(f"{operation} for {app}, which an operator holds")
 
     def _heals(self, operation: str, app: AppKey, container: SimulatedContainer | None) -> bool:
-        """Whether a request may be to keep the last stable release alive: what does well goes only for one in its slot."""
+        """Whether a request may be to keep the last stable release alive: what does well goes only for one in its slot.
+
+        What prepares a container goes with it.
+        """
         if self.history.stable(app) is None:
             return False
+        if container is not None and is_pre_start(container.owner.service):
+            return True
         if operation not in {"stop", "remove"} or container is None or not is_well(container):
             return True
         slot = (app, container.owner.service, container.owner.slot)
