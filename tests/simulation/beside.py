@@ -13,6 +13,9 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import EndedBy, State
 from gitops_orch.model.plan import ContainerIntent
 
+JOINS_NOTHING = (
+    "cannot join"  # in the error of a start whose namespace is that of a container that does not run
+)
 BY_SIGNAL = frozenset({0, 137, 143})  # exit codes of programs that were asked to end, or killed
 
 
@@ -65,7 +68,7 @@ def has_failed_by_itself(container: SimulatedContainer) -> bool:
     A daemon that stops takes the record of earlier ends along; the exit code stays, and so does the want of memory.
     """
     if container.state is State.CREATED:
-        return bool(container.error)
+        return bool(container.error) and JOINS_NOTHING not in container.error
     if container.oom_killed or container.ended_by is EndedBy.ITSELF:
         return True
     return container.ended_by is EndedBy.DAEMON and container.exit_code not in BY_SIGNAL
