@@ -173,6 +173,10 @@ class Story:
             self.fleet.faults = calm
             self.reconciler = self._reconciler()
 
+    def restart(self) -> None:
+        """Come back as a new process, with its history."""
+        self.reconciler = self._reconciler()
+
     def lose_state(self) -> None:
         """Forget all history, and come back as a new process."""
         self.history = MemoryHistory("5a17")

@@ -11,7 +11,7 @@ from gitops_orch.history.records import RevertRecord
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.desired import Desired
 from gitops_orch.model.observed import ObservedContainer
-from gitops_orch.model.release import Release
+from gitops_orch.model.release import Release, ReleaseState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,11 @@ def find_past(
     relanded = relander.find(desired.apps, releases, head=desired.commit, spent=history.relanded)
     lifted = {*passed_again, *((each.app, each.digest) for each in relanded)}
     return Past(
-        facts=release_facts(row for row in releases if (row.app, row.digest) not in lifted),
+        facts=release_facts(
+            row
+            for row in releases
+            if row.state is not ReleaseState.FAILED or (row.app, row.digest) not in lifted
+        ),
         newest={row.app: row.digest for row in reversed(releases)},
         pins=history.pins(),
         reverts=history.reverts(),

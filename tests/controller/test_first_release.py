@@ -86,6 +86,20 @@ def test_it_becomes_stable_when_it_does_well(story, image):
     assert not story.plan().actions
 
 
+@pytest.mark.parametrize("bad", ["ends:1", "broken:1"])
+@pytest.mark.parametrize("restarts_controller", [False, True])
+def test_once_stable_it_is_where_a_later_release_that_fails_goes_back_to(story, bad, restarts_controller):
+    deploy(story, web="slow:1")
+    pass_until_stable(story)
+    if restarts_controller:
+        story.restart()
+
+    report = deploy(story, web=bad)
+
+    assert (report.exit_code, shop(report).release_state.value) == (4, "rolled-back")
+    assert [each.image for each in story.world.containers.values() if each.up] == ["slow:1"]
+
+
 def test_a_moment_without_a_crash_does_not_make_it_stable(story):
     deploy(story, web="ends:1")
     for _ in range(40):

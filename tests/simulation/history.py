@@ -255,6 +255,7 @@ def reckon(stage: Stage) -> None:
         stage.tags.push(stage.fleet.registry, likely=1)
         picture = _come_to_rest(stage)
     asking = [hold for hold in picture.plan.holds if _asks_a_person(stage, hold)]
+    asking += [hold for hold in picture.plan.holds if hold not in asking and _waits_for(hold, asking)]
     holds = [f"{hold.subject}: {hold.reason}" for hold in picture.plan.holds if hold not in asking]
     but = {hold.app.name for hold in asking if BY_HAND not in hold.reason}
     may_stay = stage.repository.push_count > 0  # for a look, until its app changes: what was reverted in Git
@@ -269,6 +270,11 @@ def reckon(stage: Stage) -> None:
 def _asks_a_person(stage: Stage, hold: PlanHold) -> bool:
     begun_blind = hold.app is not None and hold.app.name in stage.witness.places.begun_blind
     return any(asked in hold.reason for asked in ASKS) or (begun_blind and TWO_PLACES in hold.reason)
+
+
+def _waits_for(hold: PlanHold, asking: Iterable[PlanHold]) -> bool:
+    """Whether something is held for a port of an app that runs on until a person has answered."""
+    return any(f"of {each.app}, which stays" in hold.reason for each in asking)
 
 
 def _come_to_rest(stage: Stage) -> Picture:
