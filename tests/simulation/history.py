@@ -255,7 +255,8 @@ def reckon(stage: Stage) -> None:
         stage.tags.push(stage.fleet.registry, likely=1)
         picture = _come_to_rest(stage)
     asking = [hold for hold in picture.plan.holds if _asks_a_person(stage, hold)]
-    asking += [hold for hold in picture.plan.holds if hold not in asking and _waits_for(hold, asking)]
+    for _ in picture.plan.holds:  # one may wait for one that waits
+        asking += [hold for hold in picture.plan.holds if hold not in asking and _waits_for(hold, asking)]
     holds = [f"{hold.subject}: {hold.reason}" for hold in picture.plan.holds if hold not in asking]
     but = {hold.app.name for hold in asking if BY_HAND not in hold.reason}
     may_stay = stage.repository.push_count > 0  # for a look, until its app changes: what was reverted in Git
@@ -273,8 +274,10 @@ def _asks_a_person(stage: Stage, hold: PlanHold) -> bool:
 
 
 def _waits_for(hold: PlanHold, asking: Iterable[PlanHold]) -> bool:
-    """Whether something is held for a port of an app that runs on until a person has answered."""
-    return any(f"of {each.app}, which stays" in hold.reason for each in asking)
+    """Whether an app is held for a port of one that runs on until a person has answered, or depends on such a one."""
+    waits = (f"of {each.app}, which stays" for each in asking)
+    depends = (f"waits for {each.app}, which" for each in asking)
+    return any(words in hold.reason for words in (*waits, *depends))
 
 
 def _come_to_rest(stage: Stage) -> Picture:
