@@ -19,12 +19,20 @@ from lab.host import LabHost
 from lab.provided import need_program, need_root, provided
 from lab.registry import Login, Registry, open_registry
 
+from gitops_orch import logs
+
 settings.register_profile("untimed", deadline=None)  # an example may be slow beside busy neighbours
 settings.load_profile("untimed")
 
 ENGINE_FIXTURES = ("lab2", "lab3", "_engine26", "_engine", "_tls_host", "registry")
 HERE = Path(__file__).parent
 ORACLE_FIXTURES = ("compose_oracle",)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_muted() -> None:
+    """Log every event: a command that ran in an earlier test of this process may have muted some."""
+    logs._muted = frozenset()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
