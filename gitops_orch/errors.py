@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from gitops_orch.model.problem import Problem
 
 
-OUR_MISTAKE = "a mistake in gitops-orch itself"
-_SAID_CHARS_MAX = 200
+INTERNAL_ERROR = "a mistake in gitops-orch itself"
+_ERROR_CHARS_MAX = 200
 
 
-def unforeseen(error: Exception) -> str:
+def internal_error(error: Exception) -> str:
     """Return what to tell people of an error that nobody raises on purpose: whose mistake it is, what, and where."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return f"{OUR_MISTAKE} ({redact(said)[:_SAID_CHARS_MAX]}{place}); please report it, with the log of that moment"
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"{INTERNAL_ERROR} ({redact(text)[:_ERROR_CHARS_MAX]}{place}); please report it, with the log of that moment"
 
 
 def without_host(sentence: str, host: str) -> str:

@@ -192,7 +192,7 @@ class _Queue:
             }
 
 
-class Ledger(Protocol):
+class NoticeLog(Protocol):
     """Remembers over restarts what was told about which subject: the kind and the message."""
 
     def notices(self) -> Mapping[str, tuple[str, str]]:
@@ -212,12 +212,16 @@ class Outbox:
     """Passes news on to each receiver, and tries again until it is taken."""
 
     def __init__(
-        self, receivers: Sequence[Receiver], ledger: Ledger | None = None, *, retry_s: float = RETRY_FIRST_S
+        self,
+        receivers: Sequence[Receiver],
+        ledger: NoticeLog | None = None,
+        *,
+        retry_s: float = RETRY_FIRST_S,
     ) -> None:
         """Begin where the `ledger` says that another process ended; None: nothing is remembered."""
         self._retry_s = retry_s
         self._ledger = ledger
-        self._told = _recalled(ledger)
+        self._reported = _recalled(ledger)
         self._calm_since: dict[str, float] = {}
         self._lock = threading.Lock()
         self._queues = self._open(receivers, [{} for _ in receivers])
@@ -236,13 +240,13 @@ class Outbox:
             left = [queue.left(CLOSE_WAIT_S) for queue in self._queues]
             self._queues = self._open(receivers, [*left, *({} for _ in receivers)])
 
-    def tell(self, notice: Notice) -> None:
+    def send(self, notice: Notice) -> None:
         """Deliver a notice, unless it is what was delivered last about its subject."""
         with self._lock:
-            last = self._told.pop(notice.subject, None)
-            self._told[notice.subject] = notice
-            if len(self._told) > SUBJECTS_MAX:
-                del self._told[next(iter(self._told))]
+            last = self._reported.pop(notice.subject, None)
+            self._reported[notice.subject] = notice
+            if len(self._reported) > SUBJECTS_MAX:
+                del self._reported[next(iter(self._reported))]
             if last is None or _news(last) != _news(notice):
                 for queue in self._queues:
                     queue.add(notice)
@@ -251,19 +255,19 @@ class Outbox:
         """Tell of every subject that was in trouble and is no longer."""
         now = time.monotonic()
         with self._lock:
-            calm = self._told.keys() - troubled
+            calm = self._reported.keys() - troubled
             self._calm_since = {subject: self._calm_since.get(subject, now) for subject in calm}
-            recovered = [self._told[each] for each in sorted(calm) if self._is_over(each, now)]
+            recovered = [self._reported[each] for each in sorted(calm) if self._is_over(each, now)]
         for before in recovered:
             was = f"it was: {before.message}"
-            self.tell(
+            self.send(
                 Notice(subject=before.subject, message=RECOVERED, kind=NoticeKind.SUCCESS, details=(was,))
             )
             with self._lock:
-                del self._told[before.subject], self._calm_since[before.subject]
+                del self._reported[before.subject], self._calm_since[before.subject]
 
     def _is_over(self, subject: str, now: float) -> bool:
-        return now - self._calm_since[subject] >= self._told[subject].calm_s
+        return now - self._calm_since[subject] >= self._reported[subject].calm_s
 
     def _note(self, notice: Notice) -> None:
         """Remember what a receiver took: what none took before this process ends is told by the next one."""
@@ -291,7 +295,7 @@ def _news(notice: Notice) -> tuple[str, NoticeKind]:
     return steady(redact(notice.message)), notice.kind
 
 
-def _recalled(ledger: Ledger | None) -> dict[str, Notice]:
+def _recalled(ledger: NoticeLog | None) -> dict[str, Notice]:
     if ledger is None:
         return {}
     return {

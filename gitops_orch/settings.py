@@ -324,14 +324,14 @@ def _read_section(section: type[_S], value: Text, at: Path_, mistakes: list[Mist
 def _read_value(key: Field[Any], value: Text, at: Path_, mistakes: list[Mistake]) -> object:
     if is_dataclass(key.default):
         return _read_section(type(key.default), value, at, mistakes)
-    complaint = f'expected one value, found "{value}"'
+    problem = f'expected one value, found "{value}"'
     try:
         if isinstance(value, str):
             (read,) = _readers(key)
             return read(value)
     except ValueError as error:
-        complaint = str(error)
-    mistakes.append((at, complaint))
+        problem = str(error)
+    mistakes.append((at, problem))
     return key.default
 
 
@@ -355,10 +355,10 @@ def _flat(section: Any, at: Path_) -> Iterator[tuple[str, object]]:
 
 
 def _sentences(mistakes: Iterable[Mistake], places: Mapping[Path_, str]) -> Iterator[str]:
-    for path, complaint in mistakes:
+    for path, problem in mistakes:
         inside = next((place for at, place in places.items() if at[: len(path)] == path), "settings")
         place = next((places[path[:n]] for n in range(len(path), -1, -1) if path[:n] in places), inside)
-        yield f"{place}: {'.'.join(path)}: {complaint}"
+        yield f"{place}: {'.'.join(path)}: {problem}"
 
 
 def _unknown_key(key: str, keys: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from gitops_orch.history.history import History
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.status import AppStatus, RunReport
 from gitops_orch.source.source import Source, SourceSettings
-from tests.story import HOST, Story
+from tests.story import HOST, Scenario
 
 CRASHES = ImageBehaviour(exits_after_s=1, exit_code=3)
 SHOP = AppKey(namespace="default", name="shop")
@@ -24,7 +24,7 @@ def compose(image: str, more: str = "") -> str:
     return f"services:\n  web:\n    image: '{image}'\n{more}"
 
 
-class GitStory(Story):
+class GitScenario(Scenario):
     """A branch, one host and one controller that pushes reverts; `bad:*` crashes, until it is cured."""
 
     def __init__(self, forge: Repository, state: Path, **settings: object) -> None:
@@ -87,9 +87,9 @@ class GitStory(Story):
 
     def app(self, name: str = "shop") -> AppStatus:
         """Return an app's row as `status` shows it."""
-        return next(row for row in self.reconciler.picture().apps if row.key.name == name)
+        return next(row for row in self.reconciler.read_status().apps if row.key.name == name)
 
-    def told(self) -> list[str]:
+    def messages(self) -> list[str]:
         """Return what people were told of the app so far: each thing once, as long as it is the same."""
         told: list[str] = []
         for report in self.reports:

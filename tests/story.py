@@ -16,7 +16,7 @@ from gitops_orch.engine.simulated.faults import Fault, SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
 from gitops_orch.engine.simulated.life import SimulatedContainer
-from gitops_orch.engine.simulated.world import World
+from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.errors import SourceError
 from gitops_orch.model.plan import Plan
 from gitops_orch.model.status import RunReport
@@ -97,7 +97,7 @@ class Source:
             commit=commit, author="", subject="", at=None, trailers=self.trailers.get(commit, ()), parents=()
         )
 
-    def taken_back(self, *, since: str, head: str) -> tuple[str, ...]:
+    def reverted_by_user(self, *, since: str, head: str) -> tuple[str, ...]:
         return ()
 
     def has(self, commit: str) -> bool:
@@ -110,7 +110,7 @@ class Source:
         """All commits stay."""
 
 
-class Story:
+class Scenario:
     """One host, one controller, and what is committed next."""
 
     def __init__(
@@ -147,7 +147,7 @@ class Story:
         )
 
     @property
-    def world(self) -> World:
+    def world(self) -> SimulatedHost:
         return self.fleet.world("h1")
 
     def commit(
@@ -183,7 +183,7 @@ class Story:
         self.reconciler = self._reconciler()
 
     def plan(self) -> Plan:
-        return self.reconciler.picture().plan
+        return self.reconciler.read_status().plan
 
     def containers(self) -> dict[str, SimulatedContainer]:
         """Return what is there by service; of two, the younger."""

@@ -180,7 +180,7 @@ def test_a_verb_that_breaks_before_the_settings_are_read_prints_no_variable(tmp_
     assert "hunter2secret99" not in ended.stdout + ended.stderr
     assert ended.stdout == ""
     assert "this should not have happened: RuntimeError: a mistake beside 1h" in ended.stderr
-    assert ("command.broke" in ended.stderr) is (level == "debug")
+    assert ("command.internal_error" in ended.stderr) is (level == "debug")
 
 
 def test_the_log_begins_at_the_level_that_the_environment_names():

@@ -13,8 +13,8 @@ from gitops_orch.model.plan import Change
 from gitops_orch.model.secret_words import names_a_secret, without_secrets
 from gitops_orch.model.shown_command import shown_command
 from gitops_orch.model.variable_secrets import secrets_of, secrets_of_app
-from gitops_orch.planner.field_changes import service_changes, struck_out
-from gitops_orch.planner.world import MadeFrom
+from gitops_orch.planner.field_changes import redacted_changes, service_changes
+from gitops_orch.planner.world import DeclaredService
 
 
 @pytest.mark.parametrize(
@@ -160,10 +160,10 @@ def test_secrets_of_variables_are_those_that_nobody_may_see(variables, found):
     assert secrets_of(variables.items(), ("docker.io/library/postgres:16",)) == found
 
 
-def made_from(test: str, password: str) -> MadeFrom:
+def made_from(test: str, password: str) -> DeclaredService:
     body = {"environment": {"DB_PASSWORD": password}, "healthcheck": {"test": ["CMD", "check", test]}}
     one = replace(service("db"), compose=body)
-    return MadeFrom(app=app("shop", one), service=one)
+    return DeclaredService(app=app("shop", one), service=one)
 
 
 def test_a_secret_that_a_health_check_repeats_is_not_in_a_plan():
@@ -175,7 +175,7 @@ def test_a_secret_that_a_health_check_repeats_is_not_in_a_plan():
 
 
 def test_a_change_of_nothing_but_a_secret_is_still_seen():
-    (shown,) = struck_out(
+    (shown,) = redacted_changes(
         [Change(path="command", before="a hunter2", after="a hunter3")], frozenset({"hunter2", "hunter3"})
     )
     assert (shown.before, shown.after) == ("a ***", "a *** (changed)")
@@ -187,9 +187,9 @@ def test_a_program_that_prints_its_variables_prints_no_secret():
     assert legible("login as app with hunter2 failed", pieces(shop)) == "login as app with *** failed"
 
 
-def with_body(body: dict, secret: str) -> MadeFrom:
+def with_body(body: dict, secret: str) -> DeclaredService:
     one = replace(service("web"), compose=body)
-    return MadeFrom(app=replace(app("web", one), secrets=frozenset({secret})), service=one)
+    return DeclaredService(app=replace(app("web", one), secrets=frozenset({secret})), service=one)
 
 
 @pytest.mark.parametrize(

@@ -18,16 +18,16 @@ def make_routes(view: ServiceView) -> FastAPI:
     @app.get("/healthz")
     async def healthz() -> JSONResponse:
         """Answer 200 while the loop makes progress, and 503 with the reason once it has stalled."""
-        pulse = view.pulse()
+        liveness = view.liveness()
         body = {
-            "status": "ok" if pulse.alive else "stalled",
-            "doing": pulse.doing,
-            "last_progress_s": round(pulse.age_s, 1),
-            "limit_s": pulse.limit_s,
+            "status": "ok" if liveness.alive else "stalled",
+            "doing": liveness.doing,
+            "last_progress_s": round(liveness.age_s, 1),
+            "limit_s": liveness.limit_s,
         }
-        if pulse.reason:
-            body["reason"] = pulse.reason
-        return JSONResponse(body, status_code=200 if pulse.alive else 503)
+        if liveness.reason:
+            body["reason"] = liveness.reason
+        return JSONResponse(body, status_code=200 if liveness.alive else 503)
 
     @app.get("/metrics")
     async def metrics() -> Response:

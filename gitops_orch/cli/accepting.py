@@ -4,18 +4,18 @@ import re
 from collections.abc import Iterator
 
 from gitops_orch.errors import GitopsOrchError
-from gitops_orch.model.status import Picture
+from gitops_orch.model.status import Status
 
 _ASKS = re.compile(r"gitops-orch accept ([0-9a-f]{7,64})")
 _PREFIX_MIN = 4
 
 
-def require_held(picture: Picture, commit: str) -> None:
+def require_held(status: Status, commit: str) -> None:
     """Raise an error that lists what is held, unless the commit is.
 
     Each sentence that asks for `gitops-orch accept COMMIT` names what can be accepted: no other rule holds a commit.
     """
-    held = dict.fromkeys(found for text in _sentences(picture) for found in _ASKS.findall(text))
+    held = dict.fromkeys(found for text in _sentences(status) for found in _ASKS.findall(text))
     if any(_is_same(commit.strip().casefold(), each) for each in held):
         return
     hint = f"held is {', '.join(held)}" if held else "nothing is held"
@@ -26,8 +26,8 @@ def _is_same(given: str, held: str) -> bool:
     return len(given) >= _PREFIX_MIN and (given.startswith(held) or held.startswith(given))
 
 
-def _sentences(picture: Picture) -> Iterator[str]:
-    yield picture.error
-    yield from (refusal.message for refusal in picture.plan.refusals)
-    yield from (hold.reason for hold in picture.plan.holds)
-    yield from (host.reason for host in picture.hosts)
+def _sentences(status: Status) -> Iterator[str]:
+    yield status.error
+    yield from (refusal.message for refusal in status.plan.refusals)
+    yield from (hold.reason for hold in status.plan.holds)
+    yield from (host.reason for host in status.hosts)

@@ -7,7 +7,7 @@ import typer
 
 from gitops_orch.cli.accepting import require_held
 from gitops_orch.cli.completion import complete_app, complete_host, complete_known_app
-from gitops_orch.cli.look import SomeApps, take_picture
+from gitops_orch.cli.look import SomeApps, take_status
 from gitops_orch.cli.options import Output
 from gitops_orch.cli.render_plan import render_run
 from gitops_orch.cli.render_record import render_reply
@@ -40,7 +40,7 @@ def sync(
         arguments |= {"pull": "yes"} if pull else {}
         reply = perform(shell.settings, shell.repository_url, Verb.SYNC, arguments, progress)
     if "error" in reply.document and "actions" not in reply.document:
-        return _tell(shell, reply)
+        return _show_reply(shell, reply)
     shell.show(reply.document, render_run)
     return reply.exit_code
 
@@ -83,7 +83,7 @@ def accept(
     shell: Shell, commit: Annotated[str, typer.Argument(metavar="COMMIT", help="The commit that is held.")]
 ) -> int:
     """Let a commit that is held through once."""
-    require_held(take_picture(shell), commit)
+    require_held(take_status(shell), commit)
     return _ask(shell, Verb.ACCEPT, commit=commit)
 
 
@@ -109,12 +109,12 @@ def drain(
     shell: Shell, host: Annotated[str, typer.Argument(metavar="HOST", autocompletion=complete_host)]
 ) -> int:
     """Print the line to commit so that apps leave a host."""
-    from gitops_orch.daemon.house import open_house
+    from gitops_orch.daemon.house import open_application
     from gitops_orch.daemon.operations import drain_advice
 
-    with open_house(shell.settings, shell.repository_url) as house:
-        document = drain_advice(house, host)
-    return _tell(shell, Reply(exit_code=0, document=document))
+    with open_application(shell.settings, shell.repository_url) as application:
+        document = drain_advice(application, host)
+    return _show_reply(shell, Reply(exit_code=0, document=document))
 
 
 def run(shell: Shell) -> int:
@@ -160,10 +160,10 @@ def _duration_s(text: str) -> float:
 def _ask(shell: Shell, verb: Verb, **arguments: str) -> int:
     from gitops_orch.daemon.requests import perform
 
-    return _tell(shell, perform(shell.settings, shell.repository_url, verb, arguments))
+    return _show_reply(shell, perform(shell.settings, shell.repository_url, verb, arguments))
 
 
-def _tell(shell: Shell, reply: Reply) -> int:
+def _show_reply(shell: Shell, reply: Reply) -> int:
     if "error" in reply.document:
         raise GitopsOrchError(str(reply.document["error"]), hint=str(reply.document.get("hint", "")))
     if shell.output is Output.JSON:

@@ -15,9 +15,9 @@ from gitops_orch.cli.render_status import render_hosts, render_status
 from gitops_orch.cli.shell import Shell
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.document import Document
-from gitops_orch.model.serial import diff_document, host_row, picture_plan_document, status_document
-from gitops_orch.model.status import Picture
-from gitops_orch.planner.scope import kept_to
+from gitops_orch.model.serial import diff_document, host_row, status_document, status_plan_document
+from gitops_orch.model.status import Status
+from gitops_orch.planner.scope import limited_to
 
 OptionalApp: TypeAlias = Annotated[
     str | None,
@@ -31,63 +31,63 @@ SomeApps: TypeAlias = Annotated[
 
 def plan(shell: Shell, apps: SomeApps = None) -> int:
     """Show what a sync would do and why; exit 2: changes."""
-    picture = take_picture(shell, apps=apps or ())
-    shell.show(picture_plan_document(picture), render_plan)
-    return plan_code(picture)
+    status = take_status(shell, apps=apps or ())
+    shell.show(status_plan_document(status), render_plan)
+    return plan_code(status)
 
 
 def status(shell: Shell, app: OptionalApp = None) -> int:
     """Show how apps and hosts are; exit 2: not well, 3: unknown."""
     from gitops_orch.daemon.names import find_app
 
-    picture = take_picture(shell)
+    status = take_status(shell)
     if app:
-        key = find_app(app, {each.key for each in picture.apps})
-        picture = _of_app(picture, key)
-        document = status_document(picture) | {"app": str(key)}
+        key = find_app(app, {each.key for each in status.apps})
+        status = _of_app(status, key)
+        document = status_document(status) | {"app": str(key)}
         shell.show(document, partial(render_status, now=datetime.now(UTC)))
-        return status_code(picture)
-    shell.show(status_document(picture), partial(render_status, now=datetime.now(UTC)))
-    return status_code(picture)
+        return status_code(status)
+    shell.show(status_document(status), partial(render_status, now=datetime.now(UTC)))
+    return status_code(status)
 
 
 def diff(shell: Shell, app: OptionalApp = None) -> int:
     """Show field by field how what runs differs from Git."""
     from gitops_orch.daemon.names import find_app
 
-    picture = take_picture(shell, withheld=True)
-    key = find_app(app, _known(picture)) if app else None
-    shell.show(diff_document(picture, key), render_diff)
-    return plan_code(picture, key)
+    status = take_status(shell, withheld=True)
+    key = find_app(app, _known(status)) if app else None
+    shell.show(diff_document(status, key), render_diff)
+    return plan_code(status, key)
 
 
 def hosts(shell: Shell) -> int:
     """Show the hosts; exit 1: one does not answer."""
-    picture = take_picture(shell)
-    document: Document = {"hosts": [host_row(host) for host in picture.hosts]}
+    status = take_status(shell)
+    document: Document = {"hosts": [host_row(host) for host in status.hosts]}
     shell.show(document, partial(render_hosts, now=datetime.now(UTC)))
-    return hosts_code(picture)
+    return hosts_code(status)
 
 
-def take_picture(shell: Shell, *, withheld: bool = False, apps: Sequence[str] = ()) -> Picture:
+def take_status(shell: Shell, *, withheld: bool = False, apps: Sequence[str] = ()) -> Status:
     """Fetch, compile, observe and plan."""
-    from gitops_orch.daemon.house import open_house
+    from gitops_orch.daemon.house import open_application
     from gitops_orch.daemon.operations import named_apps
 
     with (
         shell.busy("looking at Git and all hosts"),
-        open_house(shell.settings, shell.repository_url) as house,
+        open_application(shell.settings, shell.repository_url) as application,
     ):
-        return house.reconciler.picture(withheld=withheld, apps=named_apps(house, apps))
+        return application.reconciler.read_status(withheld=withheld, apps=named_apps(application, apps))
 
 
-def _of_app(picture: Picture, key: AppKey) -> Picture:
+def _of_app(status: Status, key: AppKey) -> Status:
     """Return the part of a picture that is about one app: its row, its hosts, and its own mistakes are in its reason."""
-    apps = tuple(each for each in picture.apps if each.key == key)
-    hosts = tuple(host for host in picture.hosts if any(host.name in each.hosts for each in apps))
-    return replace(picture, apps=apps, hosts=hosts, problems=(), plan=kept_to(picture.plan, {key}))
+    apps = tuple(each for each in status.apps if each.key == key)
+    hosts = tuple(host for host in status.hosts if any(host.name in each.hosts for each in apps))
+    return replace(status, apps=apps, hosts=hosts, problems=(), plan=limited_to(status.plan, {key}))
 
 
-def _known(picture: Picture) -> set[AppKey]:
-    planned = {action.app for action in picture.plan.actions if action.app}
-    return planned | {app.key for app in picture.apps}
+def _known(status: Status) -> set[AppKey]:
+    planned = {action.app for action in status.plan.actions if action.app}
+    return planned | {app.key for app in status.apps}

@@ -33,15 +33,15 @@ def main(arguments: Sequence[str] | None = None, *, serve_http: ServeHttp = with
     except TyperException as error:
         return _misused(error, invocation)
     except (Interrupted, KeyboardInterrupt, typer.Abort) as interruption:
-        said = str(interruption)
-        sys.stderr.write(f"interrupted: {said}\n" if said else "interrupted\n")
+        text = str(interruption)
+        sys.stderr.write(f"interrupted: {text}\n" if text else "interrupted\n")
         return interruption.code if isinstance(interruption, Interrupted) else exit_codes.INTERRUPTED
     except BrokenPipeError:
         # The reader went away (`| head`): stop without a word, and keep Python's own flush at exit quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_codes.ERROR
     except Exception as error:  # noqa: BLE001  the last door: a mistake of ours is told as a sentence
-        return _our_mistake(error, invocation)
+        return _internal_error(error, invocation)
     return code if isinstance(code, int) else exit_codes.OK
 
 
@@ -50,20 +50,20 @@ def _misused(error: TyperException, invocation: Invocation) -> int:
     sentence = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)  # of a verb where one was named
     command = context.command_path if context is not None else "gitops-orch"
-    told = GitopsOrchError(sentence, hint=f"see {command} --help")
-    _print_failure(told, invocation)
+    failure = GitopsOrchError(sentence, hint=f"see {command} --help")
+    _print_failure(failure, invocation)
     return exit_codes.ERROR
 
 
-def _our_mistake(error: Exception, invocation: Invocation) -> int:
+def _internal_error(error: Exception, invocation: Invocation) -> int:
     from gitops_orch.logs import LOG
 
-    LOG.debug("command.broke", exc_info=error)
-    told = GitopsOrchError(
+    LOG.debug("command.internal_error", exc_info=error)
+    failure = GitopsOrchError(
         f"this should not have happened: {type(error).__name__}: {error}",
         hint="run it again with GITOPS_ORCH_LOG__LEVEL=debug and report what it prints",
     )
-    _print_failure(told, invocation)
+    _print_failure(failure, invocation)
     return exit_codes.ERROR
 
 

@@ -46,11 +46,14 @@ def explain(
     ],
 ) -> int:
     """Say why a container exists, and what happened to it."""
-    from gitops_orch.daemon.house import open_house
+    from gitops_orch.daemon.house import open_application
     from gitops_orch.daemon.record import explanation_document
 
-    with shell.busy("looking for it on all hosts"), open_house(shell.settings, shell.repository_url) as house:
-        document = explanation_document(house, container)
+    with (
+        shell.busy("looking for it on all hosts"),
+        open_application(shell.settings, shell.repository_url) as application,
+    ):
+        document = explanation_document(application, container)
     shell.show(document, render_explanation)
     return exit_codes.OK
 
@@ -67,7 +70,7 @@ def logs(
 ) -> int:
     """Print what an app's containers print, from all hosts."""
     from gitops_orch.daemon.follow import Wanted, follow_logs
-    from gitops_orch.daemon.house import open_house
+    from gitops_orch.daemon.house import open_application
     from gitops_orch.daemon.record import logs_document
 
     start = parse_since(since, now=datetime.now(UTC)) if since else None
@@ -75,11 +78,14 @@ def logs(
     if follow:
         if shell.output is Output.JSON:
             raise GitopsOrchError("-f prints lines, not JSON", hint="leave out -f or -o json")
-        with open_house(shell.settings, shell.repository_url) as house:
-            follow_logs(house, target, wanted, partial(_print_line, shell))
+        with open_application(shell.settings, shell.repository_url) as application:
+            follow_logs(application, target, wanted, partial(_print_line, shell))
         return exit_codes.OK
-    with shell.busy("asking all hosts"), open_house(shell.settings, shell.repository_url) as house:
-        document = logs_document(house, target, wanted)
+    with (
+        shell.busy("asking all hosts"),
+        open_application(shell.settings, shell.repository_url) as application,
+    ):
+        document = logs_document(application, target, wanted)
     if shell.output is Output.JSON:
         shell.print_json(document)
     else:

@@ -113,11 +113,11 @@ def cell(value: Value) -> Cell:
     return Cell(plain(value), colour(value))
 
 
-def problems(document: Document, told: Collection[str] = ()) -> Iterator[Cell]:
-    """Yield the mistakes of a commit, each with its place, but for those that the sentences in `told` quote."""
+def problems(document: Document, shown: Collection[str] = ()) -> Iterator[Cell]:
+    """Yield the mistakes of a commit, each with its place, but for those that the sentences in `shown` quote."""
     for row in rows_of(document.get("problems")):
         place = f"{row['path']}:{row['line']}:{row['column']}" if row["line"] else row["path"]
-        if any(plain(f"{place}: {row['message']}") in each for each in told):
+        if any(plain(f"{place}: {row['message']}") in each for each in shown):
             continue
         is_warning = row["severity"] == Severity.WARNING.value
         yield Cell(

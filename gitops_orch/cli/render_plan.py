@@ -77,14 +77,16 @@ def render_run(run: Document) -> Page:
         Cell(f"{counted(len(actions), 'action')} in {seconds(run['duration_ms'])}"),
     )
     reasons = [app_reason(row) for row in apps]
-    holds = [row for row in rows_of(run.get("holds")) if not any(_is_told(row, reason) for reason in reasons)]
-    told = [*reasons, *(plain(row["reason"]) for row in holds)]
-    failures = [*_failures(actions, told), *_skipped(actions)]
+    holds = [
+        row for row in rows_of(run.get("holds")) if not any(_is_shown(row, reason) for reason in reasons)
+    ]
+    shown = [*reasons, *(plain(row["reason"]) for row in holds)]
+    failures = [*_failures(actions, shown), *_skipped(actions)]
     remarks = _remarks({**run, "holds": [*holds]}, reasons)
     return Page(title, sentences(failures), sentences(remarks), blank if apps else nothing, apps_table(apps))
 
 
-def _is_told(hold: Document, reason: str) -> bool:
+def _is_shown(hold: Document, reason: str) -> bool:
     """Tell whether an app's reason has a hold; it names each kept file, and only once what to write for all."""
     return plain(hold["subject"]) in reason and (bool(hold.get("kept")) or plain(hold["reason"]) in reason)
 
@@ -131,19 +133,19 @@ def change_text(change: Document) -> str:
 def _owner(action: Document) -> str:
     """Return whose action it is, where its name does not tell: a directory of files, a container with a name of its own."""
     app, name = str(action["app"] or ""), str(action["name"])
-    is_told = name.startswith(app) or f"_{app}" in name or f"-{app}" in name
-    return "" if is_told else f"  of {app_name(action)}"
+    is_shown = name.startswith(app) or f"_{app}" in name or f"-{app}" in name
+    return "" if is_shown else f"  of {app_name(action)}"
 
 
-def _failures(actions: Iterable[Document], told: Iterable[str]) -> Iterator[Cell]:
+def _failures(actions: Iterable[Document], shown: Iterable[str]) -> Iterator[Cell]:
     """Yield each failure that is in no other sentence, once, however many steps ended by it."""
     by_error: dict[str, list[Document]] = defaultdict(list)
     for action in actions:
         if action["result"] == "failed":
             by_error[plain(action.get("error"))].append(action)
-    told = tuple(told)
+    shown = tuple(shown)
     for error, rows in by_error.items():
-        if any(error and error in sentence for sentence in told):
+        if any(error and error in sentence for sentence in shown):
             continue
         first = rows[0]
         name = f"{plain(first['kind'])} {plain(first['host'])}/{plain(first['name'])}{_owner(first)}"
@@ -157,10 +159,10 @@ def _skipped(actions: Iterable[Document]) -> Iterator[Cell]:
         yield Cell(f"{counted(count, 'later step')} skipped", "yellow")
 
 
-def _remarks(document: Document, told: Iterable[str] = ()) -> Iterator[Cell]:
-    """Yield what was refused, held, unknown or mistaken, loudest first; without what the sentences in `told` quote."""
+def _remarks(document: Document, shown: Iterable[str] = ()) -> Iterator[Cell]:
+    """Yield what was refused, held, unknown or mistaken, loudest first; without what the sentences in `shown` quote."""
     holds = rows_of(document.get("holds"))
-    told = [*told, *(plain(row["reason"]) for row in holds)]
+    shown = [*shown, *(plain(row["reason"]) for row in holds)]
     if document.get("error"):
         yield Cell(f"error: {plain(document['error'])}", "red")
     for row in rows_of(document.get("refusals")):
@@ -172,7 +174,7 @@ def _remarks(document: Document, told: Iterable[str] = ()) -> Iterator[Cell]:
     for row in rows_of(document.get("reverts")):
         yield Cell(f"{app_name(row)}: {plain(row['message'])}", "red")
     for name in values_of(document.get("unknown_hosts")):
-        if not any(f"host {plain(name)} does not answer" in each for each in told):
+        if not any(f"host {plain(name)} does not answer" in each for each in shown):
             yield Cell(f"unknown: host {plain(name)} did not answer", "magenta")
     yield from (Cell(plain(each), "dim") for each in values_of(document.get("notes")))
-    yield from problems(document, told)
+    yield from problems(document, shown)

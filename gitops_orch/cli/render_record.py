@@ -69,7 +69,7 @@ def render_history(history: Document) -> Page:
                 Cell(moment(row["at"])),
                 Cell(short(row["digest"])),
             ),
-            [Cell(plain(said)) for said in (row["reason"], _revert(row)) if said],
+            [Cell(plain(text)) for text in (row["reason"], _revert(row)) if text],
         )
         for row in rows_of(history["releases"])
     )
@@ -136,8 +136,8 @@ def _creations(document: Document) -> list[Document]:
     """Return the step that created the container; all steps on its name where that one is forgotten."""
     rows = rows_of(document["reasons"])
     created_at = str(document.get("created_at") or "")
-    made = [row for row in rows if row["kind"] in {"create", "run_job"} and row["result"] == "done"]
-    before = [row for row in made if not created_at or str(row["started_at"]) <= created_at]
+    created = [row for row in rows if row["kind"] in {"create", "run_job"} and row["result"] == "done"]
+    before = [row for row in created if not created_at or str(row["started_at"]) <= created_at]
     return before[-1:] or rows
 
 

@@ -48,9 +48,9 @@ class Shell:
         """Read the settings, and turn the log on as they say; SettingsError."""
         settings = self.read_settings()
         # Beside a person's output only trouble is worth a line; a service tells its story.
-        told = self._is_service or "log.level" in settings.given
-        muted = frozenset() if told or self.output is not Output.TEXT else _IN_THE_REPORT
-        level = settings.log.level if told else "warning"
+        wants_logs = self._is_service or "log.level" in settings.given
+        muted = frozenset() if wants_logs or self.output is not Output.TEXT else _IN_THE_REPORT
+        level = settings.log.level if wants_logs else "warning"
         configure_logs(format_name=settings.log.format, level=level, muted=muted)
         return settings
 

@@ -15,7 +15,7 @@ from gitops_orch.model.plan import Action, Gate
 from gitops_orch.model.status import ActionResult
 
 
-class PlanAnew(Protocol):
+class Replan(Protocol):
     """Plans for apps that have ended, some of which failed; called while other apps are under way, by another thread."""
 
     def __call__(
@@ -25,12 +25,12 @@ class PlanAnew(Protocol):
         ...
 
 
-def nothing_anew(results: tuple[ActionResult, ...], busy: frozenset[AppKey | None]) -> tuple[Action, ...]:  # noqa: ARG001 - see PlanAnew
+def no_replan(results: tuple[ActionResult, ...], busy: frozenset[AppKey | None]) -> tuple[Action, ...]:  # noqa: ARG001 - see PlanAnew
     """Leave it at that."""
     return ()
 
 
-def beside(actions: Sequence[Action], busy: Collection[AppKey | None]) -> tuple[Action, ...]:
+def actions_of_idle_apps(actions: Sequence[Action], busy: Collection[AppKey | None]) -> tuple[Action, ...]:
     """Return the actions of a plan that can be carried out beside what is under way for some apps.
 
     See Note [Beside what is under way].  All of an app or nothing: half of its steps could take a container away that

@@ -29,7 +29,7 @@ class AppFiles:
 
     def after(self, desired: Desired) -> "AppFiles":
         """Return what to know after a commit: of a file that is broken, what it was before."""
-        broken = set(desired.broken)
+        broken = set(desired.invalid_apps)
         kept = {path: app for path, app in self.apps.items() if app in broken}
         return AppFiles(
             apps=kept | {app.path: app.key for app in desired.apps},

@@ -13,14 +13,14 @@ from gitops_orch.model.trouble import LEFT_GIT
 FIRST_S = 10.0
 LAST_S = 300.0
 DOUBLINGS_MAX = 10  # more make a number too large to compare
-NOTHING: Mapping[AppKey, str] = {}
-NOBODY = AppKey(namespace="", name="")
+NO_FAILURES: Mapping[AppKey, str] = {}
+NO_APP = AppKey(namespace="", name="")
 
-Located: TypeAlias = tuple[str, str]  # host, and id of a container
+ContainerRef: TypeAlias = tuple[str, str]  # host, and id of a container
 
 
 @dataclass(frozen=True, slots=True)
-class _Trouble:
+class _BackoffState:
     digest: str
     count: int
     until_s: float
@@ -34,8 +34,10 @@ class Backoff:
     """
 
     def __init__(self) -> None:
-        self._troubles: dict[AppKey, _Trouble] = {}
-        self._starts: dict[Located, _Trouble] = {}  # of what served before and cannot be started again
+        self._apps: dict[AppKey, _BackoffState] = {}
+        self._starts: dict[
+            ContainerRef, _BackoffState
+        ] = {}  # of what served before and cannot be started again
 
     def note(
         self,
@@ -43,7 +45,7 @@ class Backoff:
         now_s: float,
         quarantined: Collection[AppKey] = (),
         waiting: Collection[AppKey] = (),
-        digests: Mapping[AppKey, str] = NOTHING,
+        digests: Mapping[AppKey, str] = NO_FAILURES,
     ) -> tuple[tuple[AppKey, str, str], ...]:
         """Learn from a run: trouble lengthens an app's wait, a run without trouble ends it.
 
@@ -71,9 +73,9 @@ class Backoff:
             if app is not None and result.outcome is Outcome.SKIPPED:
                 broken_off.add(app)
             elif app is not None:
-                judged = result.gate_failed and app in quarantined
+                was_evaluated = result.gate_failed and app in quarantined
                 bad = result.outcome is Outcome.FAILED and not (
-                    judged or result.failure is FailureKind.OUTSIDE
+                    was_evaluated or result.failure is FailureKind.OUTSIDE
                 )
                 tried[app] = tried.get(app) or (result if bad else None)
         failed = []
@@ -83,9 +85,9 @@ class Backoff:
             if failure is not None:
                 digest = digests.get(app, failure.action.release)
                 failed.append((app, digest, _reason(failure, digest)))
-                self.blame(*failed[-1], now_s)
+                self.record_failure(*failed[-1], now_s)
             elif app not in waiting and app not in broken_off:
-                self._troubles.pop(app, None)
+                self._apps.pop(app, None)
         return tuple(failed)
 
     def _note_starts(self, results: Iterable[ActionResult], now_s: float) -> None:
@@ -95,9 +97,9 @@ class Backoff:
             before = self._starts.pop(place, None)
             if result.outcome is Outcome.FAILED and result.failure is not FailureKind.OUTSIDE:
                 count = before.count + 1 if before is not None else 1
-                self._starts[place] = _Trouble("", count, now_s + _wait_s(count), _words(result))
+                self._starts[place] = _BackoffState("", count, now_s + _wait_s(count), _failure_text(result))
 
-    def start_holds(self, now_s: float, now: datetime) -> Mapping[Located, Hold]:
+    def start_holds(self, now_s: float, now: datetime) -> Mapping[ContainerRef, Hold]:
         """Return the containers, by host and id, that served before and are not to be started for now."""
         return {
             place: Hold(reason=trouble.reason, until=now + timedelta(seconds=trouble.until_s - now_s))
@@ -107,19 +109,19 @@ class Backoff:
 
     def _is_older(self, failure: ActionResult) -> bool:
         """Tell whether what failed is of another release than the one that the app waits for."""
-        before = self._troubles.get(failure.action.app) if failure.action.app is not None else None
+        before = self._apps.get(failure.action.app) if failure.action.app is not None else None
         return before is not None and before.digest != failure.action.release
 
-    def blame(self, app: AppKey, digest: str, reason: str, now_s: float) -> None:
+    def record_failure(self, app: AppKey, digest: str, reason: str, now_s: float) -> None:
         """Note trouble with an app's release: each time it waits longer."""
-        before = self._troubles.get(app)
+        before = self._apps.get(app)
         count = before.count + 1 if before is not None and before.digest == digest else 1
-        self._troubles[app] = _Trouble(digest, count, now_s + _wait_s(count), reason)
+        self._apps[app] = _BackoffState(digest, count, now_s + _wait_s(count), reason)
 
-    def absolve(self, apps: Iterable[AppKey]) -> None:
+    def clear(self, apps: Iterable[AppKey]) -> None:
         """Forget the trouble of apps that do well."""
         for app in apps:
-            self._troubles.pop(app, None)
+            self._apps.pop(app, None)
 
     def holds(self, digests: Mapping[AppKey, str], now_s: float, now: datetime) -> Mapping[AppKey, Hold]:
         """Return the apps to leave alone for now; one whose digest has changed is tried at once.
@@ -128,13 +130,13 @@ class Backoff:
         """
         return {
             app: Hold(reason=trouble.reason, until=now + timedelta(seconds=trouble.until_s - now_s))
-            for app, trouble in self._troubles.items()
+            for app, trouble in self._apps.items()
             if trouble.until_s > now_s and digests.get(app, LEFT_GIT) == trouble.digest
         }
 
-    def ends_between(self, after_s: float, until_s: float) -> bool:
+    def expires_between(self, after_s: float, until_s: float) -> bool:
         """Tell whether a wait ends in a span of time: then there is something to try again."""
-        troubles = (*tuple(self._troubles.values()), *tuple(self._starts.values()))
+        troubles = (*tuple(self._apps.values()), *tuple(self._starts.values()))
         return any(after_s < trouble.until_s <= until_s for trouble in troubles)
 
 
@@ -148,13 +150,13 @@ def _is_former(result: ActionResult, digests: Mapping[AppKey, str]) -> bool:
     action = result.action
     if result.outcome is Outcome.SKIPPED:
         return False
-    return action.kind is Kind.START and bool(digests) and action.release != digests.get(action.app or NOBODY)
+    return action.kind is Kind.START and bool(digests) and action.release != digests.get(action.app or NO_APP)
 
 
 def _reason(failure: ActionResult, digest: str) -> str:
-    return f"its app left Git: {_words(failure)}" if digest == LEFT_GIT else _words(failure)
+    return f"its app left Git: {_failure_text(failure)}" if digest == LEFT_GIT else _failure_text(failure)
 
 
-def _words(failure: ActionResult) -> str:
+def _failure_text(failure: ActionResult) -> str:
     action = failure.action
     return f"{action.kind.value} {action.name} on {action.host}: {failure.error}"

@@ -38,7 +38,7 @@ def never() -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conduct:
+class RunControl:
     """What a run tells, and what it asks.
 
     `should_stop` ends it as soon as what is under way is done, pulls excepted.  `should_yield` ends it only where nothing

@@ -10,7 +10,7 @@ WAITING_MAX = 4  # on a host: more old containers than that do not stay beside t
 _TAKING_AWAY = frozenset({Kind.STOP, Kind.RENAME, Kind.REMOVE, Kind.REMOVE_NETWORK})
 
 
-class Endings:
+class DeferredStops:
     """Stops that nothing is made or started after, put off while their host starts or proves a container."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Endings:
     def __bool__(self) -> bool:
         return any(self._waiting.values())
 
-    def put_off(self, action: Action) -> bool:
+    def defer(self, action: Action) -> bool:
         """Keep an action that is ready for later, if nobody is kept waiting by that; tell whether it was kept."""
         if action.kind is not Kind.STOP or action.id not in self._patient:
             return False

@@ -10,9 +10,9 @@ from gitops_orch.model.observed import ObservedContainer, Placed, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.status import ActionResult, Outcome
-from gitops_orch.planner.aside import FAILED_SUFFIX, has_suffix, is_kept
+from gitops_orch.planner.aside import FAILED_SUFFIX, has_suffix, is_retained_copy
 from gitops_orch.planner.gate import is_doubtful
-from gitops_orch.planner.world import Chosen
+from gitops_orch.planner.world import TargetRelease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class ReleaseFacts:
     progressing: frozenset[tuple[AppKey, str]] = frozenset()  # begun, and neither stable nor failed yet
 
     @property
-    def begun(self) -> Mapping[AppKey, frozenset[str]]:
+    def progressing_by_app(self) -> Mapping[AppKey, frozenset[str]]:
         """Return, by app, the digests of releases that were begun and never proved."""
         found: dict[AppKey, set[str]] = defaultdict(set)
         for app, digest in self.progressing:
@@ -63,9 +63,11 @@ def release_facts(releases: Iterable[Release]) -> ReleaseFacts:
     )
 
 
-def given_up(facts: ReleaseFacts, chosen: Iterable[Chosen]) -> Mapping[AppKey, Mapping[str, str]]:
+def abandoned_releases(
+    facts: ReleaseFacts, chosen: Iterable[TargetRelease]
+) -> Mapping[AppKey, Mapping[str, str]]:
     """Return the quarantined releases, by app, without those that stay up because there is nothing to go back to."""
-    stay_up = {each.app.key: each.app.digest for each in chosen if each.stays_up}
+    stay_up = {each.app.key: each.app.digest for each in chosen if each.stays_running}
     return {
         app: {digest: why for digest, why in failed.items() if digest != stay_up.get(app)}
         for app, failed in facts.failed.items()
@@ -81,24 +83,28 @@ def recovered_releases(
     is older than what runs.  A release was stable where all that runs, its own containers and those that it left as they
     were, does well; and one whose predecessor is still there has proved nothing.
     """
-    told = [
+    candidates = [
         container
         for container in containers
         if container.owner is not None
         and container.owner.app not in known
         and not is_run_slot(container.owner.slot)  # how a scheduled run ends is no release's business
     ]
-    running = [container for container in told if not _is_aside(container)]
+    running = [container for container in candidates if not _is_retained_by_name(container)]
     failed: dict[tuple[AppKey, str], Release] = {}
-    for container in told:
+    for container in candidates:
         if has_suffix(container, FAILED_SUFFIX):
-            app, release, commit = _vote(container)
+            app, release, commit = _release_of(container)
             failed[(app, release)] = _release(
                 app, release, commit, failed=f"{container.name} is kept from it"
             )
-    doubtful = _unproved_releases(running) | _releases_not_well(running)
-    created = {_vote(each): _created_s(each) for each in sorted(running, key=_created_s)}  # the last of each
-    former = {_vote(container) for container in told if is_kept(container)}.difference(created)
+    doubtful = _ungated_releases(running) | _unhealthy_releases(running)
+    created = {
+        _release_of(each): _created_s(each) for each in sorted(running, key=_created_s)
+    }  # the last of each
+    former = {_release_of(container) for container in candidates if is_retained_copy(container)}.difference(
+        created
+    )
     # Not the one that most are of: what a release left as it was is still of an earlier one.
     newest_last = [*sorted(former), *sorted(created, key=lambda vote: (created[vote], vote))]
     stable = [
@@ -109,7 +115,7 @@ def recovered_releases(
     return (*stable, *failed.values())
 
 
-def _vote(container: ObservedContainer) -> tuple[AppKey, str, str]:
+def _release_of(container: ObservedContainer) -> tuple[AppKey, str, str]:
     owner = container.owner
     assert owner is not None  # noqa: S101 - only our own containers are asked
     return owner.app, owner.release, owner.commit
@@ -119,36 +125,36 @@ def _created_s(container: ObservedContainer) -> float:
     return container.created_at.timestamp() if container.created_at is not None else 0.0
 
 
-def _releases_not_well(running: Iterable[ObservedContainer]) -> set[tuple[AppKey, str]]:
+def _unhealthy_releases(running: Iterable[ObservedContainer]) -> set[tuple[AppKey, str]]:
     """Return the releases of what does not do well, and of all that was made later: those began with it as it was."""
     since: dict[AppKey, float] = {}
-    made: list[tuple[AppKey, str, float]] = []
+    created: list[tuple[AppKey, str, float]] = []
     for container in running:
-        app, release, _ = _vote(container)
+        app, release, _ = _release_of(container)
         at = _created_s(container)
-        made.append((app, release, at))
-        if is_doubtful(container) and not _ended_well(container):
+        created.append((app, release, at))
+        if is_doubtful(container) and not _succeeded(container):
             since[app] = min(at, since.get(app, at))
-    return {(app, release) for app, release, at in made if at >= since.get(app, float("inf"))}
+    return {(app, release) for app, release, at in created if at >= since.get(app, float("inf"))}
 
 
-def _unproved_releases(containers: Iterable[ObservedContainer]) -> set[tuple[AppKey, str]]:
+def _ungated_releases(containers: Iterable[ObservedContainer]) -> set[tuple[AppKey, str]]:
     """The old container goes when the new one is proved: of two in a slot, the younger was not."""
     slots: dict[tuple[AppKey, str, int], list[tuple[float, AppKey, str]]] = defaultdict(list)
     for container in containers:
-        owner, made_at = container.owner, container.created_at
-        if owner is not None and made_at is not None and not _is_aside(container):
+        owner, created_at = container.owner, container.created_at
+        if owner is not None and created_at is not None and not _is_retained_by_name(container):
             slot = slots[(owner.app, owner.service, owner.slot)]
-            slot.append((made_at.timestamp(), owner.app, owner.release))
+            slot.append((created_at.timestamp(), owner.app, owner.release))
     rivals = (sorted(found) for found in slots.values() if len({release for _, _, release in found}) > 1)
     return {found[-1][1:] for found in rivals}
 
 
-def _is_aside(container: ObservedContainer) -> bool:
-    return has_suffix(container, FAILED_SUFFIX) or is_kept(container)
+def _is_retained_by_name(container: ObservedContainer) -> bool:
+    return has_suffix(container, FAILED_SUFFIX) or is_retained_copy(container)
 
 
-def _ended_well(container: ObservedContainer) -> bool:
+def _succeeded(container: ObservedContainer) -> bool:
     """A one-shot that succeeded."""
     return container.state is State.EXITED and (container.details is None or container.details.exit_code == 0)
 
@@ -158,7 +164,7 @@ def _release(app: AppKey, digest: str, commit: str, *, failed: str = "") -> Rele
     return Release(app=app, digest=digest, commit=commit, state=state, reason=failed, recovered=not failed)
 
 
-def proved_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
+def succeeded_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
     """Return the releases, by app and digest, all of whose steps were carried out, their gates among them."""
     tried: dict[tuple[AppKey, str], bool] = {}
     for result in results:
@@ -170,15 +176,15 @@ def proved_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
     return {key for key in tried if key[0] not in failed}
 
 
-def passed_again(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
+def recovered_first_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
     """Return the releases that failed first, stayed up, and have passed all their gates now."""
     results = tuple(results)
-    looked_at = {
+    observed_apps = {
         (result.action.app, result.action.release)
         for result in results
-        if result.action.gate is not None and result.action.gate.again
+        if result.action.gate is not None and result.action.gate.is_retry
     }
-    return {each for each in proved_releases(results) if each in looked_at}
+    return {each for each in succeeded_releases(results) if each in observed_apps}
 
 
 def started_runs(results: Iterable[ActionResult]) -> Mapping[str, Placed]:
@@ -197,14 +203,14 @@ def started_runs(results: Iterable[ActionResult]) -> Mapping[str, Placed]:
     }
 
 
-def note_greetings(greeted: set[tuple[str, str]], results: Iterable[ActionResult]) -> None:
+def note_post_starts(post_start_done: set[tuple[str, str]], results: Iterable[ActionResult]) -> None:
     """Note, given results in the order of their plan, which containers had all commands run after their last start."""
     for result in results:
         action, container = result.action, (result.action.host, result.action.name)
         if action.kind is Kind.EXEC and action.hook is not None and not action.optional:
             if result.outcome is Outcome.DONE:
-                greeted.add(container)
+                post_start_done.add(container)
             else:
-                greeted.discard(container)
+                post_start_done.discard(container)
         elif action.kind in {Kind.START, Kind.RESTART} and result.outcome is not Outcome.SKIPPED:
-            greeted.discard(container)
+            post_start_done.discard(container)

@@ -11,24 +11,24 @@ from gitops_orch.controller.load import Loader
 from gitops_orch.engine.spec_hash import spec_hash
 from gitops_orch.model.app import App, AppKey, Service
 from gitops_orch.model.observed import ObservedContainer, Ownership
-from gitops_orch.planner.aside import is_aside
-from gitops_orch.planner.world import Chosen, FormerKey, MadeFrom, Spec
+from gitops_orch.planner.aside import is_retained
+from gitops_orch.planner.world import ContainerSpec, DeclaredService, FormerKey, TargetRelease
 
 
-def former_services(
-    chosen: Iterable[Chosen],
+def previous_services(
+    chosen: Iterable[TargetRelease],
     containers: Iterable[ObservedContainer],
-    specs: Mapping[tuple[AppKey, str, str], Spec],
+    specs: Mapping[tuple[AppKey, str, str], ContainerSpec],
     loader: Loader,
     salt: str,
-) -> Mapping[FormerKey, MadeFrom]:
+) -> Mapping[FormerKey, DeclaredService]:
     """Return, by app, service and spec hash, the services that differ from what is wanted now, as they were."""
     chosen = tuple(chosen)
     digests = {each.app.key: each.app.digest for each in chosen}
     unhashed = {(each.app.key, service.name) for each in chosen for service in _unhashed(each.app)}
     suspicious: dict[FormerKey, Ownership] = {}
     by_commit: dict[str, set[AppKey]] = defaultdict(set)
-    for owner in (each.owner for each in containers if each.owner is not None and not is_aside(each)):
+    for owner in (each.owner for each in containers if each.owner is not None and not is_retained(each)):
         digest = digests.get(owner.app)
         if digest is None or owner.release == digest:
             continue
@@ -41,10 +41,10 @@ def former_services(
     for commit, apps in by_commit.items():
         loader.read_many(apps, commit)
     found = {
-        key: _made_from(owner, loader.app_at(owner.app, owner.commit), salt)
+        key: _declared_by(owner, loader.app_at(owner.app, owner.commit), salt)
         for key, owner in suspicious.items()
     }
-    return {key: made for key, made in found.items() if made is not None}
+    return {key: created for key, created in found.items() if created is not None}
 
 
 def _unhashed(app: App) -> Iterator[Service]:
@@ -56,9 +56,9 @@ def _unhashed(app: App) -> Iterator[Service]:
             yield service
 
 
-def _made_from(owner: Ownership, app: App | None, salt: str) -> MadeFrom | None:
+def _declared_by(owner: Ownership, app: App | None, salt: str) -> DeclaredService | None:
     service = next((each for each in app.services if each.name == owner.service), None) if app else None
     if app is None or service is None:
         return None
-    proved = app.digest == owner.release or spec_hash(app, service, salt=salt) == owner.spec_hash
-    return MadeFrom(app=app, service=service) if proved else None
+    is_same_spec = app.digest == owner.release or spec_hash(app, service, salt=salt) == owner.spec_hash
+    return DeclaredService(app=app, service=service) if is_same_spec else None

@@ -9,24 +9,24 @@ from gitops_orch.engine.base import Engine
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Health, ObservedContainer, ProbeResult
 from gitops_orch.model.plan import Action, Kind
-from gitops_orch.planner.gate import Verdict, Watch, is_probe_due, judge, taken_up
+from gitops_orch.planner.gate import GateProgress, GateResult, evaluate_gate, is_probe_due, resumed
 
 GATE_POLL_S = 0.5  # as often as Compose looks (COMPOSE.md, section 4)
 GATE_LOST_MAX = 20  # looks in a row that may get no answer before a wait is given up
 REPORTED_EVERY_S = 30.0  # that a wait goes on
 
-Watches = dict[tuple[str, str], Watch]  # by host and container name
+GateProgresses = dict[tuple[str, str], GateProgress]  # by host and container name
 
 
 @dataclass(slots=True)
-class Wait:
+class PendingGate:
     """A gate that is being looked at."""
 
     action: Action
     target: str
-    watch: Watch
-    look_at_s: float
-    looking: bool = False
+    progress: GateProgress
+    poll_at_s: float
+    is_polling: bool = False
     lost_count: int = 0
     reported_s: float | None = None
 
@@ -34,12 +34,12 @@ class Wait:
 class Gates:
     """The waits of a run.  `watches`, what they have seen so far, outlives it: another run takes them up again."""
 
-    def __init__(self, clock: Clock, watches: Watches) -> None:
+    def __init__(self, clock: Clock, watches: GateProgresses) -> None:
         self._clock = clock
-        self._watches = watches
-        self._waits: dict[str, Wait] = {}
+        self._progress = watches
+        self._waits: dict[str, PendingGate] = {}
 
-    def is_report_due(self, wait: Wait) -> bool:
+    def is_report_due(self, wait: PendingGate) -> bool:
         """Tell, every REPORTED_EVERY_S of a wait, that it is to be reported."""
         now_s = self._clock.monotonic_s()
         if wait.reported_s is None:
@@ -54,24 +54,24 @@ class Gates:
     def open(self, action: Action, target: str) -> None:
         """Wait for a container, an action's, from now on, or from where another run left it."""
         now = self._clock.monotonic_s()
-        watch = taken_up(self._watches.get((action.host, action.name), Watch(since_s=now)), now)
-        self._watches[(action.host, action.name)] = watch
-        self._waits[action.id] = Wait(action, target, watch, now)
+        watch = resumed(self._progress.get((action.host, action.name), GateProgress(since_s=now)), now)
+        self._progress[(action.host, action.name)] = watch
+        self._waits[action.id] = PendingGate(action, target, watch, now)
 
     def forget(self, action: Action) -> None:
         """What was seen of an action's container counts no more: it is made, or started, anew."""
-        self._watches.pop((action.host, action.name), None)
+        self._progress.pop((action.host, action.name), None)
 
-    def end(self, wait: Wait) -> None:
+    def end(self, wait: PendingGate) -> None:
         """Wait no more: it is decided."""
         del self._waits[wait.action.id]
         self.forget(wait.action)
 
-    def pause(self, wait: Wait) -> None:
+    def pause(self, wait: PendingGate) -> None:
         """Wait no more for now: its command is tried again, and restarts go on being counted from where they were."""
         del self._waits[wait.action.id]
         key = (wait.action.host, wait.action.name)
-        self._watches[key] = replace(wait.watch, well_since_s=None)
+        self._progress[key] = replace(wait.progress, healthy_since_s=None)
 
     def leave(self, apps: Container[AppKey | None] | None = None) -> None:
         """Give up waits, of some apps or of all."""
@@ -79,37 +79,37 @@ class Gates:
             if apps is None or wait.action.app in apps:
                 del self._waits[wait.action.id]
 
-    def due(self, engines: Mapping[str, Engine]) -> Iterator[tuple[Wait, Callable[[], object]]]:
+    def due(self, engines: Mapping[str, Engine]) -> Iterator[tuple[PendingGate, Callable[[], object]]]:
         """Yield the waits whose next look is due, each with how to look."""
         now = self._clock.monotonic_s()
         for wait in self._waits.values():
-            if not wait.looking and wait.look_at_s <= now:
-                wait.looking = True
-                yield wait, partial(self._look, wait, engines[wait.action.host])
+            if not wait.is_polling and wait.poll_at_s <= now:
+                wait.is_polling = True
+                yield wait, partial(self._poll, wait, engines[wait.action.host])
 
-    def next_look_s(self) -> float | None:
+    def next_poll_s(self) -> float | None:
         """Return when the next look is due; None where none will be before those under way have ended."""
-        return min((wait.look_at_s for wait in self._waits.values() if not wait.looking), default=None)
+        return min((wait.poll_at_s for wait in self._waits.values() if not wait.is_polling), default=None)
 
-    def looks(self) -> list[Action]:
+    def polls(self) -> list[Action]:
         """Return what is being looked at at this moment."""
-        return [wait.action for wait in self._waits.values() if wait.looking]
+        return [wait.action for wait in self._waits.values() if wait.is_polling]
 
-    def _look(self, wait: Wait, engine: Engine) -> tuple[ObservedContainer, ProbeResult | None]:
+    def _poll(self, wait: PendingGate, engine: Engine) -> tuple[ObservedContainer, ProbeResult | None]:
         target, gate = wait.target, wait.action.gate
         seen = engine.inspect(target)
         if gate is None or gate.readiness is None:
             return seen, None
-        due = is_probe_due(gate, wait.watch, seen, self._clock.monotonic_s())
+        due = is_probe_due(gate, wait.progress, seen, self._clock.monotonic_s())
         return seen, engine.probe(target, gate.readiness) if due else None
 
-    def looked(self, wait: Wait) -> bool:
+    def note_polled(self, wait: PendingGate) -> bool:
         """A look has ended, whatever came of it; tells whether anybody waits for that still."""
-        wait.looking = False
-        wait.look_at_s = self._clock.monotonic_s() + GATE_POLL_S
+        wait.is_polling = False
+        wait.poll_at_s = self._clock.monotonic_s() + GATE_POLL_S
         return self._waits.get(wait.action.id) is wait
 
-    def judge(self, wait: Wait, found: object, *, counting: bool) -> Verdict:
+    def evaluate(self, wait: PendingGate, found: object, *, counting: bool) -> GateResult:
         """Return what a look's answer says; raises what a gate raises that cannot be judged.
 
         `counting` False: what it depends on has not passed its gate yet, so that restarts do not count.
@@ -123,6 +123,6 @@ class Gates:
         ):  # a command needs a container that runs, and may be what makes it healthy
             seen = replace(seen, health=Health.NONE)
         now_s = self._clock.monotonic_s()
-        verdict = judge(wait.action.gate, wait.watch, seen, now_s, probed, counting=counting)
-        wait.watch = self._watches[(wait.action.host, wait.action.name)] = verdict.watch
-        return verdict
+        result = evaluate_gate(wait.action.gate, wait.progress, seen, now_s, probed, counting=counting)
+        wait.progress = self._progress[(wait.action.host, wait.action.name)] = result.progress
+        return result

@@ -20,24 +20,24 @@ from gitops_orch.model.app import App, AppKey, Prune
 from gitops_orch.model.desired import Desired
 from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost
 from gitops_orch.model.release import Release
-from gitops_orch.planner.identity import formerly, identify
+from gitops_orch.planner.identity import identify, previous_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownBefore:
+class KnownApps:
     """Which apps history has seen in Git, and those last seen on hosts that do not answer, with the commit they ran."""
 
     apps: frozenset[AppKey]
-    away: Mapping[AppKey, str]
+    last_seen_on_silent_hosts: Mapping[AppKey, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gone:
+class RemovedApps:
     """The apps that run and that no file of the commit declares."""
 
     # As their last commit had them, and apps of Git on silent hosts; None where that cannot be read.
     former: Mapping[AppKey, App | None]
-    strangers: frozenset[AppKey]  # that were never in this repository, as far as can be told
+    foreign_apps: frozenset[AppKey]  # that were never in this repository, as far as can be told
 
     @property
     def prunes(self) -> Mapping[AppKey, Prune]:
@@ -51,38 +51,40 @@ def identified(
     """Return the desired state with what was known before: which apps broken files were, and which stay apps."""
     if not desired.doubtful:
         return desired
-    former = formerly(files.apps, containers)
+    former = previous_files(files.apps, containers)
     return identify(loader.with_former(desired, former.former(files.fragments)), former)
 
 
-def find_gone(
+def find_removed_apps(
     desired: Desired,
     containers: Iterable[ObservedContainer],
     loader: Loader,
     has: Callable[[str], bool],
-    known: KnownBefore,
-) -> Gone:
+    known: KnownApps,
+) -> RemovedApps:
     """Find what runs and is not in Git; `has` tells whether the mirror holds a commit."""
-    there = {app.key for app in desired.apps} | set(desired.broken)
+    there = {app.key for app in desired.apps} | set(desired.invalid_apps)
     commits: dict[AppKey, dict[str, None]] = defaultdict(dict)
     for container in containers:
         if container.owner is not None and container.owner.app not in there:
             commits[container.owner.app][container.owner.commit] = None
-    former = {key: loader.app_at(key, [*made][-1]) for key, made in sorted(commits.items())}
-    strangers = {
+    former = {key: loader.app_at(key, [*created][-1]) for key, created in sorted(commits.items())}
+    foreign = {
         key
         for key, app in former.items()
         if app is None and key not in known.apps and not any(_holds(commit, has) for commit in commits[key])
     }
     silent = {
-        key: loader.app_at(key, commit) for key, commit in sorted(known.away.items()) if key not in former
+        key: loader.app_at(key, commit)
+        for key, commit in sorted(known.last_seen_on_silent_hosts.items())
+        if key not in former
     }
-    return Gone(former={**silent, **former}, strangers=frozenset(strangers))
+    return RemovedApps(former={**silent, **former}, foreign_apps=frozenset(foreign))
 
 
-def known_before(
+def known_apps(
     history: History, observed: Mapping[str, Observation], stable: Mapping[AppKey, Sequence[Release]]
-) -> KnownBefore:
+) -> KnownApps:
     """Return what history knows of apps; `stable` are their stable releases, the newest first."""
     away = {
         placed.app
@@ -90,9 +92,9 @@ def known_before(
         if not isinstance(observed.get(host), ObservedHost)
         for placed in rows
     }
-    return KnownBefore(
+    return KnownApps(
         apps=deployed_apps(history.releases(None)),
-        away={app: stable[app][0].commit for app in away if stable.get(app)},
+        last_seen_on_silent_hosts={app: stable[app][0].commit for app in away if stable.get(app)},
     )
 
 
@@ -109,25 +111,25 @@ def deployed_by_others(
     """
     deployed = deployed_apps(releases)
     digests = {app.key: app.digest for app in desired.apps if app.key not in deployed}
-    made: dict[AppKey, set[tuple[str, str]]] = defaultdict(set)  # commits and releases
+    created: dict[AppKey, set[tuple[str, str]]] = defaultdict(set)  # commits and releases
     for owner in (each.owner for each in containers):
         if owner is not None and owner.app in digests:
-            made[owner.app].add((owner.commit, owner.release))
+            created[owner.app].add((owner.commit, owner.release))
     here = {
-        commit: _holds(commit, has) for commit in {commit for rows in made.values() for commit, _ in rows}
+        commit: _holds(commit, has) for commit in {commit for rows in created.values() for commit, _ in rows}
     }
     return frozenset(
         key
-        for key, rows in made.items()
+        for key, rows in created.items()
         if not any(here[commit] or release == digests[key] for commit, release in rows)
     )
 
 
 def from_this_repository(
-    containers: Iterable[ObservedContainer], strangers: Collection[AppKey]
+    containers: Iterable[ObservedContainer], foreign: Collection[AppKey]
 ) -> list[ObservedContainer]:
     """Return the containers without those of apps that were never in this repository."""
-    return [each for each in containers if each.owner is None or each.owner.app not in strangers]
+    return [each for each in containers if each.owner is None or each.owner.app not in foreign]
 
 
 def deployed_apps(releases: Iterable[Release]) -> frozenset[AppKey]:

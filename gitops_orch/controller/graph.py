@@ -9,7 +9,7 @@ from gitops_orch.model.status import ActionResult, FailureKind, Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Sequel:
+class NextActions:
     """What the end of an action leads to: actions that may begin now, and actions that are lost with it."""
 
     ready: tuple[Action, ...]
@@ -35,14 +35,14 @@ class Graph:
                 self._follows[before].append(action)
         return [action for action in actions if not self._waiting[action.id]]
 
-    def end(self, action: Action, result: ActionResult) -> Sequel:
+    def end(self, action: Action, result: ActionResult) -> NextActions:
         """Take note that an action has ended.
 
         What comes after a failed one is lost, and all that stands on that in turn.  What only follows it is lost too,
         unless the failure is tolerated: then it goes on.
         """
         if result.outcome is Outcome.DONE:
-            return Sequel(self._release([*self._after[action.id], *self._follows[action.id]]), ())
+            return NextActions(self._release([*self._after[action.id], *self._follows[action.id]]), ())
         lost: list[Action] = []
         ready: list[Action] = []
         ended, tolerated = [action.id], result.failure is FailureKind.TOLERATED
@@ -56,7 +56,7 @@ class Graph:
                     self._lost.add(each.id)
                     lost.append(each)
                     ended.append(each.id)
-        return Sequel(tuple(each for each in ready if each.id not in self._lost), tuple(lost))
+        return NextActions(tuple(each for each in ready if each.id not in self._lost), tuple(lost))
 
     def _release(self, actions: Sequence[Action]) -> tuple[Action, ...]:
         for each in actions:

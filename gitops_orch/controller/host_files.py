@@ -16,7 +16,7 @@ from functools import partial
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.observe import Engines
-from gitops_orch.controller.workers import Awaited, Workers, gather
+from gitops_orch.controller.workers import AnswerLimits, Workers, gather
 from gitops_orch.engine.base import Engine
 from gitops_orch.errors import without_host
 from gitops_orch.logs import LOG
@@ -78,13 +78,13 @@ class HostFilesMemory:
         self._seen = {key: row for key, row in self._seen.items() if row[0] > since_s}
         return {key: files for key, (_, files) in self._seen.items()}
 
-    def look(self, plan: Plan, observed: Mapping[str, Observation], former: Former) -> bool:
+    def read_needed(self, plan: Plan, observed: Mapping[str, Observation], former: Former) -> bool:
         """Look at what a plan asks for; return whether anything was seen."""
         asked: dict[str, list[FilesQuery]] = defaultdict(list)
         for host, query in plan.unread:
             asked[host].append(query)
         works = self._works(asked, observed)
-        awaited = Awaited(READ_DEADLINE_S, frozenset(works))
+        awaited = AnswerLimits(READ_DEADLINE_S, frozenset(works))
         answers = gather(self._workers, works, awaited, self._clock.monotonic_s) if works else {}
         seen = False
         for host in works:
@@ -139,7 +139,7 @@ class HostFilesMemory:
         self._tried -= {each.host for each in rows}
         return rows
 
-    def ends_between(self, after_s: float, until_s: float) -> bool:
+    def expires_between(self, after_s: float, until_s: float) -> bool:
         """Tell whether the wait of a host ends in a span of time; may be asked by another thread."""
         return any(after_s < failed_s + RETRY_S <= until_s for failed_s, _ in tuple(self._failed.values()))
 

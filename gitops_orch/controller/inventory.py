@@ -31,8 +31,10 @@ class HostFacts:
     """What is remembered of hosts besides what runs there."""
 
     engines: Mapping[str, str] = field(default_factory=dict)  # ids by host
-    let_go: frozenset[str] = frozenset()  # hosts that left Git, and that nobody misses
-    ours: Mapping[str, frozenset[str]] = field(default_factory=dict)  # short ids of our containers by host
+    released: frozenset[str] = frozenset()  # hosts that left Git, and that nobody misses
+    container_ids: Mapping[str, frozenset[str]] = field(
+        default_factory=dict
+    )  # short ids of our containers by host
     copies: Mapping[str, frozenset[str]] = field(default_factory=dict)  # short ids of copies of these by host
 
 
@@ -56,8 +58,8 @@ def read_facts(history: History) -> HostFacts:
         engines = {str(name): str(identity) for name, identity in kept.get("engines", {}).items()}
         return HostFacts(
             engines=engines,
-            let_go=frozenset(map(str, kept.get("let_go", ()))),
-            ours=_id_sets(kept.get("ours", {})),
+            released=frozenset(map(str, kept.get("let_go", ()))),
+            container_ids=_id_sets(kept.get("ours", {})),
             copies=_id_sets(kept.get("copies", {})),
         )
     return HostFacts()
@@ -68,8 +70,8 @@ def keep_facts(history: History, facts: HostFacts) -> None:
     if facts != read_facts(history):
         kept = {
             "engines": dict(sorted(facts.engines.items())),
-            "let_go": sorted(facts.let_go),
-            "ours": {host: sorted(ids) for host, ids in sorted(facts.ours.items())},
+            "let_go": sorted(facts.released),
+            "ours": {host: sorted(ids) for host, ids in sorted(facts.container_ids.items())},
             "copies": {host: sorted(ids) for host, ids in sorted(facts.copies.items())},
         }
         history.set_host_facts(json.dumps(kept))
@@ -79,7 +81,7 @@ def _id_sets(rows: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
     return {str(host): frozenset(map(str, ids)) for host, ids in rows.items()}
 
 
-def recognise(
+def verify_identity(
     observed: Mapping[str, Observation], facts: HostFacts, permission: Permission
 ) -> Mapping[str, Observation]:
     """Return the observation with hosts unknown whose Engine is another than before, unless that is permitted.
@@ -87,16 +89,18 @@ def recognise(
     Two hosts that are one Engine are unknown, whoever permits it; known copies of our containers have no owner.
     """
     return {
-        name: _without_copies(_recognised(seen, facts, permission), facts)
+        name: _without_copies(_verified(seen, facts, permission), facts)
         for name, seen in hold_same_engines(observed).items()
     }
 
 
-def _recognised(seen: Observation, facts: HostFacts, permission: Permission) -> Observation:
+def _verified(seen: Observation, facts: HostFacts, permission: Permission) -> Observation:
     before = facts.engines.get(seen.name, "")
     if not isinstance(seen, ObservedHost) or not (before and seen.engine_id) or seen.engine_id == before:
         return seen
-    if permission.covers(seen.name) or facts.ours.get(seen.name, frozenset()).intersection(_ours(seen)):
+    if permission.covers(seen.name) or facts.container_ids.get(seen.name, frozenset()).intersection(
+        _own_container_ids(seen)
+    ):
         return seen
     reason = (
         f"another Engine answers than before (id {seen.engine_id[:ID_SHOWN]} instead of {before[:ID_SHOWN]}), so nothing "
@@ -106,7 +110,7 @@ def _recognised(seen: Observation, facts: HostFacts, permission: Permission) -> 
     return UnknownHost(name=seen.name, reason=reason)
 
 
-def _ours(host: ObservedHost) -> frozenset[str]:
+def _own_container_ids(host: ObservedHost) -> frozenset[str]:
     return frozenset(each.id[:ID_KEPT] for each in host.containers if each.owner is not None)
 
 
@@ -123,7 +127,7 @@ def _without_copies(seen: Observation, facts: HostFacts) -> Observation:
     return replace(seen, containers=containers)
 
 
-def learn(
+def updated_facts(
     facts: HostFacts,
     observed: Mapping[str, Observation],
     remembered: Mapping[str, tuple[Placed, ...]],
@@ -134,13 +138,13 @@ def learn(
     Every host of the commit has an observation.  Machines that were cloned share an id, so it names no host.
     """
     seen = [host for host in observed.values() if isinstance(host, ObservedHost)]
-    gone = [name for name in remembered if name and name not in observed]
-    let_go = {name for name in gone if name in facts.let_go or permission.covers(name)}
+    removed = [name for name in remembered if name and name not in observed]
+    released = {name for name in removed if name in facts.released or permission.covers(name)}
     copies = {host.name: _copies(host) for host in seen}
     return HostFacts(
         engines={**facts.engines, **{host.name: host.engine_id for host in seen if host.engine_id}},
-        let_go=frozenset(let_go),
-        ours={**facts.ours, **{host.name: _ours(host) for host in seen}},
+        released=frozenset(released),
+        container_ids={**facts.container_ids, **{host.name: _own_container_ids(host) for host in seen}},
         copies={name: ids for name, ids in {**facts.copies, **copies}.items() if ids},
     )
 

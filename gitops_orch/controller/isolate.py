@@ -11,14 +11,14 @@ from typing import TypeVar
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.backoff import Backoff
-from gitops_orch.errors import GitopsOrchError, unforeseen
+from gitops_orch.errors import GitopsOrchError, internal_error
 from gitops_orch.logs import LOG
 from gitops_orch.model.app import App, AppKey
 
 T = TypeVar("T")
 Attempt = Callable[[Mapping[AppKey, str]], T]  # given the apps that are set apart, each with why
-APP_SET_APART = "app.set_apart"
-_NOBODYS = (GitopsOrchError, OSError, MemoryError)  # trouble of the world, which no app is to blame for
+APP_ISOLATED = "app.isolated"
+_NO_SUSPECT = (GitopsOrchError, OSError, MemoryError)  # trouble of the world, which no app is to blame for
 
 
 class Isolation:
@@ -27,7 +27,7 @@ class Isolation:
     def __init__(self) -> None:
         self._memory = Backoff()
 
-    def work_out(self, apps: Sequence[App], attempt: Attempt[T], clock: Clock) -> T:
+    def run(self, apps: Sequence[App], attempt: Attempt[T], clock: Clock) -> T:
         """Return what `attempt` makes of the apps, of as many of them as it can be made of.
 
         Whatever it raises in the end is the fault of no single app.
@@ -37,23 +37,23 @@ class Isolation:
         apart = {key: f"{wait.reason}; tried again at {wait.until:%H:%M:%SZ}" for key, wait in waits.items()}
         try:
             done = attempt(apart)
-        except _NOBODYS:
+        except _NO_SUSPECT:
             raise
         except Exception as error:  # noqa: BLE001 - see Note [Whose fault]
-            found = _find([key for key in digests if key not in apart], apart, attempt, error)
+            found = _find_failing([key for key in digests if key not in apart], apart, attempt, error)
             for key, fault in found.items():
-                LOG.error(APP_SET_APART, app=str(key), error=unforeseen(fault), exc_info=fault)
-                self._memory.blame(key, digests[key], unforeseen(fault), clock.monotonic_s())
-            return self.work_out(apps, attempt, clock)
-        self._memory.absolve(digests.keys() - apart.keys())
+                LOG.error(APP_ISOLATED, app=str(key), error=internal_error(fault), exc_info=fault)
+                self._memory.record_failure(key, digests[key], internal_error(fault), clock.monotonic_s())
+            return self.run(apps, attempt, clock)
+        self._memory.clear(digests.keys() - apart.keys())
         return done
 
-    def ends_between(self, after_s: float, until_s: float) -> bool:
+    def expires_between(self, after_s: float, until_s: float) -> bool:
         """Tell whether a wait ends in a span of time."""
-        return self._memory.ends_between(after_s, until_s)
+        return self._memory.expires_between(after_s, until_s)
 
 
-def _find(
+def _find_failing(
     suspects: Sequence[AppKey], apart: Mapping[AppKey, str], attempt: Attempt[T], error: Exception
 ) -> Mapping[AppKey, Exception]:
     """Return the apps without which it can be done, each with its error; the error itself where there are none such."""
@@ -81,7 +81,7 @@ def _trial(
     kept = set(some)
     try:
         attempt({**apart, **{key: "" for key in suspects if key not in kept}})
-    except _NOBODYS:
+    except _NO_SUSPECT:
         raise
     except Exception as error:  # noqa: BLE001 - see Note [Whose fault]
         return error

@@ -12,7 +12,7 @@ from gitops_orch.controller.facts import release_facts
 from gitops_orch.controller.load import Loader
 from gitops_orch.controller.meanwhile import Hashes, image_pins
 from gitops_orch.controller.recall import choose_salt
-from gitops_orch.controller.stamp import Stamper
+from gitops_orch.controller.stamp import SpecCache
 from gitops_orch.history.history import History
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.desired import Desired
@@ -20,26 +20,26 @@ from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import is_pre_start
 from gitops_orch.model.observed import ObservedContainer, Ownership
 from gitops_orch.model.release import Release, ReleaseState
-from gitops_orch.planner.aside import is_aside
-from gitops_orch.planner.world import Chosen, Role
+from gitops_orch.planner.aside import is_retained
+from gitops_orch.planner.world import Role, TargetRelease
 
 
 class LastGood:
     """Finds the releases that unreadable apps run."""
 
-    def __init__(self, loader: Loader, history: History, stamper: Stamper) -> None:
+    def __init__(self, loader: Loader, history: History, spec_cache: SpecCache) -> None:
         self._loader = loader
         self._history = history
-        self._stamper = stamper
+        self._spec_cache = spec_cache
 
     def releases(
         self, desired: Desired, files: AppFiles, containers: Iterable[ObservedContainer]
-    ) -> tuple[Chosen, ...]:
+    ) -> tuple[TargetRelease, ...]:
         """Return what each unreadable app runs, of those that `files` shows to be apps of the last commit.
 
         An app is left out that has no stable release, that runs a mixture, or whose files cannot be had any more.
         """
-        unreadable = set(desired.broken) & set(files.apps.values())
+        unreadable = set(desired.invalid_apps) & set(files.apps.values())
         if not unreadable:
             return ()
         there: dict[AppKey, list[Ownership]] = defaultdict(list)
@@ -47,11 +47,11 @@ class LastGood:
         for each in containers:
             if each.owner is not None and each.owner.app in unreadable and _counts(each, each.owner):
                 there[each.owner.app].append(each.owner)
-        hashes = partial(self._stamper.hashes, salt=choose_salt(self._history.salt(), containers))
+        hashes = partial(self._spec_cache.hashes, salt=choose_salt(self._history.salt(), containers))
         found = (self._release(key, there[key], hashes) for key in sorted(unreadable))
         return tuple(each for each in found if each is not None)
 
-    def _release(self, key: AppKey, owners: Collection[Ownership], hashes: Hashes) -> Chosen | None:
+    def _release(self, key: AppKey, owners: Collection[Ownership], hashes: Hashes) -> TargetRelease | None:
         stable = self._newest_stable(key)
         app = self._loader.app_at(key, stable.commit) if stable is not None else None
         if stable is None or app is None or app.digest != stable.digest:
@@ -63,7 +63,7 @@ class LastGood:
         ):
             return None
         pins = image_pins(self._history, key, app.digest)
-        return Chosen(app=app, commit=stable.commit, role=Role.WAITING, images=pins)
+        return TargetRelease(app=app, commit=stable.commit, role=Role.WAITING, images=pins)
 
     def _newest_stable(self, key: AppKey) -> Release | None:
         """Return the newest release of those that did not fail, if it is stable: a later one may have begun."""
@@ -75,4 +75,4 @@ class LastGood:
 
 def _counts(container: ObservedContainer, owner: Ownership) -> bool:
     """A scheduled run is of the release of its time, and what prepares a service or is set aside says nothing."""
-    return not (is_aside(container) or is_run_slot(owner.slot) or is_pre_start(owner.service))
+    return not (is_retained(container) or is_run_slot(owner.slot) or is_pre_start(owner.service))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from gitops_orch.clock import Clock
-from gitops_orch.controller.workers import Awaited, Workers, gather
+from gitops_orch.controller.workers import AnswerLimits, Workers, gather
 from gitops_orch.engine.base import Engine
 from gitops_orch.errors import EngineError
 from gitops_orch.logs import LOG
@@ -22,11 +22,11 @@ LINES_MAX = 20
 SHOWN_LINES_MAX = 3  # in a message
 SHOWN_CHARS_MAX = 300
 PATIENCE_S = 10.0
-SAID = "; its last words: "  # between our words and the container's
-WORDS_LOST = "last_words.lost"
+LOG_MARK = "; its last words: "  # between our words and the container's
+FAILURE_LOG_LOST = "failure_log.lost"
 
 
-def with_last_words(
+def with_failure_logs(
     results: Iterable[ActionResult],
     engines: Mapping[str, Engine],
     workers: Workers,
@@ -35,7 +35,8 @@ def with_last_words(
 ) -> tuple[ActionResult, ...]:
     """Return the results, each failed gate with the last lines of its container; one that cannot be asked said nothing."""
     results = tuple(
-        struck_out(each, apps.get(each.action.app) if each.action.app else None) for each in results
+        result_without_secrets(each, apps.get(each.action.app) if each.action.app else None)
+        for each in results
     )
     failed: dict[str, list[Action]] = defaultdict(list)
     for result in results:
@@ -44,18 +45,18 @@ def with_last_words(
     if not failed:
         return results
     works: dict[str, Callable[[], object]] = {
-        host: partial(_ask, engines[host], actions) for host, actions in failed.items()
+        host: partial(_read_logs, engines[host], actions) for host, actions in failed.items()
     }
-    answers = gather(workers, works, Awaited(PATIENCE_S, frozenset(works)), clock.monotonic_s)
-    said: dict[str, _Said] = {}
+    answers = gather(workers, works, AnswerLimits(PATIENCE_S, frozenset(works)), clock.monotonic_s)
+    output: dict[str, _ContainerOutput] = {}
     for answer in answers.values():
         if answer.error is not None:
-            LOG.error(WORDS_LOST, error=str(answer.error), exc_info=answer.error)
-        said |= answer.value if isinstance(answer.value, dict) else {}
+            LOG.error(FAILURE_LOG_LOST, error=str(answer.error), exc_info=answer.error)
+        output |= answer.value if isinstance(answer.value, dict) else {}
     return tuple(
-        _told(
+        _with_log(
             result,
-            said.get(result.action.id, _Said()),
+            output.get(result.action.id, _ContainerOutput()),
             apps.get(result.action.app) if result.action.app else None,
         )
         if result.gate_failed
@@ -64,7 +65,7 @@ def with_last_words(
     )
 
 
-def struck_out(result: ActionResult, app: App | None) -> ActionResult:
+def result_without_secrets(result: ActionResult, app: App | None) -> ActionResult:
     """Return a result without what its app's files hold: a command or a probe may print a secret that it was given.
 
     What failed and fails nothing, such as a `pre_stop`, is a note.
@@ -80,27 +81,27 @@ def text_without(text: str, app: App | None) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
+class _ContainerOutput:
     """What a container printed last, and how it was when it was asked."""
 
     log: str = ""
     details: Details | None = None
 
 
-def _ask(engine: Engine, actions: Iterable[Action]) -> dict[str, _Said]:
-    found: dict[str, _Said] = {}
+def _read_logs(engine: Engine, actions: Iterable[Action]) -> dict[str, _ContainerOutput]:
+    found: dict[str, _ContainerOutput] = {}
     for action in actions:
         with suppress(EngineError):  # it is gone, or its host is: there are no words then
             log = engine.logs(action.target, tail=LINES_MAX)
-            found[action.id] = _Said(log=log, details=engine.inspect(action.target).details)
+            found[action.id] = _ContainerOutput(log=log, details=engine.inspect(action.target).details)
     return found
 
 
-def _told(result: ActionResult, said: _Said, app: App | None) -> ActionResult:
-    text = without_secrets(legible(said.log, pieces(app)))
+def _with_log(result: ActionResult, output: _ContainerOutput, app: App | None) -> ActionResult:
+    text = without_secrets(legible(output.log, pieces(app)))
     lines = text.splitlines()[-SHOWN_LINES_MAX:]
     last = " | ".join(line.strip() for line in lines if line.strip())[-SHOWN_CHARS_MAX:]
     error = result.error
     if UNHEALTHY in error:
-        error = error.replace(UNHEALTHY, why_unhealthy(said.details, app))
-    return replace(result, error=f"{error}{SAID}{last}" if last else error, log=text)
+        error = error.replace(UNHEALTHY, why_unhealthy(output.details, app))
+    return replace(result, error=f"{error}{LOG_MARK}{last}" if last else error, log=text)

@@ -7,7 +7,7 @@ from datetime import datetime
 from gitops_orch.clock import Clock
 from gitops_orch.controller.app_files import read_app_files
 from gitops_orch.controller.revert import Reverter
-from gitops_orch.errors import GitopsOrchError, SourceError, SourceHeld, unforeseen
+from gitops_orch.errors import GitopsOrchError, SourceError, SourceHeld, internal_error
 from gitops_orch.history.history import History
 from gitops_orch.logs import LOG
 from gitops_orch.manifest.cache import ManifestCache
@@ -16,7 +16,7 @@ from gitops_orch.manifest.documents import read_fleet
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.desired import Desired, Former
 from gitops_orch.model.host import Fleet
-from gitops_orch.planner.fleet_loss import lost_from_fleet
+from gitops_orch.planner.fleet_loss import removed_fleet_settings
 from gitops_orch.source.source import Source
 
 IMPLICIT_HOST = "local"
@@ -26,7 +26,7 @@ OLDER_MAX = 2000  # apps of older commits that are remembered
 CONTINUITY = ""  # remembered like a host: this history has been kept since the first container was made
 
 
-COMMIT_BROKE = "commit.broke"
+COMMIT_FAILED = "commit.internal_error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ class Loader:
         except (GitopsOrchError, OSError, MemoryError):
             raise
         except Exception as fault:  # noqa: BLE001 - the last good commit is still good
-            LOG.error(COMMIT_BROKE, commit=commit, error=str(fault), exc_info=fault)
-            return None, f"commit {commit[:12]} cannot be acted on: {unforeseen(fault)}"
+            LOG.error(COMMIT_FAILED, commit=commit, error=str(fault), exc_info=fault)
+            return None, f"commit {commit[:12]} cannot be acted on: {internal_error(fault)}"
         if not desired.complete:
             why = "; ".join(str(problem) for problem in desired.problems[:3])
             return None, f"commit {commit[:12]} cannot be acted on: {why}"
@@ -128,12 +128,12 @@ class Loader:
     def _lost_from_fleet(self, desired: Desired) -> str:
         """Return what the Fleet document has lost since the last good commit, unless a person accepted that."""
         last = self.last_commit()
-        if last in {None, desired.commit} or not lost_from_fleet(ALL_DECLARED, desired.fleet):
+        if last in {None, desired.commit} or not removed_fleet_settings(ALL_DECLARED, desired.fleet):
             return ""
         if desired.commit in self._history.accepted():
             return ""
         try:
-            return lost_from_fleet(read_fleet(self._source.tree(str(last))), desired.fleet)
+            return removed_fleet_settings(read_fleet(self._source.tree(str(last))), desired.fleet)
         except SourceError:
             return ""  # the last good commit is gone from the mirror: there is nothing to compare with
 
@@ -223,5 +223,9 @@ def _is_empty(desired: Desired) -> bool:
     """A tree with nothing of ours in it is more likely a mistake than a wish; the wish is written in gitops.yaml."""
     declared = any(host.position is not None for host in desired.hosts)
     return not (
-        desired.apps or desired.broken or desired.broken_paths or declared or desired.fleet.prune.allow_empty
+        desired.apps
+        or desired.invalid_apps
+        or desired.invalid_paths
+        or declared
+        or desired.fleet.prune.allow_empty
     )

@@ -8,27 +8,27 @@ from gitops_orch.clock import Clock
 from gitops_orch.controller.app_files import AppFiles, read_app_files
 from gitops_orch.controller.backoff import Backoff
 from gitops_orch.controller.completed import with_completed
-from gitops_orch.controller.facts import ReleaseFacts, given_up
-from gitops_orch.controller.former import former_services
-from gitops_orch.controller.gone import find_gone, from_this_repository, identified, known_before
+from gitops_orch.controller.facts import ReleaseFacts, abandoned_releases
+from gitops_orch.controller.former import previous_services
+from gitops_orch.controller.gone import find_removed_apps, from_this_repository, identified, known_apps
 from gitops_orch.controller.host_files import HostFilesMemory, Unread, holds_of, unknown_of
-from gitops_orch.controller.inventory import HostFacts, learn, read_facts, recognise
+from gitops_orch.controller.inventory import HostFacts, read_facts, updated_facts, verify_identity
 from gitops_orch.controller.isolate import Isolation
 from gitops_orch.controller.last_good import LastGood
 from gitops_orch.controller.load import Loaded, Loader
 from gitops_orch.controller.lost_commands import with_lost_commands
-from gitops_orch.controller.meanwhile import image_pins, releases_that_run
+from gitops_orch.controller.meanwhile import image_pins, running_releases
 from gitops_orch.controller.no_container import notes_of
-from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines, Patience, observe_all
-from gitops_orch.controller.past import Past, find_past
-from gitops_orch.controller.recall import choose_salt, remembered_placements
-from gitops_orch.controller.reland import Relander, Relanding
-from gitops_orch.controller.restraint import Restraint
-from gitops_orch.controller.said import Said, what_was_said
-from gitops_orch.controller.stamp import Stamper
+from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines, ObserveLimits, observe_all
+from gitops_orch.controller.past import ReleaseHistory, find_release_history
+from gitops_orch.controller.recall import choose_salt, last_known_placements
+from gitops_orch.controller.reland import RevertedRevert, RevertedReverts
+from gitops_orch.controller.restraint import HealHistory
+from gitops_orch.controller.said import CommitDirectives, read_directives
+from gitops_orch.controller.stamp import SpecCache
 from gitops_orch.controller.tags import Tags
-from gitops_orch.controller.timetable import Ran, Timetable, make_timetable
-from gitops_orch.controller.together import go_back_together
+from gitops_orch.controller.timetable import KnownRuns, Timetable, make_timetable
+from gitops_orch.controller.together import roll_back_together
 from gitops_orch.controller.workers import Workers
 from gitops_orch.history.history import History
 from gitops_orch.model.app import App, AppKey
@@ -36,33 +36,33 @@ from gitops_orch.model.desired import Desired
 from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Placed
 from gitops_orch.model.plan import Plan
 from gitops_orch.model.release import Release
-from gitops_orch.model.status import AppStatus, Picture
+from gitops_orch.model.status import AppStatus, Status
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.release import choose_release
-from gitops_orch.planner.scope import kept_to, problems_of, with_dependencies
+from gitops_orch.planner.scope import limited_to, problems_of, with_dependencies
 from gitops_orch.planner.status import app_statuses, host_statuses
-from gitops_orch.planner.world import Chosen, Role, World
+from gitops_orch.planner.world import Role, TargetRelease, World
 from gitops_orch.source.source import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Snapshot:
     """A picture, and the world that it was taken of; `world` None where nothing may be acted on."""
 
-    picture: Picture
+    status: Status
     loaded: Loaded
     desired: Desired | None = None  # as loaded, with what was known before of files that are in doubt
     world: World | None = None
-    recovered: tuple[Release, ...] = ()
-    relanded: tuple[Relanding, ...] = ()
+    recovered_releases: tuple[Release, ...] = ()
+    reverted_reverts: tuple[RevertedRevert, ...] = ()
     timetable: str = ""  # for history to remember
     host_facts: HostFacts = field(default_factory=HostFacts)
     app_files: AppFiles = field(default_factory=AppFiles)  # for history to remember
-    unread: tuple[Unread, ...] = ()
+    unread_files: tuple[Unread, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class Dependencies:
     """What a look needs."""
 
     source: Source
@@ -71,98 +71,104 @@ class Sight:
     engines: Engines
     workers: Workers
     clock: Clock
-    stamper: Stamper
+    spec_cache: SpecCache
     backoff: Backoff
-    relander: Relander
-    restraint: Restraint
+    revert_watcher: RevertedReverts
+    heal_history: HealHistory
     isolation: Isolation
     tags: Tags
     host_files: HostFilesMemory
-    greeted: set[tuple[str, str]]  # containers, by host and name, whose post_start was run in this process
+    post_start_done: set[
+        tuple[str, str]
+    ]  # containers, by host and name, whose post_start was run in this process
     started_runs: dict[
         str, Placed
     ]  # of the last plan: the next look notes them, should their containers be gone
-    proved: set[tuple[AppKey, str]]  # releases, by digest, whose every step went well in this process
-    passed_again: set[
+    succeeded_releases: set[
+        tuple[AppKey, str]
+    ]  # releases, by digest, whose every step went well in this process
+    recovered_first_releases: set[
         tuple[AppKey, str]
     ]  # first releases, by digest, that failed, stayed up, and do well now
     observe_deadline_s: float = OBSERVE_DEADLINE_S
     containers_kept: int = 1
 
 
-def take_look(
-    sight: Sight, loaded: Loaded, *, impatient: bool = False, apps: frozenset[AppKey] = frozenset()
-) -> Look:
+def take_snapshot(
+    deps: Dependencies, loaded: Loaded, *, quick: bool = False, apps: frozenset[AppKey] = frozenset()
+) -> Snapshot:
     """Observe all hosts of a loaded state and plan; if impatient, without waiting for hosts that were silent before.
 
     Where `apps` are named, the plan is kept to them and to what they depend on.
     """
     desired = loaded.desired
     if desired is None:
-        return _nothing_loaded(sight, loaded)
-    began = sight.clock.monotonic_s()
-    sight.engines.forget_others(desired.hosts)
+        return _nothing_loaded(deps, loaded)
+    began = deps.clock.monotonic_s()
+    deps.engines.forget_others(desired.hosts)
     observed = observe_all(
-        desired.hosts, sight.engines, sight.workers, sight.clock, _patience(sight, impatient)
+        desired.hosts, deps.engines, deps.workers, deps.clock, _observe_limits(deps, quick)
     )
-    sight.engines.note_silent(observed)
-    seen = sight.clock.monotonic_s()
-    if not impatient:
-        sight.tags.look((each for each in desired.apps if not apps or each.key in apps), observed)
-    observed = with_completed(observed, sight.history)
-    said = what_was_said(sight.source, sight.history, desired.commit)
-    known = read_facts(sight.history)
-    observed = recognise(observed, known, said.permission)
-    host_facts = learn(known, observed, sight.history.remembered(), said.permission)
-    files = read_app_files(sight.history)
-    desired = identified(desired, files, our_containers(observed), sight.loader)
-    good = LastGood(sight.loader, sight.history, sight.stamper).releases(
+    deps.engines.note_unreachable(observed)
+    seen = deps.clock.monotonic_s()
+    if not quick:
+        deps.tags.check((each for each in desired.apps if not apps or each.key in apps), observed)
+    observed = with_completed(observed, deps.history)
+    directives = read_directives(deps.source, deps.history, desired.commit)
+    known = read_facts(deps.history)
+    observed = verify_identity(observed, known, directives.permission)
+    host_facts = updated_facts(known, observed, deps.history.remembered(), directives.permission)
+    files = read_app_files(deps.history)
+    desired = identified(desired, files, our_containers(observed), deps.loader)
+    good = LastGood(deps.loader, deps.history, deps.spec_cache).releases(
         desired, files, our_containers(observed)
     )
-    view = _View(observed=observed, said=said, let_go=host_facts.let_go, good=good)
+    view = _Observed(
+        observed=observed, directives=directives, released_hosts=host_facts.released, last_good=good
+    )
     suspects = (*desired.apps, *(each.app for each in good))
-    thought = sight.isolation.work_out(suspects, partial(_think, sight, desired, view), sight.clock)
-    ours = from_this_repository(our_containers(observed), thought.world.strangers)
-    plan = whole = with_lost_commands(thought.plan, sight.history, ours)
-    statuses, problems = thought.apps, desired.problems
+    decided = deps.isolation.run(suspects, partial(_plan_without, deps, desired, view), deps.clock)
+    ours = from_this_repository(our_containers(observed), decided.world.foreign_apps)
+    plan = whole = with_lost_commands(decided.plan, deps.history, ours)
+    statuses, problems = decided.apps, desired.problems
     if apps:
         scope = with_dependencies(apps, desired.apps)
-        plan, problems = kept_to(plan, scope), problems_of(desired, scope)
+        plan, problems = limited_to(plan, scope), problems_of(desired, scope)
         statuses = tuple(row for row in statuses if row.key in scope)
-    planned = sight.clock.monotonic_s()
-    picture = Picture(
+    planned = deps.clock.monotonic_s()
+    status = Status(
         commit=desired.commit,
         fetched_at=loaded.fetched_at,
         plan=plan,
         apps=statuses,
-        hosts=host_statuses(desired.hosts, thought.world),
+        hosts=host_statuses(desired.hosts, decided.world),
         problems=problems,
         error=loaded.error,
-        broken_files=tuple(file for file in desired.broken_files if file.key is None and not apps),
+        invalid_files=tuple(file for file in desired.invalid_files if file.key is None and not apps),
         notes=notes_of(
-            thought.world, whole, our_containers(observed), sight.loader, {row.key for row in statuses}
+            decided.world, whole, our_containers(observed), deps.loader, {row.key for row in statuses}
         ),
         observe_ms=round((seen - began) * 1000),
         plan_ms=round((planned - seen) * 1000),
-        wake_at=thought.timetable.wake_at,
+        wake_at=decided.timetable.wake_at,
     )
-    return Look(
-        picture=picture,
+    return Snapshot(
+        status=status,
         loaded=loaded,
         desired=desired,
-        world=thought.world,
-        recovered=thought.past.recovered,
-        relanded=thought.past.relanded,
-        timetable=thought.timetable.text,
+        world=decided.world,
+        recovered_releases=decided.past.recovered,
+        reverted_reverts=decided.past.reverted_reverts,
+        timetable=decided.timetable.state_text,
         host_facts=host_facts,
         app_files=files.after(desired),
-        unread=thought.unread,
+        unread_files=decided.unread,
     )
 
 
-def _nothing_loaded(sight: Sight, loaded: Loaded) -> Look:
-    empty = Plan(commit=sight.loader.last_commit() or "")
-    picture = Picture(
+def _nothing_loaded(deps: Dependencies, loaded: Loaded) -> Snapshot:
+    empty = Plan(commit=deps.loader.last_commit() or "")
+    status = Status(
         commit=empty.commit,
         fetched_at=loaded.fetched_at,
         plan=empty,
@@ -170,15 +176,15 @@ def _nothing_loaded(sight: Sight, loaded: Loaded) -> Look:
         hosts=(),
         error=loaded.error,
     )
-    return Look(picture=picture, loaded=loaded)
+    return Snapshot(status=status, loaded=loaded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Thought:
+class _Decided:
     """What was made of all that was seen."""
 
     world: World
-    past: Past
+    past: ReleaseHistory
     timetable: Timetable
     plan: Plan
     apps: tuple[AppStatus, ...]
@@ -186,78 +192,82 @@ class _Thought:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _View:
+class _Observed:
     """What was seen and said, of which a world is made."""
 
     observed: Mapping[str, Observation]
-    said: Said
-    let_go: frozenset[str]
-    good: tuple[Chosen, ...]  # what runs of apps that cannot be read
+    directives: CommitDirectives
+    released_hosts: frozenset[str]
+    last_good: tuple[TargetRelease, ...]  # what runs of apps that cannot be read
 
 
-def _think(sight: Sight, desired: Desired, view: _View, apart: Mapping[AppKey, str]) -> _Thought:
+def _plan_without(
+    deps: Dependencies, desired: Desired, view: _Observed, apart: Mapping[AppKey, str]
+) -> _Decided:
     """Plan, with some apps set apart: these stay as they are, like those that cannot be read."""
     if apart:
         apps = tuple(app for app in desired.apps if app.key not in apart)
-        desired = replace(desired, apps=apps, broken=(*desired.broken, *apart))
-        view = replace(view, good=tuple(each for each in view.good if each.app.key not in apart))
-    ours, has = our_containers(view.observed), sight.source.has
-    past = find_past(desired, ours, sight.history, sight.relander, sight.passed_again, has)
-    world = _world(sight, desired, view, past)
-    world = replace(world, let_go=view.let_go, broken={**world.broken, **apart})
-    timetable = _timetable(sight, world)
+        desired = replace(desired, apps=apps, invalid_apps=(*desired.invalid_apps, *apart))
+        view = replace(view, last_good=tuple(each for each in view.last_good if each.app.key not in apart))
+    ours, has = our_containers(view.observed), deps.source.has
+    past = find_release_history(
+        desired, ours, deps.history, deps.revert_watcher, deps.recovered_first_releases, has
+    )
+    world = _world(deps, desired, view, past)
+    world = replace(world, released_hosts=view.released_hosts, invalid_apps={**world.invalid_apps, **apart})
+    timetable = _timetable(deps, world)
     world = replace(world, due=timetable.due)
-    world, plan, unread = _plan(sight, world)
+    world, plan, unread = _plan(deps, world)
     statuses = app_statuses(world, plan)
-    return _Thought(world=world, past=past, timetable=timetable, plan=plan, apps=statuses, unread=unread)
+    return _Decided(world=world, past=past, timetable=timetable, plan=plan, apps=statuses, unread=unread)
 
 
-def _plan(sight: Sight, world: World) -> tuple[World, Plan, tuple[Unread, ...]]:
+def _plan(deps: Dependencies, world: World) -> tuple[World, Plan, tuple[Unread, ...]]:
     """Plan, and once more where that shows that files on hosts must be looked at.
 
     Returns the world with these files, and which could not be read.
     """
-    world = replace(world, host_files=sight.host_files.known())
+    world = replace(world, host_files=deps.host_files.known())
     plan = make_plan(world)
-    former = partial(_earlier_releases, sight, our_containers(world.observed))
-    if plan.unread and sight.host_files.look(plan, world.observed, former):
-        world = replace(world, host_files=sight.host_files.known())
+    former = partial(_earlier_releases, deps, our_containers(world.observed))
+    if plan.unread and deps.host_files.read_needed(plan, world.observed, former):
+        world = replace(world, host_files=deps.host_files.known())
         plan = make_plan(world)
-    unread = sight.host_files.unread(plan)
+    unread = deps.host_files.unread(plan)
     if any(each.waits for each in unread):
-        world = replace(world, waits={**holds_of(unread), **world.waits})
+        world = replace(world, backoffs={**holds_of(unread), **world.backoffs})
         plan = make_plan(world)
     plan = replace(plan, files_unknown=unknown_of(unread))
-    sight.host_files.forget(plan)
+    deps.host_files.forget(plan)
     return world, plan, unread
 
 
-def _earlier_releases(sight: Sight, containers: list[ObservedContainer], key: AppKey) -> list[App]:
+def _earlier_releases(deps: Dependencies, containers: list[ObservedContainer], key: AppKey) -> list[App]:
     """Return an app as its containers, and the releases that history knows, have it; without those that are gone."""
-    commits = {release.commit for release in sight.history.releases(key)}
+    commits = {release.commit for release in deps.history.releases(key)}
     commits |= {c.owner.commit for c in containers if c.owner is not None and c.owner.app == key}
-    found = (sight.loader.app_at(key, commit) for commit in sorted(commits))
+    found = (deps.loader.app_at(key, commit) for commit in sorted(commits))
     return [app for app in found if app is not None]
 
 
-def _timetable(sight: Sight, world: World) -> Timetable:
+def _timetable(deps: Dependencies, world: World) -> Timetable:
     away = (
         placed
-        for host, rows in world.remembered.items()
+        for host, rows in world.last_placements.items()
         if not isinstance(world.observed.get(host), ObservedHost)
         for placed in rows
     )
-    ran = Ran(
+    ran = KnownRuns(
         containers=tuple(our_containers(world.observed)),
-        away=tuple(away),
-        started=sight.started_runs,
+        unreachable=tuple(away),
+        started=deps.started_runs,
     )
-    return make_timetable((each.app for each in world.chosen), ran, sight.history.timetable(), world.now)
+    return make_timetable((each.app for each in world.targets), ran, deps.history.timetable(), world.now)
 
 
-def _patience(sight: Sight, impatient: bool) -> Patience:  # noqa: FBT001 - its caller names it
-    silent = sight.engines.silent if impatient else {}
-    return Patience(deadline_s=sight.observe_deadline_s, skipped=silent)
+def _observe_limits(deps: Dependencies, impatient: bool) -> ObserveLimits:  # noqa: FBT001 - its caller names it
+    silent = deps.engines.silent if impatient else {}
+    return ObserveLimits(deadline_s=deps.observe_deadline_s, skipped=silent)
 
 
 def our_containers(observed: Mapping[str, Observation]) -> list[ObservedContainer]:
@@ -271,104 +281,108 @@ def our_containers(observed: Mapping[str, Observation]) -> list[ObservedContaine
     ]
 
 
-def _world(sight: Sight, desired: Desired, view: _View, past: Past) -> World:
-    observed, said = view.observed, view.said
+def _world(deps: Dependencies, desired: Desired, view: _Observed, past: ReleaseHistory) -> World:
+    observed, directives = view.observed, view.directives
     containers = our_containers(observed)
-    history, facts = sight.history, past.facts
+    history, facts = deps.history, past.facts
     salt = choose_salt(history.salt(), containers)
-    choose = partial(_choose, sight, desired.commit, past)
-    former = partial(_former_release, sight, facts)
-    choices = go_back_together(desired.apps, choose, former, facts.was_stable)
-    choices = sight.tags.noted(choices, observed)
-    known = known_before(history, observed, facts.stable)
-    gone = find_gone(desired, containers, sight.loader, sight.source.has, known)
-    hashes = partial(sight.stamper.hashes, salt=salt)
-    running = releases_that_run(choices, containers, sight.loader, history, facts, hashes)
-    keyed = _keyed(sight, [*choices, *view.good, *running], salt)
-    meanwhile = keyed[len(choices) + len(view.good) :]
-    chosen = keyed[: len(keyed) - len(meanwhile)]
+    choose = partial(_choose, deps, desired.commit, past)
+    former = partial(_former_release, deps, facts)
+    choices = roll_back_together(desired.apps, choose, former, facts.was_stable)
+    choices = deps.tags.noted(choices, observed)
+    known = known_apps(history, observed, facts.stable)
+    removed = find_removed_apps(desired, containers, deps.loader, deps.source.has, known)
+    hashes = partial(deps.spec_cache.hashes, salt=salt)
+    running = running_releases(choices, containers, deps.loader, history, facts, hashes)
+    keyed = _keyed(deps, [*choices, *view.last_good, *running], salt)
+    running_now = keyed[len(choices) + len(view.last_good) :]
+    chosen = keyed[: len(keyed) - len(running_now)]
     api_versions = frozenset(host.api_version for host in observed.values() if isinstance(host, ObservedHost))
     settled = frozenset(a.key for a in desired.apps if facts.was_stable(a.key, a.digest))
-    specs = sight.stamper.specs((each.app for each in keyed), salt)
+    specs = deps.spec_cache.specs((each.app for each in keyed), salt)
     return World(
         commit=desired.commit,
-        now=sight.clock.now(),
+        now=deps.clock.now(),
         hosts=desired.hosts,
         observed=observed,
-        chosen=chosen,
+        targets=chosen,
         heads={app.key: app for app in desired.apps},
         specs=specs,
-        made_from=former_services(chosen, containers, specs, sight.loader, salt),
-        refusals=sight.stamper.refusals((each.app for each in keyed), api_versions),
+        declared_services=previous_services(chosen, containers, specs, deps.loader, salt),
+        refusals=deps.spec_cache.refusals((each.app for each in keyed), api_versions),
         salt=salt,
         fleet=desired.fleet,
-        broken={key: desired.broken_why.get(key, "its files have mistakes") for key in desired.broken},
+        invalid_apps={
+            key: desired.invalid_reasons.get(key, "its files have mistakes") for key in desired.invalid_apps
+        },
         left_out=desired.left_out,
-        broken_paths=desired.broken_paths,
-        kept=desired.kept,
+        invalid_paths=desired.invalid_paths,
+        retained_apps=desired.kept,
         holds=history.holds(),
-        waits=sight.backoff.holds(
-            {each.app.key: each.app.digest for each in chosen}, sight.clock.monotonic_s(), sight.clock.now()
+        backoffs=deps.backoff.holds(
+            {each.app.key: each.app.digest for each in chosen}, deps.clock.monotonic_s(), deps.clock.now()
         ),
-        start_waits=sight.backoff.start_holds(sight.clock.monotonic_s(), sight.clock.now()),
+        start_backoffs=deps.backoff.start_holds(deps.clock.monotonic_s(), deps.clock.now()),
         troubles=history.troubles(),
-        seen=history.seen(),
-        meanwhile={each.app.key: each for each in meanwhile},
-        healed=sight.restraint.healings(),
-        unproved=frozenset(
+        last_answers=history.seen(),
+        running={each.app.key: each for each in running_now},
+        heals=deps.heal_history.healings(),
+        ungated=frozenset(
             a.key
             for a in desired.apps
-            if a.key in facts.begun.keys() | facts.failed.keys()
+            if a.key in facts.progressing_by_app.keys() | facts.failed.keys()
             and a.key not in settled
-            and (a.key, a.digest) not in sight.proved
+            and (a.key, a.digest) not in deps.succeeded_releases
         ),
-        greeted=frozenset(sight.greeted),
-        begun=facts.begun,
-        settled=settled,
-        containers_kept=sight.containers_kept,
-        failed=given_up(facts, chosen),
-        failures=facts.failed,
-        remembered=remembered_placements(history, desired, containers),
+        post_start_done=frozenset(deps.post_start_done),
+        progressing=facts.progressing_by_app,
+        stable_heads=settled,
+        containers_kept=deps.containers_kept,
+        failed=abandoned_releases(facts, chosen),
+        failed_or_running=facts.failed,
+        last_placements=last_known_placements(history, desired, containers),
         prune_default=desired.fleet.prune_default,
-        prunes=gone.prunes,
-        former={key: app for key, app in gone.former.items() if app is not None},
-        strangers=gone.strangers | past.strangers,
-        newcomers=frozenset(a.key for a in desired.apps if not facts.stable.get(a.key)),
-        allowed_prunes=said.allowed_prunes,
-        accepted=said.permission.accepted,
+        prunes=removed.prunes,
+        former={key: app for key, app in removed.former.items() if app is not None},
+        foreign_apps=removed.foreign_apps | past.foreign_apps,
+        never_stable=frozenset(a.key for a in desired.apps if not facts.stable.get(a.key)),
+        allowed_prunes=directives.allowed_prunes,
+        accepted=directives.permission.accepted,
     )
 
 
-def _former_release(sight: Sight, facts: ReleaseFacts, app: App) -> Chosen | None:
+def _former_release(deps: Dependencies, facts: ReleaseFacts, app: App) -> TargetRelease | None:
     """Return the last stable release of an app before the one that Git has; None where there is none to be had."""
     stable = facts.stable_other_than(app.key, app.digest)
-    older = sight.loader.app_at(app.key, stable.commit) if stable is not None else None
+    older = deps.loader.app_at(app.key, stable.commit) if stable is not None else None
     if stable is None or older is None:
         return None
-    return Chosen(app=older, commit=stable.commit, images=image_pins(sight.history, app.key, stable.digest))
+    return TargetRelease(
+        app=older, commit=stable.commit, images=image_pins(deps.history, app.key, stable.digest)
+    )
 
 
-def _keyed(sight: Sight, chosen: list[Chosen], salt: str) -> tuple[Chosen, ...]:
-    apps = sight.stamper.keyed((each.app for each in chosen), salt)
+def _keyed(deps: Dependencies, chosen: list[TargetRelease], salt: str) -> tuple[TargetRelease, ...]:
+    apps = deps.spec_cache.keyed((each.app for each in chosen), salt)
     return tuple(replace(each, app=apps[(each.app.key, each.app.digest)]) for each in chosen)
 
 
-def _choose(sight: Sight, commit: str, past: Past, app: App) -> Chosen:
+def _choose(deps: Dependencies, commit: str, past: ReleaseHistory, app: App) -> TargetRelease:
     failed = past.facts.failed.get(app.key, {})
     stable = past.facts.stable_other_than(app.key, app.digest)
     choice = choose_release(app, commit, pin=past.pins.get(app.key), failed=failed, stable=stable)
     if choice.role is Role.HEAD:
         pushed = past.revert_to(app.key, app.digest)
-        said, reverted = (pushed.message, pushed.digest) if pushed is not None else ("", "")
-        reason, up = choice.reason or said, choice.stays_up
-        return Chosen(app=app, commit=commit, reason=reason, reverted=reverted, stays_up=up)
-    if choice.role is Role.STUCK:
-        return Chosen(app=app, commit=commit, role=choice.role, reason=choice.reason)
-    older = sight.loader.app_at(app.key, choice.commit)
+        directives, reverted = (pushed.message, pushed.digest) if pushed is not None else ("", "")
+        reason, up = choice.reason or directives, choice.stays_running
+        return TargetRelease(app=app, commit=commit, reason=reason, reverted=reverted, stays_running=up)
+    if choice.role is Role.BLOCKED:
+        return TargetRelease(app=app, commit=commit, role=choice.role, reason=choice.reason)
+    older = deps.loader.app_at(app.key, choice.commit)
     if older is None:
         reason = f"{choice.reason}, but the files of {choice.commit[:12]} cannot be read"
-        return Chosen(app=app, commit=commit, role=Role.STUCK, reason=reason)
-    images = image_pins(sight.history, app.key, choice.digest)
-    revert = past.revert_of(app.key, app.digest) if choice.role is Role.FALLBACK else ""
+        return TargetRelease(app=app, commit=commit, role=Role.BLOCKED, reason=reason)
+    images = image_pins(deps.history, app.key, choice.digest)
+    revert = past.revert_of(app.key, app.digest) if choice.role is Role.ROLLBACK else ""
     reason = "; ".join(filter(None, (choice.reason, revert)))
-    return Chosen(app=older, commit=choice.commit, role=choice.role, reason=reason, images=images)
+    return TargetRelease(app=older, commit=choice.commit, role=choice.role, reason=reason, images=images)

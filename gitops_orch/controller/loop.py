@@ -60,7 +60,7 @@ class Loop:
         self._condition = threading.Condition()
         self._reasons: set[str] = set()
         self._hosts: set[str] = set()  # whose events are not looked at yet; "" for an event of no host
-        self._looked_s: dict[str, float] = {}  # when the last pass for an event of a host began
+        self._polled_s: dict[str, float] = {}  # when the last pass for an event of a host began
         self._stopping = False
         self._beat_s = clock.monotonic_s()
         self._busy = False
@@ -113,7 +113,7 @@ class Loop:
         if self._reasons <= {EVENT}:
             now_s = self._clock.monotonic_s()
             waits = (
-                SPACING_S - (now_s - self._looked_s.get(host, now_s - SPACING_S)) for host in self._hosts
+                SPACING_S - (now_s - self._polled_s.get(host, now_s - SPACING_S)) for host in self._hosts
             )
             return max(0.0, min(waits)) if self._hosts else None
         return 0.0
@@ -121,7 +121,7 @@ class Loop:
     def _take_reasons(self) -> frozenset[str]:
         with self._condition:
             reasons = frozenset(self._reasons)
-            self._looked_s |= dict.fromkeys(self._hosts, self._clock.monotonic_s())
+            self._polled_s |= dict.fromkeys(self._hosts, self._clock.monotonic_s())
             self._reasons.clear()
             self._hosts.clear()
             return reasons

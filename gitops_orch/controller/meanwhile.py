@@ -18,7 +18,7 @@ from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import is_pre_start
 from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, Ownership
 from gitops_orch.planner.dependencies import has_run
-from gitops_orch.planner.world import Chosen, ImagePin, Role
+from gitops_orch.planner.world import ImagePin, Role, TargetRelease
 
 Hashes = Callable[
     [App], Mapping[str, Collection[str]]
@@ -33,14 +33,14 @@ def image_pins(history: History, app: AppKey, release: str) -> Mapping[str, Imag
     return pins
 
 
-def releases_that_run(
-    chosen: Iterable[Chosen],
+def running_releases(
+    chosen: Iterable[TargetRelease],
     containers: Iterable[ObservedContainer],
     loader: Loader,
     history: History,
     facts: ReleaseFacts,
     hashes: Hashes,
-) -> tuple[Chosen, ...]:
+) -> tuple[TargetRelease, ...]:
     """Return, for apps of which nothing runs head's release yet, the release that they run.
 
     Never a quarantined one.  Where nothing is left of an app, it is the last stable one.  Only for apps that depend on
@@ -59,27 +59,33 @@ def releases_that_run(
             service.name for service in head.services
         }
         if all_apps or head.depends_on or left:
-            best = _Search(head, _serving(there[head.key]), loader, facts, hashes).best()
+            best = _ReleaseSearch(head, _serving(there[head.key]), loader, facts, hashes).best()
             if best is not None:
                 pins = image_pins(history, head.key, best.app.digest)
                 found.append(
-                    Chosen(app=best.app, commit=best.commit, role=Role.WAITING, images=pins, mixed=best.mixed)
+                    TargetRelease(
+                        app=best.app,
+                        commit=best.commit,
+                        role=Role.WAITING,
+                        images=pins,
+                        is_partial=best.mixed,
+                    )
                 )
     return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class _FoundRelease:
     """A release, and how many of an app's containers are just as it has them: of those that run, and of all."""
 
     app: App
     commit: str
-    fitting: tuple[int, int]
+    matching_counts: tuple[int, int]
     mixed: bool  # one that runs is not
 
 
 @dataclass(frozen=True, slots=True)
-class _Search:
+class _ReleaseSearch:
     """Which release does an app run, of those that its containers name?"""
 
     head: App
@@ -88,13 +94,15 @@ class _Search:
     facts: ReleaseFacts
     hashes: Hashes
 
-    def best(self) -> _Found | None:
+    def best(self) -> _FoundRelease | None:
         """Return the release that runs; None where it is head's, or none is known."""
         if any(_owner(each).release == self.head.digest for each in self.serving):
             return None
-        return max(self._candidates(), key=lambda each: each.fitting, default=None)  # the first of several
+        return max(
+            self._candidates(), key=lambda each: each.matching_counts, default=None
+        )  # the first of several
 
-    def _candidates(self) -> Iterator[_Found]:
+    def _candidates(self) -> Iterator[_FoundRelease]:
         """Yield the releases that it may be, the likeliest first: those that were stable, then the others, each newest first."""
         failed = self.facts.failed.get(self.head.key, {})
         named = {_owner(each).release: _owner(each).commit for each in reversed(self.serving)}
@@ -109,14 +117,14 @@ class _Search:
                 others = any(_owner(each).release != digest for each in self.serving)
                 yield self._measured(app, commit, self.hashes(app) if others else {})
 
-    def _measured(self, app: App, commit: str, hashes: Mapping[str, Collection[str]]) -> _Found:
+    def _measured(self, app: App, commit: str, hashes: Mapping[str, Collection[str]]) -> _FoundRelease:
         live = [each for each in self.serving if each.state in LIVE_STATES]
-        running = _count_fitting(app, live, hashes)
-        fitting = (running, _count_fitting(app, self.serving, hashes))
-        return _Found(app=app, commit=commit, fitting=fitting, mixed=running < len(live))
+        running = _count_matching(app, live, hashes)
+        fitting = (running, _count_matching(app, self.serving, hashes))
+        return _FoundRelease(app=app, commit=commit, matching_counts=fitting, mixed=running < len(live))
 
 
-def _count_fitting(
+def _count_matching(
     app: App, containers: Iterable[ObservedContainer], hashes: Mapping[str, Collection[str]]
 ) -> int:
     owners = map(_owner, containers)

@@ -7,9 +7,9 @@ from gitops_orch.controller.load import Loader
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.observed import ObservedContainer
 from gitops_orch.model.plan import Plan
-from gitops_orch.planner.aside import is_aside
+from gitops_orch.planner.aside import is_retained
 from gitops_orch.planner.field_changes import service_changes
-from gitops_orch.planner.world import MadeFrom, Role, World
+from gitops_orch.planner.world import DeclaredService, Role, World
 
 KEYS_SHOWN_MAX = 5
 
@@ -26,18 +26,18 @@ def notes_of(
     It names the keys that changed. The plan has to be the whole one: it tells whose containers change.
     """
     busy = {action.app for action in plan.actions} | {hold.app for hold in plan.holds}
-    made = {
-        each.owner.app: each.owner for each in containers if each.owner is not None and not is_aside(each)
+    created = {
+        each.owner.app: each.owner for each in containers if each.owner is not None and not is_retained(each)
     }
     changed = [
-        (each.app, made[each.app.key].commit)
-        for each in world.chosen
+        (each.app, created[each.app.key].commit)
+        for each in world.targets
         if each.role is Role.HEAD
         and each.app.key in apps
-        and each.app.key in made
-        and each.app.key not in world.settled
+        and each.app.key in created
+        and each.app.key not in world.stable_heads
         and each.app.key not in busy
-        and made[each.app.key].release != each.app.digest
+        and created[each.app.key].release != each.app.digest
     ]
     by_commit: dict[str, set[AppKey]] = defaultdict(set)
     for app, commit in changed:
@@ -61,7 +61,7 @@ def _changed(before: App, after: App) -> Iterator[str]:
         if there is None:
             yield f"services.{service.name}"
             continue
-        pair = (MadeFrom(app=before, service=there), MadeFrom(app=after, service=service))
+        pair = (DeclaredService(app=before, service=there), DeclaredService(app=after, service=service))
         yield from (f"services.{service.name}.{change.path}" for change in service_changes(*pair))
         extensions = {key for key in {*there.compose, *service.compose} if key.startswith("x-")}
         yield from (

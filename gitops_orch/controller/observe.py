@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from gitops_orch.clock import Clock
-from gitops_orch.controller.workers import Awaited, Finished, Workers, gather
+from gitops_orch.controller.workers import AnswerLimits, Finished, Workers, gather
 from gitops_orch.engine.base import Engine
-from gitops_orch.errors import GitopsOrchError, unforeseen, without_host
+from gitops_orch.errors import GitopsOrchError, internal_error, without_host
 from gitops_orch.logs import LOG
 from gitops_orch.model.host import Host
 from gitops_orch.model.observed import Observation, ObservedHost, UnknownHost
@@ -17,14 +17,14 @@ HOST_UNREADABLE = "host.unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class ObserveLimits:
     """For how long to wait, and for which hosts not at all beyond the others' answers."""
 
     deadline_s: float = OBSERVE_DEADLINE_S
     skipped: Mapping[str, str] = field(default_factory=dict)  # each with why it was silent before
 
 
-PATIENT = Patience()
+NO_LIMITS = ObserveLimits()
 
 
 class Engines:
@@ -35,7 +35,7 @@ class Engines:
         self._open: dict[str, tuple[Host, Engine]] = {}
         self.silent: Mapping[str, str] = {}  # hosts that did not answer the last time, each with why
 
-    def note_silent(self, observed: Mapping[str, Observation]) -> None:
+    def note_unreachable(self, observed: Mapping[str, Observation]) -> None:
         """Remember who did not answer."""
         self.silent = {name: seen.reason for name, seen in observed.items() if isinstance(seen, UnknownHost)}
 
@@ -66,20 +66,20 @@ class Engines:
 
 
 def observe_all(
-    hosts: Iterable[Host], engines: Engines, workers: Workers, clock: Clock, patience: Patience = PATIENT
+    hosts: Iterable[Host], engines: Engines, workers: Workers, clock: Clock, limits: ObserveLimits = NO_LIMITS
 ) -> Mapping[str, Observation]:
     """Return an observation for every host; those that fail or do not answer in time are unknown, with the reason."""
     works: dict[str, Callable[[], object]] = {host.name: partial(_observe, engines, host) for host in hosts}
-    patient = [name for name in works if name not in patience.skipped]
-    answers = gather(workers, works, Awaited(patience.deadline_s, frozenset(patient)), clock.monotonic_s)
-    return {name: _observation(name, answers.get(name), patience) for name in works}
+    patient = [name for name in works if name not in limits.skipped]
+    answers = gather(workers, works, AnswerLimits(limits.deadline_s, frozenset(patient)), clock.monotonic_s)
+    return {name: _observation(name, answers.get(name), limits) for name in works}
 
 
 def _observe(engines: Engines, host: Host) -> ObservedHost:
     return engines.get(host).observe()
 
 
-def _observation(name: str, answer: Finished | None, patience: Patience) -> Observation:
+def _observation(name: str, answer: Finished | None, patience: ObserveLimits) -> Observation:
     if answer is None:
         before = patience.skipped.get(name)  # nobody waited for it now, so that is what is known
         return UnknownHost(name=name, reason=before or f"no answer within {patience.deadline_s:g} s")
@@ -87,6 +87,6 @@ def _observation(name: str, answer: Finished | None, patience: Patience) -> Obse
         return UnknownHost(name=name, reason=without_host(str(answer.error), name))
     if answer.error is not None:
         LOG.error(HOST_UNREADABLE, host=name, error=str(answer.error), exc_info=answer.error)
-        return UnknownHost(name=name, reason=unforeseen(answer.error))
+        return UnknownHost(name=name, reason=internal_error(answer.error))
     assert isinstance(answer.value, ObservedHost)  # noqa: S101 - what an engine returns
     return answer.value

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gitops_orch.controller.facts import ReleaseFacts, recovered_releases, release_facts
 from gitops_orch.controller.gone import deployed_by_others, from_this_repository
-from gitops_orch.controller.reland import Relander, Relanding
+from gitops_orch.controller.reland import RevertedRevert, RevertedReverts
 from gitops_orch.history.history import History
 from gitops_orch.history.records import RevertRecord
 from gitops_orch.model.app import AppKey
@@ -15,7 +15,7 @@ from gitops_orch.model.release import Release, ReleaseState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class ReleaseHistory:
     """What is known of releases and reverts."""
 
     facts: ReleaseFacts
@@ -23,8 +23,8 @@ class Past:
     pins: Mapping[AppKey, Release]
     reverts: Mapping[tuple[AppKey, str], RevertRecord]
     recovered: tuple[Release, ...]
-    relanded: tuple[Relanding, ...]
-    strangers: frozenset[AppKey]  # apps of Git whose containers another repository's controller created
+    reverted_reverts: tuple[RevertedRevert, ...]
+    foreign_apps: frozenset[AppKey]  # apps of Git whose containers another repository's controller created
 
     def revert_of(self, app: AppKey, digest: str) -> str:
         """Return what became of reverting a failed release in Git; "" where nothing was tried."""
@@ -37,29 +37,31 @@ class Past:
         return record if record is not None and record.commit and record.to_digest == digest else None
 
 
-def find_past(
+def find_release_history(
     desired: Desired,
     containers: list[ObservedContainer],
     history: History,
-    relander: Relander,
+    revert_watcher: RevertedReverts,
     passed_again: Collection[tuple[AppKey, str]],
     has: Callable[[str], bool],
-) -> Past:
-    """Return what is known of the apps of Git; `passed_again` are releases that failed and do well now.
+) -> ReleaseHistory:
+    """Return what is known of the apps of Git; `recovered_first_releases` are releases that failed and do well now.
 
     `has` tells whether the mirror holds a commit.
     """
     known = history.releases(None)
-    declared = {app.key for app in desired.apps} | set(desired.broken)
-    strangers = deployed_by_others(desired, containers, known, has)
-    ours = from_this_repository(containers, strangers)
+    declared = {app.key for app in desired.apps} | set(desired.invalid_apps)
+    foreign = deployed_by_others(desired, containers, known, has)
+    ours = from_this_repository(containers, foreign)
     recovered = [
         each for each in recovered_releases(ours, release_facts(known).known) if each.app in declared
     ]
     releases = (*known, *reversed(recovered))  # both newest first
-    relanded = relander.find(desired.apps, releases, head=desired.commit, spent=history.relanded)
+    relanded = revert_watcher.find(
+        desired.apps, releases, head=desired.commit, spent=history.reverted_reverts
+    )
     lifted = {*passed_again, *((each.app, each.digest) for each in relanded)}
-    return Past(
+    return ReleaseHistory(
         facts=release_facts(
             row
             for row in releases
@@ -69,6 +71,6 @@ def find_past(
         pins=history.pins(),
         reverts=history.reverts(),
         recovered=tuple(recovered),
-        relanded=relanded,
-        strangers=strangers,
+        reverted_reverts=relanded,
+        foreign_apps=foreign,
     )

@@ -23,10 +23,10 @@ Performer = Callable[[Engine, Action], None]
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What came of an action: `note` says what went wrong where that may, `made` is the id of a new container."""
+    """What came of an action: `note` says what went wrong where that may, `created_id` is the id of a new container."""
 
     note: str = ""
-    made: str = ""
+    created_id: str = ""
 
 
 def perform(engine: Engine, action: Action) -> Effect:
@@ -37,7 +37,7 @@ def perform(engine: Engine, action: Action) -> Effect:
     """
     try:
         if action.kind is Kind.CREATE:
-            return Effect(made=engine.create(_given(action.container)))
+            return Effect(created_id=engine.create(_given(action.container)))
         if action.kind is Kind.PUT_FILES:
             return Effect(note=_put_files(engine, action))
         _PERFORMERS[action.kind](engine, action)

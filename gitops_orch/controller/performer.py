@@ -9,7 +9,7 @@ from gitops_orch.errors import (
     GitopsOrchError,
     HostUnreachable,
     Unstartable,
-    unforeseen,
+    internal_error,
     without_host,
 )
 from gitops_orch.logs import LOG
@@ -17,7 +17,7 @@ from gitops_orch.model.plan import Action, ContainerIntent, Kind
 from gitops_orch.model.refusal import host_hint, is_release_fault
 from gitops_orch.planner.gate import BAD_COMMAND_CODES
 
-ACTION_BROKE = "action.broke"
+ACTION_FAILED = "action.internal_error"
 STARTING_KINDS = frozenset({Kind.START, Kind.RUN_JOB})
 CONTAINER_KINDS = frozenset(
     {
@@ -32,20 +32,20 @@ class Performer:
     """Knows what was made by which name: that may be another's by the time that a request arrives, an id never is."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[str, str], str] = {}  # ids of containers, by host and name
+        self._created: dict[tuple[str, str], str] = {}  # ids of containers, by host and name
 
-    def whom(self, action: Action) -> str:
+    def container_of(self, action: Action) -> str:
         """Return the container that an action is about, by its id where it was made here; else what the action says."""
         if action.kind not in CONTAINER_KINDS:
             return action.target
-        return self._made.get((action.host, action.target), action.target)
+        return self._created.get((action.host, action.target), action.target)
 
     def _intent(self, action: Action) -> ContainerIntent | None:
         """A container joins others by their ids, too: what has their names later is none of its parents."""
         intent = action.container
         if intent is None or not intent.peers:
             return intent
-        peers = {each: self._made.get((action.host, peer), peer) for each, peer in intent.peers.items()}
+        peers = {each: self._created.get((action.host, peer), peer) for each, peer in intent.peers.items()}
         return replace(intent, peers=peers)
 
     def perform(self, engine: Engine, action: Action) -> str:
@@ -55,25 +55,27 @@ class Performer:
         """
         try:
             effect = perform(
-                engine, replace(action, target=self.whom(action), container=self._intent(action))
+                engine, replace(action, target=self.container_of(action), container=self._intent(action))
             )
         except HostUnreachable:
             raise
         except EngineError as error:
-            if action.kind in STARTING_KINDS and _can_never_start(engine, self.whom(action), str(error)):
+            if action.kind in STARTING_KINDS and _can_never_start(
+                engine, self.container_of(action), str(error)
+            ):
                 raise Unstartable(str(error)) from error
             raise
-        if effect.made:
-            self._made[(action.host, action.target)] = effect.made
+        if effect.created_id:
+            self._created[(action.host, action.target)] = effect.created_id
         return effect.note
 
 
-def told(error: Exception, host: str) -> str:
+def error_text(error: Exception, host: str) -> str:
     """Return the message of a failure, without its host; an unexpected exception is also logged with its traceback."""
     if isinstance(error, GitopsOrchError):
         return without_host(str(error), host)
-    LOG.error(ACTION_BROKE, error=str(error), exc_info=error)
-    return unforeseen(error)
+    LOG.error(ACTION_FAILED, error=str(error), exc_info=error)
+    return internal_error(error)
 
 
 def _can_never_start(engine: Engine, container: str, reason: str) -> bool:

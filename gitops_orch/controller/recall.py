@@ -19,7 +19,7 @@ def choose_salt(known: str | None, containers: Iterable[ObservedContainer]) -> s
     return carried[0] if carried else secrets.token_hex(16)
 
 
-def remembered_placements(
+def last_known_placements(
     history: History, desired: Desired, containers: list[ObservedContainer]
 ) -> Mapping[str, tuple[Placed, ...]]:
     """Return what each host held when it last answered; absent: it never did.

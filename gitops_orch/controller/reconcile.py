@@ -10,30 +10,30 @@ from dataclasses import dataclass, replace
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.backoff import Backoff
-from gitops_orch.controller.conduct import Conduct, ProgressEvent
-from gitops_orch.controller.course import Course, may_act
-from gitops_orch.controller.gates import Watches
+from gitops_orch.controller.conduct import ProgressEvent, RunControl
+from gitops_orch.controller.course import Passes, may_execute
+from gitops_orch.controller.gates import GateProgresses
 from gitops_orch.controller.host_files import HostFilesMemory
 from gitops_orch.controller.isolate import Isolation
 from gitops_orch.controller.load import Branch, Loader, Reading
-from gitops_orch.controller.look import Look, Sight, take_look
+from gitops_orch.controller.look import Dependencies, Snapshot, take_snapshot
 from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines
 from gitops_orch.controller.record import Recorder
-from gitops_orch.controller.reland import Relander
-from gitops_orch.controller.restraint import Restraint
+from gitops_orch.controller.reland import RevertedReverts
+from gitops_orch.controller.restraint import HealHistory
 from gitops_orch.controller.retain import collect_garbage
 from gitops_orch.controller.revert_failed import FailedReverts
 from gitops_orch.controller.run_log import RunLog
-from gitops_orch.controller.stamp import Stamper
+from gitops_orch.controller.stamp import SpecCache
 from gitops_orch.controller.tags import TagCheck, Tags
-from gitops_orch.controller.verdict import judge_run
-from gitops_orch.controller.withheld import withheld_actions
+from gitops_orch.controller.verdict import run_status
+from gitops_orch.controller.withheld import held_actions
 from gitops_orch.controller.workers import Workers
 from gitops_orch.engine.base import Engine
 from gitops_orch.history.history import History
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.host import Host
-from gitops_orch.model.status import Picture, RevertNews, RunReport
+from gitops_orch.model.status import RevertReport, RunReport, Status
 from gitops_orch.source.source import Source
 
 DUE_TAGS = TagCheck()
@@ -79,121 +79,126 @@ class Reconciler:
         reading = Reading(environment=settings.environment, local_url=settings.local_url)
         self._loader = Loader(parts.source, parts.history, parts.clock, branch, reading)
         self._engines = Engines(parts.connect)
-        self._watches: Watches = {}
+        self._gate_progress: GateProgresses = {}
         self._recorder = Recorder(parts.history, parts.source, parts.clock, branch)
-        self._sight = Sight(
+        self._deps = Dependencies(
             source=parts.source,
             history=parts.history,
             loader=self._loader,
             engines=self._engines,
             workers=parts.workers,
             clock=parts.clock,
-            stamper=Stamper(),
+            spec_cache=SpecCache(),
             backoff=Backoff(),
-            relander=Relander(parts.source, self._loader.app_at),
-            restraint=Restraint(parts.history, parts.clock),
+            revert_watcher=RevertedReverts(parts.source, self._loader.app_at),
+            heal_history=HealHistory(parts.history, parts.clock),
             isolation=Isolation(),
             tags=Tags(self._engines, parts.workers, parts.clock, parts.history, check_s=settings.tag_check_s),
             host_files=HostFilesMemory(self._engines, parts.workers, parts.clock),
-            greeted=set(),
+            post_start_done=set(),
             started_runs={},
-            proved=set(),
-            passed_again=set(),
+            succeeded_releases=set(),
+            recovered_first_releases=set(),
             observe_deadline_s=settings.observe_deadline_s,
             containers_kept=settings.containers_kept,
         )
         self._log = RunLog()
         self._reverts = FailedReverts(self._loader.reverter(), parts.history, parts.clock)
 
-    def picture(
+    def read_status(
         self, *, fetch: bool = True, withheld: bool = False, apps: frozenset[AppKey] = frozenset()
-    ) -> Picture:
+    ) -> Status:
         """Return how things stand and what a run would do.  Changes nothing that runs, and writes nothing.
 
         To read files of writable binds it creates a carrier on their host, which never runs and is removed at once.
         `withheld` adds what would be done to held apps, were they not held; `apps` keeps it to these and their
         dependencies, where some are named.
         """
-        look = take_look(self._sight, self._loader.load(fetch=fetch), apps=apps)
-        if not withheld or look.world is None or look.desired is None:
-            return look.picture
-        plan = look.picture.plan
-        actions = withheld_actions(look.desired, look.world, plan, self._loader)
-        return replace(look.picture, withheld=actions)
+        snapshot = take_snapshot(self._deps, self._loader.load(fetch=fetch), apps=apps)
+        if not withheld or snapshot.world is None or snapshot.desired is None:
+            return snapshot.status
+        plan = snapshot.status.plan
+        actions = held_actions(snapshot.desired, snapshot.world, plan, self._loader)
+        return replace(snapshot.status, withheld=actions)
 
     def run(
         self,
         *,
         trigger: str,
-        conduct: Conduct | None = None,
+        control: RunControl | None = None,
         fetch: bool = True,
         quick: bool = False,
         apps: frozenset[AppKey] = frozenset(),
         tags: TagCheck = DUE_TAGS,
     ) -> RunReport:
-        """Reconcile to the end, or to where `conduct` ends it, early but whole.
+        """Reconcile to the end, or to where `control` ends it, early but whole.
 
         `fetch` False keeps to the last good commit; `quick` does not wait for hosts that were silent the last time, and
         is for events, where each second counts for the hosts that do answer.  `apps` keeps the run to these and what they
         depend on, where some are named.  `tags` is which tags are compared with their registries, besides those that are due.
         """
-        conduct = conduct or Conduct()
-        self._sight.tags.request = tags
-        conduct = replace(conduct, progress=self._log.following(conduct.progress))
+        control = control or RunControl()
+        self._deps.tags.request = tags
+        control = replace(control, progress=self._log.following(control.progress))
         started_at, began = self._clock.now(), self._clock.monotonic_s()
         loaded = self._loader.load(fetch=fetch)
-        conduct.progress(ProgressEvent(kind="fetched", message=loaded.error))
-        course = Course(self._sight, self._recorder, self._watches, conduct, apps)
-        look = course.look(loaded, quick=quick)
-        first = look.picture
-        look = course.walk(look)
-        reverts = self._push_reverts(look, conduct)
+        control.progress(ProgressEvent(kind="fetched", message=loaded.error))
+        passes = Passes(self._deps, self._recorder, self._gate_progress, control, apps)
+        snapshot = passes.take_snapshot(loaded, quick=quick)
+        first = snapshot.status
+        snapshot = passes.run(snapshot)
+        reverts = self._push_reverts(snapshot, control)
         if reverts:  # Git may have another head now, and the status something to say
-            conduct.progress(ProgressEvent(kind="reverting", message=reverts[-1].message))
+            control.progress(ProgressEvent(kind="reverting", message=reverts[-1].message))
             loaded = self._loader.load(fetch=any(news.pushed for news in reverts))
-            look = course.walk(course.look(loaded, quick=True))
-        self._finish(look, quick=quick or bool(apps))
-        verdict = judge_run(look.picture, course.results)
+            snapshot = passes.run(passes.take_snapshot(loaded, quick=True))
+        self._finish(snapshot, quick=quick or bool(apps))
+        result = run_status(snapshot.status, passes.results)
         report = RunReport(
             id=uuid.uuid4().hex,
             trigger=trigger,
             started_at=started_at,
             duration_ms=round((self._clock.monotonic_s() - began) * 1000),
-            picture=look.picture,
+            final_status=snapshot.status,
             first_plan=first.plan,
-            results=course.results,
+            results=passes.results,
             reverts=reverts,
-            status=verdict.status,
-            exit_code=verdict.exit_code,
-            reasons=verdict.reasons,
+            status=result.status,
+            exit_code=result.exit_code,
+            reasons=result.reasons,
         )
         self._recorder.record(report, self._parts.settings.runs_kept, self._parts.settings.releases_kept)
         self._log.finished(report)
         return report
 
-    def _push_reverts(self, look: Look, conduct: Conduct) -> tuple[RevertNews, ...]:
-        if not self._parts.settings.push_reverts or conduct.should_stop():
+    def _push_reverts(self, snapshot: Snapshot, control: RunControl) -> tuple[RevertReport, ...]:
+        if not self._parts.settings.push_reverts or control.should_stop():
             return ()
-        return self._reverts.push_due(look, lambda: conduct.progress(ProgressEvent(kind="reverting")))
+        return self._reverts.push_due(snapshot, lambda: control.progress(ProgressEvent(kind="reverting")))
 
-    def _finish(self, look: Look, *, quick: bool) -> None:
-        self._recorder.settle(look)
-        if not quick and look.world is not None and may_act(look) and not look.picture.plan.actions:
+    def _finish(self, snapshot: Snapshot, *, quick: bool) -> None:
+        self._recorder.record_stable(snapshot)
+        if (
+            not quick
+            and snapshot.world is not None
+            and may_execute(snapshot)
+            and not snapshot.status.plan.actions
+        ):
             images_kept = self._parts.settings.images_kept
-            collect_garbage(look.world, self._engines.by_name(), self._parts.history, images_kept)
+            collect_garbage(snapshot.world, self._engines.by_name(), self._parts.history, images_kept)
 
     def is_to_be_retried(self, after_s: float, until_s: float) -> bool:
         """Tell whether the wait of an app that had trouble ends in a span of time; may be asked by another thread."""
-        sight = self._sight
+        deps = self._deps
         return any(
-            memory.ends_between(after_s, until_s)
-            for memory in (sight.backoff, sight.restraint, sight.isolation, sight.host_files)
+            memory.expires_between(after_s, until_s)
+            for memory in (deps.backoff, deps.heal_history, deps.isolation, deps.host_files)
         )
 
-    def forgive(self, app: AppKey, release: App | None = None) -> bool:
+    def reset(self, app: AppKey, release: App | None = None) -> bool:
         """Heal again what healing did not help, and try the bytes behind a release's tags again; tell whether there was something."""
-        healed = self._sight.restraint.forgive(app)
-        tried = release is not None and self._sight.tags.forgive(release)
+        healed = self._deps.heal_history.reset(app)
+        tried = release is not None and self._deps.tags.reset(release)
         return healed or tried
 
     @property

@@ -10,8 +10,8 @@ from gitops_orch.controller.completed import note_completed
 from gitops_orch.controller.gone import from_this_repository
 from gitops_orch.controller.inventory import keep_facts
 from gitops_orch.controller.load import CONTINUITY, Branch
-from gitops_orch.controller.look import Look, our_containers
-from gitops_orch.controller.run_rows import new_row, what_was_done
+from gitops_orch.controller.look import Snapshot, our_containers
+from gitops_orch.controller.run_rows import actions_done, new_row
 from gitops_orch.controller.timetable import NOTHING_SCHEDULED
 from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
@@ -23,10 +23,10 @@ from gitops_orch.model.plan import Plan
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.status import ActionResult, AppHealth, AppStatus, FailureKind, Outcome, RunReport, Sync
 from gitops_orch.model.trouble import LEFT_GIT, Trouble
-from gitops_orch.planner.aside import is_aside
+from gitops_orch.planner.aside import is_retained
 from gitops_orch.planner.index import build_index
-from gitops_orch.planner.prune import gone_apps
-from gitops_orch.planner.world import Chosen, Role, World
+from gitops_orch.planner.prune import removed_apps
+from gitops_orch.planner.world import Role, TargetRelease, World
 from gitops_orch.source.commits import CommitInfo
 from gitops_orch.source.source import Source
 
@@ -35,7 +35,7 @@ SCHEDULED_RUN_FAILED = "scheduled_run.failed"
 RELEASE_QUARANTINED = "release.quarantined"
 QUARANTINE_LIFTED = "quarantine.lifted"
 NOTED_EVERY = timedelta(minutes=1)
-LAST_WORDS = "last words"  # in a container's timeline
+FAILURE_LOG = "last words"  # in a container's timeline
 
 
 class Recorder:
@@ -46,30 +46,30 @@ class Recorder:
         self._branch = branch
         self._source = source
         self._clock = clock
-        self._told: set[tuple[AppKey, str, str]] = set()  # scheduled runs whose failure was told
+        self._reported: set[tuple[AppKey, str, str]] = set()  # scheduled runs whose failure was told
         self._news = ("", "")  # the commit and the error of the fetch that was noted last
         self._kept = ""  # the commit that was kept last: to keep one costs a process
 
-    def remember(self, look: Look) -> None:
+    def remember(self, snapshot: Snapshot) -> None:
         """Keep what a look found: the commit, the salt, where things run, and what history had lost."""
-        world = look.world
-        self._remember_fetch(look)
+        world = snapshot.world
+        self._remember_fetch(snapshot)
         if world is None:
             return
         history = self._history
         self._remember_answers(world)
-        if not look.loaded.error:
+        if not snapshot.loaded.error:
             self._move_to(world.commit)
-            keep_app_files(history, look.app_files)
+            keep_app_files(history, snapshot.app_files)
         if history.salt() != world.salt:
             history.set_salt(world.salt)
-        if look.timetable != (history.timetable() or NOTHING_SCHEDULED):
-            history.set_timetable(look.timetable)
-        self._remember_hosts(look, world)
+        if snapshot.timetable != (history.timetable() or NOTHING_SCHEDULED):
+            history.set_timetable(snapshot.timetable)
+        self._remember_hosts(snapshot, world)
 
-    def _remember_fetch(self, look: Look) -> None:
+    def _remember_fetch(self, snapshot: Snapshot) -> None:
         """Note when the remote answered, at once where it has news, else once a minute: a write takes longer than a look."""
-        fetched_at, news = look.loaded.fetched_at, (look.picture.commit, look.loaded.error)
+        fetched_at, news = snapshot.loaded.fetched_at, (snapshot.status.commit, snapshot.loaded.error)
         known_at = self._history.fetched_at() if fetched_at is not None else None
         if fetched_at is None or fetched_at == known_at:
             return
@@ -86,35 +86,35 @@ class Recorder:
         stale = [
             name
             for name, at in answered.items()
-            if name not in world.seen or abs(at - world.seen[name]) >= NOTED_EVERY
+            if name not in world.last_answers or abs(at - world.last_answers[name]) >= NOTED_EVERY
         ]
         if stale:
             history.note_seen(stale, max(answered[name] for name in stale))
 
-    def _remember_hosts(self, look: Look, world: World) -> None:
+    def _remember_hosts(self, snapshot: Snapshot, world: World) -> None:
         history, now = self._history, self._clock.now()
         remembered = history.remembered()
-        if not remembered and not from_this_repository(our_containers(world.observed), world.strangers):
+        if not remembered and not from_this_repository(our_containers(world.observed), world.foreign_apps):
             history.remember_host(CONTINUITY, (), now)
         for host in world.observed.values():
             if isinstance(host, ObservedHost):
-                placed = _placed(host, look.picture.plan.taking_over.get(host.name, frozenset()))
+                placed = _placed(host, snapshot.status.plan.taking_over.get(host.name, frozenset()))
                 if remembered.get(host.name) != placed:
                     history.remember_host(host.name, placed, now)
-        keep_facts(history, look.host_facts)
+        keep_facts(history, snapshot.host_facts)
         note_completed(world.observed, history)
-        self._forget(remembered, look)
-        for release in look.recovered:
+        self._forget(remembered, snapshot)
+        for release in snapshot.recovered_releases:
             history.mark_release(release)
-        for each in look.relanded:
-            history.reland(each.app, each.digest, each.revert)
+        for each in snapshot.reverted_reverts:
+            history.record_reverted_revert(each.app, each.digest, each.revert)
             LOG.warning(QUARANTINE_LIFTED, app=str(each.app), release=each.digest, reverted=each.revert)
 
-    def _forget(self, remembered: Mapping[str, tuple[Placed, ...]], look: Look) -> None:
+    def _forget(self, remembered: Mapping[str, tuple[Placed, ...]], snapshot: Snapshot) -> None:
         """What ran on a host that was let go is remembered until it is seen elsewhere: its data may be there still."""
-        hosts = look.world.observed.values() if look.world is not None else ()
+        hosts = snapshot.world.observed.values() if snapshot.world is not None else ()
         seen = {placed for host in hosts if isinstance(host, ObservedHost) for placed in _placed(host)}
-        for name in sorted(look.host_facts.let_go):
+        for name in sorted(snapshot.host_facts.released):
             left = tuple(placed for placed in remembered.get(name, ()) if placed not in seen)
             if left != remembered.get(name):
                 self._history.remember_host(name, left, self._clock.now())
@@ -125,30 +125,30 @@ class Recorder:
         if before != commit:
             self._history.set_last_commit(self._branch.url, self._branch.name, commit)
             info = self._commit_info(commit)
-            said = {"author": info.author, "subject": info.subject} if info else {}
-            LOG.info(COMMIT_FOUND, commit=commit, before=before, **said)
+            commit_fields = {"author": info.author, "subject": info.subject} if info else {}
+            LOG.info(COMMIT_FOUND, commit=commit, before=before, **commit_fields)
             if before is not None:
-                self._history.spend(before)
+                self._history.consume_acceptance(before)
         if self._kept != commit:
             self._source.keep(commit)
             self._kept = commit
 
-    def begin(self, plan: Plan) -> None:
+    def record_start(self, plan: Plan) -> None:
         """Note which releases are under way."""
-        for app, (digest, commit) in _made_releases(plan).items():
+        for app, (digest, commit) in _created_releases(plan).items():
             known = {release.digest: release.state for release in self._history.releases(app)}
             if known.get(digest) not in {ReleaseState.STABLE, ReleaseState.FAILED}:
                 self._mark(app, digest, commit, ReleaseState.PROGRESSING, "")
 
-    def quarantine(self, look: Look, results: Iterable[ActionResult]) -> frozenset[AppKey]:
+    def quarantine(self, snapshot: Snapshot, results: Iterable[ActionResult]) -> frozenset[AppKey]:
         """Quarantine releases that failed their gate, and return the apps of those that had not failed before.
 
         What is put back meanwhile is of another release, and fails for that one.
         One that was stable before did not get worse by itself: something else did, so there is nothing to go back to.
         That it was must be known, and not only be told by what runs.
         """
-        assert look.world is not None  # noqa: S101 - only a plan of a known world is executed
-        chosen = {each.app.key: each for each in look.world.chosen}
+        assert snapshot.world is not None  # noqa: S101 - only a plan of a known world is executed
+        chosen = {each.app.key: each for each in snapshot.world.targets}
         found: set[AppKey] = set()
         for result in results:
             action = result.action
@@ -156,12 +156,12 @@ class Recorder:
             bad = result.failure is FailureKind.GATE
             if not bad or each is None or each.role is not Role.HEAD or action.release != each.app.digest:
                 continue
-            judged = {
+            reported = {
                 release.digest
                 for release in self._history.releases(each.app.key)
                 if release.state is ReleaseState.FAILED or _is_known_stable(release)
             }
-            if each.app.key in found or each.app.digest in judged:
+            if each.app.key in found or each.app.digest in reported:
                 continue
             reason = f"{action.name} on {action.host}: {result.error}"
             self._mark(each.app.key, each.app.digest, each.commit, ReleaseState.FAILED, reason)
@@ -169,35 +169,36 @@ class Recorder:
             found.add(each.app.key)
         return frozenset(found)
 
-    def settle(self, look: Look) -> None:
+    def record_stable(self, snapshot: Snapshot) -> None:
         """Mark as stable what runs as Git wants it and does well, with the bytes that it runs.
 
         One that was stable before and has come back is marked anew: the newest mark is where a rollback goes.
         """
-        world = look.world
+        world = snapshot.world
         if world is None:
             return
-        chosen = {each.app.key: each for each in world.chosen}
+        chosen = {each.app.key: each for each in world.targets}
         newest: dict[AppKey, str] = {}
         for release in self._history.releases(None):
             if release.state is ReleaseState.STABLE:
                 newest.setdefault(release.app, release.digest if _is_known_stable(release) else "")
-        self._tell_failed_runs(look)
+        self._log_failed_runs(snapshot)
         fine = {
             app.key
-            for app in look.picture.apps
+            for app in snapshot.status.apps
             if app.sync is Sync.IN_SYNC and app.health is AppHealth.HEALTHY
         }
         ended = [
             trouble.app
             for trouble in world.troubles.values()
-            if trouble.app in fine or not (_is_wanted(trouble, chosen, world) or _is_leaving(trouble, look))
+            if trouble.app in fine
+            or not (_is_wanted(trouble, chosen, world) or _is_leaving(trouble, snapshot))
         ]
         if ended:
             self._history.clear_troubles(ended)
-        for status in look.picture.apps:
+        for status in snapshot.status.apps:
             each = chosen.get(status.key)
-            if each is None or each.role is not Role.HEAD or not _is_proved(each.app, status):
+            if each is None or each.role is not Role.HEAD or not _has_passed_gate(each.app, status):
                 continue
             if newest.get(status.key) != each.app.digest:
                 self._mark(status.key, each.app.digest, each.commit, ReleaseState.STABLE, "")
@@ -206,19 +207,19 @@ class Recorder:
             elif each.tags:
                 self._record_moved(each, world)
 
-    def _tell_failed_runs(self, look: Look) -> None:
+    def _log_failed_runs(self, snapshot: Snapshot) -> None:
         """Write a line of log for each scheduled run that is found to have failed, once."""
         failed = {
             (app.key, service.name, service.failed_run)
-            for app in look.picture.apps
+            for app in snapshot.status.apps
             for service in app.services
             if service.failed_run
         }
-        for key, service, reason in sorted(failed - self._told):
+        for key, service, reason in sorted(failed - self._reported):
             LOG.warning(SCHEDULED_RUN_FAILED, app=str(key), service=service, reason=reason)
-        self._told = failed
+        self._reported = failed
 
-    def _record_moved(self, chosen: Chosen, world: World) -> None:
+    def _record_moved(self, chosen: TargetRelease, world: World) -> None:
         """Record the bytes of a release that was stable before, where a tag brought others since.
 
         The newest record of a slot is what bytes that fail later go back to.
@@ -232,7 +233,7 @@ class Recorder:
                 if last.get((record.host, record.service, record.slot)) != record.image_id:
                     self._history.record_image(record)
 
-    def _record_images(self, chosen: Chosen, world: World) -> None:
+    def _record_images(self, chosen: TargetRelease, world: World) -> None:
         now = self._clock.now()
         for host in world.observed.values():
             if isinstance(host, ObservedHost):
@@ -247,9 +248,9 @@ class Recorder:
 
     def record(self, report: RunReport, runs_kept: int, releases_kept: int) -> None:
         """Keep the run, where it is a row (run_rows.py), and the timelines of its containers."""
-        commit = report.picture.commit
+        commit = report.final_status.commit
         now = self._clock.now()
-        for result in what_was_done(report):
+        for result in actions_done(report):
             action = result.action
             if action.service is not None and result.outcome is not Outcome.SKIPPED:
                 detail = result.error or result.note or action.reason
@@ -258,7 +259,7 @@ class Recorder:
                     action.host, action.name, at, f"{action.kind.value} {result.outcome.value}", detail
                 )
                 if result.log:
-                    self._history.record_event(action.host, action.name, at, LAST_WORDS, result.log)
+                    self._history.record_event(action.host, action.name, at, FAILURE_LOG, result.log)
         run = new_row(report, self._commit_info(commit), self._last_run)
         if run is not None:
             self._history.record_run(run)
@@ -282,32 +283,32 @@ class Recorder:
             return None
 
 
-def _is_wanted(trouble: Trouble, chosen: Mapping[AppKey, Chosen], world: World) -> bool:
+def _is_wanted(trouble: Trouble, chosen: Mapping[AppKey, TargetRelease], world: World) -> bool:
     """Tell whether the release that had trouble is still the one to run; of an app that is broken, it may be."""
     each = chosen.get(trouble.app)
-    return trouble.app in world.broken or (each is not None and each.app.digest == trouble.digest)
+    return trouble.app in world.invalid_apps or (each is not None and each.app.digest == trouble.digest)
 
 
-def _is_leaving(trouble: Trouble, look: Look) -> bool:
+def _is_leaving(trouble: Trouble, snapshot: Snapshot) -> bool:
     """Tell whether an app that could not be removed is still to be removed, as far as anybody knows.
 
     One that is on a silent host may be there still; one that a person keeps is not in trouble any more.
     """
-    world = look.world
+    world = snapshot.world
     if (
         trouble.digest != LEFT_GIT
         or world is None
-        or any(each.app.key == trouble.app for each in world.chosen)
+        or any(each.app.key == trouble.app for each in world.targets)
     ):
         return False
-    row = next((row for row in look.picture.apps if row.key == trouble.app), None)
+    row = next((row for row in snapshot.status.apps if row.key == trouble.app), None)
     if row is not None:
         return row.sync is not Sync.HELD
     index = build_index(world)
-    return trouble.app in index.away or trouble.app in gone_apps(world, index)
+    return trouble.app in index.unreachable_slots or trouble.app in removed_apps(world, index)
 
 
-def _is_proved(app: App, status: AppStatus) -> bool:
+def _has_passed_gate(app: App, status: AppStatus) -> bool:
     """Tell whether a release is what Git wants and does well; that a scheduled run failed is not its fault.
 
     A service that belongs on every host, and has none at the moment, has proved nothing.
@@ -320,8 +321,8 @@ def _is_proved(app: App, status: AppStatus) -> bool:
         return False
     failed_run = any(service.failed_run for service in status.services)
     complete = all(service.healthy_count >= service.desired_count for service in status.services)
-    well = status.health is AppHealth.HEALTHY or (failed_run and complete)
-    return status.sync is Sync.IN_SYNC and well
+    is_healthy = status.health is AppHealth.HEALTHY or (failed_run and complete)
+    return status.sync is Sync.IN_SYNC and is_healthy
 
 
 def _is_known_stable(release: Release) -> bool:
@@ -336,7 +337,7 @@ def _placed(host: ObservedHost, taking_over: frozenset[Placed] = frozenset()) ->
     return tuple(Placed(app=app, service=service, slot=slot) for app, service, slot in sorted(rows))
 
 
-def _made_releases(plan: Plan) -> Mapping[AppKey, tuple[str, str]]:
+def _created_releases(plan: Plan) -> Mapping[AppKey, tuple[str, str]]:
     """Return, for every app that gets a new container, the digest and the commit that it is made from."""
     return {
         action.container.app.key: (action.container.app.digest, action.container.commit)
@@ -345,11 +346,11 @@ def _made_releases(plan: Plan) -> Mapping[AppKey, tuple[str, str]]:
     }
 
 
-def _images(chosen: Chosen, host: ObservedHost, now: datetime) -> Iterable[ImageRecord]:
+def _images(chosen: TargetRelease, host: ObservedHost, now: datetime) -> Iterable[ImageRecord]:
     digests = {image.id: image.digests for image in host.images}
     for container in host.containers:
         owner = container.owner
-        if owner is not None and owner.app == chosen.app.key and not is_aside(container):
+        if owner is not None and owner.app == chosen.app.key and not is_retained(container):
             yield ImageRecord(
                 app=owner.app,
                 service=owner.service,

@@ -20,7 +20,7 @@ QUESTIONS_MAX = 1000  # whose answers are remembered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Relanding:
+class RevertedRevert:
     """A failed release that is to be tried again, because our revert of it was reverted."""
 
     app: AppKey
@@ -28,7 +28,7 @@ class Relanding:
     revert: str  # our commit, which a person took back
 
 
-class Relander:
+class RevertedReverts:
     """Finds relandings in Git; a question that was answered is not asked again."""
 
     def __init__(self, source: Source, app_at: Callable[[AppKey, str], App | None]) -> None:
@@ -43,19 +43,19 @@ class Relander:
         *,
         head: str,
         spent: Callable[[], AbstractSet[tuple[AppKey, str]]],
-    ) -> tuple[Relanding, ...]:
+    ) -> tuple[RevertedRevert, ...]:
         """Return what is to be tried again; `spent` tells which reverts have led to that before."""
         failed = {(row.app, row.digest): row for row in releases if row.state is ReleaseState.FAILED}
         found = []
         for app in apps:
             release = failed.get((app.key, app.digest))
-            reverts = self._taken_back(release, head) if release is not None else ()
+            reverts = self._reverted_by_users(release, head) if release is not None else ()
             fresh = [revert for revert in reverts if (app.key, revert) not in spent()]
             if fresh:
-                found.append(Relanding(app=app.key, digest=app.digest, revert=fresh[0]))
+                found.append(RevertedRevert(app=app.key, digest=app.digest, revert=fresh[0]))
         return tuple(found)
 
-    def _taken_back(self, release: Release, head: str) -> tuple[str, ...]:
+    def _reverted_by_users(self, release: Release, head: str) -> tuple[str, ...]:
         question = (head, release.app, release.digest, release.commit)
         if question not in self._answers:
             if len(self._answers) >= QUESTIONS_MAX:
@@ -67,14 +67,14 @@ class Relander:
         """Yield our reverts that people took back since the release was tried, and that had taken away this release."""
         reverts: tuple[str, ...] = ()
         with suppress(SourceError):  # what is not known lifts nothing
-            reverts = self._source.taken_back(since=release.commit, head=head)
+            reverts = self._source.reverted_by_user(since=release.commit, head=head)
         for revert in reverts:
             with suppress(SourceError):
-                if self._took_away(revert, release):
+                if self._reverted_release(revert, release):
                     yield revert
 
-    def _took_away(self, revert: str, release: Release) -> bool:
-        said = self._source.commit_info(revert)
-        ours = said.author.endswith(f"<{AUTHOR[1]}>") and (APP_TRAILER, str(release.app)) in said.trailers
-        before = self._app_at(release.app, said.parents[0]) if ours and said.parents else None
+    def _reverted_release(self, revert: str, release: Release) -> bool:
+        info = self._source.commit_info(revert)
+        ours = info.author.endswith(f"<{AUTHOR[1]}>") and (APP_TRAILER, str(release.app)) in info.trailers
+        before = self._app_at(release.app, info.parents[0]) if ours and info.parents else None
         return before is not None and before.digest == release.digest

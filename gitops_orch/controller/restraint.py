@@ -15,15 +15,15 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Placed
 from gitops_orch.model.plan import Action, Kind
 from gitops_orch.model.status import ActionResult, Outcome
-from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
+from gitops_orch.planner.aside import FAILED_SUFFIX, RETAINED_SUFFIX
 from gitops_orch.planner.judgement import STATE, path_of
 from gitops_orch.planner.namespaces import NAMESPACE
-from gitops_orch.planner.restraint import COOL_DOWN_S, HealedField, Healing, stopped_s, wait_s
+from gitops_orch.planner.restraint import COOL_DOWN_S, HealedField, HealRecord, stopped_s, wait_s
 from gitops_orch.planner.world import World
 
-ASIDE_SUFFIXES = (KEPT_SUFFIX, FAILED_SUFFIX)
+RETAINED_SUFFIXES = (RETAINED_SUFFIX, FAILED_SUFFIX)
 REMEMBERED_MAX = 50  # times, of one field
-MENDING_KINDS = frozenset(
+HEALING_KINDS = frozenset(
     {
         Kind.START,
         Kind.RESTART,
@@ -43,7 +43,7 @@ class _Heals:
     at_s: tuple[float, ...]
 
 
-class Restraint:
+class HealHistory:
     """Remembers heals; a changed service begins anew."""
 
     def __init__(self, history: History, clock: Clock) -> None:
@@ -56,8 +56,8 @@ class Restraint:
         """Learn from a run; what was done to a field several times in one run counts once."""
         healed: dict[HealedField, Action] = {}
         for result in results:
-            field = None if _was_aside(result.action, world) else _healed(result)
-            if field is not None and (result.action.changes or _was_there(field, world)):
+            field = None if _was_retained(result.action, world) else _healed(result)
+            if field is not None and (result.action.changes or _was_present(field, world)):
                 healed[field] = result.action
         if not healed:
             return
@@ -75,12 +75,12 @@ class Restraint:
         at_s = before.at_s if before is not None and before.spec_hash == spec_hash else ()
         self._heals[field] = _Heals(spec_hash, release, (*at_s, now_s)[-REMEMBERED_MAX:])
 
-    def healings(self) -> Mapping[HealedField, Healing]:
+    def healings(self) -> Mapping[HealedField, HealRecord]:
         """Return what was put right not long ago."""
         now_s = self._clock.monotonic_s()
         return {field: _seen(heals, now_s) for field, heals in tuple(self._heals.items())}
 
-    def forgive(self, app: AppKey) -> bool:
+    def reset(self, app: AppKey) -> bool:
         """Forget what was put right of an app, and tell whether any of it was left alone: that is healed again at once."""
         now_s = self._clock.monotonic_s()
         forgotten = {field: heals for field, heals in tuple(self._heals.items()) if field.app == app}
@@ -92,7 +92,7 @@ class Restraint:
             rule(_seen(heals, now_s)) > 0 for field, heals in forgotten.items() for rule in _rules(field)
         )
 
-    def ends_between(self, after_s: float, until_s: float) -> bool:
+    def expires_between(self, after_s: float, until_s: float) -> bool:
         """Tell whether a wait ends in a span of time: then there is something to try again."""
         return any(
             rule(_seen(heals, after_s)) > 0 and not rule(_seen(heals, until_s))
@@ -114,7 +114,7 @@ class Restraint:
         self._history.set_healed(json.dumps(rows))
 
 
-def _rules(field: HealedField) -> tuple[Callable[[Healing], float], ...]:
+def _rules(field: HealedField) -> tuple[Callable[[HealRecord], float], ...]:
     """Return what tells for how long a field is left alone."""
     if field.path == NAMESPACE:
         return (wait_s,)
@@ -142,22 +142,22 @@ def _recalled(text: str | None, now_s: float, monotonic_s: float) -> Iterator[tu
                 yield field, _Heals(str(spec_hash), str(release), times)
 
 
-def _seen(heals: _Heals, now_s: float) -> Healing:
+def _seen(heals: _Heals, now_s: float) -> HealRecord:
     ages = tuple(max(0.0, now_s - at_s) for at_s in heals.at_s)
-    return Healing(spec_hash=heals.spec_hash, release=heals.release, ages_s=ages)
+    return HealRecord(spec_hash=heals.spec_hash, release=heals.release, ages_s=ages)
 
 
-def _was_there(field: HealedField, world: World) -> bool:
+def _was_present(field: HealedField, world: World) -> bool:
     """Tell whether a slot was on its host when that was seen last: what is made for the first time is not healed."""
     placed = Placed(app=field.app, service=field.service, slot=field.slot)
-    return placed in world.remembered.get(field.host, ())
+    return placed in world.last_placements.get(field.host, ())
 
 
-def _was_aside(action: Action, world: World) -> bool:
+def _was_retained(action: Action, world: World) -> bool:
     """Tell whether a generation that was set aside serves again: nothing was broken.  A declared name may end so too."""
-    if not action.name.endswith(ASIDE_SUFFIXES):
+    if not action.name.endswith(RETAINED_SUFFIXES):
         return False
-    apps = (each.app for each in world.chosen if each.app.key == action.app)
+    apps = (each.app for each in world.targets if each.app.key == action.app)
     return all(service.container_name != action.name for app in apps for service in app.services)
 
 
@@ -171,8 +171,8 @@ def _healed(result: ActionResult) -> HealedField | None:
     path = path_of(action.changes)
     if action.kind is Kind.CREATE and path == NAMESPACE:
         return None  # it follows its parent, which is made anew: that is what counts
-    mends = action.kind in MENDING_KINDS and action.changes
-    if action.slot is None or not (mends or action.kind is Kind.CREATE):
+    heals = action.kind in HEALING_KINDS and action.changes
+    if action.slot is None or not (heals or action.kind is Kind.CREATE):
         return None
     return HealedField(
         app=action.app,

@@ -16,7 +16,7 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import ObservedHost
 from gitops_orch.planner.world import World
 
-GARBAGE_BROKE = "garbage.broke"
+GARBAGE_FAILED = "garbage.internal_error"
 GARBAGE_KEPT = "garbage.kept"
 GARBAGE_REMOVED = "garbage.removed"
 
@@ -33,25 +33,25 @@ def collect_garbage(world: World, engines: Mapping[str, Engine], history: Histor
             except HistoryError:
                 raise
             except Exception as error:  # noqa: BLE001 - to tidy one host is not worth the end of a run
-                LOG.error(GARBAGE_BROKE, host=name, error=str(error), exc_info=error)
+                LOG.error(GARBAGE_FAILED, host=name, error=str(error), exc_info=error)
 
 
 def _wanted_file_sets(world: World) -> frozenset[str]:
     return frozenset(
-        files.digest for chosen in world.chosen for service in chosen.app.services for files in service.files
+        files.digest for chosen in world.targets for service in chosen.app.services for files in service.files
     )
 
 
 def _collect_files(host: ObservedHost, engine: Engine, world: World, wanted: frozenset[str]) -> None:
     """A volume that a container mounts stays, whatever the container is; so does one of an app that cannot be read."""
     mounted = {volume for container in host.containers for volume in container.volumes}
-    settled = {chosen.app.key for chosen in world.chosen}
-    kept_apps = {*world.broken, *world.kept, *world.strangers}
+    settled = {chosen.app.key for chosen in world.targets}
+    kept_apps = {*world.invalid_apps, *world.retained_apps, *world.foreign_apps}
     for volume in host.volumes:
         carries = volume.files or labels.LIVE in volume.labels
         if volume.owner is None or not carries or volume.name in mounted or volume.files in wanted:
             continue
-        if volume.owner in kept_apps or (volume.owner not in settled and world.broken_paths):
+        if volume.owner in kept_apps or (volume.owner not in settled and world.invalid_paths):
             continue
         _remove(host.name, "volume", volume.name, partial(engine.remove_volume, volume.name))
 
@@ -60,7 +60,7 @@ def _surplus_images(world: World, history: History, kept: int) -> Mapping[str, s
     """Return, by host, ids of images that our apps once ran and that are older than the newest `kept` of their service."""
     surplus: dict[str, set[str]] = defaultdict(set)
     needed: dict[str, set[str]] = defaultdict(set)
-    for chosen in world.chosen:
+    for chosen in world.targets:
         for (host, _), ids in _images_by_service(chosen.app.key, history).items():
             needed[host].update(ids[:kept])
             surplus[host].update(ids[kept:])

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
-from gitops_orch.controller.last_words import SAID
+from gitops_orch.controller.last_words import LOG_MARK
 from gitops_orch.errors import SettingsError, SourceError, SourceUnavailable
 from gitops_orch.manifest.app_file import CompiledFile
 from gitops_orch.manifest.cache import ManifestCache
@@ -33,7 +33,7 @@ NAMES_MAX = 5
 SHORT = 10
 
 
-class Result(Enum):
+class RevertStatus(Enum):
     """What became of a wish."""
 
     PUSHED = "pushed"
@@ -45,20 +45,20 @@ class Result(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class RevertRequest:
     """An app that is to be as of a commit again, and why."""
 
     app: AppKey
-    to_commit: str
+    commit: str
     reason: str
     failed: str = ""  # digest of the release to take back, and of no other; "" where a person says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reverted:
+class RevertOutcome:
     """What became of a wish, in words; `commit` is the pushed one."""
 
-    result: Result
+    result: RevertStatus
     message: str = ""
     hint: str = ""
     head: str = ""  # that it was made on, or refused on; "" where the remote did not tell
@@ -66,7 +66,7 @@ class Reverted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
+class _RevertCommit:
     commit: str
     rest: str  # what still differs from the older release; "" where nothing does
 
@@ -88,7 +88,7 @@ class Reverter:
         self._cache = cache
         self._former = former
 
-    def revert(self, wish: Wish, alive: Callable[[], None] = lambda: None) -> Reverted:
+    def revert(self, request: RevertRequest, alive: Callable[[], None] = lambda: None) -> RevertOutcome:
         """Make the wish true on the branch's head, anew each time that the branch moves meanwhile.
 
         `alive` is called before each talk with the remote, which may hang for as long as its deadline is.
@@ -97,29 +97,33 @@ class Reverter:
             try:
                 alive()
                 head = self._fetch()
-                done = self._try_on(head, wish, alive)
+                done = self._try_revert(head, request, alive)
             except (SourceError, SettingsError) as error:
-                return Reverted(result=Result.FAILED, message=error.message, hint=error.hint)
+                return RevertOutcome(result=RevertStatus.FAILED, message=error.message, hint=error.hint)
             if done is not None:
                 return done
-        return Reverted(
-            result=Result.FAILED,
+        return RevertOutcome(
+            result=RevertStatus.FAILED,
             message=f"{self._source.url}: the branch moved each of {TRIES_MAX} times that the revert was made",
             hint="wait until fewer push to it",
         )
 
-    def draft(self, head: str, wish: Wish) -> Reverted:
+    def draft(self, head: str, request: RevertRequest) -> RevertOutcome:
         """Make the commit of a wish, and push nothing; SourceError."""
-        draft = self._draft(head, wish)
-        if isinstance(draft, Reverted):
+        draft = self._draft(head, request)
+        if isinstance(draft, RevertOutcome):
             return draft
-        message = f"would push {draft.commit[:SHORT]}: {wish.app} as of {wish.to_commit[:SHORT]}{draft.rest}"
-        return Reverted(result=Result.DRAFTED, message=message, head=head, commit=draft.commit)
+        message = (
+            f"would push {draft.commit[:SHORT]}: {request.app} as of {request.commit[:SHORT]}{draft.rest}"
+        )
+        return RevertOutcome(result=RevertStatus.DRAFTED, message=message, head=head, commit=draft.commit)
 
-    def _try_on(self, head: str, wish: Wish, alive: Callable[[], None]) -> Reverted | None:
+    def _try_revert(
+        self, head: str, request: RevertRequest, alive: Callable[[], None]
+    ) -> RevertOutcome | None:
         """Return what became of it; None where the branch moved meanwhile."""
-        draft = self._draft(head, wish)
-        if isinstance(draft, Reverted):
+        draft = self._draft(head, request)
+        if isinstance(draft, RevertOutcome):
             return draft
         alive()
         try:
@@ -130,56 +134,61 @@ class Reverter:
             alive()
             if not self._has_landed(draft.commit):
                 raise
-        message = f"{wish.app} is as of {wish.to_commit[:SHORT]} again in {draft.commit[:SHORT]}"
-        return Reverted(result=Result.PUSHED, message=message + draft.rest, head=head, commit=draft.commit)
+        message = f"{request.app} is as of {request.commit[:SHORT]} again in {draft.commit[:SHORT]}"
+        return RevertOutcome(
+            result=RevertStatus.PUSHED, message=message + draft.rest, head=head, commit=draft.commit
+        )
 
-    def _has_landed(self, made: str) -> bool:
+    def _has_landed(self, created: str) -> bool:
         """Tell whether a push was taken after all, and only its answer was lost."""
         with suppress(SourceError, SettingsError):
-            return self._fetch() == made
+            return self._fetch() == created
         return False
 
-    def _draft(self, head: str, wish: Wish) -> _Draft | Reverted:
+    def _draft(self, head: str, request: RevertRequest) -> _RevertCommit | RevertOutcome:
         now = self._version(self._source.tree(head))
-        current = _file_of(wish.app, now.files)
+        current = _file_of(request.app, now.files)
         asked = current.app.digest if current is not None and current.app is not None else ""
-        if wish.failed and asked != wish.failed:
-            return Reverted(result=Result.MOVED_ON, head=head)
-        then_tree = self._source.tree(wish.to_commit)
-        older = find_app_file(then_tree, wish.app, environment=self._environment, cache=self._cache)
+        if request.failed and asked != request.failed:
+            return RevertOutcome(result=RevertStatus.MOVED_ON, head=head)
+        then_tree = self._source.tree(request.commit)
+        older = find_app_file(then_tree, request.app, environment=self._environment, cache=self._cache)
         if older is None or older.app is None:
-            return _refused(wish, head, _gone(wish, head, there=current is not None))
+            return _refused(request, head, _missing(request, head, there=current is not None))
         then = Version(tree=then_tree, files=(older,))
-        found = difference(wish.app, now, then)
+        found = difference(request.app, now, then)
         if not found.own and asked == older.app.digest:
-            return Reverted(result=Result.NOTHING, head=head)
+            return RevertOutcome(result=RevertStatus.NOTHING, head=head)
         if not found.own:
-            why = f"its own files are as of {wish.to_commit[:SHORT]}; {_shared(found)}"
-            return _refused(wish, head, f"{wish.app}: {why}")
+            why = f"its own files are as of {request.commit[:SHORT]}; {_shared(found)}"
+            return _refused(request, head, f"{request.app}: {why}")
         commit = self._source.draft_revert(
-            paths=found.own, to_commit=wish.to_commit, head=head, message=self._message(wish, found.own, head)
+            paths=found.own,
+            to_commit=request.commit,
+            head=head,
+            message=self._message(request, found.own, head),
         )
-        made = self._version(self._source.tree(commit))
-        bystanders = _changed(others(wish.app, now, then), others(wish.app, made, then))
+        created = self._version(self._source.tree(commit))
+        bystanders = _changed(others(request.app, now, then), others(request.app, created, then))
         if bystanders:
-            return _refused(wish, head, f"its files alone would change {_listed(bystanders)} as well")
-        after = _file_of(wish.app, made.files)
+            return _refused(request, head, f"its files alone would change {_listed(bystanders)} as well")
+        after = _file_of(request.app, created.files)
         exact = after is not None and after.app is not None and after.app.digest == older.app.digest
-        if wish.failed and not exact:
-            return _refused(wish, head, _shared(found))
-        return _Draft(commit, "" if exact else f"; {_shared(found)}")
+        if request.failed and not exact:
+            return _refused(request, head, _shared(found))
+        return _RevertCommit(commit, "" if exact else f"; {_shared(found)}")
 
     def _version(self, tree: Tree) -> Version:
         files = all_app_files(tree, environment=self._environment, cache=self._cache, former=self._former())
         return Version(tree=tree, files=files)
 
-    def _message(self, wish: Wish, paths: tuple[str, ...], head: str) -> str:
-        reverted = self._source.touching(paths, since=wish.to_commit, head=head)[:REVERTED_MAX]
-        reason = git_words(wish.reason)
+    def _message(self, request: RevertRequest, paths: tuple[str, ...], head: str) -> str:
+        reverted = self._source.touching(paths, since=request.commit, head=head)[:REVERTED_MAX]
+        reason = git_words(request.reason)
         trailers = [f"{REVERTS}: {commit}" for commit in reverted or (head,)]
-        trailers += [f"{APP_TRAILER}: {wish.app}", f"{REASON_TRAILER}: {reason}"]
+        trailers += [f"{APP_TRAILER}: {request.app}", f"{REASON_TRAILER}: {reason}"]
         return (
-            f"Revert {wish.app} to {wish.to_commit[:SHORT]}\n\n"
+            f"Revert {request.app} to {request.commit[:SHORT]}\n\n"
             f"{reason}\n\n"
             "The files that this app alone is made of are as of that commit; all others stay as they are.\n"
             "To try again what this takes back, revert this commit.\n\n" + "\n".join(trailers) + "\n"
@@ -188,7 +197,7 @@ class Reverter:
 
 def git_words(reason: str) -> str:
     """Return a reason as it may stand in a commit for ever: one printable, short line, and nothing that a program printed."""
-    first = next(iter(reason.partition(SAID)[0].strip().splitlines()), "")
+    first = next(iter(reason.partition(LOG_MARK)[0].strip().splitlines()), "")
     printable = "".join(char if char.isprintable() else " " for char in first)
     words = " ".join(printable.split())
     return words if len(words) <= REASON_CHARS_MAX else words[:REASON_CHARS_MAX] + "…"
@@ -200,27 +209,27 @@ def _file_of(app: AppKey, files: Iterable[CompiledFile]) -> CompiledFile | None:
 
 def _changed(before: Iterable[CompiledFile], after: Iterable[CompiledFile]) -> list[str]:
     """Return the apps, or files whose app is not known, that would be others than before."""
-    known, made = _digests(before), _digests(after)
-    return sorted(name for name in known.keys() | made.keys() if known.get(name) != made.get(name))
+    known, created = _digests(before), _digests(after)
+    return sorted(name for name in known.keys() | created.keys() if known.get(name) != created.get(name))
 
 
 def _digests(files: Iterable[CompiledFile]) -> dict[str, tuple[str, str]]:
     return {str(file.key or file.path): (file.path, file.app.digest if file.app else "") for file in files}
 
 
-def _refused(wish: Wish, head: str, why: str) -> Reverted:
-    hint = (
-        f"correct it there by a commit of your own; {wish.app} stays at {wish.to_commit[:SHORT]} until then"
-    )
+def _refused(request: RevertRequest, head: str, why: str) -> RevertOutcome:
+    hint = f"correct it there by a commit of your own; {request.app} stays at {request.commit[:SHORT]} until then"
     person = "name another commit with --to, or pin it with --no-push"
-    return Reverted(result=Result.REFUSED, message=why, hint=hint if wish.failed else person, head=head)
+    return RevertOutcome(
+        result=RevertStatus.REFUSED, message=why, hint=hint if request.failed else person, head=head
+    )
 
 
-def _gone(wish: Wish, head: str, *, there: bool) -> str:
-    target = wish.to_commit[:SHORT]
+def _missing(request: RevertRequest, head: str, *, there: bool) -> str:
+    target = request.commit[:SHORT]
     if not there:
-        return f"{wish.app} is in neither {head[:SHORT]} nor {target}"
-    return f"{wish.app} is not in {target}, or cannot be read there: going back to it would take the app out of Git"
+        return f"{request.app} is in neither {head[:SHORT]} nor {target}"
+    return f"{request.app} is not in {target}, or cannot be read there: going back to it would take the app out of Git"
 
 
 def _shared(found: Difference) -> str:

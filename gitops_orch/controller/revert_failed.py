@@ -9,15 +9,15 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from gitops_orch.clock import Clock
-from gitops_orch.controller.look import Look
-from gitops_orch.controller.revert import SHORT, Result, Reverted, Reverter, Wish
+from gitops_orch.controller.look import Snapshot
+from gitops_orch.controller.revert import SHORT, Reverter, RevertOutcome, RevertRequest, RevertStatus
 from gitops_orch.history.history import History
 from gitops_orch.history.records import RevertRecord
 from gitops_orch.logs import LOG
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.status import RevertNews
+from gitops_orch.model.status import RevertReport
 from gitops_orch.planner.plan import held_reason
-from gitops_orch.planner.world import Chosen, Role
+from gitops_orch.planner.world import Role, TargetRelease
 
 FIRST_WAIT_S = 60.0
 LAST_WAIT_S = 3600.0
@@ -33,48 +33,48 @@ class FailedReverts:
         self._history = history
         self._clock = clock
 
-    def push_due(self, look: Look, alive: Callable[[], None]) -> tuple[RevertNews, ...]:
+    def push_due(self, snapshot: Snapshot, alive: Callable[[], None]) -> tuple[RevertReport, ...]:
         """Revert in Git every app of the look that was rolled back, and return what is new of that."""
-        world, desired = look.world, look.desired
+        world, desired = snapshot.world, snapshot.desired
         if world is None or desired is None:
             return ()
         asked = {app.key: app.digest for app in desired.apps}
-        looked_at = {row.key for row in look.picture.apps}
+        observed_apps = {row.key for row in snapshot.status.apps}
         known = self._history.reverts()
-        news: list[RevertNews] = []
-        for each in world.chosen:
+        news: list[RevertReport] = []
+        for each in world.targets:
             key = each.app.key
-            if key not in looked_at or each.role is not Role.FALLBACK or held_reason(each, world):
+            if key not in observed_apps or each.role is not Role.ROLLBACK or held_reason(each, world):
                 continue
             before = known.get((key, asked[key]))
             if before is None or self._is_due(before, world.commit):
                 reason = world.failed.get(key, {}).get(asked[key], "")
-                wish = Wish(app=key, to_commit=each.commit, reason=reason, failed=asked[key])
-                done = self._reverter.revert(wish, alive)
-                news += self._remember(each, wish, done, before)
+                request = RevertRequest(app=key, commit=each.commit, reason=reason, failed=asked[key])
+                done = self._reverter.revert(request, alive)
+                news += self._remember(each, request, done, before)
         return tuple(news)
 
     def _is_due(self, before: RevertRecord, head: str) -> bool:
-        if before.state == Result.REFUSED.value:
+        if before.state == RevertStatus.REFUSED.value:
             return before.head != head
         return not before.at <= self._clock.now() < before.until  # a clock that was set back must not stop it
 
     def _remember(
-        self, each: Chosen, wish: Wish, done: Reverted, before: RevertRecord | None
-    ) -> tuple[RevertNews, ...]:
-        key = wish.app
-        if done.result is Result.MOVED_ON:
+        self, each: TargetRelease, request: RevertRequest, done: RevertOutcome, before: RevertRecord | None
+    ) -> tuple[RevertReport, ...]:
+        key = request.app
+        if done.result is RevertStatus.MOVED_ON:
             return ()
         tries = before.tries + 1 if before is not None else 1
         now = self._clock.now()
         wait_s = min(LAST_WAIT_S, FIRST_WAIT_S * 2 ** min(tries - 1, 10))
         record = RevertRecord(
             app=key,
-            digest=wish.failed,
+            digest=request.failed,
             to_digest=each.app.digest,
             head=done.head,
             state=done.result.value,
-            message=_words(done, wish, before),
+            message=_words(done, request, before),
             hint=done.hint,
             commit=done.commit,
             tries=tries,
@@ -83,12 +83,12 @@ class FailedReverts:
         )
         self._history.record_revert(record)
         self._log(key, record)
-        pushed = done.result is Result.PUSHED
-        return (RevertNews(app=key, commit=done.commit, pushed=pushed, message=record.message),)
+        pushed = done.result is RevertStatus.PUSHED
+        return (RevertReport(app=key, commit=done.commit, pushed=pushed, message=record.message),)
 
     @staticmethod
     def _log(app: AppKey, record: RevertRecord) -> None:
-        pushed = record.state == Result.PUSHED.value
+        pushed = record.state == RevertStatus.PUSHED.value
         LOG.warning(
             REVERT_PUSHED if pushed else REVERT_NOT_PUSHED,
             app=str(app),
@@ -100,13 +100,13 @@ class FailedReverts:
         )
 
 
-def _words(done: Reverted, wish: Wish, before: RevertRecord | None) -> str:
+def _words(done: RevertOutcome, request: RevertRequest, before: RevertRecord | None) -> str:
     """Return what people are told.  The same trouble is told in the words of its first time, so that it is told once."""
-    if done.result is Result.PUSHED:
-        return f"release {wish.failed[:12]} failed and was reverted in Git by {done.commit[:SHORT]}: {wish.reason}"
+    if done.result is RevertStatus.PUSHED:
+        return f"release {request.failed[:12]} failed and was reverted in Git by {done.commit[:SHORT]}: {request.reason}"
     if before is not None and (before.state, before.hint) == (done.result.value, done.hint):
         return before.message
-    if done.result is Result.REFUSED:
+    if done.result is RevertStatus.REFUSED:
         return f"nothing was reverted in Git: {done.message}; {done.hint}"
     return (
         f"its revert could not be pushed: {done.message}; {done.hint}; it is tried again, less and less often"

@@ -4,7 +4,7 @@ A command that fails is the release's fault.  A container that was stopped, paus
 nothing of the release; and one that its restart policy restarts has not failed yet: its command waits for it.
 """
 
-from gitops_orch.controller.last_words import SAID
+from gitops_orch.controller.last_words import LOG_MARK
 from gitops_orch.engine.base import Engine, ExecResult, ExecSettings
 from gitops_orch.errors import Conflict, HookFailed, NotFound, StillRestarting, StoppedFromOutside
 from gitops_orch.model.job import Hook
@@ -74,8 +74,8 @@ def _failure(action: Action, result: ExecResult, deadline_s: float | None) -> st
     if result.exit_code == 0:
         return ""
     last = (result.output.strip().splitlines() or [""])[-1][:OUTPUT_CHARS_MAX]
-    told = f"{SAID}{last}" if last else ""
-    return f"{hook_title(action)} in {action.name} ended with code {result.exit_code}{told}"
+    output_text = f"{LOG_MARK}{last}" if last else ""
+    return f"{hook_title(action)} in {action.name} ended with code {result.exit_code}{output_text}"
 
 
 def _raise_if_excused(engine: Engine, action: Action, before: ObservedContainer) -> None:

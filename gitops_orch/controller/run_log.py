@@ -55,8 +55,8 @@ class RunLog:
 
     def finished(self, report: RunReport) -> None:
         """Log the end of a run; at debug level where it did nothing and found what the run before it found."""
-        picture = report.picture
-        found = (report.status, report.exit_code, picture.commit, picture.error, picture.plan.digest)
+        status = report.final_status
+        found = (report.status, report.exit_code, status.commit, status.error, status.plan.digest)
         is_news = (
             any(result.skip_reason is not SkipReason.RUN_STOPPED for result in report.results)
             or found != self._last
@@ -70,17 +70,17 @@ class RunLog:
             level,
             RUN_FINISHED,
             trigger=report.trigger,
-            commit=picture.commit,
+            commit=status.commit,
             status=report.status,
             exit_code=report.exit_code,
             action_count=len(report.results),
             skipped_count=sum(result.outcome is Outcome.SKIPPED for result in report.results),
-            hold_count=len(picture.plan.holds),
-            unknown_hosts=list(picture.plan.unknown_hosts),
+            hold_count=len(status.plan.holds),
+            unknown_hosts=list(status.plan.unknown_hosts),
             duration_ms=report.duration_ms,
-            observe_ms=picture.observe_ms,
-            plan_ms=picture.plan_ms,
-            error=picture.error,
+            observe_ms=status.observe_ms,
+            plan_ms=status.plan_ms,
+            error=status.error,
             reasons=list(report.reasons),
         )
 

@@ -10,7 +10,7 @@ from gitops_orch.model.status import (
     AppReleaseState,
     AppStatus,
     Outcome,
-    Picture,
+    Status,
     Sync,
 )
 
@@ -18,24 +18,24 @@ _BAD_HEALTH = frozenset({AppHealth.DEGRADED, AppHealth.MISSING, AppHealth.UNKNOW
 _BAD_RELEASES = frozenset({AppReleaseState.FAILED, AppReleaseState.ROLLED_BACK})
 
 
-def run_reasons(picture: Picture, results: Iterable[ActionResult]) -> tuple[str, ...]:
+def run_reasons(status: Status, results: Iterable[ActionResult]) -> tuple[str, ...]:
     """Return the reasons of a run that did not end in sync, most general first; at least one, each only once.
 
     An app's reason begins with `NAMESPACE/APP: `, a host's with `host NAME: `.
     """
-    general = [picture.error, *(refusal.message for refusal in picture.plan.refusals)]
-    others = (each for each in _particular(picture, results) if not any(each in one for one in general))
-    told = tuple(dict.fromkeys(filter(None, (*general, *others))))
-    left = len(picture.plan.actions)
-    return told or (f"{left} step{'' if left == 1 else 's'} of the plan left to do",)
+    general = [status.error, *(refusal.message for refusal in status.plan.refusals)]
+    others = (each for each in _specific(status, results) if not any(each in one for one in general))
+    sentences = tuple(dict.fromkeys(filter(None, (*general, *others))))
+    left = len(status.plan.actions)
+    return sentences or (f"{left} step{'' if left == 1 else 's'} of the plan left to do",)
 
 
-def _particular(picture: Picture, results: Iterable[ActionResult]) -> Iterator[str]:
+def _specific(status: Status, results: Iterable[ActionResult]) -> Iterator[str]:
     """Yield what is wrong with single apps, hosts and files; what an app's reason has already is not repeated."""
-    plan = picture.plan
+    plan = status.plan
     held = {hold.app for hold in plan.holds if hold.error}
     reasons: dict[AppKey | None, str] = {
-        app.key: app.reason for app in picture.apps if app.key in held or _is_unwell(app)
+        app.key: app.reason for app in status.apps if app.key in held or _is_unhealthy(app)
     }
     everything = "\n".join(reasons.values())
     yield from (f"{app}: {reason}" for app, reason in reasons.items() if reason)
@@ -43,11 +43,9 @@ def _particular(picture: Picture, results: Iterable[ActionResult]) -> Iterator[s
         if hold.error and hold.reason not in reasons.get(hold.app, everything):
             yield f"{hold.subject}: {hold.reason}"
     yield from (
-        f"host {host.name}: {host.reason}"
-        for host in picture.hosts
-        if host.state == "unknown" and host.reason
+        f"host {host.name}: {host.reason}" for host in status.hosts if host.state == "unknown" and host.reason
     )
-    errors = (str(problem) for problem in picture.problems if problem.severity is Severity.ERROR)
+    errors = (str(problem) for problem in status.problems if problem.severity is Severity.ERROR)
     yield from (error for error in errors if error not in everything)
     for result in results:
         action = result.action
@@ -55,7 +53,7 @@ def _particular(picture: Picture, results: Iterable[ActionResult]) -> Iterator[s
             yield f"{action.kind.value} {action.name or action.target} on {action.host}: {result.error}"
 
 
-def _is_unwell(app: AppStatus) -> bool:
+def _is_unhealthy(app: AppStatus) -> bool:
     return (
         app.sync in {Sync.OUT_OF_SYNC, Sync.UNKNOWN}
         or app.health in _BAD_HEALTH

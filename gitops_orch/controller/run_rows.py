@@ -13,7 +13,7 @@ from gitops_orch.source.commits import CommitInfo
 _UNHEALTHY = frozenset({AppHealth.DEGRADED.value, AppHealth.MISSING.value})
 
 
-def what_was_done(report: RunReport) -> Sequence[ActionResult]:
+def actions_done(report: RunReport) -> Sequence[ActionResult]:
     """Return the results of a run without the steps that it left to the next one."""
     return [result for result in report.results if result.skip_reason is not SkipReason.RUN_STOPPED]
 
@@ -25,12 +25,12 @@ def new_row(
 
     A run that only waited, and yielded, is one without an action: the run that ends the wait has the row.
     """
-    is_cut_short = bool(report.results) and not what_was_done(report)
+    is_cut_short = bool(report.results) and not actions_done(report)
     if is_cut_short:
         report = replace(report, results=())
     is_quiet = not (report.results or report.exit_code or report.trigger == "sync")
     if is_quiet and _newly_unhealthy(report, last):
-        report = replace(report, reasons=run_reasons(report.picture, ()))
+        report = replace(report, reasons=run_reasons(report.final_status, ()))
     elif is_quiet or (is_cut_short and report.status == "progressing"):
         return None
     run = _run_record(report, info)
@@ -45,7 +45,7 @@ def _newly_unhealthy(report: RunReport, last: Callable[[], RunRecord | None]) ->
 
     That it is healthy again is no row: one that crashes again and again would fill history with the same two rows.
     """
-    unhealthy = {str(app.key) for app in report.picture.apps if app.health.value in _UNHEALTHY}
+    unhealthy = {str(app.key) for app in report.final_status.apps if app.health.value in _UNHEALTHY}
     before = last() if unhealthy else None
     return bool(unhealthy - (_unhealthy(before) if before is not None else set()))
 
@@ -63,24 +63,24 @@ def _is_same(run: RunRecord, last: RunRecord, *, of_plan: bool) -> bool:
     """
     facts = [(each.commit, each.status, each.exit_code) for each in (run, last)]
     plans = [each.plan_digest if of_plan else "" for each in (run, last)]
-    found = [[_steady(each.results_json.get(key)) for key in ("apps", "reasons")] for each in (run, last)]
+    found = [[_comparable(each.results_json.get(key)) for key in ("apps", "reasons")] for each in (run, last)]
     return all(one == other for one, other in (facts, plans, found))
 
 
-def _steady(found: object) -> object:
+def _comparable(found: object) -> object:
     """Return what was found as it is compared."""
     if isinstance(found, str):
         return steady(found)
     if isinstance(found, list):
-        return [_steady(each) for each in found]
-    return {key: _steady(each) for key, each in found.items()} if isinstance(found, dict) else found
+        return [_comparable(each) for each in found]
+    return {key: _comparable(each) for key, each in found.items()} if isinstance(found, dict) else found
 
 
 def _run_record(report: RunReport, info: CommitInfo | None) -> RunRecord:
     apps = {result.action.app for result in report.results if result.action.app is not None}
     return RunRecord(
         id=report.id,
-        commit=report.picture.commit,
+        commit=report.final_status.commit,
         author=info.author if info else "",
         trigger=report.trigger,
         started_at=report.started_at,

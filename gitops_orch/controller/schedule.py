@@ -123,9 +123,9 @@ def due(schedule: Schedule, since: datetime, now: datetime) -> Due | None:
     return Due(
         at=latest,
         shown=latest.astimezone(ZoneInfo(schedule.timezone)).strftime("%Y-%m-%d %H:%M %Z"),
-        wanted=wanted,
-        ran=latest == since,
-        late=(now - latest).total_seconds() > _patience_s(schedule, latest),
+        is_wanted=wanted,
+        has_run=latest == since,
+        is_too_late=(now - latest).total_seconds() > _patience_s(schedule, latest),
         skipped_count=sum(1 for _ in missed),
     )
 

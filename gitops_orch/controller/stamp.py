@@ -13,17 +13,17 @@ from gitops_orch.engine.visible_fields import visible_fields
 from gitops_orch.model.app import App, AppKey, FileMount, Service
 from gitops_orch.model.observed import other_limits
 from gitops_orch.planner.pre_start import pre_start_services
-from gitops_orch.planner.world import Spec
+from gitops_orch.planner.world import ContainerSpec
 
 SpecKey = tuple[AppKey, str, str]
 Refusal = tuple[SpecKey, str]  # and an API version
 
 
-class Stamper:
+class SpecCache:
     """Remembers what it computed for the releases that were asked for last."""
 
     def __init__(self) -> None:
-        self._specs: dict[SpecKey, Spec] = {}
+        self._specs: dict[SpecKey, ContainerSpec] = {}
         self._keyed: dict[
             int, tuple[App, App]
         ] = {}  # by identity: the app, which so lives on, and the keyed one
@@ -39,10 +39,10 @@ class Stamper:
         }
         return {(app.key, app.digest): keyed for app, keyed in self._keyed.values()}
 
-    def specs(self, apps: Iterable[App], salt: str) -> Mapping[SpecKey, Spec]:
+    def specs(self, apps: Iterable[App], salt: str) -> Mapping[SpecKey, ContainerSpec]:
         """Return the spec of every service, by app, digest and name; forgets those that are not asked for."""
         known = self._specs if salt == self._salt else {}
-        fresh: dict[SpecKey, Spec] = {}
+        fresh: dict[SpecKey, ContainerSpec] = {}
         for app in apps:
             for service in chain(app.services, *map(pre_start_services, app.services)):
                 key = (app.key, app.digest, service.name)
@@ -88,11 +88,11 @@ def _keyed_files(files: FileMount, salt: str) -> FileMount:
     return replace(files, digest=hmac.new(salt.encode(), files.digest.encode(), hashlib.sha256).hexdigest())
 
 
-def _spec(payload: ContainerPayload, app: App, service: Service, salt: str) -> Spec:
+def _spec(payload: ContainerPayload, app: App, service: Service, salt: str) -> ContainerSpec:
     body = payload.body
     host_config = body["HostConfig"]
     assert isinstance(host_config, Mapping)  # noqa: S101 - container_payload makes it so
-    return Spec(
+    return ContainerSpec(
         hash=hash_payload(payload, app, service, salt=salt),
         version=SPEC_HASH_VERSION,
         older=older_hashes(payload, app, service, salt=salt),

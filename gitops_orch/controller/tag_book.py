@@ -20,7 +20,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TagBook:
+class TagRecords:
     """All that is known, by normalised reference."""
 
     known: Mapping[str, Checked] = field(default_factory=dict)
@@ -36,28 +36,28 @@ class TagBook:
         known = self.known.get(reference)
         return known is not None and 0 <= (now - known.at).total_seconds() < period_s
 
-    def noting(self, reference: str, checked: Checked) -> "TagBook":
+    def with_checked(self, reference: str, checked: Checked) -> "TagRecords":
         """Return the book with a registry's answer."""
         return replace(self, known={**self.known, reference: checked})
 
-    def quarantining(self, reference: str, digest: str, why: str) -> "TagBook":
+    def with_quarantined(self, reference: str, digest: str, why: str) -> "TagRecords":
         """Return the book with a digest that failed."""
         rows = {**self.failed.get(reference, {}), digest: why}
         return replace(self, failed={**self.failed, reference: rows})
 
-    def forgiving(self, references: Iterable[str]) -> "TagBook":
+    def without(self, references: Iterable[str]) -> "TagRecords":
         """Return the book without the failures of references."""
         left = {key: rows for key, rows in self.failed.items() if key not in set(references)}
         return replace(self, failed=left)
 
-    def keeping_to(self, references: Iterable[str]) -> "TagBook":
+    def only(self, references: Iterable[str]) -> "TagRecords":
         """Return the book without the answers for references that no app has; what failed stays known."""
         wanted = set(references)
         return replace(self, known={key: row for key, row in self.known.items() if key in wanted})
 
 
-def read_book(text: str | None) -> TagBook:
-    """Return the book that `book_text` wrote; an empty one where it cannot be read."""
+def read_tag_records(text: str | None) -> TagRecords:
+    """Return the book that `tag_records_text` wrote; an empty one where it cannot be read."""
     with suppress(ValueError, TypeError, AttributeError, KeyError):
         document = json.loads(text or "{}")
         known = {
@@ -65,11 +65,11 @@ def read_book(text: str | None) -> TagBook:
             for reference, row in document.get("known", {}).items()
         }
         failed = {str(reference): dict(rows) for reference, rows in document.get("failed", {}).items()}
-        return TagBook(known=known, failed=failed)
-    return TagBook()
+        return TagRecords(known=known, failed=failed)
+    return TagRecords()
 
 
-def book_text(book: TagBook) -> str:
+def tag_records_text(book: TagRecords) -> str:
     """Return a book as text for history."""
     known = {key: {"digest": row.digest, "at": row.at.isoformat()} for key, row in book.known.items()}
     return json.dumps({"known": known, "failed": book.failed}, sort_keys=True, default=dict)

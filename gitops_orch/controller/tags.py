@@ -17,7 +17,7 @@ from functools import partial
 from gitops_orch.clock import Clock
 from gitops_orch.controller.meanwhile import image_pins
 from gitops_orch.controller.observe import Engines
-from gitops_orch.controller.tag_book import Checked, TagBook, book_text, read_book
+from gitops_orch.controller.tag_book import Checked, TagRecords, read_tag_records, tag_records_text
 from gitops_orch.controller.workers import Workers
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.history.history import History
@@ -26,10 +26,10 @@ from gitops_orch.model.app import App, AppKey, Service
 from gitops_orch.model.image_reference import split_reference
 from gitops_orch.model.observed import Observation, ObservedHost
 from gitops_orch.model.plan import Action, Kind
-from gitops_orch.model.pull_policy import Pull, PullPolicy, parse_pull_policy
+from gitops_orch.model.pull_policy import PullMode, PullPolicy, parse_pull_policy
 from gitops_orch.model.status import ActionResult, FailureKind, Outcome
 from gitops_orch.planner.images import normalise
-from gitops_orch.planner.world import Chosen, Role, TagState, World
+from gitops_orch.planner.world import Role, TagState, TargetRelease, World
 
 DEADLINE_S = 15.0
 REGISTRY_SILENT = "registry.silent"
@@ -58,23 +58,23 @@ class Tags:
         self._history = history
         self._check_s = check_s
         self._text: str | None = None  # as history has the book
-        self._opened: TagBook | None = None
+        self._opened: TagRecords | None = None
         self._asked_s: dict[str, float] = {}
         self._silent: set[str] = set()
         self._pulled: dict[str, str] = {}  # references of which newer bytes may be on a host, and which host
 
     @property
-    def _book(self) -> TagBook:
+    def _records(self) -> TagRecords:
         if self._opened is None:
             self._text = self._history.tags()
-            self._opened = read_book(self._text)
+            self._opened = read_tag_records(self._text)
         return self._opened
 
-    @_book.setter
-    def _book(self, book: TagBook) -> None:
+    @_records.setter
+    def _records(self, book: TagRecords) -> None:
         self._opened = book
 
-    def look(self, apps: Iterable[App], observed: Mapping[str, Observation]) -> None:
+    def check(self, apps: Iterable[App], observed: Mapping[str, Observation]) -> None:
         """Ask registries for the digests that are due, each through one host that runs the service."""
         hosts = _hosts(observed)
         due: dict[str, str] = {}  # host, by image
@@ -93,7 +93,9 @@ class Tags:
             return False
         if self.request.everything:
             return True
-        if policy.kind is Pull.TIMED and self._book.is_fresh(reference, self._clock.now(), policy.period_s):
+        if policy.kind is PullMode.TIMED and self._records.is_fresh(
+            reference, self._clock.now(), policy.period_s
+        ):
             return False
         asked_s = self._asked_s.get(reference)
         return self.request.now or asked_s is None or self._clock.monotonic_s() - asked_s >= self._check_s
@@ -118,7 +120,7 @@ class Tags:
         reference = normalise(image)
         self._asked_s[reference] = self._clock.monotonic_s()
         if isinstance(answer, str):
-            self._book = self._book.noting(reference, Checked(answer, self._clock.now()))
+            self._records = self._records.with_checked(reference, Checked(answer, self._clock.now()))
             self._pulled.pop(reference, None)
             if reference in self._silent:
                 self._silent.discard(reference)
@@ -128,28 +130,32 @@ class Tags:
             error = str(answer or f"no answer within {DEADLINE_S:g} s")
             LOG.warning(REGISTRY_SILENT, image=image, error=error)
 
-    def noted(self, chosen: Iterable[Chosen], observed: Mapping[str, Observation]) -> list[Chosen]:
+    def noted(
+        self, chosen: Iterable[TargetRelease], observed: Mapping[str, Observation]
+    ) -> list[TargetRelease]:
         """Return the choices with what the tags of head's services name, as far as it is known."""
         self._note_pulled(observed)
         return [self._with_tags(each) if each.role is Role.HEAD else each for each in chosen]
 
     def _note_pulled(self, observed: Mapping[str, Observation]) -> None:
         for reference, name in list(self._pulled.items()):
-            host, known = observed.get(name), self._book.known.get(reference)
+            host, known = observed.get(name), self._records.known.get(reference)
             if isinstance(host, ObservedHost):
                 digests = _digests_there(host, reference)
                 if digests and (known is None or known.digest not in digests):
-                    self._book = self._book.noting(reference, Checked(digests[0], self._clock.now()))
+                    self._records = self._records.with_checked(
+                        reference, Checked(digests[0], self._clock.now())
+                    )
                 del self._pulled[reference]
 
-    def _with_tags(self, chosen: Chosen) -> Chosen:
+    def _with_tags(self, chosen: TargetRelease) -> TargetRelease:
         tags: dict[str, TagState] = {}
         for service in chosen.app.services:
             policy, reference = _policy(service), normalise(service.image)
-            known = self._book.known.get(reference)
+            known = self._records.known.get(reference)
             if policy is None or known is None:
                 continue
-            failed = self._book.why_failed(reference)
+            failed = self._records.why_failed(reference)
             if failed or policy.asks_again or self.request.everything:
                 tags[service.name] = TagState(digest=known.digest, failed=failed)
         failing = {name for name, tag in tags.items() if tag.failed}
@@ -161,61 +167,61 @@ class Tags:
         tags = {name: tag for name, tag in tags.items() if name in pins or not tag.failed}
         return replace(chosen, tags=tags, images={**chosen.images, **pins})
 
-    def learn(self, results: Iterable[ActionResult], world: World) -> frozenset[AppKey]:
+    def record_results(self, results: Iterable[ActionResult], world: World) -> frozenset[AppKey]:
         """Quarantine digests whose containers failed their gate in a release that was stable; return those apps."""
-        chosen = {each.app.key: each for each in world.chosen}
+        chosen = {each.app.key: each for each in world.targets}
         found: set[AppKey] = set()
         for result in results:
             action = result.action
             each = chosen.get(action.app) if action.app is not None else None
             if each is not None and action.kind is Kind.PULL and result.outcome is Outcome.DONE:
-                self._learn_pull(each.app, action)
+                self._record_pull(each.app, action)
             if each is not None and result.failure is FailureKind.GATE:
                 found |= self._quarantine(each, result, world)
         return frozenset(found)
 
-    def _learn_pull(self, app: App, action: Action) -> None:
+    def _record_pull(self, app: App, action: Action) -> None:
         if action.local_suffices:
             return  # its registry may not have been asked
         reference = normalise(action.image or "")
         for service in app.services:
             policy = _policy(service)
-            is_checked = policy is not None and (policy.asks_again or reference in self._book.known)
+            is_checked = policy is not None and (policy.asks_again or reference in self._records.known)
             if is_checked and normalise(service.image) == reference:
                 self._pulled[reference] = action.host
 
-    def _quarantine(self, chosen: Chosen, result: ActionResult, world: World) -> set[AppKey]:
+    def _quarantine(self, chosen: TargetRelease, result: ActionResult, world: World) -> set[AppKey]:
         name, key = result.action.service or "", chosen.app.key
         tag = chosen.tags.get(name)
-        if tag is None or tag.failed or key not in world.settled:
+        if tag is None or tag.failed or key not in world.stable_heads:
             return set()  # where the release itself is on trial, it is quarantined
         stable = image_pins(self._history, key, chosen.app.digest).get(name)
         if stable is None or any(digest.partition("@")[2] == tag.digest for digest in stable.digests):
             return set()  # these bytes were stable before: something else is wrong
         reference = normalise(chosen.app.service(name).image)
         why = f"{result.action.name} on {result.action.host}: {result.error}"
-        self._book = self._book.quarantining(reference, tag.digest, why)
+        self._records = self._records.with_quarantined(reference, tag.digest, why)
         LOG.warning(DIGEST_QUARANTINED, app=str(key), image=reference, digest=tag.digest, reason=why)
         self._write()
         return {key}
 
-    def forgive(self, app: App) -> bool:
+    def reset(self, app: App) -> bool:
         """Try quarantined digests of an app's images again, and tell whether there was one."""
-        before = self._book.failed
-        self._book = self._book.forgiving(normalise(service.image) for service in app.services)
+        before = self._records.failed
+        self._records = self._records.without(normalise(service.image) for service in app.services)
         self._write()
-        return self._book.failed != before
+        return self._records.failed != before
 
-    def keep(self, apps: Iterable[App]) -> None:
+    def forget_others(self, apps: Iterable[App]) -> None:
         """Write down what is known of the images of all apps."""
-        self._book = self._book.keeping_to(normalise(each.image) for app in apps for each in app.services)
+        self._records = self._records.only(normalise(each.image) for app in apps for each in app.services)
         self._write()
 
     def _write(self) -> None:
-        book = self._book
-        if book == TagBook() and self._text is None:
+        book = self._records
+        if book == TagRecords() and self._text is None:
             return
-        text = book_text(book)
+        text = tag_records_text(book)
         if text != self._text:
             self._history.set_tags(text)
             self._text = text
@@ -229,7 +235,7 @@ def _policy(service: Service) -> PullPolicy | None:
     if split_reference(service.image).digest or service.job or service.schedule is not None:
         return None
     policy = parse_pull_policy(str(service.compose.get("pull_policy") or ""))
-    return None if policy is None or policy.kind in (Pull.NEVER, Pull.BUILD) else policy
+    return None if policy is None or policy.kind in (PullMode.NEVER, PullMode.BUILD) else policy
 
 
 def _digests_there(host: ObservedHost, reference: str) -> tuple[str, ...]:

@@ -29,20 +29,20 @@ class Timetable:
 
     due: Mapping[ServiceKey, Due]
     wake_at: datetime | None  # None: nothing is scheduled
-    text: str  # in the words of `make_timetable`
+    state_text: str  # in the words of `make_timetable`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
+class KnownRuns:
     """What is known of runs, also of those whose container is not there to tell."""
 
     containers: tuple[ObservedContainer, ...]
-    away: tuple[Placed, ...] = ()  # seen before, on hosts that do not answer
+    unreachable: tuple[Placed, ...] = ()  # seen before, on hosts that do not answer
     # Asked for a moment ago, by the container's name: another hand may have been faster than any look.
     started: Mapping[str, Placed] = field(default_factory=dict)
 
 
-def make_timetable(apps: Iterable[App], ran: Ran, known: str | None, now: datetime) -> Timetable:
+def make_timetable(apps: Iterable[App], ran: KnownRuns, known: str | None, now: datetime) -> Timetable:
     """Return the timetable of all scheduled services; `known` is the text of the last one, None where it was lost."""
     scheduled = [
         (app, service, service.schedule)
@@ -62,7 +62,7 @@ def make_timetable(apps: Iterable[App], ran: Ran, known: str | None, now: dateti
         each = due(schedule, since, now)
         if each is not None:
             found[key] = each
-    return Timetable(due=found, wake_at=_wake_at(scheduled, ran, now), text=_text(rows))
+    return Timetable(due=found, wake_at=_wake_at(scheduled, ran, now), state_text=_text(rows))
 
 
 def _first_seen(
@@ -83,23 +83,25 @@ def _words(schedule: Schedule) -> str:
     return f"{schedule.timezone} {schedule.expression}"
 
 
-def _last_runs(ran: Ran) -> Mapping[ServiceKey, datetime]:
+def _last_runs(ran: KnownRuns) -> Mapping[ServiceKey, datetime]:
     waiting = {each.name for each in ran.containers if is_waiting(each)}
     there = (
         Placed(app=each.owner.app, service=each.owner.service, slot=each.owner.slot)
         for each in ran.containers
         if each.owner is not None and not is_waiting(each)
     )
-    gone = (placed for name, placed in ran.started.items() if name not in waiting)
+    removed = (placed for name, placed in ran.started.items() if name not in waiting)
     last: dict[ServiceKey, datetime] = {}
-    for placed in (*there, *ran.away, *gone):
+    for placed in (*there, *ran.unreachable, *removed):
         if is_run_slot(placed.slot):
             key, at = (placed.app, placed.service), run_time(placed.slot)
             last[key] = max(at, last.get(key, at))
     return last
 
 
-def _wake_at(scheduled: list[tuple[App, Service, Schedule]], ran: Ran, now: datetime) -> datetime | None:
+def _wake_at(
+    scheduled: list[tuple[App, Service, Schedule]], ran: KnownRuns, now: datetime
+) -> datetime | None:
     """Return when something will be due, or a run reaches its deadline."""
     moments = [
         moment for _, _, schedule in scheduled if (moment := times_of(schedule).after(now)) is not None

@@ -13,15 +13,15 @@ from dataclasses import replace
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.ports import fixed_ports, port_text, same_port
 from gitops_orch.planner.mounted import written
-from gitops_orch.planner.world import Chosen, Role
+from gitops_orch.planner.world import Role, TargetRelease
 
 
-def go_back_together(
+def roll_back_together(
     apps: Iterable[App],
-    choose: Callable[[App], Chosen],
-    former: Callable[[App], Chosen | None],
+    choose: Callable[[App], TargetRelease],
+    former: Callable[[App], TargetRelease | None],
     was_stable: Callable[[AppKey, str], bool] = lambda _key, _digest: True,
-) -> list[Chosen]:
+) -> list[TargetRelease]:
     """Return what is chosen for each app of Git, with those in the way of what goes back at their former releases.
 
     One whose former release is in the way as well stays as chosen.
@@ -29,17 +29,17 @@ def go_back_together(
     heads = {app.key: app for app in apps}
     chosen = [choose(app) for app in heads.values()]
     while True:
-        going = [each for each in chosen if each.role in {Role.FALLBACK, Role.WAITING}]
+        removing = [each for each in chosen if each.role in {Role.ROLLBACK, Role.WAITING}]
         moved = next(
             (
                 (place, instead)
                 for place, each in enumerate(chosen)
                 if each.role is Role.HEAD
-                for other in going
-                if (instead := _instead(each, other, former, heads)) is not None
+                for other in removing
+                if (instead := _replacement(each, other, former, heads)) is not None
                 or (
                     not was_stable(each.app.key, each.app.digest)
-                    and (instead := _with_what_it_gave(each, other, former, heads)) is not None
+                    and (instead := _with_providers(each, other, former, heads)) is not None
                 )
             ),
             None,
@@ -49,9 +49,12 @@ def go_back_together(
         chosen[moved[0]] = moved[1]
 
 
-def _instead(
-    each: Chosen, other: Chosen, former: Callable[[App], Chosen | None], heads: Mapping[AppKey, App]
-) -> Chosen | None:
+def _replacement(
+    each: TargetRelease,
+    other: TargetRelease,
+    former: Callable[[App], TargetRelease | None],
+    heads: Mapping[AppKey, App],
+) -> TargetRelease | None:
     head = heads[other.app.key]
     what = _clash(each.app, other.app, head)
     found = former(each.app) if what else None
@@ -61,12 +64,15 @@ def _instead(
     return replace(found, role=Role.WAITING, reason=reason)
 
 
-def _with_what_it_gave(
-    each: Chosen, other: Chosen, former: Callable[[App], Chosen | None], heads: Mapping[AppKey, App]
-) -> Chosen | None:
+def _with_providers(
+    each: TargetRelease,
+    other: TargetRelease,
+    former: Callable[[App], TargetRelease | None],
+    heads: Mapping[AppKey, App],
+) -> TargetRelease | None:
     """Return the former release of an app that had what the failed release of another one was to take over."""
     failed = heads[other.app.key]
-    found = former(each.app) if other.role is Role.FALLBACK else None
+    found = former(each.app) if other.role is Role.ROLLBACK else None
     what = _clash(found.app, failed, other.app) if found is not None else ""
     if found is None or not what or _clash(each.app, failed, other.app):
         return None

@@ -7,7 +7,7 @@ from gitops_orch.controller.workers import LANE_WORKERS_MAX
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind
 
-LASTING_KINDS = frozenset({Kind.STOP, Kind.RESTART, Kind.EXEC})
+SLOW_HOST_KINDS = frozenset({Kind.STOP, Kind.RESTART, Kind.EXEC})
 
 
 def lane(action: Action) -> str:
@@ -16,7 +16,7 @@ def lane(action: Action) -> str:
     What takes as long as a grace period or a command does has workers of its own: a few of these on a host would keep it
     from being looked at, and its apps from going back.
     """
-    return f"{action.host}, stops" if action.kind in LASTING_KINDS else action.host
+    return f"{action.host}, stops" if action.kind in SLOW_HOST_KINDS else action.host
 
 
 def pull_lane(action: Action, *, urgent: bool) -> str:
@@ -30,14 +30,14 @@ def pull_key(action: Action) -> Hashable:
     return (action.host, image, action.platform, action.local_suffices, action.optional)
 
 
-class Turns:
+class HostQueues:
     """Keeps what is ready until a worker of its host is free: what is queued there cannot be overtaken any more."""
 
     def __init__(self) -> None:
         self._urgent: dict[str, deque[Action]] = defaultdict(deque)  # by lane
         self._others: dict[str, deque[Action]] = defaultdict(deque)
         self._changed: set[str] = set()  # lanes in which something may begin
-        self._begun: Counter[str] = Counter()  # under way, by lane
+        self._started: Counter[str] = Counter()  # under way, by lane
         self._left: Counter[AppKey | None] = Counter()  # not ended, by app
         self._count = 0  # not ended
 
@@ -56,8 +56,8 @@ class Turns:
         taken: list[Action] = []
         for name in sorted(self._changed):
             for waiting in (self._urgent[name], self._others[name]):
-                while waiting and self._begun[name] < LANE_WORKERS_MAX:
-                    self._begun[name] += 1
+                while waiting and self._started[name] < LANE_WORKERS_MAX:
+                    self._started[name] += 1
                     taken.append(waiting.popleft())
         self._changed.clear()
         return taken
@@ -65,7 +65,7 @@ class Turns:
     def end(self, action: Action) -> None:
         """Take note that an action that was due has ended."""
         name = lane(action)
-        self._begun[name] -= 1
+        self._started[name] -= 1
         self._changed.add(name)
         self._note(action, -1)
 

@@ -13,44 +13,44 @@ from gitops_orch.model.plan import Action, Kind
 from gitops_orch.model.status import ActionResult, Outcome
 
 SLOW_KINDS = frozenset({Kind.PULL, Kind.WAIT_HEALTHY, Kind.RUN_JOB, Kind.EXEC})
-_AGAIN = "the run was stopped before its successor could be started"
+_RESTART_REASON = "the run was stopped before its successor could be started"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
+class RunState:
     """How far the actions of a run are: ids of what has begun, results of what has ended, apps whose release failed."""
 
     actions: Sequence[Action]
-    begun: Collection[str]
+    started: Collection[str]
     results: Mapping[str, ActionResult]
     failed_apps: Collection[AppKey | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rest:
+class RemainingWork:
     """What a run still does before it stops: actions that it has, by id, and starts of containers that it stopped."""
 
-    kept: frozenset[str]
-    again: tuple[Action, ...]
+    action_ids: frozenset[str]
+    restarts: tuple[Action, ...]
 
 
-def rest_of(walk: Walk) -> Rest:
+def remaining_work(walk: RunState) -> RemainingWork:
     """Return what has to be done so that no slot is left empty."""
     by_id = {action.id: action for action in walk.actions}
     started = {(action.host, action.target) for action in walk.actions if action.kind is Kind.START}
     removed = {
         (action.host, action.target)
         for action in walk.actions
-        if action.kind is Kind.REMOVE and action.id in walk.begun
+        if action.kind is Kind.REMOVE and action.id in walk.started
     }
     successors: dict[str, list[Action]] = defaultdict(list)  # by what they come after
     for action in walk.actions:
         for before in (*action.after, *action.follows) if action.kind is Kind.START else ():
             successors[before].append(action)
-    kept = {action.id for action in walk.actions if action.reason == _AGAIN}
+    kept = {action.id for action in walk.actions if action.reason == _RESTART_REASON}
     again: list[Action] = []
     for stop in walk.actions:
-        if stop.kind is not Kind.STOP or stop.id not in walk.begun:
+        if stop.kind is not Kind.STOP or stop.id not in walk.started:
             continue
         chains = [_chain(action, by_id, walk) for action in successors[stop.id]]
         kept.update(identity for chain in chains if chain is not None for identity in chain)
@@ -58,15 +58,15 @@ def rest_of(walk: Walk) -> Rest:
         is_down = result is not None and result.outcome is Outcome.DONE
         if is_down and chains and not any(chain is not None for chain in chains):
             again += [_start_again(stop)] if there not in started | removed else []
-    return Rest(kept=frozenset(kept), again=tuple(again))
+    return RemainingWork(action_ids=frozenset(kept), restarts=tuple(again))
 
 
-def _chain(start: Action, by_id: Mapping[str, Action], walk: Walk) -> set[str] | None:
+def _chain(start: Action, by_id: Mapping[str, Action], walk: RunState) -> set[str] | None:
     """Return what must still be begun for a start, none where it has begun; None where it fails, or would take long."""
     result = walk.results.get(start.id)
     if result is not None:
         return set() if result.outcome is Outcome.DONE else None
-    if start.id in walk.begun:
+    if start.id in walk.started:
         return set()
     if start.app in walk.failed_apps:
         return None
@@ -79,7 +79,7 @@ def _chain(start: Action, by_id: Mapping[str, Action], walk: Walk) -> set[str] |
         action = by_id[identity]
         if action.kind in SLOW_KINDS:
             return None
-        if identity not in walk.begun:
+        if identity not in walk.started:
             chain.add(identity)
         open_ids += [*action.after, *action.follows]
     return chain
@@ -91,7 +91,7 @@ def _start_again(stop: Action) -> Action:
         kind=Kind.START,
         host=stop.host,
         target=stop.target,
-        reason=_AGAIN,
+        reason=_RESTART_REASON,
         name=stop.name,
         app=stop.app,
         service=stop.service,

@@ -12,7 +12,7 @@ from gitops_orch.model.status import (
     AppStatus,
     FailureKind,
     Outcome,
-    Picture,
+    Status,
     Sync,
 )
 
@@ -20,7 +20,7 @@ FAILING_STATES = frozenset({AppReleaseState.ROLLED_BACK, AppReleaseState.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
-class RunVerdict:
+class RunStatus:
     """The word, the number, and the reasons; none where the number is 0."""
 
     status: str
@@ -28,47 +28,45 @@ class RunVerdict:
     reasons: tuple[str, ...] = ()
 
 
-def judge_run(picture: Picture, results: Iterable[ActionResult]) -> RunVerdict:
+def run_status(status: Status, results: Iterable[ActionResult]) -> RunStatus:
     """Judge a run by what was seen after it: 1 before 4 before 3 before 0."""
     results = list(results)
-    verdict = _verdict(picture, results)
-    return replace(verdict, reasons=run_reasons(picture, results)) if verdict.exit_code else verdict
+    result = _first_status(status, results)
+    return replace(result, reasons=run_reasons(status, results)) if result.exit_code else result
 
 
-def _verdict(picture: Picture, results: list[ActionResult]) -> RunVerdict:
-    unknown = set(picture.plan.unknown_hosts)
+def _first_status(status: Status, results: list[ActionResult]) -> RunStatus:
+    unknown = set(status.plan.unknown_hosts)
     errors = [
         result
         for result in results
         if result.outcome is Outcome.FAILED
         and not (result.gate_failed or result.failure is FailureKind.OUTSIDE)
     ]
-    if _is_wrong(picture) or any(result.action.host not in unknown for result in errors):
-        return RunVerdict("error", 1)
+    if _is_wrong(status) or any(result.action.host not in unknown for result in errors):
+        return RunStatus("error", 1)
     # Of a held app, what a pushed tag brought may have failed, while the former image runs.
-    held = {hold.app for hold in picture.plan.holds if not hold.kept}
-    passed_later = {app.release for app in picture.apps if _is_stable(app) and app.key not in held}
+    held = {hold.app for hold in status.plan.holds if not hold.kept}
+    passed_later = {app.release for app in status.apps if _is_stable(app) and app.key not in held}
     gates = any(result.gate_failed and result.action.release not in passed_later for result in results)
-    if gates or any(app.release_state in FAILING_STATES for app in picture.apps):
-        return RunVerdict("rolled-back" if _went_back(picture, results) else "failed", 4)
-    if unknown or picture.plan.unknown_apps or picture.plan.files_unknown or errors:
-        return RunVerdict("unknown", 3)
+    if gates or any(app.release_state in FAILING_STATES for app in status.apps):
+        return RunStatus("rolled-back" if _rolled_back(status, results) else "failed", 4)
+    if unknown or status.plan.unknown_apps or status.plan.files_unknown or errors:
+        return RunStatus("unknown", 3)
     # What was skipped because a container was stopped from outside was done by a later plan of the same run.
-    made_up_for = (
-        any(result.failure is FailureKind.OUTSIDE for result in results) and not picture.plan.actions
-    )
-    skipped = any(result.outcome is Outcome.SKIPPED for result in results) and not made_up_for
-    if skipped or any(hold.heals for hold in picture.plan.holds):
-        return RunVerdict("progressing", 1)
-    if picture.plan.actions:
-        return RunVerdict("error", 1)
-    return RunVerdict("in-sync", 0)
+    recovered = any(result.failure is FailureKind.OUTSIDE for result in results) and not status.plan.actions
+    skipped = any(result.outcome is Outcome.SKIPPED for result in results) and not recovered
+    if skipped or any(hold.heals for hold in status.plan.holds):
+        return RunStatus("progressing", 1)
+    if status.plan.actions:
+        return RunStatus("error", 1)
+    return RunStatus("in-sync", 0)
 
 
-def _went_back(picture: Picture, results: list[ActionResult]) -> bool:
+def _rolled_back(status: Status, results: list[ActionResult]) -> bool:
     """Tell whether an app went back to a former release, or kept running it; a first release has none."""
-    stays = {app.key for app in picture.apps if app.release_state is AppReleaseState.FAILED}
-    return any(app.release_state is AppReleaseState.ROLLED_BACK for app in picture.apps) or any(
+    stays = {app.key for app in status.apps if app.release_state is AppReleaseState.FAILED}
+    return any(app.release_state is AppReleaseState.ROLLED_BACK for app in status.apps) or any(
         result.gate_failed and result.action.app not in stays for result in results
     )
 
@@ -82,7 +80,7 @@ def _is_stable(app: AppStatus) -> bool:
     )
 
 
-def _is_wrong(picture: Picture) -> bool:
-    mistakes = any(problem.severity is Severity.ERROR for problem in picture.problems)
-    obstacles = any(hold.error for hold in picture.plan.holds)
-    return bool(picture.error or picture.plan.refusals or mistakes or obstacles)
+def _is_wrong(status: Status) -> bool:
+    mistakes = any(problem.severity is Severity.ERROR for problem in status.problems)
+    obstacles = any(hold.error for hold in status.plan.holds)
+    return bool(status.error or status.plan.refusals or mistakes or obstacles)

@@ -3,38 +3,38 @@
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from gitops_orch.controller.former import former_services
+from gitops_orch.controller.former import previous_services
 from gitops_orch.controller.load import Loader
-from gitops_orch.controller.stamp import Stamper
+from gitops_orch.controller.stamp import SpecCache
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.desired import Desired
 from gitops_orch.model.observed import Observation, ObservedHost
 from gitops_orch.model.plan import Action, Plan
-from gitops_orch.planner.aside import is_aside
+from gitops_orch.planner.aside import is_retained
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import Chosen, World
+from gitops_orch.planner.world import TargetRelease, World
 
 
-def withheld_actions(desired: Desired, world: World, plan: Plan, loader: Loader) -> tuple[Action, ...]:
+def held_actions(desired: Desired, world: World, plan: Plan, loader: Loader) -> tuple[Action, ...]:
     """Return, for the apps that a plan holds, the actions that lead to head's release; they are never executed."""
     held = {hold.app for hold in plan.holds if not hold.kept}
     heads = {app.key: replace(app, hold=None) for app in desired.apps if app.key in held}
     if not heads:
         return ()
-    free = _freed(world, heads.values(), loader)
+    free = _without_holds(world, heads.values(), loader)
     return tuple(action for action in make_plan(free).actions if action.app in heads)
 
 
-def _freed(world: World, heads: Iterable[App], loader: Loader) -> World:
+def _without_holds(world: World, heads: Iterable[App], loader: Loader) -> World:
     """Return a world in which these apps are free to become what head says."""
-    stamper = Stamper()
-    keyed = {app.key: app for app in stamper.keyed(heads, world.salt).values()}
+    spec_cache = SpecCache()
+    keyed = {app.key: app for app in spec_cache.keyed(heads, world.salt).values()}
     chosen = tuple(
-        Chosen(app=keyed[each.app.key], commit=world.commit) if each.app.key in keyed else each
-        for each in world.chosen
+        TargetRelease(app=keyed[each.app.key], commit=world.commit) if each.app.key in keyed else each
+        for each in world.targets
     )
-    specs = {**world.specs, **stamper.specs(keyed.values(), world.salt)}
-    observed = {name: _without_aside(host, keyed) for name, host in world.observed.items()}
+    specs = {**world.specs, **spec_cache.specs(keyed.values(), world.salt)}
+    observed = {name: _without_retained(host, keyed) for name, host in world.observed.items()}
     containers = (
         container
         for host in observed.values()
@@ -44,23 +44,23 @@ def _freed(world: World, heads: Iterable[App], loader: Loader) -> World:
     return replace(
         world,
         observed=observed,
-        chosen=chosen,
+        targets=chosen,
         specs=specs,
-        made_from=former_services(chosen, containers, specs, loader, world.salt),
+        declared_services=previous_services(chosen, containers, specs, loader, world.salt),
         holds={key: hold for key, hold in world.holds.items() if key not in keyed},
-        waits={key: wait for key, wait in world.waits.items() if key not in keyed},
+        backoffs={key: wait for key, wait in world.backoffs.items() if key not in keyed},
         failed={key: failed for key, failed in world.failed.items() if key not in keyed},
-        healed={field: healing for field, healing in world.healed.items() if field.app not in keyed},
+        heals={field: healing for field, healing in world.heals.items() if field.app not in keyed},
     )
 
 
-def _without_aside(host: Observation, apps: Collection[AppKey]) -> Observation:
+def _without_retained(host: Observation, apps: Collection[AppKey]) -> Observation:
     """Return a host without failed and former containers of these apps: the difference is from what runs, not from them."""
     if not isinstance(host, ObservedHost):
         return host
     kept = (
         each
         for each in host.containers
-        if each.owner is None or each.owner.app not in apps or not is_aside(each)
+        if each.owner is None or each.owner.app not in apps or not is_retained(each)
     )
     return replace(host, containers=tuple(kept))

@@ -61,7 +61,7 @@ class Workers(Protocol):
         ...
 
 
-Tell = Callable[[object, Exception | None], None]  # takes the value of a piece of work, or its error
+Deliver = Callable[[object, Exception | None], None]  # takes the value of a piece of work, or its error
 
 
 class ThreadWorkers:
@@ -71,17 +71,17 @@ class ThreadWorkers:
         self._per_lane_max = per_lane_max
         self._lock = threading.Lock()
         self._lanes: dict[str, ThreadPoolExecutor] = {}
-        self._shared: dict[Hashable, list[Tell]] = {}  # under way, with all who wait for each
+        self._shared: dict[Hashable, list[Deliver]] = {}  # under way, with all who wait for each
 
     def open(self) -> "ThreadBatch":
         """Return a batch of its own."""
         return ThreadBatch(self)
 
-    def carry_out(self, lane: str, work: Callable[[], object], tell: Tell) -> None:
+    def run(self, lane: str, work: Callable[[], object], deliver: Deliver) -> None:
         """Do a piece of work on a host's threads, and tell how it ended."""
         claim = threading.Lock()
         try:
-            self._lane(lane).submit(_carry_out, work, tell, claim)
+            self._lane(lane).submit(_run_work, work, deliver, claim)
         except RuntimeError as error:
             # No thread can be begun.  One that is there may still take the work from the queue: whoever is first has it.
             if claim.acquire(blocking=False):
@@ -89,22 +89,22 @@ class ThreadWorkers:
                     f"{lane}: nothing can be asked of it now: {error}",
                     hint="raise the controller's limits on threads and memory",
                 )
-                tell(None, trouble)
+                deliver(None, trouble)
 
-    def share(self, lane: str, work: Callable[[], object], key: Hashable, tell: Tell) -> None:
+    def share(self, lane: str, work: Callable[[], object], key: Hashable, deliver: Deliver) -> None:
         """Do it once for all who ask before it has ended."""
         with self._lock:
             waiting = self._shared.setdefault(key, [])
             first = not waiting
-            waiting.append(tell)
+            waiting.append(deliver)
         if first:
-            self.carry_out(lane, work, partial(self._tell_all, key))
+            self.run(lane, work, partial(self._deliver_all, key))
 
-    def _tell_all(self, key: Hashable, value: object, error: Exception | None) -> None:
+    def _deliver_all(self, key: Hashable, value: object, error: Exception | None) -> None:
         with self._lock:
             waiting = self._shared.pop(key)
-        for tell in waiting:
-            tell(value, error)
+        for deliver in waiting:
+            deliver(value, error)
 
     def _lane(self, name: str) -> ThreadPoolExecutor:
         with self._lock:
@@ -120,15 +120,15 @@ class ThreadWorkers:
             self._lanes.clear()
 
 
-def _carry_out(work: Callable[[], object], tell: Tell, claim: threading.Lock) -> None:
+def _run_work(work: Callable[[], object], deliver: Deliver, claim: threading.Lock) -> None:
     if not claim.acquire(blocking=False):
         return
     try:
         value = work()
     except Exception as error:  # noqa: BLE001 - handed to the one who waits, who knows what it means
-        tell(None, error)
+        deliver(None, error)
     else:
-        tell(value, None)
+        deliver(value, None)
 
 
 class ThreadBatch:
@@ -140,7 +140,7 @@ class ThreadBatch:
 
     def submit(self, lane: str, token: object, work: Callable[[], object]) -> None:
         """Hand out a piece of work on a lane."""
-        self._workers.carry_out(lane, work, partial(self._end, token))
+        self._workers.run(lane, work, partial(self._end, token))
 
     def share(self, lane: str, token: object, work: Callable[[], object], key: Hashable) -> None:
         """Hand out work that another may have handed out."""
@@ -158,7 +158,7 @@ class ThreadBatch:
 
 
 @dataclass(slots=True, eq=False)
-class _Piece:
+class _Work:
     """Work that waits for its turn, and who hears of its end."""
 
     work: Callable[[], object]
@@ -175,7 +175,7 @@ class InlineWorkers:
     def __init__(self, sleep: Callable[[float], None], choose: Callable[[int], int] = lambda _: 0) -> None:
         self.sleep = sleep
         self.choose = choose
-        self.shared: list[_Piece] = []
+        self.shared: list[_Work] = []
 
     def open(self) -> "InlineBatch":
         """Return a batch of its own."""
@@ -190,12 +190,12 @@ class InlineBatch:
 
     def __init__(self, workers: InlineWorkers) -> None:
         self._workers = workers
-        self._own: list[_Piece] = []
+        self._own: list[_Work] = []
         self._ended: deque[Finished] = deque()
 
     def submit(self, lane: str, token: object, work: Callable[[], object]) -> None:  # noqa: ARG002 - one lane for all
         """Keep a piece of work for later."""
-        self._own.append(_Piece(work, [(self, token)]))
+        self._own.append(_Work(work, [(self, token)]))
 
     def share(self, lane: str, token: object, work: Callable[[], object], key: Hashable) -> None:  # noqa: ARG002 - as above
         """Keep a piece of work that another may keep already."""
@@ -203,7 +203,7 @@ class InlineBatch:
             if piece.key == key:
                 piece.listeners.append((self, token))
                 return
-        self._workers.shared.append(_Piece(work, [(self, token)], key))
+        self._workers.shared.append(_Work(work, [(self, token)], key))
 
     def next(self, timeout_s: float) -> Finished | None:
         """Do one piece; with none left, let the time pass."""
@@ -219,7 +219,7 @@ class InlineBatch:
         return self._ended.popleft()
 
     @staticmethod
-    def _do(piece: _Piece) -> None:
+    def _do(piece: _Work) -> None:
         value, failure = None, None
         try:
             value = piece.work()
@@ -230,7 +230,7 @@ class InlineBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class AnswerLimits:
     """Until when to wait for answers, and whose: the others' count where they come in the meantime."""
 
     deadline_s: float
@@ -240,7 +240,7 @@ class Awaited:
 def gather(
     workers: Workers,
     works: dict[str, Callable[[], object]],
-    awaited: Awaited,
+    awaited: AnswerLimits,
     monotonic_s: Callable[[], float],
 ) -> dict[str, Finished]:
     """Do one piece of work per lane, all at once; what was not waited for, or has not ended in time, is absent."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitops_orch.controller.same_engine import hold_same_engines
-from gitops_orch.daemon.house import House, open_history, open_house
+from gitops_orch.daemon.house import Application, open_application, open_history
 from gitops_orch.engine.registry_auth import Registries
 from gitops_orch.errors import GitopsOrchError, SettingsError, SourceError
 from gitops_orch.model.observed import Observation, ObservedHost
@@ -48,11 +48,11 @@ def _all_checks(settings: Settings) -> Iterator[Check]:
         yield _failed("git", "no repository is named", "pass --repo URL, or set repository.url")
         return
     try:
-        with open_house(settings, url) as house:
-            yield _tried("git", lambda: _git(house))
-            yield _tried("clock", lambda: _clock(house))
-            yield _tried("lease", lambda: _lease(house))
-            yield from _hosts(house)
+        with open_application(settings, url) as application:
+            yield _tried("git", lambda: _git(application))
+            yield _tried("clock", lambda: _clock(application))
+            yield _tried("lease", lambda: _lease(application))
+            yield from _hosts(application)
     except GitopsOrchError as error:
         yield _failed("start", error.message, error.hint)
     except OSError as error:
@@ -114,14 +114,14 @@ def _notify(file: Path | None) -> str:
     return f"{file} can be read"
 
 
-def _git(house: House) -> str:
-    head = house.fetch()
-    return f"{house.source.url}: {house.settings.repository.branch} is at {head[:10]}"
+def _git(application: Application) -> str:
+    head = application.fetch()
+    return f"{application.source.url}: {application.settings.repository.branch} is at {head[:10]}"
 
 
-def _clock(house: House) -> str:
-    now = house.clock.now()
-    ahead_s = (house.source.commit_info(house.fetch()).at - now).total_seconds()
+def _clock(application: Application) -> str:
+    now = application.clock.now()
+    ahead_s = (application.source.commit_info(application.fetch()).at - now).total_seconds()
     if ahead_s > CLOCK_BEHIND_MAX_S:
         raise SettingsError(
             f"it is {now.isoformat(timespec='seconds')} here, {ahead_s:.0f} s before the newest commit was made",
@@ -130,23 +130,23 @@ def _clock(house: House) -> str:
     return now.isoformat(timespec="seconds")
 
 
-def _lease(house: House) -> str:
-    holder = house.history.lease_holder()
+def _lease(application: Application) -> str:
+    holder = application.history.lease_holder()
     return f"held by process {holder}, which carries out what other commands ask" if holder else "free"
 
 
-def _hosts(house: House) -> Iterator[Check]:
+def _hosts(application: Application) -> Iterator[Check]:
     try:
-        observed = hold_same_engines(house.observe(_head(house)))
+        observed = hold_same_engines(application.observe(_head(application)))
     except GitopsOrchError as error:
         yield _failed("hosts", error.message, error.hint)
         return
     yield from (_host(name, seen) for name, seen in sorted(observed.items()))
 
 
-def _head(house: House) -> str | None:
+def _head(application: Application) -> str | None:
     try:
-        return house.fetch()
+        return application.fetch()
     except SourceError:  # reported by the check of git
         return None
 

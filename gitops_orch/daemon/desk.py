@@ -22,7 +22,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from gitops_orch.controller.tags import TagCheck
-from gitops_orch.daemon.house import House
+from gitops_orch.daemon.house import Application
 from gitops_orch.daemon.operations import named_apps
 from gitops_orch.daemon.requests import ANSWER_WAIT_MAX_S, answer
 from gitops_orch.daemon.verbs import Reply, Verb
@@ -34,10 +34,10 @@ from gitops_orch.model.document import Document
 from gitops_orch.model.serial import run_document
 from gitops_orch.model.status import RunReport, SkipReason
 
-REQUEST_BROKE = "request.broke"
+REQUEST_FAILED = "request.internal_error"
 
 
-class Asked:
+class PendingSyncs:
     """The syncs that a run is to satisfy, and what became of the run."""
 
     def __init__(self, requests: tuple[Request, ...], apps: frozenset[AppKey] = frozenset()) -> None:
@@ -61,18 +61,18 @@ class Asked:
         return ask
 
 
-class Desk:
+class RequestHandler:
     """Takes requests from history, and gives answers back through it."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, application: Application) -> None:
+        self._application = application
         self._syncs: queue.SimpleQueue[Request] = queue.SimpleQueue()
         self._parts: dict[str, list[RunReport]] = {}  # by the names in a sync: its runs so far, all cut short
         self._taken: set[tuple[int, datetime]] = set()  # queued or answered; see Note [Numbers begin again]
 
     def answer_new(self) -> bool:
         """Answer what can be answered now, queue what needs a run; returns whether the loop has something to do."""
-        pending = self._house.history.pending_requests()
+        pending = self._application.history.pending_requests()
         new = [request for request in pending if _identity(request) not in self._taken]
         self._taken = {_identity(request) for request in pending}
         for request in new:
@@ -85,7 +85,7 @@ class Desk:
         return bool(new)
 
     @contextmanager
-    def serving_syncs(self, *, also_of_some_apps: bool = True) -> Iterator[Asked]:
+    def serving_syncs(self, *, also_of_some_apps: bool = True) -> Iterator[PendingSyncs]:
         """Give the syncs that the run in the block will satisfy, and answer them with its report, or its failure.
 
         They are the oldest one and all that name the same apps; without `also_of_some_apps`, those that name none.  A run
@@ -108,14 +108,14 @@ class Desk:
             for request in asked.requests:
                 self._syncs.put(request)
         else:
-            report = _together(self._parts.pop(names))
+            report = _merged(self._parts.pop(names))
             self._answer_all(asked.requests, Reply(exit_code=report.exit_code, document=run_document(report)))
 
     def has_waiting(self) -> bool:
         """Tell whether a sync waits for a run."""
         return not self._syncs.empty()
 
-    def _next(self, *, also_of_some_apps: bool) -> Asked:
+    def _next(self, *, also_of_some_apps: bool) -> PendingSyncs:
         """Take the syncs of the next run; see Note [Syncs of some apps]."""
         waiting = [self._syncs.get() for _ in range(self._syncs.qsize())]
         names = _names(waiting[0]) if waiting and also_of_some_apps else ""
@@ -124,12 +124,12 @@ class Desk:
             if request not in chosen:
                 self._syncs.put(request)
         try:
-            apps = named_apps(self._house, names.split())
+            apps = named_apps(self._application, names.split())
         except GitopsOrchError as error:
             document: Document = {"error": error.message, "hint": error.hint}
             self._answer_all(chosen, Reply(exit_code=1, document=document))
             return self._next(also_of_some_apps=also_of_some_apps)
-        return Asked(tuple(chosen), apps)
+        return PendingSyncs(tuple(chosen), apps)
 
     def _answer_all(self, requests: Iterable[Request], reply: Reply) -> None:
         for request in requests:
@@ -142,9 +142,9 @@ class Desk:
             return Reply(exit_code=1, document={"error": f"the service does not know {request.verb}"})
         try:
             arguments = {str(key): str(value) for key, value in request.arguments.items()}
-            return answer(self._house, verb, arguments)
+            return answer(self._application, verb, arguments)
         except Exception as error:  # noqa: BLE001  left unanswered, it would end each restart of the service anew
-            LOG.exception(REQUEST_BROKE, verb=request.verb, error=str(error))
+            LOG.exception(REQUEST_FAILED, verb=request.verb, error=str(error))
             return Reply(
                 exit_code=1,
                 document={"error": f"the service could not carry out {request.verb}: {error!r}", "hint": ""},
@@ -152,10 +152,12 @@ class Desk:
 
     def _is_stale(self, request: Request) -> bool:
         # See Note [Requests nobody waits for].
-        return (self._house.clock.now() - request.at).total_seconds() > ANSWER_WAIT_MAX_S
+        return (self._application.clock.now() - request.at).total_seconds() > ANSWER_WAIT_MAX_S
 
     def _finish(self, request: Request, reply: Reply) -> None:
-        self._house.history.finish_request(request.id, reply.exit_code, reply.document, asked_at=request.at)
+        self._application.history.finish_request(
+            request.id, reply.exit_code, reply.document, asked_at=request.at
+        )
 
 
 def _identity(request: Request) -> tuple[int, datetime]:
@@ -167,7 +169,7 @@ def _names(request: Request) -> str:
     return " ".join(sorted(set(str(request.arguments.get("apps", "")).split())))
 
 
-def _together(parts: Sequence[RunReport]) -> RunReport:
+def _merged(parts: Sequence[RunReport]) -> RunReport:
     """Return the report of runs that went on with one another, as if they were one."""
     *before, last = parts
     done = [

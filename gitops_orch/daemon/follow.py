@@ -6,14 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from gitops_orch.daemon.house import House
-from gitops_orch.daemon.names import Meant, find_service
+from gitops_orch.daemon.house import Application
+from gitops_orch.daemon.names import AppSelector, find_service
 from gitops_orch.engine.base import Engine
 from gitops_orch.errors import EngineError
 from gitops_orch.model.observed import ObservedContainer, ObservedHost, Ownership
 
 LINES_MAX = 10_000  # of a container, between two looks
-LOOK_EVERY = 5  # turns: which containers there are is asked less often than what they print
+LIST_EVERY = 5  # turns: which containers there are is asked less often than what they print
 TURN_S = 1.0
 
 # Only these begin a line of the Engine's: what a program prints may be broken in many ways.
@@ -32,39 +32,43 @@ class Wanted:
 
 
 def follow_logs(
-    house: House, target: str, wanted: Wanted, emit: Emit, goes_on: Callable[[], bool] = lambda: True
+    application: Application,
+    target: str,
+    wanted: Wanted,
+    emit: Emit,
+    should_continue: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Emit the last lines of every container that is meant, and then each new one, while `goes_on` says so."""
-    meant = find_service(target, house.desired().apps)
+    """Emit the last lines of every container that is meant, and then each new one, while `should_continue` says so."""
+    meant = find_service(target, application.desired().apps)
     printed: dict[str, str] = {}  # by container: the time of the last line, as the Engine writes it
     turn = 0
     there: list[tuple[str, ObservedContainer]] = []
-    while goes_on():
-        if turn % LOOK_EVERY == 0:
-            there = list(_meant(house, meant))
+    while should_continue():
+        if turn % LIST_EVERY == 0:
+            there = list(_selected(application, meant))
         for host, container in there:
-            for line in _lines_of(house, host, container, wanted, printed):
+            for line in _lines_of(application, host, container, wanted, printed):
                 emit(host, container.name, line)
         turn += 1
-        house.clock.sleep(TURN_S)
+        application.clock.sleep(TURN_S)
 
 
 def _lines_of(
-    house: House, host: str, container: ObservedContainer, wanted: Wanted, printed: dict[str, str]
+    application: Application, host: str, container: ObservedContainer, wanted: Wanted, printed: dict[str, str]
 ) -> tuple[str, ...]:
     """Return the new lines of a container; none of a host that does not answer: it is asked again in the next turn."""
     with suppress(EngineError):
-        return tuple(_new_lines(house.engine(host), container.id, wanted, printed))
+        return tuple(_new_lines(application.engine(host), container.id, wanted, printed))
     return ()
 
 
-def _meant(house: House, meant: Meant) -> Iterator[tuple[str, ObservedContainer]]:
-    for name, host in sorted(house.observe().items()):
+def _selected(application: Application, meant: AppSelector) -> Iterator[tuple[str, ObservedContainer]]:
+    for name, host in sorted(application.observe().items()):
         containers = host.containers if isinstance(host, ObservedHost) else ()
-        yield from ((name, each) for each in containers if _is_meant(each.owner, meant))
+        yield from ((name, each) for each in containers if _is_selected(each.owner, meant))
 
 
-def _is_meant(owner: Ownership | None, meant: Meant) -> bool:
+def _is_selected(owner: Ownership | None, meant: AppSelector) -> bool:
     return owner is not None and owner.app == meant.app and meant.service in (None, owner.service)
 
 

@@ -13,7 +13,7 @@ INTERVALS_MAX = 3  # polls in a row that may bring no run, as for staleness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pulse:
+class Liveness:
     """How the loop does at one moment; `reason` is empty while it is alive."""
 
     doing: str
@@ -27,13 +27,13 @@ class Pulse:
         return not self.reason
 
 
-def take_pulse(*, doing: str, quiet_s: float, idle_s: float, interval_s: float) -> Pulse:
+def check_liveness(*, doing: str, quiet_s: float, idle_s: float, interval_s: float) -> Liveness:
     """Judge a loop by its ages: `quiet_s` without a sign of life in a run, `idle_s` since a run ended."""
     if quiet_s > QUIET_MAX_S:
         reason = f"no progress for {quiet_s:.0f} s, more than {QUIET_MAX_S:.0f} s, in: {doing}"
-        return Pulse(doing=doing, age_s=quiet_s, limit_s=QUIET_MAX_S, reason=reason)
+        return Liveness(doing=doing, age_s=quiet_s, limit_s=QUIET_MAX_S, reason=reason)
     idle_max_s = INTERVALS_MAX * interval_s + QUIET_MAX_S
     if quiet_s == 0 and idle_s > idle_max_s:
         reason = f"no run for {idle_s:.0f} s, more than {idle_max_s:.0f} s"
-        return Pulse(doing=doing, age_s=idle_s, limit_s=idle_max_s, reason=reason)
-    return Pulse(doing=doing, age_s=quiet_s, limit_s=QUIET_MAX_S)
+        return Liveness(doing=doing, age_s=idle_s, limit_s=idle_max_s, reason=reason)
+    return Liveness(doing=doing, age_s=quiet_s, limit_s=QUIET_MAX_S)

@@ -35,8 +35,8 @@ DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    """All parts of one controller, ready to work; `open_house` closes them."""
+class Application:
+    """All parts of one controller, ready to work; `open_application` closes them."""
 
     settings: Settings
     clock: Clock
@@ -94,7 +94,7 @@ class House:
 
 
 @contextmanager
-def open_house(settings: Settings, url: str, *, caches: bool = False) -> Iterator[House]:
+def open_application(settings: Settings, url: str, *, caches: bool = False) -> Iterator[Application]:
     """Open everything for one repository; `caches` where a service follows the hosts' events."""
     clock = SystemClock()
     with ExitStack() as parts:
@@ -112,7 +112,7 @@ def open_house(settings: Settings, url: str, *, caches: bool = False) -> Iterato
             )
         )
         parts.enter_context(closing(reconciler))
-        yield House(
+        yield Application(
             settings=settings,
             clock=clock,
             source=source,

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeAlias
 
-from gitops_orch.daemon.heartbeat import Pulse
+from gitops_orch.daemon.heartbeat import Liveness
 
 
 class ServiceView(Protocol):
     """What may be asked of the running service; every call returns at once."""
 
-    def pulse(self) -> Pulse:
+    def liveness(self) -> Liveness:
         """Return how the loop does."""
         ...
 

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FrameType
 from typing import TypeAlias
 
-from gitops_orch.controller.conduct import Conduct, Progress, ProgressEvent, silent
+from gitops_orch.controller.conduct import Progress, ProgressEvent, RunControl, silent
 from gitops_orch.errors import Interrupted
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind
@@ -31,7 +31,7 @@ FIRST = "stopping: what is under way is finished, so that nothing is left down"
 Receive: TypeAlias = Callable[[int, FrameType | None], None]
 
 
-class Down:
+class StoppedContainers:
     """Follows a run, and knows which containers it has stopped whose successors it has not started yet."""
 
     def __init__(self, progress: Progress = silent) -> None:
@@ -66,12 +66,12 @@ class Interrupt:
 
     def __init__(self, progress: Progress) -> None:
         self.number = 0
-        self._down = Down(progress)
+        self._down = StoppedContainers(progress)
 
     @property
-    def conduct(self) -> Conduct:
+    def control(self) -> RunControl:
         """Return how a run lets itself be ended by the signals."""
-        return Conduct(progress=self._down, should_stop=lambda: bool(self.number))
+        return RunControl(progress=self._down, should_stop=lambda: bool(self.number))
 
     def code(self, exit_code: int) -> int:
         """Return what a command exits with: the signal's code where one came, else its own."""

@@ -33,7 +33,7 @@ def find_live_app(text: str, desired: Desired, history: History, also: Iterable[
 
     GitopsOrchError where there is none; it tells an app that left Git from one that never was.
     """
-    live = {app.key for app in desired.apps} | set(desired.broken) | apps_on_hosts(history) | set(also)
+    live = {app.key for app in desired.apps} | set(desired.invalid_apps) | apps_on_hosts(history) | set(also)
     try:
         return find_app(text, live)
     except GitopsOrchError:

@@ -4,7 +4,7 @@ from collections import Counter as Tally
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from gitops_orch.model.status import AppHealth, Picture, RunReport, Sync
+from gitops_orch.model.status import AppHealth, RunReport, Status, Sync
 
 _RUN_BUCKETS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)
 
@@ -71,28 +71,28 @@ class Metrics:
         for news in report.reverts:
             self._reverts.labels("pushed" if news.pushed else "not-pushed").inc()
         if not is_partial:
-            self._show(report.picture)
+            self._show(report.final_status)
 
     def exposition(self, *, is_alive: bool) -> bytes:
         """Return the text that Prometheus scrapes."""
         self._alive.set(is_alive)
         return generate_latest(self._registry)
 
-    def _show(self, picture: Picture) -> None:
+    def _show(self, status: Status) -> None:
         for gauge in (self._synced, self._healthy, self._stopped, self._hosts):
             gauge.clear()
-        stopped = Tally(hold.app for hold in picture.plan.holds if hold.stopped)
-        for app in picture.apps:
+        stopped = Tally(hold.app for hold in status.plan.holds if hold.stopped)
+        for app in status.apps:
             self._synced.labels(app.key.namespace, app.key.name).set(app.sync is Sync.IN_SYNC)
             self._healthy.labels(app.key.namespace, app.key.name).set(app.health is AppHealth.HEALTHY)
             self._stopped.labels(app.key.namespace, app.key.name).set(stopped[app.key])
         self._runs_failed.clear()
-        for app in picture.apps:
+        for app in status.apps:
             for service in app.services:
                 if service.failed_run:
                     self._runs_failed.labels(app.key.namespace, app.key.name, service.name).set(1)
-        for host in picture.hosts:
+        for host in status.hosts:
             self._hosts.labels(host.name).set(host.state != "unknown")
-        self._problems.set(len(picture.problems))
-        if picture.fetched_at:
-            self._fetched.set(picture.fetched_at.timestamp())
+        self._problems.set(len(status.problems))
+        if status.fetched_at:
+            self._fetched.set(status.fetched_at.timestamp())

@@ -14,7 +14,7 @@ _GENERATION = re.compile(r"(-[0-9a-f]{7})?(-failed|-kept)?$")  # what ends the n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meant:
+class AppSelector:
     """An app, and one of its services or None for all."""
 
     app: AppKey
@@ -36,7 +36,7 @@ def find_app(text: str, known: Iterable[AppKey]) -> AppKey:
     raise GitopsOrchError(f"there is no app {text}", hint=suggestion(text, keys))
 
 
-def find_service(text: str, apps: Iterable[App]) -> Meant:
+def find_service(text: str, apps: Iterable[App]) -> AppSelector:
     """Return the app, or the service of an app, that the text means."""
     by_key = {app.key: app for app in apps}
     head, _, last = text.rpartition("/")
@@ -45,8 +45,8 @@ def find_service(text: str, apps: Iterable[App]) -> Meant:
         names = [service.name for service in app.services]
         if last not in names:
             raise GitopsOrchError(f"{app.key} has no service {last}", hint=f"it has {', '.join(names)}")
-        return Meant(app=app.key, service=last)
-    return Meant(app=find_app(text, by_key))
+        return AppSelector(app=app.key, service=last)
+    return AppSelector(app=find_app(text, by_key))
 
 
 def near_containers(text: str, names: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from gitops_orch.controller.conduct import Progress, silent
 from gitops_orch.controller.lost_commands import may_have_lost_commands
 from gitops_orch.controller.tags import TagCheck
-from gitops_orch.daemon.house import House
+from gitops_orch.daemon.house import Application
 from gitops_orch.daemon.interrupts import interruptible
 from gitops_orch.daemon.live_apps import find_live_app
 from gitops_orch.daemon.names import find_app
@@ -21,12 +21,12 @@ from gitops_orch.model.serial import run_document
 
 LOSS_ENDED = "the holds and pins that are set now count as complete"
 
-Operation: TypeAlias = Callable[[House, Mapping[str, str], Progress | None], Reply]
+Operation: TypeAlias = Callable[[Application, Mapping[str, str], Progress | None], Reply]
 
 
-def drain_advice(house: House, name: str) -> Document:
+def drain_advice(application: Application, name: str) -> Document:
     """Return which line to commit so that a host is drained; nothing is changed, for Git is where that is decided."""
-    hosts = {host.name: host for host in house.desired(house.fetch()).hosts}
+    hosts = {host.name: host for host in application.desired(application.fetch()).hosts}
     host = hosts.get(name)
     if host is None:
         raise GitopsOrchError(
@@ -46,99 +46,103 @@ def drain_advice(house: House, name: str) -> Document:
     return {"message": message, "host": name, "place": str(host.position)}
 
 
-def _sync(house: House, arguments: Mapping[str, str], progress: Progress | None) -> Reply:
-    apps = named_apps(house, arguments.get("apps", "").split())
+def _sync(application: Application, arguments: Mapping[str, str], progress: Progress | None) -> Reply:
+    apps = named_apps(application, arguments.get("apps", "").split())
     with interruptible(progress or silent) as interrupt:
-        report = house.reconciler.run(
+        report = application.reconciler.run(
             trigger="sync",
-            conduct=interrupt.conduct,
+            control=interrupt.control,
             apps=apps,
             tags=TagCheck(now=True, everything=arguments.get("pull") == "yes"),
         )
     return Reply(exit_code=interrupt.code(report.exit_code), document=run_document(report))
 
 
-def named_apps(house: House, names: Iterable[str]) -> frozenset[AppKey]:
+def named_apps(application: Application, names: Iterable[str]) -> frozenset[AppKey]:
     """Return the apps that are named, of those that Git has or had; none where none is."""
     names = list(names)
-    known = _known(house, house.fetch()) if names else set()
+    known = _known(application, application.fetch()) if names else set()
     return frozenset(find_app(name, known) for name in names)
 
 
-def _rollback(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
-    app = find_app(arguments["app"], _known(house))
+def _rollback(application: Application, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
+    app = find_app(arguments["app"], _known(application))
     if arguments.get("dry_run"):
-        return _done(draft_revert(house, app, to=arguments.get("to", "")))
+        return _done(draft_revert(application, app, to=arguments.get("to", "")))
     if arguments.get("push") == "no":
-        return _done(pin_release(house, app, to=arguments.get("to", "")))
-    return _done(push_revert(house, app, to=arguments.get("to", "")))
+        return _done(pin_release(application, app, to=arguments.get("to", "")))
+    return _done(push_revert(application, app, to=arguments.get("to", "")))
 
 
-def _retry(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
-    app = find_live_app(arguments["app"], house.desired(), house.history)
-    failed = house.history.failed_digests(app)
-    release = next((each for each in house.desired().apps if each.key == app), None)
-    forgiven = house.reconciler.forgive(app, release)
+def _retry(application: Application, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
+    app = find_live_app(arguments["app"], application.desired(), application.history)
+    failed = application.history.failed_digests(app)
+    release = next((each for each in application.desired().apps if each.key == app), None)
+    forgiven = application.reconciler.reset(app, release)
     if not (failed or forgiven):
         raise GitopsOrchError(f"{app} has no failed release", hint="see gitops-orch status")
-    house.history.clear_failed(app)
+    application.history.clear_failed(app)
     if not failed:
-        return _done(_said(f"{app}: it is healed again", app))
+        return _done(_reply(f"{app}: it is healed again", app))
     if release is None or release.digest not in failed:
-        said = (
+        message_text = (
             f"{app}: no longer quarantined; Git asks for another release now, so commit the failed one again"
         )
-        return _done(_said(said, app))
-    return _done(_said(f"{app}: the next sync tries its release again", app))
+        return _done(_reply(message_text, app))
+    return _done(_reply(f"{app}: the next sync tries its release again", app))
 
 
-def _unpin(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
-    app = find_live_app(arguments["app"], house.desired(), house.history, house.history.pins())
-    if app not in house.history.pins():
-        if _end_loss(house):
-            return _done(_said(LOSS_ENDED, app))
+def _unpin(application: Application, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
+    app = find_live_app(
+        arguments["app"], application.desired(), application.history, application.history.pins()
+    )
+    if app not in application.history.pins():
+        if _end_loss(application):
+            return _done(_reply(LOSS_ENDED, app))
         raise GitopsOrchError(f"{app} is not pinned", hint="see gitops-orch status")
-    house.history.unpin(app)
-    _end_loss(house)
-    return _done(_said(f"{app}: no longer pinned; it follows Git again", app))
+    application.history.unpin(app)
+    _end_loss(application)
+    return _done(_reply(f"{app}: no longer pinned; it follows Git again", app))
 
 
-def _accept(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
-    commit = house.full_commit(arguments["commit"])
-    house.history.accept(commit)
+def _accept(application: Application, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
+    commit = application.full_commit(arguments["commit"])
+    application.history.accept(commit)
     message = (
         f"commit {commit} is let through once; one that lands before the next sync needs its own `accept`"
     )
     return _done({"message": message, "commit": commit})
 
 
-def _hold(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
-    app = find_live_app(arguments["app"], house.desired(), house.history)
+def _hold(application: Application, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
+    app = find_live_app(arguments["app"], application.desired(), application.history)
     until = datetime.fromisoformat(arguments["until"]) if arguments.get("until") else None
     hold = Hold(reason=arguments["reason"], until=until)
-    house.history.hold(app, hold)
+    application.history.hold(app, hold)
     way_out = "" if until else "; `resume` ends it"
-    return _done(_said(f"{app}: {hold}{way_out}", app))
+    return _done(_reply(f"{app}: {hold}{way_out}", app))
 
 
-def _resume(house: House, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
-    app = find_live_app(arguments["app"], house.desired(), house.history, house.history.holds())
-    if app not in house.history.holds():
-        if _end_loss(house):
-            return _done(_said(LOSS_ENDED, app))
+def _resume(application: Application, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
+    app = find_live_app(
+        arguments["app"], application.desired(), application.history, application.history.holds()
+    )
+    if app not in application.history.holds():
+        if _end_loss(application):
+            return _done(_reply(LOSS_ENDED, app))
         raise GitopsOrchError(
             f"{app} is not held by command", hint="a hold in its Compose file is lifted by a commit"
         )
-    house.history.resume(app)
-    _end_loss(house)
-    return _done(_said(f"{app}: acted on again", app))
+    application.history.resume(app)
+    _end_loss(application)
+    return _done(_reply(f"{app}: acted on again", app))
 
 
-def _end_loss(house: House) -> bool:
+def _end_loss(application: Application) -> bool:
     """End the notice that holds and pins may have been lost; return whether it was due."""
-    due = may_have_lost_commands(house.history, ())
+    due = may_have_lost_commands(application.history, ())
     if due:
-        house.history.acknowledge_loss()
+        application.history.acknowledge_loss()
     return due
 
 
@@ -153,15 +157,15 @@ OPERATIONS: Mapping[Verb, Operation] = {
 }
 
 
-def _known(house: House, commit: str | None = None) -> set[AppKey]:
-    desired = house.desired(commit)
-    remembered = {release.app for release in house.history.releases(None)}
-    return {app.key for app in desired.apps} | set(desired.broken) | remembered
+def _known(application: Application, commit: str | None = None) -> set[AppKey]:
+    desired = application.desired(commit)
+    remembered = {release.app for release in application.history.releases(None)}
+    return {app.key for app in desired.apps} | set(desired.invalid_apps) | remembered
 
 
 def _done(document: Document) -> Reply:
     return Reply(exit_code=0, document=document)
 
 
-def _said(message: str, app: AppKey) -> Document:
+def _reply(message: str, app: AppKey) -> Document:
     return {"message": message, "namespace": app.namespace, "app": app.name}

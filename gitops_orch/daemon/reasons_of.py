@@ -12,11 +12,11 @@ def reasons_of(run: RunRecord, app: AppKey | None) -> list[Value]:
     results = plain_value(run.results_json)
     document = results if isinstance(results, dict) else {}
     reasons = document.get("reasons")
-    told = reasons if isinstance(reasons, list) else []
+    reason_rows = reasons if isinstance(reasons, list) else []
     if app is None:
-        return told
+        return reason_rows
     others = tuple(_beginnings(document, run, app))
-    return [reason for reason in told if not str(reason).startswith(others)]
+    return [reason for reason in reason_rows if not str(reason).startswith(others)]
 
 
 def _beginnings(document: Document, run: RunRecord, app: AppKey) -> Iterator[str]:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gitops_orch.controller.revert import Result
+from gitops_orch.controller.revert import RevertStatus
 from gitops_orch.daemon.follow import Wanted
-from gitops_orch.daemon.house import House
-from gitops_orch.daemon.names import Meant, find_app, find_service, near_containers
+from gitops_orch.daemon.house import Application
+from gitops_orch.daemon.names import AppSelector, find_app, find_service, near_containers
 from gitops_orch.daemon.reasons_of import reasons_of
 from gitops_orch.errors import EngineError, GitopsOrchError, SourceError
 from gitops_orch.history.history import History
@@ -18,8 +18,8 @@ from gitops_orch.model.observed import Observation, ObservedContainer, ObservedH
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.status import Outcome
 from gitops_orch.model.trouble import Trouble
-from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
-from gitops_orch.planner.reasons import trouble_words
+from gitops_orch.planner.aside import FAILED_SUFFIX, RETAINED_SUFFIX
+from gitops_orch.planner.reasons import trouble_reason
 
 RUNS_SEARCHED_MAX = 1000
 SAME_MOMENT = timedelta(seconds=5)
@@ -37,11 +37,12 @@ def history_document(history: History, app: str | None, *, limit: int) -> Docume
     key = find_app(app, {release.app for release in releases}) if app else None
     wanted = history.release_log(key, limit)
     reverts = history.reverts()
-    told = _with_troubles(wanted, history.troubles())
+    known_rows = _with_troubles(wanted, history.troubles())
     return {
         "runs": [_run_row(run, key) for run in history.runs(key, limit)],
         "releases": [
-            _release_row(release, history, reverts.get((release.app, release.digest))) for release in told
+            _release_row(release, history, reverts.get((release.app, release.digest)))
+            for release in known_rows
         ],
     }
 
@@ -53,18 +54,18 @@ def _with_troubles(releases: Iterable[Release], troubles: Mapping[AppKey, Troubl
         trouble = left.pop(release.app, None)  # only of the newest row of its app
         waits = release.state is ReleaseState.PROGRESSING and not release.reason
         if trouble is not None and waits and trouble.digest == release.digest:
-            yield replace(release, reason=trouble_words(trouble))
+            yield replace(release, reason=trouble_reason(trouble))
         else:
             yield release
 
 
-def explanation_document(house: House, name: str) -> Document:
+def explanation_document(application: Application, name: str) -> Document:
     """Return why a container exists; an error where there is none, or where it is not ours."""
-    host, container = _find_container(house.observe(), name)
+    host, container = _find_container(application.observe(), name)
     owner = container.owner
     if owner is None:
         raise GitopsOrchError(
-            f"{container.name} on {host} was not made by this instance ({house.settings.instance})",
+            f"{container.name} on {host} was not made by this instance ({application.settings.instance})",
             hint="it is never touched",
         )
     document: Document = {
@@ -83,22 +84,22 @@ def explanation_document(house: House, name: str) -> Document:
         "release": owner.release,
         "spec_hash": owner.spec_hash,
     }
-    document |= _commit_facts(house, owner)
-    document["reasons"] = list(_reasons(house.history, owner.app, host, container.name))
-    document["timeline"] = list(timeline_rows(house.history, container.name))
+    document |= _commit_facts(application, owner)
+    document["reasons"] = list(_reasons(application.history, owner.app, host, container.name))
+    document["timeline"] = list(timeline_rows(application.history, container.name))
     return document
 
 
-def logs_document(house: House, target: str, wanted: Wanted) -> Document:
+def logs_document(application: Application, target: str, wanted: Wanted) -> Document:
     """Return the last lines of every container of an app or a service; hosts that did not answer are named."""
-    meant = find_service(target, house.desired().apps)
-    observed = house.observe()
+    meant = find_service(target, application.desired().apps)
+    observed = application.observe()
     unknown = [name for name, host in observed.items() if not isinstance(host, ObservedHost)]
     rows: list[Value] = []
     for host, container in _containers(observed):
-        if container.owner is not None and _is_meant(container.owner, meant):
+        if container.owner is not None and _is_selected(container.owner, meant):
             try:
-                log = house.engine(host).logs(
+                log = application.engine(host).logs(
                     container.id, tail=wanted.tail, since=wanted.since, timestamps=wanted.timestamps
                 )
             except EngineError as error:
@@ -141,20 +142,20 @@ def _containers(observed: dict[str, Observation]) -> Iterator[tuple[str, Observe
             yield from ((name, container) for container in host.containers)
 
 
-def _is_meant(owner: Ownership, meant: Meant) -> bool:
+def _is_selected(owner: Ownership, meant: AppSelector) -> bool:
     return owner.app == meant.app and meant.service in (None, owner.service)
 
 
-def _commit_facts(house: House, owner: Ownership) -> Document:
+def _commit_facts(application: Application, owner: Ownership) -> Document:
     try:
-        said = house.source.commit_info(owner.commit)
+        info = application.source.commit_info(owner.commit)
     except SourceError:
         return {"commit": owner.commit, "author": None, "subject": None, "committed_at": None}
     return {
         "commit": owner.commit,
-        "author": said.author,
-        "subject": said.subject,
-        "committed_at": _time(said.at),
+        "author": info.author,
+        "subject": info.subject,
+        "committed_at": _time(info.at),
     }
 
 
@@ -180,8 +181,8 @@ def timeline_rows(history: History, name: str) -> Iterator[Document]:
 
     The Engine reports what the controller does as well: its event is left out where the action stands beside it.
     """
-    told = {event for each in _names(name) for event in history.timeline(each)}
-    events = sorted(told, key=lambda event: (event.at, event.event))
+    known_rows = {event for each in _names(name) for event in history.timeline(each)}
+    events = sorted(known_rows, key=lambda event: (event.at, event.event))
     for event in events:
         if not any(_is_of(event, action) for action in events):
             yield {"at": _time(event.at), "event": event.event, "detail": event.detail}
@@ -198,8 +199,8 @@ def _is_of(event: TimelineEvent, action: TimelineEvent) -> bool:
 
 def _names(name: str) -> tuple[str, ...]:
     """Return the names that a container may have been told of under: one that is set aside gets another."""
-    first = name.removesuffix(FAILED_SUFFIX).removesuffix(KEPT_SUFFIX)
-    return tuple(dict.fromkeys((first, first + KEPT_SUFFIX, first + FAILED_SUFFIX, name)))
+    first = name.removesuffix(FAILED_SUFFIX).removesuffix(RETAINED_SUFFIX)
+    return tuple(dict.fromkeys((first, first + RETAINED_SUFFIX, first + FAILED_SUFFIX, name)))
 
 
 def _run_row(run: RunRecord, app: AppKey | None) -> Value:
@@ -242,7 +243,7 @@ def _revert_row(revert: RevertRecord) -> Value:
         "message": revert.message,
         "tries": revert.tries,
         "at": _time(revert.at),
-        "next_try_at": _time(revert.until) if revert.state == Result.FAILED.value else None,
+        "next_try_at": _time(revert.until) if revert.state == RevertStatus.FAILED.value else None,
     }
 
 

@@ -8,7 +8,7 @@ lease falls free, and the verb takes its request back and acts after all.
 from collections.abc import Mapping
 
 from gitops_orch.controller.conduct import Progress
-from gitops_orch.daemon.house import House, open_house
+from gitops_orch.daemon.house import Application, open_application
 from gitops_orch.daemon.interrupts import ending_at_once, held_back
 from gitops_orch.daemon.operations import OPERATIONS
 from gitops_orch.daemon.verbs import Reply, Verb
@@ -18,7 +18,7 @@ from gitops_orch.settings import Settings
 
 ANSWER_WAIT_MAX_S = 3600.0
 ANSWER_POLL_S = 0.1
-TAKEN_BACK = -1  # the exit code recorded for a request that its sender carried out after all
+WITHDRAWN = -1  # the exit code recorded for a request that its sender carried out after all
 
 
 def perform(
@@ -28,60 +28,62 @@ def perform(
 
     Interrupted where a signal ends it; then the running service is not asked for it any more.
     """
-    with ending_at_once(), open_house(settings, url) as house:
-        if _try_lease(house):
-            return _carry_out_here(house, verb, arguments, progress)
+    with ending_at_once(), open_application(settings, url) as application:
+        if _try_lease(application):
+            return _carry_out_here(application, verb, arguments, progress)
         number = 0
         try:
             with held_back():  # a request whose number is unknown could not be withdrawn
-                number = house.history.request(verb.value, dict(arguments))
-            return _await_answer(house, number, verb, arguments, progress)
+                number = application.history.request(verb.value, dict(arguments))
+            return _await_answer(application, number, verb, arguments, progress)
         except BaseException:
             # whoever goes away must not be obeyed later
-            if number and house.history.request_result(number) is None:
-                house.history.finish_request(number, TAKEN_BACK, {})
+            if number and application.history.request_result(number) is None:
+                application.history.finish_request(number, WITHDRAWN, {})
             raise
 
 
-def answer(house: House, verb: Verb, arguments: Mapping[str, str], progress: Progress | None = None) -> Reply:
+def answer(
+    application: Application, verb: Verb, arguments: Mapping[str, str], progress: Progress | None = None
+) -> Reply:
     """Carry out a verb with the lease in hand; a failure is a reply, too."""
     try:
-        return OPERATIONS[verb](house, arguments, progress)
+        return OPERATIONS[verb](application, arguments, progress)
     except GitopsOrchError as error:
         return Reply(exit_code=1, document={"error": error.message, "hint": error.hint})
 
 
 def _await_answer(
-    house: House, number: int, verb: Verb, arguments: Mapping[str, str], progress: Progress | None
+    application: Application, number: int, verb: Verb, arguments: Mapping[str, str], progress: Progress | None
 ) -> Reply:
-    deadline_s = house.clock.monotonic_s() + ANSWER_WAIT_MAX_S
-    while house.clock.monotonic_s() < deadline_s:
-        found = house.history.request_result(number)
+    deadline_s = application.clock.monotonic_s() + ANSWER_WAIT_MAX_S
+    while application.clock.monotonic_s() < deadline_s:
+        found = application.history.request_result(number)
         if found is not None:
             document = plain_value(found[1])
             return Reply(exit_code=found[0], document=document if isinstance(document, dict) else {})
-        if _try_lease(house):
-            house.history.finish_request(number, TAKEN_BACK, {})
-            return _carry_out_here(house, verb, arguments, progress)
-        house.clock.sleep(ANSWER_POLL_S)
+        if _try_lease(application):
+            application.history.finish_request(number, WITHDRAWN, {})
+            return _carry_out_here(application, verb, arguments, progress)
+        application.clock.sleep(ANSWER_POLL_S)
     raise GitopsOrchError(
-        f"the running service (process {house.history.lease_holder()}) did not answer within {ANSWER_WAIT_MAX_S:.0f} s",
+        f"the running service (process {application.history.lease_holder()}) did not answer within {ANSWER_WAIT_MAX_S:.0f} s",
         hint="see its log, and /healthz",
     )
 
 
 def _carry_out_here(
-    house: House, verb: Verb, arguments: Mapping[str, str], progress: Progress | None
+    application: Application, verb: Verb, arguments: Mapping[str, str], progress: Progress | None
 ) -> Reply:
     try:
-        return answer(house, verb, arguments, progress)
+        return answer(application, verb, arguments, progress)
     finally:
-        house.history.release_lease()
+        application.history.release_lease()
 
 
-def _try_lease(house: House) -> bool:
+def _try_lease(application: Application) -> bool:
     try:
-        house.history.acquire_lease()
+        application.history.acquire_lease()
     except LeaseHeld:
         return False
     return True

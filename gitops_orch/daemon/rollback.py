@@ -2,8 +2,8 @@
 
 import re
 
-from gitops_orch.controller.revert import SHORT, Result, Wish
-from gitops_orch.daemon.house import House
+from gitops_orch.controller.revert import SHORT, RevertRequest, RevertStatus
+from gitops_orch.daemon.house import Application
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.document import Document
@@ -14,62 +14,64 @@ BY_COMMAND = "rolled back by command"
 _COMPOSE_FILE = re.compile(r"/(?:docker-)?compose(?:[.-][^/]*)?\.ya?ml$")
 
 
-def push_revert(house: House, app: AppKey, *, to: str) -> Document:
+def push_revert(application: Application, app: AppKey, *, to: str) -> Document:
     """Commit and push the app's own files as they were; other apps' newer commits stay.  Said twice, it is done once."""
-    head = house.fetch()
-    target = _target(house, app, head, to=to)
+    head = application.fetch()
+    target = _target(application, app, head, to=to)
     if target is None:
-        return _said(
+        return _reply(
             app, f"nothing to revert: {app} is at an earlier release in Git already", commit=head, to=head
         )
-    done = house.reverter().revert(Wish(app=app, to_commit=target, reason=BY_COMMAND))
-    if done.result is Result.NOTHING:
-        return _said(
+    done = application.reverter().revert(RevertRequest(app=app, commit=target, reason=BY_COMMAND))
+    if done.result is RevertStatus.NOTHING:
+        return _reply(
             app, f"nothing to revert: {app} is as of {target[:SHORT]} already", commit=head, to=target
         )
-    if done.result is not Result.PUSHED:
-        hint = done.hint if done.result is Result.REFUSED else f"{done.hint}; or roll back with --no-push"
+    if done.result is not RevertStatus.PUSHED:
+        hint = (
+            done.hint if done.result is RevertStatus.REFUSED else f"{done.hint}; or roll back with --no-push"
+        )
         raise GitopsOrchError(done.message, hint=hint)
     message = f"{done.message}, pushed; the next sync deploys it"
-    return _said(app, message, commit=done.commit, to=target, pushed=True)
+    return _reply(app, message, commit=done.commit, to=target, pushed=True)
 
 
-def draft_revert(house: House, app: AppKey, *, to: str) -> Document:
+def draft_revert(application: Application, app: AppKey, *, to: str) -> Document:
     """Return the commit that `push_revert` would push, its message and its diff; nothing is pushed."""
-    head = house.fetch()
-    target = _target(house, app, head, to=to)
+    head = application.fetch()
+    target = _target(application, app, head, to=to)
     if target is None:
-        return _said(
+        return _reply(
             app, f"nothing to revert: {app} is at an earlier release in Git already", commit=head, to=head
         )
-    done = house.reverter().draft(head, Wish(app=app, to_commit=target, reason=BY_COMMAND))
-    if done.result is Result.NOTHING:
-        return _said(
+    done = application.reverter().draft(head, RevertRequest(app=app, commit=target, reason=BY_COMMAND))
+    if done.result is RevertStatus.NOTHING:
+        return _reply(
             app, f"nothing to revert: {app} is as of {target[:SHORT]} already", commit=head, to=target
         )
-    if done.result is not Result.DRAFTED:
+    if done.result is not RevertStatus.DRAFTED:
         raise GitopsOrchError(done.message, hint=done.hint)
     message = f"{done.message}; nothing is pushed"
-    shown = _without_contents(house.source.show(done.commit))
-    return _said(app, message, commit=done.commit, to=target) | {"diff": shown}
+    shown = _without_contents(application.source.show(done.commit))
+    return _reply(app, message, commit=done.commit, to=target) | {"diff": shown}
 
 
-def pin_release(house: House, app: AppKey, *, to: str) -> Document:
+def pin_release(application: Application, app: AppKey, *, to: str) -> Document:
     """Pin the app to its last stable, or the named, commit in the controller; Git stays as it is."""
-    head = house.fetch()
-    target = _target(house, app, head, to=to)
+    head = application.fetch()
+    target = _target(application, app, head, to=to)
     if target is None:
         raise GitopsOrchError(
             f"{app} is at an earlier release in Git already", hint="name a commit with --to COMMIT"
         )
-    old = house.app_at(target, app)
+    old = application.app_at(target, app)
     if old is None:
         raise GitopsOrchError(
             f"{app} cannot be read at {target[:SHORT]}", hint="name another commit with --to"
         )
-    house.history.pin(app, target, old.digest, f"{BY_COMMAND}, without a push")
+    application.history.pin(app, target, old.digest, f"{BY_COMMAND}, without a push")
     message = f"{app}: pinned to {target[:SHORT]}; the next sync deploys it, `unpin` follows Git again"
-    return _said(app, message, commit=target, to=target)
+    return _reply(app, message, commit=target, to=target)
 
 
 def _without_contents(diff: str) -> str:
@@ -84,16 +86,16 @@ def _without_contents(diff: str) -> str:
     return message + "\n".join(without_secrets(line) for line in "".join(shown).splitlines())
 
 
-def _target(house: House, app: AppKey, head: str, *, to: str) -> str | None:
+def _target(application: Application, app: AppKey, head: str, *, to: str) -> str | None:
     """Return the commit to go back to; None where head went back already, to another release than the newest."""
     if to:
-        return house.source.resolve(to)
-    releases = house.history.releases(app)
-    current = house.app_at(head, app)
-    if _went_back(releases, current):
+        return application.source.resolve(to)
+    releases = application.history.releases(app)
+    current = application.app_at(head, app)
+    if _rolled_back_to(releases, current):
         return None
     stable = (release for release in releases if release.state is ReleaseState.STABLE)
-    found = next((release for release in stable if _differs(house, release, current)), None)
+    found = next((release for release in stable if _differs(application, release, current)), None)
     if found is None:
         raise GitopsOrchError(
             f"{app} has no earlier stable release to go back to", hint="name a commit with --to COMMIT"
@@ -101,7 +103,7 @@ def _target(house: House, app: AppKey, head: str, *, to: str) -> str | None:
     return found.commit
 
 
-def _went_back(releases: tuple[Release, ...], current: App | None) -> bool:
+def _rolled_back_to(releases: tuple[Release, ...], current: App | None) -> bool:
     """Tell whether head asks for a release that did well, and another one was tried after it."""
     states = {release.digest: release.state for release in releases}
     return (
@@ -111,15 +113,15 @@ def _went_back(releases: tuple[Release, ...], current: App | None) -> bool:
     )
 
 
-def _differs(house: House, release: Release, head: App | None) -> bool:
+def _differs(application: Application, release: Release, head: App | None) -> bool:
     """Tell whether a release is another than head's; computed anew, because its digest may be an older version's."""
     if head is None:
         return True
-    then = house.app_at(release.commit, release.app)
+    then = application.app_at(release.commit, release.app)
     return then is not None and then.digest != head.digest
 
 
-def _said(app: AppKey, message: str, *, commit: str, to: str, pushed: bool = False) -> Document:
+def _reply(app: AppKey, message: str, *, commit: str, to: str, pushed: bool = False) -> Document:
     return {
         "message": message,
         "namespace": app.namespace,

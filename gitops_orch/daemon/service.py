@@ -9,19 +9,19 @@ from contextlib import closing, suppress
 from types import FrameType
 from typing import TypeAlias
 
-from gitops_orch.controller.conduct import Conduct, ProgressEvent
+from gitops_orch.controller.conduct import ProgressEvent, RunControl
 from gitops_orch.controller.loop import EVENT, REQUEST, RESYNC, RETRY, SCHEDULE, Loop
-from gitops_orch.daemon.desk import Desk
-from gitops_orch.daemon.heartbeat import Pulse, take_pulse
-from gitops_orch.daemon.house import House, open_house
+from gitops_orch.daemon.desk import RequestHandler
+from gitops_orch.daemon.heartbeat import Liveness, check_liveness
+from gitops_orch.daemon.house import Application, open_application
 from gitops_orch.daemon.http import ServeHttp
-from gitops_orch.daemon.interrupts import Down
+from gitops_orch.daemon.interrupts import StoppedContainers
 from gitops_orch.daemon.metrics import Metrics
-from gitops_orch.daemon.news import tell_news, tell_reverts
+from gitops_orch.daemon.news import send_alerts, send_revert_alerts
 from gitops_orch.daemon.reload import RELOADABLE, changed_keys
 from gitops_orch.daemon.systemd import Systemd
 from gitops_orch.daemon.underway import Underway
-from gitops_orch.daemon.wake import Followers, Timers, forget_inspections, matters
+from gitops_orch.daemon.wake import EventWatchers, Timers, forget_inspections, matters
 from gitops_orch.engine.base import EngineEvent
 from gitops_orch.errors import HistoryError, SettingsError, SourceError
 from gitops_orch.logs import LOG, configure_logs
@@ -39,40 +39,40 @@ TIMELINE_ACTIONS = frozenset({"die", "oom", "start", "health_status", "pause", "
 LoadSettings: TypeAlias = Callable[[], Settings]
 
 
-class Service:
+class Daemon:
     """A running controller; it holds the lease."""
 
-    def __init__(self, house: House, outbox: Outbox, load: LoadSettings) -> None:
-        self._house = house
-        self._settings = house.settings  # as of the last SIGHUP
+    def __init__(self, application: Application, outbox: Outbox, load: LoadSettings) -> None:
+        self._application = application
+        self._settings = application.settings  # as of the last SIGHUP
         self._load = load
         self._outbox = outbox
         self._metrics = Metrics()
         self._systemd = Systemd()
-        self._desk = Desk(house)
-        self._loop = Loop(self._run, house.clock, self._on_report)
-        self._timers = Timers(house.settings, house.clock, self._loop.wake)
-        self._followers = Followers(self._on_event)
+        self._requests = RequestHandler(application)
+        self._loop = Loop(self._run, application.clock, self._on_report)
+        self._timers = Timers(application.settings, application.clock, self._loop.wake)
+        self._watchers = EventWatchers(self._on_event)
         self._ended = threading.Event()
         self._doing = "starting"
-        self._down, self._underway = Down(), Underway(house.clock)
+        self._stopped, self._underway = StoppedContainers(), Underway(application.clock)
         self._is_partial = False  # the last run was kept to some apps
         self._has_more = False  # the last run over all apps was cut short
-        self._rested_s = house.clock.monotonic_s()
-        self._ticked_s = house.clock.monotonic_s()
+        self._rested_s = application.clock.monotonic_s()
+        self._ticked_s = application.clock.monotonic_s()
 
-    def pulse(self) -> Pulse:
+    def liveness(self) -> Liveness:
         """Return how the loop does."""
-        return take_pulse(
+        return check_liveness(
             doing=self._doing,
             quiet_s=self._loop.quiet_s(),
-            idle_s=self._house.clock.monotonic_s() - self._rested_s,
+            idle_s=self._application.clock.monotonic_s() - self._rested_s,
             interval_s=self._settings.poll.interval,
         )
 
     def exposition(self) -> bytes:
         """Return the metrics as Prometheus reads them."""
-        return self._metrics.exposition(is_alive=self.pulse().alive)
+        return self._metrics.exposition(is_alive=self.liveness().alive)
 
     def work(self, signals: "queue.SimpleQueue[int]") -> None:
         """Work until a signal comes.
@@ -83,9 +83,9 @@ class Service:
         worker = threading.Thread(target=self._loop.run_forever, name="loop", daemon=True)
         worker.start()
         self._timers.start()
-        self._systemd.feed_watchdog(lambda: self.pulse().alive, self._ended)
+        self._systemd.feed_watchdog(lambda: self.liveness().alive, self._ended)
         self._systemd.ready()
-        LOG.info("service.started", repository=self._house.source.url, pid=os.getpid())
+        LOG.info("service.started", repository=self._application.source.url, pid=os.getpid())
         number = self._wait_for_signal(signals, worker)
         LOG.info("service.stopping", signal=number)
         self._systemd.stopping()
@@ -118,17 +118,17 @@ class Service:
         if any(key.startswith("log.") for key in changed):
             configure_logs(format_name=settings.log.format, level=settings.log.level)
         LOG.info("settings.reloaded", changed=[key for key in changed if key in RELOADABLE])
-        kept = changed_keys(self._house.settings, settings)
+        kept = changed_keys(self._application.settings, settings)
         if left := [key for key in kept if key not in RELOADABLE]:
             LOG.warning("settings.need_restart", keys=left, hint="restart the service to use these")
 
     def _tick(self) -> None:
         self._timers.wake_if_overdue()
-        since_s, self._ticked_s = self._ticked_s, self._house.clock.monotonic_s()
-        if self._house.reconciler.is_to_be_retried(since_s, self._ticked_s):
+        since_s, self._ticked_s = self._ticked_s, self._application.clock.monotonic_s()
+        if self._application.reconciler.is_to_be_retried(since_s, self._ticked_s):
             self._loop.wake(RETRY)
         try:
-            if self._desk.answer_new():
+            if self._requests.answer_new():
                 self._loop.wake(REQUEST)
         except HistoryError as error:
             LOG.warning("requests.unreadable", error=str(error))
@@ -137,17 +137,19 @@ class Service:
         """Wait for the end of what is under way; another signal ends the wait."""
         self._loop.stop()
         self._timers.stop()
-        began_s = self._house.clock.monotonic_s()
-        while worker.is_alive() and self._house.clock.monotonic_s() - began_s < STOP_WAIT_MAX_S:
+        began_s = self._application.clock.monotonic_s()
+        while worker.is_alive() and self._application.clock.monotonic_s() - began_s < STOP_WAIT_MAX_S:
             with suppress(queue.Empty):
                 if signals.get(block=False) in SIGNALS:
                     break
             worker.join(TICK_S)
-        self._followers.stop()
+        self._watchers.stop()
         self._ended.set()
         if worker.is_alive():
-            waited_s = round(self._house.clock.monotonic_s() - began_s)
-            LOG.warning("service.abandoned", doing=self._doing, waited_s=waited_s, left=self._down.sentence())
+            waited_s = round(self._application.clock.monotonic_s() - began_s)
+            LOG.warning(
+                "service.abandoned", doing=self._doing, waited_s=waited_s, left=self._stopped.sentence()
+            )
 
     def _run(
         self,
@@ -159,17 +161,19 @@ class Service:
         should_yield: Callable[[], bool],
     ) -> RunReport:
         self._doing = "looking at Git and all hosts"
-        self._down, self._underway = Down(), Underway(self._house.clock)
+        self._stopped, self._underway = StoppedContainers(), Underway(self._application.clock)
         if RESYNC in trigger:
-            forget_inspections(self._house.reconciler.engines.by_name().values(), self._house.clock)
+            forget_inspections(
+                self._application.reconciler.engines.by_name().values(), self._application.clock
+            )
         # See Note [Syncs of some apps] in desk.py.
-        with self._desk.serving_syncs(also_of_some_apps=trigger == REQUEST) as asked:
-            if not asked.numbers and self._desk.has_waiting():
+        with self._requests.serving_syncs(also_of_some_apps=trigger == REQUEST) as asked:
+            if not asked.numbers and self._requests.has_waiting():
                 self._loop.wake(REQUEST)  # so that this run ends where it would only wait
                 fetch = not set(trigger.split(",")) <= {REQUEST, EVENT, SCHEDULE}  # the sync itself fetches
-            report = self._house.reconciler.run(
+            report = self._application.reconciler.run(
                 trigger=trigger,
-                conduct=Conduct(
+                control=RunControl(
                     progress=self._on_progress,
                     should_stop=asked.noting(self._beating(should_stop)),
                     should_yield=asked.noting(should_yield),
@@ -181,7 +185,7 @@ class Service:
             )
             asked.report = report
         self._is_partial = bool(asked.apps)
-        if self._desk.has_waiting() or (self._is_partial and self._has_more):
+        if self._requests.has_waiting() or (self._is_partial and self._has_more):
             self._loop.wake(REQUEST)
         if not self._is_partial:
             self._has_more = asked.cut_short
@@ -199,33 +203,33 @@ class Service:
 
     def _on_progress(self, event: ProgressEvent) -> None:
         self._loop.beat()
-        self._down(event)
+        self._stopped(event)
         self._underway.note(event)
         self._doing = f"{event.action.kind.value} {event.action.name}" if event.action else event.kind
 
     def _on_report(self, report: RunReport) -> None:
-        self._rested_s = self._house.clock.monotonic_s()
+        self._rested_s = self._application.clock.monotonic_s()
         self._doing = "waiting"
-        self._timers.arm(report.picture.wake_at)
-        self._followers.follow(self._house.reconciler.engines.by_name())
+        self._timers.arm(report.final_status.wake_at)
+        self._watchers.follow(self._application.reconciler.engines.by_name())
         self._metrics.record(report, is_partial=self._is_partial)
         if (
             self._is_partial
         ):  # the next run over all apps has all other news, also of those that this one left alone
-            tell_reverts(self._outbox, report, self._describe)
+            send_revert_alerts(self._outbox, report, self._describe)
             return
-        self._systemd.status(f"{report.status} at {report.picture.commit[:10] or 'no commit yet'}")
-        tell_news(self._outbox, report, self._describe, self._house.history.troubles())
+        self._systemd.status(f"{report.status} at {report.final_status.commit[:10] or 'no commit yet'}")
+        send_alerts(self._outbox, report, self._describe, self._application.history.troubles())
 
     def _describe(self, commit: str) -> str:
         try:
-            info = self._house.source.commit_info(commit)
+            info = self._application.source.commit_info(commit)
         except SourceError:
             return commit[:SHORT_COMMIT_CHARS]
         return f"{commit[:SHORT_COMMIT_CHARS]} {info.subject} ({info.author})"
 
     def _on_event(self, event: EngineEvent) -> None:
-        if matters(event, self._house.settings.instance):
+        if matters(event, self._application.settings.instance):
             self._loop.wake(EVENT, event.host)
             self._keep(event)
 
@@ -234,7 +238,7 @@ class Service:
             return
         code = event.attributes.get("exitCode")
         try:
-            self._house.history.record_event(
+            self._application.history.record_event(
                 event.host,
                 event.attributes.get("name", event.id),
                 event.at,
@@ -257,13 +261,13 @@ def run_service(settings: Settings, url: str, serve_http: ServeHttp, load: LoadS
 
     receivers = make_receivers(settings.notify.urls_file)
     with (
-        open_house(settings, url, caches=True) as house,
-        closing(Outbox(receivers, house.history)) as outbox,
+        open_application(settings, url, caches=True) as application,
+        closing(Outbox(receivers, application.history)) as outbox,
     ):
-        house.history.acquire_lease()
+        application.history.acquire_lease()
         for number in (*SIGNALS, signal.SIGHUP):
             signal.signal(number, remember)
-        service = Service(house, outbox, load)
+        service = Daemon(application, outbox, load)
         with serve_http(service, settings.http.listen) as address:
             LOG.info("http.listening", address=address)
             service.work(signals)

@@ -14,7 +14,7 @@ from gitops_orch.clock import Clock
 from gitops_orch.controller.loop import POLL, RESYNC, SCHEDULE
 from gitops_orch.engine.base import Engine, EngineEvent
 from gitops_orch.engine.labels import CARRIER, INSTANCE
-from gitops_orch.engine.watch import Watch, forget, watch
+from gitops_orch.engine.watch import EventWatch, forget, watch
 from gitops_orch.logs import LOG
 from gitops_orch.settings import Settings
 
@@ -115,18 +115,18 @@ class Timers:
 
 
 @dataclass(frozen=True, slots=True)
-class _Following:
+class _Followed:
     engine: Engine
     stop: threading.Event
-    watch: Watch
+    watch: EventWatch
 
 
-class Followers:
+class EventWatchers:
     """One watch per connected host."""
 
     def __init__(self, on_event: Callable[[EngineEvent], None]) -> None:
         self._on_event = on_event
-        self._following: dict[str, _Following] = {}
+        self._following: dict[str, _Followed] = {}
 
     def follow(self, engines: Mapping[str, Engine]) -> None:
         """Watch exactly these hosts, over these connections."""
@@ -136,7 +136,7 @@ class Followers:
         for name, engine in engines.items():
             if name not in self._following:
                 stop = threading.Event()
-                self._following[name] = _Following(engine, stop, watch(engine, self._on_event, stop))
+                self._following[name] = _Followed(engine, stop, watch(engine, self._on_event, stop))
 
     def stop(self) -> None:
         """Watch nothing any more; the threads end as their connections are closed."""

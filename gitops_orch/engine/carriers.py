@@ -36,12 +36,12 @@ class Carriers:
     @contextmanager
     def carrier(self, app: AppKey, name: str, mount: dict[str, object], image: str) -> Iterator[str]:
         """Give the id of a new carrier, and remove it in the end; `name` is what its own name begins with."""
-        made = self._create(app, name, mount, image)
+        created = self._create(app, name, mount, image)
         try:
-            self._sweep(made)
-            yield made
+            self._sweep(created)
+            yield created
         finally:
-            self._remove(made)
+            self._remove(created)
 
     def _create(self, app: AppKey, name: str, mount: dict[str, object], image: str) -> str:
         """Create a container that is never started."""
@@ -55,11 +55,11 @@ class Carriers:
             "HostConfig": {"NetworkMode": "none", **mount},
         }
         carrier = f"{name}_{secrets.token_hex(6)}{CARRIER_SUFFIX}"
-        made = self._wire.call(
+        created = self._wire.call(
             f"create of carrier {carrier}",
             lambda client: client.create_container_from_config(body, carrier),
         )
-        return str(made["Id"])
+        return str(created["Id"])
 
     def _remove(self, carrier: str) -> None:
         """Remove a carrier with the anonymous volumes that its image gave it; it never ran, so they hold no data."""
@@ -76,7 +76,7 @@ class Carriers:
         for row in self._listed({"volume": [volume]}):
             self._remove_carrier(str(row["Id"]))
 
-    def _sweep(self, made: str) -> None:
+    def _sweep(self, created: str) -> None:
         """Remove what killed processes left behind, once in AGE_MAX_S: what is that much older than the one just made."""
         now_s = time.monotonic()
         with self._lock:
@@ -86,7 +86,7 @@ class Carriers:
         rows = self._listed({})
         with self._wire.understood("list of carriers"):
             created_s = {str(row["Id"]): float(row["Created"]) for row in rows}
-            newest_s = created_s.pop(made, 0.0)
+            newest_s = created_s.pop(created, 0.0)
             left = [each for each, born_s in created_s.items() if newest_s - born_s > AGE_MAX_S]
         for each in left:
             self._remove_carrier(each)

@@ -34,10 +34,10 @@ class CredentialHelpers:
         program = self._program(name)
         answer = self._run(program, server)
         if answer.returncode:
-            said = (answer.stdout or answer.stderr).decode("utf-8", "replace").strip()
-            if _NOT_FOUND in said.lower():
+            output = (answer.stdout or answer.stderr).decode("utf-8", "replace").strip()
+            if _NOT_FOUND in output.lower():
                 return None
-            raise _failure(program, f"ended with exit code {answer.returncode}: {said[:_SHOWN_MAX]}")
+            raise _failure(program, f"ended with exit code {answer.returncode}: {output[:_SHOWN_MAX]}")
         return _credentials(program, answer.stdout)
 
     def _program(self, name: str) -> Path:

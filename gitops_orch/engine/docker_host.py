@@ -14,14 +14,14 @@ from gitops_orch.engine.carriers import Carriers
 from gitops_orch.engine.engine_settings import EngineSettings
 from gitops_orch.engine.files import FileCourier
 from gitops_orch.engine.host_files import HostFileKeeper
-from gitops_orch.engine.kin import Kin
+from gitops_orch.engine.kin import SharedContainers
 from gitops_orch.engine.observe_host import HostObserver
 from gitops_orch.engine.payload import ContainerPayload, container_payload
 from gitops_orch.engine.payload_network import Endpoint, endpoint_of, network_payload, volume_payload
 from gitops_orch.engine.payload_target import PayloadTarget
 from gitops_orch.engine.port_check import check_ports
 from gitops_orch.engine.probe import probe_container
-from gitops_orch.engine.pull import Pull, pull_image, registry_digest, suitable_image
+from gitops_orch.engine.pull import PullRequest, pull_image, registry_digest, suitable_image
 from gitops_orch.engine.raw_client import RawClient
 from gitops_orch.engine.registry_auth import Registries
 from gitops_orch.engine.streams import LogWindow, container_logs, exec_in, host_events
@@ -53,7 +53,7 @@ class DockerHost:
         self._carriers = Carriers(wire, settings.instance)
         self._courier = FileCourier(wire, self._carriers, settings.instance, host.data_root)
         self._host_files = HostFileKeeper(wire, self._carriers, host.data_root, clock)
-        self._kin = Kin(wire, settings.instance, self._observer)
+        self._kin = SharedContainers(wire, settings.instance, self._observer)
         # An Engine gives out ports of a range, and ephemeral ones, without holding them: two starts may get the same.
         self._port_lock = threading.Lock()
 
@@ -78,7 +78,7 @@ class DockerHost:
     ) -> PulledImage:
         """Bring the image to the host, with the credentials of its registry."""
         there = suitable_image(self._wire, image, platform) if local_suffices else None
-        wanted = Pull(image=image, platform=platform, deadline_s=self._settings.pull_deadline_s)
+        wanted = PullRequest(image=image, platform=platform, deadline_s=self._settings.pull_deadline_s)
         return there or pull_image(self._wire, wanted, self._registries.for_pull(image), progress)
 
     def registry_digest(self, image: str) -> str:
@@ -121,9 +121,9 @@ class DockerHost:
         """Create the app's volume; one of the same name that is not the app's is a Conflict."""
         body = volume_payload(volume, labels.volume_labels(self._settings.instance, app, volume))
         what = f"create of volume {volume.name}"
-        made = self._wire.call(what, lambda client: client.post_body("/volumes/create", body=body))
+        created = self._wire.call(what, lambda client: client.post_body("/volumes/create", body=body))
         # An Engine answers a second create of a name with the volume that is there, whoever made it.
-        if labels.parse_owner(made.get("Labels") or {}, self._settings.instance) != app:
+        if labels.parse_owner(created.get("Labels") or {}, self._settings.instance) != app:
             raise Conflict(
                 f"{self.name}: volume {volume.name} is there and is not {app}'s",
                 hint="declare it external, or adopt the project",
@@ -156,21 +156,21 @@ class DockerHost:
             )
             wanted = labels.container_labels(self._settings.instance, intent)
             payload = container_payload(intent, target, wanted)
-            made = self._create_or_find(intent, payload)
+            created = self._create_or_find(intent, payload)
             for network, endpoint in payload.connections:
-                self._attach(made, network, endpoint)
+                self._attach(created, network, endpoint)
             if payload.links:
                 links = link_archive(payload.links)
                 self._wire.call(
-                    f"links in {intent.name}", lambda client: client.upload(made, links, path="/")
+                    f"links in {intent.name}", lambda client: client.upload(created, links, path="/")
                 )
-            return made
+            return created
 
     def _create_or_find(self, intent: ContainerIntent, payload: ContainerPayload) -> str:
         what = f"create of {intent.name}"
         platform = payload.platform or None
         try:
-            made = self._wire.call(
+            created = self._wire.call(
                 what,
                 lambda client: client.create_container_from_config(payload.body, intent.name, platform),
             )
@@ -179,7 +179,7 @@ class DockerHost:
             if found.name == intent.name and labels.is_intended(found.owner, intent):
                 return found.id
             raise
-        return str(made["Id"])
+        return str(created["Id"])
 
     def _target(self) -> PayloadTarget:
         return PayloadTarget(

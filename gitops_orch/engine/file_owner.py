@@ -16,10 +16,8 @@ def owned(files: FileMount, image_user: str, read: Read) -> tuple[FileMount, str
     own_name, _, own_group = image_user.partition(":")
     found = _numbers(name or own_name, group or ("" if name else own_group), read)
     if found is None:
-        said = f"user {name}" if name else f"the image's user {image_user}"
-        note = (
-            f"{files.target} belongs to root: {said} is not in the image; write `uid` and `gid` beside `mode`"
-        )
+        subject = f"user {name}" if name else f"the image's user {image_user}"
+        note = f"{files.target} belongs to root: {subject} is not in the image; write `uid` and `gid` beside `mode`"
         return files, note
     uid, gid = found
     return replace(files, entries=tuple(replace(each, uid=uid, gid=gid) for each in files.entries)), ""

@@ -125,7 +125,7 @@ class HostFileKeeper:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Due:
+class _DueChanges:
     """What of a work is to be done, by what the host has at this moment."""
 
     removed: tuple[str, ...]
@@ -149,19 +149,19 @@ class _Bind:
             self._base, directory=self._files.directory, size_bytes=size_bytes, fresh=True
         )
 
-    def due(self, work: FilesWork) -> _Due:
+    def due(self, work: FilesWork) -> _DueChanges:
         """Return what is to be done; what is no more as the plan expects it is left alone."""
         now = self._now()
         copies = now.of(change.name for change in work.changes)
         removals = [change for change in work.changes if change.digest is None]
         removed = [c.name for c in removals if c.expected == _digest(copies.get(c.name)) is not None]
-        gone = {c.name for c in removals if c.name not in copies}
-        room = _Room(now, frozenset(removed) | gone)
+        missing = {c.name for c in removals if c.name not in copies}
+        room = _NameState(now, frozenset(removed) | missing)
         writes = [c for c in work.changes if c.digest is not None and _is_due(c, copies.get(c.name))]
         written = [c for c in writes if room.state(c.name, copies.get(c.name)) == c.expected]
-        left = {c.name for c in removals if c.name not in {*removed, *gone}}
+        left = {c.name for c in removals if c.name not in {*removed, *missing}}
         left |= {c.name for c in writes if c not in written}
-        return _Due(
+        return _DueChanges(
             removed=tuple(removed),
             directories=tuple(c.name for c in written if _is_directory(copies.get(c.name))),
             missing=_missing(now, (change.name for change in written)),
@@ -191,7 +191,7 @@ class _Bind:
             if now is not None and now.below(name) == frozenset():
                 self._place.clear(path_below(self._base, name))
 
-    def archive(self, due: _Due, around: Sequence[str], now_s: float) -> bytes:
+    def archive(self, due: _DueChanges, around: Sequence[str], now_s: float) -> bytes:
         """Return what writes files; one that replaces another keeps its owner, and a directory stays as it is.
 
         `around` are the directories above the bind, and the bind itself, that are not there yet.
@@ -211,7 +211,7 @@ class _Bind:
 
 
 @dataclass(frozen=True, slots=True)
-class _Room:
+class _NameState:
     """What names are like once files have been removed."""
 
     now: Copies

@@ -21,7 +21,7 @@ from typing import Protocol
 
 from gitops_orch.engine.archive import removal_archive
 from gitops_orch.engine.bounded_answer import stream_pieces
-from gitops_orch.engine.listing import Copy, CutOff, Listing, TooMuch, read_listing
+from gitops_orch.engine.listing import Copy, CutOff, DirectoryListing, TooMuch, read_listing
 from gitops_orch.engine.raw_client import RawClient
 from gitops_orch.engine.wire import Wire
 from gitops_orch.errors import EngineError, NotFound
@@ -116,31 +116,31 @@ class Place:
             listing = self._listing(root)
             if listing is not None:
                 return _Listed(listing)
-        return _Asked(self, root, self.fresh if fresh else self._remembered)
+        return _FileByFile(self, root, self.fresh if fresh else self._remembered)
 
-    def _listing(self, path: str) -> Listing | None:
+    def _listing(self, path: str) -> DirectoryListing | None:
         """Return all below a path, in one answer; None where that is too much."""
         on_host = f"{self.host_root}/{path}".rstrip("/")
         if on_host in self.known.large:
             return None
         there = self.is_directory(path)
         if not there:
-            return Listing() if there is None else Listing({"": Copy(digest=NO_FILE)})
+            return DirectoryListing() if there is None else DirectoryListing({"": Copy(digest=NO_FILE)})
 
         try:
             return self._read(path, LISTED_BYTES_MAX, self.wire.deadline_s / 2)
         except NotFound:
-            return Listing()
+            return DirectoryListing()
         except TooMuch:
             self.known.large.add(on_host)
             return None
         except CutOff:
             return None
 
-    def _read(self, path: str, bytes_max: int, seconds_max: float) -> Listing:
+    def _read(self, path: str, bytes_max: int, seconds_max: float) -> DirectoryListing:
         whole = self._whole(path)
 
-        def ask(client: RawClient) -> Listing:
+        def ask(client: RawClient) -> DirectoryListing:
             with client.open_stream(
                 "/containers/{0}/archive", self.carrier, params={"path": whole}
             ) as answer:
@@ -150,24 +150,24 @@ class Place:
 
     def _remembered(self, path: str) -> Copy | None:
         """Return a file without its owner; one with the size and the time that it had before is not read again."""
-        look = self._look(path)
-        if not isinstance(look, tuple):
-            return None if look is None else Copy(digest=NO_FILE)
+        stat = self._look(path)
+        if not isinstance(stat, tuple):
+            return None if stat is None else Copy(digest=NO_FILE)
         on_host = f"{self.host_root}/{path}"
         known = self.known.digests.get(on_host)
-        if known is not None and known[:2] == look:
+        if known is not None and known[:2] == stat:
             return Copy(digest=known[2])
         copy = self._copy(path)
         if copy is not None:
-            self.known.digests[on_host] = (*look, copy.digest)
+            self.known.digests[on_host] = (*stat, copy.digest)
         return copy
 
     def fresh(self, path: str) -> Copy | None:
         """Read a file as it is at this moment, unless it lies behind a link; None where there is nothing."""
-        look = self._look(path)
-        if isinstance(look, tuple):
+        stat = self._look(path)
+        if isinstance(stat, tuple):
             return self._copy(path)
-        return None if look is None else Copy(digest=NO_FILE)
+        return None if stat is None else Copy(digest=NO_FILE)
 
     def _look(self, path: str) -> tuple[int, str] | str | None:
         """Return a plain file's size and time of change, which tell its contents apart; else NO_FILE or None."""
@@ -220,7 +220,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    listing: Listing
+    listing: DirectoryListing
 
     def of(self, names: Iterable[str]) -> Mapping[str, Copy]:
         found = {name: self.listing.copy(name) for name in names}
@@ -235,7 +235,7 @@ class _Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _FileByFile:
     """Asks for each file."""
 
     place: Place

@@ -13,7 +13,7 @@ from gitops_orch.model.observed import Details, Health, State
 class Inspection:
     """What an inspection told, and how the listing looked then."""
 
-    look: tuple[object, ...]
+    listed_as: tuple[object, ...]
     image: str
     state: State
     health: Health

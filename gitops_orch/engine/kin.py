@@ -12,7 +12,7 @@ from gitops_orch.model.plan import ContainerIntent
 JOIN = "container:"
 
 
-class Kin:
+class SharedContainers:
     """Finds the kin of new containers on one host."""
 
     def __init__(self, wire: Wire, instance: str, observer: HostObserver) -> None:

@@ -37,7 +37,7 @@ class CutOff(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class DirectoryListing:
     """What is at a path and, where that is a directory, below it; "" is the path itself, and absent where nothing is there."""
 
     found: Mapping[str, Copy] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Listing:
         return frozenset(other for other in inside if other.startswith(f"{path}/"))
 
 
-def read_listing(pieces: Iterator[bytes], bytes_max: int, seconds_max: float) -> Listing:
+def read_listing(pieces: Iterator[bytes], bytes_max: int, seconds_max: float) -> DirectoryListing:
     """Return what an Engine's archive of a path holds; TooMuch where it is longer, CutOff where a part of it is missing."""
     found: dict[str, Copy] = {}
     stream = _Stream(pieces, bytes_max, time.monotonic() + seconds_max)
@@ -72,7 +72,7 @@ def read_listing(pieces: Iterator[bytes], bytes_max: int, seconds_max: float) ->
         raise CutOff(str(error)) from error
     if not stream.has_end_at(end) or "" not in found:  # an Engine begins with what was asked for
         raise CutOff
-    return Listing(found)
+    return DirectoryListing(found)
 
 
 def _copy(tar: tarfile.TarFile, member: tarfile.TarInfo, found: Mapping[str, Copy]) -> Copy:

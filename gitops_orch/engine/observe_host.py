@@ -54,7 +54,7 @@ class HostObserver:
                 api_version=self._wire.api_version,
                 engine_id=self._engine_id(about),
                 root_dir=root_dir,
-                makes_overlays=bool((about.get("Swarm") or {}).get("ControlAvailable")),
+                creates_overlays=bool((about.get("Swarm") or {}).get("ControlAvailable")),
                 containers=self._containers(containers.result(), images.result(), root_dir, ends_at),
                 networks=tuple(observe_parse.listed_network(row, instance) for row in networks.result()),
                 volumes=observe_parse.listed_volumes(volumes.result().get("Volumes") or (), instance),
@@ -86,26 +86,32 @@ class HostObserver:
         statuses = {str(row["Id"]): _lasting(str(row.get("Status") or "")) for row in rows}
         # A stranger that restarts holds no port at this moment, and takes it again: only an inspection tells which.
         inspected = [row for row in listed if row.owner is not None or row.state is State.RESTARTING]
-        looks = {row.id: _look(row, statuses[row.id]) for row in inspected}
-        inspections = self._inspections(looks, ends_at)
+        listed_by_id = {row.id: _listed_state(row, statuses[row.id]) for row in inspected}
+        inspections = self._inspections(listed_by_id, ends_at)
         return tuple(
             _with_details(row, inspections.get(row.id))
             for row in sorted(listed, key=lambda row: (row.name, row.id))
             if row.owner is None or row.id in inspections  # else it went away since it was listed
         )
 
-    def _inspections(self, looks: Mapping[str, tuple[object, ...]], ends_at: float) -> dict[str, Inspection]:
+    def _inspections(
+        self, listed_by_id: Mapping[str, tuple[object, ...]], ends_at: float
+    ) -> dict[str, Inspection]:
         with self._cache.observation() as (known, found):
-            stale = [id_ for id_, look in looks.items() if id_ not in known or known[id_].look != look]
+            stale = [
+                id_
+                for id_, listed in listed_by_id.items()
+                if id_ not in known or known[id_].listed_as != listed
+            ]
             futures = {id_: self._inspect(id_, ends_at) for id_ in stale}
             fresh = {
-                id_: _inspection(row, looks[id_])
+                id_: _inspection(row, listed_by_id[id_])
                 for id_, future in futures.items()
                 if (row := _unless_gone(future)) is not None
             }
-            found.update({id_: known[id_] for id_ in looks if id_ not in futures})
+            found.update({id_: known[id_] for id_ in listed_by_id if id_ not in futures})
             # One that changed since it was listed is shown as it is now, and looked at again the next time.
-            found.update({id_: seen for id_, seen in fresh.items() if seen.state in seen.look})
+            found.update({id_: seen for id_, seen in fresh.items() if seen.state in seen.listed_as})
             return {**found, **fresh}
 
     def _inspect(self, id_: str, ends_at: float) -> Future[Any]:
@@ -144,9 +150,9 @@ class HostObserver:
         self._workers.shutdown(wait=False, cancel_futures=True)
 
 
-def _inspection(row: Mapping[str, Any], look: tuple[object, ...]) -> Inspection:
+def _inspection(row: Mapping[str, Any], listed: tuple[object, ...]) -> Inspection:
     return Inspection(
-        look=look,
+        listed_as=listed,
         image=str((row.get("Config") or {}).get("Image") or ""),
         state=observe_parse.inspected_state(row),
         health=observe_parse.inspected_health(row),
@@ -163,7 +169,7 @@ def _unless_gone(future: Future[Any]) -> Mapping[str, Any] | None:
     return row
 
 
-def _look(row: ObservedContainer, status: str) -> tuple[object, ...]:
+def _listed_state(row: ObservedContainer, status: str) -> tuple[object, ...]:
     return (row.name, row.state, row.health, status, row.image_id, row.networks, row.volumes, row.ports)
 
 

@@ -274,7 +274,7 @@ def _listed_volume(row: Row, instance: str) -> ObservedVolume:
         driver=str(row.get("Driver") or ""),
         owner=owner,
         files=volume_labels.get(labels.FILES) if owner else None,
-        made=str(row.get("CreatedAt") or ""),
+        creation=str(row.get("CreatedAt") or ""),
         labels=volume_labels,
     )
 

@@ -72,8 +72,8 @@ def endpoint_of(joining: Joining, network: str, target: PayloadTarget) -> Endpoi
     A service that has the network no more is attached by its names alone.
     """
     app, service, slot = joining.app, joining.service, joining.slot
-    made = attachments(app, service, slot, target)
-    endpoints = {**made.endpoints, **dict(made.later)}
+    created = attachments(app, service, slot, target)
+    endpoints = {**created.endpoints, **dict(created.later)}
     return endpoints.get(network) or _endpoint(app, service, slot, network, target)
 
 

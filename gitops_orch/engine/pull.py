@@ -22,7 +22,7 @@ _DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32,128}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pull:
+class PullRequest:
     """What is pulled: a reference (tag `latest` where it has neither tag nor digest), and for which platform ("": any)."""
 
     image: str
@@ -30,7 +30,9 @@ class Pull:
     deadline_s: float
 
 
-def pull_image(wire: Wire, pull: Pull, auth: PullAuth, progress: Callable[[str], None] | None) -> PulledImage:
+def pull_image(
+    wire: Wire, pull: PullRequest, auth: PullAuth, progress: Callable[[str], None] | None
+) -> PulledImage:
     """Pull a reference; ImageUnavailable where it cannot be had."""
     image, host = pull.image, wire.host
     try:
@@ -63,7 +65,7 @@ def _answers(wire: Wire, image: str) -> bool:
     return True
 
 
-def _follow(wire: Wire, pull: Pull, header: str | None, progress: Callable[[str], None]) -> str:
+def _follow(wire: Wire, pull: PullRequest, header: str | None, progress: Callable[[str], None]) -> str:
     """Follow a pull to its end; return why it was refused, "" where it was not."""
     headers = {"X-Registry-Auth": header} if header else {}
     params = {"fromImage": with_default_tag(pull.image)}

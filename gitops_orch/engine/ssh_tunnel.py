@@ -10,7 +10,7 @@ from urllib.parse import SplitResult
 
 REMOTE_SOCKET = "/var/run/docker.sock"
 _POLL_S = 0.02
-_LAST_WORDS_CHARS = 300
+_ERROR_CHARS = 300
 
 
 class SshTunnel:
@@ -43,7 +43,7 @@ class SshTunnel:
         ends_at = time.monotonic() + self._deadline_s
         while not local.exists():
             if self._process.poll() is not None or time.monotonic() > ends_at:
-                words = self._last_words()
+                words = self._error_text()
                 self._clear()
                 raise ConnectionError(f"ssh: {words or 'no tunnel in time'}")
             time.sleep(_POLL_S)
@@ -68,9 +68,9 @@ class SshTunnel:
         remote = url.path if url.path not in {"", "/"} else REMOTE_SOCKET
         return ["ssh", "-T", *config, *flags, *port, "-L", f"{local}:{remote}", "--", target, "cat"]
 
-    def _last_words(self) -> str:
+    def _error_text(self) -> str:
         lines = Path(f"{self._folder}/stderr").read_text(encoding="utf-8", errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")[:_LAST_WORDS_CHARS]
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")[:_ERROR_CHARS]
 
     def _clear(self) -> None:
         if self._process is not None:

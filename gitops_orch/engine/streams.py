@@ -85,8 +85,8 @@ def exec_in(
         "AttachStdout": True,
         "AttachStderr": True,
     }
-    made = wire.call(what, lambda client: client.post_body("/containers/{0}/exec", container, body=body))
-    identity = str(made["Id"])
+    created = wire.call(what, lambda client: client.post_body("/containers/{0}/exec", container, body=body))
+    identity = str(created["Id"])
     seconds = settings.deadline_s or wire.deadline_s
     ends_at = time.monotonic() + seconds
     try:

@@ -7,7 +7,7 @@ only what is declared can be compared: those are left out where they are empty.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from gitops_orch.planner.compose_words import words
+from gitops_orch.planner.compose_words import compose_text
 
 Row: TypeAlias = Mapping[str, Any]
 Visible: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]  # by path of a Compose key its members, sorted
@@ -103,7 +103,7 @@ def _members(path: str, value: object) -> tuple[str, ...]:
         return tuple(sorted(f"{key}={text}" for key, text in value.items()))
     if isinstance(value, list | tuple):
         return tuple(sorted(map(str, value)))
-    return (words(path, value if isinstance(value, bool | int | float) else str(value)) or "",)
+    return (compose_text(path, value if isinstance(value, bool | int | float) else str(value)) or "",)
 
 
 def _capabilities(names: Any) -> list[str]:
@@ -140,7 +140,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "devices": _devices,
     "ports": _ports,
     "ulimits": _ulimits,
-    "healthcheck.test": lambda test: [words("healthcheck.test", list(test))],
+    "healthcheck.test": lambda test: [compose_text("healthcheck.test", list(test))],
     "healthcheck.interval": _duration,
     "healthcheck.timeout": _duration,
     "healthcheck.start_period": _duration,

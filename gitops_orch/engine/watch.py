@@ -9,7 +9,7 @@ from gitops_orch.errors import EngineError
 from gitops_orch.logs import LOG
 
 EVENTS_ENDED = "host.events_ended"
-EVENTS_BROKE = "host.events_broke"
+EVENTS_FAILED = "host.events_internal_error"
 PAUSE_MIN_S = 0.5
 PAUSE_MAX_S = 30.0
 
@@ -26,7 +26,7 @@ class Forgetful(Protocol):
         ...
 
 
-class Watch:
+class EventWatch:
     """A running watch; `stop` ends it."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Watch:
             # The next observation reports the host: here it only means "again".
             LOG.debug(EVENTS_ENDED, host=self._engine.name, error=str(error))
         except Exception as error:  # noqa: BLE001 - without this thread, the host's changes are seen late, silently
-            LOG.error(EVENTS_BROKE, host=self._engine.name, error=str(error), exc_info=error)
+            LOG.error(EVENTS_FAILED, host=self._engine.name, error=str(error), exc_info=error)
         return seen
 
     def _pass_on(self, event: EngineEvent) -> None:
@@ -66,14 +66,14 @@ class Watch:
         self._on_event(event)
 
 
-def watch(engine: Engine, on_event: Callable[[EngineEvent], None], stop: threading.Event) -> Watch:
+def watch(engine: Engine, on_event: Callable[[EngineEvent], None], stop: threading.Event) -> EventWatch:
     """Start to follow the engine's events in a thread of their own; `on_event` must return at once.
 
     Every (re)connection is an event too (`stream connected`): an observation that is made after it misses nothing, so
     no event needs to be asked for again, and no clock of another machine has to be trusted.
     To end it, set `stop` and close the engine.
     """
-    running = Watch(engine, on_event, stop)
+    running = EventWatch(engine, on_event, stop)
     running.thread.start()
     return running
 

@@ -26,7 +26,7 @@ from gitops_orch.model.observed import EndedBy
 
 _LOGGED_LATE_S = 1.0  # both events are younger than the end of the process
 _HARMLESS = frozenset({0, 1, 10, 12, 18, 28})  # HUP, USR1, USR2, CONT, WINCH: told to programs that go on
-_ASIDE = ("-kept", "-failed")  # set aside by us: nobody asks how these ended
+_RENAMED = ("-kept", "-failed")  # set aside by us: nobody asks how these ended
 
 Row = Mapping[str, Any]
 
@@ -36,27 +36,27 @@ def inspect_with_ending(client: RawClient, container: str, instance: str) -> Row
     row: dict[str, Any] = client.inspect_container(container)
     config, state = row.get("Config") or {}, row.get("State") or {}
     own, name = config.get("Labels") or {}, str(row.get("Name")).removeprefix("/")
-    is_aside = name.endswith(_ASIDE) and name != own.get(labels.NAME)  # a `container_name` may end so
-    if own.get(labels.INSTANCE) == instance and state.get("Status") == "exited" and not is_aside:
-        row[ENDED_BY] = _who_ended(client, row)
+    is_renamed = name.endswith(_RENAMED) and name != own.get(labels.NAME)  # a `container_name` may end so
+    if own.get(labels.INSTANCE) == instance and state.get("Status") == "exited" and not is_renamed:
+        row[ENDED_BY] = _ended_by(client, row)
     return row
 
 
-def _who_ended(client: RawClient, row: Row) -> EndedBy:
+def _ended_by(client: RawClient, row: Row) -> EndedBy:
     state, policy = row["State"], (row.get("HostConfig") or {}).get("RestartPolicy") or {}
-    began, ended = from_text(state.get("StartedAt")), from_text(state.get("FinishedAt"))
-    if str(policy.get("Name")) in {"always", "unless-stopped"} or began is None or ended is None:
+    started, ended = from_text(state.get("StartedAt")), from_text(state.get("FinishedAt"))
+    if str(policy.get("Name")) in {"always", "unless-stopped"} or started is None or ended is None:
         return EndedBy.UNKNOWN  # with such a policy only a request or the daemon keeps it down
     try:
-        daemon_began = _daemon_began(client)
-        if daemon_began is not None and ended < daemon_began:
+        daemon_started = _daemon_started(client)
+        if daemon_started is not None and ended < daemon_started:
             return EndedBy.DAEMON
-        return _by_events(client, row, began, ended)
+        return _by_events(client, row, started, ended)
     except docker.errors.APIError:
         return EndedBy.UNKNOWN
 
 
-def _daemon_began(client: RawClient) -> datetime | None:
+def _daemon_started(client: RawClient) -> datetime | None:
     """Return when the Engine started, by its own clock; None where it runs without its network `bridge`."""
     try:
         return from_text(client.inspect_network("bridge").get("Created"))
@@ -64,9 +64,9 @@ def _daemon_began(client: RawClient) -> datetime | None:
         return None
 
 
-def _by_events(client: RawClient, row: Row, began: datetime, ended: datetime) -> EndedBy:
+def _by_events(client: RawClient, row: Row, started: datetime, ended: datetime) -> EndedBy:
     filters = {"type": ["container"], "container": [row["Id"]], "event": ["kill", "die"]}
-    since, until = f"{began.timestamp():.6f}", f"{ended.timestamp() + _LOGGED_LATE_S:.6f}"
+    since, until = f"{started.timestamp():.6f}", f"{ended.timestamp() + _LOGGED_LATE_S:.6f}"
     params = {"since": since, "until": until, "filters": json.dumps(filters)}
     own = str((row.get("Config") or {}).get("StopSignal") or "")
     with client.open_stream("/events", params=params) as answer:

@@ -171,9 +171,9 @@ class Wire:
         """Forget the connection, so that the next call negotiates again: the Engine may come back as another version."""
         with self._lock:
             self._client = None
-        said = str(error)
+        text = str(error)
         timed_out = isinstance(error, TimeoutError | requests.Timeout)
-        timed_out |= "timed out" in said or DEADLINE_PASSED in said
+        timed_out |= "timed out" in text or DEADLINE_PASSED in text
         cause = _innermost(error)
         reason = str(cause) or type(cause).__name__
         if timed_out and seconds:

@@ -19,7 +19,7 @@ TIMELINE_ROWS_MAX = 1000
 DETAIL_CHARS_MAX = 4000
 
 
-class FleetBook:
+class FleetStore:
     """Placements, images and events, by host and container."""
 
     _store: Store

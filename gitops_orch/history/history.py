@@ -9,14 +9,14 @@ from sqlalchemy import Connection, delete, insert, select
 from gitops_orch.clock import Clock
 from gitops_orch.history import schema
 from gitops_orch.history.bounds import beyond, keep_newest
-from gitops_orch.history.fleet import EVENT_ROWS_MAX, FleetBook
+from gitops_orch.history.fleet import EVENT_ROWS_MAX, FleetStore
 from gitops_orch.history.lease import Lease
-from gitops_orch.history.releases import RELEASE_LOG_ROWS_MAX, ReleaseBook, app_of, of_app
-from gitops_orch.history.reverts import RevertBook
-from gitops_orch.history.runs import REQUEST_ROWS_MAX, RunBook
+from gitops_orch.history.releases import RELEASE_LOG_ROWS_MAX, ReleaseStore, app_of, of_app
+from gitops_orch.history.reverts import RevertStore
+from gitops_orch.history.runs import REQUEST_ROWS_MAX, RunStore
 from gitops_orch.history.spare import COMMANDS_KNOWN, SpareCopy
 from gitops_orch.history.store import Store
-from gitops_orch.history.troubles import TroubleBook
+from gitops_orch.history.troubles import TroubleStore
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.release import ReleaseState
 
@@ -30,7 +30,7 @@ _APP_FILES = "app-files"
 _TAGS = "tags"
 
 
-class History(ReleaseBook, RevertBook, FleetBook, RunBook, TroubleBook):
+class History(ReleaseStore, RevertStore, FleetStore, RunStore, TroubleStore):
     """The state directory; safe to use from several threads, and beside other processes.  It never holds a secret."""
 
     def __init__(self, store: Store, lease: Lease, clock: Clock, spare: SpareCopy) -> None:
@@ -177,7 +177,7 @@ class History(ReleaseBook, RevertBook, FleetBook, RunBook, TroubleBook):
             connection.execute(delete(table).where(table.c.commit == commit))
             connection.execute(insert(table).values(commit=commit, at=self._clock.now()))
 
-    def spend(self, commit: str) -> None:
+    def consume_acceptance(self, commit: str) -> None:
         """Let a commit through no longer: it was, once."""
         with self._store.begin() as connection:
             connection.execute(delete(schema.accepted).where(schema.accepted.c.commit == commit))

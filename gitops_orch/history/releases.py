@@ -15,7 +15,7 @@ RELEASE_LOG_ROWS_MAX = 10_000
 _RECOVERED = "told by what runs"  # in the column `reason`: how a recovered release is stored
 
 
-class ReleaseBook:
+class ReleaseStore:
     """Releases, pins and holds, by app."""
 
     _store: Store

@@ -15,7 +15,7 @@ from gitops_orch.model.release import ReleaseState
 _FACTS = ("digest", "to_digest", "head", "state", "message", "hint", "commit", "tries", "at", "until")
 
 
-class RevertBook:
+class RevertStore:
     """Reverts by app and failed release."""
 
     _store: Store
@@ -42,7 +42,7 @@ class RevertBook:
             for row in rows
         }
 
-    def reland(self, app: AppKey, digest: str, revert: str) -> None:
+    def record_reverted_revert(self, app: AppKey, digest: str, revert: str) -> None:
         """Lift the quarantine of a release because a person took a revert of it back; each revert does that once."""
         spent, failed, reverts = schema.relanded, schema.releases, schema.reverts
         row = {**key_of(app), "revert": revert, "at": self._clock.now()}
@@ -55,7 +55,7 @@ class RevertBook:
             )
             connection.execute(delete(reverts).where(of_app(reverts, app), reverts.c.digest == digest))
 
-    def relanded(self) -> frozenset[tuple[AppKey, str]]:
+    def reverted_reverts(self) -> frozenset[tuple[AppKey, str]]:
         """Return the reverts that have lifted a quarantine, by app and commit."""
         with self._store.begin() as connection:
             rows = connection.execute(select(schema.relanded)).all()

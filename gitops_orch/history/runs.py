@@ -18,7 +18,7 @@ REQUESTS_PENDING_MAX = 100
 REQUEST_ROWS_MAX = 200
 
 
-class RunBook:
+class RunStore:
     """Runs, and requests for runs."""
 
     _store: Store
@@ -71,8 +71,8 @@ class RunBook:
             )
         row = {"verb": verb, "arguments": dict(arguments), "at": self._clock.now()}
         with self._store.begin() as connection:
-            made = insert(schema.requests).values(row).returning(schema.requests.c.id)
-            number = int(connection.execute(made).scalar_one())
+            created = insert(schema.requests).values(row).returning(schema.requests.c.id)
+            number = int(connection.execute(created).scalar_one())
             keep_bounded(connection, schema.requests, number, REQUEST_ROWS_MAX)
         return number
 

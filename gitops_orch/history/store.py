@@ -21,7 +21,7 @@ from gitops_orch.private_files import make_private_directory, owner_hint
 
 FILE_NAME = "history.db"
 BUSY_TIMEOUT_MS = 10_000
-ASIDE_MAX = 1000
+BROKEN_COPIES_MAX = 1000
 
 _BROKEN = ("malformed", "not a database", "file is encrypted", "disk image", "corrupt")
 # First match wins: what the database says, what to do next.
@@ -80,9 +80,9 @@ class Store:
         self.opened_count += 1
         engine = _connect(self.url)
         try:
-            if self._file is not None and (complaint := _integrity_complaint(engine)):
+            if self._file is not None and (problem := _integrity_problem(engine)):
                 engine.dispose()
-                _put_aside(self._file, complaint)
+                _move_broken(self._file, problem)
                 self.rebuilt = True
                 engine = _connect(self.url)
             _make_tables(engine, self.url, self._restore)
@@ -131,7 +131,7 @@ def _set_pragmas(connection: object, _: ConnectionPoolEntry) -> None:
     cursor.close()
 
 
-def _integrity_complaint(engine: Engine) -> str:
+def _integrity_problem(engine: Engine) -> str:
     try:
         with engine.connect() as connection:
             answer = str(connection.execute(text("PRAGMA integrity_check(1)")).scalar())
@@ -142,21 +142,21 @@ def _integrity_complaint(engine: Engine) -> str:
     return "" if answer == "ok" else answer
 
 
-def _put_aside(file: Path, complaint: str) -> None:
-    for number in range(1, ASIDE_MAX):
-        aside = file.with_name(f"{file.name}.corrupt-{number}")
-        if not aside.exists():
+def _move_broken(file: Path, problem: str) -> None:
+    for number in range(1, BROKEN_COPIES_MAX):
+        copy_path = file.with_name(f"{file.name}.corrupt-{number}")
+        if not copy_path.exists():
             break
     else:
         raise HistoryError(
-            f"{file} is broken ({complaint}), and so are {ASIDE_MAX} former ones beside it",
+            f"{file} is broken ({problem}), and so are {BROKEN_COPIES_MAX} former ones beside it",
             hint="check the disk, then delete the files named .corrupt-*",
         )
-    file.rename(aside)
+    file.rename(copy_path)
     for suffix in ("-wal", "-shm"):  # left behind, they would be replayed into the new file
         journal = file.with_name(file.name + suffix)
         if journal.exists():
-            journal.rename(aside.with_name(aside.name + suffix))
+            journal.rename(copy_path.with_name(copy_path.name + suffix))
 
 
 def _make_tables(engine: Engine, url: URL, restore: Callable[[Connection], object]) -> None:
@@ -209,11 +209,11 @@ def _errors(url: URL) -> Iterator[None]:
             f"the state directory {directory} cannot be used: {error.strerror}", hint=owner_hint(directory)
         ) from error
     except (SQLAlchemyError, OSError) as error:
-        said = " ".join(str(getattr(error, "orig", None) or error).split())
+        text = " ".join(str(getattr(error, "orig", None) or error).split())
         hint = next(
-            (hint for word, hint in _HINTS if word.lower() in said.lower()), "check the state directory"
+            (hint for word, hint in _HINTS if word.lower() in text.lower()), "check the state directory"
         )
-        raise HistoryError(f"history in {_shown(url)} cannot be used: {said}", hint=hint) from error
+        raise HistoryError(f"history in {_shown(url)} cannot be used: {text}", hint=hint) from error
 
 
 def _shown(url: URL) -> str:

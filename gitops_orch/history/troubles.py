@@ -16,7 +16,7 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.trouble import Trouble
 
 
-class TroubleBook:
+class TroubleStore:
     """One row for each app in trouble, and one for each host that was ever seen."""
 
     _store: Store
@@ -27,13 +27,13 @@ class TroubleBook:
         table, now = schema.troubles, self._clock.now()
         with self._store.begin() as connection:
             before = connection.execute(select(table).where(of_app(table, app))).first()
-            goes_on = before is not None and before.digest == digest
+            continues = before is not None and before.digest == digest
             row = {
                 "digest": digest,
                 "reason": reason,
-                "since": before.since if before is not None and goes_on else now,
+                "since": before.since if before is not None and continues else now,
                 "at": now,
-                "attempts": before.attempts + 1 if before is not None and goes_on else 1,
+                "attempts": before.attempts + 1 if before is not None and continues else 1,
             }
             connection.execute(delete(table).where(of_app(table, app)))
             connection.execute(insert(table).values({**key_of(app), **row}))

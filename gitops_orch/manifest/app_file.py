@@ -10,7 +10,7 @@ from typing import Any
 
 from yaml.nodes import MappingNode
 
-from gitops_orch.manifest.checks import check_after, check_before, say_why_unknown, split_networks
+from gitops_orch.manifest.checks import check_after, check_before, explain_unknown_key, split_networks
 from gitops_orch.manifest.claims import Claim, clashes_within, collect_claims
 from gitops_orch.manifest.discover import default_app_name
 from gitops_orch.manifest.files import ContentReader
@@ -31,12 +31,12 @@ from gitops_orch.manifest.service import compile_service
 from gitops_orch.manifest.unset import unset_problems
 from gitops_orch.model.app import App, AppKey, Condition, Network, Service, Volume
 from gitops_orch.model.problem import Position, Problem, Severity
-from gitops_orch.model.secret_words import STRUCK_OUT
+from gitops_orch.model.secret_words import REDACTED
 from gitops_orch.model.variable_secrets import forms_of_all, secrets_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class CompileSettings:
     """What besides the tree decides how a Compose file is read."""
 
     variables: Mapping[str, str]  # the fleet's
@@ -69,7 +69,7 @@ class CompiledFile:
     searched: tuple[str, ...] = ()
 
 
-def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
+def compile_file(git: GitFiles, path: str, settings: CompileSettings) -> CompiledFile:
     """Read, resolve and check one Compose file of a tree that is rooted at git_files.ROOT."""
     request = ComposeRequest(
         tree=git.tree,
@@ -79,7 +79,7 @@ def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
         default_name=default_app_name(path, git.tree),
     )
     loaded = load_compose(request)
-    findings = Findings(loaded.positions.at, loaded.positions.says, loaded.made_of_secrets)
+    findings = Findings(loaded.positions.at, loaded.positions.has_value, loaded.secret_values)
     findings.extend(_worded(loaded, settings))
     key = _key(loaded)
     policy = read_policy(loaded.x_gitops, settings.defaults, findings)
@@ -120,9 +120,9 @@ def compile_file(git: GitFiles, path: str, settings: Settings) -> CompiledFile:
     )
 
 
-def _worded(loaded: LoadedCompose, settings: Settings) -> Iterator[Problem]:
+def _worded(loaded: LoadedCompose, settings: CompileSettings) -> Iterator[Problem]:
     for problem in loaded.problems:
-        yield say_why_unknown(replace(problem, message=readable(problem.message)))
+        yield explain_unknown_key(replace(problem, message=readable(problem.message)))
     severity = Severity.ERROR if settings.strict else Severity.WARNING
     yield from unset_problems(loaded.unset_variables, severity)
 
@@ -134,7 +134,7 @@ def _without_secrets(problems: Sequence[Problem], loaded: LoadedCompose) -> Iter
     for problem in problems:
         message = problem.message
         for form in forms:
-            message = message.replace(form, STRUCK_OUT)
+            message = message.replace(form, REDACTED)
         yield problem if message == problem.message else replace(problem, message=message)
 
 
@@ -220,8 +220,8 @@ def _app(key: AppKey, path: str, policy: AppPolicy, loaded: LoadedCompose, reade
 
 def _secrets(loaded: LoadedCompose) -> frozenset[str]:
     """Return the secrets among the variables of `.env` and of the Fleet, by their names or because a secret is made of one."""
-    made = [("SECRET", content) for (kind, _), content in loaded.contents.items() if kind == "secrets"]
-    return secrets_of([*loaded.variables.items(), *made], (loaded.name, *(loaded.model["services"])))
+    created = [("SECRET", content) for (kind, _), content in loaded.contents.items() if kind == "secrets"]
+    return secrets_of([*loaded.variables.items(), *created], (loaded.name, *(loaded.model["services"])))
 
 
 def _awaited(bodies: Mapping[str, Any]) -> set[str]:
@@ -292,5 +292,5 @@ def _job_parts(service: Service) -> list[object]:
     schedule = service.schedule
     if schedule is None:
         return [] if service.job_deadline_s is None else [["job", service.job_deadline_s]]
-    said = (schedule.expression, schedule.timezone, schedule.concurrency.value, schedule.deadline_s)
-    return [["job", *said, schedule.history]]
+    parts = (schedule.expression, schedule.timezone, schedule.concurrency.value, schedule.deadline_s)
+    return [["job", *parts, schedule.history]]

@@ -14,7 +14,7 @@ TOO_LARGE = f"makes the app larger than {VALUES_MAX} values with {TEXT_MAX} char
 
 
 @dataclass(slots=True)
-class Budget:
+class SizeBudget:
     """What one app holds so far, and what it took to make it."""
 
     values: int = 0

@@ -5,9 +5,9 @@ import json
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from gitops_orch.manifest.app_file import CompiledFile, Settings, compile_file
+from gitops_orch.manifest.app_file import CompiledFile, CompileSettings, compile_file
 from gitops_orch.manifest.discover import Discovered
-from gitops_orch.manifest.documents import Documents, Origin, read_documents
+from gitops_orch.manifest.documents import Documents, FleetContext, read_documents
 from gitops_orch.manifest.git_files import GitFiles
 from gitops_orch.model.tree import Tree
 
@@ -45,7 +45,7 @@ class ManifestCache:
         self._documents: tuple[object, Documents] | None = None
         self.misses = 0
 
-    def documents(self, tree: Tree, found: Discovered, origin: Origin) -> Documents:
+    def documents(self, tree: Tree, found: Discovered, origin: FleetContext) -> Documents:
         """Return what Host and Fleet documents say, read again only where one of them changed."""
         paths = [*found.hosts, *([found.fleet] if found.fleet else [])]
         key = ([(path, tree.files[path].blob) for path in paths], found.unread, origin, tree.hosts_outside)
@@ -53,7 +53,7 @@ class ManifestCache:
             self._documents = key, read_documents(tree, found, origin)
         return self._documents[1]
 
-    def compile(self, git: GitFiles, path: str, settings: Settings, fingerprint: str) -> CompiledFile:
+    def compile(self, git: GitFiles, path: str, settings: CompileSettings, fingerprint: str) -> CompiledFile:
         """Return a file's result, made now or earlier; `fingerprint` is that of the settings."""
         generation = self._generation(fingerprint)
         versions = generation.get(path, [])
@@ -77,7 +77,7 @@ class ManifestCache:
         return generation
 
 
-def settings_fingerprint(settings: Settings, tree_name: str) -> str:
+def settings_fingerprint(settings: CompileSettings, tree_name: str) -> str:
     """Return what tells apart settings under which one file means different things."""
     parts = [
         dict(settings.variables),

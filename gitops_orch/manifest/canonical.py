@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from gitops_orch.manifest.budget import PORTS_MAX
 from gitops_orch.manifest.compose_schema import describe
 from gitops_orch.manifest.fields import optional_flag
-from gitops_orch.manifest.go_values import NotThat
+from gitops_orch.manifest.go_values import InvalidValue
 from gitops_orch.manifest.report import Report
 from gitops_orch.manifest.sections import resources_of, services_of
 from gitops_orch.manifest.shorthand_ports import expand_port
@@ -57,8 +57,8 @@ def _one(expand: Callable[[str], dict[str, Any]], value: Any, index: int, report
         return value
     try:
         return expand(value)
-    except NotThat as error:
-        report.complain(str(error), index)
+    except InvalidValue as error:
+        report.error(str(error), index)
         return {"type": "tmpfs", "source": value, "target": value}  # no further mistake is found in it
 
 
@@ -69,15 +69,15 @@ def _ports(value: Any, report: Report) -> Any:
             expanded.append(each)
             continue
         if type(each) is float:
-            report.complain(f"must be a port, is {describe(each)}; quote it", index)
+            report.error(f"must be a port, is {describe(each)}; quote it", index)
             continue
         try:
             entries = expand_port(str(each)) if report.budget.may_expand(0) else []
-        except NotThat as error:
-            report.complain(str(error), index)
+        except InvalidValue as error:
+            report.error(str(error), index)
             continue
         if not report.budget.may_expand(len(entries)):
-            report.complain(f"the ranges of ports become more than {PORTS_MAX} ports; publish fewer", index)
+            report.error(f"the ranges of ports become more than {PORTS_MAX} ports; publish fewer", index)
             break
         expanded += entries
     return expanded
@@ -130,7 +130,7 @@ def _ulimits(value: Any, report: Report) -> Any:
     for name, limit in value.items():
         wanted = limit.values() if type(limit) is dict else (limit,)
         if any(type(each) is not int for each in wanted if not isinstance(each, dict)):
-            report.complain("must be a whole number, or soft and hard ones", name)
+            report.error("must be a whole number, or soft and hard ones", name)
     return value
 
 
@@ -138,13 +138,13 @@ def _key_values(value: Any, report: Report) -> Any:
     if type(value) is dict:
         for key, each in value.items():
             if type(each) is not str:
-                report.complain(f"must be text, is {describe(each)}; quote it", key)
+                report.error(f"must be text, is {describe(each)}; quote it", key)
         return value
     found = {}
     for index, entry in enumerate(value):
         key, equals, rest = entry.partition("=")
         if not equals:
-            report.complain(f"must be name=value, is {describe(entry)}", index)
+            report.error(f"must be name=value, is {describe(entry)}", index)
         found[key] = rest
     return found
 
@@ -156,7 +156,7 @@ def _ssh(value: Any, report: Report) -> Any:
     for index, entry in enumerate(value):
         key, equals, path = entry.partition("=")
         if not equals and key != "default":
-            report.complain(f"must be default or id=path, is {describe(entry)}", index)
+            report.error(f"must be default or id=path, is {describe(entry)}", index)
         found[key] = path if equals else None
     return found
 
@@ -170,7 +170,7 @@ def _expand_external(resource: dict[str, Any], report: Report) -> None:
         return
     report.warn("external.name is deprecated; write name, and external: true", "external")
     if resource.setdefault("name", external["name"]) != external["name"]:
-        report.complain("name and external.name differ; write name only")
+        report.error("name and external.name differ; write name only")
 
 
 def _source(name: str) -> dict[str, Any]:

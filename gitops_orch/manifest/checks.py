@@ -64,7 +64,7 @@ _UNDEFINED = {  # in the schema of the Compose specification, whose text says no
 }
 
 
-def say_why_unknown(problem: Problem) -> Problem:
+def explain_unknown_key(problem: Problem) -> Problem:
     """Return what to say of keys that our Compose does not know and newer ones do: not that they are mistyped."""
     match = _UNKNOWN_KEY.match(problem.message)
     if match is None:

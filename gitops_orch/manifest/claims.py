@@ -16,7 +16,7 @@ _ANY = "*"  # a claim of any address
 _EVERY_ADDRESS = ("", "0.0.0.0", "::", "[::]")  # noqa: S104  # compared with, not listened on
 
 
-class Sharing(Enum):
+class SharingRule(Enum):
     """What it means that two want the same."""
 
     NEVER = "never"
@@ -36,7 +36,7 @@ class Claim:
     service: str
     position: Position
     address: str = ""
-    sharing: Sharing = Sharing.NEVER
+    sharing: SharingRule = SharingRule.NEVER
 
     @property
     def owner(self) -> tuple[AppKey, str]:
@@ -57,7 +57,9 @@ def collect_claims(app: App, findings: Findings) -> tuple[Claim, ...]:
         if not network.external:
             where = _place(app, "networks", network.key, network.name, findings)
             what = f"network {network.name}"
-            claims.append(Claim(what=what, app=app.key, service="", position=where, sharing=Sharing.NETWORK))
+            claims.append(
+                Claim(what=what, app=app.key, service="", position=where, sharing=SharingRule.NETWORK)
+            )
     return tuple(claims)
 
 
@@ -67,7 +69,7 @@ def clashes_within(app: App, claims: Iterable[Claim]) -> Iterator[Problem]:
     together = [
         claim
         for claim in claims
-        if claim.service and claim.service not in apart and claim.sharing is Sharing.NEVER
+        if claim.service and claim.service not in apart and claim.sharing is SharingRule.NEVER
     ]
     for claim, other in _clashes_between(together, same_app=True):
         yield _problem(claim, other, "")
@@ -111,7 +113,11 @@ def _service_claims(app: App, service: Service, findings: Findings) -> Iterator[
     base = ("services", service.name)
 
     def claim(
-        what: str, where: tuple[str | int, ...], *, address: str = "", sharing: Sharing = Sharing.NEVER
+        what: str,
+        where: tuple[str | int, ...],
+        *,
+        address: str = "",
+        sharing: SharingRule = SharingRule.NEVER,
     ) -> Claim:
         position = together if where[0] == "ports" and together else findings.place((*base, *where))
         return Claim(
@@ -137,7 +143,7 @@ def _service_claims(app: App, service: Service, findings: Findings) -> Iterator[
     volumes = service.compose.get("volumes")
     for volume in volumes if isinstance(volumes, list) else ():
         if volume.get("type") == "bind" and is_data(volume):
-            yield claim(f"the host's {volume.get('source')}", ("volumes",), sharing=Sharing.DATA)
+            yield claim(f"the host's {volume.get('source')}", ("volumes",), sharing=SharingRule.DATA)
 
 
 def _static_addresses(service: Service) -> Iterator[tuple[str, str]]:
@@ -190,14 +196,14 @@ def _clashes_between(claims: Sequence[Claim], *, same_app: bool = False) -> Iter
     for rivals in wanted.values():
         if len(rivals) < 2:  # noqa: PLR2004  # nobody to clash with
             continue
-        found = _Rivals(rivals, same_app=same_app)
+        found = _Claimants(rivals, same_app=same_app)
         for claim in rivals:
             other = found.of(claim)
             if other is not None:
                 yield claim, other
 
 
-class _Rivals:
+class _Claimants:
     """Who wants one thing, by the address: thousands of claims are not compared with each other.
 
     Of one address two claims are enough, the first one and the first of another party: one of them is not mine.
@@ -209,10 +215,10 @@ class _Rivals:
         for place, claim in enumerate(claims):
             for address in {claim.address, _ANY}:
                 known = self._first[address]
-                if not known or (len(known) == 1 and self._party(known[0][1]) != self._party(claim)):
+                if not known or (len(known) == 1 and self._group(known[0][1]) != self._group(claim)):
                     known.append((place, claim))
 
-    def _party(self, claim: Claim) -> object:
+    def _group(self, claim: Claim) -> object:
         return claim.owner if self._same_app else claim.app
 
     def of(self, claim: Claim) -> Claim | None:
@@ -222,15 +228,15 @@ class _Rivals:
             (place, other)
             for address in addresses
             for place, other in self._first.get(address, ())
-            if self._party(other) != self._party(claim)
+            if self._group(other) != self._group(claim)
         ]
         return min(others, key=itemgetter(0))[1] if others else None
 
 
 _CLASHES = {
-    Sharing.NEVER: ("is claimed by", "; change one of them", Severity.ERROR),
-    Sharing.DATA: ("is written by", "", Severity.WARNING),
-    Sharing.NETWORK: ("is made by", "; say `external: true` in one of them", Severity.WARNING),
+    SharingRule.NEVER: ("is claimed by", "; change one of them", Severity.ERROR),
+    SharingRule.DATA: ("is written by", "", Severity.WARNING),
+    SharingRule.NETWORK: ("is made by", "; say `external: true` in one of them", Severity.WARNING),
 }
 
 

@@ -7,20 +7,20 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from gitops_orch.errors import GitopsOrchError, unforeseen
-from gitops_orch.manifest.app_file import CompiledFile, Settings
+from gitops_orch.errors import GitopsOrchError, internal_error
+from gitops_orch.manifest.app_file import CompiledFile, CompileSettings
 from gitops_orch.manifest.cache import ManifestCache, settings_fingerprint
 from gitops_orch.manifest.discover import FLEET_PATH, Discovered, default_app_name, discover, is_document
-from gitops_orch.manifest.documents import Documents, Origin, read_documents
+from gitops_orch.manifest.documents import Documents, FleetContext, read_documents
 from gitops_orch.manifest.findings import has_errors
-from gitops_orch.manifest.fragments import sort_out, users_of
+from gitops_orch.manifest.fragments import sort_files, users_of
 from gitops_orch.manifest.git_files import GitFiles, rooted
 from gitops_orch.manifest.loader import ComposeRequest, LoadedCompose, load_compose, printed
 from gitops_orch.manifest.notes import NOTES_MAX, notes_of
 from gitops_orch.manifest.policy import DEFAULT_NAMESPACE, declared_fragment, read_namespace
-from gitops_orch.manifest.verdict import judge
+from gitops_orch.manifest.verdict import check_tree
 from gitops_orch.model.app import App, AppKey
-from gitops_orch.model.desired import NO_FORMER, BrokenFile, Desired, Former
+from gitops_orch.model.desired import NO_FORMER, Desired, Former, InvalidFile
 from gitops_orch.model.problem import Position, Problem
 from gitops_orch.model.tree import Tree
 
@@ -28,7 +28,7 @@ LOCAL_URL = "unix:///var/run/docker.sock"
 COLLECTED_FILES = 50  # compiled between two collections of what is young
 LEFT_OUT_MAX = 100  # files whose app's name is read
 FROZEN_FILES = 1000  # compiled at once, so many that what they became is not looked through again
-_ANY_ORIGIN = Origin(local_url=LOCAL_URL, hosts_ever_known=False)  # where only variables are asked for
+_ANY_ORIGIN = FleetContext(local_url=LOCAL_URL, hosts_ever_known=False)  # where only variables are asked for
 
 
 def compile_tree(
@@ -48,27 +48,31 @@ def compile_tree(
     """
     store = cache or ManifestCache()
     found = discover(tree)
-    documents = store.documents(tree, found, Origin(local_url=local_url, hosts_ever_known=former.hosts))
+    documents = store.documents(tree, found, FleetContext(local_url=local_url, hosts_ever_known=former.hosts))
     settings = _settings(documents, environment, strict=strict)
-    sorted_files = sort_out(_compile_all(tree, found.compose, settings, store), former)
+    sorted_files = sort_files(_compile_all(tree, found.compose, settings, store), former)
     compiled = sorted_files.apps
-    verdict = judge(compiled, documents)
+    tree_result = check_tree(compiled, documents)
     unread_apps = [path for path in found.unread if not is_document(path)]
     return Desired(
         commit=tree.commit,
         hosts=documents.hosts,
-        apps=verdict.apps,
+        apps=tree_result.apps,
         fleet=documents.fleet,
-        broken=verdict.broken,
-        broken_paths=tuple(sorted([file.path for file in compiled if file.key is None] + unread_apps)),
-        broken_files=(*verdict.broken_files, *sorted_files.unread(), *_unread_files(found)),
-        broken_why={file.key: file.mistake for file in verdict.broken_files if file.key is not None},
+        invalid_apps=tree_result.invalid_apps,
+        invalid_paths=tuple(sorted([file.path for file in compiled if file.key is None] + unread_apps)),
+        invalid_files=(*tree_result.invalid_files, *sorted_files.unread(), *_unread_files(found)),
+        invalid_reasons={
+            file.key: file.mistake for file in tree_result.invalid_files if file.key is not None
+        },
         refused=tree.refused,
         left_out=_left_out(tree, found, settings, store),
         fragments=sorted_files.fragments,
         reuses=sorted_files.reuses,
         complete=documents.complete,
-        problems=_ordered([*found.problems, *documents.problems, *verdict.problems, *sorted_files.problems]),
+        problems=_ordered(
+            [*found.problems, *documents.problems, *tree_result.problems, *sorted_files.problems]
+        ),
     )
 
 
@@ -103,7 +107,7 @@ def find_app_file(
     for paths in (dict.fromkeys(likely), found.compose):
         # An app that is asked for by name counts as one also where another file reuses it.
         asked = Former(apps=frozenset({app}))
-        for file in sort_out(_compile_all(tree, paths, settings, store), asked).apps:
+        for file in sort_files(_compile_all(tree, paths, settings, store), asked).apps:
             if file.key == app:
                 return file
     return None
@@ -115,7 +119,7 @@ def all_app_files(
     """Return what became of every app's file, with all that each is made of; fragments are not among them."""
     found = discover(tree)
     settings = _settings(read_documents(tree, found, _ANY_ORIGIN), environment, strict=False)
-    return sort_out(_compile_all(tree, found.compose, settings, cache), former).apps
+    return sort_files(_compile_all(tree, found.compose, settings, cache), former).apps
 
 
 def validate_tree(tree: Tree, *, environment: str | None = None, strict: bool = False) -> tuple[Problem, ...]:
@@ -162,7 +166,9 @@ def render_tree(
     return {"apps": apps}, _ordered(problems)
 
 
-def _left_out(tree: Tree, found: Discovered, settings: Settings, cache: ManifestCache) -> dict[AppKey, str]:
+def _left_out(
+    tree: Tree, found: Discovered, settings: CompileSettings, cache: ManifestCache
+) -> dict[AppKey, str]:
     """Return the apps that were left out, so that the reason of a removal can say so."""
     if not found.left_out:
         return {}
@@ -170,16 +176,16 @@ def _left_out(tree: Tree, found: Discovered, settings: Settings, cache: Manifest
     return {file.key: found.left_out[file.path] for file in files if file.key is not None}
 
 
-def _unread_files(found: Discovered) -> Iterator[BrokenFile]:
+def _unread_files(found: Discovered) -> Iterator[InvalidFile]:
     """Yield the Compose files that the tree refuses to read."""
     for problem in found.problems:
         path = problem.position.path
         if path in found.unread and not is_document(path):
-            yield BrokenFile(path=path, key=None, mistake=str(problem))
+            yield InvalidFile(path=path, key=None, mistake=str(problem))
 
 
-def _settings(documents: Documents, environment: str | None, *, strict: bool) -> Settings:
-    return Settings(
+def _settings(documents: Documents, environment: str | None, *, strict: bool) -> CompileSettings:
+    return CompileSettings(
         variables=documents.fleet.variables,
         defaults=documents.defaults,
         environment=environment,
@@ -188,7 +194,7 @@ def _settings(documents: Documents, environment: str | None, *, strict: bool) ->
 
 
 def _compile_all(
-    tree: Tree, paths: Iterable[str], settings: Settings, cache: ManifestCache
+    tree: Tree, paths: Iterable[str], settings: CompileSettings, cache: ManifestCache
 ) -> list[CompiledFile]:
     git = GitFiles.of(rooted(tree))
     fingerprint = settings_fingerprint(settings, tree.name)
@@ -201,7 +207,7 @@ def _compile_all(
 
 
 def _compile(
-    git: GitFiles, path: str, settings: Settings, fingerprint: str, cache: ManifestCache
+    git: GitFiles, path: str, settings: CompileSettings, fingerprint: str, cache: ManifestCache
 ) -> CompiledFile:
     """Compile a file; what nobody foresaw is a problem of that file alone, whose app then stays as it is."""
     try:
@@ -210,7 +216,7 @@ def _compile(
         raise
     except Exception as error:  # noqa: BLE001 - the other files are not to blame
         place = Position(path=path)
-        problem = Problem(position=place, message=unforeseen(error))
+        problem = Problem(position=place, message=internal_error(error))
         return CompiledFile(
             path=path, key=None, app=None, problems=(problem,), included=(), name_place=place, read=(path,)
         )

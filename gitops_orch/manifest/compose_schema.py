@@ -171,7 +171,7 @@ def _object_check(schema: Mapping[str, Any]) -> Check:
     other = _accept if schema.get("additionalProperties", True) is not False else _refuse
     required = tuple(schema.get("required", ()))
 
-    def judge(key: str) -> Check:
+    def check_reference(key: str) -> Check:
         for matches, part in patterns:
             if matches(key):
                 return part
@@ -179,7 +179,7 @@ def _object_check(schema: Mapping[str, Any]) -> Check:
 
     def check(value: dict[str, Any]) -> bool:
         for key, item in value.items():
-            if not (properties.get(key) or judge(key))(item):
+            if not (properties.get(key) or check_reference(key))(item):
                 return False
         return not required or all(key in value for key in required)
 

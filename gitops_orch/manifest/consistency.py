@@ -11,7 +11,7 @@ Mistake: TypeAlias = tuple[KeyPath, str]
 Model: TypeAlias = Mapping[str, Any]
 
 
-def mistakes_between(model: Model, disabled: Model, flawed: frozenset[str]) -> Iterator[Mistake]:
+def reference_mistakes(model: Model, disabled: Model, flawed: frozenset[str]) -> Iterator[Mistake]:
     """Yield every clash of a printed model; services in `flawed` have mistakes already and are not judged again.
 
     `disabled` are the services that no active profile selects.
@@ -175,14 +175,14 @@ def _cycles(services: Mapping[str, Model]) -> Iterator[Mistake]:
     """Yield the first circle of services that depend on each other; Compose finds one, too."""
     done: set[str] = set()
     for start in services:
-        circle = _circle(start, services, done)
+        circle = _cycle(start, services, done)
         if circle:
             path = ("services", circle[-2], "depends_on", circle[-1])
             yield path, f"the services depend on each other: {' -> '.join(circle)}"
             return
 
 
-def _circle(start: str, services: Mapping[str, Model], done: set[str]) -> list[str]:
+def _cycle(start: str, services: Mapping[str, Model], done: set[str]) -> list[str]:
     """Return the services of a circle that can be reached, its first one again at the end; empty where there is none.
 
     `done` are services that lead to no circle; those that this search passes are added to it.

@@ -47,7 +47,7 @@ class Documents:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class FleetContext:
     """What the controller knows that no file says: its own Engine, and whether there were hosts before."""
 
     local_url: str
@@ -62,7 +62,7 @@ class _Part:
     findings: Findings
 
 
-def read_documents(tree: Tree, found: Discovered, origin: Origin) -> Documents:
+def read_documents(tree: Tree, found: Discovered, origin: FleetContext) -> Documents:
     """Read hosts and fleet; where the repository never declared either, the host is the local Engine."""
     problems: list[Problem] = []
     hosts: list[Host] = []
@@ -76,7 +76,7 @@ def read_documents(tree: Tree, found: Discovered, origin: Origin) -> Documents:
     complete = not unread and not has_errors(problems)
     if not found.hosts and found.fleet is None and not unread:
         if origin.hosts_ever_known:
-            problems.append(_hosts_are_gone())
+            problems.append(_all_hosts_removed())
             complete = False
         else:
             hosts.append(Host(name=LOCAL_HOST, url=origin.local_url))
@@ -270,7 +270,7 @@ def _repeated_hosts(hosts: list[Host]) -> Iterator[Problem]:
             yield Problem(position=where, message=message, severity=Severity.WARNING)
 
 
-def _hosts_are_gone() -> Problem:
+def _all_hosts_removed() -> Problem:
     return Problem(
         position=Position(path=HOSTS_DIRECTORY),
         message="no Host document is left although hosts were known; nothing is touched until there is one again",

@@ -4,7 +4,7 @@ import re
 from collections import ChainMap
 from collections.abc import Callable, Mapping
 
-from gitops_orch.manifest.budget import TOO_GROWN, Budget
+from gitops_orch.manifest.budget import TOO_GROWN, SizeBudget
 from gitops_orch.manifest.interpolate import Interpolator, TemplateError, named_once
 from gitops_orch.manifest.unquoted import is_by_chance
 from gitops_orch.manifest.unset import HIDDEN
@@ -38,7 +38,7 @@ def parse_dotenv(
     lookup: Mapping[str, str],
     *,
     own_first: bool = False,
-    budget: Budget | None = None,
+    budget: SizeBudget | None = None,
     unset: Callable[[str, int], None] = lambda _name, _line: None,
 ) -> dict[str, str]:
     """Return the variables of a file, later ones winning; DotenvError where it cannot be read.
@@ -49,7 +49,7 @@ def parse_dotenv(
     own: dict[str, str] = {}
     first, second = (own, lookup) if own_first else (lookup, own)
     variables: Mapping[str, str] = ChainMap(first, second)  # type: ignore[arg-type]  # never written to
-    interpolator = Interpolator(variables=variables, budget=budget or Budget())
+    interpolator = Interpolator(variables=variables, budget=budget or SizeBudget())
     return _Parser(text.removeprefix("\ufeff"), lookup, own, interpolator, unset).parse()
 
 

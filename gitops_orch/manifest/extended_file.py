@@ -11,7 +11,7 @@ from typing import Any
 from gitops_orch.manifest import go_values
 from gitops_orch.manifest.canonical import RESOURCE_KINDS, expand_model
 from gitops_orch.manifest.compose_schema import describe, kind_of, schema_mistakes
-from gitops_orch.manifest.go_values import NotThat
+from gitops_orch.manifest.go_values import InvalidValue
 from gitops_orch.manifest.model_file import copied, without_mistakes
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.report import Report
@@ -38,10 +38,10 @@ def check_extended_file(model: Any, report: Report) -> None:
     if type(model) is not dict:
         return
     odd = dict(_odd(model, _FILE, (), report))
-    told = dict(reversed(schema_mistakes(model))) if odd else {}
+    mistakes = dict(reversed(schema_mistakes(model))) if odd else {}
     for path, (form, value) in odd.items():
         wanted = " or ".join(_WORDS[kind] for kind in form.types if kind is not _NULL)
-        report.error_at(path, told.get(path) or f"must be {wanted}, is {_found(form, value)}")
+        report.error_at(path, mistakes.get(path) or f"must be {wanted}, is {_found(form, value)}")
     _check_short_forms(model, frozenset(odd), report)
 
 
@@ -90,7 +90,7 @@ def _cast(value: Any, form: _Form, path: KeyPath, report: Report) -> Any:
         return value
     try:
         meant = form.cast(value)
-    except NotThat as error:
+    except InvalidValue as error:
         report.error_at(path, str(error))
         return _STAND_IN[form.cast]
     return meant if form.types else value  # what has a type is of it only then

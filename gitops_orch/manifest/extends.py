@@ -61,10 +61,10 @@ class _Extender:
             return service  # the schema says what is wrong with it
         if (file, name) in trail:
             circle = " -> ".join(f"{each} in {path}" for path, each in (*trail, (file, name)))
-            self._complain(name, trail, f"extends itself: {circle}")
+            self._error(name, trail, f"extends itself: {circle}")
             return plain
         if len(trail) >= DEPTH_MAX:
-            self._complain(name, trail, f"extends more than {DEPTH_MAX} services one after the other")
+            self._error(name, trail, f"extends more than {DEPTH_MAX} services one after the other")
             return plain
         if self._scope.session.budget.is_full:
             return plain
@@ -73,7 +73,7 @@ class _Extender:
         if base is None:
             return plain
         if not self._scope.session.budget.has_space(*size_of(base)):
-            self._complain(name, trail, f"{TOO_LARGE}; extend less")
+            self._error(name, trail, f"{TOO_LARGE}; extend less")
             return plain
         merged = merge_services(copied(base), plain, ("services", name), self._scope.report)
         services[name] = merged
@@ -97,7 +97,7 @@ class _Extender:
             resets += own_resets
         if target not in services:
             hint = did_you_mean(target, services) if len(self._scope.report.findings) < PROBLEMS_MAX else ""
-            self._complain(name, trail, f"there is no service {target} in {file}{hint}")
+            self._error(name, trail, f"there is no service {target} in {file}{hint}")
             return None
         base = self.extended(target, services, file, trail)
         if type(base) is not dict:
@@ -107,7 +107,7 @@ class _Extender:
         services_left: dict[str, Any] = model["services"]
         return services_left.get(name) or {}
 
-    def _complain(self, name: str, trail: tuple[tuple[str, str], ...], message: str) -> None:
+    def _error(self, name: str, trail: tuple[tuple[str, str], ...], message: str) -> None:
         origin = trail[0][1] if trail else name
         self._scope.report.error_at(("services", origin, "extends"), message)
 
@@ -121,12 +121,12 @@ class _Extender:
         here = scope.location if file in scope.including else own
         path = here.in_repository(other)
         if path is None:
-            self._complain(
+            self._error(
                 trail[-1][1], trail, f"{other} is outside of the repository; move it into the repository"
             )
             return None
         if not sources.exists(path):
-            self._complain(trail[-1][1], trail, f"{path} {sources.why_missing(path)}")
+            self._error(trail[-1][1], trail, f"{path} {sources.why_missing(path)}")
             return None
         scope.session.reached[path] = None
         scope.session.extended_paths[path] = None
@@ -135,7 +135,7 @@ class _Extender:
             self._files[path] = read if isinstance(read, str) else (dict(read[0]), read[1])
         loaded = self._files[path]
         if isinstance(loaded, str):
-            self._complain(trail[-1][1], trail, loaded)
+            self._error(trail[-1][1], trail, loaded)
             return None
         if self._prepare(loaded[0], target, path):
             scope.report.spoiled.add(trail[0][1])
@@ -157,7 +157,7 @@ class _Extender:
 
     def _checked(self, path: str, documents: tuple[Document, ...]) -> Extended | str:
         session = self._scope.session
-        report = Report(budget=session.looked_through)
+        report = Report(budget=session.searched)
         model: dict[str, Any] = {}
         for document in documents:
             if not session.budget.has_space(document.size, document.characters):
@@ -168,16 +168,16 @@ class _Extender:
             apply_resets(model, document.resets)
             model = merge_models(model, value, report) if model else value
         check_extended_file(model, report)
-        self._tell(report, path)
+        self._report(report, path)
         services = model.get("services")
         if type(services) is not dict:
             return f"{path} has no services to extend; write services: in it, or name another file"
         return services, documents[-1].resets
 
-    def _tell(self, report: Report, path: str) -> None:
+    def _report(self, report: Report, path: str) -> None:
         session = self._scope.session
         documents = session.sources.documents(path) or ()
-        session.tell(report, [((), document.positions, ()) for document in documents])
+        session.report(report, [((), document.positions, ()) for document in documents])
 
     def _prepare(self, services: dict[str, Any], target: str, path: str) -> bool:
         """Check and expand a service of another file, and those of that file that it extends, in place.
@@ -199,7 +199,7 @@ class _Extender:
                 services[name] = (part.get("services") or {}).get(name)
             if report.failed:
                 self._spoiled.add((path, target))
-            self._tell(report, path)
+            self._report(report, path)
             wanted = (services.get(name) or {}).get("extends")
             name = wanted.get("service") if type(wanted) is dict and "file" not in wanted else wanted
         return (path, target) in self._spoiled

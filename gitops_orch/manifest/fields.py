@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from gitops_orch.manifest import go_values
 from gitops_orch.manifest.compose_schema import describe
-from gitops_orch.manifest.go_values import NotThat, shown
+from gitops_orch.manifest.go_values import InvalidValue, shown
 from gitops_orch.manifest.report import Report
 from gitops_orch.manifest.shell_words import split_words
 from gitops_orch.manifest.yaml_scalars import INTEGER_MAX, INTEGER_MIN
@@ -33,7 +33,7 @@ def text(value: Any, report: Report) -> Any:
     if type(value) is int:
         return str(value)
     if value is not None:
-        report.complain(f"must be text, is {describe(value)}; quote it")
+        report.error(f"must be text, is {describe(value)}; quote it")
     return OMIT
 
 
@@ -56,8 +56,8 @@ def optional_flag(value: Any, report: Report) -> Any:
         return OMIT
     try:
         meant = go_values.boolean(shown(value))
-    except NotThat as error:
-        report.complain(str(error))
+    except InvalidValue as error:
+        report.error(str(error))
         return OMIT
     if shown(value).lower() not in ("true", "false"):
         report.warn(f"{value} is no boolean of YAML 1.2; write {shown(meant)}")
@@ -71,14 +71,14 @@ def optional_integer(value: Any, report: Report) -> Any:
     if type(value) is float:
         if INTEGER_MIN <= value < INTEGER_MAX:
             return int(value)
-        report.complain(f"must be a whole number below 2^63, is {shown(value)}")
+        report.error(f"must be a whole number below 2^63, is {shown(value)}")
         return OMIT
     if value is None:
         return OMIT
     try:
         return go_values.integer(value if type(value) is str else shown(value))
-    except NotThat as error:
-        report.complain(str(error))
+    except InvalidValue as error:
+        report.error(str(error))
         return OMIT
 
 
@@ -95,7 +95,7 @@ def counted(most: int, *, optional: bool = False) -> Reader:
         if number is OMIT:
             return OMIT
         if not 0 <= number <= most:
-            report.complain(f"must be a whole number from 0 to {most}, is {number}")
+            report.error(f"must be a whole number from 0 to {most}, is {number}")
             return OMIT
         return number if optional or number else OMIT
 
@@ -108,7 +108,7 @@ def ranged(least: int, most: int) -> Reader:
     def read(value: Any, report: Report) -> Any:
         number = real32(value, report)
         if number is not OMIT and not (least <= number <= most and number == int(number)):
-            report.complain(f"must be a whole number from {least} to {most}, is {describe(value)}")
+            report.error(f"must be a whole number from {least} to {most}, is {describe(value)}")
             return OMIT
         return number if number is OMIT else int(number)
 
@@ -121,7 +121,7 @@ def strictly_counted(most: int) -> Reader:
 
     def read(value: Any, report: Report) -> Any:
         if type(value) is str:
-            report.complain(f"must be a whole number, is {describe(value)}; remove the quotes")
+            report.error(f"must be a whole number, is {describe(value)}; remove the quotes")
             return OMIT
         return count(value, report)
 
@@ -133,8 +133,8 @@ def real32(value: Any, report: Report) -> Any:
     try:
         number = value if type(value) in (int, float) else go_values.decimal(shown(value))
         return go_values.float32(number) or OMIT
-    except NotThat as error:
-        report.complain(str(error))
+    except InvalidValue as error:
+        report.error(str(error))
         return OMIT
 
 
@@ -146,8 +146,8 @@ def size(value: Any, report: Report) -> Any:
         return OMIT  # Compose takes none, and says nothing
     try:
         number = go_values.size_bytes(shown(value))
-    except NotThat as error:
-        report.complain(str(error))
+    except InvalidValue as error:
+        report.error(str(error))
         return OMIT
     return str(number) if number else OMIT
 
@@ -156,8 +156,8 @@ def optional_duration(value: Any, report: Report) -> Any:
     """Read a duration whose absence is not zero."""
     try:
         return go_values.duration_text(go_values.duration_ns(shown(value)))
-    except NotThat as error:
-        report.complain(str(error))
+    except InvalidValue as error:
+        report.error(str(error))
         return OMIT
 
 
@@ -275,8 +275,8 @@ def command(value: Any, report: Report) -> Any:
         return value
     try:
         return split_words(value)
-    except NotThat as error:
-        report.complain(str(error))
+    except InvalidValue as error:
+        report.error(str(error))
         return OMIT
 
 
@@ -301,12 +301,12 @@ def extra_hosts(value: Any, report: Report) -> Any:
             if not separator:
                 host, separator, addresses = host.partition(":")
             if not separator:
-                report.complain(f"has no address: {entry!r}; write host=address", index)
+                report.error(f"has no address: {entry!r}; write host=address", index)
                 continue
             pairs += [(host, each) for each in addresses.split(",")]
     for host, _ in pairs:
         if not host or set(host) & set(":="):
-            report.complain(f"the host name {host!r} is not valid; write host=address")
+            report.error(f"the host name {host!r} is not valid; write host=address")
     return sorted(f"{host}={_unbracketed(address)}" for host, address in pairs) if value else OMIT
 
 
@@ -320,7 +320,7 @@ def device_count(value: Any, report: Report) -> Any:
     if type(value) is str and value.lower() == "all":
         return -1
     if type(value) is float or (type(value) is str and not value.lstrip("+-").isdigit()):
-        report.complain(f"must be all or a whole number, is {describe(value)}")
+        report.error(f"must be all or a whole number, is {describe(value)}")
         return OMIT
     return integer(value, report)
 
@@ -328,7 +328,7 @@ def device_count(value: Any, report: Report) -> Any:
 def ulimit(value: Any, report: Report) -> Any:
     """Read a limit: one number, or a soft and a hard one."""
     if any(type(each) is float for each in (value.values() if type(value) is dict else (value,))):
-        report.complain(f"must be a whole number, is {describe(value)}")
+        report.error(f"must be a whole number, is {describe(value)}")
         return OMIT
     if type(value) is dict:
         return {

@@ -63,7 +63,7 @@ def _ssh(value: Any, report: Report) -> Any:
     # Compose prints a key with a path as text that is not JSON, and so refuses the whole file.
     for name, path in value.items():
         if path not in (None, ""):
-            report.complain("Compose cannot print an ssh key with a path; write default only", name)
+            report.error("Compose cannot print an ssh key with a path; write default only", name)
     return list(value) or OMIT
 
 
@@ -74,7 +74,7 @@ def _attestation(value: Any, report: Report) -> Any:
 def _pull_policy(value: Any, report: Report) -> Any:
     read = text(value, report)
     if not value or parse_pull_policy(str(read)) is None:
-        report.complain(
+        report.error(
             f"must be one of {_PULL_POLICIES}, or every_<duration> such as every_12h, is {describe(value)}"
         )
         return OMIT
@@ -230,7 +230,7 @@ _NETWORK = struct(
 def _networks(value: Any, report: Report) -> Any:
     for name in value:
         if name.startswith("x-"):
-            report.complain("Compose takes a network that begins with x- for an extension; rename it", name)
+            report.error("Compose takes a network that begins with x- for an extension; rename it", name)
     read = members(lambda each, _report: each if each is None else _NETWORK(each, _report))
     return read(value, report)
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.manifest.report import dotted, shortened
-from gitops_orch.manifest.unquoted import MadeOfSecrets, unquoted
+from gitops_orch.manifest.unquoted import SecretValues, unquoted
 from gitops_orch.model.problem import Position, Problem, Severity
 
 PROBLEMS_MAX = 2_000  # of one document or app
 
 
-class Bounded:
+class ProblemList:
     """Problems, no more than help anybody; but never without the first error, for that decides."""
 
     def __init__(self) -> None:
@@ -28,20 +28,20 @@ class Bounded:
         self.problems += (problem for problem in problems if self.has_room(problem.severity))
 
 
-class Findings(Bounded):
+class Findings(ProblemList):
     """Collects the problems of one document; a path of keys becomes a position and the head of the message."""
 
     def __init__(
         self,
         place: Callable[[KeyPath], Position],
-        says: Callable[[KeyPath], bool] = lambda _: False,
-        made_of_secrets: MadeOfSecrets | None = None,
+        has_value: Callable[[KeyPath], bool] = lambda _: False,
+        secret_values: SecretValues | None = None,
     ) -> None:
         super().__init__()
-        self._made_of_secrets = made_of_secrets
+        self._secret_values = secret_values
         self.place = place
-        self.says = says  # whether the document itself has a value at a path
-        self._told: set[tuple[Position, KeyPath, str]] = set()
+        self.has_value = has_value  # whether the document itself has a value at a path
+        self._reported: set[tuple[Position, KeyPath, str]] = set()
 
     def error(self, path: KeyPath, message: str) -> None:
         """Note a mistake that keeps the document from being used."""
@@ -54,11 +54,11 @@ class Findings(Bounded):
     def _note(self, path: KeyPath, message: str, severity: Severity, at: KeyPath | None = None) -> None:
         if not self.has_room(severity):
             return
-        message = unquoted(path, message, self._made_of_secrets)
+        message = unquoted(path, message, self._secret_values)
         where = self.place(path if at is None else at)
         key = (where, path[-1:], message)  # what many values take over from one anchor is one mistake
-        if key not in self._told:
-            self._told.add(key)
+        if key not in self._reported:
+            self._reported.add(key)
             text = shortened(f"{dotted(path)}: {message}" if path else message)
             self.problems.append(Problem(position=where, message=text, severity=severity))
 

@@ -27,10 +27,10 @@ def check_forms(model: Mapping[str, Any], report: Report) -> None:
 def _check_service(service: Mapping[str, Any], report: Report) -> None:
     for request in device_requests(service):
         if "count" in request and "device_ids" in request:
-            report.complain("a device request has either count or device_ids; remove one")
+            report.error("a device request has either count or device_ids; remove one")
     for index, watch in enumerate((service.get("develop") or {}).get("watch") or ()):
         if not watch.get("path"):
-            report.complain("must not be empty", "develop", "watch", index, "path")
+            report.error("must not be empty", "develop", "watch", index, "path")
 
 
 def _check_external(volume: Mapping[str, Any], report: Report) -> None:
@@ -38,12 +38,12 @@ def _check_external(volume: Mapping[str, Any], report: Report) -> None:
         return
     for key in sorted(volume.keys() - {"name", "external"}):
         if not key.startswith("x-"):
-            report.complain("cannot stand beside external: true; remove one of the two", key)
+            report.error("cannot stand beside external: true; remove one of the two", key)
 
 
 def _check_content(resource: Mapping[str, Any], sources: tuple[str, ...], report: Report) -> None:
     given = [key for key in sources if key in resource]
     if len(given) > 1:
-        report.complain(f"{' and '.join(given)} cannot stand together; keep one")
+        report.error(f"{' and '.join(given)} cannot stand together; keep one")
     if not given and "driver" not in resource and "external" not in resource:
-        report.complain(f"one of {', '.join(sources)} is missing")
+        report.error(f"one of {', '.join(sources)} is missing")

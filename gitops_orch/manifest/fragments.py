@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from gitops_orch.manifest.app_file import CompiledFile
 from gitops_orch.manifest.findings import is_error
-from gitops_orch.model.desired import BrokenFile, Former, Fragment
+from gitops_orch.model.desired import Former, Fragment, InvalidFile
 from gitops_orch.model.problem import Position, Problem, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sorted:
+class SortedFiles:
     """The files that are apps, those that are not, and what to say of files that could be meant as both."""
 
     apps: tuple[CompiledFile, ...]
@@ -22,12 +22,12 @@ class Sorted:
     problems: tuple[Problem, ...]
     reuses: bool  # the answer depends on what the files were before
 
-    def unread(self) -> tuple[BrokenFile, ...]:
+    def unread(self) -> tuple[InvalidFile, ...]:
         """Return the fragments that cannot be read at all: each may be an app that was moved there and broke."""
         return tuple(fragment.broken for fragment in self.fragments if fragment.broken is not None)
 
 
-def sort_out(files: Iterable[CompiledFile], former: Former) -> Sorted:
+def sort_files(files: Iterable[CompiledFile], former: Former) -> SortedFiles:
     """Tell apps from fragments; `former` is what was which before this commit."""
     files = tuple(files)
     users = users_of({file.path: file.included for file in files})
@@ -47,7 +47,7 @@ def sort_out(files: Iterable[CompiledFile], former: Former) -> Sorted:
             apps.append(file)
         if file.fragment is None and user and (was_app or file.path in extended):
             problems.append(_unclear(file, user, stays=was_app))
-    return Sorted(
+    return SortedFiles(
         apps=tuple(apps),
         fragments=tuple(fragments),
         problems=tuple(problems),
@@ -58,7 +58,7 @@ def sort_out(files: Iterable[CompiledFile], former: Former) -> Sorted:
 def _fragment(file: CompiledFile, user: str) -> Fragment:
     unread = file.key is None and not file.fragment
     mistake = next((str(problem) for problem in file.problems if is_error(problem)), file.path)
-    broken = BrokenFile(path=file.path, key=None, mistake=mistake) if unread else None
+    broken = InvalidFile(path=file.path, key=None, mistake=mistake) if unread else None
     return Fragment(path=file.path, key=file.key, user=user, declared=bool(file.fragment), broken=broken)
 
 

@@ -30,7 +30,7 @@ _TRUE = frozenset(("true", "y", "yes", "on"))
 _FALSE = frozenset(("false", "n", "no", "off"))
 
 
-class NotThat(ValueError):
+class InvalidValue(ValueError):
     """The text is not of the wanted form; the message says what was expected."""
 
 
@@ -41,13 +41,13 @@ def boolean(text: str) -> bool:
         return True
     if word in _FALSE:
         return False
-    raise NotThat(f"must be true or false, is {text!r}")
+    raise InvalidValue(f"must be true or false, is {text!r}")
 
 
 def integer(text: str) -> int:
     """Return a decimal number of at most 64 bits."""
     if not _INTEGER.fullmatch(text) or len(text) > DIGITS_MAX or not INTEGER_MIN <= int(text) <= INTEGER_MAX:
-        raise NotThat(f"must be a whole number, is {text!r}")
+        raise InvalidValue(f"must be a whole number, is {text!r}")
     return int(text)
 
 
@@ -55,14 +55,14 @@ def decimal(text: str) -> float:
     """Return a decimal fraction."""
     value = float(text) if _FLOAT.fullmatch(text) else float("inf")
     if value in (float("inf"), float("-inf")):
-        raise NotThat(f"must be a number, is {text!r}")
+        raise InvalidValue(f"must be a number, is {text!r}")
     return value
 
 
 def size_bytes(text: str) -> int:
     """Return a size such as `512m` or `1.5 GiB` in bytes; every unit is binary."""
     if len(text) > LENGTH_MAX:
-        raise NotThat(f"must be a size such as 512m or 2gb, is a text of {len(text)} characters")
+        raise InvalidValue(f"must be a size such as 512m or 2gb, is a text of {len(text)} characters")
     return _size_bytes(text)
 
 
@@ -71,17 +71,17 @@ def _size_bytes(text: str) -> int:
     match = _SIZE.fullmatch(text)
     number = match[1] if match else ""
     if match is None or number.count(".") > 1:
-        raise NotThat(f"must be a size such as 512m or 2gb, is {text!r}")
+        raise InvalidValue(f"must be a size such as 512m or 2gb, is {text!r}")
     size = float(number) * _SIZE_UNITS[(match[3] or "").lower()]
     if size > INTEGER_MAX:
-        raise NotThat(f"must be a size below 2^63 bytes, is {text!r}")
+        raise InvalidValue(f"must be a size below 2^63 bytes, is {text!r}")
     return int(size)
 
 
 def duration_ns(text: str) -> int:
     """Return a duration such as `1m30s` in nanoseconds."""
     if len(text) > LENGTH_MAX:
-        raise NotThat(f"must be a duration such as 10s or 1m30s, is a text of {len(text)} characters")
+        raise InvalidValue(f"must be a duration such as 10s or 1m30s, is a text of {len(text)} characters")
     return _duration_ns(text)
 
 
@@ -98,7 +98,7 @@ def _duration_ns(text: str) -> int:
         total += _part_ns(part[1], _DURATION_NS[part[2]])
         at = part.end()
     if not rest or at < len(rest) or total > INTEGER_MAX:
-        raise NotThat(f"must be a duration such as 10s or 1m30s, is {text!r}")
+        raise InvalidValue(f"must be a duration such as 10s or 1m30s, is {text!r}")
     return sign * total
 
 
@@ -136,7 +136,7 @@ def float32(value: float) -> float:
     try:
         held = struct.pack("<f", value)
     except OverflowError as error:
-        raise NotThat(f"must be a number of ordinary size, is {value}") from error
+        raise InvalidValue(f"must be a number of ordinary size, is {value}") from error
     for digits in range(1, 10):
         short = float(f"{value:.{digits}g}")
         if struct.pack("<f", short) == held:

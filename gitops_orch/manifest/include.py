@@ -17,7 +17,7 @@ from gitops_orch.manifest.model_file import (
     add_document,
     apply_resets,
     complete,
-    warn_of_surprises,
+    warn_of_scalars,
 )
 from gitops_orch.manifest.report import Report
 from gitops_orch.manifest.suggest import did_you_mean
@@ -64,7 +64,7 @@ def _add(model: dict[str, Any], document: Document, scope: Scope, path: str) -> 
         scope.report.error_at((), f"the file must be a mapping with services, is {kind_of(value)}")
         return model
     _check_services(value, document, scope)
-    warn_of_surprises(document, scope.report)
+    warn_of_scalars(document, scope.report)
     apply_extends(value.get("services"), scope, path, document.resets)
     apply_resets(model, document.resets)
     includes = "include" in value
@@ -83,7 +83,7 @@ def _check_services(value: dict[str, Any], document: Document, scope: Scope) -> 
         report = Report()
         hint = "; remove it, or write {}" if services is None else ""
         report.error_at(("services",), f"must be a mapping, is {kind_of(services)}{hint}")
-        scope.session.tell(report, [((), document.positions, ())])
+        scope.session.report(report, [((), document.positions, ())])
         del value["services"]
 
 
@@ -167,7 +167,7 @@ def _included(form: dict[str, Any], scope: Scope, index: int) -> dict[str, Any] 
         including=scope.including,
     )
     model = load_model(files, inner)
-    session.tell(inner.report, inner.layers)
+    session.report(inner.report, inner.layers)
     scope.layers[:0] = inner.layers
     return model if _may_merge(size_of(model)[0], scope, files[0]) else None
 

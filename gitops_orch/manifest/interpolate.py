@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gitops_orch.manifest.budget import GROWN_MAX, TOO_GROWN, Budget
+from gitops_orch.manifest.budget import GROWN_MAX, TOO_GROWN, SizeBudget
 from gitops_orch.manifest.positions import KeyPath
-from gitops_orch.model.secret_words import STRUCK_OUT, holds_a_secret
+from gitops_orch.model.secret_words import REDACTED, holds_a_secret
 
 NESTING_MAX = 10
-NAMES_TOLD_MAX = 500  # unset variables of one text
+NAMES_SHOWN_MAX = 500  # unset variables of one text
 
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _OPERATOR = re.compile(r":?[-+?]")
@@ -40,7 +40,7 @@ class _Shown(Mapping[str, str]):
         self._variables = variables
 
     def __getitem__(self, name: str) -> str:
-        return STRUCK_OUT if holds_a_secret(name) and self._variables[name] else self._variables[name]
+        return REDACTED if holds_a_secret(name) and self._variables[name] else self._variables[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._variables)
@@ -55,7 +55,7 @@ class Interpolator:
 
     variables: Mapping[str, str]
     unset: list[str] = field(default_factory=list)
-    budget: Budget = field(default_factory=Budget)
+    budget: SizeBudget = field(default_factory=SizeBudget)
 
     def text(self, template: str, nesting: int = 0) -> str:
         """Return the text with its variables replaced; TemplateError where it cannot be."""
@@ -159,7 +159,7 @@ def _invalid(template: str, dollar: int, why: str) -> TemplateError:
 
 def named_once(names: Sequence[str]) -> list[str]:
     """Return the first names of a text, each once; who is told of them may search the text for each."""
-    return list(dict.fromkeys(names))[:NAMES_TOLD_MAX]
+    return list(dict.fromkeys(names))[:NAMES_SHOWN_MAX]
 
 
 def names_in(value: Any) -> frozenset[str]:
@@ -173,7 +173,7 @@ def names_in(value: Any) -> frozenset[str]:
 def interpolate(
     value: Any,
     interpolator: Interpolator,
-    complain: Callable[[KeyPath, str], None],
+    report_error: Callable[[KeyPath, str], None],
     unset: Callable[[KeyPath, str, str], None],
     used: Callable[[KeyPath, Sequence[str]], None] = lambda _path, _names: None,
 ) -> Any:
@@ -181,7 +181,7 @@ def interpolate(
 
     `used` is told of each text that asks for variables, with their names.
     """
-    return _Walk(interpolator, complain, unset, used).walk(value)
+    return _Walk(interpolator, report_error, unset, used).walk(value)
 
 
 @dataclass(slots=True)
@@ -189,7 +189,7 @@ class _Walk:
     """One way through a tree.  No closure: one that names itself is a circle, and would hold whole documents."""
 
     interpolator: Interpolator
-    complain: Callable[[KeyPath, str], None]
+    report_error: Callable[[KeyPath, str], None]
     unset: Callable[[KeyPath, str, str], None]
     used: Callable[[KeyPath, Sequence[str]], None]
     trail: list[str | int] = field(default_factory=list)
@@ -219,7 +219,7 @@ class _Walk:
         try:
             text = self.interpolator.text(template)
         except TemplateError as error:
-            self.complain(tuple(self.trail), str(error))
+            self.report_error(tuple(self.trail), str(error))
             return template
         for name in named_once(self.interpolator.unset):
             self.unset(tuple(self.trail), name, template)

@@ -12,7 +12,7 @@ from typing import Any
 
 from gitops_orch.manifest.canonical import RESOURCE_KINDS
 from gitops_orch.manifest.compose_variables import CommittedVariables, named_files, without_effect
-from gitops_orch.manifest.consistency import mistakes_between
+from gitops_orch.manifest.consistency import reference_mistakes
 from gitops_orch.manifest.fields import OMIT, struct
 from gitops_orch.manifest.fields_resource import RESOURCE_FIELDS
 from gitops_orch.manifest.fields_service import SERVICE_FIELDS
@@ -27,7 +27,7 @@ from gitops_orch.manifest.report import Report
 from gitops_orch.manifest.sections import services_of
 from gitops_orch.manifest.service_files import FileReader, add_service_files
 from gitops_orch.manifest.sources import Sources
-from gitops_orch.manifest.unquoted import MadeOfSecrets
+from gitops_orch.manifest.unquoted import SecretValues
 from gitops_orch.manifest.unset import Unset
 from gitops_orch.manifest.yaml_scalars import Timestamp
 from gitops_orch.model.problem import Position, Problem, Severity
@@ -74,7 +74,7 @@ class LoadedCompose:
     variables: Mapping[str, str] = field(default_factory=dict)  # all committed ones that this app sees
     contents: Mapping[tuple[str, str], str] = field(default_factory=dict)  # ("secrets", key): from a variable
     implicit_names: frozenset[tuple[str, str]] = frozenset()  # resources that are named after the project
-    made_of_secrets: MadeOfSecrets = field(default_factory=MadeOfSecrets)
+    secret_values: SecretValues = field(default_factory=SecretValues)
     disabled: tuple[str, ...] = ()  # services that no active profile selects
 
     @property
@@ -111,7 +111,7 @@ def load_compose(request: ComposeRequest) -> LoadedCompose:
     _check_name(name, request.path, problems)
     implicit = normalise(model, variables, name, scope.report)
     printed_model, disabled = _printed(model, scope, _profiles(request, variables), name)
-    session.tell(scope.report, scope.layers)
+    session.report(scope.report, scope.layers)
     return LoadedCompose(
         name=name,
         model=printed_model,
@@ -134,7 +134,7 @@ def load_compose(request: ComposeRequest) -> LoadedCompose:
         variables=variables,
         contents=session.contents,
         implicit_names=implicit,
-        made_of_secrets=session.made_of_secrets,
+        secret_values=session.secret_values,
         disabled=disabled,
     )
 
@@ -237,7 +237,7 @@ def _printed(
     for kind in RESOURCE_KINDS:
         result[kind] = _resources(kind, model.get(kind) or {}, report)
     report.trail = []
-    mistakes = mistakes_between(result, disabled, report.flawed("services"))
+    mistakes = reference_mistakes(result, disabled, report.flawed("services"))
     for path, message in islice(mistakes, PROBLEMS_MAX):
         report.error_at(path, message)
     reader = FileReader(scope.session.sources, scope.location.root, report)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from gitops_orch.manifest.budget import TOO_GROWN, Budget
+from gitops_orch.manifest.budget import TOO_GROWN, SizeBudget
 from gitops_orch.manifest.canonical import RESOURCE_KINDS, expand_model
 from gitops_orch.manifest.compose_schema import MISTAKES_MAX, schema_mistakes
 from gitops_orch.manifest.forms import check_forms
@@ -23,7 +23,7 @@ from gitops_orch.manifest.report import Finding, Report, dotted, shortened
 from gitops_orch.manifest.sections import resources_of
 from gitops_orch.manifest.sources import Sources
 from gitops_orch.manifest.unique import drop_overridden
-from gitops_orch.manifest.unquoted import MadeOfSecrets, is_by_chance, may_be_secret, unquoted
+from gitops_orch.manifest.unquoted import SecretValues, is_by_chance, may_be_secret, unquoted
 from gitops_orch.manifest.unset import HIDDEN, Unset, host_path_after, naming
 from gitops_orch.manifest.yaml_document import Document
 from gitops_orch.model.problem import Position, Problem, Severity
@@ -48,17 +48,19 @@ class Session:
     unset: dict[Unset, None] = field(default_factory=dict)
     empty: dict[Position, list[str]] = field(default_factory=dict)  # the unset variables of a place
     explained: set[Position] = field(default_factory=set)  # places whose mistake names its unset variables
-    told: set[tuple[Position, KeyPath, str]] = field(default_factory=set)
+    reported: set[tuple[Position, KeyPath, str]] = field(default_factory=set)
     reached: dict[str, None] = field(default_factory=dict)  # Compose files that others include or extend
     extended_paths: dict[str, None] = field(default_factory=dict)  # those of them that are extended
     contents: dict[tuple[str, str], str] = field(default_factory=dict)  # secrets and configs from variables
-    made_of_secrets: MadeOfSecrets = field(default_factory=MadeOfSecrets)
-    looked_through: Budget = field(default_factory=Budget)  # for what is read of extended files, and not used
+    secret_values: SecretValues = field(default_factory=SecretValues)
+    searched: SizeBudget = field(
+        default_factory=SizeBudget
+    )  # for what is read of extended files, and not used
     extended: dict[Reading, Extended | str] = field(default_factory=dict)
     included_count: int = 0
 
     @property
-    def budget(self) -> Budget:
+    def budget(self) -> SizeBudget:
         """Return what the app holds so far."""
         return self.sources.budget
 
@@ -67,7 +69,7 @@ class Session:
         """Return whether one more problem is worth telling."""
         return len(self.problems) < PROBLEMS_MAX
 
-    def tell(self, report: Report, layers: list[Layer]) -> None:
+    def report(self, report: Report, layers: list[Layer]) -> None:
         """Turn what was found about a model into problems with positions."""
         if not report.findings:
             return
@@ -75,17 +77,17 @@ class Session:
         for finding in report.findings:
             if not self.has_room:
                 break
-            self.note(positions.at(finding.path), finding)
+            self.add(positions.at(finding.path), finding)
         report.findings.clear()
 
-    def note(self, where: Position, finding: Finding) -> None:
+    def add(self, where: Position, finding: Finding) -> None:
         """Take down a problem, once for a place: what many values take over from one anchor is one mistake."""
-        said = unquoted(finding.path, finding.message, self.made_of_secrets)
-        key = (where, finding.path[-1:], said)
-        if not self.has_room or key in self.told:
+        shown = unquoted(finding.path, finding.message, self.secret_values)
+        key = (where, finding.path[-1:], shown)
+        if not self.has_room or key in self.reported:
             return
-        self.told.add(key)
-        message = f"{dotted(finding.path)}: {said}" if finding.path else said
+        self.reported.add(key)
+        message = f"{dotted(finding.path)}: {shown}" if finding.path else shown
         if finding.severity is Severity.ERROR and where in self.empty:
             self.explained.add(where)
             message += naming(self.empty[where])
@@ -125,19 +127,19 @@ class Scope:
             return copied(document.value)
         positions, session = document.positions, self.session
 
-        def complain(path: KeyPath, message: str) -> None:
-            session.note(positions.at(path), Finding(path, shortened(message)))
+        def report_to(path: KeyPath, message: str) -> None:
+            session.add(positions.at(path), Finding(path, shortened(message)))
 
         def unset(path: KeyPath, name: str, template: str) -> None:
-            may_tell = not may_be_secret(path) or not is_by_chance(template, name)
+            may_report = not may_be_secret(path) or not is_by_chance(template, name)
             place, host_path = positions.at(path), host_path_after(path, template, name)
-            session.note_unset(Unset(name if may_tell else HIDDEN, place, host_path))
+            session.note_unset(Unset(name if may_report else HIDDEN, place, host_path))
 
         def used(path: KeyPath, names: Sequence[str]) -> None:
-            session.made_of_secrets.note(path, names, self.variables)
+            session.secret_values.note(path, names, self.variables)
 
         interpolator = Interpolator(variables=self.variables, budget=session.budget)
-        return interpolate(document.value, interpolator, complain, unset, used)
+        return interpolate(document.value, interpolator, report_to, unset, used)
 
 
 def copied(value: Any) -> Any:
@@ -182,7 +184,7 @@ def _child(parent: Any, key: str | int) -> Any:
     return _ABSENT
 
 
-def warn_of_surprises(document: Document, report: Report) -> None:
+def warn_of_scalars(document: Document, report: Report) -> None:
     """Warn where a number, a date or a word becomes another text than is written."""
     for surprise in document.surprises:
         if len(surprise.path) > 1 and surprise.path[-2] in _TEXT_MAPS:

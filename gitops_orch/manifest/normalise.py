@@ -66,7 +66,7 @@ def _passed(name: str, variables: Mapping[str, str], report: Report) -> str | No
     found = variables.get(name)
     if found is None or report.budget.may_grow(len(found)):
         return found
-    report.complain(TOO_GROWN)
+    report.error(TOO_GROWN)
     return None
 
 

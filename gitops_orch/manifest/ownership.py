@@ -32,8 +32,8 @@ def difference(app: AppKey, now: Version, then: Version) -> Difference:
     Whether a file is there or not is a difference as well, where the app would read it.
     """
     theirs = others(app, now, then)
-    mine = _Reach.of([*(file for file in now.files if file not in theirs), *then.files])
-    others_reach = _Reach.of(theirs)
+    mine = _FileDependencies.of([*(file for file in now.files if file not in theirs), *then.files])
+    others_reach = _FileDependencies.of(theirs)
     changed = _changed(now.tree, then.tree)
     theirs_too = {
         real
@@ -59,14 +59,14 @@ def others(app: AppKey, now: Version, then: Version) -> tuple[CompiledFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Reach:
+class _FileDependencies:
     """What compiled files depend on: files, there or not, and whole directories."""
 
     read: frozenset[str]
     searched: frozenset[str]
 
     @classmethod
-    def of(cls, files: Iterable[CompiledFile]) -> "_Reach":
+    def of(cls, files: Iterable[CompiledFile]) -> "_FileDependencies":
         files = tuple(files)
         return cls(
             frozenset(path for file in files for path in file.read),

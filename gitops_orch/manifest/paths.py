@@ -33,7 +33,7 @@ def _resolve_service(service: dict[str, Any], location: Location, report: Report
         service["label_file"] = [location.absolute(each) if each else each for each in service["label_file"]]
     for index, mount in enumerate(service.get("volumes") or ()):
         if mount.get("type") == "bind" and "source" not in mount:
-            report.complain("a bind mount needs a source; write source: ./path", "volumes", index)
+            report.error("a bind mount needs a source; write source: ./path", "volumes", index)
         elif mount.get("type") == "bind":
             mount["source"] = location.absolute(mount["source"])
 

@@ -131,8 +131,8 @@ def _valid_policy(text: str) -> AppPolicy | None:
         hold=Hold(reason=hold["reason"], until=until) if hold else None,
         replace_volumes={key: tuple(words) for key, words in own.get("replace_volumes", {}).items()},
     )
-    said = _beyond_defaults(replace(policy, hold=None))
-    return replace(policy, fingerprint=json.dumps(said, sort_keys=True))
+    values = _beyond_defaults(replace(policy, hold=None))
+    return replace(policy, fingerprint=json.dumps(values, sort_keys=True))
 
 
 def read_service_policy(service: str, raw: object, findings: Findings) -> ServicePolicy:

@@ -124,7 +124,7 @@ class LayeredPositions:
             return Position(path=self.layers[0][1].path if self.layers else "")
         return best[0].position(best[1])
 
-    def says(self, key_path: Sequence[str | int]) -> bool:
+    def has_value(self, key_path: Sequence[str | int]) -> bool:
         """Tell whether a document has a value at exactly this path, even one that the model leaves out, such as 0."""
         for prefix, positions, own in self._around(key_path):
             rest = (*own, *key_path[len(prefix) :])

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gitops_orch.manifest.budget import Budget
+from gitops_orch.manifest.budget import SizeBudget
 from gitops_orch.manifest.positions import KeyPath
 from gitops_orch.model.problem import Severity
 
@@ -25,12 +25,12 @@ class Report:
 
     findings: list[Finding] = field(default_factory=list)
     trail: list[str | int] = field(default_factory=list)
-    budget: Budget = field(default_factory=Budget)
+    budget: SizeBudget = field(default_factory=SizeBudget)
     spoiled: set[str] = field(
         default_factory=set
     )  # services that take over what has a mistake in another file
 
-    def complain(self, message: str, *below: str | int) -> None:
+    def error(self, message: str, *below: str | int) -> None:
         """Note a mistake about the value being read, or one below it."""
         self.findings.append(Finding((*self.trail, *below), shortened(message)))
 

@@ -25,6 +25,6 @@ def schema_problems(
 
     found = (((*prefix, *path), message) for path, message in schema_mistakes(value, schema))
     for whole, message in islice(dict.fromkeys(found), MISTAKES_MAX):
-        said = unquoted(whole, message)
-        text = f"{dotted(whole)}: {said}" if whole else said
+        shown = unquoted(whole, message)
+        text = f"{dotted(whole)}: {shown}" if whole else shown
         yield Problem(position=place(whole), message=shortened(text))

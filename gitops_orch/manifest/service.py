@@ -147,13 +147,13 @@ def _reloadable(
     others = [str(volume.get("target")) for volume in volumes] + tmpfs
     covers = {place.rstrip("/") for place in (*others, *(each.target for each in files if each.directory))}
     lengths = sorted(set(map(len, covers)))
-    made: list[FileMount] = []
+    created: list[FileMount] = []
     for mount in files:
         covered = body.get("read_only") or any(
             mount.target[length : length + 1] == "/" and mount.target[:length] in covers for length in lengths
         )
         if mount.writable_path is not None:
-            made.append(live_mount(name, mount) if mount.follows_git and mount.directory else mount)
+            created.append(live_mount(name, mount) if mount.follows_git and mount.directory else mount)
             if mount.follows_git and not mount.directory:
                 findings.warn(
                     ("services", name, KEY, "reload"),
@@ -161,15 +161,15 @@ def _reloadable(
                     "writable cannot be changed under it; mount its directory instead, or add `:ro`",
                 )
         elif mount.directory or not covered:
-            made.append(live_mount(name, mount))
+            created.append(live_mount(name, mount))
         else:
-            made.append(mount)
+            created.append(mount)
             where = "the container is read-only" if body.get("read_only") else "another mount covers it"
             findings.warn(
                 ("services", name, KEY, "reload"),
                 f"a change of {mount.target} recreates the container, because {where}; mount its directory instead",
             )
-    return made
+    return created
 
 
 def _named_volumes(volumes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -206,7 +206,7 @@ def _policy(
     raw: Mapping[str, Any] | None = deploy.get(part)
     if raw is None:
         return default
-    at_once = findings.says(("services", name, "deploy", part, "monitor"))
+    at_once = findings.has_value(("services", name, "deploy", part, "monitor"))
     order = raw.get("order")
     action = raw.get("failure_action")
     return UpdatePolicy(

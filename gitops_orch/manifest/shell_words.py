@@ -1,6 +1,6 @@
 """Command lines to words, as Compose splits a `command` or an `entrypoint` that is one text."""
 
-from gitops_orch.manifest.go_values import NotThat
+from gitops_orch.manifest.go_values import InvalidValue
 
 _SPACE = frozenset(" \t\r\n")
 _STOPS = frozenset(";&|<>")
@@ -47,7 +47,7 @@ class _Splitter:
             self.dollar = not self.dollar
         elif char == "(" and not self.single and not self.double and not self.back:
             if self.dollar or not (self.word and self.word[-1] == "$"):
-                raise NotThat("has a ( that is not quoted; quote it, or write a list")
+                raise InvalidValue("has a ( that is not quoted; quote it, or write a list")
             self.dollar = True
             self.word.append(char)
             return True
@@ -93,5 +93,5 @@ def split_words(line: str) -> list[str]:
             break
     state.end_word()
     if state.escaped or state.quoted:
-        raise NotThat("has a quote or a bracket that is not closed; close it, or write a list")
+        raise InvalidValue("has a quote or a bracket that is not closed; close it, or write a list")
     return state.words

@@ -4,7 +4,7 @@ import posixpath
 import re
 from typing import Any
 
-from gitops_orch.manifest.go_values import NotThat
+from gitops_orch.manifest.go_values import InvalidValue
 
 _PROPAGATIONS = frozenset(("rprivate", "private", "rshared", "shared", "rslave", "slave"))
 _BARE_BYTES_MAX = 2  # so short a mount is a target, whatever it says
@@ -16,12 +16,12 @@ _NETWORK_PATH = re.compile(r"\\\\[^\\/.].{2}", re.DOTALL)
 def expand_volume(spec: str) -> dict[str, Any]:
     """Return the long form of a short mount; NotThat where it cannot be read."""
     if not spec:
-        raise NotThat("is empty; write source:target")
+        raise InvalidValue("is empty; write source:target")
     if len(spec.encode()) <= _BARE_BYTES_MAX:
         return {"type": "volume", "target": clean_path(spec)}
     parts = _split(spec)
     if not all(parts):
-        raise NotThat(f"has an empty section between colons: {spec!r}; write source:target")
+        raise InvalidValue(f"has an empty section between colons: {spec!r}; write source:target")
     match parts:
         case [target]:
             return _typed({}, []) | {"target": clean_path(target)}
@@ -30,7 +30,7 @@ def expand_volume(spec: str) -> dict[str, Any]:
         case [source, target, options]:
             return _typed({"source": source}, options.split(",")) | {"target": clean_path(target)}
         case _:
-            raise NotThat(f"has too many colons: {spec!r}; use the long form")
+            raise InvalidValue(f"has too many colons: {spec!r}; use the long form")
 
 
 def mount_target(spec: str) -> str:
@@ -107,7 +107,7 @@ def expand_device(spec: str) -> dict[str, Any]:
     """Return the long form of a short device mapping; NotThat where it cannot be read."""
     source, *rest = spec.split(":")
     if len(rest) >= _SECTIONS_MAX:
-        raise NotThat(f"has too many colons: {spec!r}; use the long form")
+        raise InvalidValue(f"has too many colons: {spec!r}; use the long form")
     target = rest[0] if rest else ""
     permissions = rest[1] if len(rest) > 1 else "rwm"
     return {"source": source, "target": target or source, "permissions": permissions}

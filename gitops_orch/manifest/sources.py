@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gitops_orch.errors import ManifestError, SourceError
-from gitops_orch.manifest.budget import Budget
+from gitops_orch.manifest.budget import SizeBudget
 from gitops_orch.manifest.disguise import disguise
 from gitops_orch.manifest.dotenv import DotenvError, parse_dotenv, parse_raw
 from gitops_orch.manifest.encoding import not_utf8
@@ -19,7 +19,7 @@ BYTES_MAX = 10_000_000  # that one app may read
 FILES_MAX = 500  # that one app may read: includes, extends, variable files
 
 
-class _Asked(Mapping[str, str]):
+class _TrackedVariables(Mapping[str, str]):
     """Variables, and whether anybody asked for one: a file that asks for none reads the same for every service."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
@@ -46,7 +46,7 @@ class Sources:
     inputs: dict[str, bytes] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     unset: dict[Unset, None] = field(default_factory=dict)  # variables in files of variables
-    budget: Budget = field(default_factory=Budget)
+    budget: SizeBudget = field(default_factory=SizeBudget)
     variable_bytes: int = 0  # counted each time that a file is read as variables
     _documents: dict[str, tuple[Document, ...] | None] = field(default_factory=dict)
     _alone: dict[str, dict[str, str]] = field(
@@ -71,7 +71,7 @@ class Sources:
             return True
         why = self.tree.why_absent(path)
         if why:
-            self._complain(path, f"is not read: {why}")
+            self._error(path, f"is not read: {why}")
         return False
 
     def read(self, path: str) -> bytes | None:
@@ -80,22 +80,22 @@ class Sources:
             return self.inputs[path]
         entry = self.tree.files[path]
         if entry.size_bytes > FILE_BYTES_MAX:
-            self._complain(path, f"the file has {entry.size_bytes} bytes, at most {FILE_BYTES_MAX} are read")
+            self._error(path, f"the file has {entry.size_bytes} bytes, at most {FILE_BYTES_MAX} are read")
             return None
         if len(self.inputs) >= FILES_MAX:
-            self._complain(path, f"one app reads more than {FILES_MAX} files; include fewer")
+            self._error(path, f"one app reads more than {FILES_MAX} files; include fewer")
             return None
         if sum(map(len, self.inputs.values())) + entry.size_bytes > BYTES_MAX:
-            self._complain(path, f"one app reads more than {BYTES_MAX} bytes; make several apps of it")
+            self._error(path, f"one app reads more than {BYTES_MAX} bytes; make several apps of it")
             return None
         try:
             content = self.tree.read(path)
         except SourceError as error:
-            self._complain(path, f"cannot be read: {error}")
+            self._error(path, f"cannot be read: {error}")
             return None
         disguised = disguise(content)
         if disguised:
-            self._complain(path, disguised)
+            self._error(path, disguised)
             return None
         self.inputs[path] = content
         return content
@@ -118,7 +118,7 @@ class Sources:
             return {}
         self.variable_bytes += len(content)
         if self.variable_bytes > VARIABLE_BYTES_MAX:
-            self._complain(
+            self._error(
                 path, f"one app reads more than {VARIABLE_BYTES_MAX} bytes of variables; name fewer files"
             )
             return {}
@@ -130,7 +130,7 @@ class Sources:
                 use = Unset(name, Position(path=path, line=line, column=1), in_variables=True)
                 self.unset[use] = None
 
-        asked = _Asked(lookup)
+        asked = _TrackedVariables(lookup)
         found: dict[str, str] = {}
         try:
             text = content.decode()
@@ -157,5 +157,5 @@ class Sources:
             self.problems.extend(error.problems)
             return None
 
-    def _complain(self, path: str, message: str) -> None:
+    def _error(self, path: str, message: str) -> None:
         self.problems.append(Problem(position=Position(path=path), message=message))

@@ -51,7 +51,7 @@ def _unique(values: list[Any], index: Index, report: Report) -> list[Any]:
         try:
             key = index(value)
         except _Keyless as error:
-            report.complain(str(error), at)
+            report.error(str(error), at)
             continue
         if key is None:
             kept.append(value)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from gitops_orch.manifest.positions import KeyPath
-from gitops_orch.model.secret_words import STRUCK_OUT, holds_a_secret, without_secrets
+from gitops_orch.model.secret_words import REDACTED, holds_a_secret, without_secrets
 from gitops_orch.model.variable_secrets import without_values
 
 PIECE_CHARS_MIN = 4  # of a value that is struck out of a message about it
@@ -42,7 +42,7 @@ def _without(quoted: str) -> str:
     return quoted if shown == inside else f"{sign}{shown}{sign}"
 
 
-class MadeOfSecrets:
+class SecretValues:
     """The places whose values were made with a secret variable, and the values of those variables.
 
     A value keeps its place while files are merged, but for its index in a list and the name of its service: those do not count.
@@ -66,18 +66,18 @@ class MadeOfSecrets:
         general = _general(path)
         return any(general[:length] in self._places for length in range(1, len(general) + 1))
 
-    def struck_out(self, message: str) -> str:
+    def redacted(self, message: str) -> str:
         """Return a message about such a value without the variables' values, which it may repeat without quotes."""
         return without_values(message, {value for value in self._values if len(value) >= PIECE_CHARS_MIN})
 
 
-def unquoted(path: KeyPath, message: str, made: MadeOfSecrets | None = None) -> str:
-    """Return a message about the value at a path without what must not be quoted; `made` knows of further paths."""
-    is_made = made is not None and made.holds(path)
-    if made is not None and is_made:
-        message = made.struck_out(message)
-    if is_made or may_be_secret(path):
-        return _NUMBER.sub(rf"\1{STRUCK_OUT}", _FIRST_TO_LAST.sub(STRUCK_OUT, message))
+def unquoted(path: KeyPath, message: str, created: SecretValues | None = None) -> str:
+    """Return a message about the value at a path without what must not be quoted; `created` knows of further paths."""
+    is_built = created is not None and created.holds(path)
+    if created is not None and is_built:
+        message = created.redacted(message)
+    if is_built or may_be_secret(path):
+        return _NUMBER.sub(rf"\1{REDACTED}", _FIRST_TO_LAST.sub(REDACTED, message))
     return _QUOTED.sub(lambda found: _without(found[0]), message)
 
 

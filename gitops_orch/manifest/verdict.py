@@ -8,12 +8,12 @@ from typing import TypeAlias
 from gitops_orch.manifest.app_file import CompiledFile
 from gitops_orch.manifest.claims import candidates, clashes_on_hosts
 from gitops_orch.manifest.documents import Documents
-from gitops_orch.manifest.findings import Bounded, is_error
+from gitops_orch.manifest.findings import ProblemList, is_error
 from gitops_orch.manifest.policy import KEY
 from gitops_orch.manifest.suggest import did_you_mean
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.constraints import meets_all
-from gitops_orch.model.desired import BrokenFile
+from gitops_orch.model.desired import InvalidFile
 from gitops_orch.model.problem import Position, Problem, Severity
 
 Edges: TypeAlias = dict[AppKey, dict[AppKey, None]]  # of each app those that it names, in their order
@@ -21,52 +21,52 @@ CIRCLE_SHOWN_MAX = 20  # apps of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class TreeResult:
     """The apps that can be acted on, those that cannot, and why; each in the order of their keys."""
 
     apps: tuple[App, ...]
-    broken: tuple[AppKey, ...]
+    invalid_apps: tuple[AppKey, ...]
     problems: tuple[Problem, ...]
-    broken_files: tuple[BrokenFile, ...] = ()
+    invalid_files: tuple[InvalidFile, ...] = ()
 
 
-def judge(files: Sequence[CompiledFile], documents: Documents) -> Verdict:
+def check_tree(files: Sequence[CompiledFile], documents: Documents) -> TreeResult:
     """Judge all files of a tree; an app with a mistake is broken, and no other one is because of it."""
     named = {file.key: file for file in files if file.key is not None}
     problems = [problem for file in files for problem in file.problems]
-    found: dict[AppKey, Bounded] = defaultdict(Bounded)
+    found: dict[AppKey, ProblemList] = defaultdict(ProblemList)
     by_key, by_project = _groups(files)
-    for judgement in (
+    for checked in (
         _repeated_keys(by_key),
         _repeated_projects(by_project),
         _unknown_hosts(named, documents),
         _unknown_apps(files, named),
-        _circles(named),
+        _cycles(named),
         _clashes(named, by_key, documents),
         _split_networks(named, documents),
-        _nowhere(named, documents),
+        _unplaceable(named, documents),
     ):
-        for key, problem in judgement:
+        for key, problem in checked:
             found[key].extend((problem,))
     broken = {key for key, file in named.items() if file.app is None}
     broken |= {key for key, some in found.items() if some.failed}
     apps = [file.app for key, file in named.items() if file.app is not None and key not in broken]
-    return Verdict(
+    return TreeResult(
         apps=tuple(sorted(apps, key=lambda app: (app.key.namespace, app.key.name))),
-        broken=tuple(sorted(broken)),
+        invalid_apps=tuple(sorted(broken)),
         problems=(*problems, *(problem for some in found.values() for problem in some.problems)),
-        broken_files=tuple(
-            _broken_file(file, found) for file in files if file.key is None or file.key in broken
+        invalid_files=tuple(
+            _invalid_file(file, found) for file in files if file.key is None or file.key in broken
         ),
     )
 
 
-def _broken_file(file: CompiledFile, found: Mapping[AppKey, Bounded]) -> BrokenFile:
+def _invalid_file(file: CompiledFile, found: Mapping[AppKey, ProblemList]) -> InvalidFile:
     """Of two files that declare one app, each gets the mistake that was found at its own place, if any was."""
-    judged = found[file.key].problems if file.key is not None and file.key in found else []
-    own = [problem for problem in judged if problem.position.path == file.path]
-    mistakes = (problem for problem in (*file.problems, *own, *judged) if is_error(problem))
-    return BrokenFile(
+    reported = found[file.key].problems if file.key is not None and file.key in found else []
+    own = [problem for problem in reported if problem.position.path == file.path]
+    mistakes = (problem for problem in (*file.problems, *own, *reported) if is_error(problem))
+    return InvalidFile(
         path=file.path,
         key=file.key,
         mistake=next(map(str, mistakes), f"{file.path} cannot be read"),
@@ -134,13 +134,13 @@ def _unknown_apps(
                 yield key, Problem(position=place, message=message)
 
 
-def _circles(named: Mapping[AppKey, CompiledFile]) -> Iterator[tuple[AppKey, Problem]]:
+def _cycles(named: Mapping[AppKey, CompiledFile]) -> Iterator[tuple[AppKey, Problem]]:
     edges = {key: file.app.depends_on for key, file in named.items() if file.app and file.app.depends_on}
-    left = _on_the_way_round(edges)
+    left = _cycle_edges(edges)
     on: dict[AppKey, tuple[tuple[AppKey, ...], int]] = {}  # a circle, and where an app stands on it
     for key in (key for key in edges if key in left):
         if key not in on:
-            circle = _circle(key, left)
+            circle = _cycle(key, left)
             on = {each: (circle, at) for at, each in enumerate(circle)} | on
         if key not in on:
             continue
@@ -150,7 +150,7 @@ def _circles(named: Mapping[AppKey, CompiledFile]) -> Iterator[tuple[AppKey, Pro
         yield key, Problem(position=place, message=message)
 
 
-def _on_the_way_round(edges: Mapping[AppKey, tuple[AppKey, ...]]) -> Edges:
+def _cycle_edges(edges: Mapping[AppKey, tuple[AppKey, ...]]) -> Edges:
     """Return the edges without the apps that lead nowhere, or that nothing leads to: no circle goes through them."""
     forth: Edges = {
         key: dict.fromkeys(each for each in others if each in edges) for key, others in edges.items()
@@ -170,7 +170,7 @@ def _on_the_way_round(edges: Mapping[AppKey, tuple[AppKey, ...]]) -> Edges:
     return forth
 
 
-def _circle(start: AppKey, edges: Edges) -> tuple[AppKey, ...]:
+def _cycle(start: AppKey, edges: Edges) -> tuple[AppKey, ...]:
     """Return the way from an app back to itself, without its end; empty where there is none."""
     came_from: dict[AppKey, AppKey] = {}
     waiting = [start]
@@ -227,7 +227,9 @@ def _split_networks(
             yield key, Problem(position=place, message=message, severity=Severity.WARNING)
 
 
-def _nowhere(named: Mapping[AppKey, CompiledFile], documents: Documents) -> Iterator[tuple[AppKey, Problem]]:
+def _unplaceable(
+    named: Mapping[AppKey, CompiledFile], documents: Documents
+) -> Iterator[tuple[AppKey, Problem]]:
     """Yield services whose constraints no host meets: with `mode: global` that is no mistake, and likely none meant."""
     for key, file in named.items() if documents.complete else ():
         if file.app is None:

@@ -53,7 +53,7 @@ class Dialect(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Surprise:
+class AmbiguousScalar:
     """A scalar without quotes whose value, where it becomes text again, reads otherwise than it is written."""
 
     path: KeyPath
@@ -68,7 +68,7 @@ class Document:
     value: Yaml
     positions: Positions
     resets: tuple[KeyPath, ...] = ()
-    surprises: tuple[Surprise, ...] = ()
+    surprises: tuple[AmbiguousScalar, ...] = ()
     has_dollars: bool = True  # False: there is nothing to interpolate
     size: int = 0  # values in it
     characters: int = 0  # of its texts and keys
@@ -178,7 +178,7 @@ class _Builder:
     dialect: Dialect
     problems: list[Problem]
     resets: list[KeyPath] = field(default_factory=list)
-    surprises: list[Surprise] = field(default_factory=list)
+    surprises: list[AmbiguousScalar] = field(default_factory=list)
     escapes: str = ""  # the file's text, where a quoted text may hold an escape that has to be looked for
     asks: bool = False  # there is a question mark, which ends a text between brackets
     budget: int = NODES_MAX
@@ -191,19 +191,19 @@ class _Builder:
     def build(self, root: Node) -> Yaml:
         try:
             if root.tag == _RESET:
-                self._complain(root, "a whole file cannot be reset; write services:")
+                self._error(root, "a whole file cannot be reset; write services:")
             return self._value(root)
         except _OutOfBudget:
-            self._complain(
+            self._error(
                 root,
                 f"the aliases expand to more than {NODES_MAX} values; write fewer, or fewer levels of them",
             )
             return None
 
-    def _complain(self, node: Node, message: str) -> None:
+    def _error(self, node: Node, message: str) -> None:
         if len(self.problems) < PROBLEMS_MAX:
-            said = shortened(unquoted(tuple(self.trail), message))
-            self.problems.append(Problem(position=_position(self.path, node), message=said))
+            shown = shortened(unquoted(tuple(self.trail), message))
+            self.problems.append(Problem(position=_position(self.path, node), message=shown))
 
     def _value(self, node: Node) -> Yaml:
         self.budget -= 1
@@ -214,7 +214,7 @@ class _Builder:
         if isinstance(node, ScalarNode):
             return self._scalar(node)
         if id(node) in self.open_nodes:
-            self._complain(node, "the value contains itself through an alias; remove the alias")
+            self._error(node, "the value contains itself through an alias; remove the alias")
             return None
         if self.asks and isinstance(node, CollectionNode) and node.flow_style:
             self._check_flow(node)
@@ -232,12 +232,10 @@ class _Builder:
         if kind is not None and isinstance(node, kind):
             return True
         if may_be_secret(tuple(self.trail)):
-            self._complain(node, "a tag is not allowed here; quote the value as text")
+            self._error(node, "a tag is not allowed here; quote the value as text")
             return False
         shown_tag = f"!!{tag.removeprefix(_CORE)}" if tag.startswith(_CORE) else tag
-        self._complain(
-            node, f"the tag {shown_tag} is not allowed here; remove it, or quote the value as text"
-        )
+        self._error(node, f"the tag {shown_tag} is not allowed here; remove it, or quote the value as text")
         return False
 
     def _scalar(self, node: ScalarNode) -> Scalar:
@@ -253,7 +251,7 @@ class _Builder:
             if isinstance(value, Timestamp) and self.trail in _NAMES and self.dialect is Dialect.COMPOSE:
                 return text
             if value is not None and value != text and shown(value) != text:
-                self.surprises.append(Surprise(tuple(self.trail), text, value))
+                self.surprises.append(AmbiguousScalar(tuple(self.trail), text, value))
             return value
         if not tag.startswith(_CORE) or tag == _CORE + "str":
             return text
@@ -265,20 +263,20 @@ class _Builder:
             return converted
         if wanted is None and converted is None:
             return None
-        self._complain(node, f"{text!r} is not what its tag !!{tag.removeprefix(_CORE)} says; remove the tag")
+        self._error(node, f"{text!r} is not what its tag !!{tag.removeprefix(_CORE)} says; remove the tag")
         return None
 
     def _check_escapes(self, node: ScalarNode) -> None:
         written = self.escapes[node.start_mark.index : node.end_mark.index]
         if _ESCAPED_SLASH.search(written):
-            self._complain(node, r"\/ is no escape that Compose knows; write / alone")
+            self._error(node, r"\/ is no escape that Compose knows; write / alone")
 
     def _plain(self, node: Node, text: str) -> Scalar:
         try:
             return compose_scalar(text) if self.dialect is Dialect.COMPOSE else strict_scalar(text)
         except ScalarRefused as error:
             hidden = may_be_secret(tuple(self.trail))
-            self._complain(
+            self._error(
                 node, "the value fits into no number; quote it if it is text" if hidden else str(error)
             )
             return None
@@ -289,7 +287,7 @@ class _Builder:
         )
         for child in children:
             if isinstance(child, ScalarNode) and not child.style and "?" in child.value:
-                self._complain(child, "between brackets or braces Compose ends a text at a ?; quote it")
+                self._error(child, "between brackets or braces Compose ends a text at a ?; quote it")
 
     def _list(self, children: list[Node]) -> list[Yaml]:
         values: list[Yaml] = []
@@ -307,7 +305,7 @@ class _Builder:
         merges: list[Node] = []
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode):
-                self._complain(key_node, "a key must be text, is a list or a mapping")
+                self._error(key_node, "a key must be text, is a list or a mapping")
                 continue
             key: str = key_node.value
             earlier = first.get(key)
@@ -334,18 +332,18 @@ class _Builder:
 
     def _reset(self, node: Node) -> None:
         if self.trail == ["name"]:
-            self._complain(node, "a project's name cannot be reset; remove the tag, or the line")
+            self._error(node, "a project's name cannot be reset; remove the tag, or the line")
         self.resets.append(tuple(self.trail))
 
     def _duplicate(self, key: str, node: Node, earlier: Node) -> None:
         place = _position(self.path, earlier)
         way_out = "write one <<: [*a, *b]" if key == "<<" else "remove one of the two"
-        self._complain(node, f"duplicate key {key}: it is already at {place.line}:{place.column}; {way_out}")
+        self._error(node, f"duplicate key {key}: it is already at {place.line}:{place.column}; {way_out}")
 
     def _check_key(self, node: ScalarNode, key: str) -> None:
         tagged = node.tag not in _PLAIN_TAGS
         if node.tag in (_RESET, _OVERRIDE) and self.dialect is Dialect.COMPOSE:
-            self._complain(node, f"{node.tag} belongs to a value; write {key}: {node.tag} ...")
+            self._error(node, f"{node.tag} belongs to a value; write {key}: {node.tag} ...")
             return
         if tagged and not self._is_known_tag(node):
             return
@@ -358,14 +356,14 @@ class _Builder:
             kind = "a number" if isinstance(converted, int | float) else "no text"
             kind = "true or false" if isinstance(converted, bool) else kind
             kind = "a date" if isinstance(converted, Timestamp) else kind
-            self._complain(node, f"the key {key or '(empty)'} must be text, is {kind}; quote it")
+            self._error(node, f"the key {key or '(empty)'} must be text, is {kind}; quote it")
 
     def _merge(self, node: Node, values: dict[str, Yaml]) -> None:
         sources = node.value if isinstance(node, SequenceNode) else [node]
         for source in sources:
             merged = self._value(source) if isinstance(source, MappingNode) else None
             if not isinstance(merged, dict):
-                self._complain(source, "<< merges a mapping or a list of mappings, is something else")
+                self._error(source, "<< merges a mapping or a list of mappings, is something else")
                 continue
             for key, value in merged.items():
                 values.setdefault(key, value)

@@ -24,11 +24,11 @@ def syntax_problem(path: str, content: bytes, error: MarkedYAMLError) -> Problem
 
 def _advice(content: bytes, error: MarkedYAMLError) -> str:
     """Return what to write instead, after a semicolon; "" where the parser's words are all that is known."""
-    mark, said = error.problem_mark, str(error.problem)
+    mark, problem_text = error.problem_mark, str(error.problem)
     found = _line(content, mark.line)[mark.column : mark.column + 1] if mark else ""
-    if found == "\t" or "tab character" in said:
+    if found == "\t" or "tab character" in problem_text:
         return "; indent with spaces, YAML takes no tabs"
-    if "cannot start any token" in said and found:
+    if "cannot start any token" in problem_text and found:
         return f"; quote a value that begins with {found}"
     return ""
 
@@ -39,8 +39,8 @@ def _line(content: bytes, number: int) -> str:
 
 def _problem(content: bytes, error: MarkedYAMLError) -> str:
     """Return the parser's words without the name of an alias that is a password: `password: *word`."""
-    said = str(error.problem)
+    problem_text = str(error.problem)
     key = _KEY_OF_LINE.match(_line(content, error.problem_mark.line if error.problem_mark else 0))
-    if said.startswith(_UNDEFINED) and key and holds_a_secret(key[1]):
+    if problem_text.startswith(_UNDEFINED) and key and holds_a_secret(key[1]):
         return f"{_UNDEFINED}; quote the value if it begins with an asterisk"
-    return said
+    return problem_text

@@ -356,8 +356,8 @@ class App:
 
 def _definition(compose: Mapping[str, Json], driver: str) -> str:
     """What is empty is the same as what is not said."""
-    said = {
+    present = {
         key: value for key, value in compose.items() if value and key not in {"name", "labels", "external"}
     }
-    canonical = json.dumps({**said, "driver": driver}, sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps({**present, "driver": driver}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

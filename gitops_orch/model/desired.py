@@ -10,7 +10,7 @@ from gitops_orch.model.problem import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BrokenFile:
+class InvalidFile:
     """A Compose file that is there, and is no app because of a mistake in it or in what it uses.
 
     `key` is the app that it declares now; None where that cannot be read.  `mistake` is the first one, with its place.
@@ -33,7 +33,7 @@ class Fragment:
     key: AppKey | None
     user: str
     declared: bool
-    broken: BrokenFile | None = None
+    broken: InvalidFile | None = None
 
     def __str__(self) -> str:
         return f"{self.path}: is a fragment and no app, because {self.reason}"
@@ -67,9 +67,9 @@ NO_FORMER = Former()
 class Desired:
     """The desired state of a whole tree.
 
-    `broken` are apps whose file is there but has mistakes: they keep running what they run, and never count as gone.
-    `broken_paths` are files so broken that not even their app's name is known: while there is one, nothing is pruned.
-    `broken_files` are the files of both, and of apps that clash with others; `broken_why` says for an app what is wrong.
+    `invalid_apps` are apps whose file is there but has mistakes: they keep running what they run, and never count as gone.
+    `invalid_paths` are files so broken that not even their app's name is known: while there is one, nothing is pruned.
+    `invalid_files` are the files of both, and of apps that clash with others; `invalid_reasons` says for an app what is wrong.
     `kept` are apps that no file declares any more and that are not removed before somebody allows it, each with why.
     `refused` are all entries of the tree that are not read, each with why: an app may lie below one.
     `left_out` are apps that `.gitops-ignore` leaves out, each with the place of the pattern.
@@ -80,10 +80,10 @@ class Desired:
     hosts: tuple[Host, ...] = ()
     apps: tuple[App, ...] = ()
     fleet: Fleet = field(default_factory=Fleet)
-    broken: tuple[AppKey, ...] = ()
-    broken_paths: tuple[str, ...] = ()
-    broken_files: tuple[BrokenFile, ...] = ()
-    broken_why: Mapping[AppKey, str] = field(default_factory=dict)
+    invalid_apps: tuple[AppKey, ...] = ()
+    invalid_paths: tuple[str, ...] = ()
+    invalid_files: tuple[InvalidFile, ...] = ()
+    invalid_reasons: Mapping[AppKey, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[AppKey, str] = field(default_factory=dict)
     fragments: tuple[Fragment, ...] = ()
@@ -95,4 +95,4 @@ class Desired:
     @property
     def doubtful(self) -> bool:
         """Tell whether what was known of its apps before matters: a file is broken, refused or a fragment."""
-        return bool(self.broken_files or self.refused or self.fragments)
+        return bool(self.invalid_files or self.refused or self.fragments)

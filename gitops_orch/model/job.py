@@ -41,10 +41,10 @@ class Hooks:
 
     def text(self) -> str:
         """Return them as a label has them; "" where there are none."""
-        rows = {key: [_row(hook) for hook in hooks] for key, hooks in self._said()}
+        rows = {key: [_row(hook) for hook in hooks] for key, hooks in self._present()}
         return json.dumps(rows, sort_keys=True, separators=(",", ":")) if rows else ""
 
-    def _said(self) -> tuple[tuple[str, tuple[Hook, ...]], ...]:
+    def _present(self) -> tuple[tuple[str, tuple[Hook, ...]], ...]:
         both = (("post_start", self.post_start), ("pre_stop", self.pre_stop))
         return tuple((key, hooks) for key, hooks in both if hooks)
 

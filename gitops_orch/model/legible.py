@@ -20,7 +20,7 @@ CHARS_MAX = 3500  # history keeps as many of an event's detail
 CHECK_CHARS_MAX = 200
 SECRET_CHARS_MIN = 4
 LINE_CHARS_MIN = 8
-STRUCK_OUT = "***"
+REDACTED = "***"
 UNHEALTHY = "its healthcheck says unhealthy"
 _ESCAPES = re.compile(  # colours, titles, modes
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"
@@ -33,7 +33,7 @@ def legible(text: str, pieces: Iterable[str] = ()) -> str:
     """Return text without control characters and without the pieces that must not be seen, at most its end."""
     seen = _ESCAPES.sub("", text).replace("\r\n", "\n")
     for piece in pieces:
-        seen = seen.replace(piece, STRUCK_OUT)
+        seen = seen.replace(piece, REDACTED)
     seen = "".join(char if char.isprintable() or char == "\n" else " " for char in seen)
     return seen.strip("\n")[-CHARS_MAX:]
 
@@ -49,8 +49,8 @@ def pieces(app: App | None) -> tuple[str, ...]:
 
 def why_unhealthy(details: Details | None, app: App | None) -> str:
     """Return what to tell of a container whose healthcheck fails: what the check printed last, at most 200 characters."""
-    said = check_words(details, app)
-    return f"{CHECK_FAILS}: {said}" if said else UNHEALTHY
+    output = check_words(details, app)
+    return f"{CHECK_FAILS}: {output}" if output else UNHEALTHY
 
 
 def check_words(details: Details | None, app: App | None) -> str:
@@ -58,8 +58,8 @@ def check_words(details: Details | None, app: App | None) -> str:
     if details is None or not details.check_output:
         return ""
     lines = without_secrets(legible(cause_of(details.check_output), pieces(app))).splitlines()
-    said = " | ".join(line.strip() for line in lines if line.strip())
-    return f"{said[: CHECK_CHARS_MAX - 1]}…" if len(said) > CHECK_CHARS_MAX else said
+    output = " | ".join(line.strip() for line in lines if line.strip())
+    return f"{output[: CHECK_CHARS_MAX - 1]}…" if len(output) > CHECK_CHARS_MAX else output
 
 
 def _pieces_of(files: FileMount) -> Iterator[str]:

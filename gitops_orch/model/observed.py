@@ -173,14 +173,14 @@ class ObservedNetwork:
 class ObservedVolume:
     """A volume on a host; `owner` None means that it is not ours.  `files` is the digest of a file set it carries.
 
-    `made` tells it from others that had, or will have, its name: when it was made, as the Engine says.
+    `creation` tells it from others that had, or will have, its name: when it was made, as the Engine says.
     """
 
     name: str
     driver: str = "local"
     owner: AppKey | None = None
     files: str | None = None
-    made: str = ""
+    creation: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -203,7 +203,7 @@ class ObservedHost:
     api_version: str  # "1.41"
     engine_id: str = ""
     root_dir: str = "/var/lib/docker"
-    makes_overlays: bool = True  # only the manager of a Swarm does; any other Engine refuses them
+    creates_overlays: bool = True  # only the manager of a Swarm does; any other Engine refuses them
     containers: tuple[ObservedContainer, ...] = ()
     networks: tuple[ObservedNetwork, ...] = ()
     volumes: tuple[ObservedVolume, ...] = ()

@@ -90,19 +90,21 @@ class Gate:
     completes: bool = False  # a job: it must exit 0 instead of staying up
     readiness: Readiness | None = None  # what it must answer besides
     restarts_max: int = 5  # how often its restart policy may restart it
-    fresh: bool = False  # it is started right before: its restarts count from 0
-    elder: bool = (
+    is_new: bool = False  # it is started right before: its restarts count from 0
+    is_existing: bool = (
         False  # it was there before the release: that it does not do well is trouble, and not its fault
     )
-    done: bool = False  # its work is done: it stays so, also if its Engine has forgotten how it ended
-    again: bool = False  # it failed before and stayed up: is it well now?
+    is_finished_job: bool = (
+        False  # its work is done: it stays so, also if its Engine has forgotten how it ended
+    )
+    is_retry: bool = False  # it failed before and stayed up: is it well now?
     counts_after: tuple[
         str, ...
     ] = ()  # restarts count once these steps of the plan have ended: what it depends on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class FailureBudget:
     """How many containers of a service may fail their gates before its release has failed."""
 
     service: str  # namespace/app/service: all actions of the service share the budget
@@ -136,7 +138,9 @@ class Action:
     changes: tuple[Change, ...] = ()
     after: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
-    budget: Budget | None = None  # of steps whose failure is the release's; None where no release is on trial
+    budget: FailureBudget | None = (
+        None  # of steps whose failure is the release's; None where no release is on trial
+    )
     release: str = ""
     image: str | None = None
     platform: str = ""  # of a PULL: for which platform; "" lets the Engine choose
@@ -173,7 +177,7 @@ class PlanHold:
     kept: bool = False  # a file that differs on its host and stays so, while the app follows Git
 
     @property
-    def words(self) -> str:
+    def full_reason(self) -> str:
         """Return the reason, after the subject where that is not the app itself."""
         return self.reason if self.subject == str(self.app) else f"{self.subject}: {self.reason}"
 

@@ -11,7 +11,7 @@ _EVERY = re.compile(r"every_((?:[0-9]{1,9}[wdhms])+)")
 _PART = re.compile(r"([0-9]+)([wdhms])")
 
 
-class Pull(Enum):
+class PullMode(Enum):
     """What a policy asks for; TIMED is ALWAYS, at most once in its period."""
 
     MISSING = "missing"
@@ -25,24 +25,24 @@ class Pull(Enum):
 class PullPolicy:
     """A policy; `period_s` is above zero for TIMED, and 0 for all others."""
 
-    kind: Pull
+    kind: PullMode
     period_s: float = 0.0
 
     @property
     def asks_again(self) -> bool:
         """Tell whether the registry is asked although the host has the image."""
-        return self.kind in (Pull.ALWAYS, Pull.TIMED)
+        return self.kind in (PullMode.ALWAYS, PullMode.TIMED)
 
 
 _WORDS = {
-    "": PullPolicy(Pull.MISSING),
-    "missing": PullPolicy(Pull.MISSING),
-    "if_not_present": PullPolicy(Pull.MISSING),
-    "always": PullPolicy(Pull.ALWAYS),
-    "never": PullPolicy(Pull.NEVER),
-    "build": PullPolicy(Pull.BUILD),
-    "daily": PullPolicy(Pull.TIMED, _DAY_S),
-    "weekly": PullPolicy(Pull.TIMED, 7 * _DAY_S),
+    "": PullPolicy(PullMode.MISSING),
+    "missing": PullPolicy(PullMode.MISSING),
+    "if_not_present": PullPolicy(PullMode.MISSING),
+    "always": PullPolicy(PullMode.ALWAYS),
+    "never": PullPolicy(PullMode.NEVER),
+    "build": PullPolicy(PullMode.BUILD),
+    "daily": PullPolicy(PullMode.TIMED, _DAY_S),
+    "weekly": PullPolicy(PullMode.TIMED, 7 * _DAY_S),
 }
 
 
@@ -55,4 +55,4 @@ def parse_pull_policy(text: str) -> PullPolicy | None:
     if match is None:
         return None
     period_s = sum(int(number) * _UNITS_S[unit] for number, unit in _PART.findall(match[1]))
-    return PullPolicy(Pull.TIMED, period_s) if period_s > 0 else None
+    return PullPolicy(PullMode.TIMED, period_s) if period_s > 0 else None

@@ -75,5 +75,5 @@ def release_hint(reason: str) -> str:
 
 def host_hint(reason: str) -> str:
     """Return what to do about what a host refuses; "" where the words name nothing of the host."""
-    said = reason.casefold()
-    return next((hint for words, hint in _HOST_WORDS if words in said), "")
+    text = reason.casefold()
+    return next((hint for words, hint in _HOST_WORDS if words in text), "")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-STRUCK_OUT = "***"
+REDACTED = "***"
 CHANGED = "*** (changed)"
 
 _WORDS = ("password", "passwd", "passphrase", "token", "secret", "credential")
@@ -34,7 +34,7 @@ _NAMED = re.compile(r"(?<![\w.-])([\w.-]+)[\"']?\s*[=:]\s*")
 _FLAG = re.compile(r"(?<![\w-])(-[\w-]+)(?:\s+|[\"'],\s*(?=[\"']))(?!-)")
 _WRITTEN = r"(?:\"[^\"]*\"|'[^']*'|[\"']?[^\s,;&\"'])[^\s,;&]*"  # quotes may stand inside a value, too
 _VALUE = re.compile(_WRITTEN)
-_STRUCK = re.compile(r"[\"']?\*{3}(?!\w)")  # struck out before: what follows it is no part of the value
+_REDACTED = re.compile(r"[\"']?\*{3}(?!\w)")  # struck out before: what follows it is no part of the value
 _CLOSING = re.compile(r"(?<![\"'`\])}])[\"'`\])}]+\Z")
 _HEADER = re.compile(
     r"((?<![\w.-])(?:proxy-)?authorization[\"']?\s*[=:]\s*[\"']?(?:(?:basic|bearer|token|digest|apikey)\s+)?)"
@@ -79,10 +79,10 @@ def holds_a_secret(name: str) -> bool:
 
 def without_secrets(text: str) -> str:
     """Return a text with the passwords of its URLs, assignments and flags struck out, and hashes of passwords."""
-    text = _GO_LOGIN.sub(rf"\1{STRUCK_OUT}@", _without_logins_of_addresses(text))
-    text = _struck_after(_NAMED, text)
-    text = _HEADER.sub(_struck, text)
-    return _HASH.sub(STRUCK_OUT, without_passwords_of_commands(text))
+    text = _GO_LOGIN.sub(rf"\1{REDACTED}@", _without_logins_of_addresses(text))
+    text = _redacted_after(_NAMED, text)
+    text = _HEADER.sub(_redacted, text)
+    return _HASH.sub(REDACTED, without_passwords_of_commands(text))
 
 
 def passwords_in(text: str) -> frozenset[str]:
@@ -94,9 +94,9 @@ def passwords_in(text: str) -> frozenset[str]:
 
 def without_passwords_of_commands(text: str) -> str:
     """Return a command without the values of its flags that say so, and of flags by which programs take a password."""
-    text = _struck_after(_FLAG, text)
+    text = _redacted_after(_FLAG, text)
     for login in _LOGINS:
-        text = login.sub(_struck, text)
+        text = login.sub(_redacted, text)
     return text
 
 
@@ -104,7 +104,7 @@ def shown_change(name: str, before: str | None, after: str | None) -> tuple[str 
     """Return two values of a name, which differ, as they may be shown; where no difference is left, the second says so."""
     secret = names_a_secret(name)
     shown = tuple(
-        None if text is None else STRUCK_OUT if secret else without_secrets(text) for text in (before, after)
+        None if text is None else REDACTED if secret else without_secrets(text) for text in (before, after)
     )
     if shown[0] == shown[1] and shown[1] is not None:
         return shown[0], CHANGED if secret else f"{shown[1]} (changed)"
@@ -115,7 +115,7 @@ def _without_logins_of_addresses(text: str) -> str:
     done = [_SCHEME.split(text, maxsplit=1)[0]]
     for scheme, address, following in _addresses(text):
         login = _login(scheme.lower(), address)
-        done += (scheme, STRUCK_OUT if login else "", address[len(login) :], following)
+        done += (scheme, REDACTED if login else "", address[len(login) :], following)
     return "".join(done)
 
 
@@ -139,17 +139,17 @@ def _login(scheme: str, address: str) -> str:
     return login
 
 
-def _struck_after(opening: re.Pattern[str], text: str) -> str:
+def _redacted_after(opening: re.Pattern[str], text: str) -> str:
     """Strike out the values behind openings whose first group names a secret."""
     done: list[str] = []
     at = 0
     for found in opening.finditer(text):
-        if found.start() < at or not holds_a_secret(found[1]) or _STRUCK.match(text, found.end()):
+        if found.start() < at or not holds_a_secret(found[1]) or _REDACTED.match(text, found.end()):
             continue
         end = _end_of_quoted(text, found)
         value = None if end > found.end() else _VALUE.match(text, found.end())
         if end > found.end() or value is not None:
-            done += (text[at : found.end()], STRUCK_OUT if value is None else _closed(value[0]))
+            done += (text[at : found.end()], REDACTED if value is None else _closed(value[0]))
             at = end if value is None else value.end()
     return "".join((*done, text[at:]))
 
@@ -166,13 +166,13 @@ def _end_of_quoted(text: str, found: re.Match[str]) -> int:
     return text.find(quote, found.end())
 
 
-def _struck(found: re.Match[str]) -> str:
-    return found[0] if _STRUCK.match(found[2]) else found[1] + _closed(found[2])
+def _redacted(found: re.Match[str]) -> str:
+    return found[0] if _REDACTED.match(found[2]) else found[1] + _closed(found[2])
 
 
 def _closed(value: str) -> str:
     """Return what stands for a value; a quote or bracket behind it that it did not open belongs to the text around."""
     closing = _CLOSING.search(value)
     if closing is None or value[0] in "\"'":
-        return STRUCK_OUT
-    return STRUCK_OUT + closing[0]
+        return REDACTED
+    return REDACTED + closing[0]

@@ -14,10 +14,10 @@ from gitops_orch.model.status import (
     ActionResult,
     AppStatus,
     HostStatus,
-    Picture,
-    RevertNews,
+    RevertReport,
     RunReport,
     ServiceStatus,
+    Status,
 )
 
 
@@ -33,35 +33,35 @@ def plan_row(plan: Plan) -> Document:
     }
 
 
-def picture_plan_document(picture: Picture) -> Document:
+def status_plan_document(status: Status) -> Document:
     """Return the plan of a picture, with what is wrong with the commit where something is."""
-    return plan_row(picture.plan) | _trouble(picture)
+    return plan_row(status.plan) | _trouble(status)
 
 
-def status_document(picture: Picture) -> Document:
+def status_document(status: Status) -> Document:
     """Return the shape of `status -o json`."""
     document: Document = {
-        "commit": picture.commit,
-        "fetched_at": _time(picture.fetched_at),
-        "apps": [app_row(app) for app in picture.apps],
-        "hosts": [host_row(host) for host in picture.hosts],
+        "commit": status.commit,
+        "fetched_at": _time(status.fetched_at),
+        "apps": [app_row(app) for app in status.apps],
+        "hosts": [host_row(host) for host in status.hosts],
     }
-    return document | _trouble(picture)
+    return document | _trouble(status)
 
 
 def run_document(report: RunReport) -> Document:
     """Return the shape of `sync -o json`."""
     document: Document = {
-        "commit": report.picture.commit,
+        "commit": report.final_status.commit,
         "status": report.status,
         "plan_digest": report.first_plan.digest,
         "duration_ms": report.duration_ms,
-        "observe_ms": report.picture.observe_ms,
-        "plan_ms": report.picture.plan_ms,
+        "observe_ms": report.final_status.observe_ms,
+        "plan_ms": report.final_status.plan_ms,
         "actions": [result_row(result) for result in report.results],
-        "apps": [app_row(app) for app in report.picture.apps],
+        "apps": [app_row(app) for app in report.final_status.apps],
     }
-    plan = report.picture.plan
+    plan = report.final_status.plan
     more: Document = {
         "holds": _holds(plan.holds),
         "refusals": _refusals(plan.refusals or report.first_plan.refusals),
@@ -69,10 +69,10 @@ def run_document(report: RunReport) -> Document:
         "reverts": [_revert(news) for news in report.reverts],
         "reasons": list(report.reasons),
     }
-    return document | _said(more) | _trouble(report.picture)
+    return document | _present(more) | _trouble(report.final_status)
 
 
-def _revert(news: RevertNews) -> Value:
+def _revert(news: RevertReport) -> Value:
     return {
         "namespace": news.app.namespace,
         "app": news.app.name,
@@ -82,19 +82,19 @@ def _revert(news: RevertNews) -> Value:
     }
 
 
-def diff_document(picture: Picture, app: AppKey | None) -> Document:
+def diff_document(status: Status, app: AppKey | None) -> Document:
     """Return every field that a sync would change, of one app or of all; containers made or removed count as one field."""
-    planned = {action.app for action in picture.plan.actions}
-    withheld = (action for action in picture.withheld if action.app not in planned)
+    planned = {action.app for action in status.plan.actions}
+    withheld = (action for action in status.withheld if action.app not in planned)
     rows: list[Value] = [
         _diff_row(action, change)
-        for action in (*picture.plan.actions, *withheld)
+        for action in (*status.plan.actions, *withheld)
         if app is None or action.app == app
         for change in action.changes or _presence(action)
     ]
-    holds = tuple(hold for hold in picture.plan.holds if app is None or hold.app in {None, app})
-    document: Document = {"commit": picture.commit, "changes": rows}
-    return document | _said({"holds": _holds(holds)}) | _trouble(picture)
+    holds = tuple(hold for hold in status.plan.holds if app is None or hold.app in {None, app})
+    document: Document = {"commit": status.commit, "changes": rows}
+    return document | _present({"holds": _holds(holds)}) | _trouble(status)
 
 
 def action_row(action: Action) -> Document:
@@ -123,7 +123,7 @@ def result_row(result: ActionResult) -> Document:
     """Return one action and how it ended."""
     document = action_row(result.action)
     document |= {"result": result.outcome.value, "duration_ms": result.duration_ms}
-    return document | _said({"error": result.error, "note": result.note, "log": result.log})
+    return document | _present({"error": result.error, "note": result.note, "log": result.log})
 
 
 def app_row(app: AppStatus) -> Document:
@@ -140,7 +140,7 @@ def app_row(app: AppStatus) -> Document:
         "hosts": list(app.hosts),
         "services": [_service(service) for service in app.services],
     }
-    return document | _said({"reason": app.reason})
+    return document | _present({"reason": app.reason})
 
 
 def host_row(host: HostStatus) -> Document:
@@ -151,7 +151,7 @@ def host_row(host: HostStatus) -> Document:
         "observed_at": _time(host.observed_at),
         "engine_version": host.engine_version,
     }
-    return document | _said({"reason": host.reason})
+    return document | _present({"reason": host.reason})
 
 
 def _service(service: ServiceStatus) -> Value:
@@ -163,7 +163,7 @@ def _service(service: ServiceStatus) -> Value:
         "image": service.image,
         "hosts": list(service.hosts),
     }
-    return document | _said({"failed_run": service.failed_run})
+    return document | _present({"failed_run": service.failed_run})
 
 
 def _presence(action: Action) -> tuple[Change, ...]:
@@ -185,7 +185,7 @@ def _diff_row(action: Action, change: Change) -> Value:
 
 def _holds(holds: tuple[PlanHold, ...]) -> list[Value]:
     return [
-        _said(
+        _present(
             {
                 "subject": hold.subject,
                 "reason": hold.reason,
@@ -201,17 +201,17 @@ def _refusals(refusals: tuple[Refusal, ...]) -> list[Value]:
     return [{"rule": refusal.rule, "message": refusal.message} for refusal in refusals]
 
 
-def _trouble(picture: Picture) -> Document:
-    return _said(
+def _trouble(status: Status) -> Document:
+    return _present(
         {
-            "error": picture.error,
-            "notes": list(picture.notes),
-            "problems": problem_rows(picture.problems),
+            "error": status.error,
+            "notes": list(status.notes),
+            "problems": problem_rows(status.problems),
         }
     )
 
 
-def _said(document: Mapping[str, Value]) -> Document:
+def _present(document: Mapping[str, Value]) -> Document:
     return {key: value for key, value in document.items() if value}
 
 

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from gitops_orch.model.secret_words import (
-    STRUCK_OUT,
+    REDACTED,
     holds_a_secret,
     without_passwords_of_commands,
     without_secrets,
@@ -27,8 +27,7 @@ _SAFE = "STRUCK0OUT"
 def shown_command(words: Iterable[str]) -> str:
     """Return a command as a shell would be given it, without its secrets."""
     return " ".join(
-        shlex.quote(word.replace(STRUCK_OUT, _SAFE)).replace(_SAFE, STRUCK_OUT)
-        for word in masked_words(words)
+        shlex.quote(word.replace(REDACTED, _SAFE)).replace(_SAFE, REDACTED) for word in masked_words(words)
     )
 
 
@@ -48,5 +47,5 @@ def _each_masked(words: Iterable[str]) -> Iterator[str]:
 def _masked(word: str, *, is_script: bool) -> str:
     found = None if is_script else _ASSIGNMENT.match(word)
     if found and (holds_a_secret(found[1]) or _AUTHORIZATION.fullmatch(found[1])):
-        return f"{found[1]}{found[2]}{STRUCK_OUT}"
+        return f"{found[1]}{found[2]}{REDACTED}"
     return without_secrets(word)

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import Enum
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.desired import BrokenFile
+from gitops_orch.model.desired import InvalidFile
 from gitops_orch.model.plan import Action, Plan
 from gitops_orch.model.problem import Problem
 
@@ -128,7 +128,7 @@ class ActionResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class Status:
     """A look at everything, without a change: what `plan`, `status` and `diff` show."""
 
     commit: str
@@ -140,7 +140,7 @@ class Picture:
     error: str = (
         ""  # why the source could not give its head; what is shown then stands on the last good commit
     )
-    broken_files: tuple[BrokenFile, ...] = ()  # whose app cannot be read
+    invalid_files: tuple[InvalidFile, ...] = ()  # whose app cannot be read
     notes: tuple[str, ...] = ()  # what changed in Git and changes no container, a sentence for each app
     withheld: tuple[Action, ...] = ()  # of held apps: what would be done; only where it was asked for
     observe_ms: int = 0
@@ -151,7 +151,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RevertNews:
+class RevertReport:
     """What a run did in Git about a release that had failed; `commit` is the pushed revert, "" where none was."""
 
     app: AppKey
@@ -168,10 +168,10 @@ class RunReport:
     trigger: str
     started_at: datetime
     duration_ms: int
-    picture: Picture  # as it was after the last action
+    final_status: Status  # as it was after the last action
     first_plan: Plan  # the plan that this run began with
     results: tuple[ActionResult, ...] = field(default=())
-    reverts: tuple[RevertNews, ...] = ()
+    reverts: tuple[RevertReport, ...] = ()
     status: str = "in-sync"  # in-sync | progressing | error | unknown | rolled-back | failed
     exit_code: int = 0
     reasons: tuple[str, ...] = ()  # why it did not end in sync; at least one where `exit_code` is not 0

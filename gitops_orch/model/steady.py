@@ -17,11 +17,11 @@ _PRINTED = re.compile(f"({CHECK_FAILS}|{REPORTS_UNHEALTHY}|{NOT_PASSED_YET}): .*
 _OWN_PORT = re.compile(r":[0-9]{1,5}->")  # as Go writes a connection: 10.0.0.2:43210->10.0.0.1:443
 
 
-def lasting(reason: str) -> str:
+def stable_part(reason: str) -> str:
     """Return a reason without the moment at which it ends: that changes, and is no news."""
     return reason.partition(AGAIN)[0].partition(LEFT)[0]
 
 
 def steady(reason: str) -> str:
     """Return what two reasons that are the same news have in common; to compare, not to show."""
-    return _OWN_PORT.sub("->", _PRINTED.sub(r"\1", lasting(reason)))
+    return _OWN_PORT.sub("->", _PRINTED.sub(r"\1", stable_part(reason)))

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Collection, Iterable, Mapping
 
 from gitops_orch.model.app import App, Service
-from gitops_orch.model.secret_words import STRUCK_OUT, holds_a_secret, passwords_in
+from gitops_orch.model.secret_words import REDACTED, holds_a_secret, passwords_in
 
 SECRET_CHARS_MIN = 6  # a shorter one is part of ordinary words: to strike it out there would reveal it
 # Values of settings such as PASSWORD_LOGIN, and passwords that are words of every message: to strike them out reveals them.
@@ -67,7 +67,7 @@ def secrets_of(variables: Iterable[tuple[str, str]], open_words: Collection[str]
 def without_values(text: str, secrets: Iterable[str]) -> str:
     """Return a text with these values struck out."""
     for form in forms_of_all(secrets):
-        text = text.replace(form, STRUCK_OUT)
+        text = text.replace(form, REDACTED)
     return text
 
 

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 from gitops_orch.model.addresses import fixed_addresses
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import ContainerIntent, Kind
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.index import Index
 
 _STARTING = frozenset({Kind.START, Kind.RUN_JOB})
@@ -20,7 +20,7 @@ _REPLACING = frozenset({Kind.STOP, Kind.REMOVE, Kind.RENAME})
 _LAST_OCTET = 0xFF
 
 
-def start_askers_first(draft: Draft, index: Index) -> None:
+def start_fixed_addresses_first(draft: PlanBuilder, index: Index) -> None:
     """Let the other starts of a new app follow those that ask for a low address in the same network."""
     if not draft.addresses_taken:
         return
@@ -33,7 +33,7 @@ def start_askers_first(draft: Draft, index: Index) -> None:
                 draft.actions[place] = replace(follower, follows=(*follower.follows, asker))
 
 
-def _asked_first(draft: Draft, index: Index) -> Iterator[tuple[str, list[str]]]:
+def _asked_first(draft: PlanBuilder, index: Index) -> Iterator[tuple[str, list[str]]]:
     """Yield each start that asks for a low address of a network, and the starts of its app that ask for none there."""
     by_id = {action.id: action for action in draft.actions}
     replacing = {action.app for action in draft.actions if action.kind in _REPLACING}
@@ -48,12 +48,14 @@ def _asked_first(draft: Draft, index: Index) -> Iterator[tuple[str, list[str]]]:
             yield identity, others
 
 
-def _starts_without_address(draft: Draft) -> Mapping[tuple[AppKey | None, str, str], list[str]]:
+def _starts_without_address(draft: PlanBuilder) -> Mapping[tuple[AppKey | None, str, str], list[str]]:
     """Return, by app, host and network, the starts of new containers that leave their address in it to the Engine."""
-    made = {(each.host, each.target): each.container for each in draft.actions if each.container is not None}
+    created = {
+        (each.host, each.target): each.container for each in draft.actions if each.container is not None
+    }
     found: dict[tuple[AppKey | None, str, str], list[str]] = defaultdict(list)
     for action in draft.actions:
-        intent = made.get((action.host, action.target)) if action.kind in _STARTING else None
+        intent = created.get((action.host, action.target)) if action.kind in _STARTING else None
         for network in _networks_without_address(intent) if intent is not None else ():
             found[action.app, action.host, network].append(action.id)
     return found
@@ -83,7 +85,7 @@ def _is_low(address: str, container_count: int) -> bool:
         return False
 
 
-def _all_before(draft: Draft, places: Mapping[str, int], action: str) -> set[str]:
+def _all_before(draft: PlanBuilder, places: Mapping[str, int], action: str) -> set[str]:
     """Return the ids of an action and of all that it comes after or follows."""
     todo, found = [action], {action}
     while todo:

@@ -15,8 +15,8 @@ from gitops_orch.model.addresses import held_addresses
 from gitops_orch.model.app import App, AppKey, Network, Service
 from gitops_orch.model.observed import HeldAddress, ObservedContainer, State
 from gitops_orch.model.plan import Action, Kind
-from gitops_orch.planner.aside import is_aside
-from gitops_orch.planner.draft import Draft, StepFields
+from gitops_orch.planner.aside import is_retained
+from gitops_orch.planner.draft import PlanBuilder, StepFields
 from gitops_orch.planner.holders import holders_of
 from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.networks import connection
@@ -27,7 +27,7 @@ _FREEING = frozenset({Kind.STOP, Kind.REMOVE})
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
+class _AddressConflict:
     """An address that an action needs, and a container that has it and keeps it."""
 
     action: Action
@@ -37,7 +37,7 @@ class _Taken:
 
 
 @dataclass(slots=True)
-class _Move:
+class _AddressMove:
     """A container that gives an address up by chance, and the actions that need the address."""
 
     found: Located
@@ -48,12 +48,12 @@ class _Move:
     takers: list[Action] = field(default_factory=list)
 
 
-def move_from_addresses(draft: Draft, world: World, index: Index) -> None:
+def move_from_addresses(draft: PlanBuilder, world: World, index: Index) -> None:
     """Move our containers off the addresses that they have by chance and others need.
 
     See Note [An address that a container has by chance].
     """
-    moves: dict[tuple[str, str, str], _Move] = {}
+    moves: dict[tuple[str, str, str], _AddressMove] = {}
     for taken in _taken(draft, index):
         move = _move_of(taken, draft, world)
         if move is not None:
@@ -64,7 +64,7 @@ def move_from_addresses(draft: Draft, world: World, index: Index) -> None:
         _add_move(draft, move)
 
 
-def blocked_by_addresses(draft: Draft, index: Index) -> Mapping[AppKey, str]:
+def blocked_by_addresses(draft: PlanBuilder, index: Index) -> Mapping[AppKey, str]:
     """Return the apps whose steps need an address that something has which keeps it, each with the reason."""
     found: dict[AppKey, str] = {}
     for taken in _taken(draft, index):
@@ -73,11 +73,11 @@ def blocked_by_addresses(draft: Draft, index: Index) -> Mapping[AppKey, str]:
     return found
 
 
-def _taken(draft: Draft, index: Index) -> Iterator[_Taken]:
+def _taken(draft: PlanBuilder, index: Index) -> Iterator[_AddressConflict]:
     if not draft.addresses_taken:
         return
     actions = {action.id: action for action in draft.actions}
-    freed = {(each.host, each.target, network) for each in draft.actions for network in _left(each)}
+    freed = {(each.host, each.target, network) for each in draft.actions for network in _remaining(each)}
     holders = {
         host: holders_of(index.hosts[host], held_addresses)
         for host in {host for host, _, _ in draft.addresses_taken}
@@ -85,12 +85,12 @@ def _taken(draft: Draft, index: Index) -> Iterator[_Taken]:
     for host, address, identity in draft.addresses_taken:
         action = actions[identity]
         for holder in holders[host].get(address, ()):
-            gone = (host, holder.id, "") in freed or (host, holder.id, address[0]) in freed
-            if not gone and action.target not in {holder.id, holder.name}:
-                yield _Taken(action, host, address, holder)
+            removed = (host, holder.id, "") in freed or (host, holder.id, address[0]) in freed
+            if not removed and action.target not in {holder.id, holder.name}:
+                yield _AddressConflict(action, host, address, holder)
 
 
-def _left(action: Action) -> tuple[str, ...]:
+def _remaining(action: Action) -> tuple[str, ...]:
     """Return the network that an action takes a container from; "" for all; none for another action."""
     if action.kind in _FREEING:
         return ("",)
@@ -98,13 +98,13 @@ def _left(action: Action) -> tuple[str, ...]:
     return (action.network.name,) if detaches and action.network is not None else ()
 
 
-def _move_of(taken: _Taken, draft: Draft, world: World) -> _Move | None:
+def _move_of(taken: _AddressConflict, draft: PlanBuilder, world: World) -> _AddressMove | None:
     """Return how a container of ours is moved; None where it is not ours to move, or its file gives it the address."""
     owner, by_chance = taken.holder.owner, taken.address not in taken.holder.fixed_addresses
-    if owner is None or not by_chance or taken.holder.state is not State.RUNNING or is_aside(taken.holder):
+    if owner is None or not by_chance or taken.holder.state is not State.RUNNING or is_retained(taken.holder):
         return None
-    chosen = next((each for each in world.chosen if each.app.key == owner.app), None)
-    if chosen is None or chosen.role is Role.STUCK or owner.app not in draft.planned:
+    chosen = next((each for each in world.targets if each.app.key == owner.app), None)
+    if chosen is None or chosen.role is Role.BLOCKED or owner.app not in draft.planned:
         return None
     network = next((each for each in chosen.app.networks if each.name == taken.address[0]), None)
     service = next((each for each in chosen.app.services if each.name == owner.service), None)
@@ -115,19 +115,19 @@ def _move_of(taken: _Taken, draft: Draft, world: World) -> _Move | None:
         or network.key not in service.networks
     ):
         return None
-    return _Move(Located(taken.host, taken.holder), chosen.app, service, network)
+    return _AddressMove(Located(taken.host, taken.holder), chosen.app, service, network)
 
 
-def _add_move(draft: Draft, move: _Move) -> None:
+def _add_move(draft: PlanBuilder, move: _AddressMove) -> None:
     host, container, name = move.found.host, move.found.container, move.network.name
     takers = list({each.id: each for each in move.takers}.values())
     addresses = ", ".join(dict.fromkeys(move.addresses))
-    whom = ", ".join(dict.fromkeys(f"{each.app} {each.service}" for each in takers))
+    takers_text = ", ".join(dict.fromkeys(f"{each.app} {each.service}" for each in takers))
     detached = draft.add(
         Kind.DISCONNECT_NETWORK,
         host,
         container.id,
-        f"it has address {addresses} of network {name} by chance, and {whom} asks for it",
+        f"it has address {addresses} of network {name} by chance, and {takers_text} asks for it",
         **owned(move.found),
         network=move.network,
         after=tuple(dict.fromkeys(each for taker in takers for each in taker.after)),
@@ -142,10 +142,10 @@ def _add_move(draft: Draft, move: _Move) -> None:
     draft.add(Kind.CONNECT_NETWORK, host, container.id, reason, **owned(move.found), **fields)
 
 
-def _reason(taken: _Taken) -> str:
+def _reason(taken: _AddressConflict) -> str:
     network, address = taken.address
     owner = taken.holder.owner
-    whose = f" of {owner.app}, which stays" if owner is not None else ""
+    owner_text = f" of {owner.app}, which stays" if owner is not None else ""
     by_chance = taken.address not in taken.holder.fixed_addresses
     apart = (
         f"; an `ip_range` in the ipam of {network} keeps chosen addresses apart from given ones"
@@ -153,6 +153,6 @@ def _reason(taken: _Taken) -> str:
         else ""
     )
     return (
-        f"address {address} of network {network} is taken on {taken.host} by container {taken.holder.name}{whose}; "
+        f"address {address} of network {network} is taken on {taken.host} by container {taken.holder.name}{owner_text}; "
         f"stop that one, or write another address{apart}"
     )

@@ -79,4 +79,4 @@ def _by_name(app: App, services: Mapping[str, Service], index: Index) -> Iterato
 def _named(app: App, index: Index, name: str) -> Iterator[Located]:
     """Yield what has a name, or had it until its successor needed the name, and is not ours."""
     for host, there in index.hosts.items():
-        yield from (Located(host, container, app.key) for container in there.strangers.get(name, ()))
+        yield from (Located(host, container, app.key) for container in there.foreign_containers.get(name, ()))

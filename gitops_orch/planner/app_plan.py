@@ -9,38 +9,40 @@ from collections.abc import Iterable, Mapping
 
 from gitops_orch.model.addresses import fixed_addresses
 from gitops_orch.model.app import Condition, Service
-from gitops_orch.model.plan import Budget, Kind
+from gitops_orch.model.plan import FailureBudget, Kind
 from gitops_orch.model.ports import fixed_ports
 from gitops_orch.planner.aside import FAILED_SUFFIX
 from gitops_orch.planner.compare import Remedy
-from gitops_orch.planner.cron import tend_runs
-from gitops_orch.planner.draft import Draft, StepFields
+from gitops_orch.planner.cron import manage_runs
+from gitops_orch.planner.draft import PlanBuilder, StepFields
 from gitops_orch.planner.gating import gate_of, gate_of_dependency, is_awaited, is_over, stays_paused
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.intent import make_intent
-from gitops_orch.planner.kept_mounts import MountKeeper
-from gitops_orch.planner.mend import Mender
+from gitops_orch.planner.kept_mounts import MountResolver
+from gitops_orch.planner.mend import Repairer
 from gitops_orch.planner.namespaces import is_lost_namespace, namespace_parents
 from gitops_orch.planner.order import in_dependency_order
 from gitops_orch.planner.prepare import prepare_hosts
 from gitops_orch.planner.pulls import pull_images
-from gitops_orch.planner.put_back import has_ended, put_back
-from gitops_orch.planner.reload import changed_sets, must_be_told, record_sets, signal_reason
+from gitops_orch.planner.put_back import has_ended, restart_previous
+from gitops_orch.planner.reload import changed_sets, needs_signal, record_sets, signal_reason
 from gitops_orch.planner.removal import remove_container, stop_container
 from gitops_orch.planner.rollout import Lane, arrange, failure_budget, update_policy
-from gitops_orch.planner.set_aside import Stopping, set_aside
+from gitops_orch.planner.set_aside import StopRequest, retain
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.steps import SlotSteps
-from gitops_orch.planner.succession import Succession, is_going
-from gitops_orch.planner.surplus import going_surplus, predecessors, take_away
+from gitops_orch.planner.succession import Replacement, is_removing
+from gitops_orch.planner.surplus import predecessors, removable_surplus, remove_surplus
 from gitops_orch.planner.teardown import order_removals
-from gitops_orch.planner.world import Chosen, World
+from gitops_orch.planner.world import TargetRelease, World
 
 
 class AppPlanner:
     """Adds one app's steps to a draft; `plan` reads as their order."""
 
-    def __init__(self, chosen: Chosen, slots: AppSlots, world: World, index: Index, draft: Draft) -> None:
+    def __init__(
+        self, chosen: TargetRelease, slots: AppSlots, world: World, index: Index, draft: PlanBuilder
+    ) -> None:
         self.chosen = chosen
         self.app = chosen.app
         self.steps = SlotSteps(chosen.app, draft)
@@ -48,19 +50,21 @@ class AppPlanner:
         self.world = world
         self.index = index
         self.draft = draft
-        self.keeper = MountKeeper(chosen.app, index)
+        self.keeper = MountResolver(chosen.app, index)
         self.pulls = pull_images(self.app, slots, index, draft)
         self.prepared = prepare_hosts(self.app, slots, world, index, draft, self.pulls)
-        self.mender = Mender(chosen.app, self.steps, index, self.pulls)
-        self.succession = Succession(chosen, index, draft, world.containers_kept)
-        self.budgets: dict[str, Budget | None] = {}  # by service
+        self.repairer = Repairer(chosen.app, self.steps, index, self.pulls)
+        self.replacement = Replacement(chosen, index, draft, world.containers_kept)
+        self.budgets: dict[str, FailureBudget | None] = {}  # by service
         self.created: dict[tuple[str, str], list[str]] = defaultdict(list)  # (service, host) -> creates
-        self.mended: dict[str, list[str]] = defaultdict(list)  # id of a container that stays -> what mends it
+        self.repairs: dict[str, list[str]] = defaultdict(
+            list
+        )  # id of a container that stays -> what mends it
         self.started: dict[str, list[str]] = defaultdict(list)  # service -> starts
-        self.proved: dict[str, list[str]] = defaultdict(list)  # service -> waits
+        self.gates: dict[str, list[str]] = defaultdict(list)  # service -> waits
         self.run_stops: Mapping[str, tuple[str, ...]] = {}  # scheduled service -> what its next run waits for
-        self.parked: list[str] = []  # what stops the failed ones: nothing starts on their data before
-        self.going = going_surplus(chosen, slots, world, draft)
+        self.removals: list[str] = []  # what stops the failed ones: nothing starts on their data before
+        self.removing = removable_surplus(chosen, slots, world, draft)
         self.cleared: dict[str, str] = {}  # id of a container that goes -> its stop, where others wait for it
         self.staying: frozenset[str] = (
             frozenset()
@@ -69,9 +73,9 @@ class AppPlanner:
 
     def plan(self) -> None:
         """Add all steps of the app."""
-        self.park()
-        self.run_stops = tend_runs(self.chosen, self.world, self.index, self.draft)
-        self.staying = self.succession.staying_for_others(self.slots.slots)
+        self.remove_failed()
+        self.run_stops = manage_runs(self.chosen, self.world, self.index, self.draft)
+        self.staying = self.replacement.staying_for_others(self.slots.slots)
         by_service: dict[str, list[Slot]] = defaultdict(list)
         for slot in self.slots.slots:
             by_service[slot.service.name].append(slot)
@@ -81,36 +85,36 @@ class AppPlanner:
         }
         for service in in_dependency_order(self.app.services):
             self._service(service, by_service[service.name])
-        self.succession.order_moves(self.slots.slots)
+        self.replacement.order_moves(self.slots.slots)
         self._surplus()
         self.draft.networks_wanted[self.app.key] = self._wanted_networks()
 
-    def park(self) -> list[str]:
+    def remove_failed(self) -> list[str]:
         """Add the steps that stop what failed for good, and nothing else; return their ids."""
         first = len(self.draft.actions)
         failed = self.world.failed.get(self.app.key, {})
-        for found in (*self.slots.parked, *(each for slot in self.slots.slots for each in slot.parked)):
+        for found in (*self.slots.failed, *(each for slot in self.slots.slots for each in slot.failed)):
             owner = found.container.owner
-            how = Stopping(reason=f"its release failed ({failed.get(owner.release, '') if owner else ''})")
-            set_aside(self.draft, self.index.hosts[found.host], found, FAILED_SUFFIX, how)
-        self.parked = [action.id for action in self.draft.actions[first:]]
-        return self.parked
+            how = StopRequest(reason=f"its release failed ({failed.get(owner.release, '') if owner else ''})")
+            retain(self.draft, self.index.hosts[found.host], found, FAILED_SUFFIX, how)
+        self.removals = [action.id for action in self.draft.actions[first:]]
+        return self.removals
 
     # -- services, in the order of their dependencies
 
     def _service(self, service: Service, slots: list[Slot]) -> None:
         if service.schedule is not None:
             for slot in slots:
-                self._run_once(slot)
+                self._run_job(slot)
             return
-        fresh = [slot for slot in slots if not slot.olds and (slot.made or slot.findings or slot.unproved)]
-        replaced = [slot for slot in slots if slot.olds]
+        fresh = [slot for slot in slots if not slot.outdated and (slot.is_new or slot.diffs or slot.ungated)]
+        replaced = [slot for slot in slots if slot.outdated]
         for slot in fresh:
-            self._bring_up(slot)
-        self._roll(replaced)
+            self._deploy_slot(slot)
+        self._roll_out(replaced)
         self._name(service, slots)
         for slot in slots:
-            self.succession.forget_generations(slot)
+            self.replacement.remove_old_generations(slot)
         self._reload(service, slots)
         self._restart_dependents(service, slots)
 
@@ -123,46 +127,46 @@ class AppPlanner:
             elif f"{Kind.CREATE}/{slot.host}/{slot.name}" in self.created[where]:
                 self.names[where] = slot.name
             else:
-                for old in (each for each in slot.olds if each.host == slot.host):
+                for old in (each for each in slot.outdated if each.host == slot.host):
                     self.names.setdefault(where, old.container.id)
 
-    def _run_once(self, slot: Slot) -> None:
+    def _run_job(self, slot: Slot) -> None:
         """Start a scheduled run, and wait for nothing: how it ends is no release's business."""
-        made = self._create(slot) if slot.made else []
+        step_ids = self._create(slot) if slot.is_new else []
         stops = self.run_stops.get(slot.service.name, ())
         started = self.steps.add(
             Kind.START,
             slot,
             slot.current.container.id if slot.current else slot.name,
             slot.reason,
-            after=(*self.parked, *self.prepared[slot.host], *made, *stops),
+            after=(*self.removals, *self.prepared[slot.host], *step_ids, *stops),
             optional=True,
         )
-        self._takes(slot, started)
+        self._note_resources(slot, started)
         for stop in stops:
-            for created in made:
+            for created in step_ids:
                 self.draft.waits(stop, created)
 
-    def _roll(self, replaced: list[Slot]) -> None:
+    def _roll_out(self, replaced: list[Slot]) -> None:
         """Replace containers: each waits for what the one before it in its lane has to prove, and to make room."""
         arrangement = arrange(self.chosen, replaced, self.world)
         if arrangement.canary and not self._is_promoted():
             self._await_promotion(arrangement.canary, replaced)
             return
         first = len(self.draft.actions)
-        proofs = tuple(filter(None, [self._bring_up(slot) for slot in arrangement.canary]))
+        canary_gates = tuple(filter(None, [self._deploy_slot(slot) for slot in arrangement.canary]))
         for slot in arrangement.canary:
-            self.succession.retire_olds(slot, proofs)
-        canary = (*proofs, *self._room_made(first))
+            self.replacement.retire_outdated(slot, canary_gates)
+        canary = (*canary_gates, *self._removal_ids(first))
         ends: dict[Lane, tuple[str, ...]] = {}
         for slot, lane in arrangement.turns:
             first, before = len(self.draft.actions), ends.get(lane, canary)
-            proved = self._bring_up(slot, before)
-            own = () if proved is None else (proved,)
-            self.succession.retire_olds(slot, own)
-            ends[lane] = (*own, *self._room_made(first)) or before
+            gate_ids = self._deploy_slot(slot, before)
+            own = () if gate_ids is None else (gate_ids,)
+            self.replacement.retire_outdated(slot, own)
+            ends[lane] = (*own, *self._removal_ids(first)) or before
 
-    def _room_made(self, first: int) -> tuple[str, ...]:
+    def _removal_ids(self, first: int) -> tuple[str, ...]:
         """With max_surge, whoever is next waits until what was replaced has stopped too.
 
         Not so for what serves others on the host that all of them leave: it stops after these, which wait for all that
@@ -180,14 +184,14 @@ class AppPlanner:
         """Bring the canary up beside what it will replace, and touch nothing else until somebody says so."""
         service = canary[0].service.name
         for slot in canary:
-            if slot.made or slot.findings or slot.unproved:
-                self._bring_up(slot)
+            if slot.is_new or slot.diffs or slot.ungated:
+                self._deploy_slot(slot)
         waiting = tuple(
             slot
             for slot in replaced
-            if slot not in canary and not any(has_ended(old.container) for old in slot.olds)
+            if slot not in canary and not any(has_ended(old.container) for old in slot.outdated)
         )
-        put_back(self.app, AppSlots(slots=waiting, surplus=(), parked=()), self.draft, self.world)
+        restart_previous(self.app, AppSlots(slots=waiting, surplus=(), failed=()), self.draft, self.world)
         self.draft.hold(
             str(self.app.key),
             f"{len(canary)} of {service} run as a canary; "
@@ -199,53 +203,53 @@ class AppPlanner:
         """Tell the containers that stay of what is changed under them, so many at a time; each must take it well."""
         if not service.reload:
             return
-        told = {slot.host: list(self.prepared[slot.host]) for slot in slots}
+        ready_by_host = {slot.host: list(self.prepared[slot.host]) for slot in slots}
         together = update_policy(self.chosen, service).parallelism or max(1, len(slots))
         lanes: deque[tuple[str, ...]] = deque([()] * together, together)
         for slot in slots:
             changed = changed_sets(self.app, slot, self.index.hosts[slot.host])
-            if changed and slot.current is not None and must_be_told(slot):
+            if changed and slot.current is not None and needs_signal(slot):
                 target, reason = slot.current.container.id, signal_reason(slot, changed)
-                after = (*self.prepared[slot.host], *self.mended[target])
+                after = (*self.prepared[slot.host], *self.repairs[target])
                 fields = StepFields(after=after, follows=lanes[0], signal=service.reload)
                 sent = self.steps.add(Kind.EXEC, slot, target, reason, **fields)
-                told[slot.host].append(sent)
+                ready_by_host[slot.host].append(sent)
                 lanes.append((self._wait(slot, target, (sent,)),))
-                self.proved[service.name] += lanes[-1]
-        record_sets(self.app, slots, self.index.hosts, self.draft, told)
+                self.gates[service.name] += lanes[-1]
+        record_sets(self.app, slots, self.index.hosts, self.draft, ready_by_host)
 
-    def _bring_up(self, slot: Slot, before: tuple[str, ...] = ()) -> str | None:
+    def _deploy_slot(self, slot: Slot, before: tuple[str, ...] = ()) -> str | None:
         """Make the slot well; return the id of the step that proves it, None where nothing has to be started."""
-        made = self._create(slot) if slot.made else self._mend(slot)
+        step_ids = self._create(slot) if slot.is_new else self._repair(slot)
         if slot.current is not None:
-            self.mended[slot.current.container.id] = made
-        must_start = slot.made or any(finding.remedy is Remedy.START for finding in slot.findings)
-        if not (must_start or slot.olds or slot.unproved) or stays_paused(slot):
+            self.repairs[slot.current.container.id] = step_ids
+        must_start = slot.is_new or any(diff.remedy is Remedy.START for diff in slot.diffs)
+        if not (must_start or slot.outdated or slot.ungated) or stays_paused(slot):
             return None
         if not must_start and is_over(slot):
             return None
         target = slot.current.container.id if slot.current else slot.name
-        ready = [*self.parked, *self.prepared[slot.host], *self._dependencies(slot.service), *made]
-        stops = self.succession.stop_first(slot, ready, before) if must_start else []
-        proved = (
-            self._start(slot, target, [*ready, *stops, *self._clear_the_way(slot, ready)], before)
+        ready = [*self.removals, *self.prepared[slot.host], *self._dependencies(slot.service), *step_ids]
+        stops = self.replacement.stop_first(slot, ready, before) if must_start else []
+        gate_ids = (
+            self._start(slot, target, [*ready, *stops, *self._free_resources(slot, ready)], before)
             if must_start
             else self._wait(slot, target, ready, before)
         )
-        self.proved[slot.service.name].append(proved)
-        self.draft.proves(self.app.key, proved)
-        return proved
+        self.gates[slot.service.name].append(gate_ids)
+        self.draft.add_gate(self.app.key, gate_ids)
+        return gate_ids
 
-    def _mend(self, slot: Slot) -> list[str]:
-        lost = any(map(is_lost_namespace, slot.findings))
+    def _repair(self, slot: Slot) -> list[str]:
+        lost = any(map(is_lost_namespace, slot.diffs))
         parents = self._dependencies(slot.service) if lost else []
-        return self.mender.mend(slot, self.prepared[slot.host], parents)
+        return self.repairer.repair(slot, self.prepared[slot.host], parents)
 
     def _create(self, slot: Slot) -> list[str]:
-        for old in filter(is_going, slot.olds):
+        for old in filter(is_removing, slot.outdated):
             # It keeps its name until it is gone, and takes no other: wait for that, and remember nothing of it.
             remove_container(self.draft, old, "another hand removes it", ())
-        self.mender.make_way(slot, slot.name)
+        self.repairer.free_name(slot, slot.name)
         parents = sorted(namespace_parents(slot.service))
         after = [*self.pulls, *self.prepared[slot.host]]
         for parent in parents:
@@ -263,7 +267,7 @@ class AppPlanner:
             container=intent,
         )
         self.created[(slot.service.name, slot.host)].append(created)
-        self.draft.takes_name(slot.host, slot.name, created)
+        self.draft.needs_name(slot.host, slot.name, created)
         return [created]
 
     def _dependencies(self, service: Service) -> list[str]:
@@ -273,29 +277,29 @@ class AppPlanner:
                 after += self.started[dependency.service]
             else:
                 self._await_dependency(dependency.service)
-                after += self.proved[dependency.service]
+                after += self.gates[dependency.service]
         for app in self.app.depends_on:
-            after += self.draft.proofs(app)
+            after += self.draft.gates(app)
         return after
 
     def _await_dependency(self, name: str) -> None:
         """A dependency that is there already must do well now, though nothing new is made of it: that is waited for."""
-        if self.proved[name]:
+        if self.gates[name]:
             return
         for slot in self.slots.slots:
             if slot.service.name == name and is_awaited(slot, self.chosen, self.world):
-                self.proved[name].append(self._await_there(slot))
+                self.gates[name].append(self._await_current(slot))
 
-    def _await_there(self, slot: Slot) -> str:
+    def _await_current(self, slot: Slot) -> str:
         target = slot.current.container.id if slot.current is not None else slot.name
-        gate = gate_of_dependency(self.chosen, slot, self.proved, self.world)
+        gate = gate_of_dependency(self.chosen, slot, self.gates, self.world)
         what = "what depends on it is started once it is healthy"
-        after = tuple(self.mended[target])
+        after = tuple(self.repairs[target])
         return self.steps.add(Kind.WAIT_HEALTHY, slot, target, what, after=after, gate=gate)
 
-    def _clear_the_way(self, slot: Slot, ready: list[str]) -> list[str]:
+    def _free_resources(self, slot: Slot, ready: list[str]) -> list[str]:
         """What got another name in Git stops before its successor starts in its place."""
-        before = predecessors(self.app, slot, self.going, self.world)
+        before = predecessors(self.app, slot, self.removing, self.world)
         for identity, (found, what) in before.items():
             if identity not in self.cleared:
                 stop = stop_container(self.draft, found, f"{slot.name} takes over its {what}", ready)
@@ -303,26 +307,26 @@ class AppPlanner:
         return [self.cleared[identity] for identity in before if identity in self.cleared]
 
     def _start(self, slot: Slot, target: str, after: list[str], before: tuple[str, ...]) -> str:
-        finding = next((each for each in slot.findings if each.remedy is Remedy.START), None)
-        reason = finding.reason if finding else slot.reason
-        changes = finding.changes if finding else ()
+        diff = next((each for each in slot.diffs if each.remedy is Remedy.START), None)
+        reason = diff.reason if diff else slot.reason
+        changes = diff.changes if diff else ()
         fields = StepFields(
             after=tuple(after), follows=before, changes=changes, budget=self.budgets.get(slot.service.name)
         )
         if slot.service.job:
-            fields["gate"] = gate_of(self.chosen, slot, self.proved)
+            fields["gate"] = gate_of(self.chosen, slot, self.gates)
             started = self.steps.add(Kind.RUN_JOB, slot, target, reason, **fields)
-            self._takes(slot, started)
+            self._note_resources(slot, started)
             self.started[slot.service.name].append(started)
             return started
         started = self.steps.add(Kind.START, slot, target, reason, **fields)
-        self._takes(slot, started)
+        self._note_resources(slot, started)
         self.started[slot.service.name].append(started)
         return self._wait(slot, target, (started,))
 
-    def _takes(self, slot: Slot, started: str) -> None:
-        self.draft.takes_ports(slot.host, fixed_ports(slot.service), started)
-        self.draft.takes_addresses(slot.host, fixed_addresses(self.app, slot.service), started)
+    def _note_resources(self, slot: Slot, started: str) -> None:
+        self.draft.needs_ports(slot.host, fixed_ports(slot.service), started)
+        self.draft.needs_addresses(slot.host, fixed_addresses(self.app, slot.service), started)
 
     def _wait(self, slot: Slot, target: str, after: Iterable[str], before: tuple[str, ...] = ()) -> str:
         monitor_s = update_policy(self.chosen, slot.service).monitor_s
@@ -334,7 +338,7 @@ class AppPlanner:
             what,
             after=tuple(after),
             follows=before,
-            gate=gate_of(self.chosen, slot, self.proved),
+            gate=gate_of(self.chosen, slot, self.gates),
             budget=self.budgets.get(slot.service.name),
         )
 
@@ -348,22 +352,22 @@ class AppPlanner:
             if (
                 parents
                 and slot.current is not None
-                and not slot.findings
-                and not slot.olds
+                and not slot.diffs
+                and not slot.outdated
                 and not service.job
             ):
-                after = [identity for parent in sorted(parents) for identity in self.proved[parent]]
+                after = [identity for parent in sorted(parents) for identity in self.gates[parent]]
                 reason = f"{', '.join(sorted(parents))} was replaced, and depends_on asks for a restart"
                 restarted = self.steps.add(
                     Kind.RESTART, slot, slot.current.container.id, reason, after=tuple(after)
                 )
                 for removal in (
-                    each for parent in sorted(parents) for each in self.succession.retired[parent]
+                    each for parent in sorted(parents) for each in self.replacement.retired[parent]
                 ):
                     self.draft.waits(removal, restarted)
 
     def _is_replaced(self, service: str) -> bool:
-        return self.created_any(service) or bool(self.succession.retired[service])
+        return self.created_any(service) or bool(self.replacement.retired[service])
 
     def created_any(self, service: str) -> bool:
         """Tell whether any container of a service is made in this plan."""
@@ -372,20 +376,22 @@ class AppPlanner:
     # -- what no slot asks for
 
     def _surplus(self) -> None:
-        proved = [identity for ids in self.proved.values() for identity in ids]
-        for found in (each for slot in self.slots.slots for each in slot.dropped):
+        gate_ids = [identity for ids in self.gates.values() for identity in ids]
+        for found in (each for slot in self.slots.slots for each in slot.discarded):
             remove_container(
                 self.draft, found, "it failed, and its release is no longer held back", self.pulls
             )
-        take_away(self.app, self.going, self.draft, stopped=self.cleared, pulls=self.pulls, proved=proved)
-        former = self.world.meanwhile.get(self.app.key)
-        uncleared = [found for found in self.going if found.container.id not in self.cleared]
+        remove_surplus(
+            self.app, self.removing, self.draft, stopped=self.cleared, pulls=self.pulls, gates=gate_ids
+        )
+        former = self.world.running.get(self.app.key)
+        uncleared = [found for found in self.removing if found.container.id not in self.cleared]
         order_removals(self.draft, self.app.key, former.app if former is not None else None, uncleared)
 
     def _wanted_networks(self) -> dict[str, set[str]]:
         names = {network.key: network.name for network in self.app.networks}
         wanted: dict[str, set[str]] = defaultdict(set)
-        asked = [(slot.host, slot.service) for slot in (*self.slots.slots, *self.slots.withheld)]
+        asked = [(slot.host, slot.service) for slot in (*self.slots.slots, *self.slots.heal_suspended)]
         asked += [(each.host, each.service) for each in self.slots.scheduled]
         for host, service in asked:
             wanted[host].update(names.get(key, key) for key in service.networks)

@@ -9,18 +9,18 @@ from collections.abc import Iterable
 from gitops_orch.model.observed import ObservedContainer, State
 
 FAILED_SUFFIX = "-failed"
-KEPT_SUFFIX = "-kept"
+RETAINED_SUFFIX = "-kept"
 _UP = frozenset({State.RUNNING, State.RESTARTING, State.PAUSED})
 
 
-def is_parked(container: ObservedContainer) -> bool:
+def is_failed_copy(container: ObservedContainer) -> bool:
     """Tell whether a container is one that failed and was stopped for good."""
     return has_suffix(container, FAILED_SUFFIX) and container.state not in _UP
 
 
-def is_kept(container: ObservedContainer) -> bool:
+def is_retained_copy(container: ObservedContainer) -> bool:
     """Tell whether a container is a former generation's, for going back to."""
-    return has_suffix(container, KEPT_SUFFIX) and container.state not in _UP
+    return has_suffix(container, RETAINED_SUFFIX) and container.state not in _UP
 
 
 def has_suffix(container: ObservedContainer, suffix: str) -> bool:
@@ -29,12 +29,12 @@ def has_suffix(container: ObservedContainer, suffix: str) -> bool:
     return container.name.endswith(suffix) and container.name != created
 
 
-def is_aside(container: ObservedContainer) -> bool:
+def is_retained(container: ObservedContainer) -> bool:
     """Tell whether a container is none of those that should run: a failed or a kept one."""
-    return is_parked(container) or is_kept(container)
+    return is_failed_copy(container) or is_retained_copy(container)
 
 
-def way_suffix(container: ObservedContainer) -> str:
+def renamed_suffix(container: ObservedContainer) -> str:
     """Return what is added to a container's name while its successor needs that name."""
     return f"-old-{container.id[:7]}"
 

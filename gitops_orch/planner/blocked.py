@@ -12,14 +12,14 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import LIVE_STATES, HeldPort, ObservedContainer
 from gitops_orch.model.plan import Action, Kind
 from gitops_orch.model.ports import port_text, ports_of, same_port
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.index import HostIndex, Index
 from gitops_orch.planner.world import Blocked, Role, World
 
 _FREEING = frozenset({Kind.STOP, Kind.REMOVE})
 
 
-def blocked_by_ports(draft: Draft, index: Index) -> Mapping[AppKey, str]:
+def blocked_by_ports(draft: PlanBuilder, index: Index) -> Mapping[AppKey, str]:
     """Return the apps whose steps need a port that something has which stays, each with the reason."""
     if not draft.ports_taken:
         return {}
@@ -59,9 +59,9 @@ def _is_itself(container: ObservedContainer, action: Action) -> bool:
 
 def _reason(host: str, port: HeldPort, container: ObservedContainer) -> str:
     owner = container.owner
-    whose = f" of {owner.app}, which stays" if owner is not None else ""
+    owner_text = f" of {owner.app}, which stays" if owner is not None else ""
     return (
-        f"host port {port_text(port)} is taken on {host} by container {container.name}{whose}; "
+        f"host port {port_text(port)} is taken on {host} by container {container.name}{owner_text}; "
         "stop that one, or publish another port"
     )
 
@@ -79,16 +79,16 @@ def with_blocked(world: World, found: Mapping[AppKey, str]) -> World:
             count = 2
         blocked[key] = Blocked(blocked[key].reason if key in blocked else reason, count)
     chosen = tuple(
-        replace(world.meanwhile[key], role=Role.WAITING, reason=blocked[key].reason)
+        replace(world.running[key], role=Role.WAITING, reason=blocked[key].reason)
         if key in blocked and blocked[key].count == 1 and each.role is Role.HEAD
         else each
-        for each in world.chosen
+        for each in world.targets
         for key in (each.app.key,)
     )
-    return replace(world, blocked=blocked, chosen=chosen)
+    return replace(world, blocked=blocked, targets=chosen)
 
 
 def _has_former(world: World, key: AppKey) -> bool:
-    role = next((each.role for each in world.chosen if each.app.key == key), None)
-    former = world.meanwhile.get(key)
-    return role is Role.HEAD and former is not None and not former.mixed
+    role = next((each.role for each in world.targets if each.app.key == key), None)
+    former = world.running.get(key)
+    return role is Role.HEAD and former is not None and not former.is_partial

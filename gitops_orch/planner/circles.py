@@ -18,7 +18,7 @@ _ROUNDS_MAX = 3  # names, stops, and what these leave
 _NAME_FREEING = frozenset({Kind.REMOVE, Kind.RENAME})
 
 
-def without_circles(
+def without_cycles(
     actions: list[Action], names: Iterable[tuple[str, str]]
 ) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
     """Return the actions in an order in which they can be carried out, and those that no order has a place for.

@@ -17,14 +17,14 @@ from gitops_orch.model.app import App, Service
 from gitops_orch.model.observed import Details, ObservedContainer, Ownership, State
 from gitops_orch.model.plan import Change
 from gitops_orch.model.variable_secrets import secrets_of, secrets_of_app
-from gitops_orch.planner.compose_words import words
+from gitops_orch.planner.compose_words import compose_text
 from gitops_orch.planner.ended import has_completed, is_done
-from gitops_orch.planner.field_changes import change_of, service_changes, struck_out
-from gitops_orch.planner.follow import NOTHING_REWRITTEN, Rewritten
+from gitops_orch.planner.field_changes import change_of, redacted_changes, service_changes
+from gitops_orch.planner.follow import NO_FILE_CHANGES, Rewritten
 from gitops_orch.planner.images import normalise
-from gitops_orch.planner.moved_tags import SHOWN, Moved
+from gitops_orch.planner.moved_tags import SHOWN, MovedTag
 from gitops_orch.planner.visible_changes import inspected_changes, mount_changes, network_changes
-from gitops_orch.planner.world import FormerKey, MadeFrom, Spec
+from gitops_orch.planner.world import ContainerSpec, DeclaredService, FormerKey
 
 FILELESS_VERSIONS = frozenset({"", "1"})  # of hashes that tell nothing of files in writable binds
 
@@ -43,7 +43,7 @@ class Remedy(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ContainerDiff:
     """A difference: its remedy, why, the fields, and what the remedy needs (a network's name, fields to update)."""
 
     remedy: Remedy
@@ -55,31 +55,31 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class DesiredContainer:
     """What a slot's container should be on its host."""
 
     service: Service
-    spec: Spec
+    spec: ContainerSpec
     networks: tuple[str, ...]  # names on the Engine; empty where a network_mode rules
-    moved: Moved | None = None  # what its tag names in the registry, where that is checked
+    moved: MovedTag | None = None  # what its tag names in the registry, where that is checked
     image_id: str = ""  # of the release's bytes; "" where they are not on the host
     app: App | None = None  # None: what the container was made from is not asked
-    made_from: Mapping[FormerKey, MadeFrom] = field(default_factory=dict)  # of World
-    rewritten: Rewritten = NOTHING_REWRITTEN
+    declared_services: Mapping[FormerKey, DeclaredService] = field(default_factory=dict)  # of World
+    rewritten: Rewritten = NO_FILE_CHANGES
 
 
 NANO = 1_000_000_000
-Rule = Callable[[Wanted, ObservedContainer, Ownership], Iterator[Finding]]
+Rule = Callable[[DesiredContainer, ObservedContainer, Ownership], Iterator[ContainerDiff]]
 
 
-def compare(wanted: Wanted, container: ObservedContainer, name: str) -> tuple[Finding, ...]:
+def compare(wanted: DesiredContainer, container: ObservedContainer, name: str) -> tuple[ContainerDiff, ...]:
     """Return what differs.  A REPLACE stands alone: whatever else differs goes with the old container."""
-    found = _findings(wanted, container, name)
-    secrets = _secrets(wanted, container) if any(finding.changes for finding in found) else frozenset()
-    return tuple(replace(each, changes=struck_out(each.changes, secrets)) for each in found)
+    found = _diffs(wanted, container, name)
+    secrets = _secrets(wanted, container) if any(diff.changes for diff in found) else frozenset()
+    return tuple(replace(each, changes=redacted_changes(each.changes, secrets)) for each in found)
 
 
-def _secrets(wanted: Wanted, container: ObservedContainer) -> frozenset[str]:
+def _secrets(wanted: DesiredContainer, container: ObservedContainer) -> frozenset[str]:
     details = container.details
     entries = (*wanted.spec.environment, *(details.environment if details is not None else ()))
     variables = [(name, value) for name, _, value in (entry.partition("=") for entry in entries)]
@@ -87,42 +87,44 @@ def _secrets(wanted: Wanted, container: ObservedContainer) -> frozenset[str]:
     return found if wanted.app is None else found | secrets_of_app(wanted.app)
 
 
-def _findings(wanted: Wanted, container: ObservedContainer, name: str) -> tuple[Finding, ...]:
+def _diffs(wanted: DesiredContainer, container: ObservedContainer, name: str) -> tuple[ContainerDiff, ...]:
     owner = container.owner
     if owner is None:
-        return (Finding(Remedy.REPLACE, "it was not made by us", drift=False),)
+        return (ContainerDiff(Remedy.REPLACE, "it was not made by us", drift=False),)
     for rule in _REPLACING:
-        for finding in rule(wanted, container, owner):
-            return (finding,)
-    found = [finding for rule in _IN_PLACE for finding in rule(wanted, container, owner)]
+        for diff in rule(wanted, container, owner):
+            return (diff,)
+    found = [diff for rule in _IN_PLACE for diff in rule(wanted, container, owner)]
     if container.name != name:
         found.append(
-            Finding(
+            ContainerDiff(
                 Remedy.RENAME, f"it was renamed from {name}", (_change("name", container.name, name),), name
             )
         )
-    return tuple(sorted(found, key=lambda finding: finding.remedy))
+    return tuple(sorted(found, key=lambda diff: diff.remedy))
 
 
-def _spec(wanted: Wanted, container: ObservedContainer, owner: Ownership) -> Iterator[Finding]:
-    if _is_made_otherwise(wanted, owner):
+def _spec(
+    wanted: DesiredContainer, container: ObservedContainer, owner: Ownership
+) -> Iterator[ContainerDiff]:
+    if _has_other_spec(wanted, owner):
         changes = (
             _declared_changes(wanted, owner)
             or (*_visible_changes(wanted, container), *_further_changes(wanted, container))
             or (_change("spec-hash", owner.spec_hash[:12], wanted.spec.hash[:12]),)
         )
-        yield Finding(Remedy.REPLACE, "its configuration in Git changed", changes, drift=False)
+        yield ContainerDiff(Remedy.REPLACE, "its configuration in Git changed", changes, drift=False)
 
 
-def _declared_changes(wanted: Wanted, owner: Ownership) -> tuple[Change, ...]:
+def _declared_changes(wanted: DesiredContainer, owner: Ownership) -> tuple[Change, ...]:
     """What differs between the file that the container was made from and the one of now, where that one is known."""
-    before = wanted.made_from.get((owner.app, owner.service, owner.spec_hash))
+    before = wanted.declared_services.get((owner.app, owner.service, owner.spec_hash))
     if before is None or wanted.app is None:
         return ()
-    return service_changes(before, MadeFrom(app=wanted.app, service=wanted.service))
+    return service_changes(before, DeclaredService(app=wanted.app, service=wanted.service))
 
 
-def _is_made_otherwise(wanted: Wanted, owner: Ownership) -> bool:
+def _has_other_spec(wanted: DesiredContainer, owner: Ownership) -> bool:
     """A hash is compared by the function that made it; where nobody knows that one any more, inspection must do.
 
     So a new version of this product, with a new function, recreates nothing.
@@ -133,7 +135,7 @@ def _is_made_otherwise(wanted: Wanted, owner: Ownership) -> bool:
     return owner.hash_version in spec.older and owner.spec_hash != spec.older[owner.hash_version]
 
 
-def _visible_changes(wanted: Wanted, container: ObservedContainer) -> Iterator[Change]:
+def _visible_changes(wanted: DesiredContainer, container: ObservedContainer) -> Iterator[Change]:
     """What of a changed configuration the old container itself can tell; the rest is behind the hash."""
     if _is_another(container.image, wanted.service.image):
         yield _change("image", container.image, wanted.service.image)
@@ -154,7 +156,7 @@ def _visible_changes(wanted: Wanted, container: ObservedContainer) -> Iterator[C
             yield _change(path, _limit(path, actual), _limit(path, declared))
 
 
-def _further_changes(wanted: Wanted, container: ObservedContainer) -> Iterator[Change]:
+def _further_changes(wanted: DesiredContainer, container: ObservedContainer) -> Iterator[Change]:
     """Tell a reader what else an inspection shows; a daemon may show it in other words, so nothing is decided by it."""
     yield from inspected_changes(wanted.spec, container)
     yield from network_changes(container, wanted.networks)
@@ -162,28 +164,32 @@ def _further_changes(wanted: Wanted, container: ObservedContainer) -> Iterator[C
         yield from mount_changes(container, wanted.app, wanted.service)
 
 
-def _image(wanted: Wanted, container: ObservedContainer, owner: Ownership) -> Iterator[Finding]:
+def _image(
+    wanted: DesiredContainer, container: ObservedContainer, owner: Ownership
+) -> Iterator[ContainerDiff]:
     planned = owner.image_digest
     if planned and container.image_id != planned:
         change = _change("image", container.image_id[:19], planned[:19])
-        yield Finding(Remedy.REPLACE, "it runs another image than the one it was made with", (change,))
+        yield ContainerDiff(Remedy.REPLACE, "it runs another image than the one it was made with", (change,))
     elif planned or container.image_id == wanted.image_id:
         return  # the bytes are right, though a release that is gone back to may be known by its digest alone
     elif _is_another(container.image, wanted.service.image):
         change = _change("image", container.image, wanted.service.image)
-        yield Finding(Remedy.REPLACE, "it runs another image than Git says", (change,))
+        yield ContainerDiff(Remedy.REPLACE, "it runs another image than Git says", (change,))
 
 
-def _tag(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+def _tag(wanted: DesiredContainer, container: ObservedContainer, _: Ownership) -> Iterator[ContainerDiff]:
     moved = wanted.moved
     if moved is not None and container.image_id != moved.image_id:
         before = moved.digests.get(container.image_id, container.image_id)
         reason = f"{moved.reason}: {before[:SHOWN]} -> {moved.wanted[:SHOWN]}"
         changes = (_change("image", before, moved.wanted),)
-        yield Finding(Remedy.REPLACE, reason, changes, drift=False)
+        yield ContainerDiff(Remedy.REPLACE, reason, changes, drift=False)
 
 
-def _unknown_version(wanted: Wanted, container: ObservedContainer, owner: Ownership) -> Iterator[Finding]:
+def _unknown_version(
+    wanted: DesiredContainer, container: ObservedContainer, owner: Ownership
+) -> Iterator[ContainerDiff]:
     """Without a hash to compare, what the container itself can tell of a change in Git is all there is."""
     spec = wanted.spec
     if not spec.version or owner.hash_version in {spec.version, *spec.older}:
@@ -191,7 +197,7 @@ def _unknown_version(wanted: Wanted, container: ObservedContainer, owner: Owners
     changes = tuple(_visible_changes(wanted, container))
     if changes:
         changes = (*changes, *_further_changes(wanted, container))
-        yield Finding(Remedy.REPLACE, "its configuration in Git changed", changes, drift=False)
+        yield ContainerDiff(Remedy.REPLACE, "its configuration in Git changed", changes, drift=False)
 
 
 def _is_another(actual: str, wanted: str) -> bool:
@@ -199,12 +205,12 @@ def _is_another(actual: str, wanted: str) -> bool:
     return not actual.startswith("sha256:") and normalise(actual) != normalise(wanted)
 
 
-def _state(_: Wanted, container: ObservedContainer, __: Ownership) -> Iterator[Finding]:
+def _state(_: DesiredContainer, container: ObservedContainer, __: Ownership) -> Iterator[ContainerDiff]:
     if container.state in {State.DEAD, State.REMOVING}:
-        yield Finding(Remedy.REPLACE, f"it is {container.state.value} and can never run again")
+        yield ContainerDiff(Remedy.REPLACE, f"it is {container.state.value} and can never run again")
 
 
-def _files(wanted: Wanted, _: ObservedContainer, owner: Ownership) -> Iterator[Finding]:
+def _files(wanted: DesiredContainer, _: ObservedContainer, owner: Ownership) -> Iterator[ContainerDiff]:
     """Files change under a container whose hash does not tell: it may have read them already."""
     names = wanted.rewritten.taken
     if owner.hash_version in FILELESS_VERSIONS:
@@ -212,10 +218,12 @@ def _files(wanted: Wanted, _: ObservedContainer, owner: Ownership) -> Iterator[F
     if names:
         reason = f"{', '.join(names)} is to be as Git has it"
         changes = tuple(_change(f"files.{name}", "as on the host", "as in Git") for name in names)
-        yield Finding(Remedy.REPLACE, reason, changes, drift=False)
+        yield ContainerDiff(Remedy.REPLACE, reason, changes, drift=False)
 
 
-def _hand_made(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+def _created_by_hand(
+    wanted: DesiredContainer, container: ObservedContainer, _: Ownership
+) -> Iterator[ContainerDiff]:
     """Labels can be copied; what Git declares must hold for the container itself."""
     details = container.details
     if details is None:
@@ -225,16 +233,18 @@ def _hand_made(wanted: Wanted, container: ObservedContainer, _: Ownership) -> It
     ]
     if missing:
         changes = tuple(_change(f"environment.{name}", "not as in Git", "as in Git") for name in missing)
-        yield Finding(Remedy.REPLACE, "its environment is not what Git says", changes)
+        yield ContainerDiff(Remedy.REPLACE, "its environment is not what Git says", changes)
     if wanted.spec.command is not None and details.command != wanted.spec.command:
         change = _command_change("command", details.command, wanted.spec.command)
-        yield Finding(Remedy.REPLACE, "its command is not what Git says", (change,))
+        yield ContainerDiff(Remedy.REPLACE, "its command is not what Git says", (change,))
     if wanted.spec.entrypoint is not None and details.entrypoint != wanted.spec.entrypoint:
         change = _command_change("entrypoint", details.entrypoint, wanted.spec.entrypoint)
-        yield Finding(Remedy.REPLACE, "its entrypoint is not what Git says", (change,))
+        yield ContainerDiff(Remedy.REPLACE, "its entrypoint is not what Git says", (change,))
 
 
-def _foreign_limits(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+def _foreign_limits(
+    wanted: DesiredContainer, container: ObservedContainer, _: Ownership
+) -> Iterator[ContainerDiff]:
     """An update to 0 leaves a limit in place (measured on Engine 20.10), so only a new container is without one."""
     if container.details is None:
         return
@@ -247,12 +257,14 @@ def _foreign_limits(wanted: Wanted, container: ObservedContainer, _: Ownership) 
     for path, actual, is_declared in (*limits, *others):
         if actual and not is_declared:
             change = _change(path, _limit(path, actual), None)
-            yield Finding(
+            yield ContainerDiff(
                 Remedy.REPLACE, f"{path} was set by another hand and cannot be cleared in place", (change,)
             )
 
 
-def _declared_limits(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+def _declared_limits(
+    wanted: DesiredContainer, container: ObservedContainer, _: Ownership
+) -> Iterator[ContainerDiff]:
     if container.details is None:
         return
     off = [row for row in _limits(wanted.spec, container.details) if row[2] and row[1] != row[2]]
@@ -265,7 +277,7 @@ def _declared_limits(wanted: Wanted, container: ObservedContainer, _: Ownership)
         changes = tuple(
             _change(path, _limit(path, actual), _limit(path, declared)) for path, actual, declared, _ in off
         )
-        yield Finding(
+        yield ContainerDiff(
             Remedy.UPDATE,
             f"{', '.join(row[0] for row in off)} was changed by another hand",
             changes,
@@ -274,7 +286,9 @@ def _declared_limits(wanted: Wanted, container: ObservedContainer, _: Ownership)
         )
 
 
-def _other_limits(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+def _other_limits(
+    wanted: DesiredContainer, container: ObservedContainer, _: Ownership
+) -> Iterator[ContainerDiff]:
     """One that is declared and not there was dropped by an Engine that cannot have it: an update would change nothing."""
     actual = dict(container.details.other_limits) if container.details is not None else {}
     off = [
@@ -283,18 +297,22 @@ def _other_limits(wanted: Wanted, container: ObservedContainer, _: Ownership) ->
     if off:
         names = ", ".join(name for name, _ in off)
         changes = tuple(_change(name, str(actual[name]), str(value)) for name, value in off)
-        yield Finding(Remedy.UPDATE, f"{names} was changed by another hand", changes, "", tuple(off))
+        yield ContainerDiff(Remedy.UPDATE, f"{names} was changed by another hand", changes, "", tuple(off))
 
 
-def _restart_policy(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+def _restart_policy(
+    wanted: DesiredContainer, container: ObservedContainer, _: Ownership
+) -> Iterator[ContainerDiff]:
     details = container.details
     if details is not None and details.restart_policy != wanted.spec.restart_policy:
         change = _change("restart", details.restart_policy, wanted.spec.restart_policy)
         update = (("RestartPolicy", restart_policy_fields(wanted.spec.restart_policy)),)
-        yield Finding(Remedy.UPDATE, "its restart policy is not what Git says", (change,), "", update)
+        yield ContainerDiff(Remedy.UPDATE, "its restart policy is not what Git says", (change,), "", update)
 
 
-def _networks(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+def _networks(
+    wanted: DesiredContainer, container: ObservedContainer, _: Ownership
+) -> Iterator[ContainerDiff]:
     if not wanted.networks or (wanted.service.job and container.state is State.EXITED):
         return
     for name in wanted.networks:
@@ -302,10 +320,10 @@ def _networks(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Ite
             # Engine 26.1 chooses another MAC address at an attachment: a fixed one is only had by a new container.
             remedy = Remedy.REPLACE if asks_for_mac_address(wanted.service) else Remedy.CONNECT
             change = _change("networks", None, name)
-            yield Finding(remedy, f"it was disconnected from {name}", (change,), name)
+            yield ContainerDiff(remedy, f"it was disconnected from {name}", (change,), name)
     for name in container.networks:
         if name not in wanted.networks:
-            yield Finding(
+            yield ContainerDiff(
                 Remedy.DISCONNECT,
                 f"another hand connected it to {name}",
                 (_change("networks", name, None),),
@@ -313,13 +331,13 @@ def _networks(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Ite
             )
 
 
-def _running(wanted: Wanted, container: ObservedContainer, _: Ownership) -> Iterator[Finding]:
+def _running(wanted: DesiredContainer, container: ObservedContainer, _: Ownership) -> Iterator[ContainerDiff]:
     if container.state is State.PAUSED:
-        yield Finding(Remedy.UNPAUSE, "it is paused", (_change("state", "paused", "running"),))
+        yield ContainerDiff(Remedy.UNPAUSE, "it is paused", (_change("state", "paused", "running"),))
     elif is_done(container) or (wanted.service.job and has_completed(container)):
         return
     elif container.state in {State.EXITED, State.CREATED}:
-        yield Finding(
+        yield ContainerDiff(
             Remedy.START,
             f"it is {_ending(container)}",
             (_change("state", container.state.value, "running"),),
@@ -336,7 +354,7 @@ def _ending(container: ObservedContainer) -> str:
     return f"stopped (exit code {details.exit_code}{', out of memory' if details.oom_killed else ''})"
 
 
-def _limits(spec: Spec, details: Details) -> tuple[tuple[str, int, int, str], ...]:
+def _limits(spec: ContainerSpec, details: Details) -> tuple[tuple[str, int, int, str], ...]:
     """Rows of (path, actual, declared, field of the Engine's ContainerUpdate)."""
     return (
         ("deploy.resources.limits.memory", details.memory_bytes, spec.memory_bytes, "Memory"),
@@ -356,7 +374,7 @@ def _change(path: str, before: str | None, after: str | None) -> Change:
 
 
 def _command_change(path: str, before: tuple[str, ...] | None, after: tuple[str, ...] | None) -> Change:
-    return change_of(path, words(path, before), words(path, after))
+    return change_of(path, compose_text(path, before), compose_text(path, after))
 
 
 def _limit(path: str, value: int | str) -> str | None:
@@ -365,7 +383,7 @@ def _limit(path: str, value: int | str) -> str | None:
         return None
     if path.endswith(".cpus"):
         return f"{int(value) / NANO:g}"
-    return words(path, value)
+    return compose_text(path, value)
 
 
 _REPLACING: tuple[Rule, ...] = (
@@ -375,7 +393,7 @@ _REPLACING: tuple[Rule, ...] = (
     _unknown_version,
     _image,
     _files,
-    _hand_made,
+    _created_by_hand,
     _foreign_limits,
 )
 _IN_PLACE: tuple[Rule, ...] = (_declared_limits, _other_limits, _restart_policy, _networks, _running)

@@ -14,7 +14,7 @@ _SIZES = frozenset(
 _COMMANDS = frozenset({"command", "entrypoint"})
 
 
-def words(path: str, value: Json) -> str | None:
+def compose_text(path: str, value: Json) -> str | None:
     """Return a value at a path such as `deploy.resources.limits.memory`; None where there is none."""
     key = path.rpartition(".")[2].casefold()
     if value is None:
@@ -44,7 +44,7 @@ def _size(text: str) -> str:
 
 
 def _sequence(path: str, key: str, values: Sequence[Json]) -> str:
-    texts = [words(path, value) or "" for value in values]
+    texts = [compose_text(path, value) or "" for value in values]
     if key == "test":
         return _health_test(texts)
     if key in _COMMANDS:
@@ -63,7 +63,9 @@ def _mapping(path: str, value: Body) -> str:
     if short is not None:
         return short(value)
     inner = (
-        f"{key}: {words(f'{path}.{key}', each)}" for key, each in value.items() if each not in (None, {})
+        f"{key}: {compose_text(f'{path}.{key}', each)}"
+        for key, each in value.items()
+        if each not in (None, {})
     )
     return f"{{{', '.join(inner)}}}"
 

@@ -12,15 +12,15 @@ from gitops_orch.model.app import App, Service
 from gitops_orch.model.job import Concurrency, Schedule
 from gitops_orch.model.names import container_name
 from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, State
-from gitops_orch.planner.compare import Finding, Remedy
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.compare import ContainerDiff, Remedy
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.gate import BAD_COMMAND_CODES
 from gitops_orch.planner.index import HostIndex, Index, Located
 from gitops_orch.planner.place import AppPlacement, Assignment
 from gitops_orch.planner.removal import remove_container, retire, stop_container
 from gitops_orch.planner.slots import Slot, choose_image
 from gitops_orch.planner.surplus import why_kept
-from gitops_orch.planner.world import Chosen, Due, Role, World
+from gitops_orch.planner.world import Due, Role, TargetRelease, World
 
 RUNS_KEPT_MIN = 1  # the last run is its own record: without it nobody would know that it was
 
@@ -55,36 +55,38 @@ def split_scheduled(placement: AppPlacement) -> tuple[AppPlacement, tuple[Assign
     return replace(placement, assignments=others), scheduled
 
 
-def due_runs(chosen: Chosen, scheduled: Iterable[Assignment], world: World, index: Index) -> tuple[Slot, ...]:
+def due_runs(
+    chosen: TargetRelease, scheduled: Iterable[Assignment], world: World, index: Index
+) -> tuple[Slot, ...]:
     """Return slots for the runs that are due: each is made, or started where it was made already."""
     return tuple(
         slot
         for each in scheduled
-        if chosen.role is not Role.STUCK and each.host in index.hosts
+        if chosen.role is not Role.BLOCKED and each.host in index.hosts
         for slot in _due_slots(chosen, each, world, index)
     )
 
 
-def _due_slots(chosen: Chosen, where: Assignment, world: World, index: Index) -> tuple[Slot, ...]:
+def _due_slots(chosen: TargetRelease, where: Assignment, world: World, index: Index) -> tuple[Slot, ...]:
     service, schedule = where.service, where.service.schedule
     due = world.due.get((chosen.app.key, service.name))
-    if due is None or due.late or due.ran or schedule is None:
+    if due is None or due.is_too_late or due.has_run or schedule is None:
         return ()
     runs = service_runs(chosen.app, service, index)
-    begun = [found for found in runs.waiting if _slot(found) == due.slot]
-    if not due.wanted and not begun:
+    started_runs = [found for found in runs.waiting if _slot(found) == due.slot]
+    if not due.is_wanted and not started_runs:
         return ()
     if schedule.concurrency is Concurrency.FORBID and runs.live:
         return ()
     slot = _slot_of(chosen, replace(where, slot=due.slot), due, world, index.hosts[where.host])
-    for found in begun:
-        if found.host == where.host and not _is_made_otherwise(found, chosen, world):
+    for found in started_runs:
+        if found.host == where.host and not _has_other_spec(found, chosen, world):
             reason = f"{slot.reason}; it was made and never started"
-            return (replace(slot, current=found, findings=(Finding(Remedy.START, reason, drift=False),)),)
+            return (replace(slot, current=found, diffs=(ContainerDiff(Remedy.START, reason, drift=False),)),)
     return (slot,)
 
 
-def _slot_of(chosen: Chosen, where: Assignment, due: Due, world: World, host: HostIndex) -> Slot:
+def _slot_of(chosen: TargetRelease, where: Assignment, due: Due, world: World, host: HostIndex) -> Slot:
     app, service = chosen.app, where.service
     image, image_id = choose_image(chosen, service, host)
     missed = f"; {due.skipped_count} earlier times were missed" if due.skipped_count else ""
@@ -100,7 +102,9 @@ def _slot_of(chosen: Chosen, where: Assignment, due: Due, world: World, host: Ho
     )
 
 
-def tend_runs(chosen: Chosen, world: World, index: Index, draft: Draft) -> Mapping[str, tuple[str, ...]]:
+def manage_runs(
+    chosen: TargetRelease, world: World, index: Index, draft: PlanBuilder
+) -> Mapping[str, tuple[str, ...]]:
     """Stop runs that have run for too long or make way, and remove what is not kept.
 
     Return, by service, the stops that a new run waits for, and that wait until it is made.
@@ -110,14 +114,14 @@ def tend_runs(chosen: Chosen, world: World, index: Index, draft: Draft) -> Mappi
     services = {service.name: service for service in app.services if service.schedule is not None}
     for service in services.values():
         if service.schedule is not None:
-            stops[service.name] = _tend(chosen, service, service.schedule, world, index, draft)
+            stops[service.name] = _manage(chosen, service, service.schedule, world, index, draft)
     kept = why_kept(app, world) if chosen.role is Role.HEAD else ""
     for found in index.runs.get(app.key, ()):
         owner = found.container.owner
         if owner is None or owner.service in services:
             continue
         left = all(service.name != owner.service for service in app.services)
-        why = kept or world.kept_services.get((app.key, owner.service), "")
+        why = kept or world.retained_services.get((app.key, owner.service), "")
         if left and why:
             draft.hold(f"{found.container.name} on {found.host}", why, app.key)
         else:
@@ -126,26 +130,31 @@ def tend_runs(chosen: Chosen, world: World, index: Index, draft: Draft) -> Mappi
     return stops
 
 
-def _tend(
-    chosen: Chosen, service: Service, schedule: Schedule, world: World, index: Index, draft: Draft
+def _manage(
+    chosen: TargetRelease,
+    service: Service,
+    schedule: Schedule,
+    world: World,
+    index: Index,
+    draft: PlanBuilder,
 ) -> tuple[str, ...]:
     runs, due = service_runs(chosen.app, service, index), world.due.get((chosen.app.key, service.name))
-    if due is not None and due.wanted and due.late:
+    if due is not None and due.is_wanted and due.is_too_late:
         subject = f"{chosen.app.key} {service.name}"
         draft.hold(
             subject, f"its run of {due.shown} was missed by too much to be made up for", chosen.app.key
         )
-    coming = due is not None and due.wanted and not due.late
+    is_next = due is not None and due.is_wanted and not due.is_too_late
     stops: list[str] = []
     for found in runs.live:
-        replaced = coming and schedule.concurrency is Concurrency.REPLACE
+        replaced = is_next and schedule.concurrency is Concurrency.REPLACE
         reason = _why_stopped(found.container, schedule, world)
         reason = reason or ("the next run takes its place" if replaced else "")
         stop = stop_container(draft, found, reason, ()) if reason else None
         stops += [stop] if stop is not None and replaced else []
     for found in runs.waiting:
-        over = due is None or due.late or due.ran or _slot(found) != due.slot
-        if over or _is_made_otherwise(found, chosen, world):
+        over = due is None or due.is_too_late or due.has_run or _slot(found) != due.slot
+        if over or _has_other_spec(found, chosen, world):
             remove_container(draft, found, "its time has passed, and it was never started", ())
     for found in runs.over[max(RUNS_KEPT_MIN, schedule.history) :]:
         remove_container(draft, found, f"{schedule.history} finished runs are kept", ())
@@ -200,6 +209,6 @@ def _slot(found: Located) -> int:
     return found.container.owner.slot if found.container.owner is not None else 0
 
 
-def _is_made_otherwise(found: Located, chosen: Chosen, world: World) -> bool:
+def _has_other_spec(found: Located, chosen: TargetRelease, world: World) -> bool:
     owner = found.container.owner
     return owner is not None and owner.spec_hash != world.spec(chosen.app, owner.service).hash

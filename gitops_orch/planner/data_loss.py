@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.names import is_anonymous
 from gitops_orch.model.observed import ObservedContainer, ObservedVolume
-from gitops_orch.planner.aside import is_aside
+from gitops_orch.planner.aside import is_retained
 from gitops_orch.planner.cron import service_runs
-from gitops_orch.planner.declared import Declared, Source, declared_mounts
+from gitops_orch.planner.declared import Declared, MountSource, declared_mounts
 from gitops_orch.planner.index import Index
-from gitops_orch.planner.kept_mounts import MountKeeper
+from gitops_orch.planner.kept_mounts import MountResolver
 from gitops_orch.planner.leaving import data_of
 from gitops_orch.planner.place import Assignment
 from gitops_orch.planner.slots import AppSlots
@@ -24,7 +24,7 @@ _SHOWN_CHARS = 12  # of the name of an anonymous volume
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class DataLoss:
     """What a service has at a place now, and what it would have there instead."""
 
     service: str
@@ -54,7 +54,7 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
-class Heir:
+class NewMounts:
     """A service that is to start, what it mounts, and how it came by its name."""
 
     app: App
@@ -64,39 +64,43 @@ class Heir:
     moved: bool = False  # it was another app's, so that nothing is inherited
 
     @classmethod
-    def of(cls, app: App, service: str, former: tuple[AppKey, str] | None = None) -> "Heir":
+    def of(cls, app: App, service: str, former: tuple[AppKey, str] | None = None) -> "NewMounts":
         """Return a service of an app, which was `former` before."""
         key = (app.key, service) if former is None else former
         mounts = declared_mounts(app, app.service(service))
         return cls(app, service, mounts, renamed=key != (app.key, service), moved=key[0] != app.key)
 
 
-def losses(heir: Heir, data: Mapping[str, str], volumes: Mapping[str, ObservedVolume]) -> Iterator[Loss]:
+def losses(
+    new_mounts: NewMounts, data: Mapping[str, str], volumes: Mapping[str, ObservedVolume]
+) -> Iterator[DataLoss]:
     """Yield what a service would start without: of the places of `data` by target, on a host with these volumes."""
     for target, source in data.items():
-        mount = heir.mounts.get(target)
-        if mount is None and heir.moved and is_anonymous(source):
-            yield Loss(heir.service, target, source, "a new, empty volume", is_volume=False)
-        if mount is None or not mount.data or mount.is_at(heir.app.key, source):
+        mount = new_mounts.mounts.get(target)
+        if mount is None and new_mounts.moved and is_anonymous(source):
+            yield DataLoss(new_mounts.service, target, source, "a new, empty volume", is_volume=False)
+        if mount is None or not mount.data or mount.is_at(new_mounts.app.key, source):
             continue
-        if mount.source is Source.IMPLICIT:
+        if mount.source is MountSource.IMPLICIT:
             there = volumes.get(mount.value)
             if there is None:
-                yield Loss(heir.service, target, source, f"the new, empty volume {mount.value}")
-            elif heir.renamed and there.owner == heir.app.key:
-                yield Loss(heir.service, target, source, f"the older volume {mount.value}", is_older=True)
-        elif mount.source is Source.RELATIVE:
-            directory = f"the directory {mount.value} of {heir.app.key}"
-            yield Loss(heir.service, target, source, directory, is_volume=False)
-        elif mount.source is Source.ANONYMOUS and (heir.moved or not is_anonymous(source)):
-            yield Loss(heir.service, target, source, "a new, empty volume", is_volume=False)
+                yield DataLoss(new_mounts.service, target, source, f"the new, empty volume {mount.value}")
+            elif new_mounts.renamed and there.owner == new_mounts.app.key:
+                yield DataLoss(
+                    new_mounts.service, target, source, f"the older volume {mount.value}", is_older=True
+                )
+        elif mount.source is MountSource.RELATIVE:
+            directory = f"the directory {mount.value} of {new_mounts.app.key}"
+            yield DataLoss(new_mounts.service, target, source, directory, is_volume=False)
+        elif mount.source is MountSource.ANONYMOUS and (new_mounts.moved or not is_anonymous(source)):
+            yield DataLoss(new_mounts.service, target, source, "a new, empty volume", is_volume=False)
 
 
 def lost_data(app: App, slots: AppSlots, world: World, index: Index) -> str:
     """Return why an app is not touched: a key or path in its file changed, and its data would stay behind."""
     if world.accepted:
         return ""
-    keeper = MountKeeper(app, index)
+    keeper = MountResolver(app, index)
     return next(
         (
             _held(app, loss, where.host, world)
@@ -112,28 +116,31 @@ def _replaced(
 ) -> Iterator[tuple[Assignment, list[ObservedContainer]]]:
     """Yield where new containers are made, and what they replace there; of a scheduled service, its last run."""
     for slot in slots.slots:
-        if slot.made and not slot.service.job and slot.olds:
-            before = [old.container for old in slot.olds if old.host == slot.host]
+        if slot.is_new and not slot.service.job and slot.outdated:
+            before = [old.container for old in slot.outdated if old.host == slot.host]
             # what is taken over from another tool is the keeper's
-            yield slot.assignment, [each for each in before if each.owner is not None and not is_aside(each)]
+            yield (
+                slot.assignment,
+                [each for each in before if each.owner is not None and not is_retained(each)],
+            )
     for where in slots.scheduled:
         runs = service_runs(app, where.service, index).all
         yield where, [each.container for each in runs if each.host == where.host][:1]
 
 
 def _left(
-    app: App, where: Assignment, before: list[ObservedContainer], index: Index, keeper: MountKeeper
-) -> Iterator[Loss]:
+    app: App, where: Assignment, before: list[ObservedContainer], index: Index, keeper: MountResolver
+) -> Iterator[DataLoss]:
     """Yield what a slot would leave behind of the containers that it replaces on its host."""
     if not before:
         return
-    heir, volumes = Heir.of(app, where.service.name), index.hosts[where.host].volumes
-    lost = [loss for each in before for loss in losses(heir, data_of(each), volumes)]
+    new_mounts, volumes = NewMounts.of(app, where.service.name), index.hosts[where.host].volumes
+    lost = [loss for each in before for loss in losses(new_mounts, data_of(each), volumes)]
     kept = keeper.sources(where) if lost else {}
     yield from (loss for loss in lost if loss.target not in kept)
 
 
-def _held(app: App, loss: Loss, host: str, world: World) -> str:
+def _held(app: App, loss: DataLoss, host: str, world: World) -> str:
     return (
         f"{loss} on {host}, without the data. To keep the data, {loss.way_out(app)}; to start without it, run "
         f"`gitops-orch accept {world.commit[:12]}`"

@@ -9,7 +9,7 @@ from gitops_orch.model.app import App, AppKey, Service
 from gitops_orch.model.mounts import holds_data, normal_target
 
 
-class Source(Enum):
+class MountSource(Enum):
     """How a file says what is mounted at a target."""
 
     RELATIVE = "a relative path"  # of the host; where that begins is open
@@ -25,13 +25,13 @@ class Source(Enum):
 class Declared:
     """What a file mounts at a target; `value` as a person would write it, `data`: a container can leave data there."""
 
-    source: Source
+    source: MountSource
     value: str
     data: bool = False
 
     def is_at(self, app: AppKey, place: str) -> bool:
         """Tell whether this is a volume or path of a host; of a relative path only the end is known."""
-        if self.source is Source.RELATIVE:
+        if self.source is MountSource.RELATIVE:
             return place.endswith(data_path(app, self.value))
         return self.value == place or (place.startswith("/") and posixpath.normpath(self.value) == place)
 
@@ -49,13 +49,13 @@ def declared_mounts(app: App, service: Service) -> Mapping[str, Declared]:
     }
     tmpfs = service.compose.get("tmpfs")
     for each in tmpfs if isinstance(tmpfs, (list, tuple)) else ():
-        found[normal_target(str(each).partition(":")[0])] = Declared(Source.OTHER, "a tmpfs")
+        found[normal_target(str(each).partition(":")[0])] = Declared(MountSource.OTHER, "a tmpfs")
     for files in service.files:
         relative = files.writable_path is not None
         value = f"./{(files.writable_path or '').removeprefix('./')}" if relative else "files from Git"
         data = relative and (files.directory or not files.entries)  # a single file from Git is written again
         found[normal_target(files.target)] = Declared(
-            Source.RELATIVE if relative else Source.GIT, value, data
+            MountSource.RELATIVE if relative else MountSource.GIT, value, data
         )
     return found
 
@@ -71,13 +71,13 @@ def _entry(app: App, entry: Mapping[str, object]) -> Declared:
     kind, source = str(entry.get("type", "")), str(entry.get("source") or "")
     data = not entry.get("read_only") and (holds_data(kind, source) or kind == "volume")
     if kind == "bind":
-        return Declared(Source.PATH, source, data)
+        return Declared(MountSource.PATH, source, data)
     if kind != "volume":
-        return Declared(Source.OTHER, f"a {kind}")
+        return Declared(MountSource.OTHER, f"a {kind}")
     if not source:
-        return Declared(Source.ANONYMOUS, "an anonymous volume", data)
+        return Declared(MountSource.ANONYMOUS, "an anonymous volume", data)
     volume = next((each for each in app.volumes if each.key == source), None)
     if volume is None:
-        return Declared(Source.NAMED, source, data)
+        return Declared(MountSource.NAMED, source, data)
     implicit = not volume.external and volume.name == f"{app.key.project}_{volume.key}"
-    return Declared(Source.IMPLICIT if implicit else Source.NAMED, volume.name, data)
+    return Declared(MountSource.IMPLICIT if implicit else MountSource.NAMED, volume.name, data)

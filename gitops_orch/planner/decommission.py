@@ -1,20 +1,20 @@
 """A host whose document left Git while containers were there: nothing is concluded from that but what a person says."""
 
 from gitops_orch.model.observed import Placed
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.world import World
 
 APPS_SHOWN_MAX = 5
 
 
-def note_gone_hosts(world: World, index: Index, draft: Draft) -> None:
+def note_removed_hosts(world: World, index: Index, draft: PlanBuilder) -> None:
     """Note every host that is missed, with both ways out."""
     there = {host.name for host in world.hosts}
     owners = (found.container.owner for located in index.apps.values() for found in located)
     seen = {Placed(app=each.app, service=each.service, slot=each.slot) for each in owners if each is not None}
-    for name in sorted(set(world.remembered) - there - world.let_go):
-        left = [placed for placed in world.remembered[name] if placed not in seen]
+    for name in sorted(set(world.last_placements) - there - world.released_hosts):
+        left = [placed for placed in world.last_placements[name] if placed not in seen]
         if left:
             apps = sorted({str(placed.app) for placed in left})
             shown = ", ".join(apps[:APPS_SHOWN_MAX]) + (" ..." if len(apps) > APPS_SHOWN_MAX else "")

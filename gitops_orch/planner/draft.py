@@ -14,9 +14,18 @@ from typing import TypedDict, Unpack
 from gitops_orch.model.app import AppKey, FileMount, Network, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork
 from gitops_orch.model.observed import HeldAddress, HeldPort, ObservedContainer
-from gitops_orch.model.plan import Action, Budget, Change, ContainerIntent, Gate, Joining, Kind, PlanHold
+from gitops_orch.model.plan import (
+    Action,
+    Change,
+    ContainerIntent,
+    FailureBudget,
+    Gate,
+    Joining,
+    Kind,
+    PlanHold,
+)
 from gitops_orch.model.ports import ports_of, same_port
-from gitops_orch.planner.circles import without_circles
+from gitops_orch.planner.circles import without_cycles
 
 _PortKey = tuple[str, int, str]  # host, number, protocol
 _NameKey = tuple[str, str]
@@ -30,7 +39,7 @@ class StepFields(TypedDict, total=False):
     changes: tuple[Change, ...]
     after: tuple[str, ...]
     follows: tuple[str, ...]
-    budget: Budget | None
+    budget: FailureBudget | None
     container: ContainerIntent
     network: Network
     gate: Gate
@@ -68,7 +77,7 @@ class HoldKind(TypedDict, total=False):
     kept: bool
 
 
-class Draft:
+class PlanBuilder:
     """Collects actions and holds; `finish` gives them back in an order in which they can be carried out."""
 
     def __init__(self) -> None:
@@ -83,7 +92,7 @@ class Draft:
         self.refreshes: set[str] = (
             set()
         )  # pulls of images that are there: left out where nothing waits for them
-        self._proofs: dict[AppKey, list[str]] = defaultdict(list)
+        self._gates: dict[AppKey, list[str]] = defaultdict(list)
         self._ids: dict[str, int] = {}  # how many actions do the same
         self._names_freed: dict[_NameKey, str] = {}
         self._ports_freed: dict[_PortKey, list[tuple[HeldPort, str]]] = defaultdict(list)
@@ -120,13 +129,13 @@ class Draft:
         """Note that something is left alone, and why; an error is one that nobody wished for (see `PlanHold`)."""
         self.holds.append(PlanHold(subject=subject, reason=reason, app=app, **kind))
 
-    def proves(self, app: AppKey, action: str) -> None:
+    def add_gate(self, app: AppKey, action: str) -> None:
         """Note a step that shows that an app does well."""
-        self._proofs[app].append(action)
+        self._gates[app].append(action)
 
-    def proofs(self, app: AppKey) -> list[str]:
+    def gates(self, app: AppKey) -> list[str]:
         """Return the steps that show that an app does well; empty where nothing is done to it."""
-        return self._proofs.get(app, [])
+        return self._gates.get(app, [])
 
     def waits(self, action: str, other: str) -> None:
         """Note that an action comes after another one that was added later."""
@@ -141,7 +150,7 @@ class Draft:
 
         The commands before a stop are woven in later, and wait for the same.
         """
-        needed = {freer for _, freer in self._handed_over()} if self._patient else set()
+        needed = {freer for _, freer in self._with_name_waits()} if self._patient else set()
         waits: dict[str, list[str]] = defaultdict(list)
         for stop, others in self._patient:
             if stop not in needed:
@@ -160,41 +169,41 @@ class Draft:
         self._indexed_count = len(self.actions)
         return [self.actions[place] for place in self._places.get(app, ())]
 
-    def frees_name(self, host: str, name: str, action: str) -> None:
+    def releases_name(self, host: str, name: str, action: str) -> None:
         """Note that a name on a host is free after an action; the first that frees it counts."""
         self._names_freed.setdefault((host, name), action)
 
-    def does(self, kind: Kind, host: str, target: str) -> bool:
+    def has_action(self, kind: Kind, host: str, target: str) -> bool:
         """Tell whether such an action was added."""
         return f"{kind}/{host}/{target}" in self._ids
 
-    def gives_name_up(self, host: str, name: str) -> bool:
+    def gives_up_name(self, host: str, name: str) -> bool:
         """Tell whether an action that was added frees a name on a host."""
         return (host, name) in self._names_freed
 
-    def takes_name(self, host: str, name: str, action: str) -> None:
+    def needs_name(self, host: str, name: str, action: str) -> None:
         """Note that an action needs a name on a host."""
         self._names_taken.append(((host, name), action))
 
-    def frees_ports(self, host: str, container: ObservedContainer, action: str) -> None:
+    def releases_ports(self, host: str, container: ObservedContainer, action: str) -> None:
         """Note that a container's ports are free after an action."""
         for port in ports_of(container):
             self._ports_freed[(host, *port[1:])].append((port, action))
 
-    def takes_ports(self, host: str, ports: Iterable[HeldPort], action: str) -> None:
+    def needs_ports(self, host: str, ports: Iterable[HeldPort], action: str) -> None:
         """Note that an action needs fixed ports of a host."""
         self.ports_taken += [(host, port, action) for port in ports]
 
-    def frees_addresses(self, host: str, addresses: Iterable[HeldAddress], action: str) -> None:
+    def releases_addresses(self, host: str, addresses: Iterable[HeldAddress], action: str) -> None:
         """Note that addresses in networks of a host are free after an action."""
         for address in addresses:
             self._addresses_freed[(host, *address)].append(action)
 
-    def takes_addresses(self, host: str, addresses: Iterable[HeldAddress], action: str) -> None:
+    def needs_addresses(self, host: str, addresses: Iterable[HeldAddress], action: str) -> None:
         """Note that an action needs fixed addresses in networks of a host."""
         self.addresses_taken += [(host, address, action) for address in addresses]
 
-    def asks_ports(self, stop: str, ports: tuple[HeldPort, ...], image: str, release: str) -> None:
+    def check_ports(self, stop: str, ports: tuple[HeldPort, ...], image: str, release: str) -> None:
         """Have the Engine asked for ports before a container is stopped for one of a release that needs them.
 
         The stop was added a moment ago, and is searched from the end.
@@ -214,11 +223,11 @@ class Draft:
         ]
         for action, freed in names:
             extra[action].add(freed)
-        self._hand_over(extra)
+        self._add_name_waits(extra)
         actions = [
             _with_after(action, extra[action.id]) if action.id in extra else action for action in self.actions
         ]
-        ordered, stuck = without_circles(self._without_idle_refreshes(actions), names)
+        ordered, stuck = without_cycles(self._without_idle_refreshes(actions), names)
         for app in sorted({action.app for action in stuck if action.app is not None}):
             self.hold(
                 str(app),
@@ -233,16 +242,16 @@ class Draft:
         awaited = {each for action in actions for each in (*action.after, *action.follows)}
         return [action for action in actions if action.id not in self.refreshes or action.id in awaited]
 
-    def _hand_over(self, extra: dict[str, set[str]]) -> None:
+    def _add_name_waits(self, extra: dict[str, set[str]]) -> None:
         """Let who takes a port or an address wait for who frees it; and that one until the other can be started."""
         by_id = {action.id: action for action in self.actions}
-        for taker, freer in self._handed_over():
+        for taker, freer in self._with_name_waits():
             extra[taker].add(freer)
             if by_id[taker].app != by_id[freer].app:
                 before = (by_id.get(each) for each in by_id[taker].after)
                 extra[freer].update(each.id for each in before if each and each.kind in _PREPARING)
 
-    def _handed_over(self) -> Iterator[tuple[str, str]]:
+    def _with_name_waits(self) -> Iterator[tuple[str, str]]:
         """Yield pairs of actions: one that takes a port or an address, and one that frees it."""
         for host, port, action in self.ports_taken:
             for held, freed in self._ports_freed.get((host, *port[1:]), ()):

@@ -37,7 +37,7 @@ def _had_failed(details: Details) -> bool:
     return details.oom_killed or (details.ended_by is EndedBy.ITSELF and details.exit_code != 0)
 
 
-def was_surely_stopped(container: ObservedContainer) -> bool:
+def was_stopped_from_outside(container: ObservedContainer) -> bool:
     """Tell whether it was stopped from outside for certain: what failed by itself before its Engine stopped was not.
 
     A restart policy proves nothing where the program is known to have ended by itself: it may have ended under another one.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from gitops_orch.model.app import App, AppKey, Service
 from gitops_orch.model.plan import Action, Kind
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.index import HostIndex, Index
 from gitops_orch.planner.slots import AppSlots
 from gitops_orch.planner.world import World
@@ -23,7 +23,7 @@ class Externals:
 
     def __init__(self, world: World) -> None:
         self._owners: dict[tuple[Kind, str], AppKey] = {}
-        for each in world.chosen:
+        for each in world.targets:
             app = each.app
             own = [(Kind.CREATE_NETWORK, network.name) for network in app.networks if not network.external]
             own += [(Kind.CREATE_VOLUME, volume.name) for volume in app.volumes if not volume.external]
@@ -43,7 +43,7 @@ class Externals:
                 self._relied_on.add(wanted)
         return ""
 
-    def is_met(self, draft: Draft) -> bool:
+    def is_met(self, draft: PlanBuilder) -> bool:
         """Tell whether a plan creates all that it relies on; if not, the next one does not rely on that any more."""
         created = {(action.kind, action.host, action.target) for action in draft.actions}
         unmet = self._relied_on - created
@@ -52,7 +52,7 @@ class Externals:
         return not unmet
 
 
-def await_creation(draft: Draft) -> None:
+def await_creation(draft: PlanBuilder) -> None:
     """Let what uses a network or a volume wait until the app that creates it, or replaces it, has done so."""
     created: Mapping[_Object, str] = {
         (action.kind, action.host, action.target): action.id
@@ -61,9 +61,9 @@ def await_creation(draft: Draft) -> None:
     }
     for action in draft.actions if created else ():
         for kind, name in _used(action):
-            made = created.get((kind, action.host, name))
-            if made is not None:
-                draft.waits(action.id, made)
+            creation = created.get((kind, action.host, name))
+            if creation is not None:
+                draft.waits(action.id, creation)
 
 
 def _used(action: Action) -> Iterator[tuple[Kind, str]]:

@@ -6,57 +6,57 @@ from enum import Enum
 from typing import TypeAlias
 
 from gitops_orch.model.observed import Health, ObservedContainer, State
-from gitops_orch.planner.aside import is_kept, is_parked
-from gitops_orch.planner.compare import Finding, Remedy
+from gitops_orch.planner.aside import is_failed_copy, is_retained_copy
+from gitops_orch.planner.compare import ContainerDiff, Remedy
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.namespaces import NAMESPACE
-from gitops_orch.planner.world import Chosen, Role, World
+from gitops_orch.planner.world import Role, TargetRelease, World
 
-Verdict: TypeAlias = tuple[Located, tuple[Finding, ...]]
+ComparedContainer: TypeAlias = tuple[Located, tuple[ContainerDiff, ...]]
 
 
-class Fate(Enum):
+class Bucket(Enum):
     """What becomes of a container beside the one that its slot keeps."""
 
-    OLD = "old"
-    KEPT = "kept"
-    PARKED = "parked"
-    DROPPED = "dropped"
+    OUTDATED = "old"
+    RETAINED = "kept"
+    FAILED = "parked"
+    DISCARDED = "dropped"
 
 
-_NONE: Mapping[Fate, tuple[Located, ...]] = dict.fromkeys(Fate, ())
+_NONE: Mapping[Bucket, tuple[Located, ...]] = dict.fromkeys(Bucket, ())
 
 
-def sort_out(
-    chosen: Chosen, keep: Located | None, found: list[Located], host: str, world: World
-) -> Mapping[Fate, tuple[Located, ...]]:
+def classify(
+    chosen: TargetRelease, keep: Located | None, found: list[Located], host: str, world: World
+) -> Mapping[Bucket, tuple[Located, ...]]:
     """Say what becomes of each container beside the one that stays, first match wins."""
     if not found or (len(found) == 1 and found[0] is keep):
         return _NONE
     failed = world.failed.get(chosen.app.key, {})
     serves = keep is not None and keep.container.state is State.RUNNING
-    fates: dict[Fate, list[Located]] = defaultdict(list)
+    buckets: dict[Bucket, list[Located]] = defaultdict(list)
     for each in found:
         container = each.container
         if keep is not None and each is keep:
             continue
         if is_failed(chosen, container, failed) and (serves or is_doubtful(container)):
             # While it does well and nothing else serves, it serves until it is replaced in its turn.
-            fates[Fate.DROPPED if _never_ran(container) else Fate.PARKED].append(each)
-        elif is_parked(container):
-            fates[Fate.DROPPED].append(each)
-        elif is_kept(container) and each.host == host:
-            fates[Fate.KEPT].append(each)
+            buckets[Bucket.DISCARDED if _never_ran(container) else Bucket.FAILED].append(each)
+        elif is_failed_copy(container):
+            buckets[Bucket.DISCARDED].append(each)
+        elif is_retained_copy(container) and each.host == host:
+            buckets[Bucket.RETAINED].append(each)
         else:
-            fates[Fate.OLD].append(each)
-    return {fate: tuple(fates[fate]) for fate in Fate}
+            buckets[Bucket.OUTDATED].append(each)
+    return {bucket: tuple(buckets[bucket]) for bucket in Bucket}
 
 
-def _did_well(container: ObservedContainer) -> bool:
+def _was_healthy(container: ObservedContainer) -> bool:
     """One that is stopped already was stopped for its successor; what its health was then nobody can tell any more."""
-    well = container.health in {Health.NONE, Health.HEALTHY}
-    return container.state is State.EXITED or (container.state is State.RUNNING and well)
+    healthy = container.health in {Health.NONE, Health.HEALTHY}
+    return container.state is State.EXITED or (container.state is State.RUNNING and healthy)
 
 
 def _never_ran(container: ObservedContainer) -> bool:
@@ -65,40 +65,40 @@ def _never_ran(container: ObservedContainer) -> bool:
     return container.state is State.CREATED and (details is None or not (details.exit_code or details.error))
 
 
-def worthy(
-    chosen: Chosen,
-    verdicts: Iterable[Verdict],
-    olds: tuple[Located, ...],
+def rollback_candidates(
+    chosen: TargetRelease,
+    compared: Iterable[ComparedContainer],
+    outdated: tuple[Located, ...],
     world: World,
 ) -> frozenset[str]:
     """Return the ids of olds that are worth going back to: made as Git said before, and never found wanting."""
     key = chosen.app.key
-    if not olds or chosen.role not in {Role.HEAD, Role.PINNED} or not world.containers_kept:
+    if not outdated or chosen.role not in {Role.HEAD, Role.PINNED} or not world.containers_kept:
         return frozenset()
-    doubtful = {*world.failed.get(key, ()), *world.begun.get(key, ())}
+    doubtful = {*world.failed.get(key, ()), *world.progressing.get(key, ())}
     return frozenset(
         each.container.id
-        for each, findings in verdicts
-        if each in olds
+        for each, diffs in compared
+        if each in outdated
         and each.container.owner is not None
         and each.container.owner.release not in doubtful
-        and _did_well(each.container)
-        and is_superseded(findings)
+        and _was_healthy(each.container)
+        and is_superseded(diffs)
     )
 
 
-def is_failed(chosen: Chosen, container: ObservedContainer, failed: Mapping[str, str]) -> bool:
+def is_failed(chosen: TargetRelease, container: ObservedContainer, failed: Mapping[str, str]) -> bool:
     """A failed container stays for a look at it, as long as its release is the quarantined one, or was reverted in Git."""
     if container.owner is None or container.owner.release not in failed:
         return False
-    return chosen.role in {Role.FALLBACK, Role.STUCK} or container.owner.release == chosen.reverted
+    return chosen.role in {Role.ROLLBACK, Role.BLOCKED} or container.owner.release == chosen.reverted
 
 
-def is_superseded(findings: tuple[Finding, ...]) -> bool:
+def is_superseded(diffs: tuple[ContainerDiff, ...]) -> bool:
     """Tell whether a container is what Git said before, and nobody else changed it."""
-    return replaces(findings) and not findings[0].drift and findings[0].argument != NAMESPACE
+    return replaces(diffs) and not diffs[0].drift and diffs[0].argument != NAMESPACE
 
 
-def replaces(findings: tuple[Finding, ...]) -> bool:
+def replaces(diffs: tuple[ContainerDiff, ...]) -> bool:
     """Tell whether these findings cannot be put right in place."""
-    return bool(findings) and findings[0].remedy is Remedy.REPLACE
+    return bool(diffs) and diffs[0].remedy is Remedy.REPLACE

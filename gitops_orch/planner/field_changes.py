@@ -6,10 +6,10 @@ from typing import TypeAlias
 
 from gitops_orch.model.app import App, FileEntry, FileMount, Json, Service
 from gitops_orch.model.plan import Change
-from gitops_orch.model.secret_words import CHANGED, STRUCK_OUT, shown_change
+from gitops_orch.model.secret_words import CHANGED, REDACTED, shown_change
 from gitops_orch.model.variable_secrets import secrets_of_app, secrets_of_service, without_values
-from gitops_orch.planner.compose_words import words
-from gitops_orch.planner.world import MadeFrom
+from gitops_orch.planner.compose_words import compose_text
+from gitops_orch.planner.world import DeclaredService
 
 _Difference: TypeAlias = tuple[str, Json, Json]  # the path, and what stands there before and after
 # Lists whose order means something, and that are read as one text.
@@ -20,7 +20,7 @@ _FILES, _SECRETS = "files.", "secrets."
 _IDENTITIES = ("target", "source", "path", "Path", "name", "kind")
 
 
-def service_changes(before: MadeFrom, after: MadeFrom) -> tuple[Change, ...]:
+def service_changes(before: DeclaredService, after: DeclaredService) -> tuple[Change, ...]:
     """Return every field of a service that differs, in the order of their names; file contents are named, not shown."""
     old, new = before.service, after.service
     keys = sorted({*old.compose, *new.compose})
@@ -39,12 +39,12 @@ def service_changes(before: MadeFrom, after: MadeFrom) -> tuple[Change, ...]:
     return (*shown, *_engine_names(before.app, after.app, new), *_file_changes(old.files, new.files))
 
 
-def struck_out(changes: Iterable[Change], secrets: frozenset[str]) -> tuple[Change, ...]:
+def redacted_changes(changes: Iterable[Change], secrets: frozenset[str]) -> tuple[Change, ...]:
     """Return changes without these values, which a command or a health check may repeat."""
-    return tuple(_struck_out(change, secrets) for change in changes)
+    return tuple(_redacted_change(change, secrets) for change in changes)
 
 
-def _struck_out(change: Change, secrets: frozenset[str]) -> Change:
+def _redacted_change(change: Change, secrets: frozenset[str]) -> Change:
     before, after = (
         None if text is None else without_values(text, secrets) for text in (change.before, change.after)
     )
@@ -57,7 +57,7 @@ def _shown(difference: _Difference, secrets: frozenset[str]) -> Change:
     """Return a difference as a person may read it: known values go first, while a quoted or cut text still holds them whole."""
     path, before, after = difference
     known = without_values(path, secrets)
-    return change_of(known, *(words(path, _without(value, secrets)) for value in (before, after)))
+    return change_of(known, *(compose_text(path, _without(value, secrets)) for value in (before, after)))
 
 
 def _without(value: Json, secrets: frozenset[str]) -> Json:
@@ -116,22 +116,22 @@ def _list_differences(path: str, before: Json, after: Json) -> Iterator[_Differe
     """Yield the members that differ, each beside the one that it takes the place of."""
     old = list(before) if isinstance(before, Sequence) else []
     new = list(after) if isinstance(after, Sequence) else []
-    gone = [each for each in old if each not in new]
-    come = [each for each in new if each not in old]
-    if not gone and not come:  # the order alone, or how often one is named
+    removed = [each for each in old if each not in new]
+    added = [each for each in new if each not in old]
+    if not removed and not added:  # the order alone, or how often one is named
         yield path, before, after
-    for there, wanted in _paired(gone, come):
-        texts = (words(path, there), words(path, wanted))
+    for there, wanted in _paired(removed, added):
+        texts = (compose_text(path, there), compose_text(path, wanted))
         if texts[0] == texts[1] and isinstance(there, Mapping) and isinstance(wanted, Mapping):
             yield from _mapping_differences(f"{path}.{texts[0]}", there, wanted)
         else:
             yield path, there, wanted
 
 
-def _paired(gone: list[Json], come: list[Json]) -> Iterator[tuple[Json, Json]]:
-    rest = list(gone)
+def _paired(removed: list[Json], added: list[Json]) -> Iterator[tuple[Json, Json]]:
+    rest = list(removed)
     unmatched = []
-    for wanted in come:
+    for wanted in added:
         there = next((each for each in rest if _identity(each) == _identity(wanted)), None)
         if there is None or _identity(wanted) is None:
             unmatched.append(wanted)
@@ -171,7 +171,9 @@ def _file_changes(before: Sequence[FileMount], after: Sequence[FileMount]) -> It
             values = getattr(there, field), getattr(wanted, field)
             if values[0] != values[1]:
                 yield Change(
-                    path=f"{path}.{field}", before=words(field, values[0]), after=words(field, values[1])
+                    path=f"{path}.{field}",
+                    before=compose_text(field, values[0]),
+                    after=compose_text(field, values[1]),
                 )
 
 
@@ -189,4 +191,4 @@ def _size(path: str, entry: FileEntry | None) -> str | None:
     if entry is None:
         return None
     count = len(entry.content.reveal())
-    return STRUCK_OUT if path.startswith(_SECRETS) else f"{count} byte{'' if count == 1 else 's'}"
+    return REDACTED if path.startswith(_SECRETS) else f"{count} byte{'' if count == 1 else 's'}"

@@ -10,29 +10,29 @@ from dataclasses import replace
 from gitops_orch.model.observed import LIVE_STATES, Health, ObservedContainer, State
 from gitops_orch.model.refusal import host_hint, is_release_fault
 from gitops_orch.planner.compare import Remedy
-from gitops_orch.planner.ended import is_done, was_surely_stopped
+from gitops_orch.planner.ended import is_done, was_stopped_from_outside
 from gitops_orch.planner.gate import BAD_COMMAND_CODES
 from gitops_orch.planner.slots import AppSlots, Slot
-from gitops_orch.planner.world import Chosen
+from gitops_orch.planner.world import TargetRelease
 
 
-def keep_up(chosen: Chosen, slots: AppSlots, *, all_seen: bool) -> AppSlots:
+def keep_failed_running(chosen: TargetRelease, slots: AppSlots, *, all_seen: bool) -> AppSlots:
     """Return the slots of an app: where its release stays up, those that failed are left alone until all do well.
 
     With `all_seen` False a host of the app does not answer: what is there may be what failed.
     """
-    if not chosen.stays_up:
+    if not chosen.stays_running:
         return slots
-    if all_seen and all(_does_well(slot) for slot in slots.slots):
-        return replace(slots, slots=tuple(replace(slot, unproved=True) for slot in slots.slots))
+    if all_seen and all(_is_healthy(slot) for slot in slots.slots):
+        return replace(slots, slots=tuple(replace(slot, ungated=True) for slot in slots.slots))
     return replace(
         slots,
-        slots=tuple(_left_alone(slot) if _was_tried(slot) else slot for slot in slots.slots),
+        slots=tuple(_without_repairs(slot) if _was_tried(slot) else slot for slot in slots.slots),
     )
 
 
-def _does_well(slot: Slot) -> bool:
-    if slot.current is None or any(finding.remedy is Remedy.START for finding in slot.findings):
+def _is_healthy(slot: Slot) -> bool:
+    if slot.current is None or any(diff.remedy is Remedy.START for diff in slot.diffs):
         return False
     container = slot.current.container
     if slot.service.job or is_done(container):
@@ -42,10 +42,10 @@ def _does_well(slot: Slot) -> bool:
 
 def _was_tried(slot: Slot) -> bool:
     """Tell whether the release has had this container run, made for it or taken over from one that failed before."""
-    return slot.current is not None and _ran(slot.current.container)
+    return slot.current is not None and _has_run(slot.current.container)
 
 
-def _ran(container: ObservedContainer) -> bool:
+def _has_run(container: ObservedContainer) -> bool:
     """Tell whether a container was started, or could not be started on any host."""
     details = container.details
     if container.state is not State.CREATED or details is None:
@@ -54,10 +54,10 @@ def _ran(container: ObservedContainer) -> bool:
     return bad_command or is_release_fault(details.error)
 
 
-def _left_alone(slot: Slot) -> Slot:
-    if any(old.container.state in LIVE_STATES for old in slot.olds):
-        return replace(slot, findings=(), olds=(), unproved=False)  # what serves in its place goes on
-    if slot.current is not None and was_surely_stopped(slot.current.container):
-        return replace(slot, olds=(), unproved=False)  # it did not end by itself: it is started again
-    findings = tuple(finding for finding in slot.findings if finding.remedy is not Remedy.START)
-    return replace(slot, findings=findings, olds=(), unproved=False)
+def _without_repairs(slot: Slot) -> Slot:
+    if any(old.container.state in LIVE_STATES for old in slot.outdated):
+        return replace(slot, diffs=(), outdated=(), ungated=False)  # what serves in its place goes on
+    if slot.current is not None and was_stopped_from_outside(slot.current.container):
+        return replace(slot, outdated=(), ungated=False)  # it did not end by itself: it is started again
+    diffs = tuple(diff for diff in slot.diffs if diff.remedy is not Remedy.START)
+    return replace(slot, diffs=diffs, outdated=(), ungated=False)

@@ -5,7 +5,7 @@ from gitops_orch.model.host import Fleet
 NAMES_MAX = 5
 
 
-def lost_from_fleet(before: Fleet, after: Fleet) -> str:
+def removed_fleet_settings(before: Fleet, after: Fleet) -> str:
     """Return what the Fleet document has lost and how to confirm it; "" where it lost nothing at once.
 
     A document that still has the key, such as `variables: {}`, is a wish.

@@ -25,7 +25,7 @@ from gitops_orch.planner.world import World
 
 CHANGED = "it was changed on the host"
 DELETED = "it was deleted on the host"
-IN_THE_WAY = "the host has no plain file there, but a link, a directory, or one that is too large"
+OBSTRUCTED = "the host has no plain file there, but a link, a directory, or one that is too large"
 KEPT_HINT = "write `x-gitops: {files: git}` to take Git's version, `{files: host}` to keep the host's"
 _NAMES_SHOWN = 5
 _NOTES_MAX = 10
@@ -42,7 +42,7 @@ def work_on(world: World, host: str, app: App, files: FileMount) -> FilesWork | 
     return None if seen is None else decide(files, seen, app.files)
 
 
-def seed(app: App, files: FileMount) -> FilesWork:
+def initial_files(app: App, files: FileMount) -> FilesWork:
     """Return what lays all files down where there is nothing; whatever is there is left alone."""
     assert files.writable_path is not None  # noqa: S101 - only such a bind follows Git
     return decide(files, HostFiles(app=app.key, path=files.writable_path, present=False), app.files)
@@ -50,7 +50,7 @@ def seed(app: App, files: FileMount) -> FilesWork:
 
 def decide(files: FileMount, seen: HostFiles, policy: FilesPolicy) -> FilesWork:
     """Return what is done about a bind, as it was seen."""
-    draft = _Draft(files, seen, policy)
+    draft = _BindChanges(files, seen, policy)
     if files.directory:
         for name in sorted(seen.written.keys() - {entry.path for entry in files.entries}):
             draft.leave(name)
@@ -60,7 +60,7 @@ def decide(files: FileMount, seen: HostFiles, policy: FilesPolicy) -> FilesWork:
 
 
 @dataclass(slots=True)
-class _Draft:
+class _BindChanges:
     files: FileMount
     seen: HostFiles
     policy: FilesPolicy
@@ -75,15 +75,15 @@ class _Draft:
         name, wanted = entry.path, version_of(entry)
         copy, written = self.seen.copies.get(name), self.seen.written.get(name, frozenset())
         if copy == digest_of(wanted):
-            self._as_in_git(name, wanted, written)
-        elif (copy is None and not self._is_deleted(name)) or (copy == NO_FILE and self._gives_way(name)):
+            self._is_as_in_git(name, wanted, written)
+        elif (copy is None and not self._is_deleted(name)) or (copy == NO_FILE and self._is_replaced(name)):
             self._write(name, None, wanted)
         elif self.policy is FilesPolicy.HOST:
             self._keep(name, "")
         elif copy is None:
             self._keep(name, DELETED)
         elif copy == NO_FILE:
-            self._keep(name, IN_THE_WAY)
+            self._keep(name, OBSTRUCTED)
         elif copy in (set(map(digest_of, written)) or self.seen.former.get(name, frozenset())):
             self._write(name, copy, wanted)
         elif self.policy is FilesPolicy.GIT:
@@ -99,7 +99,7 @@ class _Draft:
             self.leaving.add(name)
             self.changes.append(FileChange(name=name, expected=copy, digest=None))
 
-    def _as_in_git(self, name: str, wanted: str, written: frozenset[str]) -> None:
+    def _is_as_in_git(self, name: str, wanted: str, written: frozenset[str]) -> None:
         """The content is right; the mode is what we wrote last, and only a new one in Git is a reason to write again.
 
         Where a write was not confirmed, its version stays in the record: a host that was frozen may still carry it out, and
@@ -110,7 +110,7 @@ class _Draft:
         else:
             self.record[name] = tuple(sorted(written)) if {wanted} < written else (wanted,)
 
-    def _gives_way(self, name: str) -> bool:
+    def _is_replaced(self, name: str) -> bool:
         """Tell whether all that stands in the place of a file is what leaves: a file above it, or the files below it."""
         parts = name.split("/")
         if any("/".join(parts[:depth]) in self.leaving for depth in range(1, len(parts))):
@@ -135,13 +135,13 @@ class _Draft:
 
     def finish(self) -> FilesWork:
         """Return all that was decided."""
-        said = {name: frozenset(versions) for name, versions in self.record.items()}
+        summary = {name: frozenset(versions) for name, versions in self.record.items()}
         return FilesWork(
             changes=tuple(self.changes),
             kept=tuple(self.kept),
             taken=tuple(self.taken),
             record=self.record,
-            recorded=said == self.seen.written,
+            recorded=summary == self.seen.written,
         )
 
 
@@ -168,8 +168,8 @@ def left_git(app: App, world: World, index: Index) -> frozenset[str]:
     keys = {(app.key, owner.service, owner.spec_hash) for owner in owners if owner is not None}
     return frozenset(
         str(files.writable_path)
-        for made in (world.made_from[key] for key in keys if key in world.made_from)
-        for files in followed_files(made.service)
+        for created in (world.declared_services[key] for key in keys if key in world.declared_services)
+        for files in followed_files(created.service)
         if files.directory
     )
 
@@ -186,7 +186,7 @@ class Rewritten:
     changed: tuple[str, ...] = ()
 
 
-NOTHING_REWRITTEN = Rewritten()
+NO_FILE_CHANGES = Rewritten()
 
 
 def binds_on_host(service: Service, kept: Mapping[str, str], former: frozenset[str]) -> tuple[FileMount, ...]:
@@ -233,8 +233,8 @@ def work_reason(files: FileMount, work: FilesWork) -> str:
         "takes Git's version of": work.taken,
         "removes what left Git:": [c.name for c in work.changes if c.digest is None],
     }
-    said = [f"{verb} {_listed(files, names)}" for verb, names in parts.items() if names]
-    return "; ".join(said) or "records which files are as in Git"
+    summary = [f"{verb} {_listed(files, names)}" for verb, names in parts.items() if names]
+    return "; ".join(summary) or "records which files are as in Git"
 
 
 def _listed(files: FileMount, names: Iterable[str]) -> str:
@@ -252,7 +252,7 @@ def kept_notes(files: FileMount, work: FilesWork) -> Mapping[str, str]:
     """Return, by path, why files are not as Git has them, and what to write for Git's version."""
     notes = {
         shown_path(files, name): f"{why}, and stays as it is"
-        + ("" if why == IN_THE_WAY else f"; {KEPT_HINT}")
+        + ("" if why == OBSTRUCTED else f"; {KEPT_HINT}")
         for name, why in work.kept[:_NOTES_MAX]
     }
     more = len(work.kept) - _NOTES_MAX

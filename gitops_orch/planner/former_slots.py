@@ -12,10 +12,10 @@ ServiceKey: TypeAlias = tuple[AppKey, str]  # app, service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FormerSlot:
+class RemovedSlot:
     """A slot that left Git; one of a silent host has no container, and is known by its last stable release, if at all.
 
-    `data` are the volumes and paths where it has data, by target; None where that is unknown.  With `kin`, a service of the
+    `data` are the volumes and paths where it has data, by target; None where that is unknown.  With `is_same_service`, a service of the
     commit is likely this one under another name; without, that service only mounts the same volume.
     """
 
@@ -26,7 +26,7 @@ class FormerSlot:
     container: ObservedContainer | None = None
     repository: str = ""  # of its image; "": any
     data: Mapping[str, str] | None = field(default_factory=dict)
-    kin: bool = True
+    is_same_service: bool = True
 
     @property
     def key(self) -> ServiceKey:

@@ -23,7 +23,7 @@ UNSEEN_MAX_S = 10.0  # between two looks of runs that follow one another
 _NO_DETAILS = Details()
 
 
-class Judgement(Enum):
+class GateState(Enum):
     """What the gate says."""
 
     PASSED = "passed"
@@ -33,12 +33,12 @@ class Judgement(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class GateProgress:
     """What is remembered between two looks; all times are seconds on the watcher's monotonic clock."""
 
     since_s: float  # when the wait began
-    well_since_s: float | None = None  # None: it is not well now
-    looked_at_s: float | None = None  # None: never
+    healthy_since_s: float | None = None  # None: it is not well now
+    polled_at_s: float | None = None  # None: never
     restart_count: int | None = None  # from which restarts count; None: not looked at yet
     started_at: datetime | None = None  # by the Engine's clock, at the last look
     probed_at_s: float | None = None  # None: never
@@ -48,65 +48,69 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class GateResult:
     """The judgement, its reason, and what to remember for the next look."""
 
-    judgement: Judgement
-    watch: Watch
+    state: GateState
+    progress: GateProgress
     reason: str = ""
 
 
-def judge(
+def evaluate_gate(
     gate: Gate,
-    watch: Watch,
+    watch: GateProgress,
     seen: ObservedContainer,
     now_s: float,
     probed: ProbeResult | None = None,
     *,
     counting: bool = True,
-) -> Verdict:
+) -> GateResult:
     """Judge one look at a container; `probed` where it was probed too.
 
     With `counting` False, a dependency's gate is still under way: restarts do not count yet.
     One that does well when its deadline ends is given the rest of `monitor`: who looks late must not blame it for that.
     """
-    if watch.restart_count is None and gate.fresh:
+    if watch.restart_count is None and gate.is_new:
         watch = replace(watch, restart_count=0)
-    watch = _since_last_look(watch, seen, now_s, counting=counting)
+    watch = _since_last_poll(watch, seen, now_s, counting=counting)
     restarts = _details(seen).restart_count - (watch.restart_count or 0)
     if seen.state is State.PAUSED:
         reason = "it was paused: somebody asked its Engine to pause it"
-        return Verdict(judgement=Judgement.STOPPED, watch=watch, reason=reason)
-    is_done = gate.done and seen.state is State.EXITED and _details(seen).exit_code == 0
+        return GateResult(state=GateState.STOPPED, progress=watch, reason=reason)
+    is_done = gate.is_finished_job and seen.state is State.EXITED and _details(seen).exit_code == 0
     stopped = "" if is_done else why_stopped(seen)
     if stopped:
         reason = f"it was stopped (exit code {_details(seen).exit_code}): {stopped}"
-        return Verdict(judgement=Judgement.STOPPED, watch=watch, reason=reason)
+        return GateResult(state=GateState.STOPPED, progress=watch, reason=reason)
     failure = _failure(gate, seen, restarts)
     if failure:
-        return Verdict(judgement=Judgement.FAILED, watch=watch, reason=failure)
+        return GateResult(state=GateState.FAILED, progress=watch, reason=failure)
     if seen.state is State.EXITED:
-        return Verdict(judgement=Judgement.PASSED, watch=watch)
+        return GateResult(state=GateState.PASSED, progress=watch)
     watch = _after_probe(gate, watch, probed, now_s)
-    well = not gate.completes and _is_well(seen) and (gate.readiness is None or watch.ready)
-    well_since = (watch.well_since_s if watch.well_since_s is not None else now_s) if well else None
-    after = replace(watch, well_since_s=well_since)
-    if well_since is not None and now_s - well_since >= gate.monitor_s and not watch.refusal_count:
-        return Verdict(judgement=Judgement.PASSED, watch=after)
-    if now_s - watch.since_s >= gate.deadline_s and not well:
+    healthy = not gate.completes and _is_healthy(seen) and (gate.readiness is None or watch.ready)
+    healthy_since = (
+        (watch.healthy_since_s if watch.healthy_since_s is not None else now_s) if healthy else None
+    )
+    after = replace(watch, healthy_since_s=healthy_since)
+    if healthy_since is not None and now_s - healthy_since >= gate.monitor_s and not watch.refusal_count:
+        return GateResult(state=GateState.PASSED, progress=after)
+    if now_s - watch.since_s >= gate.deadline_s and not healthy:
         reason = f"it was not well within {gate.deadline_s:g} s ({_describe(seen, after)})"
-        return Verdict(judgement=Judgement.FAILED, watch=after, reason=reason)
-    return Verdict(judgement=Judgement.WAITING, watch=after, reason=_describe(seen, after))
+        return GateResult(state=GateState.FAILED, progress=after, reason=reason)
+    return GateResult(state=GateState.WAITING, progress=after, reason=_describe(seen, after))
 
 
-def is_probe_due(gate: Gate, watch: Watch, seen: ObservedContainer, now_s: float) -> bool:
+def is_probe_due(gate: Gate, watch: GateProgress, seen: ObservedContainer, now_s: float) -> bool:
     """Tell whether a look should ask the container itself: only one that does well otherwise, every `interval`."""
-    if gate.readiness is None or not _is_well(seen):
+    if gate.readiness is None or not _is_healthy(seen):
         return False
     return watch.probed_at_s is None or now_s - watch.probed_at_s >= gate.readiness.interval_s
 
 
-def _since_last_look(watch: Watch, seen: ObservedContainer, now_s: float, *, counting: bool) -> Watch:
+def _since_last_poll(
+    watch: GateProgress, seen: ObservedContainer, now_s: float, *, counting: bool
+) -> GateProgress:
     """Note a start since the last look, and from where restarts count.
 
     A start by a hand or by the daemon sets the Engine's count back to 0.  The whole gate begins again with it: what they
@@ -115,7 +119,7 @@ def _since_last_look(watch: Watch, seen: ObservedContainer, now_s: float, *, cou
     details = _details(seen)
     known = watch.restart_count
     count = details.restart_count if known is None or not counting else min(known, details.restart_count)
-    watch = replace(watch, restart_count=count, looked_at_s=now_s)
+    watch = replace(watch, restart_count=count, polled_at_s=now_s)
     if watch.started_at == details.started_at:
         return watch
     again = replace(watch, started_at=details.started_at)
@@ -123,23 +127,29 @@ def _since_last_look(watch: Watch, seen: ObservedContainer, now_s: float, *, cou
         return again
     since_s = now_s if details.restart_count == 0 else watch.since_s
     return replace(
-        again, since_s=since_s, well_since_s=None, probed_at_s=None, ready=False, refusal_count=0, refusal=""
+        again,
+        since_s=since_s,
+        healthy_since_s=None,
+        probed_at_s=None,
+        ready=False,
+        refusal_count=0,
+        refusal="",
     )
 
 
-def taken_up(watch: Watch, now_s: float) -> Watch:
+def resumed(watch: GateProgress, now_s: float) -> GateProgress:
     """Return what is remembered, for who takes a wait up again: time in which nobody looked is none of its deadline.
 
     A container that was healthy all that time would fail for one restart after it.  Runs that follow one another at once
     leave no such time.
     """
-    unseen_s = now_s - (watch.since_s if watch.looked_at_s is None else watch.looked_at_s)
+    unseen_s = now_s - (watch.since_s if watch.polled_at_s is None else watch.polled_at_s)
     if unseen_s <= UNSEEN_MAX_S:
         return watch
-    return replace(watch, since_s=watch.since_s + unseen_s, looked_at_s=now_s)
+    return replace(watch, since_s=watch.since_s + unseen_s, polled_at_s=now_s)
 
 
-def _after_probe(gate: Gate, watch: Watch, probed: ProbeResult | None, now_s: float) -> Watch:
+def _after_probe(gate: Gate, watch: GateProgress, probed: ProbeResult | None, now_s: float) -> GateProgress:
     if probed is None or gate.readiness is None:
         return watch
     if probed.ready:
@@ -172,17 +182,17 @@ def _details(seen: ObservedContainer) -> Details:
     return seen.details or _NO_DETAILS
 
 
-def _is_well(seen: ObservedContainer) -> bool:
+def _is_healthy(seen: ObservedContainer) -> bool:
     return seen.state is State.RUNNING and seen.health in {Health.NONE, Health.HEALTHY}
 
 
 def is_doubtful(seen: ObservedContainer) -> bool:
     """Tell whether a container of a failed release is one of those that failed: not plainly running and well."""
     crashed = seen.details is not None and seen.details.restart_count > 0
-    return crashed or not _is_well(seen)
+    return crashed or not _is_healthy(seen)
 
 
-def _describe(seen: ObservedContainer, watch: Watch) -> str:
+def _describe(seen: ObservedContainer, watch: GateProgress) -> str:
     details = _details(seen)
     health = "" if seen.health is Health.NONE else f", {seen.health.value}"
     refusal = f", not ready: {watch.refusal}" if watch.refusal else ""

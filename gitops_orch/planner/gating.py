@@ -9,34 +9,34 @@ from gitops_orch.model.observed import Health, ObservedContainer, State
 from gitops_orch.model.plan import Gate
 from gitops_orch.planner.compare import Remedy
 from gitops_orch.planner.ended import is_done
-from gitops_orch.planner.jobs import have_jobs_run
+from gitops_orch.planner.jobs import have_jobs_finished
 from gitops_orch.planner.rollout import update_policy
 from gitops_orch.planner.slots import Slot
-from gitops_orch.planner.world import Chosen, World
+from gitops_orch.planner.world import TargetRelease, World
 
 
-def gate_of(chosen: Chosen, slot: Slot, proofs: Mapping[str, Sequence[str]]) -> Gate:
-    """Return the gate of a slot's container; `proofs` are the steps so far that prove containers, by service.
+def gate_of(chosen: TargetRelease, slot: Slot, gates: Mapping[str, Sequence[str]]) -> Gate:
+    """Return the gate of a slot's container; `gates` are the steps so far that prove containers, by service.
 
     The delay of an update is waited out at the end of each gate: the next slot's steps come after it.
     What failed before and stayed up has no time to become well: it is, or the next pass looks again.  The release has
     passed again only where all of its containers are looked at so, because all of them look well.
     """
     update, rollout = update_policy(chosen, slot.service), chosen.app.rollout
-    delay_s = update.delay_s if slot.olds else 0.0
+    delay_s = update.delay_s if slot.outdated else 0.0
     own_s = slot.service.job_deadline_s if slot.service.job else None
     deadline_s = rollout.step_deadline_s if own_s is None else own_s
-    is_started = slot.made or any(finding.remedy is Remedy.START for finding in slot.findings)
+    is_started = slot.is_new or any(diff.remedy is Remedy.START for diff in slot.diffs)
     done = not is_started and _is_done(slot)
-    if chosen.stays_up and not is_started:
+    if chosen.stays_running and not is_started:
         return Gate(
             monitor_s=update.monitor_s,
             deadline_s=update.monitor_s,
             completes=slot.service.job,
-            done=done,
+            is_finished_job=done,
             readiness=slot.service.readiness,
             restarts_max=0,
-            again=slot.unproved,
+            is_retry=slot.ungated,
         )
     upstream = dependencies_of(chosen.app, slot.service.name)
     return Gate(
@@ -45,9 +45,9 @@ def gate_of(chosen: Chosen, slot: Slot, proofs: Mapping[str, Sequence[str]]) -> 
         completes=slot.service.job,
         readiness=slot.service.readiness,
         restarts_max=rollout.restarts_max,
-        fresh=is_started,
-        done=done,
-        counts_after=tuple(step for name in upstream for step in proofs.get(name, ())),
+        is_new=is_started,
+        is_finished_job=done,
+        counts_after=tuple(step for name in upstream for step in gates.get(name, ())),
     )
 
 
@@ -71,7 +71,7 @@ def dependencies_of(app: App, service: str) -> tuple[str, ...]:
 def stays_paused(slot: Slot) -> bool:
     """Tell whether a container was paused by a hand and is left so, as `drift: warn` asks for: it can prove nothing now."""
     is_paused = slot.current is not None and slot.current.container.state is State.PAUSED
-    return is_paused and not any(finding.remedy is Remedy.UNPAUSE for finding in slot.findings)
+    return is_paused and not any(diff.remedy is Remedy.UNPAUSE for diff in slot.diffs)
 
 
 def is_over(slot: Slot) -> bool:
@@ -80,7 +80,7 @@ def is_over(slot: Slot) -> bool:
     return slot.service.job and container is not None and container.state is State.EXITED
 
 
-def is_awaited(slot: Slot, chosen: Chosen, world: World) -> bool:
+def is_awaited(slot: Slot, chosen: TargetRelease, world: World) -> bool:
     """Tell whether a container that is there must do well, or end well, before what waits for it is started.
 
     A job that is not run again is not awaited: its container may be the record of another release's run.
@@ -89,10 +89,12 @@ def is_awaited(slot: Slot, chosen: Chosen, world: World) -> bool:
     if container is None:
         return False
     if slot.service.job:
-        if have_jobs_run(chosen, world):
+        if have_jobs_finished(chosen, world):
             return False
         runs = container.state is State.RUNNING
-        return runs or (chosen.stays_up and container.state is not State.EXITED) or _has_failed(container)
+        return (
+            runs or (chosen.stays_running and container.state is not State.EXITED) or _has_failed(container)
+        )
     ailing = container.health in {Health.STARTING, Health.UNHEALTHY}
     return container.state is State.RESTARTING or (container.state is State.RUNNING and ailing)
 
@@ -102,7 +104,9 @@ def _has_failed(container: ObservedContainer) -> bool:
     return container.state is State.EXITED and details is not None and details.exit_code != 0
 
 
-def gate_of_dependency(chosen: Chosen, slot: Slot, proofs: Mapping[str, Sequence[str]], world: World) -> Gate:
+def gate_of_dependency(
+    chosen: TargetRelease, slot: Slot, gates: Mapping[str, Sequence[str]], world: World
+) -> Gate:
     """Return the gate of a container that others wait for.
 
     One that was there before this release did not get worse by it: that it does not do well is trouble, and no verdict.
@@ -110,6 +114,6 @@ def gate_of_dependency(chosen: Chosen, slot: Slot, proofs: Mapping[str, Sequence
     """
     container = slot.current.container if slot.current is not None else None
     owner, key = container.owner if container is not None else None, chosen.app.key
-    on_trial = {chosen.app.digest, *world.begun.get(key, ()), *world.failed.get(key, ())}
-    elder = owner is not None and owner.release not in on_trial
-    return replace(gate_of(chosen, slot, proofs), elder=elder)
+    on_trial = {chosen.app.digest, *world.progressing.get(key, ()), *world.failed.get(key, ())}
+    is_existing = owner is not None and owner.release not in on_trial
+    return replace(gate_of(chosen, slot, gates), is_existing=is_existing)

@@ -5,13 +5,13 @@ from collections.abc import Collection, Iterator, Sequence
 from gitops_orch.model.app import App
 from gitops_orch.model.names import is_anonymous
 from gitops_orch.planner.allowed import is_allowed
-from gitops_orch.planner.aside import is_aside
-from gitops_orch.planner.former_slots import FormerSlot
+from gitops_orch.planner.aside import is_retained
+from gitops_orch.planner.former_slots import RemovedSlot
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.world import World
 
 
-def former_homes(
+def previous_data_hosts(
     app: App, world: World, index: Index, allowed: Collection[str]
 ) -> Iterator[tuple[str, int, str]]:
     """Yield the service, slot and host of what an app's services were under other names.
@@ -24,7 +24,7 @@ def former_homes(
                 yield service.name, slot.slot, slot.host
 
 
-def awaited_home(app: App, world: World, silent: Sequence[str]) -> str:
+def unknown_data_host(app: App, world: World, silent: Sequence[str]) -> str:
     """Return why an app waits for hosts that do not answer: they have what its services were under other names.
 
     A service that spreads waits on each of these hosts alone.
@@ -48,24 +48,24 @@ def services_holding(app: App, world: World, index: Index) -> frozenset[str]:
     for each in (*index.apps.get(app.key, ()), *index.runs.get(app.key, ())):
         owner = each.container.owner
         nameless = any(mount.writable and is_anonymous(mount.source) for mount in each.container.mounts)
-        if owner is not None and nameless and owner.service not in jobs and not is_aside(each.container):
+        if owner is not None and nameless and owner.service not in jobs and not is_retained(each.container):
             found.add(owner.service)
     for service in app.services:
         former = world.former_slots.get((app.key, service.name), ())
-        if any(slot.inherited and not _is_let_go(app, slot, world) for slot in former):
+        if any(slot.inherited and not _is_released(app, slot, world) for slot in former):
             found.add(service.name)
     return frozenset(found)
 
 
-def _binds(app: App, slot: FormerSlot, world: World) -> bool:
+def _binds(app: App, slot: RemovedSlot, world: World) -> bool:
     """Tell whether a slot has data that is to be found: what its file declares, or perhaps what its image does.
 
     For the latter nothing waits for a host that left Git.
     """
     if slot.data is None and all(host.name != slot.host for host in world.hosts):
         return False
-    return slot.data != {} and not _is_let_go(app, slot, world)
+    return slot.data != {} and not _is_released(app, slot, world)
 
 
-def _is_let_go(app: App, slot: FormerSlot, world: World) -> bool:
+def _is_released(app: App, slot: RemovedSlot, world: World) -> bool:
     return world.accepted if slot.app == app.key else is_allowed(world, slot.app)

@@ -18,7 +18,7 @@ _ALL_SHOWN = "; `gitops-orch validate` shows all mistakes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Formerly:
+class PreviousFiles:
     """What is known of apps as they were when their files were last read."""
 
     files: Mapping[str, AppKey] = field(default_factory=dict)  # by path: from history
@@ -40,31 +40,31 @@ class Formerly:
         return {directory: frozenset(apps) for directory, apps in found.items()}
 
 
-def formerly(files: Mapping[str, AppKey], containers: Iterable[ObservedContainer]) -> Formerly:
+def previous_files(files: Mapping[str, AppKey], containers: Iterable[ObservedContainer]) -> PreviousFiles:
     """Return what history and the labels of our containers say of the files of apps."""
     running: dict[AppKey, set[str]] = defaultdict(set)
     for container in containers:
         if container.owner is not None:
             path = container.labels.get(FILE_LABEL, "")
             running[container.owner.app] |= {path} if path else set()
-    return Formerly(files=files, running={app: frozenset(paths) for app, paths in running.items()})
+    return PreviousFiles(files=files, running={app: frozenset(paths) for app, paths in running.items()})
 
 
-def identify(desired: Desired, former: Formerly) -> Desired:
+def identify(desired: Desired, former: PreviousFiles) -> Desired:
     """Return the desired state in which each app that a broken file was is broken too, and not missing.
 
-    `broken_paths` are then the broken files of which it cannot be told which app they were: while there is one, no app
+    `invalid_paths` are then the broken files of which it cannot be told which app they were: while there is one, no app
     is removed because it left Git.
     """
     homes = former.by_directory()
     alive = {app.key for app in desired.apps}
     known = (former.running.keys() | set(former.files.values())) - alive
     # A file in another directory is one of these only if no other file has its name; else it may be any app that moved.
-    missing = known.difference(*(homes.get(dirname(file.path), ()) for file in desired.broken_files))
-    claims = Counter(file.key for file in desired.broken_files)
-    why = dict(desired.broken_why)
+    missing = known.difference(*(homes.get(dirname(file.path), ()) for file in desired.invalid_files))
+    claims = Counter(file.key for file in desired.invalid_files)
+    why = dict(desired.invalid_reasons)
     unknown: list[str] = []
-    for file in desired.broken_files:
+    for file in desired.invalid_files:
         were = homes.get(dirname(file.path), frozenset()) - alive
         for app in sorted(were - why.keys()):
             why[app] = f"{file.mistake} (this file was {app} when it was last read)"
@@ -75,9 +75,9 @@ def identify(desired: Desired, former: Formerly) -> Desired:
     }
     return replace(
         desired,
-        broken=tuple(sorted({*desired.broken, *why})),
-        broken_paths=tuple(sorted(unknown)),
-        broken_why={app: reason + _ALL_SHOWN for app, reason in why.items()},
+        invalid_apps=tuple(sorted({*desired.invalid_apps, *why})),
+        invalid_paths=tuple(sorted(unknown)),
+        invalid_reasons={app: reason + _ALL_SHOWN for app, reason in why.items()},
         kept={
             app: _became_fragment(app, fragment)
             for fragment in desired.fragments

@@ -19,7 +19,7 @@ from gitops_orch.model.observed import (
     UnknownHost,
 )
 from gitops_orch.model.ports import ports_of
-from gitops_orch.planner.aside import is_aside, way_suffix
+from gitops_orch.planner.aside import is_retained, renamed_suffix
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.ownership import with_owners
 from gitops_orch.planner.world import World
@@ -44,11 +44,13 @@ class HostIndex:
 
     host: ObservedHost
     names: Mapping[str, ObservedContainer]
-    strangers: Mapping[
+    foreign_containers: Mapping[
         str, tuple[ObservedContainer, ...]
     ]  # not made by us; also by the name before a takeover
     networks: Mapping[str, ObservedNetwork]
-    twins: Mapping[str, tuple[ObservedNetwork, ...]]  # further networks of a name that is in `networks`
+    duplicate_networks: Mapping[
+        str, tuple[ObservedNetwork, ...]
+    ]  # further networks of a name that is in `networks`
     volumes: Mapping[str, ObservedVolume]
     held_ports: Mapping[tuple[int, str], tuple[HeldPort, ...]]  # of what runs, by number and protocol
     file_sets: frozenset[tuple[AppKey, str]]  # digests of complete file sets, each an app's own
@@ -71,7 +73,9 @@ class Index:
     ]  # (host, Compose project) not made by us
     others: Mapping[tuple[str, str], tuple[ObservedContainer, ...]]  # the same, of other instances
     load: Mapping[str, int]  # containers of ours per host, remembered ones on unknown hosts included
-    away: Mapping[AppKey, tuple[tuple[str, Placed], ...]]  # slots last seen on hosts that do not answer now
+    unreachable_slots: Mapping[
+        AppKey, tuple[tuple[str, Placed], ...]
+    ]  # slots last seen on hosts that do not answer now
 
 
 def build_index(world: World) -> Index:
@@ -88,7 +92,7 @@ def build_index(world: World) -> Index:
     for name, observation in sorted(with_owners(world).items()):
         if isinstance(observation, UnknownHost):
             unknown[name] = observation
-            load[name] = len(world.remembered.get(name, ()))
+            load[name] = len(world.last_placements.get(name, ()))
             continue
         hosts[name] = _host_index(observation)
         load[name] = 0
@@ -102,7 +106,7 @@ def build_index(world: World) -> Index:
                 runs[container.owner.app].append(Located(name, container))
             elif container.owner is not None:
                 apps[container.owner.app].append(Located(name, container))
-                load[name] += not is_aside(container)
+                load[name] += not is_retained(container)
             elif container.project is not None:
                 kind = others if INSTANCE_LABEL in container.labels else projects
                 kind[(name, container.project)].append(container)
@@ -116,7 +120,7 @@ def build_index(world: World) -> Index:
         projects={key: tuple(found) for key, found in projects.items()},
         others={key: tuple(found) for key, found in others.items()},
         load=load,
-        away=_away(world, hosts),
+        unreachable_slots=_unreachable_slots(world, hosts),
     )
 
 
@@ -138,7 +142,7 @@ def _networks(
 
 
 def _host_index(host: ObservedHost) -> HostIndex:
-    networks, twins = _networks(host)
+    networks, duplicates = _networks(host)
     image_ids: dict[str, str] = {}
     for image in host.images:
         image_ids[image.id] = image.id
@@ -147,9 +151,9 @@ def _host_index(host: ObservedHost) -> HostIndex:
     return HostIndex(
         host=host,
         names={container.name: container for container in host.containers},
-        strangers=_strangers(host),
+        foreign_containers=_foreign_containers(host),
         networks=networks,
-        twins=twins,
+        duplicate_networks=duplicates,
         volumes={volume.name: volume for volume in host.volumes},
         held_ports=_held_ports(host),
         file_sets=frozenset((each.owner, each.files) for each in host.volumes if each.owner and each.files),
@@ -167,20 +171,22 @@ def _held_ports(host: ObservedHost) -> Mapping[tuple[int, str], tuple[HeldPort, 
     return {key: tuple(ports) for key, ports in found.items()}
 
 
-def _strangers(host: ObservedHost) -> Mapping[str, tuple[ObservedContainer, ...]]:
+def _foreign_containers(host: ObservedHost) -> Mapping[str, tuple[ObservedContainer, ...]]:
     found: dict[str, list[ObservedContainer]] = defaultdict(list)
     for container in host.containers:
         if container.owner is None and INSTANCE_LABEL not in container.labels:
-            for name in {container.name, container.name.removesuffix(way_suffix(container))}:
+            for name in {container.name, container.name.removesuffix(renamed_suffix(container))}:
                 found[name].append(container)
     return {name: tuple(containers) for name, containers in found.items()}
 
 
-def _away(world: World, known: Mapping[str, HostIndex]) -> dict[AppKey, tuple[tuple[str, Placed], ...]]:
+def _unreachable_slots(
+    world: World, known: Mapping[str, HostIndex]
+) -> dict[AppKey, tuple[tuple[str, Placed], ...]]:
     """A host that left Git is remembered too: what it runs is unknown, not gone."""
     away: dict[AppKey, list[tuple[str, Placed]]] = defaultdict(list)
-    for host in sorted(world.remembered):
+    for host in sorted(world.last_placements):
         if host not in known:
-            for placed in world.remembered[host]:
+            for placed in world.last_placements[host]:
                 away[placed.app].append((host, placed))
     return {key: tuple(found) for key, found in away.items()}

@@ -8,12 +8,12 @@ from gitops_orch.model.names import HASH_LENGTH, is_anonymous
 from gitops_orch.model.observed import ObservedContainer
 from gitops_orch.model.plan import ContainerIntent
 from gitops_orch.planner.slots import Slot
-from gitops_orch.planner.succession import is_going
-from gitops_orch.planner.world import Chosen, World
+from gitops_orch.planner.succession import is_removing
+from gitops_orch.planner.world import TargetRelease, World
 
 
 def make_intent(
-    chosen: Chosen, slot: Slot, world: World, *, peers: Mapping[str, str], kept: Mapping[str, str]
+    chosen: TargetRelease, slot: Slot, world: World, *, peers: Mapping[str, str], kept: Mapping[str, str]
 ) -> ContainerIntent:
     """Return what a slot's container is made from; `kept` are the sources of its mounts that the file leaves open."""
     former = inherited_from(chosen.app, slot, world)
@@ -40,7 +40,7 @@ def _generation(slot: Slot) -> str:
     A container is made again as it was where it is damaged, or where its tag moved.  While the former one is there, set
     aside or not, nothing but this tells whether a container under another name is its successor, renamed, or its copy.
     """
-    there = (*slot.olds, *slot.kept, *slot.parked, *slot.dropped)
+    there = (*slot.outdated, *slot.retained, *slot.failed, *slot.discarded)
     ids = sorted(found.container.id for found in there if found.host == slot.host)
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:HASH_LENGTH] if ids else ""
 
@@ -50,10 +50,15 @@ def inherited_from(app: App, slot: Slot, world: World) -> ObservedContainer | No
 
     Its service may have had another name.
     """
-    olds = [old.container for old in slot.olds if old.host == slot.host and not is_going(old)]
-    olds += [
+    old_containers = [
+        old.container for old in slot.outdated if old.host == slot.host and not is_removing(old)
+    ]
+    old_containers += [
         each.container
         for each in world.former_slots.get((app.key, slot.service.name), ())
-        if each.kin and each.app == app.key and each.host == slot.host and each.container is not None
+        if each.is_same_service
+        and each.app == app.key
+        and each.host == slot.host
+        and each.container is not None
     ]
-    return next((each for each in olds if any(map(is_anonymous, each.volumes))), None)
+    return next((each for each in old_containers if any(map(is_anonymous, each.volumes))), None)

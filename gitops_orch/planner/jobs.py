@@ -10,22 +10,22 @@ from gitops_orch.model.app import Mode
 from gitops_orch.planner.compare import Remedy
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.slots import AppSlots, Slot
-from gitops_orch.planner.world import Chosen, Role, World
+from gitops_orch.planner.world import Role, TargetRelease, World
 
 
-def have_jobs_run(chosen: Chosen, world: World) -> bool:
+def have_jobs_finished(chosen: TargetRelease, world: World) -> bool:
     """Tell whether all jobs of the release that an app should run have ended well before."""
     if chosen.role is Role.HEAD:
-        return chosen.app.key in world.settled
-    return chosen.role in {Role.FALLBACK, Role.PINNED}
+        return chosen.app.key in world.stable_heads
+    return chosen.role in {Role.ROLLBACK, Role.PINNED}
 
 
-def spare_jobs(chosen: Chosen, slots: AppSlots, world: World) -> AppSlots:
+def skip_finished_jobs(chosen: TargetRelease, slots: AppSlots, world: World) -> AppSlots:
     """Return the slots without those of jobs that are not to be run again."""
-    if not have_jobs_run(chosen, world) or not any(slot.service.job for slot in slots.slots):
+    if not have_jobs_finished(chosen, world) or not any(slot.service.job for slot in slots.slots):
         return slots
     kept: list[Slot] = []
-    surplus, parked = list(slots.surplus), list(slots.parked)
+    surplus, failed = list(slots.surplus), list(slots.failed)
     for slot in slots.slots:
         if not _would_run_again(slot, chosen):
             kept.append(slot)
@@ -33,25 +33,30 @@ def spare_jobs(chosen: Chosen, slots: AppSlots, world: World) -> AppSlots:
         record, others = _record(slot)
         surplus += others
         if record is None:
-            parked += slot.parked
-            surplus += (*slot.kept, *slot.dropped)
+            failed += slot.failed
+            surplus += (*slot.retained, *slot.discarded)
         else:
             kept.append(
-                replace(slot, current=record, findings=(), olds=(), unproved=False, reason="", changes=())
+                replace(slot, current=record, diffs=(), outdated=(), ungated=False, reason="", changes=())
             )
-    return replace(slots, slots=tuple(kept), surplus=tuple(surplus), parked=tuple(parked))
+    return replace(slots, slots=tuple(kept), surplus=tuple(surplus), failed=tuple(failed))
 
 
-def _would_run_again(slot: Slot, chosen: Chosen) -> bool:
+def _would_run_again(slot: Slot, chosen: TargetRelease) -> bool:
     if not slot.service.job:
         return False
-    if slot.made and not slot.olds and slot.service.mode is Mode.GLOBAL_JOB and chosen.role is Role.HEAD:
+    if (
+        slot.is_new
+        and not slot.outdated
+        and slot.service.mode is Mode.GLOBAL_JOB
+        and chosen.role is Role.HEAD
+    ):
         return False  # a host that came later has not had its job
-    return slot.made or any(finding.remedy is Remedy.START for finding in slot.findings)
+    return slot.is_new or any(diff.remedy is Remedy.START for diff in slot.diffs)
 
 
 def _record(slot: Slot) -> tuple[Located | None, tuple[Located, ...]]:
     """Return the container that stays as the record, and those that go: one is enough, and none is left elsewhere."""
-    there = (*((slot.current,) if slot.current is not None else ()), *slot.olds)
+    there = (*((slot.current,) if slot.current is not None else ()), *slot.outdated)
     record = next((found for found in there if found.host == slot.host), None)
     return record, tuple(found for found in there if found is not record)

@@ -11,39 +11,39 @@ from dataclasses import replace
 from gitops_orch.model.app import App, AppKey, Dependency, Service
 from gitops_orch.model.observed import ObservedContainer
 from gitops_orch.model.plan import Action, Kind
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.namespaces import JOIN, NAMESPACE_KEYS, joined_names
 from gitops_orch.planner.slots import Slot
-from gitops_orch.planner.world import Chosen, MadeFrom, World
+from gitops_orch.planner.world import DeclaredService, TargetRelease, World
 
 _STARTING = frozenset({Kind.START, Kind.RUN_JOB})
 
 
 def with_own_parents(world: World) -> World:
     """Return the world; a service that joins a container of its own file names the service of that container."""
-    apps = [each.app for each in (*world.chosen, *world.meanwhile.values())]
+    apps = [each.app for each in (*world.targets, *world.running.values())]
     if not any(joined_names(service) for app in apps for service in app.services):
         return world
     return replace(
         world,
-        chosen=tuple(_chosen(each) for each in world.chosen),
-        meanwhile={key: _chosen(each) for key, each in world.meanwhile.items()},
-        made_from={key: _made_from(each) for key, each in world.made_from.items()},
+        targets=tuple(_chosen(each) for each in world.targets),
+        running={key: _chosen(each) for key, each in world.running.items()},
+        declared_services={key: _declared_by(each) for key, each in world.declared_services.items()},
     )
 
 
-def _chosen(chosen: Chosen) -> Chosen:
+def _chosen(chosen: TargetRelease) -> TargetRelease:
     own = _services_by_container(chosen.app)
     services = tuple(_with_own_parents(service, own) for service in chosen.app.services)
     return replace(chosen, app=replace(chosen.app, services=services))
 
 
-def _made_from(made: MadeFrom) -> MadeFrom:
+def _declared_by(created: DeclaredService) -> DeclaredService:
     """What a container was made from is named in the same way, so that a plan shows no difference there."""
-    if not joined_names(made.service):
-        return made
-    return replace(made, service=_with_own_parents(made.service, _services_by_container(made.app)))
+    if not joined_names(created.service):
+        return created
+    return replace(created, service=_with_own_parents(created.service, _services_by_container(created.app)))
 
 
 def _services_by_container(app: App) -> Mapping[str, str]:
@@ -80,7 +80,7 @@ def joined_apps(apps: Iterable[App]) -> Mapping[AppKey, tuple[AppKey, ...]]:
     return found
 
 
-class Outside:
+class JoinableContainers:
     """The containers that others can join by name, as far as they are planned; else as they are on their hosts."""
 
     def __init__(self, index: Index) -> None:
@@ -94,7 +94,7 @@ class Outside:
                 current = None if slot.current is None else slot.current.container
                 self._planned[slot.host, slot.service.container_name] = current
 
-    def is_made(self, host: str, name: str) -> bool:
+    def is_new(self, host: str, name: str) -> bool:
         """Tell whether this plan makes a container of that name."""
         return self._planned.get((host, name), self) is None
 
@@ -104,7 +104,7 @@ class Outside:
         return planned if (host, name) in self._planned else self._index.hosts[host].names.get(name)
 
 
-def await_joined(draft: Draft, index: Index) -> None:
+def await_joined(draft: PlanBuilder, index: Index) -> None:
     """Let what joins a container by name be created, and started, after it."""
     joining = [action for action in draft.actions if action.container is not None and _joins(action)]
     bound = _bound(index)

@@ -15,49 +15,53 @@ from gitops_orch.model.legible import check_words, why_unhealthy
 from gitops_orch.model.observed import Health, State
 from gitops_orch.model.plan import Change
 from gitops_orch.model.steady import AGAIN, LEFT
-from gitops_orch.planner.actors import likely_actors
-from gitops_orch.planner.compare import Finding, Remedy
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.actors import likely_tools
+from gitops_orch.planner.compare import ContainerDiff, Remedy
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.namespaces import NAMESPACE
 from gitops_orch.planner.restraint import (
     HEALS_MAX,
     SPAN_S,
     HealedField,
-    Healing,
+    HealRecord,
     crash_count,
     stopped_s,
     wait_s,
 )
 from gitops_orch.planner.rollout import is_tolerated
 from gitops_orch.planner.slots import AppSlots, Slot
-from gitops_orch.planner.world import Chosen, Role, World
+from gitops_orch.planner.world import Role, TargetRelease, World
 
 HEALTH, STATE, PAUSE = "health", "state", "state paused"
-WHOLE = "container"  # the path of what is made anew because it is not there at all
+WHOLE_CONTAINER = "container"  # the path of what is made anew because it is not there at all
 ORDERLY_CODES = frozenset({0, 137, 143})  # ended by itself, or was killed or asked to end
 
 
-def restrain(chosen: Chosen, slots: AppSlots, world: World, index: Index, draft: Draft) -> AppSlots:
+def limit_healing(
+    chosen: TargetRelease, slots: AppSlots, world: World, index: Index, draft: PlanBuilder
+) -> AppSlots:
     """Return the slots with what is unhealthy to be restarted, and without what healing does not help; note the latter."""
-    judge = _Judge(chosen, world, index, draft)
-    on_trial = chosen.role is Role.HEAD and chosen.app.key not in world.settled
+    limiter = _HealLimiter(chosen, world, index, draft)
+    on_trial = chosen.role is Role.HEAD and chosen.app.key not in world.stable_heads
     is_rollout = on_trial and (
-        chosen.stays_up or any(slot.made or slot.olds or slot.unproved for slot in slots.slots)
+        chosen.stays_running or any(slot.is_new or slot.outdated or slot.ungated for slot in slots.slots)
     )
     there = [
         slot if is_rollout and _is_on_trial(chosen, slot) else _with_restart(chosen, slot)
         for slot in slots.slots
     ]
-    withheld = tuple(slot for slot in there if slot.made and judge.is_withheld(slot, path_of(slot.changes)))
+    withheld = tuple(
+        slot for slot in there if slot.is_new and limiter.is_suspended(slot, path_of(slot.changes))
+    )
     return replace(
         slots,
-        slots=tuple(judge.without_stopped(slot) for slot in there if slot not in withheld),
-        withheld=withheld,
+        slots=tuple(limiter.without_stopped(slot) for slot in there if slot not in withheld),
+        heal_suspended=withheld,
     )
 
 
-def _is_on_trial(chosen: Chosen, slot: Slot) -> bool:
+def _is_on_trial(chosen: TargetRelease, slot: Slot) -> bool:
     """Tell whether its release is judged by a container: one that may not fail, and that was made for this release."""
     owner = slot.current.container.owner if slot.current is not None else None
     is_older = owner is not None and owner.release != chosen.app.digest
@@ -67,51 +71,51 @@ def _is_on_trial(chosen: Chosen, slot: Slot) -> bool:
 def path_of(changes: tuple[Change, ...]) -> str:
     """Return the path by which heals are counted: one that is paused is another matter than one that ended."""
     if not changes:
-        return WHOLE
+        return WHOLE_CONTAINER
     first = changes[0]
     return PAUSE if first.path == STATE and first.before == State.PAUSED.value else first.path
 
 
-def _with_restart(chosen: Chosen, slot: Slot) -> Slot:
+def _with_restart(chosen: TargetRelease, slot: Slot) -> Slot:
     current = slot.current.container if slot.current is not None else None
-    if current is None or slot.findings or current.state is not State.RUNNING:
+    if current is None or slot.diffs or current.state is not State.RUNNING:
         return slot
     if current.health is not Health.UNHEALTHY:
         return slot
     change = Change(path=HEALTH, before=Health.UNHEALTHY.value, after=Health.HEALTHY.value)
-    finding = Finding(Remedy.RESTART, why_unhealthy(current.details, chosen.app), (change,))
+    diff = ContainerDiff(Remedy.RESTART, why_unhealthy(current.details, chosen.app), (change,))
     if chosen.app.drift is Drift.ENFORCE:
-        return replace(slot, findings=(finding,))
-    return replace(slot, drifted=(*slot.drifted, finding))
+        return replace(slot, diffs=(diff,))
+    return replace(slot, drifted=(*slot.drifted, diff))
 
 
 @dataclass(frozen=True, slots=True)
-class _Judge:
+class _HealLimiter:
     """Knows what was healed before, and notes what it stops."""
 
-    chosen: Chosen
+    chosen: TargetRelease
     world: World
     index: Index
-    draft: Draft
+    draft: PlanBuilder
 
     def without_stopped(self, slot: Slot) -> Slot:
         """Return a slot without the findings that are left alone for now."""
-        if slot.made:
+        if slot.is_new:
             return slot
-        asked = (each for each in slot.findings if each.remedy is Remedy.RESTART or not slot.olds)
-        put_off = [each for each in asked if self._is_put_off(slot, each)]
-        kept = tuple(each for each in slot.findings if each not in put_off)
-        return slot if len(kept) == len(slot.findings) else replace(slot, findings=kept)
+        asked = (each for each in slot.diffs if each.remedy is Remedy.RESTART or not slot.outdated)
+        put_off = [each for each in asked if self._is_backed_off(slot, each)]
+        kept = tuple(each for each in slot.diffs if each not in put_off)
+        return slot if len(kept) == len(slot.diffs) else replace(slot, diffs=kept)
 
-    def _is_put_off(self, slot: Slot, finding: Finding) -> bool:
-        path = path_of(finding.changes)
+    def _is_backed_off(self, slot: Slot, diff: ContainerDiff) -> bool:
+        path = path_of(diff.changes)
         if path == NAMESPACE:
-            return self._waits(slot, path, finding)  # later each time: its parent may be in a crash loop
-        if finding.remedy is not Remedy.START:
+            return self._waits(slot, path, diff)  # later each time: its parent may be in a crash loop
+        if diff.remedy is not Remedy.START:
             return self.is_stopped(slot, path)
-        return (_ended_in_order(slot) and self.is_stopped(slot, path)) or self._waits(slot, path, finding)
+        return (_ended_in_order(slot) and self.is_stopped(slot, path)) or self._waits(slot, path, diff)
 
-    def is_withheld(self, slot: Slot, path: str) -> bool:
+    def is_suspended(self, slot: Slot, path: str) -> bool:
         """Tell whether a container is not made for now; one that only follows its parent is never the cause of anything."""
         return path != NAMESPACE and self.is_stopped(slot, path)
 
@@ -135,7 +139,7 @@ class _Judge:
 
     def _why_stopped(self, slot: Slot, path: str) -> str:
         often = f"{HEALS_MAX} times within {SPAN_S:g} s"
-        actors = likely_actors(self.index, slot.host, self.chosen.app.key)
+        actors = likely_tools(self.index, slot.host, self.chosen.app.key)
         if path == HEALTH:
             return f"it was restarted {often}, and its healthcheck says unhealthy again"
         if path == STATE:
@@ -144,24 +148,22 @@ class _Judge:
             )
         return f"{path} was put right {often}, and changed again each time: another hand is at work{actors}"
 
-    def _waits(self, slot: Slot, path: str, finding: Finding) -> bool:
+    def _waits(self, slot: Slot, path: str, diff: ContainerDiff) -> bool:
         healing = self._healing(slot, path)
         left_s = 0.0 if healing is None else wait_s(healing)
         if healing is not None and left_s:
-            reason = (
-                f"{finding.reason}, {crash_count(healing) + 1} times in a row{AGAIN}{self._moment(left_s)}"
-            )
+            reason = f"{diff.reason}, {crash_count(healing) + 1} times in a row{AGAIN}{self._moment(left_s)}"
             self.draft.hold(_subject(slot), reason, self.chosen.app.key, error=True)
         return bool(left_s)
 
-    def _healing(self, slot: Slot, path: str) -> Healing | None:
-        if not self.world.healed:
+    def _healing(self, slot: Slot, path: str) -> HealRecord | None:
+        if not self.world.heals:
             return None
         app, service = self.chosen.app, slot.service.name
         field = HealedField(
             app=app.key, service=service, slot=slot.assignment.slot, host=slot.host, path=path
         )
-        found = self.world.healed.get(field)
+        found = self.world.heals.get(field)
         return found if found and found.spec_hash == self.world.spec(app, service).hash else None
 
     def _moment(self, left_s: float) -> str:

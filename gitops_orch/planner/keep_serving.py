@@ -7,29 +7,29 @@ from collections.abc import Collection
 
 from gitops_orch.model.app import App
 from gitops_orch.model.observed import LIVE_STATES
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.ended import why_stopped
 from gitops_orch.planner.index import Index
-from gitops_orch.planner.put_back import best_first, is_fit, is_put_off, start_again
-from gitops_orch.planner.room import Room
+from gitops_orch.planner.put_back import best_first, can_restart, is_backed_off, restart
+from gitops_orch.planner.room import RunningSet
 from gitops_orch.planner.teardown import service_of
 from gitops_orch.planner.world import World
 
 
-def keep_serving(app: App, draft: Draft, world: World, index: Index) -> None:
+def keep_running(app: App, draft: PlanBuilder, world: World, index: Index) -> None:
     """Start again what stopped of an app that is left as it is, also services that have another name in Git now."""
     found = {service_of(each) for each in index.apps.get(app.key, ())}
     _start(app, found, draft, world, index)
 
 
-def keep_services_serving(app: App, draft: Draft, world: World, index: Index) -> None:
+def keep_services_running(app: App, draft: PlanBuilder, world: World, index: Index) -> None:
     """Start again what stopped of services that left an app and are kept."""
-    kept = {service for key, service in world.kept_services if key == app.key}
+    kept = {service for key, service in world.retained_services if key == app.key}
     if kept:
         _start(app, kept, draft, world, index)
 
 
-def _start(app: App, services: Collection[str], draft: Draft, world: World, index: Index) -> None:
+def _start(app: App, services: Collection[str], draft: PlanBuilder, world: World, index: Index) -> None:
     jobs = {service.name for service in app.services if service.job}
     there = index.apps.get(app.key, ())
     stopped = [
@@ -38,9 +38,9 @@ def _start(app: App, services: Collection[str], draft: Draft, world: World, inde
         if service_of(each) in services
         and service_of(each) not in jobs
         and why_stopped(each.container)
-        and is_fit(each, app.key, world)
+        and can_restart(each, app.key, world)
     ]
-    room = Room(app, [each for each in there if each.container.state in LIVE_STATES])
+    room = RunningSet(app, [each for each in there if each.container.state in LIVE_STATES])
     for each in best_first(stopped, app.key, world):
-        if room.lets_in(each) and not is_put_off(draft, app.key, each, world):
-            draft.proves(app.key, start_again(draft, each, ()))
+        if room.add_if_free(each) and not is_backed_off(draft, app.key, each, world):
+            draft.add_gate(app.key, restart(draft, each, ()))

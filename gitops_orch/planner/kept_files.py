@@ -9,9 +9,9 @@ _NAMED_MAX = 10
 _HINT = f"; {KEPT_HINT}"
 
 
-def kept_words(holds: Iterable[PlanHold]) -> str:
+def retained_files_reason(holds: Iterable[PlanHold]) -> str:
     """Return all files that hosts keep, each with the reason, and once what to write for Git's version; "" without any."""
-    words = [hold.words for hold in holds if hold.kept]
+    words = [hold.full_reason for hold in holds if hold.kept]
     named = [each.removesuffix(_HINT) for each in words[:_NAMED_MAX]]
     more = len(words) - len(named)
     if more > 0:

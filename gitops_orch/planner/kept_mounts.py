@@ -15,7 +15,7 @@ from gitops_orch.model.mounts import MOUNTS_LABEL, holds_data, normal_target, pa
 from gitops_orch.model.names import is_anonymous, mounts_record_name
 from gitops_orch.model.observed import ObservedContainer, ObservedMount
 from gitops_orch.planner.adoption import adopted_containers
-from gitops_orch.planner.declared import Declared, Source, declared_mounts
+from gitops_orch.planner.declared import Declared, MountSource, declared_mounts
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.place import Assignment
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptMounts:
+class RetainedMounts:
     """Sources by target that a slot's new container keeps; `shown` for the plan; `conflict` is why it is not made."""
 
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -36,11 +36,11 @@ class KeptMounts:
         return "; ".join((reason, *((f"keeps {', '.join(self.shown)}",) if self.shown else ())))
 
 
-NOTHING_KEPT = KeptMounts()
+NO_MOUNTS = RetainedMounts()
 
 
 @dataclass(frozen=True, slots=True)
-class _Witness:
+class _DataSource:
     """Something on the host that tells where the data of a slot is."""
 
     name: str
@@ -48,7 +48,7 @@ class _Witness:
     shown: tuple[str, ...] = ()
 
 
-class MountKeeper:
+class MountResolver:
     """Says of each slot of one app what its new container keeps."""
 
     def __init__(self, app: App, index: Index) -> None:
@@ -67,33 +67,33 @@ class MountKeeper:
             if (record := _record(app.key, index, host, service.name, slot)) is not None
         }
 
-    def of(self, slot: "Slot") -> KeptMounts:
+    def of(self, slot: "Slot") -> RetainedMounts:
         """Return what a slot's new container keeps on its host."""
         found = self._find(slot.assignment)
-        takes_over = any(old.container.owner is None for old in slot.olds)
+        takes_over = any(old.container.owner is None for old in slot.outdated)
         return found if takes_over else replace(found, shown=())
 
     def sources(self, assignment: Assignment) -> Mapping[str, str]:
         """Return the sources, by target, that what runs in a slot keeps; nothing where that cannot be told."""
         return self._find(assignment).sources
 
-    def _find(self, slot: Assignment) -> KeptMounts:
+    def _find(self, slot: Assignment) -> RetainedMounts:
         if not (self._adopted or self._ours or self._records):
-            return NOTHING_KEPT
+            return NO_MOUNTS
         wanted = declared_mounts(self.app, slot.service)
         try:
-            own = list(self._witnesses(slot, wanted, own=True))
-            return _agreed(own or list(self._witnesses(slot, wanted, own=False)), wanted)
+            own = list(self._data_sources(slot, wanted, own=True))
+            return _agreed(own or list(self._data_sources(slot, wanted, own=False)), wanted)
         except _Conflict as conflict:
-            return KeptMounts(conflict=f"{slot.service.name} on {slot.host}: {conflict}")
+            return RetainedMounts(conflict=f"{slot.service.name} on {slot.host}: {conflict}")
 
     def is_recorded(self, slot: "Slot") -> bool:
         """Tell whether the record of a slot is on its host already."""
         return (slot.host, slot.service.name, slot.assignment.slot) in self._records
 
-    def _witnesses(
+    def _data_sources(
         self, slot: Assignment, wanted: Mapping[str, Declared], *, own: bool
-    ) -> Iterator[_Witness]:
+    ) -> Iterator[_DataSource]:
         name, number = slot.service.name, slot.slot
         for each in self._adopted.values():
             if each.service == name and each.found.host == slot.host and (each.slot == number or not own):
@@ -124,26 +124,26 @@ def _record(
 
 def open_places(app: App, service: Service) -> Mapping[str, str]:
     """Return what a service mounts where its file leaves open which place of the host that is, by target."""
-    left_open = {Source.RELATIVE, Source.IMPLICIT, Source.ANONYMOUS}
+    left_open = {MountSource.RELATIVE, MountSource.IMPLICIT, MountSource.ANONYMOUS}
     mounts = declared_mounts(app, service)
     return {target: each.value for target, each in mounts.items() if each.source in left_open}
 
 
-def _recorded(name: str, sources: Mapping[str, str], wanted: Mapping[str, Declared]) -> _Witness:
+def _recorded(name: str, sources: Mapping[str, str], wanted: Mapping[str, Declared]) -> _DataSource:
     """What Git names by itself now, it names on purpose: a record is for what the file leaves open."""
     still_open = {
         target: source
         for target, source in sources.items()
         if target in wanted and wanted[target].source is _fitting(source)
     }
-    return _Witness(name, still_open)
+    return _DataSource(name, still_open)
 
 
-def _fitting(source: str) -> Source:
-    return Source.RELATIVE if source.startswith("/") else Source.IMPLICIT
+def _fitting(source: str) -> MountSource:
+    return MountSource.RELATIVE if source.startswith("/") else MountSource.IMPLICIT
 
 
-def _read(service: Service, container: ObservedContainer, wanted: Mapping[str, Declared]) -> _Witness:
+def _read(service: Service, container: ObservedContainer, wanted: Mapping[str, Declared]) -> _DataSource:
     """Return where an adopted container has its data."""
     sources: dict[str, str] = {}
     shown: list[str] = []
@@ -154,21 +154,21 @@ def _read(service: Service, container: ObservedContainer, wanted: Mapping[str, D
         if not has_data or (there is None and "volumes_from" in service.compose):
             continue
         if mount.kind == "volume" and is_anonymous(mount.source):
-            if there is not None and there.source not in {Source.ANONYMOUS, Source.GIT}:
+            if there is not None and there.source not in {MountSource.ANONYMOUS, MountSource.GIT}:
                 raise _Conflict(_differs(container, mount, there))
             sources[target] = mount.source  # its successor inherits it
-        elif there is None or there.source is not Source.GIT:
+        elif there is None or there.source is not MountSource.GIT:
             _check(container, mount, there)
             sources[target] = mount.source
             shown.append(f"{mount.source} at {target}")
-    return _Witness(container.name, sources, tuple(shown))
+    return _DataSource(container.name, sources, tuple(shown))
 
 
 def _check(container: ObservedContainer, mount: ObservedMount, there: Declared | None) -> None:
     """Raise _Conflict unless the file leaves open where this is, or says the same."""
     of_volume = mount.kind == "volume"
-    left_open = Source.IMPLICIT if of_volume else Source.RELATIVE
-    named = Source.NAMED if of_volume else Source.PATH
+    left_open = MountSource.IMPLICIT if of_volume else MountSource.RELATIVE
+    named = MountSource.NAMED if of_volume else MountSource.PATH
     if there is None or not (
         there.source is left_open or (there.source is named and there.value == mount.source)
     ):
@@ -187,16 +187,16 @@ def _differs(container: ObservedContainer, mount: ObservedMount, there: Declared
     )
 
 
-def _agreed(witnesses: Iterable[_Witness], wanted: Mapping[str, Declared]) -> KeptMounts:
+def _agreed(data_sources: Iterable[_DataSource], wanted: Mapping[str, Declared]) -> RetainedMounts:
     sources: dict[str, tuple[str, str]] = {}
     shown: tuple[str, ...] = ()
-    for witness in witnesses:
-        shown = shown or witness.shown
-        for target, source in witness.sources.items():
-            known = sources.setdefault(target, (source, witness.name))
+    for data_source in data_sources:
+        shown = shown or data_source.shown
+        for target, source in data_source.sources.items():
+            known = sources.setdefault(target, (source, data_source.name))
             if known[0] != source:
                 raise _Conflict(
-                    f"it cannot be told where its data at {target} is: {known[1]} has {known[0]}, {witness.name} has "
+                    f"it cannot be told where its data at {target} is: {known[1]} has {known[0]}, {data_source.name} has "
                     f"{source}; name it in Git by an absolute path, or remove the one that is wrong"
                 )
     kept = {
@@ -204,4 +204,4 @@ def _agreed(witnesses: Iterable[_Witness], wanted: Mapping[str, Declared]) -> Ke
         for target, (source, _) in sources.items()
         if target in wanted and wanted[target].source is _fitting(source) and wanted[target].value != source
     }
-    return KeptMounts(sources=kept, shown=shown)
+    return RetainedMounts(sources=kept, shown=shown)

@@ -12,10 +12,10 @@ from gitops_orch.model.app import App, Service
 from gitops_orch.model.names import is_anonymous
 from gitops_orch.model.ports import fixed_ports, ports_of
 from gitops_orch.planner.declared import Declared, declared_mounts
-from gitops_orch.planner.former_slots import FormerSlot
+from gitops_orch.planner.former_slots import RemovedSlot
 from gitops_orch.planner.images import repository_of
 
-_TELLING_DEPTH = 3  # parts of a path that only one kind of software uses for its data
+_DISTINCTIVE_DEPTH = 3  # parts of a path that only one kind of software uses for its data
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class NewService:
         return frozenset(target for target, each in self.mounts.items() if each.data)
 
 
-def is_telling(target: str) -> bool:
+def is_distinctive(target: str) -> bool:
     """Tell whether a path in a container says by itself what software keeps its data there."""
-    return target.count("/") >= _TELLING_DEPTH
+    return target.count("/") >= _DISTINCTIVE_DEPTH
 
 
-def is_kin(new: NewService, old: Sequence[FormerSlot]) -> bool:
+def is_same_service(new: NewService, old: Sequence[RemovedSlot]) -> bool:
     """Tell whether a new service is likely an old one, whose slots these are, under another name."""
     first = old[0]
     same_app, same_name = first.app == new.app.key, first.service == new.service.name
@@ -55,11 +55,11 @@ def is_kin(new: NewService, old: Sequence[FormerSlot]) -> bool:
     if same_image:
         return bool(common or new.service.stateful or any(each.inherited for each in old))
     if same_app:
-        return any(map(is_telling, common))
-    return same_name and bool(common) and (any(map(is_telling, common)) or _same_port(new, old))
+        return any(map(is_distinctive, common))
+    return same_name and bool(common) and (any(map(is_distinctive, common)) or _same_port(new, old))
 
 
-def _same_port(new: NewService, old: Sequence[FormerSlot]) -> bool:
+def _same_port(new: NewService, old: Sequence[RemovedSlot]) -> bool:
     wanted = {(number, protocol) for _, number, protocol in fixed_ports(new.service)}
     return any(
         (number, protocol) in wanted
@@ -69,7 +69,7 @@ def _same_port(new: NewService, old: Sequence[FormerSlot]) -> bool:
     )
 
 
-def shares_volume(new: NewService, old: Sequence[FormerSlot]) -> bool:
+def shares_volume(new: NewService, old: Sequence[RemovedSlot]) -> bool:
     """Tell whether a new service mounts a volume or a directory of ours where an old one has data."""
     sources = {source for each in old for source in (each.data or {}).values() if not is_anonymous(source)}
     return any(

@@ -7,23 +7,23 @@ from gitops_orch.model.app import App, AppKey, Prune
 from gitops_orch.model.mounts import holds_data, normal_target
 from gitops_orch.model.observed import ObservedContainer
 from gitops_orch.planner.adoption import adopted_containers
-from gitops_orch.planner.aside import is_aside
-from gitops_orch.planner.declared import Source, data_path, declared_mounts
-from gitops_orch.planner.former_slots import FormerSlot, ServiceKey
+from gitops_orch.planner.aside import is_retained
+from gitops_orch.planner.declared import MountSource, data_path, declared_mounts
+from gitops_orch.planner.former_slots import RemovedSlot, ServiceKey
 from gitops_orch.planner.images import repository_of
 from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.world import World
 
-Groups = Mapping[ServiceKey, Sequence[FormerSlot]]
+Groups = Mapping[ServiceKey, Sequence[RemovedSlot]]
 
 
-def leaving_slots(world: World, index: Index) -> Groups:
+def removed_slots(world: World, index: Index) -> Groups:
     """Return the slots that are in Git no more, by app and service; what `prune` says to keep is not among them."""
-    chosen = {each.app.key: each.app for each in world.chosen}
-    found: dict[ServiceKey, list[FormerSlot]] = defaultdict(list)
-    for key in sorted(index.apps.keys() | index.runs.keys() | index.away.keys()):
+    chosen = {each.app.key: each.app for each in world.targets}
+    found: dict[ServiceKey, list[RemovedSlot]] = defaultdict(list)
+    for key in sorted(index.apps.keys() | index.runs.keys() | index.unreachable_slots.keys()):
         app = chosen.get(key)
-        if _stays(key, app, world):
+        if _remains(key, app, world):
             continue
         services = {service.name for service in app.services} if app is not None else set()
         for each in _slots(key, world, index):
@@ -34,7 +34,7 @@ def leaving_slots(world: World, index: Index) -> Groups:
 
 def new_services(world: World, index: Index) -> Iterator[tuple[App, str]]:
     """Yield each app and service that has no container anywhere, and takes none over; a job has no data of its own."""
-    for app in (each.app for each in world.chosen if each.app.key not in world.broken):
+    for app in (each.app for each in world.targets if each.app.key not in world.invalid_apps):
         there = _services_seen(app.key, index)
         there |= {each.service for each in adopted_containers(app, index)}
         yield from (
@@ -42,16 +42,16 @@ def new_services(world: World, index: Index) -> Iterator[tuple[App, str]]:
         )
 
 
-def is_nowhere(key: AppKey, index: Index) -> bool:
+def is_absent(key: AppKey, index: Index) -> bool:
     """Tell whether an app has no container anywhere."""
     return not _services_seen(key, index)
 
 
-def _stays(key: AppKey, app: App | None, world: World) -> bool:
-    if app is not None and key not in world.broken:
+def _remains(key: AppKey, app: App | None, world: World) -> bool:
+    if app is not None and key not in world.invalid_apps:
         return app.prune is Prune.NEVER
-    stranger = key in world.strangers or key in world.broken
-    return stranger or key in world.kept or world.prune_of(key) is Prune.NEVER
+    is_foreign = key in world.foreign_apps or key in world.invalid_apps
+    return is_foreign or key in world.retained_apps or world.prune_of(key) is Prune.NEVER
 
 
 def _services_seen(key: AppKey, index: Index) -> set[str]:
@@ -60,14 +60,14 @@ def _services_seen(key: AppKey, index: Index) -> set[str]:
         for found in (*index.apps.get(key, ()), *index.runs.get(key, ()))
         if found.container.owner is not None
     }
-    return there | {placed.service for _, placed in index.away.get(key, ())}
+    return there | {placed.service for _, placed in index.unreachable_slots.get(key, ())}
 
 
-def _slots(key: AppKey, world: World, index: Index) -> Iterator[FormerSlot]:
+def _slots(key: AppKey, world: World, index: Index) -> Iterator[RemovedSlot]:
     for found in (*index.apps.get(key, ()), *_last_runs(key, index)):
         owner = found.container.owner
-        if owner is not None and not is_aside(found.container):
-            yield FormerSlot(
+        if owner is not None and not is_retained(found.container):
+            yield RemovedSlot(
                 app=key,
                 service=owner.service,
                 slot=owner.slot,
@@ -77,9 +77,9 @@ def _slots(key: AppKey, world: World, index: Index) -> Iterator[FormerSlot]:
                 data=data_of(found.container),
             )
     former = world.former.get(key)
-    for host, placed in index.away.get(key, ()):
-        if host not in world.let_go:
-            yield _away(key, host, placed.service, placed.slot, former)
+    for host, placed in index.unreachable_slots.get(key, ()):
+        if host not in world.released_hosts:
+            yield _on_silent_host(key, host, placed.service, placed.slot, former)
 
 
 def _last_runs(key: AppKey, index: Index) -> Iterator[Located]:
@@ -93,9 +93,9 @@ def _last_runs(key: AppKey, index: Index) -> Iterator[Located]:
     yield from (found for _, found in last.values())
 
 
-def _away(key: AppKey, host: str, service: str, slot: int, former: App | None) -> FormerSlot:
+def _on_silent_host(key: AppKey, host: str, service: str, slot: int, former: App | None) -> RemovedSlot:
     known = next((each for each in former.services if each.name == service), None) if former else None
-    return FormerSlot(
+    return RemovedSlot(
         app=key,
         service=service,
         slot=slot,
@@ -117,7 +117,7 @@ def data_of(container: ObservedContainer) -> Mapping[str, str]:
 def _declared_data(app: App, service: str) -> Mapping[str, str] | None:
     """Return the same of what a file declares; None where it declares none, for its image may."""
     found = {
-        target: data_path(app.key, each.value) if each.source is Source.RELATIVE else each.value
+        target: data_path(app.key, each.value) if each.source is MountSource.RELATIVE else each.value
         for target, each in declared_mounts(app, app.service(service)).items()
         if each.data
     }

@@ -12,7 +12,7 @@ from gitops_orch.planner.world import World
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class PortClaim:
     """Who has a port: a slot, or with `service` "" an app as a whole, whose services share a host anyway."""
 
     app: str
@@ -22,7 +22,7 @@ class Claim:
     def __str__(self) -> str:
         return f"{self.app} {self.service}".strip()
 
-    def clashes(self, other: "Claim") -> bool:
+    def clashes(self, other: "PortClaim") -> bool:
         """Tell whether the two are different owners, so that only one can have a port."""
         if self.app != other.app:
             return True
@@ -38,11 +38,11 @@ class Ledger:
 
     usable: set[str]  # hosts that may be given more: they are active, and answer
     load: dict[str, int]
-    ports: dict[str, dict[tuple[int, str], list[tuple[str, Claim]]]] = field(
+    ports: dict[str, dict[tuple[int, str], list[tuple[str, PortClaim]]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
 
-    def clash(self, host: str, ports: Iterable[Port], asker: Claim) -> str | None:
+    def clash(self, host: str, ports: Iterable[Port], asker: PortClaim) -> str | None:
         """Return who else has one of these ports on a host, as a sentence."""
         for port in ports:
             if port.published is None:
@@ -53,13 +53,13 @@ class Ledger:
                     return f"host port {wanted} is taken on {host} by {owner}"
         return None
 
-    def claim(self, host: str, ports: Iterable[Port], owner: Claim) -> None:
+    def claim(self, host: str, ports: Iterable[Port], owner: PortClaim) -> None:
         """Give fixed ports of a host to an owner."""
         for port in ports:
             if port.published is not None:
                 self.ports[host][(port.published, port.protocol)].append((port.host_ip, owner))
 
-    def take(self, host: str, service: Service, owner: Claim) -> None:
+    def take(self, host: str, service: Service, owner: PortClaim) -> None:
         """Give a new slot; one that stays is counted in the load, and has its ports, already."""
         self.load[host] = self.load.get(host, 0) + 1
         self.claim(host, service.ports, owner)
@@ -69,12 +69,12 @@ def claim_foreign_ports(ledger: Ledger, world: World, index: Index) -> None:
     """Note the ports of containers that are not ours; those of one that an app takes over are that app's."""
     adopted: dict[str, tuple[App, Adopted]] = {
         each.found.container.id: (chosen.app, each)
-        for chosen in world.chosen
+        for chosen in world.targets
         for each in adopted_containers(chosen.app, index)
     }
     for name, host in index.hosts.items():
         for container in (each for each in host.host.containers if each.owner is None):
-            owner = Claim(f"container {container.name}")
+            owner = PortClaim(f"container {container.name}")
             if container.id in adopted:
                 app, each = adopted[container.id]
                 owner = claim_of(app, app.service(each.service), each.slot)
@@ -84,7 +84,7 @@ def claim_foreign_ports(ledger: Ledger, world: World, index: Index) -> None:
 
 def claim_ports_in_use(ledger: Ledger, world: World, index: Index) -> None:
     """What stays where it is comes before what is new, whatever their names."""
-    for chosen in world.chosen:
+    for chosen in world.targets:
         services = {service.name: service for service in chosen.app.services}
         for found in index.apps.get(chosen.app.key, ()):
             owner = found.container.owner
@@ -97,6 +97,6 @@ def claim_ports_in_use(ledger: Ledger, world: World, index: Index) -> None:
                 ledger.claim(slot.host, service.ports, claim_of(chosen.app, service, slot.slot))
 
 
-def claim_of(app: App, service: Service, slot: int) -> Claim:
+def claim_of(app: App, service: Service, slot: int) -> PortClaim:
     """Return the claim of a slot; services that stay together claim as one app."""
-    return Claim(str(app.key), service.name, slot) if app.spreads(service) else Claim(str(app.key))
+    return PortClaim(str(app.key), service.name, slot) if app.spreads(service) else PortClaim(str(app.key))

@@ -14,21 +14,23 @@ from gitops_orch.model.observed import LIVE_STATES, ObservedContainer
 from gitops_orch.planner.adoption import ONEOFF_LABEL, SERVICE_LABEL, adopted_containers
 from gitops_orch.planner.dependencies import has_run
 from gitops_orch.planner.index import Index, Located
-from gitops_orch.planner.kept_mounts import MountKeeper, open_places
+from gitops_orch.planner.kept_mounts import MountResolver, open_places
 from gitops_orch.planner.mounted import written, written_by
 from gitops_orch.planner.slots import AppSlots, Slot
-from gitops_orch.planner.world import Chosen, Role, World
+from gitops_orch.planner.world import Role, TargetRelease, World
 
 
-def left_beside(chosen: Chosen, slots: AppSlots, world: World, index: Index) -> str:
+def left_beside(chosen: TargetRelease, slots: AppSlots, world: World, index: Index) -> str:
     """Return which container that an app leaves alone has data of a service that would start; "" where none has."""
     app = chosen.app
-    if not app.adopt or chosen.role is not Role.HEAD or app.key in world.settled:
+    if not app.adopt or chosen.role is not Role.HEAD or app.key in world.stable_heads:
         return ""
     left = tuple(_left_alone(app, index))
-    judge = _Judge(app, world, index)
-    starting = [slot for slot in slots.slots if slot.made] if left else []
-    return next((reason for slot in starting for each in left if (reason := judge.reason(slot, each))), "")
+    comparison = _DataComparison(app, world, index)
+    starting = [slot for slot in slots.slots if slot.is_new] if left else []
+    return next(
+        (reason for slot in starting for each in left if (reason := comparison.reason(slot, each))), ""
+    )
 
 
 def _left_alone(app: App, index: Index) -> Iterator[Located]:
@@ -44,7 +46,7 @@ def _left_alone(app: App, index: Index) -> Iterator[Located]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judge:
+class _DataComparison:
     """Compares what a new service would write with what a container that is left alone has."""
 
     app: App
@@ -83,7 +85,7 @@ class _Judge:
         if left.host != slot.host or left.container.state not in LIVE_STATES:
             return set()
         root = next((host.data_root for host in self.world.hosts if host.name == slot.host), "")
-        kept = MountKeeper(self.app, self.index).of(slot).sources
+        kept = MountResolver(self.app, self.index).of(slot).sources
         return written(self.app, slot.service, root, kept) & written_by(left.container)
 
     def _elsewhere(self, slot: Slot, left: Located) -> Iterator[str]:

@@ -11,7 +11,7 @@ from gitops_orch.model.app import App
 from gitops_orch.model.names import is_anonymous
 from gitops_orch.model.observed import LIVE_STATES, ObservedMount, State
 from gitops_orch.planner.adoption import adopted_containers
-from gitops_orch.planner.aside import is_aside
+from gitops_orch.planner.aside import is_retained
 from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.world import World
 
@@ -34,7 +34,7 @@ def lost_volume(app: App, world: World, index: Index) -> str:
 
 def _lost(app: App, found: Located, index: Index) -> Iterator[ObservedMount]:
     container, declared = found.container, {volume.name for volume in app.volumes}
-    if is_aside(container) or container.state not in {*LIVE_STATES, State.EXITED}:
+    if is_retained(container) or container.state not in {*LIVE_STATES, State.EXITED}:
         return
     there = index.hosts[found.host].volumes
     for mount in container.mounts:

@@ -6,8 +6,8 @@ from gitops_orch.model.addresses import fixed_addresses
 from gitops_orch.model.app import App, Network
 from gitops_orch.model.observed import State
 from gitops_orch.model.plan import Kind
-from gitops_orch.planner.aside import way_suffix
-from gitops_orch.planner.compare import Finding, Remedy
+from gitops_orch.planner.aside import renamed_suffix
+from gitops_orch.planner.compare import ContainerDiff, Remedy
 from gitops_orch.planner.draft import StepFields
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.namespaces import is_lost_namespace
@@ -26,7 +26,7 @@ _KIND_OF = {
 }
 
 
-class Mender:
+class Repairer:
     """Adds the steps that put a slot's container right, and those that get others out of the way of its name."""
 
     def __init__(self, app: App, steps: SlotSteps, index: Index, pulls: Sequence[str]) -> None:
@@ -36,45 +36,45 @@ class Mender:
         self.index = index
         self.pulls = tuple(pulls)
 
-    def mend(self, slot: Slot, prepared: Sequence[str], parents: Sequence[str]) -> list[str]:
+    def repair(self, slot: Slot, prepared: Sequence[str], parents: Sequence[str]) -> list[str]:
         """Put right in place what can be; return the ids, each waiting for the one before it.
 
         What lost the namespace that it shares is restarted after its `parents` are well.
         """
         done: list[str] = []
-        for finding in slot.findings:
-            if finding.remedy is not Remedy.START and slot.current is not None:
-                ready = prepared if finding.remedy is Remedy.CONNECT else ()
-                ready = parents if is_lost_namespace(finding) else ready
-                done = [self._mend_one(slot, slot.current.container.id, finding, (*done, *ready))]
+        for diff in slot.diffs:
+            if diff.remedy is not Remedy.START and slot.current is not None:
+                ready = prepared if diff.remedy is Remedy.CONNECT else ()
+                ready = parents if is_lost_namespace(diff) else ready
+                done = [self._repair_one(slot, slot.current.container.id, diff, (*done, *ready))]
         return done
 
-    def _mend_one(self, slot: Slot, current: str, finding: Finding, after: Sequence[str]) -> str:
-        fields = StepFields(after=tuple(after), changes=finding.changes)
-        if finding.remedy is Remedy.UPDATE:
-            fields["update"] = dict(finding.update)
-        elif finding.remedy is Remedy.CONNECT:
-            network = next(each for each in self.app.networks if each.name == finding.argument)
+    def _repair_one(self, slot: Slot, current: str, diff: ContainerDiff, after: Sequence[str]) -> str:
+        fields = StepFields(after=tuple(after), changes=diff.changes)
+        if diff.remedy is Remedy.UPDATE:
+            fields["update"] = dict(diff.update)
+        elif diff.remedy is Remedy.CONNECT:
+            network = next(each for each in self.app.networks if each.name == diff.argument)
             fields |= connection(self.app, slot.service, slot.assignment.slot, network)
-        elif finding.remedy is Remedy.DISCONNECT:
-            fields["network"] = Network(key=finding.argument, name=finding.argument, external=True)
-        elif finding.remedy is Remedy.RENAME:
-            fields["new_name"] = finding.argument
-            self.make_way(slot, finding.argument)
-        mended = self.steps.add(_KIND_OF[finding.remedy], slot, current, finding.reason, **fields)
-        if finding.remedy is Remedy.CONNECT:
+        elif diff.remedy is Remedy.DISCONNECT:
+            fields["network"] = Network(key=diff.argument, name=diff.argument, external=True)
+        elif diff.remedy is Remedy.RENAME:
+            fields["new_name"] = diff.argument
+            self.free_name(slot, diff.argument)
+        repaired = self.steps.add(_KIND_OF[diff.remedy], slot, current, diff.reason, **fields)
+        if diff.remedy is Remedy.CONNECT:
             asked = fixed_addresses(self.app, slot.service)
-            taken = (each for each in asked if each[0] == finding.argument)
-            self.draft.takes_addresses(slot.host, taken, mended)
-        if finding.remedy is Remedy.RENAME and slot.current is not None:
-            self.draft.frees_name(slot.host, slot.current.container.name, mended)
-            self.draft.takes_name(slot.host, finding.argument, mended)
-        return mended
+            taken = (each for each in asked if each[0] == diff.argument)
+            self.draft.needs_addresses(slot.host, taken, repaired)
+        if diff.remedy is Remedy.RENAME and slot.current is not None:
+            self.draft.releases_name(slot.host, slot.current.container.name, repaired)
+            self.draft.needs_name(slot.host, diff.argument, repaired)
+        return repaired
 
-    def make_way(self, slot: Slot, name: str) -> None:
+    def free_name(self, slot: Slot, name: str) -> None:
         """Where an old container of our own has the name, it gives it up first, and is known by its labels still."""
         holder = self.index.hosts[slot.host].names.get(name)
-        for old in slot.olds:
+        for old in slot.outdated:
             container = old.container
             if old.host == slot.host and container is holder and container.state is not State.REMOVING:
                 reason = "its successor needs the name"
@@ -85,6 +85,6 @@ class Mender:
                     reason,
                     **owned(old),
                     after=self.pulls,
-                    new_name=f"{name}{way_suffix(container)}",
+                    new_name=f"{name}{renamed_suffix(container)}",
                 )
-                self.draft.frees_name(slot.host, name, renamed)
+                self.draft.releases_name(slot.host, name, renamed)

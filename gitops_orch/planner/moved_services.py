@@ -9,20 +9,20 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.planner.declared import Source
-from gitops_orch.planner.former_slots import FormerSlot, ServiceKey
-from gitops_orch.planner.kinship import NewService, is_kin, shares_volume
+from gitops_orch.planner.declared import MountSource
+from gitops_orch.planner.former_slots import RemovedSlot, ServiceKey
+from gitops_orch.planner.kinship import NewService, is_same_service, shares_volume
 
-_Old = Sequence[FormerSlot]
+_Old = Sequence[RemovedSlot]
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A new service and the slots that it had before; not `kin`: it only mounts the same volume."""
+    """A new service and the slots that it had before; not `is_same_service`: it only mounts the same volume."""
 
     new: NewService
     old: _Old
-    kin: bool
+    is_same_service: bool
 
 
 def moved_services(
@@ -51,7 +51,7 @@ def moved_services(
 
 def _best(new: NewService, candidates: Iterable[_Old]) -> Pair | None:
     """Return the likeliest former slots: of a kin whose volume it mounts, of a kin, or of whoever had the volume."""
-    ranked = [(is_kin(new, slots), shares_volume(new, slots), slots) for slots in candidates]
+    ranked = [(is_same_service(new, slots), shares_volume(new, slots), slots) for slots in candidates]
     best = max((row for row in ranked if row[0] or row[1]), key=lambda row: row[:2], default=None)
     return None if best is None else Pair(new, best[2], best[0])
 
@@ -70,7 +70,7 @@ def _between_apps(
             by_mark[mark].append(slots)
     likely: dict[tuple[AppKey, AppKey], list[Pair]] = defaultdict(list)
     for each in new:
-        volumes = [mount.value for mount in each.mounts.values() if mount.source is Source.NAMED]
+        volumes = [mount.value for mount in each.mounts.values() if mount.source is MountSource.NAMED]
         candidates = {
             slots[0].key: slots
             for mark in (f"image {each.repository}", *volumes)
@@ -82,28 +82,28 @@ def _between_apps(
             likely[pair.old[0].app, each.app.key].append(pair)
     taken: set[ServiceKey] = set()
     for (former, app), pairs in likely.items():
-        gone, is_newcomer = former not in chosen, is_new(app)
-        enough = _are_enough(pairs, services[former], gone=gone, new=is_newcomer)
+        removed, is_new_service = former not in chosen, is_new(app)
+        enough = _are_enough(pairs, services[former], removed=removed, new=is_new_service)
         for pair in pairs:
             same_name = pair.new.service.name == pair.old[0].service
-            both_stay = not gone and not is_newcomer
-            likely_moved = enough or not pair.kin or (both_stay and same_name)
+            both_stay = not removed and not is_new_service
+            likely_moved = enough or not pair.is_same_service or (both_stay and same_name)
             if likely_moved and pair.old[0].key not in taken:
                 taken.add(pair.old[0].key)
                 yield pair
 
 
-def _marks(slot: FormerSlot) -> Iterator[str]:
+def _marks(slot: RemovedSlot) -> Iterator[str]:
     yield f"image {slot.repository}"
     yield from (source for source in (slot.data or {}).values() if not source.startswith("/"))
 
 
-def _are_enough(pairs: Sequence[Pair], old_count: int, *, gone: bool, new: bool) -> bool:
+def _are_enough(pairs: Sequence[Pair], old_count: int, *, removed: bool, new: bool) -> bool:
     """Tell whether so many services pass from one app to another that these are no two unlike apps."""
-    count = sum(pair.kin for pair in pairs)
+    count = sum(pair.is_same_service for pair in pairs)
     new_count = len(pairs[0].new.app.services)
-    if gone and new:
+    if removed and new:
         return count * 2 > new_count
-    if gone:
+    if removed:
         return count * 2 >= old_count
     return new and count * 2 >= new_count

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from gitops_orch.model.app import Service
 from gitops_orch.model.image_reference import split_reference
 from gitops_orch.model.pull_policy import parse_pull_policy
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import HostIndex
-from gitops_orch.planner.world import Chosen
+from gitops_orch.planner.world import TargetRelease
 
 SHOWN = 19  # characters of a digest: sha256: and twelve more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class MovedTag:
     """The bytes that a service is to run; what runs others is replaced."""
 
     image_id: str  # on this host; "" where it has to be pulled
@@ -29,7 +29,7 @@ def with_digest(image: str, digest: str) -> str:
     return normalise(f"{split_reference(image).familiar_name}@{digest}")
 
 
-def is_pulled_again(chosen: Chosen, service: Service, image: str) -> bool:
+def is_pulled_again(chosen: TargetRelease, service: Service, image: str) -> bool:
     """Tell whether a container's tag is pulled right before it is created: it may name other bytes by then.
 
     A container that claimed the bytes that the host has now would be replaced at once, as one that was tampered with.
@@ -41,9 +41,9 @@ def is_pulled_again(chosen: Chosen, service: Service, image: str) -> bool:
     return policy is not None and policy.asks_again and by_tag and not is_pinned
 
 
-def moved_bytes(
-    chosen: Chosen, service: Service, host: HostIndex, image_id: str, running: Iterable[str]
-) -> Moved | None:
+def moved_tag(
+    chosen: TargetRelease, service: Service, host: HostIndex, image_id: str, running: Iterable[str]
+) -> MovedTag | None:
     """Return which bytes a service is to run; None where its tag is not checked.
 
     `image_id` is of the chosen image, `running` are the images of the containers that are there.
@@ -62,12 +62,12 @@ def moved_bytes(
     }
     if not tag.failed:
         reason = f"tag {service.image} was pushed again"
-        return Moved(image_id=image_id, wanted=tag.digest, reason=reason, digests=digests)
+        return MovedTag(image_id=image_id, wanted=tag.digest, reason=reason, digests=digests)
     reason = f"tag {service.image} names {tag.digest[:SHOWN]}, which failed"
-    return Moved(image_id=image_id, wanted=digests.get(image_id, image_id), reason=reason, digests=digests)
+    return MovedTag(image_id=image_id, wanted=digests.get(image_id, image_id), reason=reason, digests=digests)
 
 
-def note_failed_tags(chosen: Chosen, draft: Draft) -> None:
+def note_failed_tags(chosen: TargetRelease, draft: PlanBuilder) -> None:
     """Note each tag whose bytes failed, and what runs instead."""
     for name, tag in sorted(chosen.tags.items()):
         if tag.failed:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from gitops_orch.model.app import Service
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Change
-from gitops_orch.planner.compare import Finding, Remedy
+from gitops_orch.planner.compare import ContainerDiff, Remedy
 
 NAMESPACE = "namespace"  # the path of a namespace that was lost
 REPLACED = "shares a namespace with {}, which is made anew"
@@ -57,9 +57,9 @@ def shares_namespace(service: Service, parent: str) -> bool:
     return any(service.compose.get(key) == wanted for key in NAMESPACE_KEYS)
 
 
-def is_lost_namespace(finding: Finding) -> bool:
+def is_lost_namespace(diff: ContainerDiff) -> bool:
     """Tell whether a finding is that a container lives in the former namespace of a parent that was started again."""
-    return finding.remedy is Remedy.RESTART and any(change.path == NAMESPACE for change in finding.changes)
+    return diff.remedy is Remedy.RESTART and any(change.path == NAMESPACE for change in diff.changes)
 
 
 def parents_first(services: Iterable[Service]) -> list[Service]:
@@ -84,18 +84,18 @@ class Parents:
     def __init__(self) -> None:
         self._staying: dict[tuple[str, str], list[ObservedContainer]] = defaultdict(list)
         self._names: dict[str, str] = {}  # that they were made with, by id
-        self._made: set[tuple[str, str]] = set()
+        self._new: set[tuple[str, str]] = set()
 
     def note(self, service: str, host: str, current: ObservedContainer, name: str) -> None:
         """Note the container that a slot keeps, and the name that it was made with."""
         self._staying[service, host].append(current)
         self._names[current.id] = name
 
-    def note_made(self, service: str, host: str) -> None:
+    def note_new(self, service: str, host: str) -> None:
         """Note that a container is made for a slot."""
-        self._made.add((service, host))
+        self._new.add((service, host))
 
-    def judge(self, service: Service, host: str, child: ObservedContainer) -> Finding | None:
+    def check(self, service: Service, host: str, child: ObservedContainer) -> ContainerDiff | None:
         """Return what is wrong between a child and its parents on its host; None where all is right."""
         parents = sorted(namespace_parents(service) | {f"{JOIN}{name}" for name in joined_names(service)})
         replaced = [parent for parent in parents if self._is_replaced(service, parent, host, child)]
@@ -106,21 +106,21 @@ class Parents:
             return None
         names = ", ".join(restarted)
         change = Change(path=NAMESPACE, before=f"as it was before {names} started", after=f"that of {names}")
-        return Finding(
+        return ContainerDiff(
             Remedy.RESTART,
             f"{names} was started after it, and it has lost the namespace that it shares",
             (change,),
         )
 
-    def _replaced(self, parents: list[str], host: str) -> Finding:
+    def _replaced(self, parents: list[str], host: str) -> ContainerDiff:
         """What follows a parent that is made by the same plan heals nothing by itself, and is not counted as if it did."""
         names = ", ".join(parent.removeprefix(JOIN) for parent in parents)
-        follows = any((parent, host) in self._made for parent in parents)
+        follows = any((parent, host) in self._new for parent in parents)
         change = Change(
             path=NAMESPACE, before=f"that of the former {names}", after=f"that of the new {names}"
         )
         changes = (change,) if follows else ()
-        return Finding(Remedy.REPLACE, REPLACED.format(names), changes, argument=NAMESPACE, drift=False)
+        return ContainerDiff(Remedy.REPLACE, REPLACED.format(names), changes, argument=NAMESPACE, drift=False)
 
     def _is_replaced(self, service: Service, parent: str, host: str, child: ObservedContainer) -> bool:
         staying, details = self._staying.get((parent, host), []), child.details
@@ -129,7 +129,7 @@ class Parents:
             bound = details.joined if shares_namespace(service, parent) else details.volumes_from
         if any(each.id in bound or self._names[each.id] in bound for each in staying):
             return False
-        return (parent, host) in self._made or bool(bound and staying)
+        return (parent, host) in self._new or bool(bound and staying)
 
     def _restarted(self, service: Service, parent: str, host: str, child: ObservedContainer) -> list[str]:
         """The names of the parents in whose former namespaces a child lives on."""

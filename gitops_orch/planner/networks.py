@@ -9,7 +9,7 @@ from gitops_orch.model.addresses import fixed_addresses
 from gitops_orch.model.app import App, Network, Service, Volume
 from gitops_orch.model.observed import ObservedContainer, ObservedNetwork, ObservedVolume
 from gitops_orch.model.plan import Joining, Kind
-from gitops_orch.planner.draft import Draft, StepFields
+from gitops_orch.planner.draft import PlanBuilder, StepFields
 from gitops_orch.planner.index import HostIndex, Located
 from gitops_orch.planner.removal import owned
 
@@ -31,17 +31,17 @@ def connection(app: App, service: Service, slot: int, network: Network) -> StepF
 
 
 def replace_network(
-    app: App, network: Network, host: HostIndex, draft: Draft, after: tuple[str, ...]
+    app: App, network: Network, host: HostIndex, draft: PlanBuilder, after: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Add the steps that replace a network under its containers; return what new containers wait for.
 
     With a stranger on it, it is left as it is, and the reason noted.
     """
     attached = [each for each in host.host.containers if network.name in each.networks]
-    strangers = sorted(each.name for each in attached if each.owner is None or each.owner.app != app.key)
+    foreign = sorted(each.name for each in attached if each.owner is None or each.owner.app != app.key)
     name = host.host.name
-    if strangers:
-        reason = f"{_REASON}, but {', '.join(strangers)} on {name} uses it too and is not this app's"
+    if foreign:
+        reason = f"{_REASON}, but {', '.join(foreign)} on {name} uses it too and is not this app's"
         draft.hold(network.name, reason, app.key)
         return ()
     emptied = tuple(_disconnect(network, Located(name, each), draft, after) for each in attached)
@@ -54,7 +54,7 @@ def replace_network(
         app=app.key,
         after=(*after, *emptied),
     )
-    made = draft.add(
+    created = draft.add(
         Kind.CREATE_NETWORK,
         name,
         network.name,
@@ -69,12 +69,12 @@ def replace_network(
     # What asks for an address is attached before others can be given it by chance.
     asking = [each for each in attached if _asks_for_address(app, _service_of(each, services), network)]
     others = [each for each in attached if each not in asking]
-    first = tuple(_connect(app, network, Located(name, each), draft, (made,)) for each in asking)
-    then = tuple(_connect(app, network, Located(name, each), draft, (made, *first)) for each in others)
-    return (made, *first, *then)
+    first = tuple(_connect(app, network, Located(name, each), draft, (created,)) for each in asking)
+    then = tuple(_connect(app, network, Located(name, each), draft, (created, *first)) for each in others)
+    return (created, *first, *then)
 
 
-def _disconnect(network: Network, found: Located, draft: Draft, after: tuple[str, ...]) -> str:
+def _disconnect(network: Network, found: Located, draft: PlanBuilder, after: tuple[str, ...]) -> str:
     container = found.container
     reason = f"{network.name} is replaced: {_REASON}"
     return draft.add(
@@ -88,7 +88,7 @@ def _disconnect(network: Network, found: Located, draft: Draft, after: tuple[str
     )
 
 
-def _connect(app: App, network: Network, found: Located, draft: Draft, after: tuple[str, ...]) -> str:
+def _connect(app: App, network: Network, found: Located, draft: PlanBuilder, after: tuple[str, ...]) -> str:
     reason = f"{network.name} was replaced under it"
     service = _service_of(found.container, {each.name: each for each in app.services})
     slot = found.container.owner.slot if found.container.owner is not None else 1

@@ -9,27 +9,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.ports import fixed_ports, ports_of
-from gitops_orch.planner.former_slots import FormerSlot
-from gitops_orch.planner.kinship import NewService, is_telling
-from gitops_orch.planner.world import Chosen
+from gitops_orch.planner.former_slots import RemovedSlot
+from gitops_orch.planner.kinship import NewService, is_distinctive
+from gitops_orch.planner.world import TargetRelease
 
 _Mark = tuple[str, ...]  # something by which a service is recognised under another name
 _Signature = frozenset[frozenset[_Mark]]  # of each service of an app its marks
 _STRONG = ("image", "name")  # marks of a service that has its name and its image still
 
 
-class Newcomers:
+class NewApps:
     """The new apps of a commit; each is the successor of at most one old app."""
 
-    def __init__(self, new: Iterable[Chosen]) -> None:
-        self._alike: dict[_Signature, dict[AppKey, Chosen]] = defaultdict(dict)
+    def __init__(self, new: Iterable[TargetRelease]) -> None:
+        self._alike: dict[_Signature, dict[AppKey, TargetRelease]] = defaultdict(dict)
         self._having: dict[_Mark, set[_Signature]] = defaultdict(set)
-        self._named: dict[str, list[Chosen]] = defaultdict(list)
+        self._named: dict[str, list[TargetRelease]] = defaultdict(list)
         self._places: dict[AppKey, int] = {}
         for place, each in enumerate(new):
             self._add(place, each)
 
-    def _add(self, place: int, chosen: Chosen) -> None:
+    def _add(self, place: int, chosen: TargetRelease) -> None:
         signature, key = _signature(chosen.app), chosen.app.key
         self._places[key] = place
         self._named[key.name].append(chosen)
@@ -38,7 +38,7 @@ class Newcomers:
                 self._having[mark].add(signature)
         self._alike[signature][key] = chosen
 
-    def take_likeliest(self, old: AppKey, there: Mapping[str, Sequence[FormerSlot]]) -> Chosen | None:
+    def match(self, old: AppKey, there: Mapping[str, Sequence[RemovedSlot]]) -> TargetRelease | None:
         """Return the new app with most services of the old one, by `there`; it is no candidate for others then.
 
         It has at least half of all services, each by its name and image, or by its data.  Of several, the one with most
@@ -72,7 +72,7 @@ class Newcomers:
     def _having_any(self, marks: Iterable[_Mark]) -> set[_Signature]:
         return set().union(*(self._having.get(mark, ()) for mark in marks))
 
-    def _first(self, signature: _Signature, name: str) -> Chosen | None:
+    def _first(self, signature: _Signature, name: str) -> TargetRelease | None:
         """Return the first of the apps that are alike, of this name if there is one; None where all are taken."""
         alike = self._alike[signature]
         same_name = (each for each in self._named.get(name, ()) if each.app.key in alike)
@@ -90,7 +90,7 @@ def _new_marks(new: NewService) -> Iterator[_Mark]:
     yield from _data_marks(name, new.repository, new.targets, ports)
 
 
-def _old_marks(slots: Sequence[FormerSlot]) -> Iterator[_Mark]:
+def _old_marks(slots: Sequence[RemovedSlot]) -> Iterator[_Mark]:
     for each in slots:
         yield ("image", each.service, each.repository) if each.repository else ("name", each.service)
         if each.inherited:
@@ -106,6 +106,6 @@ def _data_marks(
     """Yield what tells a service by its data: see `kinship.py`."""
     for target in targets:
         yield ("data", repository, target)
-        if is_telling(target):
+        if is_distinctive(target):
             yield ("place", name, target)
         yield from (("port", name, target, number, protocol) for number, protocol in ports)

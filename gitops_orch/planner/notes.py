@@ -1,10 +1,10 @@
 """What does a reader of the plan need to know that no app's hold says?"""
 
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.index import Index
 
 
-def note_odd_hosts(index: Index, draft: Draft) -> None:
+def note_odd_hosts(index: Index, draft: PlanBuilder) -> None:
     """Note hosts that are one Engine, and copies of our containers: nothing is done about either."""
     for name, unknown in sorted(index.unknown.items()):
         if unknown.same_as:

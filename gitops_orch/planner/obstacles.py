@@ -3,7 +3,7 @@
 from gitops_orch.model.app import App
 from gitops_orch.planner.adoption import adopted_containers
 from gitops_orch.planner.index import INSTANCE_LABEL, Index
-from gitops_orch.planner.kept_mounts import MountKeeper
+from gitops_orch.planner.kept_mounts import MountResolver
 from gitops_orch.planner.slots import AppSlots
 from gitops_orch.planner.world import World
 
@@ -27,8 +27,12 @@ def obstacle_of(app: App, slots: AppSlots, index: Index) -> str:
 
 def _taken_name(app: App, slots: AppSlots, index: Index) -> str:
     for slot in slots.slots:
-        holder = index.hosts[slot.host].names.get(slot.name) if slot.made else None
-        if holder is None or holder.owner is not None or any(holder is old.container for old in slot.olds):
+        holder = index.hosts[slot.host].names.get(slot.name) if slot.is_new else None
+        if (
+            holder is None
+            or holder.owner is not None
+            or any(holder is old.container for old in slot.outdated)
+        ):
             continue
         if holder.project is not None and INSTANCE_LABEL not in holder.labels and app.adopt:
             return (
@@ -54,15 +58,15 @@ def _adopted_elsewhere(app: App, slots: AppSlots, index: Index) -> str:
 
 
 def _lost_data(app: App, slots: AppSlots, index: Index) -> str:
-    keeper = MountKeeper(app, index)
-    return next((reason for slot in slots.slots if slot.made and (reason := keeper.of(slot).conflict)), "")
+    keeper = MountResolver(app, index)
+    return next((reason for slot in slots.slots if slot.is_new and (reason := keeper.of(slot).conflict)), "")
 
 
 def refusal_of(app: App, slots: AppSlots, world: World, index: Index) -> str:
     """Return what an Engine would drop without a word, or refuse when half of the app is there already."""
     for slot in slots.slots:
         api_version = index.hosts[slot.host].host.api_version
-        reason = world.refusal(app, slot.service.name, api_version) if slot.made else ""
+        reason = world.refusal(app, slot.service.name, api_version) if slot.is_new else ""
         if reason:
             return f"{slot.service.name} cannot run on {slot.host}: {reason}"
     return ""
@@ -71,7 +75,7 @@ def refusal_of(app: App, slots: AppSlots, world: World, index: Index) -> str:
 def _refused_overlay(app: App, slots: AppSlots, index: Index) -> str:
     for slot in slots.slots:
         host = index.hosts[slot.host]
-        for network in app.networks if not host.host.makes_overlays else ():
+        for network in app.networks if not host.host.creates_overlays else ():
             wanted = network.key in slot.service.networks and not network.external
             if wanted and network.driver == "overlay" and network.name not in host.networks:
                 return (

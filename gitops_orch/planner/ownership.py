@@ -28,7 +28,7 @@ def with_owners(world: World) -> Mapping[str, Observation]:
 def _declared(world: World) -> _Declared:
     """Return who declares each network, in the release that Git has or in the one that is chosen."""
     found: dict[str, set[AppKey]] = defaultdict(set)
-    for app in (*(each.app for each in world.chosen), *world.heads.values()):
+    for app in (*(each.app for each in world.targets), *world.heads.values()):
         for network in app.networks:
             if not network.external:
                 found[network.name].add(app.key)
@@ -42,6 +42,6 @@ def _with_owners(host: ObservedHost, declared: _Declared, world: World) -> Obser
 def _with_owner(network: ObservedNetwork, declared: _Declared, world: World) -> ObservedNetwork:
     """What an app that cannot be read declares is unknown: it keeps what it created."""
     creator, declaring = network.owner, declared.get(network.name)
-    if creator is None or not declaring or creator in declaring or creator in world.broken:
+    if creator is None or not declaring or creator in declaring or creator in world.invalid_apps:
         return network
     return replace(network, owner=min(declaring))

@@ -14,11 +14,11 @@ from gitops_orch.model.constraints import host_attribute, meets_all
 from gitops_orch.model.host import Availability, Host
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.planner.adoption import adopted_containers
-from gitops_orch.planner.homes import awaited_home, former_homes, services_holding
+from gitops_orch.planner.homes import previous_data_hosts, services_holding, unknown_data_host
 from gitops_orch.planner.index import Index, SlotKey
 from gitops_orch.planner.ledger import (
-    Claim,
     Ledger,
+    PortClaim,
     claim_foreign_ports,
     claim_of,
     claim_ports_in_use,
@@ -53,7 +53,7 @@ def _place_of(slot: int) -> int:
     return RUNS_SLOT if is_run_slot(slot) else slot
 
 
-class Held(Exception):
+class PlacementHold(Exception):
     """An app cannot be placed; the message says why.  An error needs a person; `unknown` only a host's answer."""
 
     def __init__(self, reason: str, *, error: bool = True, unknown: tuple[str, ...] = ()) -> None:
@@ -70,10 +70,10 @@ def place_all(world: World, index: Index) -> dict[AppKey, AppPlacement]:
     claim_foreign_ports(ledger, world, index)
     claim_ports_in_use(ledger, world, index)
     placements: dict[AppKey, AppPlacement] = {}
-    for chosen in sorted(world.chosen, key=lambda chosen: chosen.app.key):
+    for chosen in sorted(world.targets, key=lambda chosen: chosen.app.key):
         try:
             placements[chosen.app.key] = _Placer(chosen.app, world, index, hosts, ledger).place()
-        except Held as held:
+        except PlacementHold as held:
             placements[chosen.app.key] = AppPlacement(hold=str(held), error=held.error, unknown=held.unknown)
     return placements
 
@@ -88,9 +88,9 @@ class _Placer:
         self.index = index
         self.world = world
         self.hosts = hosts
-        self.let_go = world.let_go
-        self.remembered = world.remembered
-        self.takes_over = app.adopt and app.key in world.newcomers
+        self.released = world.released_hosts
+        self.remembered = world.last_placements
+        self.takes_over = app.adopt and app.key in world.never_stable
         self.ledger = ledger
         anywhere = not app.placement.hosts and not app.placement.constraints
         self.allowed = (
@@ -102,13 +102,13 @@ class _Placer:
 
     def place(self) -> AppPlacement:
         if not self.allowed:
-            raise Held(
-                f"no host satisfies its placement ({self._wish()}); add a host or change x-gitops.placement"
+            raise PlacementHold(
+                f"no host satisfies its placement ({self._preferred_hosts()}); add a host or change x-gitops.placement"
             )
         together = [service for service in self.app.services if not self.app.spreads(service)]
         assignments: list[Assignment] = []
         if together:
-            host = self._home(together)
+            host = self._data_host(together)
             assignments += [
                 Assignment(service, slot, host)
                 for service in together
@@ -116,16 +116,16 @@ class _Placer:
             ]
             for assignment in assignments:
                 if host not in self.located.get((assignment.service.name, assignment.slot), ()):
-                    self.ledger.take(host, assignment.service, Claim(str(self.app.key)))
+                    self.ledger.take(host, assignment.service, PortClaim(str(self.app.key)))
         for service in self.app.services:
             if self.app.spreads(service):
                 assignments += self._spread(service)
         if not assignments and not self.located:
-            self._check_nowhere()
+            self._check_no_host()
         unknown = sorted({a.host for a in assignments if a.host in self.index.unknown})
-        silent = awaited_home(self.app, self.world, unknown)
+        silent = unknown_data_host(self.app, self.world, unknown)
         if silent:
-            raise Held(silent, unknown=tuple(unknown))
+            raise PlacementHold(silent, unknown=tuple(unknown))
         return AppPlacement(assignments=tuple(assignments), unknown=tuple(unknown))
 
     def _allows(self, host: Host) -> bool:
@@ -133,7 +133,7 @@ class _Placer:
         named = not placement.hosts or host.name in placement.hosts
         return named and meets_all(host, placement.constraints)
 
-    def _wish(self) -> str:
+    def _preferred_hosts(self) -> str:
         placement = self.app.placement
         return ", ".join([*placement.hosts, *placement.constraints]) or "no host is active"
 
@@ -150,16 +150,16 @@ class _Placer:
                 located[(owner.service, _place_of(owner.slot))].append(found.host)
         for adopted in adopted_containers(self.app, self.index):
             located[(adopted.service, adopted.slot)].append(adopted.found.host)
-        for host, placed in self.index.away.get(self.app.key, ()):
+        for host, placed in self.index.unreachable_slots.get(self.app.key, ()):
             located[(placed.service, _place_of(placed.slot))].append(host)
         usable = [name for name in self.allowed if self._keeps(name, self.allowed)]
         # What takes over another tool's containers has its data there, and not where a similar app was.
-        former = () if self.takes_over else former_homes(self.app, self.world, self.index, usable)
+        former = () if self.takes_over else previous_data_hosts(self.app, self.world, self.index, usable)
         for service, slot, host in former:
             located[(service, _place_of(slot))].append(host)
         return located
 
-    def _home(self, together: list[Service]) -> str:
+    def _data_host(self, together: list[Service]) -> str:
         """The one host of the services that stay together: where their data is, else where most of them are."""
         names = {service.name: service for service in together}
         votes: Counter[str] = Counter()
@@ -192,13 +192,15 @@ class _Placer:
         hosts = ", ".join(sorted(current))
         if not hosts:
             return
-        gone = [host for host in sorted(current) if host not in self.hosts and host not in self.let_go]
-        if gone:
-            way_out = f"put its file back with `availability: drain`, or let it go (`Let-Go: {gone[0]}`)"
-            raise Held(f"was last seen on {', '.join(gone)}, which left Git; {way_out}", error=False)
+        removed = [host for host in sorted(current) if host not in self.hosts and host not in self.released]
+        if removed:
+            way_out = f"put its file back with `availability: drain`, or let it go (`Let-Go: {removed[0]}`)"
+            raise PlacementHold(
+                f"was last seen on {', '.join(removed)}, which left Git; {way_out}", error=False
+            )
         data = [service.name for service in services if service.name in self.holding]
         if data and self.app.move is not Move.WITHOUT_DATA:
-            raise Held(
+            raise PlacementHold(
                 f"{', '.join(data)} would leave {hosts} without its data; move the data and set "
                 "x-gitops.move: without-data, or place it back",
                 error=False,
@@ -207,36 +209,38 @@ class _Placer:
     def _choose(self, ports: Iterable[Port], *, new: bool) -> str:
         """The least loaded known and active host whose ports are free; ties fall by a stable hash."""
         if new:
-            self._check_blind()
+            self._check_unknown_hosts()
         free = [name for name in self.allowed if name in self.ledger.usable]
         if not free:
             raise self._silent(self.allowed.values())
         fixed = [port for port in ports if port.published is not None]
         if fixed:
-            claim = Claim(str(self.app.key))
+            claim = PortClaim(str(self.app.key))
             taken = {name: self.ledger.clash(name, fixed, claim) for name in free}
             free = [name for name in free if taken[name] is None]
             if not free:
-                raise Held("; ".join(sorted(reason for reason in taken.values() if reason)))
+                raise PlacementHold("; ".join(sorted(reason for reason in taken.values() if reason)))
         loads = [self.ledger.load.get(name, 0) for name in free]
         least = min(loads)
         return min((name for name, load in zip(free, loads, strict=True) if load == least), key=self._tie)
 
-    def _silent(self, hosts: Iterable[Host]) -> Held:
+    def _silent(self, hosts: Iterable[Host]) -> PlacementHold:
         names = tuple(host.name for host in hosts if host.availability is Availability.ACTIVE)
         if names:
             silent = (self.index.unknown.get(name) for name in names)
             reasons = "; ".join(dict.fromkeys(host.reason for host in silent if host is not None))
-            told = f": {reasons}" if reasons else ""
-            return Held(f"no host that may run it answers ({', '.join(names)}){told}", unknown=names)
-        return Held(f"no host that may run it is active ({self._wish()})")
+            suffix = f": {reasons}" if reasons else ""
+            return PlacementHold(
+                f"no host that may run it answers ({', '.join(names)}){suffix}", unknown=names
+            )
+        return PlacementHold(f"no host that may run it is active ({self._preferred_hosts()})")
 
-    def _check_blind(self) -> None:
+    def _check_unknown_hosts(self) -> None:
         blind = [name for name in self.index.unknown if name in self.allowed and name not in self.remembered]
         if blind:
             hosts = ", ".join(sorted(blind))
             reason = f"{hosts} has never answered since the state was lost, and may run it already"
-            raise Held(reason, unknown=tuple(sorted(blind)))
+            raise PlacementHold(reason, unknown=tuple(sorted(blind)))
         silent = sorted(self.index.unknown.keys() & self.allowed.keys()) if self.takes_over else []
         if silent:
             hosts = ", ".join(silent)
@@ -244,7 +248,7 @@ class _Placer:
             reason += (
                 "would start without its data; name the host of the app in x-gitops.placement.hosts, or wait"
             )
-            raise Held(reason, unknown=tuple(silent))
+            raise PlacementHold(reason, unknown=tuple(silent))
 
     def _tie(self, host: str) -> tuple[int, str]:
         """Spread by a hash, which is not the same for every app as the order of names would be."""
@@ -253,10 +257,10 @@ class _Placer:
     def _spread(self, service: Service) -> list[Assignment]:
         allowed = [host for host in self.allowed.values() if meets_all(host, service.placement.constraints)]
         if service.mode in {Mode.GLOBAL, Mode.GLOBAL_JOB}:
-            return self._everywhere(service, allowed)
+            return self._on_every_host(service, allowed)
         if not allowed:
-            wish = ", ".join(service.placement.constraints)
-            raise Held(f"no host satisfies the placement of {service.name} ({wish})")
+            preferred = ", ".join(service.placement.constraints)
+            raise PlacementHold(f"no host satisfies the placement of {service.name} ({preferred})")
         taken: Counter[str] = Counter()
         slots = range(1, service.replicas + 1)
         chosen = {
@@ -267,15 +271,17 @@ class _Placer:
                 chosen[slot] = self._new_place(service, slot, allowed, taken)
         return [Assignment(service, slot, chosen[slot]) for slot in slots]
 
-    def _check_nowhere(self) -> None:
+    def _check_no_host(self) -> None:
         """A global service with no host is no mistake, but an app that is nothing else shall say why nothing is done."""
         for service in self.app.services:
             constraints = service.placement.constraints
             if not any(meets_all(host, constraints) for host in self.allowed.values()):
-                wish = ", ".join(constraints)
-                raise Held(f"no host satisfies the placement of {service.name} ({wish})", error=False)
+                preferred = ", ".join(constraints)
+                raise PlacementHold(
+                    f"no host satisfies the placement of {service.name} ({preferred})", error=False
+                )
 
-    def _everywhere(self, service: Service, allowed: list[Host]) -> list[Assignment]:
+    def _on_every_host(self, service: Service, allowed: list[Host]) -> list[Assignment]:
         here = {host for (name, _), found in self.located.items() if name == service.name for host in found}
         wanted = [
             host.name
@@ -303,7 +309,7 @@ class _Placer:
         limit = service.placement.replicas_per_host_max
         open_hosts = [host for host in allowed if limit is None or taken[host.name] < limit]
         if not open_hosts:
-            raise Held(
+            raise PlacementHold(
                 f"{service.name} wants {service.replicas} replicas, {limit} per host, on {len(allowed)} hosts"
             )
         best = self._evenest(service, open_hosts, allowed, taken)
@@ -333,12 +339,14 @@ class _Placer:
         self, service: Service, slot: int, candidates: list[Host], taken: "Counter[str]", *, new: bool
     ) -> str:
         if new:
-            self._check_blind()
+            self._check_unknown_hosts()
         asker = claim_of(self.app, service, slot)
         known = [host for host in candidates if host.name in self.ledger.usable]
         if not known:
             raise self._silent(candidates)
         free = [h.name for h in known if self.ledger.clash(h.name, service.ports, asker) is None]
         if not free:
-            raise Held(self.ledger.clash(known[0].name, service.ports, asker) or "no host has its ports free")
+            raise PlacementHold(
+                self.ledger.clash(known[0].name, service.ports, asker) or "no host has its ports free"
+            )
         return min(free, key=lambda name: (taken[name], self.ledger.load.get(name, 0), self._tie(name)))

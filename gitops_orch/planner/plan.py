@@ -7,26 +7,26 @@ from dataclasses import replace
 
 from gitops_orch.model.app import App, AppKey, Rollback
 from gitops_orch.model.plan import Plan
-from gitops_orch.planner.address_order import start_askers_first
+from gitops_orch.planner.address_order import start_fixed_addresses_first
 from gitops_orch.planner.addresses import blocked_by_addresses, move_from_addresses
 from gitops_orch.planner.adoption import places_taken_over
 from gitops_orch.planner.app_plan import AppPlanner
 from gitops_orch.planner.blocked import blocked_by_ports, with_blocked
-from gitops_orch.planner.cron import due_runs, split_scheduled, tend_runs
+from gitops_orch.planner.cron import due_runs, manage_runs, split_scheduled
 from gitops_orch.planner.data_loss import lost_data
-from gitops_orch.planner.decommission import note_gone_hosts
-from gitops_orch.planner.dependencies import Dependencies, with_what_runs
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.decommission import note_removed_hosts
+from gitops_orch.planner.dependencies import AppDependencies, with_running_releases
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.externals import Externals, await_creation
-from gitops_orch.planner.first_release import keep_up
+from gitops_orch.planner.first_release import keep_failed_running
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.handover import await_data, blocked_by_data
-from gitops_orch.planner.hooks import weave_hooks
+from gitops_orch.planner.hooks import insert_hooks
 from gitops_orch.planner.index import Index, Located, build_index
-from gitops_orch.planner.jobs import spare_jobs
-from gitops_orch.planner.joined import Outside, await_joined, joined_apps, with_own_parents
-from gitops_orch.planner.judgement import restrain
-from gitops_orch.planner.keep_serving import keep_services_serving, keep_serving
+from gitops_orch.planner.jobs import skip_finished_jobs
+from gitops_orch.planner.joined import JoinableContainers, await_joined, joined_apps, with_own_parents
+from gitops_orch.planner.judgement import limit_healing
+from gitops_orch.planner.keep_serving import keep_running, keep_services_running
 from gitops_orch.planner.left_beside import left_beside
 from gitops_orch.planner.lost_volumes import lost_volume
 from gitops_orch.planner.moved_tags import note_failed_tags
@@ -38,23 +38,23 @@ from gitops_orch.planner.place import AppPlacement, place_all
 from gitops_orch.planner.pre_start import add_pre_starts
 from gitops_orch.planner.predecessors import with_predecessors
 from gitops_orch.planner.prune import prune_apps
-from gitops_orch.planner.put_back import GoingAside, put_back
+from gitops_orch.planner.put_back import Stopping, restart_previous
 from gitops_orch.planner.readiness import unreachable_probe
-from gitops_orch.planner.reasons import broken_words
+from gitops_orch.planner.reasons import invalid_file_reason
 from gitops_orch.planner.removal import remove_networks
 from gitops_orch.planner.renames import keep_former, with_renames
 from gitops_orch.planner.safety import check_removals
-from gitops_orch.planner.slots import AppSlots, Slot, study_app
+from gitops_orch.planner.slots import AppSlots, Slot, classify_slots
 from gitops_orch.planner.volumes import (
-    Replacement,
+    VolumeReplacement,
     agreed_replacements,
     clear_the_way,
     explained,
     without_replaced,
 )
-from gitops_orch.planner.world import Chosen, Role, World
+from gitops_orch.planner.world import Role, TargetRelease, World
 
-NOTHING_LEFT = 3  # times that an app was found blocked: even what served before cannot be started
+NO_SLOTS = 3  # times that an app was found blocked: even what served before cannot be started
 
 
 def make_plan(world: World) -> Plan:
@@ -79,7 +79,7 @@ def _make_plan(world: World) -> Plan:
     index = build_index(world)
     world = with_predecessors(with_renames(with_own_parents(world), index), index)
     world, draft = _draft(world, index)
-    for _ in range(NOTHING_LEFT * len(world.chosen)):
+    for _ in range(NO_SLOTS * len(world.targets)):
         blocked = {
             **blocked_by_data(draft, world, index),
             **blocked_by_addresses(draft, index),
@@ -97,55 +97,57 @@ def _make_plan(world: World) -> Plan:
         unknown_hosts=tuple(sorted(index.unknown)),
         unknown_apps=tuple(sorted(set(draft.unknown))),
         unread=tuple(sorted(draft.unread, key=repr)),
-        taking_over=places_taken_over((each.app for each in world.chosen), index),
+        taking_over=places_taken_over((each.app for each in world.targets), index),
     )
 
 
-def _draft(world: World, index: Index) -> tuple[World, Draft]:
+def _draft(world: World, index: Index) -> tuple[World, PlanBuilder]:
     """Return the steps of all apps; and the world with the releases that were planned for."""
     draft, waiting = _plan_apps(world, index)
-    instead = with_what_runs(world, waiting)
+    instead = with_running_releases(world, waiting)
     if instead is not None:
         world = instead
         draft, _ = _plan_apps(world, index)
-    for key in sorted(world.broken):
-        draft.hold(str(key), broken_words(key, world.broken[key], index), key)
+    for key in sorted(world.invalid_apps):
+        draft.hold(str(key), invalid_file_reason(key, world.invalid_apps[key], index), key)
         draft.unknown.append(key)
     prune_apps(world, index, draft)
     draft.settle_stops()
     remove_networks(draft, index)
     await_creation(draft)
     await_joined(draft, index)
-    note_gone_hosts(world, index, draft)
+    note_removed_hosts(world, index, draft)
     note_odd_hosts(index, draft)
     add_pre_starts(draft, world, index)
     await_data(draft, world, index)
-    start_askers_first(draft, index)
+    start_fixed_addresses_first(draft, index)
     move_from_addresses(draft, world, index)
-    weave_hooks(draft, world, index)
+    insert_hooks(draft, world, index)
     return world, draft
 
 
-def _plan_apps(world: World, index: Index) -> tuple[Draft, Mapping[AppKey, str]]:
+def _plan_apps(world: World, index: Index) -> tuple[PlanBuilder, Mapping[AppKey, str]]:
     """Plan the apps of Git; return the steps, and the apps that wait for others, each with the reason."""
     placements = place_all(world, index)
     world = keep_former(world, held_apps(world, placements))
-    chosen = {each.app.key: each for each in world.chosen}
-    joined = joined_apps(each.app for each in world.chosen)
+    chosen = {each.app.key: each for each in world.targets}
+    joined = joined_apps(each.app for each in world.targets)
     order = app_order(
         chosen, {key: (*each.app.depends_on, *joined.get(key, ())) for key, each in chosen.items()}
     )
     externals = Externals(world)
     while True:  # see Note [What another app creates is waited for]
-        dependencies = Dependencies(world, index, Draft(), externals)
+        dependencies = AppDependencies(world, index, PlanBuilder(), externals)
         for key in order:
             _plan_app(chosen[key], placements[key], world, dependencies)
-            dependencies.planned(chosen[key])
+            dependencies.note_planned(chosen[key])
         if externals.is_met(dependencies.draft):
             return dependencies.draft, dependencies.waiting
 
 
-def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencies: Dependencies) -> None:
+def _plan_app(
+    chosen: TargetRelease, placement: AppPlacement, world: World, dependencies: AppDependencies
+) -> None:
     index, draft = dependencies.index, dependencies.draft
     key = chosen.app.key
     if placement.unknown:
@@ -158,51 +160,51 @@ def _plan_app(chosen: Chosen, placement: AppPlacement, world: World, dependencie
     if wished or placement.hold:
         draft.hold(str(key), wished or placement.hold, key, error=placement.error and not wished)
         return
-    slots, runs = _study(chosen, placement, world, index, dependencies.outside)
-    if _waits(chosen, slots, world, draft):
+    slots, runs = _classify(chosen, placement, world, index, dependencies.outside)
+    if _must_wait(chosen, slots, world, draft):
         return
     everything = replace(slots, slots=(*slots.slots, *runs))
     if _is_obstructed(chosen, slots, everything, world, dependencies):
         return
-    if dependencies.keeps_back(chosen, slots):
-        put_back(chosen.app, slots, draft, world)
+    if dependencies.must_wait(chosen, slots):
+        restart_previous(chosen.app, slots, draft, world)
         return
     replacements = _agreed(chosen, everything, index)
     if replacements:
         index = without_replaced(index, key, replacements)
-        slots, runs = _study(chosen, placement, world, index, dependencies.outside)
+        slots, runs = _classify(chosen, placement, world, index, dependencies.outside)
         slots = explained(slots, replacements)
-    kept_up = keep_up(chosen, slots, all_seen=not placement.unknown)
-    slots = restrain(chosen, kept_up, world, index, draft)
+    kept_up = keep_failed_running(chosen, slots, all_seen=not placement.unknown)
+    slots = limit_healing(chosen, kept_up, world, index, draft)
     _note_drift(key, slots, draft)
     note_failed_tags(chosen, draft)
-    if (chosen.role is not Role.HEAD or chosen.stays_up) and key not in world.broken:
+    if (chosen.role is not Role.HEAD or chosen.stays_running) and key not in world.invalid_apps:
         heals = chosen.role is Role.WAITING
         draft.hold(
-            str(key), chosen.reason, key, heals=heals, error=key in world.blocked and not chosen.stays_up
+            str(key), chosen.reason, key, heals=heals, error=key in world.blocked and not chosen.stays_running
         )
     draft.planned.add(key)
-    if chosen.role is Role.STUCK:
-        _stay(chosen, slots, world, index, draft)
-        tend_runs(chosen, world, index, draft)
+    if chosen.role is Role.BLOCKED:
+        _keep_running(chosen, slots, world, index, draft)
+        manage_runs(chosen, world, index, draft)
     else:
         dependencies.outside.note(slots.slots)
         everything = replace(slots, slots=(*slots.slots, *runs))
         planner = AppPlanner(chosen, everything, world, index, draft)
         clear_the_way(chosen.app, replacements, draft, planner.pulls)
         planner.plan()
-        keep_services_serving(chosen.app, draft, world, index)
+        keep_services_running(chosen.app, draft, world, index)
 
 
 def _is_obstructed(
-    chosen: Chosen, slots: AppSlots, everything: AppSlots, world: World, dependencies: Dependencies
+    chosen: TargetRelease, slots: AppSlots, everything: AppSlots, world: World, dependencies: AppDependencies
 ) -> bool:
     """Tell whether something is in the way of an app as a whole; if so, that is noted.
 
     What runs is kept running while a person is asked about data.
     """
     index, draft, key = dependencies.index, dependencies.draft, chosen.app.key
-    asked = _asks(chosen.app, everything, world, index)
+    asked = _needs_decision(chosen.app, everything, world, index)
     obstacle = (
         asked
         or lost_volume(chosen.app, world, index)
@@ -216,14 +218,14 @@ def _is_obstructed(
     if obstacle:
         draft.hold(str(key), obstacle, key, error=True)
         if asked:
-            keep_serving(chosen.app, draft, world, index)
+            keep_running(chosen.app, draft, world, index)
     return bool(obstacle)
 
 
-def _asks(app: App, slots: AppSlots, world: World, index: Index) -> str:
+def _needs_decision(app: App, slots: AppSlots, world: World, index: Index) -> str:
     """Return what a person must decide before an app changes, since data is at stake; until then it stays what it is."""
-    if app.key in world.unstarted or lost_volume(app, world, index):
-        return world.unstarted.get(app.key, "")
+    if app.key in world.data_holds or lost_volume(app, world, index):
+        return world.data_holds.get(app.key, "")
     return lost_data(app, slots, world, index)
 
 
@@ -231,44 +233,47 @@ def held_apps(world: World, placements: Mapping[AppKey, AppPlacement]) -> Collec
     """Return the apps of which nothing is started for a hold, or because they have no place."""
     return {
         each.app.key
-        for each in world.chosen
+        for each in world.targets
         if placements[each.app.key].hold or (world.former_slots and held_reason(each, world))
     }
 
 
-def _waits(chosen: Chosen, slots: AppSlots, world: World, draft: Draft) -> bool:
+def _must_wait(chosen: TargetRelease, slots: AppSlots, world: World, draft: PlanBuilder) -> bool:
     """Tell whether nothing new of an app is begun for now; then what served before is started."""
     key = chosen.app.key
-    blocked, wait = world.blocked.get(key), world.waits.get(key)
+    blocked, wait = world.blocked.get(key), world.backoffs.get(key)
     if blocked is not None and blocked.count > 1:
-        draft.hold(str(key), blocked.reason, key, error=not chosen.stays_up)
+        draft.hold(str(key), blocked.reason, key, error=not chosen.stays_running)
     elif wait is not None:
         draft.hold(
-            str(key), f"{wait.reason}; tried again at {wait.until:%H:%M:%SZ}", key, error=not chosen.stays_up
+            str(key),
+            f"{wait.reason}; tried again at {wait.until:%H:%M:%SZ}",
+            key,
+            error=not chosen.stays_running,
         )
     else:
         return False
-    if blocked is None or blocked.count < NOTHING_LEFT:
-        put_back(chosen.app, slots, draft, world)
+    if blocked is None or blocked.count < NO_SLOTS:
+        restart_previous(chosen.app, slots, draft, world)
     return True
 
 
-def _study(
-    chosen: Chosen, placement: AppPlacement, world: World, index: Index, outside: Outside
+def _classify(
+    chosen: TargetRelease, placement: AppPlacement, world: World, index: Index, outside: JoinableContainers
 ) -> tuple[AppSlots, tuple[Slot, ...]]:
     """Return the slots that are to run, and the runs of jobs that are due by their schedules."""
     standing, scheduled = split_scheduled(placement)
-    slots = spare_jobs(chosen, study_app(chosen, standing, world, index, outside), world)
+    slots = skip_finished_jobs(chosen, classify_slots(chosen, standing, world, index, outside), world)
     return replace(slots, scheduled=scheduled), due_runs(chosen, scheduled, world, index)
 
 
-def _agreed(chosen: Chosen, slots: AppSlots, index: Index) -> tuple[Replacement, ...]:
+def _agreed(chosen: TargetRelease, slots: AppSlots, index: Index) -> tuple[VolumeReplacement, ...]:
     if chosen.role is not Role.HEAD or not chosen.app.replace_volumes:
         return ()
     return agreed_replacements(chosen.app, {slot.host for slot in slots.slots}, index)
 
 
-def held_reason(chosen: Chosen, world: World) -> str:
+def held_reason(chosen: TargetRelease, world: World) -> str:
     """Return why an app is left alone at this moment, by command or by a line in Git; "" where it is not."""
     for hold in (world.holds.get(chosen.app.key), chosen.app.hold):
         if hold is not None and (hold.until is None or hold.until > world.now):
@@ -276,32 +281,36 @@ def held_reason(chosen: Chosen, world: World) -> str:
     return ""
 
 
-def _note_drift(key: AppKey, slots: AppSlots, draft: Draft) -> None:
+def _note_drift(key: AppKey, slots: AppSlots, draft: PlanBuilder) -> None:
     for slot in slots.slots:
-        for finding in slot.drifted:
+        for diff in slot.drifted:
             name = slot.current.container.name if slot.current else slot.name
-            draft.hold(f"{name} on {slot.host}", f"{finding.reason}; x-gitops.drift says to leave it", key)
+            draft.hold(f"{name} on {slot.host}", f"{diff.reason}; x-gitops.drift says to leave it", key)
 
 
-def _stay(chosen: Chosen, slots: AppSlots, world: World, index: Index, draft: Draft) -> None:
+def _keep_running(
+    chosen: TargetRelease, slots: AppSlots, world: World, index: Index, draft: PlanBuilder
+) -> None:
     """A release goes neither on nor back: what failed of it is stopped for good, and what was stopped for it serves.
 
     With `rollback: off`, what failed is left as it is.
     """
-    failed = () if chosen.app.rollback is Rollback.OFF else _failed_ones(slots, world, chosen.app.key)
-    parked = AppPlanner(chosen, AppSlots(slots=(), surplus=(), parked=failed), world, index, draft).park()
-    aside = GoingAside(containers={found.container.id for found in failed}, steps=tuple(parked))
-    put_back(chosen.app, slots, draft, world, aside)
+    failed = () if chosen.app.rollback is Rollback.OFF else _failed_containers(slots, world, chosen.app.key)
+    failed_all = AppPlanner(
+        chosen, AppSlots(slots=(), surplus=(), failed=failed), world, index, draft
+    ).remove_failed()
+    stopping = Stopping(containers={found.container.id for found in failed}, steps=tuple(failed_all))
+    restart_previous(chosen.app, slots, draft, world, stopping)
 
 
-def _failed_ones(slots: AppSlots, world: World, key: AppKey) -> tuple[Located, ...]:
+def _failed_containers(slots: AppSlots, world: World, key: AppKey) -> tuple[Located, ...]:
     failed = world.failed.get(key, {})
-    parked = [*slots.parked, *(each for slot in slots.slots for each in slot.parked)]
-    parked += [
+    failed_all = [*slots.failed, *(each for slot in slots.slots for each in slot.failed)]
+    failed_all += [
         slot.current
         for slot in slots.slots
         if slot.current is not None
         and slot.current.container.owner is not None
         and slot.current.container.owner.release in failed
     ]
-    return tuple(found for found in parked if is_doubtful(found.container))
+    return tuple(found for found in failed_all if is_doubtful(found.container))

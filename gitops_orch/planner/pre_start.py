@@ -17,19 +17,19 @@ from gitops_orch.model.mounts import parse_mounts
 from gitops_orch.model.names import container_name, pre_start_name, prepared_service
 from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, State
 from gitops_orch.model.plan import Action, ContainerIntent, Gate, Kind
-from gitops_orch.planner.aside import FAILED_SUFFIX, has_suffix, is_aside
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.aside import FAILED_SUFFIX, has_suffix, is_retained
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.ended import has_completed
 from gitops_orch.planner.fates import is_failed
-from gitops_orch.planner.hooks import Scene, command_reason
+from gitops_orch.planner.hooks import ActionContext, command_reason
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import Index, Located
 from gitops_orch.planner.namespaces import namespace_parents, shares_namespace
 from gitops_orch.planner.pulls import ABSENT, platform_of
 from gitops_orch.planner.removal import remove_container, stop_container
-from gitops_orch.planner.set_aside import Stopping, set_aside
+from gitops_orch.planner.set_aside import StopRequest, retain
 from gitops_orch.planner.shared_hooks import first_start, shared_on, was_prepared
-from gitops_orch.planner.world import Chosen, World
+from gitops_orch.planner.world import TargetRelease, World
 
 _NOT_TWICE = frozenset(
     {
@@ -46,7 +46,7 @@ _NOT_TWICE = frozenset(
         *("post_start", "pre_start", "pre_stop", "restart", "scale"),
     }
 )
-_GOING = frozenset({Kind.STOP, Kind.REMOVE})
+_LEAVING = frozenset({Kind.STOP, Kind.REMOVE})
 _ADDRESSES = frozenset({"aliases", "ipv4_address", "ipv6_address", "link_local_ips", "mac_address"})
 
 
@@ -101,9 +101,9 @@ def _network(value: Json) -> Json:
     return {key: each for key, each in value.items() if key not in _ADDRESSES}
 
 
-def add_pre_starts(draft: Draft, world: World, index: Index) -> None:
+def add_pre_starts(draft: PlanBuilder, world: World, index: Index) -> None:
     """Add what comes before the starts of a draft, and take away what is left of it."""
-    if not index.pre_starts and not any(s.pre_start for each in world.chosen for s in each.app.services):
+    if not index.pre_starts and not any(s.pre_start for each in world.targets for s in each.app.services):
         return
     preparer = _Preparer(draft, world, index)
     preparer.prepare_all()
@@ -111,21 +111,21 @@ def add_pre_starts(draft: Draft, world: World, index: Index) -> None:
 
 
 class _Preparer:
-    def __init__(self, draft: Draft, world: World, index: Index) -> None:
+    def __init__(self, draft: PlanBuilder, world: World, index: Index) -> None:
         self._draft = draft
         self._world = world
         self._index = index
-        self._scene = Scene(draft.actions, world, index)
+        self._context = ActionContext(draft.actions, world, index)
         self._by_id = {action.id: action for action in draft.actions}
         self._creates = {(a.host, a.target): a for a in draft.actions if a.kind is Kind.CREATE}
-        self._going = {(a.host, a.target) for a in draft.actions if a.kind in _GOING}
+        self._leaving = {(a.host, a.target) for a in draft.actions if a.kind in _LEAVING}
         self._used: set[str] = set()  # ids of containers that are there, and are of use to a start
 
     def prepare_all(self) -> None:
         """Add what comes before the first starts of new containers, service by service."""
         starts: dict[tuple[AppKey | None, str | None, str], list[Action]] = defaultdict(list)
         for action in self._draft.actions:
-            service = self._scene.service(action) if action.kind in {Kind.START, Kind.RUN_JOB} else None
+            service = self._context.service(action) if action.kind in {Kind.START, Kind.RUN_JOB} else None
             if service is not None and service.pre_start and self._is_first(action):
                 starts[action.app, action.service, shared_on(service, action.host)].append(action)
         for group in starts.values():
@@ -138,13 +138,13 @@ class _Preparer:
         What runs once runs before the first, and all wait for it.
         """
         first = first_start(starts, self._by_id)
-        service, chosen = self._scene.service(first), self._scene.chosen(first)
+        service, chosen = self._context.service(first), self._context.chosen(first)
         if service is None or chosen is None:
             return
         runs_shared = not self._is_prepared(chosen, service, starts)
         shared: dict[str, tuple[str, ...]] = {}
         for start in (first, *(each for each in starts if each is not first)):
-            held_up = self._held_up(start)
+            held_up = self._delayed(start)
             last = tuple(each for each in start.after if each not in held_up)
             for hook, each in zip(service.pre_start, pre_start_services(service), strict=True):
                 if hook.per_replica or (runs_shared and start is first):
@@ -152,32 +152,32 @@ class _Preparer:
                     shared[each.name] = () if hook.per_replica else last
                 else:
                     last = (*last, *shared.get(each.name, ()))
-            self._hold_up(start, held_up, last)
+            self._delay(start, held_up, last)
 
-    def _is_prepared(self, chosen: Chosen, service: Service, starts: list[Action]) -> bool:
+    def _is_prepared(self, chosen: TargetRelease, service: Service, starts: list[Action]) -> bool:
         """Tell whether a container that stays was prepared by the hooks that run once, for the service or for this host."""
         host = shared_on(service, starts[0].host)
         staying = [
             found.container
             for found in self._index.apps.get(chosen.app.key, ())
-            if (found.host, found.container.id) not in self._going and host in {"", found.host}
+            if (found.host, found.container.id) not in self._leaving and host in {"", found.host}
         ]
         created = (self._creates.get((start.host, start.target)) for start in starts)
         images = {each.container.image_digest for each in created if each and each.container}
         spec = self._world.spec(chosen.app, service.name).hash
         return any(was_prepared(each, service.name, spec, images) for each in staying)
 
-    def _hold_up(self, start: Action, held_up: tuple[str, ...], last: tuple[str, ...]) -> None:
+    def _delay(self, start: Action, held_up: tuple[str, ...], last: tuple[str, ...]) -> None:
         for identity in held_up:
             held = self._by_id[identity]
             self._by_id[identity] = replace(held, after=(*held.after, *last))
         self._by_id[start.id] = replace(start, after=(*last, *held_up))
 
     def _is_first(self, start: Action) -> bool:
-        container = self._scene.container(start)
+        container = self._context.container(start)
         return container is None or container.state is State.CREATED
 
-    def _held_up(self, start: Action) -> tuple[str, ...]:
+    def _delayed(self, start: Action) -> tuple[str, ...]:
         """Return the stops that a start waits for, of what serves until then; not of what failed and goes aside."""
         steps = [self._by_id[each] for each in start.after if each in self._by_id]
         before_others = {each for step in steps for each in step.after}
@@ -188,7 +188,7 @@ class _Preparer:
         )
 
     def _run(
-        self, start: Action, chosen: Chosen, service: Service, hook: Hook, after: tuple[str, ...]
+        self, start: Action, chosen: TargetRelease, service: Service, hook: Hook, after: tuple[str, ...]
     ) -> tuple[str, ...]:
         """Add the steps of one hook, and return what comes after it waits for."""
         reason = command_reason("pre_start", hook)
@@ -198,7 +198,7 @@ class _Preparer:
             target = name = intent.name
             after = (*after, *self._pull(start, intent))
             created = self._add(start, Kind.CREATE, target, reason, after=after, container=intent, gate=None)
-            self._draft.takes_name(start.host, name, created)
+            self._draft.needs_name(start.host, name, created)
             after = (created,)
         else:
             self._used.add(there.id)
@@ -220,13 +220,13 @@ class _Preparer:
         """Add a step on behalf of a start: whatever the start is bound by, it is bound by too."""
         fields.setdefault("name", target)
         identity = f"{kind.value}/{start.host}/{target}"
-        made = replace(start, id=identity, kind=kind, target=target, reason=reason, changes=(), **fields)  # type: ignore[arg-type]  # fields of an action
-        self._by_id[identity] = made
-        self._draft.actions.append(made)
+        created = replace(start, id=identity, kind=kind, target=target, reason=reason, changes=(), **fields)  # type: ignore[arg-type]  # fields of an action
+        self._by_id[identity] = created
+        self._draft.actions.append(created)
         return identity
 
-    def _intent(self, start: Action, chosen: Chosen, service: Service, hook: Hook) -> ContainerIntent:
-        create, container = self._creates.get((start.host, start.target)), self._scene.container(start)
+    def _intent(self, start: Action, chosen: TargetRelease, service: Service, hook: Hook) -> ContainerIntent:
+        create, container = self._creates.get((start.host, start.target)), self._context.container(start)
         main = create.container if create is not None else None
         if hook.image:
             image, image_id = (
@@ -256,7 +256,7 @@ class _Preparer:
             peers=main.peers if main is not None else self._peers(start, chosen, service),
         )
 
-    def _peers(self, start: Action, chosen: Chosen, service: Service) -> dict[str, str]:
+    def _peers(self, start: Action, chosen: TargetRelease, service: Service) -> dict[str, str]:
         """Return the containers whose namespaces it shares with a container that was made before."""
         parents = namespace_parents(service)
         there = {
@@ -264,14 +264,14 @@ class _Preparer:
             for found in sorted(self._index.apps.get(chosen.app.key, ()), key=_is_up)
             if (owner := found.container.owner) is not None
             and found.host == start.host
-            and not is_aside(found.container)
+            and not is_retained(found.container)
         }
-        made = {
+        created = {
             action.service: action.target
             for action in self._creates.values()
             if action.app == start.app and action.host == start.host and action.service is not None
         }
-        return {name: target for name, target in {**there, **made}.items() if name in parents}
+        return {name: target for name, target in {**there, **created}.items() if name in parents}
 
     def _pull(self, start: Action, intent: ContainerIntent) -> tuple[str, ...]:
         """Pull an image of its own; that of the service is there when the service's container is."""
@@ -294,37 +294,41 @@ class _Preparer:
                 and found.container.image_id == (intent.image_digest or found.container.image_id)
                 and not has_suffix(found.container, FAILED_SUFFIX)
                 and found.container.state is not State.PAUSED
-                and _lives_with(intent, found.container)
+                and _shares_namespace(intent, found.container)
             ):
                 return found.container
         return None
 
     def clear(self) -> None:
         """Take away what is of no more use, and set aside what failed."""
-        chosen = {each.app.key: each for each in self._world.chosen}
+        chosen = {each.app.key: each for each in self._world.targets}
         for key in sorted(self._draft.planned):
             failed = self._world.failed.get(key, {})
             for found in self._index.pre_starts.get(key, ()):
                 owner, container = found.container.owner, found.container
                 if container.id in self._used or owner is None:
                     continue
-                gone_bad = is_failed(chosen[key], container, failed) and not has_completed(container)
-                last = self._set_aside(found, failed[owner.release]) if gone_bad else self._take_away(found)
+                failed_before = is_failed(chosen[key], container, failed) and not has_completed(container)
+                last = (
+                    self._retain(found, failed[owner.release])
+                    if failed_before
+                    else self._remove_container(found)
+                )
                 if container.state in LIVE_STATES and last:
-                    self._hold_back(found.host, key, owner.service, last)
+                    self._hold(found.host, key, owner.service, last)
 
-    def _set_aside(self, found: Located, why: str) -> str:
-        how = Stopping(reason=f"its release failed ({why})")
-        return set_aside(self._draft, self._index.hosts[found.host], found, FAILED_SUFFIX, how)
+    def _retain(self, found: Located, why: str) -> str:
+        how = StopRequest(reason=f"its release failed ({why})")
+        return retain(self._draft, self._index.hosts[found.host], found, FAILED_SUFFIX, how)
 
-    def _take_away(self, found: Located) -> str | None:
+    def _remove_container(self, found: Located) -> str | None:
         """Add the steps; return the id of its stop, None where it does not run."""
         reason = "nothing waits for it any more"
         stopped = stop_container(self._draft, found, reason, ())
         remove_container(self._draft, found, reason, () if stopped is None else (stopped,))
         return stopped
 
-    def _hold_back(self, host: str, app: AppKey, prepares: str, stopped: str) -> None:
+    def _hold(self, host: str, app: AppKey, prepares: str, stopped: str) -> None:
         """What is still at work on the data of a service stops before anything of the service is started."""
         for action in self._draft.actions:
             mine = action.host == host and action.app == app and action.kind in {Kind.START, Kind.RUN_JOB}
@@ -336,7 +340,7 @@ def _is_up(found: Located) -> bool:
     return found.container.state is State.RUNNING
 
 
-def _lives_with(intent: ContainerIntent, container: ObservedContainer) -> bool:
+def _shares_namespace(intent: ContainerIntent, container: ObservedContainer) -> bool:
     """One that shares a namespace with a container which is no more can never be started."""
     joined = container.details.joined if container.details is not None else ()
     return all(

@@ -10,11 +10,11 @@ from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.observed import LIVE_STATES
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.adoption import adopted_containers
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.ended import why_stopped
 from gitops_orch.planner.index import Index
-from gitops_orch.planner.put_back import best_first, can_serve, is_put_off, may_start, start_again
-from gitops_orch.planner.room import Room
+from gitops_orch.planner.put_back import best_first, can_serve, is_backed_off, may_start, restart
+from gitops_orch.planner.room import RunningSet
 from gitops_orch.planner.teardown import service_of
 from gitops_orch.planner.world import Role, World
 
@@ -27,14 +27,18 @@ def with_predecessors(world: World, index: Index) -> World:
     renamed = {new for old, new in world.successors.items() if index.apps.get(old)}
     back = {
         each.app.key: each
-        for each in world.chosen
-        if each.stays_up and (each.app.key in renamed or adopted_containers(each.app, index))
+        for each in world.targets
+        if each.stays_running and (each.app.key in renamed or adopted_containers(each.app, index))
     }
     if not back:
         return world
-    failures = {key: world.failures.get(key, {}).get(each.app.digest, "") for key, each in back.items()}
+    failures = {
+        key: world.failed_or_running.get(key, {}).get(each.app.digest, "") for key, each in back.items()
+    }
     stuck = {
-        key: replace(each, role=Role.STUCK, stays_up=False, reason=_serves_again(each.app, failures[key]))
+        key: replace(
+            each, role=Role.BLOCKED, stays_running=False, reason=_predecessor_runs(each.app, failures[key])
+        )
         for key, each in back.items()
     }
     failed = {
@@ -42,19 +46,21 @@ def with_predecessors(world: World, index: Index) -> World:
     }
     return replace(
         world,
-        chosen=tuple(stuck.get(each.app.key, each) for each in world.chosen),
+        targets=tuple(stuck.get(each.app.key, each) for each in world.targets),
         failed={**world.failed, **failed},
     )
 
 
-def _serves_again(app: App, why: str) -> str:
+def _predecessor_runs(app: App, why: str) -> str:
     return (
         f"release {app.digest[:12]} failed, and what it was to take over serves again; it is not tried again until the "
         f"app changes or `gitops-orch retry {app.key}` is run: {why}"
     )
 
 
-def serve_again(old: AppKey, successor: AppKey, draft: Draft, world: World, index: Index) -> None:
+def restart_predecessors(
+    old: AppKey, successor: AppKey, draft: PlanBuilder, world: World, index: Index
+) -> None:
     """Start again what stopped for an app's new name, service by service, where nothing of the new app runs and stays.
 
     Of an app that waits for a person, only what was stopped: what ends by itself would be started for ever.
@@ -68,7 +74,7 @@ def serve_again(old: AppKey, successor: AppKey, draft: Draft, world: World, inde
         for found in index.apps.get(old, ())
         if can_serve(found.container)
         and service_of(found) not in jobs
-        and (old not in world.kept or why_stopped(found.container))
+        and (old not in world.retained_apps or why_stopped(found.container))
     ]
     if old in world.blocked or not there:
         return
@@ -80,9 +86,9 @@ def serve_again(old: AppKey, successor: AppKey, draft: Draft, world: World, inde
     }
     ends = tuple(stops[each.host, each.container.id] for each in new if service_of(each) not in served)
     running = [each for each in index.apps.get(old, ()) if each.container.state in LIVE_STATES]
-    room = Room(former, running)
+    room = RunningSet(former, running)
     for found in best_first(there, old, world):
         if service_of(found) in served or not may_start(found, world):
             continue
-        if room.lets_in(found) and not is_put_off(draft, successor, found, world):
-            start_again(draft, found, ends)
+        if room.add_if_free(found) and not is_backed_off(draft, successor, found, world):
+            restart(draft, found, ends)

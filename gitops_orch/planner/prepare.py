@@ -9,32 +9,32 @@ from gitops_orch.model.host_files import FilesWork, query_of
 from gitops_orch.model.mounts import MOUNTS_LABEL, mounts_text, normal_target
 from gitops_orch.model.names import live_volume_name, mounts_record_name
 from gitops_orch.model.plan import Kind
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.follow import (
     file_changes,
+    initial_files,
     kept_notes,
     leaves_git,
     left_git,
     placed,
-    seed,
     work_on,
     work_reason,
 )
 from gitops_orch.planner.index import HostIndex, Index
-from gitops_orch.planner.kept_mounts import MountKeeper
+from gitops_orch.planner.kept_mounts import MountResolver
 from gitops_orch.planner.networks import differs, replace_network
 from gitops_orch.planner.pulls import ABSENT
 from gitops_orch.planner.slots import AppSlots, Slot
-from gitops_orch.planner.twin_networks import remove_twins
+from gitops_orch.planner.twin_networks import remove_duplicate_networks
 from gitops_orch.planner.volumes import note_changed_volumes, volume_name
 from gitops_orch.planner.world import World
 
 
 def prepare_hosts(
-    app: App, slots: AppSlots, world: World, index: Index, draft: Draft, pulls: tuple[str, ...]
+    app: App, slots: AppSlots, world: World, index: Index, draft: PlanBuilder, pulls: tuple[str, ...]
 ) -> Mapping[str, tuple[str, ...]]:
     """Add what is missing of networks, volumes and files; return, by host, the ids that its containers wait for."""
-    preparation = _Preparation(app, world, draft, pulls, MountKeeper(app, index))
+    preparation = _Preparation(app, world, draft, pulls, MountResolver(app, index))
     for name in sorted({slot.host for slot in slots.slots}):
         note_changed_volumes(app, index.hosts[name], draft)
     for slot in slots.slots:
@@ -53,7 +53,7 @@ class _Preparation:
     """Adds each object once per host."""
 
     def __init__(
-        self, app: App, world: World, draft: Draft, pulls: tuple[str, ...], keeper: MountKeeper
+        self, app: App, world: World, draft: PlanBuilder, pulls: tuple[str, ...], keeper: MountResolver
     ) -> None:
         self.app = app
         self.world = world
@@ -73,7 +73,7 @@ class _Preparation:
             if there is not None and there.owner not in {None, self.app.key}:
                 self._note_shared(network, slot.host, there.owner, otherwise=differs(network, there))
                 continue
-            removed = remove_twins(self.app.key, network.name, host, self.draft, self.pulls)
+            removed = remove_duplicate_networks(self.app.key, network.name, host, self.draft, self.pulls)
             if there is None:
                 self.steps[slot.host][key] = (self._create_network(slot.host, network),)
             elif differs(network, there):
@@ -88,7 +88,7 @@ class _Preparation:
         if shared is not None:
             self._note_shared(network, host, shared.app, otherwise=_is_other(shared.network, network))
             return shared.id
-        made = self.draft.add(
+        created = self.draft.add(
             Kind.CREATE_NETWORK,
             host,
             network.name,
@@ -100,8 +100,8 @@ class _Preparation:
             network=network,
         )
         if network.has_subnet:
-            self.subnets[host].append(made)
-        return made
+            self.subnets[host].append(created)
+        return created
 
     def _note_shared(self, wanted: Network, host: str, owner: AppKey | None, *, otherwise: bool) -> None:
         """Two apps that declare one name share what the first of them created; only that one can change it."""
@@ -140,7 +140,7 @@ class _Preparation:
             after=self.pulls,
             volume=volume,
         )
-        self.draft.takes_name(host, volume_name(volume.name), created)
+        self.draft.needs_name(host, volume_name(volume.name), created)
         return created
 
     def files(self, slot: Slot, host: HostIndex, kept: Mapping[str, str]) -> None:
@@ -155,7 +155,7 @@ class _Preparation:
             # for new ones.
             elif (
                 files is declared
-                and (slot.made or files.live is not None)
+                and (slot.is_new or files.live is not None)
                 and not is_there(self.app, files, host)
             ):
                 why = "seeds the data directory" if files.writable_path else "its content is not on the host"
@@ -169,7 +169,7 @@ class _Preparation:
         work = work_on(self.world, slot.host, self.app, files)
         if work is None:
             self.draft.unread.add((slot.host, query_of(self.app.key, files, git_path)))
-            work = seed(self.app, files) if slot.made else FilesWork()
+            work = initial_files(self.app, files) if slot.is_new else FilesWork()
         for path, why in kept_notes(files, work).items():
             self.draft.hold(f"{path} on {slot.host}", why, self.app.key, kept=True)
         if work.needed:

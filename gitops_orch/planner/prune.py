@@ -7,28 +7,28 @@ from dataclasses import dataclass, field
 from gitops_orch.model.app import AppKey, Prune
 from gitops_orch.model.steady import AGAIN
 from gitops_orch.planner.allowed import is_allowed
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.index import Index
 from gitops_orch.planner.order import app_order
-from gitops_orch.planner.predecessors import serve_again
+from gitops_orch.planner.predecessors import restart_predecessors
 from gitops_orch.planner.teardown import remove_in_order
 from gitops_orch.planner.world import Role, World
 
-NEVER_OURS = (
+FOREIGN_APP = (
     "was never in this repository: perhaps another controller, of another repository, deployed it to this Engine, so it "
     "is left alone. Give each controller that shares an Engine a name of its own with the setting `instance`"
 )
 
 
-def gone_apps(world: World, index: Index) -> tuple[AppKey, ...]:
+def removed_apps(world: World, index: Index) -> tuple[AppKey, ...]:
     """Return apps that have something on a known host and are neither asked for nor merely unreadable."""
-    wanted = {chosen.app.key for chosen in world.chosen} | set(world.broken)
+    wanted = {chosen.app.key for chosen in world.targets} | set(world.invalid_apps)
     return tuple(
         sorted((set(index.apps) | set(index.pre_starts) | set(index.runs) | set(index.networks)) - wanted)
     )
 
 
-def prune_apps(world: World, index: Index, draft: Draft) -> None:
+def prune_apps(world: World, index: Index, draft: PlanBuilder) -> None:
     """Add the removal of what left Git, what depends on others first; or a hold that says why it stays.
 
     A removal that failed waits before it is tried again, as everything does.
@@ -36,37 +36,37 @@ def prune_apps(world: World, index: Index, draft: Draft) -> None:
     """
     removed: dict[AppKey, list[str]] = {}
     depends = {
-        key: world.former[key].depends_on if key in world.former else () for key in gone_apps(world, index)
+        key: world.former[key].depends_on if key in world.former else () for key in removed_apps(world, index)
     }
     leaving = _by_dependency(depends)
-    needs = _Needs.of(world, draft) if depends else _Needs()
+    needs = _RemainingNeeds.of(world, draft) if depends else _RemainingNeeds()
     for key in reversed(app_order(depends, depends)):
         successor = world.successors.get(key)
-        proved = draft.proofs(successor) if successor is not None and successor not in needs.held else []
+        gates = draft.gates(successor) if successor is not None and successor not in needs.held else []
         obstacle = _obstacle(world, key) or needs.why_kept(key)
-        if successor is not None and key in world.kept and obstacle == world.kept[key]:
-            serve_again(key, successor, draft, world, index)
-        elif successor is not None and not proved and not obstacle:
+        if successor is not None and key in world.retained_apps and obstacle == world.retained_apps[key]:
+            restart_predecessors(key, successor, draft, world, index)
+        elif successor is not None and not gates and not obstacle:
             obstacle = f"left Git, and is removed once {successor}, which takes its place, is healthy"
-            serve_again(key, successor, draft, world, index)
-        wait = world.waits.get(key)
+            restart_predecessors(key, successor, draft, world, index)
+        wait = world.backoffs.get(key)
         if obstacle:
             draft.hold(str(key), obstacle, key)
             continue
         if wait is not None:
             draft.hold(str(key), f"{wait.reason}{AGAIN}{wait.until:%H:%M:%SZ}", key, error=True)
             continue
-        above = [identity for other in needs.running.get(key, ()) for identity in draft.proofs(other)]
+        above = [identity for other in needs.running.get(key, ()) for identity in draft.gates(other)]
         above += [identity for other in leaving.get(key, ()) for identity in removed.get(other, ())]
         there = (*index.apps.get(key, ()), *index.pre_starts.get(key, ()), *index.runs.get(key, ()))
         former = world.former.get(key)
         reason = _reason(world, key) if successor is None else f"its app is {successor} now"
-        removed[key] = remove_in_order(draft, former, there, reason, above, proved=proved)
+        removed[key] = remove_in_order(draft, former, there, reason, above, gates=gates)
         draft.networks_wanted[key] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Needs:
+class _RemainingNeeds:
     """Which apps that stay need what left Git, by what they need: in the release that they run, or are to run."""
 
     running: Mapping[AppKey, Sequence[AppKey]] = field(default_factory=dict)
@@ -74,11 +74,11 @@ class _Needs:
     held: frozenset[AppKey | None] = frozenset()  # apps of which at most what they ran before is started
 
     @classmethod
-    def of(cls, world: World, draft: Draft) -> "_Needs":
+    def of(cls, world: World, draft: PlanBuilder) -> "_RemainingNeeds":
         """Return the needs of a world's apps."""
-        older = (each.app for each in world.chosen if each.role is not Role.HEAD)
+        older = (each.app for each in world.targets if each.role is not Role.HEAD)
         return cls(
-            running=_by_dependency({key: runs.app.depends_on for key, runs in world.meanwhile.items()}),
+            running=_by_dependency({key: runs.app.depends_on for key, runs in world.running.items()}),
             older=_by_dependency({app.key: app.depends_on for app in older}),
             held=frozenset(hold.app for hold in draft.holds if hold.subject == str(hold.app)),
         )
@@ -105,17 +105,17 @@ def _reason(world: World, key: AppKey) -> str:
 
 
 def _obstacle(world: World, key: AppKey) -> str:
-    if key in world.strangers and str(key) not in world.allowed_prunes:
-        return NEVER_OURS
-    if world.broken_paths:
-        return f"is not removed while {world.broken_paths[0]} cannot be read: it may be there"
+    if key in world.foreign_apps and str(key) not in world.allowed_prunes:
+        return FOREIGN_APP
+    if world.invalid_paths:
+        return f"is not removed while {world.invalid_paths[0]} cannot be read: it may be there"
     hold = world.holds.get(key)
     if hold is not None and (hold.until is None or hold.until > world.now):
         return f"is held: {hold.reason}"
     if world.prune_of(key) is Prune.NEVER:
         return "left Git, and prune: never keeps what runs"
-    if key in world.kept and not is_allowed(world, key):
-        return world.kept[key]
+    if key in world.retained_apps and not is_allowed(world, key):
+        return world.retained_apps[key]
     if world.prune_of(key) is Prune.CONFIRM and not is_allowed(world, key):
         return f"left Git, and waits for a commit with the trailer `Allow-Prune: {key}`"
     return ""

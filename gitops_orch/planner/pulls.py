@@ -6,8 +6,8 @@ from typing import Any
 
 from gitops_orch.model.app import App, Service
 from gitops_orch.model.plan import Kind
-from gitops_orch.model.pull_policy import Pull, PullPolicy, parse_pull_policy
-from gitops_orch.planner.draft import Draft
+from gitops_orch.model.pull_policy import PullMode, PullPolicy, parse_pull_policy
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import HostIndex, Index
 from gitops_orch.planner.slots import AppSlots, Slot
@@ -26,18 +26,18 @@ class _Wanted:
     is_there: bool = False  # on the host, as the listing of images tells
 
 
-def pull_images(app: App, slots: AppSlots, index: Index, draft: Draft) -> tuple[str, ...]:
+def pull_images(app: App, slots: AppSlots, index: Index, draft: PlanBuilder) -> tuple[str, ...]:
     """Add the pulls of all images that new containers need and hosts lack; return their ids."""
     wanted: dict[tuple[str, str], _Wanted] = {}
     for slot in slots.slots:
-        for each in _wanted_images(slot, index) if slot.made else ():
+        for each in _wanted_images(slot, index) if slot.is_new else ():
             key = (slot.host, each.image)
             if key not in wanted or (wanted[key].local_suffices and not each.local_suffices):
                 wanted[key] = each
     return tuple(_add(draft, app, host, each) for (host, _), each in wanted.items())
 
 
-def _add(draft: Draft, app: App, host: str, wanted: _Wanted) -> str:
+def _add(draft: PlanBuilder, app: App, host: str, wanted: _Wanted) -> str:
     pull = draft.add(
         Kind.PULL,
         host,
@@ -84,7 +84,7 @@ def _own_image(slot: Slot, host: HostIndex) -> _Wanted | None:
     pulls only if that is for another one.
     """
     policy = parse_pull_policy(str(slot.service.compose.get("pull_policy") or ""))
-    if policy is None or policy.kind is Pull.NEVER:
+    if policy is None or policy.kind is PullMode.NEVER:
         return None
     platform, name = platform_of(slot.service), slot.service.name
     why = _why_pulled(slot, host, policy)

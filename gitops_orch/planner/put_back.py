@@ -12,58 +12,60 @@ from gitops_orch.model.names import is_pre_start, prepared_service
 from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, ObservedHost, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.ports import ports_of
-from gitops_orch.planner.aside import is_aside, newest_first, way_suffix
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.aside import is_retained, newest_first, renamed_suffix
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.ended import is_done, why_stopped
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.mounted import written_by
 from gitops_orch.planner.removal import owned
-from gitops_orch.planner.room import Room
+from gitops_orch.planner.room import RunningSet
 from gitops_orch.planner.slots import AppSlots, Slot
 from gitops_orch.planner.surplus import predecessors, why_kept
 from gitops_orch.planner.world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GoingAside:
+class Stopping:
     """Containers, by id, that are being stopped for good, and the steps that do it."""
 
     containers: Collection[str] = ()
     steps: tuple[str, ...] = ()
 
 
-NOTHING = GoingAside()
+NONE_STOPPING = Stopping()
 
 
-def put_back(app: App, slots: AppSlots, draft: Draft, world: World, stopping: GoingAside = NOTHING) -> None:
+def restart_previous(
+    app: App, slots: AppSlots, draft: PlanBuilder, world: World, stopping: Stopping = NONE_STOPPING
+) -> None:
     """Add the start of the old container of every slot in which nothing runs, or nothing that is not `stopping`.
 
     Of several that have no room beside one another, the one that is worth most is started.
     """
     for slot in slots.slots:
-        for each in slot.olds:
-            _give_name_back(each, draft, world, stopping)
-    room = Room(app, _running(slots, stopping.containers))
+        for each in slot.outdated:
+            _restore_name(each, draft, world, stopping)
+    room = RunningSet(app, _running(slots, stopping.containers))
     for old in best_first(_stopped(app, slots, stopping.containers, world), app.key, world):
-        if room.lets_in(old) and not is_put_off(draft, app.key, old, world):
-            draft.proves(app.key, start_again(draft, old, stopping.steps))
+        if room.add_if_free(old) and not is_backed_off(draft, app.key, old, world):
+            draft.add_gate(app.key, restart(draft, old, stopping.steps))
 
 
-def is_put_off(draft: Draft, app: AppKey, old: Located, world: World) -> bool:
+def is_backed_off(draft: PlanBuilder, app: AppKey, old: Located, world: World) -> bool:
     """Tell whether its Engine would not start a container a moment ago; if so, that is noted."""
-    wait = world.start_waits.get((old.host, old.container.id))
+    wait = world.start_backoffs.get((old.host, old.container.id))
     if wait is not None:
         reason = f"it served before, and cannot be started again: {wait.reason}; tried again at {wait.until:%H:%M:%SZ}"
         draft.hold(f"{old.container.name} on {old.host}", reason, app, error=True)
     return wait is not None
 
 
-def start_again(draft: Draft, old: Located, after: tuple[str, ...]) -> str:
+def restart(draft: PlanBuilder, old: Located, after: tuple[str, ...]) -> str:
     """Add the start of a container whose successor does not do well, and return its id."""
     reason = "it serves until its successor can be started"
     started = draft.add(Kind.START, old.host, old.container.id, reason, **owned(old), after=after)
-    draft.takes_ports(old.host, ports_of(old.container), started)
-    draft.takes_addresses(old.host, old.container.fixed_addresses, started)
+    draft.needs_ports(old.host, ports_of(old.container), started)
+    draft.needs_addresses(old.host, old.container.fixed_addresses, started)
     return started
 
 
@@ -72,10 +74,10 @@ def _stopped(app: App, slots: AppSlots, stopping: Collection[str], world: World)
     empty = [slot for slot in slots.slots if not _is_served(slot, stopping)]
     found: list[Located] = []
     for slot in empty:
-        here = () if slot.service.job else (old for old in slot.olds if old.host == slot.host)
-        found += best_first((old for old in here if is_fit(old, app.key, world)), app.key, world)[:1]
+        here = () if slot.service.job else (old for old in slot.outdated if old.host == slot.host)
+        found += best_first((old for old in here if can_restart(old, app.key, world)), app.key, world)[:1]
     left = () if why_kept(app, world) or not empty else slots.surplus
-    renamed = [each for each in left if is_fit(each, app.key, world)]
+    renamed = [each for each in left if can_restart(each, app.key, world)]
     former = {
         identity: row[0]
         for slot in empty
@@ -84,14 +86,14 @@ def _stopped(app: App, slots: AppSlots, stopping: Collection[str], world: World)
     return [*found, *former.values()]
 
 
-def is_fit(found: Located, app: AppKey, world: World) -> bool:
+def can_restart(found: Located, app: AppKey, world: World) -> bool:
     """Tell whether a container is stopped, and may serve again: it did not fail, and has all that it needs."""
     return can_serve(found.container) and not _is_bad(found.container, app, world) and may_start(found, world)
 
 
 def _running(slots: AppSlots, stopping: Collection[str]) -> list[Located]:
     """Return what runs of an app, and stays."""
-    there = [*slots.surplus, *slots.parked]
+    there = [*slots.surplus, *slots.failed]
     for slot in slots.slots:
         there += _there(slot)
     return [each for each in there if _is_live(each, stopping)]
@@ -99,13 +101,13 @@ def _running(slots: AppSlots, stopping: Collection[str]) -> list[Located]:
 
 def best_first(stopped: Iterable[Located], app: AppKey, world: World) -> list[Located]:
     """Return stopped containers: those that did not fail first, of these those of proved releases, then the newest."""
-    begun, there = world.begun.get(app, frozenset()), list(stopped)
+    progressing, there = world.progressing.get(app, frozenset()), list(stopped)
     ages = {each.id: place for place, each in enumerate(newest_first(found.container for found in there))}
 
     def rank(found: Located) -> tuple[bool, bool, int]:
         owner = found.container.owner
-        unproved = owner is not None and owner.release in begun
-        return _is_bad(found.container, app, world), unproved, ages[found.container.id]
+        is_ungated = owner is not None and owner.release in progressing
+        return _is_bad(found.container, app, world), is_ungated, ages[found.container.id]
 
     return sorted(there, key=rank)
 
@@ -117,7 +119,7 @@ def may_start(old: Located, world: World) -> bool:
 
 def can_serve(container: ObservedContainer) -> bool:
     """Tell whether a container is stopped, and is none that failed, is kept for going back, or is done."""
-    return container.state is State.EXITED and not (is_aside(container) or is_done(container))
+    return container.state is State.EXITED and not (is_retained(container) or is_done(container))
 
 
 def _is_served(slot: Slot, stopping: Collection[str]) -> bool:
@@ -125,17 +127,17 @@ def _is_served(slot: Slot, stopping: Collection[str]) -> bool:
 
 
 def _there(slot: Slot) -> list[Located]:
-    return [*slot.olds, *slot.parked, *((slot.current,) if slot.current is not None else ())]
+    return [*slot.outdated, *slot.failed, *((slot.current,) if slot.current is not None else ())]
 
 
 def _is_live(found: Located, stopping: Collection[str]) -> bool:
     return found.container.state in LIVE_STATES and found.container.id not in stopping
 
 
-def _give_name_back(old: Located, draft: Draft, world: World, stopping: GoingAside) -> None:
+def _restore_name(old: Located, draft: PlanBuilder, world: World, stopping: Stopping) -> None:
     """Give a container that was to be taken over the name that it had: nothing else tells other tools what it is."""
     container, host = old.container, world.observed.get(old.host)
-    name = container.name.removesuffix(way_suffix(container))
+    name = container.name.removesuffix(renamed_suffix(container))
     if container.owner is not None or name == container.name or not isinstance(host, ObservedHost):
         return
     if all(each.name != name or each.id in stopping.containers for each in host.containers):
@@ -186,6 +188,6 @@ def _is_bad(container: ObservedContainer, app: AppKey, world: World) -> bool:
     owner, details = container.owner, container.details
     if owner is None:
         return False
-    doubtful = {*world.begun.get(app, ()), *world.failures.get(app, ())}
+    doubtful = {*world.progressing.get(app, ()), *world.failed_or_running.get(app, ())}
     orderly = details is None or not details.exit_code or bool(why_stopped(container))
     return owner.release in world.failed.get(app, {}) or (owner.release in doubtful and not orderly)

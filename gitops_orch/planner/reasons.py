@@ -9,7 +9,7 @@ from gitops_orch.model.plan import Action
 from gitops_orch.model.steady import NOT_PASSED_YET, REPORTS_UNHEALTHY
 from gitops_orch.model.trouble import LEFT_GIT, Trouble
 from gitops_orch.planner.index import Index, Located
-from gitops_orch.planner.world import Chosen, World
+from gitops_orch.planner.world import TargetRelease, World
 
 _WORDS = {
     Health.STARTING: NOT_PASSED_YET,
@@ -17,7 +17,7 @@ _WORDS = {
 }
 
 
-def what_is_left(actions: Sequence[Action]) -> str:
+def open_actions(actions: Sequence[Action]) -> str:
     """Return how many steps are left to do, and the first; "" where none is."""
     if not actions:
         return ""
@@ -27,27 +27,27 @@ def what_is_left(actions: Sequence[Action]) -> str:
     return f"{count}: {kind} {first.name or first.target} on {first.host} ({first.reason})"
 
 
-def trouble_of(chosen: Chosen, world: World) -> str:
+def trouble_of(chosen: TargetRelease, world: World) -> str:
     """Return why the last attempt at the chosen release failed, in whichever process; "" where it did not."""
     trouble = world.troubles.get(chosen.app.key)
     if trouble is None or trouble.digest != chosen.app.digest:
         return ""
-    return trouble_words(trouble)
+    return trouble_reason(trouble)
 
 
-def why_not_gone(app: AppKey, world: World) -> str:
+def why_not_removed(app: AppKey, world: World) -> str:
     """Return why the last attempt to remove an app that left Git failed, in whichever process; "" where none did."""
     trouble = world.troubles.get(app)
-    return trouble_words(trouble) if trouble is not None and trouble.digest == LEFT_GIT else ""
+    return trouble_reason(trouble) if trouble is not None and trouble.digest == LEFT_GIT else ""
 
 
-def trouble_words(trouble: Trouble) -> str:
+def trouble_reason(trouble: Trouble) -> str:
     """Return why the last attempt failed, how often it was tried, and since when."""
     times = "once" if trouble.attempts == 1 else f"{trouble.attempts} times"
     return f"{trouble.reason}; tried {times} since {trouble.since:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def broken_words(app: AppKey, mistake: str, index: Index) -> str:
+def invalid_file_reason(app: AppKey, mistake: str, index: Index) -> str:
     """Return why an app whose files cannot be read stays as it is."""
     return f"keeps what it runs: {mistake}" if index.apps.get(app) else mistake
 
@@ -57,19 +57,19 @@ def silent_hosts(hosts: Iterable[UnknownHost]) -> str:
     return "; ".join(f"host {host.name} does not answer: {host.reason}" for host in hosts)
 
 
-def why_unwell(containers: Iterable[Located], app: App) -> str:
+def why_unhealthy(containers: Iterable[Located], app: App) -> str:
     """Return the first container that is not healthy, with its state; "" where all are."""
     for found in containers:
-        word = _unwell(found.container, app)
+        word = _unhealthy(found.container, app)
         if word:
             return f"{found.container.name} on {found.host}: {word}"
     return ""
 
 
-def _unwell(container: ObservedContainer, app: App) -> str:
+def _unhealthy(container: ObservedContainer, app: App) -> str:
     if container.state is State.RUNNING:
-        said = check_words(container.details, app) if container.health is not Health.HEALTHY else ""
+        output = check_words(container.details, app) if container.health is not Health.HEALTHY else ""
         words = _WORDS.get(container.health, "")
-        return f"{words}: {said}" if words and said else words
+        return f"{words}: {output}" if words and output else words
     code = container.details.exit_code if container.details is not None else 0
     return f"it is {container.state.value}" + (f" (exit code {code})" if code else "")

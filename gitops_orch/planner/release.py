@@ -13,41 +13,45 @@ from gitops_orch.planner.world import Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class ReleaseChoice:
     """The release to run: its role, the commit whose files say what it is, and why."""
 
     role: Role
     commit: str
     digest: str
     reason: str = ""
-    stays_up: bool = False  # it failed, and there is nothing to go back to
+    stays_running: bool = False  # it failed, and there is nothing to go back to
 
 
 def choose_release(
     app: App, commit: str, *, pin: Release | None, failed: Mapping[str, str], stable: Release | None
-) -> Choice:
+) -> ReleaseChoice:
     """Choose for an app as the commit has it, given what an operator said and what history knows."""
     if pin is not None:
-        return Choice(role=Role.PINNED, commit=pin.commit, digest=pin.digest, reason=_pinned(pin, app.key))
+        return ReleaseChoice(
+            role=Role.PINNED, commit=pin.commit, digest=pin.digest, reason=_pinned(pin, app.key)
+        )
     why = failed.get(app.digest)
     if why is None:
-        return Choice(role=Role.HEAD, commit=commit, digest=app.digest)
+        return ReleaseChoice(role=Role.HEAD, commit=commit, digest=app.digest)
     way_out = f"until the app changes or `gitops-orch retry {app.key}` is run"
     quarantined = f"release {app.digest[:12]} failed and is not tried again {way_out}: {why}"
     if app.rollback is not Rollback.AUTO:
         reason = f"{quarantined}; rollback: {app.rollback.value}"
-        return Choice(role=Role.STUCK, commit=commit, digest=app.digest, reason=reason)
+        return ReleaseChoice(role=Role.BLOCKED, commit=commit, digest=app.digest, reason=reason)
     if pauses(app):
         reason = f"{quarantined}; failure_action: pause"
-        return Choice(role=Role.STUCK, commit=commit, digest=app.digest, reason=reason)
+        return ReleaseChoice(role=Role.BLOCKED, commit=commit, digest=app.digest, reason=reason)
     if stable is None or stable.digest in failed:
         reason = (
             f"release {app.digest[:12]} failed, and there is no stable release to go back to: its containers stay, and it "
             f"becomes stable when they do well; `gitops-orch retry {app.key}` starts it again: {why}"
         )
-        return Choice(role=Role.HEAD, commit=commit, digest=app.digest, reason=reason, stays_up=True)
+        return ReleaseChoice(
+            role=Role.HEAD, commit=commit, digest=app.digest, reason=reason, stays_running=True
+        )
     reason = f"{quarantined}; rolled back to {stable.commit[:12]}"
-    return Choice(role=Role.FALLBACK, commit=stable.commit, digest=stable.digest, reason=reason)
+    return ReleaseChoice(role=Role.ROLLBACK, commit=stable.commit, digest=stable.digest, reason=reason)
 
 
 def _pinned(pin: Release, app: AppKey) -> str:

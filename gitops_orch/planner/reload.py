@@ -6,7 +6,7 @@ from gitops_orch.model.app import App, FileMount, FilesPolicy
 from gitops_orch.model.names import live_record_name
 from gitops_orch.model.observed import State
 from gitops_orch.model.plan import Kind
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.index import HostIndex
 from gitops_orch.planner.prepare import is_there
 from gitops_orch.planner.slots import Slot
@@ -23,7 +23,7 @@ def changed_sets(app: App, slot: Slot, host: HostIndex) -> tuple[FileMount, ...]
     return tuple(files for files in live if not is_there(app, files, host))
 
 
-def must_be_told(slot: Slot) -> bool:
+def needs_signal(slot: Slot) -> bool:
     """Tell whether a slot keeps a container that runs already: one that is started later reads what is there then."""
     return slot.current is not None and slot.current.container.state in {State.RUNNING, State.PAUSED}
 
@@ -38,7 +38,7 @@ def record_sets(
     app: App,
     slots: Iterable[Slot],
     hosts: Mapping[str, HostIndex],
-    draft: Draft,
+    draft: PlanBuilder,
     after: Mapping[str, Sequence[str]],
 ) -> None:
     """Add what records, by host, that a service's live sets were changed and everyone told: the last step of it."""

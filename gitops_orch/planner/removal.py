@@ -8,7 +8,7 @@ from gitops_orch.model.addresses import held_addresses
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import LIVE_STATES, Details, ObservedContainer
 from gitops_orch.model.plan import Kind
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.index import Index, Located
 
 
@@ -23,7 +23,7 @@ class Owned(TypedDict):
 
 
 def stop_container(
-    draft: Draft,
+    draft: PlanBuilder,
     found: Located,
     reason: str,
     after: Iterable[str],
@@ -45,8 +45,8 @@ def stop_container(
         follows=follows,
         grace_s=grace_s(found.container),
     )
-    draft.frees_ports(found.host, found.container, identity)
-    draft.frees_addresses(found.host, held_addresses(found.container), identity)
+    draft.releases_ports(found.host, found.container, identity)
+    draft.releases_addresses(found.host, held_addresses(found.container), identity)
     return identity
 
 
@@ -55,34 +55,34 @@ def grace_s(container: ObservedContainer) -> float:
     return (container.details or Details()).grace_s
 
 
-def remove_container(draft: Draft, found: Located, reason: str, after: Iterable[str]) -> str:
+def remove_container(draft: PlanBuilder, found: Located, reason: str, after: Iterable[str]) -> str:
     """Add a removal, and return its id."""
     identity = draft.add(
         Kind.REMOVE, found.host, found.container.id, reason, **owned(found), after=tuple(after)
     )
-    draft.frees_name(found.host, found.container.name, identity)
+    draft.releases_name(found.host, found.container.name, identity)
     return identity
 
 
-def retire(draft: Draft, found: Located, reason: str, after: Iterable[str]) -> str:
+def retire(draft: PlanBuilder, found: Located, reason: str, after: Iterable[str]) -> str:
     """Add a stop and a removal, and return the id of the last."""
     stopped = stop_container(draft, found, reason, after)
     return remove_container(draft, found, reason, after if stopped is None else (stopped,))
 
 
-def retire_proved(
-    draft: Draft, found: Located, reason: str, after: Iterable[str], proved: Iterable[str]
+def retire_after_gate(
+    draft: PlanBuilder, found: Located, reason: str, after: Iterable[str], gates: Iterable[str]
 ) -> str:
     """Add a stop and a removal after the steps that prove the successor, and return the id of the removal.
 
     What holds a port or an address that a start of this plan needs stops already `after` the others; it is removed
     after the proof all the same, so that it can be started again until then.
     """
-    after, proved = tuple(after), tuple(proved)
+    after, gates = tuple(after), tuple(gates)
     stopped = stop_container(draft, found, reason, after)
     if stopped is not None:
-        draft.waits_unless_needed(stopped, proved)
-    return remove_container(draft, found, reason, (*after, *proved, *(() if stopped is None else (stopped,))))
+        draft.waits_unless_needed(stopped, gates)
+    return remove_container(draft, found, reason, (*after, *gates, *(() if stopped is None else (stopped,))))
 
 
 def owned(found: Located) -> Owned:
@@ -97,7 +97,7 @@ def owned(found: Located) -> Owned:
     )
 
 
-def remove_networks(draft: Draft, index: Index) -> None:
+def remove_networks(draft: PlanBuilder, index: Index) -> None:
     """Add removals of networks that their apps want no more on a host, once all containers on them are removed.
 
     Comes when all other steps are in the draft: a container of any app may be on a network, or is made on it by this plan.
@@ -118,29 +118,31 @@ def remove_networks(draft: Draft, index: Index) -> None:
             removals[action.host, action.target] = action.id
     attached = _attached(index, {host for _, host, _ in unwanted})
     for app, host, network in unwanted:
-        has_twin = network.name in index.hosts[host].twins
-        there = attached[host, network.id if has_twin else network.name]
+        has_duplicate = network.name in index.hosts[host].duplicate_networks
+        there = attached[host, network.id if has_duplicate else network.name]
         staying = [each for each in there if (host, each.id) not in removals]
         others = [each for each in staying if each.owner is None or each.owner.app != app]
-        users = [f"{each.name} ({_whose(each)})" for each in others]
+        users = [f"{each.name} ({_owner_text(each)})" for each in others]
         users = users or [f"app {each}" for each in wanting[host, network.name]]
         if users:
             names = ", ".join(users)
             draft.hold(network.name, f"is not removed from {host}, because it is used by {names}", app)
         elif not staying:
-            gone = [removals[host, each.id] for each in there]
+            removed = [removals[host, each.id] for each in there]
             draft.add(
                 Kind.REMOVE_NETWORK,
                 host,
-                network.id if has_twin else network.name,
+                network.id if has_duplicate else network.name,
                 "the app uses it no more on this host",
                 name=network.name,
                 app=app,
-                after=tuple(dict.fromkeys((*own[app, host], *gone))),
+                after=tuple(dict.fromkeys((*own[app, host], *removed))),
             )
 
 
-def _wanting(draft: Draft, networks: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], list[AppKey]]:
+def _wanting(
+    draft: PlanBuilder, networks: Collection[tuple[str, str]]
+) -> Mapping[tuple[str, str], list[AppKey]]:
     """Return the planned apps that use each of some networks, by host and the network's name."""
     found: dict[tuple[str, str], list[AppKey]] = defaultdict(list)
     for app, wanted in draft.networks_wanted.items() if networks else ():
@@ -160,5 +162,5 @@ def _attached(index: Index, hosts: Iterable[str]) -> Mapping[tuple[str, str], li
     return found
 
 
-def _whose(container: ObservedContainer) -> str:
+def _owner_text(container: ObservedContainer) -> str:
     return "not ours" if container.owner is None else f"app {container.owner.app}"

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.planner.allowed import is_allowed
-from gitops_orch.planner.data_loss import Heir, Loss, losses
-from gitops_orch.planner.former_slots import FormerSlot, ServiceKey
+from gitops_orch.planner.data_loss import DataLoss, NewMounts, losses
+from gitops_orch.planner.former_slots import RemovedSlot, ServiceKey
 from gitops_orch.planner.index import Index
-from gitops_orch.planner.kinship import NewService, is_kin
-from gitops_orch.planner.leaving import Groups, is_nowhere, leaving_slots, new_services
+from gitops_orch.planner.kinship import NewService, is_same_service
+from gitops_orch.planner.leaving import Groups, is_absent, new_services, removed_slots
 from gitops_orch.planner.moved_services import Pair, moved_services
-from gitops_orch.planner.newcomers import Newcomers
+from gitops_orch.planner.newcomers import NewApps
 from gitops_orch.planner.world import Role, World
 
 LOSSES_SHOWN = 3
@@ -30,7 +30,7 @@ class _Renames:
     """What was renamed, as it is found; and what is held for it, each with why."""
 
     successors: dict[AppKey, AppKey] = field(default_factory=dict)  # by old app the new one
-    slots: dict[ServiceKey, tuple[FormerSlot, ...]] = field(
+    slots: dict[ServiceKey, tuple[RemovedSlot, ...]] = field(
         default_factory=dict
     )  # by new service the old ones
     held: dict[AppKey, str] = field(default_factory=dict)  # apps that are not started
@@ -40,7 +40,7 @@ class _Renames:
 
 def with_renames(world: World, index: Index) -> World:
     """Return the world with what was renamed, and what is held for it."""
-    groups = leaving_slots(world, index)
+    groups = removed_slots(world, index)
     if not groups:
         return world
     found = _Renames()
@@ -50,9 +50,9 @@ def with_renames(world: World, index: Index) -> World:
         world,
         successors=found.successors,
         former_slots=found.slots,
-        unstarted=found.held,
-        kept={**world.kept, **found.kept},
-        kept_services=found.kept_services,
+        data_holds=found.held,
+        retained_apps={**world.retained_apps, **found.kept},
+        retained_services=found.kept_services,
     )
 
 
@@ -66,26 +66,26 @@ def keep_former(world: World, held: Collection[AppKey]) -> World:
         for slot in slots
         if key in held and slot.app != key
     }
-    return replace(world, kept_services={**kept, **world.kept_services})
+    return replace(world, retained_services={**kept, **world.retained_services})
 
 
 def _find_apps(found: _Renames, groups: Groups, world: World, index: Index) -> None:
     """Find the apps that left Git and came again under another name; each counts once."""
-    chosen = {each.app.key for each in world.chosen}
-    gone: dict[AppKey, dict[str, Sequence[FormerSlot]]] = defaultdict(dict)
+    chosen = {each.app.key for each in world.targets}
+    removed: dict[AppKey, dict[str, Sequence[RemovedSlot]]] = defaultdict(dict)
     for (key, service), slots in groups.items():
         if key not in chosen:
-            gone[key][service] = slots
-    if not gone:
+            removed[key][service] = slots
+    if not removed:
         return
-    new = Newcomers(
+    new = NewApps(
         each
-        for each in world.chosen
-        if each.app.key not in world.broken
-        and (each.app.key in world.newcomers or is_nowhere(each.app.key, index))
+        for each in world.targets
+        if each.app.key not in world.invalid_apps
+        and (each.app.key in world.never_stable or is_absent(each.app.key, index))
     )
-    for old, there in gone.items():
-        chosen_one = new.take_likeliest(old, there)
+    for old, there in removed.items():
+        chosen_one = new.match(old, there)
         if chosen_one is None:
             continue
         app = chosen_one.app
@@ -94,12 +94,14 @@ def _find_apps(found: _Renames, groups: Groups, world: World, index: Index) -> N
         found.slots |= {(app.key, service): tuple(slots) for service, slots in pairs}
         lost = [loss for service, slots in pairs for loss in _at_stake(app, service, slots, index)]
         lost += [loss for service, slots in pairs for loss in _taken_name(app, service, slots)]
-        if lost and is_nowhere(app.key, index) and not is_allowed(world, old):
+        if lost and is_absent(app.key, index) and not is_allowed(world, old):
             found.held[app.key] = _app_held(app, old, lost, world)
             found.kept[old] = _keeps_running(app, "this app")
 
 
-def _pairs(app: App, there: Mapping[str, Sequence[FormerSlot]]) -> Iterator[tuple[str, Sequence[FormerSlot]]]:
+def _pairs(
+    app: App, there: Mapping[str, Sequence[RemovedSlot]]
+) -> Iterator[tuple[str, Sequence[RemovedSlot]]]:
     """Yield each service of an app with the slots that it had as a service of the old app: of its name, else its kin."""
     names = {service.name for service in app.services}
     others = {name: slots for name, slots in there.items() if name not in names}
@@ -108,9 +110,9 @@ def _pairs(app: App, there: Mapping[str, Sequence[FormerSlot]]) -> Iterator[tupl
             yield service.name, there[service.name]
             continue
         new = NewService.of(app, service)
-        kin = next((name for name, slots in others.items() if is_kin(new, slots)), None)
-        if kin is not None:
-            yield service.name, others.pop(kin)
+        same = next((name for name, slots in others.items() if is_same_service(new, slots)), None)
+        if same is not None:
+            yield service.name, others.pop(same)
 
 
 def _find_services(found: _Renames, groups: Groups, world: World, index: Index) -> None:
@@ -122,15 +124,17 @@ def _find_services(found: _Renames, groups: Groups, world: World, index: Index) 
         for app, service in (new_services(world, index) if old else ())
         if (app.key, service) not in found.slots
     ]
-    roles = {each.app.key: each.role for each in world.chosen}
-    lost: dict[AppKey, list[tuple[Pair, list[Loss]]]] = defaultdict(list)
-    for pair in moved_services(new, old, roles, lambda key: is_nowhere(key, index)):
+    roles = {each.app.key: each.role for each in world.targets}
+    lost: dict[AppKey, list[tuple[Pair, list[DataLoss]]]] = defaultdict(list)
+    for pair in moved_services(new, old, roles, lambda key: is_absent(key, index)):
         app, former = pair.new.app, pair.old[0]
         service = pair.new.service.name
-        found.slots[app.key, service] = tuple(replace(each, kin=pair.kin) for each in pair.old)
+        found.slots[app.key, service] = tuple(
+            replace(each, is_same_service=pair.is_same_service) for each in pair.old
+        )
         if former.app not in roles:
             found.successors.setdefault(former.app, app.key)
-        at_stake = list(_at_stake(app, service, pair.old, index)) if pair.kin else []
+        at_stake = list(_at_stake(app, service, pair.old, index)) if pair.is_same_service else []
         if roles[app.key] is not Role.HEAD:  # a rollback needs the older volume
             at_stake = [loss for loss in at_stake if not loss.is_older]
         if at_stake and not is_allowed(world, former.app):
@@ -148,20 +152,20 @@ def _find_services(found: _Renames, groups: Groups, world: World, index: Index) 
                 found.kept_services[former.key] = _keeps_running(app, "this service")
 
 
-def _at_stake(app: App, service: str, slots: Iterable[FormerSlot], index: Index) -> Iterator[Loss]:
+def _at_stake(app: App, service: str, slots: Iterable[RemovedSlot], index: Index) -> Iterator[DataLoss]:
     """Yield what a new service would start without."""
     for slot in slots:
         if slot.container is None or slot.host not in index.hosts:
             continue
-        heir = Heir.of(app, service, slot.key)
-        yield from losses(heir, slot.data or {}, index.hosts[slot.host].volumes)
+        new_mounts = NewMounts.of(app, service, slot.key)
+        yield from losses(new_mounts, slot.data or {}, index.hosts[slot.host].volumes)
 
 
-def _taken_name(app: App, service: str, slots: Iterable[FormerSlot]) -> Iterator[Loss]:
+def _taken_name(app: App, service: str, slots: Iterable[RemovedSlot]) -> Iterator[DataLoss]:
     """Yield a name that both the old and the new container must have."""
     name = app.service(service).container_name
     if name and any(slot.container is not None and slot.container.name == name for slot in slots):
-        yield Loss(service, "its container_name", name, "the same, which is taken")
+        yield DataLoss(service, "its container_name", name, "the same, which is taken")
 
 
 def _keeps_running(app: App, what: str) -> str:
@@ -171,7 +175,7 @@ def _keeps_running(app: App, what: str) -> str:
     )
 
 
-def _app_held(app: App, old: AppKey, lost: Sequence[Loss], world: World) -> str:
+def _app_held(app: App, old: AppKey, lost: Sequence[DataLoss], world: World) -> str:
     shown = "; ".join(map(str, dict.fromkeys(lost[:LOSSES_SHOWN])))
     namespace = "" if old.namespace == app.key.namespace else f" and x-gitops: {{namespace: {old.namespace}}}"
     return (
@@ -181,7 +185,7 @@ def _app_held(app: App, old: AppKey, lost: Sequence[Loss], world: World) -> str:
     )
 
 
-def _service_held(app: App, pair: Pair, lost: Sequence[Loss], world: World) -> str:
+def _service_held(app: App, pair: Pair, lost: Sequence[DataLoss], world: World) -> str:
     former = pair.old[0]
     where = former.service if former.app == app.key else f"{former.service} of {former.app}"
     shown = "; ".join(map(str, dict.fromkeys(lost[:LOSSES_SHOWN])))

@@ -25,7 +25,7 @@ class HealedField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Healing:
+class HealRecord:
     """How often it was put right: seconds since each time, the longest ago first."""
 
     spec_hash: str
@@ -33,7 +33,7 @@ class Healing:
     ages_s: tuple[float, ...]
 
 
-def stopped_s(healing: Healing) -> float:
+def stopped_s(healing: HealRecord) -> float:
     """Return for how many seconds more it is left alone; 0 where it is not."""
     ages = healing.ages_s[-HEALS_MAX:]
     if len(ages) < HEALS_MAX or ages[0] - ages[-1] > SPAN_S:
@@ -41,7 +41,7 @@ def stopped_s(healing: Healing) -> float:
     return max(0.0, COOL_DOWN_S - ages[-1])
 
 
-def crash_count(healing: Healing) -> int:
+def crash_count(healing: HealRecord) -> int:
     """Return how often a container was started without having stayed up for long in between."""
     count = 0
     for older, younger in reversed([*pairwise((*healing.ages_s, 0.0))]):
@@ -51,7 +51,7 @@ def crash_count(healing: Healing) -> int:
     return count
 
 
-def wait_s(healing: Healing) -> float:
+def wait_s(healing: HealRecord) -> float:
     """Return for how many seconds more a container that ended again is not started: each time longer, up to a limit."""
     count = crash_count(healing)
     return max(0.0, min(LAST_S, FIRST_S * 2 ** (count - 1)) - healing.ages_s[-1]) if count else 0.0

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from gitops_orch.model.app import App, FailureAction, Order, RolloutPolicy, Service, UpdatePolicy
 from gitops_orch.model.names import is_anonymous
-from gitops_orch.model.plan import Budget
+from gitops_orch.model.plan import FailureBudget
 from gitops_orch.model.ports import fixed_ports, ports_of, same_port
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.slots import Slot
-from gitops_orch.planner.world import Chosen, Role, World
+from gitops_orch.planner.world import Role, TargetRelease, World
 
 HOST_NETWORK = "host"
 Lane = tuple[Order, int]  # slots that start first, and slots that stop first, have lanes of their own
@@ -34,9 +34,9 @@ class Arrangement:
     turns: tuple[tuple[Slot, Lane], ...] = ()
 
 
-def update_policy(chosen: Chosen, service: Service) -> UpdatePolicy:
+def update_policy(chosen: TargetRelease, service: Service) -> UpdatePolicy:
     """Return the policy that a service is replaced by: going back has one of its own (deploy.rollback_config)."""
-    return service.rollback if chosen.role is Role.FALLBACK else service.update
+    return service.rollback if chosen.role is Role.ROLLBACK else service.update
 
 
 def choose_order(slot: Slot, update: UpdatePolicy, rollout: RolloutPolicy) -> tuple[Order, str]:
@@ -44,7 +44,7 @@ def choose_order(slot: Slot, update: UpdatePolicy, rollout: RolloutPolicy) -> tu
 
     Start-first wherever two of them can stand side by side on the host; what the file says wins where it is possible.
     """
-    here = [old for old in slot.olds if old.host == slot.host]
+    here = [old for old in slot.outdated if old.host == slot.host]
     service = slot.service
     if not here:
         return Order.START_FIRST, "nothing on this host is in its way"
@@ -60,14 +60,14 @@ def choose_order(slot: Slot, update: UpdatePolicy, rollout: RolloutPolicy) -> tu
     return Order.START_FIRST, "nothing that it uses is exclusive"
 
 
-def _collision(service: Service, olds: Sequence[Located]) -> str:
+def _collision(service: Service, outdated: Sequence[Located]) -> str:
     if service.container_name:
         return f"`container_name: {service.container_name}` can exist only once"
-    held = [port for old in olds for port in ports_of(old.container)]
+    held = [port for old in outdated for port in ports_of(old.container)]
     for wanted in fixed_ports(service):
         if any(same_port(wanted, port) for port in held):
             return f"port {wanted[1]}/{wanted[2]} of the host can be published only once"
-    in_host = any(HOST_NETWORK in old.container.networks for old in olds)
+    in_host = any(HOST_NETWORK in old.container.networks for old in outdated)
     if service.compose.get("network_mode") == HOST_NETWORK or (in_host and fixed_ports(service)):
         return "both would use the ports of the host's network"
     return "a fixed address can be used only once" if _fixed_address(service) else ""
@@ -81,12 +81,14 @@ def _fixed_address(service: Service) -> bool:
     return any(isinstance(each, dict) and any(each.get(key) for key in keys) for each in networks.values())
 
 
-def _anonymous_volumes(slot: Slot, olds: Iterable[Located]) -> bool:
+def _anonymous_volumes(slot: Slot, outdated: Iterable[Located]) -> bool:
     """An anonymous volume's name is 64 hex digits; a recreated container inherits it, as in Compose."""
-    return any(is_anonymous(name) for old in olds for name in old.container.volumes) and not slot.service.job
+    return (
+        any(is_anonymous(name) for old in outdated for name in old.container.volumes) and not slot.service.job
+    )
 
 
-def arrange(chosen: Chosen, slots: Sequence[Slot], world: World) -> Arrangement:
+def arrange(chosen: TargetRelease, slots: Sequence[Slot], world: World) -> Arrangement:
     """Arrange the slots of a service that are replaced, in the order of their numbers, a canary before all others.
 
     What was stable before needs no canary: a revert takes a canary back at once.
@@ -94,8 +96,8 @@ def arrange(chosen: Chosen, slots: Sequence[Slot], world: World) -> Arrangement:
     if not slots:
         return Arrangement()
     update, rollout = update_policy(chosen, slots[0].service), chosen.app.rollout
-    tried = chosen.role is not Role.HEAD or chosen.app.key in world.settled
-    count = 0 if tried or not any(slot.superseded for slot in slots) else rollout.canary
+    tried = chosen.role is not Role.HEAD or chosen.app.key in world.stable_heads
+    count = 0 if tried or not any(slot.has_superseded for slot in slots) else rollout.canary
     rest = slots[count:]
     limits = _limits(update, rollout, len(rest))
     turns: list[tuple[Slot, Lane]] = []
@@ -116,20 +118,22 @@ def _limits(update: UpdatePolicy, rollout: RolloutPolicy, count: int) -> Mapping
     }
 
 
-def failure_budget(chosen: Chosen, service: Service, slots: Sequence[Slot], world: World) -> Budget | None:
+def failure_budget(
+    chosen: TargetRelease, service: Service, slots: Sequence[Slot], world: World
+) -> FailureBudget | None:
     """Return how many of a service's containers may fail before its release has; None where no release is on trial.
 
     A release that was stable before did not get worse by itself, and going back is not judged: neither is on trial.
     """
     app = chosen.app
-    if chosen.role is not Role.HEAD or app.key in world.settled:
+    if chosen.role is not Role.HEAD or app.key in world.stable_heads:
         return None
     tolerant = service.update.failure_action is FailureAction.CONTINUE
     ratio = 1.0 if tolerant else service.update.failure_ratio_max
     allowed = (
-        int(ratio * sum(slot.made or bool(slot.olds) or slot.unproved for slot in slots)) if ratio else 0
+        int(ratio * sum(slot.is_new or bool(slot.outdated) or slot.ungated for slot in slots)) if ratio else 0
     )
-    return Budget(service=f"{app.key}/{service.name}", failures_max=allowed)
+    return FailureBudget(service=f"{app.key}/{service.name}", failures_max=allowed)
 
 
 def is_tolerated(service: Service) -> bool:

@@ -16,7 +16,7 @@ from gitops_orch.planner.mounted import written_by
 _Writer = tuple[str, str]  # service and release; both "" for a container of another tool
 
 
-class Room:
+class RunningSet:
     """What runs of one app, with what was let in beside it; `app` is its file, None where that cannot be read."""
 
     def __init__(self, app: App | None, running: Iterable[Located]) -> None:
@@ -32,14 +32,14 @@ class Room:
         for found in running:
             self._add(found)
 
-    def lets_in(self, found: Located) -> bool:
+    def add_if_free(self, found: Located) -> bool:
         """Tell whether a container may run beside all others; one that may has its place from then on."""
-        if not self._has_room(found):
+        if not self._fits(found):
             return False
         self._add(found)
         return True
 
-    def _has_room(self, found: Located) -> bool:
+    def _fits(self, found: Located) -> bool:
         container, host, writer = found.container, found.host, _writer(found)
         return not (
             self._slot(found) in self._slots

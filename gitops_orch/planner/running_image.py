@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from gitops_orch.model.app import Service
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.planner.images import normalise
-from gitops_orch.planner.world import Chosen, World
+from gitops_orch.planner.world import TargetRelease, World
 
 _UP = frozenset({State.RUNNING, State.PAUSED, State.RESTARTING})
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
@@ -15,7 +15,7 @@ _ID_CHARS = 19  # `sha256:` and 12 digits, as `docker ps` shows an image without
 
 
 def running_image(
-    service: Service, chosen: Chosen, world: World, containers: Iterable[ObservedContainer]
+    service: Service, chosen: TargetRelease, world: World, containers: Iterable[ObservedContainer]
 ) -> str:
     """Return the image of the containers that are up, as Compose files write it; Git's where none is up.
 
@@ -27,7 +27,7 @@ def running_image(
     return ", ".join(sorted(votes, key=lambda image: (-votes[image], image))) or service.image
 
 
-def _reference(service: Service, chosen: Chosen, world: World, container: ObservedContainer) -> str:
+def _reference(service: Service, chosen: TargetRelease, world: World, container: ObservedContainer) -> str:
     """Return what a container was created by; Docker lists an id where the tag names another image by now."""
     spec = world.specs.get((chosen.app.key, chosen.app.digest, service.name))
     created = container.owner.spec_hash if container.owner is not None else ""

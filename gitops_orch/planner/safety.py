@@ -9,9 +9,9 @@ left it.
 from gitops_orch.model.app import AppKey, Prune
 from gitops_orch.model.plan import Refusal
 from gitops_orch.planner.allowed import is_allowed
-from gitops_orch.planner.aside import is_aside
+from gitops_orch.planner.aside import is_retained
 from gitops_orch.planner.index import Index, Located
-from gitops_orch.planner.world import Chosen, Role, World
+from gitops_orch.planner.world import Role, TargetRelease, World
 
 REMOVAL_BUDGET = "removal-budget"
 EVERYTHING = "remove-everything"
@@ -19,16 +19,16 @@ EVERYTHING = "remove-everything"
 
 def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
     """Return why the plan must not be carried out; empty where it may."""
-    chosen = {each.app.key: each for each in world.chosen}
+    chosen = {each.app.key: each for each in world.targets}
     total, leaving, counted, absent = 0, 0, 0, 0
     for key, found in index.apps.items():
-        if key in world.strangers:
+        if key in world.foreign_apps:
             continue  # another controller's, perhaps, and never removed without its name
-        located = tuple(each for each in found if not is_aside(each.container))
+        located = tuple(each for each in found if not is_retained(each.container))
         lost = _lost_count(key, world, chosen.get(key), located)
         total += len(located)
         leaving += lost
-        absent += 0 if key in chosen else len(located) if key in world.kept else lost
+        absent += 0 if key in chosen else len(located) if key in world.retained_apps else lost
         counted += 0 if is_allowed(world, key) else lost
     budget = world.fleet.prune
     replaced = bool(chosen) and counted == 0  # others come in their stead, and each that goes is named
@@ -49,13 +49,13 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
     return ()
 
 
-def _lost_count(key: AppKey, world: World, chosen: Chosen | None, located: tuple[Located, ...]) -> int:
+def _lost_count(key: AppKey, world: World, chosen: TargetRelease | None, located: tuple[Located, ...]) -> int:
     prune = world.prune_of(key) if chosen is None else chosen.app.prune
-    asked = prune is Prune.CONFIRM or (chosen is None and key in world.kept)
+    asked = prune is Prune.CONFIRM or (chosen is None and key in world.retained_apps)
     if prune is Prune.NEVER or (asked and not is_allowed(world, key)):
         return 0
     if chosen is None:
-        return 0 if key in world.broken or world.broken_paths else len(located)
+        return 0 if key in world.invalid_apps or world.invalid_paths else len(located)
     if chosen.role is not Role.HEAD:
         return 0  # what an older release has no service for is still in Git
     wanted = {service.name for service in chosen.app.services}
@@ -64,6 +64,6 @@ def _lost_count(key: AppKey, world: World, chosen: Chosen | None, located: tuple
 
 
 def _way_out(world: World) -> str:
-    if world.chosen:
+    if world.targets:
         return "If this is meant, name each app in the commit's trailer `Allow-Prune: <app>`"
     return "If this is meant, set spec.prune.allow_empty in gitops.yaml; else, were the right branch and path given?"

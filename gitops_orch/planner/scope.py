@@ -5,7 +5,7 @@ from dataclasses import replace
 from posixpath import dirname
 
 from gitops_orch.model.app import App, AppKey
-from gitops_orch.model.desired import BrokenFile, Desired
+from gitops_orch.model.desired import Desired, InvalidFile
 from gitops_orch.model.plan import Action, Kind, Plan, PlanHold
 from gitops_orch.model.problem import Problem
 
@@ -23,7 +23,7 @@ def with_dependencies(named: Collection[AppKey], apps: Iterable[App]) -> frozens
     return frozenset(found)
 
 
-def kept_to(plan: Plan, scope: Collection[AppKey]) -> Plan:
+def limited_to(plan: Plan, scope: Collection[AppKey]) -> Plan:
     """Return what of a plan concerns these apps.
 
     A step that stands on another app's step (a port that this one has to free first) is left out with all that stands on
@@ -55,8 +55,8 @@ def kept_to(plan: Plan, scope: Collection[AppKey]) -> Plan:
 def problems_of(desired: Desired, scope: Collection[AppKey]) -> tuple[Problem, ...]:
     """Return the mistakes of a commit without those in the directories of other apps."""
     ours = {dirname(app.path) for app in desired.apps if app.key in scope}
-    ours |= {dirname(file.path) for file in desired.broken_files if _was_in(scope, file, desired)}
-    paths = (*(app.path for app in desired.apps), *(file.path for file in desired.broken_files))
+    ours |= {dirname(file.path) for file in desired.invalid_files if _was_in(scope, file, desired)}
+    paths = (*(app.path for app in desired.apps), *(file.path for file in desired.invalid_files))
     everyone = set(map(dirname, paths)) | ours
     return tuple(
         each
@@ -65,8 +65,8 @@ def problems_of(desired: Desired, scope: Collection[AppKey]) -> tuple[Problem, .
     )
 
 
-def _was_in(scope: Collection[AppKey], file: BrokenFile, desired: Desired) -> bool:
-    return any(app in scope and file.mistake in why for app, why in desired.broken_why.items())
+def _was_in(scope: Collection[AppKey], file: InvalidFile, desired: Desired) -> bool:
+    return any(app in scope and file.mistake in why for app, why in desired.invalid_reasons.items())
 
 
 def _home(path: str, directories: Collection[str]) -> str | None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from gitops_orch.model.observed import ObservedContainer
 from gitops_orch.model.plan import Kind
-from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX, has_suffix, is_aside, newest_first
+from gitops_orch.planner.aside import FAILED_SUFFIX, RETAINED_SUFFIX, has_suffix, is_retained, newest_first
 from gitops_orch.planner.compare import restart_policy_fields
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.index import HostIndex, Located
 from gitops_orch.planner.removal import owned, remove_container, stop_container
 
@@ -18,7 +18,7 @@ NO_RESTART = "no"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stopping:
+class StopRequest:
     """Why a container is stopped, and what that waits for."""
 
     reason: str
@@ -27,7 +27,7 @@ class Stopping:
     successor: str = ""  # id of the container that takes over, where it is there already
 
 
-def set_aside(draft: Draft, host: HostIndex, found: Located, suffix: str, how: Stopping) -> str:
+def retain(draft: PlanBuilder, host: HostIndex, found: Located, suffix: str, how: StopRequest) -> str:
     """Add the steps that stop a container for good under a name with that suffix, and return the id of the last.
 
     "" is returned where there is nothing to do: it is aside already.
@@ -48,12 +48,12 @@ def set_aside(draft: Draft, host: HostIndex, found: Located, suffix: str, how: S
     renamed = draft.add(
         Kind.RENAME, found.host, container.id, how.reason, **owned(found), after=last, new_name=name
     )
-    draft.frees_name(found.host, container.name, renamed)
-    draft.takes_name(found.host, name, renamed)
+    draft.releases_name(found.host, container.name, renamed)
+    draft.needs_name(found.host, name, renamed)
     return renamed
 
 
-def _name(draft: Draft, host: HostIndex, found: Located, suffix: str, how: Stopping) -> str:
+def _name(draft: PlanBuilder, host: HostIndex, found: Located, suffix: str, how: StopRequest) -> str:
     """The name under which it is set aside; one that was set aside before under the same name makes way, as late as it can.
 
     Not so its own successor, which was aside until now: both may have been made before their bytes were known, and then
@@ -61,9 +61,9 @@ def _name(draft: Draft, host: HostIndex, found: Located, suffix: str, how: Stopp
     """
     name = _stem(found.container) + suffix
     holder = host.names.get(name)
-    if holder is None or draft.gives_name_up(found.host, name):  # it is gone back to, under its own name
+    if holder is None or draft.gives_up_name(found.host, name):  # it is gone back to, under its own name
         return name
-    if holder.owner is not None and is_aside(holder) and holder.id != how.successor:
+    if holder.owner is not None and is_retained(holder) and holder.id != how.successor:
         reason = "a later former container takes its place"
         remove_container(draft, Located(found.host, holder), reason, how.after)
         return name
@@ -73,24 +73,24 @@ def _name(draft: Draft, host: HostIndex, found: Located, suffix: str, how: Stopp
 def _stem(container: ObservedContainer) -> str:
     """Return the name without what setting aside appended to it."""
     name = container.name
-    for appended in (KEPT_SUFFIX, FAILED_SUFFIX):
+    for appended in (RETAINED_SUFFIX, FAILED_SUFFIX):
         name = name.removesuffix(appended) if has_suffix(replace(container, name=name), appended) else name
     return name
 
 
 def keep_newest(
-    draft: Draft, host: HostIndex, kept: Iterable[Located], joining: Iterable[Located], limit: int
+    draft: PlanBuilder, host: HostIndex, kept: Iterable[Located], joining: Iterable[Located], limit: int
 ) -> tuple[Located, ...]:
     """See to it that the newest `limit` of those `kept` stay as they are, now that others are `joining`.
 
     Return those that are too many.
     """
-    coming = list(joining)
-    by_id = {found.container.id: found for found in (*kept, *coming)}
+    joined = list(joining)
+    by_id = {found.container.id: found for found in (*kept, *joined)}
     ranked = newest_first(found.container for found in by_id.values())
-    spared = {container.id for container in ranked[:limit]} | {found.container.id for found in coming}
-    how = Stopping(reason="it is kept for going back, and must not come back with its daemon")
+    remaining = {container.id for container in ranked[:limit]} | {found.container.id for found in joined}
+    how = StopRequest(reason="it is kept for going back, and must not come back with its daemon")
     for found in kept:
-        if found.container.id in spared:
-            set_aside(draft, host, found, KEPT_SUFFIX, how)
-    return tuple(by_id[container.id] for container in ranked if container.id not in spared)
+        if found.container.id in remaining:
+            retain(draft, host, found, RETAINED_SUFFIX, how)
+    return tuple(by_id[container.id] for container in ranked if container.id not in remaining)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from gitops_orch.model.app import Mode, Service
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Action
-from gitops_orch.planner.aside import is_aside
+from gitops_orch.planner.aside import is_retained
 
 _ON_EACH_HOST = frozenset({Mode.GLOBAL, Mode.GLOBAL_JOB})
 
@@ -31,7 +31,7 @@ def was_prepared(container: ObservedContainer, service: str, spec: str, images: 
         and (owner.service, owner.spec_hash) == (service, spec)
         and container.image_id in images
         and container.state is not State.CREATED
-        and not is_aside(container)
+        and not is_retained(container)
     )
 
 

@@ -23,7 +23,7 @@ ServiceKey: TypeAlias = tuple[AppKey, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Newcomer:
+class NewContainer:
     """What is to be started on data that a container has: its service, image and host."""
 
     service: ServiceKey
@@ -35,7 +35,7 @@ class Sharing:
     """What Git says of data that several services have."""
 
     def __init__(self, world: World) -> None:
-        readable = (each.app for each in world.chosen if each.app.key not in world.broken)
+        readable = (each.app for each in world.targets if each.app.key not in world.invalid_apps)
         self._apps = {app.key: app for app in readable} | dict(world.heads)
         self._roots = {host.name: host.data_root for host in world.hosts}
 
@@ -47,7 +47,7 @@ class Sharing:
         )
 
     def is_shared_place(
-        self, new: Newcomer, source: str, holder: ObservedContainer, users: Iterable[ObservedContainer]
+        self, new: NewContainer, source: str, holder: ObservedContainer, users: Iterable[ObservedContainer]
     ) -> bool:
         """Tell whether a container whose service is not in Git shares a source with what is started, or with others.
 
@@ -80,7 +80,7 @@ class Sharing:
         return next((each for each in app.services if each.name == key[1]), None) if app is not None else None
 
 
-def _may_succeed(new: Newcomer, other: ServiceKey, holder: ObservedContainer) -> bool:
+def _may_succeed(new: NewContainer, other: ServiceKey, holder: ObservedContainer) -> bool:
     """A renamed service, or an app that came again under another name, is the same program: it is no sharer."""
     repositories = {repository_of(new.image), repository_of(holder.image)}
     return new.service[0] == other[0] or "" in repositories or len(repositories) == 1

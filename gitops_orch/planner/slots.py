@@ -10,21 +10,29 @@ from gitops_orch.model.names import container_name
 from gitops_orch.model.observed import Health, ObservedContainer, State
 from gitops_orch.model.plan import Change
 from gitops_orch.planner.adoption import adopted_containers
-from gitops_orch.planner.aside import is_aside
-from gitops_orch.planner.compare import Finding, Remedy, Wanted, compare
-from gitops_orch.planner.fates import Fate, Verdict, is_failed, is_superseded, replaces, sort_out, worthy
+from gitops_orch.planner.aside import is_retained
+from gitops_orch.planner.compare import ContainerDiff, DesiredContainer, Remedy, compare
+from gitops_orch.planner.fates import (
+    Bucket,
+    ComparedContainer,
+    classify,
+    is_failed,
+    is_superseded,
+    replaces,
+    rollback_candidates,
+)
 from gitops_orch.planner.follow import binds_on_host, left_git, rewritten
 from gitops_orch.planner.gate import is_doubtful
 from gitops_orch.planner.images import normalise
 from gitops_orch.planner.index import HostIndex, Index, Located
-from gitops_orch.planner.kept_mounts import MountKeeper
-from gitops_orch.planner.moved_tags import is_pulled_again, moved_bytes, with_digest
+from gitops_orch.planner.kept_mounts import MountResolver
+from gitops_orch.planner.moved_tags import is_pulled_again, moved_tag, with_digest
 from gitops_orch.planner.namespaces import JOIN, Parents, joined_names, parents_first
 from gitops_orch.planner.place import AppPlacement, Assignment
-from gitops_orch.planner.world import Chosen, Role, World
+from gitops_orch.planner.world import Role, TargetRelease, World
 
 # What a broken-off or failed replacement leaves to be put right: it was stopped, renamed, kept from restarting.
-_OWN_WORK = frozenset({Remedy.START, Remedy.RENAME, Remedy.UPDATE})
+_OWN_REMEDIES = frozenset({Remedy.START, Remedy.RENAME, Remedy.UPDATE})
 _UP = (State.RUNNING, State.RESTARTING, State.PAUSED)
 
 
@@ -32,9 +40,9 @@ _UP = (State.RUNNING, State.RESTARTING, State.PAUSED)
 class Slot:
     """One slot that should run.
 
-    `current` is the container that already is what Git wants, but for `findings` that are put right in place.  With no
-    current one, a container named `name` is made, for `reason`.  `olds` go once the slot is well, those that are
-    `worthy` only aside; `kept` are aside already, for going back to them; `parked` failed, and are aside too.
+    `current` is the container that already is what Git wants, but for `diffs` that are put right in place.  With no
+    current one, a container named `name` is made, for `reason`.  `outdated` go once the slot is well, those that are
+    `rollback_candidates` only aside; `retained` are aside already, for going back to them; `failed` failed, and are aside too.
     """
 
     assignment: Assignment
@@ -47,20 +55,22 @@ class Slot:
         False  # the tag is pulled before the create, and may name other bytes than `image_id` then
     )
     current: Located | None = None
-    findings: tuple[Finding, ...] = ()
-    drifted: tuple[Finding, ...] = ()  # seen and, by the app's drift policy, left alone
-    olds: tuple[Located, ...] = ()
-    worthy: frozenset[str] = frozenset()  # ids of olds that did well as another release: worth going back to
-    superseded: bool = False  # an old one is what Git said before
-    kept: tuple[Located, ...] = ()
-    parked: tuple[Located, ...] = ()
-    dropped: tuple[Located, ...] = ()  # were parked, and are no longer of interest
+    diffs: tuple[ContainerDiff, ...] = ()
+    drifted: tuple[ContainerDiff, ...] = ()  # seen and, by the app's drift policy, left alone
+    outdated: tuple[Located, ...] = ()
+    rollback_candidates: frozenset[str] = (
+        frozenset()
+    )  # ids of olds that did well as another release: worth going back to
+    has_superseded: bool = False  # an old one is what Git said before
+    retained: tuple[Located, ...] = ()
+    failed: tuple[Located, ...] = ()
+    discarded: tuple[Located, ...] = ()  # were parked, and are no longer of interest
     reason: str = ""
     changes: tuple[Change, ...] = ()
-    unproved: bool = False  # the current container was made for this release, and its gate was interrupted
+    ungated: bool = False  # the current container was made for this release, and its gate was interrupted
 
     @property
-    def made(self) -> bool:
+    def is_new(self) -> bool:
         """Tell whether a new container is made for it."""
         return self.current is None
 
@@ -71,15 +81,15 @@ class AppSlots:
 
     slots: tuple[Slot, ...]
     surplus: tuple[Located, ...]
-    parked: tuple[Located, ...]  # failed ones of slots or services that are no longer asked for
+    failed: tuple[Located, ...]  # failed ones of slots or services that are no longer asked for
     scheduled: tuple[Assignment, ...] = ()  # where services run that have nothing but their runs
-    withheld: tuple[Slot, ...] = ()  # asked for, and left alone for now: making them did not help
+    heal_suspended: tuple[Slot, ...] = ()  # asked for, and left alone for now: making them did not help
 
 
 class Joinable(Protocol):
     """Knows the containers that a service can join by their names."""
 
-    def is_made(self, host: str, name: str) -> bool:
+    def is_new(self, host: str, name: str) -> bool:
         """Tell whether this plan makes a container of that name."""
         ...
 
@@ -88,8 +98,8 @@ class Joinable(Protocol):
         ...
 
 
-def study_app(
-    chosen: Chosen, placement: AppPlacement, world: World, index: Index, outside: Joinable
+def classify_slots(
+    chosen: TargetRelease, placement: AppPlacement, world: World, index: Index, outside: Joinable
 ) -> AppSlots:
     """Classify an app's slots; those on unknown hosts are left out, and so is what was seen for them elsewhere."""
     app = chosen.app
@@ -102,7 +112,7 @@ def study_app(
             scope = found.host if owner.service in everywhere else ""
             there[(owner.service, owner.slot, scope)].append(found)
     adopted = adopted_containers(app, index)
-    keeper, former = MountKeeper(app, index), left_git(app, world, index)
+    keeper, former = MountResolver(app, index), left_git(app, world, index)
     slots: dict[int, Slot] = {}  # by the place of their assignment
     parents = Parents()
     for number, assignment in _parents_first(placement.assignments):
@@ -118,27 +128,29 @@ def study_app(
             ]
             host = index.hosts[assignment.host]
             _note_joined(parents, assignment, outside)
-            case = _Case(chosen, assignment, _binds(keeper, assignment, former))
-            slot = _study(case, [*found_here, *taken_over], world, host, parents)
+            case = _SlotInput(chosen, assignment, _binds(keeper, assignment, former))
+            slot = _classify(case, [*found_here, *taken_over], world, host, parents)
             if slot.current is None:
-                parents.note_made(service.name, slot.host)
+                parents.note_new(service.name, slot.host)
             else:
-                parents.note(service.name, slot.host, slot.current.container, _name_now(app, slot.current))
+                parents.note(
+                    service.name, slot.host, slot.current.container, _current_name(app, slot.current)
+                )
             slots[number] = slot
     failed = world.failed.get(app.key, {})
     left = [found for founds in there.values() for found in founds]
     return AppSlots(
         slots=tuple(slots[number] for number in sorted(slots)),
         surplus=tuple(found for found in left if not is_failed(chosen, found.container, failed)),
-        parked=tuple(found for found in left if is_failed(chosen, found.container, failed)),
+        failed=tuple(found for found in left if is_failed(chosen, found.container, failed)),
     )
 
 
 def _note_joined(parents: Parents, assignment: Assignment, outside: Joinable) -> None:
     for name in joined_names(assignment.service):
         current = outside.current(assignment.host, name)
-        if outside.is_made(assignment.host, name):
-            parents.note_made(f"{JOIN}{name}", assignment.host)
+        if outside.is_new(assignment.host, name):
+            parents.note_new(f"{JOIN}{name}", assignment.host)
         elif current is not None:
             parents.note(f"{JOIN}{name}", assignment.host, current, name)
 
@@ -149,21 +161,23 @@ def _parents_first(assignments: Sequence[Assignment]) -> Sequence[tuple[int, Ass
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class _SlotInput:
     """A slot that is studied, and its binds of files from Git as they lie on its host."""
 
-    chosen: Chosen
+    chosen: TargetRelease
     assignment: Assignment
     binds: tuple[FileMount, ...]
 
 
-def _binds(keeper: MountKeeper, assignment: Assignment, former: frozenset[str]) -> tuple[FileMount, ...]:
+def _binds(keeper: MountResolver, assignment: Assignment, former: frozenset[str]) -> tuple[FileMount, ...]:
     if all(files.writable_path is None for files in assignment.service.files):
         return ()
     return binds_on_host(assignment.service, keeper.sources(assignment), former)
 
 
-def _study(case: _Case, found: list[Located], world: World, host: HostIndex, parents: Parents) -> Slot:
+def _classify(
+    case: _SlotInput, found: list[Located], world: World, host: HostIndex, parents: Parents
+) -> Slot:
     chosen, assignment = case.chosen, case.assignment
     app, service = chosen.app, assignment.service
     image, image_id = choose_image(chosen, service, host)
@@ -185,25 +199,25 @@ def _study(case: _Case, found: list[Located], world: World, host: HostIndex, par
         )
     wanted = _wanted(case, image_id, world)
     running = [each.container.image_id for each in found if each.host == assignment.host]
-    wanted = replace(wanted, moved=moved_bytes(chosen, service, host, image_id, running))
-    verdicts = [
-        (each, _compare(wanted, each, _name_now(app, each), parents))
+    wanted = replace(wanted, moved=moved_tag(chosen, service, host, image_id, running))
+    compared = [
+        (each, _compare(wanted, each, _current_name(app, each), parents))
         for each in found
-        if each.host == assignment.host and not _is_given_up(chosen, each.container, world)
+        if each.host == assignment.host and not _is_abandoned(chosen, each.container, world)
     ]
-    verdicts.sort(key=_preference)
-    keep = _keep(app, verdicts)
-    sorted_out = sort_out(chosen, keep[0] if keep else None, found, assignment.host, world)
-    olds = sorted_out[Fate.OLD]
-    reason, changes = _why_made(verdicts, olds, assignment)
-    findings = keep[1] if keep else ()
+    compared.sort(key=_preference)
+    keep = _keep(app, compared)
+    sorted_out = classify(chosen, keep[0] if keep else None, found, assignment.host, world)
+    outdated = sorted_out[Bucket.OUTDATED]
+    reason, changes = _why_created(compared, outdated, assignment)
+    diffs = keep[1] if keep else ()
     # With another container in its slot, or aside until now, it is we who stopped it: that is no drift.
-    beside = any(sorted_out[fate] for fate in (Fate.OLD, Fate.PARKED, Fate.DROPPED))
-    ours = beside or (keep is not None and is_aside(keep[0].container))
-    mended = _OWN_WORK if ours else frozenset()
+    beside = any(sorted_out[bucket] for bucket in (Bucket.OUTDATED, Bucket.FAILED, Bucket.DISCARDED))
+    ours = beside or (keep is not None and is_retained(keep[0].container))
+    repaired = _OWN_REMEDIES if ours else frozenset()
     enforced = app.drift is Drift.ENFORCE
     drifted = tuple(
-        finding for _, seen in verdicts for finding in seen if finding.drift and finding.remedy not in mended
+        diff for _, seen in compared for diff in seen if diff.drift and diff.remedy not in repaired
     )
     return Slot(
         assignment=assignment,
@@ -214,68 +228,68 @@ def _study(case: _Case, found: list[Located], world: World, host: HostIndex, par
         image_id=image_id,
         pulled_again=pulled_again,
         current=keep[0] if keep else None,
-        findings=tuple(
-            finding for finding in findings if enforced or not finding.drift or finding.remedy in mended
-        ),
+        diffs=tuple(diff for diff in diffs if enforced or not diff.drift or diff.remedy in repaired),
         drifted=() if enforced else drifted,
-        olds=olds,
-        worthy=worthy(chosen, verdicts, olds, world),
-        superseded=any(each in olds and is_superseded(findings) for each, findings in verdicts),
-        kept=sorted_out[Fate.KEPT],
-        parked=sorted_out[Fate.PARKED],
-        dropped=sorted_out[Fate.DROPPED],
+        outdated=outdated,
+        rollback_candidates=rollback_candidates(chosen, compared, outdated, world),
+        has_superseded=any(each in outdated and is_superseded(diffs) for each, diffs in compared),
+        retained=sorted_out[Bucket.RETAINED],
+        failed=sorted_out[Bucket.FAILED],
+        discarded=sorted_out[Bucket.DISCARDED],
         reason=reason,
         changes=changes,
-        unproved=keep is not None and _is_unproved(chosen, keep[0].container, world),
+        ungated=keep is not None and _is_ungated(chosen, keep[0].container, world),
     )
 
 
-def _wanted(case: _Case, image_id: str, world: World) -> Wanted:
+def _wanted(case: _SlotInput, image_id: str, world: World) -> DesiredContainer:
     app, service = case.chosen.app, case.assignment.service
-    return Wanted(
+    return DesiredContainer(
         service=service,
         spec=world.spec(app, service.name),
         networks=_network_names(app, service),
         image_id=image_id,
         app=app,
-        made_from=world.made_from,
+        declared_services=world.declared_services,
         rewritten=rewritten(world, case.assignment.host, app, case.binds),
     )
 
 
-def _compare(wanted: Wanted, found: Located, name: str, parents: Parents) -> tuple[Finding, ...]:
-    findings = compare(wanted, found.container, name)
-    lost = parents.judge(wanted.service, found.host, found.container) if not replaces(findings) else None
+def _compare(
+    wanted: DesiredContainer, found: Located, name: str, parents: Parents
+) -> tuple[ContainerDiff, ...]:
+    diffs = compare(wanted, found.container, name)
+    lost = parents.check(wanted.service, found.host, found.container) if not replaces(diffs) else None
     if lost is None:
-        return findings
-    return (lost,) if replaces((lost,)) else (*findings, lost)
+        return diffs
+    return (lost,) if replaces((lost,)) else (*diffs, lost)
 
 
-def _keep(app: App, verdicts: list[Verdict]) -> Verdict | None:
+def _keep(app: App, compared: list[ComparedContainer]) -> ComparedContainer | None:
     """Return the container that stays, and what is put right about it; None where a new one is made."""
-    best = next(((each, findings) for each, findings in verdicts if not replaces(findings)), None)
+    best = next(((each, diffs) for each, diffs in compared if not replaces(diffs)), None)
     if best is None and app.drift is not Drift.ENFORCE:
-        best = next(((each, ()) for each, findings in verdicts if _is_drift(findings)), None)
+        best = next(((each, ()) for each, diffs in compared if _is_drift(diffs)), None)
     return best
 
 
-def _is_given_up(chosen: Chosen, container: ObservedContainer, world: World) -> bool:
+def _is_abandoned(chosen: TargetRelease, container: ObservedContainer, world: World) -> bool:
     """What failed is not taken up by going back, though it may be made just as what one goes back to."""
     failed = world.failed.get(chosen.app.key)
-    if not failed or chosen.role is Role.STUCK:
+    if not failed or chosen.role is Role.BLOCKED:
         return False
     return is_failed(chosen, container, failed) and is_doubtful(container)
 
 
-def _is_unproved(chosen: Chosen, container: ObservedContainer, world: World) -> bool:
+def _is_ungated(chosen: TargetRelease, container: ObservedContainer, world: World) -> bool:
     """A gate that was not finished, by a crash or for something more urgent, is gone through again.
 
     So is that of a release which failed or was never proved, where another one takes its container over as it is.
     """
     key, owner = chosen.app.key, container.owner
-    if key not in world.unproved or chosen.role is not Role.HEAD or owner is None:
+    if key not in world.ungated or chosen.role is not Role.HEAD or owner is None:
         return False
-    doubtful = {chosen.app.digest, *world.begun.get(key, ()), *world.failed.get(key, ())}
+    doubtful = {chosen.app.digest, *world.progressing.get(key, ()), *world.failed.get(key, ())}
     return owner.release in doubtful and container.state in _UP
 
 
@@ -284,7 +298,7 @@ def _network_names(app: App, service: Service) -> tuple[str, ...]:
     return tuple(names.get(key, key) for key in service.networks)
 
 
-def _name_now(app: App, found: Located) -> str:
+def _current_name(app: App, found: Located) -> str:
     """The name that a container was made with, told from its own labels."""
     owner = found.container.owner
     if owner is None:
@@ -295,31 +309,31 @@ def _name_now(app: App, found: Located) -> str:
     return container_name(app.key.project, owner.service, owner.slot, owner.spec_hash, owner.image_digest)
 
 
-def _is_drift(findings: tuple[Finding, ...]) -> bool:
-    return all(finding.drift for finding in findings)
+def _is_drift(diffs: tuple[ContainerDiff, ...]) -> bool:
+    return all(diff.drift for diff in diffs)
 
 
-def _preference(verdict: Verdict) -> tuple[bool, bool, bool, bool, str]:
+def _preference(compared_one: ComparedContainer) -> tuple[bool, bool, bool, bool, str]:
     """Best first: need not be replaced, runs, is healthy, has its name; then by name, so that the order never changes."""
-    found, findings = verdict
+    found, diffs = compared_one
     container = found.container
     return (
-        replaces(findings),
+        replaces(diffs),
         container.state is not State.RUNNING,
         container.health is Health.UNHEALTHY,
-        any(finding.remedy is Remedy.RENAME for finding in findings),
+        any(diff.remedy is Remedy.RENAME for diff in diffs),
         container.name,
     )
 
 
-def _why_made(
-    verdicts: list[Verdict], olds: tuple[Located, ...], assignment: Assignment
+def _why_created(
+    compared: list[ComparedContainer], outdated: tuple[Located, ...], assignment: Assignment
 ) -> tuple[str, tuple[Change, ...]]:
     """Why a new container is made: what is wrong with the one that is there, or that there is none."""
-    for found, findings in verdicts:
-        if replaces(findings) and found in olds:
-            return f"replaces {found.container.name}: {findings[0].reason}", findings[0].changes
-    elsewhere = sorted({old.host for old in olds})
+    for found, diffs in compared:
+        if replaces(diffs) and found in outdated:
+            return f"replaces {found.container.name}: {diffs[0].reason}", diffs[0].changes
+    elsewhere = sorted({old.host for old in outdated})
     if elsewhere:
         return f"moves here from {', '.join(elsewhere)}", ()
     return _missing(assignment), ()
@@ -329,7 +343,7 @@ def _missing(assignment: Assignment) -> str:
     return f"slot {assignment.slot} of {assignment.service.name} is missing"
 
 
-def choose_image(chosen: Chosen, service: Service, host: HostIndex) -> tuple[str, str]:
+def choose_image(chosen: TargetRelease, service: Service, host: HostIndex) -> tuple[str, str]:
     """Return the reference to create by, and the image's id on the host ("" where it is not there).
 
     The reference is the one that Git has, unless the release's own bytes are known and the tag means others now.

@@ -11,31 +11,31 @@ from gitops_orch.model.observed import Health, ObservedContainer, State, Unknown
 from gitops_orch.model.plan import Action, Plan, PlanHold
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, ServiceStatus, Sync
 from gitops_orch.planner.adoption import adopted_containers
-from gitops_orch.planner.aside import is_aside
+from gitops_orch.planner.aside import is_retained
 from gitops_orch.planner.cron import last_failure, service_runs
 from gitops_orch.planner.ended import is_done
 from gitops_orch.planner.index import Index, Located, build_index
-from gitops_orch.planner.jobs import have_jobs_run
-from gitops_orch.planner.kept_files import kept_words
+from gitops_orch.planner.jobs import have_jobs_finished
+from gitops_orch.planner.kept_files import retained_files_reason
 from gitops_orch.planner.predecessors import with_predecessors
-from gitops_orch.planner.prune import gone_apps
+from gitops_orch.planner.prune import removed_apps
 from gitops_orch.planner.put_back import has_ended
 from gitops_orch.planner.reasons import (
-    broken_words,
+    invalid_file_reason,
+    open_actions,
     silent_hosts,
     trouble_of,
-    what_is_left,
-    why_not_gone,
-    why_unwell,
+    why_not_removed,
+    why_unhealthy,
 )
 from gitops_orch.planner.renames import with_renames
 from gitops_orch.planner.running_image import running_image
-from gitops_orch.planner.world import Chosen, Role, World
+from gitops_orch.planner.world import Role, TargetRelease, World
 
 _RELEASE_STATES = {
     Role.PINNED: AppReleaseState.HELD,
-    Role.FALLBACK: AppReleaseState.ROLLED_BACK,
-    Role.STUCK: AppReleaseState.FAILED,
+    Role.ROLLBACK: AppReleaseState.ROLLED_BACK,
+    Role.BLOCKED: AppReleaseState.FAILED,
 }
 
 
@@ -52,50 +52,50 @@ def app_statuses(world: World, plan: Plan) -> tuple[AppStatus, ...]:
             holds[hold.app].append(hold)
     rows = [
         _status(chosen, world, plan, index, left[chosen.app.key], holds[chosen.app.key])
-        for chosen in world.chosen
-        if chosen.app.key not in world.broken
+        for chosen in world.targets
+        if chosen.app.key not in world.invalid_apps
     ]
-    kept = {each.app.key: each for each in world.chosen if each.app.key in world.broken}
-    for key, reason in world.broken.items():
-        row = _broken(key, broken_words(key, reason, index), index)
-        rows.append(_with_what_runs(row, kept[key], world, index) if key in kept else row)
+    kept = {each.app.key: each for each in world.targets if each.app.key in world.invalid_apps}
+    for key, reason in world.invalid_apps.items():
+        row = _invalid(key, invalid_file_reason(key, reason, index), index)
+        rows.append(_with_running_version(row, kept[key], world, index) if key in kept else row)
     rows += [
-        _gone(key, left[key], holds[key], world, index)
-        for key in gone_apps(world, index)
+        _removed_app(key, left[key], holds[key], world, index)
+        for key in removed_apps(world, index)
         if left[key] or holds[key]
     ]
     return tuple(sorted(rows, key=lambda row: row.key))
 
 
 def _status(
-    chosen: Chosen, world: World, plan: Plan, index: Index, left: list[Action], holds: list[PlanHold]
+    chosen: TargetRelease, world: World, plan: Plan, index: Index, left: list[Action], holds: list[PlanHold]
 ) -> AppStatus:
     key, busy = chosen.app.key, bool(left)
     containers = _running_release(chosen, index)
     there = (*index.apps.get(key, ()), *index.runs.get(key, ()))
     hosts = sorted({found.host for found in there})
-    away = sorted({host for host, _ in index.away.get(key, ()) if host in index.unknown})
+    away = sorted({host for host, _ in index.unreachable_slots.get(key, ()) if host in index.unknown})
     services = tuple(_service(service, chosen, world, index) for service in chosen.app.services)
     unknown, unread = key in plan.unknown_apps, plan.files_unknown.get(key, "")
-    waiting = key in world.waits
+    waiting = key in world.backoffs
     held = (
         not waiting
         and any(hold.subject == str(key) for hold in holds)
         and chosen.role in {Role.HEAD, Role.PINNED}
-        and not chosen.stays_up
+        and not chosen.stays_running
     )
-    commit, release = _what_runs(
+    commit, release = _running_version(
         chosen, containers, busy=(busy or held or unknown or bool(unread) or waiting)
     )
     health = _health(
         services,
         unknown=unknown,
-        degraded=chosen.stays_up
-        or (chosen.role is Role.STUCK and bool(adopted_containers(chosen.app, index))),
+        degraded=chosen.stays_running
+        or (chosen.role is Role.BLOCKED and bool(adopted_containers(chosen.app, index))),
         suspended=held and not any(hold.error or hold.heals for hold in holds),
-        starting=(busy and key in world.unproved) or any(map(_is_on_its_way(chosen), containers)),
+        starting=(busy and key in world.ungated) or any(map(_is_progressing(chosen), containers)),
     )
-    kept = kept_words(holds)
+    kept = retained_files_reason(holds)
     reason = (
         _first_words(hold for hold in holds if hold.error or hold.heals or hold.subject == str(key))
         or chosen.reason
@@ -103,9 +103,13 @@ def _status(
         or unread
         or (trouble_of(chosen, world) if busy else "")
         or silent_hosts(index.unknown[host] for host in away)
-        or what_is_left(left)
+        or open_actions(left)
         or _first_words(hold for hold in holds if not hold.kept)  # these keep the app from nothing
-        or (why_unwell(_judged(chosen, index), chosen.app) if health is not AppHealth.HEALTHY else "")
+        or (
+            why_unhealthy(_known_or_foreign(chosen, index), chosen.app)
+            if health is not AppHealth.HEALTHY
+            else ""
+        )
     )
     return AppStatus(
         key=key,
@@ -127,16 +131,16 @@ def _status(
 
 
 def _first_words(holds: Iterable[PlanHold]) -> str:
-    return next((hold.words for hold in holds), "")
+    return next((hold.full_reason for hold in holds), "")
 
 
-def _judged(chosen: Chosen, index: Index) -> list[Located]:
+def _known_or_foreign(chosen: TargetRelease, index: Index) -> list[Located]:
     """The containers that an app's health is judged by: not those aside, nor jobs that are done."""
     jobs = {service.name for service in chosen.app.services if service.job}
     return [
         found
         for found in index.apps.get(chosen.app.key, ())
-        if not (is_aside(found.container) or is_done(found.container))
+        if not (is_retained(found.container) or is_done(found.container))
         and not (
             found.container.owner is not None
             and found.container.owner.service in jobs
@@ -145,19 +149,21 @@ def _judged(chosen: Chosen, index: Index) -> list[Located]:
     ]
 
 
-def _gone(key: AppKey, left: list[Action], holds: list[PlanHold], world: World, index: Index) -> AppStatus:
+def _removed_app(
+    key: AppKey, left: list[Action], holds: list[PlanHold], world: World, index: Index
+) -> AppStatus:
     """Return the row of an app that left Git: it is kept, or is being removed, perhaps not for the first time."""
     if holds and not holds[0].error:
         return _left(key, holds, world, index)
     reason = (
-        holds[0].reason if holds else why_not_gone(key, world) or f"its app left Git; {what_is_left(left)}"
+        holds[0].reason if holds else why_not_removed(key, world) or f"its app left Git; {open_actions(left)}"
     )
-    return _going(key, reason, index)
+    return _being_removed(key, reason, index)
 
 
-def _going(key: AppKey, reason: str, index: Index) -> AppStatus:
+def _being_removed(key: AppKey, reason: str, index: Index) -> AppStatus:
     """An app that left Git, and is being removed."""
-    row = _broken(key, reason, index)
+    row = _invalid(key, reason, index)
     return replace(
         row,
         sync=Sync.OUT_OF_SYNC,
@@ -172,19 +178,19 @@ def _failed_run(services: Iterable[ServiceStatus]) -> str:
     return next((f"its last scheduled run failed: {failure}" for failure in failures), "")
 
 
-def _sync(chosen: Chosen, *, unknown: bool, held: bool, busy: bool) -> Sync:
+def _sync(chosen: TargetRelease, *, unknown: bool, held: bool, busy: bool) -> Sync:
     """First match wins: what is not known comes before what is known."""
     if unknown:
         return Sync.UNKNOWN
     if held:
         return Sync.HELD
-    if busy or chosen.stays_up or chosen.role in {Role.FALLBACK, Role.STUCK}:
+    if busy or chosen.stays_running or chosen.role in {Role.ROLLBACK, Role.BLOCKED}:
         return Sync.OUT_OF_SYNC
     return Sync.HELD if chosen.role is Role.PINNED else Sync.IN_SYNC
 
 
-def _release_state(chosen: Chosen, *, held: bool, busy: bool) -> AppReleaseState:
-    if chosen.stays_up:
+def _release_state(chosen: TargetRelease, *, held: bool, busy: bool) -> AppReleaseState:
+    if chosen.stays_running:
         return AppReleaseState.FAILED
     if chosen.role in _RELEASE_STATES:
         return _RELEASE_STATES[chosen.role]
@@ -193,7 +199,7 @@ def _release_state(chosen: Chosen, *, held: bool, busy: bool) -> AppReleaseState
     return AppReleaseState.PROGRESSING if busy else AppReleaseState.STABLE
 
 
-def _running_release(chosen: Chosen, index: Index) -> list[ObservedContainer]:
+def _running_release(chosen: TargetRelease, index: Index) -> list[ObservedContainer]:
     return [
         found.container
         for found in index.apps.get(chosen.app.key, ())
@@ -201,9 +207,11 @@ def _running_release(chosen: Chosen, index: Index) -> list[ObservedContainer]:
     ]
 
 
-def _what_runs(chosen: Chosen, containers: list[ObservedContainer], *, busy: bool) -> tuple[str, str]:
+def _running_version(
+    chosen: TargetRelease, containers: list[ObservedContainer], *, busy: bool
+) -> tuple[str, str]:
     """The commit and the release that run: the chosen ones once nothing is left to do, else what labels say."""
-    if not busy and chosen.role is not Role.STUCK:
+    if not busy and chosen.role is not Role.BLOCKED:
         return chosen.commit, chosen.app.digest
     return _named_most(containers)
 
@@ -219,7 +227,7 @@ def _named_most(containers: Iterable[ObservedContainer]) -> tuple[str, str]:
     return max(votes, key=lambda pair: (votes[pair], places[pair])) if votes else ("", "")
 
 
-def _service(service: Service, chosen: Chosen, world: World, index: Index) -> ServiceStatus:
+def _service(service: Service, chosen: TargetRelease, world: World, index: Index) -> ServiceStatus:
     if service.schedule is not None:
         return _scheduled(service, chosen, world, index)
     mine = [
@@ -227,21 +235,21 @@ def _service(service: Service, chosen: Chosen, world: World, index: Index) -> Se
         for found in index.apps.get(chosen.app.key, ())
         if found.container.owner is not None
         and found.container.owner.service == service.name
-        and not is_aside(found.container)
+        and not is_retained(found.container)
     ]
     desired = _desired_count(service, chosen, world)
-    done = service.job and have_jobs_run(chosen, world)
+    done = service.job and have_jobs_finished(chosen, world)
     return ServiceStatus(
         name=service.name,
         desired_count=desired,
         running_count=sum(found.container.state is State.RUNNING for found in mine),
-        healthy_count=desired if done else sum(_is_well(service, found.container) for found in mine),
+        healthy_count=desired if done else sum(_is_healthy(service, found.container) for found in mine),
         image=running_image(service, chosen, world, (found.container for found in mine)),
         hosts=tuple(sorted({found.host for found in mine})),
     )
 
 
-def _scheduled(service: Service, chosen: Chosen, world: World, index: Index) -> ServiceStatus:
+def _scheduled(service: Service, chosen: TargetRelease, world: World, index: Index) -> ServiceStatus:
     """Return the row of a service that has no containers but those of its runs: none has to be there."""
     runs = service_runs(chosen.app, service, index)
     return ServiceStatus(
@@ -255,7 +263,7 @@ def _scheduled(service: Service, chosen: Chosen, world: World, index: Index) -> 
     )
 
 
-def _desired_count(service: Service, chosen: Chosen, world: World) -> int:
+def _desired_count(service: Service, chosen: TargetRelease, world: World) -> int:
     if not service.mode.value.startswith("global"):
         return service.replicas
     placement = chosen.app.placement
@@ -268,7 +276,7 @@ def _desired_count(service: Service, chosen: Chosen, world: World) -> int:
     )
 
 
-def _is_well(service: Service, container: ObservedContainer) -> bool:
+def _is_healthy(service: Service, container: ObservedContainer) -> bool:
     if service.job:
         details = container.details
         return container.state is State.EXITED and (details is None or details.exit_code == 0)
@@ -295,20 +303,20 @@ def _health(
     return AppHealth.PROGRESSING if starting else AppHealth.DEGRADED
 
 
-def _is_on_its_way(chosen: Chosen) -> Callable[[ObservedContainer], bool]:
+def _is_progressing(chosen: TargetRelease) -> Callable[[ObservedContainer], bool]:
     """Return what tells whether a running container is not yet what it shall be: one that starts, or a job."""
     jobs = {service.name for service in chosen.app.services if service.job}
 
-    def tell(container: ObservedContainer) -> bool:
+    def emit(container: ObservedContainer) -> bool:
         service = container.owner.service if container.owner is not None else ""
         return container.health is Health.STARTING or service in jobs
 
-    return tell
+    return emit
 
 
-def _broken(key: AppKey, reason: str, index: Index) -> AppStatus:
+def _invalid(key: AppKey, reason: str, index: Index) -> AppStatus:
     found = index.apps.get(key, ())
-    commit, release = _named_most(each.container for each in found if not is_aside(each.container))
+    commit, release = _named_most(each.container for each in found if not is_retained(each.container))
     return AppStatus(
         key=key,
         sync=Sync.UNKNOWN,
@@ -322,14 +330,16 @@ def _broken(key: AppKey, reason: str, index: Index) -> AppStatus:
     )
 
 
-def _with_what_runs(row: AppStatus, chosen: Chosen, world: World, index: Index) -> AppStatus:
+def _with_running_version(row: AppStatus, chosen: TargetRelease, world: World, index: Index) -> AppStatus:
     """Return the row of an app that cannot be read with how its last good release does, which is kept running."""
-    if any(host in index.unknown for host, _ in index.away.get(row.key, ())):
+    if any(host in index.unknown for host, _ in index.unreachable_slots.get(row.key, ())):
         return row
     services = tuple(_service(service, chosen, world, index) for service in chosen.app.services)
-    starting = any(map(_is_on_its_way(chosen), _running_release(chosen, index)))
+    starting = any(map(_is_progressing(chosen), _running_release(chosen, index)))
     health = _health(services, unknown=False, degraded=False, suspended=False, starting=starting)
-    trouble = "" if health is AppHealth.HEALTHY else why_unwell(_judged(chosen, index), chosen.app)
+    trouble = (
+        "" if health is AppHealth.HEALTHY else why_unhealthy(_known_or_foreign(chosen, index), chosen.app)
+    )
     return replace(
         row,
         health=health,
@@ -342,8 +352,8 @@ def _with_what_runs(row: AppStatus, chosen: Chosen, world: World, index: Index) 
 
 def _left(key: AppKey, holds: list[PlanHold], world: World, index: Index) -> AppStatus:
     """An app that no file names any more, and that runs on: it may be in a file that cannot be read, or is kept."""
-    row = replace(_broken(key, holds[0].words, index), foreign=key in world.strangers)
-    if world.broken_paths and not row.foreign:
+    row = replace(_invalid(key, holds[0].full_reason, index), foreign=key in world.foreign_apps)
+    if world.invalid_paths and not row.foreign:
         return row
     return replace(row, sync=Sync.HELD, health=AppHealth.SUSPENDED, fresh=True)
 
@@ -357,7 +367,7 @@ def _host(host: Host, world: World) -> HostStatus:
     seen = world.observed[host.name]
     if isinstance(seen, UnknownHost):
         return HostStatus(
-            name=host.name, state="unknown", observed_at=world.seen.get(host.name), reason=seen.reason
+            name=host.name, state="unknown", observed_at=world.last_answers.get(host.name), reason=seen.reason
         )
     return HostStatus(
         name=host.name,

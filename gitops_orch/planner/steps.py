@@ -4,7 +4,7 @@ from typing import Unpack
 
 from gitops_orch.model.app import App
 from gitops_orch.model.plan import Action, Kind
-from gitops_orch.planner.draft import Draft, StepFields
+from gitops_orch.planner.draft import PlanBuilder, StepFields
 from gitops_orch.planner.removal import grace_s
 from gitops_orch.planner.slots import Slot
 
@@ -12,7 +12,7 @@ from gitops_orch.planner.slots import Slot
 class SlotSteps:
     """Adds steps on slots of an app to a draft."""
 
-    def __init__(self, app: App, draft: Draft) -> None:
+    def __init__(self, app: App, draft: PlanBuilder) -> None:
         self.app = app
         self.draft = draft
 

@@ -7,28 +7,30 @@ from gitops_orch.model.app import App, Prune
 from gitops_orch.model.ports import fixed_ports, port_text, ports_of, same_port
 from gitops_orch.planner.allowed import is_allowed
 from gitops_orch.planner.declared import declared_mounts
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.intent import inherited_from
 from gitops_orch.planner.mounted import written_by
-from gitops_orch.planner.removal import remove_container, retire_proved
+from gitops_orch.planner.removal import remove_container, retire_after_gate
 from gitops_orch.planner.slots import AppSlots, Slot
-from gitops_orch.planner.world import Chosen, Role, World
+from gitops_orch.planner.world import Role, TargetRelease, World
 
 
-def going_surplus(chosen: Chosen, slots: AppSlots, world: World, draft: Draft) -> tuple[Located, ...]:
+def removable_surplus(
+    chosen: TargetRelease, slots: AppSlots, world: World, draft: PlanBuilder
+) -> tuple[Located, ...]:
     """Return what is to go; what `prune` says to keep is noted and left out."""
     app = chosen.app
     kept = why_kept(app, world) if chosen.role is Role.HEAD else ""
-    going: list[Located] = []
+    removing: list[Located] = []
     for found in slots.surplus:
         owner = found.container.owner
-        why = kept or world.kept_services.get((app.key, owner.service if owner is not None else ""), "")
+        why = kept or world.retained_services.get((app.key, owner.service if owner is not None else ""), "")
         if why and _has_left(app, found):
             draft.hold(f"{found.container.name} on {found.host}", why, app.key)
         else:
-            going.append(found)
-    return tuple(going)
+            removing.append(found)
+    return tuple(removing)
 
 
 def predecessors(
@@ -40,14 +42,14 @@ def predecessors(
     """
     former = inherited_from(app, slot, world)
     found = {
-        each.container.id: (each, "data" if each.container is former else _passing(app, slot, each))
+        each.container.id: (each, "data" if each.container is former else _passed_on(app, slot, each))
         for each in surplus
         if each.host == slot.host
     }
     return {identity: row for identity, row in found.items() if row[1]}
 
 
-def _passing(app: App, slot: Slot, found: Located) -> str:
+def _passed_on(app: App, slot: Slot, found: Located) -> str:
     if slot.service.writable and _shares_data(app, slot, found):
         return "data"
     wanted, held = fixed_ports(slot.service), ports_of(found.container)
@@ -60,27 +62,27 @@ def _passing(app: App, slot: Slot, found: Located) -> str:
     return f"address {shared[1]}" if shared is not None else ""
 
 
-def take_away(
+def remove_surplus(
     app: App,
-    going: Iterable[Located],
-    draft: Draft,
+    removing: Iterable[Located],
+    draft: PlanBuilder,
     *,
     stopped: Mapping[str, str],
     pulls: Sequence[str],
-    proved: Sequence[str],
+    gates: Sequence[str],
 ) -> None:
-    """Add the removals: after all is `proved`, so that what goes can be started again until then.
+    """Add the removals: after all is `gates`, so that what goes can be started again until then.
 
     What holds a port that a start of this plan needs stops before that, after the `pulls`.  `stopped` are the stops that
     are planned already, by the container's id.
     """
-    for found in going:
+    for found in removing:
         reason = "its service left Git" if _has_left(app, found) else "fewer replicas are wanted"
         stop = stopped.get(found.container.id)
         if stop is not None:
-            remove_container(draft, found, reason, (stop, *proved))
+            remove_container(draft, found, reason, (stop, *gates))
         else:
-            retire_proved(draft, found, reason, pulls, proved)
+            retire_after_gate(draft, found, reason, pulls, gates)
 
 
 def _has_left(app: App, found: Located) -> bool:

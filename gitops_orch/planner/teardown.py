@@ -5,47 +5,47 @@ from collections.abc import Iterable, Mapping
 
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.plan import Kind
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.index import Located
 from gitops_orch.planner.namespaces import namespace_parents
 from gitops_orch.planner.order import in_dependency_order
-from gitops_orch.planner.removal import retire, retire_proved
+from gitops_orch.planner.removal import retire, retire_after_gate
 
 
 def remove_in_order(
-    draft: Draft,
+    draft: PlanBuilder,
     former: App | None,
-    going: Iterable[Located],
+    removing: Iterable[Located],
     reason: str,
     after: Iterable[str],
-    proved: Iterable[str] = (),
+    gates: Iterable[str] = (),
 ) -> list[str]:
     """Add stops and removals, and return the ids of the removals; without a former app, in no order but their names'.
 
-    What is removed has a successor where `proved` are the steps that show that the successor does well: it is removed
+    What is removed has a successor where `gates` are the steps that show that the successor does well: it is removed
     after them, and stopped after them unless it holds a port that the successor needs to start.
     """
-    proved = tuple(proved)
+    gates = tuple(gates)
     removed: dict[str, list[str]] = defaultdict(list)
     dependents = dependents_of(former)
-    for found in in_removal_order(former, going):
+    for found in in_removal_order(former, removing):
         name = service_of(found)
         above = [identity for other in sorted(dependents.get(name, ())) for identity in removed[other]]
-        if proved:
-            identity = retire_proved(draft, found, reason, after, (*above, *proved))
+        if gates:
+            identity = retire_after_gate(draft, found, reason, after, (*above, *gates))
         else:
             identity = retire(draft, found, reason, (*after, *above))
         removed[name].append(identity)
     return [identity for ids in removed.values() for identity in ids]
 
 
-def order_removals(draft: Draft, app: AppKey, former: App | None, going: Iterable[Located]) -> None:
+def order_removals(draft: PlanBuilder, app: AppKey, former: App | None, removing: Iterable[Located]) -> None:
     """Let what others depend on stop after them, where all of them go and their removals are in the draft already.
 
     One that holds a port which a start of this plan needs stops before that, whatever else goes.
     """
     dependents = dependents_of(former)
-    services = {found.container.id: service_of(found) for found in going}
+    services = {found.container.id: service_of(found) for found in removing}
     stops: dict[str, str] = {}
     removals: dict[str, list[str]] = defaultdict(list)
     first: dict[str, str] = {}
@@ -64,12 +64,13 @@ def order_removals(draft: Draft, app: AppKey, former: App | None, going: Iterabl
                 draft.waits(ends, each)
 
 
-def in_removal_order(former: App | None, going: Iterable[Located]) -> list[Located]:
+def in_removal_order(former: App | None, removing: Iterable[Located]) -> list[Located]:
     """Return containers so that each comes before those that it depends on; what is not known of comes first."""
     names = [service.name for service in in_dependency_order(former.services)] if former is not None else []
     last = {name: -number for number, name in enumerate(names)}
     return sorted(
-        going, key=lambda found: (last.get(service_of(found), -len(names)), found.host, found.container.name)
+        removing,
+        key=lambda found: (last.get(service_of(found), -len(names)), found.host, found.container.name),
     )
 
 

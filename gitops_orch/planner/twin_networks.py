@@ -8,22 +8,22 @@ from collections.abc import Iterable
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import ObservedContainer, ObservedNetwork
 from gitops_orch.model.plan import Kind
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.index import HostIndex
 
 ID_SHOWN = 12
 
 
-def remove_twins(
-    app: AppKey, name: str, host: HostIndex, draft: Draft, after: Iterable[str]
+def remove_duplicate_networks(
+    app: AppKey, name: str, host: HostIndex, draft: PlanBuilder, after: Iterable[str]
 ) -> tuple[str, ...]:
     """Add the removals, by id, of an app's networks of that name but one; return their ids.
 
     One that a container is on is never removed, nor one that is not the app's: where two of these are left, both are noted.
     """
-    twins = host.twins.get(name, ())
+    duplicates = host.duplicate_networks.get(name, ())
     removed, left = [], []
-    for network in twins:
+    for network in duplicates:
         if network.owner == app and not on_network(network, host):
             reason = f"the host has another network of the name {name}, and nothing is on this one"
             step = draft.add(

@@ -12,12 +12,12 @@ from gitops_orch.model.names import is_anonymous
 from gitops_orch.model.observed import ObservedContainer, ObservedMount
 from gitops_orch.model.plan import Change
 from gitops_orch.planner.field_changes import change_of
-from gitops_orch.planner.world import Spec
+from gitops_orch.planner.world import ContainerSpec
 
 _MOUNTED = frozenset({"bind", "volume", "tmpfs"})
 
 
-def inspected_changes(spec: Spec, container: ObservedContainer) -> Iterator[Change]:
+def inspected_changes(spec: ContainerSpec, container: ObservedContainer) -> Iterator[Change]:
     """Yield the fields of an inspection that differ, but for the limits, the command and the environment."""
     actual = dict(container.details.visible) if container.details is not None else {}
     for path, members in spec.visible if actual else ():
@@ -50,9 +50,9 @@ def mount_changes(container: ObservedContainer, app: App, service: Service) -> I
 
 
 def _member_changes(path: str, before: tuple[str, ...], after: tuple[str, ...]) -> Iterator[Change]:
-    gone = [each for each in before if each not in after]
-    come = [each for each in after if each not in before]
-    for there, wanted in zip_longest(gone, come):
+    removed = [each for each in before if each not in after]
+    added = [each for each in after if each not in before]
+    for there, wanted in zip_longest(removed, added):
         yield change_of(path, there, wanted)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from gitops_orch.model.app import App, AppKey, Volume
 from gitops_orch.model.observed import ObservedVolume
 from gitops_orch.model.plan import Kind
-from gitops_orch.planner.draft import Draft
+from gitops_orch.planner.draft import PlanBuilder
 from gitops_orch.planner.index import HostIndex, Index, Located
 from gitops_orch.planner.networks import DEFINITION_LABEL, differs
 from gitops_orch.planner.removal import retire
@@ -25,7 +25,7 @@ _CHANGED = "its definition in Git changed"
 
 
 @dataclass(frozen=True, slots=True)
-class Replacement:
+class VolumeReplacement:
     """A volume that goes with its data, as Git agrees, and all that mounts it on its host."""
 
     host: str
@@ -35,27 +35,27 @@ class Replacement:
 
 def agreement(host: str, volume: Volume, there: ObservedVolume) -> str:
     """Return the words that agree to the loss of this volume's data, for this change of its definition."""
-    parts = (host, volume.name, there.made, there.labels.get(DEFINITION_LABEL, ""), volume.definition)
+    parts = (host, volume.name, there.creation, there.labels.get(DEFINITION_LABEL, ""), volume.definition)
     return f"removes-data-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:_DIGEST_LENGTH]}"
 
 
-def agreed_replacements(app: App, hosts: Iterable[str], index: Index) -> tuple[Replacement, ...]:
+def agreed_replacements(app: App, hosts: Iterable[str], index: Index) -> tuple[VolumeReplacement, ...]:
     """Return the volumes of an app that are to be replaced: with none but the app's own containers on them."""
     agreed = [
-        Replacement(host, volume, tuple(_users(volume, index.hosts[host])))
+        VolumeReplacement(host, volume, tuple(_users(volume, index.hosts[host])))
         for host in sorted(hosts)
         for volume, there in _changed(app, index.hosts[host])
         if agreement(host, volume, there) in app.replace_volumes.get(volume.key, ())
     ]
-    return tuple(each for each in agreed if not _strangers(app, each.users))
+    return tuple(each for each in agreed if not _foreign_users(app, each.users))
 
 
-def note_changed_volumes(app: App, host: HostIndex, draft: Draft) -> None:
+def note_changed_volumes(app: App, host: HostIndex, draft: PlanBuilder) -> None:
     """Note volumes whose definition changed: what keeps them, and what Git would have to say."""
     name = host.host.name
     for volume, there in _changed(app, host):
         words = agreement(name, volume, there)
-        strangers = _strangers(app, _users(volume, host))
+        foreign = _foreign_users(app, _users(volume, host))
         if words not in app.replace_volumes.get(volume.key, ()):
             reason = (
                 f"{_CHANGED}, and a volume is never replaced on {name} without a word in Git; give it another `name:` "
@@ -63,30 +63,30 @@ def note_changed_volumes(app: App, host: HostIndex, draft: Draft) -> None:
                 f"x-gitops.replace_volumes: {{{volume.key}: [{words}]}}"
             )
             draft.hold(volume.name, reason, app.key)
-        elif strangers:
-            reason = f"{_CHANGED}, but {', '.join(strangers)} on {name} uses it too and is not this app's"
+        elif foreign:
+            reason = f"{_CHANGED}, but {', '.join(foreign)} on {name} uses it too and is not this app's"
             draft.hold(volume.name, reason, app.key, error=True)
 
 
-def without_replaced(index: Index, app: AppKey, replacements: Iterable[Replacement]) -> Index:
+def without_replaced(index: Index, app: AppKey, replacements: Iterable[VolumeReplacement]) -> Index:
     """Return the observation as it will be: without these volumes, and without what mounts them."""
     hosts = dict(index.hosts)
-    gone: set[str] = set()
+    removed: set[str] = set()
     for each in replacements:
         host = hosts[each.host]
-        gone |= {found.container.id for found in each.users}
-        staying = tuple(container for container in host.host.containers if container.id not in gone)
+        removed |= {found.container.id for found in each.users}
+        staying = tuple(container for container in host.host.containers if container.id not in removed)
         hosts[each.host] = replace(
             host,
             host=replace(host.host, containers=staying),
             names={container.name: container for container in staying},
             volumes={name: volume for name, volume in host.volumes.items() if name != each.volume.name},
         )
-    own = tuple(found for found in index.apps.get(app, ()) if found.container.id not in gone)
+    own = tuple(found for found in index.apps.get(app, ()) if found.container.id not in removed)
     return replace(index, hosts=hosts, apps={**index.apps, app: own})
 
 
-def explained(slots: AppSlots, replacements: Iterable[Replacement]) -> AppSlots:
+def explained(slots: AppSlots, replacements: Iterable[VolumeReplacement]) -> AppSlots:
     """Return the slots; those whose containers go with a volume say so."""
     why = {(each.host, each.volume.key): f"volume {each.volume.name} is made anew" for each in replacements}
     return replace(slots, slots=tuple(_explained(slot, why) for slot in slots.slots))
@@ -94,10 +94,12 @@ def explained(slots: AppSlots, replacements: Iterable[Replacement]) -> AppSlots:
 
 def _explained(slot: Slot, why: dict[tuple[str, str], str]) -> Slot:
     reasons = [why[slot.host, key] for key in slot.service.volumes if (slot.host, key) in why]
-    return replace(slot, reason=reasons[0], changes=()) if reasons and slot.made else slot
+    return replace(slot, reason=reasons[0], changes=()) if reasons and slot.is_new else slot
 
 
-def clear_the_way(app: App, replacements: Iterable[Replacement], draft: Draft, pulls: Sequence[str]) -> None:
+def clear_the_way(
+    app: App, replacements: Iterable[VolumeReplacement], draft: PlanBuilder, pulls: Sequence[str]
+) -> None:
     """Add the steps that take away what mounts the volumes, and then the volumes; new ones are made after that."""
     retired: dict[str, str] = {}
     for each in replacements:
@@ -116,7 +118,7 @@ def clear_the_way(app: App, replacements: Iterable[Replacement], draft: Draft, p
             after=(*pulls, *(retired[user.container.id] for user in each.users)),
             volume=each.volume,
         )
-        draft.frees_name(each.host, volume_name(name), removed)
+        draft.releases_name(each.host, volume_name(name), removed)
 
 
 def volume_name(name: str) -> str:
@@ -141,7 +143,7 @@ def _users(volume: Volume, host: HostIndex) -> list[Located]:
     ]
 
 
-def _strangers(app: App, users: Iterable[Located]) -> list[str]:
+def _foreign_users(app: App, users: Iterable[Located]) -> list[str]:
     return sorted(
         found.container.name
         for found in users

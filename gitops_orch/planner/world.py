@@ -12,8 +12,8 @@ from gitops_orch.model.host_files import FilesQuery, HostFiles
 from gitops_orch.model.job import run_slot
 from gitops_orch.model.observed import Observation, Placed
 from gitops_orch.model.trouble import Trouble
-from gitops_orch.planner.former_slots import FormerSlot, ServiceKey
-from gitops_orch.planner.restraint import HealedField, Healing
+from gitops_orch.planner.former_slots import RemovedSlot, ServiceKey
+from gitops_orch.planner.restraint import HealedField, HealRecord
 
 
 class Role(Enum):
@@ -21,9 +21,9 @@ class Role(Enum):
 
     HEAD = "head"  # what Git says now
     PINNED = "pinned"  # what an operator said
-    FALLBACK = "fallback"  # the last stable one, while head's is quarantined
+    ROLLBACK = "fallback"  # the last stable one, while head's is quarantined
     WAITING = "waiting"  # the one that runs, while an app that it depends on is not ready for head's
-    STUCK = "stuck"  # head's is quarantined and there is nothing to go back to, or the app says not to
+    BLOCKED = "stuck"  # head's is quarantined and there is nothing to go back to, or the app says not to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class TagState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class TargetRelease:
     """An app, the release that it should run, and why that one.  `app` is head's where the role is STUCK."""
 
     app: App
@@ -55,14 +55,14 @@ class Chosen:
     reverted: str = (
         ""  # digest of the failed release that was reverted in Git to this one, which head asks for
     )
-    stays_up: bool = (
+    stays_running: bool = (
         False  # it failed, and nothing stable is there to go back to (see planner/first_release.py)
     )
-    mixed: bool = False  # of what runs: a rollout broke off, and no release has all containers
+    is_partial: bool = False  # of what runs: a rollout broke off, and no release has all containers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
+class ContainerSpec:
     """What the Engine would see of a service: its hash, and the declared fields that can change behind our back.
 
     A limit of 0 and a `None` mean not declared.  They come from the same payload that creates the container.
@@ -83,7 +83,7 @@ class Spec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MadeFrom:
+class DeclaredService:
     """A service, and the app around it, as one commit had it."""
 
     app: App
@@ -99,9 +99,9 @@ class Due:
 
     at: datetime
     shown: str  # as the schedule's time zone shows it
-    wanted: bool  # it is later than the last run, and than when the schedule was first seen
-    ran: bool = False  # that is the time of the last run
-    late: bool = False  # it was missed by too much to be made up for
+    is_wanted: bool  # it is later than the last run, and than when the schedule was first seen
+    has_run: bool = False  # that is the time of the last run
+    is_too_late: bool = False  # it was missed by too much to be made up for
     skipped_count: int = 0  # earlier times that were missed
 
     @property
@@ -126,56 +126,70 @@ class World:
     now: datetime
     hosts: tuple[Host, ...]
     observed: Mapping[str, Observation]  # by host name; every host of `hosts` has one
-    chosen: tuple[Chosen, ...] = ()
+    targets: tuple[TargetRelease, ...] = ()
     heads: Mapping[AppKey, App] = field(
         default_factory=dict
     )  # what Git says now, also where that is not chosen
-    specs: Mapping[tuple[AppKey, str, str], Spec] = field(default_factory=dict)  # (app, its digest, service)
+    specs: Mapping[tuple[AppKey, str, str], ContainerSpec] = field(
+        default_factory=dict
+    )  # (app, its digest, service)
     # Why an Engine of an API version cannot run a service; those that can are not in it.
     refusals: Mapping[tuple[tuple[AppKey, str, str], str], str] = field(default_factory=dict)
     salt: str = ""
     fleet: Fleet = field(default_factory=Fleet)
-    broken: Mapping[AppKey, str] = field(default_factory=dict)  # apps that could not be read, each with why
+    invalid_apps: Mapping[AppKey, str] = field(
+        default_factory=dict
+    )  # apps that could not be read, each with why
     left_out: Mapping[AppKey, str] = field(default_factory=dict)  # by .gitops-ignore, each with its place
-    broken_paths: tuple[str, ...] = ()  # files so broken that their app's name is not known
-    strangers: frozenset[AppKey] = frozenset()  # that run, and were never deployed from here
-    newcomers: frozenset[AppKey] = frozenset()  # apps of which no release was ever stable
-    unstarted: Mapping[AppKey, str] = field(
+    invalid_paths: tuple[str, ...] = ()  # files so broken that their app's name is not known
+    foreign_apps: frozenset[AppKey] = frozenset()  # that run, and were never deployed from here
+    never_stable: frozenset[AppKey] = frozenset()  # apps of which no release was ever stable
+    data_holds: Mapping[AppKey, str] = field(
         default_factory=dict
     )  # would start without their data: each with why
     successors: Mapping[AppKey, AppKey] = field(default_factory=dict)  # by app that left Git, what it is now
     # By app and new service: the slots that it likely had under another name, or whose volume it mounts.
-    former_slots: Mapping[ServiceKey, tuple[FormerSlot, ...]] = field(default_factory=dict)
-    kept_services: Mapping[ServiceKey, str] = field(
+    former_slots: Mapping[ServiceKey, tuple[RemovedSlot, ...]] = field(default_factory=dict)
+    retained_services: Mapping[ServiceKey, str] = field(
         default_factory=dict
     )  # left an app that stays in Git, and are not removed: each with why
-    kept: Mapping[AppKey, str] = field(default_factory=dict)  # left Git, removed only by name: each with why
+    retained_apps: Mapping[AppKey, str] = field(
+        default_factory=dict
+    )  # left Git, removed only by name: each with why
     holds: Mapping[AppKey, Hold] = field(default_factory=dict)  # by command; those in Git are in the app
-    waits: Mapping[AppKey, Hold] = field(default_factory=dict)  # after trouble that was not the app's own
-    start_waits: Mapping[tuple[str, str], Hold] = field(
+    backoffs: Mapping[AppKey, Hold] = field(default_factory=dict)  # after trouble that was not the app's own
+    start_backoffs: Mapping[tuple[str, str], Hold] = field(
         default_factory=dict
     )  # by host and id: what served before and could not be started again
     blocked: Mapping[AppKey, Blocked] = field(default_factory=dict)  # found out while planning
-    meanwhile: Mapping[AppKey, Chosen] = field(default_factory=dict)  # what runs, where that is not head's
+    running: Mapping[AppKey, TargetRelease] = field(
+        default_factory=dict
+    )  # what runs, where that is not head's
     troubles: Mapping[AppKey, Trouble] = field(default_factory=dict)  # of the last attempts, by any process
-    seen: Mapping[str, datetime] = field(default_factory=dict)  # when a host answered last; absent: never
-    healed: Mapping[HealedField, Healing] = field(default_factory=dict)  # what was put right not long ago
-    unproved: frozenset[AppKey] = (
+    last_answers: Mapping[str, datetime] = field(
+        default_factory=dict
+    )  # when a host answered last; absent: never
+    heals: Mapping[HealedField, HealRecord] = field(default_factory=dict)  # what was put right not long ago
+    ungated: frozenset[AppKey] = (
         frozenset()
     )  # what head's release has, or took over, has not passed its gate yet
-    greeted: frozenset[tuple[str, str]] = frozenset()  # (host, name) whose post_start was run in this process
-    begun: Mapping[AppKey, frozenset[str]] = field(default_factory=dict)  # digests of releases never proved
-    settled: frozenset[AppKey] = frozenset()  # head's release has been stable
+    post_start_done: frozenset[tuple[str, str]] = (
+        frozenset()
+    )  # (host, name) whose post_start was run in this process
+    progressing: Mapping[AppKey, frozenset[str]] = field(
+        default_factory=dict
+    )  # digests of releases never proved
+    stable_heads: frozenset[AppKey] = frozenset()  # head's release has been stable
     containers_kept: int = 0  # former generations of a slot that are kept for going back to
     due: Mapping[tuple[AppKey, str], Due] = field(default_factory=dict)  # by app and scheduled service
     failed: Mapping[AppKey, Mapping[str, str]] = field(
         default_factory=dict
     )  # quarantined digests, each with why
-    failures: Mapping[AppKey, Mapping[str, str]] = field(
+    failed_or_running: Mapping[AppKey, Mapping[str, str]] = field(
         default_factory=dict
     )  # as `failed`, with first releases that failed and stay up
-    remembered: Mapping[str, tuple[Placed, ...]] = field(default_factory=dict)  # absent: never observed
-    let_go: frozenset[str] = frozenset()  # hosts that left Git, and that nobody misses
+    last_placements: Mapping[str, tuple[Placed, ...]] = field(default_factory=dict)  # absent: never observed
+    released_hosts: frozenset[str] = frozenset()  # hosts that left Git, and that nobody misses
     prune_default: Prune = Prune.AUTO  # for apps that never said
     prunes: Mapping[AppKey, Prune] = field(
         default_factory=dict
@@ -184,7 +198,7 @@ class World:
         default_factory=dict
     )  # apps that left Git, as they were last; and apps on hosts that do not answer, as they were last stable
     # What containers were made from that differ from what is wanted now; those that cannot be read are not in it.
-    made_from: Mapping[FormerKey, MadeFrom] = field(default_factory=dict)
+    declared_services: Mapping[FormerKey, DeclaredService] = field(default_factory=dict)
     allowed_prunes: frozenset[str] = frozenset()  # from `Allow-Prune:` trailers: "shop/api" or "api"
     host_files: Mapping[tuple[str, FilesQuery], HostFiles] = field(default_factory=dict)  # by host and bind
     accepted: bool = False  # an operator let this commit through
@@ -193,7 +207,7 @@ class World:
         """Return what is done about an app that left Git."""
         return self.prunes.get(app, self.prune_default)
 
-    def spec(self, app: App, service: str) -> Spec:
+    def spec(self, app: App, service: str) -> ContainerSpec:
         """Return what the Engine would see of a service."""
         return self.specs[(app.key, app.digest, service)]
 

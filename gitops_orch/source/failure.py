@@ -88,39 +88,39 @@ def printable(text: str) -> str:
 
 def remote_failure(stderr: str, url: str) -> SourceUnavailable:
     """Return what a failed talk with the remote means, in one sentence with git's own words."""
-    said = redact(stderr)
+    output = redact(stderr)
     for pattern, meaning, hint in _REMOTE:
         if re.search(pattern, stderr):
-            return SourceUnavailable(f"{url}: {meaning} (git: {said})", hint=hint)
+            return SourceUnavailable(f"{url}: {meaning} (git: {output})", hint=hint)
     return SourceUnavailable(
-        f"{url}: git failed: {said}", hint="nothing is touched; the next poll tries again"
+        f"{url}: git failed: {output}", hint="nothing is touched; the next poll tries again"
     )
 
 
-def push_failure(said: str, url: str) -> SourceError:
+def push_failure(output: str, url: str) -> SourceError:
     """Return why a push was refused: SourceUnavailable where the branch moved meanwhile, SourceError where it is policy."""
-    words = redact(said)
-    if re.search(r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref", said):
+    words = redact(output)
+    if re.search(r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref", output):
         return SourceUnavailable(
             f"{url}: the branch moved while the revert was made (git: {words})", hint="fetch and try again"
         )
-    if re.search(r"branch is currently checked out|refusing to (?:update|delete) checked out branch", said):
+    if re.search(r"branch is currently checked out|refusing to (?:update|delete) checked out branch", output):
         return SourceError(
             f"{url}: this repository has the branch checked out, so Git refuses to push to it",
             hint="push to a bare repository, or run `git config receive.denyCurrentBranch updateInstead` in that one",
         )
-    if re.search(r"unstaged changes|uncommitted changes|[Ww]orking (?:tree|directory) has", said):
+    if re.search(r"unstaged changes|uncommitted changes|[Ww]orking (?:tree|directory) has", output):
         return SourceError(
             f"{url}: this repository has the branch checked out with changes that are not committed, so Git refuses to push "
             "to it",
             hint="commit or undo these changes there",
         )
-    if re.search(r"remote rejected|pre-receive|protected|hook declined", said):
+    if re.search(r"remote rejected|pre-receive|protected|hook declined", output):
         return SourceError(
             f"{url}: the server refused the push (git: {words})",
             hint="let this login push to the branch",
         )
-    failure = remote_failure(said, url)
+    failure = remote_failure(output, url)
     return SourceError(failure.message, hint=failure.hint)
 
 

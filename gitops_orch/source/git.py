@@ -81,14 +81,14 @@ class Git:
             from git.exc import GitCommandNotFound
         except ImportError as error:
             raise SourceError("the git program is not installed", hint="install git 2.31 or newer") from error
-        told = {**self._environment, **extra}
-        command = [*_without_inherited(told), "git", f"--git-dir={self.git_dir}", *arguments]
+        variables = {**self._environment, **extra}
+        command = [*_without_inherited(variables), "git", f"--git-dir={self.git_dir}", *arguments]
         try:
             started = GitPython(str(self.git_dir.parent)).execute(
                 command,
                 as_process=True,
                 istream=stdin,
-                env=told,
+                env=variables,
                 start_new_session=True,  # a group of its own to kill, and no terminal to prompt on
                 pass_fds=(lock_fd,) if lock_fd >= 0 else (),
             )
@@ -175,8 +175,8 @@ def _fd(pipe: Any) -> int:
     return int(pipe.fileno())
 
 
-def _without_inherited(told: Mapping[str, str]) -> list[str]:
+def _without_inherited(variables: Mapping[str, str]) -> list[str]:
     # Started by a hook of another repository we would inherit its GIT_DIR and its index.
     inherited = {name for name in os.environ if name.startswith("GIT_") or name == "SSH_ASKPASS"}
-    unset = sorted(inherited - set(told) - set(_KEPT_VARIABLES))
+    unset = sorted(inherited - set(variables) - set(_KEPT_VARIABLES))
     return ["env", *(word for name in unset for word in ("-u", name))] if unset else []

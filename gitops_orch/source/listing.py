@@ -14,7 +14,7 @@ NOTHING_KNOWN: Mapping[bytes, TreeFile] = {}
 
 SUBMODULE = "a submodule is not fetched; put its files into this repository"
 _SYMLINK, _SUBMODULE = b"120000", b"160000"
-_SAID_TWICE = "the same name is listed twice"
+_LISTED_TWICE = "the same name is listed twice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def parse_listing(output: bytes, where: str, known: Mapping[bytes, TreeFile] = N
                 links[file.path] = file
                 continue
         if file.path in files:
-            refused[file.path] = _SAID_TWICE
+            refused[file.path] = _LISTED_TWICE
             continue
         files[file.path] = rows[row] = file
     return Listing(files=files, links=links, refused=refused, rows=rows)

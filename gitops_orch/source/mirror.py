@@ -91,10 +91,10 @@ class Mirror:
             )
         return result
 
-    def damage(self, said: str) -> MirrorDamaged:
+    def damage(self, output: str) -> MirrorDamaged:
         """Return the error for a broken store."""
         return MirrorDamaged(
-            f"the mirror {self.directory} is damaged: {redact(said)}",
+            f"the mirror {self.directory} is damaged: {redact(output)}",
             hint="it is rebuilt from the remote as soon as that answers; nothing is touched meanwhile",
         )
 
@@ -176,11 +176,11 @@ class Mirror:
 
     def _init(self, directory: Path, object_format: str) -> None:
         git = self._git(directory, self._environment)
-        made = git.run("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}")
-        if not made.ok:
+        created = git.run("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}")
+        if not created.ok:
             shutil.rmtree(directory, ignore_errors=True)
             raise SourceError(
-                f"the mirror {directory} cannot be made: {redact(made.stderr)}",
+                f"the mirror {directory} cannot be made: {redact(created.stderr)}",
                 hint="check the space and the permissions of the state directory",
             )
 

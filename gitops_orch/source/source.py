@@ -155,7 +155,7 @@ class Source:
         scope = [self._repository_path(path) for path in paths]
         return tuple(self._log("%H", since, head, *scope).split())
 
-    def taken_back(self, *, since: str, head: str) -> tuple[str, ...]:
+    def reverted_by_user(self, *, since: str, head: str) -> tuple[str, ...]:
         """Return the commits that people have reverted after `since`, by `git revert` or a `Reverts:` trailer."""
         if not self.has(since):
             return ()
@@ -174,8 +174,8 @@ class Source:
     def release_kept(self, keep: "frozenset[str] | set[str]") -> None:
         """Stop keeping every commit but these."""
         with self._mirror.exclusive():
-            gone = [commit for commit in self._mirror.kept() if commit not in keep]
-            lines = "".join(f"delete {KEEP}{commit}\n" for commit in gone)
+            removed = [commit for commit in self._mirror.kept() if commit not in keep]
+            lines = "".join(f"delete {KEEP}{commit}\n" for commit in removed)
             self._mirror.must("update-ref", "--stdin", stdin=lines.encode())
 
     def has(self, commit: str) -> bool:
@@ -202,7 +202,7 @@ class Source:
         return check_commit(found.text.splitlines()[-1])
 
     def draft_revert(self, *, paths: tuple[str, ...], to_commit: str, head: str, message: str) -> str:
-        """Make a commit on top of `head` in which these paths are as in `to_commit`, and return its id; push it, or not.
+        """Make a commit on top of `head` in which these paths are as in `commit`, and return its id; push it, or not.
 
         Paths count from the managed path, "." is all of it.  SourceError where nothing would change.
         """
@@ -221,22 +221,22 @@ class Source:
                     raise self._unknown(commit)
             return check_commit(self._healed(lambda: commit_revert(self._mirror, revert)))
 
-    def push(self, made: str, *, head: str) -> None:
+    def push(self, created: str, *, head: str) -> None:
         """Push a commit that stands on `head`, if the branch is still there.
 
         SourceUnavailable where it moved meanwhile (fetch and make it anew); SourceError where the server does not take it.
         """
-        check_commit(made)
+        check_commit(created)
         check_commit(head)
         ref = self._pushed_ref
         with self._mirror.exclusive() as lock_fd:
             result = self._remote(
-                "push", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{head}", "--", self.url, f"{made}:{ref}",
+                "push", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{head}", "--", self.url, f"{created}:{ref}",
                 lock_fd=lock_fd,
             )  # fmt: skip
             if not result.ok:
                 raise push_failure(f"{result.stderr}\n{result.text}", self.url)
-            self._mirror.must("update-ref", self._local_ref, made)
+            self._mirror.must("update-ref", self._local_ref, created)
 
     def close(self) -> None:
         """End the git process that reads blobs; the source can be used again afterwards."""
@@ -249,8 +249,8 @@ class Source:
 
     def _remote(self, *arguments: str, git: Git | None = None, lock_fd: int = -1) -> GitResult:
         token = read_token(self._access, self._settings.token_file)
-        told = environment(self._access, self._settings, self._config, token)
-        return (git or self._mirror.local).run(*arguments, extra=told, lock_fd=lock_fd)
+        variables = environment(self._access, self._settings, self._config, token)
+        return (git or self._mirror.local).run(*arguments, extra=variables, lock_fd=lock_fd)
 
     def _ask_remote(self) -> _RemoteHead:
         if self._branch == "HEAD" or self._branch.startswith("refs/"):

@@ -10,7 +10,7 @@ import pytest
 
 from gitops_orch.api import protocol
 from gitops_orch.api.server import serve_http
-from gitops_orch.daemon.heartbeat import QUIET_MAX_S, Pulse, take_pulse
+from gitops_orch.daemon.heartbeat import QUIET_MAX_S, Liveness, check_liveness
 from gitops_orch.daemon.metrics import Metrics
 
 
@@ -20,8 +20,8 @@ class View:
     quiet_s = 0.0
     idle_s = 0.0
 
-    def pulse(self) -> Pulse:
-        return take_pulse(doing="pull", quiet_s=self.quiet_s, idle_s=self.idle_s, interval_s=30)
+    def pulse(self) -> Liveness:
+        return check_liveness(doing="pull", quiet_s=self.quiet_s, idle_s=self.idle_s, interval_s=30)
 
     def exposition(self) -> bytes:
         return Metrics().exposition(is_alive=self.pulse().alive)

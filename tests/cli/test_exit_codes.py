@@ -8,7 +8,7 @@ from gitops_orch.cli.picture_code import hosts_code, plan_code, status_code
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind, Plan, PlanHold, Refusal
 from gitops_orch.model.problem import Position, Problem, Severity
-from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, Picture, Sync
+from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, Status, Sync
 
 SHOP, MAIL = AppKey(namespace="default", name="shop"), AppKey(namespace="default", name="mail")
 PULL = Action(id="1", kind=Kind.PULL, host="edge", target="x", reason="because", app=SHOP)
@@ -21,11 +21,11 @@ WELL = AppStatus(
     release="r",
     release_state=AppReleaseState.STABLE,
 )
-CALM = Picture(commit="c", fetched_at=None, plan=Plan(commit="c"), apps=(WELL,), hosts=())
+CALM = Status(commit="c", fetched_at=None, plan=Plan(commit="c"), apps=(WELL,), hosts=())
 MISTAKE = Problem(position=Position(path="x"), message="wrong")
 
 
-def planned(**more) -> Picture:
+def planned(**more) -> Status:
     return replace(CALM, plan=Plan(commit="c", **more))
 
 

@@ -7,7 +7,7 @@ import pytest
 from command_line import HOST, Repository, app
 
 from gitops_orch.daemon.follow import Wanted, _new_lines, follow_logs
-from gitops_orch.daemon.house import open_house
+from gitops_orch.daemon.house import open_application
 from gitops_orch.settings import load_settings
 
 pytestmark = pytest.mark.waits
@@ -72,7 +72,7 @@ def test_followed_logs_go_on_with_what_is_made_meanwhile(two_apps, gitops, monke
         printed.append((name, line))
 
     settings = load_settings(flags={}, environ=os.environ, file=None, root=False)
-    with open_house(settings, str(two_apps.path)) as house:
+    with open_application(settings, str(two_apps.path)) as house:
         monkeypatch.setattr(house.clock.__class__, "sleep", lambda *_: None)
 
         def goes_on() -> bool:

@@ -5,7 +5,7 @@ import pytest
 from gitops_orch.engine.simulated import hand, requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
-from tests.story import Story
+from tests.story import Scenario
 
 NETWORK = "networks: {lan: {name: lan, ipam: {config: [{subnet: 172.20.0.0/24}]}}}"
 SHARED = "networks: {lan: {name: lan, external: true}}"
@@ -13,9 +13,9 @@ FIRST = "172.20.0.2"  # what the Engine gives to the first that asks for none
 
 
 @pytest.fixture
-def story() -> Story:
+def story() -> Scenario:
     images = {"shop:1": ImageBehaviour(), "bad:1": ImageBehaviour(exits_after_s=1, exit_code=1)}
-    return Story(images)
+    return Scenario(images)
 
 
 def on_lan(address: str = "", image: str = "shop:1", more: str = "") -> str:
@@ -35,7 +35,7 @@ def two_apps(a: str, b: str) -> dict[str, str]:
     }
 
 
-def addresses(story: Story) -> dict[str, str]:
+def addresses(story: Scenario) -> dict[str, str]:
     return {
         each.labels["com.docker.compose.service"]: each.held["lan"][0]
         for each in story.world.containers.values()
@@ -43,7 +43,7 @@ def addresses(story: Story) -> dict[str, str]:
     }
 
 
-def settled(story: Story) -> bool:
+def settled(story: Scenario) -> bool:
     plan = story.plan()
     return (plan.actions, plan.holds) == ((), ())
 

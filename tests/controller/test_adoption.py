@@ -7,7 +7,7 @@ from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.model.observed import State
 from gitops_orch.model.status import AppHealth
-from tests.story import HOST, Story
+from tests.story import HOST, Scenario
 
 COMPOSE_LABELS = {"com.docker.compose.project": "s", "com.docker.compose.service": "db"}
 BAD = {
@@ -17,7 +17,7 @@ BAD = {
 }
 
 
-def running(story: Story, labels: dict[str, str]) -> SimulatedContainer:
+def running(story: Scenario, labels: dict[str, str]) -> SimulatedContainer:
     world = story.world
     requests.pull(world, story.fleet.registry, "shop:1")
     image = world.find_image("shop:1")
@@ -45,7 +45,7 @@ def stack(image: str, restart: str = "no") -> dict[str, str]:
 @pytest.mark.parametrize("restart", ["no", "always", "on-failure:3"])
 @pytest.mark.parametrize("bad", BAD, ids=str)
 def test_what_was_to_be_taken_over_serves_again_in_the_same_run(bad, restart, labels):
-    story = Story({"shop:1": ImageBehaviour(), "bad:1": BAD[bad]})
+    story = Scenario({"shop:1": ImageBehaviour(), "bad:1": BAD[bad]})
     old = running(story, labels)
     story.commit(stack("bad:1", restart))
 
@@ -56,7 +56,7 @@ def test_what_was_to_be_taken_over_serves_again_in_the_same_run(bad, restart, la
     assert [each.name for each in story.world.containers.values() if each.state is State.RUNNING] == ["pg"]
     plan = story.plan()
     assert plan.actions == ()
-    (status,) = story.reconciler.picture().apps
+    (status,) = story.reconciler.read_status().apps
     assert status.health is AppHealth.DEGRADED
     assert "what it was to take over serves again" in status.reason
     assert "its containers stay" not in status.reason
@@ -64,7 +64,7 @@ def test_what_was_to_be_taken_over_serves_again_in_the_same_run(bad, restart, la
 
 @pytest.mark.parametrize("labels", [COMPOSE_LABELS, {}], ids=["of Compose", "of docker run"])
 def test_the_next_release_takes_it_over(labels):
-    story = Story({"shop:1": ImageBehaviour(), "bad:1": BAD["exits"]})
+    story = Scenario({"shop:1": ImageBehaviour(), "bad:1": BAD["exits"]})
     old = running(story, labels)
     story.commit(stack("bad:1", "always"))
     story.sync()
@@ -81,7 +81,7 @@ ABSENT = ImageBehaviour(pull_error="manifest unknown")
 H2 = {"hosts/h2.yaml": HOST.replace("h1", "h2")}
 
 
-def left_git(story: Story, files: dict[str, str]) -> None:
+def left_git(story: Scenario, files: dict[str, str]) -> None:
     """Commit files, and neither h1 nor anything else."""
     story.source.push({**H2, **files}, {})
 
@@ -89,7 +89,7 @@ def left_git(story: Story, files: dict[str, str]) -> None:
 @pytest.mark.parametrize("labels", [COMPOSE_LABELS, {}], ids=["of Compose", "of docker run"])
 @pytest.mark.parametrize("step", ["pull", "create", ""])
 def test_it_is_not_begun_elsewhere_while_the_host_that_has_its_data_has_left_git(step, labels):
-    story = Story({"shop:1": ImageBehaviour(), "shop:2": ImageBehaviour(), "absent:1": ABSENT})
+    story = Scenario({"shop:1": ImageBehaviour(), "shop:2": ImageBehaviour(), "absent:1": ABSENT})
     old = running(story, labels)
     image = "shop:2" if step else "absent:1"
     stack_files = stack(image)
@@ -108,7 +108,7 @@ def test_it_is_not_begun_elsewhere_while_the_host_that_has_its_data_has_left_git
 
 
 def test_what_no_app_takes_over_any_more_keeps_nothing_from_starting_elsewhere():
-    story = Story({"shop:1": ImageBehaviour(), "absent:1": ABSENT})
+    story = Scenario({"shop:1": ImageBehaviour(), "absent:1": ABSENT})
     running(story, COMPOSE_LABELS)
     story.commit({**H2, **stack("absent:1")})
     story.sync()

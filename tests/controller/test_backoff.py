@@ -94,5 +94,5 @@ def test_a_failed_gate_of_a_release_that_was_stable_is_not_tried_in_every_run():
 def test_the_end_of_a_wait_is_told_once_to_who_asks_for_one_span_after_another():
     backoff = Backoff()
     backoff.note([result()], 0.0)
-    told = [backoff.ends_between(second, second + 1) for second in range(12)]
+    told = [backoff.expires_between(second, second + 1) for second in range(12)]
     assert told.count(True) == 1

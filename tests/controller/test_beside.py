@@ -3,12 +3,12 @@
 import threading
 
 import pytest
-from story import Story
+from story import Scenario
 
 from gitops_orch.controller import course
-from gitops_orch.controller.anew import beside
-from gitops_orch.controller.look import take_look
-from gitops_orch.controller.turns import Turns
+from gitops_orch.controller.anew import actions_of_idle_apps
+from gitops_orch.controller.look import take_snapshot
+from gitops_orch.controller.turns import HostQueues
 from gitops_orch.controller.workers import LANE_WORKERS_MAX, ThreadWorkers
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.images import ImageBehaviour
@@ -32,7 +32,7 @@ def compose(image, port="", command=""):
         """
 
 
-class Stage(Story):
+class Stage(Scenario):
     """A host on real threads.  What takes long there takes until the bad app's old container serves again."""
 
     def __init__(self, monkeypatch):
@@ -105,9 +105,9 @@ def test_trouble_in_planning_anew_leaves_the_way_back_to_the_next_look(stage, mo
         if looks[-1]:
             stage.back.set()
             raise HistoryError("the disk is full")
-        return take_look(*arguments, **how)
+        return take_snapshot(*arguments, **how)
 
-    monkeypatch.setattr(course, "take_look", fails_beside_others)
+    monkeypatch.setattr(course, "take_snapshot", fails_beside_others)
     stage.prolong(monkeypatch, "stop", is_of_slow)
     new = {"bad": compose("crash:1", 8001), "slow": compose("good:2", 8002)}
     stage.commit({f"apps/{name}/compose.yaml": text for name, text in new.items()})
@@ -150,11 +150,11 @@ def test_of_a_new_plan_only_apps_that_stand_on_nobody_who_is_under_way_are_taken
         step("5", wiki),
         step("6", wiki, "5"),
     ]
-    assert [action.id for action in beside(actions, {BLOG})] == ["5", "6"]
+    assert [action.id for action in actions_of_idle_apps(actions, {BLOG})] == ["5", "6"]
 
 
 def test_what_puts_a_failure_right_overtakes_what_waits_for_its_turn():
-    turns = Turns()
+    turns = HostQueues()
     for number in range(LANE_WORKERS_MAX + 2):
         turns.add(step(str(number), BLOG))
     begun = turns.due()
@@ -167,7 +167,7 @@ def test_what_puts_a_failure_right_overtakes_what_waits_for_its_turn():
 
 
 def test_a_stop_takes_no_turn_from_a_start():
-    turns = Turns()
+    turns = HostQueues()
     for number in range(LANE_WORKERS_MAX):
         turns.add(step(str(number), BLOG, kind=Kind.STOP))
     turns.add(step("start", SHOP))
@@ -175,7 +175,7 @@ def test_a_stop_takes_no_turn_from_a_start():
 
 
 def test_an_app_of_which_nothing_waits_and_nothing_runs_is_quiet():
-    turns = Turns()
+    turns = HostQueues()
     turns.add(step("1", SHOP))
     turns.add(step("2", BLOG))
     (first, _) = turns.due()

@@ -3,7 +3,7 @@
 import pytest
 
 from gitops_orch.engine.simulated import requests
-from tests.story import Story
+from tests.story import Scenario
 
 OTHERS = {f"{name}/compose.yaml": "services: {x: {image: 'x:1'}}\n" for name in ("t", "u", "v")}
 SUBNET = "ipam: {config: [{subnet: 172.20.0.0/24}]}"
@@ -18,8 +18,8 @@ def shop(network: str = "", more: str = "", entry: str = "aliases: [pg]") -> dic
     return {"shop/compose.yaml": text, **OTHERS}
 
 
-def created(files: dict[str, str]) -> tuple[Story, tuple[str, ...]]:
-    story = Story()
+def created(files: dict[str, str]) -> tuple[Scenario, tuple[str, ...]]:
+    story = Scenario()
     story.commit(files)
     assert story.sync().exit_code == 0
     return story, story.containers()["db"].networks["shop_back"]

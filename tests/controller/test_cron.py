@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from simulation.memory_history import MemoryHistory
-from story import Story
+from story import Scenario
 
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.images import ImageBehaviour
@@ -31,16 +31,16 @@ def files(schedule="0 * * * *", job="timezone: UTC", version=1, more="", tail=""
     return {"shop/compose.yaml": text + tail, **OTHER}
 
 
-def deployed(images=QUICK, **how) -> Story:
+def deployed(images=QUICK, **how) -> Scenario:
     """A story at seven minutes past midnight, with the schedule deployed."""
-    story = Story(images)
+    story = Scenario(images)
     story.commit(files(**how))
     story.clock.sleep(7 * 60)
     assert story.sync().exit_code == 0
     return story
 
 
-def at(story: Story, text: str) -> None:
+def at(story: Scenario, text: str) -> None:
     """Let time pass until an hour and minute of the story's days, such as `1 03:00`."""
     day, _, clock = text.partition(" ")
     hour, minute = clock.split(":")
@@ -48,7 +48,7 @@ def at(story: Story, text: str) -> None:
     story.clock.sleep((then - story.clock.now()).total_seconds())
 
 
-def runs(story: Story) -> list[str]:
+def runs(story: Scenario) -> list[str]:
     """Return the scheduled times of all runs that were started."""
     there = [
         each for each in story.world.containers.values() if each.labels["gitops-orch.service"] == "backup"
@@ -61,7 +61,7 @@ def runs(story: Story) -> list[str]:
     return [time.strftime("%-d %H:%M") for time in sorted(times)]
 
 
-def live(story: Story) -> list:
+def live(story: Scenario) -> list:
     return [
         each
         for each in story.world.containers.values()
@@ -69,8 +69,8 @@ def live(story: Story) -> list:
     ]
 
 
-def status(story: Story):
-    return next(app for app in story.reconciler.picture().apps if app.key.name == "shop")
+def status(story: Scenario):
+    return next(app for app in story.reconciler.read_status().apps if app.key.name == "shop")
 
 
 def test_nothing_runs_when_a_schedule_first_appears():
@@ -99,7 +99,7 @@ def test_a_run_is_due_at_its_time_and_once():
 
 def test_the_time_to_wake_is_the_next_one():
     story = deployed()
-    assert story.reconciler.picture().wake_at == datetime(2026, 1, 1, 1, 0, tzinfo=UTC)
+    assert story.reconciler.read_status().wake_at == datetime(2026, 1, 1, 1, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("lost", [False, True])
@@ -172,7 +172,7 @@ def test_a_time_that_was_missed_by_too_much_is_told_and_not_made_up_for():
     at(story, "2 03:00")
     report = story.sync()
     assert runs(story) == []
-    (hold,) = report.picture.plan.holds
+    (hold,) = report.final_status.plan.holds
     assert "17:00 UTC was missed" in hold.reason
     assert status(story).sync.value == "in-sync"
     at(story, "2 09:00")
@@ -252,7 +252,7 @@ def test_a_run_is_stopped_at_its_deadline():
     story = deployed(LONG, job="deadline: 10m")
     at(story, "1 01:00")
     story.sync()
-    assert story.reconciler.picture().wake_at == datetime(2026, 1, 1, 1, 10, tzinfo=UTC)
+    assert story.reconciler.read_status().wake_at == datetime(2026, 1, 1, 1, 10, tzinfo=UTC)
     at(story, "1 01:11")
     report = story.sync()
     assert story.kinds(report) == ["stop"]

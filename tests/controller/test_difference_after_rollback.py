@@ -1,7 +1,7 @@
 """After a release failed, `diff` shows how what runs differs from Git: not what was set aside."""
 
 import pytest
-from story import Story
+from story import Scenario
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.app import AppKey, Hold
@@ -27,14 +27,14 @@ def deploy(story, image, more="", top=""):
 
 def differences(story):
     """Return what `diff` shows of the fields, and the names of the containers that it shows."""
-    rows = diff_document(story.reconciler.picture(withheld=True), SHOP)["changes"]
+    rows = diff_document(story.reconciler.read_status(withheld=True), SHOP)["changes"]
     return [(row["path"], row["from"], row["to"]) for row in rows], {row["name"] for row in rows}
 
 
 @pytest.mark.parametrize("more", ["", "container_name: fixed,", "ports: ['8080:80'],"])
 @pytest.mark.parametrize("top", ["", "x-gitops: {rollback: hold}"])
 def test_the_image_that_runs_stands_against_the_one_in_git(more, top):
-    story = Story(IMAGES)
+    story = Scenario(IMAGES)
     deploy(story, "web:1", more, top)
     deploy(story, "web:2", more, top)  # so that one of the first is kept, for going back
     assert deploy(story, "web:bad", more, top).exit_code == 4
@@ -47,7 +47,7 @@ def test_the_image_that_runs_stands_against_the_one_in_git(more, top):
 
 
 def test_what_is_set_aside_of_a_held_app_is_no_difference():
-    story = Story(IMAGES)
+    story = Scenario(IMAGES)
     deploy(story, "web:1")
     deploy(story, "web:2")
     assert any(each.name.endswith("-kept") for each in story.world.containers.values())
@@ -59,7 +59,7 @@ def test_what_is_set_aside_of_a_held_app_is_no_difference():
 
 
 def test_an_app_that_is_not_held_still_shows_what_becomes_of_its_containers():
-    story = Story(IMAGES)
+    story = Scenario(IMAGES)
     deploy(story, "web:1")
     story.commit({"shop/compose.yaml": compose("web:2")})
     fields, _ = differences(story)

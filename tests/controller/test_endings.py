@@ -1,6 +1,6 @@
 """Stops of what was replaced leave a host to its starts, and keep nothing else waiting."""
 
-from gitops_orch.controller.endings import WAITING_MAX, Endings
+from gitops_orch.controller.endings import WAITING_MAX, DeferredStops
 from gitops_orch.controller.workers import InlineWorkers
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.errors import Unstartable
@@ -12,7 +12,7 @@ from tests.planner.builders import app, service
 
 
 def endings_of(actions):
-    endings = Endings()
+    endings = DeferredStops()
     endings.add(actions)
     return endings
 
@@ -27,15 +27,15 @@ def step(kind, *after, follows=()):
 
 def test_a_stop_that_a_start_stands_on_is_not_put_off_however_far_away_the_start_is():
     removed, created = step(Kind.REMOVE, "stop1"), step(Kind.CREATE, "remove")
-    assert not endings_of([stop(), removed, created]).put_off(stop())
-    assert not endings_of([stop(), step(Kind.START, follows=("stop1",))]).put_off(stop())
-    assert endings_of([stop(), removed]).put_off(stop())
+    assert not endings_of([stop(), removed, created]).defer(stop())
+    assert not endings_of([stop(), step(Kind.START, follows=("stop1",))]).defer(stop())
+    assert endings_of([stop(), removed]).defer(stop())
 
 
 def test_stops_wait_for_their_own_host_alone():
     endings = endings_of([stop(1, "h1"), stop(2, "h2")])
-    assert endings.put_off(stop(1, "h1"))
-    assert endings.put_off(stop(2, "h2"))
+    assert endings.defer(stop(1, "h1"))
+    assert endings.defer(stop(2, "h2"))
     assert [each.id for each in endings.due({"h1"})] == ["stop2"]
     assert [each.id for each in endings.due(set())] == ["stop1"]
     assert not endings
@@ -44,7 +44,7 @@ def test_stops_wait_for_their_own_host_alone():
 def test_a_busy_host_keeps_only_so_many_old_containers_waiting_the_newest():
     stops = [stop(number) for number in range(WAITING_MAX + 2)]
     endings = endings_of(stops)
-    assert all(endings.put_off(each) for each in stops)
+    assert all(endings.defer(each) for each in stops)
     assert [each.id for each in endings.due({"h1"})] == ["stop0", "stop1"]
 
 

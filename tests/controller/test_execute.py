@@ -1,8 +1,8 @@
 """Walking a plan: order, failures, gates, and being asked to stop."""
 
-from gitops_orch.controller.anew import beside, nothing_anew
-from gitops_orch.controller.conduct import Conduct
-from gitops_orch.controller.execute import Executor, Means
+from gitops_orch.controller.anew import actions_of_idle_apps, no_replan
+from gitops_orch.controller.conduct import RunControl
+from gitops_orch.controller.execute import Executor, Services
 from gitops_orch.controller.workers import InlineWorkers
 from gitops_orch.engine.simulated.clock import SimulatedClock
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
@@ -33,12 +33,14 @@ class Stage:
         observed = {name: engine.observe() for name, engine in self.engines.items()}
         return make_plan(world(*self.apps, observed=observed, **fields))
 
-    def run(self, conduct=None, **fields):
-        return self.executor(InlineWorkers(self.clock.sleep), conduct).run(self.plan(**fields))
+    def run(self, control=None, **fields):
+        return self.executor(InlineWorkers(self.clock.sleep), control).run(self.plan(**fields))
 
-    def executor(self, workers, conduct=None, plan_anew=nothing_anew):
-        means = Means(engines=lambda: self.engines, workers=workers, clock=self.clock, watches=self.watches)
-        return Executor(means, conduct, plan_anew)
+    def executor(self, workers, control=None, plan_anew=no_replan):
+        means = Services(
+            engines=lambda: self.engines, workers=workers, clock=self.clock, gate_progress=self.watches
+        )
+        return Executor(means, control, plan_anew)
 
 
 def outcomes(results):
@@ -83,10 +85,10 @@ def test_a_run_that_only_waits_yields_and_the_next_takes_the_gate_up_where_it_wa
         asked.append(True)
         return stage.clock.monotonic_s() - begun > 6
 
-    first = stage.run(Conduct(should_yield=after_six_seconds))
+    first = stage.run(RunControl(should_yield=after_six_seconds))
     assert outcomes(first)["wait_healthy"] is Outcome.SKIPPED
     yielded = stage.clock.monotonic_s()
-    second = stage.run(unproved=frozenset(each.key for each in stage.apps))
+    second = stage.run(ungated=frozenset(each.key for each in stage.apps))
     assert outcomes(second) == {"wait_healthy": Outcome.DONE}
     assert stage.clock.monotonic_s() - yielded < 6
 
@@ -101,7 +103,7 @@ def test_an_app_whose_gate_fails_is_planned_anew_beside_the_waits_of_others():
         asked.append((stage.clock.monotonic_s() - begun, {each.action.app.name for each in results}, busy))
         former = app("bad", service(update=UpdatePolicy(monitor_s=0)), digest="former")
         stage.apps = (former, watched(60))
-        return beside(stage.plan().actions, busy)
+        return actions_of_idle_apps(stage.plan().actions, busy)
 
     results = stage.executor(InlineWorkers(stage.clock.sleep), plan_anew=plan_anew).run(stage.plan())
 
@@ -118,13 +120,13 @@ def test_an_app_whose_gate_fails_is_planned_anew_beside_the_waits_of_others():
 
 def test_a_run_does_not_yield_while_there_is_work_to_do():
     stage = Stage(watched(0), hosts=("h1", "h2"))
-    results = stage.run(Conduct(should_yield=lambda: True))
+    results = stage.run(RunControl(should_yield=lambda: True))
     done = {kind for kind, outcome in outcomes(results).items() if outcome is Outcome.DONE}
     assert {"create_network", "create", "start"} <= done
 
 
 def test_a_run_that_is_stopped_begins_nothing_more():
     stage = Stage(watched(0))
-    results = stage.run(Conduct(should_stop=lambda: True))
+    results = stage.run(RunControl(should_stop=lambda: True))
     assert set(outcomes(results).values()) == {Outcome.SKIPPED}
     assert stage.engines["h1"].observe().containers == ()

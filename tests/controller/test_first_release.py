@@ -1,7 +1,7 @@
 """A first release that fails, with nothing to go back to: it stays up, is degraded, and becomes stable when it does well."""
 
 import pytest
-from story import Story
+from story import Scenario
 
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
@@ -24,7 +24,7 @@ IMAGES = {
 
 @pytest.fixture
 def story():
-    return Story(IMAGES)
+    return Scenario(IMAGES)
 
 
 def compose(web="loops:1", restart="always", more=""):
@@ -41,7 +41,7 @@ def deploy(story, **fields):
 
 
 def shop(report):
-    return next(row for row in report.picture.apps if row.key.name == "shop")
+    return next(row for row in report.final_status.apps if row.key.name == "shop")
 
 
 def pass_until_stable(story):
@@ -245,7 +245,7 @@ def test_what_somebody_stopped_is_started_again_and_has_its_time_to_become_healt
 
 @pytest.mark.parametrize("restart", ["always", "unless-stopped", "on-failure:9"])
 def test_a_run_in_which_it_fails_and_then_becomes_stable_ends_in_sync(restart):
-    story = Story({"once:1": ImageBehaviour(exits_after_s=1, exit_code=3, exits_max=1), **IMAGES})
+    story = Scenario({"once:1": ImageBehaviour(exits_after_s=1, exit_code=3, exits_max=1), **IMAGES})
     web = f"{{image: 'once:1', restart: '{restart}'}}"
     once = f"services: {{web: {web}}}\nx-gitops: {{rollout: {{restarts_max: 0}}}}"
     other = "services: {api: {image: 'soon:1'}}"  # what the same run goes on waiting for

@@ -4,7 +4,7 @@ import hashlib
 from contextlib import suppress
 
 import pytest
-from story import Story
+from story import Scenario
 
 from gitops_orch.cli.render_plan import render_diff, render_plan, render_run
 from gitops_orch.controller.host_files import FRESH_S, RETRY_S
@@ -14,7 +14,7 @@ from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.errors import EngineError
-from gitops_orch.model.serial import diff_document, picture_plan_document, run_document
+from gitops_orch.model.serial import diff_document, run_document, status_plan_document
 
 ROOT = "/srv/gitops-orch/default/shop"
 DIRECTORY = "services: {web: {image: 'web:1', volumes: ['./conf:/etc/app']}}"
@@ -42,7 +42,7 @@ def caddy(text, compose=SINGLE):
 
 @pytest.fixture
 def story():
-    made = Story(images={"bad:1": ImageBehaviour(exits_after_s=0.1, exit_code=1)})
+    made = Scenario(images={"bad:1": ImageBehaviour(exits_after_s=0.1, exit_code=1)})
     made.commit(files())
     assert made.sync().exit_code == 0
     return made
@@ -320,7 +320,7 @@ def test_nothing_is_replaced_beside_files_that_cannot_be_read(story, unreadable,
     before = story.containers()["web"].id
     story.commit(tree)
     report = story.sync()
-    (row,) = report.picture.apps
+    (row,) = report.final_status.apps
     assert (report.exit_code, report.results, row.sync.value) == (1, (), "out-of-sync")
     assert row.reason.startswith(
         "the files of conf on h1 cannot be read: no space left on device; tried again at "
@@ -350,7 +350,7 @@ def test_files_that_cannot_be_read_leave_it_unknown_whether_an_app_is_in_sync(st
     with monkeypatch.context() as patched:
         patched.setattr(SimulatedEngine, "read_files", no_space)
         report = story.sync()
-        (row,) = report.picture.apps
+        (row,) = report.final_status.apps
         assert (row.sync.value, row.health.value, row.reason) == ("unknown", "healthy", CANNOT)
         assert (report.exit_code, report.status, report.reasons) == (
             3,
@@ -358,7 +358,7 @@ def test_files_that_cannot_be_read_leave_it_unknown_whether_an_app_is_in_sync(st
             (f"default/shop: {CANNOT}",),
         )
         story.reconciler = story._reconciler()
-        (row,) = story.reconciler.picture().apps
+        (row,) = story.reconciler.read_status().apps
         assert (row.sync.value, row.reason) == ("unknown", CANNOT)
     story.clock.sleep(RETRY_S)
     assert story.sync().exit_code == 0
@@ -395,7 +395,7 @@ def test_an_app_that_waits_for_its_files_is_news_from_the_second_attempt_on(stor
 def test_what_is_unknown_of_one_app_is_not_unknown_of_another(story, unreadable):
     story.commit({**files(), "blog/compose.yaml": "services: {web: {image: 'web:1'}}"})
     report = story.sync()
-    assert {row.key.name: row.sync.value for row in report.picture.apps} == {
+    assert {row.key.name: row.sync.value for row in report.final_status.apps} == {
         "blog": "in-sync",
         "shop": "unknown",
     }
@@ -551,7 +551,7 @@ def test_a_directory_that_holds_a_file_of_the_host_does_not_become_a_file(story)
 
 @pytest.mark.parametrize("compose", [DIRECTORY, SINGLE], ids=["directory", "single file"])
 def test_the_plan_names_the_changed_file_for_which_a_container_is_created_again(compose):
-    story, name = Story(), "Caddyfile" if compose is SINGLE else "conf/a.txt"
+    story, name = Scenario(), "Caddyfile" if compose is SINGLE else "conf/a.txt"
     for text in ("one", "three"):
         story.commit({"shop/compose.yaml": compose, f"shop/{name}": text})
         if text == "one":
@@ -565,7 +565,7 @@ def test_the_plan_names_the_changed_file_for_which_a_container_is_created_again(
 
 def test_the_status_names_the_file_that_is_kept_as_the_host_has_it(story):
     edit(story)
-    (row,) = story.reconciler.picture().apps
+    (row,) = story.reconciler.read_status().apps
     assert row.reason.startswith("conf/a.txt on h1: it was changed on the host")
     assert row.sync.value == "in-sync"
 
@@ -574,7 +574,7 @@ def test_the_status_has_what_keeps_an_app_from_git_before_a_file_that_is_kept(st
     edit(story)
     story.commit(files(compose=DIRECTORY.replace("web:1", "bad:1")))
     assert story.sync().exit_code == 4
-    (row,) = story.reconciler.picture().apps
+    (row,) = story.reconciler.read_status().apps
     assert "exited with code 1" in row.reason
 
 
@@ -586,7 +586,7 @@ def kept_two(story, compose=DIRECTORY):
 
 def test_all_files_that_a_host_keeps_are_in_the_reason_and_once_what_to_write(story):
     kept_two(story)
-    (row,) = story.sync().picture.apps
+    (row,) = story.sync().final_status.apps
     assert row.reason.startswith(
         "conf/a.txt on h1: it was changed on the host, and stays as it is; conf/sub/b.txt on h1:"
     )
@@ -600,7 +600,7 @@ def test_the_reason_names_no_more_than_ten_of_them(story):
     story.sync()
     for name in many:
         edit(story, "by hand", f"conf/{name}")
-    (row,) = story.reconciler.picture().apps
+    (row,) = story.reconciler.read_status().apps
     assert row.reason.count("it was changed on the host") == 10
     assert "and 1 more, see `gitops-orch plan`" in row.reason
 
@@ -609,12 +609,12 @@ def test_the_reason_names_no_more_than_ten_of_them(story):
 def test_they_are_named_also_while_a_release_is_failed(story, first):
     bad = DIRECTORY.replace("web:1", "bad:1")
     if first:
-        story = Story(images={"bad:1": ImageBehaviour(exits_after_s=0.1, exit_code=1)})
+        story = Scenario(images={"bad:1": ImageBehaviour(exits_after_s=0.1, exit_code=1)})
         story.commit(files(bad))
         story.sync()
     kept_two(story, bad)
     report = story.sync()
-    (row,) = report.picture.apps
+    (row,) = report.final_status.apps
     assert report.exit_code == 4
     assert "it exited with code 1" in row.reason
     assert "kept files: conf/a.txt on h1: it was changed" in row.reason
@@ -622,12 +622,12 @@ def test_they_are_named_also_while_a_release_is_failed(story, first):
 
 
 def test_what_ails_an_app_is_not_hidden_by_a_file_that_its_host_keeps():
-    story = Story(images={"sick:1": ImageBehaviour(healthcheck=True, unhealthy_after_s=600)})
+    story = Scenario(images={"sick:1": ImageBehaviour(healthcheck=True, unhealthy_after_s=600)})
     story.commit(files("x-gitops: {drift: off}\n" + DIRECTORY.replace("web:1", "sick:1")))
     story.sync()
     edit(story)
     story.clock.sleep(700)
-    (row,) = story.reconciler.picture().apps
+    (row,) = story.reconciler.read_status().apps
     assert row.reason.startswith("shop-web-1-")
     assert "unhealthy" in row.reason
     assert "; kept files: conf/a.txt on h1: it was changed on the host" in row.reason
@@ -639,8 +639,8 @@ def test_a_kept_file_is_shown_as_drift_and_not_as_held(story, failed):
     printed = shown(render_run(run_document(story.sync())))
     assert printed.count("conf/a.txt on h1") == printed.count("conf/sub/b.txt on h1") == 1
     assert "held:" not in printed
-    picture = story.reconciler.picture()
-    for page in (render_plan(picture_plan_document(picture)), render_diff(diff_document(picture, None))):
+    picture = story.reconciler.read_status()
+    for page in (render_plan(status_plan_document(picture)), render_diff(diff_document(picture, None))):
         lines = [line for line in shown(page).splitlines() if "on h1: it was changed" in line]
         assert [line.split(" on h1")[0] for line in lines] == [
             f"kept file (drift): default/shop: {name}" for name in ("conf/a.txt", "conf/sub/b.txt")

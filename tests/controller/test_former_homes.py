@@ -8,7 +8,7 @@ from faults.test_y_broken_files import holds
 
 from gitops_orch.engine.simulated.faults import Fault
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from tests.story import HOST, Story
+from tests.story import HOST, Scenario
 
 HOSTS = ("h1", "h2")
 KINDS = {
@@ -44,12 +44,12 @@ def text(service: str, kind: str, image: str = "pg:1", more: str = "") -> str:
     )
 
 
-def commit(story: Story, files: dict[str, str], hosts: tuple[str, ...] = HOSTS) -> None:
+def commit(story: Scenario, files: dict[str, str], hosts: tuple[str, ...] = HOSTS) -> None:
     places = {f"hosts/{name}.yaml": HOST.replace("h1", name) for name in hosts}
     story.source.push({**places, **OTHER, **files}, {})
 
 
-def places(story: Story, image: str = "pg:1") -> list[tuple[str, str]]:
+def places(story: Scenario, image: str = "pg:1") -> list[tuple[str, str]]:
     """Return the host and the service of each container of an image that runs."""
     return sorted(
         (host, each.labels["com.docker.compose.service"])
@@ -59,7 +59,7 @@ def places(story: Story, image: str = "pg:1") -> list[tuple[str, str]]:
     )
 
 
-def silence(story: Story, host: str) -> None:
+def silence(story: Scenario, host: str) -> None:
     story.fleet.faults = Silent(host)
     story.reconciler = story._reconciler()
 
@@ -70,11 +70,11 @@ def kind(request) -> str:
 
 
 @pytest.fixture
-def story() -> Story:
-    return Story({"pg:1": ImageBehaviour(volumes=("/var/lib/pg",)), "web:1": ImageBehaviour()})
+def story() -> Scenario:
+    return Scenario({"pg:1": ImageBehaviour(volumes=("/var/lib/pg",)), "web:1": ImageBehaviour()})
 
 
-def deployed(story: Story, files: dict[str, str]) -> str:
+def deployed(story: Scenario, files: dict[str, str]) -> str:
     """Deploy, and return the host where the data is."""
     commit(story, files)
     assert story.sync().exit_code == 0

@@ -6,7 +6,7 @@ from gitops_orch.engine.simulated import hand
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.status import Outcome
-from tests.story import Story
+from tests.story import Scenario
 
 STUBBORN = {"db:1": ImageBehaviour(ignores_term=True), "db:2": ImageBehaviour(ignores_term=True)}
 APP = "shop/compose.yaml"
@@ -59,7 +59,7 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_is_stopped_has_the_time_that_its_own_file_gave_it_when(change):
     before, after = CHANGES[change]
-    story = Story(STUBBORN)
+    story = Scenario(STUBBORN)
     story.commit({APP: before} | OTHER)
     assert story.sync().exit_code == 0
     story.commit(after | OTHER)
@@ -69,7 +69,7 @@ def test_what_is_stopped_has_the_time_that_its_own_file_gave_it_when(change):
 
 def test_what_failed_has_the_time_that_its_own_file_gave_it():
     sick = ImageBehaviour(ignores_term=True, healthcheck=True, healthy_after_s=None, unhealthy_after_s=1.0)
-    story = Story({**STUBBORN, "db:2": sick})
+    story = Scenario({**STUBBORN, "db:2": sick})
     story.commit({APP: services(database("30s"))})
     story.sync()
     story.commit({APP: services(database("45s", image="db:2"))})
@@ -79,7 +79,7 @@ def test_what_failed_has_the_time_that_its_own_file_gave_it():
 
 
 def test_a_container_that_is_taken_over_has_the_time_that_it_was_started_with():
-    story = Story(STUBBORN)
+    story = Scenario(STUBBORN)
     labels = {
         "com.docker.compose.project": "shop",
         "com.docker.compose.service": "db",
@@ -93,7 +93,7 @@ def test_a_container_that_is_taken_over_has_the_time_that_it_was_started_with():
 
 
 def test_a_service_without_a_grace_period_has_the_ten_seconds_of_the_engine():
-    story = Story(STUBBORN)
+    story = Scenario(STUBBORN)
     story.commit({APP: services(WEB, f"  db:\n    image: db:1\n{QUICK}")})
     story.sync()
     story.commit({APP: services(WEB)})

@@ -4,12 +4,12 @@ import pytest
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
-from tests.story import Story
+from tests.story import Scenario
 
 PLACES = {"a volume": "data:/d", "a directory of the host": "/srv/data:/d"}
 
 
-class Watched(Story):
+class Watched(Scenario):
     """A story in which every start is asked: who else writes to this data now?"""
 
     def __init__(self) -> None:

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from story import Story
+from story import Scenario
 
-from gitops_orch.controller.conduct import Conduct
+from gitops_orch.controller.conduct import RunControl
 from gitops_orch.engine.simulated import hand
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
@@ -27,23 +27,23 @@ def files(version=1, value=1, more=""):
     return {"shop/compose.yaml": WEB.format(version=version, value=value, more=more), **OTHER}
 
 
-def deployed(more="", images=None) -> Story:
-    story = Story(images)
+def deployed(more="", images=None) -> Scenario:
+    story = Scenario(images)
     story.commit(files(more=more))
     assert story.sync().exit_code == 0
     return story
 
 
-def names(story: Story) -> list[str]:
+def names(story: Scenario) -> list[str]:
     return sorted(each.name for each in story.world.containers.values())
 
 
-def web(story: Story):
+def web(story: Scenario):
     return story.containers()["web"]
 
 
 def test_commands_follow_a_start_in_their_order_and_the_gate_follows_them():
-    story = Story()
+    story = Scenario()
     story.commit(files(more=GREETED))
     report = story.sync()
     assert story.kinds(report)[-5:] == ["create", "start", "exec", "exec", "wait_healthy"]
@@ -115,7 +115,7 @@ def test_a_command_that_does_not_end_takes_the_release_back():
 
 
 def test_a_container_that_ends_before_its_commands_takes_the_release_back():
-    story = Story({"web:2": ImageBehaviour(exits_after_s=0.0, exit_code=3)})
+    story = Scenario({"web:2": ImageBehaviour(exits_after_s=0.0, exit_code=3)})
     story.commit(files())
     story.sync()
     story.commit(files(version=2, more=GREETED))
@@ -135,7 +135,7 @@ def test_a_command_that_fails_before_a_stop_is_noted_and_nothing_more():
 @pytest.mark.parametrize("operation", ["start", "run_exec"])
 @pytest.mark.parametrize("after", [True, False])
 def test_commands_are_not_lost_in_a_crash(operation, after):
-    story = Story()
+    story = Scenario()
     story.commit(files(more=GREETED))
     story.crash_at(operation, after=after)
     assert story.sync().exit_code == 0
@@ -144,10 +144,10 @@ def test_commands_are_not_lost_in_a_crash(operation, after):
 
 
 def test_a_gate_that_is_taken_up_again_by_the_same_process_does_not_repeat_them():
-    story = Story({"web:1": ImageBehaviour(healthcheck=True, healthy_after_s=30.0)})
+    story = Scenario({"web:1": ImageBehaviour(healthcheck=True, healthy_after_s=30.0)})
     story.commit(files(more=GREETED))
     looks = iter(range(100))
-    story.reconciler.run(trigger="test", conduct=Conduct(should_yield=lambda: next(looks) > 3))
+    story.reconciler.run(trigger="test", control=RunControl(should_yield=lambda: next(looks) > 3))
     assert web(story).commands == ("warm up", "announce")
     assert story.sync().exit_code == 0
     assert web(story).commands == ("warm up", "announce")
@@ -162,7 +162,7 @@ TOOL = {"tool:1": ImageBehaviour(exits_after_s=2.0), "bad:1": ImageBehaviour(exi
 
 
 def test_containers_that_come_before_run_one_after_the_other_and_are_removed():
-    story = Story(TOOL)
+    story = Scenario(TOOL)
     story.commit(files(more=MIGRATED))
     report = story.sync()
     steps = [each.action.kind.value for each in report.results if each.action.service == "web"]
@@ -174,7 +174,7 @@ def test_containers_that_come_before_run_one_after_the_other_and_are_removed():
 
 
 def test_a_container_that_comes_before_is_like_the_services_own_but_for_what_must_not_be_there_twice():
-    story = Story({"tool:1": ImageBehaviour(exits_after_s=1.0, exit_code=1)})
+    story = Scenario({"tool:1": ImageBehaviour(exits_after_s=1.0, exit_code=1)})
     more = (
         "labels: {traefik.enable: 'true'}\n    ports: ['8080:80']\n    volumes: [data:/data]\n    " + MIGRATED
     )
@@ -190,7 +190,7 @@ def test_a_container_that_comes_before_is_like_the_services_own_but_for_what_mus
 
 @pytest.mark.parametrize("more", ["", "ports: ['8080:80']", "container_name: fixed"])
 def test_one_that_fails_leaves_the_old_container_serving_and_is_kept(more):
-    story = Story(TOOL)
+    story = Scenario(TOOL)
     story.commit(files(more=more))
     story.sync()
     old = web(story)
@@ -210,20 +210,20 @@ def test_one_that_fails_leaves_the_old_container_serving_and_is_kept(more):
 
 
 def test_the_message_of_a_pre_start_that_fails_names_it_and_its_command_without_secrets():
-    story = Story(TOOL)
+    story = Scenario(TOOL)
     command = "[migrate, up, --token, hunter2]"
     story.commit(files(more=f"pre_start: [{{command: {command}, image: 'bad:1'}}]"))
     failed = [each.error for each in story.sync().results if each.gate_failed]
     assert failed
     assert all("pre_start `migrate up --token ***`: it exited with code 7" in each for each in failed)
-    shop = next(row for row in story.reconciler.picture().apps if row.key.name == "shop")
+    shop = next(row for row in story.reconciler.read_status().apps if row.key.name == "shop")
     assert "pre_start `migrate up --token ***`: it exited with code 7" in shop.reason
 
 
 @pytest.mark.parametrize("operation", ["create", "start", "remove", "pull"])
 @pytest.mark.parametrize("after", [True, False])
 def test_a_crash_at_any_step_ends_with_the_service_and_nothing_left_over(operation, after):
-    story = Story(TOOL)
+    story = Scenario(TOOL)
     story.commit(files(more=MIGRATED))
     story.crash_at(operation, after=after)
     assert story.sync().exit_code == 0
@@ -233,7 +233,7 @@ def test_a_crash_at_any_step_ends_with_the_service_and_nothing_left_over(operati
 
 
 def test_a_container_that_stays_runs_nothing_before_it_again():
-    story = Story(TOOL)
+    story = Scenario(TOOL)
     story.commit(files(more=MIGRATED))
     story.sync()
     story.reconciler.engines.by_name()["h1"].stop(web(story).id)
@@ -241,7 +241,7 @@ def test_a_container_that_stays_runs_nothing_before_it_again():
 
 
 def test_what_comes_before_is_removed_with_its_app():
-    story = Story({"tool:1": ImageBehaviour(exits_after_s=1.0, exit_code=1)})
+    story = Scenario({"tool:1": ImageBehaviour(exits_after_s=1.0, exit_code=1)})
     story.commit(files(more=MIGRATED))
     story.sync()
     assert [name for name in names(story) if "pre_start" in name]
@@ -258,7 +258,7 @@ HOOKED = "restart: {restart}\n    post_start: [{{command: [warm, up]}}, {{comman
 class Once:
     """Does something to the service's container right before its first command is run, or while it runs."""
 
-    def __init__(self, story: Story, befall) -> None:
+    def __init__(self, story: Scenario, befall) -> None:
         self.story, self.befall = story, befall
 
     def decide(self, _host, operation):
@@ -271,7 +271,7 @@ def crash(world, _container):
     world.crash(world.now + 5, exit_code=143)
 
 
-def interrupted(befall, restart="always") -> Story:
+def interrupted(befall, restart="always") -> Scenario:
     """The second release of an app that was stable, to which something happens at its first command."""
     story = deployed()
     story.commit(files(value=2, more=HOOKED.format(restart=restart)))
@@ -305,7 +305,7 @@ def test_a_run_that_yields_goes_on_counting_the_restarts():
     looks = iter(range(10_000))
     for _ in range(60):
         report = story.reconciler.run(
-            trigger="test", conduct=Conduct(should_yield=lambda: next(looks) % 4 == 3)
+            trigger="test", control=RunControl(should_yield=lambda: next(looks) % 4 == 3)
         )
         if report.status == "rolled-back":
             break
@@ -333,7 +333,7 @@ def test_what_happens_to_a_container_from_outside_is_no_verdict_on_its_command(b
 @pytest.mark.parametrize("was_stable", [True, False])
 def test_a_command_that_fails_in_what_is_put_back_is_no_verdict_on_the_new_release(fixed, was_stable):
     refused = 'error gathering device information while adding custom device "/dev/x": no such file'
-    story = Story(
+    story = Scenario(
         {
             "web:1": ImageBehaviour(healthcheck=not was_stable, healthy_after_s=9.0),
             "web:2": ImageBehaviour(start_error=refused),
@@ -343,7 +343,7 @@ def test_a_command_that_fails_in_what_is_put_back_is_no_verdict_on_the_new_relea
     story.commit(files(more=more))
     looks = iter(range(100))
     story.reconciler.run(
-        trigger="test", conduct=Conduct(should_yield=lambda: not was_stable and next(looks) > 3)
+        trigger="test", control=RunControl(should_yield=lambda: not was_stable and next(looks) > 3)
     )
     old = web(story)
     old.behaviour = replace(old.behaviour, failing_commands=("greet",))
@@ -356,4 +356,4 @@ def test_a_command_that_fails_in_what_is_put_back_is_no_verdict_on_the_new_relea
     states = {
         each.commit: each.state.value for each in story.history.releases(None) if each.app.name == "shop"
     }
-    assert states[report.picture.commit] == "progressing"
+    assert states[report.final_status.commit] == "progressing"

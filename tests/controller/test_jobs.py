@@ -2,9 +2,9 @@
 
 import pytest
 from simulation.memory_history import MemoryHistory
-from story import Story
+from story import Scenario
 
-from gitops_orch.controller.conduct import Conduct
+from gitops_orch.controller.conduct import RunControl
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 
@@ -47,14 +47,14 @@ def job(version=1, mode="replicated-job", deploy="replicas: 1", job="", **files)
     return {"shop/compose.yaml": text, **files}
 
 
-def deployed(files, images=IMAGES) -> Story:
-    story = Story(images)
+def deployed(files, images=IMAGES) -> Scenario:
+    story = Scenario(images)
     story.commit(files)
     assert story.sync().exit_code == 0
     return story
 
 
-def runs(story: Story) -> list[str]:
+def runs(story: Scenario) -> list[str]:
     """Return the jobs that were started at all, by image."""
     return sorted(
         each.image
@@ -64,19 +64,19 @@ def runs(story: Story) -> list[str]:
     )
 
 
-def serving(story: Story) -> list[str]:
+def serving(story: Scenario) -> list[str]:
     """Return the images of what serves."""
     there = story.world.containers.values()
     return [e.image for e in there if e.image.startswith("web") and e.state is State.RUNNING]
 
 
-def lose_state(story: Story) -> None:
+def lose_state(story: Scenario) -> None:
     story.history = MemoryHistory("")
     story.reconciler = story._reconciler()
 
 
-def status(story: Story):
-    (app,) = story.reconciler.picture().apps
+def status(story: Scenario):
+    (app,) = story.reconciler.read_status().apps
     return app
 
 
@@ -179,7 +179,7 @@ def test_a_job_that_fails_fails_the_release_and_is_kept():
 
 def test_a_job_is_tried_as_often_as_its_restart_policy_says():
     tries = "restart_policy: {condition: on-failure, max_attempts: 3}"
-    story = Story({"migrate:1": ImageBehaviour(exits_after_s=1.0, exit_code=5)})
+    story = Scenario({"migrate:1": ImageBehaviour(exits_after_s=1.0, exit_code=5)})
     story.commit(job(deploy=tries))
     assert story.sync().exit_code == 4
     (load,) = [each for each in story.world.containers.values() if each.image == "migrate:1"]
@@ -193,19 +193,19 @@ def test_a_job_that_would_be_restarted_for_ever_ends():
 
 def test_a_job_has_the_deadline_that_it_asks_for():
     slow = {"migrate:1": ImageBehaviour(exits_after_s=1000.0)}
-    story = Story(slow)
+    story = Scenario(slow)
     story.commit(job())
     assert story.sync().exit_code == 4
-    story = Story(slow)
+    story = Scenario(slow)
     story.commit(job(job="x-gitops: {job: {deadline: 1h}}"))
     assert story.sync().exit_code == 0
 
 
 def test_a_job_that_runs_is_progress():
-    story = Story({"migrate:1": ImageBehaviour(exits_after_s=100.0)})
+    story = Scenario({"migrate:1": ImageBehaviour(exits_after_s=100.0)})
     story.commit(job())
     looks = iter(range(1000))
-    story.reconciler.run(trigger="test", conduct=Conduct(should_yield=lambda: next(looks) > 60))
+    story.reconciler.run(trigger="test", control=RunControl(should_yield=lambda: next(looks) > 60))
     assert status(story).health.value == "progressing"
     assert story.sync().exit_code == 0
 

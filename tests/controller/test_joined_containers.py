@@ -5,7 +5,7 @@ import pytest
 from gitops_orch.engine.simulated import hand
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
-from tests.story import Story
+from tests.story import Scenario
 
 KEYS = ("network_mode", "ipc", "pid")
 QUICK = "    deploy: {update_config: {monitor: 1ms}}\n    restart: always\n"
@@ -32,7 +32,7 @@ def one_app(gate: str, child: str, _: tuple[str, str]) -> dict[str, str]:
     return {"media/compose.yaml": f"services:\n{child}{gate}", **OTHERS}
 
 
-def live(story: Story, service: str):
+def live(story: Scenario, service: str):
     (found,) = (
         each
         for each in story.world.containers.values()
@@ -41,7 +41,7 @@ def live(story: Story, service: str):
     return found
 
 
-def is_joined(story: Story) -> bool:
+def is_joined(story: Scenario) -> bool:
     child, gate = live(story, "qb"), live(story, "gluetun")
     started = child.started_at is not None and gate.started_at is not None
     return gate.id in {child.joins, *child.joins_too} and started and child.started_at >= gate.started_at
@@ -57,7 +57,7 @@ PLACES = [
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize(("files", "names"), PLACES)
 def test_both_are_created_in_one_commit_and_the_child_is_created_again_for_a_new_one(files, names, key):
-    story = Story()
+    story = Scenario()
     story.commit(files(gateway(), side(key), names))
     assert story.sync().exit_code == 0
     assert is_joined(story)
@@ -72,7 +72,7 @@ def test_both_are_created_in_one_commit_and_the_child_is_created_again_for_a_new
 
 @pytest.mark.parametrize(("files", "names"), PLACES)
 def test_the_child_is_started_again_after_one_that_was_restarted(files, names):
-    story = Story()
+    story = Scenario()
     story.commit(files(gateway(), side(), names))
     story.sync()
     before = live(story, "qb").id
@@ -88,7 +88,7 @@ def test_the_child_is_started_again_after_one_that_was_restarted(files, names):
 
 @pytest.mark.parametrize(("files", "names"), PLACES)
 def test_the_child_goes_back_with_one_that_failed(files, names):
-    story = Story({"gluetun:2": ImageBehaviour(exits_after_s=1, exit_code=1)})
+    story = Scenario({"gluetun:2": ImageBehaviour(exits_after_s=1, exit_code=1)})
 
     def once(version: int) -> str:
         return gateway(version).replace("restart: always", "restart: 'no'").replace("1ms", "5s")
@@ -104,7 +104,7 @@ def test_the_child_goes_back_with_one_that_failed(files, names):
 
 
 def test_a_child_follows_a_strangers_container_that_was_replaced_under_its_name():
-    story = Story()
+    story = Scenario()
     hand.run_foreign(story.world, "gluetun")
     story.commit({"qb/compose.yaml": f"services:\n{side()}", **OTHERS})
     assert story.sync().exit_code == 0

@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.legible import CHARS_MAX, legible
-from tests.story import Story
+from tests.story import Scenario
 
 FILE = """
 services:
@@ -25,7 +25,7 @@ CONFIG = "listen on every address"
 def failed(output, *, secret=f"password = {SECRET}\n", **behaviour):
     """Roll a release out that fails after having printed this; return the story and the run."""
     images = {"bad:1": ImageBehaviour(**{"exits_after_s": 1, "exit_code": 3, "output": output, **behaviour})}
-    story = Story({**images, "good:1": ImageBehaviour()})
+    story = Scenario({**images, "good:1": ImageBehaviour()})
     for image in ("good:1", "bad:1"):
         story.commit(
             {
@@ -48,7 +48,7 @@ def test_the_last_lines_are_in_the_result_and_the_very_last_in_the_message():
     assert result.log.splitlines() == [f"line {number}" for number in range(10, 30)]
     words = "it exited with code 3; its last words: line 27 | line 28 | line 29"
     assert words in result.error
-    assert words in report.picture.apps[0].reason
+    assert words in report.final_status.apps[0].reason
 
 
 def test_they_stay_in_the_containers_timeline():
@@ -103,13 +103,13 @@ def test_what_a_healthcheck_printed_is_in_the_message_and_in_status(printed, tol
     _, report = failed("", **{**sick, "check_output": printed})
     message = f"its health check fails: {told}"
     assert message in gate(report).error
-    assert message in report.picture.apps[0].reason
+    assert message in report.final_status.apps[0].reason
 
 
 @pytest.mark.parametrize("said", [f"cannot log in with {SECRET}", f"cannot read {CONFIG}"])
 def test_what_a_command_printed_is_struck_out_of_the_log_too(said):
     leaky = ImageBehaviour(exec_exit_code=1, output=f"{said}\n")
-    story = Story({"leaky:1": leaky})
+    story = Scenario({"leaky:1": leaky})
     hook = "deploy: {update_config: {monitor: 5s}}\n    post_start: [{command: [init]}]"
     text = FILE.format(image="leaky:1").replace("deploy: {update_config: {monitor: 5s}}", hook)
     story.commit({"shop/compose.yaml": text, "shop/password.txt": f"{SECRET}\n", "shop/api.conf": CONFIG})
@@ -124,7 +124,7 @@ def test_what_a_command_printed_is_struck_out_of_the_log_too(said):
 
 @pytest.mark.parametrize("said", [f"cannot log in with {SECRET}", f"cannot read {CONFIG}"])
 def test_what_a_command_before_a_stop_printed_is_struck_out_of_its_note(said):
-    story = Story({"leaky:1": ImageBehaviour(exec_exit_code=1, output=f"{said}\n")})
+    story = Scenario({"leaky:1": ImageBehaviour(exec_exit_code=1, output=f"{said}\n")})
     structlog.reset_defaults()
     with capture_logs() as lines:
         for monitor in ("5s", "6s"):

@@ -5,7 +5,7 @@ import pytest
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.model.observed import ObservedMount, State
-from tests.story import Story
+from tests.story import Scenario
 
 DATA = "/var/lib/postgresql/data"
 HOME = "/home/me/shop/data"
@@ -16,7 +16,7 @@ def mount(source: str, target: str = DATA) -> ObservedMount:
 
 
 def composed(
-    story: Story, service: str, *mounts: ObservedMount, image: str = "postgres:16", oneoff: bool = False
+    story: Scenario, service: str, *mounts: ObservedMount, image: str = "postgres:16", oneoff: bool = False
 ) -> None:
     """Run what `docker compose up` of a project `shop` would have started."""
     world = story.world
@@ -58,11 +58,11 @@ def shop(
     return {"shop/compose.yaml": text}
 
 
-def states(story: Story) -> dict[str, State]:
+def states(story: Scenario) -> dict[str, State]:
     return {each.labels["com.docker.compose.service"]: each.state for each in story.world.containers.values()}
 
 
-def sources(story: Story) -> set[str]:
+def sources(story: Scenario) -> set[str]:
     return {each.source for found in story.world.containers.values() for each in found.mounts}
 
 
@@ -76,7 +76,7 @@ SECOND_WRITERS = {
 
 @pytest.mark.parametrize(("has", "wants", "target"), SECOND_WRITERS.values(), ids=SECOND_WRITERS)
 def test_a_second_writer_is_not_started_beside_what_is_left_alone(has, wants, target):
-    story = Story()
+    story = Scenario()
     composed(story, "db", mount(has))
     story.commit(shop("postgres", wants, target=target, image="other:1"))
     assert story.sync().exit_code == 1
@@ -99,7 +99,7 @@ START_WITHOUT = {
 @pytest.mark.parametrize(("has", "wants"), START_WITHOUT.values(), ids=START_WITHOUT)
 @pytest.mark.parametrize("stopped", [False, True], ids=["it runs", "it was stopped"])
 def test_a_service_does_not_start_without_the_data_that_is_left_alone(has, wants, stopped):
-    story = Story()
+    story = Scenario()
     composed(story, "db", mount(has))
     (old,) = story.world.containers.values()
     if stopped:
@@ -114,7 +114,7 @@ def test_a_service_does_not_start_without_the_data_that_is_left_alone(has, wants
 
 def test_the_lines_of_the_message_take_it_over_with_its_data():
     for name, more in (("db", ""), ("postgres", "    container_name: shop-db-1\n")):
-        story = Story()
+        story = Scenario()
         composed(story, "db", mount(HOME))
         story.commit(shop("postgres", "./data"))
         story.sync()
@@ -126,7 +126,7 @@ def test_the_lines_of_the_message_take_it_over_with_its_data():
 
 def test_it_starts_without_the_data_where_that_is_accepted_or_named():
     for accepted, wants in ((True, "./data"), (False, "/srv/new"), (False, "own")):
-        story = Story()
+        story = Scenario()
         composed(story, "db", mount(HOME))
         story.commit(shop("postgres", wants))
         if accepted:
@@ -145,7 +145,7 @@ UNCONCERNED = {
 
 @pytest.mark.parametrize(("service", "mounts", "oneoff"), UNCONCERNED.values(), ids=UNCONCERNED)
 def test_what_is_left_alone_keeps_nothing_else_from_being_taken_over(service, mounts, oneoff):
-    story = Story()
+    story = Scenario()
     composed(story, "db", mount("shop_data"))
     if oneoff:
         service = "run"
@@ -156,7 +156,7 @@ def test_what_is_left_alone_keeps_nothing_else_from_being_taken_over(service, mo
 
 
 def test_a_service_that_is_added_to_an_adopted_app_later_is_held_too():
-    story = Story()
+    story = Scenario()
     composed(story, "web", mount("shop_files", "/files"), image="web:1")
     composed(story, "db", mount("shop_data"))
     story.commit(shop("web", "files", target="/files", image="web:1", more="", volumes="files: {}, "))
@@ -170,7 +170,7 @@ def test_a_service_that_is_added_to_an_adopted_app_later_is_held_too():
 
 
 def test_what_ran_before_is_healed_whatever_a_person_starts_beside_it():
-    story = Story()
+    story = Scenario()
     story.commit(shop("postgres", "data"))
     assert story.sync().exit_code == 0
     story.world.containers.clear()

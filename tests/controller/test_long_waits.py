@@ -1,16 +1,16 @@
 """A long wait is reported now and then, with what is missing, so that it does not look like a command that hangs."""
 
-from gitops_orch.controller.conduct import Conduct, ProgressEvent
+from gitops_orch.controller.conduct import ProgressEvent, RunControl
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.plan import Kind
-from tests.story import Story
+from tests.story import Scenario
 
 
 def waits(images: dict[str, ImageBehaviour], more: str = "") -> list[ProgressEvent]:
-    story = Story(images)
+    story = Scenario(images)
     story.commit({"shop/compose.yaml": f"services: {{web: {{image: 'slow:1'{more}}}}}"})
     seen: list[ProgressEvent] = []
-    story.reconciler.run(trigger="test", conduct=Conduct(progress=seen.append))
+    story.reconciler.run(trigger="test", control=RunControl(progress=seen.append))
     return [each for each in seen if each.kind == "waiting"]
 
 

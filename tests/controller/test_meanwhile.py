@@ -5,11 +5,11 @@ from datetime import timedelta
 from simulation.memory_history import MemoryHistory
 
 from gitops_orch.controller.facts import ReleaseFacts
-from gitops_orch.controller.meanwhile import releases_that_run
+from gitops_orch.controller.meanwhile import running_releases
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import State
 from gitops_orch.model.release import Release, ReleaseState
-from gitops_orch.planner.world import Chosen, Role
+from gitops_orch.planner.world import Role, TargetRelease
 from tests.planner.builders import NOW, app, container, replace, service, spec_of
 
 NEEDED = (AppKey(namespace="default", name="db"),)
@@ -55,14 +55,14 @@ def found(*there, failed=(), stable=()):
     proved = tuple(Release(app=KEY, digest=each, commit=each, state=ReleaseState.STABLE) for each in stable)
     why = dict.fromkeys(failed, "it exited")
     facts = ReleaseFacts(failed={KEY: why}, stable={KEY: proved}, known=frozenset())
-    head = Chosen(app=RELEASES["head"], commit="head", role=Role.HEAD)
+    head = TargetRelease(app=RELEASES["head"], commit="head", role=Role.HEAD)
 
     def hashes(of):
         return {each.name: {spec_of(of, each.name).hash} for each in of.services}
 
     return [
-        (each.app.digest, each.mixed)
-        for each in releases_that_run([head], there, Commits(), MemoryHistory(), facts, hashes)
+        (each.app.digest, each.is_partial)
+        for each in running_releases([head], there, Commits(), MemoryHistory(), facts, hashes)
     ]
 
 

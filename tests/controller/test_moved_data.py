@@ -6,7 +6,7 @@ from faults.test_y_broken_files import holds
 
 from gitops_orch.engine.simulated.hand import stop
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from tests.story import Story
+from tests.story import Scenario
 
 VOLUMES = "volumes: {data: {}, fresh: {}}\n"
 PORT = ", ports: ['3000:3000']"
@@ -25,19 +25,19 @@ WEB = service("web", "", "web:1")
 
 
 @pytest.fixture
-def story() -> Story:
-    return Story({"ghost:1": ImageBehaviour(volumes=("/var/lib/ghost",))})
+def story() -> Scenario:
+    return Scenario({"ghost:1": ImageBehaviour(volumes=("/var/lib/ghost",))})
 
 
-def commit(story: Story, **files: str) -> None:
+def commit(story: Scenario, **files: str) -> None:
     story.commit({**OTHER, **{f"{directory}/compose.yaml": text for directory, text in files.items()}})
 
 
-def there(story: Story) -> set[str]:
+def there(story: Scenario) -> set[str]:
     return {each.id for each in story.world.containers.values() if each.up}
 
 
-def services(story: Story) -> set[str]:
+def services(story: Scenario) -> set[str]:
     found = (each.labels for each in story.world.containers.values() if each.up)
     return {f"{each['gitops-orch.app']}/{each['com.docker.compose.service']}" for each in found} - {
         "t/x",

@@ -8,7 +8,7 @@ from gitops_orch.engine.simulated import hand
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 from gitops_orch.model.status import AppHealth
-from tests.story import Story
+from tests.story import Scenario
 
 NAMES = ["job-failed", "x-kept", "y-old", "z-old-1234567", "kept-failed"]
 
@@ -18,14 +18,14 @@ def shop(name: str, value: str = "1", image: str = "web:1") -> dict[str, str]:
     return {"apps/shop/compose.yaml": json.dumps({"services": {"web": web}})}
 
 
-def deployed(name: str) -> Story:
-    story = Story({"web:1": ImageBehaviour(), "web:bad": ImageBehaviour(exits_after_s=0.2, exit_code=1)})
+def deployed(name: str) -> Scenario:
+    story = Scenario({"web:1": ImageBehaviour(), "web:bad": ImageBehaviour(exits_after_s=0.2, exit_code=1)})
     story.commit(shop(name))
     assert story.sync().exit_code == 0
     return story
 
 
-def running(story: Story) -> list[tuple[str, str]]:
+def running(story: Scenario) -> list[tuple[str, str]]:
     return [(e.name, e.environment[0]) for e in story.world.containers.values() if e.state is State.RUNNING]
 
 
@@ -34,7 +34,7 @@ def test_it_runs_and_nothing_more_is_done(name: str) -> None:
     story = deployed(name)
     assert running(story) == [(name, "VALUE=1")]
     assert story.sync().results == ()
-    assert story.reconciler.picture().apps[0].health is AppHealth.HEALTHY
+    assert story.reconciler.read_status().apps[0].health is AppHealth.HEALTHY
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,7 +4,7 @@ import pytest
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
-from tests.story import Story
+from tests.story import Scenario
 
 OTHERS = {f"{name}/compose.yaml": "services: {x: {image: 'x:1'}}\n" for name in ("u", "v", "w")}
 NETWORK = "networks: {proxy: {name: proxy}}\n"
@@ -12,19 +12,19 @@ SLOW = ImageBehaviour(healthcheck=True, healthy_after_s=30)
 
 
 @pytest.fixture
-def story() -> Story:
-    return Story({"db:1": SLOW})
+def story() -> Scenario:
+    return Scenario({"db:1": SLOW})
 
 
 def service(name: str, more: str = "") -> str:
     return f"services: {{{name}: {{image: '{name}:1', networks: [proxy]{more}}}}}\n"
 
 
-def committed(story: Story, **apps: str) -> None:
+def committed(story: Scenario, **apps: str) -> None:
     story.commit({**OTHERS, **{f"{name}/compose.yaml": text for name, text in apps.items()}})
 
 
-def settled(story: Story) -> None:
+def settled(story: Scenario) -> None:
     """One sync does it all; then nothing is left to do, and nothing is reported."""
     report = story.sync()
     assert (report.exit_code, report.reasons) == (0, ())

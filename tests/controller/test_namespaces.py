@@ -4,12 +4,12 @@ import itertools
 
 import pytest
 
-from gitops_orch.controller.conduct import Conduct
+from gitops_orch.controller.conduct import RunControl
 from gitops_orch.engine.simulated import hand, requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.status import Outcome
-from tests.story import Story
+from tests.story import Scenario
 
 APP = "vpn/compose.yaml"
 SLOW = {"gate:1": ImageBehaviour(healthcheck=True, healthy_after_s=8.0)}
@@ -36,7 +36,7 @@ def app(*services):
 
 
 def up(*services, images=SLOW):
-    story = Story(images)
+    story = Scenario(images)
     story.commit(app(*services))
     assert story.sync().exit_code == 0
     return story
@@ -45,7 +45,7 @@ def up(*services, images=SLOW):
 def interrupted(story, looks=2):
     """One run of the service that yields to something more urgent while it waits for a gate."""
     count = itertools.count()
-    return story.reconciler.run(trigger="event", conduct=Conduct(should_yield=lambda: next(count) > looks))
+    return story.reconciler.run(trigger="event", control=RunControl(should_yield=lambda: next(count) > looks))
 
 
 def live(story):
@@ -193,13 +193,13 @@ def test_a_chain_is_restarted_in_order():
 
 
 def test_with_drift_warn_a_lost_namespace_is_reported_and_left():
-    story = Story()
+    story = Scenario()
     story.commit({APP: "x-gitops: {drift: warn}\n" + app(gate(), side())[APP]})
     story.sync()
     restart(story)
     report = story.sync()
     assert restarts(report) == []
-    assert any("has lost the namespace" in hold.reason for hold in report.picture.plan.holds)
+    assert any("has lost the namespace" in hold.reason for hold in report.final_status.plan.holds)
 
 
 def test_a_gateway_in_a_crash_loop_does_not_take_its_child_along_for_ever():

@@ -19,7 +19,7 @@ from gitops_orch.engine.simulated.faults import Fault
 from gitops_orch.engine.simulated.hand import run_foreign
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.serial import run_document
-from tests.git_story import GitStory
+from tests.git_story import GitScenario
 
 SHOP = "shop/compose.yaml"
 HOST_PORT = ("0.0.0.0", 8096, "tcp")
@@ -49,15 +49,15 @@ class Unreachable:
         return self.fault if self.operation in {"", operation} else None
 
 
-def refuse(fault: Fault, operation: str = "") -> Callable[[GitStory], None]:
-    def act(story: GitStory) -> None:
+def refuse(fault: Fault, operation: str = "") -> Callable[[GitScenario], None]:
+    def act(story: GitScenario) -> None:
         story.fleet.faults = Unreachable(fault, operation)
         story.reopen()
 
     return act
 
 
-def nothing(_story: GitStory) -> None:
+def nothing(_story: GitScenario) -> None:
     """The commit alone does it."""
 
 
@@ -67,7 +67,7 @@ class Failure:
 
     before: Mapping[str, str] = field(default_factory=lambda: DATA)
     files: Mapping[str, str | None] = field(default_factory=dict)
-    act: Callable[[GitStory], None] = nothing
+    act: Callable[[GitScenario], None] = nothing
     says: str  # a regular expression
     codes: tuple[int, int, int]
     subject: str = "default/shop"
@@ -217,7 +217,7 @@ class Told:
     codes: tuple[int, int, int]
 
 
-def fail(story: GitStory, failure: Failure) -> Told:
+def fail(story: GitScenario, failure: Failure) -> Told:
     """Let a fleet that is in sync fail, try it twice, and ask everybody."""
     story.push(failure.before)
     assert story.sync().exit_code == 0
@@ -233,7 +233,7 @@ def fail(story: GitStory, failure: Failure) -> Told:
             notices |= {subject: notice.message for subject, notice in troubles.items()}
             story.clock.sleep(60)
     story.reopen()
-    picture = story.reconciler.picture()
+    picture = story.reconciler.read_status()
     rows = {f"host {host.name}": host.reason for host in picture.hosts if host.reason}
     rows |= {str(app.key): app.reason for app in picture.apps if app.reason} | {"controller": picture.error}
     runs = history_document(story.history, None, limit=9)["runs"]

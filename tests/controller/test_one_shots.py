@@ -1,7 +1,7 @@
 """Services that end with 0 and that nothing restarts have done their work; and dependencies that are there already."""
 
 import pytest
-from story import Story
+from story import Scenario
 
 from gitops_orch.engine.simulated import hand, requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
@@ -18,7 +18,7 @@ IMAGES = {
 
 @pytest.fixture
 def story():
-    return Story(IMAGES)
+    return Scenario(IMAGES)
 
 
 def compose(image="init:1", restart="", value="1"):
@@ -35,7 +35,7 @@ def deploy(story, **fields):
 
 
 def shop(report):
-    return next(row for row in report.picture.apps if row.key.name == "shop")
+    return next(row for row in report.final_status.apps if row.key.name == "shop")
 
 
 @pytest.mark.parametrize("restart", ["", 'restart: "no",', "restart: on-failure,"])
@@ -163,7 +163,7 @@ def roll(story, value):
 def test_one_that_is_unhealthy_is_restarted_and_healthy_before_what_waits_for_it_starts(story):
     roll(story, "1")
     redis = story.containers()["redis"]
-    hand.sicken(story.world, redis)
+    hand.make_unhealthy(story.world, redis)
 
     report = roll(story, "2")
 
@@ -178,7 +178,7 @@ def test_one_that_stays_unhealthy_keeps_the_new_release_waiting_and_does_not_fai
     roll(story, "1")
     redis, app = story.containers()["redis"], story.containers()["app"]
     redis.behaviour = ImageBehaviour(healthcheck=True, healthy_after_s=None, unhealthy_after_s=1)
-    hand.sicken(story.world, redis)
+    hand.make_unhealthy(story.world, redis)
 
     report = roll(story, "2")
 

@@ -3,7 +3,7 @@
 from gitops_orch.engine.simulated import hand
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.status import AppReleaseState, Outcome, Sync
-from tests.story import Story
+from tests.story import Scenario
 
 DB = """
 services:
@@ -36,11 +36,11 @@ def running(story):
 
 
 def app(report, name):
-    return next(row for row in report.picture.apps if row.key.name == name)
+    return next(row for row in report.final_status.apps if row.key.name == name)
 
 
 def story_with_a_failed_db():
-    story = Story(IMAGES)
+    story = Scenario(IMAGES)
     assert commit(story, "db:1", "shop:1").exit_code == 0
     return story, commit(story, "bad:1", "shop:2")
 
@@ -70,7 +70,7 @@ def test_meanwhile_it_is_healed_at_the_release_that_it_runs():
 
 
 def test_what_leaves_git_goes_after_what_depends_on_it():
-    story = Story(IMAGES)
+    story = Scenario(IMAGES)
     commit(story, "db:1", "shop:1")
     story.commit({"free/compose.yaml": FREE})
     report = story.sync()
@@ -79,7 +79,7 @@ def test_what_leaves_git_goes_after_what_depends_on_it():
 
 
 def test_an_app_outlives_its_file_while_another_still_runs_what_needs_it():
-    story = Story(IMAGES)
+    story = Scenario(IMAGES)
     commit(story, "db:1", "shop:1")
     lonely = SHOP.format(image="bad:1").replace("{depends_on: [db]}", "{}")
     story.commit({"shop/compose.yaml": lonely, "free/compose.yaml": FREE})

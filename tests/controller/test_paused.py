@@ -8,7 +8,7 @@ from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 from gitops_orch.model.release import ReleaseState
-from tests.story import Story
+from tests.story import Scenario
 
 CHECKED = ImageBehaviour(healthcheck=True, healthy_after_s=3.0)
 
@@ -16,7 +16,7 @@ CHECKED = ImageBehaviour(healthcheck=True, healthy_after_s=3.0)
 class Hand:
     """Pauses each running container of a value once it was looked at so many times."""
 
-    def __init__(self, story: Story, value: str, looks: int) -> None:
+    def __init__(self, story: Scenario, value: str, looks: int) -> None:
         self._story, self._value, self._left = story, value, looks
         self.paused = False
 
@@ -40,11 +40,11 @@ def shop(value: str, drift: str = "enforce", **more: object) -> dict[str, str]:
     return {"apps/shop/compose.yaml": json.dumps(document)}
 
 
-def releases(story: Story) -> set[ReleaseState]:
+def releases(story: Scenario) -> set[ReleaseState]:
     return {release.state for release in story.history.releases(None)}
 
 
-def running(story: Story) -> list[str]:
+def running(story: Scenario) -> list[str]:
     return [e.environment[0] for e in story.world.containers.values() if e.state is State.RUNNING]
 
 
@@ -54,7 +54,7 @@ def running(story: Story) -> list[str]:
 def test_it_is_unpaused_and_its_gate_begins_again(
     image: ImageBehaviour, former: tuple[str, ...], more: dict[str, object]
 ) -> None:
-    story = Story({"web:1": image})
+    story = Scenario({"web:1": image})
     for value in former:
         story.commit(shop(value, **more))
         story.sync()
@@ -78,7 +78,7 @@ def test_it_is_unpaused_and_its_gate_begins_again(
 def test_with_drift_warn_it_is_reported_and_left_paused_and_the_release_does_not_fail(
     former: tuple[str, ...],
 ) -> None:
-    story = Story({"web:1": ImageBehaviour()})
+    story = Scenario({"web:1": ImageBehaviour()})
     for value in former:
         story.commit(shop(value, "warn"))
         story.sync()
@@ -92,7 +92,7 @@ def test_with_drift_warn_it_is_reported_and_left_paused_and_the_release_does_not
     assert hand.paused
     assert story.clock.monotonic_s() - began_s < 60
     assert ReleaseState.FAILED not in releases(story)
-    picture = story.reconciler.picture()
+    picture = story.reconciler.read_status()
     assert picture.plan.actions == ()
     assert any("paused" in hold.reason for hold in picture.plan.holds)
     assert running(story) == [f"VALUE={value}" for value in former]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 import pytest
-from story import Story
+from story import Scenario
 
 from gitops_orch.controller.load import Loader
 from gitops_orch.manifest.fields_service import SERVICE_FIELDS
@@ -170,10 +170,10 @@ def service_with(key: str, value: str) -> str:
 
 @pytest.fixture
 def story():
-    return Story()
+    return Scenario()
 
 
-def deploy(story: Story, files: dict[str, str]) -> None:
+def deploy(story: Scenario, files: dict[str, str]) -> None:
     story.commit(files)
     report = story.sync()
     assert report.status == "in-sync", [result.error for result in report.results]
@@ -183,7 +183,7 @@ def shown(actions: Iterable[Action]) -> list[tuple[str, str | None, str | None]]
     return [(change.path, change.before, change.after) for action in actions for change in action.changes]
 
 
-def changes_of(story: Story, before: dict[str, str], after: dict[str, str]):
+def changes_of(story: Scenario, before: dict[str, str], after: dict[str, str]):
     deploy(story, before)
     story.commit(after)
     return shown(story.plan().actions)
@@ -192,7 +192,7 @@ def changes_of(story: Story, before: dict[str, str], after: dict[str, str]):
 @pytest.fixture(scope="module")
 def plan_of_all_keys():
     """One app for each key: what is planned once each has another value."""
-    story = Story()
+    story = Scenario()
     story.world.api_version = "1.44"  # annotations are newer than the simulated Engine's default
 
     def files(which: int) -> dict[str, str]:
@@ -325,7 +325,7 @@ def test_the_difference_of_an_app_that_is_held_is_shown(story, hold):
     story.commit({"shop/compose.yaml": f"x-gitops: {{{hold}}}\n" + service("user: '2'")})
     if not hold.startswith("hold"):
         story.history.hold(SHOP, Hold(reason="a freeze"))
-    picture = story.reconciler.picture(withheld=True)
+    picture = story.reconciler.read_status(withheld=True)
     assert not picture.plan.actions
     rows = diff_document(picture, None)["changes"]
     assert {"path": "user", "from": "1", "to": "2"}.items() <= rows[0].items()
@@ -338,7 +338,7 @@ def test_the_difference_of_a_release_that_failed_is_shown(story):
     story.history.mark_release(
         Release(app=SHOP, digest=digest, commit="", state=ReleaseState.FAILED, reason="it is bad")
     )
-    picture = story.reconciler.picture(withheld=True)
+    picture = story.reconciler.read_status(withheld=True)
     assert not picture.plan.actions
     assert {row["path"] for row in diff_document(picture, None)["changes"]} >= {"user", "command"}
 
@@ -376,7 +376,7 @@ NOT_INSPECTED = frozenset(
 @pytest.fixture(scope="module")
 def plan_without_history():
     """One app for each key: what is planned where the commit that made the containers is gone from the repository."""
-    story = Story()
+    story = Scenario()
     story.world.api_version = "1.44"
 
     def files(which: int) -> dict[str, str]:
@@ -410,7 +410,7 @@ def test_a_key_that_an_inspection_tells_is_shown_where_the_former_commit_is_gone
 def test_a_key_that_changes_no_container_has_a_line_until_the_release_is_stable(story, before, after, says):
     deploy(story, {"shop/compose.yaml": service(before) + "  other: {image: 'shop/other:1'}\n"})
     story.commit({"shop/compose.yaml": service(after) + "  other: {image: 'shop/other:1'}\n"})
-    picture = story.reconciler.picture()
+    picture = story.reconciler.read_status()
     assert not picture.plan.actions
     (note,) = picture.notes
     assert note.startswith("default/shop: services.api.")
@@ -418,16 +418,18 @@ def test_a_key_that_changes_no_container_has_a_line_until_the_release_is_stable(
     assert note.endswith(" changed in Git, which changes no container")
     assert diff_document(picture, None)["notes"] == [note]
     story.sync()
-    assert story.reconciler.picture().notes == ()
+    assert story.reconciler.read_status().notes == ()
 
 
 def test_an_extension_of_the_app_that_changes_no_container_has_a_line(story):
     deploy(story, {"shop/compose.yaml": service("user: '1'")})
     story.commit({"shop/compose.yaml": service("user: '1'") + "x-gitops: {drift: warn}\n"})
-    assert "x-gitops.drift changed in Git, which changes no container" in story.reconciler.picture().notes[0]
+    assert (
+        "x-gitops.drift changed in Git, which changes no container" in story.reconciler.read_status().notes[0]
+    )
 
 
 def test_a_commit_that_changes_nothing_of_an_app_has_no_line(story):
     deploy(story, {"shop/compose.yaml": service("user: '1'")})
     story.commit({"shop/compose.yaml": service("user: '1'"), "README.md": "new"})
-    assert story.reconciler.picture().notes == ()
+    assert story.reconciler.read_status().notes == ()

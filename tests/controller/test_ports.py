@@ -6,14 +6,14 @@ from gitops_orch.engine.simulated.hand import run_foreign
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 from gitops_orch.model.status import Outcome
-from tests.story import Story
+from tests.story import Scenario
 
 MINUTES = 4
 
 
 @pytest.fixture
-def story() -> Story:
-    return Story({"shop:1": ImageBehaviour()})
+def story() -> Scenario:
+    return Scenario({"shop:1": ImageBehaviour()})
 
 
 def files(port: int, *, command: str = "sleep 100000") -> dict[str, str]:
@@ -51,7 +51,7 @@ def test_a_strangers_port_leaves_what_serves_alone_for_as_long_as_it_takes(story
         assert report.results == ()
         story.clock.sleep(10)
     assert starts(story) == []
-    (app,) = report.picture.apps
+    (app,) = report.final_status.apps
     assert app.reason.startswith("host port 8096 is taken on h1 by container stranger")
     del story.world.containers[squatter.id]
     assert story.sync().exit_code == 0
@@ -69,7 +69,7 @@ def test_a_process_that_has_the_port_is_found_before_what_serves_is_stopped(stor
     report = story.sync()
     assert starts(story) == []
     assert story.world.containers[old].state is State.RUNNING
-    assert "host port 8096 is taken on h1 by a process" in report.picture.apps[0].reason
+    assert "host port 8096 is taken on h1 by a process" in report.final_status.apps[0].reason
     story.world.host_ports.clear()
     story.clock.sleep(600)
     assert story.sync().exit_code == 0
@@ -86,7 +86,7 @@ def test_what_only_a_start_finds_out_puts_the_old_one_back_in_the_same_run(story
         Outcome.DONE,
     ]
     assert story.world.containers[old].state is State.RUNNING
-    assert "8096" in report.picture.apps[0].reason
+    assert "8096" in report.final_status.apps[0].reason
 
 
 def test_a_port_passes_from_a_service_to_another_in_one_run(story):

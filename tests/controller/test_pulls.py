@@ -5,9 +5,9 @@ import threading
 import pytest
 
 from gitops_orch.clock import SystemClock
-from gitops_orch.controller.anew import nothing_anew
-from gitops_orch.controller.conduct import Conduct
-from gitops_orch.controller.execute import Executor, Means
+from gitops_orch.controller.anew import no_replan
+from gitops_orch.controller.conduct import RunControl
+from gitops_orch.controller.execute import Executor, Services
 from gitops_orch.controller.workers import ThreadWorkers
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
@@ -42,10 +42,12 @@ class Stage:
         self.engines = {"h1": fleet.connect(Host(name="h1", url="sim://h1"))}
         self.workers = ThreadWorkers()
 
-    def run(self, *apps, plan_anew=nothing_anew, **conduct):
+    def run(self, *apps, plan_anew=no_replan, **control):
         plan = make_plan(world(*apps, observed={"h1": self.engines["h1"].observe()}))
-        means = Means(engines=lambda: self.engines, workers=self.workers, clock=self.clock, watches={})
-        return Executor(means, Conduct(**conduct), plan_anew).run(plan)
+        means = Services(
+            engines=lambda: self.engines, workers=self.workers, clock=self.clock, gate_progress={}
+        )
+        return Executor(means, RunControl(**control), plan_anew).run(plan)
 
     def up(self):
         return {each.owner.app.name for each in self.engines["h1"].observe().containers}

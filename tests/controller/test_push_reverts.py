@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from git_servers import http_forge
-from git_story import SHOP, GitStory, compose
+from git_story import SHOP, GitScenario, compose
 from repositories import Repository
 
-from gitops_orch.controller.conduct import Conduct
+from gitops_orch.controller.conduct import RunControl
 from gitops_orch.controller.revert import git_words
 from gitops_orch.engine.simulated.faults import SimulatedCrash
 from gitops_orch.engine.simulated.images import ImageBehaviour
@@ -30,7 +30,7 @@ def refusing(forge: Repository) -> Path:
     return hook
 
 
-def running(story: GitStory) -> dict[str, str]:
+def running(story: GitScenario) -> dict[str, str]:
     return {each.id: each.image for each in story.world.containers.values() if each.state is State.RUNNING}
 
 
@@ -40,7 +40,7 @@ def test_a_release_that_failed_is_reverted_and_the_app_is_in_sync_with_nothing_t
     report = story.sync()
     head = story.forge.head()
     assert report.exit_code == 4
-    assert report.picture.commit == head
+    assert report.final_status.commit == head
     assert story.forge.git("log", "-1", "--format=%P", head) == failed
     assert story.read("shop/compose.yaml") == GOOD.strip()
     assert running(story) == before
@@ -85,7 +85,7 @@ def test_everybody_hears_of_it_once(story):
     assert "exited with code 3" in story.app().reason
     assert f"reverted in Git by {revert}" in story.app().reason
     story.sync()
-    assert [message.partition(": ")[0][-10:] for message in story.told()] == [revert, "well again"]
+    assert [message.partition(": ")[0][-10:] for message in story.messages()] == [revert, "well again"]
     assert [row.state for row in story.history.reverts().values()] == ["pushed"]
 
 
@@ -182,7 +182,7 @@ def test_of_what_a_fleet_variable_did_nothing_is_pushed_and_the_file_is_named(op
     assert "gitops.yaml" in shop.reason
     assert list(running(story).values()) == ["good:1"]
     assert story.sync().reverts == ()
-    assert len(story.told()) == 1
+    assert len(story.messages()) == 1
     story.push({"gitops.yaml": FLEET % "good:1"})
     assert story.sync().exit_code == 0
 
@@ -219,7 +219,7 @@ def test_a_revert_to_a_file_that_includes_an_app_leaves_that_app_running(story):
     assert "good:1" in running(story).values()
 
 
-def moving(story: GitStory, changes: list[dict[str, str]]) -> None:
+def moving(story: GitScenario, changes: list[dict[str, str]]) -> None:
     """Let somebody push before each of the next pushes."""
     push = story.source.push
 
@@ -283,13 +283,13 @@ def test_a_refused_push_is_tried_again_with_longer_waits_and_told_once(story, re
         tried += len(story.sync().reverts)
         story.clock.sleep(30)
     assert tried == 5  # after 0, 1, 3, 7, 15 minutes
-    assert len(story.told()) == 1
+    assert len(story.messages()) == 1
     refusing.unlink()
     story.clock.sleep(3600)
     assert story.sync().exit_code == 0
     assert story.read("shop/compose.yaml") == GOOD.strip()
     story.sync()
-    assert [message[-10:] for message in story.told()][-1] == "well again"
+    assert [message[-10:] for message in story.messages()][-1] == "well again"
 
 
 def test_a_hook_that_says_something_else_each_time_is_told_of_once(story, refusing):
@@ -299,7 +299,7 @@ def test_a_hook_that_says_something_else_each_time_is_told_of_once(story, refusi
         story.sync()
         story.clock.sleep(300)
     assert next(iter(story.history.reverts().values())).tries == 3
-    assert len(story.told()) == 1
+    assert len(story.messages()) == 1
 
 
 def test_waits_outlast_a_restart_and_a_clock_that_is_set_back(story, refusing):
@@ -376,7 +376,7 @@ def test_a_push_that_hangs_is_no_silent_loop(story):
         push(made, head=head)
 
     story.source.push = slow
-    story.reconciler.run(trigger="test", conduct=Conduct(progress=lambda event: events.append(event.kind)))
+    story.reconciler.run(trigger="test", control=RunControl(progress=lambda event: events.append(event.kind)))
     at = events.index("push")
     assert (events[at - 2 : at], events[at + 1]) == (["reverting", "reverting"], "reverting")
 

@@ -5,7 +5,7 @@ import pytest
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 from gitops_orch.model.status import Sync
-from tests.story import Story
+from tests.story import Scenario
 
 OLD, NEW = ("0.0.0.0", 8090, "tcp"), ("0.0.0.0", 8096, "tcp")
 SPAN_S, PASS_S = 600, 10
@@ -19,16 +19,16 @@ def files(image: str, port: int, around: str = "") -> dict[str, str]:
 
 
 @pytest.fixture
-def story(monkeypatch) -> Story:
+def story(monkeypatch) -> Scenario:
     """An app that is replaced stop-first, on a host whose Engine finds out only at a start that a port is taken."""
     monkeypatch.setattr("gitops_orch.engine.simulated.requests.check_ports", lambda *_: None)
-    made = Story({"bad:1": ImageBehaviour(exits_after_s=1, exit_code=1)})
+    made = Scenario({"bad:1": ImageBehaviour(exits_after_s=1, exit_code=1)})
     made.commit(files("good:1", 8090, HOLDS))
     assert made.sync().exit_code == 0
     return made
 
 
-def start_tries(story: Story, name: str) -> int:
+def start_tries(story: Scenario, name: str) -> int:
     """Go on for SPAN_S; return how often a container was tried to be started."""
     tries = 0
     for _ in range(SPAN_S // PASS_S):
@@ -72,7 +72,7 @@ def test_why_a_stuck_app_s_former_container_cannot_serve_is_said_by_every_proces
     assert trouble.attempts >= 2
     assert f"start {old.name} on h1: " in trouble.reason
     story.reconciler = story._reconciler()
-    (row,) = story.reconciler.picture().apps
+    (row,) = story.reconciler.read_status().apps
     assert row.sync is Sync.OUT_OF_SYNC
     assert "8090" in row.reason or "failed" in row.reason
     story.world.host_ports.clear()
@@ -86,4 +86,4 @@ def test_a_container_that_can_be_started_again_is_started_at_once(story):
     story.world.host_ports.add(NEW)
     story.sync()
     assert old.state is State.RUNNING
-    assert story.reconciler.picture().plan.actions == ()
+    assert story.reconciler.read_status().plan.actions == ()

@@ -4,11 +4,11 @@ import dataclasses
 
 import pytest
 
-from gitops_orch.controller.conduct import Conduct
-from gitops_orch.engine.simulated.hand import restart, sicken
+from gitops_orch.controller.conduct import RunControl
+from gitops_orch.engine.simulated.hand import make_unhealthy, restart
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.history.history import History
-from tests.story import Story
+from tests.story import Scenario
 
 SLOW = ImageBehaviour(healthcheck=True, healthy_after_s=200.0)
 CHECKED = ImageBehaviour(check_output="timed out after 5000 ms")
@@ -28,16 +28,16 @@ OTHERS = {
 
 @pytest.fixture
 def story(tmp_path):
-    made = Story({"slow:1": SLOW, "app:1": CHECKED})
+    made = Scenario({"slow:1": SLOW, "app:1": CHECKED})
     made.history = History.open(tmp_path / "state", None, made.clock)
     made.reconciler = made._reconciler()
     yield made
     made.history.close()
 
 
-def yield_often(story: Story, times: int) -> None:
+def yield_often(story: Scenario, times: int) -> None:
     for _ in range(times):
-        story.reconciler.run(trigger="event", conduct=Conduct(should_yield=lambda: True))
+        story.reconciler.run(trigger="event", control=RunControl(should_yield=lambda: True))
         story.clock.sleep(5)
 
 
@@ -74,7 +74,7 @@ def test_a_check_that_prints_something_else_each_time_is_no_row_of_its_own(story
         (container,) = story.world.containers.values()
         said = printed.format(number, number)
         container.behaviour = dataclasses.replace(container.behaviour, check_output=said)
-        sicken(story.world, container)
+        make_unhealthy(story.world, container)
         story.reconciler.run(trigger="poll")
         story.clock.sleep(20)
     assert sum(not run.results_json["actions"] for run in story.history.runs()) <= 1

@@ -2,7 +2,7 @@
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.status import AppReleaseState
-from tests.story import Story
+from tests.story import Scenario
 
 FILE = """
 x-gitops: {{rollout: {{healthy_deadline: 60s}}}}
@@ -21,7 +21,7 @@ IMAGES = {
 
 
 def rolled_out(image):
-    story = Story(IMAGES)
+    story = Scenario(IMAGES)
     for each in ("good:1", image):
         story.commit({"shop/compose.yaml": FILE.format(image=each)})
         report = story.sync()
@@ -38,8 +38,8 @@ def test_a_container_is_waited_for_until_it_is_ready():
 def test_one_that_is_never_ready_is_rolled_back():
     report, running = rolled_out("never:1")
     assert (report.exit_code, running) == (4, {"good:1"})
-    assert report.picture.apps[0].release_state is AppReleaseState.ROLLED_BACK
-    assert "not ready: it does not serve yet" in report.picture.apps[0].reason
+    assert report.final_status.apps[0].release_state is AppReleaseState.ROLLED_BACK
+    assert "not ready: it does not serve yet" in report.final_status.apps[0].reason
 
 
 def test_one_that_stops_being_ready_during_its_gate_is_rolled_back():

@@ -1,7 +1,7 @@
 """Reverting the revert: what is a wish to try a failed release again, and what is not."""
 
 import pytest
-from git_story import SHOP, GitStory, compose
+from git_story import SHOP, GitScenario, compose
 
 from gitops_orch.model.status import AppReleaseState, Sync
 
@@ -9,7 +9,7 @@ GOOD, BAD = compose("good:1"), compose("bad:1")
 
 
 @pytest.fixture
-def reverted(story) -> GitStory:
+def reverted(story) -> GitScenario:
     """A story whose bad release was reverted by the controller."""
     story.push({"shop/compose.yaml": BAD})
     assert story.sync().exit_code == 4
@@ -17,7 +17,7 @@ def reverted(story) -> GitStory:
     return story
 
 
-def bad_again(story: GitStory, message: str, **how: object) -> str:
+def bad_again(story: GitScenario, message: str, **how: object) -> str:
     return story.push({"shop/compose.yaml": BAD}, message=message, **how)
 
 
@@ -26,7 +26,7 @@ def words_for(revert: str) -> str:
     return f'Revert "Revert default/shop"\n\nThis reverts commit {revert}.'
 
 
-def was_tried(story: GitStory) -> bool:
+def was_tried(story: GitScenario) -> bool:
     return "wait_healthy" in story.kinds(story.sync())
 
 
@@ -138,7 +138,7 @@ def test_it_is_lifted_without_push_reverts_and_after_a_rollback_by_command_too(r
 
 def test_looking_lifts_nothing(reverted):
     bad_again(reverted, words_for(reverted.forge.head()))
-    reverted.reconciler.picture()
+    reverted.reconciler.read_status()
     assert reverted.history.failed_digests(SHOP) != {}
     assert "wait_healthy" in {action.kind.value for action in reverted.plan().actions}
 

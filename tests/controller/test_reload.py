@@ -1,7 +1,7 @@
 """`x-gitops.reload`: a changed file is put in place and the signal sent; the container stays."""
 
 import pytest
-from story import Story
+from story import Scenario
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.plan import Kind
@@ -28,7 +28,7 @@ def files(conf="one", main="one", compose=COMPOSE, **more):
 
 @pytest.fixture
 def story():
-    made = Story()
+    made = Scenario()
     made.commit(files())
     assert made.sync().exit_code == 0
     return made
@@ -97,7 +97,7 @@ def test_a_stopped_container_is_started_and_not_signalled(story):
 
 
 def test_a_container_that_does_not_survive_the_new_file_takes_the_release_back():
-    story = Story({"web:1": ImageBehaviour(exit_code=1)})
+    story = Scenario({"web:1": ImageBehaviour(exit_code=1)})
     story.commit(files())
     story.sync()
     web = story.containers()["web"]
@@ -111,7 +111,7 @@ def test_a_container_that_does_not_survive_the_new_file_takes_the_release_back()
 
 
 def test_replicas_are_told_one_after_the_other_so_that_a_bad_file_ends_at_the_first():
-    story = Story({"web:1": ImageBehaviour(exit_code=1)})
+    story = Scenario({"web:1": ImageBehaviour(exit_code=1)})
     three = COMPOSE.replace("x-gitops: {reload", "deploy: {replicas: 3}\n    x-gitops: {reload")
     story.commit(files(compose=three))
     story.sync()
@@ -141,7 +141,7 @@ def test_a_change_of_anything_else_recreates_it(story):
 
 
 def test_what_no_service_keeps_live_any_more_is_removed():
-    story = Story(containers_kept=0)
+    story = Scenario(containers_kept=0)
     story.commit(files())
     story.sync()
     story.commit(files(compose=COMPOSE.replace("    x-gitops: {reload: SIGHUP}\n", "")))
@@ -151,12 +151,12 @@ def test_what_no_service_keeps_live_any_more_is_removed():
 
 
 def test_a_single_file_of_a_read_only_service_is_recreated_for_and_validate_says_so():
-    story = Story()
+    story = Scenario()
     compose = COMPOSE.replace("configs: [{", "read_only: true\n    configs: [{")
     story.commit(files(compose=compose))
     report = story.sync()
     before = story.containers()["web"].id
-    warnings = [str(p) for p in report.picture.problems]
+    warnings = [str(p) for p in report.final_status.problems]
     assert any("a change of /etc/main.conf recreates the container" in line for line in warnings)
     story.commit(files(main="two", compose=compose))
     story.sync()

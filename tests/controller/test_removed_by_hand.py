@@ -8,13 +8,13 @@ from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import EndedBy, State
 from gitops_orch.model.release import ReleaseState
-from tests.story import Story
+from tests.story import Scenario
 
 
 class Hand:
     """Begins to remove the container of value 2 at a request of one kind, and ends that some looks later."""
 
-    def __init__(self, story: Story, state: State, *, at: str, looks: int) -> None:
+    def __init__(self, story: Scenario, state: State, *, at: str, looks: int) -> None:
         self._story, self._state, self._at, self._looks = story, state, at, looks
         self.removed = False
         self._going: str | None = None
@@ -41,7 +41,7 @@ def shop(value: str, **more: object) -> dict[str, str]:
 @pytest.mark.parametrize("former", [(), ("1",)])
 @pytest.mark.parametrize("more", [{}, {"ports": ["80:80"]}, {"restart": "unless-stopped"}])
 def test_the_release_is_proved_again_with_another_container(state, former, more):
-    story = Story({"web:1": ImageBehaviour()})
+    story = Scenario({"web:1": ImageBehaviour()})
     for value in former:
         story.commit(shop(value, **more))
         story.sync()
@@ -60,7 +60,7 @@ def test_the_release_is_proved_again_with_another_container(state, former, more)
 
 @pytest.mark.parametrize("state", [State.REMOVING, State.DEAD])
 def test_a_command_in_a_container_that_is_being_removed_does_not_fail_the_release(state):
-    story = Story({"web:1": ImageBehaviour()})
+    story = Scenario({"web:1": ImageBehaviour()})
     story.commit(shop("2", post_start=[{"command": ["true"]}]))
     story.fleet.faults = hand = Hand(story, state, at="run_exec", looks=3)
     story.reconciler = story._reconciler()

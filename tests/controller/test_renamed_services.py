@@ -5,7 +5,7 @@ import pytest
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 from gitops_orch.model.plan import Kind
-from tests.story import Story
+from tests.story import Scenario
 
 NETWORK = "networks: {lan: {name: lan, ipam: {config: [{subnet: 172.20.0.0/24}]}}}"
 OTHER = {"apps/t/compose.yaml": 'services: {x: {image: "shop:1"}, y: {image: "shop:1"}}'}
@@ -18,13 +18,13 @@ PLACES = {
 
 
 @pytest.fixture
-def story() -> Story:
+def story() -> Scenario:
     images = {
         "shop:1": ImageBehaviour(),
         "shop:2": ImageBehaviour(pull_s=60.0),
         "bad:1": ImageBehaviour(exits_after_s=1, exit_code=1),
     }
-    return Story(images)
+    return Scenario(images)
 
 
 def app(name: str, place: str, image: str = "shop:1", more: str = "") -> dict[str, str]:
@@ -40,7 +40,7 @@ def app(name: str, place: str, image: str = "shop:1", more: str = "") -> dict[st
     }
 
 
-def running(story: Story) -> list[str]:
+def running(story: Scenario) -> list[str]:
     return sorted(
         each.labels["com.docker.compose.service"]
         for each in story.world.containers.values()
@@ -48,7 +48,7 @@ def running(story: Story) -> list[str]:
     )
 
 
-def steps(story: Story, report, service: str = "") -> list[str]:
+def steps(story: Scenario, report, service: str = "") -> list[str]:
     return [
         f"{each.action.kind.value} {each.action.service}"
         for each in report.results

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.status import AppHealth, Outcome
-from tests.story import Story
+from tests.story import Scenario
 
 FILE = """
 services:
@@ -22,7 +22,7 @@ IMAGES = {
 
 
 def running(image, restart="always"):
-    story = Story(IMAGES)
+    story = Scenario(IMAGES)
     story.commit({"shop/compose.yaml": FILE.format(image=image, restart=restart)})
     assert story.sync().exit_code == 0
     return story
@@ -39,7 +39,7 @@ def passes(story, count, *, every_s, befall=lambda: None):
 
 
 def app(story):
-    return story.reconciler.picture().apps[0]
+    return story.reconciler.read_status().apps[0]
 
 
 def test_an_unhealthy_container_is_restarted_five_times_and_then_left_alone():
@@ -53,7 +53,7 @@ def test_an_unhealthy_container_is_restarted_five_times_and_then_left_alone():
 def test_it_is_restarted_again_after_the_cool_down_or_when_somebody_says_so():
     story = running("sick:1")
     passes(story, 6, every_s=25)
-    assert story.reconciler.forgive(app(story).key)
+    assert story.reconciler.reset(app(story).key)
     assert passes(story, 1, every_s=25) == [["restart"]]
     passes(story, 5, every_s=25)
     assert passes(story, 2, every_s=2000) == [[], ["restart"]]
@@ -114,9 +114,9 @@ def test_a_wait_that_ends_wakes_the_service_once():
 
 
 def test_going_back_and_forth_between_releases_counts_as_no_healing():
-    story = Story(IMAGES)
+    story = Scenario(IMAGES)
     for memory in ("64m", "32m", "64m", "32m", "64m"):
         text = FILE.format(image="good:1", restart="always").replace("64m", memory)
         story.commit({"shop/compose.yaml": text})
         assert story.sync().exit_code == 0
-    assert not story.reconciler.forgive(app(story).key)
+    assert not story.reconciler.reset(app(story).key)

@@ -1,7 +1,7 @@
 """What is no longer used is removed, and nothing else is."""
 
 import pytest
-from story import Story
+from story import Scenario
 
 COMPOSE = """
 services:
@@ -20,7 +20,7 @@ def files(conf="one", key="one", compose=COMPOSE):
 
 @pytest.fixture
 def story():
-    made = Story(containers_kept=0)
+    made = Scenario(containers_kept=0)
     made.commit(files())
     made.sync()
     return made
@@ -40,7 +40,7 @@ def test_a_file_set_that_was_replaced_goes_and_the_other_stays(story, changes):
 
 
 def test_a_file_set_stays_as_long_as_a_generation_is_kept_that_mounts_it():
-    story = Story(containers_kept=1)
+    story = Scenario(containers_kept=1)
     for content, expected in (("one", 2), ("two", 3), ("three", 3)):
         story.commit(files(conf=content))
         story.sync()

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from story import Story
+from story import Scenario
 
-from gitops_orch.controller.conduct import Conduct
+from gitops_orch.controller.conduct import RunControl
 from gitops_orch.engine.simulated import hand
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.engine.simulated.life import end
@@ -13,7 +13,7 @@ from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.observed import State
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.status import FailureKind
-from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
+from gitops_orch.planner.aside import FAILED_SUFFIX, RETAINED_SUFFIX
 
 IMAGES = {"crash:1": ImageBehaviour(exits_after_s=1, exit_code=3), "late:1": ImageBehaviour()}
 
@@ -33,7 +33,7 @@ def compose(image="good:1", value="1", *, update="", top="", replicas=3, ports="
 
 @pytest.fixture
 def story():
-    return Story(IMAGES)
+    return Scenario(IMAGES)
 
 
 def deploy(story, **fields):
@@ -50,20 +50,20 @@ def named(story, suffix):
 
 
 def shop(report):
-    return next(row for row in report.picture.apps if row.key.name == "shop")
+    return next(row for row in report.final_status.apps if row.key.name == "shop")
 
 
 def test_going_back_takes_up_the_very_containers_that_served_before(story):
     deploy(story, value="1")
     before = {c.id for c in story.world.containers.values()}
     deploy(story, value="2")
-    assert {c.id for c in named(story, KEPT_SUFFIX)} == before
-    assert all(c.restart_policy == "no" and c.state is State.EXITED for c in named(story, KEPT_SUFFIX))
+    assert {c.id for c in named(story, RETAINED_SUFFIX)} == before
+    assert all(c.restart_policy == "no" and c.state is State.EXITED for c in named(story, RETAINED_SUFFIX))
     deploy(story, value="1")
     back = {c.id: c for c in story.world.containers.values() if c.up}
     assert set(back) == before
     assert {c.restart_policy for c in back.values()} == {"always"}
-    assert not any(c.name.endswith(KEPT_SUFFIX) for c in back.values())
+    assert not any(c.name.endswith(RETAINED_SUFFIX) for c in back.values())
 
 
 ALONE = "services: {{web: {{image: 'good:1', container_name: web, environment: {{VALUE: '{}'}}}}}}"
@@ -100,7 +100,7 @@ def test_a_release_that_fails_at_its_second_container_is_undone_at_the_first_too
             )
 
     story.commit({"shop/compose.yaml": compose(value="2")})
-    report = story.reconciler.run(trigger="test", conduct=Conduct(progress=crash_the_second))
+    report = story.reconciler.run(trigger="test", control=RunControl(progress=crash_the_second))
     assert [r.action.slot for r in report.results if r.gate_failed] == [2]
     assert {c.id for c in story.world.containers.values() if c.up} == before
     assert (report.exit_code, shop(report).release_state.value) == (4, "rolled-back")
@@ -170,7 +170,7 @@ def test_a_canary_that_is_promoted_becomes_the_release(story):
     top = "x-gitops: {rollout: {canary: 1, auto_promote: false}}"
     deploy(story, top=top)
     report = deploy(story, value="2", top=top)
-    story.history.accept(report.picture.commit)
+    story.history.accept(report.final_status.commit)
     report = story.sync()
     assert report.exit_code == 0
     assert running(story) == [(slot, "good:1", "VALUE=2") for slot in (1, 2, 3)]
@@ -188,9 +188,9 @@ def test_a_rollback_that_fails_is_not_rolled_back_and_is_tried_again_later(story
             )
 
     story.commit({"shop/compose.yaml": compose(value="2", replicas=1, ports=ports)})
-    report = story.reconciler.run(trigger="test", conduct=Conduct(progress=crash_each))
+    report = story.reconciler.run(trigger="test", control=RunControl(progress=crash_each))
     assert (report.exit_code, shop(report).release_state.value) == (1, "rolled-back")
-    assert "tried again at" in " ".join(hold.reason for hold in report.picture.plan.holds)
+    assert "tried again at" in " ".join(hold.reason for hold in report.final_status.plan.holds)
     assert set(story.history.failed_digests(shop(report).key)) == {report.first_plan.actions[0].release}
     story.clock.sleep(60)
     assert (story.sync().exit_code, running(story)) == (4, [(1, "good:1", "VALUE=1")])
@@ -200,7 +200,7 @@ def test_a_restart_while_nobody_waited_for_it_does_not_fail_a_release(story):
     """What a gate saw before it was left counts only where another run goes on with it."""
     deploy(story, replicas=1)
     story.commit({"shop/compose.yaml": compose(value="2", replicas=1)})
-    story.reconciler.run(trigger="test", conduct=Conduct(should_yield=lambda: True))
+    story.reconciler.run(trigger="test", control=RunControl(should_yield=lambda: True))
     until = story.clock.now() + timedelta(seconds=30)
     story.history.hold(AppKey(namespace="default", name="shop"), Hold(reason="somebody looks", until=until))
     story.sync()

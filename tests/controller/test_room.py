@@ -3,7 +3,7 @@
 import pytest
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from tests.story import Story
+from tests.story import Scenario
 
 NETWORK = "networks: {lan: {name: lan, ipam: {config: [{subnet: 172.20.0.0/24}]}}}"
 OTHER = {"apps/t/compose.yaml": 'services: {x: {image: "slow:1"}, y: {image: "slow:1"}}'}
@@ -21,10 +21,10 @@ APP_PLACES = {
 
 
 @pytest.fixture
-def story(monkeypatch) -> Story:
+def story(monkeypatch) -> Scenario:
     """The Engine of its host finds out only at a start that a port is taken."""
     monkeypatch.setattr("gitops_orch.engine.simulated.requests.check_ports", lambda *_: None)
-    return Story({"slow:1": ImageBehaviour(healthcheck=True, healthy_after_s=8)})
+    return Scenario({"slow:1": ImageBehaviour(healthcheck=True, healthy_after_s=8)})
 
 
 def services(*declared: str, directory: str = "s", more: str = "") -> dict[str, str]:
@@ -45,7 +45,7 @@ def blocked(name: str, place: str) -> str:
     return service(name, f"{place}, ports: ['{ports}']")
 
 
-def up(story: Story) -> list[str]:
+def up(story: Scenario) -> list[str]:
     return sorted(
         f"{each.labels['com.docker.compose.service']} {each.environment[-1]}"
         for each in story.world.containers.values()
@@ -53,7 +53,7 @@ def up(story: Story) -> list[str]:
     )
 
 
-def sync_often(story: Story) -> list[list[str]]:
+def sync_often(story: Scenario) -> list[list[str]]:
     """Return what runs after each of some passes."""
     found = []
     for _ in range(4):
@@ -63,7 +63,7 @@ def sync_often(story: Story) -> list[list[str]]:
     return found
 
 
-def break_off(story: Story, files: dict[str, str]) -> None:
+def break_off(story: Scenario, files: dict[str, str]) -> None:
     """Commit, and die after the old container was stopped and the new one was started."""
     story.commit(files)
     story.crash_at("start", after=True)

@@ -10,7 +10,7 @@ from gitops_orch.controller.conduct import ProgressEvent, silent
 from gitops_orch.controller.run_log import RunLog
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind, Plan
-from gitops_orch.model.status import ActionResult, FailureKind, Outcome, Picture, RunReport, SkipReason
+from gitops_orch.model.status import ActionResult, FailureKind, Outcome, RunReport, SkipReason, Status
 
 ACTION = Action(
     id="a", kind=Kind.START, host="h1", target="x", name="web-1", reason="not running",
@@ -28,11 +28,9 @@ def lines():
 def report(
     *results: ActionResult, commit: str = "c" * 40, error: str = "", exit_code: int = 0, status: str = ""
 ) -> RunReport:
-    picture = Picture(
-        commit=commit, fetched_at=None, plan=Plan(commit=commit), apps=(), hosts=(), error=error
-    )
+    picture = Status(commit=commit, fetched_at=None, plan=Plan(commit=commit), apps=(), hosts=(), error=error)
     return RunReport(
-        id="r", trigger="poll", started_at=datetime(2026, 1, 1, tzinfo=UTC), duration_ms=1, picture=picture,
+        id="r", trigger="poll", started_at=datetime(2026, 1, 1, tzinfo=UTC), duration_ms=1, final_status=picture,
         first_plan=picture.plan, results=results, exit_code=exit_code, status=status,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from gitops_orch.model.status import (
     AppReleaseState,
     AppStatus,
     Outcome,
-    Picture,
+    Status,
     Sync,
 )
 
@@ -45,7 +45,7 @@ def unwell(count):
         for key in keys
     ]
     plan = Plan(commit="c", holds=tuple(holds))
-    return Picture(commit="c", fetched_at=None, plan=plan, apps=tuple(apps), hosts=()), results
+    return Status(commit="c", fetched_at=None, plan=plan, apps=tuple(apps), hosts=()), results
 
 
 def test_each_trouble_is_told_once_in_the_words_of_status():
@@ -63,5 +63,5 @@ def test_each_app_in_trouble_costs_as_much_as_the_one_before_it():
 def test_steps_that_are_left_are_counted():
     one = Action(id="a", kind=Kind.PULL, host="h1", target="x", reason="")
     plan = Plan(commit="c", actions=(one,))
-    picture = Picture(commit="c", fetched_at=None, plan=plan, apps=(), hosts=())
+    picture = Status(commit="c", fetched_at=None, plan=plan, apps=(), hosts=())
     assert run_reasons(picture, ()) == ("1 step of the plan left to do",)

@@ -77,15 +77,15 @@ def test_the_latest_time_is_found_however_long_ago():
 def test_nothing_is_wanted_before_the_first_time():
     found = due(schedule("0 3 * * *"), since=utc("2026-11-24T10:00"), now=utc("2026-11-24T12:00"))
     assert found is not None
-    assert not found.wanted
+    assert not found.is_wanted
 
 
 def test_a_time_is_wanted_from_its_minute_on():
     nightly = schedule("0 3 * * *")
     since = utc("2026-11-24T02:00")
-    assert not due(nightly, since=since, now=utc("2026-11-24T02:59:59")).wanted
+    assert not due(nightly, since=since, now=utc("2026-11-24T02:59:59")).is_wanted
     found = due(nightly, since=since, now=utc("2026-11-24T03:00"))
-    assert (found.at, found.wanted, found.late, found.skipped_count) == (
+    assert (found.at, found.is_wanted, found.is_too_late, found.skipped_count) == (
         utc("2026-11-24T03:00"),
         True,
         False,
@@ -95,24 +95,24 @@ def test_a_time_is_wanted_from_its_minute_on():
 
 def test_of_many_missed_times_the_last_counts_and_the_others_are_told():
     found = due(schedule("*/5 * * * *"), since=utc("2026-11-24T00:00"), now=utc("2026-11-24T08:02"))
-    assert (found.at, found.wanted, found.late) == (utc("2026-11-24T08:00"), True, False)
+    assert (found.at, found.is_wanted, found.is_too_late) == (utc("2026-11-24T08:00"), True, False)
     assert found.skipped_count == 95
 
 
 def test_a_time_that_was_missed_by_more_than_its_interval_is_late():
     daytime = schedule("0 9,17 * * *")  # eight hours apart by day, sixteen by night
     since = utc("2026-11-23T12:00")
-    assert not due(daytime, since=since, now=utc("2026-11-24T00:59")).late
-    assert due(daytime, since=since, now=utc("2026-11-24T01:01")).late
+    assert not due(daytime, since=since, now=utc("2026-11-24T00:59")).is_too_late
+    assert due(daytime, since=since, now=utc("2026-11-24T01:01")).is_too_late
 
 
 def test_a_time_that_was_missed_by_less_than_an_hour_is_never_late():
     bursts = schedule("0-5 3 * * *")
     since = utc("2026-11-24T03:00")
-    assert not due(bursts, since=since, now=utc("2026-11-24T04:04")).late
-    assert due(bursts, since=since, now=utc("2026-11-24T04:06")).late
+    assert not due(bursts, since=since, now=utc("2026-11-24T04:04")).is_too_late
+    assert due(bursts, since=since, now=utc("2026-11-24T04:06")).is_too_late
 
 
 def test_a_clock_that_is_set_back_wants_nothing_again():
     found = due(schedule("0 * * * *"), since=utc("2026-11-24T12:00"), now=utc("2026-11-24T11:30"))
-    assert not found.wanted
+    assert not found.is_wanted

@@ -1,9 +1,9 @@
 """`sync APP` acts on that app and on what it depends on; nothing else is touched, and nothing else is removed."""
 
 import pytest
-from story import Story
+from story import Scenario
 
-from gitops_orch.controller.conduct import Conduct
+from gitops_orch.controller.conduct import RunControl
 from gitops_orch.model.app import AppKey
 
 ONE = "services: {web: {image: 'shop/web:1'}}"
@@ -17,17 +17,17 @@ def key(name: str) -> AppKey:
 
 @pytest.fixture
 def story():
-    story = Story()
+    story = Scenario()
     story.commit({f"{name}/compose.yaml": ONE for name in ("shop", "blog", "db")})
     story.sync()
     return story
 
 
-def sync(story: Story, *names: str):
-    return story.reconciler.run(trigger="test", conduct=Conduct(), apps=frozenset(map(key, names)))
+def sync(story: Scenario, *names: str):
+    return story.reconciler.run(trigger="test", control=RunControl(), apps=frozenset(map(key, names)))
 
 
-def images(story: Story) -> dict[str, str]:
+def images(story: Scenario) -> dict[str, str]:
     running = [
         each for each in story.world.containers.values() if each.owner and each.state.value == "running"
     ]
@@ -43,7 +43,7 @@ def test_only_the_named_app_is_acted_on(story):
     report = sync(story, "shop")
     assert touched(report) == {"shop"}
     assert report.exit_code == 0
-    assert {app.key.name for app in report.picture.apps} == {"shop"}
+    assert {app.key.name for app in report.final_status.apps} == {"shop"}
     assert {action.app.name for action in story.plan().actions} == {"blog", "db"}
 
 
@@ -83,7 +83,7 @@ def test_a_port_that_an_unnamed_app_has_to_free_is_waited_for(story):
     )
     report = sync(story, "shop")
     assert not report.results
-    assert "default/blog" in report.picture.plan.holds[0].reason
+    assert "default/blog" in report.final_status.plan.holds[0].reason
     assert report.exit_code == 1
     assert sync(story, "shop", "blog").status == "in-sync"
 
@@ -99,7 +99,7 @@ BROKEN = {
 def test_a_mistake_in_another_app_is_no_failure_of_the_named_one(story, text):
     story.commit({"shop/compose.yaml": TWO, "blog/compose.yaml": text, "db/compose.yaml": ONE})
     report = sync(story, "shop")
-    assert (report.exit_code, report.reasons, report.picture.problems) == (0, (), ())
+    assert (report.exit_code, report.reasons, report.final_status.problems) == (0, (), ())
     assert touched(report) == {"shop"}
 
 
@@ -123,8 +123,8 @@ def test_a_mistake_in_what_the_named_app_depends_on_is_its_failure(story):
 UNCHANGED = "default/{}: x-gitops.depends_on changed in Git, which changes no container"
 
 
-def picture(story: Story, *names: str):
-    return story.reconciler.picture(apps=frozenset(map(key, names)))
+def picture(story: Scenario, *names: str):
+    return story.reconciler.read_status(apps=frozenset(map(key, names)))
 
 
 @pytest.mark.parametrize("change", ["command: ['a', 'b']", "user: '7'", "environment: {A: '1'}"])

@@ -4,7 +4,7 @@ import pytest
 
 from gitops_orch.engine.simulated import requests
 from gitops_orch.model.observed import State
-from tests.story import Story
+from tests.story import Scenario
 
 PLACES = {"a directory of the host": "/srv/media:/media", "a volume": "media:/media"}
 VOLUMES = "volumes: {media: {name: media, external: true}}\n"
@@ -32,7 +32,7 @@ UNREAD = {
 }
 
 
-def running(story: Story) -> set[str]:
+def running(story: Scenario) -> set[str]:
     return {
         each.labels["com.docker.compose.service"]
         for each in story.world.containers.values()
@@ -40,7 +40,7 @@ def running(story: Story) -> set[str]:
     }
 
 
-def held(story: Story) -> dict[str, str]:
+def held(story: Scenario) -> dict[str, str]:
     return {hold.subject: hold.reason for hold in story.plan().holds if hold.error}
 
 
@@ -49,8 +49,8 @@ def place(request) -> str:
     return request.param
 
 
-def deployed(files) -> Story:
-    story = Story()
+def deployed(files) -> Scenario:
+    story = Scenario()
     requests.add_volume(story.world, "media", driver="local", labels={})
     # A further app, so that one that leaves is not all that there is.
     story.commit({**files, "w/compose.yaml": "services: {w: {image: 'w:1'}}\n"})
@@ -58,7 +58,7 @@ def deployed(files) -> Story:
     return story
 
 
-def commit(story: Story, files) -> None:
+def commit(story: Scenario, files) -> None:
     story.commit({**files, "w/compose.yaml": "services: {w: {image: 'w:1'}}\n"})
     story.sync()
 

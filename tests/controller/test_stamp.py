@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from story import Story
+from story import Scenario
 
 from gitops_orch.engine import labels, spec_hash
 
@@ -16,7 +16,7 @@ secrets:
 
 
 def test_the_digest_of_a_secret_cannot_be_found_on_a_host():
-    story = Story()
+    story = Scenario()
     story.commit({"shop/compose.yaml": SECRET, "shop/key.txt": "hunter2"})
     story.sync()
     volume = next(v for v in story.world.volumes.values() if "_files_" in v.name)
@@ -29,7 +29,7 @@ def test_the_digest_of_a_secret_cannot_be_found_on_a_host():
 
 
 def test_the_same_secret_keeps_its_volume_from_run_to_run():
-    story = Story()
+    story = Scenario()
     story.commit({"shop/compose.yaml": SECRET, "shop/key.txt": "hunter2"})
     story.sync()
     before = sorted(story.world.volumes)
@@ -45,7 +45,7 @@ EDITED = {"shop/compose.yaml": "services: {web: {image: 'web:1', environment: {A
 @pytest.fixture
 def upgraded(monkeypatch):
     """A fleet made by this version, and a controller whose hash function is another one."""
-    story = Story()
+    story = Scenario()
     story.commit(PLAIN)
     story.sync()
     plain = spec_hash.hash_payload
@@ -102,19 +102,19 @@ services:
 
 
 def test_a_key_that_the_engine_is_too_old_for_holds_the_app_before_anything_is_touched():
-    story = Story()
+    story = Scenario()
     story.commit({"shop/compose.yaml": NEWER, "blog/compose.yaml": "services: {a: {image: 'a:1'}}"})
     report = story.sync()
     assert sorted(story.containers()) == ["a"]
     assert list(story.world.images) == [story.containers()["a"].image_id]
-    hold = next(hold for hold in report.picture.plan.holds if str(hold.app) == "default/shop")
+    hold = next(hold for hold in report.final_status.plan.holds if str(hold.app) == "default/shop")
     assert hold.error
     assert "web cannot run on h1" in hold.reason
     assert "healthcheck.start_interval needs Engine API 1.44, this Engine speaks 1.41" in hold.reason
 
 
 def test_it_goes_on_once_the_engine_is_new_enough():
-    story = Story()
+    story = Scenario()
     story.commit({"shop/compose.yaml": NEWER})
     story.sync()
     story.world.api_version = "1.45"
@@ -123,7 +123,7 @@ def test_it_goes_on_once_the_engine_is_new_enough():
 
 
 def test_an_app_that_runs_is_left_as_it_is_by_a_key_that_is_too_new():
-    story = Story()
+    story = Scenario()
     story.commit({"shop/compose.yaml": NEWER.replace(", start_interval: 1s", "")})
     story.sync()
     before = {each.id for each in story.world.containers.values()}
@@ -133,9 +133,9 @@ def test_an_app_that_runs_is_left_as_it_is_by_a_key_that_is_too_new():
 
 
 def test_a_hold_in_git_counts_though_it_changes_no_container():
-    story = Story()
+    story = Scenario()
     files = {"shop/compose.yaml": SECRET, "shop/key.txt": "hunter2"}
     story.commit(files)
     story.sync()
     story.commit(files | {"shop/compose.yaml": SECRET + "x-gitops: {hold: {reason: not now}}"})
-    assert [hold.reason for hold in story.sync().picture.plan.holds] == ["held: not now"]
+    assert [hold.reason for hold in story.sync().final_status.plan.holds] == ["held: not now"]

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from story import Story
+from story import Scenario
 
 from gitops_orch.engine.simulated.faults import Fault
 from gitops_orch.errors import SourceHeld, SourceUnavailable
@@ -38,15 +38,15 @@ class Counted:
 
 @pytest.fixture
 def story():
-    return Story()
+    return Scenario()
 
 
-def shop(story: Story) -> AppStatus:
-    (row,) = story.reconciler.picture().apps
+def shop(story: Scenario) -> AppStatus:
+    (row,) = story.reconciler.read_status().apps
     return row
 
 
-def restart(story: Story) -> None:
+def restart(story: Scenario) -> None:
     """Come back as another process, with the same state."""
     story.reconciler = story._reconciler()
 
@@ -143,7 +143,7 @@ def test_the_removal_of_an_app_that_left_git_is_tried_after_longer_and_longer_wa
     restart(story)
     assert story.sync().exit_code == 0
     assert not story.history.troubles()
-    assert [row.key.name for row in story.reconciler.picture().apps] == ["blog"]
+    assert [row.key.name for row in story.reconciler.read_status().apps] == ["blog"]
 
 
 @pytest.mark.parametrize("back", [FILES, CHANGED])
@@ -171,7 +171,7 @@ def test_the_trouble_of_a_removal_is_over_once_a_person_keeps_the_app(story):
     story.history.hold(SHOP, Hold(reason="look at it first"))
     story.sync()
     assert not story.history.troubles()
-    row = next(row for row in story.reconciler.picture().apps if row.key == SHOP)
+    row = next(row for row in story.reconciler.read_status().apps if row.key == SHOP)
     assert (row.sync, "look at it first" in row.reason) == (Sync.HELD, True)
 
 
@@ -191,10 +191,10 @@ def test_the_trouble_of_a_removal_stays_while_its_host_is_silent(story):
 def test_a_host_that_fell_silent_says_when_it_was_seen(story):
     story.commit(FILES)
     story.sync()
-    (seen,) = (host.observed_at for host in story.reconciler.picture().hosts)
+    (seen,) = (host.observed_at for host in story.reconciler.read_status().hosts)
     restart(story)
     story.fleet.faults = RefusedTo("observe")
-    (host,) = story.reconciler.picture().hosts
+    (host,) = story.reconciler.read_status().hosts
     assert host.state == "unknown"
     assert 0 <= (seen - host.observed_at).total_seconds() <= 60
 
@@ -208,7 +208,7 @@ def test_a_remote_that_fell_silent_says_when_it_was_fetched(story):
 
     restart(story)
     story.source.fetch = refuse
-    picture = story.reconciler.picture()
+    picture = story.reconciler.read_status()
     assert "no route" in picture.error
     assert picture.fetched_at is not None
 
@@ -224,10 +224,10 @@ def test_a_rewritten_branch_was_fetched_although_it_is_held(story):
     story.source.fetch = held
     report = story.sync()
     now = story.clock.now()
-    assert "rewritten" in report.picture.error
-    assert (now - report.picture.fetched_at).total_seconds() < 10
+    assert "rewritten" in report.final_status.error
+    assert (now - report.final_status.fetched_at).total_seconds() < 10
     restart(story)
-    seen = story.reconciler.picture(fetch=False)
+    seen = story.reconciler.read_status(fetch=False)
     assert (now - seen.fetched_at).total_seconds() < 10
 
 
@@ -239,10 +239,10 @@ def test_a_new_commit_was_fetched_when_it_was_found(story):
     story.sync()
     now = story.clock.now()
     restart(story)
-    assert (now - story.reconciler.picture(fetch=False).fetched_at).total_seconds() < 10
+    assert (now - story.reconciler.read_status(fetch=False).fetched_at).total_seconds() < 10
 
 
 def test_a_first_commit_that_is_held_was_fetched(story):
     story.source.fetch = held
-    assert story.sync().picture.fetched_at is not None
+    assert story.sync().final_status.fetched_at is not None
     assert story.history.fetched_at() is not None

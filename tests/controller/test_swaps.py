@@ -4,12 +4,12 @@ import pytest
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
-from tests.story import Story
+from tests.story import Scenario
 
 
 @pytest.fixture
-def story() -> Story:
-    return Story({"shop:1": ImageBehaviour(), "bad:1": ImageBehaviour(exits_after_s=1, exit_code=1)})
+def story() -> Scenario:
+    return Scenario({"shop:1": ImageBehaviour(), "bad:1": ImageBehaviour(exits_after_s=1, exit_code=1)})
 
 
 def pair(one: str, two: str, *, below: str = "") -> dict[str, str]:
@@ -142,7 +142,7 @@ def test_what_moves_to_an_app_that_fails_serves_again_where_it_was(story, what):
     story.commit(moving("", failing))
     assert story.sync().exit_code == 4
     assert running(story)["web"].labels["com.docker.compose.project"] == "shop"
-    rows = {row.key.name: row for row in story.reconciler.picture().apps}
+    rows = {row.key.name: row for row in story.reconciler.read_status().apps}
     assert "waits for default/blog, whose release" in rows["shop"].reason
     story.reconciler = story._reconciler()
     assert story.plan().actions == ()
@@ -160,5 +160,5 @@ def test_an_app_that_gave_its_port_up_long_ago_does_not_go_back_for_another_one(
         assert story.sync().exit_code == 0
     story.commit(moving("", MOVED["a service"][1]))
     assert story.sync().exit_code == 4
-    rows = {row.key.name: row for row in story.reconciler.picture().apps}
+    rows = {row.key.name: row for row in story.reconciler.read_status().apps}
     assert (rows["shop"].sync.value, rows["shop"].reason) == ("in-sync", "")

@@ -5,14 +5,14 @@ import json
 import pytest
 from structlog.testing import capture_logs
 
-from gitops_orch.controller.tag_book import Checked, TagBook, book_text, read_book
+from gitops_orch.controller.tag_book import Checked, TagRecords, read_tag_records, tag_records_text
 from gitops_orch.controller.tags import TagCheck
 from gitops_orch.engine.simulated import hand, requests
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.status import RunReport
-from tests.story import Story
+from tests.story import Scenario
 
 WEB = AppKey(namespace="default", name="web")
 A, B, C = (ImageBehaviour(variant=word) for word in "abc")
@@ -24,8 +24,8 @@ def compose(policy: str | None = "always", **more: object) -> dict[str, str]:
     return {"apps/web/compose.yaml": json.dumps({"services": {"front": front}})}
 
 
-def deployed(policy: str | None = "always", **more: object) -> Story:
-    story = Story({"web:prod": A})
+def deployed(policy: str | None = "always", **more: object) -> Scenario:
+    story = Scenario({"web:prod": A})
     if policy in {"never", "build"}:
         story.commit(compose(None, **more))  # so that its image is on the host
         story.sync()
@@ -34,17 +34,17 @@ def deployed(policy: str | None = "always", **more: object) -> Story:
     return story
 
 
-def push(story: Story, behaviour: ImageBehaviour) -> None:
+def push(story: Scenario, behaviour: ImageBehaviour) -> None:
     story.fleet.registry.push("web:prod", behaviour)
 
 
-def runs(story: Story) -> str:
+def runs(story: Scenario) -> str:
     """Return which bytes run."""
     (up,) = [each for each in story.world.containers.values() if each.state.value == "running"]
     return up.behaviour.variant
 
 
-def pull(story: Story) -> RunReport:
+def pull(story: Scenario) -> RunReport:
     return story.reconciler.run(trigger="sync", tags=TagCheck(now=True, everything=True))
 
 
@@ -145,8 +145,8 @@ def test_retry_tries_bytes_that_failed_once_more() -> None:
     push(story, CRASHES)
     story.sync()
     app = story.reconciler._loader.load(fetch=False).desired.apps[0]
-    assert story.reconciler.forgive(WEB, app)
-    assert not story.reconciler.forgive(WEB, app)
+    assert story.reconciler.reset(WEB, app)
+    assert not story.reconciler.reset(WEB, app)
     assert story.sync().exit_code == 4
     assert runs(story) == "a"
 
@@ -166,7 +166,7 @@ def test_a_container_of_bytes_that_did_well_before_is_no_proof_against_them() ->
     front.behaviour = CRASHES  # something besides the bytes breaks it
     story.world.containers.clear()
     story.sync()
-    assert not read_book(story.history.tags()).failed
+    assert not read_tag_records(story.history.tags()).failed
 
 
 def test_a_registry_that_is_down_changes_nothing_and_is_reported_once() -> None:
@@ -183,7 +183,7 @@ def test_a_registry_that_is_down_changes_nothing_and_is_reported_once() -> None:
 
 
 def test_a_run_of_named_apps_asks_only_for_their_tags(asked: list[str]) -> None:
-    story = Story({"web:prod": A})
+    story = Scenario({"web:prod": A})
     other = {
         "apps/other/compose.yaml": json.dumps(
             {"services": {"o": {"image": "other:1", "pull_policy": "always"}}}
@@ -197,18 +197,18 @@ def test_a_run_of_named_apps_asks_only_for_their_tags(asked: list[str]) -> None:
 
 def test_a_book_that_cannot_be_read_is_empty_and_one_that_was_written_is_the_same() -> None:
     story = deployed()
-    book = TagBook(
+    book = TagRecords(
         known={"web:prod": Checked("sha256:1", story.clock.now())},
         failed={"web:prod": {"sha256:0": "it exited"}},
     )
-    assert read_book(book_text(book)) == book
+    assert read_tag_records(tag_records_text(book)) == book
     for text in (None, "", "{", "[]", '{"known": {"a": 1}}', '{"failed": 3}'):
-        assert read_book(text) == TagBook()
+        assert read_tag_records(text) == TagRecords()
 
 
 @pytest.mark.parametrize("policy", ["always", "daily", "every_12h"])
 def test_one_container_is_created_where_the_first_pull_brings_newer_bytes_than_the_host_had(policy):
-    story = Story({"web:prod": A})
+    story = Scenario({"web:prod": A})
     requests.pull(story.world, story.fleet.registry, "web:prod")
     push(story, B)
     story.commit(compose(policy))

@@ -3,7 +3,7 @@
 import pytest
 
 from gitops_orch.model.status import Outcome
-from tests.story import Story
+from tests.story import Scenario
 
 USER, OWNER = "app/compose.yaml", "zproxy/compose.yaml"
 MONITOR = "    deploy: {update_config: {monitor: 1ms}}\n"
@@ -32,7 +32,7 @@ PAIRS = {
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_one_sync_creates_what_one_app_declares_and_another_uses(pair):
-    story = Story()
+    story = Scenario()
     story.commit(PAIRS[pair])
     report = story.sync()
     assert (report.exit_code, report.status) == (0, "in-sync")
@@ -42,7 +42,7 @@ def test_one_sync_creates_what_one_app_declares_and_another_uses(pair):
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_one_sync_removes_both_and_no_network_before_its_user(pair):
-    story = Story()
+    story = Scenario()
     others = {"other/compose.yaml": "services:\n  web: {image: web:1, scale: 8}\n"}
     story.commit(PAIRS[pair] | others)
     assert story.sync().exit_code == 0
@@ -57,7 +57,7 @@ def test_one_sync_removes_both_and_no_network_before_its_user(pair):
 @pytest.mark.parametrize("operation", ["create_network", "create", "start"])
 @pytest.mark.parametrize("after", [False, True])
 def test_what_a_killed_controller_left_is_finished_by_one_sync(operation, after):
-    story = Story()
+    story = Scenario()
     story.commit(PAIRS["a network"])
     story.crash_at(operation, after=after)
     assert story.sync().exit_code == 0
@@ -66,7 +66,7 @@ def test_what_a_killed_controller_left_is_finished_by_one_sync(operation, after)
 
 @pytest.mark.parametrize("operation", ["stop", "remove", "remove_network"])
 def test_what_a_killed_controller_left_of_a_removal_is_finished_by_one_sync(operation):
-    story = Story()
+    story = Scenario()
     others = {"other/compose.yaml": "services:\n  web: {image: web:1, scale: 8}\n"}
     story.commit(PAIRS["a network"] | others)
     story.sync()
@@ -77,41 +77,41 @@ def test_what_a_killed_controller_left_of_a_removal_is_finished_by_one_sync(oper
 
 
 def test_a_user_whose_owner_is_held_says_which_app_declares_the_network():
-    story = Story()
+    story = Scenario()
     story.commit({USER: NETWORK_USER, OWNER: "x-gitops: {hold: {reason: later}}\n" + NETWORK_OWNER})
     report = story.sync()
-    row = next(row for row in report.picture.apps if row.key.name == "app")
+    row = next(row for row in report.final_status.apps if row.key.name == "app")
     assert report.exit_code == 1
     assert "external network edge is not on h1" in row.reason
     assert "default/zproxy declares it" in row.reason
 
 
 def test_a_network_that_nobody_declares_says_what_to_type():
-    story = Story()
+    story = Scenario()
     story.commit({USER: NETWORK_USER})
-    (row,) = story.sync().picture.apps
+    (row,) = story.sync().final_status.apps
     assert "docker network create edge" in row.reason
 
 
 def test_a_network_that_a_remaining_app_uses_stays_and_says_who_uses_it():
-    story = Story()
+    story = Scenario()
     others = {"other/compose.yaml": "services:\n  web: {image: web:1, scale: 8}\n"}
     story.commit(PAIRS["a network"] | others)
     story.sync()
     story.commit({USER: NETWORK_USER} | others)
     report = story.sync()
-    row = next(row for row in report.picture.apps if row.key.name == "zproxy")
+    row = next(row for row in report.final_status.apps if row.key.name == "zproxy")
     assert "app default/app" in row.reason
     assert "edge" in story.world.networks
     assert report.exit_code == 0
 
 
 def test_every_app_that_is_not_in_sync_or_not_healthy_says_why():
-    story = Story()
+    story = Scenario()
     story.commit({USER: app("environment: {A: '1'}", "")})
-    (row,) = story.reconciler.picture().apps
+    (row,) = story.reconciler.read_status().apps
     assert "steps are left, the first is: pull" in row.reason
     story.sync()
     story.commit({"other/compose.yaml": app("environment: {A: '1'}", "")})
-    going = next(row for row in story.reconciler.picture().apps if row.key.name == "app")
+    going = next(row for row in story.reconciler.read_status().apps if row.key.name == "app")
     assert going.reason.startswith("its app left Git; ")

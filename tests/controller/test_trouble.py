@@ -1,12 +1,12 @@
 """Trouble of the world: for how long it is remembered, and against whom it counts."""
 
-from gitops_orch.controller.conduct import Conduct
+from gitops_orch.controller.conduct import RunControl
 from gitops_orch.engine.simulated.faults import Fault
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.errors import SourceUnavailable
 from gitops_orch.model.status import Outcome
 from tests.controller.test_execute import Stage, outcomes, watched
-from tests.story import Story
+from tests.story import Scenario
 
 GOOD = {"shop/compose.yaml": "services: {web: {image: 'good:1'}}"}
 BAD = {"shop/compose.yaml": "services: {web: {image: 'bad:1'}}"}
@@ -22,12 +22,12 @@ class SilentTo:
         return Fault.REFUSED if operation == self.operation else None
 
 
-def event(story: Story):
+def event(story: Scenario):
     return story.reconciler.run(trigger="event", fetch=False, quick=True)
 
 
 def test_trouble_with_the_remote_is_shown_until_the_remote_is_asked_again():
-    story = Story()
+    story = Scenario()
     story.commit(GOOD)
     story.sync()
     fetch = story.source.fetch
@@ -36,28 +36,28 @@ def test_trouble_with_the_remote_is_shown_until_the_remote_is_asked_again():
         raise SourceUnavailable("no route")
 
     story.source.fetch = refuse
-    assert "no route" in story.sync().picture.error
-    assert "no route" in event(story).picture.error
+    assert "no route" in story.sync().final_status.error
+    assert "no route" in event(story).final_status.error
     story.source.fetch = fetch
-    assert story.sync().picture.error == ""
-    assert event(story).picture.error == ""
+    assert story.sync().final_status.error == ""
+    assert event(story).final_status.error == ""
 
 
 def test_a_head_that_cannot_be_acted_on_is_shown_until_there_is_another():
-    story = Story()
+    story = Scenario()
     story.commit(GOOD)
     story.sync()
     story.commit({"hosts/h1.yaml": "kind: Host"})
-    assert "cannot be acted on" in story.sync().picture.error
-    assert "cannot be acted on" in event(story).picture.error
+    assert "cannot be acted on" in story.sync().final_status.error
+    assert "cannot be acted on" in event(story).final_status.error
     story.commit(GOOD)
-    assert story.sync().picture.error == ""
-    assert event(story).picture.error == ""
+    assert story.sync().final_status.error == ""
+    assert event(story).final_status.error == ""
 
 
 def test_an_app_that_went_back_waits_after_trouble_as_any_other():
     images = {"good:1": ImageBehaviour(), "bad:1": ImageBehaviour(exits_after_s=1, exit_code=1)}
-    story = Story(images)
+    story = Scenario(images)
     story.commit(GOOD)
     story.sync()
     story.commit(BAD)
@@ -73,18 +73,18 @@ def test_the_time_that_a_host_was_silent_does_not_count_against_a_release():
     slow = ImageBehaviour(healthcheck=True, healthy_after_s=450)
     stage = Stage(watched(10), behaviour=slow)
     begun = stage.clock.monotonic_s()
-    stage.run(Conduct(should_yield=lambda: stage.clock.monotonic_s() - begun > 5))
+    stage.run(RunControl(should_yield=lambda: stage.clock.monotonic_s() - begun > 5))
     stage.engines["h1"].faults = SilentTo("inspect")
     unproved = frozenset(each.key for each in stage.apps)
-    assert outcomes(stage.run(unproved=unproved)) == {"wait_healthy": Outcome.FAILED}
+    assert outcomes(stage.run(ungated=unproved)) == {"wait_healthy": Outcome.FAILED}
     stage.engines["h1"].faults = stage.fleet.faults
     stage.clock.sleep(400)
-    assert outcomes(stage.run(unproved=unproved)) == {"wait_healthy": Outcome.DONE}
+    assert outcomes(stage.run(ungated=unproved)) == {"wait_healthy": Outcome.DONE}
 
 
 def test_going_back_to_bytes_that_had_to_be_pulled_by_their_digest_is_done_once():
     images = {"good:1": ImageBehaviour(), "bad:1": ImageBehaviour(exits_after_s=1, exit_code=1)}
-    story = Story(images)
+    story = Scenario(images)
     story.commit(GOOD)
     story.sync()
     story.commit(BAD)
@@ -96,7 +96,7 @@ def test_going_back_to_bytes_that_had_to_be_pulled_by_their_digest_is_done_once(
 
 
 def test_a_commit_is_let_through_once():
-    story = Story()
+    story = Scenario()
     story.commit(GOOD)
     story.sync()
     rewritten = story.source.fetch()
@@ -111,7 +111,7 @@ def test_a_commit_is_let_through_once():
 
 
 def test_what_may_be_gone_back_to_is_kept_and_nothing_else():
-    story = Story({"bad:1": ImageBehaviour(exits_after_s=1, exit_code=1)})
+    story = Scenario({"bad:1": ImageBehaviour(exits_after_s=1, exit_code=1)})
     kept = []
     story.source.release_kept = kept.append
     commits = []

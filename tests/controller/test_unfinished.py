@@ -2,11 +2,11 @@
 
 import pytest
 
-from gitops_orch.controller.conduct import Conduct
+from gitops_orch.controller.conduct import RunControl
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.status import Outcome
-from tests.story import Story
+from tests.story import Scenario
 
 APP = "shop/compose.yaml"
 FIXED = "    ports: ['5432:5432']\n"
@@ -31,7 +31,7 @@ class StopAt:
         self.kind, self.moment, self.asked = kind, moment, False
 
     def conduct(self):
-        return Conduct(progress=self.progress, should_stop=lambda: self.asked)
+        return RunControl(progress=self.progress, should_stop=lambda: self.asked)
 
     def progress(self, event):
         if event.kind == self.moment and event.action.kind is self.kind:
@@ -39,13 +39,13 @@ class StopAt:
 
 
 def stopped_run(kind, moment, after, before="db:1"):
-    story = Story(IMAGES)
+    story = Scenario(IMAGES)
     story.commit({APP: db(before)} | OTHER)
     assert story.sync().exit_code == 0
     story.commit({APP: after} | OTHER)
     rows = []
     story.history.record_run = rows.append
-    report = story.reconciler.run(trigger="sync", conduct=StopAt(kind, moment).conduct())
+    report = story.reconciler.run(trigger="sync", control=StopAt(kind, moment).conduct())
     assert [row.trigger for row in rows] == ["sync"]
     return story, report
 
@@ -94,6 +94,6 @@ def test_nothing_is_stopped_any_more_once_a_run_is_asked_to_stop(kind):
 
 def test_what_is_left_has_a_reason():
     _, report = stopped_run(Kind.STOP, "finished", db("db:2"))
-    row = next(row for row in report.picture.apps if row.key.name == "shop")
+    row = next(row for row in report.final_status.apps if row.key.name == "shop")
     assert "left" in row.reason
     assert report.exit_code == 1

@@ -3,11 +3,11 @@
 import pytest
 from faults.test_y_broken_files import forget, holds
 
-from gitops_orch.controller.conduct import Conduct
+from gitops_orch.controller.conduct import RunControl
 from gitops_orch.engine.simulated import hand
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.status import AppHealth, AppReleaseState, Sync
-from tests.story import Story
+from tests.story import Scenario
 
 SHOP = """
 services:
@@ -17,23 +17,23 @@ volumes: {data: {}}
 """
 TYPO = SHOP + "\n   services: [\n"
 BLOG = {"blog/compose.yaml": "services: {blog: {image: 'blog:1'}}\n"}
-HANDS = (hand.stop, hand.remove, hand.pause, hand.disconnect, hand.sicken, hand.rename)
+HANDS = (hand.stop, hand.remove, hand.pause, hand.disconnect, hand.make_unhealthy, hand.rename)
 
 
-def broken(good: str = SHOP, bad: str = TYPO) -> Story:
-    story = Story({"bad:1": ImageBehaviour(exits_after_s=1, exit_code=1)})
+def broken(good: str = SHOP, bad: str = TYPO) -> Scenario:
+    story = Scenario({"bad:1": ImageBehaviour(exits_after_s=1, exit_code=1)})
     story.commit({"shop/compose.yaml": good, **BLOG})
     assert story.sync().exit_code == 0
     story.commit({"shop/compose.yaml": bad, **BLOG})
     return story
 
 
-def running(story: Story) -> list[str]:
+def running(story: Scenario) -> list[str]:
     return sorted(each.image for each in story.world.containers.values() if each.up)
 
 
-def shop(story: Story):
-    return next(row for row in story.reconciler.picture().apps if row.key.name == "shop")
+def shop(story: Scenario):
+    return next(row for row in story.reconciler.read_status().apps if row.key.name == "shop")
 
 
 @pytest.mark.parametrize("act", HANDS, ids=lambda act: act.__name__)
@@ -81,7 +81,7 @@ def test_a_rollout_that_broke_off_goes_neither_on_nor_back_while_the_file_has_a_
     story = broken()
     story.commit({"shop/compose.yaml": SHOP.replace("api:1", "api:2").replace("web:1", "web:2"), **BLOG})
     stops = iter((False, False, False, False, True))
-    story.reconciler.run(trigger="test", conduct=Conduct(should_stop=lambda: next(stops, True)))
+    story.reconciler.run(trigger="test", control=RunControl(should_stop=lambda: next(stops, True)))
     story.commit({"shop/compose.yaml": TYPO, **BLOG})
     before = set(story.world.containers)
     story.sync()
@@ -90,11 +90,11 @@ def test_a_rollout_that_broke_off_goes_neither_on_nor_back_while_the_file_has_a_
 
 def test_a_service_that_was_being_scaled_keeps_its_new_replicas_while_the_file_has_a_mistake():
     slow = "services: {web: {image: 'slow:1', healthcheck: {test: [CMD, x]}, deploy: {replicas: %d}}}\n"
-    story = Story({"slow:1": ImageBehaviour(healthcheck=True, healthy_after_s=30)})
+    story = Scenario({"slow:1": ImageBehaviour(healthcheck=True, healthy_after_s=30)})
     story.commit({"shop/compose.yaml": slow % 1, **BLOG})
     assert story.sync().exit_code == 0
     story.commit({"shop/compose.yaml": slow % 2, **BLOG})
-    story.reconciler.run(trigger="test", conduct=Conduct(should_yield=lambda: True))
+    story.reconciler.run(trigger="test", control=RunControl(should_yield=lambda: True))
     there = set(story.world.containers)
     assert len(there) == 3
     story.commit({"shop/compose.yaml": TYPO, **BLOG})
@@ -124,7 +124,7 @@ def test_without_history_an_app_with_a_mistake_is_left_as_it_is():
 def test_data_of_an_app_with_a_mistake_gets_no_second_writer():
     """It is unknown whether the data moved in the same commit that has the mistake."""
     path = "services: {{{}: {{image: 'db:1', volumes: ['/srv/db:/data']}}}}\n"
-    story = Story()
+    story = Scenario()
     story.commit({"shop/compose.yaml": path.format("web"), **BLOG})
     assert story.sync().exit_code == 0
     story.commit({"shop/compose.yaml": TYPO, "wiki/compose.yaml": path.format("db"), **BLOG})

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from story import Story
+from story import Scenario
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
 
@@ -20,9 +20,9 @@ def shop(kind: str, words: str = "") -> dict[str, str]:
     }
 
 
-def changed() -> tuple[Story, str]:
+def changed() -> tuple[Scenario, str]:
     """An app whose volume got another definition in Git, and the words that its plan asks for."""
-    story = Story()
+    story = Scenario()
     story.commit(shop("one"))
     assert story.sync().exit_code == 0
     story.commit(shop("two"))
@@ -32,7 +32,7 @@ def changed() -> tuple[Story, str]:
     return story, words
 
 
-def serial(story: Story) -> int:
+def serial(story: Scenario) -> int:
     return story.world.volumes["shop_data"].serial
 
 
@@ -88,7 +88,7 @@ def test_a_crash_at_any_step_is_made_good_by_the_next_run(operation, after):
 
 @pytest.mark.parametrize("then", ["a new release", "a healing", "another name of the service"])
 def test_a_volume_that_was_removed_under_its_container_is_held_until_it_is_there_again(then):
-    story = Story({"shop:1": ImageBehaviour(), "shop:2": ImageBehaviour()})
+    story = Scenario({"shop:1": ImageBehaviour(), "shop:2": ImageBehaviour()})
 
     def stack(name: str, image: str) -> dict[str, str]:
         text = f'services: {{{name}: {{image: "{image}", volumes: ["data:/data"]}}}}\nvolumes: {{data: }}\n'

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from gitops_orch.clock import SystemClock
-from gitops_orch.daemon.desk import Desk
+from gitops_orch.daemon.desk import RequestHandler
 from gitops_orch.daemon.names import find_app
 from gitops_orch.daemon.requests import ANSWER_WAIT_MAX_S
 from gitops_orch.history.history import History
@@ -43,7 +43,7 @@ def history(state, clock):
 
 @pytest.fixture
 def desk(history, clock):
-    return Desk(SimpleNamespace(history=history, clock=clock))
+    return RequestHandler(SimpleNamespace(history=history, clock=clock))
 
 
 def test_a_request_that_makes_no_sense_is_answered_and_does_not_end_the_service(history, desk):

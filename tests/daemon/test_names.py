@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_orch.daemon.names import Meant, find_app, find_service, near_containers
+from gitops_orch.daemon.names import AppSelector, find_app, find_service, near_containers
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.model.app import App, AppKey, Service
 
@@ -50,10 +50,10 @@ def app(key: AppKey) -> App:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("shop", Meant(app=SHOP)),
-        ("shop/api", Meant(app=SHOP, service="api")),
-        ("acme/shop", Meant(app=OTHER_SHOP)),
-        ("acme/shop/api", Meant(app=OTHER_SHOP, service="api")),
+        ("shop", AppSelector(app=SHOP)),
+        ("shop/api", AppSelector(app=SHOP, service="api")),
+        ("acme/shop", AppSelector(app=OTHER_SHOP)),
+        ("acme/shop/api", AppSelector(app=OTHER_SHOP, service="api")),
     ],
 )
 def test_a_service_is_named_below_its_app(text, expected):

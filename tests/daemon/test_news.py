@@ -7,9 +7,9 @@ import pytest
 from lab.commands import wait_for
 
 from gitops_orch.daemon.metrics import Metrics
-from gitops_orch.daemon.news import tell_news, tell_reverts, troubles_of
+from gitops_orch.daemon.news import send_alerts, send_revert_alerts, troubles_of
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.desired import BrokenFile
+from gitops_orch.model.desired import InvalidFile
 from gitops_orch.model.plan import Action, Kind, Plan, PlanHold, Refusal
 from gitops_orch.model.status import (
     ActionResult,
@@ -18,9 +18,9 @@ from gitops_orch.model.status import (
     AppStatus,
     HostStatus,
     Outcome,
-    Picture,
-    RevertNews,
+    RevertReport,
     RunReport,
+    Status,
     Sync,
 )
 from gitops_orch.model.trouble import Trouble
@@ -39,13 +39,13 @@ WELL = AppStatus(
 
 
 def report(*apps: AppStatus, **more) -> RunReport:
-    picture = Picture(commit="c", fetched_at=AT, plan=Plan(commit="c"), apps=apps, hosts=())
+    picture = Status(commit="c", fetched_at=AT, plan=Plan(commit="c"), apps=apps, hosts=())
     return RunReport(
         id="1",
         trigger="poll",
         started_at=AT,
         duration_ms=120,
-        picture=replace(picture, **more),
+        final_status=replace(picture, **more),
         first_plan=Plan(commit="c"),
     )
 
@@ -125,7 +125,7 @@ def test_metrics_count_what_a_run_did_and_forget_apps_that_are_gone():
 
 
 def test_a_revert_in_git_is_news_of_the_run_that_made_it_and_counted():
-    news = RevertNews(app=WELL.key, commit="d", pushed=True, message="reverted in Git by d")
+    news = RevertReport(app=WELL.key, commit="d", pushed=True, message="reverted in Git by d")
     told = replace(report(WELL), reverts=(news,))
     assert [notice.message for notice in troubles_of(told).values()] == ["reverted in Git by d"]
     metrics = Metrics()
@@ -146,8 +146,8 @@ def test_a_run_that_saw_nothing_says_of_nobody_that_all_is_well_again():
 
     outbox = Outbox([Inbox()])
     silent = HostStatus(name="edge", state="unknown", observed_at=None, reason="no answer in 15 s")
-    tell_news(outbox, report(replace(WELL, health=AppHealth.DEGRADED), hosts=(silent,)))
-    tell_news(outbox, report(error="the mirror is damaged"))
+    send_alerts(outbox, report(replace(WELL, health=AppHealth.DEGRADED), hosts=(silent,)))
+    send_alerts(outbox, report(error="the mirror is damaged"))
     outbox.close()
     assert told == ["default/shop", "host edge", "controller"]
 
@@ -167,8 +167,8 @@ def test_a_reason_that_differs_only_in_what_was_printed_is_told_once(message):
 
     outbox = Outbox([Inbox()])
     for number in (5001, 5002, 47834):
-        outbox.tell(Notice(subject="default/shop", message=message.format(number)))
-        outbox.tell(Notice(subject="host edge", message=f"mark {number}"))
+        outbox.send(Notice(subject="default/shop", message=message.format(number)))
+        outbox.send(Notice(subject="host edge", message=f"mark {number}"))
         wait_for("the mark", lambda number=number: f"mark {number}" in told)
     outbox.close()
     assert told == [message.format(5001), "mark 5001", "mark 5002", "mark 47834"]
@@ -231,24 +231,24 @@ def test_a_mistake_in_a_file_is_news_whatever_other_hosts_do(silent):
 
 
 def test_a_file_that_belongs_to_no_app_is_news_with_its_mistake():
-    broken = BrokenFile(path="new/compose.yaml", key=None, mistake="new/compose.yaml:1:11: not YAML")
-    (notice,) = troubles_of(report(WELL, broken_files=(broken,))).values()
+    broken = InvalidFile(path="new/compose.yaml", key=None, mistake="new/compose.yaml:1:11: not YAML")
+    (notice,) = troubles_of(report(WELL, invalid_files=(broken,))).values()
     assert (notice.subject, notice.message) == ("file new/compose.yaml", "new/compose.yaml:1:11: not YAML")
 
 
 def test_the_end_of_what_cannot_be_seen_or_is_tried_again_is_not_told():
     box = Box()
     edge = HostStatus(name="edge", state="unknown", observed_at=None, reason="no answer in 15 s")
-    tell_news(box, report(replace(WELL, sync=Sync.UNKNOWN, hosts=("edge",)), hosts=(edge,)))
+    send_alerts(box, report(replace(WELL, sync=Sync.UNKNOWN, hosts=("edge",)), hosts=(edge,)))
     assert box.troubled == {"host edge", "default/shop"}
     first = Trouble(app=WELL.key, digest="new", reason="cannot be pulled", since=AT, at=AT, attempts=1)
-    tell_news(box, report(WELL), troubles={WELL.key: first})
+    send_alerts(box, report(WELL), troubles={WELL.key: first})
     assert box.troubled == {"default/shop"}
     assert box.told == ["host edge: no answer in 15 s"]
 
 
 def test_a_run_over_some_apps_tells_what_it_reverted_in_git():
     box = Box()
-    news = RevertNews(app=WELL.key, commit="d", pushed=True, message="reverted in Git by d")
-    tell_reverts(box, replace(report(replace(WELL, health=AppHealth.DEGRADED)), reverts=(news,)))
+    news = RevertReport(app=WELL.key, commit="d", pushed=True, message="reverted in Git by d")
+    send_revert_alerts(box, replace(report(replace(WELL, health=AppHealth.DEGRADED)), reverts=(news,)))
     assert box.told == ["default/shop: reverted in Git by d"]

@@ -56,21 +56,21 @@ def test_the_same_news_is_told_once(outbox):
     inbox = Inbox()
     box = outbox(inbox)
     for message in ("down", "down", "down", "up"):
-        box.tell(Notice(subject="shop", message=message))
+        box.send(Notice(subject="shop", message=message))
         inbox.wait_for(1)
     assert inbox.wait_for(2) == [("shop", "down"), ("shop", "up")]
 
 
 def test_c26_a_refused_message_is_tried_again(outbox):
     inbox = Inbox(refusals=3)
-    outbox(inbox).tell(Notice(subject="shop", message="down"))
+    outbox(inbox).send(Notice(subject="shop", message="down"))
     assert inbox.wait_for(1) == [("shop", "down")]
 
 
 def test_a_message_that_is_refused_leaves_a_line_in_the_log_each_time(outbox):
     inbox = Inbox(refusals=2)
     with structlog.testing.capture_logs() as logged:
-        outbox(inbox).tell(Notice(subject="shop", message="down"))
+        outbox(inbox).send(Notice(subject="shop", message="down"))
         inbox.wait_for(1)
     failed = [(row["log_level"], row["subject"]) for row in logged if row["event"] == "notification.failed"]
     assert failed == [("warning", "shop")] * 2
@@ -80,7 +80,7 @@ def test_c26_of_what_waits_only_the_latest_about_a_subject_is_told(outbox):
     inbox = Inbox(refusals=1_000_000)
     box = outbox(inbox)
     for number in range(100):
-        box.tell(Notice(subject="shop", message=f"state {number}"))
+        box.send(Notice(subject="shop", message=f"state {number}"))
     inbox.refusals = 0
     assert inbox.wait_for(1)[-1] == ("shop", "state 99")
 
@@ -88,13 +88,13 @@ def test_c26_of_what_waits_only_the_latest_about_a_subject_is_told(outbox):
 def test_recovery_is_told_once_and_the_next_trouble_is_news_again(outbox):
     inbox = Inbox()
     box = outbox(inbox)
-    box.tell(Notice(subject="shop", message="down"))
+    box.send(Notice(subject="shop", message="down"))
     inbox.wait_for(1)
     box.settle({"shop"})
     box.settle(set())
     inbox.wait_for(2)
     box.settle(set())
-    box.tell(Notice(subject="shop", message="down"))
+    box.send(Notice(subject="shop", message="down"))
     assert inbox.wait_for(3) == [("shop", "down"), ("shop", "recovered"), ("shop", "down")]
 
 
@@ -108,7 +108,7 @@ def test_c26_a_service_that_hangs_delays_nobody(outbox):
 
     box = outbox(Hanging())
     for number in range(1000):
-        box.tell(Notice(subject=f"app {number}", message="down"))
+        box.send(Notice(subject=f"app {number}", message="down"))
     assert ended == []  # the first delivery hangs still, and all have been told
     released.set()
 
@@ -170,10 +170,10 @@ def test_a_notice_carries_its_kind_and_its_details_to_the_service(tmp_path):
 def test_details_alone_are_no_news(outbox):
     inbox = Inbox()
     box = outbox(inbox)
-    box.tell(Notice(subject="shop", message="down", details=("commit: a",)))
+    box.send(Notice(subject="shop", message="down", details=("commit: a",)))
     inbox.wait_for(1)
-    box.tell(Notice(subject="shop", message="down", details=("commit: b",)))
-    box.tell(Notice(subject="shop", message="down", kind=NoticeKind.WARNING))
+    box.send(Notice(subject="shop", message="down", details=("commit: b",)))
+    box.send(Notice(subject="shop", message="down", kind=NoticeKind.WARNING))
     assert inbox.wait_for(2) == [("shop", "down")] * 2
 
 
@@ -181,7 +181,7 @@ def test_a_receiver_that_refuses_everything_delays_no_other(outbox):
     broken, inbox = Inbox(refusals=1_000_000), Inbox()
     box = outbox(broken, inbox)
     for number in range(20):
-        box.tell(Notice(subject=f"app {number}", message="down"))
+        box.send(Notice(subject=f"app {number}", message="down"))
     assert [subject for subject, _ in inbox.wait_for(20)] == [f"app {number}" for number in range(20)]
     broken.refusals = 0
     assert len(broken.wait_for(20)) == 20
@@ -193,22 +193,22 @@ def test_what_a_receiver_refuses_for_a_day_is_dropped_with_a_line_in_the_log(out
     inbox = Inbox(refusals=1_000_000)
     with structlog.testing.capture_logs() as logged:
         box = outbox(inbox)
-        box.tell(Notice(subject="shop", message="down"))
+        box.send(Notice(subject="shop", message="down"))
         wait_for("a line", lambda: "notification.dropped" in {row["event"] for row in logged})
         inbox.refusals = 0
-        box.tell(Notice(subject="blog", message="down"))
+        box.send(Notice(subject="blog", message="down"))
         assert inbox.wait_for(1) == [("blog", "down")]
 
 
 def test_new_receivers_get_what_the_old_ones_did_not(outbox):
     refusing, taking = Inbox(refusals=1_000_000), Inbox()
     box = outbox(refusing, taking)
-    box.tell(Notice(subject="shop", message="down"))
+    box.send(Notice(subject="shop", message="down"))
     taking.wait_for(1)
     first, second = Inbox(), Inbox()
     box.deliver_to((first, second))
     assert first.wait_for(1) == [("shop", "down")]
-    box.tell(Notice(subject="blog", message="down"))
+    box.send(Notice(subject="blog", message="down"))
     assert second.wait_for(1) == [("blog", "down")]
 
 
@@ -219,7 +219,7 @@ def test_the_end_of_what_comes_and_goes_is_told_when_it_stays_away(outbox, monke
     box = outbox(inbox)
     crash = Notice(subject="shop", message="down", calm_s=300)
     for _ in range(5):
-        box.tell(crash)
+        box.send(crash)
         box.settle({"shop"})
         now[0] += 60
         box.settle(set())
@@ -233,12 +233,12 @@ def test_what_was_told_is_known_after_a_restart_and_so_is_its_end(outbox, tmp_pa
     history = History.open(tmp_path, None, SystemClock())
     first, second, third = Inbox(), Inbox(), Inbox()
     box = outbox(first, ledger=history)
-    box.tell(Notice(subject="shop", message="down"))
+    box.send(Notice(subject="shop", message="down"))
     first.wait_for(1)
     box.close()
     box = outbox(second, ledger=history)
-    box.tell(Notice(subject="shop", message="down"))
-    box.tell(Notice(subject="blog", message="down"))
+    box.send(Notice(subject="shop", message="down"))
+    box.send(Notice(subject="blog", message="down"))
     assert second.wait_for(1) == [("blog", "down")]
     box.settle(set())
     assert sorted(second.wait_for(3)[1:]) == [("blog", "recovered"), ("shop", "recovered")]

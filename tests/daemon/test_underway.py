@@ -8,14 +8,14 @@ import pytest
 from lab.commands import wait_for
 
 from gitops_orch.clock import SystemClock
-from gitops_orch.controller.conduct import Conduct, ProgressEvent
+from gitops_orch.controller.conduct import ProgressEvent, RunControl
 from gitops_orch.controller.workers import ThreadWorkers
 from gitops_orch.daemon.underway import Underway
 from gitops_orch.engine.engine_settings import PULL_DEADLINE_S
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.plan import Action, Gate, Kind
 from gitops_orch.model.status import ActionResult, Outcome
-from tests.story import Story
+from tests.story import Scenario
 
 pytestmark = pytest.mark.waits
 
@@ -85,9 +85,9 @@ def test_a_wait_begins_again_with_whatever_else_ends():
 
 
 @pytest.fixture
-def story() -> Iterator[Story]:
+def story() -> Iterator[Scenario]:
     threads = ThreadWorkers()
-    yield Story({"db:1": ImageBehaviour(ignores_term=True)}, threads=threads)
+    yield Scenario({"db:1": ImageBehaviour(ignores_term=True)}, threads=threads)
     threads.close()
 
 
@@ -119,7 +119,9 @@ def test_a_run_that_waits_for_a_long_stop_gives_signs_of_life(story, change):
             asked.append(underway.is_in_time())
         return False
 
-    report = story.reconciler.run(trigger="poll", conduct=Conduct(progress=progress, should_stop=should_stop))
+    report = story.reconciler.run(
+        trigger="poll", control=RunControl(progress=progress, should_stop=should_stop)
+    )
     assert report.exit_code == 0
     assert len(asked) >= 3
     assert all(asked)
@@ -149,7 +151,7 @@ def test_a_stop_that_takes_longer_than_its_grace_period_is_a_stall(story):
 
     worker = threading.Thread(
         target=story.reconciler.run,
-        kwargs={"trigger": "poll", "conduct": Conduct(progress=progress, should_stop=should_stop)},
+        kwargs={"trigger": "poll", "conduct": RunControl(progress=progress, should_stop=should_stop)},
         daemon=True,
     )
     worker.start()

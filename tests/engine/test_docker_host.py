@@ -64,7 +64,7 @@ def test_a_readiness_command_that_is_not_there_is_not_ready(engine: DockerHost) 
 
 
 def test_an_engine_that_manages_no_swarm_refuses_an_overlay_and_says_so_before(engine: DockerHost) -> None:
-    assert not engine.observe().makes_overlays
+    assert not engine.observe().creates_overlays
     with pytest.raises(EngineError, match="not a swarm manager"):
         engine.create_network(KEY, Network(key="n", name="shop_n", compose={"driver": "overlay"}))
 

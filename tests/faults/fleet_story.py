@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.model.status import AppStatus, HostStatus, RunReport
-from tests.story import Story
+from tests.story import Scenario
 
 FOREVER_S = 1e9
 
@@ -28,7 +28,7 @@ def on(*hosts: str) -> str:
     return f"placement: {{hosts: [{', '.join(hosts)}]}}"
 
 
-class FleetStory(Story):
+class FleetStory(Scenario):
     """Several hosts, one controller; a commit is all of its files."""
 
     def __init__(self, images: Mapping[str, ImageBehaviour] | None = None) -> None:
@@ -54,10 +54,10 @@ class FleetStory(Story):
         return {result.action.host for result in report.results}
 
     def app(self, report: RunReport, name: str) -> AppStatus:
-        return next(row for row in report.picture.apps if row.key.name == name)
+        return next(row for row in report.final_status.apps if row.key.name == name)
 
     def host(self, report: RunReport, name: str) -> HostStatus:
-        return next(row for row in report.picture.hosts if row.name == name)
+        return next(row for row in report.final_status.hosts if row.name == name)
 
     def holds(self, report: RunReport) -> str:
-        return "\n".join(f"{hold.subject}: {hold.reason}" for hold in report.picture.plan.holds)
+        return "\n".join(f"{hold.subject}: {hold.reason}" for hold in report.final_status.plan.holds)

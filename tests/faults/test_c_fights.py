@@ -4,7 +4,7 @@ import pytest
 
 from gitops_orch.engine.simulated import hand
 from gitops_orch.model.status import Sync
-from tests.story import Story
+from tests.story import Scenario
 
 FILE = """
 services:
@@ -28,7 +28,7 @@ FIGHTS = {
 @pytest.mark.parametrize("fight", FIGHTS)
 def test_c17_a_fight_with_another_hand_ends_and_names_it(fight):
     how, path, kind = FIGHTS[fight]
-    story = Story()
+    story = Scenario()
     story.commit({"shop/compose.yaml": FILE})
     assert story.sync().exit_code == 0
     hand.run_foreign(story.world, "wt")
@@ -48,7 +48,7 @@ def test_c17_a_fight_with_another_hand_ends_and_names_it(fight):
     holds = [hold for hold in story.plan().holds if hold.stopped]
     assert f"{path} was put right 5 times within 300 s" in holds[0].reason
     assert "watchtower (container wt)" in holds[0].reason
-    assert story.reconciler.picture().apps[0].sync is Sync.OUT_OF_SYNC
+    assert story.reconciler.read_status().apps[0].sync is Sync.OUT_OF_SYNC
     assert story.sync().exit_code == 1
 
 
@@ -56,7 +56,7 @@ def test_c17_a_fight_with_another_hand_ends_and_names_it(fight):
 @pytest.mark.parametrize("fight", ["pause", "limits"])
 def test_c17_a_fight_ends_whatever_name_the_container_has(fight, name):
     how, path, kind = FIGHTS[fight]
-    story = Story()
+    story = Scenario()
     story.commit({"shop/compose.yaml": FILE.replace("restart:", f"container_name: {name}\n    restart:")})
     assert story.sync().exit_code == 0
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from gitops_orch.controller import gates
 from gitops_orch.engine.simulated.engine import SimulatedEngine
-from gitops_orch.errors import OUR_MISTAKE
+from gitops_orch.errors import INTERNAL_ERROR
 from gitops_orch.manifest import app_file
 from gitops_orch.model.status import AppHealth, Sync
 from gitops_orch.planner import plan
@@ -60,7 +60,7 @@ def test_c11_apps_that_cannot_be_planned_stop_no_other_and_are_told_by_name(plan
     for name in ("poison", "poison1"):
         row = story.app(report, name)
         assert (row.sync, row.health) == (Sync.UNKNOWN, AppHealth.UNKNOWN)
-        assert OUR_MISTAKE in row.reason
+        assert INTERNAL_ERROR in row.reason
         assert "KeyError: 'poison'" in row.reason
     assert report.exit_code == 3
     assert [story.app(report, name).sync for name in OTHERS] == [Sync.IN_SYNC] * len(OTHERS)
@@ -112,7 +112,7 @@ def test_c11_a_step_that_breaks_is_trouble_of_its_app_alone(monkeypatch: pytest.
     commit(story, "good:1")
     report = story.sync()
     assert set(OTHERS) <= set(story.running("h1"))
-    assert OUR_MISTAKE in story.app(report, "poison").reason
+    assert INTERNAL_ERROR in story.app(report, "poison").reason
     assert trap.sprung < 6
     assert [story.app(report, name).sync for name in OTHERS] == [Sync.IN_SYNC] * len(OTHERS)
     trap.set = False
@@ -136,7 +136,7 @@ def test_c11_a_host_that_cannot_be_made_sense_of_is_unknown_and_the_others_go_on
     story.push(host("poison"), host("h2"), app("one", policy=on("poison")), app("two", policy=on("h2")))
     report = story.sync()
     assert story.host(report, "poison").state == "unknown"
-    assert OUR_MISTAKE in story.host(report, "poison").reason
+    assert INTERNAL_ERROR in story.host(report, "poison").reason
     assert (story.running("poison"), story.running("h2")) == ([], ["two"])
 
 
@@ -159,6 +159,6 @@ def test_c11_a_file_that_cannot_be_compiled_is_told_and_what_runs_of_it_stays(
     images = {each.labels["com.docker.compose.project"]: each.image for each in story.on("h1") if each.up}
     assert images == {**dict.fromkeys(OTHERS, "good:2"), "poison": "good:1"}
     assert any(
-        problem.position.path == "poison/compose.yaml" and OUR_MISTAKE in problem.message
-        for problem in report.picture.problems
+        problem.position.path == "poison/compose.yaml" and INTERNAL_ERROR in problem.message
+        for problem in report.final_status.problems
     )

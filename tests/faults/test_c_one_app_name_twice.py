@@ -7,7 +7,7 @@ import pytest
 from gitops_orch.engine.simulated import requests
 from gitops_orch.model.observed import State
 from tests.faults.test_y_broken_files import forget, holds
-from tests.story import Source, Story
+from tests.story import Scenario, Source
 
 WEB = "services: {{web: {{image: '{}:1'}}}}\n"
 STATEFUL = "services: {{web: {{image: '{}:1', volumes: ['data:/data']}}}}\nvolumes: {{data: {{}}}}\n"
@@ -20,9 +20,9 @@ def text(request) -> str:
     return request.param
 
 
-def beside(first: Story, *, instance: str = "default", name: str = "second") -> Story:
+def beside(first: Scenario, *, instance: str = "default", name: str = "second") -> Scenario:
     """A second controller, of another repository, with the same host."""
-    second = Story()
+    second = Scenario()
     second.clock = first.clock
     settings = replace(first.fleet.settings, instance=instance)
     second.fleet = replace(first.fleet, settings=settings, worlds=first.fleet.worlds)
@@ -31,14 +31,14 @@ def beside(first: Story, *, instance: str = "default", name: str = "second") -> 
     return second
 
 
-def images(story: Story) -> set[str]:
+def images(story: Scenario) -> set[str]:
     return {
         each.image for each in story.world.containers.values() if each.labels.get("gitops-orch.app") == "web"
     }
 
 
 def test_the_second_is_held_with_a_way_out_and_touches_nothing(text):
-    first = Story()
+    first = Scenario()
     first.commit({"web/compose.yaml": text.format("one")})
     assert first.sync().exit_code == 0
     first.clock.sleep(70)
@@ -64,7 +64,7 @@ def test_the_second_is_held_with_a_way_out_and_touches_nothing(text):
 
 @pytest.mark.parametrize("named", [False, True], ids=["only the instance is set", "the app is named too"])
 def test_following_the_advice_runs_both_and_shares_no_data(named):
-    first = Story()
+    first = Scenario()
     first.commit({"web/compose.yaml": STATEFUL.format("one")})
     first.sync()
     second = beside(first, instance="b")
@@ -101,7 +101,7 @@ AFTERWARDS = {
 
 @pytest.mark.parametrize("files", AFTERWARDS.values(), ids=AFTERWARDS)
 def test_whatever_becomes_of_the_second_app_the_first_runs_on(files):
-    first = Story()
+    first = Scenario()
     first.commit({"web/compose.yaml": STATEFUL.format("one")})
     first.sync()
     second = beside(first)
@@ -123,7 +123,7 @@ def test_whatever_becomes_of_the_second_app_the_first_runs_on(files):
 
 
 def test_a_controller_that_gets_an_instance_of_its_own_starts_no_second_writer_of_its_data():
-    first = Story()
+    first = Scenario()
     first.commit({"web/compose.yaml": STATEFUL.format("one")})
     first.sync()
     renamed = beside(first, instance="mine")
@@ -136,8 +136,8 @@ def test_a_controller_that_gets_an_instance_of_its_own_starts_no_second_writer_o
     assert renamed.sync().exit_code == 0
 
 
-def deployed(text: str) -> Story:
-    story = Story()
+def deployed(text: str) -> Scenario:
+    story = Scenario()
     story.commit({"web/compose.yaml": text.format("one")})
     assert story.sync().exit_code == 0
     return story

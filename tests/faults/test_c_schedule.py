@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from story import Story
+from story import Scenario
 
-from gitops_orch.controller.conduct import Conduct, ProgressEvent
+from gitops_orch.controller.conduct import ProgressEvent, RunControl
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.observed import State
@@ -30,8 +30,8 @@ def files(schedule="*/5 * * * *", timezone="UTC", version=1):
 
 
 @pytest.fixture
-def story() -> Story:
-    made = Story(IMAGES)
+def story() -> Scenario:
+    made = Scenario(IMAGES)
     made.commit(files())
     assert made.sync().exit_code == 0
     made.clock.sleep(420)
@@ -47,14 +47,14 @@ def started(report) -> int:
 
 
 @pytest.mark.parametrize("jump_s", [3600.0, -3600.0, 7 * 86400.0])
-def test_c05_a_clock_that_jumps_makes_at_most_one_run(story: Story, jump_s: float):
+def test_c05_a_clock_that_jumps_makes_at_most_one_run(story: Scenario, jump_s: float):
     story.clock.skew(jump_s)
     assert started(story.sync()) <= 1
     story.clock.sleep(60)
     assert started(story.sync()) == 0
 
 
-def test_c05_a_clock_that_is_set_back_repeats_no_run_and_goes_on(story: Story):
+def test_c05_a_clock_that_is_set_back_repeats_no_run_and_goes_on(story: Scenario):
     story.clock.skew(-300.0)
     for _ in range(4):
         assert started(story.sync()) == 0
@@ -63,7 +63,7 @@ def test_c05_a_clock_that_is_set_back_repeats_no_run_and_goes_on(story: Story):
     assert started(story.sync()) == 1
 
 
-def test_c05_a_machine_that_slept_for_a_day_makes_one_run(story: Story):
+def test_c05_a_machine_that_slept_for_a_day_makes_one_run(story: Scenario):
     story.clock.sleep(86400)
     report = story.sync()
     assert started(report) == 1
@@ -73,7 +73,7 @@ def test_c05_a_machine_that_slept_for_a_day_makes_one_run(story: Story):
 
 @pytest.mark.parametrize("day", [datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)])
 def test_c05_a_day_on_which_the_clock_is_changed_has_one_nightly_run(day: datetime):
-    story = Story(IMAGES)
+    story = Scenario(IMAGES)
     story.clock.sleep((day - timedelta(hours=12) - story.clock.now()).total_seconds())
     story.commit(files(schedule="30 2 * * *", timezone="Europe/Berlin"))
     count = 0
@@ -83,7 +83,7 @@ def test_c05_a_day_on_which_the_clock_is_changed_has_one_nightly_run(day: dateti
     assert count == 1
 
 
-def test_c21_a_hold_that_comes_in_the_middle_stops_what_is_next_and_its_end_finishes_it(story: Story):
+def test_c21_a_hold_that_comes_in_the_middle_stops_what_is_next_and_its_end_finishes_it(story: Scenario):
     story.commit(files(version=2))
     story.crash_at("start", after=True)  # the new one runs, and nobody has proved it
     until = story.clock.now() + timedelta(minutes=10)
@@ -99,7 +99,7 @@ def test_c21_a_hold_that_comes_in_the_middle_stops_what_is_next_and_its_end_fini
 
 @pytest.mark.parametrize("ends_s", [5, 3600], ids=["and ends in it", "and lasts"])
 def test_c21_a_hold_that_begins_during_a_run_lets_what_is_under_way_come_to_its_end(
-    story: Story, ends_s: int
+    story: Scenario, ends_s: int
 ):
     story.commit(files(version=2))
 
@@ -108,12 +108,12 @@ def test_c21_a_hold_that_begins_during_a_run_lets_what_is_under_way_come_to_its_
             until = story.clock.now() + timedelta(seconds=ends_s)
             story.history.hold(SHOP, Hold(reason="somebody looks", until=until))
 
-    story.reconciler.run(trigger="test", conduct=Conduct(progress=hold_at_the_gate))
+    story.reconciler.run(trigger="test", control=RunControl(progress=hold_at_the_gate))
     running = [each.image for each in story.world.containers.values() if each.up and "web" in each.image]
     assert running == ["web:2"]
 
 
-def test_c21_a_held_app_makes_up_for_one_run_when_the_hold_ends(story: Story):
+def test_c21_a_held_app_makes_up_for_one_run_when_the_hold_ends(story: Scenario):
     story.history.hold(SHOP, Hold(reason="somebody looks", until=story.clock.now() + timedelta(hours=2)))
     for _ in range(30):
         assert started(story.sync()) == 0

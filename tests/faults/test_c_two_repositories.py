@@ -4,7 +4,7 @@ import pytest
 
 from gitops_orch.cli.picture_code import status_code
 from tests.faults.test_y_broken_files import forget, holds, running
-from tests.story import Source, Story
+from tests.story import Scenario, Source
 
 WEB = "services: {web: {image: 'stub:1'}}\n"
 STATEFUL = "services: {db: {image: 'stub:1', volumes: ['data:/data']}}\nvolumes: {data: {}}\n"
@@ -12,9 +12,9 @@ JOB = "services: {job: {image: 'stub:1', x-gitops: {job: {schedule: '* * * * *'}
 
 
 @pytest.fixture(params=[WEB, STATEFUL, JOB], ids=["web", "with a volume", "with a job"])
-def pair(request) -> tuple[Story, Story]:
+def pair(request) -> tuple[Scenario, Scenario]:
     """Two controllers of two repositories, one Engine, and no instance set."""
-    first, second = Story(), Story()
+    first, second = Scenario(), Scenario()
     second.source = Source("second")
     second.clock, second.fleet = first.clock, first.fleet
     second.reconciler = second._reconciler()
@@ -38,7 +38,7 @@ def test_each_reports_the_others_apps_and_proposes_nothing_that_removes_them(pai
 
 
 def test_status_shows_them_and_does_not_fail_for_them(pair):
-    picture = pair[1].reconciler.picture()
+    picture = pair[1].reconciler.read_status()
     assert {str(row.key) for row in picture.apps} == {"default/a1", "default/a2", "default/b1"}
     assert status_code(picture) == 0
 
@@ -54,7 +54,7 @@ def test_no_acceptance_removes_them(pair):
 def test_the_removal_of_all_own_apps_is_refused_though_others_run(pair):
     first, second = pair
     second.commit({"README.md": "nothing is left"})
-    assert second.sync().picture.plan.refusals
+    assert second.sync().final_status.plan.refusals
     assert "b1" in running(first)
 
 

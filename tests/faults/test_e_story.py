@@ -3,7 +3,7 @@
 import pytest
 from faults.fleet_story import FleetStory, app, host
 
-from gitops_orch.controller.conduct import Conduct
+from gitops_orch.controller.conduct import RunControl
 from gitops_orch.engine.simulated import hand, requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.status import AppReleaseState, Outcome
@@ -120,7 +120,7 @@ def test_c2_a_controller_that_is_told_to_stop_during_a_gate_leaves_what_the_next
     story.push(host("h1"), web("good:2"))
     began = story.clock.monotonic_s()
     stopped = story.reconciler.run(
-        trigger="test", conduct=Conduct(should_stop=lambda: story.clock.monotonic_s() - began > 3)
+        trigger="test", control=RunControl(should_stop=lambda: story.clock.monotonic_s() - began > 3)
     )
     assert any(result.outcome is Outcome.SKIPPED for result in stopped.results)
     assert "good:1" in {each.image for each in story.on("h1") if each.state.value == "running"}

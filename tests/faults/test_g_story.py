@@ -1,7 +1,7 @@
 """Faults on the Git side as the whole controller meets them: nothing is pruned, what runs is kept well, and it is told."""
 
 import pytest
-from git_story import SHOP, GitStory, compose
+from git_story import SHOP, GitScenario, compose
 from source_fixtures import forge
 from story_fixtures import open_story, story
 
@@ -16,11 +16,11 @@ FLEET = (
 )
 
 
-def images(story: GitStory) -> list[str]:
+def images(story: GitScenario) -> list[str]:
     return sorted(each.image for each in story.world.containers.values())
 
 
-def healed(story: GitStory) -> list[str]:
+def healed(story: GitScenario) -> list[str]:
     """Lose every container, and return what the next run makes."""
     story.world.containers.clear()
     story.sync()
@@ -31,7 +31,7 @@ def test_g01_what_runs_is_healed_while_a_rewritten_branch_is_held(story):
     story.push({"shop/compose.yaml": compose("other:1")}, parents=())
     report = story.sync()
     assert report.exit_code == 1
-    assert "gitops-orch accept" in report.picture.error
+    assert "gitops-orch accept" in report.final_status.error
     assert images(story) == healed(story) == ["blog:1", "good:1"]
     story.history.accept(story.forge.head())
     assert story.sync().exit_code == 0
@@ -49,8 +49,8 @@ def test_g04_g05_g08_what_runs_is_healed_while_there_is_no_branch(story, spoil):
         story.forge.git("update-ref", "refs/heads/master", head)
     report = story.sync()
     assert (report.exit_code, report.results) == (1, ())
-    assert report.picture.error
-    assert ("master" in report.picture.error) == (spoil == "renamed")
+    assert report.final_status.error
+    assert ("master" in report.final_status.error) == (spoil == "renamed")
     assert healed(story) == ["blog:1", "good:1"]
 
 
@@ -60,7 +60,7 @@ def test_g25_a_tree_that_lost_all_manifests_prunes_nothing(story, files):
     story.push({})
     report = story.sync()
     assert (report.exit_code, report.results) == (1, ())
-    assert "cannot be acted on" in report.picture.error
+    assert "cannot be acted on" in report.final_status.error
     assert images(story) == ["blog:1", "good:1"]
     assert healed(story) == ["blog:1", "good:1"]
 
@@ -69,9 +69,9 @@ def test_g25_an_empty_tree_is_refused_unless_the_fleet_allows_it(open_story):
     story = open_story()
     story.files = {"apps/.gitkeep": ""}
     story.push({})
-    assert "allow_empty" in story.sync().picture.error
+    assert "allow_empty" in story.sync().final_status.error
     story.push({"gitops.yaml": FLEET})
-    assert story.sync().picture.error == ""
+    assert story.sync().final_status.error == ""
 
 
 def test_g39_a_push_that_loses_the_race_each_time_leaves_the_pin_and_a_loud_status(story):
@@ -123,7 +123,7 @@ def test_c20_the_same_files_in_another_commit_stay_quarantined_until_retry(open_
     again = story.push({"README": "x"}, parents=(base,) if rebased else None)
     story.history.accept(again)
     report = story.sync()
-    assert (report.exit_code, report.picture.commit) == (4, again)
+    assert (report.exit_code, report.final_status.commit) == (4, again)
     assert "wait_healthy" not in story.kinds(report)
     story.history.clear_failed(SHOP)
     assert "wait_healthy" in story.kinds(story.sync())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.story import Damaged, Refused, Story
+from tests.story import Damaged, Refused, Scenario
 
 POINTER = (
     "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 12345\n"
@@ -29,22 +29,22 @@ WEB = "services: {web: {image: 'stub:1'}}\n"
 BLOG = {"blog/compose.yaml": WEB}
 
 
-def deployed(files) -> Story:
-    story = Story()
+def deployed(files) -> Scenario:
+    story = Scenario()
     story.commit(files)
     assert story.sync().exit_code == 0
     return story
 
 
-def running(story: Story) -> set[str]:
+def running(story: Scenario) -> set[str]:
     return {each.labels["gitops-orch.app"] for each in story.world.containers.values()}
 
 
-def holds(story: Story) -> dict[str, str]:
+def holds(story: Scenario) -> dict[str, str]:
     return {hold.subject: hold.reason for hold in story.plan().holds}
 
 
-def forget(story: Story) -> None:
+def forget(story: Scenario) -> None:
     """Delete the history; the containers stay."""
     story.history = type(story.history)()
     story.reconciler = story._reconciler()
@@ -71,7 +71,7 @@ def test_a_file_that_breaks_keeps_its_app_and_names_the_mistake(head, app, lost,
     assert report.exit_code == 1
     assert "keeps what it runs: " in holds(story)[app]
     assert "shop/compose.yaml" in holds(story)[app] or "gone.yaml" in holds(story)[app]
-    row = next(row for row in story.reconciler.picture().apps if str(row.key) == app)
+    row = next(row for row in story.reconciler.read_status().apps if str(row.key) == app)
     assert row.sync.value == "unknown"
 
 

@@ -79,11 +79,11 @@ def test_y16_one_broken_file_among_two_hundred_stops_no_other_and_never_counts_a
     files["a7/compose.yaml"] = "services: {api: {imag: x}}\n"
     desired = compiled(files)
     assert len(desired.apps) == 199
-    assert [str(key) for key in desired.broken] == ["default/a7"]
+    assert [str(key) for key in desired.invalid_apps] == ["default/a7"]
     files["a7/compose.yaml"] = "services: ["
     desired = compiled(files)
     assert len(desired.apps) == 199
-    assert desired.broken_paths == ("a7/compose.yaml",)
+    assert desired.invalid_paths == ("a7/compose.yaml",)
 
 
 def test_y17_one_name_in_two_files_names_both_places():

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults.test_y_broken_files import forget
-from tests.story import Story
+from tests.story import Scenario
 
 HEAD = "apiVersion: gitops-orch/v1\nkind: Fleet\nmetadata: {name: acme}\n"
 FLEET = HEAD + "spec:\n  variables: {DOMAIN: example.org, TZ: UTC}\n  prune: {removals_max: 50%}\n"
@@ -24,8 +24,8 @@ def files(fleet: str | None, **more: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def deployed() -> Story:
-    story = Story()
+def deployed() -> Scenario:
+    story = Scenario()
     story.commit(files(FLEET))
     assert story.sync().exit_code == 0
     return story
@@ -42,9 +42,9 @@ def test_a_fleet_document_that_is_lost_redeploys_nothing(deployed, fleet):
         report = deployed.sync()
         assert set(deployed.world.containers) == before
         assert report.exit_code == 1
-    assert "loses all variables of the Fleet document (DOMAIN, TZ)" in report.picture.error
-    assert "write `variables: {}` below spec in gitops.yaml" in report.picture.error
-    assert f"gitops-orch accept {deployed.source.fetch()[:12]}" in report.picture.error
+    assert "loses all variables of the Fleet document (DOMAIN, TZ)" in report.final_status.error
+    assert "write `variables: {}` below spec in gitops.yaml" in report.final_status.error
+    assert f"gitops-orch accept {deployed.source.fetch()[:12]}" in report.final_status.error
 
 
 @pytest.mark.parametrize("fleet", LOSSES.values(), ids=LOSSES.keys())
@@ -64,19 +64,19 @@ def test_the_loss_is_carried_out_once_it_is_accepted(deployed, fleet):
 def test_what_a_person_wrote_is_a_wish(deployed, spec):
     deployed.commit(files(HEAD + spec))
     report = deployed.sync()
-    assert (report.exit_code, report.picture.error) == (0, "")
+    assert (report.exit_code, report.final_status.error) == (0, "")
 
 
 def test_a_document_without_variables_that_is_deleted_is_held_for_its_rules():
-    story = Story()
+    story = Scenario()
     story.commit(files(HEAD + "spec: {defaults: {prune: never}}\n"))
     story.sync()
     story.commit(files(None))
-    assert "loses all of the Fleet document (defaults)" in story.sync().picture.error
+    assert "loses all of the Fleet document (defaults)" in story.sync().final_status.error
 
 
 def test_a_repository_that_never_declared_a_fleet_is_not_asked_for_one():
-    story = Story()
+    story = Scenario()
     for number in range(2):
         story.commit(files(None, README=str(number)))
         assert story.sync().exit_code == 0
@@ -86,7 +86,7 @@ def test_a_document_that_cannot_be_read_stops_the_whole_commit(deployed):
     before = set(deployed.world.containers)
     for fleet in ("spec: [\n", "- a list\n", "kind: Fleet\nspec: {variable: {}}\n", b"x" * 1_100_000):
         deployed.commit(files(fleet))
-        assert "cannot be acted on: gitops.yaml" in deployed.sync().picture.error
+        assert "cannot be acted on: gitops.yaml" in deployed.sync().final_status.error
         assert set(deployed.world.containers) == before
 
 

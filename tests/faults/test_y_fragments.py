@@ -4,7 +4,7 @@ import pytest
 from manifest.compile_world import compiled, errors, warnings
 
 from tests.faults.test_y_broken_files import forget, holds, running
-from tests.story import Story
+from tests.story import Scenario
 
 SHOP = "services: {web: {image: 'stub:1', environment: {V: '%s'}}}\n"
 REUSES = {
@@ -19,7 +19,7 @@ BASE = {"base.yaml": "services: {base: {extends: {file: shop/compose.yaml, servi
 @pytest.mark.parametrize("lost", [False, True], ids=["", "history is lost"])
 @pytest.mark.parametrize("head", ["", "name: store\n"])
 def test_an_app_that_another_one_reuses_stays_an_app_and_is_updated(reuse, lost, head):
-    story = Story()
+    story = Scenario()
     story.commit({"shop/compose.yaml": head + SHOP % 1, **BASE})
     assert story.sync().exit_code == 0
     if lost:
@@ -29,7 +29,7 @@ def test_an_app_that_another_one_reuses_stays_an_app_and_is_updated(reuse, lost,
         report = story.sync()
         assert report.exit_code == 0
         assert running(story) == {"blog", "store" if head else "shop"}
-    [warning] = [each for each in report.picture.problems if each.position.path == "shop/compose.yaml"]
+    [warning] = [each for each in report.final_status.problems if each.position.path == "shop/compose.yaml"]
     assert (
         "stays an app, and blog/compose.yaml reuses it; write x-gitops: {fragment: false}" in warning.message
     )
@@ -37,14 +37,14 @@ def test_an_app_that_another_one_reuses_stays_an_app_and_is_updated(reuse, lost,
 
 @pytest.mark.parametrize("reuse", REUSES.values(), ids=REUSES.keys())
 def test_what_was_never_an_app_and_is_reused_is_not_deployed(reuse):
-    story = Story()
+    story = Scenario()
     story.commit({"shop/compose.yaml": SHOP % 1, "blog/compose.yaml": reuse, **BASE})
     assert story.sync().exit_code == 0
     assert running(story) == {"blog"}
 
 
 def test_a_fragment_that_nobody_reuses_any_more_is_an_app():
-    story, wiki = Story(), {"wiki/compose.yaml": SHOP % 1}
+    story, wiki = Scenario(), {"wiki/compose.yaml": SHOP % 1}
     story.commit({"shop/compose.yaml": SHOP % 1, "blog/compose.yaml": REUSES["extends"], **wiki})
     story.sync()
     story.commit({"shop/compose.yaml": SHOP % 1, **wiki})
@@ -56,7 +56,7 @@ def test_a_fragment_that_nobody_reuses_any_more_is_an_app():
 @pytest.mark.parametrize("reuse", [{}, {"blog/compose.yaml": REUSES["extends"]}])
 def test_an_app_that_becomes_a_fragment_is_held_until_somebody_allows_it(head, reuse):
     app = "default/store" if head else "default/shop"
-    story = Story()
+    story = Scenario()
     story.commit({"shop/compose.yaml": head + SHOP % 1, "blog/compose.yaml": SHOP % 1})
     story.sync()
     files = {
@@ -79,7 +79,7 @@ def test_an_app_that_becomes_a_fragment_is_held_until_somebody_allows_it(head, r
 
 
 def test_a_fragment_stays_one_while_the_file_that_reuses_it_cannot_be_read():
-    story = Story()
+    story = Scenario()
     parts = {"web/compose.yaml": SHOP % 1, "db/compose.yaml": "services: {db: {image: 'stub:1'}}\n"}
     root = "name: whole\ninclude: [web/compose.yaml, db/compose.yaml]\n"
     story.commit({"compose.yaml": root, **parts})
@@ -92,7 +92,7 @@ def test_a_fragment_stays_one_while_the_file_that_reuses_it_cannot_be_read():
 
 
 def test_an_app_that_is_reused_and_breaks_keeps_what_it_runs():
-    story = Story()
+    story = Scenario()
     story.commit({"shop/compose.yaml": "name: store\n" + SHOP % 1, "blog/compose.yaml": SHOP % 1})
     story.sync()
     story.commit({"shop/compose.yaml": "- broken\n", "blog/compose.yaml": REUSES["extends"]})

@@ -4,7 +4,7 @@ import pytest
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from tests.faults.test_y_broken_files import holds, running
-from tests.story import Story
+from tests.story import Scenario
 
 VOLUME = (
     "services: {web: {image: 'stub:1'}, db: {image: 'pg:16', volumes: ['data:/data']}}\nvolumes: {data: {}}\n"
@@ -20,14 +20,14 @@ RENAMES = {
 NEW = {"directory": "default/weblog", "name": "default/weblog", "namespace": "prod/blog"}
 
 
-def deployed(text: str) -> Story:
-    story = Story()
+def deployed(text: str) -> Scenario:
+    story = Scenario()
     story.commit({"blog/compose.yaml": text, **OTHER})
     assert story.sync().exit_code == 0
     return story
 
 
-def live(story: Story) -> set[tuple[str, str]]:
+def live(story: Scenario) -> set[tuple[str, str]]:
     return {
         (each.labels["gitops-orch.namespace"] + "/" + each.labels["gitops-orch.app"], each.state.value)
         for each in story.world.containers.values()

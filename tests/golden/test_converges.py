@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from compose_judge import tree
-from story import Story
+from story import Scenario
 
 from gitops_orch.engine.simulated import making
 from gitops_orch.manifest.compile import compile_tree
@@ -37,11 +37,11 @@ def _few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def converge(files: dict[str, str | bytes]) -> list[str]:
     """Sync once; return what stands in the way of having nothing left to do."""
-    story = Story(environment="test")
+    story = Scenario(environment="test")
     story.world.api_version = "1.49"
     story.commit(files)
     first = story.sync()
-    mistakes = [str(p) for p in first.picture.problems if p.severity is Severity.ERROR]
+    mistakes = [str(p) for p in first.final_status.problems if p.severity is Severity.ERROR]
     failed = [f"{r.action.kind.value}: {r.error}" for r in first.results if r.error]
     plan = story.plan()
     return mistakes + failed + [hold.reason for hold in plan.holds] + [str(action) for action in plan.actions]

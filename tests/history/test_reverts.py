@@ -47,19 +47,19 @@ def test_relanding_lifts_the_quarantine_of_that_release_alone_and_is_remembered(
         first.mark_release(release)
     for record in (RECORD, replace(RECORD, digest="worse"), replace(RECORD, app=BLOG)):
         first.record_revert(record)
-    first.reland(SHOP, "bad", "e" * 40)
-    first.reland(SHOP, "bad", "e" * 40)
+    first.record_reverted_revert(SHOP, "bad", "e" * 40)
+    first.record_reverted_revert(SHOP, "bad", "e" * 40)
     first.close()
     history = open_history()
     assert set(history.failed_digests(SHOP)) == {"worse"}
     assert set(history.failed_digests(BLOG)) == {"bad"}
     assert set(history.reverts()) == {(SHOP, "worse"), (BLOG, "bad")}
-    assert history.relanded() == {(SHOP, "e" * 40)}
+    assert history.reverted_reverts() == {(SHOP, "e" * 40)}
 
 
 def test_relanding_leaves_a_release_that_is_stable_by_now(history):
     history.mark_release(replace(failed(SHOP), state=ReleaseState.STABLE))
-    history.reland(SHOP, "bad", "e" * 40)
+    history.record_reverted_revert(SHOP, "bad", "e" * 40)
     assert [release.digest for release in history.releases(SHOP)] == ["bad"]
 
 

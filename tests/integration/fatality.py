@@ -5,7 +5,7 @@ import signal
 from dataclasses import dataclass
 from types import ModuleType
 
-from gitops_orch.planner.gate import Judgement
+from gitops_orch.planner.gate import GateState
 
 BEFORE, AFTER = "before", "after"
 WAIT = "wait_healthy"  # the one kind that makes no call of its own
@@ -21,7 +21,7 @@ class Fatality:
     def install(self, performer: ModuleType, gates: ModuleType) -> None:
         """Lay it around the two ways in which a plan is carried out: calls to an Engine, and judgements of a gate."""
         if self.kind == WAIT:
-            gates.judge = self._around_judge(gates)
+            gates.evaluate = self._around_judge(gates)
         else:
             performer.perform = self._around_perform(performer)
 
@@ -40,13 +40,13 @@ class Fatality:
         return die_at_perform
 
     def _around_judge(self, gates: ModuleType):
-        judge = gates.judge
+        judge = gates.evaluate
 
         def die_at_judge(*arguments, **named):
             if self.moment == BEFORE:
                 _die()
             verdict = judge(*arguments, **named)
-            if verdict.judgement is Judgement.PASSED:
+            if verdict.state is GateState.PASSED:
                 _die()
             return verdict
 

@@ -33,27 +33,35 @@ class Certificates:
 def make_certificates(directory: Path, addresses: Sequence[str]) -> Certificates:
     """Write an authority, and certificates for Engines at the addresses and for a client, into a new directory."""
     directory.mkdir(mode=0o700)
-    made = Certificates(directory=directory)
+    created = Certificates(directory=directory)
     authority = ("-x509", "-days", DAYS, "-subj", "/CN=lab authority")
-    run("openssl", "req", *authority, *KEY, "-keyout", str(made.key("ca")), "-out", str(made.ca))
+    run("openssl", "req", *authority, *KEY, "-keyout", str(created.key("ca")), "-out", str(created.ca))
     names = ",".join(f"IP:{address}" for address in addresses)
-    _sign(made, "server", f"subjectAltName={names}\nextendedKeyUsage=serverAuth\n")
-    _sign(made, "client", "extendedKeyUsage=clientAuth\n")
-    return made
+    _sign(created, "server", f"subjectAltName={names}\nextendedKeyUsage=serverAuth\n")
+    _sign(created, "client", "extendedKeyUsage=clientAuth\n")
+    return created
 
 
-def renew_client(made: Certificates, *, expired: bool = False) -> None:
+def renew_client(created: Certificates, *, expired: bool = False) -> None:
     """Write the client's certificate anew, valid from now on or until yesterday, in the place of the former one."""
     days = "-1" if expired else DAYS
-    _sign(made, "client", "extendedKeyUsage=clientAuth\n", days=days)
+    _sign(created, "client", "extendedKeyUsage=clientAuth\n", days=days)
 
 
-def _sign(made: Certificates, owner: str, extensions: str, *, days: str = DAYS) -> None:
-    request, file = made.directory / f"{owner}.csr", made.directory / f"{owner}.ext"
+def _sign(created: Certificates, owner: str, extensions: str, *, days: str = DAYS) -> None:
+    request, file = created.directory / f"{owner}.csr", created.directory / f"{owner}.ext"
     file.write_text(extensions)
     run(
-        "openssl", "req", *KEY, "-subj", f"/CN={owner}", "-keyout", str(made.key(owner)), "-out", str(request)
+        "openssl",
+        "req",
+        *KEY,
+        "-subj",
+        f"/CN={owner}",
+        "-keyout",
+        str(created.key(owner)),
+        "-out",
+        str(request),
     )
-    signer = ("-CA", str(made.ca), "-CAkey", str(made.key("ca")), "-CAcreateserial")
-    out = ("-days", days, "-extfile", str(file), "-out", str(made.cert(owner)))
+    signer = ("-CA", str(created.ca), "-CAkey", str(created.key("ca")), "-CAcreateserial")
+    out = ("-days", days, "-extfile", str(file), "-out", str(created.cert(owner)))
     run("openssl", "x509", "-req", "-in", str(request), *signer, *out)

@@ -146,7 +146,7 @@ class LabHost:
         """Pull the network cable."""
         run("ip", "link", "set", self._cable, "down")
 
-    def mend(self) -> None:
+    def reconnect(self) -> None:
         """Plug the network cable in."""
         run("ip", "link", "set", self._cable, "up")
 
@@ -175,7 +175,7 @@ class LabHost:
         try:
             yield
         finally:
-            self.mend()
+            self.reconnect()
 
     @contextmanager
     def client(self, *, timeout_s: float = 60.0) -> Iterator[docker.APIClient]:
@@ -196,7 +196,7 @@ class LabHost:
 
     def restore(self) -> None:
         """Mend whatever a test did to the host and empty it, so that the next test finds it as the first one did."""
-        self.mend()
+        self.reconnect()
         self.resume()
         if self._lives_on or not self._answers():
             self._lives_on = False

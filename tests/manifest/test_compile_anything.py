@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from manifest.compile_world import tree_of
 
-from gitops_orch.errors import OUR_MISTAKE
+from gitops_orch.errors import INTERNAL_ERROR
 from gitops_orch.manifest.compile import compile_tree, render_tree
 
 WORDS = st.sampled_from(
@@ -72,7 +72,7 @@ def compose_files(draw) -> str:
 
 def ours(desired) -> list[str]:
     """Return what is nobody's mistake but ours: an exception that nobody foresaw."""
-    return [problem.message for problem in desired.problems if OUR_MISTAKE in problem.message]
+    return [problem.message for problem in desired.problems if INTERNAL_ERROR in problem.message]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -87,8 +87,8 @@ def test_no_file_makes_a_compile_raise_and_every_file_is_an_app_or_a_problem(fil
     troubled = {problem.position.path for problem in desired.problems}
     assert not ours(desired)
     assert all(path in apps or path in troubled for path in tree.files)
-    assert len(desired.broken) + len(desired.broken_paths) + len(desired.apps) <= len(files)
-    assert len(desired.broken_paths) + len(set(desired.broken)) + len(apps) > 0
+    assert len(desired.invalid_apps) + len(desired.invalid_paths) + len(desired.apps) <= len(files)
+    assert len(desired.invalid_paths) + len(set(desired.invalid_apps)) + len(apps) > 0
 
 
 @settings(max_examples=60, deadline=None)

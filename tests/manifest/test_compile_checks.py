@@ -123,7 +123,7 @@ def test_a_circle_of_apps_is_shown_as_one():
         "a/compose.yaml:3:25: x-gitops.depends_on: default/a -> default/b -> default/c -> default/a is a circle; "
         "remove one of the edges"
     )
-    assert [str(key) for key in desired.broken] == ["default/a", "default/b", "default/c"]
+    assert [str(key) for key in desired.invalid_apps] == ["default/a", "default/b", "default/c"]
     assert keys(desired) == ["default/d"]
 
 

@@ -21,7 +21,7 @@ def test_one_host_port_for_two_apps_on_one_host_is_an_error_at_both_places():
             "on host edge-1; change one of them"
         ),
     ]
-    assert [str(key) for key in desired.broken] == ["default/a", "default/b"]
+    assert [str(key) for key in desired.invalid_apps] == ["default/a", "default/b"]
     assert desired.apps == ()
 
 
@@ -116,7 +116,7 @@ def test_one_name_for_two_files_is_an_error_at_both():
         "a/compose.yaml:1:1: app default/shop is declared at b/compose.yaml:1:1 too; give one of them another `name:`",
         "b/compose.yaml:1:1: app default/shop is declared at a/compose.yaml:1:1 too; give one of them another `name:`",
     ]
-    assert [str(key) for key in desired.broken] == ["default/shop"]
+    assert [str(key) for key in desired.invalid_apps] == ["default/shop"]
 
 
 def test_two_apps_that_would_be_one_compose_project_are_an_error():

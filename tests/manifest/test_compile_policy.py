@@ -132,16 +132,16 @@ def test_a_mistake_in_a_services_x_gitops_is_named(text, message):
 
 def test_a_bad_namespace_leaves_the_apps_name_unknown_so_that_nothing_is_pruned_by_it():
     desired = compiled({"shop/compose.yaml": policy("{namespace: Team}")})
-    assert desired.broken_paths == ("shop/compose.yaml",)
-    assert desired.broken == ()
+    assert desired.invalid_paths == ("shop/compose.yaml",)
+    assert desired.invalid_apps == ()
 
 
 def test_an_app_with_a_mistake_is_broken_under_its_name_and_the_others_go_on():
     desired = compiled({"shop/compose.yaml": policy("{rolback: auto}"), "web/compose.yaml": SERVICE})
-    assert [str(key) for key in desired.broken] == ["default/shop"]
+    assert [str(key) for key in desired.invalid_apps] == ["default/shop"]
     assert keys(desired) == ["default/web"]
     assert desired.complete
-    assert desired.broken_paths == ()
+    assert desired.invalid_paths == ()
 
 
 def test_a_hold_does_not_change_the_digest_and_a_rollout_knob_does():

@@ -75,31 +75,31 @@ def test_files_that_include_each_other_are_errors_and_do_not_vanish():
         }
     )
     assert errors(desired)
-    assert {str(app) for app in desired.broken} == {"default/a", "default/b"}
+    assert {str(app) for app in desired.invalid_apps} == {"default/a", "default/b"}
 
 
 def test_a_file_that_does_not_parse_leaves_its_apps_name_unknown_and_the_others_alone():
     desired = compiled({"a/compose.yaml": "services: [", "b/compose.yaml": SERVICE})
-    assert desired.broken_paths == ("a/compose.yaml",)
+    assert desired.invalid_paths == ("a/compose.yaml",)
     assert keys(desired) == ["default/b"]
     assert desired.complete
 
 
 def test_an_overlay_that_does_not_parse_leaves_the_apps_name_unknown_too():
     files = {"a/compose.yaml": SERVICE, "a/compose.prod.yaml": "name: ["}
-    assert compiled(files, environment="prod").broken_paths == ("a/compose.yaml",)
+    assert compiled(files, environment="prod").invalid_paths == ("a/compose.yaml",)
 
 
 def test_a_name_that_cannot_be_made_out_is_not_replaced_by_a_guess():
     desired = compiled({"a/compose.yaml": "name: ${STAGE:?say which}\n" + SERVICE})
-    assert desired.broken_paths == ("a/compose.yaml",)
-    assert desired.broken == ()
+    assert desired.invalid_paths == ("a/compose.yaml",)
+    assert desired.invalid_apps == ()
 
 
 def test_a_mistake_elsewhere_in_the_file_leaves_the_name_known():
     desired = compiled({"a/compose.yaml": "services: {api: {image: x, enviroment: {}}}\n"})
-    assert [str(app) for app in desired.broken] == ["default/a"]
-    assert desired.broken_paths == ()
+    assert [str(app) for app in desired.invalid_apps] == ["default/a"]
+    assert desired.invalid_paths == ()
     assert any(
         "services.api.enviroment: unknown key; did you mean environment?" in error
         for error in errors(desired)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gitops_orch.manifest.compile import render_tree
 from gitops_orch.manifest.dotenv import DotenvError, parse_raw
-from gitops_orch.model.pull_policy import Pull, PullPolicy, parse_pull_policy
+from gitops_orch.model.pull_policy import PullMode, PullPolicy, parse_pull_policy
 from tests.manifest.compile_world import compiled, errors, tree_of
 
 
@@ -94,12 +94,12 @@ def test_what_a_raw_file_says_is_what_comes_out(variables: dict[str, str]) -> No
 @pytest.mark.parametrize(
     ("text", "policy"),
     [
-        ("", PullPolicy(Pull.MISSING)),
-        ("if_not_present", PullPolicy(Pull.MISSING)),
-        ("daily", PullPolicy(Pull.TIMED, 86_400)),
-        ("weekly", PullPolicy(Pull.TIMED, 604_800)),
-        ("every_12h", PullPolicy(Pull.TIMED, 43_200)),
-        ("every_1w2d3h4m5s", PullPolicy(Pull.TIMED, 604_800 + 2 * 86_400 + 3 * 3600 + 245)),
+        ("", PullPolicy(PullMode.MISSING)),
+        ("if_not_present", PullPolicy(PullMode.MISSING)),
+        ("daily", PullPolicy(PullMode.TIMED, 86_400)),
+        ("weekly", PullPolicy(PullMode.TIMED, 604_800)),
+        ("every_12h", PullPolicy(PullMode.TIMED, 43_200)),
+        ("every_1w2d3h4m5s", PullPolicy(PullMode.TIMED, 604_800 + 2 * 86_400 + 3 * 3600 + 245)),
         ("every_0s", None),
         ("every_", None),
         ("every_12", None),

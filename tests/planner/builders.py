@@ -21,7 +21,7 @@ from gitops_orch.model.observed import (
     State,
 )
 from gitops_orch.model.ports import fixed_ports
-from gitops_orch.planner.world import Chosen, Spec, World
+from gitops_orch.planner.world import ContainerSpec, TargetRelease, World
 
 NOT_UP = (State.EXITED, State.CREATED, State.DEAD)
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -48,8 +48,8 @@ def app(name="shop", *services: Service, **fields) -> App:
     )
 
 
-def spec_of(of: App, name: str) -> Spec:
-    return Spec(hash=spec_hash(of, of.service(name), salt=SALT))
+def spec_of(of: App, name: str) -> ContainerSpec:
+    return ContainerSpec(hash=spec_hash(of, of.service(name), salt=SALT))
 
 
 def container(of: App, name="api", slot=1, **fields) -> ObservedContainer:
@@ -114,18 +114,21 @@ def seen(name="h1", *containers: ObservedContainer, apps: tuple[App, ...] = (), 
 
 def world(*apps: App, observed: Mapping[str, Observation] | None = None, **fields) -> World:
     observed = {"h1": seen()} if observed is None else observed
-    chosen = fields.pop("chosen", tuple(Chosen(app=each, commit=COMMIT) for each in apps))
+    chosen = fields.pop("targets", tuple(TargetRelease(app=each, commit=COMMIT) for each in apps))
     specs = {
         (each.app.key, each.app.digest, s.name): spec_of(each.app, s.name)
         for each in chosen
         for s in each.app.services
     }
-    defaults = {"hosts": tuple(host(name) for name in observed), "remembered": dict.fromkeys(observed, ())}
+    defaults = {
+        "hosts": tuple(host(name) for name in observed),
+        "last_placements": dict.fromkeys(observed, ()),
+    }
     return World(
         commit=COMMIT,
         now=NOW,
         observed=observed,
-        chosen=chosen,
+        targets=chosen,
         specs=specs,
         salt=SALT,
         **{**defaults, **fields},

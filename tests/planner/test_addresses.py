@@ -8,7 +8,7 @@ from gitops_orch.model.app import Hold, Network
 from gitops_orch.model.observed import Health, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import Chosen, Role
+from gitops_orch.planner.world import Role, TargetRelease
 
 V4, OTHER_V4, V6 = "172.20.0.10", "172.20.0.11", "fd00:20::a"
 LAN = Network(key="lan", name="lan", external=True)
@@ -158,7 +158,7 @@ def test_a_container_of_ours_that_may_not_be_touched_is_named_with_its_app(case)
     other, holder = by_chance(**STAYS[case])
     broken = {other.key: "it cannot be read"} if case == "broken" else {}
     apps = (new,) if broken else (new, other)
-    plan = make_plan(world(*apps, observed=host_of(holder), broken=broken))
+    plan = make_plan(world(*apps, observed=host_of(holder), invalid_apps=broken))
     assert plan.actions == ()
     (reason,) = [hold.reason for hold in plan.holds if hold.app == new.key]
     assert f"by container {holder.name} of default/other, which stays" in reason
@@ -171,7 +171,7 @@ def test_what_runs_stays_as_it_is_while_the_new_address_is_taken():
     the_world = world(
         new,
         observed=host_of(lost, stranger(V4)),
-        meanwhile={new.key: Chosen(app=old, commit="c" * 40, role=Role.WAITING)},
+        running={new.key: TargetRelease(app=old, commit="c" * 40, role=Role.WAITING)},
     )
     specs = {**the_world.specs, **world(old).specs}
     plan = make_plan(builders.replace(the_world, specs=specs))

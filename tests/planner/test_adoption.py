@@ -17,7 +17,7 @@ from gitops_orch.model.observed import (
 )
 from gitops_orch.model.secret import Sensitive
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import Chosen, Role
+from gitops_orch.planner.world import Role, TargetRelease
 
 KEY = AppKey(namespace="default", name="shop")
 STORE = Volume(key="store", name="shop_store")
@@ -236,7 +236,7 @@ def test_a_failed_gate_starts_the_old_container_again_under_its_own_name():
         world(
             shop,
             observed={"h1": seen("h1", old, failed, apps=(shop,))},
-            chosen=(stuck(shop),),
+            targets=(stuck(shop),),
             failed={KEY: {shop.digest: "it is unhealthy"}},
         )
     )
@@ -245,7 +245,7 @@ def test_a_failed_gate_starts_the_old_container_again_under_its_own_name():
 
 
 def stuck(shop):
-    return Chosen(app=shop, commit="c" * 40, role=Role.STUCK, reason="it failed")
+    return TargetRelease(app=shop, commit="c" * 40, role=Role.BLOCKED, reason="it failed")
 
 
 def test_once_it_is_taken_over_nothing_is_left_to_do():
@@ -267,7 +267,7 @@ SILENT = UnknownHost(name="h1", reason="silent")
 )
 def test_it_is_not_started_beside_a_silent_host_that_may_run_what_it_takes_over(files):
     shop = shop_of(database(*files))
-    asked = world(shop, observed={"h1": SILENT, "h2": seen("h2")}, newcomers=frozenset({shop.key}))
+    asked = world(shop, observed={"h1": SILENT, "h2": seen("h2")}, never_stable=frozenset({shop.key}))
     plan = make_plan(asked)
     assert plan.actions == ()
     (hold,) = plan.holds
@@ -276,7 +276,7 @@ def test_it_is_not_started_beside_a_silent_host_that_may_run_what_it_takes_over(
 
 def test_a_silent_host_where_it_does_not_belong_is_nothing_to_wait_for():
     shop = shop_of(database(relative()), placement=Placement(hosts=("h2",)))
-    asked = world(shop, observed={"h1": SILENT, "h2": seen("h2")}, newcomers=frozenset({shop.key}))
+    asked = world(shop, observed={"h1": SILENT, "h2": seen("h2")}, never_stable=frozenset({shop.key}))
     assert {each.host for each in make_plan(asked).actions} == {"h2"}
 
 

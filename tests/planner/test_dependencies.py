@@ -9,7 +9,7 @@ from gitops_orch.model.observed import Health, State, UnknownHost
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.status import app_statuses
-from gitops_orch.planner.world import Chosen, Role
+from gitops_orch.planner.world import Role, TargetRelease
 from tests.planner.builders import COMMIT, app, container, replace, seen, service, spec_of, steps, world
 
 DB_KEY = AppKey(namespace="default", name="db")
@@ -20,12 +20,15 @@ SHOP = app("shop", service("web", compose=NEW), digest="new", depends_on=(DB_KEY
 BLOG = app("blog", service("web", compose=NEW), digest="new", depends_on=(SHOP.key,))
 
 
-def world_with(*containers, chosen=(), observed=None, **fields):
+def world_with(*containers, targets=(), observed=None, **fields):
     there = {"h1": seen("h1", *containers, apps=(DB, SHOP))} if observed is None else observed
-    apps = {each.app.key: each for each in (Chosen(app=DB, commit=COMMIT), Chosen(app=SHOP, commit=COMMIT))}
-    apps |= {each.app.key: each for each in chosen}
-    older = Chosen(app=OLD, commit="b" * 40, role=Role.WAITING)
-    made = world(observed=there, chosen=tuple(apps.values()), **{"meanwhile": {SHOP.key: older}, **fields})
+    apps = {
+        each.app.key: each
+        for each in (TargetRelease(app=DB, commit=COMMIT), TargetRelease(app=SHOP, commit=COMMIT))
+    }
+    apps |= {each.app.key: each for each in targets}
+    older = TargetRelease(app=OLD, commit="b" * 40, role=Role.WAITING)
+    made = world(observed=there, targets=tuple(apps.values()), **{"running": {SHOP.key: older}, **fields})
     specs = {(each.key, each.digest, s.name): spec_of(each, s.name) for each in (OLD,) for s in each.services}
     return replace(made, specs={**made.specs, **specs})
 
@@ -39,12 +42,15 @@ def of_shop(there):
 
 
 TROUBLES = {
-    "is rolled back": ({"chosen": (Chosen(app=DB, commit="b" * 40, role=Role.FALLBACK),)}, "was rolled back"),
-    "has failed": ({"chosen": (Chosen(app=DB, commit=COMMIT, role=Role.STUCK),)}, "failed"),
-    "is pinned": ({"chosen": (Chosen(app=DB, commit="b" * 40, role=Role.PINNED),)}, "is pinned"),
+    "is rolled back": (
+        {"targets": (TargetRelease(app=DB, commit="b" * 40, role=Role.ROLLBACK),)},
+        "was rolled back",
+    ),
+    "has failed": ({"targets": (TargetRelease(app=DB, commit=COMMIT, role=Role.BLOCKED),)}, "failed"),
+    "is pinned": ({"targets": (TargetRelease(app=DB, commit="b" * 40, role=Role.PINNED),)}, "is pinned"),
     "is held": ({"holds": {DB_KEY: Hold(reason="moving")}}, "is held"),
     "waits after trouble": (
-        {"waits": {DB_KEY: Hold(reason="registry is down", until=world().now)}},
+        {"backoffs": {DB_KEY: Hold(reason="registry is down", until=world().now)}},
         "cannot be put right",
     ),
 }
@@ -74,14 +80,14 @@ def test_an_app_on_a_host_that_is_silent_is_waited_for():
         "h2": UnknownHost(name="h2", reason="silent"),
     }
     db = replace(DB, placement=replace(DB.placement, hosts=("h2",)))
-    there = world_with(observed=away, chosen=(Chosen(app=db, commit=COMMIT),))
+    there = world_with(observed=away, targets=(TargetRelease(app=db, commit=COMMIT),))
     assert of_shop(there) == []
     assert "is on a host that does not answer" in row(there).reason
 
 
 def test_a_file_with_mistakes_is_waited_for():
-    there = world_with(container(OLD, "web"), broken={DB_KEY: "mistakes"})
-    there = replace(there, chosen=tuple(each for each in there.chosen if each.app.key != DB_KEY))
+    there = world_with(container(OLD, "web"), invalid_apps={DB_KEY: "mistakes"})
+    there = replace(there, targets=tuple(each for each in there.targets if each.app.key != DB_KEY))
     assert of_shop(there) == []
     assert "which cannot be read" in row(there).reason
 
@@ -96,24 +102,24 @@ def test_what_is_rolled_out_in_the_same_commit_comes_first_and_is_not_waited_for
 
 
 def test_an_app_that_waits_is_healed_at_the_release_that_it_runs():
-    gone_back = (Chosen(app=DB, commit="b" * 40, role=Role.FALLBACK),)
-    there = world_with(container(DB, "db"), container(OLD, "web", state=State.EXITED), chosen=gone_back)
+    gone_back = (TargetRelease(app=DB, commit="b" * 40, role=Role.ROLLBACK),)
+    there = world_with(container(DB, "db"), container(OLD, "web", state=State.EXITED), targets=gone_back)
     assert of_shop(there) == ["start", "wait_healthy"]
-    there = world_with(container(DB, "db"), chosen=gone_back)
+    there = world_with(container(DB, "db"), targets=gone_back)
     made = [a for a in make_plan(there).actions if a.kind is Kind.CREATE]
     assert [(a.release, a.container.commit) for a in made] == [("old", "b" * 40)]
 
 
 def test_an_app_that_runs_nothing_yet_stays_so():
     held = {DB_KEY: Hold(reason="moving")}
-    there = world_with(container(DB, "db"), holds=held, meanwhile={})
+    there = world_with(container(DB, "db"), holds=held, running={})
     assert make_plan(there).actions == ()
     assert row(there).health.value == "missing"
 
 
 def test_an_app_that_was_stable_as_git_says_is_made_again_though_all_of_it_was_removed():
     held = {DB_KEY: Hold(reason="moving")}
-    there = world_with(container(DB, "db"), holds=held, meanwhile={}, settled=frozenset({SHOP.key}))
+    there = world_with(container(DB, "db"), holds=held, running={}, stable_heads=frozenset({SHOP.key}))
     assert "start" in of_shop(there)
 
 
@@ -130,7 +136,7 @@ def test_waiting_is_passed_on():
         container(DB, "db"),
         container(OLD, "web"),
         container(older, "web"),
-        chosen=(Chosen(app=BLOG, commit=COMMIT),),
+        targets=(TargetRelease(app=BLOG, commit=COMMIT),),
         holds={DB_KEY: Hold(reason="moving")},
     )
     assert make_plan(there).actions == ()
@@ -192,9 +198,9 @@ def left_behind(**fields):
     """DB left Git, and so did the shop's need of it."""
     free = replace(SHOP, depends_on=())
     observed = {"h1": seen("h1", container(DB, "db"), container(OLD, "web"), apps=(DB, SHOP))}
-    older = Chosen(app=OLD, commit="b" * 40, role=Role.WAITING)
-    chosen = fields.pop("chosen", (Chosen(app=free, commit=COMMIT),))
-    return world(observed=observed, chosen=chosen, former={DB_KEY: DB}, meanwhile={SHOP.key: older}, **fields)
+    older = TargetRelease(app=OLD, commit="b" * 40, role=Role.WAITING)
+    targets = fields.pop("targets", (TargetRelease(app=free, commit=COMMIT),))
+    return world(observed=observed, targets=targets, former={DB_KEY: DB}, running={SHOP.key: older}, **fields)
 
 
 def test_what_was_depended_on_goes_once_the_others_have_proved_that_they_do_without():
@@ -207,7 +213,7 @@ def test_what_was_depended_on_goes_once_the_others_have_proved_that_they_do_with
 def test_it_is_kept_while_another_stays_at_a_release_that_depends_on_it():
     for fields in (
         {"holds": {SHOP.key: Hold(reason="later")}},
-        {"chosen": (Chosen(app=OLD, commit="b" * 40, role=Role.FALLBACK, reason="went back"),)},
+        {"targets": (TargetRelease(app=OLD, commit="b" * 40, role=Role.ROLLBACK, reason="went back"),)},
     ):
         plan = make_plan(left_behind(**fields))
         assert not [a for a in plan.actions if a.app == DB_KEY]
@@ -220,8 +226,8 @@ def test_services_that_left_git_go_in_reverse_order_too():
     web = service("web")
     before, after = app("left", web, CACHE, API, EDGE, digest="old"), app("left", web, digest="new")
     running = [container(before, each.name) for each in before.services]
-    older = {before.key: Chosen(app=before, commit="b" * 40, role=Role.WAITING)}
-    plan = make_plan(world(after, observed={"h1": seen("h1", *running, apps=(after,))}, meanwhile=older))
+    older = {before.key: TargetRelease(app=before, commit="b" * 40, role=Role.WAITING)}
+    plan = make_plan(world(after, observed={"h1": seen("h1", *running, apps=(after,))}, running=older))
     assert chain(plan, "edge", "api", "cache")
 
 
@@ -273,7 +279,7 @@ def test_a_service_that_left_git_gives_its_port_to_its_successor_before_others_g
     before = app("left", CACHE, API, digest="old")
     after = app("left", service("new", ports=(Port(target=80, published=80),)), digest="new")
     running = (container(before, "cache", ports=port), container(before, "api"))
-    older = {before.key: Chosen(app=before, commit="b" * 40, role=Role.WAITING)}
-    plan = make_plan(world(after, observed={"h1": seen("h1", *running, apps=(after,))}, meanwhile=older))
+    older = {before.key: TargetRelease(app=before, commit="b" * 40, role=Role.WAITING)}
+    plan = make_plan(world(after, observed={"h1": seen("h1", *running, apps=(after,))}, running=older))
     assert plan.holds == ()
     assert order_of(plan) == ["cache", "api"]

@@ -4,7 +4,7 @@ import pytest
 
 from gitops_orch.model.observed import Details, EndedBy, Health, Placed, State, UnknownHost
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import Chosen
+from gitops_orch.planner.world import TargetRelease
 from tests.planner.builders import COMMIT, app, container, replace, seen, service, world
 
 SHOP = app("shop", service(replicas=2))
@@ -19,8 +19,8 @@ def started(details):
     """What is started of a release that failed, whose only container ended so."""
     blog = app("shop", service())
     ended = replace(container(blog), state=State.EXITED, details=details)
-    chosen = (Chosen(app=blog, commit=COMMIT, stays_up=True),)
-    plan = make_plan(world(observed={"h1": seen("h1", ended, apps=(blog,))}, chosen=chosen))
+    chosen = (TargetRelease(app=blog, commit=COMMIT, stays_running=True),)
+    plan = make_plan(world(observed={"h1": seen("h1", ended, apps=(blog,))}, targets=chosen))
     return [each for each in plan.actions if each.kind.value == "start"]
 
 
@@ -29,9 +29,9 @@ def proofs(second):
     first = seen("h1", container(SHOP, slot=1), apps=(SHOP,))
     key = SHOP.key
     remembered = {f"h{slot}": (Placed(app=key, service="api", slot=slot),) for slot in (1, 2)}
-    chosen = (Chosen(app=SHOP, commit=COMMIT, stays_up=True),)
-    there = world(observed={"h1": first, "h2": second}, chosen=chosen, remembered=remembered)
-    return [each for each in make_plan(there).actions if each.gate is not None and each.gate.again]
+    chosen = (TargetRelease(app=SHOP, commit=COMMIT, stays_running=True),)
+    there = world(observed={"h1": first, "h2": second}, targets=chosen, last_placements=remembered)
+    return [each for each in make_plan(there).actions if each.gate is not None and each.gate.is_retry]
 
 
 def test_all_are_looked_at_where_all_are_healthy():

@@ -9,7 +9,7 @@ import pytest
 from gitops_orch.model.app import AppKey, FileEntry, FileMount, FilesPolicy
 from gitops_orch.model.host_files import EXECUTABLE, NO_FILE, HostFiles, version_of
 from gitops_orch.model.secret import Sensitive
-from gitops_orch.planner.follow import CHANGED, IN_THE_WAY, decide
+from gitops_orch.planner.follow import CHANGED, OBSTRUCTED, decide
 
 KEY = AppKey(namespace="default", name="shop")
 
@@ -69,18 +69,18 @@ def test_a_directory_gives_way_to_a_file_if_nothing_is_in_it_but_what_we_wrote(b
     there = seen({"x/a": ONE, "x": NO_FILE}, {"x/a": ONE}, below=known)
     work = decide(bind(x="two"), there, FilesPolicy.MERGE)
     assert [each.name for each in work.changes] == (["x/a", "x"] if gives_way else ["x/a"])
-    assert work.kept == (() if gives_way else (("x", IN_THE_WAY),))
+    assert work.kept == (() if gives_way else (("x", OBSTRUCTED),))
 
 
 def test_a_directory_whose_file_was_changed_gives_way_to_nothing():
     there = seen({"x/a": digest("mine"), "x": NO_FILE}, {"x/a": ONE}, below={"x": frozenset({"x/a"})})
     work = decide(bind(x="two"), there, FilesPolicy.MERGE)
-    assert (work.changes, work.kept) == ((), (("x", IN_THE_WAY),))
+    assert (work.changes, work.kept) == ((), (("x", OBSTRUCTED),))
 
 
 def test_a_directory_that_the_host_made_of_our_file_stays():
     there = seen({"x": NO_FILE}, {"x": ONE}, below={"x": frozenset()})
-    assert decide(bind(x="two"), there, FilesPolicy.MERGE).kept == (("x", IN_THE_WAY),)
+    assert decide(bind(x="two"), there, FilesPolicy.MERGE).kept == (("x", OBSTRUCTED),)
 
 
 @pytest.mark.parametrize("policy", FilesPolicy)

@@ -12,7 +12,7 @@ from gitops_orch.model.observed import ObservedNetwork, State
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.pre_start import pre_start_services
 from gitops_orch.planner.status import app_statuses
-from gitops_orch.planner.world import MadeFrom, Spec
+from gitops_orch.planner.world import ContainerSpec, DeclaredService
 
 APPS = 12
 LAN = Network(key="lan", name="lan", external=True)
@@ -44,7 +44,7 @@ def at_addresses(count):
 
 def moving_to_addresses(count):
     first = at_addresses(count)
-    these = [each.app for each in first.chosen]
+    these = [each.app for each in first.targets]
     there = running(these, spec="old", release="old", networks=("lan",))
     host = seen("h1", *there, networks=(ObservedNetwork(id="lan", name="lan"),))
     return replace(first, observed={"h1": host})
@@ -53,7 +53,7 @@ def moving_to_addresses(count):
 def prepared(count):
     these = apps(count, lambda name: service(name, pre_start=(Hook(command=("migrate",)),)))
     specs = {
-        (each.key, each.digest, before.name): Spec(hash=before.name)
+        (each.key, each.digest, before.name): ContainerSpec(hash=before.name)
         for each in these
         for s in each.services
         for before in pre_start_services(s)
@@ -64,15 +64,19 @@ def prepared(count):
 
 def changed(count):
     these = apps(count)
-    made = {(each.key, s.name, "old"): MadeFrom(app=each, service=s) for each in these for s in each.services}
+    made = {
+        (each.key, s.name, "old"): DeclaredService(app=each, service=s)
+        for each in these
+        for s in each.services
+    }
     there = running(these, spec="old", release="old")
-    return world(*these, observed={"h1": seen("h1", *there, apps=tuple(these))}, made_from=made)
+    return world(*these, observed={"h1": seen("h1", *there, apps=tuple(these))}, declared_services=made)
 
 
 def renamed(count):
     old, new = apps(count), apps(count, name="new")
     host = seen("h1", *running(old), apps=tuple(old))
-    return world(*new, observed={"h1": host}, newcomers=frozenset(each.key for each in new))
+    return world(*new, observed={"h1": host}, never_stable=frozenset(each.key for each in new))
 
 
 def renamed_of_one_stack(count):
@@ -81,7 +85,7 @@ def renamed_of_one_stack(count):
         for name in ("old", "new")
     )
     host = seen("h1", *running(old), apps=tuple(old))
-    return world(*new, observed={"h1": host}, newcomers=frozenset(each.key for each in new))
+    return world(*new, observed={"h1": host}, never_stable=frozenset(each.key for each in new))
 
 
 def gone(count):

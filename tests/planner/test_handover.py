@@ -8,7 +8,7 @@ from gitops_orch.model.app import Hold, Prune, Volume
 from gitops_orch.model.observed import ObservedMount, ObservedVolume, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import Chosen, Role
+from gitops_orch.planner.world import Role, TargetRelease
 
 
 def service(name, *mounts, **fields):
@@ -154,8 +154,11 @@ def test_data_of_an_app_that_is_held_is_not_given_to_another():
 def test_an_app_that_went_back_keeps_its_data_to_itself():
     old, new = stack("one", "1", service("a", "data")), stack("one", "2", service("a"))
     other = stack("two", "2", service("b", "data"))
-    chosen = (Chosen(app=old, commit="0" * 40, role=Role.FALLBACK), Chosen(app=other, commit="1" * 40))
-    plan = planned((old,), (old, other), chosen=chosen, heads={new.key: new, other.key: other})
+    chosen = (
+        TargetRelease(app=old, commit="0" * 40, role=Role.ROLLBACK),
+        TargetRelease(app=other, commit="1" * 40),
+    )
+    plan = planned((old,), (old, other), targets=chosen, heads={new.key: new, other.key: other})
     assert "start" not in kinds(plan)
     assert any("volume data is in use" in hold.reason for hold in plan.holds)
 
@@ -163,8 +166,11 @@ def test_an_app_that_went_back_keeps_its_data_to_itself():
 def test_an_app_that_went_back_and_shares_on_purpose_keeps_nobody_back():
     old, new = (stack("one", digest, service("a", "data")) for digest in "12")
     other = stack("two", "2", service("b", "data"))
-    chosen = (Chosen(app=old, commit="0" * 40, role=Role.FALLBACK), Chosen(app=other, commit="1" * 40))
-    plan = planned((old,), (old, other), chosen=chosen, heads={new.key: new, other.key: other})
+    chosen = (
+        TargetRelease(app=old, commit="0" * 40, role=Role.ROLLBACK),
+        TargetRelease(app=other, commit="1" * 40),
+    )
+    plan = planned((old,), (old, other), targets=chosen, heads={new.key: new, other.key: other})
     assert "start" in kinds(plan)
 
 

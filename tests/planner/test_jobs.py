@@ -12,7 +12,7 @@ from gitops_orch.model.job import Concurrency, CronFields, Hook, Hooks, Schedule
 from gitops_orch.model.observed import Details, EndedBy, Health, ObservedMount, State
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.pre_start import pre_start_services
-from gitops_orch.planner.world import Chosen, Due, Role, Spec
+from gitops_orch.planner.world import ContainerSpec, Due, Role, TargetRelease
 
 WARM, DRAIN, UP = Hook(command=("warm",)), Hook(command=("drain",)), Hook(command=("up",))
 HOURLY = Schedule(
@@ -65,9 +65,11 @@ def test_commands_are_run_again_only_where_nobody_knows_of_them():
     shop = greeted()
     there = {"h1": seen("h1", container(shop), apps=(shop,))}
     unproved = frozenset({shop.key})
-    assert kinds(make_plan(world(shop, observed=there, unproved=unproved))) == ["exec", "wait_healthy"]
+    assert kinds(make_plan(world(shop, observed=there, ungated=unproved))) == ["exec", "wait_healthy"]
     known = frozenset({("h1", container(shop).name)})
-    assert kinds(make_plan(world(shop, observed=there, unproved=unproved, greeted=known))) == ["wait_healthy"]
+    assert kinds(make_plan(world(shop, observed=there, ungated=unproved, post_start_done=known))) == [
+        "wait_healthy"
+    ]
 
 
 def test_a_service_that_left_git_is_told_by_its_label():
@@ -93,7 +95,7 @@ def prepared_world(shop, *containers, **fields):
     """A world in which the specs of what comes before are known too."""
     made = world(shop, observed={"h1": seen("h1", *containers, apps=(shop,))}, **fields)
     more = {
-        (shop.key, shop.digest, each.name): Spec(hash=spec_hash(shop, each, salt="salt"))
+        (shop.key, shop.digest, each.name): ContainerSpec(hash=spec_hash(shop, each, salt="salt"))
         for of in shop.services
         for each in pre_start_services(of)
     }
@@ -177,7 +179,7 @@ def test_nothing_that_waits_for_a_job_is_touched_before_it_has_ended_well():
 
 @pytest.mark.parametrize(
     ("past", "elder"),
-    [({"begun": frozenset({"r1"})}, False), ({"failed": {"r1": "it failed"}}, False), ({}, True)],
+    [({"progressing": frozenset({"r1"})}, False), ({"failed": {"r1": "it failed"}}, False), ({}, True)],
     ids=["never proved", "failed", "stable"],
 )
 def test_a_job_that_hangs_fails_the_next_release_too_unless_it_was_one_of_a_stable_release(past, elder):
@@ -187,22 +189,22 @@ def test_a_job_that_hangs_fails_the_next_release_too_unless_it_was_one_of_a_stab
     known = {name: {shop.key: digests} for name, digests in past.items()}
     plan = make_plan(world(shop, observed={"h1": seen("h1", hangs, apps=(shop,))}, **known))
     (gate,) = [each.gate for each in plan.actions if each.target == hangs.id and each.gate is not None]
-    assert gate.elder is elder
+    assert gate.is_existing is elder
 
 
 def test_a_release_that_was_stable_runs_no_job():
     shop = app("shop", service("load", job=True))
     assert kinds(make_plan(world(shop)))[-1] == "run_job"
-    assert make_plan(world(shop, settled=frozenset({shop.key}))).actions == ()
-    back = Chosen(app=shop, commit=COMMIT, role=Role.FALLBACK)
-    assert make_plan(world(chosen=(back,))).actions == ()
+    assert make_plan(world(shop, stable_heads=frozenset({shop.key}))).actions == ()
+    back = TargetRelease(app=shop, commit=COMMIT, role=Role.ROLLBACK)
+    assert make_plan(world(targets=(back,))).actions == ()
 
 
 def test_the_record_of_a_job_of_another_release_stays_when_a_release_comes_back():
     shop = app("shop", service("load", job=True))
     record = container(shop, "load", spec="newer", state=State.EXITED, details=DONE)
     observed = {"h1": seen("h1", record, apps=(shop,))}
-    assert make_plan(world(shop, observed=observed, settled=frozenset({shop.key}))).actions == ()
+    assert make_plan(world(shop, observed=observed, stable_heads=frozenset({shop.key}))).actions == ()
 
 
 # -- schedules
@@ -220,7 +222,7 @@ def run_of(shop, at, **fields):
 
 
 def due_now(shop, *runs, **fields):
-    due = {(shop.key, "backup"): Due(**{"at": NOW, "shown": "now", "wanted": True, **fields})}
+    due = {(shop.key, "backup"): Due(**{"at": NOW, "shown": "now", "is_wanted": True, **fields})}
     return make_plan(world(shop, observed={"h1": seen("h1", *runs, apps=(shop,))}, due=due))
 
 
@@ -236,7 +238,7 @@ def test_a_due_run_is_made_and_started_and_nothing_waits_for_it():
 
 
 def test_a_late_run_is_told_and_not_made():
-    plan = due_now(scheduled(), late=True)
+    plan = due_now(scheduled(), is_too_late=True)
     assert plan.actions == ()
     assert "missed" in plan.holds[0].reason
 
@@ -244,7 +246,7 @@ def test_a_late_run_is_told_and_not_made():
 def test_a_run_that_was_made_and_never_started_is_started():
     shop = scheduled()
     begun = run_of(shop, NOW, state=State.CREATED)
-    assert kinds(due_now(shop, begun, wanted=False)) == ["start"]
+    assert kinds(due_now(shop, begun, is_wanted=False)) == ["start"]
     assert kinds(due_now(shop, run_of(shop, NOW - HOUR, state=State.CREATED))) == [
         "remove",
         "create",
@@ -255,7 +257,7 @@ def test_a_run_that_was_made_and_never_started_is_started():
 def test_what_was_made_for_a_time_whose_run_is_over_elsewhere_is_removed_and_no_reason_to_run_again():
     shop = scheduled()
     left = run_of(shop, NOW, state=State.CREATED)
-    assert kinds(due_now(shop, left, wanted=False, ran=True)) == ["remove"]
+    assert kinds(due_now(shop, left, is_wanted=False, has_run=True)) == ["remove"]
 
 
 def test_of_several_that_were_made_for_one_time_the_one_that_is_still_right_is_started():
@@ -270,7 +272,7 @@ def test_of_several_that_were_made_for_one_time_the_one_that_is_still_right_is_s
 def test_a_run_that_could_not_be_started_for_its_own_sake_is_over():
     shop = scheduled()
     failed = run_of(shop, NOW, state=State.CREATED, details=Details(exit_code=127, error="no such file"))
-    assert due_now(shop, failed, wanted=False).actions == ()
+    assert due_now(shop, failed, is_wanted=False).actions == ()
 
 
 def test_runs_under_way_decide_by_the_overlap_policy():
@@ -286,7 +288,7 @@ def test_runs_under_way_decide_by_the_overlap_policy():
 def test_the_oldest_finished_runs_go():
     shop = scheduled(history=2)
     runs = [run_of(shop, NOW - number * HOUR) for number in range(1, 5)]
-    plan = due_now(shop, *runs, wanted=False)
+    plan = due_now(shop, *runs, is_wanted=False)
     assert {action.target for action in plan.actions} == {runs[2].id, runs[3].id}
 
 
@@ -295,14 +297,14 @@ def test_a_run_is_stopped_at_its_deadline_and_not_before():
     for seconds, expected in ((599, []), (600, ["stop"])):
         details = Details(started_at=NOW - timedelta(seconds=seconds))
         run = run_of(shop, NOW - HOUR, state=State.RUNNING, details=details, health=Health.NONE)
-        assert kinds(due_now(shop, run, wanted=False)) == expected
+        assert kinds(due_now(shop, run, is_wanted=False)) == expected
 
 
 def test_a_held_or_failed_app_begins_no_run():
     shop = scheduled()
-    due = {(shop.key, "backup"): Due(at=NOW, shown="now", wanted=True)}
-    stuck = Chosen(app=shop, commit=COMMIT, role=Role.STUCK, reason="failed")
-    assert make_plan(world(chosen=(stuck,), due=due)).actions == ()
+    due = {(shop.key, "backup"): Due(at=NOW, shown="now", is_wanted=True)}
+    stuck = TargetRelease(app=shop, commit=COMMIT, role=Role.BLOCKED, reason="failed")
+    assert make_plan(world(targets=(stuck,), due=due)).actions == ()
 
 
 # -- jobs and preparations that were stopped from outside
@@ -324,7 +326,7 @@ def test_a_job_of_a_stable_release_is_not_run_again_whoever_stopped_its_record(c
     details = Details(exit_code=code, ended_by=EndedBy.DAEMON)
     record = container(shop, "load", release="another", state=State.EXITED, details=details)
     observed = {"h1": seen("h1", record, apps=(shop,))}
-    plan = make_plan(world(shop, observed=observed, settled=frozenset({shop.key})))
+    plan = make_plan(world(shop, observed=observed, stable_heads=frozenset({shop.key})))
     assert {action.service for action in plan.actions} == {"web"}  # which does not wait for it either
 
 
@@ -348,15 +350,15 @@ def test_a_preparation_that_was_stopped_is_run_again_though_its_program_ended_wi
     assert "half" in {a.target for a in plan.actions if a.kind.value == "run_job"}
 
 
-@pytest.mark.parametrize("role", [Role.FALLBACK, Role.HEAD])
+@pytest.mark.parametrize("role", [Role.ROLLBACK, Role.HEAD])
 def test_going_back_waits_for_the_end_of_a_preparation_that_is_still_at_work(role):
     """Both write the data of the service: also where the release of the preparation failed for another reason."""
     before, after = app("shop", service(pre_start=(UP,)), digest="before"), app(digest="after")
     (each,) = pre_start_services(before.services[0])
     half = container(replace(before, services=(each,)), each.name, id="half", release="bad")
     old = container(before, id="old", state=State.EXITED, details=DONE)
-    back = Chosen(app=before, commit=COMMIT, role=role)
-    the_world = world(chosen=(back,), observed={"h1": seen("h1", half, old, apps=(before,))})
+    back = TargetRelease(app=before, commit=COMMIT, role=role)
+    the_world = world(targets=(back,), observed={"h1": seen("h1", half, old, apps=(before,))})
     failed = {after.key: {"bad": "it exited"}}
     plan = make_plan(replace(the_world, failed=failed))
     (stop,) = [action.id for action in plan.actions if action.kind.value == "stop"]
@@ -380,7 +382,7 @@ def waiting_with(stopped, *others, begun=(), failures=()):
     observed = {"h1": seen("h1", stopped, *others, apps=(after,))}
     begun = {after.key: frozenset(begun)}
     failures = {after.key: dict.fromkeys(failures, "it failed")}  # and none is given up: all stay up
-    fields = {"waits": {after.key: trouble}, "begun": begun, "failures": failures}
+    fields = {"backoffs": {after.key: trouble}, "progressing": begun, "failed_or_running": failures}
     plan = make_plan(world(after, observed=observed, **fields))
     return [action.target for action in plan.actions if action.kind.value == "start"]
 
@@ -424,8 +426,8 @@ def test_a_failed_release_that_stays_up_starts_nothing_beside_what_serves_in_its
     failed = container(shop, id="failed", state=State.EXITED, details=replace(details, restart_policy="no"))
     failed = replace(failed, name=f"{failed.name}-failed")
     serves = container(shop, id="serves", spec="other", release="earlier")
-    up = Chosen(app=shop, commit=COMMIT, stays_up=True, reason="it failed")
-    the_world = world(chosen=(up,), observed={"h1": seen("h1", failed, serves, apps=(shop,))})
-    spec = Spec(hash=spec_of(shop, "api").hash, restart_policy=policy)
+    up = TargetRelease(app=shop, commit=COMMIT, stays_running=True, reason="it failed")
+    the_world = world(targets=(up,), observed={"h1": seen("h1", failed, serves, apps=(shop,))})
+    spec = ContainerSpec(hash=spec_of(shop, "api").hash, restart_policy=policy)
     plan = make_plan(replace(the_world, specs={(shop.key, shop.digest, "api"): spec}))
     assert plan.actions == ()

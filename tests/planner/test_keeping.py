@@ -9,7 +9,7 @@ from gitops_orch.model.app import AppKey, Drift, Prune, Volume
 from gitops_orch.model.observed import Details, ObservedVolume, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import Chosen, Role
+from gitops_orch.planner.world import Role, TargetRelease
 from tests.planner.builders import COMMIT, app, container, foreign, kinds, seen, service, steps, world
 
 VOLUMES = (Volume(key="data", name="shop_data"),)
@@ -35,7 +35,7 @@ def after(plan, kind):
 
 
 def fallback(of):
-    return (Chosen(app=of, commit="b" * 40, role=Role.FALLBACK, reason="went back"),)
+    return (TargetRelease(app=of, commit="b" * 40, role=Role.ROLLBACK, reason="went back"),)
 
 
 def test_a_service_that_got_another_name_stops_before_its_successor_starts_on_its_data():
@@ -60,7 +60,9 @@ def test_what_failed_is_not_taken_up_by_going_back_though_it_is_made_the_same():
     there = container(bad)
     failed = replace(there, name=f"{there.name}-failed", state=State.EXITED, details=Details(exit_code=1))
     observed = {"h1": seen("h1", failed, apps=(good,))}
-    plan = make_plan(world(observed=observed, chosen=fallback(good), failed={good.key: {"bad": "it exited"}}))
+    plan = make_plan(
+        world(observed=observed, targets=fallback(good), failed={good.key: {"bad": "it exited"}})
+    )
     assert kinds(plan) == ["create", "start", "wait_healthy"]
 
 
@@ -98,9 +100,9 @@ def test_going_back_from_a_release_with_many_new_services_is_within_the_budget()
     good = app("shop", service("s0"), digest="good")
     bad = app("shop", *(service(f"s{number}") for number in range(6)), digest="bad")
     running = [*map(container, others), *(container(bad, f"s{number}") for number in range(6))]
-    chosen = (*(Chosen(app=each, commit=COMMIT) for each in others), *fallback(good))
+    chosen = (*(TargetRelease(app=each, commit=COMMIT) for each in others), *fallback(good))
     observed = {"h1": seen("h1", *running, apps=(*others, bad))}
-    plan = make_plan(world(observed=observed, chosen=chosen, failed={bad.key: {"bad": "it exited"}}))
+    plan = make_plan(world(observed=observed, targets=chosen, failed={bad.key: {"bad": "it exited"}}))
     assert plan.refusals == ()
     assert plan.actions
 
@@ -123,7 +125,9 @@ def test_going_back_leaves_what_passed_its_gate_serving_until_it_is_replaced_in_
     crashed = container(bad, "web", 3, state=State.EXITED, details=Details(exit_code=1))
     running = (container(bad, "web", 1), container(bad, "web", 2), container(good, "web", 3), crashed)
     observed = {"h1": seen("h1", *running, apps=(good,))}
-    plan = make_plan(world(observed=observed, chosen=fallback(good), failed={good.key: {"bad": "it exited"}}))
+    plan = make_plan(
+        world(observed=observed, targets=fallback(good), failed={good.key: {"bad": "it exited"}})
+    )
     one = ["create", "start", "wait_healthy", "stop", "remove"]
     assert kinds(plan) == ["rename", *one, *one]
 
@@ -147,7 +151,7 @@ def test_going_back_starts_the_old_container_although_drift_is_left_alone():
     stopped = container(old, "web", state=State.EXITED)
     crashed = container(new, "web", state=State.EXITED, details=Details(exit_code=1))
     observed = {"h1": seen("h1", stopped, crashed, apps=(new,))}
-    plan = make_plan(world(observed=observed, chosen=fallback(old), failed={old.key: {"new": "it exited"}}))
+    plan = make_plan(world(observed=observed, targets=fallback(old), failed={old.key: {"new": "it exited"}}))
     assert kinds(plan) == ["rename", "start", "wait_healthy"]
 
 

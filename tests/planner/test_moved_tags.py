@@ -5,7 +5,7 @@ import pytest
 from gitops_orch.model.observed import ObservedImage
 from gitops_orch.model.plan import Kind, Plan
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import Chosen, ImagePin, TagState
+from gitops_orch.planner.world import ImagePin, TagState, TargetRelease
 from tests.planner.builders import COMMIT, IMAGE, app, container, kinds, seen, service, world
 
 OLD, NEW = "sha256:" + "1" * 64, "sha256:" + "2" * 64  # ids
@@ -18,14 +18,14 @@ def plan(
     tag: TagState | None, *, runs: str = OLD, images: tuple = (OLD_IMAGE,), pin: bool = False, **fields
 ) -> Plan:
     made = app("shop", service("api", **fields))
-    chosen = Chosen(
+    chosen = TargetRelease(
         app=made,
         commit=COMMIT,
         tags={} if tag is None else {"api": tag},
         images={"api": ImagePin(id=OLD, digests=(f"stub@{WAS}",))} if pin else {},
     )
     host = seen("h1", container(made, image_id=runs), apps=(made,), images=images)
-    return make_plan(world(made, chosen=(chosen,), observed={"h1": host}))
+    return make_plan(world(made, targets=(chosen,), observed={"h1": host}))
 
 
 def reasons(of: Plan, kind: Kind) -> list[str]:

@@ -165,14 +165,14 @@ def test_a_silent_host_keeps_what_it_was_last_seen_with():
     shop = app()
     observed = {"h1": UnknownHost(name="h1", reason="silent"), "h2": seen("h2")}
     remembered = {"h1": (Placed(app=shop.key, service="api", slot=1),), "h2": ()}
-    where, _ = placed(world(shop, observed=observed, remembered=remembered), shop)
+    where, _ = placed(world(shop, observed=observed, last_placements=remembered), shop)
     assert where == {("api", 1): "h1"}
 
 
 def test_after_lost_state_a_host_that_never_answered_may_have_it_already():
     shop = app()
     observed = {"h1": UnknownHost(name="h1", reason="silent"), "h2": seen("h2")}
-    where, hold = placed(world(shop, observed=observed, remembered={"h2": ()}), shop)
+    where, hold = placed(world(shop, observed=observed, last_placements={"h2": ()}), shop)
     assert where == {}
     assert "never answered" in hold
 
@@ -180,5 +180,5 @@ def test_after_lost_state_a_host_that_never_answered_may_have_it_already():
 def test_an_app_on_a_host_that_left_git_is_held():
     shop = app()
     remembered = {"old": (Placed(app=shop.key, service="api", slot=1),), "h1": ()}
-    _, hold = placed(world(shop, observed={"h1": seen("h1")}, remembered=remembered), shop)
+    _, hold = placed(world(shop, observed={"h1": seen("h1")}, last_placements=remembered), shop)
     assert "was last seen on old, which left Git" in hold

@@ -7,7 +7,7 @@ import pytest
 from gitops_orch.model.app import Condition, Dependency, Drift, Hold, Port, Prune
 from gitops_orch.model.observed import Details, ObservedNetwork, ObservedVolume, State, UnknownHost
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import Chosen, Role
+from gitops_orch.planner.world import Role, TargetRelease
 from tests.planner.builders import (
     COMMIT,
     IMAGE,
@@ -216,7 +216,7 @@ def test_a_network_that_a_stranger_is_on_stays():
 def test_a_broken_app_keeps_what_it_runs():
     shop = app()
     observed = {"h1": seen("h1", container(shop), apps=(shop,))}
-    plan = make_plan(world(app("other"), observed=observed, broken={shop.key: "line 3 is no YAML"}))
+    plan = make_plan(world(app("other"), observed=observed, invalid_apps={shop.key: "line 3 is no YAML"}))
     assert {str(action.app) for action in plan.actions} == {"default/other"}
     assert any("line 3" in hold.reason for hold in plan.holds)
     assert shop.key in plan.unknown_apps
@@ -225,7 +225,7 @@ def test_a_broken_app_keeps_what_it_runs():
 def test_while_a_file_cannot_be_parsed_nothing_is_pruned():
     gone, stays = app("gone"), app("stays")
     observed = {"h1": seen("h1", container(gone), container(stays), apps=(gone, stays))}
-    plan = make_plan(world(stays, observed=observed, broken_paths=("x/compose.yaml",)))
+    plan = make_plan(world(stays, observed=observed, invalid_paths=("x/compose.yaml",)))
     assert plan.actions == ()
     assert "x/compose.yaml" in plan.holds[0].reason
 
@@ -359,8 +359,8 @@ def test_a_failed_release_goes_back_and_its_container_is_kept_stopped():
     bad = app("shop", service(compose={"environment": {"A": "bad"}}), digest="bad")
     failed = replace(container(bad), details=Details(restart_policy="always"))
     observed = {"h1": seen("h1", container(good), failed, apps=(good,))}
-    chosen = (Chosen(app=good, commit=COMMIT, role=Role.FALLBACK, reason="bad failed"),)
-    plan = make_plan(world(observed=observed, chosen=chosen, failed={good.key: {"bad": "it exited"}}))
+    chosen = (TargetRelease(app=good, commit=COMMIT, role=Role.ROLLBACK, reason="bad failed"),)
+    plan = make_plan(world(observed=observed, targets=chosen, failed={good.key: {"bad": "it exited"}}))
     assert kinds(plan) == ["update", "stop", "rename"]
     assert plan.actions[-1].new_name == container(bad).name + "-failed"
     assert plan.holds[0].reason == "bad failed"
@@ -370,20 +370,20 @@ def test_a_failed_release_goes_back_and_its_container_is_kept_stopped():
 def test_a_container_that_failed_or_was_never_proved_must_prove_the_release_that_takes_it_over(state):
     begun, head = app("shop", digest="begun"), app("shop", digest="head")
     observed = {"h1": seen("h1", replace(container(begun), state=state), apps=(head,))}
-    known = {"begun": {head.key: frozenset({"begun"})}, "unproved": frozenset({head.key})}
+    known = {"progressing": {head.key: frozenset({"begun"})}, "ungated": frozenset({head.key})}
     assert kinds(make_plan(world(head, observed=observed, **known))) == ["wait_healthy"]
-    assert kinds(make_plan(world(head, observed=observed, **known | {"begun": {}}))) == []
-    failed = {"begun": {}, "failed": {head.key: {"begun": "it exited"}}}
+    assert kinds(make_plan(world(head, observed=observed, **known | {"progressing": {}}))) == []
+    failed = {"progressing": {}, "failed": {head.key: {"progressing": "it exited"}}}
     assert kinds(make_plan(world(head, observed=observed, **known | failed))) == ["wait_healthy"]
-    assert kinds(make_plan(world(head, observed=observed, **known | {"unproved": frozenset()}))) == []
+    assert kinds(make_plan(world(head, observed=observed, **known | {"ungated": frozenset()}))) == []
 
 
 def test_with_nothing_to_go_back_to_what_does_well_stays():
     bad = app("shop", service("api"), service("db"), digest="bad")
     crashed = replace(container(bad, "api"), state=State.EXITED)
     observed = {"h1": seen("h1", crashed, container(bad, "db"), apps=(bad,))}
-    chosen = (Chosen(app=bad, commit=COMMIT, role=Role.STUCK, reason="no way back"),)
-    plan = make_plan(world(observed=observed, chosen=chosen, failed={bad.key: {"bad": "it exited"}}))
+    chosen = (TargetRelease(app=bad, commit=COMMIT, role=Role.BLOCKED, reason="no way back"),)
+    plan = make_plan(world(observed=observed, targets=chosen, failed={bad.key: {"bad": "it exited"}}))
     assert steps(plan) == [("rename", "h1", container(bad, "api").name)]
 
 
@@ -463,13 +463,13 @@ def test_what_lived_in_the_network_of_one_that_is_gone_is_not_put_back():
     never_started = replace(container(after), state=State.CREATED)
     observed = {"h1": seen("h1", stopped, never_started, apps=(after,))}
     trouble = Hold(reason="start: no such container", until=NOW)
-    assert make_plan(world(after, observed=observed, waits={after.key: trouble})).actions == ()
+    assert make_plan(world(after, observed=observed, backoffs={after.key: trouble})).actions == ()
 
 
 def test_an_interrupted_gate_is_gone_through_again():
     shop = app()
     observed = {"h1": seen("h1", container(shop), apps=(shop,))}
-    plan = make_plan(world(shop, observed=observed, unproved=frozenset({shop.key})))
+    plan = make_plan(world(shop, observed=observed, ungated=frozenset({shop.key})))
     assert kinds(plan) == ["wait_healthy"]
 
 
@@ -477,7 +477,7 @@ def test_what_an_older_release_proved_needs_no_second_gate():
     shop = app()
     old = container(shop, release="an-older-release")
     plan = make_plan(
-        world(shop, observed={"h1": seen("h1", old, apps=(shop,))}, unproved=frozenset({shop.key}))
+        world(shop, observed={"h1": seen("h1", old, apps=(shop,))}, ungated=frozenset({shop.key}))
     )
     assert plan.actions == ()
 
@@ -490,11 +490,11 @@ def test_while_trouble_lasts_the_old_container_serves():
     never_started = replace(container(after), state=State.CREATED)
     observed = {"h1": seen("h1", stopped, never_started, apps=(before,))}
     trouble = Hold(reason="start: port is already allocated", until=NOW)
-    plan = make_plan(world(after, observed=observed, waits={after.key: trouble}))
+    plan = make_plan(world(after, observed=observed, backoffs={after.key: trouble}))
     assert steps(plan) == [("start", "h1", stopped.name)]
     running = replace(stopped, state=State.RUNNING)
     observed = {"h1": seen("h1", running, never_started, apps=(before,))}
-    assert make_plan(world(after, observed=observed, waits={after.key: trouble})).actions == ()
+    assert make_plan(world(after, observed=observed, backoffs={after.key: trouble})).actions == ()
 
 
 def test_a_container_that_lives_in_a_dead_namespace_is_made_anew():
@@ -551,7 +551,7 @@ def test_a_second_container_that_fails_under_the_same_name_takes_the_place_of_th
     first = replace(container(bad), id="first", name=container(bad).name + "-failed", state=State.EXITED)
     second = replace(container(bad), id="second", state=State.EXITED)
     observed = {"h1": seen("h1", container(good), first, second, apps=(good,))}
-    chosen = (Chosen(app=good, commit=COMMIT, role=Role.FALLBACK, reason="bad failed"),)
-    plan = make_plan(world(observed=observed, chosen=chosen, failed={good.key: {"bad": "it exited"}}))
+    chosen = (TargetRelease(app=good, commit=COMMIT, role=Role.ROLLBACK, reason="bad failed"),)
+    plan = make_plan(world(observed=observed, targets=chosen, failed={good.key: {"bad": "it exited"}}))
     assert [(a.kind.value, a.target) for a in plan.actions] == [("remove", "first"), ("rename", "second")]
     assert plan.actions[0].id in plan.actions[1].after

@@ -7,7 +7,7 @@ from gitops_orch.model.app import Port
 from gitops_orch.model.observed import Details, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import Chosen, Role
+from gitops_orch.planner.world import Role, TargetRelease
 
 
 def port(published, host_ip="", protocol="tcp"):
@@ -84,7 +84,7 @@ def test_a_container_of_ours_that_stays_is_named_with_its_app():
     observed = {
         "h1": seen("h1", container(other, "web"), container(shop(digest="old", image="old:1")), apps=(new,))
     }
-    plan = make_plan(world(new, observed=observed, broken={other.key: "it cannot be read"}))
+    plan = make_plan(world(new, observed=observed, invalid_apps={other.key: "it cannot be read"}))
     assert plan.actions == ()
     assert f"container {container(other, 'web').name} of default/other" in plan.holds[0].reason
 
@@ -105,7 +105,7 @@ def test_an_app_whose_new_port_is_taken_is_healed_at_the_release_that_runs():
     lost = container(old, state=State.EXITED)
     observed = {"h1": seen("h1", lost, stranger(("0.0.0.0", 8096, "tcp")), apps=(new,))}
     the_world = world(
-        new, observed=observed, meanwhile={new.key: Chosen(app=old, commit="c" * 40, role=Role.WAITING)}
+        new, observed=observed, running={new.key: TargetRelease(app=old, commit="c" * 40, role=Role.WAITING)}
     )
     specs = {**the_world.specs, **world(old).specs}
     plan = make_plan(replace(the_world, specs=specs))
@@ -122,8 +122,8 @@ def test_while_a_port_is_taken_no_rollout_that_broke_off_is_carried_on(state):
     there = container(old, state=state, details=Details(ports=(("", 8090, "tcp"),)))
     new = shop(port(8096))
     observed = {"h1": seen("h1", there, stranger(("0.0.0.0", 8096, "tcp")), apps=(new,))}
-    mixture = Chosen(app=begun, commit="c" * 40, role=Role.WAITING, mixed=True)
-    the_world = world(new, observed=observed, meanwhile={new.key: mixture})
+    mixture = TargetRelease(app=begun, commit="c" * 40, role=Role.WAITING, is_partial=True)
+    the_world = world(new, observed=observed, running={new.key: mixture})
     plan = make_plan(replace(the_world, specs={**the_world.specs, **world(begun).specs}))
     assert steps(plan) == ([] if state is State.RUNNING else [("start", "h1", there.name)])
 

@@ -7,7 +7,7 @@ from gitops_orch.model.observed import ObservedImage
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.platform import suits
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import Chosen, ImagePin, TagState
+from gitops_orch.planner.world import ImagePin, TagState, TargetRelease
 from tests.planner.builders import COMMIT, IMAGE, IMAGE_ID, app, seen, service, world
 from tests.planner.test_jobs import prepared_world
 
@@ -54,7 +54,9 @@ def claimed(policy: str, image: str = IMAGE, **chosen: object) -> str:
     made = app("shop", service("api", image=image, compose={"pull_policy": policy}))
     there = ObservedImage(id=IMAGE_ID, tags=(IMAGE,), digests=(f"stub@{DIGEST}",))
     host = seen("h1", apps=(made,), images=(there,))
-    plan = make_plan(world(chosen=(Chosen(app=made, commit=COMMIT, **chosen),), observed={"h1": host}))
+    plan = make_plan(
+        world(targets=(TargetRelease(app=made, commit=COMMIT, **chosen),), observed={"h1": host})
+    )
     (intent,) = [action.container for action in plan.actions if action.container is not None]
     return intent.image_digest
 

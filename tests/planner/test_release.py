@@ -20,29 +20,29 @@ def test_head_runs_where_nothing_speaks_against_it():
 
 def test_a_failed_head_falls_back_to_the_last_stable_one():
     choice = choose(failed={"head": "it exited"}, stable=STABLE)
-    assert (choice.role, choice.commit) == (Role.FALLBACK, STABLE.commit)
+    assert (choice.role, choice.commit) == (Role.ROLLBACK, STABLE.commit)
     assert "it exited" in choice.reason
 
 
 def test_a_failed_head_with_nothing_stable_stays_up():
     choice = choose(failed={"head": "it exited"})
-    assert (choice.role, choice.stays_up) == (Role.HEAD, True)
+    assert (choice.role, choice.stays_running) == (Role.HEAD, True)
     assert "it exited" in choice.reason
 
 
 def test_a_stable_release_that_failed_since_is_no_way_back():
-    assert choose(failed={"head": "x", "stable": "y"}, stable=STABLE).stays_up
+    assert choose(failed={"head": "x", "stable": "y"}, stable=STABLE).stays_running
 
 
 def test_rollback_hold_stops_a_first_release_too():
     held = app(digest="head", rollback=Rollback.HOLD)
-    assert choose(of=held, failed={"head": "x"}).role is Role.STUCK
+    assert choose(of=held, failed={"head": "x"}).role is Role.BLOCKED
 
 
 def test_rollback_hold_stops_where_it_is():
     held = app(digest="head", rollback=Rollback.HOLD)
     choice = choose(of=held, failed={"head": "x"}, stable=STABLE)
-    assert choice.role is Role.STUCK
+    assert choice.role is Role.BLOCKED
     assert "rollback: hold" in choice.reason
 
 

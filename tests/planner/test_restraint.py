@@ -1,10 +1,10 @@
 """How long healing waits, and when it stops."""
 
-from gitops_orch.planner.restraint import Healing, crash_count, stopped_s, wait_s
+from gitops_orch.planner.restraint import HealRecord, crash_count, stopped_s, wait_s
 
 
 def healed(*ages):
-    return Healing(spec_hash="s", release="r", ages_s=ages)
+    return HealRecord(spec_hash="s", release="r", ages_s=ages)
 
 
 def test_five_times_within_five_minutes_stop_it_for_an_hour_from_the_last():

@@ -7,7 +7,7 @@ import pytest
 from gitops_orch.model.app import FailureAction, Mode, Order, Port, RolloutPolicy, UpdatePolicy
 from gitops_orch.model.observed import Details, State
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import Chosen, Role
+from gitops_orch.planner.world import Role, TargetRelease
 from tests.planner.builders import COMMIT, NOW, app, container, kinds, replace, seen, service, world
 
 NEW = {"environment": {"A": "2"}}
@@ -107,7 +107,7 @@ def test_the_budget_of_failures_is_a_share_of_what_is_replaced(update, expected)
 def test_a_release_that_was_stable_is_not_on_trial_again():
     shop = app()
     observed = {"h1": seen("h1", apps=(shop,))}
-    plan = make_plan(world(shop, observed=observed, settled=frozenset({shop.key})))
+    plan = make_plan(world(shop, observed=observed, stable_heads=frozenset({shop.key})))
     assert {action.budget for action in plan.actions} == {None}
 
 
@@ -172,9 +172,9 @@ def test_going_back_has_no_canary():
         "shop", service(replicas=2), digest="bad", rollout=RolloutPolicy(canary=1, auto_promote=False)
     )
     back = app("shop", service(replicas=2, compose=NEW), digest="good", rollout=before.rollout)
-    chosen = (Chosen(app=back, commit=COMMIT, role=Role.FALLBACK, reason="went back"),)
+    chosen = (TargetRelease(app=back, commit=COMMIT, role=Role.ROLLBACK, reason="went back"),)
     running = [container(before, slot=slot) for slot in (1, 2)]
-    plan = make_plan(world(chosen=chosen, observed={"h1": seen("h1", *running, apps=(before,))}))
+    plan = make_plan(world(targets=chosen, observed={"h1": seen("h1", *running, apps=(before,))}))
     assert kinds(plan).count("stop") == 2
 
 
@@ -184,9 +184,9 @@ def test_going_back_follows_its_own_policy():
         app("shop", service(**common), digest="bad"),
         app("shop", service(**common, compose=NEW), digest="good"),
     )
-    chosen = (Chosen(app=good, commit=COMMIT, role=Role.FALLBACK, reason="went back"),)
+    chosen = (TargetRelease(app=good, commit=COMMIT, role=Role.ROLLBACK, reason="went back"),)
     running = [container(bad, slot=slot) for slot in range(1, 5)]
-    plan = make_plan(world(chosen=chosen, observed={"h1": seen("h1", *running, apps=(bad,))}))
+    plan = make_plan(world(targets=chosen, observed={"h1": seen("h1", *running, apps=(bad,))}))
     assert together(plan) == [4]
     assert {a.gate.monitor_s for a in plan.actions if a.gate} == {1.0}
 
@@ -230,10 +230,10 @@ def test_one_more_generation_makes_the_oldest_go_once_the_new_one_is_proved():
 
 def test_going_back_starts_what_was_kept_and_makes_nothing():
     good, bad = app(digest="good"), app("shop", service(compose=NEW), digest="bad")
-    chosen = (Chosen(app=good, commit=COMMIT, role=Role.FALLBACK, reason="went back"),)
+    chosen = (TargetRelease(app=good, commit=COMMIT, role=Role.ROLLBACK, reason="went back"),)
     observed = {"h1": seen("h1", container(bad), kept(good), apps=(good,))}
     plan = make_plan(
-        world(chosen=chosen, observed=observed, containers_kept=1, failed={good.key: {"bad": "it crashed"}})
+        world(targets=chosen, observed=observed, containers_kept=1, failed={good.key: {"bad": "it crashed"}})
     )
     assert kinds(plan) == ["rename", "start", "wait_healthy", "stop", "remove"]
     assert [a.target for a in plan.actions[:2]] == [kept(good).id] * 2
@@ -242,7 +242,9 @@ def test_going_back_starts_what_was_kept_and_makes_nothing():
 def test_what_a_release_left_that_never_was_stable_is_not_kept():
     begun, new = app(digest="begun"), app("shop", service(compose=NEW), digest="new")
     observed = {"h1": seen("h1", container(begun), apps=(new,))}
-    plan = make_plan(world(new, observed=observed, containers_kept=1, begun={new.key: frozenset({"begun"})}))
+    plan = make_plan(
+        world(new, observed=observed, containers_kept=1, progressing={new.key: frozenset({"begun"})})
+    )
     assert kinds(plan)[-2:] == ["stop", "remove"]
 
 
@@ -251,7 +253,7 @@ def test_with_nothing_to_go_back_to_the_old_container_of_an_empty_slot_serves_ag
     new = app("shop", service(ports=PORT, compose=NEW), digest="new")
     failed = container(new, details=Details(exit_code=1), state=State.EXITED)
     observed = {"h1": seen("h1", failed, container(old, state=State.EXITED), apps=(new,))}
-    chosen = (Chosen(app=new, commit=COMMIT, role=Role.STUCK, reason="failed"),)
-    plan = make_plan(world(chosen=chosen, observed=observed, failed={new.key: {"new": "it exited"}}))
+    chosen = (TargetRelease(app=new, commit=COMMIT, role=Role.BLOCKED, reason="failed"),)
+    plan = make_plan(world(targets=chosen, observed=observed, failed={new.key: {"new": "it exited"}}))
     assert kinds(plan) == ["rename", "start"]
     assert plan.actions[1].target == container(old).id

@@ -41,17 +41,19 @@ def test_everything_at_once_is_refused_however_small_the_fleet():
 def test_everything_at_once_is_refused_although_some_may_only_be_renamed_or_a_fragment(kept):
     apps, observed = fleet_of(4)
     why = {each.key: "keeps running: it looks like default/new" for each in apps[:kept]}
-    plan = make_plan(world(app("new"), observed=observed, kept=why))
+    plan = make_plan(world(app("new"), observed=observed, retained_apps=why))
     assert [each.rule for each in plan.refusals] == ["remove-everything"]
     assert "all 4 containers left Git" in plan.refusals[0].message
     named = frozenset(each.key.name for each in apps[kept:])
-    assert not make_plan(world(app("new"), observed=observed, kept=why, allowed_prunes=named)).refusals
+    assert not make_plan(
+        world(app("new"), observed=observed, retained_apps=why, allowed_prunes=named)
+    ).refusals
 
 
 def test_what_is_only_kept_is_not_refused():
     apps, observed = fleet_of(2)
     why = {each.key: "keeps running: it looks like default/new" for each in apps}
-    assert not make_plan(world(app("new"), observed=observed, kept=why)).refusals
+    assert not make_plan(world(app("new"), observed=observed, retained_apps=why)).refusals
 
 
 def test_everything_at_once_needs_allow_empty():

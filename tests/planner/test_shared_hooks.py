@@ -98,7 +98,9 @@ def on_hosts(shop, **containers):
     made = prepared_world(shop)
     observed = {name: seen(name, *there, apps=(shop,)) for name, there in containers.items()}
     nothing = dict.fromkeys(observed, ())
-    return replace(made, observed=observed, hosts=tuple(host(name) for name in observed), remembered=nothing)
+    return replace(
+        made, observed=observed, hosts=tuple(host(name) for name in observed), last_placements=nothing
+    )
 
 
 def prepared_hosts(plan):

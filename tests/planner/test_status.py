@@ -5,7 +5,7 @@ from gitops_orch.model.observed import Health, State, UnknownHost
 from gitops_orch.model.status import AppHealth, AppReleaseState, Sync
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.status import app_statuses
-from gitops_orch.planner.world import Chosen, Role
+from gitops_orch.planner.world import Role, TargetRelease
 from tests.planner.builders import COMMIT, NOW, app, container, replace, seen, service, world
 
 
@@ -48,15 +48,15 @@ def test_an_app_on_a_silent_host_is_unknown_and_not_fresh():
     shop = app()
     silent = {"h1": UnknownHost(name="h1", reason="no answer")}
     remembered = {"h1": (Placed(app=shop.key, service="api", slot=1),)}
-    status = row(world(shop, observed=silent, remembered=remembered))
+    status = row(world(shop, observed=silent, last_placements=remembered))
     assert (status.sync, status.health, status.fresh) == (Sync.UNKNOWN, AppHealth.UNKNOWN, False)
 
 
 def test_an_older_release_runs_while_head_is_quarantined():
     good = app(digest="good")
-    chosen = (Chosen(app=good, commit="g" * 40, role=Role.FALLBACK, reason="bad failed"),)
+    chosen = (TargetRelease(app=good, commit="g" * 40, role=Role.ROLLBACK, reason="bad failed"),)
     observed = {"h1": seen("h1", container(good), apps=(good,))}
-    status = row(world(observed=observed, chosen=chosen, failed={good.key: {"bad": "it exited"}}))
+    status = row(world(observed=observed, targets=chosen, failed={good.key: {"bad": "it exited"}}))
     assert (status.sync, status.release_state) == (Sync.OUT_OF_SYNC, AppReleaseState.ROLLED_BACK)
     assert (status.commit, status.health) == ("g" * 40, AppHealth.HEALTHY)
 
@@ -71,20 +71,20 @@ def test_a_held_app_is_held_and_its_reason_is_shown():
 def test_an_app_whose_trouble_is_waited_for_is_out_of_sync_and_keeps_its_health():
     shop = app()
     trouble = Hold(reason="pull: registry is down", until=NOW)
-    status = row(here(shop, container(shop), waits={shop.key: trouble}))
+    status = row(here(shop, container(shop), backoffs={shop.key: trouble}))
     assert (status.sync, status.health) == (Sync.OUT_OF_SYNC, AppHealth.HEALTHY)
 
 
 def test_a_broken_app_is_unknown_and_listed():
     shop = app()
-    status = row(world(observed={"h1": seen("h1", container(shop))}, broken={shop.key: "line 3"}))
+    status = row(world(observed={"h1": seen("h1", container(shop))}, invalid_apps={shop.key: "line 3"}))
     assert (status.sync, status.commit) == (Sync.UNKNOWN, COMMIT)
 
 
 def test_an_app_whose_file_cannot_be_parsed_is_unknown_and_listed():
     shop, other = app(), app("other")
     observed = {"h1": seen("h1", container(shop), container(other), apps=(other,))}
-    status = row(world(other, observed=observed, broken_paths=("shop/compose.yaml",)))
+    status = row(world(other, observed=observed, invalid_paths=("shop/compose.yaml",)))
     assert status.sync is Sync.UNKNOWN
     assert "shop/compose.yaml" in status.reason
 

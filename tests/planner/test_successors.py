@@ -8,7 +8,7 @@ from planner.builders import COMMIT, NOW, app, container, kinds, seen, service, 
 from gitops_orch.model.app import Hold
 from gitops_orch.model.observed import Details, State
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import Chosen, Role
+from gitops_orch.planner.world import Role, TargetRelease
 
 OLD = app("old", service("web"), digest="old")
 NEW = app("new", service("web"), digest="new")
@@ -23,14 +23,14 @@ def orderly(of, name="web", **fields):
 def with_an_earlier_try(old, **fields):
     earlier = orderly(NEW, spec="earlier", release="earlier")
     there = seen("h1", old, earlier, apps=(NEW,))
-    return make_plan(world(NEW, observed={"h1": there}, newcomers=frozenset({NEW.key}), **fields))
+    return make_plan(world(NEW, observed={"h1": there}, never_stable=frozenset({NEW.key}), **fields))
 
 
 @pytest.mark.parametrize(
     "held",
     [
-        {"waits": {NEW.key: WAIT}},
-        {"chosen": (Chosen(app=NEW, commit=COMMIT, role=Role.STUCK, reason="it failed"),)},
+        {"backoffs": {NEW.key: WAIT}},
+        {"targets": (TargetRelease(app=NEW, commit=COMMIT, role=Role.BLOCKED, reason="it failed"),)},
     ],
     ids=["it waits after trouble", "it goes no further"],
 )
@@ -44,7 +44,7 @@ def test_what_an_app_ran_before_does_not_prove_its_new_name(held):
 
 
 def test_of_a_service_under_two_names_only_one_is_started_again():
-    plan = with_an_earlier_try(orderly(OLD), waits={NEW.key: WAIT})
+    plan = with_an_earlier_try(orderly(OLD), backoffs={NEW.key: WAIT})
     assert steps(plan, "start") == [("start", "h1", orderly(NEW, spec="earlier").name)]
 
 
@@ -55,8 +55,8 @@ def test_a_job_of_the_old_name_is_not_run_again(job, done):
     waiting = world(
         NEW,
         observed={"h1": there},
-        newcomers=frozenset({NEW.key}),
-        waits={NEW.key: WAIT},
+        never_stable=frozenset({NEW.key}),
+        backoffs={NEW.key: WAIT},
         former={old.key: old},
     )
     assert kinds(make_plan(waiting)) == done

@@ -27,7 +27,7 @@ def there(of=OLD, *, owner=True, made="1", **labels):
     return ObservedVolume(
         name="shop_data",
         owner=shop().key if owner else None,
-        made=made,
+        creation=made,
         labels={DEFINITION_LABEL: of.definition, **labels},
     )
 

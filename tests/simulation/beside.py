@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from gitops_orch.controller.course import Course
+from gitops_orch.controller.course import Passes
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated.life import SimulatedContainer
-from gitops_orch.engine.simulated.world import World
+from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import EndedBy, State
 from gitops_orch.model.plan import ContainerIntent
@@ -33,24 +33,24 @@ class Answers:
     @contextmanager
     def noting(self) -> Iterator[None]:
         """While a controller runs, notice whose plans go on beside a new one."""
-        carry_out, plan_anew = Course._carry_out, Course._plan_anew
+        carry_out, replan = Passes._carry_out, Passes._replan
 
-        def carrying_out(course: Course, *arguments: Any) -> Any:
+        def carrying_out(course: Passes, *arguments: Any) -> Any:
             self._under_way.clear()
             return carry_out(course, *arguments)
 
-        def planning_anew(course: Course, results: Any, busy: frozenset[AppKey]) -> Any:
+        def planning_anew(course: Passes, results: Any, busy: frozenset[AppKey]) -> Any:
             self._under_way = {app: set(self.known_to(app)) for app in busy}
-            return plan_anew(course, results, busy)
+            return replan(course, results, busy)
 
         with (
-            patch.object(Course, "_carry_out", carrying_out),
-            patch.object(Course, "_plan_anew", planning_anew),
+            patch.object(Passes, "_carry_out", carrying_out),
+            patch.object(Passes, "_replan", planning_anew),
         ):
             yield
 
 
-def stranger_on(world: World, port: int | None) -> SimulatedContainer | None:
+def foreign_on(world: SimulatedHost, port: int | None) -> SimulatedContainer | None:
     """The container that runs on a port of the host and is not ours."""
     return next(
         (
@@ -74,7 +74,7 @@ def has_failed_by_itself(container: SimulatedContainer) -> bool:
     return container.ended_by is EndedBy.DAEMON and container.exit_code not in BY_SIGNAL
 
 
-def app_of(world: World, subject: Any) -> AppKey | None:
+def app_of(world: SimulatedHost, subject: Any) -> AppKey | None:
     """The app that a request is made for, by its first argument."""
     if isinstance(subject, ContainerIntent):
         return subject.app.key

@@ -11,7 +11,7 @@ from simulation.witness import Violation
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.plan import Action
-from gitops_orch.model.status import AppHealth, AppReleaseState, Picture
+from gitops_orch.model.status import AppHealth, AppReleaseState, Status
 
 if TYPE_CHECKING:
     from simulation.history import Stage
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 CALM_PASSES_MAX = 12
 NOT_TRIED = "is not tried again until"  # in the reason of a hold of an app that went back
 PAUSED = "tried again at"  # in the reason of a hold that ends by itself after a failure
-GONE_BACK = {AppReleaseState.ROLLED_BACK, AppReleaseState.FAILED}
-WELL = {AppHealth.HEALTHY, AppHealth.PROGRESSING}
+ROLLED_BACK = {AppReleaseState.ROLLED_BACK, AppReleaseState.FAILED}
+HEALTHY = {AppHealth.HEALTHY, AppHealth.PROGRESSING}
 
 
 def calm_down(stage: "Stage") -> None:
@@ -28,10 +28,10 @@ def calm_down(stage: "Stage") -> None:
     for _ in range(CALM_PASSES_MAX):
         report = stage.run()
         stage.clock.sleep(30)
-        if report is not None and is_at_rest(report.picture) and is_at_rest(stage.picture()):
+        if report is not None and is_at_rest(report.final_status) and is_at_rest(stage.status()):
             break
-    picture = stage.picture()
-    in_force = stage.repository.commits.get(stage.witness.commit, stage.repository.head_tree)
+    status = stage.status()
+    in_force = stage.repository.commits.get(stage.monitor.commit, stage.repository.head_tree)
     asked = (
         *stage.repository.head_tree.apps,
         *in_force.apps,
@@ -40,20 +40,20 @@ def calm_down(stage: "Stage") -> None:
     # A job that never ends counts as one of a release that once was stable, where all state was lost.
     hopeless |= {app.key for app in asked if stage.tally.wipes and any(map(never_ends, app.services))}
     # An app whose way back does not do well either is tried again now and then, for ever.
-    last = report.picture.plan.holds if report is not None else ()
-    paused = {hold.app for hold in (*last, *picture.plan.holds) if PAUSED in hold.reason}
-    gone_back = [app for app in picture.apps if app.release_state in GONE_BACK]
-    hopeless |= {app.key for app in gone_back if app.health not in WELL or app.key in paused}
+    last = report.final_status.plan.holds if report is not None else ()
+    paused = {hold.app for hold in (*last, *status.plan.holds) if PAUSED in hold.reason}
+    gone_back = [app for app in status.apps if app.release_state in ROLLED_BACK]
+    hopeless |= {app.key for app in gone_back if app.health not in HEALTHY or app.key in paused}
     hopeless |= _robbed(stage, asked) | _forgotten(stage)
     for _ in asked:  # and whoever waits for one of these waits with it
         hopeless |= {app.key for app in asked if _needed(app) in hopeless}
     hopeless |= _kept_for(stage, hopeless)
-    left = [action for action in standing(picture) if action.app not in hopeless]
-    left += [hold for hold in picture.plan.holds if PAUSED in hold.reason and hold.app not in hopeless]
-    if left and not picture.plan.refusals:
+    left = [action for action in standing(status) if action.app not in hopeless]
+    left += [hold for hold in status.plan.holds if PAUSED in hold.reason and hold.app not in hopeless]
+    if left and not status.plan.refusals:
         fail(f"still not at rest after {CALM_PASSES_MAX} calm passes: {left}")
-    _check_whole(stage, picture, in_force)
-    _check_git_heard(stage, picture)
+    _check_whole(stage, status, in_force)
+    _check_git_heard(stage, status)
     check_damage(stage)
 
 
@@ -83,7 +83,7 @@ def _forgotten(stage: "Stage") -> set[AppKey]:
     """
     releases = stage.history.releases(None)
     known = {(release.app, release.digest) for release in releases}
-    in_force = stage.repository.desired(stage.witness.commit).apps if stage.witness.commit else ()
+    in_force = stage.repository.desired(stage.monitor.commit).apps if stage.monitor.commit else ()
     known |= {(app.key, app.digest) for app in in_force}
     return {
         container.owner.app
@@ -109,33 +109,33 @@ def _needed(app: AppRecipe) -> AppKey | None:
     return AppKey(namespace="default", name=app.needs) if app.needs else None
 
 
-def _check_whole(stage: "Stage", picture: Picture, tree: TreeRecipe) -> None:
+def _check_whole(stage: "Stage", status: Status, tree: TreeRecipe) -> None:
     """An app that went back is its former release on all hosts, never a mix of two."""
-    busy = {action.app for action in picture.plan.actions}
+    busy = {action.app for action in status.plan.actions}
     # What is held is left as it is, whatever comes.
-    busy |= {hold.app for hold in picture.plan.holds if NOT_TRIED not in hold.reason}
-    for row in picture.apps:
+    busy |= {hold.app for hold in status.plan.holds if NOT_TRIED not in hold.reason}
+    for row in status.apps:
         back = row.release_state is AppReleaseState.ROLLED_BACK and row.health is AppHealth.HEALTHY
         recipe = stage.repository.recipes.get((row.key, row.release))
         if recipe is None or any(service.everywhere for service in recipe.services):
             continue  # on how many hosts it can be depends on what these are for at the moment
-        if back and row.key not in busy and not picture.plan.unknown_hosts:
+        if back and row.key not in busy and not status.plan.unknown_hosts:
             wrong = app_differences(tree, recipe, stage.fleet, failed_may_stay=True)
             if wrong:
                 fail(f"{row.key} went back to a mix: {wrong}")
 
 
-def _check_git_heard(stage: "Stage", picture: Picture) -> None:
+def _check_git_heard(stage: "Stage", status: Status) -> None:
     """What failed and went back was reverted in Git, too, or it is said why not.
 
     Not so where a head that cannot be acted on asks for another release already: there is nothing to take back.
     """
-    if not (stage.pushes and picture.commit) or picture.plan.refusals or picture.plan.unknown_hosts:
+    if not (stage.pushes and status.commit) or status.plan.refusals or status.plan.unknown_hosts:
         return
-    asked = {app.key: app.digest for app in stage.repository.desired(picture.commit).apps}
+    asked = {app.key: app.digest for app in stage.repository.desired(status.commit).apps}
     ahead = {app.key: app.digest for app in stage.repository.desired(stage.repository.head).apps}
-    held = {hold.app for hold in picture.plan.holds if NOT_TRIED not in hold.reason}
-    for row in picture.apps:
+    held = {hold.app for hold in status.plan.holds if NOT_TRIED not in hold.reason}
+    for row in status.apps:
         record = stage.history.reverts().get((row.key, asked.get(row.key, "")))
         if ahead.get(row.key) != asked.get(row.key):
             continue
@@ -143,25 +143,25 @@ def _check_git_heard(stage: "Stage", picture: Picture) -> None:
             fail(f"{row.key} went back, and nobody tried to revert it in Git")
 
 
-def is_at_rest(picture: Picture) -> bool:
+def is_at_rest(status: Status) -> bool:
     """Whether nothing is left to do, now or once a pause after a failure is over."""
     paused = any(
-        PAUSED in hold.reason or "which does not do well" in hold.reason for hold in picture.plan.holds
+        PAUSED in hold.reason or "which does not do well" in hold.reason for hold in status.plan.holds
     )
-    return bool(picture.plan.refusals) or not (standing(picture) or paused)
+    return bool(status.plan.refusals) or not (standing(status) or paused)
 
 
-def standing(picture: Picture) -> list[Action]:
+def standing(status: Status) -> list[Action]:
     """What is left to do beside scheduled runs, which are due whenever their time comes, and what only they need."""
     left: dict[str, bool] = {}  # by id: whether it is for anything else
     followers: dict[str, list[str]] = defaultdict(list)
-    for action in picture.plan.actions:
+    for action in status.plan.actions:
         for before in (*action.after, *action.follows):
             followers[before].append(action.id)
-    for action in reversed(picture.plan.actions):
+    for action in reversed(status.plan.actions):
         is_run, standing_on_it = is_run_slot(action.slot or 0), followers[action.id]
         left[action.id] = not is_run and (not standing_on_it or any(left[each] for each in standing_on_it))
-    return [action for action in picture.plan.actions if left[action.id]]
+    return [action for action in status.plan.actions if left[action.id]]
 
 
 def check_damage(stage: "Stage") -> None:

@@ -141,8 +141,8 @@ def break_hooks(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
 def remove_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     if not tree.apps:
         return tree
-    gone = rng.choice(tree.apps)
-    return _with_apps(tree, tuple(app for app in tree.apps if app != gone))
+    removed = rng.choice(tree.apps)
+    return _with_apps(tree, tuple(app for app in tree.apps if app != removed))
 
 
 def remove_everything(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
@@ -163,12 +163,12 @@ def break_image(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     return _edit_service(rng, tree, lambda service: replace(service, image=image))
 
 
-def mend_images(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
-    apps = tuple(replace(app, services=tuple(map(_mended, app.services))) for app in tree.apps)
+def repair_images(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+    apps = tuple(replace(app, services=tuple(map(_repaired, app.services))) for app in tree.apps)
     return _with_apps(tree, apps)
 
 
-def _mended(service: ServiceRecipe) -> ServiceRecipe:
+def _repaired(service: ServiceRecipe) -> ServiceRecipe:
     service = replace(service, hooks=tuple(hook for hook in service.hooks if hook not in BAD_HOOKS))
     if service.image not in (*BAD, DEAF):
         return service
@@ -214,8 +214,8 @@ def change_file(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
 def add_or_drop_service(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     def edited(app: AppRecipe) -> AppRecipe:
         if len(app.services) > 1:
-            gone = app.services[-1].name
-            rest = (_without(service, gone) for service in app.services[:-1])
+            removed = app.services[-1].name
+            rest = (_without(service, removed) for service in app.services[:-1])
             return replace(app, services=tuple(rest))
         alone = app.services[0]
         if alone.everywhere or alone.spread:
@@ -226,11 +226,11 @@ def add_or_drop_service(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     return _edit_app(rng, tree, edited)
 
 
-def _without(service: ServiceRecipe, gone: str) -> ServiceRecipe:
+def _without(service: ServiceRecipe, removed: str) -> ServiceRecipe:
     return replace(
         service,
-        needs=None if service.needs == gone else service.needs,
-        shares=None if service.shares == gone else service.shares,
+        needs=None if service.needs == removed else service.needs,
+        shares=None if service.shares == removed else service.shares,
     )
 
 
@@ -287,9 +287,9 @@ def remove_host(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     """A host's document is deleted, with whatever runs there."""
     if len(tree.hosts) < 2:
         return tree
-    gone = rng.choice(tree.hosts)
-    hosts = tuple(host for host in tree.hosts if host != gone)
-    apps = tuple(replace(a, hosts=tuple(name for name in a.hosts if name != gone.name)) for a in tree.apps)
+    removed = rng.choice(tree.hosts)
+    hosts = tuple(host for host in tree.hosts if host != removed)
+    apps = tuple(replace(a, hosts=tuple(name for name in a.hosts if name != removed.name)) for a in tree.apps)
     return replace(_with_apps(tree, apps), hosts=hosts)
 
 
@@ -313,7 +313,7 @@ def break_file(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     return replace(tree, broken=tree.broken | {rng.choice(tree.apps).name})
 
 
-def mend_files(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
+def repair_files(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
     return replace(tree, broken=frozenset())
 
 
@@ -328,7 +328,7 @@ def settle(rng: random.Random, past: list[TreeRecipe]) -> TreeRecipe:
     hosts = tuple(replace(ever[name], availability="active") for name in sorted(ever))
     tree = replace(tree, hosts=hosts, broken=frozenset(), unreadable=False)
     apps = tuple(
-        replace(app, hosts=(), zone=None, promote=True, reuses=None) for app in mend_images(rng, tree).apps
+        replace(app, hosts=(), zone=None, promote=True, reuses=None) for app in repair_images(rng, tree).apps
     )
     return _with_apps(tree, without_clashes(apps))
 
@@ -343,7 +343,7 @@ EDITS: tuple[tuple[Edit, int], ...] = (
     (break_image, 8),
     (change_hooks, 4),
     (break_hooks, 4),
-    (mend_images, 6),
+    (repair_images, 6),
     (scale, 8),
     (change_limits, 3),
     (change_network, 3),
@@ -359,7 +359,7 @@ EDITS: tuple[tuple[Edit, int], ...] = (
     (depend_on_app, 3),
     (reuse_app, 3),
     (break_file, 3),
-    (mend_files, 4),
+    (repair_files, 4),
     (break_hosts, 1),
 )
 

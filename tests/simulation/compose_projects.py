@@ -25,7 +25,7 @@ from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import Registry
 from gitops_orch.engine.simulated.life import SimulatedContainer
-from gitops_orch.engine.simulated.world import World
+from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.errors import EngineError
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import ObservedMount
@@ -58,15 +58,15 @@ class ComposeProjects:
         self._note(tree)
         return tree
 
-    def mend(self, tree: TreeRecipe) -> TreeRecipe:
+    def repair(self, tree: TreeRecipe) -> TreeRecipe:
         """Let each app mount in the end what the containers have that it is still to take over."""
         if not self.enabled:
             return tree
-        tree = replace(tree, apps=tuple(map(self._mended, tree.apps)))
+        tree = replace(tree, apps=tuple(map(self._repaired, tree.apps)))
         self._note(tree)
         return tree
 
-    def _mended(self, app: AppRecipe) -> AppRecipe:
+    def _repaired(self, app: AppRecipe) -> AppRecipe:
         if app.name not in self.started:
             return app
         had = {service.name: service for service in self.started[app.name][1].services}
@@ -92,8 +92,8 @@ class ComposeProjects:
         app, world = self._app(name), fleet.worlds[host]
         world.advance(fleet.now_s())
         self.started[name] = (host, app)
-        made = {f"{COMPOSE}project": name, f"{COMPOSE}network": "default"}
-        requests.add_network(world, f"{app.key.project}_default", driver="bridge", labels=made)
+        created = {f"{COMPOSE}project": name, f"{COMPOSE}network": "default"}
+        requests.add_network(world, f"{app.key.project}_default", driver="bridge", labels=created)
         for service in app.services:
             container = self._container(app, service, world)
             requests.add(world, container)
@@ -107,10 +107,10 @@ class ComposeProjects:
         return AppRecipe(name=name, services=services, adopt=True)
 
     def _service(self, name: str, number: int) -> ServiceRecipe:
-        made = a_service(self.rng, name, alone=False)
+        created = a_service(self.rng, name, alone=False)
         data = self.rng.choice((("volume",), ("directory",), ("volume", "directory")))
         return replace(
-            made,
+            created,
             replicas=1,
             volume="volume" in data,
             directory="directory" in data,
@@ -118,7 +118,7 @@ class ComposeProjects:
             port=PORT_FIRST + number if name == SERVICES[0] and self.rng.random() < 0.4 else None,
         )
 
-    def _container(self, app: AppRecipe, service: ServiceRecipe, world: World) -> SimulatedContainer:
+    def _container(self, app: AppRecipe, service: ServiceRecipe, world: SimulatedHost) -> SimulatedContainer:
         image = world.images[requests.pull(world, Registry(IMAGES), service.image).id]
         mounts = tuple(self._mounts(app, service, world))
         anonymous = {path: world.new_id() for path in image.behaviour.volumes}
@@ -142,7 +142,9 @@ class ComposeProjects:
             environment=(f"VALUE={service.value}",),
         )
 
-    def _mounts(self, app: AppRecipe, service: ServiceRecipe, world: World) -> Iterator[ObservedMount]:
+    def _mounts(
+        self, app: AppRecipe, service: ServiceRecipe, world: SimulatedHost
+    ) -> Iterator[ObservedMount]:
         """Its data is where Compose puts it: by the project's name, or another, and in another directory than ours."""
         place = f"/opt/stacks/{app.name}"
         if service.volume:

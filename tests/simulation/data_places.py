@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from simulation.recipes import AppRecipe
 
 from gitops_orch.engine.simulated.life import SimulatedContainer
-from gitops_orch.engine.simulated.world import World
+from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.names import is_anonymous, prepared_service
 from gitops_orch.model.observed import ObservedMount
 
 if TYPE_CHECKING:
-    from simulation.witness import Witness
+    from simulation.witness import SafetyMonitor
 
 
 class DataPlaces:
@@ -21,8 +21,8 @@ class DataPlaces:
     What no name leads to, an anonymous volume, is lost with the last container that has it: a hand may remove that.
     """
 
-    def __init__(self, witness: "Witness") -> None:
-        self._witness = witness
+    def __init__(self, monitor: "SafetyMonitor") -> None:
+        self._monitor = monitor
         self._sources: dict[tuple[str, AppKey, str, str], str] = {}  # by host, app, service and target
         self._known: set[tuple[str, str]] = (
             set()
@@ -31,7 +31,7 @@ class DataPlaces:
 
     def learn(self) -> None:
         """Note what every container that runs has, and object to one that has something else than the one before it."""
-        for world in self._witness.fleet.worlds.values():
+        for world in self._monitor.fleet.worlds.values():
             for container in world.containers.values():
                 if container.up and container.owner is not None:
                     self.check(world, container)
@@ -39,8 +39,8 @@ class DataPlaces:
 
     def learn_projects(self) -> None:
         """Note what the containers of Compose projects have, before any of them is taken over."""
-        for (host, identity), (app, service) in self._witness.projects.containers.items():
-            world = self._witness.fleet.worlds[host]
+        for (host, identity), (app, service) in self._monitor.projects.containers.items():
+            world = self._monitor.fleet.worlds[host]
             container = world.containers.get(identity)
             if container is not None and container.started_at is not None:
                 self._note(world, container, app, service)
@@ -52,51 +52,51 @@ class DataPlaces:
 
     def note_seen(self) -> None:
         """Note what a pass that ended has seen of what is to be taken over: that may not be forgotten with its host."""
-        hosts = self._witness.answers.hosts
-        there = self._witness.projects.containers.items()
+        hosts = self._monitor.answers.hosts
+        there = self._monitor.projects.containers.items()
         self._known = {each for each in self._known if each[0] not in hosts}
         self._known |= {
-            each for each, found in there if each[0] in hosts and self._witness.takes_over(*found)
+            each for each, found in there if each[0] in hosts and self._monitor.takes_over(*found)
         }
 
     def forget_seen(self) -> None:
         """All state of the controller is lost."""
         self._known.clear()
 
-    def _note(self, world: World, container: SimulatedContainer, app: AppKey, service: str) -> None:
+    def _note(self, world: SimulatedHost, container: SimulatedContainer, app: AppKey, service: str) -> None:
         for mount in data_mounts(container):
             self._sources.setdefault((world.name, app, prepared_service(service), mount.target), mount.source)
 
-    def check(self, world: World, container: SimulatedContainer) -> None:
+    def check(self, world: SimulatedHost, container: SimulatedContainer) -> None:
         """Object to a container that runs, or is to run, without the data of its predecessor."""
         app, service = container.owner.app, prepared_service(container.owner.service)
         for mount in data_mounts(container):
             before = self._sources.get((world.name, app, service, mount.target), mount.source)
             if before != mount.source:
-                self._witness.object_to(
+                self._monitor.fail(
                     f"{container.name} has {mount.source} at {mount.target}, and the data is in {before}"
                 )
 
-    def check_elsewhere(self, world: World, container: SimulatedContainer) -> None:
+    def check_elsewhere(self, world: SimulatedHost, container: SimulatedContainer) -> None:
         """Object to a start where the container that is to be taken over has the data on another host."""
         owner, targets = container.owner, {mount.target for mount in data_mounts(container)}
-        app = self._witness.repository.recipes.get((owner.app, owner.release))
-        for other, old in self._witness.to_be_taken_over(owner.app, prepared_service(owner.service)):
+        app = self._monitor.repository.recipes.get((owner.app, owner.release))
+        for other, old in self._monitor.to_be_taken_over(owner.app, prepared_service(owner.service)):
             if self._is_out_of_sight(other, old):
                 self._blind.add(owner.app.name)
             has_data = targets & {mount.target for mount in data_mounts(old)}
             if other is not world and has_data and app is not None and self._is_its_place(app, other, old):
-                self._witness.object_to(
+                self._monitor.fail(
                     f"starts {container.name} on {world.name}, and {old.name} on {other.name} has its data"
                 )
 
-    def _is_out_of_sight(self, world: World, old: SimulatedContainer) -> bool:
-        hosts = {host.name for host in self._witness.repository.commits[self._witness.commit].hosts}
+    def _is_out_of_sight(self, world: SimulatedHost, old: SimulatedContainer) -> bool:
+        hosts = {host.name for host in self._monitor.repository.commits[self._monitor.commit].hosts}
         return world.name not in hosts and (world.name, old.id) not in self._known
 
-    def _is_its_place(self, app: AppRecipe, world: World, old: SimulatedContainer) -> bool:
+    def _is_its_place(self, app: AppRecipe, world: SimulatedHost, old: SimulatedContainer) -> bool:
         """Whether the file leaves it open that the app runs on a host; one that left Git still has what was seen there."""
-        hosts, name = self._witness.repository.commits[self._witness.commit].hosts, world.name
+        hosts, name = self._monitor.repository.commits[self._monitor.commit].hosts, world.name
         host = next((each for each in hosts if each.name == name), None)
         if host is None:
             return (name, old.id) in self._known

@@ -2,27 +2,27 @@
 
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated.life import SimulatedContainer
-from gitops_orch.engine.simulated.world import World
+from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import is_pre_start
 from gitops_orch.model.observed import Health, ObservedContainer, State
 
 
-def shares_data(world: World, container: SimulatedContainer) -> bool:
+def shares_data(world: SimulatedHost, container: SimulatedContainer) -> bool:
     return any(holds_data(world, name) for name in container.volumes)
 
 
-def comes_and_goes(container: SimulatedContainer) -> bool:
+def is_intermittent(container: SimulatedContainer) -> bool:
     """What prepares another container, and what runs on a schedule, is nothing that is lost."""
     return is_pre_start(container.owner.service) or is_run_slot(container.owner.slot)
 
 
-def is_aside(container: SimulatedContainer) -> bool:
+def is_retained(container: SimulatedContainer) -> bool:
     """Failed ones, and those of former generations: none of them is lost to anybody."""
     return not container.up and container.name.endswith(("-failed", "-kept"))
 
 
-def is_well(container: SimulatedContainer | ObservedContainer) -> bool:
+def is_healthy(container: SimulatedContainer | ObservedContainer) -> bool:
     return container.state is State.RUNNING and container.health in {Health.NONE, Health.HEALTHY}
 
 
@@ -31,6 +31,6 @@ def slot_of(container: SimulatedContainer | ObservedContainer):
     return None if owner is None else (owner.app, owner.service, owner.slot)
 
 
-def holds_data(world: World, name: str) -> bool:
+def holds_data(world: SimulatedHost, name: str) -> bool:
     volume = world.volumes.get(name)
     return volume is not None and labels.FILES not in volume.labels

@@ -11,14 +11,14 @@ from simulation.compose_projects import NAMES, ComposeProjects
 from simulation.memory_history import MemoryHistory
 from simulation.moving_tags import MovingTags, outdated
 from simulation.oracle import differences
-from simulation.outside import Outside
+from simulation.outside import OutsideEvents
 from simulation.recipes import IMAGES, TreeRecipe
 from simulation.repository import Repository
 from simulation.tally import Tally
-from simulation.weather import Weather, crash_now
-from simulation.witness import Violation, Witness
+from simulation.weather import Chaos, crash_now
+from simulation.witness import SafetyMonitor, Violation
 
-from gitops_orch.controller.conduct import Conduct
+from gitops_orch.controller.conduct import RunControl
 from gitops_orch.controller.load import Loaded
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
 from gitops_orch.controller.workers import InlineWorkers
@@ -27,12 +27,12 @@ from gitops_orch.engine.simulated.engine import SimulatedSettings
 from gitops_orch.engine.simulated.faults import SeededFaults, SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import Registry
-from gitops_orch.errors import OUR_MISTAKE
+from gitops_orch.errors import INTERNAL_ERROR
 from gitops_orch.model.app import App, Hold
 from gitops_orch.model.observed import Health
 from gitops_orch.model.plan import PlanHold
 from gitops_orch.model.release import ReleaseState
-from gitops_orch.model.status import Picture, RunReport
+from gitops_orch.model.status import RunReport, Status
 from gitops_orch.planner.safety import EVERYTHING
 
 COMMITS_MIN, COMMITS_MAX = 3, 8
@@ -69,11 +69,11 @@ class Stage:
             settings=SimulatedSettings(deadline_s=DEADLINE_S, latency_s=0.01, slow_s=1.0),
         )
         self.repository = Repository(files=self.files)
-        self.weather = Weather(self.rng, self.fleet, self.faults, adopting=frozenset(NAMES))
-        self.outside = Outside(random.Random(f"outside {self.rng.getstate()[1][:4]}"))
+        self.weather = Chaos(self.rng, self.fleet, self.faults, adopting=frozenset(NAMES))
+        self.outside = OutsideEvents(random.Random(f"outside {self.rng.getstate()[1][:4]}"))
         self.projects = ComposeProjects(random.Random(f"projects {self.seed}"), self._is(ADOPTING))
         self.tags = MovingTags(random.Random(f"tags {self.seed}"), self._is(MOVING))
-        self.witness = Witness(self.repository, self.fleet, projects=self.projects)
+        self.monitor = SafetyMonitor(self.repository, self.fleet, projects=self.projects)
         self.history = self.make_history()
         self.order = random.Random(self.rng.random())
         self.pushes = self.files and self.order.random() < 0.7  # only files can be put back
@@ -85,11 +85,11 @@ class Stage:
 
     def _new_reconciler(self) -> Reconciler:
         workers = InlineWorkers(self.clock.sleep, self.order.randrange)
-        self.witness.under_way = lambda: {piece.key[:2] for piece in workers.shared}
+        self.monitor.under_way = lambda: {piece.key[:2] for piece in workers.shared}
         parts = ReconcilerParts(
             source=self.repository,
             history=self.history,
-            connect=self.witness.connect,
+            connect=self.monitor.connect,
             clock=self.clock,
             workers=workers,
             settings=ReconcileSettings(url=URL, branch=BRANCH, push_reverts=self.pushes),
@@ -99,7 +99,7 @@ class Stage:
 
         def noted(**how: bool) -> Loaded:
             loaded = load(**how)
-            self.witness.commit = loaded.desired.commit if loaded.desired else ""
+            self.monitor.commit = loaded.desired.commit if loaded.desired else ""
             return loaded
 
         reconciler._loader.load = noted
@@ -116,7 +116,7 @@ class Stage:
         """Somebody deletes the state directory."""
         self.history = self.make_history()
         self.reconciler = self._new_reconciler()
-        self.witness.places.forget_seen()
+        self.monitor.places.forget_seen()
         self.tally.wipes += 1
 
     def hold_an_app(self) -> None:
@@ -135,49 +135,49 @@ class Stage:
 
     def run(self, *, crash_at: int | None = None, restless: float = 0.0) -> RunReport | None:
         """One reconcile; None where the controller died in it.  `restless`: how likely something comes up at a look."""
-        witness = self.witness
-        witness.history = self.history
-        witness.begin_pass()
+        monitor = self.monitor
+        monitor.history = self.history
+        monitor.begin_pass()
         if crash_at is not None:
-            witness.at_request.setdefault(witness.request_count + crash_at, []).append(crash_now)
+            monitor.at_request.setdefault(monitor.request_count + crash_at, []).append(crash_now)
         self.tally.passes += 1
         try:
-            conduct = Conduct(should_yield=lambda: self.order.random() < restless)
-            with witness.answers.noting():
-                report = self.reconciler.run(trigger="poll", conduct=conduct)
+            control = RunControl(should_yield=lambda: self.order.random() < restless)
+            with monitor.answers.noting():
+                report = self.reconciler.run(trigger="poll", control=control)
         except SimulatedCrash:
             self.tally.crashes += 1
             self.reconciler = self._new_reconciler()
             report = None
-        witness.at_request.clear()
-        witness.at_look.clear()
-        witness.after_request.clear()
-        self.tally.requests += len(witness.requests)
+        monitor.at_request.clear()
+        monitor.at_poll.clear()
+        monitor.after_request.clear()
+        self.tally.requests += len(monitor.requests)
         self.weather.note_volumes()
-        self.witness.places.learn()
-        self.outside.check_blame(self.history.releases(None), self.repository, self.weather.harmed)
+        self.monitor.places.learn()
+        self.outside.check_quarantines(self.history.releases(None), self.repository, self.weather.harmed)
         if report is not None:
-            self.witness.places.note_seen()
+            self.monitor.places.note_seen()
             self._check_refusal(report)
             _check_foreseen(report)
             self.tally.quarantines += any(result.gate_failed for result in report.results)
-            self.tally.holds += len(report.picture.plan.holds)
+            self.tally.holds += len(report.final_status.plan.holds)
         return report
 
     def _check_refusal(self, report: RunReport) -> None:
         plan = report.first_plan
         if plan.refusals:
             self.tally.refusals += 1
-        if plan.refusals and self.witness.requests:
-            raise Violation(f"a refused commit was acted on: {self.witness.requests}")
+        if plan.refusals and self.monitor.requests:
+            raise Violation(f"a refused commit was acted on: {self.monitor.requests}")
 
-    def picture(self) -> Picture:
+    def status(self) -> Status:
         """Look, and see to it that looking changes nothing."""
-        before = self.witness.request_count
-        picture = self.reconciler.picture()
-        if self.witness.request_count != before:
-            raise Violation(f"plan made changes: {self.witness.requests[-5:]}")
-        return picture
+        before = self.monitor.request_count
+        status = self.reconciler.read_status()
+        if self.monitor.request_count != before:
+            raise Violation(f"plan made changes: {self.monitor.requests[-5:]}")
+        return status
 
 
 def run_history(seed: int, **options) -> Tally:
@@ -194,9 +194,9 @@ def run_history(seed: int, **options) -> Tally:
     reckon(stage)
     stage.tally.drifted = stage.weather.drifted
     stage.tally.ended_outside = stage.outside.count
-    stage.tally.strangers = stage.weather.strangers
-    stage.tally.runs = len(stage.witness.ran)
-    stage.tally.commands = stage.witness.command_count
+    stage.tally.strangers = stage.weather.foreign_count
+    stage.tally.runs = len(stage.monitor.ran)
+    stage.tally.commands = stage.monitor.command_count
     stage.tally.taken_over = stage.projects.taken_over(stage.fleet)
     stage.tally.tags_moved = stage.tags.count
     stage.tally.pushes = stage.repository.push_count
@@ -206,7 +206,7 @@ def run_history(seed: int, **options) -> Tally:
 def commit_something(stage: Stage) -> None:
     """Somebody commits on top of what is there, which the controller may have pushed."""
     tree = next_tree(stage.rng, stage.repository.head_tree, stage.past[:-1])
-    tree = stage.outside.ask_for(stage.outside.unsettle(tree), stage.weather.ports_taken())
+    tree = stage.outside.ask_for(stage.outside.make_restartable(tree), stage.weather.ports_taken())
     stage.commit(stage.tags.ask(stage.projects.adopt(tree, stage.fleet)))
 
 
@@ -230,9 +230,9 @@ def stormy_step(stage: Stage) -> None:
         if rng.random() < 0.1:
             stage.history.accept(stage.repository.head)  # promotes a canary, and lets a refusal through
         if rng.random() < 0.15:
-            at = stage.witness.request_count + rng.randint(1, 12)
-            stage.witness.at_request.setdefault(at, []).append(stage.weather.drift)
-        stage.outside.await_a_gate(stage.witness)
+            at = stage.monitor.request_count + rng.randint(1, 12)
+            stage.monitor.at_request.setdefault(at, []).append(stage.weather.drift)
+        stage.outside.await_a_gate(stage.monitor)
         crash_at = rng.randint(1, 15) if rng.random() < 0.15 else None
         stage.run(crash_at=crash_at, restless=stage.order.choice((0.0, 0.0, 0.2, 0.8)))
         stage.clock.sleep(rng.choice((1.0, 5.0, 30.0, 120.0)))
@@ -244,32 +244,32 @@ def reckon(stage: Stage) -> None:
     """Everything is mended in one last commit, long after, and the fleet must become exactly that."""
     stage.clock.sleep(LONG_S)
     stage.history.acknowledge_loss()  # a person has read that what was said by command may be lost
-    tree = stage.projects.mend(settle(stage.rng, [*stage.past, stage.repository.head_tree]))
+    tree = stage.projects.repair(settle(stage.rng, [*stage.past, stage.repository.head_tree]))
     stage.commit(stage.tags.ask(tree, likely=1))
     apps = stage.repository.desired(stage.repository.head).apps
     failed = {app.key.name for app in apps if app.digest in stage.history.failed_digests(app.key)}
     # What another hand made fail then does well now; what it made sick before it was proved would fail with it.
-    stage.commit(touched(stage.repository.head_tree, failed | _sick_and_unproved(stage, apps)))
-    picture = _come_to_rest(stage)
+    stage.commit(touched(stage.repository.head_tree, failed | _unhealthy_and_ungated(stage, apps)))
+    status = _settle(stage)
     if stage.tags.enabled:
         stage.tags.push(stage.fleet.registry, likely=1)
-        picture = _come_to_rest(stage)
-    asking = [hold for hold in picture.plan.holds if _asks_a_person(stage, hold)]
-    for _ in picture.plan.holds:  # one may wait for one that waits
-        asking += [hold for hold in picture.plan.holds if hold not in asking and _waits_for(hold, asking)]
-    holds = [f"{hold.subject}: {hold.reason}" for hold in picture.plan.holds if hold not in asking]
+        status = _settle(stage)
+    asking = [hold for hold in status.plan.holds if _asks_a_person(stage, hold)]
+    for _ in status.plan.holds:  # one may wait for one that waits
+        asking += [hold for hold in status.plan.holds if hold not in asking and _waits_for(hold, asking)]
+    holds = [f"{hold.subject}: {hold.reason}" for hold in status.plan.holds if hold not in asking]
     but = {hold.app.name for hold in asking if BY_HAND not in hold.reason}
     may_stay = stage.repository.push_count > 0  # for a look, until its app changes: what was reverted in Git
     wrong = differences(stage.repository.head_tree, stage.fleet, but=but, failed_may_stay=may_stay)
     wrong += outdated(stage.repository.head_tree, stage.fleet, but)
     wrong += stage.projects.left(stage.repository.head_tree, stage.fleet, but)
-    if standing(picture) or picture.plan.refusals or holds or wrong:
-        fail(f"the fleet is not what Git says: {wrong}; left to do: {_steps(picture)}; holds: {holds}")
+    if standing(status) or status.plan.refusals or holds or wrong:
+        fail(f"the fleet is not what Git says: {wrong}; left to do: {_steps(status)}; holds: {holds}")
     check_damage(stage)
 
 
 def _asks_a_person(stage: Stage, hold: PlanHold) -> bool:
-    begun_blind = hold.app is not None and hold.app.name in stage.witness.places.begun_blind
+    begun_blind = hold.app is not None and hold.app.name in stage.monitor.places.begun_blind
     return any(asked in hold.reason for asked in ASKS) or (begun_blind and TWO_PLACES in hold.reason)
 
 
@@ -280,34 +280,34 @@ def _waits_for(hold: PlanHold, asking: Iterable[PlanHold]) -> bool:
     return any(words in hold.reason for words in (*waits, *depends))
 
 
-def _come_to_rest(stage: Stage) -> Picture:
+def _settle(stage: Stage) -> Status:
     for _ in range(CALM_PASSES_MAX):
         report = stage.run()
         stage.clock.sleep(30)
-        picture = stage.picture()
-        if picture.plan.refusals:
-            _allow(stage, picture)
-        elif report is not None and report.exit_code == 0 and is_at_rest(picture):
+        status = stage.status()
+        if status.plan.refusals:
+            _allow(stage, status)
+        elif report is not None and report.exit_code == 0 and is_at_rest(status):
             break
-    return stage.picture()
+    return stage.status()
 
 
-def _sick_and_unproved(stage: Stage, apps: Iterable[App]) -> set[str]:
+def _unhealthy_and_ungated(stage: Stage, apps: Iterable[App]) -> set[str]:
     sick = {
         container.owner.app
         for world in stage.fleet.worlds.values()
         for container in world.containers.values()
         if container.owner is not None and container.health is Health.UNHEALTHY
     }
-    proved = {
+    gated = {
         (each.app, each.digest) for each in stage.history.releases(None) if each.state is ReleaseState.STABLE
     }
-    return {app.key.name for app in apps if app.key in sick and (app.key, app.digest) not in proved}
+    return {app.key.name for app in apps if app.key in sick and (app.key, app.digest) not in gated}
 
 
-def _allow(stage: Stage, picture: Picture) -> None:
+def _allow(stage: Stage, status: Status) -> None:
     """An operator reads the refusal and says that it was meant."""
-    if any(refusal.rule == EVERYTHING for refusal in picture.plan.refusals):
+    if any(refusal.rule == EVERYTHING for refusal in status.plan.refusals):
         stage.repository.allow_empty = True
         stage.commit(stage.repository.head_tree)
     stage.history.accept(stage.repository.head)
@@ -315,16 +315,16 @@ def _allow(stage: Stage, picture: Picture) -> None:
 
 def _check_foreseen(report: RunReport) -> None:
     """What the product keeps to one app or host, so that the others go on, is a mistake that must be found here."""
-    picture = report.picture
-    told = [row.reason for row in (*picture.apps, *picture.hosts)] + [
-        hold.reason for hold in picture.plan.holds
+    status = report.final_status
+    known = [row.reason for row in (*status.apps, *status.hosts)] + [
+        hold.reason for hold in status.plan.holds
     ]
-    told += [each.error for each in report.results] + [str(each) for each in picture.problems]
-    for reason in (*told, picture.error):
-        if OUR_MISTAKE in reason:
+    known += [each.error for each in report.results] + [str(each) for each in status.problems]
+    for reason in (*known, status.error):
+        if INTERNAL_ERROR in reason:
             raise Violation(reason)
 
 
-def _steps(picture: Picture) -> list[str]:
-    refusals = [refusal.message for refusal in picture.plan.refusals]
-    return [f"{a.kind.value} {a.name} on {a.host}: {a.reason}" for a in picture.plan.actions] + refusals
+def _steps(status: Status) -> list[str]:
+    refusals = [refusal.message for refusal in status.plan.refusals]
+    return [f"{a.kind.value} {a.name} on {a.host}: {a.reason}" for a in status.plan.actions] + refusals

@@ -3,23 +3,23 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from simulation.beside import stranger_on
-from simulation.glance import comes_and_goes, is_aside, is_well, shares_data, slot_of
+from simulation.beside import foreign_on
+from simulation.glance import is_healthy, is_intermittent, is_retained, shares_data, slot_of
 from simulation.recipes import AppRecipe, ServiceRecipe, exclusive
 
 from gitops_orch.engine.simulated.life import SimulatedContainer
-from gitops_orch.engine.simulated.world import World
+from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey
 
 if TYPE_CHECKING:
-    from simulation.witness import Witness
+    from simulation.witness import SafetyMonitor
 
 
 class Losses:
     """Objects for a witness to what takes too much, or too early."""
 
-    def __init__(self, witness: "Witness") -> None:
-        self._witness = witness
+    def __init__(self, monitor: "SafetyMonitor") -> None:
+        self._monitor = monitor
         self._spared: dict[str, frozenset[str]] = {}  # by commit the apps that it may only keep
         # By commit what left Git, and how many containers of that it may take: the others must be kept.
         self._limits: dict[str, tuple[frozenset[tuple[str, str]], int]] = {}
@@ -28,53 +28,53 @@ class Losses:
     def check_budget(self) -> None:
         """Never act on a commit that takes away everything, or more than the budget, before somebody allows it."""
         tree, budget = (
-            self._witness.repository.commits[self._witness.commit],
-            self._witness.repository.desired(self._witness.commit).fleet.prune,
+            self._monitor.repository.commits[self._monitor.commit],
+            self._monitor.repository.desired(self._monitor.commit).fleet.prune,
         )
         wanted = {(app.name, service.name) for app in tree.apps for service in app.services}
         names = [
             (container.owner.app.name, container.owner.service)
-            for host in sorted(self._witness.answers.hosts)
-            for container in self._witness.fleet.worlds[host].containers.values()
-            if container.owner is not None and not is_aside(container) and not comes_and_goes(container)
+            for host in sorted(self._monitor.answers.hosts)
+            for container in self._monitor.fleet.worlds[host].containers.values()
+            if container.owner is not None and not is_retained(container) and not is_intermittent(container)
         ]
         # What a quarantined release has no service for is still run, by the release that the app went back to.
-        desired = self._witness.repository.desired(self._witness.commit).apps
+        desired = self._monitor.repository.desired(self._monitor.commit).apps
         kept = set(tree.broken) | {
-            app.key.name for app in desired if app.digest in self._witness.history.failed_digests(app.key)
+            app.key.name for app in desired if app.digest in self._monitor.history.failed_digests(app.key)
         }
         # So is what an app runs that waits for another.
-        marks = {app.key.name: (app.digest, self._witness.history.stable(app.key)) for app in desired}
+        marks = {app.key.name: (app.digest, self._monitor.history.stable(app.key)) for app in desired}
         stable = {name for name, (digest, mark) in marks.items() if mark and mark.digest == digest}
         kept |= {app.name for app in tree.apps if app.needs and app.needs not in stable}
         if (
-            self._witness.repository.files and tree.broken
+            self._monitor.repository.files and tree.broken
         ):  # whose app the broken file is cannot be told: all are kept
             kept |= {name for name, _ in names} - {app.name for app in tree.apps}
-        gone = Counter(name[0] for name in names if name not in wanted and name[0] not in kept)
-        leaving = gone.total()
+        removed = Counter(name[0] for name in names if name not in wanted and name[0] not in kept)
+        leaving = removed.total()
         allowed = budget.allow_empty or (
-            tree.apps and self._witness.commit in self._witness.history.accepted()
+            tree.apps and self._monitor.commit in self._monitor.history.accepted()
         )
         in_git = {app.name for app in tree.apps}  # with other services than before: such an app has not left
         if leaving and leaving == len(names) and not allowed and in_git.isdisjoint(app for app, _ in names):
-            if not set(gone) <= self._may_be_renamed(names):
-                self._witness.object_to(f"acts although all {leaving} containers left Git")
-            self._spared[self._witness.commit] = frozenset(gone)
-        if len(names) >= budget.removals_min and self._witness.commit not in self._witness.history.accepted():
+            if not set(removed) <= self._may_be_renamed(names):
+                self._monitor.fail(f"acts although all {leaving} containers left Git")
+            self._spared[self._monitor.commit] = frozenset(removed)
+        if len(names) >= budget.removals_min and self._monitor.commit not in self._monitor.history.accepted():
             limit = int(budget.removals_max_percent * len(names) / 100)
-            least = leaving - self._kept_as_renamed(gone, names)
+            least = leaving - self._kept_as_renamed(removed, names)
             if least > limit:
-                self._witness.object_to(f"acts although {least} of {len(names)} containers left Git")
-            left = frozenset(name for name in names if name not in wanted and name[0] in gone)
-            self._limits[self._witness.commit] = left, limit
+                self._monitor.fail(f"acts although {least} of {len(names)} containers left Git")
+            left = frozenset(name for name in names if name not in wanted and name[0] in removed)
+            self._limits[self._monitor.commit] = left, limit
 
-    def _kept_as_renamed(self, gone: Counter[str], names: list[tuple[str, str]]) -> int:
+    def _kept_as_renamed(self, removed: Counter[str], names: list[tuple[str, str]]) -> int:
         """Return how many containers may be kept, each new service's being those of one app that left Git."""
-        tree = self._witness.repository.commits[self._witness.commit]
+        tree = self._monitor.repository.commits[self._monitor.commit]
         new_count = len(self._new_services(names))
-        left = self._may_be_renamed(names) & gone.keys() - {app.name for app in tree.apps}
-        return sum(sorted((gone[app] for app in left), reverse=True)[:new_count])
+        left = self._may_be_renamed(names) & removed.keys() - {app.name for app in tree.apps}
+        return sum(sorted((removed[app] for app in left), reverse=True)[:new_count])
 
     def _may_be_renamed(self, names: list[tuple[str, str]]) -> set[str]:
         """Return the apps of which a new app has a service, or that have data and a service like a new one."""
@@ -82,10 +82,10 @@ class Losses:
         renamed = {service.name for app, service in new if app not in there}
         alike = {service.name for _, service in new} | {_program(service.image) for _, service in new}
         found = {app for app, service in names if service in renamed}
-        for host in self._witness.answers.hosts:
+        for host in self._monitor.answers.hosts:
             found |= {
                 container.owner.app.name
-                for container in self._witness.fleet.worlds[host].containers.values()
+                for container in self._monitor.fleet.worlds[host].containers.values()
                 if container.owner is not None and any(mount.writable for mount in container.mounts)
                 if {container.owner.service, _program(container.image)} & alike
             }
@@ -93,7 +93,7 @@ class Losses:
 
     def _new_services(self, names: list[tuple[str, str]]) -> list[tuple[str, ServiceRecipe]]:
         """Return the services that the commit has and that run nowhere, each with the name of its app."""
-        tree = self._witness.repository.commits[self._witness.commit]
+        tree = self._monitor.repository.commits[self._monitor.commit]
         every = ((app.name, service) for app in tree.apps for service in app.services)
         return [(app, service) for app, service in every if (app, service.name) not in names]
 
@@ -105,24 +105,26 @@ class Losses:
 
     def check_spared(self, operation: str, container: SimulatedContainer) -> None:
         """Where all left Git, others may only be created while each of these apps is kept; else what is beyond the budget."""
-        owner, commit = container.owner, self._witness.commit
+        owner, commit = container.owner, self._monitor.commit
         if operation not in {"stop", "remove"}:
             return
         if owner.app.name in self._spared.get(commit, ()):
-            self._witness.object_to(f"{operation} of {container.name} although all containers left Git")
+            self._monitor.fail(f"{operation} of {container.name} although all containers left Git")
         left, limit = self._limits.get(commit, (frozenset(), 0))
-        if (owner.app.name, owner.service) in left and not (is_aside(container) or comes_and_goes(container)):
+        if (owner.app.name, owner.service) in left and not (
+            is_retained(container) or is_intermittent(container)
+        ):
             self._taken.add(container.id)
             if len(self._taken) > limit:
-                self._witness.object_to(
+                self._monitor.fail(
                     f"{operation} of {container.name} although more containers left Git than {limit}"
                 )
 
-    def check(self, world: World, operation: str, container: SimulatedContainer) -> None:
+    def check(self, world: SimulatedHost, operation: str, container: SimulatedContainer) -> None:
         """Of a start-first service, never take away what does well before its successor does."""
         owner = container.owner
         wanted = self._wanted(owner.app)
-        if wanted is None or owner.release in self._witness.history.failed_digests(owner.app):
+        if wanted is None or owner.release in self._monitor.history.failed_digests(owner.app):
             return
         app, service = wanted, next((s for s in wanted.services if s.name == owner.service), None)
         if service is None or service.job or service.scheduled or owner.slot > service.replicas:
@@ -135,7 +137,7 @@ class Losses:
             return
         others = [
             (other_world, other)
-            for other_world in self._witness.fleet.worlds.values()
+            for other_world in self._monitor.fleet.worlds.values()
             for other in other_world.containers.values()
             if other.id != container.id and slot_of(other) == slot_of(container)
         ]
@@ -144,33 +146,31 @@ class Losses:
         if any(shares_data(where, other) for where, other in others):
             return
         # One that another hand has taken away since was there when it was looked at.
-        slot, well = slot_of(container), self._witness.seen_well.items()
+        slot, well = slot_of(container), self._monitor.seen_healthy.items()
         seen = any(each == slot and identity != container.id for identity, each in well)
-        if not seen and not any(is_well(other) for _, other in others):
-            self._witness.object_to(
-                f"{operation} of {container.name}, the only one of its slot that does well"
-            )
+        if not seen and not any(is_healthy(other) for _, other in others):
+            self._monitor.fail(f"{operation} of {container.name}, the only one of its slot that does well")
 
     def _check_port(
-        self, world: World, operation: str, container: SimulatedContainer, port: int | None
+        self, world: SimulatedHost, operation: str, container: SimulatedContainer, port: int | None
     ) -> None:
         """Never stop anything for a port that a stranger has on its host."""
-        stranger = None if self._witness.meddled else self._stranger_on(world, port)
+        foreign = None if self._monitor.interfered else self._foreign_on(world, port)
         spared = self._has_a_double(world, container) or self._is_healed(world, container, port)
-        if stranger is not None and not spared:
-            self._witness.object_to(f"{operation} of {container.name} for a port that {stranger.name} has")
+        if foreign is not None and not spared:
+            self._monitor.fail(f"{operation} of {container.name} for a port that {foreign.name} has")
 
-    def _has_a_double(self, world: World, container: SimulatedContainer) -> bool:
+    def _has_a_double(self, world: SimulatedHost, container: SimulatedContainer) -> bool:
         """Whether another container of its slot and release does well there: one of the two is left of a broken rollout."""
         return any(
             other.id != container.id
             and slot_of(other) == slot_of(container)
             and other.owner.release == container.owner.release
-            and is_well(other)
+            and is_healthy(other)
             for other in world.containers.values()
         )
 
-    def _is_healed(self, world: World, container: SimulatedContainer, port: int | None) -> bool:
+    def _is_healed(self, world: SimulatedHost, container: SimulatedContainer, port: int | None) -> bool:
         """Whether its successor is there already and has no such port: the former release goes on while Git's waits."""
         return any(
             other.id != container.id
@@ -181,23 +181,23 @@ class Losses:
             for other in world.containers.values()
         )
 
-    def _stranger_on(self, world: World, port: int | None) -> SimulatedContainer | None:
+    def _foreign_on(self, world: SimulatedHost, port: int | None) -> SimulatedContainer | None:
         """Return who has a port and is not to be taken over."""
-        stranger = stranger_on(world, port)
-        return None if stranger is None or self._witness.app_of(world, stranger) else stranger
+        foreign = foreign_on(world, port)
+        return None if foreign is None or self._monitor.app_of(world, foreign) else foreign
 
-    def _has_moved(self, world: World, container: SimulatedContainer, service: ServiceRecipe) -> bool:
+    def _has_moved(self, world: SimulatedHost, container: SimulatedContainer, service: ServiceRecipe) -> bool:
         """Whether its successor does well on another host: it needs no port on this one any more."""
         return not service.everywhere and any(
-            slot_of(each) == slot_of(container) and is_well(each)
-            for other in self._witness.fleet.worlds.values()
+            slot_of(each) == slot_of(container) and is_healthy(each)
+            for other in self._monitor.fleet.worlds.values()
             for each in other.containers.values()
             if other is not world
         )
 
     def _wanted(self, key: AppKey) -> AppRecipe | None:
         """The release that the app is being brought to, as far as it can be told from outside; None: any may go."""
-        apps = self._witness.repository.commits[self._witness.commit].apps
+        apps = self._monitor.repository.commits[self._monitor.commit].apps
         head = next((app for app in apps if app.key == key), None)
         if head is None:
             return None
@@ -207,11 +207,11 @@ class Losses:
         return None if any(self._goes_back_with(head, other) for other in others) else head
 
     def _has_failed(self, app: AppRecipe) -> bool:
-        return self._witness.repository.is_among(app, self._witness.history.failed_digests(app.key))
+        return self._monitor.repository.is_among(app, self._monitor.history.failed_digests(app.key))
 
     def _stable(self, key: AppKey) -> AppRecipe | None:
-        stable = self._witness.history.stable(key)
-        return None if stable is None else self._witness.repository.recipes.get((key, stable.digest))
+        stable = self._monitor.history.stable(key)
+        return None if stable is None else self._monitor.repository.recipes.get((key, stable.digest))
 
     def _goes_back_with(self, app: AppRecipe, failed: AppRecipe) -> bool:
         """Whether a port passed from one app to the other: where one of them goes back, the other one does, too."""
@@ -222,7 +222,7 @@ class Losses:
 
     def _allows(self, app: AppRecipe, host: str) -> bool:
         found = next(
-            (h for h in self._witness.repository.commits[self._witness.commit].hosts if h.name == host), None
+            (h for h in self._monitor.repository.commits[self._monitor.commit].hosts if h.name == host), None
         )
         if found is None or found.availability == "drain":
             return False

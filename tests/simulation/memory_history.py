@@ -95,7 +95,7 @@ class MemoryHistory:
     def accept(self, commit: str) -> None:
         self._accepted.add(commit)
 
-    def spend(self, commit: str) -> None:
+    def consume_acceptance(self, commit: str) -> None:
         self._accepted.discard(commit)
 
     def mark_release(self, release: Release) -> None:
@@ -117,12 +117,12 @@ class MemoryHistory:
     def reverts(self) -> dict:
         return dict(self._reverts)
 
-    def reland(self, app: AppKey, digest: str, revert: str) -> None:
+    def record_reverted_revert(self, app: AppKey, digest: str, revert: str) -> None:
         self._relanded.add((app, revert))
         self._releases.pop((app, digest), None)
         self._reverts.pop((app, digest), None)
 
-    def relanded(self) -> frozenset[tuple[AppKey, str]]:
+    def reverted_reverts(self) -> frozenset[tuple[AppKey, str]]:
         return frozenset(self._relanded)
 
     def pins(self) -> dict[AppKey, Release]:
@@ -157,9 +157,9 @@ class MemoryHistory:
 
     def record_event(self, host: str, container: str, _at: object, event: str, detail: str = "") -> None:
         """Keep the newest: only people read it."""
-        told = self.events.setdefault((host, container), [])
-        told.append((event, detail))
-        del told[:-EVENTS_MAX]
+        found = self.events.setdefault((host, container), [])
+        found.append((event, detail))
+        del found[:-EVENTS_MAX]
 
     def note_trouble(self, app: AppKey, digest: str, reason: str) -> None:
         before, now = self._troubles.get(app), datetime.now(UTC)

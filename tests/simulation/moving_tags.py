@@ -8,7 +8,7 @@ from simulation.recipes import GOOD, IMAGES, AppRecipe, ServiceRecipe, TreeRecip
 
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
-from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
+from gitops_orch.planner.aside import FAILED_SUFFIX, RETAINED_SUFFIX
 
 ALWAYS = "always"
 
@@ -62,5 +62,5 @@ def _running(tree: TreeRecipe, fleet: SimulatedFleet) -> Iterator[tuple[str, tup
     for host in tree.hosts:
         world = fleet.worlds.get(host.name)
         for each in world.containers.values() if world is not None else ():
-            if each.owner is not None and not each.name.endswith((FAILED_SUFFIX, KEPT_SUFFIX)):
+            if each.owner is not None and not each.name.endswith((FAILED_SUFFIX, RETAINED_SUFFIX)):
                 yield f"{each.name} on {host.name}", (each.owner.app, each.owner.service), each.image_id

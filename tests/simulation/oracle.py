@@ -16,10 +16,10 @@ from simulation.weather import BY_HAND
 
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.life import SimulatedContainer
-from gitops_orch.engine.simulated.world import World
+from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.observed import Health, State
-from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
+from gitops_orch.planner.aside import FAILED_SUFFIX, RETAINED_SUFFIX
 
 
 def differences(
@@ -44,7 +44,7 @@ def differences(
     return found
 
 
-def _worlds(tree: TreeRecipe, fleet: SimulatedFleet) -> list[World]:
+def _worlds(tree: TreeRecipe, fleet: SimulatedFleet) -> list[SimulatedHost]:
     return [fleet.worlds[host.name] for host in tree.hosts if host.name in fleet.worlds]
 
 
@@ -58,7 +58,7 @@ def app_differences(
         for container in world.containers.values()
         if container.owner is not None and container.owner.app == app.key
     ]
-    kept = [(world, container) for world, container in there if container.name.endswith(KEPT_SUFFIX)]
+    kept = [(world, container) for world, container in there if container.name.endswith(RETAINED_SUFFIX)]
     scheduled = {service.name for service in app.services if service.scheduled}
     runs = [each for each in there if is_run_slot(each[1].owner.slot) and each[1].owner.service in scheduled]
     failed = [each for each in there if failed_may_stay and each[1].name.endswith(FAILED_SUFFIX)]
@@ -101,7 +101,8 @@ def app_differences(
 
 
 def _kept_differences(
-    kept: list[tuple[World, SimulatedContainer]], there: list[tuple[World, SimulatedContainer]]
+    kept: list[tuple[SimulatedHost, SimulatedContainer]],
+    there: list[tuple[SimulatedHost, SimulatedContainer]],
 ) -> list[str]:
     """A former generation waits beside its successor, one of each, and cannot come back by itself."""
     beside = {(world.name, c.owner.service, c.owner.slot) for world, c in there}
@@ -142,7 +143,7 @@ def _faults(app: AppRecipe, service: ServiceRecipe, container: SimulatedContaine
     return found
 
 
-def _outdated(service: ServiceRecipe, container: SimulatedContainer, world: World) -> list[str]:
+def _outdated(service: ServiceRecipe, container: SimulatedContainer, world: SimulatedHost) -> list[str]:
     """A file that nobody changed on the host is what Git says."""
     directory = next((mount.source for mount in container.mounts if mount.target == FILES_TARGET), "")
     there = world.files.get(f"{directory}/app.conf", "nothing")
@@ -165,7 +166,7 @@ def _stranded(
     return [f"lives in the network that {parent.name} had before it restarted"] if is_lost else []
 
 
-def _misplaced(tree: TreeRecipe, app: AppRecipe, world: World) -> list[str]:
+def _misplaced(tree: TreeRecipe, app: AppRecipe, world: SimulatedHost) -> list[str]:
     host = next(host for host in tree.hosts if host.name == world.name)
     if app.hosts and host.name not in app.hosts:
         return [f"may only run on {', '.join(app.hosts)}"]

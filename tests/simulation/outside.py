@@ -18,28 +18,28 @@ from simulation.recipes import (
 )
 from simulation.repository import Repository
 from simulation.weather import is_restarted
-from simulation.witness import Violation, Witness
+from simulation.witness import SafetyMonitor, Violation
 
 from gitops_orch.engine.simulated import hand, requests
 from gitops_orch.engine.simulated.life import SimulatedContainer
-from gitops_orch.engine.simulated.world import World
+from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.release import Release, ReleaseState
 
-LOOKS_MAX = 8  # of gates in a pass, before which something may happen
+POLLS_MAX = 8  # of gates in a pass, before which something may happen
 DOWN_S = (-4.0, 8.0)  # of a daemon that is only restarted; below 0: it is back before the next look
 EXIT_CODES = (0, 137, 143, 143)  # of programs that are told to end, and then killed
 
 
 @dataclass
-class Outside:
+class OutsideEvents:
     """Daemons that restart, hands that stop and kill, and programs that crash a few times before they run."""
 
     rng: random.Random  # of its own: no other choice of a history depends on it
     blamed: set[tuple[AppKey, str]] = field(default_factory=set)  # releases that failed
     count: int = 0
 
-    def unsettle(self, tree: TreeRecipe) -> TreeRecipe:
+    def make_restartable(self, tree: TreeRecipe) -> TreeRecipe:
         """Give a service, now and then, a program that crashes a few times before it runs."""
         if not tree.apps or self.rng.random() > 0.2:
             return tree
@@ -63,31 +63,33 @@ class Outside:
         asked = replace(app, services=(replace(first, port=self.rng.choice(free)), *rest))
         return replace(tree, apps=tuple(asked if a == app else a for a in tree.apps))
 
-    def await_a_gate(self, witness: Witness) -> None:
+    def await_a_gate(self, monitor: SafetyMonitor) -> None:
         """Let something happen, now and then, to a container that a gate looks at in the next pass."""
         if self.rng.random() < 0.5:
-            witness.at_look[witness.look_count + self.rng.randint(1, LOOKS_MAX)] = self._meddle
+            monitor.at_poll[monitor.poll_count + self.rng.randint(1, POLLS_MAX)] = self._interfere
 
-    def _meddle(self, world: World, container: SimulatedContainer) -> None:
+    def _interfere(self, world: SimulatedHost, container: SimulatedContainer) -> None:
         self.count += 1
         ways = (self._restart_daemon, self._restart_daemon, self._stop, self._stop, self._kill, hand.restart)
         self.rng.choice(ways)(world, container)
 
-    def _restart_daemon(self, world: World, _container: SimulatedContainer) -> None:
+    def _restart_daemon(self, world: SimulatedHost, _container: SimulatedContainer) -> None:
         down_s = max(0.0, self.rng.uniform(*DOWN_S))
         world.crash(world.now + down_s, exit_code=self.rng.choice(EXIT_CODES))
 
-    def _stop(self, world: World, container: SimulatedContainer) -> None:
+    def _stop(self, world: SimulatedHost, container: SimulatedContainer) -> None:
         requests.stop(world, container, killed=self.rng.random() < 0.5)
 
-    def _kill(self, world: World, container: SimulatedContainer) -> None:
+    def _kill(self, world: SimulatedHost, container: SimulatedContainer) -> None:
         """Kill its process, of a program that is restarted; stop any other."""
         if is_restarted(container):
             hand.kill(world, container)
         else:
             requests.stop(world, container, killed=True)
 
-    def check_blame(self, releases: Iterable[Release], repository: Repository, harmed: set[AppKey]) -> None:
+    def check_quarantines(
+        self, releases: Iterable[Release], repository: Repository, harmed: set[AppKey]
+    ) -> None:
         """Object to a quarantine of a release that has nothing that fails, and that no hand made sick."""
         for release in releases:
             key = (release.app, release.digest)

@@ -88,7 +88,7 @@ class Repository:
             hosts=to_hosts(tree),
             apps=tuple(to_app(app) for app in tree.apps if app not in broken),
             fleet=Fleet(prune=PruneBudget(allow_empty=self.allow_empty)),
-            broken=tuple(app.key for app in broken),
+            invalid_apps=tuple(app.key for app in broken),
             complete=not tree.unreadable,
             problems=tuple(Problem(position=Position(path=path), message="no YAML") for path in spoiled),
         )
@@ -116,11 +116,11 @@ class Repository:
         then, now = self.commits[to_commit], self.commits[head]
         names = {app_in(path) if self.files else path.partition("/")[0] for path in paths}
         apps = tuple(then.app(app.name) or app if app.name in names else app for app in now.apps)
-        made = hashlib.sha1(f"{head} {to_commit} {sorted(names)}".encode()).hexdigest()
-        self.commits[made] = replace(now, apps=apps, broken=now.broken - names, message="pushed")
-        return made
+        created = hashlib.sha1(f"{head} {to_commit} {sorted(names)}".encode()).hexdigest()
+        self.commits[created] = replace(now, apps=apps, broken=now.broken - names, message="pushed")
+        return created
 
-    def push(self, made: str, *, head: str) -> None:
+    def push(self, created: str, *, head: str) -> None:
         weather = self.push_weather() if self.reachable else "refused"
         if weather == "before":
             crash_now()
@@ -131,13 +131,13 @@ class Repository:
         if head != self.head:
             raise SourceUnavailable("the branch moved")
         self.push_count += 1
-        self._land(made)
+        self._land(created)
         if weather == "after":
             crash_now()
         if weather == "lost":
             raise SourceError("the answer was lost")
 
-    def taken_back(self, *, since: str, head: str) -> tuple[str, ...]:
+    def reverted_by_user(self, *, since: str, head: str) -> tuple[str, ...]:
         return ()
 
     def has(self, commit: str) -> bool:

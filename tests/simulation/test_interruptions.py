@@ -112,54 +112,54 @@ WAYS: dict[str, tuple[TreeRecipe, TreeRecipe]] = {
     "back from a bad release": (changed(SHOP, "web", image="crash:1"), TREE),
 }
 
-Befall = Callable[[Stage, int], None]
+Interruption = Callable[[Stage, int], None]
 
 
 def dies_before(stage: Stage, number: int) -> None:
-    stage.witness.at_request[number] = [crash_now]
+    stage.monitor.at_request[number] = [crash_now]
 
 
 def dies_after(stage: Stage, number: int) -> None:
-    stage.witness.after_request[number] = [crash_now]
+    stage.monitor.after_request[number] = [crash_now]
 
 
 def loses_the_reply(stage: Stage, number: int) -> None:
     stage.faults.enabled = True
-    stage.witness.at_request[number] = [lambda: stage.faults.chances.__setitem__(Fault.LOST_REPLY, 1.0)]
-    stage.witness.after_request[number] = []
-    stage.witness.at_request[number + 1] = [stage.faults.chances.clear]
+    stage.monitor.at_request[number] = [lambda: stage.faults.chances.__setitem__(Fault.LOST_REPLY, 1.0)]
+    stage.monitor.after_request[number] = []
+    stage.monitor.at_request[number + 1] = [stage.faults.chances.clear]
 
 
 def dies_and_forgets(stage: Stage, number: int) -> None:
     """The state directory is gone as well."""
-    stage.witness.after_request[number] = [crash_now]
+    stage.monitor.after_request[number] = [crash_now]
 
 
-def went(way: tuple[TreeRecipe, TreeRecipe], befall: Befall, number: int) -> tuple[Stage, bool]:
+def went(way: tuple[TreeRecipe, TreeRecipe], interrupt: Interruption, number: int) -> tuple[Stage, bool]:
     """Return how things stand after a way with something at its n-th request, and whether there was such a request."""
     before, after = way
     stage = Stage(random.Random(number))
     stage.commit(before)
     calm_down(stage)
     stage.commit(after)
-    at = stage.witness.request_count + number
-    befall(stage, at)
+    at = stage.monitor.request_count + number
+    interrupt(stage, at)
     stage.run()
-    there = stage.witness.request_count >= at
+    there = stage.monitor.request_count >= at
     stage.faults.enabled = False
-    if befall is dies_and_forgets and there:
+    if interrupt is dies_and_forgets and there:
         stage.lose_state()
     calm_down(stage)
     return stage, there
 
 
-def interrupted(way: tuple[TreeRecipe, TreeRecipe], befall: Befall, number: int) -> bool:
+def interrupted(way: tuple[TreeRecipe, TreeRecipe], interrupt: Interruption, number: int) -> bool:
     """Go the way with something at its n-th request; return whether there was such a request."""
-    stage, there = went(way, befall, number)
+    stage, there = went(way, interrupt, number)
     after = way[1]
     wrong = differences(after, stage.fleet)
-    wrong += _ungreeted(stage) if befall is not dies_and_forgets else []
-    assert not wrong, f"{befall.__name__} at request {number}: {wrong}"
+    wrong += _ungreeted(stage) if interrupt is not dies_and_forgets else []
+    assert not wrong, f"{interrupt.__name__} at request {number}: {wrong}"
     return there
 
 
@@ -207,26 +207,28 @@ BAD_WAYS: dict[str, tuple[TreeRecipe, TreeRecipe]] = {
 }
 
 
-def rolled_back(way: tuple[TreeRecipe, TreeRecipe], befall: Befall, number: int) -> bool:
+def rolled_back(way: tuple[TreeRecipe, TreeRecipe], interrupt: Interruption, number: int) -> bool:
     """Go a way that fails, with something at its n-th request; the former release must be what runs in the end."""
     before, after = way
-    stage, there = went(way, befall, number)
+    stage, there = went(way, interrupt, number)
     recipes = [app for app in before.apps if app not in after.apps] + [
         a for a in after.apps if a in before.apps
     ]
     wrong = [
         each for app in recipes for each in app_differences(after, app, stage.fleet, failed_may_stay=True)
     ]
-    assert not wrong, f"{befall.__name__} at request {number}: {wrong}"
-    assert stage.picture().plan.actions == ()
+    assert not wrong, f"{interrupt.__name__} at request {number}: {wrong}"
+    assert stage.status().plan.actions == ()
     return there
 
 
-def try_every_request(go: Callable[[tuple[TreeRecipe, TreeRecipe], Befall, int], bool], way, befall: Befall):
+def try_every_request(
+    go: Callable[[tuple[TreeRecipe, TreeRecipe], Interruption, int], bool], way, interrupt: Interruption
+):
     """Go a way with something at its first request, at its second, and so on until there is no such request."""
     with without_yaml():
         for number in range(1, REQUESTS_MAX):
-            if not go(way, befall, number):
+            if not go(way, interrupt, number):
                 break
         else:
             pytest.fail(f"more than {REQUESTS_MAX} requests")
@@ -235,11 +237,11 @@ def try_every_request(go: Callable[[tuple[TreeRecipe, TreeRecipe], Befall, int],
 
 @pytest.mark.parametrize("befall", [dies_before, dies_after, loses_the_reply])
 @pytest.mark.parametrize("name", sorted(BAD_WAYS))
-def test_an_interrupted_rollback_brings_the_former_release_back(name, befall):
-    try_every_request(rolled_back, BAD_WAYS[name], befall)
+def test_an_interrupted_rollback_brings_the_former_release_back(name, interrupt):
+    try_every_request(rolled_back, BAD_WAYS[name], interrupt)
 
 
 @pytest.mark.parametrize("befall", [dies_before, dies_after, loses_the_reply, dies_and_forgets])
 @pytest.mark.parametrize("name", sorted(WAYS))
-def test_an_interrupted_way_is_finished_by_the_next_run(name, befall):
-    try_every_request(interrupted, WAYS[name], befall)
+def test_an_interrupted_way_is_finished_by_the_next_run(name, interrupt):
+    try_every_request(interrupted, WAYS[name], interrupt)

@@ -139,12 +139,12 @@ def test_a_lost_reply_leaves_the_work_done():
         (Fault.CRASH_AFTER, SimulatedCrash, 1),
     ],
 )
-def test_a_fault_does_what_its_name_says(fault, error, made):
+def test_a_fault_does_what_its_name_says(fault, error, created):
     host = a_host(a_fleet(faults=Script(create=fault)))
     host.pull("web:1")
     with pytest.raises(error):
         host.create(intent(app()))
-    assert len(host.observe().containers) == made
+    assert len(host.observe().containers) == created
 
 
 def test_a_registry_outage_fails_the_pull_and_nothing_else():

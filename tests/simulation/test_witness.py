@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from simulation.many import live_through
-from simulation.outside import Outside
+from simulation.outside import OutsideEvents
 
 from gitops_orch.controller import gates, look, observe, revert_failed, run_hook
 from gitops_orch.engine import labels
@@ -56,20 +56,20 @@ def removes_what_may_be_renamed(patch):
     patch.setattr(
         plan,
         "prune_apps",
-        lambda world, *rest: real(replace(world, kept={}, successors={}), *rest),
+        lambda world, *rest: real(replace(world, retained_apps={}, successors={}), *rest),
     )
 
 
 def believes_every_new_container(patch):
     def careless(_gate, watch, *_, **_named):
-        return gate.Verdict(judgement=gate.Judgement.PASSED, watch=watch)
+        return gate.GateResult(state=gate.GateState.PASSED, progress=watch)
 
-    patch.setattr(gates, "judge", careless)
+    patch.setattr(gates, "evaluate_gate", careless)
 
 
 def does_not_wait_for_the_proof(patch):
-    aside, retire = succession.set_aside, succession.retire
-    patch.setattr(succession, "set_aside", lambda *them: aside(*them[:-1], replace(them[-1], after=())))
+    aside, retire = succession.retain, succession.retire
+    patch.setattr(succession, "retain", lambda *them: aside(*them[:-1], replace(them[-1], after=())))
     patch.setattr(succession, "retire", lambda draft, old, why, _, *rest: retire(draft, old, why, (), *rest))
 
 
@@ -81,20 +81,20 @@ def forgets_what_failed(patch):
 
 
 def starts_again_what_failed_with_nothing_to_go_back_to(patch):
-    patch.setattr(first_release, "_left_alone", lambda slot: slot)
+    patch.setattr(first_release, "_without_repairs", lambda slot: slot)
 
 
 def goes_back_in_part(patch):
     arrange = app_plan.arrange
 
     def careless(chosen, *rest):
-        return rollout.Arrangement() if chosen.role is Role.FALLBACK else arrange(chosen, *rest)
+        return rollout.Arrangement() if chosen.role is Role.ROLLBACK else arrange(chosen, *rest)
 
     patch.setattr(app_plan, "arrange", careless)
 
 
 def takes_every_label_for_its_own(patch):
-    real = seen.see_container
+    real = seen.observe_container
 
     def careless(container, *, instance, details):
         theirs = container.labels.get(labels.INSTANCE, "")
@@ -103,7 +103,7 @@ def takes_every_label_for_its_own(patch):
             found if found.owner else replace(found, owner=labels.parse_ownership(container.labels, theirs))
         )
 
-    patch.setattr(seen, "see_container", careless)
+    patch.setattr(seen, "observe_container", careless)
 
 
 def takes_a_label_of_an_image_for_its_own(patch):
@@ -113,15 +113,19 @@ def takes_a_label_of_an_image_for_its_own(patch):
 
 def takes_a_broken_file_for_a_deleted_one(patch):
     world = look._world
-    patch.setattr(look, "_world", lambda *them: replace(world(*them), broken={}, broken_paths=(), kept={}))
+    patch.setattr(
+        look,
+        "_world",
+        lambda *them: replace(world(*them), invalid_apps={}, invalid_paths=(), retained_apps={}),
+    )
 
 
 def starts_beside_what_it_should_stop_first(patch):
-    patch.setattr(succession.Succession, "stop_first", lambda *_: [])
+    patch.setattr(succession.Replacement, "stop_first", lambda *_: [])
 
 
 def does_not_wait_for_other_apps(patch):
-    patch.setattr(plan.Dependencies, "keeps_back", lambda *_: False)
+    patch.setattr(plan.AppDependencies, "must_wait", lambda *_: False)
 
 
 def keeps_from_git_what_it_takes_back(patch):
@@ -148,20 +152,20 @@ def keeps_a_child_of_a_parent_that_is_gone(patch):
 
 def prefers_a_child_that_runs_to_one_that_lives_with_its_parent(patch):
     """The child that was created for the new parent is only found wanting, not the one that must go."""
-    judge, study = namespaces.Parents.judge, slots._study
+    judge, study = namespaces.Parents.check, slots._classify
 
     def careless(chosen, assignment, found, *rest):
-        patch.setattr(namespaces.Parents, "judge", lambda *_: None)
+        patch.setattr(namespaces.Parents, "check", lambda *_: None)
         slot = study(chosen, assignment, found, *rest)
-        patch.setattr(namespaces.Parents, "judge", judge)
+        patch.setattr(namespaces.Parents, "check", judge)
         parents = rest[-1]
         current = slot.current.container if slot.current is not None else None
         lost = current and judge(parents, slot.service, slot.host, current)
         if not lost or lost.remedy is not slots.Remedy.REPLACE:
             return study(chosen, assignment, found, *rest)
-        return replace(slot, current=None, findings=(), olds=(slot.current, *slot.olds), reason="again")
+        return replace(slot, current=None, diffs=(), outdated=(slot.current, *slot.outdated), reason="again")
 
-    patch.setattr(slots, "_study", careless)
+    patch.setattr(slots, "_classify", careless)
 
 
 def _deaf_to(patch, who):
@@ -179,7 +183,7 @@ def _deaf_to(patch, who):
 def blames_a_release_for_the_end_of_its_daemon(patch):
     """Daemons that restart are all that happens to gates then: what they end for good is rare among other ends."""
     _deaf_to(patch, EndedBy.DAEMON)
-    patch.setattr(Outside, "_meddle", Outside._restart_daemon)
+    patch.setattr(OutsideEvents, "_interfere", OutsideEvents._restart_daemon)
 
 
 def blames_a_release_for_what_a_hand_stopped(patch):
@@ -187,9 +191,11 @@ def blames_a_release_for_what_a_hand_stopped(patch):
 
 
 def gives_up_at_the_first_restart(patch):
-    judge = gates.judge
+    judge = gates.evaluate_gate
     patch.setattr(
-        gates, "judge", lambda asked, *rest, **also: judge(replace(asked, restarts_max=0), *rest, **also)
+        gates,
+        "evaluate_gate",
+        lambda asked, *rest, **also: judge(replace(asked, restarts_max=0), *rest, **also),
     )
 
 
@@ -199,7 +205,7 @@ def overlooks_who_has_a_port(patch):
 
 
 def leaves_the_data_of_what_it_takes_over(patch):
-    patch.setattr(kept_mounts.MountKeeper, "of", lambda *_: kept_mounts.NOTHING_KEPT)
+    patch.setattr(kept_mounts.MountResolver, "of", lambda *_: kept_mounts.NO_MOUNTS)
 
 
 def takes_over_beside_a_host_that_is_silent(patch):
@@ -214,17 +220,17 @@ def takes_over_beside_a_host_that_is_silent(patch):
 
 
 def overlooks_a_tag_that_was_pushed_again(patch):
-    patch.setattr(slots, "moved_bytes", lambda *_: None)
+    patch.setattr(slots, "moved_tag", lambda *_: None)
 
 
 def takes_what_failed_its_gate_for_trouble(patch):
     """It is tried again for ever: no release is given up."""
     real = app_plan.gate_of
-    patch.setattr(app_plan, "gate_of", lambda *them: replace(real(*them), elder=True))
+    patch.setattr(app_plan, "gate_of", lambda *them: replace(real(*them), is_existing=True))
 
 
 def starts_all_that_stopped_for_one_place(patch):
-    patch.setattr(room.Room, "lets_in", lambda *_: True)
+    patch.setattr(room.RunningSet, "add_if_free", lambda *_: True)
 
 
 # Each with a seed soon after which it is caught: where a change of the histories moved that, more of them are tried.
@@ -273,7 +279,9 @@ def test_a_product_that(make, sentence, seed, monkeypatch):
 
 def test_an_app_that_looks_renamed_opens_no_way_for_the_removal_of_all_others(monkeypatch):
     real = plan.check_removals
-    monkeypatch.setattr(plan, "check_removals", lambda world, index: () if world.kept else real(world, index))
+    monkeypatch.setattr(
+        plan, "check_removals", lambda world, index: () if world.retained_apps else real(world, index)
+    )
     assert "although all containers left Git" in str(live_through([2633]).failures)
 
 

@@ -12,7 +12,7 @@ from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.requests import add_network, add_volume
-from gitops_orch.engine.simulated.world import World
+from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey
 
 OUTAGE_MAX_S = 240.0
@@ -23,7 +23,7 @@ KEPT = ("id", "name", "image_id", "restart_policy", "networks", "volumes", "limi
 
 
 @dataclass
-class Weather:
+class Chaos:
     """Everything that is not the controller's doing; `calm` ends it."""
 
     rng: random.Random
@@ -39,7 +39,7 @@ class Weather:
     )  # (host, path) of files -> what a hand wrote
     harmed: set[AppKey] = field(default_factory=set)  # apps of which a hand made a container fail
     adopting: frozenset[str] = frozenset()  # names of apps that take over what has a name of theirs
-    strangers: int = 0
+    foreign_count: int = 0
     drifted: int = 0
 
     def __post_init__(self) -> None:
@@ -125,19 +125,19 @@ class Weather:
             return
         ours = [c for c in world.containers.values() if c.owner is not None]
         if visit == "squatter" and ours:
-            gone = self.rng.choice(ours)
-            hand.remove(world, gone)
-            mark = {labels.INSTANCE: "another"} if gone.owner.app.name in self.adopting else {}
-            made = hand.run_foreign(world, gone.name, labels=mark)
-            self.squatters.append((world.name, made.id))
+            removed = self.rng.choice(ours)
+            hand.remove(world, removed)
+            mark = {labels.INSTANCE: "another"} if removed.owner.app.name in self.adopting else {}
+            created = hand.run_foreign(world, removed.name, labels=mark)
+            self.squatters.append((world.name, created.id))
         elif visit == "instance" and ours:
             copied = dict(self.rng.choice(ours).labels) | {labels.INSTANCE: "another"}
-            made = hand.run_foreign(world, f"theirs-{number}", labels=copied)
+            created = hand.run_foreign(world, f"theirs-{number}", labels=copied)
         elif visit == "commit" and ours:
-            made = hand.run_a_commit(world, self.rng.choice(ours))
+            created = hand.run_a_commit(world, self.rng.choice(ours))
         else:
-            made = hand.run_foreign(world, f"stranger-{number}")
-        self.foreign[(world.name, made.id)] = _picture(made)
+            created = hand.run_foreign(world, f"stranger-{number}")
+        self.foreign[(world.name, created.id)] = _picture(created)
 
     def take_a_port(self) -> None:
         """Somebody else's container has a port that we may want."""
@@ -147,10 +147,10 @@ class Weather:
             return
         world.advance(self._now())
         if not any(port[1:] == each[1:] for c in world.containers.values() if c.up for each in c.ports):
-            made = hand.run_foreign(world, f"server-{len(self.foreign)}", ports=(port,))
-            self.foreign[(world.name, made.id)] = _picture(made)
-            self.squatters.append((world.name, made.id))
-            self.strangers += 1
+            created = hand.run_foreign(world, f"server-{len(self.foreign)}", ports=(port,))
+            self.foreign[(world.name, created.id)] = _picture(created)
+            self.squatters.append((world.name, created.id))
+            self.foreign_count += 1
 
     def ports_taken(self) -> list[int]:
         """Return the ports that other people's containers have somewhere."""
@@ -208,12 +208,12 @@ class Weather:
                 found.append(f"volume {name} on {host} lost its data")
         return found
 
-    def _objects(self, world: World, number: int) -> None:
+    def _objects(self, world: SimulatedHost, number: int) -> None:
         add_network(world, f"theirs-{number}", driver="bridge", labels={})
         add_volume(world, f"theirs-{number}", driver="local", labels={})
         self.foreign_networks.add((world.name, f"theirs-{number}"))
 
-    def _world(self) -> World | None:
+    def _world(self) -> SimulatedHost | None:
         worlds = [self.fleet.worlds[name] for name in sorted(self.fleet.worlds)]
         return self.rng.choice(worlds) if worlds else None
 

@@ -7,7 +7,7 @@ from typing import Any
 from simulation.beside import Answers, app_of, has_failed_by_itself
 from simulation.compose_projects import ComposeProjects
 from simulation.data_places import DataPlaces, data_mounts
-from simulation.glance import holds_data, is_well, slot_of
+from simulation.glance import holds_data, is_healthy, slot_of
 from simulation.losses import Losses
 from simulation.recipes import BAD
 from simulation.repository import Repository
@@ -18,7 +18,7 @@ from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.hand import FOREIGN_MEMORY_BYTES
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.requests import known_image
-from gitops_orch.engine.simulated.world import World
+from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import App, AppKey, Hold, Rollback
 from gitops_orch.model.host import Host
 from gitops_orch.model.job import is_run_slot
@@ -26,7 +26,7 @@ from gitops_orch.model.names import files_volume_name, is_pre_start, prepared_se
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import ContainerIntent
 from gitops_orch.model.release import ReleaseState
-from gitops_orch.planner.aside import FAILED_SUFFIX, KEPT_SUFFIX
+from gitops_orch.planner.aside import FAILED_SUFFIX, RETAINED_SUFFIX
 
 READS = {"logs", "events", "close", "probe", "read_files", "registry_digest"}
 GARBAGE = {"remove_volume", "remove_image"}
@@ -49,7 +49,7 @@ class Violation(BaseException):
 
 
 @dataclass
-class Witness:
+class SafetyMonitor:
     """Knows the whole truth: the repository, the worlds, and what history quarantined."""
 
     repository: Repository
@@ -58,19 +58,23 @@ class Witness:
     commit: str = ""  # what the pass under way works towards
     held: dict[AppKey, Hold] = field(default_factory=dict)  # by an operator, when this pass began
     answers: Answers = field(default_factory=Answers)  # of hosts, in this pass
-    seen_well: dict[str, object] = field(default_factory=dict)  # what this pass saw doing well, and its slot
+    seen_healthy: dict[str, object] = field(
+        default_factory=dict
+    )  # what this pass saw doing well, and its slot
     ran: dict[tuple, str] = field(default_factory=dict)  # scheduled runs that were started -> their container
     started: set[str] = field(default_factory=set)  # ids of runs that did start, not only by a lost request
     command_count: int = 0
     under_way: Callable[[], set[tuple]] = set  # hosts and images of pulls that were asked for
     left: set[tuple] = field(default_factory=set)  # and were, when the controller looked
-    meddled: bool = False  # another hand was at work in the middle of this pass: it may have started anything
+    interfered: bool = (
+        False  # another hand was at work in the middle of this pass: it may have started anything
+    )
     requests: list[str] = field(default_factory=list)  # that would change something, of this pass
     at_request: dict[int, list] = field(default_factory=dict)  # what happens before the n-th of them, ever
     after_request: dict[int, list] = field(default_factory=dict)
     request_count: int = 0
-    at_look: dict[int, Callable[[World, SimulatedContainer], None]] = field(default_factory=dict)
-    look_count: int = 0  # of gates, ever
+    at_poll: dict[int, Callable[[SimulatedHost, SimulatedContainer], None]] = field(default_factory=dict)
+    poll_count: int = 0  # of gates, ever
     projects: ComposeProjects = field(default_factory=ComposeProjects)  # of Compose, which apps take over
     takes_count: int = 0  # of this pass, but for what is thrown away as garbage
 
@@ -82,8 +86,8 @@ class Witness:
         self.left = self.under_way()
         self.places.learn_projects()
         self.answers.hosts.clear()
-        self.seen_well.clear()
-        self.meddled = False
+        self.seen_healthy.clear()
+        self.interfered = False
         self.requests.clear()
         self.held = dict(self.history.holds())
         self.takes_count = 0
@@ -94,15 +98,15 @@ class Witness:
 
     def note(self, seen: ObservedContainer) -> None:
         """Remember what did well when the controller looked."""
-        if is_well(seen):
-            self.seen_well[seen.id] = slot_of(seen)
+        if is_healthy(seen):
+            self.seen_healthy[seen.id] = slot_of(seen)
 
-    def look_comes(self, world: World, reference: str) -> None:
+    def note_poll(self, world: SimulatedHost, reference: str) -> None:
         """Let happen what was to happen before this look of a gate."""
-        self.look_count += 1
-        befall, container = self.at_look.pop(self.look_count, None), world.find(reference)
+        self.poll_count += 1
+        befall, container = self.at_poll.pop(self.poll_count, None), world.find(reference)
         if befall is not None and container is not None and world.trouble is None:
-            self.meddled = True
+            self.interfered = True
             befall(world, container)
 
     def check(self, engine: SimulatedEngine, operation: str, arguments: tuple) -> None:
@@ -111,21 +115,21 @@ class Witness:
             return
         self.request_count += 1
         for befall in self.at_request.pop(self.request_count, ()):
-            self.meddled = True
+            self.interfered = True
             befall()
         world = engine.world
         self.requests.append(f"{operation} {engine.name} {_subject(world, arguments)}")
         if not self.commit or self.repository.commits[self.commit].unreadable:
-            self.object_to(f"{operation} without a readable commit")
+            self.fail(f"{operation} without a readable commit")
         if engine.name not in self.answers.known_to(self._app_of(world, arguments[0])):
-            self.object_to(f"{operation} on {engine.name}, which is unknown")
+            self.fail(f"{operation} on {engine.name}, which is unknown")
         self.command_count += operation == "run_exec"
         self.takes_count += operation not in GARBAGE
-        if self.takes_count == 1 and not self.meddled:
+        if self.takes_count == 1 and not self.interfered:
             self._losses.check_budget()
         self._checks(operation)(world, operation, arguments[0])
 
-    def _checks(self, operation: str) -> Callable[[World, str, Any], None]:
+    def _checks(self, operation: str) -> Callable[[SimulatedHost, str, Any], None]:
         """Return what is checked about an operation, given the world and its first argument."""
         if operation in ON_CONTAINERS:
             return self._check_reference
@@ -136,40 +140,42 @@ class Witness:
         }
         return checks.get(operation, self._check_making)
 
-    def _check_reference(self, world: World, operation: str, reference: str) -> None:
+    def _check_reference(self, world: SimulatedHost, operation: str, reference: str) -> None:
         container = world.find(reference)
         if container is not None and container.started_at is not None and container.owner is not None:
             self.started.add(container.id)
         if container is not None:
             self._check_container(world, operation, container)
 
-    def _check_network(self, world: World, operation: str, name: str) -> None:
+    def _check_network(self, world: SimulatedHost, operation: str, name: str) -> None:
         network = world.networks.get(name)
         if network is not None and labels.parse_owner(network.labels, "default") is None:
-            self.object_to(f"{operation} of the foreign network {name}")
+            self.fail(f"{operation} of the foreign network {name}")
 
-    def _check_volume(self, world: World, operation: str, name: str) -> None:
+    def _check_volume(self, world: SimulatedHost, operation: str, name: str) -> None:
         if name in world.volumes and holds_data(world, name):
-            self.object_to(f"{operation} of {name}, which may hold data")
+            self.fail(f"{operation} of {name}, which may hold data")
 
-    def _check_making(self, _world: World, operation: str, app: object) -> None:
+    def _check_making(self, _world: SimulatedHost, operation: str, app: object) -> None:
         if isinstance(app, AppKey):
             self._check_app(operation, app)
 
-    def app_of(self, world: World, container: SimulatedContainer) -> tuple[AppKey, str] | None:
+    def app_of(self, world: SimulatedHost, container: SimulatedContainer) -> tuple[AppKey, str] | None:
         """Return the app and service that a container belongs to, or is to be taken over by; None: it is foreign."""
         if container.owner is not None:
             return container.owner.app, container.owner.service
         found = self.projects.containers.get((world.name, container.id))
         return found if found is not None and self.takes_over(*found) else None
 
-    def _app_of(self, world: World, subject: Any) -> AppKey | None:
+    def _app_of(self, world: SimulatedHost, subject: Any) -> AppKey | None:
         """Return the app that a request is made for, by its first argument."""
         container = world.find(subject) if isinstance(subject, str) else None
         found = self.app_of(world, container) if container is not None else None
         return found[0] if found is not None else app_of(world, subject)
 
-    def to_be_taken_over(self, app: AppKey, service: str) -> Iterator[tuple[World, SimulatedContainer]]:
+    def to_be_taken_over(
+        self, app: AppKey, service: str
+    ) -> Iterator[tuple[SimulatedHost, SimulatedContainer]]:
         """Yield the containers whose place a service is to take, with their worlds."""
         for (host, identity), found in self.projects.containers.items():
             world = self.fleet.worlds[host]
@@ -187,7 +193,7 @@ class Witness:
         asked += [self.repository.recipes[app, stable.digest]] if stable is not None else []
         return any(each.adopt and service in {s.name for s in each.services} for each in asked)
 
-    def _check_container(self, world: World, operation: str, container: SimulatedContainer) -> None:
+    def _check_container(self, world: SimulatedHost, operation: str, container: SimulatedContainer) -> None:
         adopted = self.app_of(world, container) if container.owner is None else None
         if adopted is not None:
             self._check_app(operation, adopted[0])
@@ -195,10 +201,10 @@ class Witness:
                 self._check_writers(world, container)
             return
         if container.owner is None or container.labels.get(labels.INSTANCE) != "default":
-            self.object_to(f"{operation} of the foreign container {container.name}")
+            self.fail(f"{operation} of the foreign container {container.name}")
         self._check_app(operation, container.owner.app, container)
         self._losses.check_spared(operation, container)
-        if operation in {"stop", "remove"} and is_well(container):
+        if operation in {"stop", "remove"} and is_healthy(container):
             self._losses.check(world, operation, container)
         if operation == "start":
             self._check_quarantine(container)
@@ -218,27 +224,27 @@ class Witness:
         if all(map(self._stays_up, apps)) and not has_failed_by_itself(container):
             return  # with nothing to go back to, what never ran is started, and what somebody stopped
         if container.image in BAD and container.image in images and owner.release in failed:
-            self.object_to(f"starts {container.name} of a release which is quarantined")
+            self.fail(f"starts {container.name} of a release which is quarantined")
 
-    def _check_create(self, world: World, operation: str, intent: ContainerIntent) -> None:
+    def _check_create(self, world: SimulatedHost, operation: str, intent: ContainerIntent) -> None:
         self._check_app(operation, intent.app.key)
         stable = self.history.stable(intent.app.key)
         if intent.app.key.name in self.repository.commits[self.commit].broken and (
             stable is None or intent.app.digest != stable.digest
         ):
-            self.object_to(f"creates {intent.name}, and nobody can read which release is meant")
+            self.fail(f"creates {intent.name}, and nobody can read which release is meant")
         failed = self.history.failed_digests(intent.app.key)
         # With nothing stable to go back to, what is missing of a release that failed is made all the same.
         if intent.app.digest in failed and not self._stays_up(intent.app):
-            self.object_to(f"creates {intent.name} of a release which is quarantined")
+            self.fail(f"creates {intent.name} of a release which is quarantined")
         for files in intent.service.files:
             name = files_volume_name(intent.app.key.project, files.digest)
             if files.writable_path is None and name not in world.volumes:
-                self.object_to(f"creates {intent.name} before its files are in {name}")
+                self.fail(f"creates {intent.name} before its files are in {name}")
 
         self._check_waste(world, intent)
 
-    def _check_waste(self, world: World, intent: ContainerIntent) -> None:
+    def _check_waste(self, world: SimulatedHost, intent: ContainerIntent) -> None:
         """Never create just the same container again for the same parents, which was not even started."""
         joined = {world.find(peer).id for peer in intent.peers.values() if world.find(peer) is not None}
         image = known_image(world, intent.image)
@@ -251,7 +257,7 @@ class Witness:
             # A tag that moved between the pull and the create: it has other bytes than were planned.
             is_same &= each.owner is not None and each.owner.image_digest in {"", each.image_id}
             if was_made_so and is_same and lives_there and each.state is State.CREATED and not by_hand:
-                self.object_to(f"creates {intent.name} again, which was never started")
+                self.fail(f"creates {intent.name} again, which was never started")
 
     def _stays_up(self, app: App) -> bool:
         stable = self.history.stable(app.key)
@@ -261,10 +267,10 @@ class Witness:
         if app.name in self.repository.commits[self.commit].broken and not self._heals(
             operation, app, container
         ):
-            self.object_to(f"{operation} for {app}, whose file cannot be read")
+            self.fail(f"{operation} for {app}, whose file cannot be read")
         hold = self.held.get(app)
         if hold is not None and (hold.until is None or hold.until > self.fleet.clock.now()):
-            self.object_to(f"{operation} for {app}, which an operator holds")
+            self.fail(f"{operation} for {app}, which an operator holds")
 
     def _heals(self, operation: str, app: AppKey, container: SimulatedContainer | None) -> bool:
         """Whether a request may be to keep the last stable release alive: what does well goes only for one in its slot.
@@ -275,10 +281,10 @@ class Witness:
             return False
         if container is not None and is_pre_start(container.owner.service):
             return True
-        if operation not in {"stop", "remove"} or container is None or not is_well(container):
+        if operation not in {"stop", "remove"} or container is None or not is_healthy(container):
             return True
         slot = (app, container.owner.service, container.owner.slot)
-        return container.name.endswith((KEPT_SUFFIX, FAILED_SUFFIX)) or any(
+        return container.name.endswith((RETAINED_SUFFIX, FAILED_SUFFIX)) or any(
             each.owner is not None
             and (each.owner.app, each.owner.service, each.owner.slot) == slot
             and each.id != container.id
@@ -296,20 +302,20 @@ class Witness:
         there = [world.containers.get(former) for world in self.fleet.worlds.values()]
         ran = former in self.started or any(each is not None and each.started_at for each in there)
         if container.started_at is not None or (former != container.id and ran):
-            self.object_to(f"starts {container.name}, a run that was started before")
+            self.fail(f"starts {container.name}, a run that was started before")
         self.ran[run] = container.id
 
-    def _check_double(self, world: World, container: SimulatedContainer) -> None:
+    def _check_double(self, world: SimulatedHost, container: SimulatedContainer) -> None:
         """Never run two containers on one writable volume, but for what prepares the data of another."""
         owner = container.owner
-        if is_pre_start(owner.service) or self.meddled:
+        if is_pre_start(owner.service) or self.interfered:
             return
         release = self.repository.recipes[(owner.app, owner.release)]
         if any(s.name == owner.service and s.order == "start-first" for s in release.services):
             return  # the file asks for it
         self._check_writers(world, container)
 
-    def _check_writers(self, world: World, container: SimulatedContainer) -> None:
+    def _check_writers(self, world: SimulatedHost, container: SimulatedContainer) -> None:
         data = {name for name in container.volumes if holds_data(world, name)}
         data |= {mount.source for mount in data_mounts(container)}
         for other in world.containers.values():
@@ -318,7 +324,7 @@ class Witness:
                 there = set()
             shared = data & {*other.volumes, *there}
             if shared and other.up and other.id != container.id:
-                self.object_to(f"starts {container.name} on {shared.pop()} while {other.name} writes it")
+                self.fail(f"starts {container.name} on {shared.pop()} while {other.name} writes it")
 
     def _are_replicas(self, one: SimulatedContainer, other: SimulatedContainer) -> bool:
         """Whether both are of one service that has several replicas: these share what Git gives them, as does its pre_start."""
@@ -332,7 +338,7 @@ class Witness:
         recipe = self.repository.recipes[(one.owner.app, one.owner.release)]
         return any(each.name == services[0] and each.replicas > 1 for each in recipe.services)
 
-    def _has_come_up(self, app: AppKey) -> bool:
+    def _is_up(self, app: AppKey) -> bool:
         """Whether a first release that failed, and stayed up, does well by now: history hears of it after the run."""
         there = [
             container
@@ -340,7 +346,7 @@ class Witness:
             for container in world.containers.values()
             if container.owner is not None and container.owner.app == app and container.up
         ]
-        return self.history.stable(app) is None and bool(there) and all(map(is_well, there))
+        return self.history.stable(app) is None and bool(there) and all(map(is_healthy, there))
 
     def _check_order(self, container: SimulatedContainer) -> None:
         """Never begin a release of an app while what it depends on is not at what the same commit says."""
@@ -358,8 +364,8 @@ class Witness:
         if needed is None or any(self._is_same(container, each.digest) for each in stable):
             return
         failed = self.repository.is_among(needed, self.history.failed_digests(needed.key))
-        if failed and not self._has_come_up(needed.key):
-            self.object_to(f"begins {container.name} although {needed.name} was rolled back")
+        if failed and not self._is_up(needed.key):
+            self.fail(f"begins {container.name} although {needed.name} was rolled back")
 
     def _is_same(self, container: SimulatedContainer, release: str) -> bool:
         """Whether a release asks for just such a container, which hooks are no part of: to start it heals that release."""
@@ -377,16 +383,16 @@ class Witness:
         ]
         return asked[0] == asked[1]
 
-    def object_to(self, sentence: str) -> None:
+    def fail(self, sentence: str) -> None:
         raise Violation(f"{sentence}; requests so far: {self.requests[-12:]}")
 
 
 class WatchedEngine:
     """A simulated Engine that a witness stands beside."""
 
-    def __init__(self, witness: Witness, engine: SimulatedEngine) -> None:
+    def __init__(self, monitor: SafetyMonitor, engine: SimulatedEngine) -> None:
         self.name = engine.name
-        self._witness = witness
+        self._witness = monitor
         self._engine = engine
 
     def observe(self):
@@ -399,7 +405,7 @@ class WatchedEngine:
         return seen
 
     def inspect(self, container: str):
-        self._witness.look_comes(self._engine.world, container)
+        self._witness.note_poll(self._engine.world, container)
         seen = self._engine.inspect(container)
         self._witness.note(seen)
         return seen
@@ -424,7 +430,7 @@ class WatchedEngine:
         return watched
 
 
-def _subject(world: World, arguments: tuple) -> str:
+def _subject(world: SimulatedHost, arguments: tuple) -> str:
     if not arguments:
         return ""
     first = arguments[0]

@@ -7,13 +7,13 @@ from ipaddress import IPv4Network
 from itertools import islice
 
 from gitops_orch.engine.simulated.life import SimulatedContainer
-from gitops_orch.engine.simulated.world import SimulatedNetwork, World
+from gitops_orch.engine.simulated.world import SimulatedHost, SimulatedNetwork
 
 WITHOUT_ADDRESSES = frozenset({"host", "null"})  # drivers
 _GATEWAY = 1  # the first host of a subnet, which is no container's
 
 
-def taken_address(world: World, container: SimulatedContainer) -> str | None:
+def taken_address(world: SimulatedHost, container: SimulatedContainer) -> str | None:
     """Return an address that a container asks for and another one has; None: there is none."""
     for network, asked in container.addresses.items():
         held = _held(world, network, container)
@@ -23,26 +23,26 @@ def taken_address(world: World, container: SimulatedContainer) -> str | None:
     return None
 
 
-def give_addresses(world: World, container: SimulatedContainer) -> None:
+def give_addresses(world: SimulatedHost, container: SimulatedContainer) -> None:
     """Give a container that starts an address in each of its networks."""
     container.held = {}
     for name in container.networks:
         give_address(world, container, name)
 
 
-def give_address(world: World, container: SimulatedContainer, name: str) -> None:
+def give_address(world: SimulatedHost, container: SimulatedContainer, name: str) -> None:
     """Give a container an address in one network."""
     network = world.networks.get(name)
     if network is not None and network.driver not in WITHOUT_ADDRESSES:
         container.held[name] = container.addresses.get(name) or (_lowest(world, network, container),)
 
 
-def _held(world: World, network: str, asker: SimulatedContainer) -> set[str]:
+def _held(world: SimulatedHost, network: str, asker: SimulatedContainer) -> set[str]:
     others = (each for each in world.containers.values() if each.up and each.id != asker.id)
     return {address for each in others for address in each.held.get(network, ())}
 
 
-def _lowest(world: World, network: SimulatedNetwork, asker: SimulatedContainer) -> str:
+def _lowest(world: SimulatedHost, network: SimulatedNetwork, asker: SimulatedContainer) -> str:
     held = _held(world, network.name, asker)
     hosts = islice(_subnet(network).hosts(), _GATEWAY, None)
     return next(str(address) for address in hosts if str(address) not in held)

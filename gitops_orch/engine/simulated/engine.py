@@ -21,9 +21,9 @@ from gitops_orch.engine.simulated.faults import Fault, Faults, NoFaults, Simulat
 from gitops_orch.engine.simulated.host_files import change_steps, read_files
 from gitops_orch.engine.simulated.images import Registry
 from gitops_orch.engine.simulated.life import KILLED, SimulatedContainer
-from gitops_orch.engine.simulated.making import attach, make_container
-from gitops_orch.engine.simulated.seen import see_container, see_host
-from gitops_orch.engine.simulated.world import Reach, World
+from gitops_orch.engine.simulated.making import attach, create_container
+from gitops_orch.engine.simulated.seen import observe_container, observe_host
+from gitops_orch.engine.simulated.world import OutageKind, SimulatedHost
 from gitops_orch.errors import EngineError, HostUnreachable
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
@@ -56,25 +56,29 @@ class SimulatedEngine:
     """One simulated host; `changed` is called after every request that may have changed its world."""
 
     name: str
-    world: World
+    world: SimulatedHost
     registry: Registry
     clock: Clock
     origin_s: float  # the host's time, as seconds since the epoch, where the clock's monotonic time is 0
     faults: Faults = field(default_factory=NoFaults)
     settings: SimulatedSettings = field(default_factory=SimulatedSettings)
-    changed: Callable[[World], None] = lambda _world: None
+    changed: Callable[[SimulatedHost], None] = lambda _world: None
     closed: bool = False
 
     def observe(self) -> ObservedHost:
         """List everything."""
         settings = self.settings
-        return self._ask("observe", lambda: see_host(self.world, name=self.name, instance=settings.instance))
+        return self._ask(
+            "observe", lambda: observe_host(self.world, name=self.name, instance=settings.instance)
+        )
 
     def inspect(self, container: str) -> ObservedContainer:
         """Return one container with its details; NotFound where there is none."""
         return self._ask(
             "inspect",
-            lambda: see_container(self._require(container), instance=self.settings.instance, details=True),
+            lambda: observe_container(
+                self._require(container), instance=self.settings.instance, details=True
+            ),
         )
 
     def pull(
@@ -87,7 +91,7 @@ class SimulatedEngine:
         if progress is not None:
             progress(f"Pulling from {image} {platform}".rstrip())
         self.clock.sleep(self.registry.find(image).behaviour.pull_s)
-        return self._tell("pull", lambda: requests.pull(self.world, self.registry, image))
+        return self._send("pull", lambda: requests.pull(self.world, self.registry, image))
 
     def registry_digest(self, image: str) -> str:
         """Return the digest that the reference names in its registry now; ImageUnavailable where it does not answer."""
@@ -97,20 +101,20 @@ class SimulatedEngine:
 
     def create_network(self, app: AppKey, network: Network) -> None:
         """Create the app's network with our labels."""
-        made = labels.network_labels(self.settings.instance, app, network)
+        created = labels.network_labels(self.settings.instance, app, network)
         kind = {"driver": network.driver, "subnet": network.subnet}
-        self._tell(
+        self._send(
             "create_network",
-            lambda: requests.add_network(self.world, network.name, labels=made, **kind),
+            lambda: requests.add_network(self.world, network.name, labels=created, **kind),
         )
 
     def create_volume(self, app: AppKey, volume: Volume) -> None:
         """Create the app's volume with our labels."""
-        made = labels.volume_labels(self.settings.instance, app, volume)
+        created = labels.volume_labels(self.settings.instance, app, volume)
         driver = str(volume.compose.get("driver") or "local")
-        self._tell(
+        self._send(
             "create_volume",
-            lambda: requests.add_volume(self.world, volume.name, driver=driver, labels=made),
+            lambda: requests.add_volume(self.world, volume.name, driver=driver, labels=created),
         )
 
     def put_files(self, app: AppKey, files: FileMount, *, image: str) -> str:
@@ -118,7 +122,7 @@ class SimulatedEngine:
 
         Simulated files have no owners.
         """
-        self._tell("put_files", lambda: self._put_files(app, files, image))
+        self._send("put_files", lambda: self._put_files(app, files, image))
         return ""
 
     def read_files(self, queries: Sequence[FilesQuery], *, image: str) -> tuple[HostFiles, ...]:
@@ -135,57 +139,57 @@ class SimulatedEngine:
         left: list[str] = []
         if files.live is not None:
             live = files.live
-            self._tell("change_files", lambda: self._forget_live(app, live))
+            self._send("change_files", lambda: self._forget_live(app, live))
         for step in change_steps(self.world, self.settings.data_root, app, files, work, left):
-            self._tell("change_files", step)
+            self._send("change_files", step)
         return tuple(left)
 
     def create(self, intent: ContainerIntent) -> str:
         """Create a container; one that was made by the same intent before is found by its name."""
-        return self._tell("create", lambda: self._create(intent))
+        return self._send("create", lambda: self._create(intent))
 
     def start(self, container: str) -> None:
         """Start it."""
-        self._tell("start", lambda: requests.start(self.world, self._require(container)))
+        self._send("start", lambda: requests.start(self.world, self._require(container)))
 
     def stop(self, container: str) -> None:
         """Stop it, killing it after its grace period."""
-        self._tell("stop", lambda: self._stop(container))
+        self._send("stop", lambda: self._stop(container))
 
     def remove(self, container: str) -> None:
         """Remove it, running or not; an absent one is as it should be."""
-        self._tell("remove", lambda: self._remove(container))
+        self._send("remove", lambda: self._remove(container))
 
     def rename(self, container: str, name: str) -> None:
         """Give it another name."""
-        self._tell("rename", lambda: requests.rename(self.world, self._require(container), name))
+        self._send("rename", lambda: requests.rename(self.world, self._require(container), name))
 
     def update(self, container: str, fields: Mapping[str, object]) -> None:
         """Change limits or the restart policy in place."""
-        self._tell("update", lambda: requests.update(self.world, self._require(container), fields))
+        self._send("update", lambda: requests.update(self.world, self._require(container), fields))
 
     def restart(self, container: str) -> None:
         """Stop it and start it again."""
-        self._tell("restart", lambda: self._restart(container))
+        self._send("restart", lambda: self._restart(container))
 
     def unpause(self, container: str) -> None:
         """Let a paused container go on."""
-        self._tell("unpause", lambda: requests.unpause(self.world, self._require(container)))
+        self._send("unpause", lambda: requests.unpause(self.world, self._require(container)))
 
     def connect_network(self, container: str, network: str, joining: Joining) -> None:
         """Attach it to a network by name, as it would be created."""
-        self._tell("connect_network", lambda: attach(self.world, self._require(container), network, joining))
+        self._send("connect_network", lambda: attach(self.world, self._require(container), network, joining))
 
     def disconnect_network(self, container: str, network: str) -> None:
         """Detach it from a network by name."""
-        self._tell(
+        self._send(
             "disconnect_network",
             lambda: requests.disconnect(self.world, self._require(container), network),
         )
 
     def check_ports(self, app: AppKey, image: str, ports: tuple[HeldPort, ...]) -> None:  # noqa: ARG002
         """Refuse ports that a process of the host has, or a container."""
-        self._tell("check_ports", lambda: requests.check_ports(self.world, ports))
+        self._send("check_ports", lambda: requests.check_ports(self.world, ports))
 
     def run_exec(
         self, container: str, command: tuple[str, ...], settings: ExecSettings = PLAIN_EXEC
@@ -196,7 +200,7 @@ class SimulatedEngine:
         """
         takes_s = requests.exec_duration_s(command)
         deadline_s = settings.deadline_s or self.settings.deadline_s
-        done = self._tell(
+        done = self._send(
             "run_exec", lambda: requests.run_exec(self.world, self._require(container), command)
         )
         ran = self.world.find(container)
@@ -215,25 +219,25 @@ class SimulatedEngine:
 
     def signal(self, container: str, name: str) -> None:
         """Send a signal: it is noted on the container."""
-        self._tell("signal", lambda: requests.signal(self._require(container), name))
+        self._send("signal", lambda: requests.signal(self._require(container), name))
 
     def record_live(self, app: AppKey, files: FileMount) -> None:
         """Record that a live file set holds this content."""
         live = files.live
         if live is not None:
-            self._tell("record_live", lambda: self._record_live(app, files, live))
+            self._send("record_live", lambda: self._record_live(app, files, live))
 
     def remove_network(self, network: str) -> None:
         """Remove a network; Conflict while a running container uses it."""
-        self._tell("remove_network", lambda: requests.remove_network(self.world, network))
+        self._send("remove_network", lambda: requests.remove_network(self.world, network))
 
     def remove_volume(self, volume: str) -> None:
         """Remove a volume; Conflict while a container mounts it."""
-        self._tell("remove_volume", lambda: requests.remove_volume(self.world, volume))
+        self._send("remove_volume", lambda: requests.remove_volume(self.world, volume))
 
     def remove_image(self, image: str) -> None:
         """Remove an image; Conflict while a container was made from it."""
-        self._tell("remove_image", lambda: requests.remove_image(self.world, image))
+        self._send("remove_image", lambda: requests.remove_image(self.world, image))
 
     def logs(
         self, container: str, *, tail: int, since: datetime | None = None, timestamps: bool = False
@@ -267,7 +271,7 @@ class SimulatedEngine:
             self._advance()
             return answer()
 
-    def _tell(self, operation: str, answer: Callable[[], Answer]) -> Answer:
+    def _send(self, operation: str, answer: Callable[[], Answer]) -> Answer:
         """Carry out a request that changes the world, or does not, as its fault wants."""
         fault = self._travel(operation)
         if fault is Fault.LATE:
@@ -296,7 +300,7 @@ class SimulatedEngine:
         fault = self.faults.decide(self.name, operation)
         if fault is Fault.CRASH_BEFORE:
             raise SimulatedCrash(f"before {operation} on {self.name}")
-        if fault is Fault.REFUSED or (trouble is not None and trouble.reach is Reach.REFUSED):
+        if fault is Fault.REFUSED or (trouble is not None and trouble.reach is OutageKind.REFUSED):
             raise HostUnreachable(f"{self.name}: {operation}: connection refused", hint="is dockerd running?")
         if trouble is not None or fault is Fault.LOST_REQUEST:
             self._no_answer(operation)
@@ -331,10 +335,16 @@ class SimulatedEngine:
     def _create(self, intent: ContainerIntent) -> str:
         there = self.world.find(intent.name)
         settings = self.settings
-        made = make_container(self.world, intent, instance=settings.instance, data_root=settings.data_root)
-        if there is not None and labels.is_intended(there.owner, intent) and there.image_id == made.image_id:
+        created = create_container(
+            self.world, intent, instance=settings.instance, data_root=settings.data_root
+        )
+        if (
+            there is not None
+            and labels.is_intended(there.owner, intent)
+            and there.image_id == created.image_id
+        ):
             return there.id
-        return requests.add(self.world, made)
+        return requests.add(self.world, created)
 
     def _put_files(self, app: AppKey, files: FileMount, image: str) -> None:
         requests.require_image(self.world, image)
@@ -345,17 +355,17 @@ class SimulatedEngine:
         if files.live is not None:
             self._change_live(app, files, files.live)
             return
-        made = labels.files_labels(self.settings.instance, app, files.digest)
+        created = labels.files_labels(self.settings.instance, app, files.digest)
         name = files_volume_name(app.project, files.digest)
-        requests.add_volume(self.world, name, driver="local", labels=made)
+        requests.add_volume(self.world, name, driver="local", labels=created)
 
     def _change_live(self, app: AppKey, files: FileMount, live: str) -> None:
         name, record = self._live_names(app, files, live)
         if record in self.world.volumes:
             return
         self._forget_live(app, live)
-        made = labels.live_labels(self.settings.instance, app, name)
-        requests.add_volume(self.world, name, driver="local", labels=made)
+        created = labels.live_labels(self.settings.instance, app, name)
+        requests.add_volume(self.world, name, driver="local", labels=created)
         self.world.volumes[name].content = files.digest
 
     def _forget_live(self, app: AppKey, live: str) -> None:
@@ -366,8 +376,8 @@ class SimulatedEngine:
 
     def _record_live(self, app: AppKey, files: FileMount, live: str) -> None:
         name, record = self._live_names(app, files, live)
-        made = {**labels.live_labels(self.settings.instance, app, name), labels.FILES: files.digest}
-        requests.add_volume(self.world, record, driver="local", labels=made)
+        created = {**labels.live_labels(self.settings.instance, app, name), labels.FILES: files.digest}
+        requests.add_volume(self.world, record, driver="local", labels=created)
 
     def _live_names(self, app: AppKey, files: FileMount, live: str) -> tuple[str, str]:
         return live_volume_name(app.project, live), live_record_name(app.project, live, files.digest)

@@ -10,7 +10,7 @@ from gitops_orch.engine.simulated.engine import SimulatedEngine, SimulatedSettin
 from gitops_orch.engine.simulated.faults import Faults, NoFaults
 from gitops_orch.engine.simulated.images import Registry, read_behaviours
 from gitops_orch.engine.simulated.saved import load_world, save_world
-from gitops_orch.engine.simulated.world import World
+from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.errors import SettingsError
 from gitops_orch.model.host import SIMULATED_SCHEME, Host
 
@@ -27,7 +27,7 @@ class SimulatedFleet:
     faults: Faults = field(default_factory=NoFaults)
     settings: SimulatedSettings = field(default_factory=SimulatedSettings)
     folder: Path | None = None  # None: kept in memory only
-    worlds: dict[str, World] = field(default_factory=dict)
+    worlds: dict[str, SimulatedHost] = field(default_factory=dict)
     origin_s: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,12 +47,12 @@ class SimulatedFleet:
             changed=self._saver(name),
         )
 
-    def world(self, name: str) -> World:
+    def world(self, name: str) -> SimulatedHost:
         """Return the world of that name, as it was left, or new and empty."""
         if name not in self.worlds:
             path = self._path(name)
             saved = load_world(path, instance=self.settings.instance) if path else None
-            self.worlds[name] = saved or World(name=name, now=self.now_s())
+            self.worlds[name] = saved or SimulatedHost(name=name, now=self.now_s())
         return self.worlds[name]
 
     def now_s(self) -> float:
@@ -62,7 +62,7 @@ class SimulatedFleet:
     def _path(self, name: str) -> Path | None:
         return self.folder / f"{name}.json" if self.folder else None
 
-    def _saver(self, name: str) -> Callable[[World], None]:
+    def _saver(self, name: str) -> Callable[[SimulatedHost], None]:
         path = self._path(name)
         return (lambda _world: None) if path is None else (lambda world: _save(world, path))
 
@@ -81,7 +81,7 @@ def kept_fleet(state_dir: Path, clock: Clock, *, instance: str) -> SimulatedFlee
     )
 
 
-def _save(world: World, path: Path) -> None:
+def _save(world: SimulatedHost, path: Path) -> None:
     with world.lock:
         save_world(world, path)
 

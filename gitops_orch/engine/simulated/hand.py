@@ -9,7 +9,7 @@ from gitops_orch.engine.simulated.addresses import give_addresses
 from gitops_orch.engine.simulated.images import ImageBehaviour, image_id
 from gitops_orch.engine.simulated.life import SimulatedContainer, begin, end
 from gitops_orch.engine.simulated.making import owner_of
-from gitops_orch.engine.simulated.world import SimulatedImage, World
+from gitops_orch.engine.simulated.world import SimulatedHost, SimulatedImage
 from gitops_orch.errors import EngineError
 from gitops_orch.model.observed import Health, State
 
@@ -18,20 +18,20 @@ FOREIGN_MEMORY_BYTES = 32 * 1024 * 1024
 FOREIGN = ImageBehaviour()
 OUR_INSTANCE = "default"
 
-Hand = Callable[[World, SimulatedContainer], None]
+Tamper = Callable[[SimulatedHost, SimulatedContainer], None]
 
 
-def remove(world: World, container: SimulatedContainer) -> None:
+def remove(world: SimulatedHost, container: SimulatedContainer) -> None:
     """`docker rm -f`."""
     requests.remove(world, container)
 
 
-def stop(world: World, container: SimulatedContainer) -> None:
+def stop(world: SimulatedHost, container: SimulatedContainer) -> None:
     """`docker stop`."""
     requests.stop(world, container, killed=False)
 
 
-def kill(world: World, container: SimulatedContainer) -> None:
+def kill(world: SimulatedHost, container: SimulatedContainer) -> None:
     """Its process is killed from outside Docker; its restart policy decides what follows."""
     if not container.up:
         return
@@ -43,7 +43,7 @@ def kill(world: World, container: SimulatedContainer) -> None:
     world.emit_container("die", container)
 
 
-def restart(world: World, container: SimulatedContainer) -> None:
+def restart(world: SimulatedHost, container: SimulatedContainer) -> None:
     """`docker restart`, of a container that runs: it has new namespaces, and those who lived in the former keep these.
 
     Where the Engine refuses the start, because its port was taken in between, the person reads that, and it stays down.
@@ -54,50 +54,50 @@ def restart(world: World, container: SimulatedContainer) -> None:
             requests.start(world, container)
 
 
-def pause(world: World, container: SimulatedContainer) -> None:
+def pause(world: SimulatedHost, container: SimulatedContainer) -> None:
     """`docker pause`, of a container that runs."""
     if container.state.value == "running":
         requests.pause(world, container)
 
 
-def rename(world: World, container: SimulatedContainer) -> None:
+def rename(world: SimulatedHost, container: SimulatedContainer) -> None:
     """`docker rename`."""
     name = f"{container.name}-by-hand"
     if world.find(name) is None:
         requests.rename(world, container, name)
 
 
-def take_restart_policy(world: World, container: SimulatedContainer) -> None:
+def take_restart_policy(world: SimulatedHost, container: SimulatedContainer) -> None:
     """`docker update --restart on-failure:2`."""
     policy = {"Name": "on-failure", "MaximumRetryCount": 2}
     requests.update(world, container, {"RestartPolicy": policy})
 
 
-def limit_memory(world: World, container: SimulatedContainer) -> None:
+def limit_memory(world: SimulatedHost, container: SimulatedContainer) -> None:
     """`docker update --memory 32m`."""
     requests.update(world, container, {"Memory": FOREIGN_MEMORY_BYTES})
 
 
-def disconnect(world: World, container: SimulatedContainer) -> None:
+def disconnect(world: SimulatedHost, container: SimulatedContainer) -> None:
     """`docker network disconnect`, of the first of its networks."""
     for network in sorted(container.networks)[:1]:
         requests.disconnect(world, container, network)
 
 
-def sicken(world: World, container: SimulatedContainer) -> None:
+def make_unhealthy(world: SimulatedHost, container: SimulatedContainer) -> None:
     """Something makes its healthcheck fail from now on, until it is started again."""
     if container.healthcheck and container.state is State.RUNNING:
         container.health, container.turns_healthy_at = Health.UNHEALTHY, None
         world.emit_container("health_status: unhealthy", container)
 
 
-def replace_image(world: World, container: SimulatedContainer) -> None:
+def replace_image(world: SimulatedHost, container: SimulatedContainer) -> None:
     """`docker rm -f` and `docker run` with the same name and labels, but of another image and without environment."""
     behaviour = ImageBehaviour(variant="by hand")
     image = SimulatedImage(id=image_id("another:image", behaviour), behaviour=behaviour)
     world.images.setdefault(image.id, image)
     requests.remove(world, container)
-    made = replace(
+    created = replace(
         container,
         id=world.new_id(),
         image="another:image",
@@ -107,11 +107,11 @@ def replace_image(world: World, container: SimulatedContainer) -> None:
         healthcheck=False,
         created_at=world.now,
     )
-    world.containers[made.id] = made
-    begin(made, world.now)
+    world.containers[created.id] = created
+    begin(created, world.now)
 
 
-def run_a_commit(world: World, container: SimulatedContainer) -> SimulatedContainer:
+def run_a_commit(world: SimulatedHost, container: SimulatedContainer) -> SimulatedContainer:
     """`docker commit`, and `docker run` of the image that comes of it, which has the container's labels."""
     carried = tuple(f"{name}={value}" for name, value in container.labels.items())
     behaviour = ImageBehaviour(variant="a commit", labels=carried)
@@ -119,18 +119,18 @@ def run_a_commit(world: World, container: SimulatedContainer) -> SimulatedContai
     return run_foreign(world, name, labels=container.labels, behaviour=behaviour, owner=owner)
 
 
-def duplicate(world: World, container: SimulatedContainer) -> SimulatedContainer:
+def duplicate(world: SimulatedHost, container: SimulatedContainer) -> SimulatedContainer:
     """What a tool does that copies a container with its labels: another name, and no ports."""
     return run_foreign(world, f"copy-of-{container.id[:7]}", labels=container.labels, owner=container.owner)
 
 
-DRIFT: Mapping[str, Hand] = {
+DRIFT: Mapping[str, Tamper] = {
     "remove": remove,
     "stop": stop,
     "kill": kill,
     "restart": restart,
     "pause": pause,
-    "sicken": sicken,
+    "sicken": make_unhealthy,
     "rename": rename,
     "restart-policy": take_restart_policy,
     "memory": limit_memory,
@@ -140,7 +140,7 @@ DRIFT: Mapping[str, Hand] = {
 
 
 def run_foreign(
-    world: World,
+    world: SimulatedHost,
     name: str,
     *,
     labels: Mapping[str, str] | None = None,

@@ -5,14 +5,14 @@ from functools import partial
 
 from gitops_orch.engine.host_records import joined_records, record_path
 from gitops_orch.engine.payload_mounts import data_path
-from gitops_orch.engine.simulated.world import World
+from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey, FileMount
 from gitops_orch.model.host_files import NO_FILE, FileChange, FilesQuery, FilesWork, HostFiles
 
 Step = Callable[[], None]
 
 
-def read_files(world: World, data_root: str, query: FilesQuery) -> HostFiles:
+def read_files(world: SimulatedHost, data_root: str, query: FilesQuery) -> HostFiles:
     """Return what the host has of a bind."""
     root = data_path(data_root, query.app, query.path).rstrip("/")
     key = record_path(query.app, query.path, directory=query.directory)
@@ -34,7 +34,7 @@ def read_files(world: World, data_root: str, query: FilesQuery) -> HostFiles:
     )
 
 
-def _copy(world: World, root: str, name: str) -> str | None:
+def _copy(world: SimulatedHost, root: str, name: str) -> str | None:
     """Return a file's digest; NO_FILE where a directory is, or a file stands in the place of one above it."""
     parts = name.split("/")
     above = ("/".join(parts[:depth]) for depth in range(1, len(parts)))
@@ -43,7 +43,7 @@ def _copy(world: World, root: str, name: str) -> str | None:
     return world.files.get(f"{root}/{name}".rstrip("/"))
 
 
-def _below(world: World, root: str, name: str) -> frozenset[str]:
+def _below(world: SimulatedHost, root: str, name: str) -> frozenset[str]:
     """Return the names of all files in a directory below a bind's root; a single file is no directory."""
     inside = f"{root}/{name}/"
     return frozenset(
@@ -52,7 +52,7 @@ def _below(world: World, root: str, name: str) -> frozenset[str]:
 
 
 def change_steps(
-    world: World, data_root: str, app: AppKey, files: FileMount, work: FilesWork, left: list[str]
+    world: SimulatedHost, data_root: str, app: AppKey, files: FileMount, work: FilesWork, left: list[str]
 ) -> Iterator[Step]:
     """Yield the steps of a change in the order of a real host, each to be carried out before the next is asked for.
 
@@ -78,17 +78,17 @@ def change_steps(
     yield partial(_keep_newest, world, root, records)
 
 
-def _is_due(world: World, root: str, change: FileChange, copy: str | None, removed: set[str]) -> bool:
+def _is_due(world: SimulatedHost, root: str, change: FileChange, copy: str | None, removed: set[str]) -> bool:
     if copy == change.expected:
         return True
     parts = change.name.split("/")
     above = {"/".join(parts[:depth]) for depth in range(1, len(parts))}
     below = _below(world, root, change.name)
-    makes_room = bool(above & removed) or (bool(below) and below <= removed)
-    return change.expected is None and copy == NO_FILE and makes_room
+    frees_space = bool(above & removed) or (bool(below) and below <= removed)
+    return change.expected is None and copy == NO_FILE and frees_space
 
 
-def _change(world: World, root: str, path: str, digest: str | None) -> None:
+def _change(world: SimulatedHost, root: str, path: str, digest: str | None) -> None:
     if digest is None:
         world.files.pop(path, None)
     else:
@@ -96,6 +96,6 @@ def _change(world: World, root: str, path: str, digest: str | None) -> None:
         world.files[path] = digest
 
 
-def _keep_newest(world: World, root: str, records: list[dict[str, list[str]]]) -> None:
+def _keep_newest(world: SimulatedHost, root: str, records: list[dict[str, list[str]]]) -> None:
     world.directories.add(root)
     del records[:-1]

@@ -14,7 +14,7 @@ from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.images import ImageBehaviour, image_labels
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.requests import policy_text, require_image
-from gitops_orch.engine.simulated.world import SimulatedImage, World
+from gitops_orch.engine.simulated.world import SimulatedHost, SimulatedImage
 from gitops_orch.engine.visible_fields import visible_fields
 from gitops_orch.errors import EngineError
 from gitops_orch.model.addresses import canonical
@@ -25,8 +25,8 @@ JOIN_PREFIX = "container:"
 NO_CHECK = ["NONE"]
 
 
-def make_container(
-    world: World, intent: ContainerIntent, *, instance: str, data_root: str
+def create_container(
+    world: SimulatedHost, intent: ContainerIntent, *, instance: str, data_root: str
 ) -> SimulatedContainer:
     """Return the container that this intent asks for, created and not started; it is not in the world yet."""
     image = require_image(world, intent.image)
@@ -93,7 +93,7 @@ def _behaviour(image: ImageBehaviour, command: tuple[str, ...] | None) -> ImageB
     return replace(image, exits_after_s=requests.exec_duration_s(command), exit_code=code, start_error="")
 
 
-def _joined(world: World, mode: str) -> str | None:
+def _joined(world: SimulatedHost, mode: str) -> str | None:
     """Return whose network it shares: by id, where that container is there already, as an Engine keeps it."""
     if not mode.startswith(JOIN_PREFIX):
         return None
@@ -111,7 +111,7 @@ def _endpoints(payload: ContainerPayload) -> dict[str, Any]:
     return {**config.get("EndpointsConfig", {}), **dict(payload.connections)}
 
 
-def attach(world: World, container: SimulatedContainer, network: str, joining: Joining) -> None:
+def attach(world: SimulatedHost, container: SimulatedContainer, network: str, joining: Joining) -> None:
     """Attach a container to a network as it would be created."""
     target = PayloadTarget(host=world.name, api_version=world.api_version)
     endpoint: Mapping[str, Any] = endpoint_of(joining, network, target)
@@ -129,7 +129,7 @@ def _addresses_of(endpoint: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(canonical(str(asked[key])) for key in ("IPv4Address", "IPv6Address") if asked.get(key))
 
 
-def _volumes(world: World, host: Mapping[str, Any]) -> tuple[str, ...]:
+def _volumes(world: SimulatedHost, host: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the volumes that it mounts, also where a single file of one is bound from where the volume lies."""
     sources = [bind.partition(":")[0] for bind in host.get("Binds", ())]
     sources += [str(mount.get("Source", "")) for mount in host.get("Mounts", ())]
@@ -139,7 +139,7 @@ def _volumes(world: World, host: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _anonymous(
-    world: World, image: SimulatedImage, host: Mapping[str, Any], inherit_from: str | None
+    world: SimulatedHost, image: SimulatedImage, host: Mapping[str, Any], inherit_from: str | None
 ) -> dict[str, str]:
     """Return the volume of each path that image or file declare; a replaced container hands its own on."""
     nameless = [str(mount["Target"]) for mount in host.get("Mounts", ()) if not mount.get("Source")]
@@ -172,14 +172,14 @@ def _mount(kind: str, source: str, target: str, *, writable: bool = True) -> Obs
     return ObservedMount(kind=kind, source=source, target=target, writable=writable)
 
 
-def _check_sources(world: World, target: PayloadTarget, name: str, host: Mapping[str, Any]) -> None:
+def _check_sources(world: SimulatedHost, target: PayloadTarget, name: str, host: Mapping[str, Any]) -> None:
     """Refuse a mount of a file that was never put there: an Engine makes directories for binds, and nothing else."""
     for mount in host.get("Mounts", ()):
         if mount["Type"] == "bind" and not _is_there(world, target, str(mount["Source"])):
             raise EngineError(f"{world.name}: {name}: bind source path does not exist: {mount['Source']}")
 
 
-def _is_there(world: World, target: PayloadTarget, source: str) -> bool:
+def _is_there(world: SimulatedHost, target: PayloadTarget, source: str) -> bool:
     volumes = f"{world.root_dir}/volumes/"
     if source.startswith(volumes):
         return source.removeprefix(volumes).partition("/")[0] in world.volumes

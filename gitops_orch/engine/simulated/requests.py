@@ -12,7 +12,12 @@ from gitops_orch.engine.base import ExecResult, PulledImage
 from gitops_orch.engine.simulated.addresses import give_address, give_addresses, taken_address
 from gitops_orch.engine.simulated.images import Registry
 from gitops_orch.engine.simulated.life import KILLED, TERMINATED, SimulatedContainer, begin, end
-from gitops_orch.engine.simulated.world import SimulatedImage, SimulatedNetwork, SimulatedVolume, World
+from gitops_orch.engine.simulated.world import (
+    SimulatedHost,
+    SimulatedImage,
+    SimulatedNetwork,
+    SimulatedVolume,
+)
 from gitops_orch.errors import Conflict, EngineError, ImageUnavailable, NotFound
 from gitops_orch.model.image_reference import with_default_tag
 from gitops_orch.model.observed import EndedBy, HeldPort, ProbeResult, State
@@ -24,7 +29,7 @@ NO_COMMAND = 127  # the image's own fault, as a shell has it
 NO_LIMIT = 0
 
 
-def require(world: World, reference: str) -> SimulatedContainer:
+def require(world: SimulatedHost, reference: str) -> SimulatedContainer:
     """Return a container by id or name; NotFound where there is none."""
     found = world.find(reference)
     if found is None:
@@ -32,7 +37,7 @@ def require(world: World, reference: str) -> SimulatedContainer:
     return found
 
 
-def pull(world: World, registry: Registry, reference: str) -> PulledImage:
+def pull(world: SimulatedHost, registry: Registry, reference: str) -> PulledImage:
     """Bring what the registry has behind the reference now, and move the tag to it."""
     if registry.outage:
         raise ImageUnavailable(f"{world.name}: {reference} cannot be pulled: {registry.outage}")
@@ -48,14 +53,14 @@ def pull(world: World, registry: Registry, reference: str) -> PulledImage:
     return PulledImage(id=image.id, digests=tuple(image.digests))
 
 
-def registry_digest(world: World, registry: Registry, reference: str) -> str:
+def registry_digest(world: SimulatedHost, registry: Registry, reference: str) -> str:
     """Return the digest that the registry has behind the reference now."""
     if registry.outage:
         raise ImageUnavailable(f"{world.name}: {reference} cannot be looked up: {registry.outage}")
     return registry.find(reference).digest.partition("@")[2]
 
 
-def tag_image(world: World, image: SimulatedImage, tag: str) -> None:
+def tag_image(world: SimulatedHost, image: SimulatedImage, tag: str) -> None:
     """Make the tag name this image, and no other."""
     for each in world.images.values():
         if tag in each.tags:
@@ -63,7 +68,7 @@ def tag_image(world: World, image: SimulatedImage, tag: str) -> None:
     image.tags.append(tag)
 
 
-def known_image(world: World, reference: str) -> PulledImage | None:
+def known_image(world: SimulatedHost, reference: str) -> PulledImage | None:
     """Return an image that is on the host; None where it is not."""
     try:
         found = require_image(world, reference)
@@ -72,7 +77,7 @@ def known_image(world: World, reference: str) -> PulledImage | None:
     return PulledImage(id=found.id, digests=tuple(found.digests))
 
 
-def require_image(world: World, reference: str) -> SimulatedImage:
+def require_image(world: SimulatedHost, reference: str) -> SimulatedImage:
     """Return an image that is on the host; NotFound where it must be pulled first."""
     found = world.find_image(reference) or world.find_image(with_default_tag(reference))
     if found is None:
@@ -80,7 +85,7 @@ def require_image(world: World, reference: str) -> SimulatedImage:
     return found
 
 
-def add(world: World, container: SimulatedContainer) -> str:
+def add(world: SimulatedHost, container: SimulatedContainer) -> str:
     """Put a new container there, with the volumes that it mounts; the name must be free."""
     if (taken := world.find(container.name)) is not None:
         raise Conflict(
@@ -95,7 +100,7 @@ def add(world: World, container: SimulatedContainer) -> str:
     return container.id
 
 
-def start(world: World, container: SimulatedContainer) -> None:
+def start(world: SimulatedHost, container: SimulatedContainer) -> None:
     """Run it; what the host cannot give it leaves it as it was, with the reason in its error."""
     if container.state in {State.RUNNING, State.RESTARTING}:
         return
@@ -114,7 +119,7 @@ def start(world: World, container: SimulatedContainer) -> None:
     world.emit_container("start", container)
 
 
-def stop(world: World, container: SimulatedContainer, *, killed: bool) -> None:
+def stop(world: SimulatedHost, container: SimulatedContainer, *, killed: bool) -> None:
     """End it, if it runs, and remember that it was wanted so."""
     container.stopped_by_hand = True
     if not container.up:
@@ -125,7 +130,7 @@ def stop(world: World, container: SimulatedContainer, *, killed: bool) -> None:
     world.emit_container("stop", container)
 
 
-def pause(world: World, container: SimulatedContainer) -> None:
+def pause(world: SimulatedHost, container: SimulatedContainer) -> None:
     """Freeze it; time stands still in it."""
     if container.state is not State.RUNNING:
         raise Conflict(f"{world.name}: container {container.name} is not running")
@@ -133,7 +138,7 @@ def pause(world: World, container: SimulatedContainer) -> None:
     world.emit_container("pause", container)
 
 
-def unpause(world: World, container: SimulatedContainer) -> None:
+def unpause(world: SimulatedHost, container: SimulatedContainer) -> None:
     """Let it go on."""
     if container.state is State.PAUSED:
         container.state = State.RUNNING
@@ -148,7 +153,7 @@ def signal(container: SimulatedContainer, name: str) -> None:
         container.signals = (*container.signals, name)
 
 
-def remove(world: World, container: SimulatedContainer) -> None:
+def remove(world: SimulatedHost, container: SimulatedContainer) -> None:
     """Remove it, running or not; all its volumes stay."""
     if container.up:
         end(container, world.now, exit_code=KILLED)
@@ -157,7 +162,7 @@ def remove(world: World, container: SimulatedContainer) -> None:
     world.emit_container("destroy", container)
 
 
-def rename(world: World, container: SimulatedContainer, name: str) -> None:
+def rename(world: SimulatedHost, container: SimulatedContainer, name: str) -> None:
     """Give it a name that nobody else has."""
     if container.name == name:
         return
@@ -167,7 +172,7 @@ def rename(world: World, container: SimulatedContainer, name: str) -> None:
     world.emit_container("rename", container)
 
 
-def update(world: World, container: SimulatedContainer, fields: Mapping[str, object]) -> None:
+def update(world: SimulatedHost, container: SimulatedContainer, fields: Mapping[str, object]) -> None:
     """Change limits and the restart policy; a limit of 0 changes nothing, as with a real Engine."""
     for field, value in fields.items():
         if field == "RestartPolicy":
@@ -185,7 +190,9 @@ def policy_text(policy: object) -> str:
     return f"{policy['Name']}:{times_max}" if times_max else str(policy["Name"])
 
 
-def add_network(world: World, name: str, *, driver: str, labels: Mapping[str, str], subnet: str = "") -> None:
+def add_network(
+    world: SimulatedHost, name: str, *, driver: str, labels: Mapping[str, str], subnet: str = ""
+) -> None:
     """Create a network under a name that nobody else has."""
     if (there := world.networks.get(name)) is not None:
         if there.labels == dict(labels):
@@ -198,7 +205,7 @@ def add_network(world: World, name: str, *, driver: str, labels: Mapping[str, st
     world.emit("network", "create", network.id, {"name": name})
 
 
-def remove_network(world: World, name: str) -> None:
+def remove_network(world: SimulatedHost, name: str) -> None:
     """Remove a network that no running container uses."""
     users = sorted(each.name for each in world.containers.values() if each.up and name in each.networks)
     if users:
@@ -208,7 +215,7 @@ def remove_network(world: World, name: str) -> None:
 
 
 def connect(
-    world: World,
+    world: SimulatedHost,
     container: SimulatedContainer,
     network: str,
     aliases: tuple[str, ...],
@@ -228,7 +235,7 @@ def connect(
         world.emit("network", "connect", world.networks[network].id, {"container": container.id})
 
 
-def disconnect(world: World, container: SimulatedContainer, network: str) -> None:
+def disconnect(world: SimulatedHost, container: SimulatedContainer, network: str) -> None:
     """Detach it from a network."""
     container.addresses.pop(network, None)
     container.held.pop(network, None)
@@ -236,7 +243,7 @@ def disconnect(world: World, container: SimulatedContainer, network: str) -> Non
         world.emit("network", "disconnect", world.networks[network].id, {"container": container.id})
 
 
-def add_volume(world: World, name: str, *, driver: str, labels: Mapping[str, str]) -> None:
+def add_volume(world: SimulatedHost, name: str, *, driver: str, labels: Mapping[str, str]) -> None:
     """Create a volume under a name that nobody else has."""
     if (there := world.volumes.get(name)) is not None:
         if there.labels == dict(labels):
@@ -247,7 +254,7 @@ def add_volume(world: World, name: str, *, driver: str, labels: Mapping[str, str
     world.emit("volume", "create", name)
 
 
-def remove_volume(world: World, name: str) -> None:
+def remove_volume(world: SimulatedHost, name: str) -> None:
     """Remove a volume that no container mounts, running or not."""
     users = sorted(each.name for each in world.containers.values() if name in each.volumes)
     if users:
@@ -256,7 +263,7 @@ def remove_volume(world: World, name: str) -> None:
         world.emit("volume", "destroy", name)
 
 
-def remove_image(world: World, reference: str) -> None:
+def remove_image(world: SimulatedHost, reference: str) -> None:
     """Remove an image that no container was made from."""
     image = world.find_image(reference)
     if image is None:
@@ -268,7 +275,7 @@ def remove_image(world: World, reference: str) -> None:
     world.emit("image", "delete", image.id)
 
 
-def run_exec(world: World, container: SimulatedContainer, command: tuple[str, ...]) -> ExecResult:
+def run_exec(world: SimulatedHost, container: SimulatedContainer, command: tuple[str, ...]) -> ExecResult:
     """Run a command in it: its image says how that ends; the container notes it."""
     if container.state is not State.RUNNING:
         raise Conflict(f"{world.name}: container {container.name} is not running")
@@ -284,7 +291,7 @@ def exec_duration_s(command: tuple[str, ...]) -> float:
     return float(command[1]) if sleeps else 0.0
 
 
-def probe(world: World, container: SimulatedContainer) -> ProbeResult:
+def probe(world: SimulatedHost, container: SimulatedContainer) -> ProbeResult:
     """Say whether it can serve: its image says from when on, and until when."""
     if container.state is not State.RUNNING or container.started_at is None:
         return ProbeResult(ready=False, detail=f"it is {container.state.value}")
@@ -296,7 +303,7 @@ def probe(world: World, container: SimulatedContainer) -> ProbeResult:
     return ProbeResult(ready=True)
 
 
-def _start_refusal(world: World, container: SimulatedContainer) -> EngineError | None:
+def _start_refusal(world: SimulatedHost, container: SimulatedContainer) -> EngineError | None:
     """Return why it cannot start; None: it can."""
     for network in container.networks:
         if network not in world.networks:
@@ -318,7 +325,7 @@ def _start_refusal(world: World, container: SimulatedContainer) -> EngineError |
     return None
 
 
-def check_ports(world: World, ports: Iterable[HeldPort]) -> None:
+def check_ports(world: SimulatedHost, ports: Iterable[HeldPort]) -> None:
     """Refuse ports that somebody has."""
     held = [port for each in world.containers.values() if each.up for port in each.ports]
     for wanted in ports:
@@ -329,7 +336,7 @@ def check_ports(world: World, ports: Iterable[HeldPort]) -> None:
             )
 
 
-def _taken_port(world: World, container: SimulatedContainer) -> str | None:
+def _taken_port(world: SimulatedHost, container: SimulatedContainer) -> str | None:
     others = [each for each in world.containers.values() if each.up and each.id != container.id]
     taken = [port for each in others for port in each.ports] + sorted(world.host_ports)
     for wanted in container.ports:

@@ -12,12 +12,12 @@ from gitops_orch.engine.simulated.images import behaviour_from
 from gitops_orch.engine.simulated.life import SimulatedContainer
 from gitops_orch.engine.simulated.making import owner_of
 from gitops_orch.engine.simulated.world import (
-    Reach,
+    Outage,
+    OutageKind,
+    SimulatedHost,
     SimulatedImage,
     SimulatedNetwork,
     SimulatedVolume,
-    Trouble,
-    World,
 )
 from gitops_orch.errors import SettingsError
 from gitops_orch.model.observed import EndedBy, Health, ObservedMount, State
@@ -26,7 +26,7 @@ FORMAT = 1
 PLAIN = ("name", "engine_id", "engine_version", "api_version", "root_dir", "now", "serial")
 
 
-def save_world(world: World, path: Path) -> None:
+def save_world(world: SimulatedHost, path: Path) -> None:
     """Write the world; a crash leaves the former file whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(f".{os.getpid()}.tmp")
@@ -34,7 +34,7 @@ def save_world(world: World, path: Path) -> None:
     beside.replace(path)
 
 
-def load_world(path: Path, *, instance: str) -> World | None:
+def load_world(path: Path, *, instance: str) -> SimulatedHost | None:
     """Read a world back; None where none was saved, SettingsError where the file is no world."""
     if not path.exists():
         return None
@@ -49,7 +49,7 @@ def load_world(path: Path, *, instance: str) -> World | None:
         ) from error
 
 
-def to_json(world: World) -> dict[str, object]:
+def to_json(world: SimulatedHost) -> dict[str, object]:
     """Return the world as JSON values; events are not kept."""
     return {
         "format": FORMAT,
@@ -66,14 +66,14 @@ def to_json(world: World) -> dict[str, object]:
     }
 
 
-def from_json(row: Mapping[str, Any], *, instance: str) -> World:
+def from_json(row: Mapping[str, Any], *, instance: str) -> SimulatedHost:
     """Return the world that `to_json` described."""
     containers = [_container(each, instance) for each in row["containers"]]
     trouble = row["trouble"]
     images = [
         SimulatedImage(**{**each, "behaviour": behaviour_from(each["behaviour"])}) for each in row["images"]
     ]
-    return World(
+    return SimulatedHost(
         **{key: row[key] for key in PLAIN},
         containers={each.id: each for each in containers},
         networks={each["name"]: SimulatedNetwork(**each) for each in row["networks"]},
@@ -83,7 +83,7 @@ def from_json(row: Mapping[str, Any], *, instance: str) -> World:
         files=dict(row.get("files", {})),
         file_records=dict(row.get("file_records", {})),
         host_ports={_port(each) for each in row["host_ports"]},
-        trouble=Trouble(**{**trouble, "reach": Reach(trouble["reach"])}) if trouble else None,
+        trouble=Outage(**{**trouble, "reach": OutageKind(trouble["reach"])}) if trouble else None,
     )
 
 

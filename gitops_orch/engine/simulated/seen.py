@@ -6,7 +6,12 @@ from gitops_orch.engine import labels
 from gitops_orch.engine.identity import own_labels, without_copies
 from gitops_orch.engine.simulated.images import image_labels
 from gitops_orch.engine.simulated.life import SimulatedContainer
-from gitops_orch.engine.simulated.world import SimulatedImage, SimulatedNetwork, SimulatedVolume, World
+from gitops_orch.engine.simulated.world import (
+    SimulatedHost,
+    SimulatedImage,
+    SimulatedNetwork,
+    SimulatedVolume,
+)
 from gitops_orch.model.observed import (
     Details,
     Health,
@@ -20,7 +25,7 @@ from gitops_orch.model.observed import (
 )
 
 
-def see_host(world: World, *, name: str, instance: str) -> ObservedHost:
+def observe_host(world: SimulatedHost, *, name: str, instance: str) -> ObservedHost:
     """Return all that is on the host, in the order in which it was made."""
     return ObservedHost(
         name=name,
@@ -30,15 +35,15 @@ def see_host(world: World, *, name: str, instance: str) -> ObservedHost:
         engine_id=world.engine_id,
         root_dir=world.root_dir,
         containers=without_copies(
-            see_container(each, instance=instance, details=False) for each in world.containers.values()
+            observe_container(each, instance=instance, details=False) for each in world.containers.values()
         ),
-        networks=tuple(_see_network(each, instance) for each in world.networks.values()),
-        volumes=tuple(_see_volume(each, instance) for each in world.volumes.values()),
-        images=tuple(_see_image(each) for each in world.images.values()),
+        networks=tuple(_observe_network(each, instance) for each in world.networks.values()),
+        volumes=tuple(_observe_volume(each, instance) for each in world.volumes.values()),
+        images=tuple(_observe_image(each) for each in world.images.values()),
     )
 
 
-def see_container(container: SimulatedContainer, *, instance: str, details: bool) -> ObservedContainer:
+def observe_container(container: SimulatedContainer, *, instance: str, details: bool) -> ObservedContainer:
     """Return one container; its details only where it is ours, or where they are asked for."""
     owner, shown = container.owner, own_labels(container.labels, image_labels(container.behaviour))
     if owner is not None and container.labels.get(labels.INSTANCE) != instance:
@@ -59,7 +64,7 @@ def see_container(container: SimulatedContainer, *, instance: str, details: bool
         addresses=_pairs(container.held) if container.up else (),
         fixed_addresses=_pairs(container.addresses),
         created_at=_time(container.created_at),
-        details=_see_details(container) if details or owner is not None else None,
+        details=_observe_details(container) if details or owner is not None else None,
         labels=shown,
     )
 
@@ -68,7 +73,7 @@ def _pairs(addresses: dict[str, tuple[str, ...]]) -> tuple[HeldAddress, ...]:
     return tuple(sorted((network, address) for network, found in addresses.items() for address in found))
 
 
-def _see_details(container: SimulatedContainer) -> Details:
+def _observe_details(container: SimulatedContainer) -> Details:
     limits = container.limits
     return Details(
         started_at=_time(container.started_at),
@@ -97,26 +102,26 @@ def _see_details(container: SimulatedContainer) -> Details:
     )
 
 
-def _see_network(network: SimulatedNetwork, instance: str) -> ObservedNetwork:
+def _observe_network(network: SimulatedNetwork, instance: str) -> ObservedNetwork:
     owner = labels.parse_owner(network.labels, instance)
     return ObservedNetwork(
         id=network.id, name=network.name, driver=network.driver, owner=owner, labels=network.labels
     )
 
 
-def _see_volume(volume: SimulatedVolume, instance: str) -> ObservedVolume:
+def _observe_volume(volume: SimulatedVolume, instance: str) -> ObservedVolume:
     owner = labels.parse_owner(volume.labels, instance)
     return ObservedVolume(
         name=volume.name,
         driver=volume.driver,
         owner=owner,
         files=volume.labels.get(labels.FILES) if owner is not None else None,
-        made=str(volume.serial),
+        creation=str(volume.serial),
         labels=volume.labels,
     )
 
 
-def _see_image(image: SimulatedImage) -> ObservedImage:
+def _observe_image(image: SimulatedImage) -> ObservedImage:
     return ObservedImage(id=image.id, tags=tuple(sorted(image.tags)), digests=tuple(sorted(image.digests)))
 
 

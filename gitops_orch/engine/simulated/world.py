@@ -31,7 +31,7 @@ EVENTS_MAX = 1000
 PREDEFINED_NETWORKS = (("bridge", "bridge"), ("host", "host"), ("none", "null"))
 
 
-class Reach(Enum):
+class OutageKind(Enum):
     """How a host in trouble answers: it refuses connections, or it never says a word."""
 
     REFUSED = "refused"
@@ -39,10 +39,10 @@ class Reach(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class Outage:
     """Why a host cannot be reached, and until when (seconds since the epoch); `boots`: its daemon starts anew then."""
 
-    reach: Reach
+    reach: OutageKind
     until: float
     boots: bool = False
 
@@ -80,7 +80,7 @@ class SimulatedImage:
 
 
 @dataclass(slots=True, kw_only=True)
-class World:
+class SimulatedHost:
     """All that is on one host.  Take `lock` around anything that reads or changes it."""
 
     name: str
@@ -98,7 +98,7 @@ class World:
     files: dict[str, str] = field(default_factory=dict)  # in writable binds: path -> digest of the content
     file_records: dict[str, list[dict[str, list[str]]]] = field(default_factory=dict)  # by bind, oldest first
     host_ports: set[tuple[str, int, str]] = field(default_factory=set)  # taken by processes outside Docker
-    trouble: Trouble | None = None
+    trouble: Outage | None = None
     pending: list[tuple[float, Callable[[], object]]] = field(default_factory=list)  # requests that come late
     events: deque[EngineEvent] = field(default_factory=lambda: deque(maxlen=EVENTS_MAX))
     lock: threading.Condition = field(default_factory=threading.Condition, repr=False, compare=False)
@@ -169,7 +169,7 @@ class World:
 
     def cut(self, until: float) -> None:
         """Take it off the network, or let its daemon hang: containers go on, requests get no answer."""
-        self.trouble = Trouble(reach=Reach.SILENT, until=until)
+        self.trouble = Outage(reach=OutageKind.SILENT, until=until)
 
     def crash(self, until: float, *, exit_code: int = KILLED) -> None:
         """Stop its daemon and all its containers; restart policies decide what comes back when it boots."""
@@ -177,7 +177,7 @@ class World:
             end(container, self.now, exit_code=exit_code)
         for container in self.containers.values():  # the events that told of earlier ends are gone with it
             container.ended_by = EndedBy.DAEMON
-        self.trouble = Trouble(reach=Reach.REFUSED, until=until, boots=True)
+        self.trouble = Outage(reach=OutageKind.REFUSED, until=until, boots=True)
 
     def _boot(self, now: float) -> None:
         self.now = max(self.now, now)
