@@ -7,8 +7,8 @@ from pathlib import Path
 from gitops_orch.clock import SystemClock
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
 from gitops_orch.controller.workers import ThreadWorkers
-from gitops_orch.engine.connect import connect
-from gitops_orch.engine.engine_settings import EngineSettings
+from gitops_orch.engine.docker.connect import connect
+from gitops_orch.engine.settings import EngineSettings
 from gitops_orch.history.history import History
 from gitops_orch.source.access import SourceSettings
 from gitops_orch.source.source import Source

@@ -8,8 +8,8 @@ from statistics import median
 
 from planner.builders import app, container, seen, service, world
 
+from gitops_orch.planner.inputs.world import World
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import World
 
 PER_HOST = 100
 PER_APP = 10

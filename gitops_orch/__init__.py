@@ -1,0 +1,1 @@
+"""Makes Docker hosts run what a Git repository declares."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from gitops_orch.cli.main import main as run_command_line
-from gitops_orch.daemon.http import ServiceView
+from gitops_orch.daemon.service_view import ServiceView
 
 
 def main() -> NoReturn:

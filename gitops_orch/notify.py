@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from gitops_orch.errors import HistoryError, SettingsError
 from gitops_orch.logs import LOG
-from gitops_orch.model.steady import steady
+from gitops_orch.model.display.same_reason import steady
 from gitops_orch.printable import printable
 from gitops_orch.redaction import redact
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from textwrap import dedent
 
-from gitops_orch.manifest.loader import ComposeRequest, LoadedCompose, load_compose, printed
+from gitops_orch.manifest.compose.loader import ComposeRequest, LoadedCompose, load_compose, printed
 from gitops_orch.model.problem import Severity
 from gitops_orch.model.tree import Tree, TreeFile
 

@@ -15,7 +15,7 @@ from gitops_orch.engine.simulated.clock import SimulatedClock
 from gitops_orch.engine.simulated.faults import Fault, SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
-from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.errors import SourceError
 from gitops_orch.model.plan import Plan

@@ -13,7 +13,7 @@ from machine_speed import growth
 from gitops_orch import redaction
 from gitops_orch.errors import EngineError, SettingsError
 from gitops_orch.logs import early_level
-from gitops_orch.model.secret_words import without_secrets
+from gitops_orch.model.sensitive.secret_words import without_secrets
 from gitops_orch.redaction import learn, learn_login, redact, redact_value
 from gitops_orch.source.access import SourceSettings, check_address, environment, read_token
 

@@ -2,6 +2,7 @@
 
 import ast
 import statistics
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "gitops_orch"
 
 FILE_LINES_MAX = 400
+FOLDER_FILES_MAX = 16
 FUNCTION_LINES_MAX = 70
 FUNCTION_LINES_MEDIAN_MAX = 10
 PARAMETERS_MAX = 6
@@ -204,9 +206,34 @@ def test_no_module_imports_itself_through_others() -> None:
     assert graph == {}, "these import each other, or what does"
 
 
-def test_an_init_file_is_empty() -> None:
-    files = (module.path for module in MODULES if module.path.name == "__init__.py")
-    assert [str(file) for file in files if file.read_text()] == []
+def test_an_init_file_is_one_sentence_about_its_package() -> None:
+    files = [module for module in MODULES if module.path.name == "__init__.py"]
+    assert [module.place for module in files if not is_one_sentence(module.tree)] == []
+
+
+def is_one_sentence(tree: ast.Module) -> bool:
+    said = ast.get_docstring(tree) or ""
+    return len(tree.body) == 1 and said.endswith(".") and "\n" not in said
+
+
+def test_a_folder_fits_in_the_head() -> None:
+    count = Counter(module.path.parent for module in MODULES)
+    found = {str(folder): files for folder, files in count.items() if files > FOLDER_FILES_MAX}
+    assert found == {}, "group its files by the question that they answer"
+
+
+def box(name: str) -> str:
+    """The sub-package of a room that has a module, or the module itself where it lies directly in its room."""
+    return ".".join(name.split(".")[:3])
+
+
+def test_arrows_point_down_inside_a_room_too() -> None:
+    graph: dict[str, set[str]] = {box(module.name): set() for module in MODULES}
+    for module in MODULES:
+        graph[box(module.name)] |= {box(name) for name in arrows(module, run_time=True)} - {box(module.name)}
+    while leaves := {name for name, targets in graph.items() if not targets & graph.keys()}:
+        graph = {name: targets for name, targets in graph.items() if name not in leaves}
+    assert graph == {}, "these sub-packages import each other, or what does"
 
 
 def test_a_pure_room_neither_reads_nor_writes_nor_asks_the_time() -> None:

@@ -6,7 +6,7 @@
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from gitops_orch.daemon.http import ServiceView
+from gitops_orch.daemon.service_view import ServiceView
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

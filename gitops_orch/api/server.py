@@ -9,7 +9,7 @@ import uvicorn
 
 from gitops_orch.api.protocol import CONNECTIONS_MAX, DeadlineProtocol
 from gitops_orch.api.routes import make_routes
-from gitops_orch.daemon.http import ServiceView
+from gitops_orch.daemon.service_view import ServiceView
 from gitops_orch.logs import LOG
 
 KEEP_ALIVE_S = 5

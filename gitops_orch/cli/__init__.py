@@ -1,0 +1,1 @@
+"""Reads a command line, runs one verb, and returns an exit code."""

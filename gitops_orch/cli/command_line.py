@@ -19,14 +19,14 @@ from gitops_orch.cli.plain import PlainGroup
 from gitops_orch.version import VERSION
 
 if TYPE_CHECKING:
-    from gitops_orch.daemon.http import ServeHttp
+    from gitops_orch.daemon.service_view import ServeHttp
 
 _PURPOSE = "Commit Compose files to Git and every Docker host converges on them; revert the commit and it rolls back."
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One verb in the list: its heading, the module of this room that has its function, and the function's sentence."""
+    """One verb in the list: its heading, the module of `cli/verbs` that has its function, and the function's sentence."""
 
     heading: str
     module: str

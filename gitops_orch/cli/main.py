@@ -9,7 +9,7 @@ from typer.exceptions import TyperException
 
 from gitops_orch.cli import exit_codes
 from gitops_orch.cli.command_line import Invocation, make_command_line
-from gitops_orch.daemon.http import ServeHttp, without_http
+from gitops_orch.daemon.service_view import ServeHttp, without_http
 from gitops_orch.errors import GitopsOrchError, Interrupted
 
 

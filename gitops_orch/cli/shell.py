@@ -11,10 +11,10 @@ from typing import TextIO, cast
 from rich.console import Console, RenderableType
 
 from gitops_orch.cli.options import Everywhere, Output
-from gitops_orch.daemon.http import ServeHttp
+from gitops_orch.daemon.service_view import ServeHttp
 from gitops_orch.errors import GitopsOrchError, SettingsError
 from gitops_orch.logs import configure_logs
-from gitops_orch.model.document import Document
+from gitops_orch.model.documents.document import Document
 from gitops_orch.printable import printable, without_turns
 from gitops_orch.redaction import RedactingStream, redact_value
 from gitops_orch.settings import Settings, is_root, load_settings

@@ -17,8 +17,8 @@ from gitops_orch.logs import configure_logs, early_level
 
 
 def load_verb(name: str, module: str) -> TyperCommand:
-    """Import the module of `gitops_orch.cli` that has the function of this name, and return the function's command."""
-    return make_verb(getattr(importlib.import_module(f"gitops_orch.cli.{module}"), name))
+    """Import the module of `gitops_orch.cli.verbs` that has the function of this name, and return the function's command."""
+    return make_verb(getattr(importlib.import_module(f"gitops_orch.cli.verbs.{module}"), name))
 
 
 def make_verb(function: Callable[..., int]) -> TyperCommand:

@@ -1,0 +1,1 @@
+"""Reconciles the hosts with Git: it loads, observes, plans, executes and records."""

@@ -1,7 +1,7 @@
 """The story of one reconcile: load, observe, plan, refuse or execute, remember, look again.
 
 A release that fails its gate is quarantined, and a new plan of the same run leads to the last stable one: going back is
-the same road, walked to another place (course.py).
+the same road, walked to another place (passes.py).
 """
 
 import uuid
@@ -9,25 +9,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gitops_orch.clock import Clock
-from gitops_orch.controller.backoff import Backoff
-from gitops_orch.controller.conduct import ProgressEvent, RunControl
-from gitops_orch.controller.course import Passes, may_execute
-from gitops_orch.controller.gates import GateProgresses
-from gitops_orch.controller.host_files import HostFilesMemory
-from gitops_orch.controller.isolate import Isolation
-from gitops_orch.controller.load import Branch, Loader, Reading
-from gitops_orch.controller.look import Dependencies, Snapshot, take_snapshot
-from gitops_orch.controller.observe import OBSERVE_DEADLINE_S, Engines
-from gitops_orch.controller.record import Recorder
-from gitops_orch.controller.reland import RevertedReverts
-from gitops_orch.controller.restraint import HealHistory
-from gitops_orch.controller.retain import collect_garbage
-from gitops_orch.controller.revert_failed import FailedReverts
-from gitops_orch.controller.run_log import RunLog
-from gitops_orch.controller.stamp import SpecCache
-from gitops_orch.controller.tags import TagCheck, Tags
-from gitops_orch.controller.verdict import run_status
-from gitops_orch.controller.withheld import held_actions
+from gitops_orch.controller.desired.load import Branch, Loader, Reading
+from gitops_orch.controller.execute.gates import GateProgresses
+from gitops_orch.controller.execute.run_control import ProgressEvent, RunControl
+from gitops_orch.controller.garbage import collect_garbage
+from gitops_orch.controller.observe.bind_files import HostFilesMemory
+from gitops_orch.controller.observe.observe_hosts import OBSERVE_DEADLINE_S, Engines
+from gitops_orch.controller.passes import Passes, may_execute
+from gitops_orch.controller.push_reverts import FailedReverts
+from gitops_orch.controller.record.recorder import Recorder
+from gitops_orch.controller.record.run_log import RunLog
+from gitops_orch.controller.record.run_status import run_status
+from gitops_orch.controller.registry.tag_digests import TagCheck, Tags
+from gitops_orch.controller.releases.held_drift import held_actions
+from gitops_orch.controller.releases.spec_cache import SpecCache
+from gitops_orch.controller.retry.app_isolation import Isolation
+from gitops_orch.controller.retry.backoff import Backoff
+from gitops_orch.controller.retry.heal_history import HealHistory
+from gitops_orch.controller.revert.reverted_reverts import RevertedReverts
+from gitops_orch.controller.snapshot import Dependencies, Snapshot, take_snapshot
 from gitops_orch.controller.workers import Workers
 from gitops_orch.engine.base import Engine
 from gitops_orch.history.history import History

@@ -1,7 +1,7 @@
 """Who carries work out: threads, a few per host, or, in a simulation, nobody but the caller.
 
 Note [Lanes]
-Each host has lanes with threads of their own (turns.py says which), so that a host that hangs holds up nothing but itself,
+Each host has lanes with threads of their own (execute/host_queues.py says which), so that a host that hangs holds up nothing but itself,
 and what takes long on a host nothing but its like.
 """
 

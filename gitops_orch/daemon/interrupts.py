@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FrameType
 from typing import TypeAlias
 
-from gitops_orch.controller.conduct import Progress, ProgressEvent, RunControl, silent
+from gitops_orch.controller.execute.run_control import Progress, ProgressEvent, RunControl, silent
 from gitops_orch.errors import Interrupted
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind

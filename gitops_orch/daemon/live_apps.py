@@ -7,8 +7,8 @@ back; a hold of one of them would mean nothing.
 from collections.abc import Iterable
 from itertools import chain
 
-from gitops_orch.controller.app_files import read_app_files
-from gitops_orch.daemon.names import find_app, suggestion
+from gitops_orch.controller.desired.app_files import read_app_files
+from gitops_orch.daemon.app_names import find_app, suggestion
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.history.history import History
 from gitops_orch.model.app import AppKey

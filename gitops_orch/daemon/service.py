@@ -9,19 +9,19 @@ from contextlib import closing, suppress
 from types import FrameType
 from typing import TypeAlias
 
-from gitops_orch.controller.conduct import ProgressEvent, RunControl
+from gitops_orch.controller.execute.run_control import ProgressEvent, RunControl
 from gitops_orch.controller.loop import EVENT, REQUEST, RESYNC, RETRY, SCHEDULE, Loop
-from gitops_orch.daemon.desk import RequestHandler
-from gitops_orch.daemon.heartbeat import Liveness, check_liveness
-from gitops_orch.daemon.house import Application, open_application
-from gitops_orch.daemon.http import ServeHttp
+from gitops_orch.daemon.alerts import send_alerts, send_revert_alerts
+from gitops_orch.daemon.application import Application, open_application
+from gitops_orch.daemon.expected_waits import Underway
 from gitops_orch.daemon.interrupts import StoppedContainers
+from gitops_orch.daemon.liveness import Liveness, check_liveness
 from gitops_orch.daemon.metrics import Metrics
-from gitops_orch.daemon.news import send_alerts, send_revert_alerts
 from gitops_orch.daemon.reload import RELOADABLE, changed_keys
+from gitops_orch.daemon.requests.request_handler import RequestHandler
+from gitops_orch.daemon.service_view import ServeHttp
 from gitops_orch.daemon.systemd import Systemd
-from gitops_orch.daemon.underway import Underway
-from gitops_orch.daemon.wake import EventWatchers, Timers, forget_inspections, matters
+from gitops_orch.daemon.triggers import EventWatchers, Timers, forget_inspections, matters
 from gitops_orch.engine.base import EngineEvent
 from gitops_orch.errors import HistoryError, SettingsError, SourceError
 from gitops_orch.logs import LOG, configure_logs
@@ -166,7 +166,7 @@ class Daemon:
             forget_inspections(
                 self._application.reconciler.engines.by_name().values(), self._application.clock
             )
-        # See Note [Syncs of some apps] in desk.py.
+        # See Note [Syncs of some apps] in requests/request_handler.py.
         with self._requests.serving_syncs(also_of_some_apps=trigger == REQUEST) as asked:
             if not asked.numbers and self._requests.has_waiting():
                 self._loop.wake(REQUEST)  # so that this run ends where it would only wait

@@ -1,0 +1,1 @@
+"""Talks to a Docker Engine, or simulates one."""

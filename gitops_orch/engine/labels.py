@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from gitops_orch.model.app import AppKey, Json, Network, Volume
 from gitops_orch.model.job import HOOKS_LABEL, RUN_SLOT_MAX, Hooks
-from gitops_orch.model.mounts import MOUNTS_LABEL, mounts_text
 from gitops_orch.model.observed import Ownership
 from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.rules.data_mounts import MOUNTS_LABEL, mounts_text
 
 PREFIX = "gitops-orch."
 INSTANCE = PREFIX + "instance"
@@ -140,7 +140,7 @@ def parse_ownership(labels: Mapping[str, str], instance: str) -> Ownership | Non
     """Return whose container this is; None where it is not ours, is another instance's, or is only a carrier.
 
     Anybody can write a label, so each value is checked: one that we would not have written makes the container foreign.
-    Labels alone do not prove that we created a container: see `engine/identity.py`.
+    Labels alone do not prove that we created a container: see `engine/observe/container_identity.py`.
     """
     owner = parse_owner(labels, instance)
     slot = _slot(labels.get(SLOT, ""))

@@ -1,0 +1,1 @@
+"""Stores what happened: releases, runs, pins, holds and the lease."""

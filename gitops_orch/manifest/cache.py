@@ -5,10 +5,10 @@ import json
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from gitops_orch.manifest.app_file import CompiledFile, CompileSettings, compile_file
-from gitops_orch.manifest.discover import Discovered
-from gitops_orch.manifest.documents import Documents, FleetContext, read_documents
-from gitops_orch.manifest.git_files import GitFiles
+from gitops_orch.manifest.app.compile_app import CompiledFile, CompileSettings, compile_file
+from gitops_orch.manifest.fleet_documents import Documents, FleetContext, read_documents
+from gitops_orch.manifest.repository.discover import Discovered
+from gitops_orch.manifest.repository.git_files import GitFiles
 from gitops_orch.model.tree import Tree
 
 VERSIONS_MAX = 3  # of one file: the head, and what a rollback goes back to

@@ -8,17 +8,23 @@ from itertools import islice
 from typing import Any
 
 from gitops_orch.errors import GitopsOrchError, internal_error
-from gitops_orch.manifest.app_file import CompiledFile, CompileSettings
+from gitops_orch.manifest.app.compile_app import CompiledFile, CompileSettings
+from gitops_orch.manifest.app.policy import DEFAULT_NAMESPACE, declared_fragment, read_namespace
 from gitops_orch.manifest.cache import ManifestCache, settings_fingerprint
-from gitops_orch.manifest.discover import FLEET_PATH, Discovered, default_app_name, discover, is_document
-from gitops_orch.manifest.documents import Documents, FleetContext, read_documents
-from gitops_orch.manifest.findings import has_errors
+from gitops_orch.manifest.compose.loader import ComposeRequest, LoadedCompose, load_compose, printed
+from gitops_orch.manifest.cross_checks import check_tree
+from gitops_orch.manifest.fleet_documents import Documents, FleetContext, read_documents
 from gitops_orch.manifest.fragments import sort_files, users_of
-from gitops_orch.manifest.git_files import GitFiles, rooted
-from gitops_orch.manifest.loader import ComposeRequest, LoadedCompose, load_compose, printed
-from gitops_orch.manifest.notes import NOTES_MAX, notes_of
-from gitops_orch.manifest.policy import DEFAULT_NAMESPACE, declared_fragment, read_namespace
-from gitops_orch.manifest.verdict import check_tree
+from gitops_orch.manifest.ignored_files import NOTES_MAX, notes_of
+from gitops_orch.manifest.problems.collector import has_errors
+from gitops_orch.manifest.repository.discover import (
+    FLEET_PATH,
+    Discovered,
+    default_app_name,
+    discover,
+    is_document,
+)
+from gitops_orch.manifest.repository.git_files import GitFiles, rooted
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.desired import NO_FORMER, Desired, Former, InvalidFile
 from gitops_orch.model.problem import Position, Problem

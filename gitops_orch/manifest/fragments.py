@@ -7,8 +7,8 @@ a fragment, unless it is an app already: what runs as an app stays one, because 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gitops_orch.manifest.app_file import CompiledFile
-from gitops_orch.manifest.findings import is_error
+from gitops_orch.manifest.app.compile_app import CompiledFile
+from gitops_orch.manifest.problems.collector import is_error
 from gitops_orch.model.desired import Former, Fragment, InvalidFile
 from gitops_orch.model.problem import Position, Problem, Severity
 

@@ -1,0 +1,1 @@
+"""Defines the immutable values that all rooms share."""

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from gitops_orch.model.job import Hook, Schedule
 from gitops_orch.model.problem import Position
-from gitops_orch.model.secret import Sensitive
+from gitops_orch.model.sensitive.secret import Sensitive
 
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 

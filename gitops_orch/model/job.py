@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import Enum
 
-from gitops_orch.model.shown_command import masked_words
+from gitops_orch.model.sensitive.shown_command import masked_words
 
 MINUTE_S = 60
 HOOKS_LABEL = "gitops-orch.hooks"  # what to run in a container, also when its service has left Git

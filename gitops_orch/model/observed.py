@@ -9,7 +9,7 @@ from typing import TypeAlias
 from gitops_orch.model.app import AppKey
 
 HeldPort: TypeAlias = tuple[str, int, str]  # (address of the host, port of the host, protocol)
-HeldAddress: TypeAlias = tuple[str, str]  # (name of a network, address in it: see model/addresses.py)
+HeldAddress: TypeAlias = tuple[str, str]  # (name of a network, address in it: see model/rules/addresses.py)
 
 
 class State(Enum):

@@ -1,0 +1,1 @@
+"""Computes a plan of actions, and the status of every app, from a world."""

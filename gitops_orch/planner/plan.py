@@ -7,52 +7,57 @@ from dataclasses import replace
 
 from gitops_orch.model.app import App, AppKey, Rollback
 from gitops_orch.model.plan import Plan
-from gitops_orch.planner.address_order import start_fixed_addresses_first
-from gitops_orch.planner.addresses import blocked_by_addresses, move_from_addresses
-from gitops_orch.planner.adoption import places_taken_over
-from gitops_orch.planner.app_plan import AppPlanner
-from gitops_orch.planner.blocked import blocked_by_ports, with_blocked
-from gitops_orch.planner.cron import due_runs, manage_runs, split_scheduled
-from gitops_orch.planner.data_loss import lost_data
-from gitops_orch.planner.decommission import note_removed_hosts
-from gitops_orch.planner.dependencies import AppDependencies, with_running_releases
-from gitops_orch.planner.draft import PlanBuilder
-from gitops_orch.planner.externals import Externals, await_creation
-from gitops_orch.planner.first_release import keep_failed_running
-from gitops_orch.planner.gate import is_doubtful
-from gitops_orch.planner.handover import await_data, blocked_by_data
-from gitops_orch.planner.hooks import insert_hooks
-from gitops_orch.planner.index import Index, Located, build_index
-from gitops_orch.planner.jobs import skip_finished_jobs
-from gitops_orch.planner.joined import JoinableContainers, await_joined, joined_apps, with_own_parents
-from gitops_orch.planner.judgement import limit_healing
-from gitops_orch.planner.keep_serving import keep_running, keep_services_running
-from gitops_orch.planner.left_beside import left_beside
-from gitops_orch.planner.lost_volumes import lost_volume
-from gitops_orch.planner.moved_tags import note_failed_tags
-from gitops_orch.planner.notes import note_odd_hosts
-from gitops_orch.planner.obstacles import obstacle_of, refusal_of
-from gitops_orch.planner.order import app_order
-from gitops_orch.planner.other_controllers import of_another_instance, of_another_repository
-from gitops_orch.planner.place import AppPlacement, place_all
-from gitops_orch.planner.pre_start import add_pre_starts
-from gitops_orch.planner.predecessors import with_predecessors
-from gitops_orch.planner.prune import prune_apps
-from gitops_orch.planner.put_back import Stopping, restart_previous
-from gitops_orch.planner.readiness import unreachable_probe
-from gitops_orch.planner.reasons import invalid_file_reason
-from gitops_orch.planner.removal import remove_networks
-from gitops_orch.planner.renames import keep_former, with_renames
-from gitops_orch.planner.safety import check_removals
-from gitops_orch.planner.slots import AppSlots, Slot, classify_slots
-from gitops_orch.planner.volumes import (
+from gitops_orch.planner.admission.address_order import start_fixed_addresses_first
+from gitops_orch.planner.admission.fixed_addresses import blocked_by_addresses, move_from_addresses
+from gitops_orch.planner.admission.joined_containers import (
+    JoinableContainers,
+    await_joined,
+    joined_apps,
+    with_own_parents,
+)
+from gitops_orch.planner.admission.obstacles import obstacle_of, refusal_of
+from gitops_orch.planner.admission.other_controllers import of_another_instance, of_another_repository
+from gitops_orch.planner.admission.port_conflicts import blocked_by_ports, with_blocked
+from gitops_orch.planner.admission.probe_reach import unreachable_probe
+from gitops_orch.planner.app_steps import AppPlanner
+from gitops_orch.planner.data.data_handover import await_data, blocked_by_data
+from gitops_orch.planner.data.data_loss import lost_data
+from gitops_orch.planner.data.left_beside import left_beside
+from gitops_orch.planner.data.lost_volumes import lost_volume
+from gitops_orch.planner.data.renamed_apps import keep_former, with_renames
+from gitops_orch.planner.diff.finished_jobs import skip_finished_jobs
+from gitops_orch.planner.diff.moved_tags import note_failed_tags
+from gitops_orch.planner.diff.slots import AppSlots, Slot, classify_slots
+from gitops_orch.planner.fallback.fallback import Stopping, restart_previous
+from gitops_orch.planner.fallback.first_release import keep_failed_running
+from gitops_orch.planner.fallback.keep_serving import keep_running, keep_services_running
+from gitops_orch.planner.fallback.predecessors import with_predecessors
+from gitops_orch.planner.healing.heal import limit_healing
+from gitops_orch.planner.health_gate import is_doubtful
+from gitops_orch.planner.hooks.insert_hooks import insert_hooks
+from gitops_orch.planner.hooks.pre_start import add_pre_starts
+from gitops_orch.planner.inputs.adopted_containers import places_taken_over
+from gitops_orch.planner.inputs.index import Index, Located, build_index
+from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.placement.placer import AppPlacement, place_all
+from gitops_orch.planner.plan_builder import PlanBuilder
+from gitops_orch.planner.plan_notes import note_odd_hosts
+from gitops_orch.planner.pruning.lost_hosts import note_removed_hosts
+from gitops_orch.planner.pruning.orphaned_apps import prune_apps
+from gitops_orch.planner.pruning.removal_budget import check_removals
+from gitops_orch.planner.releases.dependencies import AppDependencies, with_running_releases
+from gitops_orch.planner.removal.dependency_order import app_order
+from gitops_orch.planner.removal.removal_steps import remove_networks
+from gitops_orch.planner.resources.external_resources import Externals, await_creation
+from gitops_orch.planner.resources.volumes import (
     VolumeReplacement,
     agreed_replacements,
     clear_the_way,
     explained,
     without_replaced,
 )
-from gitops_orch.planner.world import Role, TargetRelease, World
+from gitops_orch.planner.rollout.scheduled_runs import due_runs, manage_runs, split_scheduled
+from gitops_orch.planner.status_reasons import invalid_file_reason
 
 NO_SLOTS = 3  # times that an app was found blocked: even what served before cannot be started
 

@@ -5,22 +5,25 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from gitops_orch.model.app import AppKey, Service
-from gitops_orch.model.constraints import satisfies
+from gitops_orch.model.container import is_retained
 from gitops_orch.model.host import Availability, Host
 from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
 from gitops_orch.model.plan import Action, Plan, PlanHold
+from gitops_orch.model.rules.constraints import satisfies
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, ServiceStatus, Sync
-from gitops_orch.planner.adoption import adopted_containers
-from gitops_orch.planner.aside import is_retained
-from gitops_orch.planner.cron import last_failure, service_runs
-from gitops_orch.planner.ended import is_done
-from gitops_orch.planner.index import Index, Located, build_index
-from gitops_orch.planner.jobs import have_jobs_finished
-from gitops_orch.planner.kept_files import retained_files_reason
-from gitops_orch.planner.predecessors import with_predecessors
-from gitops_orch.planner.prune import removed_apps
-from gitops_orch.planner.put_back import has_ended
-from gitops_orch.planner.reasons import (
+from gitops_orch.planner.data.renamed_apps import with_renames
+from gitops_orch.planner.diff.changed_files import retained_files_reason
+from gitops_orch.planner.diff.finished_jobs import have_jobs_finished
+from gitops_orch.planner.fallback.fallback import has_ended
+from gitops_orch.planner.fallback.predecessors import with_predecessors
+from gitops_orch.planner.inputs.adopted_containers import adopted_containers
+from gitops_orch.planner.inputs.container_exit import is_done
+from gitops_orch.planner.inputs.index import Index, Located, build_index
+from gitops_orch.planner.inputs.running_image import running_image
+from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.pruning.orphaned_apps import removed_apps
+from gitops_orch.planner.rollout.scheduled_runs import last_failure, service_runs
+from gitops_orch.planner.status_reasons import (
     invalid_file_reason,
     open_actions,
     silent_hosts,
@@ -28,9 +31,6 @@ from gitops_orch.planner.reasons import (
     why_not_removed,
     why_unhealthy,
 )
-from gitops_orch.planner.renames import with_renames
-from gitops_orch.planner.running_image import running_image
-from gitops_orch.planner.world import Role, TargetRelease, World
 
 _RELEASE_STATES = {
     Role.PINNED: AppReleaseState.HELD,

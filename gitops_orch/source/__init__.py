@@ -1,0 +1,1 @@
+"""Fetches commits from the Git repository, reads their files, and pushes reverts."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from gitops_orch.cli.render import github_annotation, plain, problem_line
+from gitops_orch.cli.render.words import github_annotation, plain, problem_line
 from gitops_orch.log_output import _console
 from gitops_orch.model.problem import Position, Problem, Severity
 from gitops_orch.printable import printable, without_turns

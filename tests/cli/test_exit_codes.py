@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gitops_orch.cli.picture_code import hosts_code, plan_code, status_code
+from gitops_orch.cli.verbs.picture_exit_code import hosts_code, plan_code, status_code
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind, Plan, PlanHold, Refusal
 from gitops_orch.model.problem import Position, Problem, Severity

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from command_line import HOST, Repository, app
 
-from gitops_orch.daemon.follow import Wanted, _new_lines, follow_logs
-from gitops_orch.daemon.house import open_application
+from gitops_orch.daemon.application import open_application
+from gitops_orch.daemon.reports.log_follow import Wanted, _new_lines, follow_logs
 from gitops_orch.settings import load_settings
 
 pytestmark = pytest.mark.waits

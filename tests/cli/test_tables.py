@@ -13,10 +13,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from gitops_orch.cli.render_layout import sentence
-from gitops_orch.cli.render_plan import render_diff, render_plan, render_run
-from gitops_orch.cli.render_record import render_history
-from gitops_orch.cli.render_status import render_hosts, render_status
+from gitops_orch.cli.render.layout import sentence
+from gitops_orch.cli.render.plan_text import render_diff, render_plan, render_run
+from gitops_orch.cli.render.record_text import render_history
+from gitops_orch.cli.render.status_text import render_hosts, render_status
 
 GOLDEN = Path(__file__).parents[1] / "golden/terminal"
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)

@@ -3,10 +3,10 @@
 import pytest
 from command_line import HOST, app
 
-from gitops_orch.cli import completion
 from gitops_orch.cli.command_line import VERBS
 from gitops_orch.cli.main import main
 from gitops_orch.cli.verb import load_verb
+from gitops_orch.cli.verbs import completion
 
 pytestmark = pytest.mark.waits
 HELP_CHARS_MAX = 60
@@ -133,7 +133,9 @@ def test_accepting_another_commit_than_the_held_one_names_the_held_one(two_apps,
 
 
 def test_names_are_completed_from_what_history_remembers(two_apps, gitops, monkeypatch):
-    monkeypatch.setattr("gitops_orch.controller.observe.observe_all", None)  # no host may be asked
+    monkeypatch.setattr(
+        "gitops_orch.controller.observe.observe_hosts.observe_all", None
+    )  # no host may be asked
     assert completion.complete_app("") == ["blog", "shop"]
     assert completion.complete_app("s") == ["shop"]
     assert completion.complete_host("edge") == ["edge-1"]

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from contract.worlds import World
 
-from gitops_orch.engine.spec_hash import spec_hash
+from gitops_orch.engine.payload.spec_hash import spec_hash
 from gitops_orch.model.app import App, AppKey, FileEntry, FileMount, Network, Service, Volume
 from gitops_orch.model.names import container_name
 from gitops_orch.model.observed import State
 from gitops_orch.model.plan import ContainerIntent, Joining
-from gitops_orch.model.secret import Sensitive
+from gitops_orch.model.sensitive.secret import Sensitive
 
 
 def app_with(key: AppKey, *, image="stub:1", files=(), networks=(), volumes=(), **compose) -> App:

@@ -10,7 +10,7 @@ from contract.test_containers import created
 from gitops_orch.errors import NotFound
 from gitops_orch.model.app import FileEntry
 from gitops_orch.model.host_files import NO_FILE, FileChange, FilesWork, query_of
-from gitops_orch.model.secret import Sensitive
+from gitops_orch.model.sensitive.secret import Sensitive
 
 A = "conf/a.txt"  # what `file_set` has
 

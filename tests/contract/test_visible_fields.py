@@ -3,8 +3,8 @@
 import pytest
 from contract.making import app_with, intent
 
-from gitops_orch.engine.spec_hash import canonical_payload
-from gitops_orch.engine.visible_fields import visible_fields
+from gitops_orch.engine.observe.visible_fields import visible_fields
+from gitops_orch.engine.payload.spec_hash import canonical_payload
 
 FIELDS = {
     "capabilities": {"cap_add": ["SYS_TIME", "NET_ADMIN"], "cap_drop": ["ALL"]},

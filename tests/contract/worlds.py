@@ -16,13 +16,13 @@ from lab.host import LabHost
 
 from gitops_orch.clock import Clock, SystemClock
 from gitops_orch.engine.base import Engine, EngineEvent
-from gitops_orch.engine.connect import connect
-from gitops_orch.engine.engine_settings import EngineSettings
+from gitops_orch.engine.docker.connect import connect
+from gitops_orch.engine.settings import EngineSettings
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.clock import SimulatedClock
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
-from gitops_orch.engine.simulated.life import TERMINATED
+from gitops_orch.engine.simulated.lifecycle import TERMINATED
 from gitops_orch.errors import EngineError
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.host import Host

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_orch.engine.simulated import hand, requests
+from gitops_orch.engine.simulated import requests, tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 from tests.story import Scenario
@@ -114,7 +114,9 @@ def test_what_was_moved_for_a_start_that_failed_is_attached_again(story):
 def test_a_strangers_address_touches_nothing_and_is_free_once_it_has_gone(story):
     story.commit(one_app(a=on_lan("172.20.0.10")))
     story.sync()
-    stranger = hand.run_foreign(story.world, "stranger", network="lan", addresses={"lan": ("172.20.0.20",)})
+    stranger = tampering.run_foreign(
+        story.world, "stranger", network="lan", addresses={"lan": ("172.20.0.20",)}
+    )
     story.commit(one_app(a=on_lan("172.20.0.20")))
     assert story.sync().exit_code == 1
     assert addresses(story) == {"a": "172.20.0.10"}

@@ -4,7 +4,7 @@ import pytest
 
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.model.observed import State
 from gitops_orch.model.status import AppHealth
 from tests.story import HOST, Scenario

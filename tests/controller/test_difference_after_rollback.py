@@ -5,7 +5,7 @@ from story import Scenario
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.app import AppKey, Hold
-from gitops_orch.model.serial import diff_document
+from gitops_orch.model.documents.serial import diff_document
 
 SHOP = AppKey(namespace="default", name="shop")
 IMAGES = {"web:bad": ImageBehaviour(exits_after_s=1, exit_code=3)}

@@ -5,7 +5,7 @@ from story import Scenario
 
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.engine.simulated.life import begin
+from gitops_orch.engine.simulated.lifecycle import begin
 from gitops_orch.model.observed import State
 from gitops_orch.model.release import ReleaseState
 

@@ -6,15 +6,15 @@ from contextlib import suppress
 import pytest
 from story import Scenario
 
-from gitops_orch.cli.render_plan import render_diff, render_plan, render_run
-from gitops_orch.controller.host_files import FRESH_S, RETRY_S
-from gitops_orch.daemon.news import troubles_of
+from gitops_orch.cli.render.plan_text import render_diff, render_plan, render_run
+from gitops_orch.controller.observe.bind_files import FRESH_S, RETRY_S
+from gitops_orch.daemon.alerts import troubles_of
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.errors import EngineError
-from gitops_orch.model.serial import diff_document, run_document, status_plan_document
+from gitops_orch.model.documents.serial import diff_document, run_document, status_plan_document
 
 ROOT = "/srv/gitops-orch/default/shop"
 DIRECTORY = "services: {web: {image: 'web:1', volumes: ['./conf:/etc/app']}}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_orch.engine.simulated import hand
+from gitops_orch.engine.simulated import tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.status import Outcome
@@ -85,7 +85,7 @@ def test_a_container_that_is_taken_over_has_the_time_that_it_was_started_with():
         "com.docker.compose.service": "db",
         "com.docker.compose.container-number": "1",
     }
-    old = hand.run_foreign(story.world, "shop-db-1", labels=labels, grace_s=77.0)
+    old = tampering.run_foreign(story.world, "shop-db-1", labels=labels, grace_s=77.0)
     old.behaviour = STUBBORN["db:1"]
     story.commit({APP: "x-gitops: {adopt: true}\n" + services(database("5s"))})
     report = story.sync()

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from story import Scenario
 
-from gitops_orch.controller.conduct import RunControl
-from gitops_orch.engine.simulated import hand
+from gitops_orch.controller.execute.run_control import RunControl
+from gitops_orch.engine.simulated import tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 
@@ -314,7 +314,9 @@ def test_a_run_that_yields_goes_on_counting_the_restarts():
 
 
 @pytest.mark.parametrize("restart", ["always", "on-failure", '"no"'])
-@pytest.mark.parametrize("befall", [hand.stop, hand.pause, hand.restart, hand.remove, crash])
+@pytest.mark.parametrize(
+    "befall", [tampering.stop, tampering.pause, tampering.restart, tampering.remove, crash]
+)
 def test_what_happens_to_a_container_from_outside_is_no_verdict_on_its_command(befall, restart):
     story = interrupted(befall, restart)
     for _ in range(5):

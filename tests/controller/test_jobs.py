@@ -4,7 +4,7 @@ import pytest
 from simulation.memory_history import MemoryHistory
 from story import Scenario
 
-from gitops_orch.controller.conduct import RunControl
+from gitops_orch.controller.execute.run_control import RunControl
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_orch.engine.simulated import hand
+from gitops_orch.engine.simulated import tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 from tests.story import Scenario
@@ -77,7 +77,7 @@ def test_the_child_is_started_again_after_one_that_was_restarted(files, names):
     story.sync()
     before = live(story, "qb").id
     story.clock.sleep(5)
-    hand.restart(story.world, live(story, "gluetun"))
+    tampering.restart(story.world, live(story, "gluetun"))
     story.clock.sleep(5)
     report = story.sync()
     assert "restart" in story.kinds(report)
@@ -105,13 +105,13 @@ def test_the_child_goes_back_with_one_that_failed(files, names):
 
 def test_a_child_follows_a_strangers_container_that_was_replaced_under_its_name():
     story = Scenario()
-    hand.run_foreign(story.world, "gluetun")
+    tampering.run_foreign(story.world, "gluetun")
     story.commit({"qb/compose.yaml": f"services:\n{side()}", **OTHERS})
     assert story.sync().exit_code == 0
     stranger = story.world.find("gluetun")
     assert live(story, "qb").joins == stranger.id
     del story.world.containers[stranger.id]
-    hand.run_foreign(story.world, "gluetun")
+    tampering.run_foreign(story.world, "gluetun")
     assert story.sync().exit_code == 0
     now = story.world.find("gluetun")
     assert (now.id != stranger.id, live(story, "qb").joins) == (True, now.id)

@@ -3,7 +3,7 @@
 import pytest
 
 from gitops_orch.engine.simulated import requests
-from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.model.observed import ObservedMount, State
 from tests.story import Scenario
 

@@ -1,6 +1,6 @@
 """A long wait is reported now and then, with what is missing, so that it does not look like a command that hangs."""
 
-from gitops_orch.controller.conduct import ProgressEvent, RunControl
+from gitops_orch.controller.execute.run_control import ProgressEvent, RunControl
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.plan import Kind
 from tests.story import Scenario

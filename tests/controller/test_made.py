@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from gitops_orch.controller.workers import InlineWorkers
-from gitops_orch.engine.simulated import hand
+from gitops_orch.engine.simulated import tampering
 from gitops_orch.model.plan import Kind
-from tests.controller.test_execute import Stage
+from tests.controller.execute.test_executor import Stage
 from tests.planner.builders import app, service
 
 
@@ -24,8 +24,8 @@ class Interfering(InlineWorkers):
         def noted(lane, token, work):
             if isinstance(token, str) and token.startswith("remove/"):
                 name = token.rpartition("/")[2]
-                hand.remove(self.world, self.world.find(name))
-                self.theirs.append(hand.run_foreign(self.world, name).id)
+                tampering.remove(self.world, self.world.find(name))
+                self.theirs.append(tampering.run_foreign(self.world, name).id)
             submit(lane, token, work)
 
         batch.submit = noted

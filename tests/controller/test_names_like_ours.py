@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gitops_orch.engine.simulated import hand
+from gitops_orch.engine.simulated import tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 from gitops_orch.model.status import AppHealth
@@ -41,7 +41,7 @@ def test_it_runs_and_nothing_more_is_done(name: str) -> None:
 def test_it_is_started_again_where_a_hand_stopped_it(name: str) -> None:
     story = deployed(name)
     (web,) = story.world.containers.values()
-    hand.stop(story.world, web)
+    tampering.stop(story.world, web)
     assert "start" in story.kinds(story.sync())
     assert running(story) == [(name, "VALUE=1")]
 

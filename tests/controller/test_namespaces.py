@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from gitops_orch.controller.conduct import RunControl
-from gitops_orch.engine.simulated import hand, requests
+from gitops_orch.controller.execute.run_control import RunControl
+from gitops_orch.engine.simulated import requests, tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.status import Outcome
@@ -156,7 +156,7 @@ def test_a_child_is_restarted_after_a_gateway_that_its_engine_restarted():
     story = up(gate(), side(), images={})
     story.clock.sleep(5)
     story.plan()
-    hand.kill(story.world, live_one(story, "gate"))
+    tampering.kill(story.world, live_one(story, "gate"))
     assert restarts(story.sync()) == ["side"]
 
 

@@ -12,13 +12,13 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from gitops_orch.cli.picture_code import plan_code, status_code
-from gitops_orch.daemon.news import troubles_of
-from gitops_orch.daemon.record import history_document
+from gitops_orch.cli.verbs.picture_exit_code import plan_code, status_code
+from gitops_orch.daemon.alerts import troubles_of
+from gitops_orch.daemon.reports.documents import history_document
 from gitops_orch.engine.simulated.faults import Fault
-from gitops_orch.engine.simulated.hand import run_foreign
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.model.serial import run_document
+from gitops_orch.engine.simulated.tampering import run_foreign
+from gitops_orch.model.documents.serial import run_document
 from tests.git_story import GitScenario
 
 SHOP = "shop/compose.yaml"

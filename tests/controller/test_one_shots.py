@@ -3,9 +3,9 @@
 import pytest
 from story import Scenario
 
-from gitops_orch.engine.simulated import hand, requests
+from gitops_orch.engine.simulated import requests, tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.engine.simulated.life import end
+from gitops_orch.engine.simulated.lifecycle import end
 from gitops_orch.model.observed import EndedBy, Health, State
 
 IMAGES = {
@@ -68,7 +68,7 @@ def test_one_that_ends_with_another_code_fails(story):
 
 def test_a_service_that_a_hand_stopped_is_not_done(story):
     deploy(story, image="good:1")
-    hand.stop(story.world, story.containers()["init"])
+    tampering.stop(story.world, story.containers()["init"])
     assert story.containers()["init"].exit_code == 0
     assert story.sync().exit_code == 0
     assert story.containers()["init"].up
@@ -163,7 +163,7 @@ def roll(story, value):
 def test_one_that_is_unhealthy_is_restarted_and_healthy_before_what_waits_for_it_starts(story):
     roll(story, "1")
     redis = story.containers()["redis"]
-    hand.make_unhealthy(story.world, redis)
+    tampering.make_unhealthy(story.world, redis)
 
     report = roll(story, "2")
 
@@ -178,7 +178,7 @@ def test_one_that_stays_unhealthy_keeps_the_new_release_waiting_and_does_not_fai
     roll(story, "1")
     redis, app = story.containers()["redis"], story.containers()["app"]
     redis.behaviour = ImageBehaviour(healthcheck=True, healthy_after_s=None, unhealthy_after_s=1)
-    hand.make_unhealthy(story.world, redis)
+    tampering.make_unhealthy(story.world, redis)
 
     report = roll(story, "2")
 

@@ -1,6 +1,6 @@
 """Apps that depend on one another, over whole reconciles."""
 
-from gitops_orch.engine.simulated import hand
+from gitops_orch.engine.simulated import tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.status import AppReleaseState, Outcome, Sync
 from tests.story import Scenario
@@ -62,7 +62,7 @@ def test_an_app_stays_behind_with_what_it_depends_on_and_follows_once_that_is_me
 
 def test_meanwhile_it_is_healed_at_the_release_that_it_runs():
     story, _ = story_with_a_failed_db()
-    hand.remove(story.world, next(c for c in story.world.containers.values() if c.image == "shop:1"))
+    tampering.remove(story.world, next(c for c in story.world.containers.values() if c.image == "shop:1"))
     report = story.sync()
     assert {r.outcome for r in report.results} == {Outcome.DONE}
     assert running(story) == {"db:1", "shop:1", "free:1"}

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 import pytest
 from story import Scenario
 
-from gitops_orch.controller.load import Loader
-from gitops_orch.manifest.fields_service import SERVICE_FIELDS
+from gitops_orch.controller.desired.load import Loader
+from gitops_orch.manifest.keys.service_keys import SERVICE_FIELDS
 from gitops_orch.model.app import AppKey, Hold
+from gitops_orch.model.documents.serial import diff_document, plan_row
 from gitops_orch.model.plan import Action
 from gitops_orch.model.release import Release, ReleaseState
-from gitops_orch.model.serial import diff_document, plan_row
 
 SHOP = AppKey(namespace="default", name="shop")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gitops_orch.engine.simulated.hand import run_foreign
 from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.engine.simulated.tampering import run_foreign
 from gitops_orch.model.observed import State
 from gitops_orch.model.status import Outcome
 from tests.story import Scenario

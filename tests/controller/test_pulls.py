@@ -5,9 +5,9 @@ import threading
 import pytest
 
 from gitops_orch.clock import SystemClock
-from gitops_orch.controller.anew import no_replan
-from gitops_orch.controller.conduct import RunControl
-from gitops_orch.controller.execute import Executor, Services
+from gitops_orch.controller.execute.executor import Executor, Services
+from gitops_orch.controller.execute.replan import no_replan
+from gitops_orch.controller.execute.run_control import RunControl
 from gitops_orch.controller.workers import ThreadWorkers
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.fleet import SimulatedFleet

@@ -7,8 +7,8 @@ from git_servers import http_forge
 from git_story import SHOP, GitScenario, compose
 from repositories import Repository
 
-from gitops_orch.controller.conduct import RunControl
-from gitops_orch.controller.revert import git_words
+from gitops_orch.controller.execute.run_control import RunControl
+from gitops_orch.controller.revert.git_revert import git_words
 from gitops_orch.engine.simulated.faults import SimulatedCrash
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.errors import SourceError

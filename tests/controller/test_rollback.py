@@ -5,15 +5,15 @@ from datetime import timedelta
 import pytest
 from story import Scenario
 
-from gitops_orch.controller.conduct import RunControl
-from gitops_orch.engine.simulated import hand
+from gitops_orch.controller.execute.run_control import RunControl
+from gitops_orch.engine.simulated import tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.engine.simulated.life import end
+from gitops_orch.engine.simulated.lifecycle import end
 from gitops_orch.model.app import AppKey, Hold
+from gitops_orch.model.container import FAILED_SUFFIX, RETAINED_SUFFIX
 from gitops_orch.model.observed import State
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.status import FailureKind
-from gitops_orch.planner.aside import FAILED_SUFFIX, RETAINED_SUFFIX
 
 IMAGES = {"crash:1": ImageBehaviour(exits_after_s=1, exit_code=3), "late:1": ImageBehaviour()}
 
@@ -205,7 +205,7 @@ def test_a_restart_while_nobody_waited_for_it_does_not_fail_a_release(story):
     story.history.hold(AppKey(namespace="default", name="shop"), Hold(reason="somebody looks", until=until))
     story.sync()
     (new,) = (c for c in story.world.containers.values() if c.up and "VALUE=2" in c.environment)
-    hand.kill(story.world, new)
+    tampering.kill(story.world, new)
     story.clock.sleep(60)
 
     report = story.sync()

@@ -3,7 +3,7 @@
 import pytest
 from story import Scenario
 
-from gitops_orch.controller.conduct import RunControl
+from gitops_orch.controller.execute.run_control import RunControl
 from gitops_orch.model.app import AppKey
 
 ONE = "services: {web: {image: 'shop/web:1'}}"

@@ -1,11 +1,11 @@
 """Trouble of the world: for how long it is remembered, and against whom it counts."""
 
-from gitops_orch.controller.conduct import RunControl
+from gitops_orch.controller.execute.run_control import RunControl
 from gitops_orch.engine.simulated.faults import Fault
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.errors import SourceUnavailable
 from gitops_orch.model.status import Outcome
-from tests.controller.test_execute import Stage, outcomes, watched
+from tests.controller.execute.test_executor import Stage, outcomes, watched
 from tests.story import Scenario
 
 GOOD = {"shop/compose.yaml": "services: {web: {image: 'good:1'}}"}

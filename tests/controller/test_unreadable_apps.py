@@ -3,8 +3,8 @@
 import pytest
 from faults.test_y_broken_files import forget, holds
 
-from gitops_orch.controller.conduct import RunControl
-from gitops_orch.engine.simulated import hand
+from gitops_orch.controller.execute.run_control import RunControl
+from gitops_orch.engine.simulated import tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.status import AppHealth, AppReleaseState, Sync
 from tests.story import Scenario
@@ -17,7 +17,14 @@ volumes: {data: {}}
 """
 TYPO = SHOP + "\n   services: [\n"
 BLOG = {"blog/compose.yaml": "services: {blog: {image: 'blog:1'}}\n"}
-HANDS = (hand.stop, hand.remove, hand.pause, hand.disconnect, hand.make_unhealthy, hand.rename)
+HANDS = (
+    tampering.stop,
+    tampering.remove,
+    tampering.pause,
+    tampering.disconnect,
+    tampering.make_unhealthy,
+    tampering.rename,
+)
 
 
 def broken(good: str = SHOP, bad: str = TYPO) -> Scenario:
@@ -61,7 +68,7 @@ def test_what_happens_to_an_app_with_a_mistake_is_put_right(act):
 def test_status_says_what_is_down_of_an_app_with_a_mistake():
     story = broken()
     story.sync()
-    hand.stop(story.world, story.containers()["web"])
+    tampering.stop(story.world, story.containers()["web"])
     row = shop(story)
     assert row.health is AppHealth.DEGRADED
     assert "keeps what it runs" in row.reason
@@ -72,7 +79,7 @@ def test_an_app_whose_newest_release_failed_is_kept_at_the_one_it_went_back_to()
     story = broken(bad=SHOP.replace("api:1", "bad:1"))
     assert story.sync().exit_code == 4
     story.commit({"shop/compose.yaml": TYPO, **BLOG})
-    hand.remove(story.world, story.containers()["api"])
+    tampering.remove(story.world, story.containers()["api"])
     story.sync()
     assert running(story) == ["api:1", "blog:1", "web:1"]
 
@@ -116,7 +123,7 @@ def test_an_app_that_left_git_does_not_come_back_with_a_mistake():
 def test_without_history_an_app_with_a_mistake_is_left_as_it_is():
     story = broken()
     forget(story)
-    hand.remove(story.world, story.containers()["api"])
+    tampering.remove(story.world, story.containers()["api"])
     story.sync()
     assert running(story) == ["blog:1", "web:1"]
 

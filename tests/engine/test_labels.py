@@ -8,8 +8,8 @@ from engine.compose_world import compose
 from lab.host import LabHost
 
 from gitops_orch.engine import labels
-from gitops_orch.engine.connect import connect
-from gitops_orch.engine.engine_settings import EngineSettings
+from gitops_orch.engine.docker.connect import connect
+from gitops_orch.engine.settings import EngineSettings
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.host import Host
 from gitops_orch.model.names import compose_name, container_name, files_volume_name

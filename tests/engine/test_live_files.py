@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from contract.making import app_with, intent
-from engine.test_files import KEY, entry, mount, shell
+from engine.files.test_file_sets import KEY, entry, mount, shell
 from lab.commands import wait_for
 from lab.host import LabHost
 
-from gitops_orch.engine.connect import connect
-from gitops_orch.engine.docker_host import DockerHost
-from gitops_orch.engine.engine_settings import EngineSettings
+from gitops_orch.engine.docker.connect import connect
+from gitops_orch.engine.docker.docker_host import DockerHost
+from gitops_orch.engine.settings import EngineSettings
 from gitops_orch.model.app import FileEntry, FileMount
 from gitops_orch.model.host import Host
 

@@ -10,8 +10,8 @@ from engine.compose_world import app_of, compose, resolved
 from engine.inspection import differences
 from lab.host import LabHost
 
-from gitops_orch.engine.connect import connect
-from gitops_orch.engine.engine_settings import EngineSettings
+from gitops_orch.engine.docker.connect import connect
+from gitops_orch.engine.settings import EngineSettings
 from gitops_orch.model.host import Host
 
 NETWORKS = {

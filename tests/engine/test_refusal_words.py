@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_orch.model.refusal import cause_of, host_hint, release_hint
+from gitops_orch.model.rules.start_errors import cause_of, host_hint, release_hint
 
 EXEC = 'exec: "nosuchprogram": executable file not found in $PATH'
 MOUNT = 'rootfs_linux.go:75: mounting "/srv/a" to rootfs at "/etc/a" caused: mount through procfd: not a directory'

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.model.status import AppStatus, HostStatus, RunReport
 from tests.story import Scenario
 

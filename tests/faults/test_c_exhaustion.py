@@ -13,10 +13,10 @@ from lab.host import LabHost
 from structlog.testing import capture_logs
 
 from gitops_orch.clock import SystemClock
-from gitops_orch.controller.observe import Engines, observe_all
+from gitops_orch.controller.observe.observe_hosts import Engines, observe_all
 from gitops_orch.controller.workers import ThreadWorkers
-from gitops_orch.engine.connect import connect
-from gitops_orch.engine.engine_settings import EngineSettings
+from gitops_orch.engine.docker.connect import connect
+from gitops_orch.engine.settings import EngineSettings
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.errors import HostUnreachable
 from gitops_orch.model.app import AppKey

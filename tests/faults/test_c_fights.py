@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_orch.engine.simulated import hand
+from gitops_orch.engine.simulated import tampering
 from gitops_orch.model.status import Sync
 from tests.story import Scenario
 
@@ -15,13 +15,13 @@ services:
     deploy: {update_config: {monitor: 1s}}
 """
 FIGHTS = {
-    "rename": (hand.rename, "name", "rename"),
-    "limits": (hand.limit_memory, "deploy.resources.limits.memory", "update"),
-    "restart policy": (hand.take_restart_policy, "restart", "update"),
-    "network": (hand.disconnect, "networks", "connect_network"),
-    "pause": (hand.pause, "state paused", "unpause"),
-    "image": (hand.replace_image, "image", "create"),
-    "removal": (hand.remove, "container", "create"),
+    "rename": (tampering.rename, "name", "rename"),
+    "limits": (tampering.limit_memory, "deploy.resources.limits.memory", "update"),
+    "restart policy": (tampering.take_restart_policy, "restart", "update"),
+    "network": (tampering.disconnect, "networks", "connect_network"),
+    "pause": (tampering.pause, "state paused", "unpause"),
+    "image": (tampering.replace_image, "image", "create"),
+    "removal": (tampering.remove, "container", "create"),
 }
 
 
@@ -31,7 +31,7 @@ def test_c17_a_fight_with_another_hand_ends_and_names_it(fight):
     story = Scenario()
     story.commit({"shop/compose.yaml": FILE})
     assert story.sync().exit_code == 0
-    hand.run_foreign(story.world, "wt")
+    tampering.run_foreign(story.world, "wt")
     other = story.world.find("wt")
     other.image = "containrrr/watchtower:latest"
 

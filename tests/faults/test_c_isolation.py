@@ -7,10 +7,10 @@ import pytest
 from faults.fleet_story import FleetStory, app, host, on
 from structlog.testing import capture_logs
 
-from gitops_orch.controller import gates
+from gitops_orch.controller.execute import gates
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.errors import INTERNAL_ERROR
-from gitops_orch.manifest import app_file
+from gitops_orch.manifest.app import compile_app
 from gitops_orch.model.status import AppHealth, Sync
 from gitops_orch.planner import plan
 
@@ -146,14 +146,14 @@ def test_c11_a_file_that_cannot_be_compiled_is_told_and_what_runs_of_it_stays(
     story = FleetStory()
     commit(story, "good:1")
     assert story.sync().exit_code == 0
-    real = app_file.load_compose
+    real = compile_app.load_compose
 
     def load(request: object) -> object:
         if "poison" in request.path:
             raise RecursionError
         return real(request)
 
-    monkeypatch.setattr(app_file, "load_compose", load)
+    monkeypatch.setattr(compile_app, "load_compose", load)
     story.push(host("h1"), *(app(name, image="good:2") for name in OTHERS), app("poison", image="good:2"))
     report = story.sync()
     images = {each.labels["com.docker.compose.project"]: each.image for each in story.on("h1") if each.up}

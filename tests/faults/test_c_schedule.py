@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from story import Scenario
 
-from gitops_orch.controller.conduct import ProgressEvent, RunControl
+from gitops_orch.controller.execute.run_control import ProgressEvent, RunControl
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.observed import State

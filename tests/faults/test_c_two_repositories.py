@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_orch.cli.picture_code import status_code
+from gitops_orch.cli.verbs.picture_exit_code import status_code
 from tests.faults.test_y_broken_files import forget, holds, running
 from tests.story import Scenario, Source
 

@@ -7,9 +7,9 @@ import pytest
 from faults.fleet_story import FleetStory, app, host
 from faults.unruly import INFO, PING, answer, raw, unruly
 
-from gitops_orch.controller.same_engine import hold_same_engines, is_same_engine
-from gitops_orch.engine.connect import connect
-from gitops_orch.engine.engine_settings import EngineSettings
+from gitops_orch.controller.observe.shared_engines import hold_same_engines, is_same_engine
+from gitops_orch.engine.docker.connect import connect
+from gitops_orch.engine.settings import EngineSettings
 from gitops_orch.model.host import Host
 from gitops_orch.model.observed import ObservedContainer, ObservedHost, ObservedNetwork, State, UnknownHost
 from gitops_orch.model.status import Sync

@@ -24,10 +24,10 @@ from faults.unruly import (
 )
 from lab.host import LabHost
 
-from gitops_orch.engine.connect import connect
-from gitops_orch.engine.docker_host import DockerHost
-from gitops_orch.engine.engine_settings import EngineSettings
+from gitops_orch.engine.docker.connect import connect
+from gitops_orch.engine.docker.docker_host import DockerHost
 from gitops_orch.engine.labels import container_labels
+from gitops_orch.engine.settings import EngineSettings
 from gitops_orch.errors import (
     Conflict,
     EngineError,

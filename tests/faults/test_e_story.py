@@ -3,8 +3,8 @@
 import pytest
 from faults.fleet_story import FleetStory, app, host
 
-from gitops_orch.controller.conduct import RunControl
-from gitops_orch.engine.simulated import hand, requests
+from gitops_orch.controller.execute.run_control import RunControl
+from gitops_orch.engine.simulated import requests, tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.status import AppReleaseState, Outcome
 
@@ -75,7 +75,7 @@ def test_e17_a_network_that_somebody_else_uses_is_not_removed_with_its_app():
     story.push(host("h1"), app("web"), app("other"))
     story.sync()
     world = story.fleet.world("h1")
-    hand.run_foreign(world, "stranger", network="web_default")
+    tampering.run_foreign(world, "stranger", network="web_default")
     story.push(host("h1"), app("other"))
     report = story.sync()
     assert "web_default" in world.networks
@@ -92,7 +92,7 @@ def test_e21_a_host_whose_clock_is_an_hour_off_is_like_any_other(skew_s):
         assert story.sync().exit_code == code
     story.clock.sleep(1)
     for each in list(story.on("h1")):
-        hand.stop(story.fleet.world("h1"), each)
+        tampering.stop(story.fleet.world("h1"), each)
     assert story.kinds(story.sync()) == ["start", "wait_healthy"]
     assert story.sync().results == ()
 

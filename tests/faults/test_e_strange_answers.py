@@ -7,8 +7,8 @@ from faults.unruly import Unruly, answer
 from faults.unruly_fixtures import engine, server
 
 from gitops_orch.engine.base import EngineEvent
-from gitops_orch.engine.docker_host import DockerHost
-from gitops_orch.engine.watch import watch
+from gitops_orch.engine.docker.docker_host import DockerHost
+from gitops_orch.engine.event_stream import watch
 from gitops_orch.errors import EngineError
 
 __all__ = ["engine", "server"]

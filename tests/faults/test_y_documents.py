@@ -117,17 +117,17 @@ def test_y20_a_mistyped_key_gets_a_suggestion():
 
 
 def test_y21_a_schema_reference_is_never_fetched(monkeypatch):
-    from gitops_orch.manifest import schema_mistakes
-    from gitops_orch.manifest.schema import schema_problems
+    from gitops_orch.manifest.schema import schema_errors
+    from gitops_orch.manifest.schema.document_schema import schema_problems
 
     def no_network(*_args, **_kwargs):
         raise AssertionError("a schema was fetched")
 
     monkeypatch.setattr("socket.socket.connect", no_network)
     elsewhere = {"$id": "urn:x", "$ref": "http://127.0.0.1:1/x.json"}
-    monkeypatch.setattr("gitops_orch.manifest.schema_file.read_schema", lambda _: elsewhere)
-    monkeypatch.setattr(schema_mistakes, "read_schema", lambda _: elsewhere)
-    monkeypatch.setattr(schema_mistakes, "_validator", schema_mistakes._validator.__wrapped__)
+    monkeypatch.setattr("gitops_orch.manifest.schema.schema_files.read_schema", lambda _: elsewhere)
+    monkeypatch.setattr(schema_errors, "read_schema", lambda _: elsewhere)
+    monkeypatch.setattr(schema_errors, "_validator", schema_errors._validator.__wrapped__)
     with pytest.raises(Exception, match=r"Unresolvable.*127\.0\.0\.1:1/x\.json"):
         list(schema_problems({}, "host", lambda _: None))
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from faults.unruly import Unruly, answer, unruly
 
-from gitops_orch.engine.connect import connect
-from gitops_orch.engine.docker_host import DockerHost
-from gitops_orch.engine.engine_settings import EngineSettings
+from gitops_orch.engine.docker.connect import connect
+from gitops_orch.engine.docker.docker_host import DockerHost
+from gitops_orch.engine.settings import EngineSettings
 from gitops_orch.model.host import Host
 
 LISTS = {"containers/json": [], "networks": [], "volumes": {"Volumes": []}, "images/json": []}

@@ -8,7 +8,7 @@ import yaml
 from compose_judge import tree
 from story import Scenario
 
-from gitops_orch.engine.simulated import making
+from gitops_orch.engine.simulated import create
 from gitops_orch.manifest.compile import compile_tree
 from gitops_orch.model.problem import Severity
 
@@ -30,9 +30,9 @@ ROUNDS_MAX = 4
 @pytest.fixture(autouse=True)
 def _few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gates are looked at more seldom: what is judged here is what comes after them."""
-    monkeypatch.setattr("gitops_orch.controller.gates.GATE_POLL_S", 60.0)
+    monkeypatch.setattr("gitops_orch.controller.execute.gates.GATE_POLL_S", 60.0)
     # Any word may stand for a command here, `true` as well, and a service that ends would converge to nothing.
-    monkeypatch.setattr(making, "_behaviour", lambda image, _command: image)
+    monkeypatch.setattr(create, "_behaviour", lambda image, _command: image)
 
 
 def converge(files: dict[str, str | bytes]) -> list[str]:

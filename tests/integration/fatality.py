@@ -5,7 +5,7 @@ import signal
 from dataclasses import dataclass
 from types import ModuleType
 
-from gitops_orch.planner.gate import GateState
+from gitops_orch.planner.health_gate import GateState
 
 BEFORE, AFTER = "before", "after"
 WAIT = "wait_healthy"  # the one kind that makes no call of its own

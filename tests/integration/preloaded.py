@@ -22,9 +22,15 @@ from fatality import Fatality
 import gitops_orch.__main__ as console
 from gitops_orch import log_output
 from gitops_orch.cli.main import main as command_line
-from gitops_orch.controller import gates, performer
+from gitops_orch.controller.execute import gates, performer
 
-LOADED_LATE = ("git", "sqlite3", "rich.live", "gitops_orch.cli.progress", "gitops_orch.daemon.rollback")
+LOADED_LATE = (
+    "git",
+    "sqlite3",
+    "rich.live",
+    "gitops_orch.cli.verbs.progress",
+    "gitops_orch.daemon.requests.rollback",
+)
 CHANGES = 2  # the exit code of a plan that has some
 
 

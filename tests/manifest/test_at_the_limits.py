@@ -6,9 +6,12 @@ import pytest
 from manifest.compile_world import compiled, errors
 from manifest.hostile import ONE, Files
 
-from gitops_orch.manifest import budget, dotenv, extends, files, include, interpolate, loader, sources
-from gitops_orch.manifest.yaml_document import DOCUMENTS_MAX, FILE_BYTES_MAX, parse_compose_yaml
-from gitops_orch.manifest.yaml_nodes import DEPTH_MAX
+from gitops_orch.manifest.app import mounted_files as files
+from gitops_orch.manifest.compose import extends, include, loader, sources
+from gitops_orch.manifest.problems import limits
+from gitops_orch.manifest.syntax import dotenv, interpolate
+from gitops_orch.manifest.yaml.yaml_document import DOCUMENTS_MAX, FILE_BYTES_MAX, parse_compose_yaml
+from gitops_orch.manifest.yaml.yaml_nodes import DEPTH_MAX
 
 SHARED = 100_000
 
@@ -104,8 +107,8 @@ def mounted_bytes(count: int) -> Files:
 
 
 LIMITS: dict[str, tuple[Callable[[int], Files], int, str]] = {
-    "values": (values, budget.VALUES_MAX, "larger than 20000 values with"),
-    "characters": (characters, budget.TEXT_MAX, "values with 4000000 characters"),
+    "values": (values, limits.VALUES_MAX, "larger than 20000 values with"),
+    "characters": (characters, limits.TEXT_MAX, "values with 4000000 characters"),
     "levels": (levels, DEPTH_MAX, "nested deeper than 100 levels"),
     "bytes of a file": (
         lambda count: compose("#" * (count - len(ONE) - 1) + "\n" + ONE),
@@ -120,11 +123,11 @@ LIMITS: dict[str, tuple[Callable[[int], Files], int, str]] = {
     "includes": (included, include.INCLUDES_MAX, "includes more than 200 files"),
     "includes in includes": (included_in_each_other, include.DEPTH_MAX, "deeper than 20 levels"),
     "services that extend each other": (extending, extends.DEPTH_MAX, "extends more than 50 services"),
-    "ports": (ports, budget.PORTS_MAX, "become more than 70000 ports"),
+    "ports": (ports, limits.PORTS_MAX, "become more than 70000 ports"),
     "defaults in defaults": (defaults, interpolate.NESTING_MAX, "nested deeper than 10 levels"),
     "characters that stand for variables": (
         grown,
-        budget.GROWN_MAX,
+        limits.GROWN_MAX,
         "expand to more than 4000000 characters",
     ),
     "variables of a file": (variables, dotenv.VARIABLES_MAX, "more than 10000 variables in a file"),

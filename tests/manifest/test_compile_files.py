@@ -188,7 +188,7 @@ def test_a_seccomp_profile_that_is_not_there_or_no_json_is_an_error():
 
 
 def test_a_mount_has_a_limit_on_files_with_the_numbers_in_the_message(monkeypatch):
-    monkeypatch.setattr("gitops_orch.manifest.files.MOUNT_FILES_MAX", 2)
+    monkeypatch.setattr("gitops_orch.manifest.app.mounted_files.MOUNT_FILES_MAX", 2)
     found = mistakes("    volumes: ['./c:/c:ro']\n", {f"shop/c/{number}": "x" for number in range(3)})
     assert any("shop/c holds 3 files with 3 bytes; an app mounts at most 2 files" in each for each in found)
 

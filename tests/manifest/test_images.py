@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitops_orch.model.image_reference import reference_mistake, split_reference, with_default_tag
-from gitops_orch.planner.images import normalise
+from gitops_orch.model.rules.image_names import normalise
+from gitops_orch.model.rules.image_reference import reference_mistake, split_reference, with_default_tag
 from tests.manifest.compile_world import compiled, errors
 
 DIGEST = "sha256:" + "0a" * 32

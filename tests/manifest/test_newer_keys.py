@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_orch.manifest.compile import render_tree
-from gitops_orch.manifest.dotenv import DotenvError, parse_raw
-from gitops_orch.model.pull_policy import PullMode, PullPolicy, parse_pull_policy
+from gitops_orch.manifest.syntax.dotenv import DotenvError, parse_raw
+from gitops_orch.model.rules.pull_policy import PullMode, PullPolicy, parse_pull_policy
 from tests.manifest.compile_world import compiled, errors, tree_of
 
 

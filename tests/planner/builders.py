@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from gitops_orch.engine.spec_hash import spec_hash
-from gitops_orch.model.addresses import fixed_addresses
+from gitops_orch.engine.payload.spec_hash import spec_hash
 from gitops_orch.model.app import App, AppKey, Network, Service
 from gitops_orch.model.host import Host
 from gitops_orch.model.names import container_name
@@ -20,8 +19,9 @@ from gitops_orch.model.observed import (
     Ownership,
     State,
 )
-from gitops_orch.model.ports import fixed_ports
-from gitops_orch.planner.world import ContainerSpec, TargetRelease, World
+from gitops_orch.model.rules.addresses import fixed_addresses
+from gitops_orch.model.rules.ports import fixed_ports
+from gitops_orch.planner.inputs.world import ContainerSpec, TargetRelease, World
 
 NOT_UP = (State.EXITED, State.CREATED, State.DEAD)
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -15,9 +15,9 @@ from gitops_orch.model.observed import (
     State,
     UnknownHost,
 )
-from gitops_orch.model.secret import Sensitive
+from gitops_orch.model.sensitive.secret import Sensitive
+from gitops_orch.planner.inputs.world import Role, TargetRelease
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import Role, TargetRelease
 
 KEY = AppKey(namespace="default", name="shop")
 STORE = Volume(key="store", name="shop_store")

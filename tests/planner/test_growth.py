@@ -9,10 +9,10 @@ from planner.builders import app, container, seen, service, world
 from gitops_orch.model.app import Network, Port
 from gitops_orch.model.job import Hook
 from gitops_orch.model.observed import ObservedNetwork, State
+from gitops_orch.planner.hooks.pre_start import pre_start_services
+from gitops_orch.planner.inputs.world import ContainerSpec, DeclaredService
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.pre_start import pre_start_services
 from gitops_orch.planner.status import app_statuses
-from gitops_orch.planner.world import ContainerSpec, DeclaredService
 
 APPS = 12
 LAN = Network(key="lan", name="lan", external=True)

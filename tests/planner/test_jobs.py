@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 from planner.builders import COMMIT, NOW, app, container, kinds, seen, service, spec_of, steps, world
 
-from gitops_orch.engine.spec_hash import spec_hash
+from gitops_orch.engine.payload.spec_hash import spec_hash
 from gitops_orch.model.app import Condition, Dependency, Hold, Port
 from gitops_orch.model.job import Concurrency, CronFields, Hook, Hooks, Schedule, run_slot
 from gitops_orch.model.observed import Details, EndedBy, Health, ObservedMount, State
+from gitops_orch.planner.hooks.pre_start import pre_start_services
+from gitops_orch.planner.inputs.world import ContainerSpec, Due, Role, TargetRelease
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.pre_start import pre_start_services
-from gitops_orch.planner.world import ContainerSpec, Due, Role, TargetRelease
 
 WARM, DRAIN, UP = Hook(command=("warm",)), Hook(command=("drain",)), Hook(command=("up",))
 HOURLY = Schedule(

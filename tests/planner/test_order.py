@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from gitops_orch.model.app import AppKey, Dependency
-from gitops_orch.planner.order import app_order, in_dependency_order
+from gitops_orch.planner.removal.dependency_order import app_order, in_dependency_order
 from tests.planner.builders import service
 
 LONG = 2 * sys.getrecursionlimit()

@@ -6,8 +6,8 @@ import pytest
 
 from gitops_orch.model.app import Condition, Dependency, Drift, Hold, Port, Prune
 from gitops_orch.model.observed import Details, ObservedNetwork, ObservedVolume, State, UnknownHost
+from gitops_orch.planner.inputs.world import Role, TargetRelease
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import Role, TargetRelease
 from tests.planner.builders import (
     COMMIT,
     IMAGE,

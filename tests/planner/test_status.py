@@ -3,9 +3,9 @@
 from gitops_orch.model.app import Hold
 from gitops_orch.model.observed import Health, State, UnknownHost
 from gitops_orch.model.status import AppHealth, AppReleaseState, Sync
+from gitops_orch.planner.inputs.world import Role, TargetRelease
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.status import app_statuses
-from gitops_orch.planner.world import Role, TargetRelease
 from tests.planner.builders import COMMIT, NOW, app, container, replace, seen, service, world
 
 

@@ -7,8 +7,8 @@ from planner.builders import COMMIT, NOW, app, container, kinds, seen, service, 
 
 from gitops_orch.model.app import Hold
 from gitops_orch.model.observed import Details, State
+from gitops_orch.planner.inputs.world import Role, TargetRelease
 from gitops_orch.planner.plan import make_plan
-from gitops_orch.planner.world import Role, TargetRelease
 
 OLD = app("old", service("web"), digest="old")
 NEW = app("new", service("web"), digest="new")

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from gitops_orch.controller.course import Passes
+from gitops_orch.controller.passes import Passes
 from gitops_orch.engine import labels
-from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import EndedBy, State

@@ -1,6 +1,6 @@
 """Apps, services and intents with defaults, built without YAML."""
 
-from gitops_orch.engine.spec_hash import spec_hash
+from gitops_orch.engine.payload.spec_hash import spec_hash
 from gitops_orch.model.app import App, AppKey, Network, Port, Service, Volume
 from gitops_orch.model.names import container_name
 from gitops_orch.model.plan import ContainerIntent

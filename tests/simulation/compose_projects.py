@@ -24,7 +24,7 @@ from simulation.weather import BY_HAND
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import Registry
-from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.errors import EngineError
 from gitops_orch.model.app import AppKey

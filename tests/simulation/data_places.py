@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from simulation.recipes import AppRecipe
 
-from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.names import is_anonymous, prepared_service

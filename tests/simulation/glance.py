@@ -1,7 +1,7 @@
 """What a container is, at a glance: one that does well, that holds data, that nobody would miss."""
 
 from gitops_orch.engine import labels
-from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import is_pre_start

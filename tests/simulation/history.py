@@ -18,8 +18,8 @@ from simulation.tally import Tally
 from simulation.weather import Chaos, crash_now
 from simulation.witness import SafetyMonitor, Violation
 
-from gitops_orch.controller.conduct import RunControl
-from gitops_orch.controller.load import Loaded
+from gitops_orch.controller.desired.load import Loaded
+from gitops_orch.controller.execute.run_control import RunControl
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
 from gitops_orch.controller.workers import InlineWorkers
 from gitops_orch.engine.simulated.clock import SimulatedClock
@@ -33,7 +33,7 @@ from gitops_orch.model.observed import Health
 from gitops_orch.model.plan import PlanHold
 from gitops_orch.model.release import ReleaseState
 from gitops_orch.model.status import RunReport, Status
-from gitops_orch.planner.safety import EVERYTHING
+from gitops_orch.planner.pruning.removal_budget import EVERYTHING
 
 COMMITS_MIN, COMMITS_MAX = 3, 8
 DEADLINE_S = 2.0

@@ -7,7 +7,7 @@ from simulation.beside import foreign_on
 from simulation.glance import is_healthy, is_intermittent, is_retained, shares_data, slot_of
 from simulation.recipes import AppRecipe, ServiceRecipe, exclusive
 
-from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey
 

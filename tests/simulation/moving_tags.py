@@ -8,7 +8,7 @@ from simulation.recipes import GOOD, IMAGES, AppRecipe, ServiceRecipe, TreeRecip
 
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
-from gitops_orch.planner.aside import FAILED_SUFFIX, RETAINED_SUFFIX
+from gitops_orch.model.container import FAILED_SUFFIX, RETAINED_SUFFIX
 
 ALWAYS = "always"
 

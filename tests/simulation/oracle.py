@@ -15,11 +15,11 @@ from simulation.recipes import (
 from simulation.weather import BY_HAND
 
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
-from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedHost
+from gitops_orch.model.container import FAILED_SUFFIX, RETAINED_SUFFIX
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.observed import Health, State
-from gitops_orch.planner.aside import FAILED_SUFFIX, RETAINED_SUFFIX
 
 
 def differences(

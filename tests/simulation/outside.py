@@ -20,8 +20,8 @@ from simulation.repository import Repository
 from simulation.weather import is_restarted
 from simulation.witness import SafetyMonitor, Violation
 
-from gitops_orch.engine.simulated import hand, requests
-from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated import requests, tampering
+from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.release import Release, ReleaseState
@@ -70,7 +70,14 @@ class OutsideEvents:
 
     def _interfere(self, world: SimulatedHost, container: SimulatedContainer) -> None:
         self.count += 1
-        ways = (self._restart_daemon, self._restart_daemon, self._stop, self._stop, self._kill, hand.restart)
+        ways = (
+            self._restart_daemon,
+            self._restart_daemon,
+            self._stop,
+            self._stop,
+            self._kill,
+            tampering.restart,
+        )
         self.rng.choice(ways)(world, container)
 
     def _restart_daemon(self, world: SimulatedHost, _container: SimulatedContainer) -> None:
@@ -83,7 +90,7 @@ class OutsideEvents:
     def _kill(self, world: SimulatedHost, container: SimulatedContainer) -> None:
         """Kill its process, of a program that is restarted; stop any other."""
         if is_restarted(container):
-            hand.kill(world, container)
+            tampering.kill(world, container)
         else:
             requests.stop(world, container, killed=True)
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.engine.simulated.life import SimulatedContainer
-from gitops_orch.manifest.cron import parse_cron
+from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
+from gitops_orch.manifest.syntax.cron_expression import parse_cron
 from gitops_orch.model.app import (
     App,
     AppKey,
@@ -33,7 +33,7 @@ from gitops_orch.model.app import (
 )
 from gitops_orch.model.host import Availability, Host
 from gitops_orch.model.job import Hook, Schedule
-from gitops_orch.model.secret import Sensitive
+from gitops_orch.model.sensitive.secret import Sensitive
 
 CRON = "*/20 * * * *"
 SCHEDULE = Schedule(expression=CRON, fields=parse_cron(CRON))

@@ -10,7 +10,7 @@ from simulation.recipes import AppRecipe, TreeRecipe, to_app, to_hosts
 from simulation.weather import crash_now
 from simulation.yaml_tree import app_in, to_tree
 
-from gitops_orch.controller import load
+from gitops_orch.controller.desired import load
 from gitops_orch.errors import SourceError, SourceUnavailable
 from gitops_orch.manifest.cache import ManifestCache
 from gitops_orch.manifest.compile import compile_tree

@@ -7,7 +7,7 @@ import pytest
 from simulation.builders import app, intent, service
 
 from gitops_orch.clock import SystemClock
-from gitops_orch.engine.simulated import hand
+from gitops_orch.engine.simulated import tampering
 from gitops_orch.engine.simulated.clock import SimulatedClock
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.faults import Fault, SimulatedCrash
@@ -180,7 +180,7 @@ def test_two_containers_cannot_publish_one_port():
     assert state(host, second)[0] is State.CREATED
 
 
-@pytest.mark.parametrize("drift", sorted(hand.DRIFT))
+@pytest.mark.parametrize("drift", sorted(tampering.DRIFT))
 def test_every_drift_can_be_seen(drift):
     fleet = a_fleet()
     host = a_host(fleet)
@@ -189,14 +189,14 @@ def test_every_drift_can_be_seen(drift):
     container = running(host, restart="always", networks={"default": None}, healthcheck=check)
     fleet.clock.sleep(1)
     before = replace(host.observe(), observed_at=fleet.clock.now())
-    hand.DRIFT[drift](host.world, host.world.find(container))
+    tampering.DRIFT[drift](host.world, host.world.find(container))
     assert replace(host.observe(), observed_at=fleet.clock.now()) != before
 
 
 def test_events_tell_what_happened_and_end():
     host = a_host(a_fleet())
     container = running(host)
-    hand.remove(host.world, host.world.find(container))
+    tampering.remove(host.world, host.world.find(container))
     actions = [event.action for event in host.events() if event.kind == "container"]
     assert actions == ["create", "start", "die", "destroy"]
     assert list(host.events()) == []
@@ -280,6 +280,6 @@ def test_a_foreign_container_under_our_name_is_a_conflict():
     host = a_host(a_fleet())
     host.pull("web:1")
     wanted = intent(app())
-    hand.run_foreign(host.world, wanted.name)
+    tampering.run_foreign(host.world, wanted.name)
     with pytest.raises(Conflict, match="in use"):
         host.create(wanted)

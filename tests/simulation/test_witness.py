@@ -7,35 +7,29 @@ import pytest
 from simulation.many import live_through
 from simulation.outside import OutsideEvents
 
-from gitops_orch.controller import gates, look, observe, revert_failed, run_hook
+from gitops_orch.controller import push_reverts, snapshot
+from gitops_orch.controller.execute import gates, run_hook
+from gitops_orch.controller.observe import observe_hosts
 from gitops_orch.engine import labels
-from gitops_orch.engine.simulated import making, requests, seen
+from gitops_orch.engine.simulated import create, requests
+from gitops_orch.engine.simulated import observation as seen
 from gitops_orch.model.app import FilesPolicy
 from gitops_orch.model.observed import EndedBy, ObservedHost
-from gitops_orch.planner import (
-    app_plan,
-    ended,
-    first_release,
-    follow,
-    gate,
-    kept_mounts,
-    namespaces,
-    place,
-    plan,
-    put_back,
-    rollout,
-    room,
-    slots,
-    succession,
-)
-from gitops_orch.planner.world import Role
+from gitops_orch.planner import app_steps, health_gate, plan
+from gitops_orch.planner.diff import bind_files, kept_mounts, shared_namespaces, slots
+from gitops_orch.planner.fallback import fallback, first_release, spare_capacity
+from gitops_orch.planner.inputs import container_exit
+from gitops_orch.planner.inputs.world import Role
+from gitops_orch.planner.placement import placer as place
+from gitops_orch.planner.rollout import canary_and_lanes
+from gitops_orch.planner.rollout import replace as succession
 
 SEEDS_MAX = 400
 CHUNK = 5
 
 
 def takes_silence_for_emptiness(patch):
-    real = observe._observation
+    real = observe_hosts._observation
 
     def careless(name, answer, deadline_s):
         found = real(name, answer, deadline_s)
@@ -43,7 +37,7 @@ def takes_silence_for_emptiness(patch):
             return found
         return ObservedHost(name=name, observed_at=None, engine_version="", api_version="1.41")
 
-    patch.setattr(observe, "_observation", careless)
+    patch.setattr(observe_hosts, "_observation", careless)
 
 
 def forgets_the_removal_budget(patch):
@@ -62,7 +56,7 @@ def removes_what_may_be_renamed(patch):
 
 def believes_every_new_container(patch):
     def careless(_gate, watch, *_, **_named):
-        return gate.GateResult(state=gate.GateState.PASSED, progress=watch)
+        return health_gate.GateResult(state=health_gate.GateState.PASSED, progress=watch)
 
     patch.setattr(gates, "evaluate_gate", careless)
 
@@ -74,9 +68,11 @@ def does_not_wait_for_the_proof(patch):
 
 
 def forgets_what_failed(patch):
-    choose = look.choose_release
+    choose = snapshot.choose_release
     patch.setattr(
-        look, "choose_release", lambda app, commit, **_: choose(app, commit, pin=None, failed={}, stable=None)
+        snapshot,
+        "choose_release",
+        lambda app, commit, **_: choose(app, commit, pin=None, failed={}, stable=None),
     )
 
 
@@ -85,12 +81,12 @@ def starts_again_what_failed_with_nothing_to_go_back_to(patch):
 
 
 def goes_back_in_part(patch):
-    arrange = app_plan.arrange
+    arrange = app_steps.arrange
 
     def careless(chosen, *rest):
-        return rollout.Arrangement() if chosen.role is Role.ROLLBACK else arrange(chosen, *rest)
+        return canary_and_lanes.Arrangement() if chosen.role is Role.ROLLBACK else arrange(chosen, *rest)
 
-    patch.setattr(app_plan, "arrange", careless)
+    patch.setattr(app_steps, "arrange", careless)
 
 
 def takes_every_label_for_its_own(patch):
@@ -107,14 +103,14 @@ def takes_every_label_for_its_own(patch):
 
 
 def takes_a_label_of_an_image_for_its_own(patch):
-    for module in (making, seen):
+    for module in (create, seen):
         patch.setattr(module, "own_labels", lambda container, _image: dict(container))
 
 
 def takes_a_broken_file_for_a_deleted_one(patch):
-    world = look._world
+    world = snapshot._world
     patch.setattr(
-        look,
+        snapshot,
         "_world",
         lambda *them: replace(world(*them), invalid_apps={}, invalid_paths=(), retained_apps={}),
     )
@@ -129,35 +125,35 @@ def does_not_wait_for_other_apps(patch):
 
 
 def keeps_from_git_what_it_takes_back(patch):
-    patch.setattr(revert_failed.FailedReverts, "push_due", lambda *_: ())
+    patch.setattr(push_reverts.FailedReverts, "push_due", lambda *_: ())
 
 
 def writes_over_what_was_changed_by_hand(patch):
-    decide = follow.decide
-    patch.setattr(follow, "decide", lambda files, seen, _: decide(files, seen, FilesPolicy.GIT))
+    decide = bind_files.decide
+    patch.setattr(bind_files, "decide", lambda files, seen, _: decide(files, seen, FilesPolicy.GIT))
 
 
 def lays_files_down_once_and_never_again(patch):
-    decide = follow.decide
-    patch.setattr(follow, "decide", lambda files, seen, _: decide(files, seen, FilesPolicy.HOST))
+    decide = bind_files.decide
+    patch.setattr(bind_files, "decide", lambda files, seen, _: decide(files, seen, FilesPolicy.HOST))
 
 
 def overlooks_a_parent_that_restarted(patch):
-    patch.setattr(namespaces.Parents, "_restarted", lambda *_: [])
+    patch.setattr(shared_namespaces.Parents, "_restarted", lambda *_: [])
 
 
 def keeps_a_child_of_a_parent_that_is_gone(patch):
-    patch.setattr(namespaces.Parents, "_is_replaced", lambda *_: False)
+    patch.setattr(shared_namespaces.Parents, "_is_replaced", lambda *_: False)
 
 
 def prefers_a_child_that_runs_to_one_that_lives_with_its_parent(patch):
     """The child that was created for the new parent is only found wanting, not the one that must go."""
-    judge, study = namespaces.Parents.check, slots._classify
+    judge, study = shared_namespaces.Parents.check, slots._classify
 
     def careless(chosen, assignment, found, *rest):
-        patch.setattr(namespaces.Parents, "check", lambda *_: None)
+        patch.setattr(shared_namespaces.Parents, "check", lambda *_: None)
         slot = study(chosen, assignment, found, *rest)
-        patch.setattr(namespaces.Parents, "check", judge)
+        patch.setattr(shared_namespaces.Parents, "check", judge)
         parents = rest[-1]
         current = slot.current.container if slot.current is not None else None
         lost = current and judge(parents, slot.service, slot.host, current)
@@ -170,13 +166,13 @@ def prefers_a_child_that_runs_to_one_that_lives_with_its_parent(patch):
 
 def _deaf_to(patch, who):
     """Nobody is asked whether it was this one who ended a container."""
-    real = ended.why_stopped
+    real = container_exit.why_stopped
 
     def careless(container):
         details = container.details
         return "" if details is not None and details.ended_by is who else real(container)
 
-    for module in (ended, gate, put_back, run_hook):
+    for module in (container_exit, health_gate, fallback, run_hook):
         patch.setattr(module, "why_stopped", careless)
 
 
@@ -225,12 +221,12 @@ def overlooks_a_tag_that_was_pushed_again(patch):
 
 def takes_what_failed_its_gate_for_trouble(patch):
     """It is tried again for ever: no release is given up."""
-    real = app_plan.gate_of
-    patch.setattr(app_plan, "gate_of", lambda *them: replace(real(*them), is_existing=True))
+    real = app_steps.gate_of
+    patch.setattr(app_steps, "gate_of", lambda *them: replace(real(*them), is_existing=True))
 
 
 def starts_all_that_stopped_for_one_place(patch):
-    patch.setattr(room.RunningSet, "add_if_free", lambda *_: True)
+    patch.setattr(spare_capacity.RunningSet, "add_if_free", lambda *_: True)
 
 
 # Each with a seed soon after which it is caught: where a change of the histories moved that, more of them are tried.

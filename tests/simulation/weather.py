@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field
 from simulation.recipes import GOOD, IMAGES
 
 from gitops_orch.engine import labels
-from gitops_orch.engine.simulated import hand
+from gitops_orch.engine.simulated import tampering
 from gitops_orch.engine.simulated.faults import Fault, SeededFaults, SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.requests import add_network, add_volume
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey
@@ -95,10 +95,10 @@ class Chaos:
             return
         container = self.rng.choice(ours)
         self.drifted += 1
-        drift = self.rng.choice(sorted(hand.DRIFT))
+        drift = self.rng.choice(sorted(tampering.DRIFT))
         if drift in HARM or (drift == "kill" and not is_restarted(container)):
             self.harmed.add(container.owner.app)
-        hand.DRIFT[drift](world, container)
+        tampering.DRIFT[drift](world, container)
 
     def edit_files(self) -> None:
         """Somebody edits a file from Git in a directory that its containers can write to, or puts one beside it."""
@@ -126,17 +126,17 @@ class Chaos:
         ours = [c for c in world.containers.values() if c.owner is not None]
         if visit == "squatter" and ours:
             removed = self.rng.choice(ours)
-            hand.remove(world, removed)
+            tampering.remove(world, removed)
             mark = {labels.INSTANCE: "another"} if removed.owner.app.name in self.adopting else {}
-            created = hand.run_foreign(world, removed.name, labels=mark)
+            created = tampering.run_foreign(world, removed.name, labels=mark)
             self.squatters.append((world.name, created.id))
         elif visit == "instance" and ours:
             copied = dict(self.rng.choice(ours).labels) | {labels.INSTANCE: "another"}
-            created = hand.run_foreign(world, f"theirs-{number}", labels=copied)
+            created = tampering.run_foreign(world, f"theirs-{number}", labels=copied)
         elif visit == "commit" and ours:
-            created = hand.run_a_commit(world, self.rng.choice(ours))
+            created = tampering.run_a_commit(world, self.rng.choice(ours))
         else:
-            created = hand.run_foreign(world, f"stranger-{number}")
+            created = tampering.run_foreign(world, f"stranger-{number}")
         self.foreign[(world.name, created.id)] = _picture(created)
 
     def take_a_port(self) -> None:
@@ -147,7 +147,7 @@ class Chaos:
             return
         world.advance(self._now())
         if not any(port[1:] == each[1:] for c in world.containers.values() if c.up for each in c.ports):
-            created = hand.run_foreign(world, f"server-{len(self.foreign)}", ports=(port,))
+            created = tampering.run_foreign(world, f"server-{len(self.foreign)}", ports=(port,))
             self.foreign[(world.name, created.id)] = _picture(created)
             self.squatters.append((world.name, created.id))
             self.foreign_count += 1
@@ -175,7 +175,7 @@ class Chaos:
             world = self.fleet.worlds[host]
             world.advance(self._now())
             if identity in world.containers:
-                hand.remove(world, world.containers[identity])
+                tampering.remove(world, world.containers[identity])
             self.foreign.pop((host, identity), None)
         self.squatters.clear()
         for world in worlds:

@@ -15,18 +15,18 @@ from simulation.repository import Repository
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
-from gitops_orch.engine.simulated.hand import FOREIGN_MEMORY_BYTES
-from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.requests import known_image
+from gitops_orch.engine.simulated.tampering import FOREIGN_MEMORY_BYTES
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import App, AppKey, Hold, Rollback
+from gitops_orch.model.container import FAILED_SUFFIX, RETAINED_SUFFIX
 from gitops_orch.model.host import Host
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import files_volume_name, is_pre_start, prepared_service
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import ContainerIntent
 from gitops_orch.model.release import ReleaseState
-from gitops_orch.planner.aside import FAILED_SUFFIX, RETAINED_SUFFIX
 
 READS = {"logs", "events", "close", "probe", "read_files", "registry_digest"}
 GARBAGE = {"remove_volume", "remove_image"}

@@ -7,7 +7,7 @@ import pytest
 from lab.provided import need_program, provided
 
 from gitops_orch.daemon.service import STOP_WAIT_MAX_S
-from gitops_orch.engine.engine_settings import EngineSettings
+from gitops_orch.engine.settings import EngineSettings
 
 UNIT = Path(__file__).parents[2] / "systemd/gitops-orch.service"
 EXPOSURE_MAX = 30  # in tenths

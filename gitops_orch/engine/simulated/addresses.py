@@ -6,7 +6,7 @@ An Engine gives addresses out when a container starts, and takes them back when 
 from ipaddress import IPv4Network
 from itertools import islice
 
-from gitops_orch.engine.simulated.life import SimulatedContainer
+from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedHost, SimulatedNetwork
 
 WITHOUT_ADDRESSES = frozenset({"host", "null"})  # drivers

@@ -17,12 +17,12 @@ from gitops_orch.engine.base import (
     PulledImage,
 )
 from gitops_orch.engine.simulated import requests
+from gitops_orch.engine.simulated.create import attach, create_container
 from gitops_orch.engine.simulated.faults import Fault, Faults, NoFaults, SimulatedCrash
 from gitops_orch.engine.simulated.host_files import change_steps, read_files
 from gitops_orch.engine.simulated.images import Registry
-from gitops_orch.engine.simulated.life import KILLED, SimulatedContainer
-from gitops_orch.engine.simulated.making import attach, create_container
-from gitops_orch.engine.simulated.seen import observe_container, observe_host
+from gitops_orch.engine.simulated.lifecycle import KILLED, SimulatedContainer
+from gitops_orch.engine.simulated.observation import observe_container, observe_host
 from gitops_orch.engine.simulated.world import OutageKind, SimulatedHost
 from gitops_orch.errors import EngineError, HostUnreachable
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume

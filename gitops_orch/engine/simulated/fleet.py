@@ -9,7 +9,7 @@ from gitops_orch.clock import Clock
 from gitops_orch.engine.simulated.engine import SimulatedEngine, SimulatedSettings
 from gitops_orch.engine.simulated.faults import Faults, NoFaults
 from gitops_orch.engine.simulated.images import Registry, read_behaviours
-from gitops_orch.engine.simulated.saved import load_world, save_world
+from gitops_orch.engine.simulated.persistence import load_world, save_world
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.errors import SettingsError
 from gitops_orch.model.host import SIMULATED_SCHEME, Host

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from gitops_orch.engine.host_records import joined_records, record_path
-from gitops_orch.engine.payload_mounts import data_path
+from gitops_orch.engine.files.host_records import joined_records, record_path
+from gitops_orch.engine.payload.mounts import data_path
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey, FileMount
 from gitops_orch.model.host_files import NO_FILE, FileChange, FilesQuery, FilesWork, HostFiles

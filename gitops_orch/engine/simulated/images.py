@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from gitops_orch.errors import SettingsError
-from gitops_orch.model.image_reference import split_reference, with_default_tag
+from gitops_orch.model.rules.image_reference import split_reference, with_default_tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from gitops_orch.engine.base import ExecResult, PulledImage
 from gitops_orch.engine.simulated.addresses import give_address, give_addresses, taken_address
 from gitops_orch.engine.simulated.images import Registry
-from gitops_orch.engine.simulated.life import KILLED, TERMINATED, SimulatedContainer, begin, end
+from gitops_orch.engine.simulated.lifecycle import KILLED, TERMINATED, SimulatedContainer, begin, end
 from gitops_orch.engine.simulated.world import (
     SimulatedHost,
     SimulatedImage,
@@ -19,9 +19,9 @@ from gitops_orch.engine.simulated.world import (
     SimulatedVolume,
 )
 from gitops_orch.errors import Conflict, EngineError, ImageUnavailable, NotFound
-from gitops_orch.model.image_reference import with_default_tag
 from gitops_orch.model.observed import EndedBy, HeldPort, ProbeResult, State
-from gitops_orch.model.ports import port_text, same_port
+from gitops_orch.model.rules.image_reference import with_default_tag
+from gitops_orch.model.rules.ports import port_text, same_port
 
 NOT_STARTED = 128
 FAILED = 1

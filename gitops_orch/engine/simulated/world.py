@@ -16,7 +16,7 @@ from operator import itemgetter
 
 from gitops_orch.engine.base import EngineEvent
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.engine.simulated.life import (
+from gitops_orch.engine.simulated.lifecycle import (
     KILLED,
     SimulatedContainer,
     begin,

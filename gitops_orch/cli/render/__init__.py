@@ -1,0 +1,1 @@
+"""Turns plans, statuses and records into text for a person."""

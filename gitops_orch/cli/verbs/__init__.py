@@ -1,0 +1,1 @@
+"""Carries out each verb of the command line."""

@@ -1,0 +1,34 @@
+"""What history and labels tell of the past: the salt, and where slots were seen."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+
+from gitops_orch.controller.desired.load import CONTINUITY
+from gitops_orch.history.history import History
+from gitops_orch.model.desired import Desired
+from gitops_orch.model.observed import ObservedContainer, Placed
+
+
+def choose_salt(known: str | None, containers: Iterable[ObservedContainer]) -> str:
+    """Return history's salt, else the one that our containers carry, else a new one: losing our state changes no hash."""
+    if known:
+        return known
+    carried = sorted(
+        {container.owner.salt for container in containers if container.owner and container.owner.salt}
+    )
+    return carried[0] if carried else secrets.token_hex(16)
+
+
+def last_known_placements(
+    history: History, desired: Desired, containers: list[ObservedContainer]
+) -> Mapping[str, tuple[Placed, ...]]:
+    """Return what each host held when it last answered; absent: it never did.
+
+    With history kept since the first container, a host that never answered cannot have one of ours.
+    """
+    remembered = dict(history.remembered())
+    if CONTINUITY in remembered or (not remembered and not containers):
+        for host in desired.hosts:
+            remembered.setdefault(host.name, ())
+    remembered.pop(CONTINUITY, None)
+    return remembered

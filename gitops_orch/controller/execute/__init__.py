@@ -1,0 +1,1 @@
+"""Executes the actions of a plan on their hosts, and waits for their health gates."""

@@ -1,0 +1,91 @@
+"""Carries single actions out, and says of what went wrong whose fault it is."""
+
+from dataclasses import replace
+
+from gitops_orch.controller.execute.engine_actions import perform
+from gitops_orch.engine.base import Engine
+from gitops_orch.errors import (
+    EngineError,
+    GitopsOrchError,
+    HostUnreachable,
+    Unstartable,
+    internal_error,
+    without_host,
+)
+from gitops_orch.logs import LOG
+from gitops_orch.model.plan import Action, ContainerIntent, Kind
+from gitops_orch.model.rules.start_errors import host_hint, is_release_fault
+from gitops_orch.planner.health_gate import BAD_COMMAND_CODES
+
+ACTION_FAILED = "action.internal_error"
+STARTING_KINDS = frozenset({Kind.START, Kind.RUN_JOB})
+CONTAINER_KINDS = frozenset(
+    {
+        *STARTING_KINDS,
+        *(Kind.WAIT_HEALTHY, Kind.STOP, Kind.REMOVE, Kind.RENAME, Kind.UPDATE, Kind.RESTART, Kind.UNPAUSE),
+        *(Kind.CONNECT_NETWORK, Kind.DISCONNECT_NETWORK, Kind.EXEC),
+    }
+)
+
+
+class Performer:
+    """Knows what was made by which name: that may be another's by the time that a request arrives, an id never is."""
+
+    def __init__(self) -> None:
+        self._created: dict[tuple[str, str], str] = {}  # ids of containers, by host and name
+
+    def container_of(self, action: Action) -> str:
+        """Return the container that an action is about, by its id where it was made here; else what the action says."""
+        if action.kind not in CONTAINER_KINDS:
+            return action.target
+        return self._created.get((action.host, action.target), action.target)
+
+    def _intent(self, action: Action) -> ContainerIntent | None:
+        """A container joins others by their ids, too: what has their names later is none of its parents."""
+        intent = action.container
+        if intent is None or not intent.peers:
+            return intent
+        peers = {each: self._created.get((action.host, peer), peer) for each, peer in intent.peers.items()}
+        return replace(intent, peers=peers)
+
+    def perform(self, engine: Engine, action: Action) -> str:
+        """Carry an action out, and return what is to be noted of it; raises EngineError.
+
+        A start that an Engine refuses for the image's own sake is Unstartable.
+        """
+        try:
+            effect = perform(
+                engine, replace(action, target=self.container_of(action), container=self._intent(action))
+            )
+        except HostUnreachable:
+            raise
+        except EngineError as error:
+            if action.kind in STARTING_KINDS and _can_never_start(
+                engine, self.container_of(action), str(error)
+            ):
+                raise Unstartable(str(error)) from error
+            raise
+        if effect.created_id:
+            self._created[(action.host, action.target)] = effect.created_id
+        return effect.note
+
+
+def error_text(error: Exception, host: str) -> str:
+    """Return the message of a failure, without its host; an unexpected exception is also logged with its traceback."""
+    if isinstance(error, GitopsOrchError):
+        return without_host(str(error), host)
+    LOG.error(ACTION_FAILED, error=str(error), exc_info=error)
+    return internal_error(error)
+
+
+def _can_never_start(engine: Engine, container: str, reason: str) -> bool:
+    """Tell whether a start was refused for the image's own sake, and not for something that the host lacks."""
+    if is_release_fault(reason):
+        return True
+    if host_hint(reason):
+        return False
+    try:
+        details = engine.inspect(container).details
+    except EngineError:
+        return False
+    return details is not None and details.exit_code in BAD_COMMAND_CODES

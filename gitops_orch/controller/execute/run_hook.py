@@ -1,0 +1,94 @@
+"""A command of the file, run in its container; whose fault is it where that does not succeed?
+
+A command that fails is the release's fault.  A container that was stopped, paused, restarted or removed from outside says
+nothing of the release; and one that its restart policy restarts has not failed yet: its command waits for it.
+"""
+
+from gitops_orch.controller.observe.failure_logs import LOG_MARK
+from gitops_orch.engine.base import Engine, ExecResult, ExecSettings
+from gitops_orch.errors import Conflict, HookFailed, NotFound, StillRestarting, StoppedFromOutside
+from gitops_orch.model.job import Hook
+from gitops_orch.model.observed import Details, ObservedContainer, State
+from gitops_orch.model.plan import Action
+from gitops_orch.planner.inputs.container_exit import why_stopped
+
+OUTPUT_CHARS_MAX = 300  # of a failed command's last line, in a message
+
+
+def run_hook(engine: Engine, action: Action, hook: Hook) -> None:
+    """Run a command and wait for its end.
+
+    Raises:
+        HookFailed: it ended with another code than 0, not within its deadline, or its container ended by itself.
+        StoppedFromOutside: its container was stopped, paused, restarted or removed from outside.
+        StillRestarting: its container's restart policy restarts it.
+        EngineError: what the Engine says, or that it does not answer.
+    """
+    try:
+        _run(engine, action, hook)
+    except NotFound as error:
+        raise StoppedFromOutside(
+            f"{action.name} was removed before {hook_title(action)} ended in it: {error}"
+        ) from error
+
+
+def hook_title(action: Action) -> str:
+    """Return the hook of a step and its command: "post_start `warm up`"; "" where the step is for none."""
+    if action.hook is None:
+        return ""
+    key = action.reason.partition(":")[0]  # the reason of such a step begins so (`command_reason`)
+    return f"{key} `{str(action.hook) or action.hook.image}`"
+
+
+def in_hook(action: Action, reason: str) -> str:
+    """Return why a step failed, after the hook that it is for, if it is for one."""
+    return f"{hook_title(action)}: {reason}" if action.hook is not None else reason
+
+
+def _run(engine: Engine, action: Action, hook: Hook) -> None:
+    assert action.gate is not None  # noqa: S101 - the planner gives one to every command
+    settings = ExecSettings(
+        user=hook.user,
+        privileged=hook.privileged,
+        working_dir=hook.working_dir,
+        environment=hook.environment,
+        deadline_s=action.gate.deadline_s,
+    )
+    before = engine.inspect(action.target)
+    try:
+        result = engine.run_exec(action.target, hook.command, settings)
+    except Conflict as error:
+        _raise_if_excused(engine, action, before)
+        raise HookFailed(
+            f"{action.name} ended before {hook_title(action)} could be run in it: {error}"
+        ) from error
+    failure = _failure(action, result, settings.deadline_s)
+    if failure:
+        _raise_if_excused(engine, action, before)
+        raise HookFailed(failure)
+
+
+def _failure(action: Action, result: ExecResult, deadline_s: float | None) -> str:
+    if result.timed_out:
+        return f"{hook_title(action)} in {action.name} did not end within {deadline_s:g} s"
+    if result.exit_code == 0:
+        return ""
+    last = (result.output.strip().splitlines() or [""])[-1][:OUTPUT_CHARS_MAX]
+    output_text = f"{LOG_MARK}{last}" if last else ""
+    return f"{hook_title(action)} in {action.name} ended with code {result.exit_code}{output_text}"
+
+
+def _raise_if_excused(engine: Engine, action: Action, before: ObservedContainer) -> None:
+    """Raise what became of the container meanwhile, where a command could not succeed for it."""
+    after = engine.inspect(action.target)
+    stopped = "it was paused" if after.state is State.PAUSED else why_stopped(after)
+    if stopped:
+        raise StoppedFromOutside(f"{action.name} was stopped while a command ran in it: {stopped}")
+    if State.RESTARTING in {before.state, after.state}:
+        raise StillRestarting(f"{action.name} is restarted by its restart policy")
+    was, now = before.details or Details(), after.details or Details()
+    if was.started_at == now.started_at:
+        return
+    if now.restart_count > was.restart_count:
+        raise StillRestarting(f"{action.name} was restarted by its restart policy while a command ran in it")
+    raise StoppedFromOutside(f"{action.name} was restarted from outside while a command ran in it")

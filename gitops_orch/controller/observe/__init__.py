@@ -1,0 +1,1 @@
+"""Observes every host, and checks that each host is still the same Engine."""

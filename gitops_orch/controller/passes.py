@@ -1,0 +1,203 @@
+"""The course of a run: plans are carried out until nothing is left that this run can do, and what came of it is noted."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from gitops_orch.controller.desired.load import Loaded
+from gitops_orch.controller.execute.executor import Executor, Services
+from gitops_orch.controller.execute.gates import GateProgresses
+from gitops_orch.controller.execute.replan import actions_of_idle_apps
+from gitops_orch.controller.execute.run_control import Progress, ProgressEvent, RunControl
+from gitops_orch.controller.observe.failure_logs import (
+    result_without_secrets,
+    text_without,
+    with_failure_logs,
+)
+from gitops_orch.controller.record.recorder import Recorder
+from gitops_orch.controller.releases.release_history import (
+    note_post_starts,
+    recovered_first_releases,
+    started_runs,
+    succeeded_releases,
+)
+from gitops_orch.controller.snapshot import Dependencies, Snapshot, take_snapshot
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.plan import Action, Plan
+from gitops_orch.model.status import ActionResult, Outcome, SkipReason
+from gitops_orch.model.trouble import LEFT_GIT
+
+# Forward, back while trouble lasts, what the way back has left over, and what only shows once that is done.  One that a
+# failed gate ended does not count: it leaves an app fewer to fail, for that one is quarantined or waits.
+PASSES_MAX = 8
+
+
+def _has_ended(done: Iterable[ActionResult], repeats: bool) -> bool:  # noqa: FBT001 - its caller names it
+    """Tell whether a run has nothing more to do: it was stopped or yields, or the next plan would only do the same again."""
+    results = list(done)
+    if any(result.outcome is Outcome.FAILED for result in results):
+        return False
+    return repeats or any(result.skip_reason is SkipReason.RUN_STOPPED for result in results)
+
+
+def may_execute(snapshot: Snapshot) -> bool:
+    """Tell whether a plan may be carried out at all: a known desired state, and no refusal."""
+    return snapshot.world is not None and not snapshot.status.plan.refusals
+
+
+class Passes:
+    """Looks, carries out, looks again; `results` has what was done so far."""
+
+    def __init__(
+        self,
+        deps: Dependencies,
+        recorder: Recorder,
+        gate_progress: GateProgresses,
+        control: RunControl,
+        apps: frozenset[AppKey] = frozenset(),  # the run is kept to these; to none in particular where empty
+    ) -> None:
+        self.results: tuple[ActionResult, ...] = ()
+        self._deps = deps
+        self._recorder = recorder
+        self._gate_progress = gate_progress
+        self._control = replace(control, progress=self._without_secrets(control.progress))
+        self._apps = apps
+        self._failures_left = 0
+        self._snapshots: dict[AppKey | None, Snapshot] = {}  # of which an app's newest plan was made
+        self._recorded: dict[str, ActionResult] = {}  # what was learned from, by action, as it may be told
+
+    def _without_secrets(self, progress: Progress) -> Progress:
+        """Return a progress that hears of failures and notes without what the app's files hold: the log follows it."""
+
+        def follow(event: ProgressEvent) -> None:
+            if event.result is not None and (event.result.outcome is Outcome.FAILED or event.result.note):
+                result = result_without_secrets(event.result, self._app_of(event.result.action))
+                event = replace(event, result=result)
+            elif event.kind == "waiting" and event.action is not None:
+                event = replace(event, message=text_without(event.message, self._app_of(event.action)))
+            progress(event)
+
+        return follow
+
+    def _app_of(self, action: Action) -> App | None:
+        world = self._snapshots[action.app].world
+        apps = (each.app for each in world.targets) if world is not None else ()
+        return next((app for app in apps if app.key == action.app), None)
+
+    def take_snapshot(self, loaded: Loaded, *, quick: bool) -> Snapshot:
+        """Look at everything, and keep what was found."""
+        snapshot = take_snapshot(self._deps, loaded, quick=quick, apps=self._apps)
+        self._recorder.remember(snapshot)
+        self._note_unread(snapshot)
+        if snapshot.desired is not None:
+            self._deps.tags.forget_others(snapshot.desired.apps)
+        return snapshot
+
+    def _note_unread(self, snapshot: Snapshot) -> None:
+        """Count each read of a host's files that failed as an attempt at the apps that have these files."""
+        digests = (
+            {each.app.key: each.app.digest for each in snapshot.world.targets}
+            if snapshot.world is not None
+            else {}
+        )
+        reasons = {each.app: each.reason for each in self._deps.host_files.not_noted(snapshot.unread_files)}
+        for app, reason in reasons.items():
+            self._deps.history.note_trouble(app, digests[app], reason)
+
+    def run(self, snapshot: Snapshot) -> Snapshot:
+        """Carry plans out until there is nothing left to do that this run can do; returns how things stand then."""
+        passes_left = PASSES_MAX
+        carried_out: set[str] = set()
+        # Each app may fail once, and go back; more than that would be a mistake of ours, and must not go on for ever.
+        self._failures_left = PASSES_MAX + (len(snapshot.world.targets) if snapshot.world is not None else 0)
+        while passes_left and self._failures_left > 0:
+            plan = snapshot.status.plan
+            self._forget_gates(plan)
+            if not may_execute(snapshot) or not plan.actions or self._control.should_stop():
+                break
+            failures_left = self._failures_left
+            done = self._carry_out(snapshot, plan)
+            passes_left -= self._failures_left == failures_left
+            self.results += tuple(result for result in done if result.skip_reason is not SkipReason.REPLANNED)
+            # Who was silent a moment ago is not waited for once more.
+            snapshot = self.take_snapshot(snapshot.loaded, quick=True)
+            carried_out.add(plan.digest)
+            if _has_ended(done, snapshot.status.plan.digest in carried_out):
+                break
+        return snapshot
+
+    def _carry_out(self, snapshot: Snapshot, plan: Plan) -> tuple[ActionResult, ...]:
+        deps = self._deps
+        self._control.progress(ProgressEvent(kind="planned", message=plan.digest, total=len(plan.actions)))
+        self._recorder.record_start(plan)
+        self._loaded = snapshot.loaded
+        self._snapshots = {action.app: snapshot for action in plan.actions}
+        self._recorded.clear()
+        services = Services(
+            engines=deps.engines.by_name,
+            workers=deps.workers,
+            clock=deps.clock,
+            gate_progress=self._gate_progress,
+        )
+        done = Executor(services, self._control, self._replan).run(plan)
+        self._record_results(result for result in done if result.action.id not in self._recorded)
+        deps.started_runs.clear()
+        deps.started_runs.update(started_runs(done))
+        return tuple(self._recorded[result.action.id] for result in done)
+
+    def _forget_gates(self, plan: Plan) -> None:
+        """What a gate saw counts only for whoever goes on waiting: days later it would blame a release for a restart."""
+        awaited = {(action.host, action.name) for action in plan.actions if action.gate is not None}
+        for container in self._gate_progress.keys() - awaited:
+            del self._gate_progress[container]
+
+    def _replan(
+        self, results: tuple[ActionResult, ...], busy: frozenset[AppKey | None]
+    ) -> tuple[Action, ...]:
+        """Learn from apps that have ended, and plan for all that are not busy (anew.PlanAnew)."""
+        self._record_results(results)
+        self._deps.started_runs.update(started_runs(results))
+        if self._failures_left <= 0 or self._control.should_stop():
+            return ()
+        snapshot = self.take_snapshot(self._loaded, quick=True)
+        if not may_execute(snapshot):
+            return ()
+        plan = replace(snapshot.status.plan, actions=actions_of_idle_apps(snapshot.status.plan.actions, busy))
+        self._recorder.record_start(plan)
+        self._snapshots |= {action.app: snapshot for action in plan.actions}
+        return plan.actions
+
+    def _record_results(self, results: Iterable[ActionResult]) -> None:
+        """Note what results say of releases, apps and containers."""
+        by_snapshot: dict[int, list[ActionResult]] = defaultdict(list)
+        snapshots = {id(snapshot): snapshot for snapshot in self._snapshots.values()}
+        for result in results:
+            by_snapshot[id(self._snapshots[result.action.app])].append(result)
+        logged = [
+            each
+            for identity, some in by_snapshot.items()
+            for each in self._record_results_of(snapshots[identity], some)
+        ]
+        self._deps.succeeded_releases.update(succeeded_releases(logged))
+        self._deps.recovered_first_releases.update(recovered_first_releases(logged))
+        note_post_starts(self._deps.post_start_done, logged)
+        self._failures_left -= any(result.gate_failed for result in logged)
+
+    def _record_results_of(
+        self, snapshot: Snapshot, results: Iterable[ActionResult]
+    ) -> tuple[ActionResult, ...]:
+        """Note what results say that came of a look's plan, and return them with the last words of what failed."""
+        deps, world = self._deps, snapshot.world
+        assert world is not None  # noqa: S101 - only a plan of a known world is carried out
+        apps = {each.app.key: each.app for each in world.targets}
+        logged = with_failure_logs(results, deps.engines.by_name(), deps.workers, deps.clock, apps)
+        quarantined = self._recorder.quarantine(snapshot, logged) | deps.tags.record_results(logged, world)
+        digests = {each.action.app: LEFT_GIT for each in logged if each.action.app is not None}
+        digests |= {key: app.digest for key, app in apps.items()}
+        failed = deps.backoff.note(logged, deps.clock.monotonic_s(), quarantined, world.backoffs, digests)
+        for app, digest, reason in failed:
+            deps.history.note_trouble(app, digest, reason)
+        deps.heal_history.note(logged, world)
+        # Last, so that what is broken off before is done again.
+        self._recorded |= {result.action.id: result for result in logged}
+        return logged

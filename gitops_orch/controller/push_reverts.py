@@ -1,0 +1,119 @@
+"""`push_reverts`: what failed its gate and was undone on the hosts is undone in Git as well, or it is said why not.
+
+What counts is how things stand, not what this run did: an app that is kept at its last stable release, because head's is
+quarantined, is to be reverted.  So a crash between the one and the other loses nothing, and a push that was refused is
+tried again, after longer and longer waits that outlast a restart.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from gitops_orch.clock import Clock
+from gitops_orch.controller.revert.git_revert import (
+    SHORT,
+    Reverter,
+    RevertOutcome,
+    RevertRequest,
+    RevertStatus,
+)
+from gitops_orch.controller.snapshot import Snapshot
+from gitops_orch.history.history import History
+from gitops_orch.history.records import RevertRecord
+from gitops_orch.logs import LOG
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.status import RevertReport
+from gitops_orch.planner.inputs.world import Role, TargetRelease
+from gitops_orch.planner.plan import held_reason
+
+FIRST_WAIT_S = 60.0
+LAST_WAIT_S = 3600.0
+REVERT_PUSHED = "revert.pushed"
+REVERT_NOT_PUSHED = "revert.not_pushed"
+
+
+class FailedReverts:
+    """Pushes the reverts that are due, and remembers what came of them."""
+
+    def __init__(self, reverter: Reverter, history: History, clock: Clock) -> None:
+        self._reverter = reverter
+        self._history = history
+        self._clock = clock
+
+    def push_due(self, snapshot: Snapshot, alive: Callable[[], None]) -> tuple[RevertReport, ...]:
+        """Revert in Git every app of the look that was rolled back, and return what is new of that."""
+        world, desired = snapshot.world, snapshot.desired
+        if world is None or desired is None:
+            return ()
+        asked = {app.key: app.digest for app in desired.apps}
+        observed_apps = {row.key for row in snapshot.status.apps}
+        known = self._history.reverts()
+        news: list[RevertReport] = []
+        for each in world.targets:
+            key = each.app.key
+            if key not in observed_apps or each.role is not Role.ROLLBACK or held_reason(each, world):
+                continue
+            before = known.get((key, asked[key]))
+            if before is None or self._is_due(before, world.commit):
+                reason = world.failed.get(key, {}).get(asked[key], "")
+                request = RevertRequest(app=key, commit=each.commit, reason=reason, failed=asked[key])
+                done = self._reverter.revert(request, alive)
+                news += self._remember(each, request, done, before)
+        return tuple(news)
+
+    def _is_due(self, before: RevertRecord, head: str) -> bool:
+        if before.state == RevertStatus.REFUSED.value:
+            return before.head != head
+        return not before.at <= self._clock.now() < before.until  # a clock that was set back must not stop it
+
+    def _remember(
+        self, each: TargetRelease, request: RevertRequest, done: RevertOutcome, before: RevertRecord | None
+    ) -> tuple[RevertReport, ...]:
+        key = request.app
+        if done.result is RevertStatus.MOVED_ON:
+            return ()
+        tries = before.tries + 1 if before is not None else 1
+        now = self._clock.now()
+        wait_s = min(LAST_WAIT_S, FIRST_WAIT_S * 2 ** min(tries - 1, 10))
+        record = RevertRecord(
+            app=key,
+            digest=request.failed,
+            to_digest=each.app.digest,
+            head=done.head,
+            state=done.result.value,
+            message=_words(done, request, before),
+            hint=done.hint,
+            commit=done.commit,
+            tries=tries,
+            at=now,
+            until=now + timedelta(seconds=wait_s),
+        )
+        self._history.record_revert(record)
+        self._log(key, record)
+        pushed = done.result is RevertStatus.PUSHED
+        return (RevertReport(app=key, commit=done.commit, pushed=pushed, message=record.message),)
+
+    @staticmethod
+    def _log(app: AppKey, record: RevertRecord) -> None:
+        pushed = record.state == RevertStatus.PUSHED.value
+        LOG.warning(
+            REVERT_PUSHED if pushed else REVERT_NOT_PUSHED,
+            app=str(app),
+            commit=record.commit,
+            head=record.head,
+            tries=record.tries,
+            message=record.message,
+            next_try_at=None if pushed else record.until.isoformat(),
+        )
+
+
+def _words(done: RevertOutcome, request: RevertRequest, before: RevertRecord | None) -> str:
+    """Return what people are told.  The same trouble is told in the words of its first time, so that it is told once."""
+    if done.result is RevertStatus.PUSHED:
+        return f"release {request.failed[:12]} failed and was reverted in Git by {done.commit[:SHORT]}: {request.reason}"
+    if before is not None and (before.state, before.hint) == (done.result.value, done.hint):
+        return before.message
+    if done.result is RevertStatus.REFUSED:
+        return f"nothing was reverted in Git: {done.message}; {done.hint}"
+    return (
+        f"its revert could not be pushed: {done.message}; {done.hint}; it is tried again, less and less often"
+    )

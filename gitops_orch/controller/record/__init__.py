@@ -1,0 +1,1 @@
+"""Records releases, hosts and runs in history, and decides how a run ended."""

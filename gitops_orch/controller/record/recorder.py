@@ -1,0 +1,366 @@
+"""Keeps history: what was seen where, what was decided, what came of it."""
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from gitops_orch.clock import Clock
+from gitops_orch.controller.desired.app_files import keep_app_files
+from gitops_orch.controller.desired.load import CONTINUITY, Branch
+from gitops_orch.controller.observe.host_identity import keep_facts
+from gitops_orch.controller.record.recorded_runs import actions_done, new_row
+from gitops_orch.controller.releases.orphans import from_this_repository
+from gitops_orch.controller.schedule.completed_runs import note_completed
+from gitops_orch.controller.schedule.due_runs import NOTHING_SCHEDULED
+from gitops_orch.controller.snapshot import Snapshot, our_containers
+from gitops_orch.errors import SourceError
+from gitops_orch.history.history import History
+from gitops_orch.history.records import ImageRecord, RunRecord
+from gitops_orch.logs import LOG
+from gitops_orch.model.app import App, AppKey, Mode
+from gitops_orch.model.container import is_retained
+from gitops_orch.model.observed import ObservedHost, Placed
+from gitops_orch.model.plan import Plan
+from gitops_orch.model.release import Release, ReleaseState
+from gitops_orch.model.status import ActionResult, AppHealth, AppStatus, FailureKind, Outcome, RunReport, Sync
+from gitops_orch.model.trouble import LEFT_GIT, Trouble
+from gitops_orch.planner.inputs.index import build_index
+from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.pruning.orphaned_apps import removed_apps
+from gitops_orch.source.commits import CommitInfo
+from gitops_orch.source.source import Source
+
+COMMIT_FOUND = "commit.found"
+SCHEDULED_RUN_FAILED = "scheduled_run.failed"
+RELEASE_QUARANTINED = "release.quarantined"
+QUARANTINE_LIFTED = "quarantine.lifted"
+NOTED_EVERY = timedelta(minutes=1)
+FAILURE_LOG = "last words"  # in a container's timeline
+
+
+class Recorder:
+    """Writes what a run learned, at the moments when it is learned, so that a crash loses as little as can be."""
+
+    def __init__(self, history: History, source: Source, clock: Clock, branch: Branch) -> None:
+        self._history = history
+        self._branch = branch
+        self._source = source
+        self._clock = clock
+        self._reported: set[tuple[AppKey, str, str]] = set()  # scheduled runs whose failure was told
+        self._news = ("", "")  # the commit and the error of the fetch that was noted last
+        self._kept = ""  # the commit that was kept last: to keep one costs a process
+
+    def remember(self, snapshot: Snapshot) -> None:
+        """Keep what a look found: the commit, the salt, where things run, and what history had lost."""
+        world = snapshot.world
+        self._remember_fetch(snapshot)
+        if world is None:
+            return
+        history = self._history
+        self._remember_answers(world)
+        if not snapshot.loaded.error:
+            self._move_to(world.commit)
+            keep_app_files(history, snapshot.app_files)
+        if history.salt() != world.salt:
+            history.set_salt(world.salt)
+        if snapshot.timetable != (history.timetable() or NOTHING_SCHEDULED):
+            history.set_timetable(snapshot.timetable)
+        self._remember_hosts(snapshot, world)
+
+    def _remember_fetch(self, snapshot: Snapshot) -> None:
+        """Note when the remote answered, at once where it has news, else once a minute: a write takes longer than a look."""
+        fetched_at, news = snapshot.loaded.fetched_at, (snapshot.status.commit, snapshot.loaded.error)
+        known_at = self._history.fetched_at() if fetched_at is not None else None
+        if fetched_at is None or fetched_at == known_at:
+            return
+        if known_at is None or news != self._news or abs(fetched_at - known_at) >= NOTED_EVERY:
+            self._history.set_fetched_at(fetched_at)
+            self._news = news
+
+    def _remember_answers(self, world: World) -> None:
+        """Note when the hosts answered, at most once a minute: to write takes longer than to ask."""
+        history = self._history
+        answered = {
+            host.name: host.observed_at for host in world.observed.values() if isinstance(host, ObservedHost)
+        }
+        stale = [
+            name
+            for name, at in answered.items()
+            if name not in world.last_answers or abs(at - world.last_answers[name]) >= NOTED_EVERY
+        ]
+        if stale:
+            history.note_seen(stale, max(answered[name] for name in stale))
+
+    def _remember_hosts(self, snapshot: Snapshot, world: World) -> None:
+        history, now = self._history, self._clock.now()
+        remembered = history.remembered()
+        if not remembered and not from_this_repository(our_containers(world.observed), world.foreign_apps):
+            history.remember_host(CONTINUITY, (), now)
+        for host in world.observed.values():
+            if isinstance(host, ObservedHost):
+                placed = _placed(host, snapshot.status.plan.taking_over.get(host.name, frozenset()))
+                if remembered.get(host.name) != placed:
+                    history.remember_host(host.name, placed, now)
+        keep_facts(history, snapshot.host_facts)
+        note_completed(world.observed, history)
+        self._forget(remembered, snapshot)
+        for release in snapshot.recovered_releases:
+            history.mark_release(release)
+        for each in snapshot.reverted_reverts:
+            history.record_reverted_revert(each.app, each.digest, each.revert)
+            LOG.warning(QUARANTINE_LIFTED, app=str(each.app), release=each.digest, reverted=each.revert)
+
+    def _forget(self, remembered: Mapping[str, tuple[Placed, ...]], snapshot: Snapshot) -> None:
+        """What ran on a host that was let go is remembered until it is seen elsewhere: its data may be there still."""
+        hosts = snapshot.world.observed.values() if snapshot.world is not None else ()
+        seen = {placed for host in hosts if isinstance(host, ObservedHost) for placed in _placed(host)}
+        for name in sorted(snapshot.host_facts.released):
+            left = tuple(placed for placed in remembered.get(name, ()) if placed not in seen)
+            if left != remembered.get(name):
+                self._history.remember_host(name, left, self._clock.now())
+
+    def _move_to(self, commit: str) -> None:
+        """Make a commit the last good one.  The one before it was let through once, if at all, and that once is over."""
+        before = self._history.last_commit(self._branch.url, self._branch.name)
+        if before != commit:
+            self._history.set_last_commit(self._branch.url, self._branch.name, commit)
+            info = self._commit_info(commit)
+            commit_fields = {"author": info.author, "subject": info.subject} if info else {}
+            LOG.info(COMMIT_FOUND, commit=commit, before=before, **commit_fields)
+            if before is not None:
+                self._history.consume_acceptance(before)
+        if self._kept != commit:
+            self._source.keep(commit)
+            self._kept = commit
+
+    def record_start(self, plan: Plan) -> None:
+        """Note which releases are under way."""
+        for app, (digest, commit) in _created_releases(plan).items():
+            known = {release.digest: release.state for release in self._history.releases(app)}
+            if known.get(digest) not in {ReleaseState.STABLE, ReleaseState.FAILED}:
+                self._mark(app, digest, commit, ReleaseState.PROGRESSING, "")
+
+    def quarantine(self, snapshot: Snapshot, results: Iterable[ActionResult]) -> frozenset[AppKey]:
+        """Quarantine releases that failed their gate, and return the apps of those that had not failed before.
+
+        What is put back meanwhile is of another release, and fails for that one.
+        One that was stable before did not get worse by itself: something else did, so there is nothing to go back to.
+        That it was must be known, and not only be told by what runs.
+        """
+        assert snapshot.world is not None  # noqa: S101 - only a plan of a known world is executed
+        chosen = {each.app.key: each for each in snapshot.world.targets}
+        found: set[AppKey] = set()
+        for result in results:
+            action = result.action
+            each = chosen.get(action.app) if action.app is not None else None
+            bad = result.failure is FailureKind.GATE
+            if not bad or each is None or each.role is not Role.HEAD or action.release != each.app.digest:
+                continue
+            reported = {
+                release.digest
+                for release in self._history.releases(each.app.key)
+                if release.state is ReleaseState.FAILED or _is_known_stable(release)
+            }
+            if each.app.key in found or each.app.digest in reported:
+                continue
+            reason = f"{action.name} on {action.host}: {result.error}"
+            self._mark(each.app.key, each.app.digest, each.commit, ReleaseState.FAILED, reason)
+            LOG.warning(RELEASE_QUARANTINED, app=str(each.app.key), commit=each.commit, reason=reason)
+            found.add(each.app.key)
+        return frozenset(found)
+
+    def record_stable(self, snapshot: Snapshot) -> None:
+        """Mark as stable what runs as Git wants it and does well, with the bytes that it runs.
+
+        One that was stable before and has come back is marked anew: the newest mark is where a rollback goes.
+        """
+        world = snapshot.world
+        if world is None:
+            return
+        chosen = {each.app.key: each for each in world.targets}
+        newest: dict[AppKey, str] = {}
+        for release in self._history.releases(None):
+            if release.state is ReleaseState.STABLE:
+                newest.setdefault(release.app, release.digest if _is_known_stable(release) else "")
+        self._log_failed_runs(snapshot)
+        fine = {
+            app.key
+            for app in snapshot.status.apps
+            if app.sync is Sync.IN_SYNC and app.health is AppHealth.HEALTHY
+        }
+        ended = [
+            trouble.app
+            for trouble in world.troubles.values()
+            if trouble.app in fine
+            or not (_is_wanted(trouble, chosen, world) or _is_leaving(trouble, snapshot))
+        ]
+        if ended:
+            self._history.clear_troubles(ended)
+        for status in snapshot.status.apps:
+            each = chosen.get(status.key)
+            if each is None or each.role is not Role.HEAD or not _has_passed_gate(each.app, status):
+                continue
+            if newest.get(status.key) != each.app.digest:
+                self._mark(status.key, each.app.digest, each.commit, ReleaseState.STABLE, "")
+                self._source.keep(each.commit)
+                self._record_images(each, world)
+            elif each.tags:
+                self._record_moved(each, world)
+
+    def _log_failed_runs(self, snapshot: Snapshot) -> None:
+        """Write a line of log for each scheduled run that is found to have failed, once."""
+        failed = {
+            (app.key, service.name, service.failed_run)
+            for app in snapshot.status.apps
+            for service in app.services
+            if service.failed_run
+        }
+        for key, service, reason in sorted(failed - self._reported):
+            LOG.warning(SCHEDULED_RUN_FAILED, app=str(key), service=service, reason=reason)
+        self._reported = failed
+
+    def _record_moved(self, chosen: TargetRelease, world: World) -> None:
+        """Record the bytes of a release that was stable before, where a tag brought others since.
+
+        The newest record of a slot is what bytes that fail later go back to.
+        """
+        last: dict[tuple[str, str, int], str] = {}
+        for row in self._history.images(chosen.app.key, release=chosen.app.digest):  # newest first
+            last.setdefault((row.host, row.service, row.slot), row.image_id)
+        now = self._clock.now()
+        for host in world.observed.values():
+            for record in _images(chosen, host, now) if isinstance(host, ObservedHost) else ():
+                if last.get((record.host, record.service, record.slot)) != record.image_id:
+                    self._history.record_image(record)
+
+    def _record_images(self, chosen: TargetRelease, world: World) -> None:
+        now = self._clock.now()
+        for host in world.observed.values():
+            if isinstance(host, ObservedHost):
+                for record in _images(chosen, host, now):
+                    self._history.record_image(record)
+
+    def _mark(self, app: AppKey, digest: str, commit: str, state: ReleaseState, reason: str) -> None:
+        now = self._clock.now()
+        self._history.mark_release(
+            Release(app=app, digest=digest, commit=commit, state=state, reason=reason, at=now)
+        )
+
+    def record(self, report: RunReport, runs_kept: int, releases_kept: int) -> None:
+        """Keep the run, where it is a row (recorded_runs.py), and the timelines of its containers."""
+        commit = report.final_status.commit
+        now = self._clock.now()
+        for result in actions_done(report):
+            action = result.action
+            if action.service is not None and result.outcome is not Outcome.SKIPPED:
+                detail = result.error or result.note or action.reason
+                at = result.ended_at or now
+                self._history.record_event(
+                    action.host, action.name, at, f"{action.kind.value} {result.outcome.value}", detail
+                )
+                if result.log:
+                    self._history.record_event(action.host, action.name, at, FAILURE_LOG, result.log)
+        run = new_row(report, self._commit_info(commit), self._last_run)
+        if run is not None:
+            self._history.record_run(run)
+            self._history.trim(runs=runs_kept, releases=releases_kept)
+        if report.results:
+            self._release_commits(commit)
+
+    def _last_run(self) -> RunRecord | None:
+        return next(iter(self._history.runs(limit=1)), None)
+
+    def _release_commits(self, head: str) -> None:
+        """Keep alive in the mirror what a release or a pin may be read from again, and nothing else."""
+        releases = [*self._history.releases(None), *self._history.pins().values()]
+        with contextlib.suppress(SourceError):  # they are kept a while longer
+            self._source.release_kept({head, *(release.commit for release in releases)})
+
+    def _commit_info(self, commit: str) -> CommitInfo | None:
+        try:
+            return self._source.commit_info(commit) if commit else None
+        except SourceError:
+            return None
+
+
+def _is_wanted(trouble: Trouble, chosen: Mapping[AppKey, TargetRelease], world: World) -> bool:
+    """Tell whether the release that had trouble is still the one to run; of an app that is broken, it may be."""
+    each = chosen.get(trouble.app)
+    return trouble.app in world.invalid_apps or (each is not None and each.app.digest == trouble.digest)
+
+
+def _is_leaving(trouble: Trouble, snapshot: Snapshot) -> bool:
+    """Tell whether an app that could not be removed is still to be removed, as far as anybody knows.
+
+    One that is on a silent host may be there still; one that a person keeps is not in trouble any more.
+    """
+    world = snapshot.world
+    if (
+        trouble.digest != LEFT_GIT
+        or world is None
+        or any(each.app.key == trouble.app for each in world.targets)
+    ):
+        return False
+    row = next((row for row in snapshot.status.apps if row.key == trouble.app), None)
+    if row is not None:
+        return row.sync is not Sync.HELD
+    index = build_index(world)
+    return trouble.app in index.unreachable_slots or trouble.app in removed_apps(world, index)
+
+
+def _has_passed_gate(app: App, status: AppStatus) -> bool:
+    """Tell whether a release is what Git wants and does well; that a scheduled run failed is not its fault.
+
+    A service that belongs on every host, and has none at the moment, has proved nothing.
+    """
+    counts = {service.name: service.desired_count for service in status.services}
+    if any(
+        service.mode in {Mode.GLOBAL, Mode.GLOBAL_JOB} and not counts[service.name]
+        for service in app.services
+    ):
+        return False
+    failed_run = any(service.failed_run for service in status.services)
+    complete = all(service.healthy_count >= service.desired_count for service in status.services)
+    is_healthy = status.health is AppHealth.HEALTHY or (failed_run and complete)
+    return status.sync is Sync.IN_SYNC and is_healthy
+
+
+def _is_known_stable(release: Release) -> bool:
+    return release.state is ReleaseState.STABLE and not release.recovered
+
+
+def _placed(host: ObservedHost, taking_over: frozenset[Placed] = frozenset()) -> tuple[Placed, ...]:
+    """Return the slots of a host, also those that are in containers of other tools until these are taken over."""
+    owners = [container.owner for container in host.containers if container.owner is not None]
+    rows = {(owner.app, owner.service, owner.slot) for owner in owners}
+    rows |= {(place.app, place.service, place.slot) for place in taking_over}
+    return tuple(Placed(app=app, service=service, slot=slot) for app, service, slot in sorted(rows))
+
+
+def _created_releases(plan: Plan) -> Mapping[AppKey, tuple[str, str]]:
+    """Return, for every app that gets a new container, the digest and the commit that it is made from."""
+    return {
+        action.container.app.key: (action.container.app.digest, action.container.commit)
+        for action in plan.actions
+        if action.container is not None
+    }
+
+
+def _images(chosen: TargetRelease, host: ObservedHost, now: datetime) -> Iterable[ImageRecord]:
+    digests = {image.id: image.digests for image in host.images}
+    for container in host.containers:
+        owner = container.owner
+        if owner is not None and owner.app == chosen.app.key and not is_retained(container):
+            yield ImageRecord(
+                app=owner.app,
+                service=owner.service,
+                slot=owner.slot,
+                host=host.name,
+                container=container.name,
+                reference=container.image,
+                image_id=container.image_id,
+                digests=digests.get(container.image_id, ()),
+                commit=chosen.commit,
+                release=chosen.app.digest,
+                at=now,
+            )

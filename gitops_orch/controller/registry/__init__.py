@@ -1,0 +1,1 @@
+"""Finds out which digest an image tag names in its registry now, and which digests failed."""

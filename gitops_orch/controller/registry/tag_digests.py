@@ -1,0 +1,266 @@
+"""Does a tag name other bytes than before?  The registry is asked through the Engine of a host.
+
+Note [A tag that was pushed again]
+With `pull_policy: always` (or `sync --pull`, for all services) a service should run the digest that its registry has.
+It is asked for at each resync and `sync`; a timed policy asks at most once in its period.  A registry that does not answer
+changes nothing.  A pull is an answer as well: what it brought is what the tag names now.
+
+Note [Bad bytes behind a good tag]
+A release that was stable cannot be quarantined for bytes that somebody pushed later.  So their digest is, in history, and
+the service goes back to the bytes that it ran before.  Another digest behind the tag is tried as usual.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from gitops_orch.clock import Clock
+from gitops_orch.controller.observe.observe_hosts import Engines
+from gitops_orch.controller.registry.tag_history import (
+    Checked,
+    TagRecords,
+    read_tag_records,
+    tag_records_text,
+)
+from gitops_orch.controller.releases.running_releases import image_pins
+from gitops_orch.controller.workers import Workers
+from gitops_orch.errors import GitopsOrchError
+from gitops_orch.history.history import History
+from gitops_orch.logs import LOG
+from gitops_orch.model.app import App, AppKey, Service
+from gitops_orch.model.observed import Observation, ObservedHost
+from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.rules.image_names import normalise
+from gitops_orch.model.rules.image_reference import split_reference
+from gitops_orch.model.rules.pull_policy import PullMode, PullPolicy, parse_pull_policy
+from gitops_orch.model.status import ActionResult, FailureKind, Outcome
+from gitops_orch.planner.inputs.world import Role, TagState, TargetRelease, World
+
+DEADLINE_S = 15.0
+REGISTRY_SILENT = "registry.silent"
+REGISTRY_ANSWERS = "registry.answers"
+DIGEST_QUARANTINED = "image.quarantined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagCheck:
+    """Which tags a run checks besides those that are due."""
+
+    now: bool = False  # tags that are checked at each resync are checked at once
+    everything: bool = False  # the tags of all services are checked, whatever their policy
+
+
+class Tags:
+    """What tags name in their registries."""
+
+    def __init__(
+        self, engines: Engines, workers: Workers, clock: Clock, history: History, *, check_s: float
+    ) -> None:
+        self.request = TagCheck()  # of the run under way
+        self._engines = engines
+        self._workers = workers
+        self._clock = clock
+        self._history = history
+        self._check_s = check_s
+        self._text: str | None = None  # as history has the book
+        self._opened: TagRecords | None = None
+        self._asked_s: dict[str, float] = {}
+        self._silent: set[str] = set()
+        self._pulled: dict[str, str] = {}  # references of which newer bytes may be on a host, and which host
+
+    @property
+    def _records(self) -> TagRecords:
+        if self._opened is None:
+            self._text = self._history.tags()
+            self._opened = read_tag_records(self._text)
+        return self._opened
+
+    @_records.setter
+    def _records(self, book: TagRecords) -> None:
+        self._opened = book
+
+    def check(self, apps: Iterable[App], observed: Mapping[str, Observation]) -> None:
+        """Ask registries for the digests that are due, each through one host that runs the service."""
+        hosts = _hosts(observed)
+        due: dict[str, str] = {}  # host, by image
+        for app in apps:
+            for service in app.services:
+                host = hosts.get((app.key, service.name))  # where it runs nowhere, it is pulled anyway
+                if host is not None and self._is_due(service):
+                    due.setdefault(service.image, host)
+        answers = self._ask(due) if due else {}
+        for image in due:
+            self._note(image, answers.get(image))
+
+    def _is_due(self, service: Service) -> bool:
+        policy, reference = _policy(service), normalise(service.image)
+        if policy is None or not (policy.asks_again or self.request.everything):
+            return False
+        if self.request.everything:
+            return True
+        if policy.kind is PullMode.TIMED and self._records.is_fresh(
+            reference, self._clock.now(), policy.period_s
+        ):
+            return False
+        asked_s = self._asked_s.get(reference)
+        return self.request.now or asked_s is None or self._clock.monotonic_s() - asked_s >= self._check_s
+
+    def _ask(self, due: Mapping[str, str]) -> Mapping[str, str | GitopsOrchError]:
+        """Return the answers that come in time, by image; on lanes of their own, for a registry may hang for long."""
+        engines, batch = self._engines.by_name(), self._workers.open()
+        for image, host in due.items():
+            batch.submit(f"{host}: registries", image, partial(engines[host].registry_digest, image))
+        answers: dict[str, str | GitopsOrchError] = {}
+        until = self._clock.monotonic_s() + DEADLINE_S
+        while len(answers) < len(due) and (left := until - self._clock.monotonic_s()) > 0:
+            finished = batch.next(left)
+            if finished is None:
+                continue
+            if finished.error is not None and not isinstance(finished.error, GitopsOrchError):
+                raise finished.error
+            answers[str(finished.token)] = finished.error or str(finished.value)
+        return answers
+
+    def _note(self, image: str, answer: str | GitopsOrchError | None) -> None:
+        reference = normalise(image)
+        self._asked_s[reference] = self._clock.monotonic_s()
+        if isinstance(answer, str):
+            self._records = self._records.with_checked(reference, Checked(answer, self._clock.now()))
+            self._pulled.pop(reference, None)
+            if reference in self._silent:
+                self._silent.discard(reference)
+                LOG.info(REGISTRY_ANSWERS, image=image)
+        elif reference not in self._silent:  # reported once, until it answers again
+            self._silent.add(reference)
+            error = str(answer or f"no answer within {DEADLINE_S:g} s")
+            LOG.warning(REGISTRY_SILENT, image=image, error=error)
+
+    def noted(
+        self, chosen: Iterable[TargetRelease], observed: Mapping[str, Observation]
+    ) -> list[TargetRelease]:
+        """Return the choices with what the tags of head's services name, as far as it is known."""
+        self._note_pulled(observed)
+        return [self._with_tags(each) if each.role is Role.HEAD else each for each in chosen]
+
+    def _note_pulled(self, observed: Mapping[str, Observation]) -> None:
+        for reference, name in list(self._pulled.items()):
+            host, known = observed.get(name), self._records.known.get(reference)
+            if isinstance(host, ObservedHost):
+                digests = _digests_there(host, reference)
+                if digests and (known is None or known.digest not in digests):
+                    self._records = self._records.with_checked(
+                        reference, Checked(digests[0], self._clock.now())
+                    )
+                del self._pulled[reference]
+
+    def _with_tags(self, chosen: TargetRelease) -> TargetRelease:
+        tags: dict[str, TagState] = {}
+        for service in chosen.app.services:
+            policy, reference = _policy(service), normalise(service.image)
+            known = self._records.known.get(reference)
+            if policy is None or known is None:
+                continue
+            failed = self._records.why_failed(reference)
+            if failed or policy.asks_again or self.request.everything:
+                tags[service.name] = TagState(digest=known.digest, failed=failed)
+        failing = {name for name, tag in tags.items() if tag.failed}
+        if not failing:
+            return replace(chosen, tags=tags) if tags else chosen
+        stable = image_pins(self._history, chosen.app.key, chosen.app.digest)
+        pins = {name: stable[name] for name in failing if name in stable}
+        # With nothing to go back to, what the tag names is all there is.
+        tags = {name: tag for name, tag in tags.items() if name in pins or not tag.failed}
+        return replace(chosen, tags=tags, images={**chosen.images, **pins})
+
+    def record_results(self, results: Iterable[ActionResult], world: World) -> frozenset[AppKey]:
+        """Quarantine digests whose containers failed their gate in a release that was stable; return those apps."""
+        chosen = {each.app.key: each for each in world.targets}
+        found: set[AppKey] = set()
+        for result in results:
+            action = result.action
+            each = chosen.get(action.app) if action.app is not None else None
+            if each is not None and action.kind is Kind.PULL and result.outcome is Outcome.DONE:
+                self._record_pull(each.app, action)
+            if each is not None and result.failure is FailureKind.GATE:
+                found |= self._quarantine(each, result, world)
+        return frozenset(found)
+
+    def _record_pull(self, app: App, action: Action) -> None:
+        if action.local_suffices:
+            return  # its registry may not have been asked
+        reference = normalise(action.image or "")
+        for service in app.services:
+            policy = _policy(service)
+            is_checked = policy is not None and (policy.asks_again or reference in self._records.known)
+            if is_checked and normalise(service.image) == reference:
+                self._pulled[reference] = action.host
+
+    def _quarantine(self, chosen: TargetRelease, result: ActionResult, world: World) -> set[AppKey]:
+        name, key = result.action.service or "", chosen.app.key
+        tag = chosen.tags.get(name)
+        if tag is None or tag.failed or key not in world.stable_heads:
+            return set()  # where the release itself is on trial, it is quarantined
+        stable = image_pins(self._history, key, chosen.app.digest).get(name)
+        if stable is None or any(digest.partition("@")[2] == tag.digest for digest in stable.digests):
+            return set()  # these bytes were stable before: something else is wrong
+        reference = normalise(chosen.app.service(name).image)
+        why = f"{result.action.name} on {result.action.host}: {result.error}"
+        self._records = self._records.with_quarantined(reference, tag.digest, why)
+        LOG.warning(DIGEST_QUARANTINED, app=str(key), image=reference, digest=tag.digest, reason=why)
+        self._write()
+        return {key}
+
+    def reset(self, app: App) -> bool:
+        """Try quarantined digests of an app's images again, and tell whether there was one."""
+        before = self._records.failed
+        self._records = self._records.without(normalise(service.image) for service in app.services)
+        self._write()
+        return self._records.failed != before
+
+    def forget_others(self, apps: Iterable[App]) -> None:
+        """Write down what is known of the images of all apps."""
+        self._records = self._records.only(normalise(each.image) for app in apps for each in app.services)
+        self._write()
+
+    def _write(self) -> None:
+        book = self._records
+        if book == TagRecords() and self._text is None:
+            return
+        text = tag_records_text(book)
+        if text != self._text:
+            self._history.set_tags(text)
+            self._text = text
+
+
+def _policy(service: Service) -> PullPolicy | None:
+    """Return the policy of a service whose bytes a push may change; None where none may.
+
+    A digest names the same bytes for ever, a job has run, and `never` and `build` ask no registry.
+    """
+    if split_reference(service.image).digest or service.job or service.schedule is not None:
+        return None
+    policy = parse_pull_policy(str(service.compose.get("pull_policy") or ""))
+    return None if policy is None or policy.kind in (PullMode.NEVER, PullMode.BUILD) else policy
+
+
+def _digests_there(host: ObservedHost, reference: str) -> tuple[str, ...]:
+    """Return the digests of the image that a tag names on a host, as its registry knows them."""
+    name = split_reference(reference).familiar_name
+    return tuple(
+        digest.partition("@")[2]
+        for image in host.images
+        if any(normalise(tag) == reference for tag in image.tags)
+        for digest in image.digests
+        if split_reference(digest).familiar_name == name
+    )
+
+
+def _hosts(observed: Mapping[str, Observation]) -> dict[tuple[AppKey, str], str]:
+    """Return a host on which each service has a container."""
+    return {
+        (container.owner.app, container.owner.service): name
+        for name, seen in sorted(observed.items(), reverse=True)
+        if isinstance(seen, ObservedHost)
+        for container in seen.containers
+        if container.owner is not None
+    }

@@ -1,0 +1,66 @@
+"""What a sync would do to apps that are held, if nothing held them: how they differ from what Git wants."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from gitops_orch.controller.desired.load import Loader
+from gitops_orch.controller.releases.outdated_releases import previous_services
+from gitops_orch.controller.releases.spec_cache import SpecCache
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.container import is_retained
+from gitops_orch.model.desired import Desired
+from gitops_orch.model.observed import Observation, ObservedHost
+from gitops_orch.model.plan import Action, Plan
+from gitops_orch.planner.inputs.world import TargetRelease, World
+from gitops_orch.planner.plan import make_plan
+
+
+def held_actions(desired: Desired, world: World, plan: Plan, loader: Loader) -> tuple[Action, ...]:
+    """Return, for the apps that a plan holds, the actions that lead to head's release; they are never executed."""
+    held = {hold.app for hold in plan.holds if not hold.kept}
+    heads = {app.key: replace(app, hold=None) for app in desired.apps if app.key in held}
+    if not heads:
+        return ()
+    free = _without_holds(world, heads.values(), loader)
+    return tuple(action for action in make_plan(free).actions if action.app in heads)
+
+
+def _without_holds(world: World, heads: Iterable[App], loader: Loader) -> World:
+    """Return a world in which these apps are free to become what head says."""
+    spec_cache = SpecCache()
+    keyed = {app.key: app for app in spec_cache.keyed(heads, world.salt).values()}
+    chosen = tuple(
+        TargetRelease(app=keyed[each.app.key], commit=world.commit) if each.app.key in keyed else each
+        for each in world.targets
+    )
+    specs = {**world.specs, **spec_cache.specs(keyed.values(), world.salt)}
+    observed = {name: _without_retained(host, keyed) for name, host in world.observed.items()}
+    containers = (
+        container
+        for host in observed.values()
+        if isinstance(host, ObservedHost)
+        for container in host.containers
+    )
+    return replace(
+        world,
+        observed=observed,
+        targets=chosen,
+        specs=specs,
+        declared_services=previous_services(chosen, containers, specs, loader, world.salt),
+        holds={key: hold for key, hold in world.holds.items() if key not in keyed},
+        backoffs={key: wait for key, wait in world.backoffs.items() if key not in keyed},
+        failed={key: failed for key, failed in world.failed.items() if key not in keyed},
+        heals={field: healing for field, healing in world.heals.items() if field.app not in keyed},
+    )
+
+
+def _without_retained(host: Observation, apps: Collection[AppKey]) -> Observation:
+    """Return a host without failed and former containers of these apps: the difference is from what runs, not from them."""
+    if not isinstance(host, ObservedHost):
+        return host
+    kept = (
+        each
+        for each in host.containers
+        if each.owner is None or each.owner.app not in apps or not is_retained(each)
+    )
+    return replace(host, containers=tuple(kept))

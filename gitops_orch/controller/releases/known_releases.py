@@ -1,0 +1,76 @@
+"""What is known of releases and reverts, from history and, where that was lost, from what runs."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from gitops_orch.controller.releases.orphans import deployed_by_others, from_this_repository
+from gitops_orch.controller.releases.release_history import ReleaseFacts, recovered_releases, release_facts
+from gitops_orch.controller.revert.reverted_reverts import RevertedRevert, RevertedReverts
+from gitops_orch.history.history import History
+from gitops_orch.history.records import RevertRecord
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.desired import Desired
+from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.release import Release, ReleaseState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseHistory:
+    """What is known of releases and reverts."""
+
+    facts: ReleaseFacts
+    newest: Mapping[AppKey, str]  # digest of the release that was marked last
+    pins: Mapping[AppKey, Release]
+    reverts: Mapping[tuple[AppKey, str], RevertRecord]
+    recovered: tuple[Release, ...]
+    reverted_reverts: tuple[RevertedRevert, ...]
+    foreign_apps: frozenset[AppKey]  # apps of Git whose containers another repository's controller created
+
+    def revert_of(self, app: AppKey, digest: str) -> str:
+        """Return what became of reverting a failed release in Git; "" where nothing was tried."""
+        record = self.reverts.get((app, digest))
+        return record.message if record is not None else ""
+
+    def revert_to(self, app: AppKey, digest: str) -> RevertRecord | None:
+        """Return what reverted an app in Git to a release; None where nothing did."""
+        record = self.reverts.get((app, self.newest.get(app, "")))  # whatever was tried later is what counts
+        return record if record is not None and record.commit and record.to_digest == digest else None
+
+
+def find_release_history(
+    desired: Desired,
+    containers: list[ObservedContainer],
+    history: History,
+    revert_watcher: RevertedReverts,
+    passed_again: Collection[tuple[AppKey, str]],
+    has: Callable[[str], bool],
+) -> ReleaseHistory:
+    """Return what is known of the apps of Git; `recovered_first_releases` are releases that failed and do well now.
+
+    `has` tells whether the mirror holds a commit.
+    """
+    known = history.releases(None)
+    declared = {app.key for app in desired.apps} | set(desired.invalid_apps)
+    foreign = deployed_by_others(desired, containers, known, has)
+    ours = from_this_repository(containers, foreign)
+    recovered = [
+        each for each in recovered_releases(ours, release_facts(known).known) if each.app in declared
+    ]
+    releases = (*known, *reversed(recovered))  # both newest first
+    relanded = revert_watcher.find(
+        desired.apps, releases, head=desired.commit, spent=history.reverted_reverts
+    )
+    lifted = {*passed_again, *((each.app, each.digest) for each in relanded)}
+    return ReleaseHistory(
+        facts=release_facts(
+            row
+            for row in releases
+            if row.state is not ReleaseState.FAILED or (row.app, row.digest) not in lifted
+        ),
+        newest={row.app: row.digest for row in reversed(releases)},
+        pins=history.pins(),
+        reverts=history.reverts(),
+        recovered=tuple(recovered),
+        reverted_reverts=relanded,
+        foreign_apps=foreign,
+    )

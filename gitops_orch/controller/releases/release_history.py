@@ -1,0 +1,216 @@
+"""What is known of releases: from history, and, where history was lost, from what containers tell (decision 20)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.container import FAILED_SUFFIX, has_suffix, is_retained_copy
+from gitops_orch.model.job import is_run_slot
+from gitops_orch.model.observed import ObservedContainer, Placed, State
+from gitops_orch.model.plan import Kind
+from gitops_orch.model.release import Release, ReleaseState
+from gitops_orch.model.status import ActionResult, Outcome
+from gitops_orch.planner.health_gate import is_doubtful
+from gitops_orch.planner.inputs.world import TargetRelease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseFacts:
+    """By app: the quarantined digests, each with why, and the last stable release."""
+
+    failed: Mapping[AppKey, Mapping[str, str]]
+    stable: Mapping[AppKey, tuple[Release, ...]]  # newest first
+    known: frozenset[AppKey]  # apps that history has heard of
+    progressing: frozenset[tuple[AppKey, str]] = frozenset()  # begun, and neither stable nor failed yet
+
+    @property
+    def progressing_by_app(self) -> Mapping[AppKey, frozenset[str]]:
+        """Return, by app, the digests of releases that were begun and never proved."""
+        found: dict[AppKey, set[str]] = defaultdict(set)
+        for app, digest in self.progressing:
+            found[app].add(digest)
+        return {app: frozenset(digests) for app, digests in found.items()}
+
+    def was_stable(self, app: AppKey, digest: str) -> bool:
+        """Tell whether a release has been stable."""
+        return any(release.digest == digest for release in self.stable.get(app, ()))
+
+    def stable_other_than(self, app: AppKey, digest: str) -> Release | None:
+        """Return the newest stable release that is not this one."""
+        return next((release for release in self.stable.get(app, ()) if release.digest != digest), None)
+
+
+def release_facts(releases: Iterable[Release]) -> ReleaseFacts:
+    """Arrange history's releases, given newest first."""
+    failed: dict[AppKey, dict[str, str]] = {}
+    stable: dict[AppKey, list[Release]] = {}
+    known: set[AppKey] = set()
+    progressing: set[tuple[AppKey, str]] = set()
+    for release in releases:
+        known.add(release.app)
+        if release.state is ReleaseState.PROGRESSING:
+            progressing.add((release.app, release.digest))
+        if release.state is ReleaseState.FAILED:
+            failed.setdefault(release.app, {})[release.digest] = release.reason
+        elif release.state is ReleaseState.STABLE:
+            stable.setdefault(release.app, []).append(release)
+    return ReleaseFacts(
+        failed=failed,
+        stable={app: tuple(rows) for app, rows in stable.items()},
+        known=frozenset(known),
+        progressing=frozenset(progressing),
+    )
+
+
+def abandoned_releases(
+    facts: ReleaseFacts, chosen: Iterable[TargetRelease]
+) -> Mapping[AppKey, Mapping[str, str]]:
+    """Return the quarantined releases, by app, without those that stay up because there is nothing to go back to."""
+    stay_up = {each.app.key: each.app.digest for each in chosen if each.stays_running}
+    return {
+        app: {digest: why for digest, why in failed.items() if digest != stay_up.get(app)}
+        for app, failed in facts.failed.items()
+    }
+
+
+def recovered_releases(
+    containers: Iterable[ObservedContainer], known: frozenset[AppKey]
+) -> tuple[Release, ...]:
+    """Return what containers tell of apps that history has lost.
+
+    A container kept under a failed name quarantines its release; one kept for going back was made by a stable release that
+    is older than what runs.  A release was stable where all that runs, its own containers and those that it left as they
+    were, does well; and one whose predecessor is still there has proved nothing.
+    """
+    candidates = [
+        container
+        for container in containers
+        if container.owner is not None
+        and container.owner.app not in known
+        and not is_run_slot(container.owner.slot)  # how a scheduled run ends is no release's business
+    ]
+    running = [container for container in candidates if not _is_retained_by_name(container)]
+    failed: dict[tuple[AppKey, str], Release] = {}
+    for container in candidates:
+        if has_suffix(container, FAILED_SUFFIX):
+            app, release, commit = _release_of(container)
+            failed[(app, release)] = _release(
+                app, release, commit, failed=f"{container.name} is kept from it"
+            )
+    doubtful = _ungated_releases(running) | _unhealthy_releases(running)
+    created = {
+        _release_of(each): _created_s(each) for each in sorted(running, key=_created_s)
+    }  # the last of each
+    former = {_release_of(container) for container in candidates if is_retained_copy(container)}.difference(
+        created
+    )
+    # Not the one that most are of: what a release left as it was is still of an earlier one.
+    newest_last = [*sorted(former), *sorted(created, key=lambda vote: (created[vote], vote))]
+    stable = [
+        _release(app, digest, commit)
+        for app, digest, commit in newest_last
+        if (app, digest) not in failed and (app, digest) not in doubtful
+    ]
+    return (*stable, *failed.values())
+
+
+def _release_of(container: ObservedContainer) -> tuple[AppKey, str, str]:
+    owner = container.owner
+    assert owner is not None  # noqa: S101 - only our own containers are asked
+    return owner.app, owner.release, owner.commit
+
+
+def _created_s(container: ObservedContainer) -> float:
+    return container.created_at.timestamp() if container.created_at is not None else 0.0
+
+
+def _unhealthy_releases(running: Iterable[ObservedContainer]) -> set[tuple[AppKey, str]]:
+    """Return the releases of what does not do well, and of all that was made later: those began with it as it was."""
+    since: dict[AppKey, float] = {}
+    created: list[tuple[AppKey, str, float]] = []
+    for container in running:
+        app, release, _ = _release_of(container)
+        at = _created_s(container)
+        created.append((app, release, at))
+        if is_doubtful(container) and not _succeeded(container):
+            since[app] = min(at, since.get(app, at))
+    return {(app, release) for app, release, at in created if at >= since.get(app, float("inf"))}
+
+
+def _ungated_releases(containers: Iterable[ObservedContainer]) -> set[tuple[AppKey, str]]:
+    """The old container goes when the new one is proved: of two in a slot, the younger was not."""
+    slots: dict[tuple[AppKey, str, int], list[tuple[float, AppKey, str]]] = defaultdict(list)
+    for container in containers:
+        owner, created_at = container.owner, container.created_at
+        if owner is not None and created_at is not None and not _is_retained_by_name(container):
+            slot = slots[(owner.app, owner.service, owner.slot)]
+            slot.append((created_at.timestamp(), owner.app, owner.release))
+    rivals = (sorted(found) for found in slots.values() if len({release for _, _, release in found}) > 1)
+    return {found[-1][1:] for found in rivals}
+
+
+def _is_retained_by_name(container: ObservedContainer) -> bool:
+    return has_suffix(container, FAILED_SUFFIX) or is_retained_copy(container)
+
+
+def _succeeded(container: ObservedContainer) -> bool:
+    """A one-shot that succeeded."""
+    return container.state is State.EXITED and (container.details is None or container.details.exit_code == 0)
+
+
+def _release(app: AppKey, digest: str, commit: str, *, failed: str = "") -> Release:
+    state = ReleaseState.FAILED if failed else ReleaseState.STABLE
+    return Release(app=app, digest=digest, commit=commit, state=state, reason=failed, recovered=not failed)
+
+
+def succeeded_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
+    """Return the releases, by app and digest, all of whose steps were carried out, their gates among them."""
+    tried: dict[tuple[AppKey, str], bool] = {}
+    for result in results:
+        action = result.action
+        if action.app is not None:
+            key = (action.app, action.release)
+            tried[key] = tried.get(key, True) and result.outcome is Outcome.DONE
+    failed = {app for (app, _), well in tried.items() if not well}
+    return {key for key in tried if key[0] not in failed}
+
+
+def recovered_first_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
+    """Return the releases that failed first, stayed up, and have passed all their gates now."""
+    results = tuple(results)
+    observed_apps = {
+        (result.action.app, result.action.release)
+        for result in results
+        if result.action.gate is not None and result.action.gate.is_retry
+    }
+    return {each for each in succeeded_releases(results) if each in observed_apps}
+
+
+def started_runs(results: Iterable[ActionResult]) -> Mapping[str, Placed]:
+    """Return, by its container's name, each scheduled run that was asked to start: that no answer came does not mean that they did not."""
+    return {
+        result.action.name: Placed(
+            app=result.action.app, service=result.action.service, slot=result.action.slot
+        )
+        for result in results
+        if result.action.kind is Kind.START
+        and result.outcome is not Outcome.SKIPPED
+        and result.action.app is not None
+        and result.action.service is not None
+        and result.action.slot is not None
+        and is_run_slot(result.action.slot)
+    }
+
+
+def note_post_starts(post_start_done: set[tuple[str, str]], results: Iterable[ActionResult]) -> None:
+    """Note, given results in the order of their plan, which containers had all commands run after their last start."""
+    for result in results:
+        action, container = result.action, (result.action.host, result.action.name)
+        if action.kind is Kind.EXEC and action.hook is not None and not action.optional:
+            if result.outcome is Outcome.DONE:
+                post_start_done.add(container)
+            else:
+                post_start_done.discard(container)
+        elif action.kind in {Kind.START, Kind.RESTART} and result.outcome is not Outcome.SKIPPED:
+            post_start_done.discard(container)

@@ -1,0 +1,152 @@
+"""What apps run that is not head's release: for those that must wait with head's, and for what depends on what left Git.
+
+Note [The release that an app runs]
+A container names the release that created it, and a later release leaves it as it was where nothing of it changed.  So
+the app runs the release that most of its containers are just as; of several, the one that was stable last, else the one
+that created a container last.  Where a rollout broke off, no release has all containers: then the app runs a mixture.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from gitops_orch.controller.desired.load import Loader
+from gitops_orch.controller.releases.release_history import ReleaseFacts
+from gitops_orch.history.history import History
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.job import is_run_slot
+from gitops_orch.model.names import is_pre_start
+from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, Ownership
+from gitops_orch.planner.inputs.world import ImagePin, Role, TargetRelease
+from gitops_orch.planner.releases.dependencies import has_run
+
+Hashes = Callable[
+    [App], Mapping[str, Collection[str]]
+]  # by service: the spec hashes that its containers may have
+
+
+def image_pins(history: History, app: AppKey, release: str) -> Mapping[str, ImagePin]:
+    """Return the bytes that each service of a release ran last."""
+    pins: dict[str, ImagePin] = {}
+    for record in history.images(app, release=release):  # newest first
+        pins.setdefault(record.service, ImagePin(id=record.image_id, digests=record.digests))
+    return pins
+
+
+def running_releases(
+    chosen: Iterable[TargetRelease],
+    containers: Iterable[ObservedContainer],
+    loader: Loader,
+    history: History,
+    facts: ReleaseFacts,
+    hashes: Hashes,
+) -> tuple[TargetRelease, ...]:
+    """Return, for apps of which nothing runs head's release yet, the release that they run.
+
+    Never a quarantined one.  Where nothing is left of an app, it is the last stable one.  Only for apps that depend on
+    others, or that a service has left, and for all where an app has left Git.  One whose files cannot be had, or resolve
+    to something else by now, is left out.
+    """
+    chosen = list(chosen)
+    there: dict[AppKey, list[ObservedContainer]] = defaultdict(list)
+    for each in containers:
+        if each.owner is not None and has_run(each) and not is_pre_start(each.owner.service):
+            there[each.owner.app].append(each)
+    all_apps = bool(there.keys() - {each.app.key for each in chosen})
+    found = []
+    for head in (each.app for each in chosen if each.role is Role.HEAD):
+        left = {_owner(each).service for each in there[head.key]} - {
+            service.name for service in head.services
+        }
+        if all_apps or head.depends_on or left:
+            best = _ReleaseSearch(head, _serving(there[head.key]), loader, facts, hashes).best()
+            if best is not None:
+                pins = image_pins(history, head.key, best.app.digest)
+                found.append(
+                    TargetRelease(
+                        app=best.app,
+                        commit=best.commit,
+                        role=Role.WAITING,
+                        images=pins,
+                        is_partial=best.mixed,
+                    )
+                )
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FoundRelease:
+    """A release, and how many of an app's containers are just as it has them: of those that run, and of all."""
+
+    app: App
+    commit: str
+    matching_counts: tuple[int, int]
+    mixed: bool  # one that runs is not
+
+
+@dataclass(frozen=True, slots=True)
+class _ReleaseSearch:
+    """Which release does an app run, of those that its containers name?"""
+
+    head: App
+    serving: Sequence[ObservedContainer]  # the one that was created last is last
+    loader: Loader
+    facts: ReleaseFacts
+    hashes: Hashes
+
+    def best(self) -> _FoundRelease | None:
+        """Return the release that runs; None where it is head's, or none is known."""
+        if any(_owner(each).release == self.head.digest for each in self.serving):
+            return None
+        return max(
+            self._candidates(), key=lambda each: each.matching_counts, default=None
+        )  # the first of several
+
+    def _candidates(self) -> Iterator[_FoundRelease]:
+        """Yield the releases that it may be, the likeliest first: those that were stable, then the others, each newest first."""
+        failed = self.facts.failed.get(self.head.key, {})
+        named = {_owner(each).release: _owner(each).commit for each in reversed(self.serving)}
+        stable = {each.digest: each.commit for each in self.facts.stable.get(self.head.key, ())}
+        newest = self.facts.stable_other_than(self.head.key, self.head.digest)
+        likely = [digest for digest in stable if digest in named or (newest and digest == newest.digest)]
+        likely += [digest for digest in named if digest not in stable]
+        for digest in likely:
+            commit = named.get(digest) or stable[digest]
+            app = self.loader.app_at(self.head.key, commit) if digest not in failed else None
+            if app is not None and app.digest == digest:
+                others = any(_owner(each).release != digest for each in self.serving)
+                yield self._measured(app, commit, self.hashes(app) if others else {})
+
+    def _measured(self, app: App, commit: str, hashes: Mapping[str, Collection[str]]) -> _FoundRelease:
+        live = [each for each in self.serving if each.state in LIVE_STATES]
+        running = _count_matching(app, live, hashes)
+        fitting = (running, _count_matching(app, self.serving, hashes))
+        return _FoundRelease(app=app, commit=commit, matching_counts=fitting, mixed=running < len(live))
+
+
+def _count_matching(
+    app: App, containers: Iterable[ObservedContainer], hashes: Mapping[str, Collection[str]]
+) -> int:
+    owners = map(_owner, containers)
+    return sum(
+        each.release == app.digest or each.spec_hash in hashes.get(each.service, ()) for each in owners
+    )
+
+
+def _serving(containers: Iterable[ObservedContainer]) -> Sequence[ObservedContainer]:
+    """Return what runs, and of each slot in which nothing runs the container that was created last."""
+    # A scheduled run is of the release of its time.
+    ours = sorted((each for each in containers if not is_run_slot(_owner(each).slot)), key=_created_s)
+    live = [each for each in ours if each.state in LIVE_STATES]
+    filled = {(_owner(each).service, _owner(each).slot) for each in live}
+    others = {(_owner(each).service, _owner(each).slot): each for each in ours}
+    return sorted([*live, *(each for slot, each in others.items() if slot not in filled)], key=_created_s)
+
+
+def _owner(container: ObservedContainer) -> Ownership:
+    assert container.owner is not None  # noqa: S101 - only our own containers are asked
+    return container.owner
+
+
+def _created_s(container: ObservedContainer) -> float:
+    return container.created_at.timestamp() if container.created_at is not None else 0.0

@@ -1,0 +1,1 @@
+"""Decides when to retry after an error, and remembers which fields were healed."""

@@ -1,0 +1,183 @@
+"""Remembers what was put right and when, so that the planner can tell when healing does not help (planner/heal_limits.py).
+
+Times are of the monotonic clock while the process lives.  History keeps them by the wall clock, so that a new process
+goes on where the former was, and one that only looks sees what the service sees.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gitops_orch.clock import Clock
+from gitops_orch.history.history import History
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.container import FAILED_SUFFIX, RETAINED_SUFFIX
+from gitops_orch.model.observed import Placed
+from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.status import ActionResult, Outcome
+from gitops_orch.planner.diff.shared_namespaces import NAMESPACE
+from gitops_orch.planner.heal_limits import COOL_DOWN_S, HealedField, HealRecord, stopped_s, wait_s
+from gitops_orch.planner.healing.heal import STATE, path_of
+from gitops_orch.planner.inputs.world import World
+
+RETAINED_SUFFIXES = (RETAINED_SUFFIX, FAILED_SUFFIX)
+REMEMBERED_MAX = 50  # times, of one field
+HEALING_KINDS = frozenset(
+    {
+        Kind.START,
+        Kind.RESTART,
+        Kind.RENAME,
+        Kind.UPDATE,
+        Kind.CONNECT_NETWORK,
+        Kind.DISCONNECT_NETWORK,
+        Kind.UNPAUSE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heals:
+    spec_hash: str
+    release: str
+    at_s: tuple[float, ...]
+
+
+class HealHistory:
+    """Remembers heals; a changed service begins anew."""
+
+    def __init__(self, history: History, clock: Clock) -> None:
+        self._history = history
+        self._clock = clock
+        now_s, now = clock.monotonic_s(), clock.now().timestamp()
+        self._heals = dict(_recalled(history.healed(), now_s, now_s - now))
+
+    def note(self, results: Iterable[ActionResult], world: World) -> None:
+        """Learn from a run; what was done to a field several times in one run counts once."""
+        healed: dict[HealedField, Action] = {}
+        for result in results:
+            field = None if _was_retained(result.action, world) else _healed(result)
+            if field is not None and (result.action.changes or _was_present(field, world)):
+                healed[field] = result.action
+        if not healed:
+            return
+        now_s = self._clock.monotonic_s()
+        for field, action in healed.items():
+            spec = world.specs.get((field.app, action.release, field.service))
+            if spec is not None:
+                self._add(field, spec.hash, action.release, now_s)
+        for field in [field for field, heals in self._heals.items() if now_s - heals.at_s[-1] > COOL_DOWN_S]:
+            del self._heals[field]
+        self._keep()
+
+    def _add(self, field: HealedField, spec_hash: str, release: str, now_s: float) -> None:
+        before = self._heals.get(field)
+        at_s = before.at_s if before is not None and before.spec_hash == spec_hash else ()
+        self._heals[field] = _Heals(spec_hash, release, (*at_s, now_s)[-REMEMBERED_MAX:])
+
+    def healings(self) -> Mapping[HealedField, HealRecord]:
+        """Return what was put right not long ago."""
+        now_s = self._clock.monotonic_s()
+        return {field: _seen(heals, now_s) for field, heals in tuple(self._heals.items())}
+
+    def reset(self, app: AppKey) -> bool:
+        """Forget what was put right of an app, and tell whether any of it was left alone: that is healed again at once."""
+        now_s = self._clock.monotonic_s()
+        forgotten = {field: heals for field, heals in tuple(self._heals.items()) if field.app == app}
+        for field in forgotten:
+            self._heals.pop(field, None)
+        if forgotten:
+            self._keep()
+        return any(
+            rule(_seen(heals, now_s)) > 0 for field, heals in forgotten.items() for rule in _rules(field)
+        )
+
+    def expires_between(self, after_s: float, until_s: float) -> bool:
+        """Tell whether a wait ends in a span of time: then there is something to try again."""
+        return any(
+            rule(_seen(heals, after_s)) > 0 and not rule(_seen(heals, until_s))
+            for field, heals in tuple(self._heals.items())
+            for rule in _rules(field)
+            if heals.at_s[-1] <= after_s
+        )
+
+    def _keep(self) -> None:
+        heals_now = tuple(self._heals.items())  # an operator's `retry` may come from another thread
+        wall_s = self._clock.now().timestamp() - self._clock.monotonic_s()
+        rows = [
+            [
+                *(field.app.namespace, field.app.name, field.service, field.slot, field.host, field.path),
+                *(heals.spec_hash, heals.release, [round(at_s + wall_s, 3) for at_s in heals.at_s]),
+            ]
+            for field, heals in sorted(heals_now)
+        ]
+        self._history.set_healed(json.dumps(rows))
+
+
+def _rules(field: HealedField) -> tuple[Callable[[HealRecord], float], ...]:
+    """Return what tells for how long a field is left alone."""
+    if field.path == NAMESPACE:
+        return (wait_s,)
+    return (stopped_s, wait_s) if field.path == STATE else (stopped_s,)
+
+
+def _recalled(text: str | None, now_s: float, monotonic_s: float) -> Iterator[tuple[HealedField, _Heals]]:
+    """Yield what was kept; what cannot be made out is forgotten, which heals once more than it should.
+
+    So are times that are yet to come, by a wall clock that was set back: they would have it wait until they are past.
+    """
+    rows: list[list[object]] = []
+    with suppress(ValueError):
+        rows = json.loads(text or "[]")
+    for row in rows:
+        with suppress(ValueError, TypeError):
+            namespace, app, service, slot, host, path, spec_hash, release, at = row
+            kept = [float(each) + monotonic_s for each in at] if isinstance(at, list) else []
+            times = tuple(each for each in kept if each <= now_s)
+            key = AppKey(namespace=str(namespace), name=str(app))
+            field = HealedField(
+                app=key, service=str(service), slot=int(str(slot)), host=str(host), path=str(path)
+            )
+            if times:
+                yield field, _Heals(str(spec_hash), str(release), times)
+
+
+def _seen(heals: _Heals, now_s: float) -> HealRecord:
+    ages = tuple(max(0.0, now_s - at_s) for at_s in heals.at_s)
+    return HealRecord(spec_hash=heals.spec_hash, release=heals.release, ages_s=ages)
+
+
+def _was_present(field: HealedField, world: World) -> bool:
+    """Tell whether a slot was on its host when that was seen last: what is made for the first time is not healed."""
+    placed = Placed(app=field.app, service=field.service, slot=field.slot)
+    return placed in world.last_placements.get(field.host, ())
+
+
+def _was_retained(action: Action, world: World) -> bool:
+    """Tell whether a generation that was set aside serves again: nothing was broken.  A declared name may end so too."""
+    if not action.name.endswith(RETAINED_SUFFIXES):
+        return False
+    apps = (each.app for each in world.targets if each.app.key == action.app)
+    return all(service.container_name != action.name for app in apps for service in app.services)
+
+
+def _healed(result: ActionResult) -> HealedField | None:
+    """Return what an action put right; None where it was no healing, or did not end well."""
+    action = result.action
+    if result.outcome is not Outcome.DONE or action.app is None or action.service is None:
+        return None
+    if action.container is not None and action.container.service.name != action.service:
+        return None  # it only prepares the slot's container
+    path = path_of(action.changes)
+    if action.kind is Kind.CREATE and path == NAMESPACE:
+        return None  # it follows its parent, which is made anew: that is what counts
+    heals = action.kind in HEALING_KINDS and action.changes
+    if action.slot is None or not (heals or action.kind is Kind.CREATE):
+        return None
+    return HealedField(
+        app=action.app,
+        service=action.service,
+        slot=action.slot,
+        host=action.host,
+        path=path,
+    )

@@ -1,0 +1,1 @@
+"""Reverts an app in Git, and recognises a user who undoes such a revert."""

@@ -1,0 +1,1 @@
+"""Computes which scheduled runs are due."""

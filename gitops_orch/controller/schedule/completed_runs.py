@@ -1,0 +1,58 @@
+"""Remembers which containers have done their work: their Engine forgets who ended them, at the latest when it restarts."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from gitops_orch.history.history import History
+from gitops_orch.model.observed import EndedBy, Observation, ObservedContainer, ObservedHost, State
+from gitops_orch.planner.inputs.container_exit import is_done
+
+
+def with_completed(observed: Mapping[str, Observation], history: History) -> Mapping[str, Observation]:
+    """Return the observation, with what is remembered as done told to have ended by itself."""
+    known = _read(history.completed())
+    if not known:
+        return observed
+    return {
+        name: replace(host, containers=tuple(_recalled(each, known) for each in host.containers))
+        if isinstance(host, ObservedHost)
+        else host
+        for name, host in observed.items()
+    }
+
+
+def note_completed(observed: Mapping[str, Observation], history: History) -> None:
+    """Remember what is seen to have done its work, and forget what runs again or is gone."""
+    known = _read(history.completed())
+    there = {
+        each.id: each
+        for host in observed.values()
+        if isinstance(host, ObservedHost)
+        for each in host.containers
+        if each.owner is not None
+    }
+    silent = any(not isinstance(host, ObservedHost) for host in observed.values())
+    done = {identity for identity, each in there.items() if is_done(each)}
+    kept = {identity for identity in known if _is_as_it_was(there.get(identity), silent=silent)}
+    if done | kept != known:
+        history.set_completed(json.dumps(sorted(done | kept)))
+
+
+def _is_as_it_was(container: ObservedContainer | None, *, silent: bool) -> bool:
+    """Tell whether what was done may still be so: set aside for going back, or on a host that does not answer."""
+    return silent if container is None else container.state is State.EXITED
+
+
+def _recalled(container: ObservedContainer, known: frozenset[str]) -> ObservedContainer:
+    details = container.details
+    if details is None or container.id not in known or container.state is not State.EXITED:
+        return container
+    return replace(container, details=replace(details, ended_by=EndedBy.ITSELF))
+
+
+def _read(text: str | None) -> frozenset[str]:
+    with suppress(ValueError, TypeError):
+        return frozenset(str(each) for each in json.loads(text or "[]"))
+    return frozenset()

@@ -1,0 +1,398 @@
+"""One look at everything: Git, hosts, history; and the plan that comes of it.  Changes nothing anywhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from gitops_orch.clock import Clock
+from gitops_orch.controller.desired.app_files import AppFiles, read_app_files
+from gitops_orch.controller.desired.changes_without_container import notes_of
+from gitops_orch.controller.desired.commit_trailers import CommitDirectives, read_directives
+from gitops_orch.controller.desired.last_seen import choose_salt, last_known_placements
+from gitops_orch.controller.desired.load import Loaded, Loader
+from gitops_orch.controller.desired.lost_holds import with_lost_commands
+from gitops_orch.controller.observe.bind_files import HostFilesMemory, Unread, holds_of, unknown_of
+from gitops_orch.controller.observe.host_identity import HostFacts, read_facts, updated_facts, verify_identity
+from gitops_orch.controller.observe.observe_hosts import (
+    OBSERVE_DEADLINE_S,
+    Engines,
+    ObserveLimits,
+    observe_all,
+)
+from gitops_orch.controller.registry.tag_digests import Tags
+from gitops_orch.controller.releases.joint_rollbacks import roll_back_together
+from gitops_orch.controller.releases.known_releases import ReleaseHistory, find_release_history
+from gitops_orch.controller.releases.last_stable import LastGood
+from gitops_orch.controller.releases.orphans import (
+    find_removed_apps,
+    from_this_repository,
+    identified,
+    known_apps,
+)
+from gitops_orch.controller.releases.outdated_releases import previous_services
+from gitops_orch.controller.releases.release_history import ReleaseFacts, abandoned_releases
+from gitops_orch.controller.releases.running_releases import image_pins, running_releases
+from gitops_orch.controller.releases.spec_cache import SpecCache
+from gitops_orch.controller.retry.app_isolation import Isolation
+from gitops_orch.controller.retry.backoff import Backoff
+from gitops_orch.controller.retry.heal_history import HealHistory
+from gitops_orch.controller.revert.reverted_reverts import RevertedRevert, RevertedReverts
+from gitops_orch.controller.schedule.completed_runs import with_completed
+from gitops_orch.controller.schedule.due_runs import KnownRuns, Timetable, make_timetable
+from gitops_orch.controller.workers import Workers
+from gitops_orch.history.history import History
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.desired import Desired
+from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Placed
+from gitops_orch.model.plan import Plan
+from gitops_orch.model.release import Release
+from gitops_orch.model.status import AppStatus, Status
+from gitops_orch.planner.app_selection import limited_to, problems_of, with_dependencies
+from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.plan import make_plan
+from gitops_orch.planner.releases.quarantine import choose_release
+from gitops_orch.planner.status import app_statuses, host_statuses
+from gitops_orch.source.source import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A picture, and the world that it was taken of; `world` None where nothing may be acted on."""
+
+    status: Status
+    loaded: Loaded
+    desired: Desired | None = None  # as loaded, with what was known before of files that are in doubt
+    world: World | None = None
+    recovered_releases: tuple[Release, ...] = ()
+    reverted_reverts: tuple[RevertedRevert, ...] = ()
+    timetable: str = ""  # for history to remember
+    host_facts: HostFacts = field(default_factory=HostFacts)
+    app_files: AppFiles = field(default_factory=AppFiles)  # for history to remember
+    unread_files: tuple[Unread, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependencies:
+    """What a look needs."""
+
+    source: Source
+    history: History
+    loader: Loader
+    engines: Engines
+    workers: Workers
+    clock: Clock
+    spec_cache: SpecCache
+    backoff: Backoff
+    revert_watcher: RevertedReverts
+    heal_history: HealHistory
+    isolation: Isolation
+    tags: Tags
+    host_files: HostFilesMemory
+    post_start_done: set[
+        tuple[str, str]
+    ]  # containers, by host and name, whose post_start was run in this process
+    started_runs: dict[
+        str, Placed
+    ]  # of the last plan: the next look notes them, should their containers be gone
+    succeeded_releases: set[
+        tuple[AppKey, str]
+    ]  # releases, by digest, whose every step went well in this process
+    recovered_first_releases: set[
+        tuple[AppKey, str]
+    ]  # first releases, by digest, that failed, stayed up, and do well now
+    observe_deadline_s: float = OBSERVE_DEADLINE_S
+    containers_kept: int = 1
+
+
+def take_snapshot(
+    deps: Dependencies, loaded: Loaded, *, quick: bool = False, apps: frozenset[AppKey] = frozenset()
+) -> Snapshot:
+    """Observe all hosts of a loaded state and plan; if impatient, without waiting for hosts that were silent before.
+
+    Where `apps` are named, the plan is kept to them and to what they depend on.
+    """
+    desired = loaded.desired
+    if desired is None:
+        return _nothing_loaded(deps, loaded)
+    began = deps.clock.monotonic_s()
+    deps.engines.forget_others(desired.hosts)
+    observed = observe_all(
+        desired.hosts, deps.engines, deps.workers, deps.clock, _observe_limits(deps, quick)
+    )
+    deps.engines.note_unreachable(observed)
+    seen = deps.clock.monotonic_s()
+    if not quick:
+        deps.tags.check((each for each in desired.apps if not apps or each.key in apps), observed)
+    observed = with_completed(observed, deps.history)
+    directives = read_directives(deps.source, deps.history, desired.commit)
+    known = read_facts(deps.history)
+    observed = verify_identity(observed, known, directives.permission)
+    host_facts = updated_facts(known, observed, deps.history.remembered(), directives.permission)
+    files = read_app_files(deps.history)
+    desired = identified(desired, files, our_containers(observed), deps.loader)
+    good = LastGood(deps.loader, deps.history, deps.spec_cache).releases(
+        desired, files, our_containers(observed)
+    )
+    view = _Observed(
+        observed=observed, directives=directives, released_hosts=host_facts.released, last_good=good
+    )
+    suspects = (*desired.apps, *(each.app for each in good))
+    decided = deps.isolation.run(suspects, partial(_plan_without, deps, desired, view), deps.clock)
+    ours = from_this_repository(our_containers(observed), decided.world.foreign_apps)
+    plan = whole = with_lost_commands(decided.plan, deps.history, ours)
+    statuses, problems = decided.apps, desired.problems
+    if apps:
+        scope = with_dependencies(apps, desired.apps)
+        plan, problems = limited_to(plan, scope), problems_of(desired, scope)
+        statuses = tuple(row for row in statuses if row.key in scope)
+    planned = deps.clock.monotonic_s()
+    status = Status(
+        commit=desired.commit,
+        fetched_at=loaded.fetched_at,
+        plan=plan,
+        apps=statuses,
+        hosts=host_statuses(desired.hosts, decided.world),
+        problems=problems,
+        error=loaded.error,
+        invalid_files=tuple(file for file in desired.invalid_files if file.key is None and not apps),
+        notes=notes_of(
+            decided.world, whole, our_containers(observed), deps.loader, {row.key for row in statuses}
+        ),
+        observe_ms=round((seen - began) * 1000),
+        plan_ms=round((planned - seen) * 1000),
+        wake_at=decided.timetable.wake_at,
+    )
+    return Snapshot(
+        status=status,
+        loaded=loaded,
+        desired=desired,
+        world=decided.world,
+        recovered_releases=decided.past.recovered,
+        reverted_reverts=decided.past.reverted_reverts,
+        timetable=decided.timetable.state_text,
+        host_facts=host_facts,
+        app_files=files.after(desired),
+        unread_files=decided.unread,
+    )
+
+
+def _nothing_loaded(deps: Dependencies, loaded: Loaded) -> Snapshot:
+    empty = Plan(commit=deps.loader.last_commit() or "")
+    status = Status(
+        commit=empty.commit,
+        fetched_at=loaded.fetched_at,
+        plan=empty,
+        apps=(),
+        hosts=(),
+        error=loaded.error,
+    )
+    return Snapshot(status=status, loaded=loaded)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided:
+    """What was made of all that was seen."""
+
+    world: World
+    past: ReleaseHistory
+    timetable: Timetable
+    plan: Plan
+    apps: tuple[AppStatus, ...]
+    unread: tuple[Unread, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Observed:
+    """What was seen and said, of which a world is made."""
+
+    observed: Mapping[str, Observation]
+    directives: CommitDirectives
+    released_hosts: frozenset[str]
+    last_good: tuple[TargetRelease, ...]  # what runs of apps that cannot be read
+
+
+def _plan_without(
+    deps: Dependencies, desired: Desired, view: _Observed, apart: Mapping[AppKey, str]
+) -> _Decided:
+    """Plan, with some apps set apart: these stay as they are, like those that cannot be read."""
+    if apart:
+        apps = tuple(app for app in desired.apps if app.key not in apart)
+        desired = replace(desired, apps=apps, invalid_apps=(*desired.invalid_apps, *apart))
+        view = replace(view, last_good=tuple(each for each in view.last_good if each.app.key not in apart))
+    ours, has = our_containers(view.observed), deps.source.has
+    past = find_release_history(
+        desired, ours, deps.history, deps.revert_watcher, deps.recovered_first_releases, has
+    )
+    world = _world(deps, desired, view, past)
+    world = replace(world, released_hosts=view.released_hosts, invalid_apps={**world.invalid_apps, **apart})
+    timetable = _timetable(deps, world)
+    world = replace(world, due=timetable.due)
+    world, plan, unread = _plan(deps, world)
+    statuses = app_statuses(world, plan)
+    return _Decided(world=world, past=past, timetable=timetable, plan=plan, apps=statuses, unread=unread)
+
+
+def _plan(deps: Dependencies, world: World) -> tuple[World, Plan, tuple[Unread, ...]]:
+    """Plan, and once more where that shows that files on hosts must be looked at.
+
+    Returns the world with these files, and which could not be read.
+    """
+    world = replace(world, host_files=deps.host_files.known())
+    plan = make_plan(world)
+    former = partial(_earlier_releases, deps, our_containers(world.observed))
+    if plan.unread and deps.host_files.read_needed(plan, world.observed, former):
+        world = replace(world, host_files=deps.host_files.known())
+        plan = make_plan(world)
+    unread = deps.host_files.unread(plan)
+    if any(each.waits for each in unread):
+        world = replace(world, backoffs={**holds_of(unread), **world.backoffs})
+        plan = make_plan(world)
+    plan = replace(plan, files_unknown=unknown_of(unread))
+    deps.host_files.forget(plan)
+    return world, plan, unread
+
+
+def _earlier_releases(deps: Dependencies, containers: list[ObservedContainer], key: AppKey) -> list[App]:
+    """Return an app as its containers, and the releases that history knows, have it; without those that are gone."""
+    commits = {release.commit for release in deps.history.releases(key)}
+    commits |= {c.owner.commit for c in containers if c.owner is not None and c.owner.app == key}
+    found = (deps.loader.app_at(key, commit) for commit in sorted(commits))
+    return [app for app in found if app is not None]
+
+
+def _timetable(deps: Dependencies, world: World) -> Timetable:
+    away = (
+        placed
+        for host, rows in world.last_placements.items()
+        if not isinstance(world.observed.get(host), ObservedHost)
+        for placed in rows
+    )
+    ran = KnownRuns(
+        containers=tuple(our_containers(world.observed)),
+        unreachable=tuple(away),
+        started=deps.started_runs,
+    )
+    return make_timetable((each.app for each in world.targets), ran, deps.history.timetable(), world.now)
+
+
+def _observe_limits(deps: Dependencies, impatient: bool) -> ObserveLimits:  # noqa: FBT001 - its caller names it
+    silent = deps.engines.silent if impatient else {}
+    return ObserveLimits(deadline_s=deps.observe_deadline_s, skipped=silent)
+
+
+def our_containers(observed: Mapping[str, Observation]) -> list[ObservedContainer]:
+    """Return all containers of our instance on hosts that answered."""
+    return [
+        container
+        for host in observed.values()
+        if isinstance(host, ObservedHost)
+        for container in host.containers
+        if container.owner is not None
+    ]
+
+
+def _world(deps: Dependencies, desired: Desired, view: _Observed, past: ReleaseHistory) -> World:
+    observed, directives = view.observed, view.directives
+    containers = our_containers(observed)
+    history, facts = deps.history, past.facts
+    salt = choose_salt(history.salt(), containers)
+    choose = partial(_choose, deps, desired.commit, past)
+    former = partial(_former_release, deps, facts)
+    choices = roll_back_together(desired.apps, choose, former, facts.was_stable)
+    choices = deps.tags.noted(choices, observed)
+    known = known_apps(history, observed, facts.stable)
+    removed = find_removed_apps(desired, containers, deps.loader, deps.source.has, known)
+    hashes = partial(deps.spec_cache.hashes, salt=salt)
+    running = running_releases(choices, containers, deps.loader, history, facts, hashes)
+    keyed = _keyed(deps, [*choices, *view.last_good, *running], salt)
+    running_now = keyed[len(choices) + len(view.last_good) :]
+    chosen = keyed[: len(keyed) - len(running_now)]
+    api_versions = frozenset(host.api_version for host in observed.values() if isinstance(host, ObservedHost))
+    settled = frozenset(a.key for a in desired.apps if facts.was_stable(a.key, a.digest))
+    specs = deps.spec_cache.specs((each.app for each in keyed), salt)
+    return World(
+        commit=desired.commit,
+        now=deps.clock.now(),
+        hosts=desired.hosts,
+        observed=observed,
+        targets=chosen,
+        heads={app.key: app for app in desired.apps},
+        specs=specs,
+        declared_services=previous_services(chosen, containers, specs, deps.loader, salt),
+        refusals=deps.spec_cache.refusals((each.app for each in keyed), api_versions),
+        salt=salt,
+        fleet=desired.fleet,
+        invalid_apps={
+            key: desired.invalid_reasons.get(key, "its files have mistakes") for key in desired.invalid_apps
+        },
+        left_out=desired.left_out,
+        invalid_paths=desired.invalid_paths,
+        retained_apps=desired.kept,
+        holds=history.holds(),
+        backoffs=deps.backoff.holds(
+            {each.app.key: each.app.digest for each in chosen}, deps.clock.monotonic_s(), deps.clock.now()
+        ),
+        start_backoffs=deps.backoff.start_holds(deps.clock.monotonic_s(), deps.clock.now()),
+        troubles=history.troubles(),
+        last_answers=history.seen(),
+        running={each.app.key: each for each in running_now},
+        heals=deps.heal_history.healings(),
+        ungated=frozenset(
+            a.key
+            for a in desired.apps
+            if a.key in facts.progressing_by_app.keys() | facts.failed.keys()
+            and a.key not in settled
+            and (a.key, a.digest) not in deps.succeeded_releases
+        ),
+        post_start_done=frozenset(deps.post_start_done),
+        progressing=facts.progressing_by_app,
+        stable_heads=settled,
+        containers_kept=deps.containers_kept,
+        failed=abandoned_releases(facts, chosen),
+        failed_or_running=facts.failed,
+        last_placements=last_known_placements(history, desired, containers),
+        prune_default=desired.fleet.prune_default,
+        prunes=removed.prunes,
+        former={key: app for key, app in removed.former.items() if app is not None},
+        foreign_apps=removed.foreign_apps | past.foreign_apps,
+        never_stable=frozenset(a.key for a in desired.apps if not facts.stable.get(a.key)),
+        allowed_prunes=directives.allowed_prunes,
+        accepted=directives.permission.accepted,
+    )
+
+
+def _former_release(deps: Dependencies, facts: ReleaseFacts, app: App) -> TargetRelease | None:
+    """Return the last stable release of an app before the one that Git has; None where there is none to be had."""
+    stable = facts.stable_other_than(app.key, app.digest)
+    older = deps.loader.app_at(app.key, stable.commit) if stable is not None else None
+    if stable is None or older is None:
+        return None
+    return TargetRelease(
+        app=older, commit=stable.commit, images=image_pins(deps.history, app.key, stable.digest)
+    )
+
+
+def _keyed(deps: Dependencies, chosen: list[TargetRelease], salt: str) -> tuple[TargetRelease, ...]:
+    apps = deps.spec_cache.keyed((each.app for each in chosen), salt)
+    return tuple(replace(each, app=apps[(each.app.key, each.app.digest)]) for each in chosen)
+
+
+def _choose(deps: Dependencies, commit: str, past: ReleaseHistory, app: App) -> TargetRelease:
+    failed = past.facts.failed.get(app.key, {})
+    stable = past.facts.stable_other_than(app.key, app.digest)
+    choice = choose_release(app, commit, pin=past.pins.get(app.key), failed=failed, stable=stable)
+    if choice.role is Role.HEAD:
+        pushed = past.revert_to(app.key, app.digest)
+        directives, reverted = (pushed.message, pushed.digest) if pushed is not None else ("", "")
+        reason, up = choice.reason or directives, choice.stays_running
+        return TargetRelease(app=app, commit=commit, reason=reason, reverted=reverted, stays_running=up)
+    if choice.role is Role.BLOCKED:
+        return TargetRelease(app=app, commit=commit, role=choice.role, reason=choice.reason)
+    older = deps.loader.app_at(app.key, choice.commit)
+    if older is None:
+        reason = f"{choice.reason}, but the files of {choice.commit[:12]} cannot be read"
+        return TargetRelease(app=app, commit=commit, role=Role.BLOCKED, reason=reason)
+    images = image_pins(deps.history, app.key, choice.digest)
+    revert = past.revert_of(app.key, app.digest) if choice.role is Role.ROLLBACK else ""
+    reason = "; ".join(filter(None, (choice.reason, revert)))
+    return TargetRelease(app=older, commit=choice.commit, role=choice.role, reason=reason, images=images)

@@ -1,0 +1,1 @@
+"""Builds the documents that `history`, `explain` and `logs` print."""

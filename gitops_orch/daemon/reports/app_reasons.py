@@ -1,0 +1,42 @@
+"""Which reasons of a run concern one app?  A run is of many apps; `history APP` shows its own and the general ones."""
+
+from collections.abc import Iterator
+
+from gitops_orch.history.records import RunRecord
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.documents.document import Document, Value, plain_value
+
+
+def reasons_of(run: RunRecord, app: AppKey | None) -> list[Value]:
+    """Return why a run did not end in sync; where an app is named, without the sentences on other apps."""
+    results = plain_value(run.results_json)
+    document = results if isinstance(results, dict) else {}
+    reasons = document.get("reasons")
+    reason_rows = reasons if isinstance(reasons, list) else []
+    if app is None:
+        return reason_rows
+    others = tuple(_beginnings(document, run, app))
+    return [reason for reason in reason_rows if not str(reason).startswith(others)]
+
+
+def _beginnings(document: Document, run: RunRecord, app: AppKey) -> Iterator[str]:
+    """Yield how the sentences on other apps begin: with the app, with what is held of it, or with a step of it."""
+    yield from (f"{each}: " for each in run.apps if each != app)
+    for row in _rows(document, "apps"):
+        if _key(row) != str(app):
+            yield f"{_key(row)}: "
+    for row in _rows(document, "holds"):
+        if row.get("app") not in {None, str(app)}:
+            yield f"{row['subject']}: "
+    for row in _rows(document, "actions"):
+        if row.get("app") is not None and _key(row) != str(app):
+            yield f"{row['kind']} {row['name']} on {row['host']}: "
+
+
+def _key(row: Document) -> str:
+    return f"{row.get('namespace')}/{row.get('app')}"
+
+
+def _rows(document: Document, key: str) -> list[Document]:
+    rows = document.get(key)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []

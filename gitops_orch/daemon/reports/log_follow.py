@@ -1,0 +1,84 @@
+"""`logs -f`: the lines of an app's containers as they come, also of containers that are made meanwhile."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitops_orch.daemon.app_names import AppSelector, find_service
+from gitops_orch.daemon.application import Application
+from gitops_orch.engine.base import Engine
+from gitops_orch.errors import EngineError
+from gitops_orch.model.observed import ObservedContainer, ObservedHost, Ownership
+
+LINES_MAX = 10_000  # of a container, between two looks
+LIST_EVERY = 5  # turns: which containers there are is asked less often than what they print
+TURN_S = 1.0
+
+# Only these begin a line of the Engine's: what a program prints may be broken in many ways.
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}")
+
+Emit = Callable[[str, str, str], None]  # host, container, line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which lines a person wants."""
+
+    tail: int
+    since: datetime | None = None
+    timestamps: bool = False
+
+
+def follow_logs(
+    application: Application,
+    target: str,
+    wanted: Wanted,
+    emit: Emit,
+    should_continue: Callable[[], bool] = lambda: True,
+) -> None:
+    """Emit the last lines of every container that is meant, and then each new one, while `should_continue` says so."""
+    meant = find_service(target, application.desired().apps)
+    printed: dict[str, str] = {}  # by container: the time of the last line, as the Engine writes it
+    turn = 0
+    there: list[tuple[str, ObservedContainer]] = []
+    while should_continue():
+        if turn % LIST_EVERY == 0:
+            there = list(_selected(application, meant))
+        for host, container in there:
+            for line in _lines_of(application, host, container, wanted, printed):
+                emit(host, container.name, line)
+        turn += 1
+        application.clock.sleep(TURN_S)
+
+
+def _lines_of(
+    application: Application, host: str, container: ObservedContainer, wanted: Wanted, printed: dict[str, str]
+) -> tuple[str, ...]:
+    """Return the new lines of a container; none of a host that does not answer: it is asked again in the next turn."""
+    with suppress(EngineError):
+        return tuple(_new_lines(application.engine(host), container.id, wanted, printed))
+    return ()
+
+
+def _selected(application: Application, meant: AppSelector) -> Iterator[tuple[str, ObservedContainer]]:
+    for name, host in sorted(application.observe().items()):
+        containers = host.containers if isinstance(host, ObservedHost) else ()
+        yield from ((name, each) for each in containers if _is_selected(each.owner, meant))
+
+
+def _is_selected(owner: Ownership | None, meant: AppSelector) -> bool:
+    return owner is not None and owner.app == meant.app and meant.service in (None, owner.service)
+
+
+def _new_lines(engine: Engine, container: str, wanted: Wanted, printed: dict[str, str]) -> Iterator[str]:
+    """Yield the lines after the last one; the Engine's times have a fixed width, so text tells which is later."""
+    last = printed.get(container, "")
+    since = datetime.fromisoformat(f"{last[:26]}+00:00") if last else wanted.since
+    tail = LINES_MAX if last else wanted.tail
+    for line in engine.logs(container, tail=tail, since=since, timestamps=True).split("\n"):
+        at, _, text = line.rstrip("\r").partition(" ")
+        if at > last and _TIME.match(at):
+            printed[container] = max(at, printed.get(container, ""))
+            yield f"{at} {text}" if wanted.timestamps else text

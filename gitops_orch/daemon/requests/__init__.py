@@ -1,0 +1,1 @@
+"""Decides which process carries out an acting verb, and carries it out there."""

@@ -1,0 +1,132 @@
+"""`rollback`: the app's files as of an older commit, in a new commit on top of the branch; or a pin, without a push."""
+
+import re
+
+from gitops_orch.controller.revert.git_revert import SHORT, RevertRequest, RevertStatus
+from gitops_orch.daemon.application import Application
+from gitops_orch.errors import GitopsOrchError
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.documents.document import Document
+from gitops_orch.model.release import Release, ReleaseState
+from gitops_orch.model.sensitive.secret_words import without_secrets
+
+BY_COMMAND = "rolled back by command"
+_COMPOSE_FILE = re.compile(r"/(?:docker-)?compose(?:[.-][^/]*)?\.ya?ml$")
+
+
+def push_revert(application: Application, app: AppKey, *, to: str) -> Document:
+    """Commit and push the app's own files as they were; other apps' newer commits stay.  Said twice, it is done once."""
+    head = application.fetch()
+    target = _target(application, app, head, to=to)
+    if target is None:
+        return _reply(
+            app, f"nothing to revert: {app} is at an earlier release in Git already", commit=head, to=head
+        )
+    done = application.reverter().revert(RevertRequest(app=app, commit=target, reason=BY_COMMAND))
+    if done.result is RevertStatus.NOTHING:
+        return _reply(
+            app, f"nothing to revert: {app} is as of {target[:SHORT]} already", commit=head, to=target
+        )
+    if done.result is not RevertStatus.PUSHED:
+        hint = (
+            done.hint if done.result is RevertStatus.REFUSED else f"{done.hint}; or roll back with --no-push"
+        )
+        raise GitopsOrchError(done.message, hint=hint)
+    message = f"{done.message}, pushed; the next sync deploys it"
+    return _reply(app, message, commit=done.commit, to=target, pushed=True)
+
+
+def draft_revert(application: Application, app: AppKey, *, to: str) -> Document:
+    """Return the commit that `push_revert` would push, its message and its diff; nothing is pushed."""
+    head = application.fetch()
+    target = _target(application, app, head, to=to)
+    if target is None:
+        return _reply(
+            app, f"nothing to revert: {app} is at an earlier release in Git already", commit=head, to=head
+        )
+    done = application.reverter().draft(head, RevertRequest(app=app, commit=target, reason=BY_COMMAND))
+    if done.result is RevertStatus.NOTHING:
+        return _reply(
+            app, f"nothing to revert: {app} is as of {target[:SHORT]} already", commit=head, to=target
+        )
+    if done.result is not RevertStatus.DRAFTED:
+        raise GitopsOrchError(done.message, hint=done.hint)
+    message = f"{done.message}; nothing is pushed"
+    shown = _without_contents(application.source.show(done.commit))
+    return _reply(app, message, commit=done.commit, to=target) | {"diff": shown}
+
+
+def pin_release(application: Application, app: AppKey, *, to: str) -> Document:
+    """Pin the app to its last stable, or the named, commit in the controller; Git stays as it is."""
+    head = application.fetch()
+    target = _target(application, app, head, to=to)
+    if target is None:
+        raise GitopsOrchError(
+            f"{app} is at an earlier release in Git already", hint="name a commit with --to COMMIT"
+        )
+    old = application.app_at(target, app)
+    if old is None:
+        raise GitopsOrchError(
+            f"{app} cannot be read at {target[:SHORT]}", hint="name another commit with --to"
+        )
+    application.history.pin(app, target, old.digest, f"{BY_COMMAND}, without a push")
+    message = f"{app}: pinned to {target[:SHORT]}; the next sync deploys it, `unpin` follows Git again"
+    return _reply(app, message, commit=target, to=target)
+
+
+def _without_contents(diff: str) -> str:
+    """Return a diff with the changes of Compose files, and of others their names: they may be contents of secrets."""
+    message, *files = re.split(r"(?m)^(?=diff --git )", diff)
+    shown = [
+        each
+        if _COMPOSE_FILE.search(each.partition("\n")[0])
+        else f"{each.partition(chr(10))[0]}\n(its content is not shown)\n"
+        for each in files
+    ]
+    return message + "\n".join(without_secrets(line) for line in "".join(shown).splitlines())
+
+
+def _target(application: Application, app: AppKey, head: str, *, to: str) -> str | None:
+    """Return the commit to go back to; None where head went back already, to another release than the newest."""
+    if to:
+        return application.source.resolve(to)
+    releases = application.history.releases(app)
+    current = application.app_at(head, app)
+    if _rolled_back_to(releases, current):
+        return None
+    stable = (release for release in releases if release.state is ReleaseState.STABLE)
+    found = next((release for release in stable if _differs(application, release, current)), None)
+    if found is None:
+        raise GitopsOrchError(
+            f"{app} has no earlier stable release to go back to", hint="name a commit with --to COMMIT"
+        )
+    return found.commit
+
+
+def _rolled_back_to(releases: tuple[Release, ...], current: App | None) -> bool:
+    """Tell whether head asks for a release that did well, and another one was tried after it."""
+    states = {release.digest: release.state for release in releases}
+    return (
+        current is not None
+        and states.get(current.digest) is ReleaseState.STABLE
+        and releases[0].digest != current.digest
+    )
+
+
+def _differs(application: Application, release: Release, head: App | None) -> bool:
+    """Tell whether a release is another than head's; computed anew, because its digest may be an older version's."""
+    if head is None:
+        return True
+    then = application.app_at(release.commit, release.app)
+    return then is not None and then.digest != head.digest
+
+
+def _reply(app: AppKey, message: str, *, commit: str, to: str, pushed: bool = False) -> Document:
+    return {
+        "message": message,
+        "namespace": app.namespace,
+        "app": app.name,
+        "commit": commit,
+        "to": to,
+        "pushed": pushed,
+    }

@@ -1,0 +1,26 @@
+"""The verbs that act, and what comes back of one; apart from what carries them out, which takes long to import."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from gitops_orch.model.documents.document import Document
+
+
+class Verb(Enum):
+    """The verbs that act."""
+
+    SYNC = "sync"
+    ROLLBACK = "rollback"
+    RETRY = "retry"
+    UNPIN = "unpin"
+    ACCEPT = "accept"
+    HOLD = "hold"
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came of a verb."""
+
+    exit_code: int
+    document: Document

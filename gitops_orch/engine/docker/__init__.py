@@ -1,0 +1,1 @@
+"""Implements the interface `Engine` for a real Docker host."""

@@ -1,0 +1,1 @@
+"""Pulls images from registries, with the credentials of each registry."""

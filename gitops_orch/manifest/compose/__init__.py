@@ -1,0 +1,1 @@
+"""Loads a Compose file with its includes, extended services and variable files, as Docker Compose does."""

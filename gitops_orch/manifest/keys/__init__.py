@@ -1,0 +1,1 @@
+"""Reads each key of a Compose service, network, volume, secret and config."""

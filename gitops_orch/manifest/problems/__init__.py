@@ -1,0 +1,1 @@
+"""Collects mistakes with their positions, and limits their number and text."""

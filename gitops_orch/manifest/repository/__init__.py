@@ -1,0 +1,1 @@
+"""Finds the Compose files, Host documents and Fleet document of a tree."""

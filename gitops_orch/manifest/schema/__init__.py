@@ -1,0 +1,1 @@
+"""Validates Compose files and our own documents against their schemas."""

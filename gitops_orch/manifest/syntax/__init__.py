@@ -1,0 +1,1 @@
+"""Parses single values: numbers, durations, cron expressions, commands, variables, ports and volumes."""

@@ -1,0 +1,1 @@
+"""Parses YAML strictly, with the position of each value."""

@@ -1,0 +1,1 @@
+"""Decides what of an app's or a program's text may be shown, and when two reasons are the same."""

@@ -1,0 +1,1 @@
+"""Defines the public JSON documents: plans, statuses, runs and problems."""

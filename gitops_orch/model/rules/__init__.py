@@ -1,0 +1,1 @@
+"""Decides whether values fit together or conflict: addresses, ports, platforms, constraints and images."""

@@ -1,0 +1,1 @@
+"""Recognises secrets in values and commands, and hides them."""

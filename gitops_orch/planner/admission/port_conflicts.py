@@ -1,0 +1,94 @@
+"""Which apps would find a port of their host taken?  That is seen before anything of them is touched.
+
+A port is free for an action if nothing that runs has it, or if the same plan stops what has it.  What nobody can tell
+from containers, a process of the host, is asked of the Engine before the old container is stopped (`Action.ports`).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.observed import LIVE_STATES, HeldPort, ObservedContainer
+from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.rules.ports import port_text, ports_of, same_port
+from gitops_orch.planner.inputs.index import HostIndex, Index
+from gitops_orch.planner.inputs.world import Blocked, Role, World
+from gitops_orch.planner.plan_builder import PlanBuilder
+
+_FREEING = frozenset({Kind.STOP, Kind.REMOVE})
+
+
+def blocked_by_ports(draft: PlanBuilder, index: Index) -> Mapping[AppKey, str]:
+    """Return the apps whose steps need a port that something has which stays, each with the reason."""
+    if not draft.ports_taken:
+        return {}
+    actions = {action.id: action for action in draft.actions}
+    stopped = {(each.host, each.target) for each in draft.actions if each.kind in _FREEING}
+    holders = {host: _holders(index.hosts[host]) for host in {host for host, _, _ in draft.ports_taken}}
+    found: dict[AppKey, str] = {}
+    for host, port, identity in draft.ports_taken:
+        action = actions[identity]
+        if action.app is None or action.app in found:
+            continue
+        for container in _having(holders[host], port):
+            if (host, container.id) not in stopped and not _is_itself(container, action):
+                found[action.app] = _reason(host, port, container)
+                break
+    return found
+
+
+def _holders(host: HostIndex) -> Mapping[tuple[int, str], list[tuple[HeldPort, ObservedContainer]]]:
+    found: dict[tuple[int, str], list[tuple[HeldPort, ObservedContainer]]] = defaultdict(list)
+    for container in host.host.containers:
+        if container.state in LIVE_STATES:
+            for port in ports_of(container):
+                found[port[1:]].append((port, container))
+    return found
+
+
+def _having(
+    holders: Mapping[tuple[int, str], list[tuple[HeldPort, ObservedContainer]]], port: HeldPort
+) -> Iterator[ObservedContainer]:
+    return (container for held, container in holders.get(port[1:], ()) if same_port(held, port))
+
+
+def _is_itself(container: ObservedContainer, action: Action) -> bool:
+    return action.target in {container.id, container.name}
+
+
+def _reason(host: str, port: HeldPort, container: ObservedContainer) -> str:
+    owner = container.owner
+    owner_text = f" of {owner.app}, which stays" if owner is not None else ""
+    return (
+        f"host port {port_text(port)} is taken on {host} by container {container.name}{owner_text}; "
+        "stop that one, or publish another port"
+    )
+
+
+def with_blocked(world: World, found: Mapping[AppKey, str]) -> World:
+    """Return the world with what is known to be blocked, to plan again: each time an app tries less.
+
+    First it stays at the release that runs, where one runs as a whole; then only what served before is started; then
+    nothing of it is.
+    """
+    blocked = dict(world.blocked)
+    for key, reason in found.items():
+        count = blocked[key].count + 1 if key in blocked else 1
+        if count == 1 and not _has_former(world, key):
+            count = 2
+        blocked[key] = Blocked(blocked[key].reason if key in blocked else reason, count)
+    chosen = tuple(
+        replace(world.running[key], role=Role.WAITING, reason=blocked[key].reason)
+        if key in blocked and blocked[key].count == 1 and each.role is Role.HEAD
+        else each
+        for each in world.targets
+        for key in (each.app.key,)
+    )
+    return replace(world, blocked=blocked, targets=chosen)
+
+
+def _has_former(world: World, key: AppKey) -> bool:
+    role = next((each.role for each in world.targets if each.app.key == key), None)
+    former = world.running.get(key)
+    return role is Role.HEAD and former is not None and not former.is_partial

@@ -1,0 +1,404 @@
+"""The steps of one app: pull everywhere, prepare, then make, start, prove and only then take away.
+
+A replaced slot reads, start-first: create, start, wait_healthy, stop old, remove old; stop-first: create, stop old,
+start, wait_healthy, remove old.  The old container is therefore there to go back to until the new one has proved itself.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
+
+from gitops_orch.model.app import Condition, Service
+from gitops_orch.model.container import FAILED_SUFFIX
+from gitops_orch.model.plan import FailureBudget, Kind
+from gitops_orch.model.rules.addresses import fixed_addresses
+from gitops_orch.model.rules.ports import fixed_ports
+from gitops_orch.planner.diff.drift import Remedy
+from gitops_orch.planner.diff.kept_mounts import MountResolver
+from gitops_orch.planner.diff.shared_namespaces import is_lost_namespace, namespace_parents
+from gitops_orch.planner.diff.slots import AppSlots, Slot
+from gitops_orch.planner.fallback.fallback import has_ended, restart_previous
+from gitops_orch.planner.inputs.index import Index
+from gitops_orch.planner.inputs.world import TargetRelease, World
+from gitops_orch.planner.plan_builder import PlanBuilder, StepFields
+from gitops_orch.planner.removal.dependency_order import in_dependency_order
+from gitops_orch.planner.removal.removal_order import order_removals
+from gitops_orch.planner.removal.removal_steps import remove_container, stop_container
+from gitops_orch.planner.removal.retain import StopRequest, retain
+from gitops_orch.planner.removal.slot_steps import SlotSteps
+from gitops_orch.planner.resources.prepare import prepare_hosts
+from gitops_orch.planner.resources.pulls import pull_images
+from gitops_orch.planner.rollout.canary_and_lanes import Lane, arrange, failure_budget, update_policy
+from gitops_orch.planner.rollout.container_intent import make_intent
+from gitops_orch.planner.rollout.excess import predecessors, removable_surplus, remove_surplus
+from gitops_orch.planner.rollout.gate_rules import (
+    gate_of,
+    gate_of_dependency,
+    is_awaited,
+    is_over,
+    stays_paused,
+)
+from gitops_orch.planner.rollout.reload import changed_sets, needs_signal, record_sets, signal_reason
+from gitops_orch.planner.rollout.repair import Repairer
+from gitops_orch.planner.rollout.replace import Replacement, is_removing
+from gitops_orch.planner.rollout.scheduled_runs import manage_runs
+
+
+class AppPlanner:
+    """Adds one app's steps to a draft; `plan` reads as their order."""
+
+    def __init__(
+        self, chosen: TargetRelease, slots: AppSlots, world: World, index: Index, draft: PlanBuilder
+    ) -> None:
+        self.chosen = chosen
+        self.app = chosen.app
+        self.steps = SlotSteps(chosen.app, draft)
+        self.slots = slots
+        self.world = world
+        self.index = index
+        self.draft = draft
+        self.keeper = MountResolver(chosen.app, index)
+        self.pulls = pull_images(self.app, slots, index, draft)
+        self.prepared = prepare_hosts(self.app, slots, world, index, draft, self.pulls)
+        self.repairer = Repairer(chosen.app, self.steps, index, self.pulls)
+        self.replacement = Replacement(chosen, index, draft, world.containers_kept)
+        self.budgets: dict[str, FailureBudget | None] = {}  # by service
+        self.created: dict[tuple[str, str], list[str]] = defaultdict(list)  # (service, host) -> creates
+        self.repairs: dict[str, list[str]] = defaultdict(
+            list
+        )  # id of a container that stays -> what mends it
+        self.started: dict[str, list[str]] = defaultdict(list)  # service -> starts
+        self.gates: dict[str, list[str]] = defaultdict(list)  # service -> waits
+        self.run_stops: Mapping[str, tuple[str, ...]] = {}  # scheduled service -> what its next run waits for
+        self.removals: list[str] = []  # what stops the failed ones: nothing starts on their data before
+        self.removing = removable_surplus(chosen, slots, world, draft)
+        self.cleared: dict[str, str] = {}  # id of a container that goes -> its stop, where others wait for it
+        self.staying: frozenset[str] = (
+            frozenset()
+        )  # ids of what serves others on the host that all of them leave
+        self.names: dict[tuple[str, str], str] = {}  # (service, host) -> the container that others can join
+
+    def plan(self) -> None:
+        """Add all steps of the app."""
+        self.remove_failed()
+        self.run_stops = manage_runs(self.chosen, self.world, self.index, self.draft)
+        self.staying = self.replacement.staying_for_others(self.slots.slots)
+        by_service: dict[str, list[Slot]] = defaultdict(list)
+        for slot in self.slots.slots:
+            by_service[slot.service.name].append(slot)
+        self.budgets = {
+            service.name: failure_budget(self.chosen, service, by_service[service.name], self.world)
+            for service in self.app.services
+        }
+        for service in in_dependency_order(self.app.services):
+            self._service(service, by_service[service.name])
+        self.replacement.order_moves(self.slots.slots)
+        self._surplus()
+        self.draft.networks_wanted[self.app.key] = self._wanted_networks()
+
+    def remove_failed(self) -> list[str]:
+        """Add the steps that stop what failed for good, and nothing else; return their ids."""
+        first = len(self.draft.actions)
+        failed = self.world.failed.get(self.app.key, {})
+        for found in (*self.slots.failed, *(each for slot in self.slots.slots for each in slot.failed)):
+            owner = found.container.owner
+            how = StopRequest(reason=f"its release failed ({failed.get(owner.release, '') if owner else ''})")
+            retain(self.draft, self.index.hosts[found.host], found, FAILED_SUFFIX, how)
+        self.removals = [action.id for action in self.draft.actions[first:]]
+        return self.removals
+
+    # -- services, in the order of their dependencies
+
+    def _service(self, service: Service, slots: list[Slot]) -> None:
+        if service.schedule is not None:
+            for slot in slots:
+                self._run_job(slot)
+            return
+        fresh = [slot for slot in slots if not slot.outdated and (slot.is_new or slot.diffs or slot.ungated)]
+        replaced = [slot for slot in slots if slot.outdated]
+        for slot in fresh:
+            self._deploy_slot(slot)
+        self._roll_out(replaced)
+        self._name(service, slots)
+        for slot in slots:
+            self.replacement.remove_old_generations(slot)
+        self._reload(service, slots)
+        self._restart_dependents(service, slots)
+
+    def _name(self, service: Service, slots: list[Slot]) -> None:
+        """Say whom others can join: who is there or is made; behind a canary that waits, who serves until then."""
+        for slot in slots:
+            where = (service.name, slot.host)
+            if slot.current is not None:
+                self.names[where] = slot.current.container.id
+            elif f"{Kind.CREATE}/{slot.host}/{slot.name}" in self.created[where]:
+                self.names[where] = slot.name
+            else:
+                for old in (each for each in slot.outdated if each.host == slot.host):
+                    self.names.setdefault(where, old.container.id)
+
+    def _run_job(self, slot: Slot) -> None:
+        """Start a scheduled run, and wait for nothing: how it ends is no release's business."""
+        step_ids = self._create(slot) if slot.is_new else []
+        stops = self.run_stops.get(slot.service.name, ())
+        started = self.steps.add(
+            Kind.START,
+            slot,
+            slot.current.container.id if slot.current else slot.name,
+            slot.reason,
+            after=(*self.removals, *self.prepared[slot.host], *step_ids, *stops),
+            optional=True,
+        )
+        self._note_resources(slot, started)
+        for stop in stops:
+            for created in step_ids:
+                self.draft.waits(stop, created)
+
+    def _roll_out(self, replaced: list[Slot]) -> None:
+        """Replace containers: each waits for what the one before it in its lane has to prove, and to make room."""
+        arrangement = arrange(self.chosen, replaced, self.world)
+        if arrangement.canary and not self._is_promoted():
+            self._await_promotion(arrangement.canary, replaced)
+            return
+        first = len(self.draft.actions)
+        canary_gates = tuple(filter(None, [self._deploy_slot(slot) for slot in arrangement.canary]))
+        for slot in arrangement.canary:
+            self.replacement.retire_outdated(slot, canary_gates)
+        canary = (*canary_gates, *self._removal_ids(first))
+        ends: dict[Lane, tuple[str, ...]] = {}
+        for slot, lane in arrangement.turns:
+            first, before = len(self.draft.actions), ends.get(lane, canary)
+            gate_ids = self._deploy_slot(slot, before)
+            own = () if gate_ids is None else (gate_ids,)
+            self.replacement.retire_outdated(slot, own)
+            ends[lane] = (*own, *self._removal_ids(first)) or before
+
+    def _removal_ids(self, first: int) -> tuple[str, ...]:
+        """With max_surge, whoever is next waits until what was replaced has stopped too.
+
+        Not so for what serves others on the host that all of them leave: it stops after these, which wait for all that
+        is next.
+        """
+        if self.app.rollout.surge_max is None:
+            return ()
+        stops = (action for action in self.draft.actions[first:] if action.kind is Kind.STOP)
+        return tuple(action.id for action in stops if action.target not in self.staying)
+
+    def _is_promoted(self) -> bool:
+        return self.app.rollout.auto_promote or self.world.accepted
+
+    def _await_promotion(self, canary: tuple[Slot, ...], replaced: list[Slot]) -> None:
+        """Bring the canary up beside what it will replace, and touch nothing else until somebody says so."""
+        service = canary[0].service.name
+        for slot in canary:
+            if slot.is_new or slot.diffs or slot.ungated:
+                self._deploy_slot(slot)
+        waiting = tuple(
+            slot
+            for slot in replaced
+            if slot not in canary and not any(has_ended(old.container) for old in slot.outdated)
+        )
+        restart_previous(self.app, AppSlots(slots=waiting, surplus=(), failed=()), self.draft, self.world)
+        self.draft.hold(
+            str(self.app.key),
+            f"{len(canary)} of {service} run as a canary; "
+            f"`gitops-orch accept {self.world.commit[:12]}` promotes it, a revert takes it back",
+            self.app.key,
+        )
+
+    def _reload(self, service: Service, slots: list[Slot]) -> None:
+        """Tell the containers that stay of what is changed under them, so many at a time; each must take it well."""
+        if not service.reload:
+            return
+        ready_by_host = {slot.host: list(self.prepared[slot.host]) for slot in slots}
+        together = update_policy(self.chosen, service).parallelism or max(1, len(slots))
+        lanes: deque[tuple[str, ...]] = deque([()] * together, together)
+        for slot in slots:
+            changed = changed_sets(self.app, slot, self.index.hosts[slot.host])
+            if changed and slot.current is not None and needs_signal(slot):
+                target, reason = slot.current.container.id, signal_reason(slot, changed)
+                after = (*self.prepared[slot.host], *self.repairs[target])
+                fields = StepFields(after=after, follows=lanes[0], signal=service.reload)
+                sent = self.steps.add(Kind.EXEC, slot, target, reason, **fields)
+                ready_by_host[slot.host].append(sent)
+                lanes.append((self._wait(slot, target, (sent,)),))
+                self.gates[service.name] += lanes[-1]
+        record_sets(self.app, slots, self.index.hosts, self.draft, ready_by_host)
+
+    def _deploy_slot(self, slot: Slot, before: tuple[str, ...] = ()) -> str | None:
+        """Make the slot well; return the id of the step that proves it, None where nothing has to be started."""
+        step_ids = self._create(slot) if slot.is_new else self._repair(slot)
+        if slot.current is not None:
+            self.repairs[slot.current.container.id] = step_ids
+        must_start = slot.is_new or any(diff.remedy is Remedy.START for diff in slot.diffs)
+        if not (must_start or slot.outdated or slot.ungated) or stays_paused(slot):
+            return None
+        if not must_start and is_over(slot):
+            return None
+        target = slot.current.container.id if slot.current else slot.name
+        ready = [*self.removals, *self.prepared[slot.host], *self._dependencies(slot.service), *step_ids]
+        stops = self.replacement.stop_first(slot, ready, before) if must_start else []
+        gate_ids = (
+            self._start(slot, target, [*ready, *stops, *self._free_resources(slot, ready)], before)
+            if must_start
+            else self._wait(slot, target, ready, before)
+        )
+        self.gates[slot.service.name].append(gate_ids)
+        self.draft.add_gate(self.app.key, gate_ids)
+        return gate_ids
+
+    def _repair(self, slot: Slot) -> list[str]:
+        lost = any(map(is_lost_namespace, slot.diffs))
+        parents = self._dependencies(slot.service) if lost else []
+        return self.repairer.repair(slot, self.prepared[slot.host], parents)
+
+    def _create(self, slot: Slot) -> list[str]:
+        for old in filter(is_removing, slot.outdated):
+            # It keeps its name until it is gone, and takes no other: wait for that, and remember nothing of it.
+            remove_container(self.draft, old, "another hand removes it", ())
+        self.repairer.free_name(slot, slot.name)
+        parents = sorted(namespace_parents(slot.service))
+        after = [*self.pulls, *self.prepared[slot.host]]
+        for parent in parents:
+            after += self.created[(parent, slot.host)]
+        peers = {name: self.names[name, slot.host] for name in parents if (name, slot.host) in self.names}
+        kept = self.keeper.of(slot)
+        intent = make_intent(self.chosen, slot, self.world, peers=peers, kept=kept.sources)
+        created = self.steps.add(
+            Kind.CREATE,
+            slot,
+            slot.name,
+            kept.explain(slot.reason),
+            after=tuple(after),
+            changes=slot.changes,
+            container=intent,
+        )
+        self.created[(slot.service.name, slot.host)].append(created)
+        self.draft.needs_name(slot.host, slot.name, created)
+        return [created]
+
+    def _dependencies(self, service: Service) -> list[str]:
+        after: list[str] = []
+        for dependency in service.depends_on:
+            if dependency.condition is Condition.STARTED:
+                after += self.started[dependency.service]
+            else:
+                self._await_dependency(dependency.service)
+                after += self.gates[dependency.service]
+        for app in self.app.depends_on:
+            after += self.draft.gates(app)
+        return after
+
+    def _await_dependency(self, name: str) -> None:
+        """A dependency that is there already must do well now, though nothing new is made of it: that is waited for."""
+        if self.gates[name]:
+            return
+        for slot in self.slots.slots:
+            if slot.service.name == name and is_awaited(slot, self.chosen, self.world):
+                self.gates[name].append(self._await_current(slot))
+
+    def _await_current(self, slot: Slot) -> str:
+        target = slot.current.container.id if slot.current is not None else slot.name
+        gate = gate_of_dependency(self.chosen, slot, self.gates, self.world)
+        what = "what depends on it is started once it is healthy"
+        after = tuple(self.repairs[target])
+        return self.steps.add(Kind.WAIT_HEALTHY, slot, target, what, after=after, gate=gate)
+
+    def _free_resources(self, slot: Slot, ready: list[str]) -> list[str]:
+        """What got another name in Git stops before its successor starts in its place."""
+        before = predecessors(self.app, slot, self.removing, self.world)
+        for identity, (found, what) in before.items():
+            if identity not in self.cleared:
+                stop = stop_container(self.draft, found, f"{slot.name} takes over its {what}", ready)
+                self.cleared |= {} if stop is None else {identity: stop}
+        return [self.cleared[identity] for identity in before if identity in self.cleared]
+
+    def _start(self, slot: Slot, target: str, after: list[str], before: tuple[str, ...]) -> str:
+        diff = next((each for each in slot.diffs if each.remedy is Remedy.START), None)
+        reason = diff.reason if diff else slot.reason
+        changes = diff.changes if diff else ()
+        fields = StepFields(
+            after=tuple(after), follows=before, changes=changes, budget=self.budgets.get(slot.service.name)
+        )
+        if slot.service.job:
+            fields["gate"] = gate_of(self.chosen, slot, self.gates)
+            started = self.steps.add(Kind.RUN_JOB, slot, target, reason, **fields)
+            self._note_resources(slot, started)
+            self.started[slot.service.name].append(started)
+            return started
+        started = self.steps.add(Kind.START, slot, target, reason, **fields)
+        self._note_resources(slot, started)
+        self.started[slot.service.name].append(started)
+        return self._wait(slot, target, (started,))
+
+    def _note_resources(self, slot: Slot, started: str) -> None:
+        self.draft.needs_ports(slot.host, fixed_ports(slot.service), started)
+        self.draft.needs_addresses(slot.host, fixed_addresses(self.app, slot.service), started)
+
+    def _wait(self, slot: Slot, target: str, after: Iterable[str], before: tuple[str, ...] = ()) -> str:
+        monitor_s = update_policy(self.chosen, slot.service).monitor_s
+        what = "must end with exit code 0" if slot.service.job else f"must be healthy for {monitor_s:g} s"
+        return self.steps.add(
+            Kind.WAIT_HEALTHY,
+            slot,
+            target,
+            what,
+            after=tuple(after),
+            follows=before,
+            gate=gate_of(self.chosen, slot, self.gates),
+            budget=self.budgets.get(slot.service.name),
+        )
+
+    def _restart_dependents(self, service: Service, slots: list[Slot]) -> None:
+        """`depends_on.<service>.restart`: what depends on a replaced service is restarted after it.
+
+        What is replaced goes after the restart: should we die in between, it is there to tell the next plan.
+        """
+        parents = {d.service for d in service.depends_on if d.restart and self._is_replaced(d.service)}
+        for slot in slots:
+            if (
+                parents
+                and slot.current is not None
+                and not slot.diffs
+                and not slot.outdated
+                and not service.job
+            ):
+                after = [identity for parent in sorted(parents) for identity in self.gates[parent]]
+                reason = f"{', '.join(sorted(parents))} was replaced, and depends_on asks for a restart"
+                restarted = self.steps.add(
+                    Kind.RESTART, slot, slot.current.container.id, reason, after=tuple(after)
+                )
+                for removal in (
+                    each for parent in sorted(parents) for each in self.replacement.retired[parent]
+                ):
+                    self.draft.waits(removal, restarted)
+
+    def _is_replaced(self, service: str) -> bool:
+        return self.created_any(service) or bool(self.replacement.retired[service])
+
+    def created_any(self, service: str) -> bool:
+        """Tell whether any container of a service is made in this plan."""
+        return any(ids and name == service for (name, _), ids in self.created.items())
+
+    # -- what no slot asks for
+
+    def _surplus(self) -> None:
+        gate_ids = [identity for ids in self.gates.values() for identity in ids]
+        for found in (each for slot in self.slots.slots for each in slot.discarded):
+            remove_container(
+                self.draft, found, "it failed, and its release is no longer held back", self.pulls
+            )
+        remove_surplus(
+            self.app, self.removing, self.draft, stopped=self.cleared, pulls=self.pulls, gates=gate_ids
+        )
+        former = self.world.running.get(self.app.key)
+        uncleared = [found for found in self.removing if found.container.id not in self.cleared]
+        order_removals(self.draft, self.app.key, former.app if former is not None else None, uncleared)
+
+    def _wanted_networks(self) -> dict[str, set[str]]:
+        names = {network.key: network.name for network in self.app.networks}
+        wanted: dict[str, set[str]] = defaultdict(set)
+        asked = [(slot.host, slot.service) for slot in (*self.slots.slots, *self.slots.heal_suspended)]
+        asked += [(each.host, each.service) for each in self.slots.scheduled]
+        for host, service in asked:
+            wanted[host].update(names.get(key, key) for key in service.networks)
+        return wanted

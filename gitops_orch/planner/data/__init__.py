@@ -1,0 +1,1 @@
+"""Decides whether a service keeps its data, and whether two containers may write the same data."""

@@ -1,0 +1,153 @@
+"""Which container may start on data only once another one has stopped?
+
+Two containers that write to the same volume, or to the same directory of the host, can damage what is in it.  Where both
+services have it in one commit, they share it on purpose, and nothing waits.  Where it passes from one service to
+another, the new user is started after the old one has stopped; while the old one stays, the new one is not started.
+What is shared where Git does not say is in `shared_data.py`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.names import prepared_service
+from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.plan import Action, ContainerIntent, Kind
+from gitops_orch.planner.data.shared_data import NewContainer, ServiceKey, Sharing, owner_of
+from gitops_orch.planner.inputs.address_holders import holders_of
+from gitops_orch.planner.inputs.data_locations import written, written_by
+from gitops_orch.planner.inputs.index import Index
+from gitops_orch.planner.inputs.world import World
+from gitops_orch.planner.plan_builder import PlanBuilder
+
+_STARTING = frozenset({Kind.START, Kind.RUN_JOB})
+
+
+@dataclass(frozen=True, slots=True)
+class _DataConflict:
+    """A start on data that another container writes to, and does not share; `stop` ends that one, None: it stays."""
+
+    start: Action
+    source: str
+    holder: ObservedContainer
+    stop: str | None
+
+
+def await_data(draft: PlanBuilder, world: World, index: Index) -> None:
+    """Let each start wait for the stop of what has its data until then; and the stop of its own predecessor as well."""
+    stops = {action.id: action for action in draft.actions if action.kind is Kind.STOP}
+    for each in _DataConflicts(draft, world, index).all():
+        if each.stop is None:
+            continue
+        draft.waits(each.start.id, each.stop)
+        for own in each.start.after:
+            if own in stops and own != each.stop and stops[own].app == each.start.app:
+                draft.waits(own, each.stop)
+
+
+def blocked_by_data(draft: PlanBuilder, world: World, index: Index) -> Mapping[AppKey, str]:
+    """Return the apps that would start on data which a container of ours writes to that stays, each with the reason."""
+    found: dict[AppKey, str] = {}
+    for each in _DataConflicts(draft, world, index).all():
+        owner, app = each.holder.owner, each.start.app
+        if (
+            each.stop is None
+            and app is not None
+            and owner is not None
+            and owner.app not in world.foreign_apps
+        ):
+            found.setdefault(app, _reason(each, owner.app, world))
+    return found
+
+
+def _reason(meeting: _DataConflict, owner: AppKey, world: World) -> str:
+    what = meeting.source if meeting.source.startswith("/") else f"volume {meeting.source}"
+    way_out = "stop that one, or let both services mount it in one commit to share it"
+    if owner in world.invalid_apps:
+        way_out = (
+            f"correct the file of {owner}: until it can be read, nobody knows whether both are to share it"
+        )
+    return (
+        f"{what} is in use on {meeting.start.host} by container {meeting.holder.name} of {owner}, which stays, and two at "
+        f"once could damage its data; {way_out}"
+    )
+
+
+class _DataConflicts:
+    """Finds, among the starts of a draft, those on data that something else has."""
+
+    def __init__(self, draft: PlanBuilder, world: World, index: Index) -> None:
+        self._index = index
+        self._sharing = Sharing(world)
+        self._roots = {host.name: host.data_root for host in world.hosts}
+        self._starts = [action for action in draft.actions if action.kind in _STARTING]
+        self._creates = {
+            (action.host, action.target): action for action in draft.actions if action.container is not None
+        }
+        self._stops = {
+            (action.host, action.target): action.id
+            for action in reversed(draft.actions)
+            if action.kind in {Kind.STOP, Kind.REMOVE}
+        }
+        self._holders: dict[str, Mapping[str, list[ObservedContainer]]] = {}  # by host and source
+
+    def all(self) -> Iterator[_DataConflict]:
+        """Yield each start with each container that it must not run beside."""
+        for start in self._starts:
+            sources = self._sources(start) if start.host in self._index.hosts else frozenset()
+            for source in sorted(sources):
+                yield from self._at(start, source)
+
+    def _at(self, start: Action, source: str) -> Iterator[_DataConflict]:
+        if start.host not in self._holders:
+            self._holders[start.host] = holders_of(self._index.hosts[start.host], written_by)
+        holders = self._holders[start.host].get(source, ())
+        own = _service_of(start)
+        if any(owner_of(each) == own for each in holders):
+            return  # they share it already
+        for holder in holders:
+            stop = self._stops.get((start.host, holder.id))
+            if holder.id != start.target and not self._is_shared(start, source, holder, stays=stop is None):
+                yield _DataConflict(start, source, holder, stop)
+
+    def _is_shared(self, start: Action, source: str, holder: ObservedContainer, *, stays: bool) -> bool:
+        service = _service_of(start)
+        if service is None:
+            return False
+        if self._sharing.is_declared(service, start.host, source, holder):
+            return True
+        if not stays:
+            return False
+        containers = self._index.hosts[start.host].host.containers
+        users = [each for each in containers if source in written_by(each)]
+        new = NewContainer(service, self._image(start), start.host)
+        return self._sharing.is_shared_place(new, source, holder, users)
+
+    def _image(self, start: Action) -> str:
+        intent = self._created(start)
+        if intent is not None:
+            return intent.service.image
+        there = self._existing(start)
+        return there.image if there is not None else ""
+
+    def _sources(self, start: Action) -> frozenset[str]:
+        intent = self._created(start)
+        if intent is not None:
+            root = self._roots.get(start.host, "")
+            return frozenset(written(intent.app, intent.service, root, intent.kept_mounts))
+        there = self._existing(start)
+        return frozenset(written_by(there)) if there is not None else frozenset()
+
+    def _created(self, start: Action) -> ContainerIntent | None:
+        created = self._creates.get((start.host, start.target))
+        return created.container if created is not None else None
+
+    def _existing(self, start: Action) -> ObservedContainer | None:
+        containers = self._index.hosts[start.host].host.containers
+        return next((each for each in containers if each.id == start.target), None)
+
+
+def _service_of(start: Action) -> ServiceKey | None:
+    if start.app is None or start.service is None:
+        return None
+    return (start.app, prepared_service(start.service))

@@ -1,0 +1,55 @@
+"""Does a container mount a volume that its Engine does not list any more?  Its successor would start on an empty one.
+
+`docker system prune --volumes` can remove a volume under a running container, after its daemon was restarted
+(moby#40693, moby#38883).  The data is there only as long as that container runs, and a new volume of the same name has
+none of it.  A volume whose plugin does not answer is not listed either: unknown is never empty.
+"""
+
+from collections.abc import Iterator
+
+from gitops_orch.model.app import App
+from gitops_orch.model.container import is_retained
+from gitops_orch.model.names import is_anonymous
+from gitops_orch.model.observed import LIVE_STATES, ObservedMount, State
+from gitops_orch.planner.inputs.adopted_containers import adopted_containers
+from gitops_orch.planner.inputs.index import Index, Located
+from gitops_orch.planner.inputs.world import World
+
+_SHOWN_CHARS = 12  # of the name of an anonymous volume
+
+
+def lost_volume(app: App, world: World, index: Index) -> str:
+    """Return why an app is not touched: a container has data in a volume that is not there; "" where none has.
+
+    A person who accepts the commit lets it start on an empty volume.
+    """
+    if world.accepted:
+        return ""
+    adopted = (each.found for each in adopted_containers(app, index))
+    for found in (*index.apps.get(app.key, ()), *adopted):
+        for mount in _lost(app, found, index):
+            return _reason(found, mount, world)
+    return ""
+
+
+def _lost(app: App, found: Located, index: Index) -> Iterator[ObservedMount]:
+    container, declared = found.container, {volume.name for volume in app.volumes}
+    if is_retained(container) or container.state not in {*LIVE_STATES, State.EXITED}:
+        return
+    there = index.hosts[found.host].volumes
+    for mount in container.mounts:
+        has_data = mount.writable or mount.source in declared
+        if mount.kind == "volume" and has_data and mount.source not in there:
+            yield mount
+
+
+def _reason(found: Located, mount: ObservedMount, world: World) -> str:
+    name, container = mount.source, found.container.name
+    volume = f"anonymous volume {name[:_SHOWN_CHARS]}" if is_anonymous(name) else f"volume {name}"
+    where = "only in that container" if found.container.state in LIVE_STATES else "lost"
+    return (
+        f"{volume}, which container {container} mounts at {mount.target}, is not listed by the Engine of {found.host} any "
+        f"more: its data is {where}. To keep the data, copy it out first (`docker cp {container}:{mount.target} ./saved`), "
+        f"then create the volume (`docker volume create {name}`) and copy the data into it; to start on an empty volume, "
+        f"run `gitops-orch accept {world.commit[:12]}`"
+    )

@@ -1,0 +1,62 @@
+"""Jobs that have run: a release that has been stable, or is gone back to, runs none of its jobs again.
+
+What a job did is done: neither healing nor going back repeats it, and no older job undoes it.  Its container is kept as
+the record that it ended well; where the record is gone, that the release was stable says the same.
+"""
+
+from dataclasses import replace
+
+from gitops_orch.model.app import Mode
+from gitops_orch.planner.diff.drift import Remedy
+from gitops_orch.planner.diff.slots import AppSlots, Slot
+from gitops_orch.planner.inputs.index import Located
+from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+
+
+def have_jobs_finished(chosen: TargetRelease, world: World) -> bool:
+    """Tell whether all jobs of the release that an app should run have ended well before."""
+    if chosen.role is Role.HEAD:
+        return chosen.app.key in world.stable_heads
+    return chosen.role in {Role.ROLLBACK, Role.PINNED}
+
+
+def skip_finished_jobs(chosen: TargetRelease, slots: AppSlots, world: World) -> AppSlots:
+    """Return the slots without those of jobs that are not to be run again."""
+    if not have_jobs_finished(chosen, world) or not any(slot.service.job for slot in slots.slots):
+        return slots
+    kept: list[Slot] = []
+    surplus, failed = list(slots.surplus), list(slots.failed)
+    for slot in slots.slots:
+        if not _would_run_again(slot, chosen):
+            kept.append(slot)
+            continue
+        record, others = _record(slot)
+        surplus += others
+        if record is None:
+            failed += slot.failed
+            surplus += (*slot.retained, *slot.discarded)
+        else:
+            kept.append(
+                replace(slot, current=record, diffs=(), outdated=(), ungated=False, reason="", changes=())
+            )
+    return replace(slots, slots=tuple(kept), surplus=tuple(surplus), failed=tuple(failed))
+
+
+def _would_run_again(slot: Slot, chosen: TargetRelease) -> bool:
+    if not slot.service.job:
+        return False
+    if (
+        slot.is_new
+        and not slot.outdated
+        and slot.service.mode is Mode.GLOBAL_JOB
+        and chosen.role is Role.HEAD
+    ):
+        return False  # a host that came later has not had its job
+    return slot.is_new or any(diff.remedy is Remedy.START for diff in slot.diffs)
+
+
+def _record(slot: Slot) -> tuple[Located | None, tuple[Located, ...]]:
+    """Return the container that stays as the record, and those that go: one is enough, and none is left elsewhere."""
+    there = (*((slot.current,) if slot.current is not None else ()), *slot.outdated)
+    record = next((found for found in there if found.host == slot.host), None)
+    return record, tuple(found for found in there if found is not record)

@@ -1,0 +1,362 @@
+"""Every slot of an app, classified: what is there, what is missing, what has to go."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from gitops_orch.model.app import App, Drift, FileMount, Mode, Service
+from gitops_orch.model.container import is_retained
+from gitops_orch.model.names import container_name
+from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.plan import Change
+from gitops_orch.model.rules.image_names import normalise
+from gitops_orch.planner.diff.bind_files import binds_on_host, left_git, rewritten
+from gitops_orch.planner.diff.classify import (
+    Bucket,
+    ComparedContainer,
+    classify,
+    is_failed,
+    is_superseded,
+    replaces,
+    rollback_candidates,
+)
+from gitops_orch.planner.diff.drift import ContainerDiff, DesiredContainer, Remedy, compare
+from gitops_orch.planner.diff.kept_mounts import MountResolver
+from gitops_orch.planner.diff.moved_tags import is_pulled_again, moved_tag, with_digest
+from gitops_orch.planner.diff.shared_namespaces import JOIN, Parents, joined_names, parents_first
+from gitops_orch.planner.health_gate import is_doubtful
+from gitops_orch.planner.inputs.adopted_containers import adopted_containers
+from gitops_orch.planner.inputs.index import HostIndex, Index, Located
+from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.placement.placer import AppPlacement, Assignment
+
+# What a broken-off or failed replacement leaves to be put right: it was stopped, renamed, kept from restarting.
+_OWN_REMEDIES = frozenset({Remedy.START, Remedy.RENAME, Remedy.UPDATE})
+_UP = (State.RUNNING, State.RESTARTING, State.PAUSED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One slot that should run.
+
+    `current` is the container that already is what Git wants, but for `diffs` that are put right in place.  With no
+    current one, a container named `name` is made, for `reason`.  `outdated` go once the slot is well, those that are
+    `rollback_candidates` only aside; `retained` are aside already, for going back to them; `failed` failed, and are aside too.
+    """
+
+    assignment: Assignment
+    service: Service  # of the assignment, and so is the host: asked for often
+    host: str
+    name: str
+    image_id: str  # "" where the image is not on the host yet
+    image: str  # the reference to create by
+    pulled_again: bool = (
+        False  # the tag is pulled before the create, and may name other bytes than `image_id` then
+    )
+    current: Located | None = None
+    diffs: tuple[ContainerDiff, ...] = ()
+    drifted: tuple[ContainerDiff, ...] = ()  # seen and, by the app's drift policy, left alone
+    outdated: tuple[Located, ...] = ()
+    rollback_candidates: frozenset[str] = (
+        frozenset()
+    )  # ids of olds that did well as another release: worth going back to
+    has_superseded: bool = False  # an old one is what Git said before
+    retained: tuple[Located, ...] = ()
+    failed: tuple[Located, ...] = ()
+    discarded: tuple[Located, ...] = ()  # were parked, and are no longer of interest
+    reason: str = ""
+    changes: tuple[Change, ...] = ()
+    ungated: bool = False  # the current container was made for this release, and its gate was interrupted
+
+    @property
+    def is_new(self) -> bool:
+        """Tell whether a new container is made for it."""
+        return self.current is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppSlots:
+    """All slots of an app on hosts that answer, and its containers that no slot asks for."""
+
+    slots: tuple[Slot, ...]
+    surplus: tuple[Located, ...]
+    failed: tuple[Located, ...]  # failed ones of slots or services that are no longer asked for
+    scheduled: tuple[Assignment, ...] = ()  # where services run that have nothing but their runs
+    heal_suspended: tuple[Slot, ...] = ()  # asked for, and left alone for now: making them did not help
+
+
+class Joinable(Protocol):
+    """Knows the containers that a service can join by their names."""
+
+    def is_new(self, host: str, name: str) -> bool:
+        """Tell whether this plan makes a container of that name."""
+        ...
+
+    def current(self, host: str, name: str) -> ObservedContainer | None:
+        """Return the container that has that name and stays; None where none is known."""
+        ...
+
+
+def classify_slots(
+    chosen: TargetRelease, placement: AppPlacement, world: World, index: Index, outside: Joinable
+) -> AppSlots:
+    """Classify an app's slots; those on unknown hosts are left out, and so is what was seen for them elsewhere."""
+    app = chosen.app
+    # A global service's slots are told apart by their host; another's slot may be on any.
+    everywhere = {service.name for service in app.services if service.mode in (Mode.GLOBAL, Mode.GLOBAL_JOB)}
+    there: dict[tuple[str, int, str], list[Located]] = defaultdict(list)
+    for found in index.apps.get(app.key, ()):
+        owner = found.container.owner
+        if owner is not None:
+            scope = found.host if owner.service in everywhere else ""
+            there[(owner.service, owner.slot, scope)].append(found)
+    adopted = adopted_containers(app, index)
+    keeper, former = MountResolver(app, index), left_git(app, world, index)
+    slots: dict[int, Slot] = {}  # by the place of their assignment
+    parents = Parents()
+    for number, assignment in _parents_first(placement.assignments):
+        service = assignment.service
+        key = (service.name, assignment.slot, assignment.host if service.name in everywhere else "")
+        found_here = there.pop(key, [])
+        if assignment.host in index.hosts:
+            taken_over = [
+                each.found
+                for each in adopted
+                if (each.service, each.slot, each.found.host)
+                == (service.name, assignment.slot, assignment.host)
+            ]
+            host = index.hosts[assignment.host]
+            _note_joined(parents, assignment, outside)
+            case = _SlotInput(chosen, assignment, _binds(keeper, assignment, former))
+            slot = _classify(case, [*found_here, *taken_over], world, host, parents)
+            if slot.current is None:
+                parents.note_new(service.name, slot.host)
+            else:
+                parents.note(
+                    service.name, slot.host, slot.current.container, _current_name(app, slot.current)
+                )
+            slots[number] = slot
+    failed = world.failed.get(app.key, {})
+    left = [found for founds in there.values() for found in founds]
+    return AppSlots(
+        slots=tuple(slots[number] for number in sorted(slots)),
+        surplus=tuple(found for found in left if not is_failed(chosen, found.container, failed)),
+        failed=tuple(found for found in left if is_failed(chosen, found.container, failed)),
+    )
+
+
+def _note_joined(parents: Parents, assignment: Assignment, outside: Joinable) -> None:
+    for name in joined_names(assignment.service):
+        current = outside.current(assignment.host, name)
+        if outside.is_new(assignment.host, name):
+            parents.note_new(f"{JOIN}{name}", assignment.host)
+        elif current is not None:
+            parents.note(f"{JOIN}{name}", assignment.host, current, name)
+
+
+def _parents_first(assignments: Sequence[Assignment]) -> Sequence[tuple[int, Assignment]]:
+    ranks = {service.name: rank for rank, service in enumerate(parents_first(a.service for a in assignments))}
+    return sorted(enumerate(assignments), key=lambda row: ranks[row[1].service.name])
+
+
+@dataclass(frozen=True, slots=True)
+class _SlotInput:
+    """A slot that is studied, and its binds of files from Git as they lie on its host."""
+
+    chosen: TargetRelease
+    assignment: Assignment
+    binds: tuple[FileMount, ...]
+
+
+def _binds(keeper: MountResolver, assignment: Assignment, former: frozenset[str]) -> tuple[FileMount, ...]:
+    if all(files.writable_path is None for files in assignment.service.files):
+        return ()
+    return binds_on_host(assignment.service, keeper.sources(assignment), former)
+
+
+def _classify(
+    case: _SlotInput, found: list[Located], world: World, host: HostIndex, parents: Parents
+) -> Slot:
+    chosen, assignment = case.chosen, case.assignment
+    app, service = chosen.app, assignment.service
+    image, image_id = choose_image(chosen, service, host)
+    spec = world.spec(app, service.name)
+    pulled_again = is_pulled_again(chosen, service, image)
+    name = service.container_name or container_name(
+        app.key.project, service.name, assignment.slot, spec.hash, "" if pulled_again else image_id
+    )
+    if not found:
+        return Slot(
+            assignment=assignment,
+            service=service,
+            host=assignment.host,
+            name=name,
+            image=image,
+            image_id=image_id,
+            pulled_again=pulled_again,
+            reason=_missing(assignment),
+        )
+    wanted = _wanted(case, image_id, world)
+    running = [each.container.image_id for each in found if each.host == assignment.host]
+    wanted = replace(wanted, moved=moved_tag(chosen, service, host, image_id, running))
+    compared = [
+        (each, _compare(wanted, each, _current_name(app, each), parents))
+        for each in found
+        if each.host == assignment.host and not _is_abandoned(chosen, each.container, world)
+    ]
+    compared.sort(key=_preference)
+    keep = _keep(app, compared)
+    sorted_out = classify(chosen, keep[0] if keep else None, found, assignment.host, world)
+    outdated = sorted_out[Bucket.OUTDATED]
+    reason, changes = _why_created(compared, outdated, assignment)
+    diffs = keep[1] if keep else ()
+    # With another container in its slot, or aside until now, it is we who stopped it: that is no drift.
+    beside = any(sorted_out[bucket] for bucket in (Bucket.OUTDATED, Bucket.FAILED, Bucket.DISCARDED))
+    ours = beside or (keep is not None and is_retained(keep[0].container))
+    repaired = _OWN_REMEDIES if ours else frozenset()
+    enforced = app.drift is Drift.ENFORCE
+    drifted = tuple(
+        diff for _, seen in compared for diff in seen if diff.drift and diff.remedy not in repaired
+    )
+    return Slot(
+        assignment=assignment,
+        service=service,
+        host=assignment.host,
+        name=name,
+        image=image,
+        image_id=image_id,
+        pulled_again=pulled_again,
+        current=keep[0] if keep else None,
+        diffs=tuple(diff for diff in diffs if enforced or not diff.drift or diff.remedy in repaired),
+        drifted=() if enforced else drifted,
+        outdated=outdated,
+        rollback_candidates=rollback_candidates(chosen, compared, outdated, world),
+        has_superseded=any(each in outdated and is_superseded(diffs) for each, diffs in compared),
+        retained=sorted_out[Bucket.RETAINED],
+        failed=sorted_out[Bucket.FAILED],
+        discarded=sorted_out[Bucket.DISCARDED],
+        reason=reason,
+        changes=changes,
+        ungated=keep is not None and _is_ungated(chosen, keep[0].container, world),
+    )
+
+
+def _wanted(case: _SlotInput, image_id: str, world: World) -> DesiredContainer:
+    app, service = case.chosen.app, case.assignment.service
+    return DesiredContainer(
+        service=service,
+        spec=world.spec(app, service.name),
+        networks=_network_names(app, service),
+        image_id=image_id,
+        app=app,
+        declared_services=world.declared_services,
+        rewritten=rewritten(world, case.assignment.host, app, case.binds),
+    )
+
+
+def _compare(
+    wanted: DesiredContainer, found: Located, name: str, parents: Parents
+) -> tuple[ContainerDiff, ...]:
+    diffs = compare(wanted, found.container, name)
+    lost = parents.check(wanted.service, found.host, found.container) if not replaces(diffs) else None
+    if lost is None:
+        return diffs
+    return (lost,) if replaces((lost,)) else (*diffs, lost)
+
+
+def _keep(app: App, compared: list[ComparedContainer]) -> ComparedContainer | None:
+    """Return the container that stays, and what is put right about it; None where a new one is made."""
+    best = next(((each, diffs) for each, diffs in compared if not replaces(diffs)), None)
+    if best is None and app.drift is not Drift.ENFORCE:
+        best = next(((each, ()) for each, diffs in compared if _is_drift(diffs)), None)
+    return best
+
+
+def _is_abandoned(chosen: TargetRelease, container: ObservedContainer, world: World) -> bool:
+    """What failed is not taken up by going back, though it may be made just as what one goes back to."""
+    failed = world.failed.get(chosen.app.key)
+    if not failed or chosen.role is Role.BLOCKED:
+        return False
+    return is_failed(chosen, container, failed) and is_doubtful(container)
+
+
+def _is_ungated(chosen: TargetRelease, container: ObservedContainer, world: World) -> bool:
+    """A gate that was not finished, by a crash or for something more urgent, is gone through again.
+
+    So is that of a release which failed or was never proved, where another one takes its container over as it is.
+    """
+    key, owner = chosen.app.key, container.owner
+    if key not in world.ungated or chosen.role is not Role.HEAD or owner is None:
+        return False
+    doubtful = {chosen.app.digest, *world.progressing.get(key, ()), *world.failed.get(key, ())}
+    return owner.release in doubtful and container.state in _UP
+
+
+def _network_names(app: App, service: Service) -> tuple[str, ...]:
+    names = {network.key: network.name for network in app.networks}
+    return tuple(names.get(key, key) for key in service.networks)
+
+
+def _current_name(app: App, found: Located) -> str:
+    """The name that a container was made with, told from its own labels."""
+    owner = found.container.owner
+    if owner is None:
+        return found.container.name
+    for service in app.services:
+        if service.name == owner.service and service.container_name:
+            return service.container_name
+    return container_name(app.key.project, owner.service, owner.slot, owner.spec_hash, owner.image_digest)
+
+
+def _is_drift(diffs: tuple[ContainerDiff, ...]) -> bool:
+    return all(diff.drift for diff in diffs)
+
+
+def _preference(compared_one: ComparedContainer) -> tuple[bool, bool, bool, bool, str]:
+    """Best first: need not be replaced, runs, is healthy, has its name; then by name, so that the order never changes."""
+    found, diffs = compared_one
+    container = found.container
+    return (
+        replaces(diffs),
+        container.state is not State.RUNNING,
+        container.health is Health.UNHEALTHY,
+        any(diff.remedy is Remedy.RENAME for diff in diffs),
+        container.name,
+    )
+
+
+def _why_created(
+    compared: list[ComparedContainer], outdated: tuple[Located, ...], assignment: Assignment
+) -> tuple[str, tuple[Change, ...]]:
+    """Why a new container is made: what is wrong with the one that is there, or that there is none."""
+    for found, diffs in compared:
+        if replaces(diffs) and found in outdated:
+            return f"replaces {found.container.name}: {diffs[0].reason}", diffs[0].changes
+    elsewhere = sorted({old.host for old in outdated})
+    if elsewhere:
+        return f"moves here from {', '.join(elsewhere)}", ()
+    return _missing(assignment), ()
+
+
+def _missing(assignment: Assignment) -> str:
+    return f"slot {assignment.slot} of {assignment.service.name} is missing"
+
+
+def choose_image(chosen: TargetRelease, service: Service, host: HostIndex) -> tuple[str, str]:
+    """Return the reference to create by, and the image's id on the host ("" where it is not there).
+
+    The reference is the one that Git has, unless the release's own bytes are known and the tag means others now.
+    """
+    there = host.image_ids.get(normalise(service.image), "")
+    tag = chosen.tags.get(service.name)
+    if tag is not None and not tag.failed:
+        return service.image, host.image_ids.get(with_digest(service.image, tag.digest), "")
+    pin = chosen.images.get(service.name)
+    if pin is None or there == pin.id:
+        return service.image, there
+    if pin.id in host.image_ids:
+        return pin.id, pin.id
+    if pin.digests:
+        return pin.digests[0], host.image_ids.get(normalise(pin.digests[0]), "")
+    return service.image, there

@@ -1,0 +1,1 @@
+"""Decides which previous container runs while the new release cannot."""

@@ -1,0 +1,193 @@
+"""What serves while an app cannot go on: what it ran before.
+
+A stop-first replacement that broke off has left its slot empty: because the Engine would not start the new container, which
+is trouble of the world and is tried again later, or because the new one failed and its release goes no further.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.container import is_retained, newest_first, renamed_suffix
+from gitops_orch.model.names import is_pre_start, prepared_service
+from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, ObservedHost, State
+from gitops_orch.model.plan import Kind
+from gitops_orch.model.rules.ports import ports_of
+from gitops_orch.planner.diff.slots import AppSlots, Slot
+from gitops_orch.planner.fallback.spare_capacity import RunningSet
+from gitops_orch.planner.inputs.container_exit import is_done, why_stopped
+from gitops_orch.planner.inputs.data_locations import written_by
+from gitops_orch.planner.inputs.index import Located
+from gitops_orch.planner.inputs.world import World
+from gitops_orch.planner.plan_builder import PlanBuilder
+from gitops_orch.planner.removal.removal_steps import owned
+from gitops_orch.planner.rollout.excess import predecessors, why_kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping:
+    """Containers, by id, that are being stopped for good, and the steps that do it."""
+
+    containers: Collection[str] = ()
+    steps: tuple[str, ...] = ()
+
+
+NONE_STOPPING = Stopping()
+
+
+def restart_previous(
+    app: App, slots: AppSlots, draft: PlanBuilder, world: World, stopping: Stopping = NONE_STOPPING
+) -> None:
+    """Add the start of the old container of every slot in which nothing runs, or nothing that is not `stopping`.
+
+    Of several that have no room beside one another, the one that is worth most is started.
+    """
+    for slot in slots.slots:
+        for each in slot.outdated:
+            _restore_name(each, draft, world, stopping)
+    room = RunningSet(app, _running(slots, stopping.containers))
+    for old in best_first(_stopped(app, slots, stopping.containers, world), app.key, world):
+        if room.add_if_free(old) and not is_backed_off(draft, app.key, old, world):
+            draft.add_gate(app.key, restart(draft, old, stopping.steps))
+
+
+def is_backed_off(draft: PlanBuilder, app: AppKey, old: Located, world: World) -> bool:
+    """Tell whether its Engine would not start a container a moment ago; if so, that is noted."""
+    wait = world.start_backoffs.get((old.host, old.container.id))
+    if wait is not None:
+        reason = f"it served before, and cannot be started again: {wait.reason}; tried again at {wait.until:%H:%M:%SZ}"
+        draft.hold(f"{old.container.name} on {old.host}", reason, app, error=True)
+    return wait is not None
+
+
+def restart(draft: PlanBuilder, old: Located, after: tuple[str, ...]) -> str:
+    """Add the start of a container whose successor does not do well, and return its id."""
+    reason = "it serves until its successor can be started"
+    started = draft.add(Kind.START, old.host, old.container.id, reason, **owned(old), after=after)
+    draft.needs_ports(old.host, ports_of(old.container), started)
+    draft.needs_addresses(old.host, old.container.fixed_addresses, started)
+    return started
+
+
+def _stopped(app: App, slots: AppSlots, stopping: Collection[str], world: World) -> list[Located]:
+    """Return what stopped for a slot in which nothing runs; it may have another name in Git now."""
+    empty = [slot for slot in slots.slots if not _is_served(slot, stopping)]
+    found: list[Located] = []
+    for slot in empty:
+        here = () if slot.service.job else (old for old in slot.outdated if old.host == slot.host)
+        found += best_first((old for old in here if can_restart(old, app.key, world)), app.key, world)[:1]
+    left = () if why_kept(app, world) or not empty else slots.surplus
+    renamed = [each for each in left if can_restart(each, app.key, world)]
+    former = {
+        identity: row[0]
+        for slot in empty
+        for identity, row in predecessors(app, slot, renamed, world).items()
+    }
+    return [*found, *former.values()]
+
+
+def can_restart(found: Located, app: AppKey, world: World) -> bool:
+    """Tell whether a container is stopped, and may serve again: it did not fail, and has all that it needs."""
+    return can_serve(found.container) and not _is_bad(found.container, app, world) and may_start(found, world)
+
+
+def _running(slots: AppSlots, stopping: Collection[str]) -> list[Located]:
+    """Return what runs of an app, and stays."""
+    there = [*slots.surplus, *slots.failed]
+    for slot in slots.slots:
+        there += _there(slot)
+    return [each for each in there if _is_live(each, stopping)]
+
+
+def best_first(stopped: Iterable[Located], app: AppKey, world: World) -> list[Located]:
+    """Return stopped containers: those that did not fail first, of these those of proved releases, then the newest."""
+    progressing, there = world.progressing.get(app, frozenset()), list(stopped)
+    ages = {each.id: place for place, each in enumerate(newest_first(found.container for found in there))}
+
+    def rank(found: Located) -> tuple[bool, bool, int]:
+        owner = found.container.owner
+        is_ungated = owner is not None and owner.release in progressing
+        return _is_bad(found.container, app, world), is_ungated, ages[found.container.id]
+
+    return sorted(there, key=rank)
+
+
+def may_start(old: Located, world: World) -> bool:
+    """Tell whether all that a container needs is there, and nothing prepares its data for another one."""
+    return has_peers(old, world) and not _is_prepared_for_another(old, world)
+
+
+def can_serve(container: ObservedContainer) -> bool:
+    """Tell whether a container is stopped, and is none that failed, is kept for going back, or is done."""
+    return container.state is State.EXITED and not (is_retained(container) or is_done(container))
+
+
+def _is_served(slot: Slot, stopping: Collection[str]) -> bool:
+    return any(_is_live(each, stopping) for each in _there(slot))
+
+
+def _there(slot: Slot) -> list[Located]:
+    return [*slot.outdated, *slot.failed, *((slot.current,) if slot.current is not None else ())]
+
+
+def _is_live(found: Located, stopping: Collection[str]) -> bool:
+    return found.container.state in LIVE_STATES and found.container.id not in stopping
+
+
+def _restore_name(old: Located, draft: PlanBuilder, world: World, stopping: Stopping) -> None:
+    """Give a container that was to be taken over the name that it had: nothing else tells other tools what it is."""
+    container, host = old.container, world.observed.get(old.host)
+    name = container.name.removesuffix(renamed_suffix(container))
+    if container.owner is not None or name == container.name or not isinstance(host, ObservedHost):
+        return
+    if all(each.name != name or each.id in stopping.containers for each in host.containers):
+        reason = "it serves again, under its own name"
+        draft.add(
+            Kind.RENAME, old.host, container.id, reason, **owned(old), after=stopping.steps, new_name=name
+        )
+
+
+def has_peers(found: Located, world: World) -> bool:
+    """One that lives in the network of another can be started only while that one runs; if it is put back too, next time."""
+    details, host = found.container.details, world.observed.get(found.host)
+    if details is None or not details.joined or not isinstance(host, ObservedHost):
+        return True
+    up = {each.id for each in host.containers if each.state in LIVE_STATES}
+    return up.issuperset(details.joined)
+
+
+def _is_prepared_for_another(found: Located, world: World) -> bool:
+    """Tell whether a `pre_start` of its successor is at work on its data: until that has ended, it would be a second writer."""
+    owner, host = found.container.owner, world.observed.get(found.host)
+    if owner is None or not isinstance(host, ObservedHost):
+        return False
+    data = written_by(found.container)
+    return any(
+        each.owner is not None
+        and is_pre_start(each.owner.service)
+        and (each.owner.app, prepared_service(each.owner.service)) == (owner.app, owner.service)
+        and each.state in LIVE_STATES
+        and not data.isdisjoint(written_by(each))
+        for each in host.containers
+    )
+
+
+def has_ended(container: ObservedContainer) -> bool:
+    """Tell whether a container came to its end by itself and in order, and is not to run again: a job has."""
+    details = container.details
+    return (
+        container.state is State.EXITED
+        and details is not None
+        and details.exit_code == 0
+        and details.restart_policy.partition(":")[0] in {"no", "on-failure"}
+    )
+
+
+def _is_bad(container: ObservedContainer, app: AppKey, world: World) -> bool:
+    """One whose release was given up, or failed or was never proved and has ended by itself, would serve nobody."""
+    owner, details = container.owner, container.details
+    if owner is None:
+        return False
+    doubtful = {*world.progressing.get(app, ()), *world.failed_or_running.get(app, ())}
+    orderly = details is None or not details.exit_code or bool(why_stopped(container))
+    return owner.release in world.failed.get(app, {}) or (owner.release in doubtful and not orderly)

@@ -1,0 +1,63 @@
+"""What is done for a release that failed, where no stable one is there to go back to.
+
+Its containers stay up, as with Compose: what its restart policy restarts goes on being restarted, what is missing of it is
+made, and each pass looks again.  What it did once and failed at is not repeated: a container that ended by itself is started
+again by `retry`, or as another release.  All of it is proved together, once all of it does well.
+"""
+
+from dataclasses import replace
+
+from gitops_orch.model.observed import LIVE_STATES, Health, ObservedContainer, State
+from gitops_orch.model.rules.start_errors import host_hint, is_release_fault
+from gitops_orch.planner.diff.drift import Remedy
+from gitops_orch.planner.diff.slots import AppSlots, Slot
+from gitops_orch.planner.health_gate import BAD_COMMAND_CODES
+from gitops_orch.planner.inputs.container_exit import is_done, was_stopped_from_outside
+from gitops_orch.planner.inputs.world import TargetRelease
+
+
+def keep_failed_running(chosen: TargetRelease, slots: AppSlots, *, all_seen: bool) -> AppSlots:
+    """Return the slots of an app: where its release stays up, those that failed are left alone until all do well.
+
+    With `all_seen` False a host of the app does not answer: what is there may be what failed.
+    """
+    if not chosen.stays_running:
+        return slots
+    if all_seen and all(_is_healthy(slot) for slot in slots.slots):
+        return replace(slots, slots=tuple(replace(slot, ungated=True) for slot in slots.slots))
+    return replace(
+        slots,
+        slots=tuple(_without_repairs(slot) if _was_tried(slot) else slot for slot in slots.slots),
+    )
+
+
+def _is_healthy(slot: Slot) -> bool:
+    if slot.current is None or any(diff.remedy is Remedy.START for diff in slot.diffs):
+        return False
+    container = slot.current.container
+    if slot.service.job or is_done(container):
+        return container.state is State.EXITED
+    return container.state is State.RUNNING and container.health in {Health.NONE, Health.HEALTHY}
+
+
+def _was_tried(slot: Slot) -> bool:
+    """Tell whether the release has had this container run, made for it or taken over from one that failed before."""
+    return slot.current is not None and _has_run(slot.current.container)
+
+
+def _has_run(container: ObservedContainer) -> bool:
+    """Tell whether a container was started, or could not be started on any host."""
+    details = container.details
+    if container.state is not State.CREATED or details is None:
+        return container.state is not State.CREATED
+    bad_command = details.exit_code in BAD_COMMAND_CODES and not host_hint(details.error)
+    return bad_command or is_release_fault(details.error)
+
+
+def _without_repairs(slot: Slot) -> Slot:
+    if any(old.container.state in LIVE_STATES for old in slot.outdated):
+        return replace(slot, diffs=(), outdated=(), ungated=False)  # what serves in its place goes on
+    if slot.current is not None and was_stopped_from_outside(slot.current.container):
+        return replace(slot, outdated=(), ungated=False)  # it did not end by itself: it is started again
+    diffs = tuple(diff for diff in slot.diffs if diff.remedy is not Remedy.START)
+    return replace(slot, diffs=diffs, outdated=(), ungated=False)

@@ -1,0 +1,94 @@
+"""What serves where a first release fails that was to take the place of something else?
+
+That is what an app takes over (`adopt: true`), or the app that it was under its former name.  A first release does not
+stay up then: its containers give way, and what was there before serves again.
+"""
+
+from dataclasses import replace
+
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.observed import LIVE_STATES
+from gitops_orch.model.plan import Kind
+from gitops_orch.planner.fallback.fallback import best_first, can_serve, is_backed_off, may_start, restart
+from gitops_orch.planner.fallback.spare_capacity import RunningSet
+from gitops_orch.planner.inputs.adopted_containers import adopted_containers
+from gitops_orch.planner.inputs.container_exit import why_stopped
+from gitops_orch.planner.inputs.index import Index
+from gitops_orch.planner.inputs.world import Role, World
+from gitops_orch.planner.plan_builder import PlanBuilder
+from gitops_orch.planner.removal.removal_order import service_of
+
+
+def with_predecessors(world: World, index: Index) -> World:
+    """Return the world; a first release that failed does not stay up where what it was to replace is there to serve.
+
+    It counts as failed then, so that its containers give way.
+    """
+    renamed = {new for old, new in world.successors.items() if index.apps.get(old)}
+    back = {
+        each.app.key: each
+        for each in world.targets
+        if each.stays_running and (each.app.key in renamed or adopted_containers(each.app, index))
+    }
+    if not back:
+        return world
+    failures = {
+        key: world.failed_or_running.get(key, {}).get(each.app.digest, "") for key, each in back.items()
+    }
+    stuck = {
+        key: replace(
+            each, role=Role.BLOCKED, stays_running=False, reason=_predecessor_runs(each.app, failures[key])
+        )
+        for key, each in back.items()
+    }
+    failed = {
+        key: {**world.failed.get(key, {}), each.app.digest: failures[key]} for key, each in back.items()
+    }
+    return replace(
+        world,
+        targets=tuple(stuck.get(each.app.key, each) for each in world.targets),
+        failed={**world.failed, **failed},
+    )
+
+
+def _predecessor_runs(app: App, why: str) -> str:
+    return (
+        f"release {app.digest[:12]} failed, and what it was to take over serves again; it is not tried again until the "
+        f"app changes or `gitops-orch retry {app.key}` is run: {why}"
+    )
+
+
+def restart_predecessors(
+    old: AppKey, successor: AppKey, draft: PlanBuilder, world: World, index: Index
+) -> None:
+    """Start again what stopped for an app's new name, service by service, where nothing of the new app runs and stays.
+
+    Of an app that waits for a person, only what was stopped: what ends by itself would be started for ever.
+    Not so a job, which is never run again, a service of which the new app's own former container is started, and what has
+    no room beside the containers of the old app that run.
+    """
+    former = world.former.get(old)
+    jobs = {service.name for service in former.services if service.job} if former is not None else set()
+    there = [
+        found
+        for found in index.apps.get(old, ())
+        if can_serve(found.container)
+        and service_of(found) not in jobs
+        and (old not in world.retained_apps or why_stopped(found.container))
+    ]
+    if old in world.blocked or not there:
+        return
+    stops = {(each.host, each.target): each.id for each in draft.actions if each.kind is Kind.STOP}
+    new = [each for each in index.apps.get(successor, ()) if each.container.state in LIVE_STATES]
+    served = {service_of(each) for each in new if (each.host, each.container.id) not in stops}
+    served |= {
+        str(each.service) for each in draft.actions if each.app == successor and each.kind is Kind.START
+    }
+    ends = tuple(stops[each.host, each.container.id] for each in new if service_of(each) not in served)
+    running = [each for each in index.apps.get(old, ()) if each.container.state in LIVE_STATES]
+    room = RunningSet(former, running)
+    for found in best_first(there, old, world):
+        if service_of(found) in served or not may_start(found, world):
+            continue
+        if room.add_if_free(found) and not is_backed_off(draft, successor, found, world):
+            restart(draft, found, ends)

@@ -1,0 +1,82 @@
+"""Is there room for a stopped container beside what runs, and beside what is started again with it?
+
+A rollout that broke off, and was followed by another one, leaves several stopped containers for one place: of one slot, or
+of services that were renamed and write the same data.  Only one of them may run.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
+
+from gitops_orch.model.app import App, Mode
+from gitops_orch.model.observed import HeldAddress, HeldPort
+from gitops_orch.model.rules.ports import ports_of, same_port
+from gitops_orch.planner.inputs.data_locations import written_by
+from gitops_orch.planner.inputs.index import Located
+
+_Writer = tuple[str, str]  # service and release; both "" for a container of another tool
+
+
+class RunningSet:
+    """What runs of one app, with what was let in beside it; `app` is its file, None where that cannot be read."""
+
+    def __init__(self, app: App | None, running: Iterable[Located]) -> None:
+        services = app.services if app is not None else ()
+        self._declared = frozenset(service.name for service in services)
+        self._movable = frozenset(s.name for s in services if s.mode not in {Mode.GLOBAL, Mode.GLOBAL_JOB})
+        self._slots: set[Hashable] = set()
+        self._writers: dict[tuple[str, str], set[_Writer]] = defaultdict(set)  # by host and source
+        self._ports: dict[tuple[str, int, str], list[HeldPort]] = defaultdict(
+            list
+        )  # by host, number, protocol
+        self._addresses: set[tuple[str, HeldAddress]] = set()
+        for found in running:
+            self._add(found)
+
+    def add_if_free(self, found: Located) -> bool:
+        """Tell whether a container may run beside all others; one that may has its place from then on."""
+        if not self._fits(found):
+            return False
+        self._add(found)
+        return True
+
+    def _fits(self, found: Located) -> bool:
+        container, host, writer = found.container, found.host, _writer(found)
+        return not (
+            self._slot(found) in self._slots
+            or any((host, address) in self._addresses for address in container.fixed_addresses)
+            or any(
+                same_port(port, held)
+                for port in ports_of(container)
+                for held in self._ports.get((host, *port[1:]), ())
+            )
+            or any(
+                not self._share(writer, other)
+                for source in written_by(container)
+                for other in self._writers.get((host, source), ())
+            )
+        )
+
+    def _add(self, found: Located) -> None:
+        container, host = found.container, found.host
+        self._slots.add(self._slot(found))
+        self._addresses.update((host, address) for address in container.fixed_addresses)
+        for port in ports_of(container):
+            self._ports[(host, *port[1:])].append(port)
+        for source in written_by(container):
+            self._writers[host, source].add(_writer(found))
+
+    def _slot(self, found: Located) -> Hashable:
+        """Return the slot of a container; that of a service without `mode: global` may be on any host."""
+        owner = found.container.owner
+        if owner is None:
+            return found.host, found.container.id
+        return owner.service, owner.slot, "" if owner.service in self._movable else found.host
+
+    def _share(self, one: _Writer, other: _Writer) -> bool:
+        """Replicas share what they write, and so do services of one file, and containers of one other tool."""
+        return one[0] == other[0] or one[1] == other[1] or {one[0], other[0]} <= self._declared
+
+
+def _writer(found: Located) -> _Writer:
+    owner = found.container.owner
+    return ("", "") if owner is None else (owner.service, owner.release)

@@ -1,0 +1,1 @@
+"""Decides whether an unhealthy container is restarted, and when healing backs off."""

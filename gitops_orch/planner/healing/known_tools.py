@@ -1,0 +1,41 @@
+"""Who else changes containers: programs that are known for it, where one runs on the host."""
+
+from collections.abc import Iterator
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.rules.image_reference import split_reference
+from gitops_orch.planner.inputs.index import INSTANCE_LABEL, Index
+
+# The last part of their images' names.
+KNOWN_TOOLS = frozenset(
+    {
+        *("watchtower", "ouroboros", "diun", "shepherd", "dockcheck"),
+        *("portainer", "portainer-ce", "portainer-ee", "dockge", "yacht", "coolify"),
+        *("doco-cd", "harbormaster", "kedge"),
+    }
+)
+
+
+def likely_tools(index: Index, host: str, app: AppKey) -> str:
+    """Return who else may be at work on a host, for the end of a sentence; "" where nobody is known."""
+    found = list(dict.fromkeys(_tools(index, host, app)))
+    return f", likely {' or '.join(found)}" if found else ""
+
+
+def _tools(index: Index, host: str, app: AppKey) -> Iterator[str]:
+    containers = index.hosts[host].host.containers
+    for container in sorted(containers, key=lambda each: each.name):
+        actor = _tool(container) if container.owner is None and container.state is State.RUNNING else ""
+        if actor:
+            yield f"{actor} (container {container.name})"
+    for container in index.projects.get((host, app.project), ()):
+        yield f"docker compose (container {container.name})"
+
+
+def _tool(container: ObservedContainer) -> str:
+    instance = container.labels.get(INSTANCE_LABEL)
+    if instance is not None:
+        return f"the gitops-orch instance {instance}"
+    name = split_reference(container.image).path.rpartition("/")[2]
+    return name if name in KNOWN_TOOLS else ""

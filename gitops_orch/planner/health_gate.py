@@ -1,0 +1,201 @@
+"""The health gate: whether a new container has proved itself, from what was seen of it, and nothing else.
+
+It must be running, healthy where it has a healthcheck, and ready where it has a probe, without a break for `monitor`; a
+job must exit 0.  One failed probe of a container that was ready is no break, so many in a row as the file says are.
+
+Note [A container that its restart policy restarts]
+A restart policy says that the author expects exits: an app that exits until its database answers is the commonest stack
+there is.  So a restart fails nothing by itself; `monitor` begins again with it.  What fails is a container that was
+restarted more than `restarts_max` times after everything that it depends on had passed its gate: its reasons to wait have
+ended then.  The Engine's own restart count finds every restart, also between two looks.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+
+from gitops_orch.model.observed import Details, Health, ObservedContainer, ProbeResult, State
+from gitops_orch.model.plan import Gate
+from gitops_orch.planner.inputs.container_exit import why_stopped
+
+BAD_COMMAND_CODES = frozenset({126, 127})  # as a shell has them: may not be run, is not there
+UNSEEN_MAX_S = 10.0  # between two looks of runs that follow one another
+_NO_DETAILS = Details()
+
+
+class GateState(Enum):
+    """What the gate says."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    STOPPED = "stopped"  # or paused, from outside, which says nothing of it: it runs again, and its gate begins again
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateProgress:
+    """What is remembered between two looks; all times are seconds on the watcher's monotonic clock."""
+
+    since_s: float  # when the wait began
+    healthy_since_s: float | None = None  # None: it is not well now
+    polled_at_s: float | None = None  # None: never
+    restart_count: int | None = None  # from which restarts count; None: not looked at yet
+    started_at: datetime | None = None  # by the Engine's clock, at the last look
+    probed_at_s: float | None = None  # None: never
+    ready: bool = False  # by its probe
+    refusal_count: int = 0  # probes that failed, in a row
+    refusal: str = ""  # what the last one that failed said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateResult:
+    """The judgement, its reason, and what to remember for the next look."""
+
+    state: GateState
+    progress: GateProgress
+    reason: str = ""
+
+
+def evaluate_gate(
+    gate: Gate,
+    watch: GateProgress,
+    seen: ObservedContainer,
+    now_s: float,
+    probed: ProbeResult | None = None,
+    *,
+    counting: bool = True,
+) -> GateResult:
+    """Judge one look at a container; `probed` where it was probed too.
+
+    With `counting` False, a dependency's gate is still under way: restarts do not count yet.
+    One that does well when its deadline ends is given the rest of `monitor`: who looks late must not blame it for that.
+    """
+    if watch.restart_count is None and gate.is_new:
+        watch = replace(watch, restart_count=0)
+    watch = _since_last_poll(watch, seen, now_s, counting=counting)
+    restarts = _details(seen).restart_count - (watch.restart_count or 0)
+    if seen.state is State.PAUSED:
+        reason = "it was paused: somebody asked its Engine to pause it"
+        return GateResult(state=GateState.STOPPED, progress=watch, reason=reason)
+    is_done = gate.is_finished_job and seen.state is State.EXITED and _details(seen).exit_code == 0
+    stopped = "" if is_done else why_stopped(seen)
+    if stopped:
+        reason = f"it was stopped (exit code {_details(seen).exit_code}): {stopped}"
+        return GateResult(state=GateState.STOPPED, progress=watch, reason=reason)
+    failure = _failure(gate, seen, restarts)
+    if failure:
+        return GateResult(state=GateState.FAILED, progress=watch, reason=failure)
+    if seen.state is State.EXITED:
+        return GateResult(state=GateState.PASSED, progress=watch)
+    watch = _after_probe(gate, watch, probed, now_s)
+    healthy = not gate.completes and _is_healthy(seen) and (gate.readiness is None or watch.ready)
+    healthy_since = (
+        (watch.healthy_since_s if watch.healthy_since_s is not None else now_s) if healthy else None
+    )
+    after = replace(watch, healthy_since_s=healthy_since)
+    if healthy_since is not None and now_s - healthy_since >= gate.monitor_s and not watch.refusal_count:
+        return GateResult(state=GateState.PASSED, progress=after)
+    if now_s - watch.since_s >= gate.deadline_s and not healthy:
+        reason = f"it was not well within {gate.deadline_s:g} s ({_describe(seen, after)})"
+        return GateResult(state=GateState.FAILED, progress=after, reason=reason)
+    return GateResult(state=GateState.WAITING, progress=after, reason=_describe(seen, after))
+
+
+def is_probe_due(gate: Gate, watch: GateProgress, seen: ObservedContainer, now_s: float) -> bool:
+    """Tell whether a look should ask the container itself: only one that does well otherwise, every `interval`."""
+    if gate.readiness is None or not _is_healthy(seen):
+        return False
+    return watch.probed_at_s is None or now_s - watch.probed_at_s >= gate.readiness.interval_s
+
+
+def _since_last_poll(
+    watch: GateProgress, seen: ObservedContainer, now_s: float, *, counting: bool
+) -> GateProgress:
+    """Note a start since the last look, and from where restarts count.
+
+    A start by a hand or by the daemon sets the Engine's count back to 0.  The whole gate begins again with it: what they
+    took of the deadline is not the release's.
+    """
+    details = _details(seen)
+    known = watch.restart_count
+    count = details.restart_count if known is None or not counting else min(known, details.restart_count)
+    watch = replace(watch, restart_count=count, polled_at_s=now_s)
+    if watch.started_at == details.started_at:
+        return watch
+    again = replace(watch, started_at=details.started_at)
+    if watch.started_at is None:
+        return again
+    since_s = now_s if details.restart_count == 0 else watch.since_s
+    return replace(
+        again,
+        since_s=since_s,
+        healthy_since_s=None,
+        probed_at_s=None,
+        ready=False,
+        refusal_count=0,
+        refusal="",
+    )
+
+
+def resumed(watch: GateProgress, now_s: float) -> GateProgress:
+    """Return what is remembered, for who takes a wait up again: time in which nobody looked is none of its deadline.
+
+    A container that was healthy all that time would fail for one restart after it.  Runs that follow one another at once
+    leave no such time.
+    """
+    unseen_s = now_s - (watch.since_s if watch.polled_at_s is None else watch.polled_at_s)
+    if unseen_s <= UNSEEN_MAX_S:
+        return watch
+    return replace(watch, since_s=watch.since_s + unseen_s, polled_at_s=now_s)
+
+
+def _after_probe(gate: Gate, watch: GateProgress, probed: ProbeResult | None, now_s: float) -> GateProgress:
+    if probed is None or gate.readiness is None:
+        return watch
+    if probed.ready:
+        return replace(watch, probed_at_s=now_s, ready=True, refusal_count=0, refusal="")
+    count = watch.refusal_count + 1
+    ready = watch.ready and count < gate.readiness.retries
+    return replace(watch, probed_at_s=now_s, ready=ready, refusal_count=count, refusal=probed.detail)
+
+
+def _failure(gate: Gate, seen: ObservedContainer, restarts: int) -> str:
+    """What is certain to be bad, first match wins."""
+    details = _details(seen)
+    code = details.exit_code
+    if details.oom_killed:
+        return "it was killed for want of memory"
+    if seen.state in {State.EXITED, State.DEAD, State.REMOVING} and code != 0:
+        return f"it exited with code {code}"
+    if seen.state is State.RESTARTING and code in BAD_COMMAND_CODES:
+        return f"its command cannot be started (exit code {code})"
+    if restarts > gate.restarts_max:
+        last = f", the last time with exit code {code}" if code else ""
+        return f"it keeps crashing: restarted {restarts} times{last}"
+    # A healthcheck ends with its container: what an Engine calls unhealthy between two starts says nothing.
+    if seen.state is State.RUNNING and seen.health is Health.UNHEALTHY:
+        return "its healthcheck says unhealthy"
+    return ""
+
+
+def _details(seen: ObservedContainer) -> Details:
+    return seen.details or _NO_DETAILS
+
+
+def _is_healthy(seen: ObservedContainer) -> bool:
+    return seen.state is State.RUNNING and seen.health in {Health.NONE, Health.HEALTHY}
+
+
+def is_doubtful(seen: ObservedContainer) -> bool:
+    """Tell whether a container of a failed release is one of those that failed: not plainly running and well."""
+    crashed = seen.details is not None and seen.details.restart_count > 0
+    return crashed or not _is_healthy(seen)
+
+
+def _describe(seen: ObservedContainer, watch: GateProgress) -> str:
+    details = _details(seen)
+    health = "" if seen.health is Health.NONE else f", {seen.health.value}"
+    refusal = f", not ready: {watch.refusal}" if watch.refusal else ""
+    code = f", the last time with exit code {details.exit_code}" if details.exit_code else ""
+    restarts = f", restarted {details.restart_count} times{code}" if details.restart_count else ""
+    return f"{seen.state.value}{health}{refusal}{restarts}"

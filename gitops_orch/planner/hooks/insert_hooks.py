@@ -1,0 +1,193 @@
+"""Commands that a file asks for around a start or a stop, woven into the steps of a plan.
+
+`post_start` comes after each start that is ours and before the gate, `pre_stop` before each stop that is ours.  Whatever
+part of the planner adds a start or a stop, its hooks are added here, so that none can be forgotten.
+
+Note [Whose hooks]
+A container that is what Git says has the hooks that Git says now: a change of them recreates nothing.  Any other one has
+those that it was made with, which its label tells: they suit its image, and its service may have left Git.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from gitops_orch.model.app import Service
+from gitops_orch.model.job import HOOKS_LABEL, Hook, Hooks, read_hooks_text
+from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.plan import Action, Gate, Kind
+from gitops_orch.planner.inputs.index import Index
+from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.plan_builder import PlanBuilder
+
+DEFAULT_DEADLINE_S = 300.0  # of a hook whose app has left Git
+COMMAND_CHARS_MAX = 60  # of a command, in a reason
+_STARTS = frozenset({Kind.START, Kind.RESTART})
+_STOPS = frozenset({Kind.STOP, Kind.RESTART})
+
+
+def insert_hooks(draft: PlanBuilder, world: World, index: Index) -> None:
+    """Add the hooks of all starts and stops of a draft."""
+    if _has_hooks(world, index):
+        draft.actions = _HookInserter(draft.actions, ActionContext(draft.actions, world, index)).with_hooks()
+
+
+def _has_hooks(world: World, index: Index) -> bool:
+    """Most fleets have none at all, and need not be searched step by step."""
+    services = (service for chosen in world.targets for service in chosen.app.services)
+    if any(service.post_start or service.pre_stop for service in services):
+        return True
+    return any(HOOKS_LABEL in each.container.labels for found in index.apps.values() for each in found)
+
+
+def command_reason(kind: str, hook: Hook) -> str:
+    """Return why a command is run."""
+    text = str(hook) or hook.image
+    shown = text if len(text) <= COMMAND_CHARS_MAX else text[: COMMAND_CHARS_MAX - 1] + "…"
+    return f"{kind}: {shown}"
+
+
+class ActionContext:
+    """Whom the steps of a draft are about: containers that are there, and services of those that will be made."""
+
+    def __init__(self, actions: list[Action], world: World, index: Index) -> None:
+        self.world = world
+        self._index = index
+        self._chosen = {each.app.key: each for each in world.targets}
+        self._created = {
+            (action.host, action.target): action.container.service
+            for action in actions
+            if action.container is not None
+        }
+        self._gates = {
+            (action.host, action.target): action.gate
+            for action in actions
+            if action.kind is Kind.WAIT_HEALTHY and action.gate is not None
+        }
+        self._by_id: dict[str, dict[str, ObservedContainer]] = {}
+
+    def chosen(self, action: Action) -> TargetRelease | None:
+        """Return the release that the app of a step should run; None where the app has left Git."""
+        return None if action.app is None else self._chosen.get(action.app)
+
+    def container(self, action: Action) -> ObservedContainer | None:
+        """Return the container that a step is about; None where it is yet to be made."""
+        if action.host not in self._by_id:
+            host = self._index.hosts.get(action.host)
+            there = () if host is None else host.host.containers
+            self._by_id[action.host] = {each.id: each for each in there}
+        return self._by_id[action.host].get(action.target)
+
+    def service(self, action: Action) -> Service | None:
+        """Return the service that the container of a step is of, as Git has it; None where it was made otherwise."""
+        created = self._created.get((action.host, action.target))
+        if created is not None:
+            return created
+        chosen, container = self.chosen(action), self.container(action)
+        owner = container.owner if container is not None else None
+        if chosen is None or owner is None:
+            return None
+        for service in chosen.app.services:
+            if service.name == owner.service:
+                spec = self.world.spec(chosen.app, service.name)
+                return service if owner.spec_hash in {spec.hash, *spec.older.values()} else None
+        return None
+
+    def hooks(self, action: Action) -> Hooks:
+        """Return what is run in the container of a step (Note [Whose hooks])."""
+        service = self.service(action)
+        if service is not None:
+            return Hooks(post_start=service.post_start, pre_stop=service.pre_stop)
+        container = self.container(action)
+        return Hooks() if container is None else read_hooks_text(container.labels.get(HOOKS_LABEL, ""))
+
+    def gate(self, action: Action) -> Gate:
+        """Return the deadline of a command; its container may be restarted before it as often as before its proof."""
+        chosen = self.chosen(action)
+        deadline_s = DEFAULT_DEADLINE_S if chosen is None else chosen.app.rollout.step_deadline_s
+        own = Gate(monitor_s=0.0, deadline_s=deadline_s)
+        gate_of_start = self._gates.get((action.host, action.target), own)
+        return replace(
+            own,
+            restarts_max=gate_of_start.restarts_max,
+            is_new=gate_of_start.is_new,
+            counts_after=gate_of_start.counts_after,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """Commands that follow one another."""
+
+    kind: str
+    hooks: tuple[Hook, ...] = ()
+
+    def actions(self, beside: Action, after: tuple[str, ...], context: ActionContext) -> Iterator[Action]:
+        """Yield the steps; only the first one waits for what comes before."""
+        for number, hook in enumerate(self.hooks, 1):
+            created = replace(
+                beside,
+                id=f"exec/{beside.host}/{beside.target}/{self.kind}/{number}",
+                kind=Kind.EXEC,
+                reason=command_reason(self.kind, hook),
+                hook=hook,
+                gate=context.gate(beside),
+                after=after,
+                changes=(),
+                optional=self.kind == "pre_stop",
+            )
+            yield created
+            after = (created.id,)
+
+
+class _HookInserter:
+    def __init__(self, actions: list[Action], context: ActionContext) -> None:
+        self._actions = actions
+        self._context = context
+        # A gate of these comes after a start, or is about something else than a start.
+        self._started = {(a.host, a.target) for a in actions if a.kind in _STARTS or a.signal}
+
+    def with_hooks(self) -> list[Action]:
+        inserted: list[Action] = []
+        last_of: dict[str, str] = {}  # id of a start -> the last command after it
+        for action in self._actions:
+            before = list(self._before(action).actions(action, action.after, self._context))
+            after = list(self._after(action).actions(action, (action.id,), self._context))
+            inserted += [*before, replace(action, after=(before[-1].id,)) if before else action, *after]
+            if after:
+                last_of[action.id] = after[-1].id
+        return [_after_commands(action, last_of) for action in inserted] if last_of else inserted
+
+    def _before(self, action: Action) -> _Chain:
+        if action.kind in _STOPS and self._runs(action):
+            return _Chain("pre_stop", self._context.hooks(action).pre_stop)
+        if action.kind is Kind.WAIT_HEALTHY and self._lacks_post_start(action):
+            return _Chain("post_start", self._context.hooks(action).post_start)
+        return _Chain("pre_stop")
+
+    def _after(self, action: Action) -> _Chain:
+        hooks = self._context.hooks(action).post_start if action.kind in _STARTS else ()
+        return _Chain("post_start", hooks)
+
+    def _runs(self, action: Action) -> bool:
+        container = self._context.container(action)
+        return container is not None and container.state is State.RUNNING
+
+    def _lacks_post_start(self, action: Action) -> bool:
+        """Tell whether a gate is taken up again of which nobody knows whether its commands were run: run them again."""
+        chosen, container = self._context.chosen(action), self._context.container(action)
+        if chosen is None or chosen.role is not Role.HEAD or container is None or container.owner is None:
+            return False
+        world = self._context.world
+        return (
+            (action.host, action.target) not in self._started
+            and chosen.app.key in world.ungated
+            and container.owner.release == chosen.app.digest
+            and (action.host, action.name) not in world.post_start_done
+        )
+
+
+def _after_commands(action: Action, last_of: dict[str, str]) -> Action:
+    """Return a step that waits for the commands after a start too, where it waits for the start."""
+    if action.hook is not None or not any(before in last_of for before in action.after):
+        return action
+    return replace(action, after=tuple(last_of.get(before, before) for before in action.after))

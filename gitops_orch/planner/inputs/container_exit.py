@@ -1,0 +1,86 @@
+"""A container that has exited: did its own program end, or was it stopped from outside; and is its work done?
+
+What a host, its daemon or a hand stopped tells nothing of a release.  An exit code of 137 or 143 alone is no sign of that:
+where the Engine was there all the time and nobody asked it for a stop, the program ended by itself.  What ended with 0 by
+itself, and has a restart policy that leaves it so, has done what it was made for: a `chown`, an init container, a migration.
+"""
+
+from gitops_orch.model.observed import Details, EndedBy, ObservedContainer, State
+from gitops_orch.model.rules.start_errors import is_release_fault
+
+_SIGNALS = {137: "SIGKILL", 143: "SIGTERM"}
+_REMOVED = {
+    State.REMOVING: "somebody asked its Engine to remove it",
+    State.DEAD: "its Engine began to remove it, and could not end that",
+}
+_BY = {EndedBy.REQUEST: "somebody asked its Engine to stop it", EndedBy.DAEMON: "its Engine was stopped"}
+
+
+def why_stopped(container: ObservedContainer) -> str:
+    """Return who stopped a container that has exited or is being removed, other than itself; "" where it ended by itself, or runs."""
+    details = container.details
+    if container.state in _REMOVED:
+        return "" if details is not None and _had_failed(details) else _REMOVED[container.state]
+    if container.state is not State.EXITED or details is None or details.oom_killed:
+        return ""
+    if details.ended_by in _BY:
+        return _BY[details.ended_by]
+    if _would_run_again(details):
+        return "" if is_release_fault(details.error) else _kept_down(details)
+    if details.exit_code in _SIGNALS and details.ended_by is not EndedBy.ITSELF:
+        return f"{_SIGNALS[details.exit_code]} was sent to it"
+    return ""
+
+
+def _had_failed(details: Details) -> bool:
+    """Tell whether it failed by itself before anybody removed it."""
+    return details.oom_killed or (details.ended_by is EndedBy.ITSELF and details.exit_code != 0)
+
+
+def was_stopped_from_outside(container: ObservedContainer) -> bool:
+    """Tell whether it was stopped from outside for certain: what failed by itself before its Engine stopped was not.
+
+    A restart policy proves nothing where the program is known to have ended by itself: it may have ended under another one.
+    """
+    details = container.details
+    if details is None or details.ended_by is EndedBy.ITSELF or not why_stopped(container):
+        return False
+    return details.ended_by is not EndedBy.DAEMON or details.exit_code in {0, *_SIGNALS}
+
+
+def is_done(container: ObservedContainer) -> bool:
+    """Tell whether it ended by itself, with 0, and its restart policy leaves it so.
+
+    Only where that is known: of what may have been stopped, nobody says that it is done.
+    """
+    details = container.details
+    return (
+        container.state is State.EXITED
+        and details is not None
+        and details.exit_code == 0
+        and details.ended_by is EndedBy.ITSELF
+        and not _would_run_again(details)
+    )
+
+
+def has_completed(container: ObservedContainer) -> bool:
+    """Tell whether a job has ended with 0, and not because somebody stopped it: a program that is stopped may end with 0.
+
+    What its Engine's end may have stopped is no completed job either, unless it was seen to be done before.
+    """
+    details = container.details
+    ended = container.state is State.EXITED
+    return ended and (details is None or (details.exit_code == 0 and not why_stopped(container)))
+
+
+def _would_run_again(details: Details) -> bool:
+    policy, _, times_max = details.restart_policy.partition(":")
+    if policy == "on-failure":
+        return details.exit_code != 0 and (not times_max or details.restart_count < int(times_max))
+    return policy in {"always", "unless-stopped"}
+
+
+def _kept_down(details: Details) -> str:
+    if details.error:
+        return f"its Engine could not restart it: {details.error}"
+    return f"with restart: {details.restart_policy} only a stop keeps it down, by a hand or with its Engine"

@@ -1,0 +1,192 @@
+"""The observation, arranged for lookups: built once per plan, in one pass over all containers."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.container import is_retained, renamed_suffix
+from gitops_orch.model.job import is_run_slot
+from gitops_orch.model.names import is_pre_start
+from gitops_orch.model.observed import (
+    LIVE_STATES,
+    HeldPort,
+    ObservedContainer,
+    ObservedHost,
+    ObservedNetwork,
+    ObservedVolume,
+    Placed,
+    UnknownHost,
+)
+from gitops_orch.model.rules.data_mounts import MOUNTS_LABEL
+from gitops_orch.model.rules.image_names import normalise
+from gitops_orch.model.rules.ports import ports_of
+from gitops_orch.planner.inputs.network_owners import with_owners
+from gitops_orch.planner.inputs.world import World
+
+INSTANCE_LABEL = "gitops-orch.instance"  # another instance's containers are foreign, but no Compose project
+
+SlotKey = tuple[str, int]  # service, slot
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A container of ours, or one that an app of ours takes over, and the host that it is on."""
+
+    host: str
+    container: ObservedContainer
+    adopter: AppKey | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostIndex:
+    """One known host's objects by name."""
+
+    host: ObservedHost
+    names: Mapping[str, ObservedContainer]
+    foreign_containers: Mapping[
+        str, tuple[ObservedContainer, ...]
+    ]  # not made by us; also by the name before a takeover
+    networks: Mapping[str, ObservedNetwork]
+    duplicate_networks: Mapping[
+        str, tuple[ObservedNetwork, ...]
+    ]  # further networks of a name that is in `networks`
+    volumes: Mapping[str, ObservedVolume]
+    held_ports: Mapping[tuple[int, str], tuple[HeldPort, ...]]  # of what runs, by number and protocol
+    file_sets: frozenset[tuple[AppKey, str]]  # digests of complete file sets, each an app's own
+    mount_records: bool  # a volume records where an adopted service has its data
+    image_ids: Mapping[str, str]  # normalised reference, digest reference or id -> id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """All known hosts, and where each app's containers are."""
+
+    hosts: Mapping[str, HostIndex]
+    unknown: Mapping[str, UnknownHost]
+    apps: Mapping[AppKey, tuple[Located, ...]]
+    pre_starts: Mapping[AppKey, tuple[Located, ...]]  # what only prepares other containers
+    runs: Mapping[AppKey, tuple[Located, ...]]  # of scheduled services
+    networks: Mapping[AppKey, tuple[tuple[str, ObservedNetwork], ...]]  # (host, network) of ours
+    projects: Mapping[
+        tuple[str, str], tuple[ObservedContainer, ...]
+    ]  # (host, Compose project) not made by us
+    others: Mapping[tuple[str, str], tuple[ObservedContainer, ...]]  # the same, of other instances
+    load: Mapping[str, int]  # containers of ours per host, remembered ones on unknown hosts included
+    unreachable_slots: Mapping[
+        AppKey, tuple[tuple[str, Placed], ...]
+    ]  # slots last seen on hosts that do not answer now
+
+
+def build_index(world: World) -> Index:
+    """Arrange a world's observation."""
+    hosts: dict[str, HostIndex] = {}
+    unknown: dict[str, UnknownHost] = {}
+    apps: dict[AppKey, list[Located]] = defaultdict(list)
+    pre_starts: dict[AppKey, list[Located]] = defaultdict(list)
+    runs: dict[AppKey, list[Located]] = defaultdict(list)
+    projects: dict[tuple[str, str], list[ObservedContainer]] = defaultdict(list)
+    others: dict[tuple[str, str], list[ObservedContainer]] = defaultdict(list)
+    networks: dict[AppKey, list[tuple[str, ObservedNetwork]]] = defaultdict(list)
+    load: dict[str, int] = {}
+    for name, observation in sorted(with_owners(world).items()):
+        if isinstance(observation, UnknownHost):
+            unknown[name] = observation
+            load[name] = len(world.last_placements.get(name, ()))
+            continue
+        hosts[name] = _host_index(observation)
+        load[name] = 0
+        for network in observation.networks:
+            if network.owner is not None:
+                networks[network.owner].append((name, network))
+        for container in observation.containers:
+            if container.owner is not None and is_pre_start(container.owner.service):
+                pre_starts[container.owner.app].append(Located(name, container))
+            elif container.owner is not None and is_run_slot(container.owner.slot):
+                runs[container.owner.app].append(Located(name, container))
+            elif container.owner is not None:
+                apps[container.owner.app].append(Located(name, container))
+                load[name] += not is_retained(container)
+            elif container.project is not None:
+                kind = others if INSTANCE_LABEL in container.labels else projects
+                kind[(name, container.project)].append(container)
+    return Index(
+        hosts=hosts,
+        unknown=unknown,
+        apps={key: tuple(found) for key, found in apps.items()},
+        pre_starts={key: tuple(found) for key, found in pre_starts.items()},
+        runs={key: tuple(found) for key, found in runs.items()},
+        networks={key: tuple(found) for key, found in networks.items()},
+        projects={key: tuple(found) for key, found in projects.items()},
+        others={key: tuple(found) for key, found in others.items()},
+        load=load,
+        unreachable_slots=_unreachable_slots(world, hosts),
+    )
+
+
+def _networks(
+    host: ObservedHost,
+) -> tuple[dict[str, ObservedNetwork], dict[str, tuple[ObservedNetwork, ...]]]:
+    """Return each name's network, and what else has that name: first comes one in use, then one that we did not create."""
+    names = {network.name: network for network in host.networks}
+    if len(names) == len(host.networks):
+        return names, {}
+    used = {identity for each in host.containers for identity in each.network_ids}
+    ranked: dict[str, list[ObservedNetwork]] = defaultdict(list)
+    for network in sorted(
+        host.networks, key=lambda each: (each.id not in used, each.owner is not None, each.id)
+    ):
+        ranked[network.name].append(network)
+    first = {name: found[0] for name, found in ranked.items()}
+    return first, {name: tuple(found[1:]) for name, found in ranked.items() if len(found) > 1}
+
+
+def _host_index(host: ObservedHost) -> HostIndex:
+    networks, duplicates = _networks(host)
+    image_ids: dict[str, str] = {}
+    for image in host.images:
+        image_ids[image.id] = image.id
+        image_ids.update((normalise(tag), image.id) for tag in image.tags)
+        image_ids.update((normalise(digest), image.id) for digest in image.digests)
+    return HostIndex(
+        host=host,
+        names={container.name: container for container in host.containers},
+        foreign_containers=_foreign_containers(host),
+        networks=networks,
+        duplicate_networks=duplicates,
+        volumes={volume.name: volume for volume in host.volumes},
+        held_ports=_held_ports(host),
+        file_sets=frozenset((each.owner, each.files) for each in host.volumes if each.owner and each.files),
+        mount_records=any(MOUNTS_LABEL in volume.labels for volume in host.volumes),
+        image_ids=image_ids,
+    )
+
+
+def _held_ports(host: ObservedHost) -> Mapping[tuple[int, str], tuple[HeldPort, ...]]:
+    found: dict[tuple[int, str], list[HeldPort]] = defaultdict(list)
+    for container in host.containers:
+        if container.state in LIVE_STATES:
+            for port in ports_of(container):
+                found[port[1:]].append(port)
+    return {key: tuple(ports) for key, ports in found.items()}
+
+
+def _foreign_containers(host: ObservedHost) -> Mapping[str, tuple[ObservedContainer, ...]]:
+    found: dict[str, list[ObservedContainer]] = defaultdict(list)
+    for container in host.containers:
+        if container.owner is None and INSTANCE_LABEL not in container.labels:
+            for name in {container.name, container.name.removesuffix(renamed_suffix(container))}:
+                found[name].append(container)
+    return {name: tuple(containers) for name, containers in found.items()}
+
+
+def _unreachable_slots(
+    world: World, known: Mapping[str, HostIndex]
+) -> dict[AppKey, tuple[tuple[str, Placed], ...]]:
+    """A host that left Git is remembered too: what it runs is unknown, not gone."""
+    away: dict[AppKey, list[tuple[str, Placed]]] = defaultdict(list)
+    for host in sorted(world.last_placements):
+        if host not in known:
+            for placed in world.last_placements[host]:
+                away[placed.app].append((host, placed))
+    return {key: tuple(found) for key, found in away.items()}

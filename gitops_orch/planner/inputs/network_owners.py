@@ -1,0 +1,47 @@
+"""Whose is a network?
+
+Its label names the app that created it, and cannot be changed.  Where that app left Git, or declares it no more, and
+another app of Git declares one of that name, it is that app's from then on: it is not removed with the former one.
+A volume stays its creator's: it is never removed with an app, and only that app may agree to lose its data.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.observed import Observation, ObservedHost, ObservedNetwork, UnknownHost
+from gitops_orch.planner.inputs.world import World
+
+_Declared = Mapping[str, set[AppKey]]  # by name: the apps that declare it as their own
+
+
+def with_owners(world: World) -> Mapping[str, Observation]:
+    """Return the observations of all hosts; each network of ours has the owner that Git gives it now."""
+    declared = _declared(world)
+    return {
+        name: seen if isinstance(seen, UnknownHost) else _with_owners(seen, declared, world)
+        for name, seen in world.observed.items()
+    }
+
+
+def _declared(world: World) -> _Declared:
+    """Return who declares each network, in the release that Git has or in the one that is chosen."""
+    found: dict[str, set[AppKey]] = defaultdict(set)
+    for app in (*(each.app for each in world.targets), *world.heads.values()):
+        for network in app.networks:
+            if not network.external:
+                found[network.name].add(app.key)
+    return found
+
+
+def _with_owners(host: ObservedHost, declared: _Declared, world: World) -> ObservedHost:
+    return replace(host, networks=tuple(_with_owner(each, declared, world) for each in host.networks))
+
+
+def _with_owner(network: ObservedNetwork, declared: _Declared, world: World) -> ObservedNetwork:
+    """What an app that cannot be read declares is unknown: it keeps what it created."""
+    creator, declaring = network.owner, declared.get(network.name)
+    if creator is None or not declaring or creator in declaring or creator in world.invalid_apps:
+        return network
+    return replace(network, owner=min(declaring))

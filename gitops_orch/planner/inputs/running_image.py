@@ -1,0 +1,37 @@
+"""Which image does a service run?  Where an update waits or has failed, that is not the one that Git has."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from gitops_orch.model.app import Service
+from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.rules.image_names import normalise
+from gitops_orch.planner.inputs.world import TargetRelease, World
+
+_UP = frozenset({State.RUNNING, State.PAUSED, State.RESTARTING})
+_IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
+_ID_CHARS = 19  # `sha256:` and 12 digits, as `docker ps` shows an image without a name
+
+
+def running_image(
+    service: Service, chosen: TargetRelease, world: World, containers: Iterable[ObservedContainer]
+) -> str:
+    """Return the image of the containers that are up, as Compose files write it; Git's where none is up.
+
+    Several images are separated by commas, the one of the most containers first.
+    """
+    votes = Counter(
+        _reference(service, chosen, world, each) for each in containers if each.state in _UP and each.image
+    )
+    return ", ".join(sorted(votes, key=lambda image: (-votes[image], image))) or service.image
+
+
+def _reference(service: Service, chosen: TargetRelease, world: World, container: ObservedContainer) -> str:
+    """Return what a container was created by; Docker lists an id where the tag names another image by now."""
+    spec = world.specs.get((chosen.app.key, chosen.app.digest, service.name))
+    created = container.owner.spec_hash if container.owner is not None else ""
+    is_wanted = spec is not None and spec.hash == created
+    if is_wanted or normalise(container.image) == normalise(service.image):
+        return service.image
+    return container.image[:_ID_CHARS] if _IMAGE_ID.fullmatch(container.image) else container.image

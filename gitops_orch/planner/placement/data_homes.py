@@ -1,0 +1,71 @@
+"""Where is the data of a service: also of one that had another name, and of one whose image alone declares volumes?"""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from gitops_orch.model.app import App
+from gitops_orch.model.container import is_retained
+from gitops_orch.model.names import is_anonymous
+from gitops_orch.planner.inputs.allowed_removals import is_allowed
+from gitops_orch.planner.inputs.former_slots import RemovedSlot
+from gitops_orch.planner.inputs.index import Index
+from gitops_orch.planner.inputs.world import World
+
+
+def previous_data_hosts(
+    app: App, world: World, index: Index, allowed: Collection[str]
+) -> Iterator[tuple[str, int, str]]:
+    """Yield the service, slot and host of what an app's services were under other names.
+
+    Without data, or once a person lets it go, that is where they are placed if it can be, and no more.
+    """
+    for service in app.services:
+        for slot in world.former_slots.get((app.key, service.name), ()):
+            if _binds(app, slot, world) or (slot.host in index.hosts and slot.host in allowed):
+                yield service.name, slot.slot, slot.host
+
+
+def unknown_data_host(app: App, world: World, silent: Sequence[str]) -> str:
+    """Return why an app waits for hosts that do not answer: they have what its services were under other names.
+
+    A service that spreads waits on each of these hosts alone.
+    """
+    for service in (each for each in app.services if silent and not app.spreads(each)):
+        for slot in world.former_slots.get((app.key, service.name), ()):
+            if slot.host in silent and _binds(app, slot, world):
+                former = slot.service if slot.app == app.key else f"{slot.service} of {slot.app}"
+                return (
+                    f"{service.name} looks like {former} under another name, which was last seen on {slot.host}, and {slot.host} "
+                    f"does not answer: elsewhere it would start without its data. It waits for {slot.host}; to start it "
+                    f"without the data, run `gitops-orch accept {world.commit[:12]}`"
+                )
+    return ""
+
+
+def services_holding(app: App, world: World, index: Index) -> frozenset[str]:
+    """Return the services that may have data on their hosts: in what their file declares, or in an anonymous volume."""
+    found = {service.name for service in app.services if service.writable or service.stateful}
+    jobs = {service.name for service in app.services if service.job}
+    for each in (*index.apps.get(app.key, ()), *index.runs.get(app.key, ())):
+        owner = each.container.owner
+        nameless = any(mount.writable and is_anonymous(mount.source) for mount in each.container.mounts)
+        if owner is not None and nameless and owner.service not in jobs and not is_retained(each.container):
+            found.add(owner.service)
+    for service in app.services:
+        former = world.former_slots.get((app.key, service.name), ())
+        if any(slot.inherited and not _is_released(app, slot, world) for slot in former):
+            found.add(service.name)
+    return frozenset(found)
+
+
+def _binds(app: App, slot: RemovedSlot, world: World) -> bool:
+    """Tell whether a slot has data that is to be found: what its file declares, or perhaps what its image does.
+
+    For the latter nothing waits for a host that left Git.
+    """
+    if slot.data is None and all(host.name != slot.host for host in world.hosts):
+        return False
+    return slot.data != {} and not _is_released(app, slot, world)
+
+
+def _is_released(app: App, slot: RemovedSlot, world: World) -> bool:
+    return world.accepted if slot.app == app.key else is_allowed(world, slot.app)

@@ -1,0 +1,1 @@
+"""Decides which orphaned apps and lost hosts may be removed, within the removal budget."""

@@ -1,0 +1,69 @@
+"""The removal budget: a plan that takes away too much is refused as a whole, with the numbers.
+
+It counts containers whose service left Git; replacements, moves, scaling down, going back to an older release, and what
+`prune` keeps, are not losses (DESIGN.md, 4).  An app that may have been renamed is kept, and has left Git all the same: one
+such app is no sign that the removal of all others is meant.  An app that is in Git with other services than before has not
+left it.
+"""
+
+from gitops_orch.model.app import AppKey, Prune
+from gitops_orch.model.container import is_retained
+from gitops_orch.model.plan import Refusal
+from gitops_orch.planner.inputs.allowed_removals import is_allowed
+from gitops_orch.planner.inputs.index import Index, Located
+from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+
+REMOVAL_BUDGET = "removal-budget"
+EVERYTHING = "remove-everything"
+
+
+def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
+    """Return why the plan must not be carried out; empty where it may."""
+    chosen = {each.app.key: each for each in world.targets}
+    total, leaving, counted, absent = 0, 0, 0, 0
+    for key, found in index.apps.items():
+        if key in world.foreign_apps:
+            continue  # another controller's, perhaps, and never removed without its name
+        located = tuple(each for each in found if not is_retained(each.container))
+        lost = _lost_count(key, world, chosen.get(key), located)
+        total += len(located)
+        leaving += lost
+        absent += 0 if key in chosen else len(located) if key in world.retained_apps else lost
+        counted += 0 if is_allowed(world, key) else lost
+    budget = world.fleet.prune
+    replaced = bool(chosen) and counted == 0  # others come in their stead, and each that goes is named
+    if leaving and absent == total and not budget.allow_empty and not replaced:
+        return (
+            Refusal(
+                rule=EVERYTHING,
+                message=f"all {total} containers left Git; nothing is touched. {_way_out(world)}",
+            ),
+        )
+    if total >= budget.removals_min and counted * 100 > budget.removals_max_percent * total:
+        message = (
+            f"{counted} of {total} containers left Git, which is more than {budget.removals_max_percent:g} %; "
+            f"nothing is touched. If this is meant, name the apps in the commit's trailer `Allow-Prune: <app>`, or "
+            f"run `gitops-orch accept {world.commit[:12]}`"
+        )
+        return (Refusal(rule=REMOVAL_BUDGET, message=message),)
+    return ()
+
+
+def _lost_count(key: AppKey, world: World, chosen: TargetRelease | None, located: tuple[Located, ...]) -> int:
+    prune = world.prune_of(key) if chosen is None else chosen.app.prune
+    asked = prune is Prune.CONFIRM or (chosen is None and key in world.retained_apps)
+    if prune is Prune.NEVER or (asked and not is_allowed(world, key)):
+        return 0
+    if chosen is None:
+        return 0 if key in world.invalid_apps or world.invalid_paths else len(located)
+    if chosen.role is not Role.HEAD:
+        return 0  # what an older release has no service for is still in Git
+    wanted = {service.name for service in chosen.app.services}
+    owners = [each.container.owner for each in located]
+    return sum(owner is not None and owner.service not in wanted for owner in owners)
+
+
+def _way_out(world: World) -> str:
+    if world.targets:
+        return "If this is meant, name each app in the commit's trailer `Allow-Prune: <app>`"
+    return "If this is meant, set spec.prune.allow_empty in gitops.yaml; else, were the right branch and path given?"

@@ -1,0 +1,1 @@
+"""Builds the actions that stop, remove or retain containers, in dependency order."""

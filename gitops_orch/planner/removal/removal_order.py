@@ -1,0 +1,88 @@
+"""In which order things go: what depends on others first, as they were when they were made."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.plan import Kind
+from gitops_orch.planner.diff.shared_namespaces import namespace_parents
+from gitops_orch.planner.inputs.index import Located
+from gitops_orch.planner.plan_builder import PlanBuilder
+from gitops_orch.planner.removal.dependency_order import in_dependency_order
+from gitops_orch.planner.removal.removal_steps import retire, retire_after_gate
+
+
+def remove_in_order(
+    draft: PlanBuilder,
+    former: App | None,
+    removing: Iterable[Located],
+    reason: str,
+    after: Iterable[str],
+    gates: Iterable[str] = (),
+) -> list[str]:
+    """Add stops and removals, and return the ids of the removals; without a former app, in no order but their names'.
+
+    What is removed has a successor where `gates` are the steps that show that the successor does well: it is removed
+    after them, and stopped after them unless it holds a port that the successor needs to start.
+    """
+    gates = tuple(gates)
+    removed: dict[str, list[str]] = defaultdict(list)
+    dependents = dependents_of(former)
+    for found in in_removal_order(former, removing):
+        name = service_of(found)
+        above = [identity for other in sorted(dependents.get(name, ())) for identity in removed[other]]
+        if gates:
+            identity = retire_after_gate(draft, found, reason, after, (*above, *gates))
+        else:
+            identity = retire(draft, found, reason, (*after, *above))
+        removed[name].append(identity)
+    return [identity for ids in removed.values() for identity in ids]
+
+
+def order_removals(draft: PlanBuilder, app: AppKey, former: App | None, removing: Iterable[Located]) -> None:
+    """Let what others depend on stop after them, where all of them go and their removals are in the draft already.
+
+    One that holds a port which a start of this plan needs stops before that, whatever else goes.
+    """
+    dependents = dependents_of(former)
+    services = {found.container.id: service_of(found) for found in removing}
+    stops: dict[str, str] = {}
+    removals: dict[str, list[str]] = defaultdict(list)
+    first: dict[str, str] = {}
+    for action in draft.actions_of(app) if dependents and services else ():
+        if action.target in services and action.kind is Kind.STOP:
+            stops.setdefault(action.target, action.id)
+        elif action.target in services and action.kind is Kind.REMOVE:
+            first.setdefault(action.target, action.id)
+            removals[services[action.target]].append(action.id)
+    for target, ends in (first | stops).items():
+        above = [each for other in sorted(dependents.get(services[target], ())) for each in removals[other]]
+        if target in stops:
+            draft.waits_unless_needed(stops[target], above)
+        else:
+            for each in above:
+                draft.waits(ends, each)
+
+
+def in_removal_order(former: App | None, removing: Iterable[Located]) -> list[Located]:
+    """Return containers so that each comes before those that it depends on; what is not known of comes first."""
+    names = [service.name for service in in_dependency_order(former.services)] if former is not None else []
+    last = {name: -number for number, name in enumerate(names)}
+    return sorted(
+        removing,
+        key=lambda found: (last.get(service_of(found), -len(names)), found.host, found.container.name),
+    )
+
+
+def dependents_of(former: App | None) -> Mapping[str, set[str]]:
+    """Return by service which others depend on it, or live in it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for service in former.services if former is not None else ():
+        for name in {dependency.service for dependency in service.depends_on} | namespace_parents(service):
+            found[name].add(service.name)
+    return found
+
+
+def service_of(found: Located) -> str:
+    """Return the service that a container is of."""
+    return found.container.owner.service if found.container.owner is not None else ""

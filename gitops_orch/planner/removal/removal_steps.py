@@ -1,0 +1,166 @@
+"""Steps that take away: containers, and the networks that nobody is left on.  Volumes are never among them."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypedDict
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.observed import LIVE_STATES, Details, ObservedContainer
+from gitops_orch.model.plan import Kind
+from gitops_orch.model.rules.addresses import held_addresses
+from gitops_orch.planner.inputs.index import Index, Located
+from gitops_orch.planner.plan_builder import PlanBuilder
+
+
+class Owned(TypedDict):
+    """The fields of an action that say whose container it is about."""
+
+    name: str
+    app: AppKey | None
+    service: str | None
+    slot: int | None
+    release: str
+
+
+def stop_container(
+    draft: PlanBuilder,
+    found: Located,
+    reason: str,
+    after: Iterable[str],
+    follows: tuple[str, ...] = (),
+) -> str | None:
+    """Add a stop, and return its id; None where the container does not run.
+
+    How long it has to end by itself is its own affair: the file that it was made from said so (`stop_grace_period`).
+    """
+    if found.container.state not in LIVE_STATES:
+        return None
+    identity = draft.add(
+        Kind.STOP,
+        found.host,
+        found.container.id,
+        reason,
+        **owned(found),
+        after=tuple(after),
+        follows=follows,
+        grace_s=grace_s(found.container),
+    )
+    draft.releases_ports(found.host, found.container, identity)
+    draft.releases_addresses(found.host, held_addresses(found.container), identity)
+    return identity
+
+
+def grace_s(container: ObservedContainer) -> float:
+    """Return how many seconds a container has to end by itself when it is stopped."""
+    return (container.details or Details()).grace_s
+
+
+def remove_container(draft: PlanBuilder, found: Located, reason: str, after: Iterable[str]) -> str:
+    """Add a removal, and return its id."""
+    identity = draft.add(
+        Kind.REMOVE, found.host, found.container.id, reason, **owned(found), after=tuple(after)
+    )
+    draft.releases_name(found.host, found.container.name, identity)
+    return identity
+
+
+def retire(draft: PlanBuilder, found: Located, reason: str, after: Iterable[str]) -> str:
+    """Add a stop and a removal, and return the id of the last."""
+    stopped = stop_container(draft, found, reason, after)
+    return remove_container(draft, found, reason, after if stopped is None else (stopped,))
+
+
+def retire_after_gate(
+    draft: PlanBuilder, found: Located, reason: str, after: Iterable[str], gates: Iterable[str]
+) -> str:
+    """Add a stop and a removal after the steps that prove the successor, and return the id of the removal.
+
+    What holds a port or an address that a start of this plan needs stops already `after` the others; it is removed
+    after the proof all the same, so that it can be started again until then.
+    """
+    after, gates = tuple(after), tuple(gates)
+    stopped = stop_container(draft, found, reason, after)
+    if stopped is not None:
+        draft.waits_unless_needed(stopped, gates)
+    return remove_container(draft, found, reason, (*after, *gates, *(() if stopped is None else (stopped,))))
+
+
+def owned(found: Located) -> Owned:
+    """Return whose container it is, as an action shows it."""
+    owner = found.container.owner
+    return Owned(
+        name=found.container.name,
+        app=owner.app if owner else found.adopter,
+        service=owner.service if owner else None,
+        slot=owner.slot if owner else None,
+        release=owner.release if owner else "",
+    )
+
+
+def remove_networks(draft: PlanBuilder, index: Index) -> None:
+    """Add removals of networks that their apps want no more on a host, once all containers on them are removed.
+
+    Comes when all other steps are in the draft: a container of any app may be on a network, or is made on it by this plan.
+    One that keeps a container is left as it is, and noted where that container is another app's, or not ours.
+    """
+    unwanted = [
+        (app, host, network)
+        for app, wanted in draft.networks_wanted.items()
+        for host, network in index.networks.get(app, ())
+        if network.name not in wanted.get(host, ())
+    ]
+    wanting = _wanting(draft, {(host, network.name) for _, host, network in unwanted})
+    removals: dict[tuple[str, str], str] = {}
+    own: dict[tuple[AppKey | None, str], list[str]] = defaultdict(list)
+    for action in draft.actions if unwanted else ():
+        own[action.app, action.host].append(action.id)
+        if action.kind is Kind.REMOVE:
+            removals[action.host, action.target] = action.id
+    attached = _attached(index, {host for _, host, _ in unwanted})
+    for app, host, network in unwanted:
+        has_duplicate = network.name in index.hosts[host].duplicate_networks
+        there = attached[host, network.id if has_duplicate else network.name]
+        staying = [each for each in there if (host, each.id) not in removals]
+        others = [each for each in staying if each.owner is None or each.owner.app != app]
+        users = [f"{each.name} ({_owner_text(each)})" for each in others]
+        users = users or [f"app {each}" for each in wanting[host, network.name]]
+        if users:
+            names = ", ".join(users)
+            draft.hold(network.name, f"is not removed from {host}, because it is used by {names}", app)
+        elif not staying:
+            removed = [removals[host, each.id] for each in there]
+            draft.add(
+                Kind.REMOVE_NETWORK,
+                host,
+                network.id if has_duplicate else network.name,
+                "the app uses it no more on this host",
+                name=network.name,
+                app=app,
+                after=tuple(dict.fromkeys((*own[app, host], *removed))),
+            )
+
+
+def _wanting(
+    draft: PlanBuilder, networks: Collection[tuple[str, str]]
+) -> Mapping[tuple[str, str], list[AppKey]]:
+    """Return the planned apps that use each of some networks, by host and the network's name."""
+    found: dict[tuple[str, str], list[AppKey]] = defaultdict(list)
+    for app, wanted in draft.networks_wanted.items() if networks else ():
+        for place in ((host, name) for host, names in wanted.items() for name in names):
+            if place in networks:
+                found[place].append(app)
+    return found
+
+
+def _attached(index: Index, hosts: Iterable[str]) -> Mapping[tuple[str, str], list[ObservedContainer]]:
+    """Return the containers in each network, by host and the network's name or id."""
+    found: dict[tuple[str, str], list[ObservedContainer]] = defaultdict(list)
+    for host in hosts:
+        for container in index.hosts[host].host.containers:
+            for network in {*container.networks, *container.network_ids}:
+                found[host, network].append(container)
+    return found
+
+
+def _owner_text(container: ObservedContainer) -> str:
+    return "not ours" if container.owner is None else f"app {container.owner.app}"

@@ -1,0 +1,1 @@
+"""Recognises apps and services that were renamed, moved, removed or cannot be read."""

@@ -1,0 +1,1 @@
+"""Builds the actions that create or replace what containers need: images, networks, volumes and files."""

@@ -1,0 +1,55 @@
+"""Networks of one name: a Docker Engine creates a second one if two clients ask at the same time.
+
+A container that names such a network is refused as ambiguous, so a twin that is ours and that nothing is on is removed.
+"""
+
+from collections.abc import Iterable
+
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.observed import ObservedContainer, ObservedNetwork
+from gitops_orch.model.plan import Kind
+from gitops_orch.planner.inputs.index import HostIndex
+from gitops_orch.planner.plan_builder import PlanBuilder
+
+ID_SHOWN = 12
+
+
+def remove_duplicate_networks(
+    app: AppKey, name: str, host: HostIndex, draft: PlanBuilder, after: Iterable[str]
+) -> tuple[str, ...]:
+    """Add the removals, by id, of an app's networks of that name but one; return their ids.
+
+    One that a container is on is never removed, nor one that is not the app's: where two of these are left, both are noted.
+    """
+    duplicates = host.duplicate_networks.get(name, ())
+    removed, left = [], []
+    for network in duplicates:
+        if network.owner == app and not on_network(network, host):
+            reason = f"the host has another network of the name {name}, and nothing is on this one"
+            step = draft.add(
+                Kind.REMOVE_NETWORK,
+                host.host.name,
+                network.id,
+                reason,
+                name=name,
+                app=app,
+                after=tuple(after),
+            )
+            removed.append(step)
+        else:
+            left.append(network)
+    if left:
+        shown = " and ".join(each.id[:ID_SHOWN] for each in (host.networks[name], *left))
+        draft.hold(
+            name,
+            f"is the name of several networks on {host.host.name} ({shown}), so no container can be created on it; "
+            f"move what is on one of them, then `docker network rm` its id",
+            app,
+            error=True,
+        )
+    return tuple(removed)
+
+
+def on_network(network: ObservedNetwork, host: HostIndex) -> list[ObservedContainer]:
+    """Return the containers on a network, told by its id, since its name may be that of another one too."""
+    return [each for each in host.host.containers if network.id in each.network_ids]

@@ -1,0 +1,106 @@
+"""Networks whose definition changed in Git: each is emptied, removed, made anew and filled again under its containers.
+
+No container is recreated for it.  A volume cannot be changed in place either, but it holds data: see `volumes.py`.
+"""
+
+from collections.abc import Mapping
+
+from gitops_orch.model.app import App, Network, Service, Volume
+from gitops_orch.model.observed import ObservedContainer, ObservedNetwork, ObservedVolume
+from gitops_orch.model.plan import Joining, Kind
+from gitops_orch.model.rules.addresses import fixed_addresses
+from gitops_orch.planner.inputs.index import HostIndex, Located
+from gitops_orch.planner.plan_builder import PlanBuilder, StepFields
+from gitops_orch.planner.removal.removal_steps import owned
+
+DEFINITION_LABEL = "gitops-orch.spec-hash"
+_REASON = "its definition in Git changed"
+
+
+def differs(wanted: Network | Volume, there: ObservedNetwork | ObservedVolume | None) -> bool:
+    """Tell whether one of ours was made by another definition; one without a recorded definition never differs."""
+    if there is None or there.owner is None:
+        return False
+    recorded = there.labels.get(DEFINITION_LABEL)
+    return recorded is not None and recorded != wanted.definition
+
+
+def connection(app: App, service: Service, slot: int, network: Network) -> StepFields:
+    """Return how a slot of a service is attached to a network: as when its container was created."""
+    return StepFields(network=network, joining=Joining(app=app, service=service, slot=slot))
+
+
+def replace_network(
+    app: App, network: Network, host: HostIndex, draft: PlanBuilder, after: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Add the steps that replace a network under its containers; return what new containers wait for.
+
+    With a stranger on it, it is left as it is, and the reason noted.
+    """
+    attached = [each for each in host.host.containers if network.name in each.networks]
+    foreign = sorted(each.name for each in attached if each.owner is None or each.owner.app != app.key)
+    name = host.host.name
+    if foreign:
+        reason = f"{_REASON}, but {', '.join(foreign)} on {name} uses it too and is not this app's"
+        draft.hold(network.name, reason, app.key)
+        return ()
+    emptied = tuple(_disconnect(network, Located(name, each), draft, after) for each in attached)
+    removed = draft.add(
+        Kind.REMOVE_NETWORK,
+        name,
+        network.name,
+        _REASON,
+        name=network.name,
+        app=app.key,
+        after=(*after, *emptied),
+    )
+    created = draft.add(
+        Kind.CREATE_NETWORK,
+        name,
+        network.name,
+        _REASON,
+        name=network.name,
+        app=app.key,
+        release=app.digest,
+        after=(removed,),
+        network=network,
+    )
+    services = {service.name: service for service in app.services}
+    # What asks for an address is attached before others can be given it by chance.
+    asking = [each for each in attached if _asks_for_address(app, _service_of(each, services), network)]
+    others = [each for each in attached if each not in asking]
+    first = tuple(_connect(app, network, Located(name, each), draft, (created,)) for each in asking)
+    then = tuple(_connect(app, network, Located(name, each), draft, (created, *first)) for each in others)
+    return (created, *first, *then)
+
+
+def _disconnect(network: Network, found: Located, draft: PlanBuilder, after: tuple[str, ...]) -> str:
+    container = found.container
+    reason = f"{network.name} is replaced: {_REASON}"
+    return draft.add(
+        Kind.DISCONNECT_NETWORK,
+        found.host,
+        container.id,
+        reason,
+        **owned(found),
+        network=network,
+        after=after,
+    )
+
+
+def _connect(app: App, network: Network, found: Located, draft: PlanBuilder, after: tuple[str, ...]) -> str:
+    reason = f"{network.name} was replaced under it"
+    service = _service_of(found.container, {each.name: each for each in app.services})
+    slot = found.container.owner.slot if found.container.owner is not None else 1
+    fields = connection(app, service, slot, network) | StepFields(after=after)
+    return draft.add(Kind.CONNECT_NETWORK, found.host, found.container.id, reason, **owned(found), **fields)
+
+
+def _asks_for_address(app: App, service: Service, network: Network) -> bool:
+    return any(name == network.name for name, _ in fixed_addresses(app, service))
+
+
+def _service_of(container: ObservedContainer, services: Mapping[str, Service]) -> Service:
+    """A container whose service left Git keeps its name as its alias until it goes."""
+    name = container.owner.service if container.owner else container.name
+    return services.get(name) or Service(name=name, compose={}, image=container.image)

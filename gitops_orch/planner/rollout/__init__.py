@@ -1,0 +1,1 @@
+"""Builds the actions that start, replace and repair a service's containers, with lanes, canaries and gates."""

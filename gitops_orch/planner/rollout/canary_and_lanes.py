@@ -1,0 +1,146 @@
+"""How a service's containers are replaced: which goes first, how many at once, and how many may fail.
+
+Pure functions of a few facts.  `parallelism` says how many slots are replaced together; `max_surge` stands in its place
+for those that start first, `max_unavailable` for those that stop first, and neither is ever exceeded, but that a slot which
+must stop first is replaced even where `max_unavailable` is 0.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gitops_orch.model.app import App, FailureAction, Order, RolloutPolicy, Service, UpdatePolicy
+from gitops_orch.model.names import is_anonymous
+from gitops_orch.model.plan import FailureBudget
+from gitops_orch.model.rules.ports import fixed_ports, ports_of, same_port
+from gitops_orch.planner.diff.slots import Slot
+from gitops_orch.planner.inputs.index import Located
+from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+
+HOST_NETWORK = "host"
+Lane = tuple[Order, int]  # slots that start first, and slots that stop first, have lanes of their own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrangement:
+    """Slots in the order in which they are replaced.
+
+    The old containers of a canary stay beside the new ones until all of it has proved itself, and was promoted.  The
+    others go in lanes, side by side: in each, a slot's turn comes once the one before it has proved itself, as with the
+    workers of Swarm's updater.
+    """
+
+    canary: tuple[Slot, ...] = ()
+    turns: tuple[tuple[Slot, Lane], ...] = ()
+
+
+def update_policy(chosen: TargetRelease, service: Service) -> UpdatePolicy:
+    """Return the policy that a service is replaced by: going back has one of its own (deploy.rollback_config)."""
+    return service.rollback if chosen.role is Role.ROLLBACK else service.update
+
+
+def choose_order(slot: Slot, update: UpdatePolicy, rollout: RolloutPolicy) -> tuple[Order, str]:
+    """Return which goes first, and why, as a clause that stands after "because".
+
+    Start-first wherever two of them can stand side by side on the host; what the file says wins where it is possible.
+    """
+    here = [old for old in slot.outdated if old.host == slot.host]
+    service = slot.service
+    if not here:
+        return Order.START_FIRST, "nothing on this host is in its way"
+    obstacle = _collision(service, here)
+    if obstacle:
+        return Order.STOP_FIRST, obstacle
+    if update.order is not None:
+        return update.order, f"its file has `order: {update.order.value}`"
+    if rollout.surge_max == 0:
+        return Order.STOP_FIRST, "`max_surge` is 0"
+    if service.writable or _anonymous_volumes(slot, here):
+        return Order.STOP_FIRST, "two containers at once could damage the data that they write"
+    return Order.START_FIRST, "nothing that it uses is exclusive"
+
+
+def _collision(service: Service, outdated: Sequence[Located]) -> str:
+    if service.container_name:
+        return f"`container_name: {service.container_name}` can exist only once"
+    held = [port for old in outdated for port in ports_of(old.container)]
+    for wanted in fixed_ports(service):
+        if any(same_port(wanted, port) for port in held):
+            return f"port {wanted[1]}/{wanted[2]} of the host can be published only once"
+    in_host = any(HOST_NETWORK in old.container.networks for old in outdated)
+    if service.compose.get("network_mode") == HOST_NETWORK or (in_host and fixed_ports(service)):
+        return "both would use the ports of the host's network"
+    return "a fixed address can be used only once" if _fixed_address(service) else ""
+
+
+def _fixed_address(service: Service) -> bool:
+    networks = service.compose.get("networks")
+    if not isinstance(networks, dict):
+        return False
+    keys = ("ipv4_address", "ipv6_address", "mac_address")
+    return any(isinstance(each, dict) and any(each.get(key) for key in keys) for each in networks.values())
+
+
+def _anonymous_volumes(slot: Slot, outdated: Iterable[Located]) -> bool:
+    """An anonymous volume's name is 64 hex digits; a recreated container inherits it, as in Compose."""
+    return (
+        any(is_anonymous(name) for old in outdated for name in old.container.volumes) and not slot.service.job
+    )
+
+
+def arrange(chosen: TargetRelease, slots: Sequence[Slot], world: World) -> Arrangement:
+    """Arrange the slots of a service that are replaced, in the order of their numbers, a canary before all others.
+
+    What was stable before needs no canary: a revert takes a canary back at once.
+    """
+    if not slots:
+        return Arrangement()
+    update, rollout = update_policy(chosen, slots[0].service), chosen.app.rollout
+    tried = chosen.role is not Role.HEAD or chosen.app.key in world.stable_heads
+    count = 0 if tried or not any(slot.has_superseded for slot in slots) else rollout.canary
+    rest = slots[count:]
+    limits = _limits(update, rollout, len(rest))
+    turns: list[tuple[Slot, Lane]] = []
+    taken: Counter[Order] = Counter()
+    for slot in rest:
+        order, _ = choose_order(slot, update, rollout)
+        turns.append((slot, (order, taken[order] % limits[order])))
+        taken[order] += 1
+    return Arrangement(canary=tuple(slots[:count]), turns=tuple(turns))
+
+
+def _limits(update: UpdatePolicy, rollout: RolloutPolicy, count: int) -> Mapping[Order, int]:
+    together = update.parallelism or max(1, count)
+    surge, unavailable = rollout.surge_max, rollout.unavailable_max
+    return {
+        Order.START_FIRST: together if surge is None else max(1, surge),
+        Order.STOP_FIRST: together if unavailable is None else max(1, unavailable),
+    }
+
+
+def failure_budget(
+    chosen: TargetRelease, service: Service, slots: Sequence[Slot], world: World
+) -> FailureBudget | None:
+    """Return how many of a service's containers may fail before its release has; None where no release is on trial.
+
+    A release that was stable before did not get worse by itself, and going back is not judged: neither is on trial.
+    """
+    app = chosen.app
+    if chosen.role is not Role.HEAD or app.key in world.stable_heads:
+        return None
+    tolerant = service.update.failure_action is FailureAction.CONTINUE
+    ratio = 1.0 if tolerant else service.update.failure_ratio_max
+    allowed = (
+        int(ratio * sum(slot.is_new or bool(slot.outdated) or slot.ungated for slot in slots)) if ratio else 0
+    )
+    return FailureBudget(service=f"{app.key}/{service.name}", failures_max=allowed)
+
+
+def is_tolerated(service: Service) -> bool:
+    """Tell whether containers of a service may fail, some or all, without failing its release."""
+    return service.update.failure_action is FailureAction.CONTINUE or service.update.failure_ratio_max > 0
+
+
+def pauses(app: App) -> bool:
+    """Tell whether an app stops where its release fails, instead of going back: the most cautious service decides."""
+    return any(service.update.failure_action is FailureAction.PAUSE for service in app.services)

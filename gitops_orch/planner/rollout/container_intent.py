@@ -1,0 +1,64 @@
+"""From a slot to all that its new container is made from."""
+
+import hashlib
+from collections.abc import Mapping
+
+from gitops_orch.model.app import App
+from gitops_orch.model.names import HASH_LENGTH, is_anonymous
+from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.planner.diff.slots import Slot
+from gitops_orch.planner.inputs.world import TargetRelease, World
+from gitops_orch.planner.rollout.replace import is_removing
+
+
+def make_intent(
+    chosen: TargetRelease, slot: Slot, world: World, *, peers: Mapping[str, str], kept: Mapping[str, str]
+) -> ContainerIntent:
+    """Return what a slot's container is made from; `kept` are the sources of its mounts that the file leaves open."""
+    former = inherited_from(chosen.app, slot, world)
+    return ContainerIntent(
+        app=chosen.app,
+        service=slot.service,
+        slot=slot.assignment.slot,
+        name=slot.name,
+        commit=chosen.commit,
+        spec_hash=world.spec(chosen.app, slot.service.name).hash,
+        salt=world.salt,
+        image=slot.image,
+        image_digest="" if slot.pulled_again else slot.image_id,
+        generation=_generation(slot),
+        inherit_volumes_from=former.id if former is not None else None,
+        kept_mounts=kept,
+        peers=peers,
+    )
+
+
+def _generation(slot: Slot) -> str:
+    """Return what tells a container by its labels from all that are in its slot already; "" where none is.
+
+    A container is made again as it was where it is damaged, or where its tag moved.  While the former one is there, set
+    aside or not, nothing but this tells whether a container under another name is its successor, renamed, or its copy.
+    """
+    there = (*slot.outdated, *slot.retained, *slot.failed, *slot.discarded)
+    ids = sorted(found.container.id for found in there if found.host == slot.host)
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:HASH_LENGTH] if ids else ""
+
+
+def inherited_from(app: App, slot: Slot, world: World) -> ObservedContainer | None:
+    """Return the container whose anonymous volumes a slot's new container mounts; it is of the same app and host.
+
+    Its service may have had another name.
+    """
+    old_containers = [
+        old.container for old in slot.outdated if old.host == slot.host and not is_removing(old)
+    ]
+    old_containers += [
+        each.container
+        for each in world.former_slots.get((app.key, slot.service.name), ())
+        if each.is_same_service
+        and each.app == app.key
+        and each.host == slot.host
+        and each.container is not None
+    ]
+    return next((each for each in old_containers if any(map(is_anonymous, each.volumes))), None)

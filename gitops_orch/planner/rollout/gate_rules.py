@@ -1,0 +1,119 @@
+"""What a container of a slot has to prove, and from when its restarts count."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from gitops_orch.model.app import App
+from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.plan import Gate
+from gitops_orch.planner.diff.drift import Remedy
+from gitops_orch.planner.diff.finished_jobs import have_jobs_finished
+from gitops_orch.planner.diff.slots import Slot
+from gitops_orch.planner.inputs.container_exit import is_done
+from gitops_orch.planner.inputs.world import TargetRelease, World
+from gitops_orch.planner.rollout.canary_and_lanes import update_policy
+
+
+def gate_of(chosen: TargetRelease, slot: Slot, gates: Mapping[str, Sequence[str]]) -> Gate:
+    """Return the gate of a slot's container; `gates` are the steps so far that prove containers, by service.
+
+    The delay of an update is waited out at the end of each gate: the next slot's steps come after it.
+    What failed before and stayed up has no time to become well: it is, or the next pass looks again.  The release has
+    passed again only where all of its containers are looked at so, because all of them look well.
+    """
+    update, rollout = update_policy(chosen, slot.service), chosen.app.rollout
+    delay_s = update.delay_s if slot.outdated else 0.0
+    own_s = slot.service.job_deadline_s if slot.service.job else None
+    deadline_s = rollout.step_deadline_s if own_s is None else own_s
+    is_started = slot.is_new or any(diff.remedy is Remedy.START for diff in slot.diffs)
+    done = not is_started and _is_done(slot)
+    if chosen.stays_running and not is_started:
+        return Gate(
+            monitor_s=update.monitor_s,
+            deadline_s=update.monitor_s,
+            completes=slot.service.job,
+            is_finished_job=done,
+            readiness=slot.service.readiness,
+            restarts_max=0,
+            is_retry=slot.ungated,
+        )
+    upstream = dependencies_of(chosen.app, slot.service.name)
+    return Gate(
+        monitor_s=update.monitor_s + delay_s,
+        deadline_s=deadline_s + delay_s,
+        completes=slot.service.job,
+        readiness=slot.service.readiness,
+        restarts_max=rollout.restarts_max,
+        is_new=is_started,
+        is_finished_job=done,
+        counts_after=tuple(step for name in upstream for step in gates.get(name, ())),
+    )
+
+
+def _is_done(slot: Slot) -> bool:
+    return slot.current is not None and is_done(slot.current.container)
+
+
+def dependencies_of(app: App, service: str) -> tuple[str, ...]:
+    """Return the services of the app that a service depends on, also by others between them; nearest first."""
+    edges = {each.name: [edge.service for edge in each.depends_on] for each in app.services}
+    found: dict[str, None] = {}
+    ahead = deque(edges.get(service, ()))
+    while ahead:
+        name = ahead.popleft()
+        if name not in found and name != service:
+            found[name] = None
+            ahead += edges.get(name, ())
+    return tuple(found)
+
+
+def stays_paused(slot: Slot) -> bool:
+    """Tell whether a container was paused by a hand and is left so, as `drift: warn` asks for: it can prove nothing now."""
+    is_paused = slot.current is not None and slot.current.container.state is State.PAUSED
+    return is_paused and not any(diff.remedy is Remedy.UNPAUSE for diff in slot.diffs)
+
+
+def is_over(slot: Slot) -> bool:
+    """Tell whether a job has run and has nothing left to prove: its Engine may no longer know how it ended."""
+    container = slot.current.container if slot.current is not None else None
+    return slot.service.job and container is not None and container.state is State.EXITED
+
+
+def is_awaited(slot: Slot, chosen: TargetRelease, world: World) -> bool:
+    """Tell whether a container that is there must do well, or end well, before what waits for it is started.
+
+    A job that is not run again is not awaited: its container may be the record of another release's run.
+    """
+    container = slot.current.container if slot.current is not None else None
+    if container is None:
+        return False
+    if slot.service.job:
+        if have_jobs_finished(chosen, world):
+            return False
+        runs = container.state is State.RUNNING
+        return (
+            runs or (chosen.stays_running and container.state is not State.EXITED) or _has_failed(container)
+        )
+    ailing = container.health in {Health.STARTING, Health.UNHEALTHY}
+    return container.state is State.RESTARTING or (container.state is State.RUNNING and ailing)
+
+
+def _has_failed(container: ObservedContainer) -> bool:
+    details = container.details
+    return container.state is State.EXITED and details is not None and details.exit_code != 0
+
+
+def gate_of_dependency(
+    chosen: TargetRelease, slot: Slot, gates: Mapping[str, Sequence[str]], world: World
+) -> Gate:
+    """Return the gate of a container that others wait for.
+
+    One that was there before this release did not get worse by it: that it does not do well is trouble, and no verdict.
+    One of a release that was overtaken before it was proved is on trial still.
+    """
+    container = slot.current.container if slot.current is not None else None
+    owner, key = container.owner if container is not None else None, chosen.app.key
+    on_trial = {chosen.app.digest, *world.progressing.get(key, ()), *world.failed.get(key, ())}
+    is_existing = owner is not None and owner.release not in on_trial
+    return replace(gate_of(chosen, slot, gates), is_existing=is_existing)

@@ -1,0 +1,61 @@
+"""Files that are changed in place: who is told by a signal, and how it is known afterwards that they were."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from gitops_orch.model.app import App, FileMount, FilesPolicy
+from gitops_orch.model.names import live_record_name
+from gitops_orch.model.observed import State
+from gitops_orch.model.plan import Kind
+from gitops_orch.planner.diff.slots import Slot
+from gitops_orch.planner.inputs.index import HostIndex
+from gitops_orch.planner.plan_builder import PlanBuilder
+from gitops_orch.planner.resources.prepare import is_there
+
+
+def changed_sets(app: App, slot: Slot, host: HostIndex) -> tuple[FileMount, ...]:
+    """Return the live file sets of a slot that its host does not have, or whose containers were not all told."""
+    hosts_own = app.files is FilesPolicy.HOST
+    live = (
+        files
+        for files in slot.service.files
+        if files.live is not None and not (files.follows_git and hosts_own)
+    )
+    return tuple(files for files in live if not is_there(app, files, host))
+
+
+def needs_signal(slot: Slot) -> bool:
+    """Tell whether a slot keeps a container that runs already: one that is started later reads what is there then."""
+    return slot.current is not None and slot.current.container.state in {State.RUNNING, State.PAUSED}
+
+
+def signal_reason(slot: Slot, changed: Sequence[FileMount]) -> str:
+    """Return why a signal is sent, and which."""
+    targets = ", ".join(sorted({files.target for files in changed}))
+    return f"{slot.service.reload} because {targets} changed in Git"
+
+
+def record_sets(
+    app: App,
+    slots: Iterable[Slot],
+    hosts: Mapping[str, HostIndex],
+    draft: PlanBuilder,
+    after: Mapping[str, Sequence[str]],
+) -> None:
+    """Add what records, by host, that a service's live sets were changed and everyone told: the last step of it."""
+    recorded: set[tuple[str, str]] = set()
+    for slot in slots:
+        for files in changed_sets(app, slot, hosts[slot.host]):
+            if (slot.host, files.digest) not in recorded and files.live is not None:
+                recorded.add((slot.host, files.digest))
+                draft.add(
+                    Kind.CREATE_VOLUME,
+                    slot.host,
+                    live_record_name(app.key.project, files.live, files.digest),
+                    f"records that {slot.service.name} has the new content of {files.target}",
+                    name=f"{slot.service.name}:{files.target}",
+                    app=app.key,
+                    release=app.digest,
+                    service=slot.service.name,
+                    after=tuple(dict.fromkeys(after[slot.host])),
+                    files=files,
+                )

@@ -1,0 +1,123 @@
+"""How a container gives way to its successor: it stops, before or after, and is removed, or kept for going back to it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from gitops_orch.model.app import Order
+from gitops_orch.model.container import RETAINED_SUFFIX
+from gitops_orch.model.observed import State
+from gitops_orch.model.plan import Kind
+from gitops_orch.model.rules.ports import fixed_ports, same_port
+from gitops_orch.planner.diff.slots import Slot
+from gitops_orch.planner.inputs.index import Index, Located
+from gitops_orch.planner.inputs.world import TargetRelease
+from gitops_orch.planner.plan_builder import PlanBuilder
+from gitops_orch.planner.removal.removal_order import dependents_of, order_removals, service_of
+from gitops_orch.planner.removal.removal_steps import remove_container, retire, stop_container
+from gitops_orch.planner.removal.retain import StopRequest, keep_newest, retain
+from gitops_orch.planner.rollout.canary_and_lanes import choose_order, update_policy
+from gitops_orch.planner.rollout.gate_rules import is_over
+
+
+class Replacement:
+    """Adds the steps that end the predecessors of one app's containers.
+
+    `retired` are, by service, the ids of the last step of each; `stopped` are containers that stop first.
+    """
+
+    def __init__(self, chosen: TargetRelease, index: Index, draft: PlanBuilder, containers_kept: int) -> None:
+        self.chosen = chosen
+        self.index = index
+        self.draft = draft
+        self.containers_kept = containers_kept
+        self.retired: dict[str, list[str]] = defaultdict(list)
+        self.stopped: set[str] = set()
+
+    def stop_first(self, slot: Slot, ready: Sequence[str], before: tuple[str, ...]) -> list[str]:
+        """Stop what a slot's new container cannot run beside; return the ids, none where it can."""
+        update = update_policy(self.chosen, slot.service)
+        order, why = choose_order(slot, update, self.chosen.app.rollout)
+        if order is Order.START_FIRST:
+            return []
+        reason = f"it is stopped before its successor starts, because {why}"
+        here = [old for old in slot.outdated if old.host == slot.host]
+        stops = {old.container.id: stop_container(self.draft, old, reason, ready, before) for old in here}
+        self.stopped.update(stops)
+        added = [stop for stop in stops.values() if stop is not None]
+        self._check_ports_first(slot, added)
+        return added
+
+    def _check_ports_first(self, slot: Slot, stops: Sequence[str]) -> None:
+        """A port that no container has may be a process': the Engine is asked before anything is stopped for it."""
+        wanted = fixed_ports(slot.service) if stops else ()
+        held = self.index.hosts[slot.host].held_ports
+        unknown = tuple(
+            port for port in wanted if not any(same_port(port, other) for other in held.get(port[1:], ()))
+        )
+        if unknown:
+            self.draft.check_ports(stops[0], unknown, slot.image, self.chosen.app.digest)
+            for other in stops[1:]:
+                self.draft.waits(other, stops[0])
+
+    def retire_outdated(self, slot: Slot, gates: tuple[str, ...]) -> None:
+        """Take away what was replaced once all is `gates`, or set it aside where it is worth going back to.
+
+        With nothing to prove, only what a job that is over replaced goes.
+        """
+        name = slot.current.container.name if slot.current else slot.name
+        reason = f"{name} on {slot.host} replaces it"
+        for old in self._not_removing(slot.outdated, slot) if gates or is_over(slot) else ():
+            stopped = old.container.id in self.stopped
+            if old.container.id in slot.rollback_candidates:
+                how = StopRequest(
+                    reason=f"{reason}, and it is kept for going back",
+                    after=gates,
+                    stopped=stopped,
+                    successor=slot.current.container.id if slot.current else "",
+                )
+                last = retain(self.draft, self.index.hosts[old.host], old, RETAINED_SUFFIX, how)
+            elif stopped:
+                last = remove_container(self.draft, old, reason, gates)
+            else:
+                last = retire(self.draft, old, reason, gates)
+            self.retired[slot.service.name] += [last] if last else gates  # "": it is aside already
+
+    @staticmethod
+    def _not_removing(outdated: Iterable[Located], slot: Slot) -> list[Located]:
+        """One that another hand removes at this moment has been waited for before its successor was made."""
+        return [old for old in outdated if not (slot.is_new and is_removing(old))]
+
+    def order_moves(self, slots: Iterable[Slot]) -> None:
+        """Of what moves to another host, let what depends on others stop before them, as when an app is removed."""
+        order_removals(self.draft, self.chosen.app.key, self.chosen.app, _moved(slots))
+
+    def staying_for_others(self, slots: Iterable[Slot]) -> frozenset[str]:
+        """Return the ids of containers that move to another host, and stop only after others that move, too."""
+        moved = _moved(slots)
+        dependents, moving = dependents_of(self.chosen.app), set(map(service_of, moved))
+        return frozenset(
+            found.container.id for found in moved if dependents.get(service_of(found), set()) & moving
+        )
+
+    def remove_old_generations(self, slot: Slot) -> None:
+        """Of the former generations of a slot, the newest stay."""
+        if not slot.retained and not slot.rollback_candidates:
+            return
+        joining = [old for old in slot.outdated if old.container.id in slot.rollback_candidates]
+        after = self.retired[slot.service.name] if joining else ()
+        host = self.index.hosts[slot.host]
+        for found in keep_newest(self.draft, host, slot.retained, joining, self.containers_kept):
+            if not self.draft.has_action(
+                Kind.REMOVE, found.host, found.container.id
+            ):  # it makes way for a later one
+                reason = f"retain.containers is {self.containers_kept}, and there are newer ones"
+                remove_container(self.draft, found, reason, after)
+
+
+def _moved(slots: Iterable[Slot]) -> list[Located]:
+    return [old for slot in slots for old in slot.outdated if old.host != slot.host]
+
+
+def is_removing(found: Located) -> bool:
+    """Tell whether a container is being removed already."""
+    return found.container.state is State.REMOVING

@@ -1,0 +1,159 @@
+"""A long stop, pull or command is no stall; a thread that hangs is one."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from lab.commands import wait_for
+
+from gitops_orch.clock import SystemClock
+from gitops_orch.controller.execute.run_control import ProgressEvent, RunControl
+from gitops_orch.controller.workers import ThreadWorkers
+from gitops_orch.daemon.expected_waits import Underway
+from gitops_orch.engine.settings import PULL_DEADLINE_S
+from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.model.plan import Action, Gate, Kind
+from gitops_orch.model.status import ActionResult, Outcome
+from tests.story import Scenario
+
+pytestmark = pytest.mark.waits
+
+COMMAND = Gate(monitor_s=0, deadline_s=900)
+STEPS = {
+    "a stop with a grace period of ten minutes": (Kind.STOP, {"grace_s": 600.0}, 600),
+    "a restart with one of an hour": (Kind.RESTART, {"grace_s": 3600.0}, 3600),
+    "a command that may take a quarter of an hour": (Kind.EXEC, {"gate": COMMAND}, 900),
+    "a job": (Kind.RUN_JOB, {"gate": Gate(monitor_s=0, deadline_s=7200)}, 7200),
+    "a gate with a long deadline": (Kind.WAIT_HEALTHY, {"gate": Gate(monitor_s=60, deadline_s=1200)}, 1260),
+    "a pull": (Kind.PULL, {}, PULL_DEADLINE_S),
+}
+
+
+class Moments(SystemClock):
+    """A clock that stands still until a test moves it."""
+
+    at_s = 100.0
+
+    def monotonic_s(self) -> float:
+        return self.at_s
+
+
+def step(kind: Kind, identity: str = "1", **fields: object) -> Action:
+    return Action(id=identity, kind=kind, host="h1", target="x", name="x", reason="", **fields)
+
+
+def begun(action: Action) -> ProgressEvent:
+    return ProgressEvent(kind="started", action=action)
+
+
+def ended(action: Action) -> ProgressEvent:
+    result = ActionResult(action=action, outcome=Outcome.DONE, duration_ms=1)
+    return ProgressEvent(kind="finished", action=action, result=result)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_wait_is_no_stall_until_its_own_deadline_and_not_for_ever(name):
+    kind, fields, allowed_s = STEPS[name]
+    clock = Moments()
+    underway = Underway(clock)
+    underway.note(begun(step(kind, **fields)))
+    clock.at_s += allowed_s - 1
+    assert underway.is_in_time()
+    clock.at_s += 2
+    assert not underway.is_in_time()
+
+
+def test_what_has_ended_excuses_nobody():
+    clock = Moments()
+    underway = Underway(clock)
+    stop, start = step(Kind.STOP, grace_s=600.0), step(Kind.START, "2")
+    for event in (begun(stop), begun(start), ended(stop)):
+        underway.note(event)
+    clock.at_s += 1
+    assert not underway.is_in_time()
+
+
+def test_a_wait_begins_again_with_whatever_else_ends():
+    clock = Moments()
+    underway = Underway(clock)
+    underway.note(begun(step(Kind.PULL)))
+    clock.at_s += PULL_DEADLINE_S - 1
+    underway.note(ended(step(Kind.PULL, "2")))
+    clock.at_s += PULL_DEADLINE_S - 1
+    assert underway.is_in_time()
+
+
+@pytest.fixture
+def story() -> Iterator[Scenario]:
+    threads = ThreadWorkers()
+    yield Scenario({"db:1": ImageBehaviour(ignores_term=True)}, threads=threads)
+    threads.close()
+
+
+def database(image: str, more: str = "") -> dict[str, str]:
+    """A database that is stopped before its successor starts, and takes three seconds for it."""
+    return {
+        "shop/compose.yaml": f"services:\n  db:\n    image: {image}\n    ports: ['5432:5432']\n"
+        f"    stop_grace_period: 3s\n    deploy: {{update_config: {{monitor: 1ms}}}}\n{more}"
+    }
+
+
+@pytest.mark.parametrize("change", ["db:2", ""])
+def test_a_run_that_waits_for_a_long_stop_gives_signs_of_life(story, change):
+    story.commit(database("db:1") | {"blog/compose.yaml": "services: {web: {image: 'blog:1'}}"})
+    story.sync()
+    story.commit(
+        {"blog/compose.yaml": "services: {web: {image: 'blog:1'}}"} | (database(change) if change else {})
+    )
+    underway, asked = Underway(story.clock), []
+    stopping = threading.Event()
+
+    def progress(event: ProgressEvent) -> None:
+        underway.note(event)
+        if event.action is not None and event.action.kind is Kind.STOP:
+            (stopping.set if event.kind == "started" else stopping.clear)()
+
+    def should_stop() -> bool:
+        if stopping.is_set():
+            asked.append(underway.is_in_time())
+        return False
+
+    report = story.reconciler.run(
+        trigger="poll", control=RunControl(progress=progress, should_stop=should_stop)
+    )
+    assert report.exit_code == 0
+    assert len(asked) >= 3
+    assert all(asked)
+
+
+def test_a_stop_that_takes_longer_than_its_grace_period_is_a_stall(story):
+    story.commit(database("db:1"))
+    story.sync()
+    (old,) = story.world.containers.values()
+    story.commit(database("db:2"))
+    underway, hangs = Underway(story.clock), threading.Event()
+    old.grace_s, told = 8.0, []
+
+    def progress(event: ProgressEvent) -> None:
+        # What the plan knows of the grace period is not what the Engine does: its thread hangs.
+        if event.action is not None and event.action.kind is Kind.STOP:
+            event = replace(event, action=replace(event.action, grace_s=2.0))
+            underway.note(event)
+            hangs.set()
+        else:
+            underway.note(event)
+
+    def should_stop() -> bool:
+        if hangs.is_set():
+            told.append(underway.is_in_time())
+        return bool(told) and not told[-1]
+
+    worker = threading.Thread(
+        target=story.reconciler.run,
+        kwargs={"trigger": "poll", "conduct": RunControl(progress=progress, should_stop=should_stop)},
+        daemon=True,
+    )
+    worker.start()
+    wait_for("the stall to be seen", lambda: bool(told) and not told[-1], deadline_s=30)
+    assert told[0]  # while it was within its grace period, it was none
