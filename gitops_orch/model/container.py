@@ -47,3 +47,14 @@ def newest_first(containers: Iterable[ObservedContainer]) -> list[ObservedContai
 def _age(container: ObservedContainer) -> tuple[float, str]:
     created = container.created_at
     return (-created.timestamp() if created is not None else 0.0, container.name)
+
+
+def has_ended(container: ObservedContainer) -> bool:
+    """Tell whether a container came to its end by itself and in order, and is not to run again: a job has."""
+    details = container.details
+    return (
+        container.state is State.EXITED
+        and details is not None
+        and details.exit_code == 0
+        and details.restart_policy.partition(":")[0] in {"no", "on-failure"}
+    )

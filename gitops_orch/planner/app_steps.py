@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 
 from gitops_orch.model.app import Condition, Service
-from gitops_orch.model.container import FAILED_SUFFIX
+from gitops_orch.model.container import FAILED_SUFFIX, has_ended
 from gitops_orch.model.plan import FailureBudget, Kind
 from gitops_orch.model.rules.addresses import fixed_addresses
 from gitops_orch.model.rules.ports import fixed_ports
@@ -16,7 +16,7 @@ from gitops_orch.planner.diff.drift import Remedy
 from gitops_orch.planner.diff.kept_mounts import MountResolver
 from gitops_orch.planner.diff.shared_namespaces import is_lost_namespace, namespace_parents
 from gitops_orch.planner.diff.slots import AppSlots, Slot
-from gitops_orch.planner.fallback.fallback import has_ended, restart_previous
+from gitops_orch.planner.fallback.fallback import restart_previous
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import TargetRelease, World
 from gitops_orch.planner.plan_builder import PlanBuilder, StepFields

@@ -16,9 +16,9 @@ from enum import Enum
 
 from gitops_orch.model.observed import Details, Health, ObservedContainer, ProbeResult, State
 from gitops_orch.model.plan import Gate
+from gitops_orch.model.rules.exit_codes import BAD_COMMAND_CODES
 from gitops_orch.planner.inputs.container_exit import why_stopped
 
-BAD_COMMAND_CODES = frozenset({126, 127})  # as a shell has them: may not be run, is not there
 UNSEEN_MAX_S = 10.0  # between two looks of runs that follow one another
 _NO_DETAILS = Details()
 

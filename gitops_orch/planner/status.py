@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from gitops_orch.model.app import AppKey, Service
-from gitops_orch.model.container import is_retained
+from gitops_orch.model.container import has_ended, is_retained
 from gitops_orch.model.host import Availability, Host
 from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
 from gitops_orch.model.plan import Action, Plan, PlanHold
@@ -14,7 +14,6 @@ from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, Host
 from gitops_orch.planner.data.renamed_apps import with_renames
 from gitops_orch.planner.diff.changed_files import retained_files_reason
 from gitops_orch.planner.diff.finished_jobs import have_jobs_finished
-from gitops_orch.planner.fallback.fallback import has_ended
 from gitops_orch.planner.fallback.predecessors import with_predecessors
 from gitops_orch.planner.inputs.adopted_containers import adopted_containers
 from gitops_orch.planner.inputs.container_exit import is_done

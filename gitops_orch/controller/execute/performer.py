@@ -14,8 +14,8 @@ from gitops_orch.errors import (
 )
 from gitops_orch.logs import LOG
 from gitops_orch.model.plan import Action, ContainerIntent, Kind
+from gitops_orch.model.rules.exit_codes import BAD_COMMAND_CODES
 from gitops_orch.model.rules.start_errors import host_hint, is_release_fault
-from gitops_orch.planner.health_gate import BAD_COMMAND_CODES
 
 ACTION_FAILED = "action.internal_error"
 STARTING_KINDS = frozenset({Kind.START, Kind.RUN_JOB})

@@ -1,4 +1,4 @@
-"""Remembers what was put right and when, so that the planner can tell when healing does not help (planner/heal_limits.py).
+"""Remembers what was put right and when, so that the planner can tell when healing does not help (planner/healing/heal_limits.py).
 
 Times are of the monotonic clock while the process lives.  History keeps them by the wall clock, so that a new process
 goes on where the former was, and one that only looks sees what the service sees.
@@ -13,12 +13,13 @@ from gitops_orch.clock import Clock
 from gitops_orch.history.history import History
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.container import FAILED_SUFFIX, RETAINED_SUFFIX
+from gitops_orch.model.heal import HealedField, HealRecord
 from gitops_orch.model.observed import Placed
 from gitops_orch.model.plan import Action, Kind
 from gitops_orch.model.status import ActionResult, Outcome
 from gitops_orch.planner.diff.shared_namespaces import NAMESPACE
-from gitops_orch.planner.heal_limits import COOL_DOWN_S, HealedField, HealRecord, stopped_s, wait_s
 from gitops_orch.planner.healing.heal import STATE, path_of
+from gitops_orch.planner.healing.heal_limits import COOL_DOWN_S, stopped_s, wait_s
 from gitops_orch.planner.inputs.world import World
 
 RETAINED_SUFFIXES = (RETAINED_SUFFIX, FAILED_SUFFIX)

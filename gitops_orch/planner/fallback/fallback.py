@@ -172,17 +172,6 @@ def _is_prepared_for_another(found: Located, world: World) -> bool:
     )
 
 
-def has_ended(container: ObservedContainer) -> bool:
-    """Tell whether a container came to its end by itself and in order, and is not to run again: a job has."""
-    details = container.details
-    return (
-        container.state is State.EXITED
-        and details is not None
-        and details.exit_code == 0
-        and details.restart_policy.partition(":")[0] in {"no", "on-failure"}
-    )
-
-
 def _is_bad(container: ObservedContainer, app: AppKey, world: World) -> bool:
     """One whose release was given up, or failed or was never proved and has ended by itself, would serve nobody."""
     owner, details = container.owner, container.details

@@ -8,10 +8,10 @@ again by `retry`, or as another release.  All of it is proved together, once all
 from dataclasses import replace
 
 from gitops_orch.model.observed import LIVE_STATES, Health, ObservedContainer, State
+from gitops_orch.model.rules.exit_codes import BAD_COMMAND_CODES
 from gitops_orch.model.rules.start_errors import host_hint, is_release_fault
 from gitops_orch.planner.diff.drift import Remedy
 from gitops_orch.planner.diff.slots import AppSlots, Slot
-from gitops_orch.planner.health_gate import BAD_COMMAND_CODES
 from gitops_orch.planner.inputs.container_exit import is_done, was_stopped_from_outside
 from gitops_orch.planner.inputs.world import TargetRelease
 

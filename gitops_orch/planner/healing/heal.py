@@ -13,16 +13,17 @@ from datetime import timedelta
 from gitops_orch.model.app import Drift
 from gitops_orch.model.display.legible import check_words, why_unhealthy
 from gitops_orch.model.display.same_reason import AGAIN, LEFT
+from gitops_orch.model.heal import HealedField, HealRecord
 from gitops_orch.model.observed import Health, State
 from gitops_orch.model.plan import Change
+from gitops_orch.model.rules.exit_codes import ORDERLY_CODES
+from gitops_orch.model.rules.failure_policy import is_tolerated
 from gitops_orch.planner.diff.drift import ContainerDiff, Remedy
 from gitops_orch.planner.diff.shared_namespaces import NAMESPACE
 from gitops_orch.planner.diff.slots import AppSlots, Slot
-from gitops_orch.planner.heal_limits import (
+from gitops_orch.planner.healing.heal_limits import (
     HEALS_MAX,
     SPAN_S,
-    HealedField,
-    HealRecord,
     crash_count,
     stopped_s,
     wait_s,
@@ -31,11 +32,9 @@ from gitops_orch.planner.healing.known_tools import likely_tools
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 from gitops_orch.planner.plan_builder import PlanBuilder
-from gitops_orch.planner.rollout.canary_and_lanes import is_tolerated
 
 HEALTH, STATE, PAUSE = "health", "state", "state paused"
 WHOLE_CONTAINER = "container"  # the path of what is made anew because it is not there at all
-ORDERLY_CODES = frozenset({0, 137, 143})  # ended by itself, or was killed or asked to end
 
 
 def limit_healing(

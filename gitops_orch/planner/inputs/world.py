@@ -7,12 +7,12 @@ from enum import Enum
 from typing import TypeAlias
 
 from gitops_orch.model.app import App, AppKey, Hold, Prune, Service
+from gitops_orch.model.heal import HealedField, HealRecord
 from gitops_orch.model.host import Fleet, Host
 from gitops_orch.model.host_files import FilesQuery, HostFiles
 from gitops_orch.model.job import run_slot
 from gitops_orch.model.observed import Observation, Placed
 from gitops_orch.model.trouble import Trouble
-from gitops_orch.planner.heal_limits import HealedField, HealRecord
 from gitops_orch.planner.inputs.former_slots import RemovedSlot, ServiceKey
 
 

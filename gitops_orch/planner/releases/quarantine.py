@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from gitops_orch.model.app import App, AppKey, Rollback
 from gitops_orch.model.release import Release
+from gitops_orch.model.rules.failure_policy import pauses
 from gitops_orch.planner.inputs.world import Role
-from gitops_orch.planner.rollout.canary_and_lanes import pauses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitops_orch.model.app import App, FailureAction, Order, RolloutPolicy, Service, UpdatePolicy
+from gitops_orch.model.app import FailureAction, Order, RolloutPolicy, Service, UpdatePolicy
 from gitops_orch.model.names import is_anonymous
 from gitops_orch.model.plan import FailureBudget
 from gitops_orch.model.rules.ports import fixed_ports, ports_of, same_port
@@ -134,13 +134,3 @@ def failure_budget(
         int(ratio * sum(slot.is_new or bool(slot.outdated) or slot.ungated for slot in slots)) if ratio else 0
     )
     return FailureBudget(service=f"{app.key}/{service.name}", failures_max=allowed)
-
-
-def is_tolerated(service: Service) -> bool:
-    """Tell whether containers of a service may fail, some or all, without failing its release."""
-    return service.update.failure_action is FailureAction.CONTINUE or service.update.failure_ratio_max > 0
-
-
-def pauses(app: App) -> bool:
-    """Tell whether an app stops where its release fails, instead of going back: the most cautious service decides."""
-    return any(service.update.failure_action is FailureAction.PAUSE for service in app.services)

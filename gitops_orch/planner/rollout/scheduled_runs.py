@@ -12,9 +12,9 @@ from gitops_orch.model.app import App, Service
 from gitops_orch.model.job import Concurrency, Schedule
 from gitops_orch.model.names import container_name
 from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, State
+from gitops_orch.model.rules.exit_codes import BAD_COMMAND_CODES
 from gitops_orch.planner.diff.drift import ContainerDiff, Remedy
 from gitops_orch.planner.diff.slots import Slot, choose_image
-from gitops_orch.planner.health_gate import BAD_COMMAND_CODES
 from gitops_orch.planner.inputs.index import HostIndex, Index, Located
 from gitops_orch.planner.inputs.world import Due, Role, TargetRelease, World
 from gitops_orch.planner.placement.placer import AppPlacement, Assignment

@@ -4,8 +4,8 @@ import pytest
 
 from gitops_orch.model.app import Drift, FailureAction, UpdatePolicy
 from gitops_orch.model.display.same_reason import stable_part
+from gitops_orch.model.heal import HealedField, HealRecord
 from gitops_orch.model.observed import Details, Health, State
-from gitops_orch.planner.heal_limits import HealedField, HealRecord
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.status import app_statuses
 from tests.planner.builders import app, container, foreign, kinds, replace, seen, service, spec_of, world

@@ -1,36 +1,15 @@
 """When healing the same thing again and again has to wait, or to stop: rules over how long ago it was done before."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 
-from gitops_orch.model.app import AppKey
+from gitops_orch.model.heal import HealRecord
 
 HEALS_MAX = 5
-SPAN_S = 300.0  # so many heals within so long help nobody: something undoes them
+SPAN_S = 300.0  # so many heals within so long do not converge: something undoes them
 COOL_DOWN_S = 3600.0  # then it is left alone for so long
 FIRST_S = 10.0
 LAST_S = 300.0
 CALM_S = 600.0  # a container that stayed up for so long is not in a crash loop
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class HealedField:
-    """What of which slot was put right: the path of its change, such as `networks`."""
-
-    app: AppKey
-    service: str
-    slot: int
-    host: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealRecord:
-    """How often it was put right: seconds since each time, the longest ago first."""
-
-    spec_hash: str
-    release: str  # the app's digest at the last time
-    ages_s: tuple[float, ...]
 
 
 def stopped_s(healing: HealRecord) -> float:

@@ -1,6 +1,7 @@
 """How long healing waits, and when it stops."""
 
-from gitops_orch.planner.heal_limits import HealRecord, crash_count, stopped_s, wait_s
+from gitops_orch.model.heal import HealRecord
+from gitops_orch.planner.healing.heal_limits import crash_count, stopped_s, wait_s
 
 
 def healed(*ages):
