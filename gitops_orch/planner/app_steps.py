@@ -63,18 +63,14 @@ class AppPlanner:
         self.replacement = Replacement(chosen, index, draft, world.containers_kept)
         self.budgets: dict[str, FailureBudget | None] = {}  # by service
         self.created: dict[tuple[str, str], list[str]] = defaultdict(list)  # (service, host) -> creates
-        self.repairs: dict[str, list[str]] = defaultdict(
-            list
-        )  # id of a container that stays -> what mends it
+        self.repairs: dict[str, list[str]] = defaultdict(list)  # id of a container that stays -> repairs
         self.started: dict[str, list[str]] = defaultdict(list)  # service -> starts
         self.gates: dict[str, list[str]] = defaultdict(list)  # service -> waits
         self.run_stops: Mapping[str, tuple[str, ...]] = {}  # scheduled service -> what its next run waits for
         self.removals: list[str] = []  # what stops the failed ones: nothing starts on their data before
         self.removing = removable_surplus(chosen, slots, world, draft)
         self.cleared: dict[str, str] = {}  # id of a container that goes -> its stop, where others wait for it
-        self.staying: frozenset[str] = (
-            frozenset()
-        )  # ids of what serves others on the host that all of them leave
+        self.staying: frozenset[str] = frozenset()  # ids of containers that serve others on a drained host
         self.names: dict[tuple[str, str], str] = {}  # (service, host) -> the container that others can join
 
     def plan(self) -> None:

@@ -235,13 +235,13 @@ def try_every_request(
     assert number > 2, "a way of so few requests tests nothing"
 
 
-@pytest.mark.parametrize("befall", [dies_before, dies_after, loses_the_reply])
+@pytest.mark.parametrize("interrupt", [dies_before, dies_after, loses_the_reply])
 @pytest.mark.parametrize("name", sorted(BAD_WAYS))
 def test_an_interrupted_rollback_brings_the_former_release_back(name, interrupt):
     try_every_request(rolled_back, BAD_WAYS[name], interrupt)
 
 
-@pytest.mark.parametrize("befall", [dies_before, dies_after, loses_the_reply, dies_and_forgets])
+@pytest.mark.parametrize("interrupt", [dies_before, dies_after, loses_the_reply, dies_and_forgets])
 @pytest.mark.parametrize("name", sorted(WAYS))
 def test_an_interrupted_way_is_finished_by_the_next_run(name, interrupt):
     try_every_request(interrupted, WAYS[name], interrupt)

@@ -130,7 +130,7 @@ def test_a_lost_reply_leaves_the_work_done():
 
 
 @pytest.mark.parametrize(
-    ("fault", "error", "made"),
+    ("fault", "error", "created"),
     [
         (Fault.LOST_REQUEST, HostUnreachable, 0),
         (Fault.REFUSED, HostUnreachable, 0),
