@@ -1,10 +1,10 @@
-"""In which order can steps be carried out?  And what is done where they wait for one another in a circle?
+"""Decides the order in which the steps are executed, and breaks cycles of steps that wait for each other.
 
-Note [Members of a circle stop together]
-Two containers that swap a port, a name or an address each need what the other one has.  A container can give its name
-up while it serves on: it is renamed first.  Everything else is free only once it has stopped: the old containers of the
-circle are stopped together, once all that can be made beforehand is there, and the new ones are started as soon as what
-they need is free.  Each is gated as ever, and goes back with its app.
+Note [Members of a cycle stop together]
+Two containers that swap a port, a name or an address each need what the other one has. A container can give up its name
+while it serves: it is renamed first. A port or an address is free only once its container has stopped. So the old
+containers of the cycle are stopped together, once everything that can be prepared before is ready. Each new container
+is started as soon as what it needs is free. Each is gated as usual, and is rolled back with its app.
 """
 
 from collections import defaultdict
@@ -14,14 +14,14 @@ from heapq import heapify, heappop, heappush
 
 from gitops_orch.model.plan import Action, Kind
 
-_ROUNDS_MAX = 3  # names, stops, and what these leave
+_ROUNDS_MAX = 3  # one round for names, one for stops, and one for a cycle that these leave
 _NAME_FREEING = frozenset({Kind.REMOVE, Kind.RENAME})
 
 
 def without_cycles(
     actions: list[Action], names: Iterable[tuple[str, str]]
 ) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
-    """Return the actions in an order in which they can be carried out, and those that no order has a place for.
+    """Return the actions in an order in which they can be executed, and those for which there is no such order.
 
     `names` are pairs of actions: one that needs a name, and the one that frees it.
     """
@@ -36,7 +36,7 @@ def without_cycles(
 
 
 def _core(stuck: Iterable[Action]) -> set[str]:
-    """Return the actions that are in circles, or between two of them; not those that only come after."""
+    """Return the actions that are in cycles or between two cycles, without those that only come after a cycle."""
     before = {action.id: {*action.after, *action.follows} for action in stuck}
     while True:
         awaited = set().union(*before.values()) if before else set()
@@ -50,10 +50,10 @@ def _core(stuck: Iterable[Action]) -> set[str]:
 def _with_names_given_up(
     actions: Sequence[Action], core: Collection[str], names: Iterable[tuple[str, str]]
 ) -> list[Action]:
-    """Return the actions, with a container of the circle renamed before its name is needed; empty where none is."""
+    """Return the actions, with renames of containers in the cycle before their names are needed; empty if none is."""
     by_id = {action.id: action for action in actions}
     ready = _prepared(actions, core)
-    renames: dict[str, Action] = {}  # by the action that frees the name otherwise
+    renames: dict[str, Action] = {}  # by the action that would otherwise free the name
     instead: dict[str, dict[str, str]] = defaultdict(dict)
     for taker, freer in names:
         action = by_id[freer]
@@ -93,7 +93,7 @@ def _after(action: Action, other: str) -> Action:
 
 
 def _with_early_stops(actions: Sequence[Action], core: Collection[str]) -> list[Action]:
-    """Return the actions, with those that stop containers waiting for nothing that is in the circle."""
+    """Return the actions, where those that stop containers no longer wait for actions in the cycle."""
     stopped = {(a.host, a.target) for a in actions if a.id in core and a.kind is Kind.STOP}
     early = {
         action.id: action
@@ -116,13 +116,13 @@ def _early(
 
 
 def _prepared(actions: Iterable[Action], core: Collection[str]) -> tuple[str, ...]:
-    """Return what members of a circle wait for that is in none: images, files, volumes, new containers."""
+    """Return the actions outside the cycle that members of it wait for: images, files, volumes, new containers."""
     before = (each for action in actions if action.id in core for each in (*action.after, *action.follows))
     return tuple(dict.fromkeys(each for each in before if each not in core))
 
 
 def topological(actions: list[Action]) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
-    """Return the actions in an order that respects `after`, else as given; and those caught in a circle."""
+    """Return the actions, sorted by `after` and then by their given order; and those in a cycle or after one."""
     if _is_in_order(actions):
         return tuple(actions), ()
     position = {action.id: number for number, action in enumerate(actions)}
@@ -147,7 +147,7 @@ def topological(actions: list[Action]) -> tuple[tuple[Action, ...], tuple[Action
 
 
 def _is_in_order(actions: list[Action]) -> bool:
-    """Most plans are made in an order that they can be carried out in: a look at that is cheaper than a sort."""
+    """Return whether the actions are in an executable order already, as in most plans; cheaper than a sort."""
     seen: set[str] = set()
     for action in actions:
         if not (seen.issuperset(action.after) and seen.issuperset(action.follows)):

@@ -1,4 +1,4 @@
-"""A plan that is kept to some apps: these and what they depend on are acted on, and no other is touched."""
+"""Limits a plan to selected apps and the apps that they depend on. No other app is changed."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
@@ -11,7 +11,7 @@ from gitops_orch.model.problem import Problem
 
 
 def with_dependencies(named: Collection[AppKey], apps: Iterable[App]) -> frozenset[AppKey]:
-    """Return the named apps and all that they depend on, directly or not."""
+    """Return the named apps and all apps that they depend on, directly or indirectly."""
     needs = {app.key: app.depends_on for app in apps}
     found: set[AppKey] = set()
     todo = list(named)
@@ -24,16 +24,17 @@ def with_dependencies(named: Collection[AppKey], apps: Iterable[App]) -> frozens
 
 
 def limited_to(plan: Plan, scope: Collection[AppKey]) -> Plan:
-    """Return what of a plan concerns these apps.
+    """Return the part of a plan that concerns the apps in scope.
 
-    A step that stands on another app's step (a port that this one has to free first) is left out with all that stands on
-    it, and its app is held: only a plan of both can do it.
+    If a step needs a step of an app outside the scope (for example, to free a port), that step and all steps after it
+    are left out, and its app is held: only a plan for both apps can do it.
     """
     kept: dict[str, Action] = {}
     blocked: dict[AppKey, AppKey] = {}
     owners = {action.id: action.app for action in plan.actions}
     needed = _pulls_of(plan, scope)
-    for action in plan.actions:  # each stands behind all that it comes after
+    # the order guarantees that each action is behind all actions that it waits for
+    for action in plan.actions:
         if action.app not in scope and action.id not in needed:
             continue
         missing = next((each for each in (*action.after, *action.follows) if each not in kept), None)
@@ -53,7 +54,7 @@ def limited_to(plan: Plan, scope: Collection[AppKey]) -> Plan:
 
 
 def problems_of(desired: Desired, scope: Collection[AppKey]) -> tuple[Problem, ...]:
-    """Return the mistakes of a commit without those in the directories of other apps."""
+    """Return the problems of a commit, without those in the directories of other apps."""
     ours = {dirname(app.path) for app in desired.apps if app.key in scope}
     ours |= {dirname(file.path) for file in desired.invalid_files if _was_in(scope, file, desired)}
     paths = (*(app.path for app in desired.apps), *(file.path for file in desired.invalid_files))
@@ -70,7 +71,7 @@ def _was_in(scope: Collection[AppKey], file: InvalidFile, desired: Desired) -> b
 
 
 def _home(path: str, directories: Collection[str]) -> str | None:
-    """Return the nearest directory above a file that is an app's; None where none is."""
+    """Return the nearest directory above a file that is the directory of an app; None if there is none."""
     while path:
         path = dirname(path)
         if path in directories:
@@ -79,7 +80,7 @@ def _home(path: str, directories: Collection[str]) -> str | None:
 
 
 def _pulls_of(plan: Plan, scope: Collection[AppKey]) -> frozenset[str]:
-    """Return the pulls that an app of the scope waits for: the first app that needs an image has the step."""
+    """Return the pulls that apps of the scope wait for. A pull belongs to the first app that needs the image."""
     pulls = {action.id for action in plan.actions if action.kind is Kind.PULL}
     return frozenset(
         each for action in plan.actions if action.app in scope for each in action.after if each in pulls

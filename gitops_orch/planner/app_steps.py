@@ -1,7 +1,7 @@
-"""The steps of one app: pull everywhere, prepare, then make, start, prove and only then take away.
+"""Adds the steps of one app: pull everywhere, prepare, then create, start and gate, and only then remove.
 
-A replaced slot reads, start-first: create, start, wait_healthy, stop old, remove old; stop-first: create, stop old,
-start, wait_healthy, remove old.  The old container is therefore there to go back to until the new one has proved itself.
+Start-first, a slot's steps are: create, start, wait_healthy, stop old, remove old; stop-first: create, stop old, start,
+wait_healthy, remove old. The old container exists for a rollback until the new one has passed its gate.
 """
 
 from collections import defaultdict, deque
@@ -44,7 +44,7 @@ from gitops_orch.planner.rollout.scheduled_runs import manage_runs
 
 
 class AppPlanner:
-    """Adds one app's steps to a draft; `plan` reads as their order."""
+    """Adds one app's steps to a draft. `plan` calls them in their order."""
 
     def __init__(
         self, chosen: TargetRelease, slots: AppSlots, world: World, index: Index, draft: PlanBuilder
@@ -63,13 +63,13 @@ class AppPlanner:
         self.replacement = Replacement(chosen, index, draft, world.containers_kept)
         self.budgets: dict[str, FailureBudget | None] = {}  # by service
         self.created: dict[tuple[str, str], list[str]] = defaultdict(list)  # (service, host) -> creates
-        self.repairs: dict[str, list[str]] = defaultdict(list)  # id of a container that stays -> repairs
-        self.started: dict[str, list[str]] = defaultdict(list)  # service -> starts
-        self.gates: dict[str, list[str]] = defaultdict(list)  # service -> waits
-        self.run_stops: Mapping[str, tuple[str, ...]] = {}  # scheduled service -> what its next run waits for
-        self.removals: list[str] = []  # what stops the failed ones: nothing starts on their data before
+        self.repairs: dict[str, list[str]] = defaultdict(list)  # id of a staying container -> its repairs
+        self.started: dict[str, list[str]] = defaultdict(list)  # service -> ids of the starts
+        self.gates: dict[str, list[str]] = defaultdict(list)  # service -> ids of the gates
+        self.run_stops: Mapping[str, tuple[str, ...]] = {}  # scheduled service -> what its next run awaits
+        self.removals: list[str] = []  # stops of failed containers: starts on their data wait for them
         self.removing = removable_surplus(chosen, slots, world, draft)
-        self.cleared: dict[str, str] = {}  # id of a container that goes -> its stop, where others wait for it
+        self.cleared: dict[str, str] = {}  # id of a removed container -> its stop, if a start needs it
         self.staying: frozenset[str] = frozenset()  # ids of containers that serve others on a drained host
         self.names: dict[tuple[str, str], str] = {}  # (service, host) -> the container that others can join
 
@@ -92,7 +92,7 @@ class AppPlanner:
         self.draft.networks_wanted[self.app.key] = self._wanted_networks()
 
     def remove_failed(self) -> list[str]:
-        """Add the steps that stop what failed for good, and nothing else; return their ids."""
+        """Add the steps that permanently stop the failed containers, and no other steps; return their ids."""
         first = len(self.draft.actions)
         failed = self.world.failed.get(self.app.key, {})
         for found in (*self.slots.failed, *(each for slot in self.slots.slots for each in slot.failed)):
@@ -121,7 +121,7 @@ class AppPlanner:
         self._restart_dependents(service, slots)
 
     def _name(self, service: Service, slots: list[Slot]) -> None:
-        """Say whom others can join: who is there or is made; behind a canary that waits, who serves until then."""
+        """Note which container others may join: the current or new one; while a canary waits, the outdated one."""
         for slot in slots:
             where = (service.name, slot.host)
             if slot.current is not None:
@@ -133,7 +133,7 @@ class AppPlanner:
                     self.names.setdefault(where, old.container.id)
 
     def _run_job(self, slot: Slot) -> None:
-        """Start a scheduled run, and wait for nothing: how it ends is no release's business."""
+        """Start a scheduled run, and wait for nothing: its result does not affect the release."""
         step_ids = self._create(slot) if slot.is_new else []
         stops = self.run_stops.get(slot.service.name, ())
         started = self.steps.add(
@@ -150,7 +150,7 @@ class AppPlanner:
                 self.draft.waits(stop, created)
 
     def _roll_out(self, replaced: list[Slot]) -> None:
-        """Replace containers: each waits for what the one before it in its lane has to prove, and to make room."""
+        """Replace containers: each waits until the one before it in its lane has passed its gate and made room."""
         arrangement = arrange(self.chosen, replaced, self.world)
         if arrangement.canary and not self._is_promoted():
             self._await_promotion(arrangement.canary, replaced)
@@ -169,10 +169,10 @@ class AppPlanner:
             ends[lane] = (*own, *self._removal_ids(first)) or before
 
     def _removal_ids(self, first: int) -> tuple[str, ...]:
-        """With max_surge, whoever is next waits until what was replaced has stopped too.
+        """With max_surge, the next slot waits until the replaced containers have stopped, too.
 
-        Not so for what serves others on the host that all of them leave: it stops after these, which wait for all that
-        is next.
+        Except for a container that serves others on a host that all leave: it stops after them, and they wait for all
+        that is next.
         """
         if self.app.rollout.surge_max is None:
             return ()
@@ -183,7 +183,7 @@ class AppPlanner:
         return self.app.rollout.auto_promote or self.world.accepted
 
     def _await_promotion(self, canary: tuple[Slot, ...], replaced: list[Slot]) -> None:
-        """Bring the canary up beside what it will replace, and touch nothing else until somebody says so."""
+        """Start the canary beside what it will replace, and change nothing else until a user promotes it."""
         service = canary[0].service.name
         for slot in canary:
             if slot.is_new or slot.diffs or slot.ungated:
@@ -202,7 +202,7 @@ class AppPlanner:
         )
 
     def _reload(self, service: Service, slots: list[Slot]) -> None:
-        """Tell the containers that stay of what is changed under them, so many at a time; each must take it well."""
+        """Signal staying containers about changed files, `parallelism` at a time; each must then pass its gate."""
         if not service.reload:
             return
         ready_by_host = {slot.host: list(self.prepared[slot.host]) for slot in slots}
@@ -221,7 +221,7 @@ class AppPlanner:
         record_sets(self.app, slots, self.index.hosts, self.draft, ready_by_host)
 
     def _deploy_slot(self, slot: Slot, before: tuple[str, ...] = ()) -> str | None:
-        """Make the slot well; return the id of the step that proves it, None where nothing has to be started."""
+        """Make the slot current; return the id of the gate's step, None if nothing needs to be started or gated."""
         step_ids = self._create(slot) if slot.is_new else self._repair(slot)
         if slot.current is not None:
             self.repairs[slot.current.container.id] = step_ids
@@ -249,7 +249,7 @@ class AppPlanner:
 
     def _create(self, slot: Slot) -> list[str]:
         for old in filter(is_removing, slot.outdated):
-            # It keeps its name until it is gone, and takes no other: wait for that, and remember nothing of it.
+            # It keeps its name until it is gone and cannot be renamed: wait for that, and retain nothing of it.
             remove_container(self.draft, old, "another hand removes it", ())
         self.repairer.free_name(slot, slot.name)
         parents = sorted(namespace_parents(slot.service))
@@ -285,7 +285,7 @@ class AppPlanner:
         return after
 
     def _await_dependency(self, name: str) -> None:
-        """A dependency that is there already must do well now, though nothing new is made of it: that is waited for."""
+        """Let dependents wait until a dependency that already exists is healthy; no new container of it is created."""
         if self.gates[name]:
             return
         for slot in self.slots.slots:
@@ -300,7 +300,7 @@ class AppPlanner:
         return self.steps.add(Kind.WAIT_HEALTHY, slot, target, what, after=after, gate=gate)
 
     def _free_resources(self, slot: Slot, ready: list[str]) -> list[str]:
-        """What got another name in Git stops before its successor starts in its place."""
+        """Stop containers that have another name in Git now before the successor starts; return these stops."""
         before = predecessors(self.app, slot, self.removing, self.world)
         for identity, (found, what) in before.items():
             if identity not in self.cleared:
@@ -345,9 +345,9 @@ class AppPlanner:
         )
 
     def _restart_dependents(self, service: Service, slots: list[Slot]) -> None:
-        """`depends_on.<service>.restart`: what depends on a replaced service is restarted after it.
+        """Restart what depends on a replaced service (`depends_on.<service>.restart`).
 
-        What is replaced goes after the restart: should we die in between, it is there to tell the next plan.
+        The replaced container is removed after the restart, so that the next plan still finds it after a crash.
         """
         parents = {d.service for d in service.depends_on if d.restart and self._is_replaced(d.service)}
         for slot in slots:
@@ -372,10 +372,10 @@ class AppPlanner:
         return self.created_any(service) or bool(self.replacement.retired[service])
 
     def created_any(self, service: str) -> bool:
-        """Tell whether any container of a service is made in this plan."""
+        """Return whether this plan creates any container of a service."""
         return any(ids and name == service for (name, _), ids in self.created.items())
 
-    # -- what no slot asks for
+    # -- containers that no slot needs
 
     def _surplus(self) -> None:
         gate_ids = [identity for ids in self.gates.values() for identity in ids]

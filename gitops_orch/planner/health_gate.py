@@ -1,13 +1,14 @@
-"""The health gate: whether a new container has proved itself, from what was seen of it, and nothing else.
+"""The health gate: decides from observations only whether a new container has passed.
 
-It must be running, healthy where it has a healthcheck, and ready where it has a probe, without a break for `monitor`; a
-job must exit 0.  One failed probe of a container that was ready is no break, so many in a row as the file says are.
+The container must be running, healthy if it has a healthcheck, and ready if it has a probe, without a break for
+`monitor`; a job must exit 0. Once a container was ready, a failed probe is a break only after as many failures in a row
+as the file declares.
 
 Note [A container that its restart policy restarts]
-A restart policy says that the author expects exits: an app that exits until its database answers is the commonest stack
-there is.  So a restart fails nothing by itself; `monitor` begins again with it.  What fails is a container that was
-restarted more than `restarts_max` times after everything that it depends on had passed its gate: its reasons to wait have
-ended then.  The Engine's own restart count finds every restart, also between two looks.
+A restart policy says that the author expects exits: an app that exits until its database answers is the most common
+stack. So a restart alone fails nothing; `monitor` begins again with it. A container fails if it was restarted more than
+`restarts_max` times after everything that it depends on had passed its gate: from then on it has no reason left to
+wait. The Engine's own restart count includes every restart, also those between two polls.
 """
 
 from dataclasses import dataclass, replace
@@ -19,37 +20,38 @@ from gitops_orch.model.plan import Gate
 from gitops_orch.model.rules.exit_codes import BAD_COMMAND_CODES
 from gitops_orch.planner.inputs.container_exit import why_stopped
 
-UNSEEN_MAX_S = 10.0  # between two looks of runs that follow one another
+UNSEEN_MAX_S = 10.0  # the longest pause between the polls of consecutive runs
 _NO_DETAILS = Details()
 
 
 class GateState(Enum):
-    """What the gate says."""
+    """The result of a gate's evaluation."""
 
     PASSED = "passed"
     FAILED = "failed"
-    STOPPED = "stopped"  # or paused, from outside, which says nothing of it: it runs again, and its gate begins again
+    # or paused, by a person or a tool. It says nothing about the release: once it runs again, its gate begins again.
+    STOPPED = "stopped"
     WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateProgress:
-    """What is remembered between two looks; all times are seconds on the watcher's monotonic clock."""
+    """The state that is kept between two polls. All times are seconds on the poller's monotonic clock."""
 
     since_s: float  # when the wait began
-    healthy_since_s: float | None = None  # None: it is not well now
+    healthy_since_s: float | None = None  # None: it is not healthy now
     polled_at_s: float | None = None  # None: never
-    restart_count: int | None = None  # from which restarts count; None: not looked at yet
-    started_at: datetime | None = None  # by the Engine's clock, at the last look
+    restart_count: int | None = None  # restarts are counted from this value; None: not polled yet
+    started_at: datetime | None = None  # by the Engine's clock, at the last poll
     probed_at_s: float | None = None  # None: never
-    ready: bool = False  # by its probe
-    refusal_count: int = 0  # probes that failed, in a row
-    refusal: str = ""  # what the last one that failed said
+    ready: bool = False  # according to its probe
+    refusal_count: int = 0  # failed probes in a row
+    refusal: str = ""  # the message of the last failed probe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateResult:
-    """The judgement, its reason, and what to remember for the next look."""
+    """The gate's state, the reason, and the progress to keep for the next poll."""
 
     state: GateState
     progress: GateProgress
@@ -65,10 +67,10 @@ def evaluate_gate(
     *,
     counting: bool = True,
 ) -> GateResult:
-    """Judge one look at a container; `probed` where it was probed too.
+    """Evaluate one observation of a container; `probed` is the probe's result if it was probed, too.
 
-    With `counting` False, a dependency's gate is still under way: restarts do not count yet.
-    One that does well when its deadline ends is given the rest of `monitor`: who looks late must not blame it for that.
+    With `counting` False, the gate of a dependency is still in progress: restarts do not count yet. A container that is
+    healthy when its deadline ends gets the rest of `monitor`, so that a late poll does not make it fail.
     """
     if watch.restart_count is None and gate.is_new:
         watch = replace(watch, restart_count=0)
@@ -102,7 +104,7 @@ def evaluate_gate(
 
 
 def is_probe_due(gate: Gate, watch: GateProgress, seen: ObservedContainer, now_s: float) -> bool:
-    """Tell whether a look should ask the container itself: only one that does well otherwise, every `interval`."""
+    """Return whether a poll should probe the container: only if it is healthy otherwise, and once every `interval`."""
     if gate.readiness is None or not _is_healthy(seen):
         return False
     return watch.probed_at_s is None or now_s - watch.probed_at_s >= gate.readiness.interval_s
@@ -111,10 +113,10 @@ def is_probe_due(gate: Gate, watch: GateProgress, seen: ObservedContainer, now_s
 def _since_last_poll(
     watch: GateProgress, seen: ObservedContainer, now_s: float, *, counting: bool
 ) -> GateProgress:
-    """Note a start since the last look, and from where restarts count.
+    """Note a start since the last poll, and the value from which restarts are counted.
 
-    A start by a hand or by the daemon sets the Engine's count back to 0.  The whole gate begins again with it: what they
-    took of the deadline is not the release's.
+    A start by a person or by the daemon resets the Engine's restart count to 0. The whole gate then begins again,
+    because the release is not responsible for the time that this took from the deadline.
     """
     details = _details(seen)
     known = watch.restart_count
@@ -138,9 +140,9 @@ def _since_last_poll(
 
 
 def resumed(watch: GateProgress, now_s: float) -> GateProgress:
-    """Return what is remembered, for who takes a wait up again: time in which nobody looked is none of its deadline.
+    """Return the progress for a wait that is continued: time in which nothing polled the container does not count.
 
-    A container that was healthy all that time would fail for one restart after it.  Runs that follow one another at once
+    Otherwise a container that was healthy all that time would fail because of one restart after it. Consecutive runs
     leave no such time.
     """
     unseen_s = now_s - (watch.since_s if watch.polled_at_s is None else watch.polled_at_s)
@@ -160,7 +162,7 @@ def _after_probe(gate: Gate, watch: GateProgress, probed: ProbeResult | None, no
 
 
 def _failure(gate: Gate, seen: ObservedContainer, restarts: int) -> str:
-    """What is certain to be bad, first match wins."""
+    """Return a certain failure; the first match wins; "" if there is none."""
     details = _details(seen)
     code = details.exit_code
     if details.oom_killed:
@@ -172,7 +174,7 @@ def _failure(gate: Gate, seen: ObservedContainer, restarts: int) -> str:
     if restarts > gate.restarts_max:
         last = f", the last time with exit code {code}" if code else ""
         return f"it keeps crashing: restarted {restarts} times{last}"
-    # A healthcheck ends with its container: what an Engine calls unhealthy between two starts says nothing.
+    # A healthcheck ends with its container, so an "unhealthy" between two starts has no meaning.
     if seen.state is State.RUNNING and seen.health is Health.UNHEALTHY:
         return "its healthcheck says unhealthy"
     return ""
@@ -187,7 +189,7 @@ def _is_healthy(seen: ObservedContainer) -> bool:
 
 
 def is_doubtful(seen: ObservedContainer) -> bool:
-    """Tell whether a container of a failed release is one of those that failed: not plainly running and well."""
+    """Return whether a container of a failed release may have failed: it restarted, or is not running and healthy."""
     crashed = seen.details is not None and seen.details.restart_count > 0
     return crashed or not _is_healthy(seen)
 

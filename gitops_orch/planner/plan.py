@@ -1,4 +1,7 @@
-"""From a world to a plan: place, classify, step by step; what may not be touched is held, with the reason."""
+"""Makes the plan: place slots, compare containers with their desired state, and add the steps of each app.
+
+An app that must not be changed is held, and the reason is noted.
+"""
 
 import gc
 from collections.abc import Collection, Iterator, Mapping
@@ -59,18 +62,25 @@ from gitops_orch.planner.resources.volumes import (
 from gitops_orch.planner.rollout.scheduled_runs import due_runs, manage_runs, split_scheduled
 from gitops_orch.planner.status_reasons import invalid_file_reason
 
-NO_SLOTS = 3  # times that an app was found blocked: even what served before cannot be started
+# how often an app may be found blocked: at the third time its previous containers cannot be started either
+NO_SLOTS = 3
 
 
 def make_plan(world: World) -> Plan:
-    """Return what makes what runs into what Git wants.  Pure: the same world gives the same plan."""
+    """Return the actions that make the observed state equal to the desired state.
+
+    Pure: the same world gives the same plan.
+    """
     with _uncollected():
         return _make_plan(world)
 
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """A plan makes many values and no circles: looking for some again and again would cost a third of its time."""
+    """Pause Python's garbage collector.
+
+    A plan creates many values and no reference cycles: the repeated search for cycles would cost a third of its time.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -107,7 +117,7 @@ def _make_plan(world: World) -> Plan:
 
 
 def _draft(world: World, index: Index) -> tuple[World, PlanBuilder]:
-    """Return the steps of all apps; and the world with the releases that were planned for."""
+    """Return the steps of all apps, and the world with the target releases for which these steps were planned."""
     draft, waiting = _plan_apps(world, index)
     instead = with_running_releases(world, waiting)
     if instead is not None:
@@ -132,7 +142,7 @@ def _draft(world: World, index: Index) -> tuple[World, PlanBuilder]:
 
 
 def _plan_apps(world: World, index: Index) -> tuple[PlanBuilder, Mapping[AppKey, str]]:
-    """Plan the apps of Git; return the steps, and the apps that wait for others, each with the reason."""
+    """Plan the apps of Git. Return the steps, and the apps that wait for other apps, each with the reason."""
     placements = place_all(world, index)
     world = keep_former(world, held_apps(world, placements))
     chosen = {each.app.key: each for each in world.targets}
@@ -204,9 +214,9 @@ def _plan_app(
 def _is_obstructed(
     chosen: TargetRelease, slots: AppSlots, everything: AppSlots, world: World, dependencies: AppDependencies
 ) -> bool:
-    """Tell whether something is in the way of an app as a whole; if so, that is noted.
+    """Return whether an obstacle prevents the whole app from being changed. If there is one, a hold is noted.
 
-    What runs is kept running while a person is asked about data.
+    While a person must decide about data, the containers that run are kept running.
     """
     index, draft, key = dependencies.index, dependencies.draft, chosen.app.key
     asked = _needs_decision(chosen.app, everything, world, index)
@@ -228,14 +238,17 @@ def _is_obstructed(
 
 
 def _needs_decision(app: App, slots: AppSlots, world: World, index: Index) -> str:
-    """Return what a person must decide before an app changes, since data is at stake; until then it stays what it is."""
+    """Return what a person must decide about data before the app may change; "" if nothing.
+
+    Until then the app stays as it is.
+    """
     if app.key in world.data_holds or lost_volume(app, world, index):
         return world.data_holds.get(app.key, "")
     return lost_data(app, slots, world, index)
 
 
 def held_apps(world: World, placements: Mapping[AppKey, AppPlacement]) -> Collection[AppKey]:
-    """Return the apps of which nothing is started for a hold, or because they have no place."""
+    """Return the apps of which nothing is started, because of a hold or because they have no placement."""
     return {
         each.app.key
         for each in world.targets
@@ -244,7 +257,7 @@ def held_apps(world: World, placements: Mapping[AppKey, AppPlacement]) -> Collec
 
 
 def _must_wait(chosen: TargetRelease, slots: AppSlots, world: World, draft: PlanBuilder) -> bool:
-    """Tell whether nothing new of an app is begun for now; then what served before is started."""
+    """Return whether nothing new of an app is started for now. If so, its previous containers are started instead."""
     key = chosen.app.key
     blocked, wait = world.blocked.get(key), world.backoffs.get(key)
     if blocked is not None and blocked.count > 1:
@@ -266,7 +279,7 @@ def _must_wait(chosen: TargetRelease, slots: AppSlots, world: World, draft: Plan
 def _classify(
     chosen: TargetRelease, placement: AppPlacement, world: World, index: Index, outside: JoinableContainers
 ) -> tuple[AppSlots, tuple[Slot, ...]]:
-    """Return the slots that are to run, and the runs of jobs that are due by their schedules."""
+    """Return the slots that should run, and the scheduled runs of jobs that are due."""
     standing, scheduled = split_scheduled(placement)
     slots = skip_finished_jobs(chosen, classify_slots(chosen, standing, world, index, outside), world)
     return replace(slots, scheduled=scheduled), due_runs(chosen, scheduled, world, index)
@@ -279,7 +292,7 @@ def _agreed(chosen: TargetRelease, slots: AppSlots, index: Index) -> tuple[Volum
 
 
 def held_reason(chosen: TargetRelease, world: World) -> str:
-    """Return why an app is left alone at this moment, by command or by a line in Git; "" where it is not."""
+    """Return why an app is held at this moment, by a command or by a line in Git; "" if it is not held."""
     for hold in (world.holds.get(chosen.app.key), chosen.app.hold):
         if hold is not None and (hold.until is None or hold.until > world.now):
             return str(hold)
@@ -296,9 +309,10 @@ def _note_drift(key: AppKey, slots: AppSlots, draft: PlanBuilder) -> None:
 def _keep_running(
     chosen: TargetRelease, slots: AppSlots, world: World, index: Index, draft: PlanBuilder
 ) -> None:
-    """A release goes neither on nor back: what failed of it is stopped for good, and what was stopped for it serves.
+    """Plan for a release that can neither continue nor be rolled back.
 
-    With `rollback: off`, what failed is left as it is.
+    Its failed containers are stopped permanently, and the previous containers, which the rollout had stopped, are
+    started. With `rollback: off`, the failed containers are left as they are.
     """
     failed = () if chosen.app.rollback is Rollback.OFF else _failed_containers(slots, world, chosen.app.key)
     failed_all = AppPlanner(

@@ -1,9 +1,10 @@
-"""A plan under construction: actions get their ids, and find out what they must wait for.
+"""Collects the actions of a plan, gives each an id, and finds out which other actions each must wait for.
 
 Note [What frees a name, a port or an address]
-An action that takes a name, a fixed port or a fixed address on a host waits for the action that frees it there, whichever
-app that belongs to.  All are told apart by the host, so the order of apps in the plan does not matter.  A container that
-stops for a successor in another app stops once that one is there to be started: so nobody waits for a pull.
+An action that needs a name, a fixed port or a fixed address on a host waits for the action that frees it there, no
+matter which app that action belongs to. The key always contains the host, so the order of apps in the plan does not
+matter. If a container stops for a successor in another app, the stop waits until that successor is ready to be started.
+So no service is down during a pull.
 """
 
 from collections import defaultdict
@@ -34,7 +35,7 @@ _PREPARING = frozenset({Kind.PULL, Kind.CREATE_NETWORK, Kind.CREATE_VOLUME, Kind
 
 
 class StepFields(TypedDict, total=False):
-    """What an action on a slot may have besides what the slot gives it; the words are those of `Action`."""
+    """The optional fields of an action on a slot, beside those that the slot supplies; named as in `Action`."""
 
     changes: tuple[Change, ...]
     after: tuple[str, ...]
@@ -53,7 +54,7 @@ class StepFields(TypedDict, total=False):
 
 
 class ActionFields(StepFields, total=False):
-    """What any action may have besides its kind, host, target and reason."""
+    """The optional fields of any action, beside its kind, host, target and reason. The names are those of `Action`."""
 
     name: str
     app: AppKey | None
@@ -69,7 +70,7 @@ class ActionFields(StepFields, total=False):
 
 
 class HoldKind(TypedDict, total=False):
-    """What kind of hold it is; the words are those of `PlanHold`."""
+    """The kind of a hold. The names are those of `PlanHold`."""
 
     error: bool
     stopped: bool
@@ -78,36 +79,39 @@ class HoldKind(TypedDict, total=False):
 
 
 class PlanBuilder:
-    """Collects actions and holds; `finish` gives them back in an order in which they can be carried out."""
+    """Collects actions and holds; `finish` returns the actions in an order in which they can be executed."""
 
     def __init__(self) -> None:
         self.actions: list[Action] = []
         self.holds: list[PlanHold] = []
         self.unknown: list[AppKey] = []
-        self.unread: set[tuple[str, FilesQuery]] = set()  # binds that nobody has looked at yet
-        self.planned: set[AppKey] = set()  # apps that are acted on, if there is anything to do
-        self.networks_wanted: dict[
-            AppKey, Mapping[str, Collection[str]]
-        ] = {}  # by host; of apps that may lose others
-        self.refreshes: set[str] = (
-            set()
-        )  # pulls of images that are there: left out where nothing waits for them
+        self.unread: set[tuple[str, FilesQuery]] = set()  # binds whose files have not been read yet
+        self.planned: set[AppKey] = set()  # apps whose steps are planned, even if there are none to add
+        # by app and host: the networks that stay. Other networks of these apps may be removed.
+        self.networks_wanted: dict[AppKey, Mapping[str, Collection[str]]] = {}
+        # pulls of images that the host already has: left out if no action waits for them
+        self.refreshes: set[str] = set()
         self._gates: dict[AppKey, list[str]] = defaultdict(list)
-        self._ids: dict[str, int] = {}  # how many actions do the same
+        self._ids: dict[str, int] = {}  # how many actions have the same kind, host and target
         self._names_freed: dict[_NameKey, str] = {}
         self._ports_freed: dict[_PortKey, list[tuple[HeldPort, str]]] = defaultdict(list)
         self._addresses_freed: dict[_AddressKey, list[str]] = defaultdict(list)
         self._names_taken: list[tuple[_NameKey, str]] = []
         self.ports_taken: list[tuple[str, HeldPort, str]] = []  # host, port, and the action that needs it
-        self.addresses_taken: list[tuple[str, HeldAddress, str]] = []  # host, address, and who needs it
+        # host, address, and the action that needs it
+        self.addresses_taken: list[tuple[str, HeldAddress, str]] = []
         self._waits: list[tuple[str, str]] = []
-        self._patient: list[tuple[str, tuple[str, ...]]] = []  # stops, and what each may wait for
-        self._places: dict[AppKey | None, list[int]] = defaultdict(list)  # in `actions`, by app
+        # stops, and the actions that each should wait for if it can
+        self._patient: list[tuple[str, tuple[str, ...]]] = []
+        self._places: dict[AppKey | None, list[int]] = defaultdict(list)  # indexes into `actions`, by app
         self._indexed_count = 0
-        self._networks_created: dict[_NameKey, int] = {}  # the place in `actions`, by host and name
+        self._networks_created: dict[_NameKey, int] = {}  # index into `actions`, by host and name
 
     def add(self, kind: Kind, host: str, target: str, reason: str, **fields: Unpack[ActionFields]) -> str:
-        """Add an action and return its id, made from what it does, so that the same plan has the same ids."""
+        """Add an action and return its id.
+
+        The id is derived from what the action does, so the same plan has the same ids.
+        """
         identity = self.identify(kind, host, fields.get("new_name") or target)
         if kind is Kind.CREATE_NETWORK:
             self._networks_created[host, target] = len(self.actions)
@@ -115,40 +119,43 @@ class PlanBuilder:
         return identity
 
     def creation_of_network(self, host: str, name: str) -> Action | None:
-        """Return the action that creates a network of that name on a host, where one was added."""
+        """Return the action that creates a network of that name on a host; None if none was added."""
         place = self._networks_created.get((host, name))
         return None if place is None else self.actions[place]
 
     def identify(self, kind: Kind, host: str, target: str) -> str:
-        """Return the id of an action that is added next."""
+        """Return the id for an action that is added next."""
         base = f"{kind}/{host}/{target}"
         count = self._ids[base] = self._ids.get(base, 0) + 1
         return base if count == 1 else f"{base}#{count}"
 
     def hold(self, subject: str, reason: str, app: AppKey | None = None, **kind: Unpack[HoldKind]) -> None:
-        """Note that something is left alone, and why; an error is one that nobody wished for (see `PlanHold`)."""
+        """Note that a subject is left alone, and why.
+
+        A hold with `error` is one that no user asked for (see `PlanHold`).
+        """
         self.holds.append(PlanHold(subject=subject, reason=reason, app=app, **kind))
 
     def add_gate(self, app: AppKey, action: str) -> None:
-        """Note a step that shows that an app does well."""
+        """Note a step that shows that an app is healthy."""
         self._gates[app].append(action)
 
     def gates(self, app: AppKey) -> list[str]:
-        """Return the steps that show that an app does well; empty where nothing is done to it."""
+        """Return the steps that show that an app is healthy; empty if the plan does nothing to the app."""
         return self._gates.get(app, [])
 
     def waits(self, action: str, other: str) -> None:
-        """Note that an action comes after another one that was added later."""
+        """Note that an action waits for another one that was added later."""
         self._waits.append((action, other))
 
     def waits_unless_needed(self, stop: str, others: Iterable[str]) -> None:
-        """Note that a stop comes after others, unless a start of this plan needs the port or the address that it frees."""
+        """Note that a stop waits for others, unless a start of this plan needs the port or address that it frees."""
         self._patient.append((stop, tuple(others)))
 
     def settle_stops(self) -> None:
-        """Let stops wait for what they come after, now that all starts of the plan are known.
+        """Apply what `waits_unless_needed` noted, now that all starts of the plan are known.
 
-        The commands before a stop are woven in later, and wait for the same.
+        The `pre_stop` commands are inserted later, and wait for the same actions.
         """
         needed = {freer for _, freer in self._with_name_waits()} if self._patient else set()
         waits: dict[str, list[str]] = defaultdict(list)
@@ -163,22 +170,22 @@ class PlanBuilder:
             ]
 
     def actions_of(self, app: AppKey) -> list[Action]:
-        """Return the actions that were added for an app so far; for use before others are woven in."""
+        """Return the actions that were added for an app so far. To be used only before other actions are inserted."""
         for place in range(self._indexed_count, len(self.actions)):
             self._places[self.actions[place].app].append(place)
         self._indexed_count = len(self.actions)
         return [self.actions[place] for place in self._places.get(app, ())]
 
     def releases_name(self, host: str, name: str, action: str) -> None:
-        """Note that a name on a host is free after an action; the first that frees it counts."""
+        """Note that a name on a host is free after an action. The first action that frees the name counts."""
         self._names_freed.setdefault((host, name), action)
 
     def has_action(self, kind: Kind, host: str, target: str) -> bool:
-        """Tell whether such an action was added."""
+        """Return whether an action of this kind was added for this host and target."""
         return f"{kind}/{host}/{target}" in self._ids
 
     def gives_up_name(self, host: str, name: str) -> bool:
-        """Tell whether an action that was added frees a name on a host."""
+        """Return whether an action was added that frees a name on a host."""
         return (host, name) in self._names_freed
 
     def needs_name(self, host: str, name: str, action: str) -> None:
@@ -204,15 +211,18 @@ class PlanBuilder:
         self.addresses_taken += [(host, address, action) for address in addresses]
 
     def check_ports(self, stop: str, ports: tuple[HeldPort, ...], image: str, release: str) -> None:
-        """Have the Engine asked for ports before a container is stopped for one of a release that needs them.
+        """Let the Engine be asked whether ports are free before a container is stopped for a release that needs them.
 
-        The stop was added a moment ago, and is searched from the end.
+        The stop was added very recently, so the search begins at the end.
         """
         place = next(place for place in reversed(range(len(self.actions))) if self.actions[place].id == stop)
         self.actions[place] = replace(self.actions[place], ports=ports, image=image, release=release)
 
     def finish(self) -> tuple[Action, ...]:
-        """Return all actions, each after all that it waits for; those in a circular wait are held and left out."""
+        """Return all actions, each after all actions that it waits for.
+
+        Actions in a dependency cycle are left out, and their apps are held.
+        """
         extra: dict[str, set[str]] = defaultdict(set)
         for action, other in self._waits:
             extra[action].add(other)
@@ -238,12 +248,18 @@ class PlanBuilder:
         return _without_apps(ordered, {action.app for action in stuck}) if stuck else ordered
 
     def _without_idle_refreshes(self, actions: Sequence[Action]) -> list[Action]:
-        """Return the actions without pulls that would be repeated at each run, as long as a canary waits."""
+        """Return the actions without refresh pulls that no action waits for.
+
+        Each run would repeat these pulls while a canary waits.
+        """
         awaited = {each for action in actions for each in (*action.after, *action.follows)}
         return [action for action in actions if action.id not in self.refreshes or action.id in awaited]
 
     def _add_name_waits(self, extra: dict[str, set[str]]) -> None:
-        """Let who takes a port or an address wait for who frees it; and that one until the other can be started."""
+        """Let an action that needs a port or an address wait for the action that frees it.
+
+        If the two belong to different apps, the freeing action also waits until the other is prepared for its start.
+        """
         by_id = {action.id: action for action in self.actions}
         for taker, freer in self._with_name_waits():
             extra[taker].add(freer)
@@ -252,7 +268,7 @@ class PlanBuilder:
                 extra[freer].update(each.id for each in before if each and each.kind in _PREPARING)
 
     def _with_name_waits(self) -> Iterator[tuple[str, str]]:
-        """Yield pairs of actions: one that takes a port or an address, and one that frees it."""
+        """Yield pairs of actions: one that needs a port or an address, and the one that frees it."""
         for host, port, action in self.ports_taken:
             for held, freed in self._ports_freed.get((host, *port[1:]), ()):
                 if freed != action and same_port(port, held):

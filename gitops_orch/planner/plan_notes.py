@@ -1,11 +1,11 @@
-"""What does a reader of the plan need to know that no app's hold says?"""
+"""Adds holds to the plan about facts that no app's hold reports, such as two hosts that are one Engine."""
 
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.plan_builder import PlanBuilder
 
 
 def note_odd_hosts(index: Index, draft: PlanBuilder) -> None:
-    """Note hosts that are one Engine, and copies of our containers: nothing is done about either."""
+    """Note hosts that are the same Engine, and copies of our containers. The plan changes neither."""
     for name, unknown in sorted(index.unknown.items()):
         if unknown.same_as:
             draft.hold(f"host {name}", unknown.reason, error=True)

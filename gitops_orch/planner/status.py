@@ -1,4 +1,4 @@
-"""How every app and host does, told from a world and the plan that came of it."""
+"""Computes the status of every app and host from a world and the plan that was made from it."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -39,7 +39,7 @@ _RELEASE_STATES = {
 
 
 def app_statuses(world: World, plan: Plan) -> tuple[AppStatus, ...]:
-    """Return a row for every app that Git has, readable or not, in the order of their names."""
+    """Return one row for every app in Git, and for removed apps that still have steps or holds; sorted by key."""
     index = build_index(world)
     world = with_predecessors(with_renames(world, index), index)
     left: dict[AppKey | None, list[Action]] = defaultdict(list)
@@ -103,7 +103,7 @@ def _status(
         or (trouble_of(chosen, world) if busy else "")
         or silent_hosts(index.unknown[host] for host in away)
         or open_actions(left)
-        or _first_words(hold for hold in holds if not hold.kept)  # these keep the app from nothing
+        or _first_words(hold for hold in holds if not hold.kept)  # a hold with `kept` prevents nothing
         or (
             why_unhealthy(_known_or_foreign(chosen, index), chosen.app)
             if health is not AppHealth.HEALTHY
@@ -134,7 +134,7 @@ def _first_words(holds: Iterable[PlanHold]) -> str:
 
 
 def _known_or_foreign(chosen: TargetRelease, index: Index) -> list[Located]:
-    """The containers that an app's health is judged by: not those aside, nor jobs that are done."""
+    """Return the containers that determine an app's health: no retained or failed ones and no finished jobs."""
     jobs = {service.name for service in chosen.app.services if service.job}
     return [
         found
@@ -151,7 +151,7 @@ def _known_or_foreign(chosen: TargetRelease, index: Index) -> list[Located]:
 def _removed_app(
     key: AppKey, left: list[Action], holds: list[PlanHold], world: World, index: Index
 ) -> AppStatus:
-    """Return the row of an app that left Git: it is kept, or is being removed, perhaps not for the first time."""
+    """Return the row of an app that left Git: it is kept, or it is being removed, perhaps after failed attempts."""
     if holds and not holds[0].error:
         return _left(key, holds, world, index)
     reason = (
@@ -161,7 +161,7 @@ def _removed_app(
 
 
 def _being_removed(key: AppKey, reason: str, index: Index) -> AppStatus:
-    """An app that left Git, and is being removed."""
+    """Return the row of an app that left Git and is being removed."""
     row = _invalid(key, reason, index)
     return replace(
         row,
@@ -178,7 +178,7 @@ def _failed_run(services: Iterable[ServiceStatus]) -> str:
 
 
 def _sync(chosen: TargetRelease, *, unknown: bool, held: bool, busy: bool) -> Sync:
-    """First match wins: what is not known comes before what is known."""
+    """Return the sync state; the first match wins. Unknown has priority over all known states."""
     if unknown:
         return Sync.UNKNOWN
     if held:
@@ -209,14 +209,17 @@ def _running_release(chosen: TargetRelease, index: Index) -> list[ObservedContai
 def _running_version(
     chosen: TargetRelease, containers: list[ObservedContainer], *, busy: bool
 ) -> tuple[str, str]:
-    """The commit and the release that run: the chosen ones once nothing is left to do, else what labels say."""
+    """Return the commit and the release that run.
+
+    These are the target's once nothing is left to do; until then, those that the labels of most containers name.
+    """
     if not busy and chosen.role is not Role.BLOCKED:
         return chosen.commit, chosen.app.digest
     return _named_most(containers)
 
 
 def _named_most(containers: Iterable[ObservedContainer]) -> tuple[str, str]:
-    """Return the commit and the release that most containers name; of several, those of the newest container."""
+    """Return the commit and the release that most containers name; in a tie, those of the newest container."""
     oldest_first = sorted(
         (c for c in containers if c.owner is not None),
         key=lambda c: c.created_at.timestamp() if c.created_at else 0.0,
@@ -249,7 +252,7 @@ def _service(service: Service, chosen: TargetRelease, world: World, index: Index
 
 
 def _scheduled(service: Service, chosen: TargetRelease, world: World, index: Index) -> ServiceStatus:
-    """Return the row of a service that has no containers but those of its runs: none has to be there."""
+    """Return the row of a scheduled service. It has only the containers of its runs, and none of them must exist."""
     runs = service_runs(chosen.app, service, index)
     return ServiceStatus(
         name=service.name,
@@ -287,7 +290,10 @@ def _is_healthy(service: Service, container: ObservedContainer) -> bool:
 def _health(
     services: Iterable[ServiceStatus], *, unknown: bool, degraded: bool, suspended: bool, starting: bool
 ) -> AppHealth:
-    """First match wins.  A first release that failed stays `degraded` until it has passed its gates."""
+    """Return the health; the first match wins.
+
+    A first release that failed stays `degraded` until it has passed its gates.
+    """
     if unknown:
         return AppHealth.UNKNOWN
     if degraded:
@@ -303,7 +309,7 @@ def _health(
 
 
 def _is_progressing(chosen: TargetRelease) -> Callable[[ObservedContainer], bool]:
-    """Return what tells whether a running container is not yet what it shall be: one that starts, or a job."""
+    """Return a function that reports whether a running container has not finished: it is starting, or is a job."""
     jobs = {service.name for service in chosen.app.services if service.job}
 
     def emit(container: ObservedContainer) -> bool:
@@ -330,7 +336,7 @@ def _invalid(key: AppKey, reason: str, index: Index) -> AppStatus:
 
 
 def _with_running_version(row: AppStatus, chosen: TargetRelease, world: World, index: Index) -> AppStatus:
-    """Return the row of an app that cannot be read with how its last good release does, which is kept running."""
+    """Return the row of an invalid app, completed with the health of its last good release, which is kept running."""
     if any(host in index.unknown for host, _ in index.unreachable_slots.get(row.key, ())):
         return row
     services = tuple(_service(service, chosen, world, index) for service in chosen.app.services)
@@ -350,7 +356,7 @@ def _with_running_version(row: AppStatus, chosen: TargetRelease, world: World, i
 
 
 def _left(key: AppKey, holds: list[PlanHold], world: World, index: Index) -> AppStatus:
-    """An app that no file names any more, and that runs on: it may be in a file that cannot be read, or is kept."""
+    """Return the row of an app that left Git and still runs: its file may be invalid, or it is kept."""
     row = replace(_invalid(key, holds[0].full_reason, index), foreign=key in world.foreign_apps)
     if world.invalid_paths and not row.foreign:
         return row

@@ -1,4 +1,4 @@
-"""Why an app is not in sync or not healthy, in one sentence, where no hold says it already."""
+"""Says in one sentence why an app is not in sync or not healthy, for cases that no hold reports."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,7 +18,7 @@ _WORDS = {
 
 
 def open_actions(actions: Sequence[Action]) -> str:
-    """Return how many steps are left to do, and the first; "" where none is."""
+    """Return how many steps are left, and the first of them; "" if none is left."""
     if not actions:
         return ""
     first = actions[0]
@@ -28,7 +28,7 @@ def open_actions(actions: Sequence[Action]) -> str:
 
 
 def trouble_of(chosen: TargetRelease, world: World) -> str:
-    """Return why the last attempt at the chosen release failed, in whichever process; "" where it did not."""
+    """Return why the last attempt at the target release failed, in any process; "" if it did not fail."""
     trouble = world.troubles.get(chosen.app.key)
     if trouble is None or trouble.digest != chosen.app.digest:
         return ""
@@ -36,29 +36,29 @@ def trouble_of(chosen: TargetRelease, world: World) -> str:
 
 
 def why_not_removed(app: AppKey, world: World) -> str:
-    """Return why the last attempt to remove an app that left Git failed, in whichever process; "" where none did."""
+    """Return why the last attempt to remove an app that left Git failed, in any process; "" if none failed."""
     trouble = world.troubles.get(app)
     return trouble_reason(trouble) if trouble is not None and trouble.digest == LEFT_GIT else ""
 
 
 def trouble_reason(trouble: Trouble) -> str:
-    """Return why the last attempt failed, how often it was tried, and since when."""
+    """Return why the last attempt failed, how many attempts there were, and since when."""
     times = "once" if trouble.attempts == 1 else f"{trouble.attempts} times"
     return f"{trouble.reason}; tried {times} since {trouble.since:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def invalid_file_reason(app: AppKey, mistake: str, index: Index) -> str:
-    """Return why an app whose files cannot be read stays as it is."""
+    """Return why an app with an invalid file stays as it is."""
     return f"keeps what it runs: {mistake}" if index.apps.get(app) else mistake
 
 
 def silent_hosts(hosts: Iterable[UnknownHost]) -> str:
-    """Return which hosts do not answer, and why; "" where all do."""
+    """Return which hosts do not answer, and why; "" if all answer."""
     return "; ".join(f"host {host.name} does not answer: {host.reason}" for host in hosts)
 
 
 def why_unhealthy(containers: Iterable[Located], app: App) -> str:
-    """Return the first container that is not healthy, with its state; "" where all are."""
+    """Return the first container that is not healthy, with its state; "" if all are healthy."""
     for found in containers:
         word = _unhealthy(found.container, app)
         if word:
