@@ -1,4 +1,4 @@
-"""Which running containers of a host hold each of its addresses, or each place where data is written?"""
+"""Finds the running containers of a host that hold each address, or write to each data location."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -13,7 +13,7 @@ Thing = TypeVar("Thing", bound=Hashable)
 def holders_of(
     host: HostIndex, held: Callable[[ObservedContainer], Iterable[Thing]]
 ) -> Mapping[Thing, list[ObservedContainer]]:
-    """Return, by each thing that one of them holds, the containers of a host that run, are paused or restart."""
+    """Return the live containers of a host (running, paused, restarting) by each thing that they hold."""
     found: dict[Thing, list[ObservedContainer]] = defaultdict(list)
     for container in host.host.containers:
         if container.state in LIVE_STATES:

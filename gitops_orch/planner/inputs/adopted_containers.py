@@ -1,7 +1,7 @@
-"""Which containers of other tools does an app take over (`x-gitops.adopt`), and which of its slots is each in?
+"""Finds the containers of other tools that an app adopts (`x-gitops.adopt`), and the slot of each.
 
 Every tool that runs Compose files (Docker Compose, Portainer, Komodo, Dockge) labels containers as Compose does: with
-the project and the service.  A container without these labels is known by the `container_name` of a service.
+the project and the service. A container without these labels is recognised by the `container_name` of a service.
 """
 
 from collections import defaultdict
@@ -14,14 +14,15 @@ from gitops_orch.planner.inputs.index import Index, Located
 
 _COMPOSE = "com.docker.compose."
 SERVICE_LABEL, NUMBER_LABEL = f"{_COMPOSE}service", f"{_COMPOSE}container-number"
-ONEOFF_LABEL = f"{_COMPOSE}oneoff"  # "True" on what `docker compose run` leaves: no container of the service
-_NUMBER_LENGTH_MAX = 9  # of a label that anybody can write
+# "True" on a container that `docker compose run` left; it does not belong to the service
+ONEOFF_LABEL = f"{_COMPOSE}oneoff"
+_NUMBER_LENGTH_MAX = 9  # limits a label that anybody can write
 _GLOBAL = frozenset({Mode.GLOBAL, Mode.GLOBAL_JOB})
 
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """A container that is taken over, and the slot that its successor has."""
+    """A container that the app adopts, and the slot of its successor."""
 
     service: str
     slot: int
@@ -29,9 +30,9 @@ class Adopted:
 
 
 def adopted_containers(app: App, index: Index) -> tuple[Adopted, ...]:
-    """Return the containers that an app takes over, on all hosts, by service and slot; none unless it says so.
+    """Return the containers that an app adopts on all hosts, sorted by service and slot; none unless `adopt` is set.
 
-    What a project had beyond the replicas of its service gives way to the last of these.
+    Containers of a project beyond the replicas of their service get the last slot, so its successor replaces them, too.
     """
     if not app.adopt:
         return ()
@@ -48,7 +49,7 @@ def adopted_containers(app: App, index: Index) -> tuple[Adopted, ...]:
 
 
 def places_taken_over(apps: Iterable[App], index: Index) -> Mapping[str, frozenset[Placed]]:
-    """Return, by host, the slots of apps whose data is in containers that are still to be taken over."""
+    """Return, by host, the slots of apps whose data is in containers that are not adopted yet."""
     places: dict[str, set[Placed]] = defaultdict(set)
     for app in apps:
         for each in adopted_containers(app, index):
@@ -64,7 +65,7 @@ def _slot(service: Service, container: ObservedContainer) -> int:
 
 
 def _by_name(app: App, services: Mapping[str, Service], index: Index) -> Iterator[Adopted]:
-    """Yield what has a service's `container_name`: it was started by `docker run`, or by another name of its service."""
+    """Yield containers with a service's `container_name`, from `docker run` or from a service that had another name."""
     for service in services.values():
         for found in _named(app, index, service.container_name) if service.container_name else ():
             container = found.container
@@ -77,6 +78,6 @@ def _by_name(app: App, services: Mapping[str, Service], index: Index) -> Iterato
 
 
 def _named(app: App, index: Index, name: str) -> Iterator[Located]:
-    """Yield what has a name, or had it until its successor needed the name, and is not ours."""
+    """Yield the containers that have a name, or had it until their successor needed it, and are not ours."""
     for host, there in index.hosts.items():
         yield from (Located(host, container, app.key) for container in there.foreign_containers.get(name, ()))

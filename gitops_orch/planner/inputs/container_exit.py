@@ -1,8 +1,9 @@
-"""A container that has exited: did its own program end, or was it stopped from outside; and is its work done?
+"""Decides whether an exited container ended by itself or was stopped from outside, and whether its work is done.
 
-What a host, its daemon or a hand stopped tells nothing of a release.  An exit code of 137 or 143 alone is no sign of that:
-where the Engine was there all the time and nobody asked it for a stop, the program ended by itself.  What ended with 0 by
-itself, and has a restart policy that leaves it so, has done what it was made for: a `chown`, an init container, a migration.
+A stop by a host, its daemon or a person says nothing about a release. An exit code of 137 or 143 alone does not prove
+such a stop: if the Engine was up all the time and nobody requested a stop, the program ended by itself. A container
+that ended with 0 by itself, and whose restart policy does not restart it, has done its work: a `chown`, an init
+container, a migration.
 """
 
 from gitops_orch.model.observed import Details, EndedBy, ObservedContainer, State
@@ -17,7 +18,7 @@ _BY = {EndedBy.REQUEST: "somebody asked its Engine to stop it", EndedBy.DAEMON: 
 
 
 def why_stopped(container: ObservedContainer) -> str:
-    """Return who stopped a container that has exited or is being removed, other than itself; "" where it ended by itself, or runs."""
+    """Return who stopped a container that has exited or is being removed; "" if it ended by itself, or runs."""
     details = container.details
     if container.state in _REMOVED:
         return "" if details is not None and _had_failed(details) else _REMOVED[container.state]
@@ -33,14 +34,15 @@ def why_stopped(container: ObservedContainer) -> str:
 
 
 def _had_failed(details: Details) -> bool:
-    """Tell whether it failed by itself before anybody removed it."""
+    """Return whether the container failed by itself before its removal was requested."""
     return details.oom_killed or (details.ended_by is EndedBy.ITSELF and details.exit_code != 0)
 
 
 def was_stopped_from_outside(container: ObservedContainer) -> bool:
-    """Tell whether it was stopped from outside for certain: what failed by itself before its Engine stopped was not.
+    """Return whether a container was certainly stopped from outside.
 
-    A restart policy proves nothing where the program is known to have ended by itself: it may have ended under another one.
+    It was not if it failed by itself before its Engine stopped. A restart policy proves nothing if the program is known
+    to have ended by itself: the policy may have been another one at that time.
     """
     details = container.details
     if details is None or details.ended_by is EndedBy.ITSELF or not why_stopped(container):
@@ -49,9 +51,9 @@ def was_stopped_from_outside(container: ObservedContainer) -> bool:
 
 
 def is_done(container: ObservedContainer) -> bool:
-    """Tell whether it ended by itself, with 0, and its restart policy leaves it so.
+    """Return whether a container ended by itself with 0, and its restart policy does not restart it.
 
-    Only where that is known: of what may have been stopped, nobody says that it is done.
+    False if this is not known: a container that may have been stopped does not count as done.
     """
     details = container.details
     return (
@@ -64,9 +66,9 @@ def is_done(container: ObservedContainer) -> bool:
 
 
 def has_completed(container: ObservedContainer) -> bool:
-    """Tell whether a job has ended with 0, and not because somebody stopped it: a program that is stopped may end with 0.
+    """Return whether a job has ended with 0 and was not stopped: a program that is stopped may end with 0, too.
 
-    What its Engine's end may have stopped is no completed job either, unless it was seen to be done before.
+    A job that may have been stopped with its Engine is not completed either, unless it was observed as done before.
     """
     details = container.details
     ended = container.state is State.EXITED

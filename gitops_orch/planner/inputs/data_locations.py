@@ -1,4 +1,4 @@
-"""In which volumes and directories does a service, or a container, write data?"""
+"""Lists the volumes and directories in which a service or a container writes data."""
 
 import posixpath
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def written_by(container: ObservedContainer) -> set[str]:
 def written(app: App, service: Service, root: str = "", kept: Mapping[str, str] = NOTHING_KEPT) -> set[str]:
     """Return the volumes and paths in which a service's containers can write data.
 
-    `root` is the host's data root; `kept` are sources by target that stand in the place of what the file leaves open.
+    `root` is the host's data root. `kept` has sources by target: they replace what the file leaves open.
     """
     names = {volume.key: volume.name for volume in app.volumes}
     found: set[str] = set()

@@ -1,4 +1,4 @@
-"""What does a file mount where, and how does it say so?"""
+"""Lists what a file mounts at each target, and in which form the file declares it."""
 
 import posixpath
 from collections.abc import Iterator, Mapping
@@ -10,10 +10,10 @@ from gitops_orch.model.rules.data_mounts import holds_data, normal_target
 
 
 class MountSource(Enum):
-    """How a file says what is mounted at a target."""
+    """The form in which a file declares what is mounted at a target."""
 
-    RELATIVE = "a relative path"  # of the host; where that begins is open
-    IMPLICIT = "a volume without a name"  # of its own; the project's name leads it
+    RELATIVE = "a relative path"  # below the app's data directory, whose path on the host is not in the file
+    IMPLICIT = "a volume without a name"  # owned by the app; the project's name is its prefix
     NAMED = "a volume"
     PATH = "a path"
     ANONYMOUS = "an anonymous volume"
@@ -23,26 +23,26 @@ class MountSource(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a file mounts at a target; `value` as a person would write it, `data`: a container can leave data there."""
+    """What a file mounts at a target. `value` is as a person writes it; `data`: a container can leave data there."""
 
     source: MountSource
     value: str
     data: bool = False
 
     def is_at(self, app: AppKey, place: str) -> bool:
-        """Tell whether this is a volume or path of a host; of a relative path only the end is known."""
+        """Return whether this is the given volume or path of a host; of a relative path, only the end is compared."""
         if self.source is MountSource.RELATIVE:
             return place.endswith(data_path(app, self.value))
         return self.value == place or (place.startswith("/") and posixpath.normpath(self.value) == place)
 
 
 def data_path(app: AppKey, relative: str) -> str:
-    """Return how the path of a relative bind of an app ends on each host."""
+    """Return the end of the path that a relative bind of an app has on each host."""
     return f"/{app.namespace}/{app.name}/{relative.removeprefix('./')}"
 
 
 def declared_mounts(app: App, service: Service) -> Mapping[str, Declared]:
-    """Return what a service mounts, by target in its normal form."""
+    """Return what a service mounts, by normalised target."""
     found = {
         normal_target(str(entry.get("target", ""))): _entry(app, entry)
         for entry in _mappings(service, "volumes")
@@ -53,7 +53,8 @@ def declared_mounts(app: App, service: Service) -> Mapping[str, Declared]:
     for files in service.files:
         relative = files.writable_path is not None
         value = f"./{(files.writable_path or '').removeprefix('./')}" if relative else "files from Git"
-        data = relative and (files.directory or not files.entries)  # a single file from Git is written again
+        # a single file from Git can be written again
+        data = relative and (files.directory or not files.entries)
         found[normal_target(files.target)] = Declared(
             MountSource.RELATIVE if relative else MountSource.GIT, value, data
         )

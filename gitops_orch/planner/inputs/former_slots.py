@@ -1,4 +1,4 @@
-"""A slot whose service is in Git under that name no more, and what is known of its data."""
+"""Describes a slot whose service is no longer in Git under that name, and where its data is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,10 +13,12 @@ ServiceKey: TypeAlias = tuple[AppKey, str]  # app, service
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovedSlot:
-    """A slot that left Git; one of a silent host has no container, and is known by its last stable release, if at all.
+    """A slot that left Git.
 
-    `data` are the volumes and paths where it has data, by target; None where that is unknown.  With `is_same_service`, a service of the
-    commit is likely this one under another name; without, that service only mounts the same volume.
+    On a host that does not answer, it has no container, and only its last stable release may be known.
+
+    `data` has the volumes and paths of its data, by target; None if that is unknown. With `is_same_service`, a service
+    of the commit is likely this one under another name; without it, that service only mounts the same volume.
     """
 
     app: AppKey
@@ -30,7 +32,7 @@ class RemovedSlot:
 
     @property
     def key(self) -> ServiceKey:
-        """Return whose slot it is."""
+        """Return the app and service that the slot belongs to."""
         return self.app, self.service
 
     @property

@@ -1,4 +1,4 @@
-"""The observation, arranged for lookups: built once per plan, in one pass over all containers."""
+"""Arranges the observed state for lookups: built in one pass over all containers."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -24,14 +24,15 @@ from gitops_orch.model.rules.ports import ports_of
 from gitops_orch.planner.inputs.network_owners import with_owners
 from gitops_orch.planner.inputs.world import World
 
-INSTANCE_LABEL = "gitops-orch.instance"  # another instance's containers are foreign, but no Compose project
+# containers of another instance are foreign, but not of a Compose project
+INSTANCE_LABEL = "gitops-orch.instance"
 
 SlotKey = tuple[str, int]  # service, slot
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A container of ours, or one that an app of ours takes over, and the host that it is on."""
+    """A container of ours, or one that an app of ours adopts, and its host."""
 
     host: str
     container: ObservedContainer
@@ -40,46 +41,42 @@ class Located:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostIndex:
-    """One known host's objects by name."""
+    """The objects of one known host, by name."""
 
     host: ObservedHost
     names: Mapping[str, ObservedContainer]
-    foreign_containers: Mapping[
-        str, tuple[ObservedContainer, ...]
-    ]  # not made by us; also by the name before a takeover
+    # not created by us; also by the name that a container had before an adoption
+    foreign_containers: Mapping[str, tuple[ObservedContainer, ...]]
     networks: Mapping[str, ObservedNetwork]
-    duplicate_networks: Mapping[
-        str, tuple[ObservedNetwork, ...]
-    ]  # further networks of a name that is in `networks`
+    # further networks with a name that is in `networks`
+    duplicate_networks: Mapping[str, tuple[ObservedNetwork, ...]]
     volumes: Mapping[str, ObservedVolume]
-    held_ports: Mapping[tuple[int, str], tuple[HeldPort, ...]]  # of what runs, by number and protocol
-    file_sets: frozenset[tuple[AppKey, str]]  # digests of complete file sets, each an app's own
+    held_ports: Mapping[tuple[int, str], tuple[HeldPort, ...]]  # of live containers, by number and protocol
+    file_sets: frozenset[tuple[AppKey, str]]  # digests of complete file sets, each with the app that owns it
     mount_records: bool  # a volume records where an adopted service has its data
     image_ids: Mapping[str, str]  # normalised reference, digest reference or id -> id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """All known hosts, and where each app's containers are."""
+    """All known hosts, and where the containers of each app are."""
 
     hosts: Mapping[str, HostIndex]
     unknown: Mapping[str, UnknownHost]
     apps: Mapping[AppKey, tuple[Located, ...]]
-    pre_starts: Mapping[AppKey, tuple[Located, ...]]  # what only prepares other containers
-    runs: Mapping[AppKey, tuple[Located, ...]]  # of scheduled services
+    pre_starts: Mapping[AppKey, tuple[Located, ...]]  # containers of pre_start hooks
+    runs: Mapping[AppKey, tuple[Located, ...]]  # containers of scheduled runs
     networks: Mapping[AppKey, tuple[tuple[str, ObservedNetwork], ...]]  # (host, network) of ours
-    projects: Mapping[
-        tuple[str, str], tuple[ObservedContainer, ...]
-    ]  # (host, Compose project) not made by us
-    others: Mapping[tuple[str, str], tuple[ObservedContainer, ...]]  # the same, of other instances
-    load: Mapping[str, int]  # containers of ours per host, remembered ones on unknown hosts included
-    unreachable_slots: Mapping[
-        AppKey, tuple[tuple[str, Placed], ...]
-    ]  # slots last seen on hosts that do not answer now
+    # by (host, Compose project); not created by us
+    projects: Mapping[tuple[str, str], tuple[ObservedContainer, ...]]
+    others: Mapping[tuple[str, str], tuple[ObservedContainer, ...]]  # the same, created by other instances
+    load: Mapping[str, int]  # our containers per host, including the last known ones of unknown hosts
+    # slots that were last seen on hosts that do not answer now
+    unreachable_slots: Mapping[AppKey, tuple[tuple[str, Placed], ...]]
 
 
 def build_index(world: World) -> Index:
-    """Arrange a world's observation."""
+    """Return the index of a world's observed state."""
     hosts: dict[str, HostIndex] = {}
     unknown: dict[str, UnknownHost] = {}
     apps: dict[AppKey, list[Located]] = defaultdict(list)
@@ -127,7 +124,10 @@ def build_index(world: World) -> Index:
 def _networks(
     host: ObservedHost,
 ) -> tuple[dict[str, ObservedNetwork], dict[str, tuple[ObservedNetwork, ...]]]:
-    """Return each name's network, and what else has that name: first comes one in use, then one that we did not create."""
+    """Return the network of each name, and the further networks of that name.
+
+    A network that is in use is preferred, then one that we did not create.
+    """
     names = {network.name: network for network in host.networks}
     if len(names) == len(host.networks):
         return names, {}
@@ -183,7 +183,7 @@ def _foreign_containers(host: ObservedHost) -> Mapping[str, tuple[ObservedContai
 def _unreachable_slots(
     world: World, known: Mapping[str, HostIndex]
 ) -> dict[AppKey, tuple[tuple[str, Placed], ...]]:
-    """A host that left Git is remembered too: what it runs is unknown, not gone."""
+    """Return the last known slots of hosts that are not known now, also of hosts that left Git: unknown is not gone."""
     away: dict[AppKey, list[tuple[str, Placed]]] = defaultdict(list)
     for host in sorted(world.last_placements):
         if host not in known:

@@ -1,8 +1,9 @@
-"""Whose is a network?
+"""Decides which app owns a network.
 
-Its label names the app that created it, and cannot be changed.  Where that app left Git, or declares it no more, and
-another app of Git declares one of that name, it is that app's from then on: it is not removed with the former one.
-A volume stays its creator's: it is never removed with an app, and only that app may agree to lose its data.
+The network's label names the app that created it, and cannot be changed. If that app left Git or no longer declares the
+network, and another app in Git declares a network of that name, the network belongs to the other app from then on: it
+is not removed with the former one. A volume always belongs to its creator: it is never removed with an app, and only
+that app may agree to lose its data.
 """
 
 from collections import defaultdict
@@ -17,7 +18,7 @@ _Declared = Mapping[str, set[AppKey]]  # by name: the apps that declare it as th
 
 
 def with_owners(world: World) -> Mapping[str, Observation]:
-    """Return the observations of all hosts; each network of ours has the owner that Git gives it now."""
+    """Return the observed state of all hosts; each network of ours has the owner that Git gives it now."""
     declared = _declared(world)
     return {
         name: seen if isinstance(seen, UnknownHost) else _with_owners(seen, declared, world)
@@ -26,7 +27,7 @@ def with_owners(world: World) -> Mapping[str, Observation]:
 
 
 def _declared(world: World) -> _Declared:
-    """Return who declares each network, in the release that Git has or in the one that is chosen."""
+    """Return the apps that declare each network, in the head's release or in the target release."""
     found: dict[str, set[AppKey]] = defaultdict(set)
     for app in (*(each.app for each in world.targets), *world.heads.values()):
         for network in app.networks:
@@ -40,7 +41,10 @@ def _with_owners(host: ObservedHost, declared: _Declared, world: World) -> Obser
 
 
 def _with_owner(network: ObservedNetwork, declared: _Declared, world: World) -> ObservedNetwork:
-    """What an app that cannot be read declares is unknown: it keeps what it created."""
+    """Return the network with its owner.
+
+    An invalid app keeps the networks that it created: what it declares is unknown.
+    """
     creator, declaring = network.owner, declared.get(network.name)
     if creator is None or not declaring or creator in declaring or creator in world.invalid_apps:
         return network

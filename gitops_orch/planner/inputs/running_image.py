@@ -1,4 +1,4 @@
-"""Which image does a service run?  Where an update waits or has failed, that is not the one that Git has."""
+"""Returns the image that a service runs: not the declared one while an update waits or after it failed."""
 
 import re
 from collections import Counter
@@ -17,7 +17,7 @@ _ID_CHARS = 19  # `sha256:` and 12 digits, as `docker ps` shows an image without
 def running_image(
     service: Service, chosen: TargetRelease, world: World, containers: Iterable[ObservedContainer]
 ) -> str:
-    """Return the image of the containers that are up, as Compose files write it; Git's where none is up.
+    """Return the image of the containers that are up, as Compose files write it; the declared image if none is up.
 
     Several images are separated by commas, the one of the most containers first.
     """
@@ -28,7 +28,7 @@ def running_image(
 
 
 def _reference(service: Service, chosen: TargetRelease, world: World, container: ObservedContainer) -> str:
-    """Return what a container was created by; Docker lists an id where the tag names another image by now."""
+    """Return the image reference of a container; Docker lists an id if the tag names another image now."""
     spec = world.specs.get((chosen.app.key, chosen.app.digest, service.name))
     created = container.owner.spec_hash if container.owner is not None else ""
     is_wanted = spec is not None and spec.hash == created

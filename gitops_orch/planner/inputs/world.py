@@ -1,4 +1,4 @@
-"""Everything that a plan is computed from, as values: the planner asks nobody else."""
+"""Holds all inputs of a plan as values: the planner reads nothing else."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,18 +17,19 @@ from gitops_orch.planner.inputs.former_slots import RemovedSlot, ServiceKey
 
 
 class Role(Enum):
-    """Why an app is asked to run this release."""
+    """Why a release is the target release of an app."""
 
-    HEAD = "head"  # what Git says now
-    PINNED = "pinned"  # what an operator said
-    ROLLBACK = "fallback"  # the last stable one, while head's is quarantined
-    WAITING = "waiting"  # the one that runs, while an app that it depends on is not ready for head's
-    BLOCKED = "stuck"  # head's is quarantined and there is nothing to go back to, or the app says not to
+    HEAD = "head"  # the head declares it
+    PINNED = "pinned"  # an operator pinned it
+    ROLLBACK = "fallback"  # the last stable release, while the head's is quarantined
+    WAITING = "waiting"  # the running release, while a dependency is not ready for the head's
+    # the head's is quarantined, and there is no release to roll back to, or the app forbids a rollback
+    BLOCKED = "stuck"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePin:
-    """The bytes that a service ran in a release, for going back to them after its tag has moved."""
+    """The image that a service ran in a release, for a rollback after its tag has moved."""
 
     id: str
     digests: tuple[str, ...] = ()
@@ -36,41 +37,41 @@ class ImagePin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagState:
-    """What a service's tag names in its registry."""
+    """The image that a service's tag names in its registry."""
 
     digest: str  # sha256:...
-    failed: str = ""  # why containers of these bytes are not wanted; "" where they are
+    failed: str = ""  # why this image is rejected; "" if it is not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRelease:
-    """An app, the release that it should run, and why that one.  `app` is head's where the role is STUCK."""
+    """An app, the release that it should run, and the reason. With Role.BLOCKED, `app` is the head's."""
 
     app: App
     commit: str
     role: Role = Role.HEAD
     reason: str = ""
-    images: Mapping[str, ImagePin] = field(default_factory=dict)  # by service; of head where its tag failed
-    tags: Mapping[str, TagState] = field(default_factory=dict)  # by service; of those whose tags are checked
-    reverted: str = (
-        ""  # digest of the failed release that was reverted in Git to this one, which head asks for
-    )
-    stays_running: bool = (
-        False  # it failed, and nothing stable is there to go back to (see planner/fallback/first_release.py)
-    )
-    is_partial: bool = False  # of what runs: a rollout broke off, and no release has all containers
+    images: Mapping[str, ImagePin] = field(default_factory=dict)  # by service; of the head if its tag failed
+    # by service, for services whose tags are checked
+    tags: Mapping[str, TagState] = field(default_factory=dict)
+    # digest of the failed release that was reverted in Git to this one, which the head declares
+    reverted: str = ""
+    # it failed, and there is no stable release to roll back to (see planner/fallback/first_release.py)
+    stays_running: bool = False
+    # the running release of an interrupted rollout: no release has all its containers
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """What the Engine would see of a service: its hash, and the declared fields that can change behind our back.
+    """What the Engine would see of a service: its hash, and the declared fields that others can change on a container.
 
-    A limit of 0 and a `None` mean not declared.  They come from the same payload that creates the container.
+    A limit of 0 and `None` mean not declared. They are from the same payload that creates the container.
     """
 
     hash: str
-    version: str = ""  # of the function that made it; "" where only one is known
-    older: Mapping[str, str] = field(default_factory=dict)  # by version: what former functions say
+    version: str = ""  # of the hash function; "" if only one version is known
+    older: Mapping[str, str] = field(default_factory=dict)  # by version: the hashes of older hash functions
     restart_policy: str = "no"
     memory_bytes: int = 0
     nano_cpus: int = 0
@@ -84,7 +85,7 @@ class ContainerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredService:
-    """A service, and the app around it, as one commit had it."""
+    """A service and its app, as one commit declared them."""
 
     app: App
     service: Service
@@ -95,14 +96,14 @@ FormerKey: TypeAlias = tuple[AppKey, str, str]  # app, service, spec hash of its
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """The last scheduled time of a service up to now."""
+    """The most recent scheduled time of a service."""
 
     at: datetime
-    shown: str  # as the schedule's time zone shows it
-    is_wanted: bool  # it is later than the last run, and than when the schedule was first seen
-    has_run: bool = False  # that is the time of the last run
-    is_too_late: bool = False  # it was missed by too much to be made up for
-    skipped_count: int = 0  # earlier times that were missed
+    shown: str  # in the time zone of the schedule
+    is_wanted: bool  # it is later than the last run, and later than the time when the schedule was first seen
+    has_run: bool = False  # the last run was for this time
+    is_too_late: bool = False  # it is too long ago to be caught up
+    skipped_count: int = 0  # earlier scheduled times without a run
 
     @property
     def slot(self) -> int:
@@ -112,7 +113,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Why an app's steps cannot be carried out now; `count` says how much was tried (see `admission/port_conflicts.py`)."""
+    """Why an app's steps cannot be executed now; `count`: how often it was blocked (`admission/port_conflicts.py`)."""
 
     reason: str
     count: int
@@ -120,16 +121,15 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """One moment: what Git wants, what was observed, and what is remembered."""
+    """The inputs at one moment: the desired state, the observed state, and what was recorded."""
 
     commit: str
     now: datetime
     hosts: tuple[Host, ...]
     observed: Mapping[str, Observation]  # by host name; every host of `hosts` has one
     targets: tuple[TargetRelease, ...] = ()
-    heads: Mapping[AppKey, App] = field(
-        default_factory=dict
-    )  # what Git says now, also where that is not chosen
+    # the head's apps, even if their release is not the target
+    heads: Mapping[AppKey, App] = field(default_factory=dict)
     specs: Mapping[tuple[AppKey, str, str], ContainerSpec] = field(
         default_factory=dict
     )  # (app, its digest, service)
@@ -137,74 +137,64 @@ class World:
     refusals: Mapping[tuple[tuple[AppKey, str, str], str], str] = field(default_factory=dict)
     salt: str = ""
     fleet: Fleet = field(default_factory=Fleet)
-    invalid_apps: Mapping[AppKey, str] = field(
-        default_factory=dict
-    )  # apps that could not be read, each with why
-    left_out: Mapping[AppKey, str] = field(default_factory=dict)  # by .gitops-ignore, each with its place
-    invalid_paths: tuple[str, ...] = ()  # files so broken that their app's name is not known
-    foreign_apps: frozenset[AppKey] = frozenset()  # that run, and were never deployed from here
-    never_stable: frozenset[AppKey] = frozenset()  # apps of which no release was ever stable
-    data_holds: Mapping[AppKey, str] = field(
-        default_factory=dict
-    )  # would start without their data: each with why
-    successors: Mapping[AppKey, AppKey] = field(default_factory=dict)  # by app that left Git, what it is now
+    # invalid apps, each with the reason
+    invalid_apps: Mapping[AppKey, str] = field(default_factory=dict)
+    # apps that .gitops-ignore excludes, each with the position of the rule
+    left_out: Mapping[AppKey, str] = field(default_factory=dict)
+    invalid_paths: tuple[str, ...] = ()  # files that do not even reveal their app's name
+    foreign_apps: frozenset[AppKey] = frozenset()  # apps that run, and were never deployed from here
+    never_stable: frozenset[AppKey] = frozenset()  # apps that never had a stable release
+    # apps that would start without their data, each with the reason
+    data_holds: Mapping[AppKey, str] = field(default_factory=dict)
+    # by app that left Git: the app that it is now
+    successors: Mapping[AppKey, AppKey] = field(default_factory=dict)
     # By app and new service: the slots that it likely had under another name, or whose volume it mounts.
     former_slots: Mapping[ServiceKey, tuple[RemovedSlot, ...]] = field(default_factory=dict)
-    retained_services: Mapping[ServiceKey, str] = field(
-        default_factory=dict
-    )  # left an app that stays in Git, and are not removed: each with why
-    retained_apps: Mapping[AppKey, str] = field(
-        default_factory=dict
-    )  # left Git, removed only by name: each with why
-    holds: Mapping[AppKey, Hold] = field(default_factory=dict)  # by command; those in Git are in the app
-    backoffs: Mapping[AppKey, Hold] = field(default_factory=dict)  # after trouble that was not the app's own
-    start_backoffs: Mapping[tuple[str, str], Hold] = field(
-        default_factory=dict
-    )  # by host and id: what served before and could not be started again
-    blocked: Mapping[AppKey, Blocked] = field(default_factory=dict)  # found out while planning
-    running: Mapping[AppKey, TargetRelease] = field(
-        default_factory=dict
-    )  # what runs, where that is not head's
+    # services that left an app that stays in Git, and are not removed: each with the reason
+    retained_services: Mapping[ServiceKey, str] = field(default_factory=dict)
+    # apps that left Git, and are removed only by name: each with the reason
+    retained_apps: Mapping[AppKey, str] = field(default_factory=dict)
+    # set by a command; holds in Git are in the app
+    holds: Mapping[AppKey, Hold] = field(default_factory=dict)
+    backoffs: Mapping[AppKey, Hold] = field(default_factory=dict)  # after trouble that the app did not cause
+    # by host and container id: previous containers that could not be started again
+    start_backoffs: Mapping[tuple[str, str], Hold] = field(default_factory=dict)
+    blocked: Mapping[AppKey, Blocked] = field(default_factory=dict)  # found while planning
+    # the release that runs, if it is not the head's
+    running: Mapping[AppKey, TargetRelease] = field(default_factory=dict)
     troubles: Mapping[AppKey, Trouble] = field(default_factory=dict)  # of the last attempts, by any process
-    last_answers: Mapping[str, datetime] = field(
-        default_factory=dict
-    )  # when a host answered last; absent: never
-    heals: Mapping[HealedField, HealRecord] = field(default_factory=dict)  # what was put right not long ago
-    ungated: frozenset[AppKey] = (
-        frozenset()
-    )  # what head's release has, or took over, has not passed its gate yet
-    post_start_done: frozenset[tuple[str, str]] = (
-        frozenset()
-    )  # (host, name) whose post_start was run in this process
-    progressing: Mapping[AppKey, frozenset[str]] = field(
-        default_factory=dict
-    )  # digests of releases never proved
-    stable_heads: frozenset[AppKey] = frozenset()  # head's release has been stable
-    containers_kept: int = 0  # former generations of a slot that are kept for going back to
+    # when each host answered last; absent: never
+    last_answers: Mapping[str, datetime] = field(default_factory=dict)
+    heals: Mapping[HealedField, HealRecord] = field(default_factory=dict)  # recent heals
+    # apps with containers that the head's release created or adopted, and that have not passed their gates yet
+    ungated: frozenset[AppKey] = frozenset()
+    # (host, name) of containers whose post_start hook this process has run
+    post_start_done: frozenset[tuple[str, str]] = frozenset()
+    # digests of releases that never passed their gates
+    progressing: Mapping[AppKey, frozenset[str]] = field(default_factory=dict)
+    stable_heads: frozenset[AppKey] = frozenset()  # apps whose head release has been stable
+    containers_kept: int = 0  # how many former generations of a slot are retained for a rollback
     due: Mapping[tuple[AppKey, str], Due] = field(default_factory=dict)  # by app and scheduled service
-    failed: Mapping[AppKey, Mapping[str, str]] = field(
-        default_factory=dict
-    )  # quarantined digests, each with why
-    failed_or_running: Mapping[AppKey, Mapping[str, str]] = field(
-        default_factory=dict
-    )  # as `failed`, with first releases that failed and stay up
+    # quarantined digests, each with the reason
+    failed: Mapping[AppKey, Mapping[str, str]] = field(default_factory=dict)
+    # as `failed`, with failed first releases that keep running
+    failed_or_running: Mapping[AppKey, Mapping[str, str]] = field(default_factory=dict)
     last_placements: Mapping[str, tuple[Placed, ...]] = field(default_factory=dict)  # absent: never observed
-    released_hosts: frozenset[str] = frozenset()  # hosts that left Git, and that nobody misses
-    prune_default: Prune = Prune.AUTO  # for apps that never said
-    prunes: Mapping[AppKey, Prune] = field(
-        default_factory=dict
-    )  # of apps that left Git: what their last commit said
-    former: Mapping[AppKey, App] = field(
-        default_factory=dict
-    )  # apps that left Git, as they were last; and apps on hosts that do not answer, as they were last stable
-    # What containers were made from that differ from what is wanted now; those that cannot be read are not in it.
+    # hosts that left Git, and whose slots no longer count as lost
+    released_hosts: frozenset[str] = frozenset()
+    prune_default: Prune = Prune.AUTO  # for apps that never declared it
+    # for apps that left Git: what their last commit declared
+    prunes: Mapping[AppKey, Prune] = field(default_factory=dict)
+    # apps that left Git, in their last form; and apps on hosts that do not answer, in their last stable form
+    former: Mapping[AppKey, App] = field(default_factory=dict)
+    # The services from which containers with an outdated spec were created; unreadable ones are missing.
     declared_services: Mapping[FormerKey, DeclaredService] = field(default_factory=dict)
     allowed_prunes: frozenset[str] = frozenset()  # from `Allow-Prune:` trailers: "shop/api" or "api"
     host_files: Mapping[tuple[str, FilesQuery], HostFiles] = field(default_factory=dict)  # by host and bind
-    accepted: bool = False  # an operator let this commit through
+    accepted: bool = False  # an operator accepted this commit
 
     def prune_of(self, app: AppKey) -> Prune:
-        """Return what is done about an app that left Git."""
+        """Return the prune policy for an app that left Git."""
         return self.prunes.get(app, self.prune_default)
 
     def spec(self, app: App, service: str) -> ContainerSpec:
@@ -212,5 +202,5 @@ class World:
         return self.specs[(app.key, app.digest, service)]
 
     def refusal(self, app: App, service: str, api_version: str) -> str:
-        """Return why an Engine of that API version cannot run a service; "" where it can."""
+        """Return why an Engine of that API version cannot run a service; "" if it can."""
         return self.refusals.get(((app.key, app.digest, service), api_version), "")
