@@ -1,7 +1,6 @@
-"""Which files of a writable bind are written on a host, which are removed, and which stay because they were changed there?
+"""Decides which files of a writable bind are written on a host, removed there, or kept because the host changed them.
 
-Git's version of a file takes the place of what we last wrote, and of nothing else: as a package manager treats
-configuration files.
+Git's version replaces only a file that we wrote last, as a package manager handles configuration files.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,24 +31,24 @@ _NOTES_MAX = 10
 
 
 def files_on_host(world: World, host: str, app: App, files: FileMount) -> HostFiles | None:
-    """Return what a host has of a bind that follows Git; None where nobody has looked, or not for all of its files."""
+    """Return the files that a host has of a bind that follows Git; None if not all of them have been read yet."""
     return world.host_files.get((host, query_of(app.key, files)))
 
 
 def work_on(world: World, host: str, app: App, files: FileMount) -> FilesWork | None:
-    """Return what is done about a bind that follows Git; None where nobody has looked."""
+    """Return what is done about a bind that follows Git; None if it has not been read yet."""
     seen = files_on_host(world, host, app, files)
     return None if seen is None else decide(files, seen, app.files)
 
 
 def initial_files(app: App, files: FileMount) -> FilesWork:
-    """Return what lays all files down where there is nothing; whatever is there is left alone."""
+    """Return the work that writes all files into an empty place. Files that exist are left alone."""
     assert files.writable_path is not None  # noqa: S101 - only such a bind follows Git
     return decide(files, HostFiles(app=app.key, path=files.writable_path, present=False), app.files)
 
 
 def decide(files: FileMount, seen: HostFiles, policy: FilesPolicy) -> FilesWork:
-    """Return what is done about a bind, as it was seen."""
+    """Return what is done about a bind in its observed state."""
     draft = _BindChanges(files, seen, policy)
     if files.directory:
         for name in sorted(seen.written.keys() - {entry.path for entry in files.entries}):
@@ -71,7 +70,10 @@ class _BindChanges:
     leaving: set[str] = field(default_factory=set)
 
     def add(self, entry: FileEntry) -> None:
-        """Decide about a file that Git has; after all that leaves, which may stand where this one belongs."""
+        """Decide about a file that Git has.
+
+        To be called after all `leave`: a leaving file may be in the place of this one.
+        """
         name, wanted = entry.path, version_of(entry)
         copy, written = self.seen.copies.get(name), self.seen.written.get(name, frozenset())
         if copy == digest_of(wanted):
@@ -93,17 +95,17 @@ class _BindChanges:
             self._keep(name, CHANGED)
 
     def leave(self, name: str) -> None:
-        """Decide about a file of ours that left Git: it goes unless somebody changed it."""
+        """Decide about a file of ours that left Git: it is removed unless it was changed on the host."""
         copy, written = self.seen.copies.get(name), self.seen.written[name]
         if copy is not None and copy in map(digest_of, written) and self.policy is not FilesPolicy.HOST:
             self.leaving.add(name)
             self.changes.append(FileChange(name=name, expected=copy, digest=None))
 
     def _is_as_in_git(self, name: str, wanted: str, written: frozenset[str]) -> None:
-        """The content is right; the mode is what we wrote last, and only a new one in Git is a reason to write again.
+        """Handle a file with the right content: it is written again only if Git has a new mode since we wrote it.
 
-        Where a write was not confirmed, its version stays in the record: a host that was frozen may still carry it out, and
-        the file would look like one that was changed on the host.
+        If a write was not confirmed, its version stays in the record: a host that was frozen may still execute the
+        write, and the file would look as if it was changed on the host.
         """
         if with_other_mode(wanted) in written and self.policy is not FilesPolicy.HOST:
             self._write(name, digest_of(wanted), wanted)
@@ -111,7 +113,7 @@ class _BindChanges:
             self.record[name] = tuple(sorted(written)) if {wanted} < written else (wanted,)
 
     def _is_replaced(self, name: str) -> bool:
-        """Tell whether all that stands in the place of a file is what leaves: a file above it, or the files below it."""
+        """Return whether only leaving files are in the place of a file: a file above it, or the files below it."""
         parts = name.split("/")
         if any("/".join(parts[:depth]) in self.leaving for depth in range(1, len(parts))):
             return True
@@ -119,7 +121,7 @@ class _BindChanges:
         return below is not None and below <= self.leaving and name not in self.seen.written
 
     def _is_deleted(self, name: str) -> bool:
-        """A file that somebody took out of its directory; one that is mounted by itself must be there."""
+        """Return whether a file was deleted from its directory on the host. A file that is mounted alone must exist."""
         known = name in self.seen.written and self.seen.present and self.files.directory
         return known and self.policy is not FilesPolicy.GIT
 
@@ -134,7 +136,7 @@ class _BindChanges:
             self.kept.append((name, why))
 
     def finish(self) -> FilesWork:
-        """Return all that was decided."""
+        """Return everything that was decided."""
         summary = {name: frozenset(versions) for name, versions in self.record.items()}
         return FilesWork(
             changes=tuple(self.changes),
@@ -146,7 +148,7 @@ class _BindChanges:
 
 
 def placed(files: FileMount, kept: Mapping[str, str]) -> FileMount:
-    """Return a mount as it lies on a host: where an adopted container has it, by `kept` sources and targets, it stays."""
+    """Return a mount with its place on a host: with an adopted container's source, from `kept` (sources by target)."""
     source = kept.get(normal_target(files.target), "") if files.writable_path is not None else ""
     return replace(files, writable_path=source, git_path=files.writable_path or "") if source else files
 
@@ -157,12 +159,12 @@ def followed_files(service: Service) -> tuple[FileMount, ...]:
 
 
 def leaves_git(files: FileMount, former: frozenset[str]) -> bool:
-    """Tell whether a bind is a data directory now, and is among those that followed Git in what runs."""
+    """Return whether a bind is a plain data directory now, and followed Git for the containers that run."""
     return files.directory and not files.entries and files.writable_path in former
 
 
 def left_git(app: App, world: World, index: Index) -> frozenset[str]:
-    """Return the paths of directories that followed Git in what an app's containers were made from."""
+    """Return the paths of directories that followed Git when an app's containers were created."""
     containers = (*index.apps.get(app.key, ()), *index.runs.get(app.key, ()))
     owners = (found.container.owner for found in containers)
     keys = {(app.key, owner.service, owner.spec_hash) for owner in owners if owner is not None}
@@ -176,10 +178,10 @@ def left_git(app: App, world: World, index: Index) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewritten:
-    """Files that change below a service's binds, by what a container's hash tells of them.
+    """Files that change below a service's binds, divided by whether a container's spec hash covers them.
 
-    `taken` no hash tells: Git's version takes the place of a change on the host, or Git has nothing of the directory any
-    more.  `changed` are all others.
+    No hash covers `taken`: Git's version replaces a change on the host, or Git no longer has the directory. `changed`
+    are all other files.
     """
 
     taken: tuple[str, ...] = ()
@@ -190,13 +192,13 @@ NO_FILE_CHANGES = Rewritten()
 
 
 def binds_on_host(service: Service, kept: Mapping[str, str], former: frozenset[str]) -> tuple[FileMount, ...]:
-    """Return the binds that follow Git, or did by `former`, as they lie on a host: `kept` as for `placed`."""
+    """Return the binds that follow Git, or did so by `former`, with their places on a host (`kept`: see `placed`)."""
     wanted = (files for files in service.files if files.follows_git or leaves_git(files, former))
     return tuple(placed(files, kept) for files in wanted)
 
 
 def rewritten(world: World, host: str, app: App, binds: Iterable[FileMount]) -> Rewritten:
-    """Return the paths that change on a host below what a service mounts and does not read again by a signal."""
+    """Return the paths that change on a host below the binds of a service that no signal reloads."""
     taken: list[str] = []
     changed: list[str] = []
     for files in binds:
@@ -208,7 +210,7 @@ def rewritten(world: World, host: str, app: App, binds: Iterable[FileMount]) -> 
 
 
 def file_changes(files: FileMount, work: FilesWork) -> tuple[Change, ...]:
-    """Return the files that change, by their names: what is in them nobody needs to see."""
+    """Return the files that change, by their names; their contents are not shown."""
     return tuple(
         Change(
             path=f"files.{shown_path(files, change.name)}",
@@ -226,7 +228,7 @@ def _before(change: FileChange, work: FilesWork) -> str | None:
 
 
 def work_reason(files: FileMount, work: FilesWork) -> str:
-    """Return what is done, in one line with the names of files."""
+    """Return what is done, in one line with the names of the files."""
     written = [c.name for c in work.changes if c.digest is not None and c.name not in work.taken]
     parts = {
         "writes": written,
@@ -244,12 +246,12 @@ def _listed(files: FileMount, names: Iterable[str]) -> str:
 
 
 def shown_path(files: FileMount, name: str) -> str:
-    """Return where a file lies below the app's data."""
+    """Return the path of a file below the app's data."""
     return "/".join(part for part in (files.writable_path, name) if part)
 
 
 def kept_notes(files: FileMount, work: FilesWork) -> Mapping[str, str]:
-    """Return, by path, why files are not as Git has them, and what to write for Git's version."""
+    """Return, by path, why files are not as in Git, and what to write for Git's version."""
     notes = {
         shown_path(files, name): f"{why}, and stays as it is"
         + ("" if why == OBSTRUCTED else f"; {KEPT_HINT}")

@@ -1,4 +1,4 @@
-"""Which files does a host keep, although Git has others?  They are reported as drift, and do not hold the app."""
+"""Reports the files that a host keeps although Git has others. They are drift, and do not hold the app."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ _HINT = f"; {KEPT_HINT}"
 
 
 def retained_files_reason(holds: Iterable[PlanHold]) -> str:
-    """Return all files that hosts keep, each with the reason, and once what to write for Git's version; "" without any."""
+    """Return all files that hosts keep, each with the reason, and once what to write for Git's version; "" if none."""
     words = [hold.full_reason for hold in holds if hold.kept]
     named = [each.removesuffix(_HINT) for each in words[:_NAMED_MAX]]
     more = len(words) - len(named)

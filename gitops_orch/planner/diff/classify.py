@@ -1,4 +1,4 @@
-"""What becomes of the containers of a slot, beside the one that stays."""
+"""Decides what happens to the containers of a slot, except the one that stays."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ ComparedContainer: TypeAlias = tuple[Located, tuple[ContainerDiff, ...]]
 
 
 class Bucket(Enum):
-    """What becomes of a container beside the one that its slot keeps."""
+    """What happens to a container that its slot does not keep as the current one."""
 
     OUTDATED = "old"
     RETAINED = "kept"
@@ -31,7 +31,7 @@ _NONE: Mapping[Bucket, tuple[Located, ...]] = dict.fromkeys(Bucket, ())
 def classify(
     chosen: TargetRelease, keep: Located | None, found: list[Located], host: str, world: World
 ) -> Mapping[Bucket, tuple[Located, ...]]:
-    """Say what becomes of each container beside the one that stays, first match wins."""
+    """Return each container of a slot, except the one that stays, in its bucket; the first match wins."""
     if not found or (len(found) == 1 and found[0] is keep):
         return _NONE
     failed = world.failed.get(chosen.app.key, {})
@@ -42,7 +42,7 @@ def classify(
         if keep is not None and each is keep:
             continue
         if is_failed(chosen, container, failed) and (serves or is_doubtful(container)):
-            # While it does well and nothing else serves, it serves until it is replaced in its turn.
+            # While it is healthy and nothing else serves, it serves until it is replaced in its turn.
             buckets[Bucket.DISCARDED if _never_ran(container) else Bucket.FAILED].append(each)
         elif is_failed_copy(container):
             buckets[Bucket.DISCARDED].append(each)
@@ -54,13 +54,19 @@ def classify(
 
 
 def _was_healthy(container: ObservedContainer) -> bool:
-    """One that is stopped already was stopped for its successor; what its health was then nobody can tell any more."""
+    """Return whether a container was healthy.
+
+    A stopped one was stopped for its successor; its health at that time is unknown, so it counts as healthy.
+    """
     healthy = container.health in {Health.NONE, Health.HEALTHY}
     return container.state is State.EXITED or (container.state is State.RUNNING and healthy)
 
 
 def _never_ran(container: ObservedContainer) -> bool:
-    """One that was made ahead and never started tells nothing to those who look; one that could not be started does."""
+    """Return whether a container was created ahead and never started, so that there is nothing in it to inspect.
+
+    A container that failed to start has an exit code or an error, and is worth an inspection.
+    """
     details = container.details
     return container.state is State.CREATED and (details is None or not (details.exit_code or details.error))
 
@@ -71,7 +77,7 @@ def rollback_candidates(
     outdated: tuple[Located, ...],
     world: World,
 ) -> frozenset[str]:
-    """Return the ids of olds that are worth going back to: made as Git said before, and never found wanting."""
+    """Return the ids of outdated containers to retain: they were as Git declared them before, and never failed."""
     key = chosen.app.key
     if not outdated or chosen.role not in {Role.HEAD, Role.PINNED} or not world.containers_kept:
         return frozenset()
@@ -88,17 +94,17 @@ def rollback_candidates(
 
 
 def is_failed(chosen: TargetRelease, container: ObservedContainer, failed: Mapping[str, str]) -> bool:
-    """A failed container stays for a look at it, as long as its release is the quarantined one, or was reverted in Git."""
+    """Return whether a container stays for inspection: its release is quarantined now, or was reverted in Git."""
     if container.owner is None or container.owner.release not in failed:
         return False
     return chosen.role in {Role.ROLLBACK, Role.BLOCKED} or container.owner.release == chosen.reverted
 
 
 def is_superseded(diffs: tuple[ContainerDiff, ...]) -> bool:
-    """Tell whether a container is what Git said before, and nobody else changed it."""
+    """Return whether a container is what Git declared before, and was not changed by others."""
     return replaces(diffs) and not diffs[0].drift and diffs[0].argument != NAMESPACE
 
 
 def replaces(diffs: tuple[ContainerDiff, ...]) -> bool:
-    """Tell whether these findings cannot be put right in place."""
+    """Return whether these diffs cannot be repaired in place."""
     return bool(diffs) and diffs[0].remedy is Remedy.REPLACE

@@ -1,4 +1,4 @@
-"""A value of a resolved Compose file as a person writes it: short forms, `512m`, `30s`."""
+"""Writes a value of a resolved Compose file as a person writes it: short forms, `512m`, `30s`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
@@ -15,7 +15,7 @@ _COMMANDS = frozenset({"command", "entrypoint"})
 
 
 def compose_text(path: str, value: Json) -> str | None:
-    """Return a value at a path such as `deploy.resources.limits.memory`; None where there is none."""
+    """Return a value at a path such as `deploy.resources.limits.memory` as text; None if there is no value."""
     key = path.rpartition(".")[2].casefold()
     if value is None:
         return None
@@ -35,7 +35,7 @@ def compose_text(path: str, value: Json) -> str | None:
 
 
 def _size(text: str) -> str:
-    """Return bytes in the largest unit that divides them; what is no number as it is."""
+    """Return bytes in the largest unit that divides them; any text that is not a number is returned as it is."""
     if not text.isdecimal():
         return text
     size_bytes = int(text)

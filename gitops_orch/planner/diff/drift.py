@@ -1,11 +1,11 @@
-"""A container beside what it should be: a table of fields, each with its remedy and its reason.
+"""Compares a container with its desired state: a table of rules for fields, each with its remedy and its reason.
 
-Config is immutable on a container, so the spec-hash label answers for most of it; what can change behind the label is
-compared field by field, and only where Git declares it.  What is deliberately not compared:
+The configuration of a container is immutable, so the spec-hash label covers most of it. What can change without the
+label is compared field by field, and only where Git declares it. These are not compared on purpose:
 
 - the image's own defaults (environment, command, user, labels): Git does not declare them;
-- the id behind a tag that moved on the host: the tag is what Git says, and what runs is what was released;
-- health: it is the gate's and the status' business, not a difference of configuration.
+- the id behind a tag that moved on the host: Git declares the tag, and the container runs what was released;
+- health: the gate and the status evaluate it; it is not a difference of configuration.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,11 +26,11 @@ from gitops_orch.planner.diff.visible_changes import inspected_changes, mount_ch
 from gitops_orch.planner.inputs.container_exit import has_completed, is_done
 from gitops_orch.planner.inputs.world import ContainerSpec, DeclaredService, FormerKey
 
-FILELESS_VERSIONS = frozenset({"", "1"})  # of hashes that tell nothing of files in writable binds
+FILELESS_VERSIONS = frozenset({"", "1"})  # of hashes that do not cover files in writable binds
 
 
 class Remedy(IntEnum):
-    """What puts a difference right, most drastic first."""
+    """The action that repairs a difference, most drastic first."""
 
     REPLACE = 0
     RENAME = 1
@@ -44,26 +44,26 @@ class Remedy(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ContainerDiff:
-    """A difference: its remedy, why, the fields, and what the remedy needs (a network's name, fields to update)."""
+    """A difference: its remedy, reason, fields, and what the remedy needs (a network's name, fields to update)."""
 
     remedy: Remedy
     reason: str
     changes: tuple[Change, ...] = ()
     argument: str = ""
     update: tuple[tuple[str, object], ...] = ()
-    drift: bool = True  # False: Git changed, and nobody else
+    drift: bool = True  # False: only Git changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredContainer:
-    """What a slot's container should be on its host."""
+    """The desired state of a slot's container on its host."""
 
     service: Service
     spec: ContainerSpec
-    networks: tuple[str, ...]  # names on the Engine; empty where a network_mode rules
-    moved: MovedTag | None = None  # what its tag names in the registry, where that is checked
-    image_id: str = ""  # of the release's bytes; "" where they are not on the host
-    app: App | None = None  # None: what the container was made from is not asked
+    networks: tuple[str, ...]  # names on the Engine; empty with a network_mode
+    moved: MovedTag | None = None  # the image that the tag names in the registry, if that is checked
+    image_id: str = ""  # of the release's image; "" if it is not on the host
+    app: App | None = None  # None: changes of the declaration are not looked up
     declared_services: Mapping[FormerKey, DeclaredService] = field(default_factory=dict)  # of World
     rewritten: Rewritten = NO_FILE_CHANGES
 
@@ -73,7 +73,7 @@ Rule = Callable[[DesiredContainer, ObservedContainer, Ownership], Iterator[Conta
 
 
 def compare(wanted: DesiredContainer, container: ObservedContainer, name: str) -> tuple[ContainerDiff, ...]:
-    """Return what differs.  A REPLACE stands alone: whatever else differs goes with the old container."""
+    """Return the differences. A REPLACE is the only one: the old container's other differences go with it."""
     found = _diffs(wanted, container, name)
     secrets = _secrets(wanted, container) if any(diff.changes for diff in found) else frozenset()
     return tuple(replace(each, changes=redacted_changes(each.changes, secrets)) for each in found)
@@ -117,7 +117,7 @@ def _spec(
 
 
 def _declared_changes(wanted: DesiredContainer, owner: Ownership) -> tuple[Change, ...]:
-    """What differs between the file that the container was made from and the one of now, where that one is known."""
+    """Return the changes from the container's own file to the current one; empty if the former is unknown."""
     before = wanted.declared_services.get((owner.app, owner.service, owner.spec_hash))
     if before is None or wanted.app is None:
         return ()
@@ -125,9 +125,9 @@ def _declared_changes(wanted: DesiredContainer, owner: Ownership) -> tuple[Chang
 
 
 def _has_other_spec(wanted: DesiredContainer, owner: Ownership) -> bool:
-    """A hash is compared by the function that made it; where nobody knows that one any more, inspection must do.
+    """Return whether the spec differs, by hashes of the same version; False if the container's hash version is unknown.
 
-    So a new version of this product, with a new function, recreates nothing.
+    Inspection must suffice then. So a new version of this product, with a new hash function, replaces no container.
     """
     spec = wanted.spec
     if not spec.version or owner.hash_version == spec.version:
@@ -136,7 +136,7 @@ def _has_other_spec(wanted: DesiredContainer, owner: Ownership) -> bool:
 
 
 def _visible_changes(wanted: DesiredContainer, container: ObservedContainer) -> Iterator[Change]:
-    """What of a changed configuration the old container itself can tell; the rest is behind the hash."""
+    """Yield the changes of the configuration that the old container itself shows; only the hash covers the rest."""
     if _is_another(container.image, wanted.service.image):
         yield _change("image", container.image, wanted.service.image)
     details = container.details
@@ -157,7 +157,7 @@ def _visible_changes(wanted: DesiredContainer, container: ObservedContainer) -> 
 
 
 def _further_changes(wanted: DesiredContainer, container: ObservedContainer) -> Iterator[Change]:
-    """Tell a reader what else an inspection shows; a daemon may show it in other words, so nothing is decided by it."""
+    """Yield other inspected changes, only to show them: a daemon may write these values in another form."""
     yield from inspected_changes(wanted.spec, container)
     yield from network_changes(container, wanted.networks)
     if wanted.app is not None:
@@ -172,7 +172,7 @@ def _image(
         change = _change("image", container.image_id[:19], planned[:19])
         yield ContainerDiff(Remedy.REPLACE, "it runs another image than the one it was made with", (change,))
     elif planned or container.image_id == wanted.image_id:
-        return  # the bytes are right, though a release that is gone back to may be known by its digest alone
+        return  # the image is right, though a former release may be known only by its digest
     elif _is_another(container.image, wanted.service.image):
         change = _change("image", container.image, wanted.service.image)
         yield ContainerDiff(Remedy.REPLACE, "it runs another image than Git says", (change,))
@@ -190,7 +190,7 @@ def _tag(wanted: DesiredContainer, container: ObservedContainer, _: Ownership) -
 def _unknown_version(
     wanted: DesiredContainer, container: ObservedContainer, owner: Ownership
 ) -> Iterator[ContainerDiff]:
-    """Without a hash to compare, what the container itself can tell of a change in Git is all there is."""
+    """Yield a REPLACE if the hash version is unknown and the container itself shows a change in Git."""
     spec = wanted.spec
     if not spec.version or owner.hash_version in {spec.version, *spec.older}:
         return
@@ -201,7 +201,7 @@ def _unknown_version(
 
 
 def _is_another(actual: str, wanted: str) -> bool:
-    """An Engine shows an id where the tag has moved: that tells nothing."""
+    """Return whether two references differ. An Engine shows an id if the tag has moved: an id proves nothing."""
     return not actual.startswith("sha256:") and normalise(actual) != normalise(wanted)
 
 
@@ -211,7 +211,7 @@ def _state(_: DesiredContainer, container: ObservedContainer, __: Ownership) -> 
 
 
 def _files(wanted: DesiredContainer, _: ObservedContainer, owner: Ownership) -> Iterator[ContainerDiff]:
-    """Files change under a container whose hash does not tell: it may have read them already."""
+    """Yield a REPLACE if files change under a container without a change of its hash: it may have read them already."""
     names = wanted.rewritten.taken
     if owner.hash_version in FILELESS_VERSIONS:
         names += wanted.rewritten.changed
@@ -224,7 +224,7 @@ def _files(wanted: DesiredContainer, _: ObservedContainer, owner: Ownership) -> 
 def _created_by_hand(
     wanted: DesiredContainer, container: ObservedContainer, _: Ownership
 ) -> Iterator[ContainerDiff]:
-    """Labels can be copied; what Git declares must hold for the container itself."""
+    """Yield a REPLACE if the container itself is not as Git declares it, because labels can be copied."""
     details = container.details
     if details is None:
         return
@@ -245,7 +245,7 @@ def _created_by_hand(
 def _foreign_limits(
     wanted: DesiredContainer, container: ObservedContainer, _: Ownership
 ) -> Iterator[ContainerDiff]:
-    """An update to 0 leaves a limit in place (measured on Engine 20.10), so only a new container is without one."""
+    """Yield a REPLACE for an undeclared limit: an update to 0 keeps the limit (measured on Engine 20.10)."""
     if container.details is None:
         return
     declared_others = dict(wanted.spec.other_limits)
@@ -271,9 +271,8 @@ def _declared_limits(
     if off:
         update: list[tuple[str, object]] = [(field, declared) for _, _, declared, field in off]
         if any(field == "Memory" for field, _ in update):
-            update.append(
-                ("MemorySwap", wanted.spec.memory_bytes * 2)
-            )  # the Engine's own default for a new container
+            # the Engine's own default for a new container
+            update.append(("MemorySwap", wanted.spec.memory_bytes * 2))
         changes = tuple(
             _change(path, _limit(path, actual), _limit(path, declared)) for path, actual, declared, _ in off
         )
@@ -289,7 +288,7 @@ def _declared_limits(
 def _other_limits(
     wanted: DesiredContainer, container: ObservedContainer, _: Ownership
 ) -> Iterator[ContainerDiff]:
-    """One that is declared and not there was dropped by an Engine that cannot have it: an update would change nothing."""
+    """Yield an UPDATE for other limits; not for one that its Engine dropped as unsupported: it would change nothing."""
     actual = dict(container.details.other_limits) if container.details is not None else {}
     off = [
         (name, value) for name, value in wanted.spec.other_limits if name in actual and actual[name] != value
@@ -317,7 +316,7 @@ def _networks(
         return
     for name in wanted.networks:
         if name not in container.networks:
-            # Engine 26.1 chooses another MAC address at an attachment: a fixed one is only had by a new container.
+            # Engine 26.1 chooses another MAC address when it attaches: only a new container gets a fixed one.
             remedy = Remedy.REPLACE if asks_for_mac_address(wanted.service) else Remedy.CONNECT
             change = _change("networks", None, name)
             yield ContainerDiff(remedy, f"it was disconnected from {name}", (change,), name)
@@ -341,7 +340,7 @@ def _running(wanted: DesiredContainer, container: ObservedContainer, _: Ownershi
             Remedy.START,
             f"it is {_ending(container)}",
             (_change("state", container.state.value, "running"),),
-            drift=container.state is State.EXITED,  # one that never ran was left so by a run that broke off
+            drift=container.state is State.EXITED,  # not of a created one: an interrupted run left it
         )
 
 
@@ -364,7 +363,7 @@ def _limits(spec: ContainerSpec, details: Details) -> tuple[tuple[str, int, int,
 
 
 def restart_policy_fields(policy: str) -> dict[str, object]:
-    """Return the Engine's RestartPolicy for what Compose writes (`on-failure:3`)."""
+    """Return the Engine's RestartPolicy for Compose's form (`on-failure:3`)."""
     name, _, count = policy.partition(":")
     return {"Name": name, "MaximumRetryCount": int(count or 0)}
 
@@ -378,7 +377,7 @@ def _command_change(path: str, before: tuple[str, ...] | None, after: tuple[str,
 
 
 def _limit(path: str, value: int | str) -> str | None:
-    """Return a limit as Compose writes it; None where it is not set."""
+    """Return a limit as Compose writes it; None if it is not set."""
     if not value:
         return None
     if path.endswith(".cpus"):

@@ -1,4 +1,4 @@
-"""Which fields of a service differ between two commits, in Compose's own words; no secret is in any of them."""
+"""Lists the fields of a service that differ between two commits, in Compose's own words, without secrets."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
@@ -11,8 +11,8 @@ from gitops_orch.model.sensitive.secret_words import CHANGED, REDACTED, shown_ch
 from gitops_orch.planner.diff.compose_words import compose_text
 from gitops_orch.planner.inputs.world import DeclaredService
 
-_Difference: TypeAlias = tuple[str, Json, Json]  # the path, and what stands there before and after
-# Lists whose order means something, and that are read as one text.
+_Difference: TypeAlias = tuple[str, Json, Json]  # path, value before, value after
+# Lists whose order matters, and that are shown as one text.
 _WHOLE = frozenset({"command", "entrypoint", "test", "dns", "dns_search", "security_opt"})
 # Mappings whose keys are the members: `networks: front`, not `networks.front: null`.
 _MEMBERS = frozenset({"networks", "depends_on"})
@@ -21,7 +21,7 @@ _IDENTITIES = ("target", "source", "path", "Path", "name", "kind")
 
 
 def service_changes(before: DeclaredService, after: DeclaredService) -> tuple[Change, ...]:
-    """Return every field of a service that differs, in the order of their names; file contents are named, not shown."""
+    """Return every field of a service that differs, sorted by name; file contents are named, not shown."""
     old, new = before.service, after.service
     keys = sorted({*old.compose, *new.compose})
     secrets = (
@@ -40,7 +40,7 @@ def service_changes(before: DeclaredService, after: DeclaredService) -> tuple[Ch
 
 
 def redacted_changes(changes: Iterable[Change], secrets: frozenset[str]) -> tuple[Change, ...]:
-    """Return changes without these values, which a command or a health check may repeat."""
+    """Return changes without the given secret values, which a command or a health check may repeat."""
     return tuple(_redacted_change(change, secrets) for change in changes)
 
 
@@ -54,7 +54,10 @@ def _redacted_change(change: Change, secrets: frozenset[str]) -> Change:
 
 
 def _shown(difference: _Difference, secrets: frozenset[str]) -> Change:
-    """Return a difference as a person may read it: known values go first, while a quoted or cut text still holds them whole."""
+    """Return a difference as a person may read it.
+
+    Known values are removed first, while a text that will be quoted or cut still contains them whole.
+    """
     path, before, after = difference
     known = without_values(path, secrets)
     return change_of(known, *(compose_text(path, _without(value, secrets)) for value in (before, after)))
@@ -69,7 +72,7 @@ def _without(value: Json, secrets: frozenset[str]) -> Json:
 
 
 def change_of(path: str, before: str | None, after: str | None) -> Change:
-    """Return a change of a field whose values differ, with what may be a secret struck out."""
+    """Return a change of a field whose values differ; what may be a secret is redacted."""
     head, _, name = path.partition(".")
     shown = shown_change(name or "", before, after)
     return Change(path=path if name else head, before=shown[0], after=shown[1])
@@ -91,7 +94,7 @@ def _are_mappings(*values: Json) -> bool:
 
 
 def _is_one(path: str) -> bool:
-    """A ulimit is one value, however many numbers it has."""
+    """Return whether a path is shown as one value: a ulimit is one, although it has two numbers."""
     return path.startswith("ulimits.")
 
 
@@ -107,18 +110,18 @@ def _mapping_differences(path: str, before: Json, after: Json) -> Iterator[_Diff
         if path in _MEMBERS and (key in old) != (key in new):
             yield path, key if key in old else None, key if key in new else None
         if there is None and wanted is None and (key in old) != (key in new) and path not in _MEMBERS:
-            # `NAME:` without a value takes the image's variable away.
+            # `NAME:` without a value removes the image's variable.
             yield f"{path}.{key}", "unset" if key in old else None, "unset" if key in new else None
         yield from _differences(f"{path}.{key}", there, wanted)
 
 
 def _list_differences(path: str, before: Json, after: Json) -> Iterator[_Difference]:
-    """Yield the members that differ, each beside the one that it takes the place of."""
+    """Yield the members that differ, each with the one that it replaces."""
     old = list(before) if isinstance(before, Sequence) else []
     new = list(after) if isinstance(after, Sequence) else []
     removed = [each for each in old if each not in new]
     added = [each for each in new if each not in old]
-    if not removed and not added:  # the order alone, or how often one is named
+    if not removed and not added:  # only the order differs, or how often a member is repeated
         yield path, before, after
     for there, wanted in _paired(removed, added):
         texts = (compose_text(path, there), compose_text(path, wanted))
@@ -178,7 +181,7 @@ def _file_changes(before: Sequence[FileMount], after: Sequence[FileMount]) -> It
 
 
 def _entries(mounts: Sequence[FileMount]) -> dict[str, FileEntry]:
-    """Return the files of a service by where its containers see them, also those of writable binds that follow Git."""
+    """Return the files of a service by their paths in its containers, also those of writable binds that follow Git."""
     return {
         (_SECRETS if mount.secret else _FILES)
         + (f"{mount.target}/{entry.path}" if entry.path else mount.target): entry

@@ -1,7 +1,7 @@
-"""Jobs that have run: a release that has been stable, or is gone back to, runs none of its jobs again.
+"""Skips jobs that have already run: a release that was stable, or is rolled back to, runs none of its jobs again.
 
-What a job did is done: neither healing nor going back repeats it, and no older job undoes it.  Its container is kept as
-the record that it ended well; where the record is gone, that the release was stable says the same.
+The work of a job is done: neither healing nor a rollback repeats it, and no older job undoes it. Its container is kept
+as the record of its success; if the record is missing, the stable release itself is the record.
 """
 
 from dataclasses import replace
@@ -14,14 +14,14 @@ from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 
 
 def have_jobs_finished(chosen: TargetRelease, world: World) -> bool:
-    """Tell whether all jobs of the release that an app should run have ended well before."""
+    """Return whether all jobs of the target release have already completed successfully."""
     if chosen.role is Role.HEAD:
         return chosen.app.key in world.stable_heads
     return chosen.role in {Role.ROLLBACK, Role.PINNED}
 
 
 def skip_finished_jobs(chosen: TargetRelease, slots: AppSlots, world: World) -> AppSlots:
-    """Return the slots without those of jobs that are not to be run again."""
+    """Return the slots without those of jobs that must not run again."""
     if not have_jobs_finished(chosen, world) or not any(slot.service.job for slot in slots.slots):
         return slots
     kept: list[Slot] = []
@@ -51,12 +51,12 @@ def _would_run_again(slot: Slot, chosen: TargetRelease) -> bool:
         and slot.service.mode is Mode.GLOBAL_JOB
         and chosen.role is Role.HEAD
     ):
-        return False  # a host that came later has not had its job
+        return False  # a host that was added later has not run its job yet
     return slot.is_new or any(diff.remedy is Remedy.START for diff in slot.diffs)
 
 
 def _record(slot: Slot) -> tuple[Located | None, tuple[Located, ...]]:
-    """Return the container that stays as the record, and those that go: one is enough, and none is left elsewhere."""
+    """Return the container that stays as the record, and those to remove: one record, on this host, is enough."""
     there = (*((slot.current,) if slot.current is not None else ()), *slot.outdated)
     record = next((found for found in there if found.host == slot.host), None)
     return record, tuple(found for found in there if found is not record)

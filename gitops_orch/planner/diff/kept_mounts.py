@@ -1,9 +1,9 @@
-"""Where is the data of what an app took over?  It stays there, in this release and in all later ones.
+"""Finds where the data of an adopted app is, so that it stays there in this release and all later ones.
 
-What the file leaves open, a relative bind and a volume without a name of its own, is mounted from where the container
-that is taken over has it.  That is recorded in a label of every container that is made with it, and in a volume of its
-own for each slot, which is there when all containers and our state are gone.  What the file names must be the same;
-where it is not, nothing is started: nobody but a person knows which of two places has the data.
+What the file leaves open (a relative bind, or a volume without a name of its own) is mounted from the place where the
+adopted container has it. This is recorded in a label of every container that is created with it, and in a separate
+volume for each slot, which still exists if all containers and our state are lost. A mount that the file names must be
+the same; if it is not, nothing is started: only a person knows which of the two places has the data.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,19 +20,22 @@ from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.placement.placer import Assignment
 
 if TYPE_CHECKING:
-    from gitops_orch.planner.diff.slots import Slot  # which asks for sources itself
+    from gitops_orch.planner.diff.slots import Slot  # which itself asks for sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetainedMounts:
-    """Sources by target that a slot's new container keeps; `shown` for the plan; `conflict` is why it is not made."""
+    """The sources, by target, that a slot's new container keeps.
+
+    `shown` is for the plan; `conflict` is the reason why the container is not created.
+    """
 
     sources: Mapping[str, str] = field(default_factory=dict)
     shown: tuple[str, ...] = ()
     conflict: str = ""
 
     def explain(self, reason: str) -> str:
-        """Return the reason of a create, with what is kept."""
+        """Return the reason of a create, with the mounts that are kept."""
         return "; ".join((reason, *((f"keeps {', '.join(self.shown)}",) if self.shown else ())))
 
 
@@ -41,7 +44,7 @@ NO_MOUNTS = RetainedMounts()
 
 @dataclass(frozen=True, slots=True)
 class _DataSource:
-    """Something on the host that tells where the data of a slot is."""
+    """A container or volume on the host that shows where the data of a slot is."""
 
     name: str
     sources: Mapping[str, str]
@@ -49,7 +52,7 @@ class _DataSource:
 
 
 class MountResolver:
-    """Says of each slot of one app what its new container keeps."""
+    """Decides for each slot of one app which mounts its new container keeps."""
 
     def __init__(self, app: App, index: Index) -> None:
         self.app = app
@@ -68,13 +71,13 @@ class MountResolver:
         }
 
     def of(self, slot: "Slot") -> RetainedMounts:
-        """Return what a slot's new container keeps on its host."""
+        """Return the mounts that a slot's new container keeps on its host."""
         found = self._find(slot.assignment)
         takes_over = any(old.container.owner is None for old in slot.outdated)
         return found if takes_over else replace(found, shown=())
 
     def sources(self, assignment: Assignment) -> Mapping[str, str]:
-        """Return the sources, by target, that what runs in a slot keeps; nothing where that cannot be told."""
+        """Return the sources, by target, that the containers of a slot keep; empty if that cannot be decided."""
         return self._find(assignment).sources
 
     def _find(self, slot: Assignment) -> RetainedMounts:
@@ -88,7 +91,7 @@ class MountResolver:
             return RetainedMounts(conflict=f"{slot.service.name} on {slot.host}: {conflict}")
 
     def is_recorded(self, slot: "Slot") -> bool:
-        """Tell whether the record of a slot is on its host already."""
+        """Return whether the record of a slot already exists on its host."""
         return (slot.host, slot.service.name, slot.assignment.slot) in self._records
 
     def _data_sources(
@@ -109,7 +112,7 @@ class MountResolver:
 
 
 class _Conflict(Exception):
-    """It cannot be told where the data is; the message says between what."""
+    """It cannot be decided where the data is; the message names the places."""
 
 
 def _record(
@@ -123,14 +126,14 @@ def _record(
 
 
 def open_places(app: App, service: Service) -> Mapping[str, str]:
-    """Return what a service mounts where its file leaves open which place of the host that is, by target."""
+    """Return, by target, the mounts for which a service's file leaves the place on the host open."""
     left_open = {MountSource.RELATIVE, MountSource.IMPLICIT, MountSource.ANONYMOUS}
     mounts = declared_mounts(app, service)
     return {target: each.value for target, each in mounts.items() if each.source in left_open}
 
 
 def _recorded(name: str, sources: Mapping[str, str], wanted: Mapping[str, Declared]) -> _DataSource:
-    """What Git names by itself now, it names on purpose: a record is for what the file leaves open."""
+    """Return a record without the targets that Git names now: a record is only for what the file leaves open."""
     still_open = {
         target: source
         for target, source in sources.items()
@@ -165,7 +168,7 @@ def _read(service: Service, container: ObservedContainer, wanted: Mapping[str, D
 
 
 def _check(container: ObservedContainer, mount: ObservedMount, there: Declared | None) -> None:
-    """Raise _Conflict unless the file leaves open where this is, or says the same."""
+    """Raise _Conflict unless the file leaves the place of this mount open, or names the same place."""
     of_volume = mount.kind == "volume"
     left_open = MountSource.IMPLICIT if of_volume else MountSource.RELATIVE
     named = MountSource.NAMED if of_volume else MountSource.PATH

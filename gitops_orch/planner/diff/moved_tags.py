@@ -1,4 +1,4 @@
-"""Does a service run the bytes that its tag names in the registry, and if not, which ones are wanted?"""
+"""Decides whether a service runs the image that its tag names in the registry, and which image it should run."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ SHOWN = 19  # characters of a digest: sha256: and twelve more
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedTag:
-    """The bytes that a service is to run; what runs others is replaced."""
+    """The image that a service should run; a container with another image is replaced."""
 
-    image_id: str  # on this host; "" where it has to be pulled
+    image_id: str  # on this host; "" if it must be pulled
     wanted: str  # digest
     reason: str
-    digests: Mapping[str, str] = field(default_factory=dict)  # of images that are compared, by id
+    digests: Mapping[str, str] = field(default_factory=dict)  # by id, of the images that are compared
 
 
 def with_digest(image: str, digest: str) -> str:
@@ -30,9 +30,10 @@ def with_digest(image: str, digest: str) -> str:
 
 
 def is_pulled_again(chosen: TargetRelease, service: Service, image: str) -> bool:
-    """Tell whether a container's tag is pulled right before it is created: it may name other bytes by then.
+    """Return whether a container's tag is pulled right before the create, so that it may name another image by then.
 
-    A container that claimed the bytes that the host has now would be replaced at once, as one that was tampered with.
+    Otherwise the container would claim the image that the host has now, and would be replaced at once as if it was
+    tampered with.
     """
     policy = parse_pull_policy(str(service.compose.get("pull_policy") or ""))
     tag = chosen.tags.get(service.name)
@@ -44,9 +45,9 @@ def is_pulled_again(chosen: TargetRelease, service: Service, image: str) -> bool
 def moved_tag(
     chosen: TargetRelease, service: Service, host: HostIndex, image_id: str, running: Iterable[str]
 ) -> MovedTag | None:
-    """Return which bytes a service is to run; None where its tag is not checked.
+    """Return which image a service should run; None if its tag is not checked.
 
-    `image_id` is of the chosen image, `running` are the images of the containers that are there.
+    `image_id` is the target release's image; `running` are the images of the containers that exist.
     """
     tag = chosen.tags.get(service.name)
     if tag is None:
@@ -68,7 +69,7 @@ def moved_tag(
 
 
 def note_failed_tags(chosen: TargetRelease, draft: PlanBuilder) -> None:
-    """Note each tag whose bytes failed, and what runs instead."""
+    """Note each tag whose image failed, and what runs instead."""
     for name, tag in sorted(chosen.tags.items()):
         if tag.failed:
             image = chosen.app.service(name).image

@@ -1,11 +1,12 @@
-"""Services that live in a namespace, or with the volumes, of another service: is theirs still there?
+"""Decides whether a service that uses a namespace or the volumes of another service still has them.
 
 Note [A child belongs to a container, not to a service]
-An Engine binds a child to one container of its parent service: to that one's network, IPC or PID namespace, or to its
-volumes.  Where that container is replaced, the child is created again.  Where it only restarted, it has new namespaces
-under its old id, and the child still lives in the former ones, which have no interface any more: it is restarted.  So
-parents are studied first, and a child is compared with what its parents are: after a run that broke off or yielded, the
-child that was created for the new parent is the right one, though it does not run yet and the former one does.
+An Engine binds a child to one container of its parent service: to its network, IPC or PID namespace, or to its volumes.
+If that container is replaced, the child is created again. If it only restarted, it has new namespaces under its old id,
+while the child is still in the former ones, which have no interface any more: the child is restarted. So parents are
+classified first, and a child is compared with its parents' current containers. After a run that was interrupted or
+yielded, the child that was created for the new parent is the right one, although it does not run yet and the former
+child does.
 """
 
 from collections import defaultdict
@@ -16,15 +17,15 @@ from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Change
 from gitops_orch.planner.diff.drift import ContainerDiff, Remedy
 
-NAMESPACE = "namespace"  # the path of a namespace that was lost
+NAMESPACE = "namespace"  # the path of a change: a namespace was lost
 REPLACED = "shares a namespace with {}, which is made anew"
 NAMESPACE_KEYS = ("network_mode", "ipc", "pid")
-JOIN = "container:"  # before the name of a container, where a service is named otherwise
+JOIN = "container:"  # the prefix of a container's name, where others are services
 _JOINING = frozenset({*NAMESPACE_KEYS, "volumes_from"})
 
 
 def namespace_parents(service: Service) -> frozenset[str]:
-    """Return the services whose namespaces or volumes this one lives in: it cannot outlive their containers."""
+    """Return the services whose namespaces or volumes this one uses: it cannot outlive their containers."""
     if service.compose.keys().isdisjoint(_JOINING):
         return frozenset()
     parents = set()
@@ -41,7 +42,7 @@ def namespace_parents(service: Service) -> frozenset[str]:
 
 
 def joined_names(service: Service) -> frozenset[str]:
-    """Return the names of the containers in whose namespaces a service lives (`container:NAME`), whoever made them."""
+    """Return the names of the containers, ours or foreign, whose namespaces a service uses (`container:NAME`)."""
     if service.compose.keys().isdisjoint(NAMESPACE_KEYS):
         return frozenset()
     values = (str(service.compose.get(key) or "") for key in NAMESPACE_KEYS)
@@ -49,7 +50,7 @@ def joined_names(service: Service) -> frozenset[str]:
 
 
 def shares_namespace(service: Service, parent: str) -> bool:
-    """Tell whether a service lives in a namespace of another one, and not only with its volumes.
+    """Return whether a service uses a namespace of a parent, and not only its volumes.
 
     A parent is a service, or `container:NAME`.
     """
@@ -58,12 +59,12 @@ def shares_namespace(service: Service, parent: str) -> bool:
 
 
 def is_lost_namespace(diff: ContainerDiff) -> bool:
-    """Tell whether a finding is that a container lives in the former namespace of a parent that was started again."""
+    """Return whether a diff says that a container is in the former namespace of a parent that restarted."""
     return diff.remedy is Remedy.RESTART and any(change.path == NAMESPACE for change in diff.changes)
 
 
 def parents_first(services: Iterable[Service]) -> list[Service]:
-    """Return services so that each comes after its parents; a circle, which validation refuses, as given."""
+    """Return services so that each is after its parents; a cycle, which validation refuses, in the given order."""
     by_name = {service.name: service for service in services}
     ordered: dict[str, Service] = {}
 
@@ -79,24 +80,24 @@ def parents_first(services: Iterable[Service]) -> list[Service]:
 
 
 class Parents:
-    """The containers that stay, or are still to be made, of the services that were studied so far."""
+    """The containers that stay or will be created, for the services that were classified so far."""
 
     def __init__(self) -> None:
         self._staying: dict[tuple[str, str], list[ObservedContainer]] = defaultdict(list)
-        self._names: dict[str, str] = {}  # that they were made with, by id
+        self._names: dict[str, str] = {}  # the names that containers were created with, by id
         self._new: set[tuple[str, str]] = set()
 
     def note(self, service: str, host: str, current: ObservedContainer, name: str) -> None:
-        """Note the container that a slot keeps, and the name that it was made with."""
+        """Note the container that a slot keeps, and the name that it was created with."""
         self._staying[service, host].append(current)
         self._names[current.id] = name
 
     def note_new(self, service: str, host: str) -> None:
-        """Note that a container is made for a slot."""
+        """Note that a container is created for a slot."""
         self._new.add((service, host))
 
     def check(self, service: Service, host: str, child: ObservedContainer) -> ContainerDiff | None:
-        """Return what is wrong between a child and its parents on its host; None where all is right."""
+        """Return the diff between a child and its parents on its host; None if there is none."""
         parents = sorted(namespace_parents(service) | {f"{JOIN}{name}" for name in joined_names(service)})
         replaced = [parent for parent in parents if self._is_replaced(service, parent, host, child)]
         if replaced:
@@ -113,7 +114,10 @@ class Parents:
         )
 
     def _replaced(self, parents: list[str], host: str) -> ContainerDiff:
-        """What follows a parent that is made by the same plan heals nothing by itself, and is not counted as if it did."""
+        """Return the diff for replaced parents.
+
+        If this plan creates the parent, the child's replacement counts as no heal.
+        """
         names = ", ".join(parent.removeprefix(JOIN) for parent in parents)
         follows = any((parent, host) in self._new for parent in parents)
         change = Change(
@@ -132,7 +136,7 @@ class Parents:
         return (parent, host) in self._new or bool(bound and staying)
 
     def _restarted(self, service: Service, parent: str, host: str, child: ObservedContainer) -> list[str]:
-        """The names of the parents in whose former namespaces a child lives on."""
+        """Return the names of the parents in whose former namespaces a child still runs."""
         since = child.details.started_at if child.details is not None else None
         if since is None or child.state is not State.RUNNING or not shares_namespace(service, parent):
             return []

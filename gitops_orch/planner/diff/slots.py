@@ -1,4 +1,4 @@
-"""Every slot of an app, classified: what is there, what is missing, what has to go."""
+"""Classifies every slot of an app: what exists, what is missing, and what must be removed."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from gitops_orch.planner.inputs.index import HostIndex, Index, Located
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 from gitops_orch.planner.placement.placer import AppPlacement, Assignment
 
-# What a broken-off or failed replacement leaves to be put right: it was stopped, renamed, kept from restarting.
+# An interrupted or failed replacement leaves these diffs: the container was stopped, renamed, or cannot restart.
 _OWN_REMEDIES = frozenset({Remedy.START, Remedy.RENAME, Remedy.UPDATE})
 _UP = (State.RUNNING, State.RESTARTING, State.PAUSED)
 
@@ -40,70 +40,69 @@ _UP = (State.RUNNING, State.RESTARTING, State.PAUSED)
 class Slot:
     """One slot that should run.
 
-    `current` is the container that already is what Git wants, but for `diffs` that are put right in place.  With no
-    current one, a container named `name` is made, for `reason`.  `outdated` go once the slot is well, those that are
-    `rollback_candidates` only aside; `retained` are aside already, for going back to them; `failed` failed, and are aside too.
+    `current` is the container that matches Git, except for `diffs`, which are repaired in place. Without a current one,
+    a container named `name` is created, for `reason`. When the slot is healthy, `outdated` containers are removed, and
+    the `rollback_candidates` among them are retained instead. `retained` were retained before, for a rollback; `failed`
+    are failed containers that are kept for inspection.
     """
 
     assignment: Assignment
-    service: Service  # of the assignment, and so is the host: asked for often
+    service: Service  # of the assignment, like `host`: both are used often
     host: str
     name: str
-    image_id: str  # "" where the image is not on the host yet
-    image: str  # the reference to create by
-    pulled_again: bool = (
-        False  # the tag is pulled before the create, and may name other bytes than `image_id` then
-    )
+    image_id: str  # "" if the image is not on the host yet
+    image: str  # the reference for the create request
+    # the tag is pulled before the create, and may then name another image than `image_id`
+    pulled_again: bool = False
     current: Located | None = None
     diffs: tuple[ContainerDiff, ...] = ()
-    drifted: tuple[ContainerDiff, ...] = ()  # seen and, by the app's drift policy, left alone
+    drifted: tuple[ContainerDiff, ...] = ()  # seen and, by the app's drift policy, not repaired
     outdated: tuple[Located, ...] = ()
-    rollback_candidates: frozenset[str] = (
-        frozenset()
-    )  # ids of olds that did well as another release: worth going back to
-    has_superseded: bool = False  # an old one is what Git said before
+    # ids of outdated containers that were healthy in another release
+    rollback_candidates: frozenset[str] = frozenset()
+    has_superseded: bool = False  # an outdated container is what Git declared before
     retained: tuple[Located, ...] = ()
     failed: tuple[Located, ...] = ()
-    discarded: tuple[Located, ...] = ()  # were parked, and are no longer of interest
+    discarded: tuple[Located, ...] = ()  # failed containers that are no longer of interest
     reason: str = ""
     changes: tuple[Change, ...] = ()
-    ungated: bool = False  # the current container was made for this release, and its gate was interrupted
+    ungated: bool = False  # the current container was created for this release, and its gate was interrupted
 
     @property
     def is_new(self) -> bool:
-        """Tell whether a new container is made for it."""
+        """Return whether a new container is created for the slot."""
         return self.current is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppSlots:
-    """All slots of an app on hosts that answer, and its containers that no slot asks for."""
+    """All slots of an app on hosts that answer, and the containers that no slot needs."""
 
     slots: tuple[Slot, ...]
     surplus: tuple[Located, ...]
-    failed: tuple[Located, ...]  # failed ones of slots or services that are no longer asked for
-    scheduled: tuple[Assignment, ...] = ()  # where services run that have nothing but their runs
-    heal_suspended: tuple[Slot, ...] = ()  # asked for, and left alone for now: making them did not help
+    failed: tuple[Located, ...]  # failed containers of slots or services that are no longer needed
+    scheduled: tuple[Assignment, ...] = ()  # hosts of services that have only scheduled runs
+    heal_suspended: tuple[Slot, ...] = ()  # needed, but left alone for now: creating them did not help
 
 
 class Joinable(Protocol):
     """Knows the containers that a service can join by their names."""
 
     def is_new(self, host: str, name: str) -> bool:
-        """Tell whether this plan makes a container of that name."""
+        """Return whether this plan creates a container of that name."""
         ...
 
     def current(self, host: str, name: str) -> ObservedContainer | None:
-        """Return the container that has that name and stays; None where none is known."""
+        """Return the container that has that name and stays; None if none is known."""
         ...
 
 
 def classify_slots(
     chosen: TargetRelease, placement: AppPlacement, world: World, index: Index, outside: Joinable
 ) -> AppSlots:
-    """Classify an app's slots; those on unknown hosts are left out, and so is what was seen for them elsewhere."""
+    """Classify an app's slots. Those on unknown hosts are left out, also their containers on other hosts."""
     app = chosen.app
-    # A global service's slots are told apart by their host; another's slot may be on any.
+    # A slot of a global service is identified by its host, too; a slot of another service may be on any host.
     everywhere = {service.name for service in app.services if service.mode in (Mode.GLOBAL, Mode.GLOBAL_JOB)}
     there: dict[tuple[str, int, str], list[Located]] = defaultdict(list)
     for found in index.apps.get(app.key, ()):
@@ -113,7 +112,7 @@ def classify_slots(
             there[(owner.service, owner.slot, scope)].append(found)
     adopted = adopted_containers(app, index)
     keeper, former = MountResolver(app, index), left_git(app, world, index)
-    slots: dict[int, Slot] = {}  # by the place of their assignment
+    slots: dict[int, Slot] = {}  # by the index of their assignment
     parents = Parents()
     for number, assignment in _parents_first(placement.assignments):
         service = assignment.service
@@ -162,7 +161,7 @@ def _parents_first(assignments: Sequence[Assignment]) -> Sequence[tuple[int, Ass
 
 @dataclass(frozen=True, slots=True)
 class _SlotInput:
-    """A slot that is studied, and its binds of files from Git as they lie on its host."""
+    """A slot to classify, and its binds of files from Git with their places on its host."""
 
     chosen: TargetRelease
     assignment: Assignment
@@ -211,7 +210,7 @@ def _classify(
     outdated = sorted_out[Bucket.OUTDATED]
     reason, changes = _why_created(compared, outdated, assignment)
     diffs = keep[1] if keep else ()
-    # With another container in its slot, or aside until now, it is we who stopped it: that is no drift.
+    # If another container is in its slot, or if it was retained until now, we stopped it: that is no drift.
     beside = any(sorted_out[bucket] for bucket in (Bucket.OUTDATED, Bucket.FAILED, Bucket.DISCARDED))
     ours = beside or (keep is not None and is_retained(keep[0].container))
     repaired = _OWN_REMEDIES if ours else frozenset()
@@ -266,7 +265,7 @@ def _compare(
 
 
 def _keep(app: App, compared: list[ComparedContainer]) -> ComparedContainer | None:
-    """Return the container that stays, and what is put right about it; None where a new one is made."""
+    """Return the container that stays, and the diffs to repair; None if a new one is created."""
     best = next(((each, diffs) for each, diffs in compared if not replaces(diffs)), None)
     if best is None and app.drift is not Drift.ENFORCE:
         best = next(((each, ()) for each, diffs in compared if _is_drift(diffs)), None)
@@ -274,7 +273,7 @@ def _keep(app: App, compared: list[ComparedContainer]) -> ComparedContainer | No
 
 
 def _is_abandoned(chosen: TargetRelease, container: ObservedContainer, world: World) -> bool:
-    """What failed is not taken up by going back, though it may be made just as what one goes back to."""
+    """Return whether a container failed, so that a rollback does not reuse it, even if its spec is the wanted one."""
     failed = world.failed.get(chosen.app.key)
     if not failed or chosen.role is Role.BLOCKED:
         return False
@@ -282,9 +281,9 @@ def _is_abandoned(chosen: TargetRelease, container: ObservedContainer, world: Wo
 
 
 def _is_ungated(chosen: TargetRelease, container: ObservedContainer, world: World) -> bool:
-    """A gate that was not finished, by a crash or for something more urgent, is gone through again.
+    """Return whether a container must pass its gate again: a crash or a more urgent trigger interrupted the gate.
 
-    So is that of a release which failed or was never proved, where another one takes its container over as it is.
+    The same holds if the head's release reuses a container of a release that failed or never passed its gate.
     """
     key, owner = chosen.app.key, container.owner
     if key not in world.ungated or chosen.role is not Role.HEAD or owner is None:
@@ -299,7 +298,7 @@ def _network_names(app: App, service: Service) -> tuple[str, ...]:
 
 
 def _current_name(app: App, found: Located) -> str:
-    """The name that a container was made with, told from its own labels."""
+    """Return the name that a container was created with, from its own labels."""
     owner = found.container.owner
     if owner is None:
         return found.container.name
@@ -314,7 +313,7 @@ def _is_drift(diffs: tuple[ContainerDiff, ...]) -> bool:
 
 
 def _preference(compared_one: ComparedContainer) -> tuple[bool, bool, bool, bool, str]:
-    """Best first: need not be replaced, runs, is healthy, has its name; then by name, so that the order never changes."""
+    """Sort key, best first: needs no replacement, runs, is healthy, has its name; then by name, for a stable order."""
     found, diffs = compared_one
     container = found.container
     return (
@@ -329,7 +328,7 @@ def _preference(compared_one: ComparedContainer) -> tuple[bool, bool, bool, bool
 def _why_created(
     compared: list[ComparedContainer], outdated: tuple[Located, ...], assignment: Assignment
 ) -> tuple[str, tuple[Change, ...]]:
-    """Why a new container is made: what is wrong with the one that is there, or that there is none."""
+    """Return why a new container is created: the fault of the existing one, or that there is none."""
     for found, diffs in compared:
         if replaces(diffs) and found in outdated:
             return f"replaces {found.container.name}: {diffs[0].reason}", diffs[0].changes
@@ -344,9 +343,9 @@ def _missing(assignment: Assignment) -> str:
 
 
 def choose_image(chosen: TargetRelease, service: Service, host: HostIndex) -> tuple[str, str]:
-    """Return the reference to create by, and the image's id on the host ("" where it is not there).
+    """Return the reference for the create request, and the image's id on the host ("" if it is not there).
 
-    The reference is the one that Git has, unless the release's own bytes are known and the tag means others now.
+    The reference is the declared one, unless the release's image is known and the tag names another one now.
     """
     there = host.image_ids.get(normalise(service.image), "")
     tag = chosen.tags.get(service.name)

@@ -1,6 +1,7 @@
-"""Which fields of a service differ from what its container itself tells, where no commit tells what it was made from?
+"""Lists the fields in which a service differs from its container, if the container's own file is unknown.
 
-What an image declares is not told apart from what a file declared: of such fields only what Git has now is compared.
+A container does not show which values its image declared and which the file did: of such fields, only the members that
+Git declares now are compared.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ _MOUNTED = frozenset({"bind", "volume", "tmpfs"})
 
 
 def inspected_changes(spec: ContainerSpec, container: ObservedContainer) -> Iterator[Change]:
-    """Yield the fields of an inspection that differ, but for the limits, the command and the environment."""
+    """Yield the fields of an inspection that differ, except the limits, the command and the environment."""
     actual = dict(container.details.visible) if container.details is not None else {}
     for path, members in spec.visible if actual else ():
         yield from _member_changes(path, actual.get(path, ()), members)
@@ -27,13 +28,13 @@ def inspected_changes(spec: ContainerSpec, container: ObservedContainer) -> Iter
 
 
 def network_changes(container: ObservedContainer, networks: tuple[str, ...]) -> Iterator[Change]:
-    """Yield the networks that a container is in and should not be, or the other way round."""
+    """Yield the networks that a container is in and should not be in, and those that it is missing."""
     if networks and container.networks:
         yield from _member_changes("networks", container.networks, networks)
 
 
 def mount_changes(container: ObservedContainer, app: App, service: Service) -> Iterator[Change]:
-    """Yield the mounts that differ: by target, whether they can be written to, and by source where the file names one."""
+    """Yield the mounts that differ by target, by whether they are writable, and by source if the file names one."""
     files = {normal_target(files.target) for files in service.files}
     actual = {normal_target(each.target): each for each in container.mounts if _is_declared(each)}
     wanted = _wanted(app, service)
@@ -61,7 +62,7 @@ def _is_declared(mount: ObservedMount) -> bool:
 
 
 def _wanted(app: App, service: Service) -> dict[str, tuple[str, bool]]:
-    """Return, by target, the source as the host names it, "" where the file leaves it open, and whether it is writable."""
+    """Return, by target, the source on the host ("" if the file leaves it open), and whether the mount is writable."""
     names = {volume.key: volume.name for volume in app.volumes}
     found: dict[str, tuple[str, bool]] = {}
     volumes = service.compose.get("volumes")
