@@ -1,7 +1,7 @@
-"""What serves while an app cannot go on: what it ran before.
+"""Decides which previous containers run while an app's rollout cannot continue.
 
-A stop-first replacement that broke off has left its slot empty: because the Engine would not start the new container, which
-is trouble of the world and is tried again later, or because the new one failed and its release goes no further.
+An interrupted stop-first replacement has left its slot empty. Either the Engine did not start the new container, which
+is trouble and is retried later; or the new container failed, and its release does not continue.
 """
 
 from collections.abc import Collection, Iterable
@@ -26,7 +26,7 @@ from gitops_orch.planner.rollout.excess import predecessors, why_kept
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping:
-    """Containers, by id, that are being stopped for good, and the steps that do it."""
+    """Containers, by id, that are being stopped permanently, and the steps that stop them."""
 
     containers: Collection[str] = ()
     steps: tuple[str, ...] = ()
@@ -38,9 +38,9 @@ NONE_STOPPING = Stopping()
 def restart_previous(
     app: App, slots: AppSlots, draft: PlanBuilder, world: World, stopping: Stopping = NONE_STOPPING
 ) -> None:
-    """Add the start of the old container of every slot in which nothing runs, or nothing that is not `stopping`.
+    """Add the start of the old container of every slot in which nothing runs except containers that are `stopping`.
 
-    Of several that have no room beside one another, the one that is worth most is started.
+    If several cannot run beside each other, the best one is started.
     """
     for slot in slots.slots:
         for each in slot.outdated:
@@ -52,7 +52,7 @@ def restart_previous(
 
 
 def is_backed_off(draft: PlanBuilder, app: AppKey, old: Located, world: World) -> bool:
-    """Tell whether its Engine would not start a container a moment ago; if so, that is noted."""
+    """Return whether the start of a container is backed off, because its Engine refused it recently; note it if so."""
     wait = world.start_backoffs.get((old.host, old.container.id))
     if wait is not None:
         reason = f"it served before, and cannot be started again: {wait.reason}; tried again at {wait.until:%H:%M:%SZ}"
@@ -61,7 +61,7 @@ def is_backed_off(draft: PlanBuilder, app: AppKey, old: Located, world: World) -
 
 
 def restart(draft: PlanBuilder, old: Located, after: tuple[str, ...]) -> str:
-    """Add the start of a container whose successor does not do well, and return its id."""
+    """Add the start of a container whose successor is not healthy, and return its id."""
     reason = "it serves until its successor can be started"
     started = draft.add(Kind.START, old.host, old.container.id, reason, **owned(old), after=after)
     draft.needs_ports(old.host, ports_of(old.container), started)
@@ -70,7 +70,7 @@ def restart(draft: PlanBuilder, old: Located, after: tuple[str, ...]) -> str:
 
 
 def _stopped(app: App, slots: AppSlots, stopping: Collection[str], world: World) -> list[Located]:
-    """Return what stopped for a slot in which nothing runs; it may have another name in Git now."""
+    """Return the containers that were stopped for slots in which nothing runs; their service may be renamed now."""
     empty = [slot for slot in slots.slots if not _is_served(slot, stopping)]
     found: list[Located] = []
     for slot in empty:
@@ -87,12 +87,12 @@ def _stopped(app: App, slots: AppSlots, stopping: Collection[str], world: World)
 
 
 def can_restart(found: Located, app: AppKey, world: World) -> bool:
-    """Tell whether a container is stopped, and may serve again: it did not fail, and has all that it needs."""
+    """Return whether a stopped container may serve again: it did not fail, and everything that it needs exists."""
     return can_serve(found.container) and not _is_bad(found.container, app, world) and may_start(found, world)
 
 
 def _running(slots: AppSlots, stopping: Collection[str]) -> list[Located]:
-    """Return what runs of an app, and stays."""
+    """Return the containers of an app that run and stay."""
     there = [*slots.surplus, *slots.failed]
     for slot in slots.slots:
         there += _there(slot)
@@ -100,7 +100,7 @@ def _running(slots: AppSlots, stopping: Collection[str]) -> list[Located]:
 
 
 def best_first(stopped: Iterable[Located], app: AppKey, world: World) -> list[Located]:
-    """Return stopped containers: those that did not fail first, of these those of proved releases, then the newest."""
+    """Return stopped containers: those that did not fail first, then those of gated releases, then the newest."""
     progressing, there = world.progressing.get(app, frozenset()), list(stopped)
     ages = {each.id: place for place, each in enumerate(newest_first(found.container for found in there))}
 
@@ -113,12 +113,12 @@ def best_first(stopped: Iterable[Located], app: AppKey, world: World) -> list[Lo
 
 
 def may_start(old: Located, world: World) -> bool:
-    """Tell whether all that a container needs is there, and nothing prepares its data for another one."""
+    """Return whether everything that a container needs exists, and no hook prepares its data for another container."""
     return has_peers(old, world) and not _is_prepared_for_another(old, world)
 
 
 def can_serve(container: ObservedContainer) -> bool:
-    """Tell whether a container is stopped, and is none that failed, is kept for going back, or is done."""
+    """Return whether a container is stopped, and is not failed, retained or done."""
     return container.state is State.EXITED and not (is_retained(container) or is_done(container))
 
 
@@ -135,7 +135,7 @@ def _is_live(found: Located, stopping: Collection[str]) -> bool:
 
 
 def _restore_name(old: Located, draft: PlanBuilder, world: World, stopping: Stopping) -> None:
-    """Give a container that was to be taken over the name that it had: nothing else tells other tools what it is."""
+    """Give a container that was to be adopted its former name back: other tools recognise it only by its name."""
     container, host = old.container, world.observed.get(old.host)
     name = container.name.removesuffix(renamed_suffix(container))
     if container.owner is not None or name == container.name or not isinstance(host, ObservedHost):
@@ -148,7 +148,10 @@ def _restore_name(old: Located, draft: PlanBuilder, world: World, stopping: Stop
 
 
 def has_peers(found: Located, world: World) -> bool:
-    """One that lives in the network of another can be started only while that one runs; if it is put back too, next time."""
+    """Return whether the containers whose namespaces this one uses are running: only then can it be started.
+
+    If they are restarted by this plan, too, it is started by the next plan.
+    """
     details, host = found.container.details, world.observed.get(found.host)
     if details is None or not details.joined or not isinstance(host, ObservedHost):
         return True
@@ -157,7 +160,10 @@ def has_peers(found: Located, world: World) -> bool:
 
 
 def _is_prepared_for_another(found: Located, world: World) -> bool:
-    """Tell whether a `pre_start` of its successor is at work on its data: until that has ended, it would be a second writer."""
+    """Return whether a `pre_start` of its successor is running on its data.
+
+    Until that ends, it would be a second writer.
+    """
     owner, host = found.container.owner, world.observed.get(found.host)
     if owner is None or not isinstance(host, ObservedHost):
         return False
@@ -173,7 +179,7 @@ def _is_prepared_for_another(found: Located, world: World) -> bool:
 
 
 def _is_bad(container: ObservedContainer, app: AppKey, world: World) -> bool:
-    """One whose release was given up, or failed or was never proved and has ended by itself, would serve nobody."""
+    """Return whether a container cannot serve: its release is quarantined, or it crashed in a doubtful release."""
     owner, details = container.owner, container.details
     if owner is None:
         return False

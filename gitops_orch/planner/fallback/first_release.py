@@ -1,8 +1,8 @@
-"""What is done for a release that failed, where no stable one is there to go back to.
+"""Decides what happens to a release that failed while there is no stable release to roll back to.
 
-Its containers stay up, as with Compose: what its restart policy restarts goes on being restarted, what is missing of it is
-made, and each pass looks again.  What it did once and failed at is not repeated: a container that ended by itself is started
-again by `retry`, or as another release.  All of it is proved together, once all of it does well.
+Its containers stay up, as with Compose: the restart policy continues to restart them, missing containers are created,
+and each pass checks again. A container that ended by itself is not started again, except by `retry` or as another
+release. All containers are gated together, once all are healthy.
 """
 
 from dataclasses import replace
@@ -17,9 +17,9 @@ from gitops_orch.planner.inputs.world import TargetRelease
 
 
 def keep_failed_running(chosen: TargetRelease, slots: AppSlots, *, all_seen: bool) -> AppSlots:
-    """Return the slots of an app: where its release stays up, those that failed are left alone until all do well.
+    """Return the slots of an app. If its release stays up, the slots that failed are left alone until all are healthy.
 
-    With `all_seen` False a host of the app does not answer: what is there may be what failed.
+    With `all_seen` False, a host of the app does not answer: the containers on it may be those that failed.
     """
     if not chosen.stays_running:
         return slots
@@ -41,12 +41,12 @@ def _is_healthy(slot: Slot) -> bool:
 
 
 def _was_tried(slot: Slot) -> bool:
-    """Tell whether the release has had this container run, made for it or taken over from one that failed before."""
+    """Return whether the slot's container has run, created for this release or for one that failed before."""
     return slot.current is not None and _has_run(slot.current.container)
 
 
 def _has_run(container: ObservedContainer) -> bool:
-    """Tell whether a container was started, or could not be started on any host."""
+    """Return whether a container was started, or cannot be started on any host."""
     details = container.details
     if container.state is not State.CREATED or details is None:
         return container.state is not State.CREATED
@@ -56,7 +56,8 @@ def _has_run(container: ObservedContainer) -> bool:
 
 def _without_repairs(slot: Slot) -> Slot:
     if any(old.container.state in LIVE_STATES for old in slot.outdated):
-        return replace(slot, diffs=(), outdated=(), ungated=False)  # what serves in its place goes on
+        # the container that serves instead continues
+        return replace(slot, diffs=(), outdated=(), ungated=False)
     if slot.current is not None and was_stopped_from_outside(slot.current.container):
         return replace(slot, outdated=(), ungated=False)  # it did not end by itself: it is started again
     diffs = tuple(diff for diff in slot.diffs if diff.remedy is not Remedy.START)

@@ -1,6 +1,6 @@
-"""What is kept until a person decides about its data serves: what was stopped of it is started again.
+"""Restarts stopped containers of apps and services that are kept until a person decides about their data.
 
-What ends by itself is not: that would go on for ever.
+A container that ended by itself is not restarted, because that would be repeated forever.
 """
 
 from collections.abc import Collection
@@ -17,13 +17,13 @@ from gitops_orch.planner.removal.removal_order import service_of
 
 
 def keep_running(app: App, draft: PlanBuilder, world: World, index: Index) -> None:
-    """Start again what stopped of an app that is left as it is, also services that have another name in Git now."""
+    """Restart the stopped containers of an app that is left as it is, including services that were renamed in Git."""
     found = {service_of(each) for each in index.apps.get(app.key, ())}
     _start(app, found, draft, world, index)
 
 
 def keep_services_running(app: App, draft: PlanBuilder, world: World, index: Index) -> None:
-    """Start again what stopped of services that left an app and are kept."""
+    """Restart the stopped containers of services that left an app and are kept."""
     kept = {service for key, service in world.retained_services if key == app.key}
     if kept:
         _start(app, kept, draft, world, index)

@@ -1,7 +1,7 @@
-"""What serves where a first release fails that was to take the place of something else?
+"""Decides which containers serve if a first release fails that was to replace something else.
 
-That is what an app takes over (`adopt: true`), or the app that it was under its former name.  A first release does not
-stay up then: its containers give way, and what was there before serves again.
+That is what an app adopts (`adopt: true`), or the app under its former name. Such a first release does not stay up: its
+containers are removed, and the previous ones serve again.
 """
 
 from dataclasses import replace
@@ -20,9 +20,9 @@ from gitops_orch.planner.removal.removal_order import service_of
 
 
 def with_predecessors(world: World, index: Index) -> World:
-    """Return the world; a first release that failed does not stay up where what it was to replace is there to serve.
+    """Return the world, where a failed first release does not stay up if the containers that it was to replace exist.
 
-    It counts as failed then, so that its containers give way.
+    It counts as failed then, so that its containers are replaced.
     """
     renamed = {new for old, new in world.successors.items() if index.apps.get(old)}
     back = {
@@ -61,11 +61,11 @@ def _predecessor_runs(app: App, why: str) -> str:
 def restart_predecessors(
     old: AppKey, successor: AppKey, draft: PlanBuilder, world: World, index: Index
 ) -> None:
-    """Start again what stopped for an app's new name, service by service, where nothing of the new app runs and stays.
+    """Restart the stopped services of an app's old name for which no container of the new app runs and stays.
 
-    Of an app that waits for a person, only what was stopped: what ends by itself would be started for ever.
-    Not so a job, which is never run again, a service of which the new app's own former container is started, and what has
-    no room beside the containers of the old app that run.
+    If the old app waits for a person, only containers that were stopped from outside are restarted: one that ends by
+    itself would be restarted forever. Not restarted are jobs, which never run again; services of which the new app's
+    own former container is started; and containers that cannot run beside the running ones of the old app.
     """
     former = world.former.get(old)
     jobs = {service.name for service in former.services if service.job} if former is not None else set()

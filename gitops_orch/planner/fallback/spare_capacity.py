@@ -1,7 +1,7 @@
-"""Is there room for a stopped container beside what runs, and beside what is started again with it?
+"""Decides whether a stopped container may run beside the running ones and those that are restarted with it.
 
-A rollout that broke off, and was followed by another one, leaves several stopped containers for one place: of one slot, or
-of services that were renamed and write the same data.  Only one of them may run.
+An interrupted rollout that was followed by another one leaves several stopped containers for one place: of one slot, or
+of renamed services that write the same data. Only one of them may run.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ _Writer = tuple[str, str]  # service and release; both "" for a container of ano
 
 
 class RunningSet:
-    """What runs of one app, with what was let in beside it; `app` is its file, None where that cannot be read."""
+    """The running containers of one app, and those that were added; `app` is its file, None if it is invalid."""
 
     def __init__(self, app: App | None, running: Iterable[Located]) -> None:
         services = app.services if app is not None else ()
@@ -25,15 +25,14 @@ class RunningSet:
         self._movable = frozenset(s.name for s in services if s.mode not in {Mode.GLOBAL, Mode.GLOBAL_JOB})
         self._slots: set[Hashable] = set()
         self._writers: dict[tuple[str, str], set[_Writer]] = defaultdict(set)  # by host and source
-        self._ports: dict[tuple[str, int, str], list[HeldPort]] = defaultdict(
-            list
-        )  # by host, number, protocol
+        # by host, number, protocol
+        self._ports: dict[tuple[str, int, str], list[HeldPort]] = defaultdict(list)
         self._addresses: set[tuple[str, HeldAddress]] = set()
         for found in running:
             self._add(found)
 
     def add_if_free(self, found: Located) -> bool:
-        """Tell whether a container may run beside all others; one that may has its place from then on."""
+        """Return whether a container may run beside all others. If so, it is added."""
         if not self._fits(found):
             return False
         self._add(found)
@@ -66,14 +65,14 @@ class RunningSet:
             self._writers[host, source].add(_writer(found))
 
     def _slot(self, found: Located) -> Hashable:
-        """Return the slot of a container; that of a service without `mode: global` may be on any host."""
+        """Return the slot of a container; without `mode: global`, the slot may be on any host."""
         owner = found.container.owner
         if owner is None:
             return found.host, found.container.id
         return owner.service, owner.slot, "" if owner.service in self._movable else found.host
 
     def _share(self, one: _Writer, other: _Writer) -> bool:
-        """Replicas share what they write, and so do services of one file, and containers of one other tool."""
+        """Return whether two writers may share data: replicas, services of one file, or of one other tool."""
         return one[0] == other[0] or one[1] == other[1] or {one[0], other[0]} <= self._declared
 
 

@@ -1,10 +1,11 @@
-"""Self-heal with judgement: what is unhealthy is restarted, and what healing does not help is left alone, with the reason.
+"""Decides which unhealthy containers are restarted, and suspends healing that does not converge, with the reason.
 
-Note [Three kinds of what does not help]
-A container that ends again and again is started again each time later.  One that its healthcheck finds unhealthy is
-restarted so many times within so long, and then no more.  And what is changed again whenever it was put right is a fight
-with another hand: the product yields, says so, and names who it may be.  What ends by itself cannot be told from what
-another hand stops, so a container that ended in order counts as a fight, too.
+Note [When healing backs off]
+A container that ends again and again is started again with a growing delay. A container that its healthcheck reports as
+unhealthy is restarted a limited number of times within a limited time, and then no more. A field that is changed again
+after every repair shows a conflict with another tool: healing is suspended, and the hold names the likely tools. A
+container that ends by itself cannot be distinguished from one that another tool stops, so a container that exited in
+order counts as such a conflict, too.
 """
 
 from dataclasses import dataclass, replace
@@ -34,13 +35,13 @@ from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 from gitops_orch.planner.plan_builder import PlanBuilder
 
 HEALTH, STATE, PAUSE = "health", "state", "state paused"
-WHOLE_CONTAINER = "container"  # the path of what is made anew because it is not there at all
+WHOLE_CONTAINER = "container"  # the path for a container that is created again because it is missing
 
 
 def limit_healing(
     chosen: TargetRelease, slots: AppSlots, world: World, index: Index, draft: PlanBuilder
 ) -> AppSlots:
-    """Return the slots with what is unhealthy to be restarted, and without what healing does not help; note the latter."""
+    """Return the slots with restarts of unhealthy containers, and without repairs that do not converge; note those."""
     limiter = _HealLimiter(chosen, world, index, draft)
     on_trial = chosen.role is Role.HEAD and chosen.app.key not in world.stable_heads
     is_rollout = on_trial and (
@@ -61,14 +62,14 @@ def limit_healing(
 
 
 def _is_on_trial(chosen: TargetRelease, slot: Slot) -> bool:
-    """Tell whether its release is judged by a container: one that may not fail, and that was made for this release."""
+    """Return whether a container is on trial with its release: it must not fail, and was created for this release."""
     owner = slot.current.container.owner if slot.current is not None else None
     is_older = owner is not None and owner.release != chosen.app.digest
     return not (is_older or is_tolerated(slot.service))
 
 
 def path_of(changes: tuple[Change, ...]) -> str:
-    """Return the path by which heals are counted: one that is paused is another matter than one that ended."""
+    """Return the path by which heals are counted; a paused container has another path than one that ended."""
     if not changes:
         return WHOLE_CONTAINER
     first = changes[0]
@@ -90,7 +91,7 @@ def _with_restart(chosen: TargetRelease, slot: Slot) -> Slot:
 
 @dataclass(frozen=True, slots=True)
 class _HealLimiter:
-    """Knows what was healed before, and notes what it stops."""
+    """Knows the recent heals, and notes which repairs are suspended."""
 
     chosen: TargetRelease
     world: World
@@ -98,7 +99,7 @@ class _HealLimiter:
     draft: PlanBuilder
 
     def without_stopped(self, slot: Slot) -> Slot:
-        """Return a slot without the findings that are left alone for now."""
+        """Return a slot without the diffs that are not repaired for now."""
         if slot.is_new:
             return slot
         asked = (each for each in slot.diffs if each.remedy is Remedy.RESTART or not slot.outdated)
@@ -109,23 +110,23 @@ class _HealLimiter:
     def _is_backed_off(self, slot: Slot, diff: ContainerDiff) -> bool:
         path = path_of(diff.changes)
         if path == NAMESPACE:
-            return self._waits(slot, path, diff)  # later each time: its parent may be in a crash loop
+            return self._waits(slot, path, diff)  # with a growing delay: its parent may be in a crash loop
         if diff.remedy is not Remedy.START:
             return self.is_stopped(slot, path)
         return (_ended_in_order(slot) and self.is_stopped(slot, path)) or self._waits(slot, path, diff)
 
     def is_suspended(self, slot: Slot, path: str) -> bool:
-        """Tell whether a container is not made for now; one that only follows its parent is never the cause of anything."""
+        """Return whether a container is not created for now; one that only follows its parent is always created."""
         return path != NAMESPACE and self.is_stopped(slot, path)
 
     def is_stopped(self, slot: Slot, path: str) -> bool:
-        """Tell whether what is at a path is put right no more; if so, that is noted."""
+        """Return whether the repair of a path is suspended; if so, that is noted."""
         healing = self._healing(slot, path)
         left_s = 0.0 if healing is None or healing.release != self.chosen.app.digest else stopped_s(healing)
         if left_s:
             key = self.chosen.app.key
             end = f"{self._moment(left_s)}, until the app changes, or until `gitops-orch retry {key}`"
-            # What a check printed differs each time, so it stands behind the part that `lasting` keeps.
+            # A check's output differs each time, so it is after the part that `stable_part` keeps.
             printed = self._printed(slot) if path == HEALTH else ""
             reason = f"{self._why_stopped(slot, path)}{LEFT}{end}{printed}"
             self.draft.hold(_subject(slot), reason, key, error=True, stopped=True)
@@ -175,6 +176,6 @@ def _subject(slot: Slot) -> str:
 
 
 def _ended_in_order(slot: Slot) -> bool:
-    """By itself with code 0, or because it was asked to or killed: none of that is a crash."""
+    """Return whether a container ended by itself with code 0, or was stopped or killed: none of these is a crash."""
     details = slot.current.container.details if slot.current is not None else None
     return details is None or (details.exit_code in ORDERLY_CODES and not details.oom_killed)

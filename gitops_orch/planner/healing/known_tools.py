@@ -1,4 +1,4 @@
-"""Who else changes containers: programs that are known for it, where one runs on the host."""
+"""Names other programs that are known to change containers and run on a host."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ KNOWN_TOOLS = frozenset(
 
 
 def likely_tools(index: Index, host: str, app: AppKey) -> str:
-    """Return who else may be at work on a host, for the end of a sentence; "" where nobody is known."""
+    """Return which other tools may be changing containers on a host, as the end of a sentence; "" if none is known."""
     found = list(dict.fromkeys(_tools(index, host, app)))
     return f", likely {' or '.join(found)}" if found else ""
 

@@ -1,8 +1,8 @@
-"""How a service's containers are replaced: which goes first, how many at once, and how many may fail.
+"""Decides how a service's containers are replaced: in which order, how many at once, and how many may fail.
 
-Pure functions of a few facts.  `parallelism` says how many slots are replaced together; `max_surge` stands in its place
-for those that start first, `max_unavailable` for those that stop first, and neither is ever exceeded, but that a slot which
-must stop first is replaced even where `max_unavailable` is 0.
+The functions are pure. `parallelism` is the number of slots that are replaced together. `max_surge` replaces it for
+slots that start first, and `max_unavailable` for slots that stop first. Neither is ever exceeded, with one exception: a
+slot that must stop first is replaced even if `max_unavailable` is 0.
 """
 
 from collections import Counter
@@ -18,16 +18,16 @@ from gitops_orch.planner.inputs.index import Located
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 
 HOST_NETWORK = "host"
-Lane = tuple[Order, int]  # slots that start first, and slots that stop first, have lanes of their own
+Lane = tuple[Order, int]  # slots that start first and slots that stop first have separate lanes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrangement:
     """Slots in the order in which they are replaced.
 
-    The old containers of a canary stay beside the new ones until all of it has proved itself, and was promoted.  The
-    others go in lanes, side by side: in each, a slot's turn comes once the one before it has proved itself, as with the
-    workers of Swarm's updater.
+    The old containers of a canary stay beside the new ones until the whole canary has passed its gates and was
+    promoted. The other slots are divided into parallel lanes: in each, a slot is replaced once the one before it has
+    passed its gate, as with the workers of Swarm's updater.
     """
 
     canary: tuple[Slot, ...] = ()
@@ -35,14 +35,14 @@ class Arrangement:
 
 
 def update_policy(chosen: TargetRelease, service: Service) -> UpdatePolicy:
-    """Return the policy that a service is replaced by: going back has one of its own (deploy.rollback_config)."""
+    """Return the policy for replacing a service; a rollback has its own (deploy.rollback_config)."""
     return service.rollback if chosen.role is Role.ROLLBACK else service.update
 
 
 def choose_order(slot: Slot, update: UpdatePolicy, rollout: RolloutPolicy) -> tuple[Order, str]:
-    """Return which goes first, and why, as a clause that stands after "because".
+    """Return whether to start or stop first, and the reason as a clause that follows "because".
 
-    Start-first wherever two of them can stand side by side on the host; what the file says wins where it is possible.
+    Start-first if two containers can exist together on the host. The declared order is used if it is possible.
     """
     here = [old for old in slot.outdated if old.host == slot.host]
     service = slot.service
@@ -82,16 +82,19 @@ def _fixed_address(service: Service) -> bool:
 
 
 def _anonymous_volumes(slot: Slot, outdated: Iterable[Located]) -> bool:
-    """An anonymous volume's name is 64 hex digits; a recreated container inherits it, as in Compose."""
+    """Return whether an old container has anonymous volumes, whose names are 64 hex digits.
+
+    The successor inherits them, as in Compose.
+    """
     return (
         any(is_anonymous(name) for old in outdated for name in old.container.volumes) and not slot.service.job
     )
 
 
 def arrange(chosen: TargetRelease, slots: Sequence[Slot], world: World) -> Arrangement:
-    """Arrange the slots of a service that are replaced, in the order of their numbers, a canary before all others.
+    """Arrange the slots of a service that are replaced, by their numbers, the canary first.
 
-    What was stable before needs no canary: a revert takes a canary back at once.
+    A release that was stable before needs no canary: so a revert replaces a canary at once.
     """
     if not slots:
         return Arrangement()
@@ -121,9 +124,9 @@ def _limits(update: UpdatePolicy, rollout: RolloutPolicy, count: int) -> Mapping
 def failure_budget(
     chosen: TargetRelease, service: Service, slots: Sequence[Slot], world: World
 ) -> FailureBudget | None:
-    """Return how many of a service's containers may fail before its release has; None where no release is on trial.
+    """Return how many of a service's containers may fail before its release fails; None if no release is on trial.
 
-    A release that was stable before did not get worse by itself, and going back is not judged: neither is on trial.
+    A release that was stable before did not get worse by itself, and a rollback must not fail: neither is on trial.
     """
     app = chosen.app
     if chosen.role is not Role.HEAD or app.key in world.stable_heads:

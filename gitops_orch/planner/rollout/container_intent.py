@@ -1,4 +1,4 @@
-"""From a slot to all that its new container is made from."""
+"""Collects everything that the new container of a slot is created from."""
 
 import hashlib
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from gitops_orch.planner.rollout.replace import is_removing
 def make_intent(
     chosen: TargetRelease, slot: Slot, world: World, *, peers: Mapping[str, str], kept: Mapping[str, str]
 ) -> ContainerIntent:
-    """Return what a slot's container is made from; `kept` are the sources of its mounts that the file leaves open."""
+    """Return what a slot's container is created from; `kept` has the sources of mounts that the file leaves open."""
     former = inherited_from(chosen.app, slot, world)
     return ContainerIntent(
         app=chosen.app,
@@ -35,10 +35,10 @@ def make_intent(
 
 
 def _generation(slot: Slot) -> str:
-    """Return what tells a container by its labels from all that are in its slot already; "" where none is.
+    """Return a value that distinguishes the new container's labels from those of others in its slot; "" if none.
 
-    A container is made again as it was where it is damaged, or where its tag moved.  While the former one is there, set
-    aside or not, nothing but this tells whether a container under another name is its successor, renamed, or its copy.
+    A damaged container, or one whose tag moved, is replaced by one with the same spec. While the former one exists,
+    retained or not, only this value shows whether a container under another name is its renamed successor or its copy.
     """
     there = (*slot.outdated, *slot.retained, *slot.failed, *slot.discarded)
     ids = sorted(found.container.id for found in there if found.host == slot.host)

@@ -1,4 +1,4 @@
-"""What runs and no slot asks for: services that left Git, and replicas too many."""
+"""Removes the containers that no slot needs: of services that left Git, and excess replicas."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -19,7 +19,7 @@ from gitops_orch.planner.rollout.container_intent import inherited_from
 def removable_surplus(
     chosen: TargetRelease, slots: AppSlots, world: World, draft: PlanBuilder
 ) -> tuple[Located, ...]:
-    """Return what is to go; what `prune` says to keep is noted and left out."""
+    """Return the containers to remove. A container that `prune` keeps is noted and left out."""
     app = chosen.app
     kept = why_kept(app, world) if chosen.role is Role.HEAD else ""
     removing: list[Located] = []
@@ -36,9 +36,12 @@ def removable_surplus(
 def predecessors(
     app: App, slot: Slot, surplus: Iterable[Located], world: World
 ) -> dict[str, tuple[Located, str]]:
-    """Return, by id, what has to stop before a slot starts, each with what passes: data, a port or an address.
+    """Return, by id, the containers that must stop before a slot starts, each with what it releases.
 
-    A service that got another name in Git writes the same data, or has the same place on its host or in a network.
+    That is data, a port or an address.
+
+    A service that got another name in Git writes the same data, or has the same port on its host or address in a
+    network.
     """
     former = inherited_from(app, slot, world)
     found = {
@@ -71,10 +74,10 @@ def remove_surplus(
     pulls: Sequence[str],
     gates: Sequence[str],
 ) -> None:
-    """Add the removals: after all is `gates`, so that what goes can be started again until then.
+    """Add the removals after all `gates`, so that the containers can be started again until then.
 
-    What holds a port that a start of this plan needs stops before that, after the `pulls`.  `stopped` are the stops that
-    are planned already, by the container's id.
+    A container that holds a port that a start of this plan needs stops before that start, after the `pulls`. `stopped`
+    are the stops that are already planned, by container id.
     """
     for found in removing:
         reason = "its service left Git" if _has_left(app, found) else "fewer replicas are wanted"
@@ -91,7 +94,7 @@ def _has_left(app: App, found: Located) -> bool:
 
 
 def why_kept(app: App, world: World) -> str:
-    """Return why what left Git stays; "" where it goes."""
+    """Return why the containers of a service that left Git stay; "" if they are removed."""
     if app.prune is Prune.NEVER:
         return "its service left Git, and x-gitops.prune: never keeps what runs"
     if app.prune is Prune.CONFIRM and not is_allowed(world, app.key):
@@ -100,7 +103,7 @@ def why_kept(app: App, world: World) -> str:
 
 
 def _shares_data(app: App, slot: Slot, found: Located) -> bool:
-    """Tell whether both mount the same volume, or write to the same path."""
+    """Return whether both mount the same volume, or write to the same path."""
     if not _has_left(app, found):
         return False
     names = {volume.name for volume in app.volumes if volume.key in slot.service.volumes}

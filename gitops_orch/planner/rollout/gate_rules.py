@@ -1,4 +1,4 @@
-"""What a container of a slot has to prove, and from when its restarts count."""
+"""Decides what the gate of a slot's container requires, and from when the container's restarts count."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ from gitops_orch.planner.rollout.canary_and_lanes import update_policy
 
 
 def gate_of(chosen: TargetRelease, slot: Slot, gates: Mapping[str, Sequence[str]]) -> Gate:
-    """Return the gate of a slot's container; `gates` are the steps so far that prove containers, by service.
+    """Return the gate of a slot's container; `gates` are the gate steps so far, by service.
 
-    The delay of an update is waited out at the end of each gate: the next slot's steps come after it.
-    What failed before and stayed up has no time to become well: it is, or the next pass looks again.  The release has
-    passed again only where all of its containers are looked at so, because all of them look well.
+    The delay of an update is waited at the end of each gate, because the next slot's steps are after it. A container
+    that failed before and stayed up gets no time to become healthy: it is healthy now, or the next pass checks again.
+    Its release has passed only if all its containers are gated in this way, which happens only when all look healthy.
     """
     update, rollout = update_policy(chosen, slot.service), chosen.app.rollout
     delay_s = update.delay_s if slot.outdated else 0.0
@@ -56,7 +56,7 @@ def _is_done(slot: Slot) -> bool:
 
 
 def dependencies_of(app: App, service: str) -> tuple[str, ...]:
-    """Return the services of the app that a service depends on, also by others between them; nearest first."""
+    """Return the services of the app that a service depends on, directly or indirectly; nearest first."""
     edges = {each.name: [edge.service for edge in each.depends_on] for each in app.services}
     found: dict[str, None] = {}
     ahead = deque(edges.get(service, ()))
@@ -69,19 +69,19 @@ def dependencies_of(app: App, service: str) -> tuple[str, ...]:
 
 
 def stays_paused(slot: Slot) -> bool:
-    """Tell whether a container was paused by a hand and is left so, as `drift: warn` asks for: it can prove nothing now."""
+    """Return whether a person paused a container and `drift: warn` leaves it so: it cannot pass a gate now."""
     is_paused = slot.current is not None and slot.current.container.state is State.PAUSED
     return is_paused and not any(diff.remedy is Remedy.UNPAUSE for diff in slot.diffs)
 
 
 def is_over(slot: Slot) -> bool:
-    """Tell whether a job has run and has nothing left to prove: its Engine may no longer know how it ended."""
+    """Return whether a job has run and needs no gate any more: its Engine may no longer know its exit code."""
     container = slot.current.container if slot.current is not None else None
     return slot.service.job and container is not None and container.state is State.EXITED
 
 
 def is_awaited(slot: Slot, chosen: TargetRelease, world: World) -> bool:
-    """Tell whether a container that is there must do well, or end well, before what waits for it is started.
+    """Return whether an existing container must become healthy, or complete, before its dependents are started.
 
     A job that is not run again is not awaited: its container may be the record of another release's run.
     """
@@ -107,10 +107,11 @@ def _has_failed(container: ObservedContainer) -> bool:
 def gate_of_dependency(
     chosen: TargetRelease, slot: Slot, gates: Mapping[str, Sequence[str]], world: World
 ) -> Gate:
-    """Return the gate of a container that others wait for.
+    """Return the gate of a container that its dependents wait for.
 
-    One that was there before this release did not get worse by it: that it does not do well is trouble, and no verdict.
-    One of a release that was overtaken before it was proved is on trial still.
+    A container that existed before this release did not get worse because of it: if it is unhealthy, that is trouble,
+    and the release does not fail. A container of a release that was superseded before it passed its gate is still on
+    trial.
     """
     container = slot.current.container if slot.current is not None else None
     owner, key = container.owner if container is not None else None, chosen.app.key

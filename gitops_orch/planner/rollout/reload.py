@@ -1,4 +1,4 @@
-"""Files that are changed in place: who is told by a signal, and how it is known afterwards that they were."""
+"""Decides which containers are signalled about files that changed in place, and records afterwards that they were."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -13,7 +13,7 @@ from gitops_orch.planner.resources.prepare import is_there
 
 
 def changed_sets(app: App, slot: Slot, host: HostIndex) -> tuple[FileMount, ...]:
-    """Return the live file sets of a slot that its host does not have, or whose containers were not all told."""
+    """Return the live file sets of a slot that its host lacks, or that not all containers were signalled about."""
     hosts_own = app.files is FilesPolicy.HOST
     live = (
         files
@@ -24,12 +24,12 @@ def changed_sets(app: App, slot: Slot, host: HostIndex) -> tuple[FileMount, ...]
 
 
 def needs_signal(slot: Slot) -> bool:
-    """Tell whether a slot keeps a container that runs already: one that is started later reads what is there then."""
+    """Return whether a slot keeps a container that already runs: a container that starts later reads the new files."""
     return slot.current is not None and slot.current.container.state in {State.RUNNING, State.PAUSED}
 
 
 def signal_reason(slot: Slot, changed: Sequence[FileMount]) -> str:
-    """Return why a signal is sent, and which."""
+    """Return which signal is sent, and why."""
     targets = ", ".join(sorted({files.target for files in changed}))
     return f"{slot.service.reload} because {targets} changed in Git"
 
@@ -41,7 +41,7 @@ def record_sets(
     draft: PlanBuilder,
     after: Mapping[str, Sequence[str]],
 ) -> None:
-    """Add what records, by host, that a service's live sets were changed and everyone told: the last step of it."""
+    """Add, per host, the last step of a reload: it records that the live sets changed and all signals were sent."""
     recorded: set[tuple[str, str]] = set()
     for slot in slots:
         for files in changed_sets(app, slot, hosts[slot.host]):

@@ -1,4 +1,4 @@
-"""What is put right about a container in place, in an order in which each step can be carried out."""
+"""Plans the repairs of a container in place, in an order in which each step can be executed."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ _KIND_OF = {
 
 
 class Repairer:
-    """Adds the steps that put a slot's container right, and those that get others out of the way of its name."""
+    """Adds the steps that repair a slot's container, and those that free its name from other containers."""
 
     def __init__(self, app: App, steps: SlotSteps, index: Index, pulls: Sequence[str]) -> None:
         self.app = app
@@ -37,9 +37,9 @@ class Repairer:
         self.pulls = tuple(pulls)
 
     def repair(self, slot: Slot, prepared: Sequence[str], parents: Sequence[str]) -> list[str]:
-        """Put right in place what can be; return the ids, each waiting for the one before it.
+        """Add all repairs that are possible in place, each after the one before it; return the id of the last.
 
-        What lost the namespace that it shares is restarted after its `parents` are well.
+        A container that lost a shared namespace is restarted after its `parents` are healthy.
         """
         done: list[str] = []
         for diff in slot.diffs:
@@ -72,7 +72,7 @@ class Repairer:
         return repaired
 
     def free_name(self, slot: Slot, name: str) -> None:
-        """Where an old container of our own has the name, it gives it up first, and is known by its labels still."""
+        """If an old container of ours has the name, rename it first. Its labels still identify it."""
         holder = self.index.hosts[slot.host].names.get(name)
         for old in slot.outdated:
             container = old.container

@@ -1,4 +1,4 @@
-"""How a container gives way to its successor: it stops, before or after, and is removed, or kept for going back to it."""
+"""Plans how a container is replaced: it stops before or after its successor starts, and is removed or retained."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -20,9 +20,10 @@ from gitops_orch.planner.rollout.gate_rules import is_over
 
 
 class Replacement:
-    """Adds the steps that end the predecessors of one app's containers.
+    """Adds the steps that remove or retain the predecessors of one app's containers.
 
-    `retired` are, by service, the ids of the last step of each; `stopped` are containers that stop first.
+    `retired` has, by service, the ids of the last step for each predecessor; `stopped` are the containers that stop
+    first.
     """
 
     def __init__(self, chosen: TargetRelease, index: Index, draft: PlanBuilder, containers_kept: int) -> None:
@@ -34,7 +35,7 @@ class Replacement:
         self.stopped: set[str] = set()
 
     def stop_first(self, slot: Slot, ready: Sequence[str], before: tuple[str, ...]) -> list[str]:
-        """Stop what a slot's new container cannot run beside; return the ids, none where it can."""
+        """Stop the containers that a slot's new container cannot run beside; return the ids of the stops."""
         update = update_policy(self.chosen, slot.service)
         order, why = choose_order(slot, update, self.chosen.app.rollout)
         if order is Order.START_FIRST:
@@ -48,7 +49,7 @@ class Replacement:
         return added
 
     def _check_ports_first(self, slot: Slot, stops: Sequence[str]) -> None:
-        """A port that no container has may be a process': the Engine is asked before anything is stopped for it."""
+        """Let the Engine be asked about ports that no container holds before a stop: a process may hold them."""
         wanted = fixed_ports(slot.service) if stops else ()
         held = self.index.hosts[slot.host].held_ports
         unknown = tuple(
@@ -60,9 +61,9 @@ class Replacement:
                 self.draft.waits(other, stops[0])
 
     def retire_outdated(self, slot: Slot, gates: tuple[str, ...]) -> None:
-        """Take away what was replaced once all is `gates`, or set it aside where it is worth going back to.
+        """Remove the replaced containers after all `gates`, or retain them if they are rollback candidates.
 
-        With nothing to prove, only what a job that is over replaced goes.
+        Without gates, only the containers that a finished job replaced are removed.
         """
         name = slot.current.container.name if slot.current else slot.name
         reason = f"{name} on {slot.host} replaces it"
@@ -80,15 +81,15 @@ class Replacement:
                 last = remove_container(self.draft, old, reason, gates)
             else:
                 last = retire(self.draft, old, reason, gates)
-            self.retired[slot.service.name] += [last] if last else gates  # "": it is aside already
+            self.retired[slot.service.name] += [last] if last else gates  # "": it is already retained
 
     @staticmethod
     def _not_removing(outdated: Iterable[Located], slot: Slot) -> list[Located]:
-        """One that another hand removes at this moment has been waited for before its successor was made."""
+        """Leave out containers that are already being removed: the create of their successor waited for them."""
         return [old for old in outdated if not (slot.is_new and is_removing(old))]
 
     def order_moves(self, slots: Iterable[Slot]) -> None:
-        """Of what moves to another host, let what depends on others stop before them, as when an app is removed."""
+        """Let moving containers stop before their dependencies that move, too, as when an app is removed."""
         order_removals(self.draft, self.chosen.app.key, self.chosen.app, _moved(slots))
 
     def staying_for_others(self, slots: Iterable[Slot]) -> frozenset[str]:
@@ -100,16 +101,15 @@ class Replacement:
         )
 
     def remove_old_generations(self, slot: Slot) -> None:
-        """Of the former generations of a slot, the newest stay."""
+        """Retain only the newest former generations of a slot."""
         if not slot.retained and not slot.rollback_candidates:
             return
         joining = [old for old in slot.outdated if old.container.id in slot.rollback_candidates]
         after = self.retired[slot.service.name] if joining else ()
         host = self.index.hosts[slot.host]
         for found in keep_newest(self.draft, host, slot.retained, joining, self.containers_kept):
-            if not self.draft.has_action(
-                Kind.REMOVE, found.host, found.container.id
-            ):  # it makes way for a later one
+            # Its removal is already planned where a later generation takes its name.
+            if not self.draft.has_action(Kind.REMOVE, found.host, found.container.id):
                 reason = f"retain.containers is {self.containers_kept}, and there are newer ones"
                 remove_container(self.draft, found, reason, after)
 
@@ -119,5 +119,5 @@ def _moved(slots: Iterable[Slot]) -> list[Located]:
 
 
 def is_removing(found: Located) -> bool:
-    """Tell whether a container is being removed already."""
+    """Return whether a container is already being removed."""
     return found.container.state is State.REMOVING

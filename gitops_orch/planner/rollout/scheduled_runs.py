@@ -1,7 +1,7 @@
-"""Scheduled runs: a container for each scheduled time, that nothing waits for.
+"""Plans scheduled runs: one container for each scheduled time; no other step waits for it.
 
-A run's slot is its time, so its container says which run it is: a controller that comes back, or has lost its state,
-neither repeats nor loses one.  A run that fails is told, and fails no release.
+A run's slot number is its time, so its container shows which run it is: a controller that restarts, or has lost its
+state, neither repeats nor loses a run. A failed run is reported, and does not fail a release.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,34 +22,34 @@ from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.removal.removal_steps import remove_container, retire, stop_container
 from gitops_orch.planner.rollout.excess import why_kept
 
-RUNS_KEPT_MIN = 1  # the last run is its own record: without it nobody would know that it was
+RUNS_KEPT_MIN = 1  # the last run's container is the only record of that run
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Runs of a service, the newest first."""
+    """The runs of a service, newest first."""
 
     all: tuple[Located, ...]
 
     @property
     def live(self) -> tuple[Located, ...]:
-        """Return those under way."""
+        """Return the runs that are in progress."""
         return tuple(found for found in self.all if found.container.state in LIVE_STATES)
 
     @property
     def waiting(self) -> tuple[Located, ...]:
-        """Return those that were made and could not be started yet: a controller died, or the host had trouble."""
+        """Return the runs that were created and not started yet: a controller crashed, or the host had trouble."""
         return tuple(found for found in self.all if is_waiting(found.container))
 
     @property
     def over(self) -> tuple[Located, ...]:
-        """Return those that have ended, or cannot be started at all."""
+        """Return the runs that have ended, or cannot be started at all."""
         others = {found.container.id for found in (*self.live, *self.waiting)}
         return tuple(found for found in self.all if found.container.id not in others)
 
 
 def split_scheduled(placement: AppPlacement) -> tuple[AppPlacement, tuple[Assignment, ...]]:
-    """Return a placement without the services that have no containers but those of their runs, and these."""
+    """Return a placement without scheduled services, and the assignments of the scheduled services."""
     scheduled = tuple(each for each in placement.assignments if each.service.schedule is not None)
     others = tuple(each for each in placement.assignments if each.service.schedule is None)
     return replace(placement, assignments=others), scheduled
@@ -58,7 +58,7 @@ def split_scheduled(placement: AppPlacement) -> tuple[AppPlacement, tuple[Assign
 def due_runs(
     chosen: TargetRelease, scheduled: Iterable[Assignment], world: World, index: Index
 ) -> tuple[Slot, ...]:
-    """Return slots for the runs that are due: each is made, or started where it was made already."""
+    """Return slots for the runs that are due: each is created, or only started if it was already created."""
     return tuple(
         slot
         for each in scheduled
@@ -105,9 +105,9 @@ def _slot_of(chosen: TargetRelease, where: Assignment, due: Due, world: World, h
 def manage_runs(
     chosen: TargetRelease, world: World, index: Index, draft: PlanBuilder
 ) -> Mapping[str, tuple[str, ...]]:
-    """Stop runs that have run for too long or make way, and remove what is not kept.
+    """Stop runs that exceeded their deadline or are replaced, and remove runs that are not kept.
 
-    Return, by service, the stops that a new run waits for, and that wait until it is made.
+    Return, by service, the stops that a new run waits for. These stops wait until the new run is created.
     """
     app = chosen.app
     stops: dict[str, tuple[str, ...]] = {}
@@ -170,7 +170,7 @@ def _why_stopped(container: ObservedContainer, schedule: Schedule, world: World)
 
 
 def last_failure(app: App, service: Service, index: Index) -> str:
-    """Return why the last run that is over failed; "" where it ended well, or none is over."""
+    """Return why the last finished run failed; "" if it succeeded, or no run has finished."""
     schedule = service.schedule
     over = service_runs(app, service, index).over
     if schedule is None or not over:
@@ -190,7 +190,7 @@ def last_failure(app: App, service: Service, index: Index) -> str:
 
 
 def is_waiting(container: ObservedContainer) -> bool:
-    """Tell whether a run's container was made and can still be started."""
+    """Return whether a run's container was created and can still be started."""
     code = container.details.exit_code if container.details is not None else 0
     return container.state is State.CREATED and code not in BAD_COMMAND_CODES
 
