@@ -1,11 +1,12 @@
-"""Commands that a file asks for around a start or a stop, woven into the steps of a plan.
+"""Inserts the hook commands of a file around the starts and stops of a plan.
 
-`post_start` comes after each start that is ours and before the gate, `pre_stop` before each stop that is ours.  Whatever
-part of the planner adds a start or a stop, its hooks are added here, so that none can be forgotten.
+`post_start` is after each start of ours and before the gate, `pre_stop` before each stop of ours. No matter which part
+of the planner adds a start or a stop, its hooks are added here, so that none can be forgotten.
 
 Note [Whose hooks]
-A container that is what Git says has the hooks that Git says now: a change of them recreates nothing.  Any other one has
-those that it was made with, which its label tells: they suit its image, and its service may have left Git.
+A container whose spec matches Git has the hooks that Git declares now: a change of hooks creates no container again.
+Any other container has the hooks that it was created with, from its label: they suit its image, and its service may
+have left Git.
 """
 
 from collections.abc import Iterator
@@ -20,19 +21,19 @@ from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 from gitops_orch.planner.plan_builder import PlanBuilder
 
 DEFAULT_DEADLINE_S = 300.0  # of a hook whose app has left Git
-COMMAND_CHARS_MAX = 60  # of a command, in a reason
+COMMAND_CHARS_MAX = 60  # of a command that is shown in a reason
 _STARTS = frozenset({Kind.START, Kind.RESTART})
 _STOPS = frozenset({Kind.STOP, Kind.RESTART})
 
 
 def insert_hooks(draft: PlanBuilder, world: World, index: Index) -> None:
-    """Add the hooks of all starts and stops of a draft."""
+    """Insert the hooks of all starts and stops of a draft."""
     if _has_hooks(world, index):
         draft.actions = _HookInserter(draft.actions, ActionContext(draft.actions, world, index)).with_hooks()
 
 
 def _has_hooks(world: World, index: Index) -> bool:
-    """Most fleets have none at all, and need not be searched step by step."""
+    """Return whether there are any hooks. Most fleets have none, and their steps need no search."""
     services = (service for chosen in world.targets for service in chosen.app.services)
     if any(service.post_start or service.pre_stop for service in services):
         return True
@@ -40,14 +41,14 @@ def _has_hooks(world: World, index: Index) -> bool:
 
 
 def command_reason(kind: str, hook: Hook) -> str:
-    """Return why a command is run."""
+    """Return the reason of a hook's step: the kind of hook and its command, shortened."""
     text = str(hook) or hook.image
     shown = text if len(text) <= COMMAND_CHARS_MAX else text[: COMMAND_CHARS_MAX - 1] + "…"
     return f"{kind}: {shown}"
 
 
 class ActionContext:
-    """Whom the steps of a draft are about: containers that are there, and services of those that will be made."""
+    """Finds the container and the service of a step: existing containers, and services of containers to be created."""
 
     def __init__(self, actions: list[Action], world: World, index: Index) -> None:
         self.world = world
@@ -66,11 +67,11 @@ class ActionContext:
         self._by_id: dict[str, dict[str, ObservedContainer]] = {}
 
     def chosen(self, action: Action) -> TargetRelease | None:
-        """Return the release that the app of a step should run; None where the app has left Git."""
+        """Return the target release of a step's app; None if the app has left Git."""
         return None if action.app is None else self._chosen.get(action.app)
 
     def container(self, action: Action) -> ObservedContainer | None:
-        """Return the container that a step is about; None where it is yet to be made."""
+        """Return the container of a step; None if it does not exist yet."""
         if action.host not in self._by_id:
             host = self._index.hosts.get(action.host)
             there = () if host is None else host.host.containers
@@ -78,7 +79,7 @@ class ActionContext:
         return self._by_id[action.host].get(action.target)
 
     def service(self, action: Action) -> Service | None:
-        """Return the service that the container of a step is of, as Git has it; None where it was made otherwise."""
+        """Return the service of a step's container, as Git declares it; None if the container has another spec."""
         created = self._created.get((action.host, action.target))
         if created is not None:
             return created
@@ -93,7 +94,7 @@ class ActionContext:
         return None
 
     def hooks(self, action: Action) -> Hooks:
-        """Return what is run in the container of a step (Note [Whose hooks])."""
+        """Return the hooks of a step's container (Note [Whose hooks])."""
         service = self.service(action)
         if service is not None:
             return Hooks(post_start=service.post_start, pre_stop=service.pre_stop)
@@ -101,7 +102,7 @@ class ActionContext:
         return Hooks() if container is None else read_hooks_text(container.labels.get(HOOKS_LABEL, ""))
 
     def gate(self, action: Action) -> Gate:
-        """Return the deadline of a command; its container may be restarted before it as often as before its proof."""
+        """Return the gate of a hook command: its deadline, and the restarts that the start's gate allows."""
         chosen = self.chosen(action)
         deadline_s = DEFAULT_DEADLINE_S if chosen is None else chosen.app.rollout.step_deadline_s
         own = Gate(monitor_s=0.0, deadline_s=deadline_s)
@@ -116,13 +117,13 @@ class ActionContext:
 
 @dataclass(frozen=True, slots=True)
 class _Chain:
-    """Commands that follow one another."""
+    """Commands that run one after the other."""
 
     kind: str
     hooks: tuple[Hook, ...] = ()
 
     def actions(self, beside: Action, after: tuple[str, ...], context: ActionContext) -> Iterator[Action]:
-        """Yield the steps; only the first one waits for what comes before."""
+        """Yield the steps; only the first one waits for the earlier steps of the plan."""
         for number, hook in enumerate(self.hooks, 1):
             created = replace(
                 beside,
@@ -143,7 +144,7 @@ class _HookInserter:
     def __init__(self, actions: list[Action], context: ActionContext) -> None:
         self._actions = actions
         self._context = context
-        # A gate of these comes after a start, or is about something else than a start.
+        # A gate of these is after a start or a signal, so it is not a gate that an earlier run left open.
         self._started = {(a.host, a.target) for a in actions if a.kind in _STARTS or a.signal}
 
     def with_hooks(self) -> list[Action]:
@@ -173,7 +174,7 @@ class _HookInserter:
         return container is not None and container.state is State.RUNNING
 
     def _lacks_post_start(self, action: Action) -> bool:
-        """Tell whether a gate is taken up again of which nobody knows whether its commands were run: run them again."""
+        """Return whether a continued gate needs its `post_start` again, because it is unknown whether it was run."""
         chosen, container = self._context.chosen(action), self._context.container(action)
         if chosen is None or chosen.role is not Role.HEAD or container is None or container.owner is None:
             return False
@@ -187,7 +188,7 @@ class _HookInserter:
 
 
 def _after_commands(action: Action, last_of: dict[str, str]) -> Action:
-    """Return a step that waits for the commands after a start too, where it waits for the start."""
+    """Return a step that waits for the commands after a start, too, if it waits for the start."""
     if action.hook is not None or not any(before in last_of for before in action.after):
         return action
     return replace(action, after=tuple(last_of.get(before, before) for before in action.after))

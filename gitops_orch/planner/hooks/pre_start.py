@@ -1,10 +1,10 @@
-"""`pre_start`: containers that run to completion before a new container of their service is started.
+"""Plans `pre_start`: containers that run to completion before a new container of their service is started.
 
-One runs once for the service, for a global one once for each host (`shared_hooks.py`), or with `per_replica: true` before each new container.
-Each is made like the service's own container, but for its command, its image, and what must not be there twice: names,
-ports, addresses, labels that other tools act on.  It is known by a service name of its own.  One that fails fails the
-release before anything that serves was stopped, and is kept for a look at it; the others are removed once the container
-that they prepared has been started, so that until then they tell that they have run.
+A hook runs once for the service, or once per host for a global service (`shared_hooks.py`), or with `per_replica: true`
+before each new container. Its container is like the service's own, except for its command, its image, and what must not
+exist twice: names, ports, addresses, labels that other tools act on. It has a service name of its own. If it fails, the
+release fails before any serving container was stopped, and it is kept for inspection. The others are removed after the
+start that they prepared, so that until then they prove that they have run.
 """
 
 from collections import defaultdict
@@ -51,7 +51,7 @@ _ADDRESSES = frozenset({"aliases", "ipv4_address", "ipv6_address", "link_local_i
 
 
 def pre_start_services(service: Service) -> tuple[Service, ...]:
-    """Return what prepares a container of a service, in order, each as a service of its own."""
+    """Return the hooks of a service in order, each as a service of its own."""
     return tuple(_service(service, number, hook) for number, hook in enumerate(service.pre_start, 1))
 
 
@@ -75,9 +75,10 @@ def _service(service: Service, number: int, hook: Hook) -> Service:
 
 
 def _body(compose: Mapping[str, Json], hook: Hook) -> Mapping[str, Json]:
-    """Return the Compose body: the service's, with the hook's words over it.
+    """Return the Compose body of a hook: the service's, overridden by the hook's keys.
 
-    As with a service, a command is given to the image's entrypoint; the service's own does not suit another image.
+    As with a service, the command is given to the image's entrypoint. The service's own entrypoint does not suit
+    another image.
     """
     body: dict[str, Json] = {key: value for key, value in compose.items() if key not in _NOT_TWICE}
     deploy, environment, networks = (compose.get(key) for key in ("deploy", "environment", "networks"))
@@ -102,7 +103,7 @@ def _network(value: Json) -> Json:
 
 
 def add_pre_starts(draft: PlanBuilder, world: World, index: Index) -> None:
-    """Add what comes before the starts of a draft, and take away what is left of it."""
+    """Add the `pre_start` steps of a draft's starts, and remove containers that earlier hooks left."""
     if not index.pre_starts and not any(s.pre_start for each in world.targets for s in each.app.services):
         return
     preparer = _Preparer(draft, world, index)
@@ -119,10 +120,10 @@ class _Preparer:
         self._by_id = {action.id: action for action in draft.actions}
         self._creates = {(a.host, a.target): a for a in draft.actions if a.kind is Kind.CREATE}
         self._leaving = {(a.host, a.target) for a in draft.actions if a.kind in _LEAVING}
-        self._used: set[str] = set()  # ids of containers that are there, and are of use to a start
+        self._used: set[str] = set()  # ids of existing containers that a start uses
 
     def prepare_all(self) -> None:
-        """Add what comes before the first starts of new containers, service by service."""
+        """Add the hooks before the first starts of new containers, service by service."""
         starts: dict[tuple[AppKey | None, str | None, str], list[Action]] = defaultdict(list)
         for action in self._draft.actions:
             service = self._context.service(action) if action.kind in {Kind.START, Kind.RUN_JOB} else None
@@ -133,9 +134,9 @@ class _Preparer:
         self._draft.actions = [self._by_id[action.id] for action in self._draft.actions]
 
     def _prepare_service(self, starts: list[Action]) -> None:
-        """Add what comes before the starts of one service, or of its part on one host, if each host is prepared.
+        """Add the hooks before the starts of one service, or of its part on one host if each host is prepared.
 
-        What runs once runs before the first, and all wait for it.
+        A hook that runs once runs before the first start, and all starts wait for it.
         """
         first = first_start(starts, self._by_id)
         service, chosen = self._context.service(first), self._context.chosen(first)
@@ -155,7 +156,7 @@ class _Preparer:
             self._delay(start, held_up, last)
 
     def _is_prepared(self, chosen: TargetRelease, service: Service, starts: list[Action]) -> bool:
-        """Tell whether a container that stays was prepared by the hooks that run once, for the service or for this host."""
+        """Return whether the once-only hooks already prepared a container that stays, for the service or this host."""
         host = shared_on(service, starts[0].host)
         staying = [
             found.container
@@ -178,7 +179,7 @@ class _Preparer:
         return container is None or container.state is State.CREATED
 
     def _delayed(self, start: Action) -> tuple[str, ...]:
-        """Return the stops that a start waits for, of what serves until then; not of what failed and goes aside."""
+        """Return the stops of serving containers that a start waits for; not the stops of failed ones that are kept."""
         steps = [self._by_id[each] for each in start.after if each in self._by_id]
         before_others = {each for step in steps for each in step.after}
         return tuple(
@@ -190,7 +191,7 @@ class _Preparer:
     def _run(
         self, start: Action, chosen: TargetRelease, service: Service, hook: Hook, after: tuple[str, ...]
     ) -> tuple[str, ...]:
-        """Add the steps of one hook, and return what comes after it waits for."""
+        """Add the steps of one hook, and return the steps that the next one waits for."""
         reason = command_reason("pre_start", hook)
         intent = self._intent(start, chosen, service, hook)
         there = self._there(start, intent)
@@ -212,12 +213,12 @@ class _Preparer:
         return (ran,)
 
     def _remove(self, start: Action, target: str, name: str) -> None:
-        """It is there until the start that it was for: a run that breaks off before does not run it again."""
+        """Remove a hook's container after the start that it prepared, so that no later run repeats the hook."""
         reason = "what it prepared has been started"
         self._add(start, Kind.REMOVE, target, reason, name=name, after=(start.id,), gate=None)
 
     def _add(self, start: Action, kind: Kind, target: str, reason: str, **fields: object) -> str:
-        """Add a step on behalf of a start: whatever the start is bound by, it is bound by too."""
+        """Add a step that prepares a start. It inherits all fields of the start, so the same conditions apply to it."""
         fields.setdefault("name", target)
         identity = f"{kind.value}/{start.host}/{target}"
         created = replace(start, id=identity, kind=kind, target=target, reason=reason, changes=(), **fields)  # type: ignore[arg-type]  # fields of an action
@@ -257,7 +258,7 @@ class _Preparer:
         )
 
     def _peers(self, start: Action, chosen: TargetRelease, service: Service) -> dict[str, str]:
-        """Return the containers whose namespaces it shares with a container that was made before."""
+        """Return the containers whose namespaces a hook shares with an existing container of its service."""
         parents = namespace_parents(service)
         there = {
             owner.service: found.container.id
@@ -274,7 +275,7 @@ class _Preparer:
         return {name: target for name, target in {**there, **created}.items() if name in parents}
 
     def _pull(self, start: Action, intent: ContainerIntent) -> tuple[str, ...]:
-        """Pull an image of its own; that of the service is there when the service's container is."""
+        """Pull the hook's own image; the service's image is pulled for the service's container."""
         identity = f"{Kind.PULL.value}/{start.host}/{intent.image}"
         if intent.image_digest or identity in self._by_id:
             return (identity,) if identity in self._by_id else ()
@@ -283,7 +284,7 @@ class _Preparer:
         return (self._add(start, Kind.PULL, intent.image, reason, after=(), gate=None, **of_image),)
 
     def _there(self, start: Action, intent: ContainerIntent) -> ObservedContainer | None:
-        """Return the container of a run that broke off; one that a hand has paused is made anew."""
+        """Return the hook's container of an interrupted run; a container that was paused is created again."""
         for found in self._index.pre_starts.get(intent.app.key, ()):
             owner = found.container.owner
             if (
@@ -300,7 +301,7 @@ class _Preparer:
         return None
 
     def clear(self) -> None:
-        """Take away what is of no more use, and set aside what failed."""
+        """Remove hook containers that are no longer used, and keep the failed ones for inspection."""
         chosen = {each.app.key: each for each in self._world.targets}
         for key in sorted(self._draft.planned):
             failed = self._world.failed.get(key, {})
@@ -322,14 +323,14 @@ class _Preparer:
         return retain(self._draft, self._index.hosts[found.host], found, FAILED_SUFFIX, how)
 
     def _remove_container(self, found: Located) -> str | None:
-        """Add the steps; return the id of its stop, None where it does not run."""
+        """Add the steps; return the id of the stop, None if the container does not run."""
         reason = "nothing waits for it any more"
         stopped = stop_container(self._draft, found, reason, ())
         remove_container(self._draft, found, reason, () if stopped is None else (stopped,))
         return stopped
 
     def _hold(self, host: str, app: AppKey, prepares: str, stopped: str) -> None:
-        """What is still at work on the data of a service stops before anything of the service is started."""
+        """Let the starts of a service wait until an outdated hook that still works on its data has stopped."""
         for action in self._draft.actions:
             mine = action.host == host and action.app == app and action.kind in {Kind.START, Kind.RUN_JOB}
             if mine and prepared_service(action.service or "") == prepared_service(prepares):
@@ -341,7 +342,10 @@ def _is_up(found: Located) -> bool:
 
 
 def _shares_namespace(intent: ContainerIntent, container: ObservedContainer) -> bool:
-    """One that shares a namespace with a container which is no more can never be started."""
+    """Return whether a container shares the wanted namespaces.
+
+    One that shares a namespace with a container that no longer exists can never be started.
+    """
     joined = container.details.joined if container.details is not None else ()
     return all(
         peer in joined for name, peer in intent.peers.items() if shares_namespace(intent.service, name)

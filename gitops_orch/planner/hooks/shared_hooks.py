@@ -1,11 +1,12 @@
-"""Before which start does a `pre_start` run that runs once for its service, and does it run at all?
+"""Decides before which start a once-only `pre_start` hook runs, and whether it runs at all.
 
-As with Compose: it runs before the first new container of the service, and all other new ones wait for it.  It does not
-run where a container of the service that stays was prepared by it already: one of the same definition and image.  So
-another replica, or one in place of a lost one, runs nothing; a changed service, a new image, and a service of which
-nothing is left do.
+As with Compose, it runs before the first new container of the service, and all other new ones wait for it. It does not
+run if it already prepared a container of the service that stays and has the same definition and image. So nothing runs
+for a further replica or for one that replaces a lost one. It does run for a changed service, a new image, and a service
+without any remaining container.
 
-A global service belongs to each host, with the volumes there: it is prepared on each, as Compose does on its one host.
+A global service belongs to each host, with the volumes there: it is prepared on each host, as Compose does on its one
+host.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,12 +20,12 @@ _ON_EACH_HOST = frozenset({Mode.GLOBAL, Mode.GLOBAL_JOB})
 
 
 def shared_on(service: Service, host: str) -> str:
-    """Return the host for which a run prepares a service; "" where one run is for all hosts."""
+    """Return the host for which a run prepares a service; "" if one run is for all hosts."""
     return host if service.mode in _ON_EACH_HOST else ""
 
 
 def was_prepared(container: ObservedContainer, service: str, spec: str, images: set[str]) -> bool:
-    """Tell whether a container has been started as the service is defined now, from one of the images (ids)."""
+    """Return whether a container was started with the service's current definition, from one of the images (ids)."""
     owner = container.owner
     return (
         owner is not None
@@ -36,13 +37,13 @@ def was_prepared(container: ObservedContainer, service: str, spec: str, images: 
 
 
 def first_start(starts: Sequence[Action], by_id: Mapping[str, Action]) -> Action:
-    """Return the first of a service's starts: one that comes after no other."""
+    """Return the first of a service's starts: one that waits for no other."""
     ids = {each.id for each in starts}
     return next((each for each in starts if not _waits_for(each, ids - {each.id}, by_id)), starts[0])
 
 
 def _waits_for(action: Action, others: set[str], by_id: Mapping[str, Action]) -> bool:
-    """Tell whether an action comes after any of the others, or follows one."""
+    """Return whether an action waits, directly or indirectly, for any of the others."""
     waiting, seen = [action.id], {action.id}
     while waiting:
         step = by_id.get(waiting.pop())

@@ -1,8 +1,8 @@
-"""Apps that others depend on come first: what builds on one that is not what Git says, or does not do well, waits.
+"""Decides which apps wait for apps that they depend on: those that do not run the head's release, or are unhealthy.
 
 Note [What an app that waits runs]
-An app whose turn has not come stays at the release that it runs, and is healed at that one: a plan is made a second time,
-with that release in the place of head's.  One that runs nothing yet stays so.
+An app that waits stays at the release that it runs, and that release is healed: the plan is made a second time with
+that release instead of the head's. An app that runs nothing yet continues to run nothing.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _GATE_KINDS = frozenset({Kind.START, Kind.WAIT_HEALTHY, Kind.RUN_JOB})
 
 
 class AppDependencies:
-    """Says of each app why others must wait for it; told of each once it is planned, in the order of dependencies."""
+    """Knows why others must wait for an app. Each app is noted once it is planned, in the order of dependencies."""
 
     def __init__(self, world: World, index: Index, draft: PlanBuilder, externals: Externals) -> None:
         self._world = world
@@ -39,17 +39,17 @@ class AppDependencies:
         self.draft = draft
         self._awaited = {other for each in world.targets for other in each.app.depends_on}
         self._reasons: dict[AppKey, str] = dict.fromkeys(world.invalid_apps, "cannot be read")
-        self.waiting: dict[AppKey, str] = {}  # apps that are not rolled out for it, each with why
+        self.waiting: dict[AppKey, str] = {}  # apps that are therefore not rolled out, each with the reason
 
     def note_planned(self, chosen: TargetRelease) -> None:
-        """Note how an app stands, now that its steps are in the draft."""
+        """Note the state of an app, now that its steps are in the draft."""
         if chosen.app.key in self._awaited:
             reason = self._why_not(chosen)
             if reason:
                 self._reasons[chosen.app.key] = reason
 
     def must_wait(self, chosen: TargetRelease, slots: AppSlots) -> bool:
-        """Tell whether an app must wait with what Git has new for it; if so, that is noted."""
+        """Return whether an app's rollout must wait; if so, that is noted."""
         if chosen.role is not Role.HEAD or not self._is_rollout(chosen, slots):
             return False
         for other in sorted(chosen.app.depends_on):
@@ -62,7 +62,10 @@ class AppDependencies:
         return False
 
     def _is_rollout(self, chosen: TargetRelease, slots: AppSlots) -> bool:
-        """Healing what runs head's release is none."""
+        """Return whether the plan rolls out the head's release.
+
+        Healing of containers that already run it is no rollout.
+        """
         key, digest = chosen.app.key, chosen.app.digest
         moves = any(slot.outdated or _must_start(slot) for slot in slots.slots)
         if not chosen.app.depends_on or not (slots.surplus or moves):
@@ -73,7 +76,7 @@ class AppDependencies:
         return not runs_head or key in self._world.ungated
 
     def _why_not(self, chosen: TargetRelease) -> str:
-        """First match wins; "" where others can build on it."""
+        """Return why others cannot build on an app, the first match wins; "" if they can."""
         key = chosen.app.key
         if key in self._reasons:
             return self._reasons[key]
@@ -91,7 +94,7 @@ class AppDependencies:
         return self._unhealthy(chosen)
 
     def _unhealthy(self, chosen: TargetRelease) -> str:
-        """What runs, does not do well, and is not being proved by this plan."""
+        """Describe the first running container that is unhealthy and that this plan does not gate; "" if none."""
         key = chosen.app.key
         actions = self.draft.actions_of(key)
         gated = {action.target for action in actions if action.kind in _GATE_KINDS}
@@ -104,7 +107,7 @@ class AppDependencies:
 
 
 def has_run(container: ObservedContainer) -> bool:
-    """Tell whether a container was ever started, and is none of those that were set aside."""
+    """Return whether a container was ever started, and is not retained or failed."""
     return container.state is not State.CREATED and not is_retained(container)
 
 
@@ -113,12 +116,12 @@ def _must_start(slot: Slot) -> bool:
 
 
 def _is_unhealthy(container: ObservedContainer) -> bool:
-    """One that does not run is put right by the plan, or was set aside."""
+    """Return whether a running container is unhealthy. The plan repairs one that does not run, or it is retained."""
     return container.state is State.RUNNING and container.health in {Health.STARTING, Health.UNHEALTHY}
 
 
 def with_running_releases(world: World, waiting: Mapping[AppKey, str]) -> World | None:
-    """Return the world with the release that runs in the place of head's for apps that wait; None where there is none."""
+    """Return the world in which waiting apps have their running release as target; None if none of them runs one."""
     instead = {key: world.running[key] for key in waiting if key in world.running}
     if not instead:
         return None

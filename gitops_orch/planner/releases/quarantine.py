@@ -1,6 +1,6 @@
-"""What an app should run: an ordered table, first match wins (DESIGN.md, step 3).
+"""Chooses the target release of an app: an ordered table of rules, the first match wins.
 
-Rollback is no path of its own: it is the same reconcile towards an older release.
+A rollback needs no separate procedure: it is the same reconcile towards an older release.
 """
 
 from collections.abc import Mapping
@@ -14,19 +14,19 @@ from gitops_orch.planner.inputs.world import Role
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseChoice:
-    """The release to run: its role, the commit whose files say what it is, and why."""
+    """The release to run: its role, the commit whose files declare it, and the reason."""
 
     role: Role
     commit: str
     digest: str
     reason: str = ""
-    stays_running: bool = False  # it failed, and there is nothing to go back to
+    stays_running: bool = False  # it failed, and there is no release to roll back to
 
 
 def choose_release(
     app: App, commit: str, *, pin: Release | None, failed: Mapping[str, str], stable: Release | None
 ) -> ReleaseChoice:
-    """Choose for an app as the commit has it, given what an operator said and what history knows."""
+    """Choose the target release of an app in a commit, from an operator's pin and from history."""
     if pin is not None:
         return ReleaseChoice(
             role=Role.PINNED, commit=pin.commit, digest=pin.digest, reason=_pinned(pin, app.key)

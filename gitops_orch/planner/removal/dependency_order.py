@@ -1,8 +1,8 @@
-"""In which order services and apps come: what others depend on first.  Circles are validation's business.
+"""Sorts services and apps so that each is after those that it depends on. Validation refuses cycles.
 
 Note [Chains may be long]
-A file may declare a chain of thousands of services, and a repository one of thousands of apps, so no function calls itself
-for each link.
+A file may declare a chain of thousands of services, and a repository a chain of thousands of apps, so no function here
+is recursive.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -15,7 +15,7 @@ _T = TypeVar("_T", bound=Hashable)
 
 
 def in_dependency_order(services: tuple[Service, ...]) -> list[Service]:
-    """Return services so that each comes after those that it depends on; a circle, which validation refuses, as given."""
+    """Return services so that each is after its dependencies; a cycle, which validation refuses, in any order."""
     by_name = {service.name: service for service in services}
 
     def before(name: str) -> list[str]:
@@ -27,13 +27,13 @@ def in_dependency_order(services: tuple[Service, ...]) -> list[Service]:
 
 
 def app_order(keys: Iterable[AppKey], depends: dict[AppKey, tuple[AppKey, ...]]) -> list[AppKey]:
-    """Return apps so that each comes after those that it depends on; ties fall by name."""
+    """Return apps so that each is after those that it depends on, otherwise by name."""
     ordered = _dependencies_first(sorted(keys), lambda key: sorted(depends.get(key, ())))
     return [key for key in ordered if key in depends]
 
 
 def _dependencies_first(keys: Iterable[_T], before: Callable[[_T], Iterable[_T]]) -> Iterator[_T]:
-    """Yield keys, and all that `before` names, each once and after what `before` names for it."""
+    """Yield keys and everything that `before` returns, each once, and after what `before` returns for it."""
     visited: set[_T] = set()
     for first in keys:
         if first in visited:

@@ -1,4 +1,4 @@
-"""In which order things go: what depends on others first, as they were when they were made."""
+"""Sorts removals so that dependents are removed first, by the dependencies that containers were created with."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -20,10 +20,10 @@ def remove_in_order(
     after: Iterable[str],
     gates: Iterable[str] = (),
 ) -> list[str]:
-    """Add stops and removals, and return the ids of the removals; without a former app, in no order but their names'.
+    """Add stops and removals, and return the ids of the removals; without a former app, sorted only by name.
 
-    What is removed has a successor where `gates` are the steps that show that the successor does well: it is removed
-    after them, and stopped after them unless it holds a port that the successor needs to start.
+    `gates` are the steps that show that the successor of the removed containers is healthy. They are removed after the
+    gates, and also stopped after them, unless they hold a port that the successor needs to start.
     """
     gates = tuple(gates)
     removed: dict[str, list[str]] = defaultdict(list)
@@ -40,9 +40,9 @@ def remove_in_order(
 
 
 def order_removals(draft: PlanBuilder, app: AppKey, former: App | None, removing: Iterable[Located]) -> None:
-    """Let what others depend on stop after them, where all of them go and their removals are in the draft already.
+    """Let a container stop after its dependents if all of them are removed and their removals are already in the draft.
 
-    One that holds a port which a start of this plan needs stops before that, whatever else goes.
+    A container that holds a port that a start of this plan needs stops before that start in any case.
     """
     dependents = dependents_of(former)
     services = {found.container.id: service_of(found) for found in removing}
@@ -65,7 +65,7 @@ def order_removals(draft: PlanBuilder, app: AppKey, former: App | None, removing
 
 
 def in_removal_order(former: App | None, removing: Iterable[Located]) -> list[Located]:
-    """Return containers so that each comes before those that it depends on; what is not known of comes first."""
+    """Return containers so that each is before those that it depends on; those of unknown services are first."""
     names = [service.name for service in in_dependency_order(former.services)] if former is not None else []
     last = {name: -number for number, name in enumerate(names)}
     return sorted(
@@ -75,7 +75,7 @@ def in_removal_order(former: App | None, removing: Iterable[Located]) -> list[Lo
 
 
 def dependents_of(former: App | None) -> Mapping[str, set[str]]:
-    """Return by service which others depend on it, or live in it."""
+    """Return, by service, the services that depend on it or share its namespace or volumes."""
     found: dict[str, set[str]] = defaultdict(set)
     for service in former.services if former is not None else ():
         for name in {dependency.service for dependency in service.depends_on} | namespace_parents(service):
@@ -84,5 +84,5 @@ def dependents_of(former: App | None) -> Mapping[str, set[str]]:
 
 
 def service_of(found: Located) -> str:
-    """Return the service that a container is of."""
+    """Return the service of a container; "" if it has no owner."""
     return found.container.owner.service if found.container.owner is not None else ""

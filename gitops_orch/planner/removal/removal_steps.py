@@ -1,4 +1,4 @@
-"""Steps that take away: containers, and the networks that nobody is left on.  Volumes are never among them."""
+"""Adds steps that remove containers, and networks without containers. Volumes are never removed."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -13,7 +13,7 @@ from gitops_orch.planner.plan_builder import PlanBuilder
 
 
 class Owned(TypedDict):
-    """The fields of an action that say whose container it is about."""
+    """The fields of an action that name the container and its owner."""
 
     name: str
     app: AppKey | None
@@ -29,9 +29,9 @@ def stop_container(
     after: Iterable[str],
     follows: tuple[str, ...] = (),
 ) -> str | None:
-    """Add a stop, and return its id; None where the container does not run.
+    """Add a stop, and return its id; None if the container does not run.
 
-    How long it has to end by itself is its own affair: the file that it was made from said so (`stop_grace_period`).
+    The grace period is the container's own: the file that it was created from declared it (`stop_grace_period`).
     """
     if found.container.state not in LIVE_STATES:
         return None
@@ -65,7 +65,7 @@ def remove_container(draft: PlanBuilder, found: Located, reason: str, after: Ite
 
 
 def retire(draft: PlanBuilder, found: Located, reason: str, after: Iterable[str]) -> str:
-    """Add a stop and a removal, and return the id of the last."""
+    """Add a stop and a removal, and return the id of the removal."""
     stopped = stop_container(draft, found, reason, after)
     return remove_container(draft, found, reason, after if stopped is None else (stopped,))
 
@@ -73,10 +73,10 @@ def retire(draft: PlanBuilder, found: Located, reason: str, after: Iterable[str]
 def retire_after_gate(
     draft: PlanBuilder, found: Located, reason: str, after: Iterable[str], gates: Iterable[str]
 ) -> str:
-    """Add a stop and a removal after the steps that prove the successor, and return the id of the removal.
+    """Add a stop and a removal after the gates of the successor, and return the id of the removal.
 
-    What holds a port or an address that a start of this plan needs stops already `after` the others; it is removed
-    after the proof all the same, so that it can be started again until then.
+    A container that holds a port or an address that a start of this plan needs already stops `after` the other steps.
+    It is still removed only after the gates, so that it can be started again until then.
     """
     after, gates = tuple(after), tuple(gates)
     stopped = stop_container(draft, found, reason, after)
@@ -86,7 +86,7 @@ def retire_after_gate(
 
 
 def owned(found: Located) -> Owned:
-    """Return whose container it is, as an action shows it."""
+    """Return the name and owner of a container as fields of an action."""
     owner = found.container.owner
     return Owned(
         name=found.container.name,
@@ -98,10 +98,11 @@ def owned(found: Located) -> Owned:
 
 
 def remove_networks(draft: PlanBuilder, index: Index) -> None:
-    """Add removals of networks that their apps want no more on a host, once all containers on them are removed.
+    """Add removals of networks that their apps no longer need on a host, after all containers on them are removed.
 
-    Comes when all other steps are in the draft: a container of any app may be on a network, or is made on it by this plan.
-    One that keeps a container is left as it is, and noted where that container is another app's, or not ours.
+    Must be called when all other steps are in the draft: a container of any app may be on a network, or may be created
+    on it by this plan. A network that still has a container is left as it is. That is noted if the container is another
+    app's, or not ours.
     """
     unwanted = [
         (app, host, network)
@@ -143,7 +144,7 @@ def remove_networks(draft: PlanBuilder, index: Index) -> None:
 def _wanting(
     draft: PlanBuilder, networks: Collection[tuple[str, str]]
 ) -> Mapping[tuple[str, str], list[AppKey]]:
-    """Return the planned apps that use each of some networks, by host and the network's name."""
+    """Return the planned apps that use each of the given networks, by host and the network's name."""
     found: dict[tuple[str, str], list[AppKey]] = defaultdict(list)
     for app, wanted in draft.networks_wanted.items() if networks else ():
         for place in ((host, name) for host, names in wanted.items() for name in names):

@@ -1,6 +1,6 @@
-"""Steps that set a container aside, or take away what was set aside before.
+"""Adds steps that retain a container, or remove one that was retained before.
 
-What is set aside has the restart policy `no`: a stopped container with another one would come back with its daemon.
+A retained container has the restart policy `no`: with any other policy, its daemon would start it again.
 """
 
 from collections.abc import Iterable
@@ -19,18 +19,18 @@ NO_RESTART = "no"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopRequest:
-    """Why a container is stopped, and what that waits for."""
+    """Why a container is stopped, and which steps the stop waits for."""
 
     reason: str
     after: tuple[str, ...] = ()
-    stopped: bool = False  # by a step before
-    successor: str = ""  # id of the container that takes over, where it is there already
+    stopped: bool = False  # by an earlier step
+    successor: str = ""  # id of the container that replaces it, if it already exists
 
 
 def retain(draft: PlanBuilder, host: HostIndex, found: Located, suffix: str, how: StopRequest) -> str:
-    """Add the steps that stop a container for good under a name with that suffix, and return the id of the last.
+    """Add the steps that stop a container permanently and rename it with the suffix; return the id of the last step.
 
-    "" is returned where there is nothing to do: it is aside already.
+    "" is returned if there is nothing to do: it is already retained.
     """
     container = found.container
     last = how.after
@@ -54,14 +54,17 @@ def retain(draft: PlanBuilder, host: HostIndex, found: Located, suffix: str, how
 
 
 def _name(draft: PlanBuilder, host: HostIndex, found: Located, suffix: str, how: StopRequest) -> str:
-    """The name under which it is set aside; one that was set aside before under the same name makes way, as late as it can.
+    """Return the name for a retained container.
 
-    Not so its own successor, which was aside until now: both may have been made before their bytes were known, and then
-    their names differ in nothing.
+    A container that was retained under that name is removed, as late as possible.
+
+    Its own successor is not removed if it was retained until now: both may have been created before their image ids
+    were known, so that their names do not differ.
     """
     name = _stem(found.container) + suffix
     holder = host.names.get(name)
-    if holder is None or draft.gives_up_name(found.host, name):  # it is gone back to, under its own name
+    # the holder gets its own name back for a rollback
+    if holder is None or draft.gives_up_name(found.host, name):
         return name
     if holder.owner is not None and is_retained(holder) and holder.id != how.successor:
         reason = "a later former container takes its place"
@@ -71,7 +74,7 @@ def _name(draft: PlanBuilder, host: HostIndex, found: Located, suffix: str, how:
 
 
 def _stem(container: ObservedContainer) -> str:
-    """Return the name without what setting aside appended to it."""
+    """Return the name without the suffix that `retain` appended."""
     name = container.name
     for appended in (RETAINED_SUFFIX, FAILED_SUFFIX):
         name = name.removesuffix(appended) if has_suffix(replace(container, name=name), appended) else name
@@ -81,9 +84,9 @@ def _stem(container: ObservedContainer) -> str:
 def keep_newest(
     draft: PlanBuilder, host: HostIndex, kept: Iterable[Located], joining: Iterable[Located], limit: int
 ) -> tuple[Located, ...]:
-    """See to it that the newest `limit` of those `kept` stay as they are, now that others are `joining`.
+    """Retain the newest `limit` of the `kept` and `joining` containers; return the others.
 
-    Return those that are too many.
+    Kept containers that stay get steps only if something of their retained state is missing.
     """
     joined = list(joining)
     by_id = {found.container.id: found for found in (*kept, *joined)}

@@ -1,4 +1,4 @@
-"""Steps on the slots of one app: each says whose it is, so that a reader of the plan knows without looking elsewhere."""
+"""Adds steps on the slots of one app. Each step names its owner, so that a reader of the plan knows it at once."""
 
 from typing import Unpack
 
