@@ -1,9 +1,9 @@
-"""Which container may start on data only once another one has stopped?
+"""Decides which container may start on data only after another one has stopped.
 
-Two containers that write to the same volume, or to the same directory of the host, can damage what is in it.  Where both
-services have it in one commit, they share it on purpose, and nothing waits.  Where it passes from one service to
-another, the new user is started after the old one has stopped; while the old one stays, the new one is not started.
-What is shared where Git does not say is in `shared_data.py`.
+Two containers that write to the same volume or host directory can damage its data. If both services declare it in one
+commit, they share it on purpose, and nothing waits. If it moves from one service to another, the new container is
+started after the old one has stopped; as long as the old one stays, the new one is not started. `shared_data.py`
+decides about data that Git does not declare as shared.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ _STARTING = frozenset({Kind.START, Kind.RUN_JOB})
 
 @dataclass(frozen=True, slots=True)
 class _DataConflict:
-    """A start on data that another container writes to, and does not share; `stop` ends that one, None: it stays."""
+    """A start on data that another container writes to and does not share; `stop` ends it, None: it stays."""
 
     start: Action
     source: str
@@ -34,7 +34,7 @@ class _DataConflict:
 
 
 def await_data(draft: PlanBuilder, world: World, index: Index) -> None:
-    """Let each start wait for the stop of what has its data until then; and the stop of its own predecessor as well."""
+    """Let each start, and the stop of its own predecessor, wait for the stop of the container that has the data."""
     stops = {action.id: action for action in draft.actions if action.kind is Kind.STOP}
     for each in _DataConflicts(draft, world, index).all():
         if each.stop is None:
@@ -46,7 +46,7 @@ def await_data(draft: PlanBuilder, world: World, index: Index) -> None:
 
 
 def blocked_by_data(draft: PlanBuilder, world: World, index: Index) -> Mapping[AppKey, str]:
-    """Return the apps that would start on data which a container of ours writes to that stays, each with the reason."""
+    """Return the apps that would start on data to which a container of ours that stays writes, each with the reason."""
     found: dict[AppKey, str] = {}
     for each in _DataConflicts(draft, world, index).all():
         owner, app = each.holder.owner, each.start.app
@@ -74,7 +74,7 @@ def _reason(meeting: _DataConflict, owner: AppKey, world: World) -> str:
 
 
 class _DataConflicts:
-    """Finds, among the starts of a draft, those on data that something else has."""
+    """Finds the starts of a draft on data that another container has."""
 
     def __init__(self, draft: PlanBuilder, world: World, index: Index) -> None:
         self._index = index
@@ -104,7 +104,7 @@ class _DataConflicts:
         holders = self._holders[start.host].get(source, ())
         own = _service_of(start)
         if any(owner_of(each) == own for each in holders):
-            return  # they share it already
+            return  # they already share it
         for holder in holders:
             stop = self._stops.get((start.host, holder.id))
             if holder.id != start.target and not self._is_shared(start, source, holder, stays=stop is None):

@@ -1,7 +1,7 @@
-"""Would a container start on an empty volume or directory where the one before it has its data?
+"""Decides whether a container would start on an empty volume or directory although its predecessor has data.
 
-A volume or directory that the file names in full is a wish.  One that is named after its key, its path or its app is
-not: whoever renames those seldom means to leave the data behind.
+If the file names a volume or directory in full, the user wants that one. A volume or directory that is named after its
+key, its path or its app is different: a user who renames these rarely wants to leave the data behind.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,14 +25,14 @@ _SHOWN_CHARS = 12  # of the name of an anonymous volume
 
 @dataclass(frozen=True, slots=True)
 class DataLoss:
-    """What a service has at a place now, and what it would have there instead."""
+    """The data that a service has at a target now, and what it would have there instead."""
 
     service: str
     target: str
     before: str  # a path of a host, or the name of a volume
     after: str
-    is_volume: bool = True  # what it would have there
-    is_older: bool = False  # that volume is there, and is ours
+    is_volume: bool = True  # what it would have is a volume
+    is_older: bool = False  # that volume exists, and is ours
 
     def __str__(self) -> str:
         is_path = self.before.startswith("/") or not self.target.startswith("/")
@@ -55,17 +55,17 @@ class DataLoss:
 
 @dataclass(frozen=True, slots=True)
 class NewMounts:
-    """A service that is to start, what it mounts, and how it came by its name."""
+    """A service that will start, what it mounts, and whether it had another name or app."""
 
     app: App
     service: str
     mounts: Mapping[str, Declared]
-    renamed: bool = False  # a volume of this name that is ours is an older one
-    moved: bool = False  # it was another app's, so that nothing is inherited
+    renamed: bool = False  # so a volume of ours that has its name is an older one
+    moved: bool = False  # it belonged to another app, so that nothing is inherited
 
     @classmethod
     def of(cls, app: App, service: str, former: tuple[AppKey, str] | None = None) -> "NewMounts":
-        """Return a service of an app, which was `former` before."""
+        """Return a service of an app that was `former` before."""
         key = (app.key, service) if former is None else former
         mounts = declared_mounts(app, app.service(service))
         return cls(app, service, mounts, renamed=key != (app.key, service), moved=key[0] != app.key)
@@ -74,7 +74,7 @@ class NewMounts:
 def losses(
     new_mounts: NewMounts, data: Mapping[str, str], volumes: Mapping[str, ObservedVolume]
 ) -> Iterator[DataLoss]:
-    """Yield what a service would start without: of the places of `data` by target, on a host with these volumes."""
+    """Yield the data that a service would start without. `data` is by target, and `volumes` are those of its host."""
     for target, source in data.items():
         mount = new_mounts.mounts.get(target)
         if mount is None and new_mounts.moved and is_anonymous(source):
@@ -97,7 +97,7 @@ def losses(
 
 
 def lost_data(app: App, slots: AppSlots, world: World, index: Index) -> str:
-    """Return why an app is not touched: a key or path in its file changed, and its data would stay behind."""
+    """Return why an app is not changed: a key or path in its file changed, and would leave its data behind; else ""."""
     if world.accepted:
         return ""
     keeper = MountResolver(app, index)
@@ -114,11 +114,11 @@ def lost_data(app: App, slots: AppSlots, world: World, index: Index) -> str:
 def _replaced(
     app: App, slots: AppSlots, index: Index
 ) -> Iterator[tuple[Assignment, list[ObservedContainer]]]:
-    """Yield where new containers are made, and what they replace there; of a scheduled service, its last run."""
+    """Yield each slot with a new container, and what it replaces on its host; for a scheduled service, its last run."""
     for slot in slots.slots:
         if slot.is_new and not slot.service.job and slot.outdated:
             before = [old.container for old in slot.outdated if old.host == slot.host]
-            # what is taken over from another tool is the keeper's
+            # the resolver of kept mounts handles adopted containers
             yield (
                 slot.assignment,
                 [each for each in before if each.owner is not None and not is_retained(each)],
@@ -131,7 +131,7 @@ def _replaced(
 def _left(
     app: App, where: Assignment, before: list[ObservedContainer], index: Index, keeper: MountResolver
 ) -> Iterator[DataLoss]:
-    """Yield what a slot would leave behind of the containers that it replaces on its host."""
+    """Yield the data of the replaced containers that a slot would leave behind on its host."""
     if not before:
         return
     new_mounts, volumes = NewMounts.of(app, where.service.name), index.hosts[where.host].volumes

@@ -1,7 +1,7 @@
-"""Does a container of an adopted project, whose service the file does not name, have the data of a new service?
+"""Decides whether a container of an adopted project that the file does not name has the data of a new service.
 
-What the file does not name is left alone, and runs on.  A service that was renamed on the way into Git is then a second
-writer of its own data, or starts without it.
+A container that the file does not name is left alone, and continues to run. If the service was renamed on the way into
+Git, this container is then a second writer of its data, or the service starts without the data.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from gitops_orch.planner.releases.dependencies import has_run
 
 
 def left_beside(chosen: TargetRelease, slots: AppSlots, world: World, index: Index) -> str:
-    """Return which container that an app leaves alone has data of a service that would start; "" where none has."""
+    """Return which container that an app leaves alone has data of a service that would start; "" if none has."""
     app = chosen.app
     if not app.adopt or chosen.role is not Role.HEAD or app.key in world.stable_heads:
         return ""
@@ -34,7 +34,7 @@ def left_beside(chosen: TargetRelease, slots: AppSlots, world: World, index: Ind
 
 
 def _left_alone(app: App, index: Index) -> Iterator[Located]:
-    """Yield the containers of the project of services that the file does not name."""
+    """Yield the project's containers of services that the file does not name."""
     named = {service.name for service in app.services}
     taken = {each.found.container.id for each in adopted_containers(app, index)}
     for host in index.hosts:
@@ -47,14 +47,14 @@ def _left_alone(app: App, index: Index) -> Iterator[Located]:
 
 @dataclass(frozen=True, slots=True)
 class _DataComparison:
-    """Compares what a new service would write with what a container that is left alone has."""
+    """Compares what a new service would write with the data of a container that is left alone."""
 
     app: App
     world: World
     index: Index
 
     def reason(self, slot: Slot, left: Located) -> str:
-        """Return why a slot is not filled beside a container that is left alone; "" where it may be."""
+        """Return why a slot cannot start beside a container that is left alone; "" if it can."""
         before = self._predecessors(slot)
         both = self._both_write(slot, left) - set().union(*map(written_by, before))
         if both:
@@ -69,7 +69,7 @@ class _DataComparison:
         return self._words(slot, left, elsewhere) + accept if elsewhere else ""
 
     def _predecessors(self, slot: Slot) -> list[ObservedContainer]:
-        """Return the containers that had the slot's service until now: what they share, they share already."""
+        """Return the containers that ran the slot's service until now: what they share is already shared."""
         name, key = slot.service.name, self.app.key
         taken = (each.found for each in adopted_containers(self.app, self.index) if each.service == name)
         ours = (
@@ -89,7 +89,7 @@ class _DataComparison:
         return written(self.app, slot.service, root, kept) & written_by(left.container)
 
     def _elsewhere(self, slot: Slot, left: Located) -> Iterator[str]:
-        """Yield the data that a slot would have another place for, which its file does not name in full."""
+        """Yield the data for which a slot would use another place, which its file does not name in full."""
         places = open_places(self.app, slot.service)
         for mount in left.container.mounts:
             place = places.get(normal_target(mount.target))

@@ -1,8 +1,8 @@
-"""Does a container mount a volume that its Engine does not list any more?  Its successor would start on an empty one.
+"""Finds containers with a volume that their Engine no longer lists: a successor would start on an empty volume.
 
-`docker system prune --volumes` can remove a volume under a running container, after its daemon was restarted
-(moby#40693, moby#38883).  The data is there only as long as that container runs, and a new volume of the same name has
-none of it.  A volume whose plugin does not answer is not listed either: unknown is never empty.
+`docker system prune --volumes` can remove a volume under a running container after a restart of its daemon (moby#40693,
+moby#38883). The data exists only as long as that container runs, and a new volume of the same name is empty. A volume
+whose plugin does not answer is not listed either: unknown is never empty.
 """
 
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ _SHOWN_CHARS = 12  # of the name of an anonymous volume
 
 
 def lost_volume(app: App, world: World, index: Index) -> str:
-    """Return why an app is not touched: a container has data in a volume that is not there; "" where none has.
+    """Return why an app is not changed: a container has data in a volume that no longer exists; "" if none has.
 
-    A person who accepts the commit lets it start on an empty volume.
+    A person who accepts the commit lets the app start on an empty volume.
     """
     if world.accepted:
         return ""

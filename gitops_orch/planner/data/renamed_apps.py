@@ -1,10 +1,10 @@
-"""Which app or service is in Git under another name, and would it start without its data?
+"""Finds apps and services that have another name in Git, and holds those that would start without their data.
 
-An app whose directory, `name:` or namespace changes is another app to us: it gets volumes and data directories of its
-own, which are empty.  So does a service that moves to another app, or is renamed together with its volume.  What takes
-the place of another one, and would start without its data, is held, and so is the removal of the old one, until a person
-says which is meant.  Where no data is at stake the new one starts, on the host of the old one, and the old one is removed
-once the new one has proved itself.
+An app whose directory, `name:` or namespace changes is a different app for us: it gets its own volumes and data
+directories, which are empty. The same holds for a service that moves to another app, or is renamed together with its
+volume. If the new one would start without its data, it is held, and so is the removal of the old one, until a person
+decides. If no data is at stake, the new one starts on the host of the old one, and the old one is removed once the new
+one has passed its gate.
 """
 
 from collections import defaultdict
@@ -27,19 +27,19 @@ LOSSES_SHOWN = 3
 
 @dataclass(slots=True)
 class _Renames:
-    """What was renamed, as it is found; and what is held for it, each with why."""
+    """The renames that were found, and what is held for them, each with the reason."""
 
-    successors: dict[AppKey, AppKey] = field(default_factory=dict)  # by old app the new one
-    slots: dict[ServiceKey, tuple[RemovedSlot, ...]] = field(
-        default_factory=dict
-    )  # by new service the old ones
+    successors: dict[AppKey, AppKey] = field(default_factory=dict)  # by old app: the new one
+    # by new service: the old slots
+    slots: dict[ServiceKey, tuple[RemovedSlot, ...]] = field(default_factory=dict)
     held: dict[AppKey, str] = field(default_factory=dict)  # apps that are not started
     kept: dict[AppKey, str] = field(default_factory=dict)  # old apps that are not removed
-    kept_services: dict[ServiceKey, str] = field(default_factory=dict)  # nor are these of apps that stay
+    # old services, of apps that stay, that are not removed
+    kept_services: dict[ServiceKey, str] = field(default_factory=dict)
 
 
 def with_renames(world: World, index: Index) -> World:
-    """Return the world with what was renamed, and what is held for it."""
+    """Return the world with the renames, and what is held for them."""
     groups = removed_slots(world, index)
     if not groups:
         return world
@@ -57,7 +57,7 @@ def with_renames(world: World, index: Index) -> World:
 
 
 def keep_former(world: World, held: Collection[AppKey]) -> World:
-    """Return the world in which no service leaves an app before the held one that takes its place can start."""
+    """Return the world in which no service is removed before the held app that replaces it can start."""
     if not world.former_slots or not held:
         return world
     kept = {
@@ -70,7 +70,7 @@ def keep_former(world: World, held: Collection[AppKey]) -> World:
 
 
 def _find_apps(found: _Renames, groups: Groups, world: World, index: Index) -> None:
-    """Find the apps that left Git and came again under another name; each counts once."""
+    """Find the apps that left Git and returned under another name; each is used once."""
     chosen = {each.app.key for each in world.targets}
     removed: dict[AppKey, dict[str, Sequence[RemovedSlot]]] = defaultdict(dict)
     for (key, service), slots in groups.items():
@@ -102,7 +102,7 @@ def _find_apps(found: _Renames, groups: Groups, world: World, index: Index) -> N
 def _pairs(
     app: App, there: Mapping[str, Sequence[RemovedSlot]]
 ) -> Iterator[tuple[str, Sequence[RemovedSlot]]]:
-    """Yield each service of an app with the slots that it had as a service of the old app: of its name, else its kin."""
+    """Yield each service of an app with its slots in the old app: of the service of its name, else of one like it."""
     names = {service.name for service in app.services}
     others = {name: slots for name, slots in there.items() if name not in names}
     for service in app.services:
@@ -116,7 +116,7 @@ def _pairs(
 
 
 def _find_services(found: _Renames, groups: Groups, world: World, index: Index) -> None:
-    """Find the services that have another name, or are another app's, among those that no renamed app explains."""
+    """Find renamed services, and those that moved to another app, among those that no renamed app explains."""
     taken = {slot.key for slots in found.slots.values() for slot in slots}
     old = {key: slots for key, slots in groups.items() if key not in taken}
     new = [
@@ -153,7 +153,7 @@ def _find_services(found: _Renames, groups: Groups, world: World, index: Index) 
 
 
 def _at_stake(app: App, service: str, slots: Iterable[RemovedSlot], index: Index) -> Iterator[DataLoss]:
-    """Yield what a new service would start without."""
+    """Yield the data that a new service would start without."""
     for slot in slots:
         if slot.container is None or slot.host not in index.hosts:
             continue
@@ -162,7 +162,7 @@ def _at_stake(app: App, service: str, slots: Iterable[RemovedSlot], index: Index
 
 
 def _taken_name(app: App, service: str, slots: Iterable[RemovedSlot]) -> Iterator[DataLoss]:
-    """Yield a name that both the old and the new container must have."""
+    """Yield a container name that both the old and the new container must have."""
     name = app.service(service).container_name
     if name and any(slot.container is not None and slot.container.name == name for slot in slots):
         yield DataLoss(service, "its container_name", name, "the same, which is taken")

@@ -1,9 +1,9 @@
-"""Do two services share data on purpose, so that both may run at once?
+"""Decides whether two services share data on purpose, so that both may run at the same time.
 
-They do where both have it in one commit.  A service that Git does not have now, because its file cannot be read or
-because it left Git and is kept, may have passed its data on, or may share it still.  Then what runs decides: data that it
-already shares with a service of Git is a shared place (`/srv/media`).  Data that no other service has is not: a new user
-of that is more likely the successor.
+They do if both declare it in one commit. A service that is not in Git now, because its file is invalid or because it
+left Git and is kept, may have passed its data on, or may still share it. Then the running containers decide: data that
+it already shares with a service in Git is a shared place (`/srv/media`). Data that no other service has is not: a new
+user of it is more likely the successor.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ ServiceKey: TypeAlias = tuple[AppKey, str]
 
 @dataclass(frozen=True, slots=True)
 class NewContainer:
-    """What is to be started on data that a container has: its service, image and host."""
+    """A container that will start on data of another container: its service, image and host."""
 
     service: ServiceKey
     image: str
@@ -32,7 +32,7 @@ class NewContainer:
 
 
 class Sharing:
-    """What Git says of data that several services have."""
+    """Knows what Git declares about data that several services use."""
 
     def __init__(self, world: World) -> None:
         readable = (each.app for each in world.targets if each.app.key not in world.invalid_apps)
@@ -40,7 +40,7 @@ class Sharing:
         self._roots = {host.name: host.data_root for host in world.hosts}
 
     def is_declared(self, service: ServiceKey, host: str, source: str, holder: ObservedContainer) -> bool:
-        """Tell whether a service and that of a container both have a source in Git."""
+        """Return whether a service, and the service of a container, both declare a source in Git."""
         other = owner_of(holder)
         return other is not None and all(
             self._declares(key, host, source, holder) for key in (service, other)
@@ -49,7 +49,7 @@ class Sharing:
     def is_shared_place(
         self, new: NewContainer, source: str, holder: ObservedContainer, users: Iterable[ObservedContainer]
     ) -> bool:
-        """Tell whether a container whose service is not in Git shares a source with what is started, or with others.
+        """Return whether a container of a service that is not in Git shares a source with the new one, or with others.
 
         `users` are all containers of the host that write to the source.
         """
@@ -62,7 +62,7 @@ class Sharing:
         return new.service in sharers or (bool(sharers) and not _may_succeed(new, other, holder))
 
     def _sharers(self, host: str, source: str, users: Iterable[ObservedContainer]) -> Iterator[ServiceKey]:
-        """Yield the services of Git that have run on a source, as the containers tell that are in their slots."""
+        """Yield the services in Git that have run on a source, according to the containers in their slots."""
         for each in users:
             key = owner_of(each)
             if key is not None and has_run(each) and self._declares(key, host, source, each):
@@ -81,12 +81,12 @@ class Sharing:
 
 
 def _may_succeed(new: NewContainer, other: ServiceKey, holder: ObservedContainer) -> bool:
-    """A renamed service, or an app that came again under another name, is the same program: it is no sharer."""
+    """Return whether a new container may be a renamed service or app: the same program, and so no sharer."""
     repositories = {repository_of(new.image), repository_of(holder.image)}
     return new.service[0] == other[0] or "" in repositories or len(repositories) == 1
 
 
 def owner_of(container: ObservedContainer) -> ServiceKey | None:
-    """Return the service that a container is of, also where it only prepares another one; None where it is not ours."""
+    """Return the service of a container, also of one that only prepares another one; None if it is not ours."""
     owner = container.owner
     return None if owner is None else (owner.app, prepared_service(owner.service))

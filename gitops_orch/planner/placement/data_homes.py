@@ -1,4 +1,4 @@
-"""Where is the data of a service: also of one that had another name, and of one whose image alone declares volumes?"""
+"""Finds the hosts with the data of a service, also if it had another name, or if only its image declares volumes."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -14,9 +14,9 @@ from gitops_orch.planner.inputs.world import World
 def previous_data_hosts(
     app: App, world: World, index: Index, allowed: Collection[str]
 ) -> Iterator[tuple[str, int, str]]:
-    """Yield the service, slot and host of what an app's services were under other names.
+    """Yield the service, slot and host that an app's services had under other names.
 
-    Without data, or once a person lets it go, that is where they are placed if it can be, and no more.
+    If a slot has no data, or a person released it, this host is only a preference and must be usable.
     """
     for service in app.services:
         for slot in world.former_slots.get((app.key, service.name), ()):
@@ -25,9 +25,9 @@ def previous_data_hosts(
 
 
 def unknown_data_host(app: App, world: World, silent: Sequence[str]) -> str:
-    """Return why an app waits for hosts that do not answer: they have what its services were under other names.
+    """Return why an app waits for hosts that do not answer and have the data of its services under other names.
 
-    A service that spreads waits on each of these hosts alone.
+    A service that spreads waits on each of these hosts separately.
     """
     for service in (each for each in app.services if silent and not app.spreads(each)):
         for slot in world.former_slots.get((app.key, service.name), ()):
@@ -42,7 +42,7 @@ def unknown_data_host(app: App, world: World, silent: Sequence[str]) -> str:
 
 
 def services_holding(app: App, world: World, index: Index) -> frozenset[str]:
-    """Return the services that may have data on their hosts: in what their file declares, or in an anonymous volume."""
+    """Return the services that may have data on their hosts: declared in their file, or in an anonymous volume."""
     found = {service.name for service in app.services if service.writable or service.stateful}
     jobs = {service.name for service in app.services if service.job}
     for each in (*index.apps.get(app.key, ()), *index.runs.get(app.key, ())):
@@ -58,9 +58,9 @@ def services_holding(app: App, world: World, index: Index) -> frozenset[str]:
 
 
 def _binds(app: App, slot: RemovedSlot, world: World) -> bool:
-    """Tell whether a slot has data that is to be found: what its file declares, or perhaps what its image does.
+    """Return whether a slot has data that must be found: declared by its file, or perhaps by its image.
 
-    For the latter nothing waits for a host that left Git.
+    In the latter case, nothing waits for a host that left Git.
     """
     if slot.data is None and all(host.name != slot.host for host in world.hosts):
         return False

@@ -1,7 +1,7 @@
-"""Services to hosts: sticky, deterministic, and never away from data.
+"""Assigns slots to hosts: sticky, deterministic, and never away from their data.
 
-The services of an app run together on one host, unless the file asks for spreading (MANIFESTS.md).  A slot that is
-somewhere stays there while that host may have it; a host that does not answer keeps what it was last seen with.
+The services of an app run together on one host, unless the file declares spreading. A slot stays on its host as long as
+that host may run it. A host that does not answer keeps the slots that it was last seen with.
 """
 
 import zlib
@@ -26,12 +26,12 @@ from gitops_orch.planner.placement.port_ledger import (
 )
 
 RUNS_SLOT = 1
-GLOBAL_SLOT = 1  # a global service has one slot per host, told apart by the host
+GLOBAL_SLOT = 1  # a global service has one slot per host, distinguished by the host
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A slot, and the host that shall run it."""
+    """A slot, and the host that should run it."""
 
     service: Service
     slot: int
@@ -40,7 +40,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppPlacement:
-    """Where an app's slots go; with `hold`, nowhere, and why.  `unknown` are hosts that keep slots but do not answer."""
+    """The hosts of an app's slots; none with `hold`, which says why. `unknown` hosts keep slots but do not answer."""
 
     assignments: tuple[Assignment, ...] = ()
     hold: str = ""
@@ -49,12 +49,15 @@ class AppPlacement:
 
 
 def _place_of(slot: int) -> int:
-    """All runs of a scheduled service have one place, as one replica has."""
+    """Return the slot number for placement: all runs of a scheduled service share one, like a single replica."""
     return RUNS_SLOT if is_run_slot(slot) else slot
 
 
 class PlacementHold(Exception):
-    """An app cannot be placed; the message says why.  An error needs a person; `unknown` only a host's answer."""
+    """An app cannot be placed; the message says why.
+
+    An error needs a person; with `unknown`, it only needs these hosts' answer.
+    """
 
     def __init__(self, reason: str, *, error: bool = True, unknown: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
@@ -63,7 +66,7 @@ class PlacementHold(Exception):
 
 
 def place_all(world: World, index: Index) -> dict[AppKey, AppPlacement]:
-    """Place every chosen app."""
+    """Place every target app."""
     active = {host.name for host in world.hosts if host.availability is Availability.ACTIVE}
     ledger = Ledger(usable=active & index.hosts.keys(), load=dict(index.load))
     hosts = {host.name: host for host in world.hosts}
@@ -79,7 +82,7 @@ def place_all(world: World, index: Index) -> dict[AppKey, AppPlacement]:
 
 
 class _Placer:
-    """Places one app; `place` reads as the rule."""
+    """Places one app; `place` contains the rule."""
 
     def __init__(
         self, app: App, world: World, index: Index, hosts: Mapping[str, Host], ledger: Ledger
@@ -138,7 +141,7 @@ class _Placer:
         return ", ".join([*placement.hosts, *placement.constraints]) or "no host is active"
 
     def _locate(self) -> dict[SlotKey, list[str]]:
-        """Where each slot is, running ones first, then those on hosts that do not answer."""
+        """Return the hosts of each slot, those of running containers first, then those that do not answer."""
         located: dict[SlotKey, list[str]] = defaultdict(list)
         ours = sorted(
             (*self.index.apps.get(self.app.key, ()), *self.index.runs.get(self.app.key, ())),
@@ -153,14 +156,14 @@ class _Placer:
         for host, placed in self.index.unreachable_slots.get(self.app.key, ()):
             located[(placed.service, _place_of(placed.slot))].append(host)
         usable = [name for name in self.allowed if self._keeps(name, self.allowed)]
-        # What takes over another tool's containers has its data there, and not where a similar app was.
+        # An app that adopts containers of another tool has its data there, and not where a similar app was.
         former = () if self.takes_over else previous_data_hosts(self.app, self.world, self.index, usable)
         for service, slot, host in former:
             located[(service, _place_of(slot))].append(host)
         return located
 
     def _data_host(self, together: list[Service]) -> str:
-        """The one host of the services that stay together: where their data is, else where most of them are."""
+        """Return the one host of the services that stay together: that of their data, else that of most of them."""
         names = {service.name: service for service in together}
         votes: Counter[str] = Counter()
         with_data: Counter[str] = Counter()
@@ -181,7 +184,7 @@ class _Placer:
         return host in allowed and allowed[host].availability is not Availability.DRAIN
 
     def _check_joining(self, together: list[Service], home: str) -> None:
-        """Services that were spread before may come together only where that leaves no data behind."""
+        """Services that were spread before may be placed together only if that leaves no data behind."""
         for service in together:
             slots = [self.located.get((service.name, slot), []) for slot in range(1, service.replicas + 1)]
             away = {host for found in slots if home not in found for host in found}
@@ -207,7 +210,7 @@ class _Placer:
             )
 
     def _choose(self, ports: Iterable[Port], *, new: bool) -> str:
-        """The least loaded known and active host whose ports are free; ties fall by a stable hash."""
+        """Return the least loaded known and active host whose ports are free; a stable hash breaks ties."""
         if new:
             self._check_unknown_hosts()
         free = [name for name in self.allowed if name in self.ledger.usable]
@@ -251,7 +254,7 @@ class _Placer:
             raise PlacementHold(reason, unknown=tuple(silent))
 
     def _tie(self, host: str) -> tuple[int, str]:
-        """Spread by a hash, which is not the same for every app as the order of names would be."""
+        """Break ties by a hash, because the order of names would be the same for every app."""
         return zlib.crc32(host.encode(), self.seed), host
 
     def _spread(self, service: Service) -> list[Assignment]:
@@ -272,7 +275,10 @@ class _Placer:
         return [Assignment(service, slot, chosen[slot]) for slot in slots]
 
     def _check_no_host(self) -> None:
-        """A global service with no host is no mistake, but an app that is nothing else shall say why nothing is done."""
+        """Hold an app that has only global services and no host.
+
+        That is no error, but the user must see why nothing is done.
+        """
         for service in self.app.services:
             constraints = service.placement.constraints
             if not any(meets_all(host, constraints) for host in self.allowed.values()):
@@ -321,7 +327,7 @@ class _Placer:
     def _evenest(
         self, service: Service, open_hosts: list[Host], allowed: list[Host], taken: "Counter[str]"
     ) -> list[Host]:
-        """Narrow by each preference in turn to the branch that has the fewest (Swarm's spread)."""
+        """Narrow the hosts by each preference in turn to the branch with the fewest replicas (Swarm's spread)."""
         names = {host.name: host for host in allowed}
         for key in service.placement.spread:
             counts: Counter[str] = Counter()

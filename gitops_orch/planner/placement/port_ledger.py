@@ -1,4 +1,4 @@
-"""Which fixed ports of which host belong to whom, while apps are placed."""
+"""Records which slot or app has each fixed port of a host while apps are placed."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from gitops_orch.planner.inputs.world import World
 
 @dataclass(frozen=True, slots=True)
 class PortClaim:
-    """Who has a port: a slot, or with `service` "" an app as a whole, whose services share a host anyway."""
+    """The owner of a port: a slot; or, with `service` "", an app as a whole, whose services share a host anyway."""
 
     app: str
     service: str = ""
@@ -23,7 +23,7 @@ class PortClaim:
         return f"{self.app} {self.service}".strip()
 
     def clashes(self, other: "PortClaim") -> bool:
-        """Tell whether the two are different owners, so that only one can have a port."""
+        """Return whether the two are different owners, so that only one of them can have a port."""
         if self.app != other.app:
             return True
         return bool(self.service and other.service) and (self.service, self.slot) != (
@@ -34,16 +34,16 @@ class PortClaim:
 
 @dataclass(slots=True)
 class Ledger:
-    """What the hosts have been given so far; grows as apps are placed, in the order of their names."""
+    """The load and the ports that hosts were assigned so far; grows as apps are placed, in the order of their names."""
 
-    usable: set[str]  # hosts that may be given more: they are active, and answer
+    usable: set[str]  # hosts that may get more slots: they are active, and answer
     load: dict[str, int]
     ports: dict[str, dict[tuple[int, str], list[tuple[str, PortClaim]]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
 
     def clash(self, host: str, ports: Iterable[Port], asker: PortClaim) -> str | None:
-        """Return who else has one of these ports on a host, as a sentence."""
+        """Return which other owner has one of these ports on a host, as a sentence; None if all are free."""
         for port in ports:
             if port.published is None:
                 continue
@@ -54,19 +54,19 @@ class Ledger:
         return None
 
     def claim(self, host: str, ports: Iterable[Port], owner: PortClaim) -> None:
-        """Give fixed ports of a host to an owner."""
+        """Assign fixed ports of a host to an owner."""
         for port in ports:
             if port.published is not None:
                 self.ports[host][(port.published, port.protocol)].append((port.host_ip, owner))
 
     def take(self, host: str, service: Service, owner: PortClaim) -> None:
-        """Give a new slot; one that stays is counted in the load, and has its ports, already."""
+        """Assign a new slot. A slot that stays is already counted in the load and has its ports."""
         self.load[host] = self.load.get(host, 0) + 1
         self.claim(host, service.ports, owner)
 
 
 def claim_foreign_ports(ledger: Ledger, world: World, index: Index) -> None:
-    """Note the ports of containers that are not ours; those of one that an app takes over are that app's."""
+    """Claim the ports of containers that are not ours; those of a container that an app adopts belong to the app."""
     adopted: dict[str, tuple[App, Adopted]] = {
         each.found.container.id: (chosen.app, each)
         for chosen in world.targets
@@ -83,7 +83,7 @@ def claim_foreign_ports(ledger: Ledger, world: World, index: Index) -> None:
 
 
 def claim_ports_in_use(ledger: Ledger, world: World, index: Index) -> None:
-    """What stays where it is comes before what is new, whatever their names."""
+    """Claim the ports of slots that stay: they have priority over new slots, whatever their names."""
     for chosen in world.targets:
         services = {service.name: service for service in chosen.app.services}
         for found in index.apps.get(chosen.app.key, ()):
@@ -92,7 +92,7 @@ def claim_ports_in_use(ledger: Ledger, world: World, index: Index) -> None:
                 service = services[owner.service]
                 claim = claim_of(chosen.app, service, owner.slot)
                 ledger.claim(found.host, service.ports, claim)
-        for service in chosen.app.services:  # what has another name stays as well
+        for service in chosen.app.services:  # slots of services that had another name stay, too
             for slot in world.former_slots.get((chosen.app.key, service.name), ()):
                 ledger.claim(slot.host, service.ports, claim_of(chosen.app, service, slot.slot))
 

@@ -1,4 +1,7 @@
-"""Does a commit lose what the Fleet document declared?  All apps would be deployed again with empty variables."""
+"""Detects that a commit loses the settings of the Fleet document.
+
+All apps would be deployed again with empty variables.
+"""
 
 from gitops_orch.model.host import Fleet
 
@@ -6,9 +9,9 @@ NAMES_MAX = 5
 
 
 def removed_fleet_settings(before: Fleet, after: Fleet) -> str:
-    """Return what the Fleet document has lost and how to confirm it; "" where it lost nothing at once.
+    """Return what the Fleet document has lost and how to confirm it; "" if it did not lose everything at once.
 
-    A document that still has the key, such as `variables: {}`, is a wish.
+    A document that still has the key, such as `variables: {}`, is intended.
     """
     if before.variables and "variables" not in after.declared:
         names = sorted(before.variables)

@@ -1,4 +1,4 @@
-"""A host whose document left Git while containers were there: nothing is concluded from that but what a person says."""
+"""Reports hosts whose document left Git while containers were on them: only a person decides what that means."""
 
 from gitops_orch.model.observed import Placed
 from gitops_orch.planner.inputs.index import Index
@@ -9,7 +9,7 @@ APPS_SHOWN_MAX = 5
 
 
 def note_removed_hosts(world: World, index: Index, draft: PlanBuilder) -> None:
-    """Note every host that is missed, with both ways out."""
+    """Note every host that is missing in Git, with both ways out."""
     there = {host.name for host in world.hosts}
     owners = (found.container.owner for located in index.apps.values() for found in located)
     seen = {Placed(app=each.app, service=each.service, slot=each.slot) for each in owners if each is not None}

@@ -1,4 +1,4 @@
-"""What left Git: the containers and networks of apps that no complete tree names any more."""
+"""Removes the containers and networks of apps that are no longer in Git."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ FOREIGN_APP = (
 
 
 def removed_apps(world: World, index: Index) -> tuple[AppKey, ...]:
-    """Return apps that have something on a known host and are neither asked for nor merely unreadable."""
+    """Return apps that have something on a known host, and are neither in Git nor invalid."""
     wanted = {chosen.app.key for chosen in world.targets} | set(world.invalid_apps)
     return tuple(
         sorted((set(index.apps) | set(index.pre_starts) | set(index.runs) | set(index.networks)) - wanted)
@@ -29,10 +29,10 @@ def removed_apps(world: World, index: Index) -> tuple[AppKey, ...]:
 
 
 def prune_apps(world: World, index: Index, draft: PlanBuilder) -> None:
-    """Add the removal of what left Git, what depends on others first; or a hold that says why it stays.
+    """Add the removal of apps that left Git, dependents first; or a hold that says why an app stays.
 
-    A removal that failed waits before it is tried again, as everything does.
-    What came again under another name (`World.successors`) is removed once that one has proved itself.
+    A removal that failed is retried with backoff, like everything else. An app that returned under another name
+    (`World.successors`) is removed once the new one has passed its gates.
     """
     removed: dict[AppKey, list[str]] = {}
     depends = {
@@ -67,11 +67,12 @@ def prune_apps(world: World, index: Index, draft: PlanBuilder) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RemainingNeeds:
-    """Which apps that stay need what left Git, by what they need: in the release that they run, or are to run."""
+    """By app that left Git: the apps that stay and depend on it, in their running or their target release."""
 
     running: Mapping[AppKey, Sequence[AppKey]] = field(default_factory=dict)
-    older: Mapping[AppKey, Sequence[AppKey]] = field(default_factory=dict)  # not head's release
-    held: frozenset[AppKey | None] = frozenset()  # apps of which at most what they ran before is started
+    # in a target release that is not the head's
+    older: Mapping[AppKey, Sequence[AppKey]] = field(default_factory=dict)
+    held: frozenset[AppKey | None] = frozenset()  # apps of which only previous containers may be started
 
     @classmethod
     def of(cls, world: World, draft: PlanBuilder) -> "_RemainingNeeds":
@@ -84,7 +85,7 @@ class _RemainingNeeds:
         )
 
     def why_kept(self, key: AppKey) -> str:
-        """What left Git together with the need for it goes once the others have proved that they do without it."""
+        """Return why an app is kept: an app that stays still runs a release that depends on it; "" if none does."""
         running = (other for other in self.running.get(key, ()) if other in self.held)
         needing = min((*self.older.get(key, ()), *running), default=None)
         return f"left Git, and is kept while {needing} runs a release that depends on it" if needing else ""

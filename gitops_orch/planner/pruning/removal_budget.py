@@ -1,9 +1,8 @@
-"""The removal budget: a plan that takes away too much is refused as a whole, with the numbers.
+"""The removal budget: a plan that removes too much is refused as a whole, with the numbers.
 
-It counts containers whose service left Git; replacements, moves, scaling down, going back to an older release, and what
-`prune` keeps, are not losses (DESIGN.md, 4).  An app that may have been renamed is kept, and has left Git all the same: one
-such app is no sign that the removal of all others is meant.  An app that is in Git with other services than before has not
-left it.
+It counts containers whose service left Git. Replacements, moves, scaling down, a rollback, and containers that `prune`
+keeps are not losses. An app that may have been renamed is kept, but still counts as one that left Git: it does not show
+that the removal of all others is intended. An app that is in Git with other services than before has not left it.
 """
 
 from gitops_orch.model.app import AppKey, Prune
@@ -18,12 +17,12 @@ EVERYTHING = "remove-everything"
 
 
 def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
-    """Return why the plan must not be carried out; empty where it may."""
+    """Return why the plan must not be executed; empty if it may be."""
     chosen = {each.app.key: each for each in world.targets}
     total, leaving, counted, absent = 0, 0, 0, 0
     for key, found in index.apps.items():
         if key in world.foreign_apps:
-            continue  # another controller's, perhaps, and never removed without its name
+            continue  # perhaps another controller's, and removed only by name
         located = tuple(each for each in found if not is_retained(each.container))
         lost = _lost_count(key, world, chosen.get(key), located)
         total += len(located)
@@ -31,7 +30,8 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
         absent += 0 if key in chosen else len(located) if key in world.retained_apps else lost
         counted += 0 if is_allowed(world, key) else lost
     budget = world.fleet.prune
-    replaced = bool(chosen) and counted == 0  # others come in their stead, and each that goes is named
+    # other apps replace them, and each removed app is allowed by name
+    replaced = bool(chosen) and counted == 0
     if leaving and absent == total and not budget.allow_empty and not replaced:
         return (
             Refusal(
@@ -57,7 +57,7 @@ def _lost_count(key: AppKey, world: World, chosen: TargetRelease | None, located
     if chosen is None:
         return 0 if key in world.invalid_apps or world.invalid_paths else len(located)
     if chosen.role is not Role.HEAD:
-        return 0  # what an older release has no service for is still in Git
+        return 0  # a service that an older release lacks is still in Git
     wanted = {service.name for service in chosen.app.services}
     owners = [each.container.owner for each in located]
     return sum(owner is not None and owner.service not in wanted for owner in owners)

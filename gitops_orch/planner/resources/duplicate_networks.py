@@ -1,6 +1,7 @@
-"""Networks of one name: a Docker Engine creates a second one if two clients ask at the same time.
+"""Removes duplicate networks: a Docker Engine creates a second network of a name if two clients ask at the same time.
 
-A container that names such a network is refused as ambiguous, so a twin that is ours and that nothing is on is removed.
+The Engine refuses a container that names such a network as ambiguous. So a duplicate of ours without containers is
+removed.
 """
 
 from collections.abc import Iterable
@@ -17,9 +18,9 @@ ID_SHOWN = 12
 def remove_duplicate_networks(
     app: AppKey, name: str, host: HostIndex, draft: PlanBuilder, after: Iterable[str]
 ) -> tuple[str, ...]:
-    """Add the removals, by id, of an app's networks of that name but one; return their ids.
+    """Add the removals, by id, of an app's networks of that name except one; return the ids of the steps.
 
-    One that a container is on is never removed, nor one that is not the app's: where two of these are left, both are noted.
+    A network with a container is never removed, nor one that is not the app's: if two of these remain, both are noted.
     """
     duplicates = host.duplicate_networks.get(name, ())
     removed, left = [], []
@@ -51,5 +52,5 @@ def remove_duplicate_networks(
 
 
 def on_network(network: ObservedNetwork, host: HostIndex) -> list[ObservedContainer]:
-    """Return the containers on a network, told by its id, since its name may be that of another one too."""
+    """Return the containers on a network, by its id, because another network may have the same name."""
     return [each for each in host.host.containers if network.id in each.network_ids]

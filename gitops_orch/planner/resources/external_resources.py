@@ -1,9 +1,9 @@
-"""External networks and volumes: which are missing, and which of these does another app of the same plan create?
+"""Decides which external networks and volumes are missing, and which of them another app of this plan creates.
 
 Note [What another app creates is waited for]
-An app may be planned before the app that creates its external network, and whether that one is planned at all (it may be
-held) is known only at the end.  So a plan first relies on every app of Git to create what it declares.  Where that comes
-out otherwise, it is made again without relying on it; each time that leaves fewer to rely on.
+An app may be planned before the app that creates its external network. Whether that other app is acted on at all (it
+may be held) is known only at the end. So a plan first assumes that every app in Git creates what it declares. If that
+turns out to be wrong, the plan is made again without the assumption. Each repetition leaves fewer assumptions.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,11 +15,11 @@ from gitops_orch.planner.inputs.index import HostIndex, Index
 from gitops_orch.planner.inputs.world import World
 from gitops_orch.planner.plan_builder import PlanBuilder
 
-_Object = tuple[Kind, str, str]  # what creates it, its host, its name
+_Object = tuple[Kind, str, str]  # kind of the create action, host, name
 
 
 class Externals:
-    """Knows which app declares a network or a volume, and on which of their creations this plan relies."""
+    """Knows which app declares a network or a volume, and which creations this plan assumes."""
 
     def __init__(self, world: World) -> None:
         self._owners: dict[tuple[Kind, str], AppKey] = {}
@@ -32,7 +32,7 @@ class Externals:
         self._denied: set[_Object] = set()
 
     def missing(self, app: App, slots: AppSlots, index: Index) -> str:
-        """Return which external network or volume is not on its host and is not created by this plan; "" where none is."""
+        """Return which external network or volume is not on its host and not created by this plan; "" if none."""
         for slot in slots.slots:
             host = index.hosts[slot.host]
             for kind, name in _absent(app, slot.service, host):
@@ -44,7 +44,7 @@ class Externals:
         return ""
 
     def is_met(self, draft: PlanBuilder) -> bool:
-        """Tell whether a plan creates all that it relies on; if not, the next one does not rely on that any more."""
+        """Return whether a plan creates all that it assumes; the next plan does not repeat a wrong assumption."""
         created = {(action.kind, action.host, action.target) for action in draft.actions}
         unmet = self._relied_on - created
         self._denied |= unmet
@@ -53,7 +53,7 @@ class Externals:
 
 
 def await_creation(draft: PlanBuilder) -> None:
-    """Let what uses a network or a volume wait until the app that creates it, or replaces it, has done so."""
+    """Let actions that use a network or a volume wait until the app that creates or replaces it has done so."""
     created: Mapping[_Object, str] = {
         (action.kind, action.host, action.target): action.id
         for action in draft.actions
@@ -67,7 +67,7 @@ def await_creation(draft: PlanBuilder) -> None:
 
 
 def _used(action: Action) -> Iterator[tuple[Kind, str]]:
-    """Yield which networks and volumes must be there before an action."""
+    """Yield the networks and volumes that must exist before an action."""
     if action.kind is Kind.CONNECT_NETWORK and action.network is not None:
         yield Kind.CREATE_NETWORK, action.network.name
     elif action.container is not None:

@@ -1,6 +1,6 @@
-"""Networks whose definition changed in Git: each is emptied, removed, made anew and filled again under its containers.
+"""Replaces networks whose definition changed in Git: detach the containers, create the network again, attach them.
 
-No container is recreated for it.  A volume cannot be changed in place either, but it holds data: see `volumes.py`.
+No container is created again for this. A volume cannot be changed in place either, but it holds data: see `volumes.py`.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _REASON = "its definition in Git changed"
 
 
 def differs(wanted: Network | Volume, there: ObservedNetwork | ObservedVolume | None) -> bool:
-    """Tell whether one of ours was made by another definition; one without a recorded definition never differs."""
+    """Return whether an object of ours was created from another definition; False if none was recorded."""
     if there is None or there.owner is None:
         return False
     recorded = there.labels.get(DEFINITION_LABEL)
@@ -26,16 +26,16 @@ def differs(wanted: Network | Volume, there: ObservedNetwork | ObservedVolume | 
 
 
 def connection(app: App, service: Service, slot: int, network: Network) -> StepFields:
-    """Return how a slot of a service is attached to a network: as when its container was created."""
+    """Return how a slot of a service is attached to a network: in the same way as when its container was created."""
     return StepFields(network=network, joining=Joining(app=app, service=service, slot=slot))
 
 
 def replace_network(
     app: App, network: Network, host: HostIndex, draft: PlanBuilder, after: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Add the steps that replace a network under its containers; return what new containers wait for.
+    """Add the steps that replace a network under its containers; return the steps that new containers wait for.
 
-    With a stranger on it, it is left as it is, and the reason noted.
+    If a foreign container is on it, the network is left as it is, and the reason is noted.
     """
     attached = [each for each in host.host.containers if network.name in each.networks]
     foreign = sorted(each.name for each in attached if each.owner is None or each.owner.app != app.key)
@@ -66,7 +66,7 @@ def replace_network(
         network=network,
     )
     services = {service.name: service for service in app.services}
-    # What asks for an address is attached before others can be given it by chance.
+    # Containers with a fixed address are attached before others could get that address by chance.
     asking = [each for each in attached if _asks_for_address(app, _service_of(each, services), network)]
     others = [each for each in attached if each not in asking]
     first = tuple(_connect(app, network, Located(name, each), draft, (created,)) for each in asking)
@@ -101,6 +101,6 @@ def _asks_for_address(app: App, service: Service, network: Network) -> bool:
 
 
 def _service_of(container: ObservedContainer, services: Mapping[str, Service]) -> Service:
-    """A container whose service left Git keeps its name as its alias until it goes."""
+    """Return a container's service; if it left Git, a stand-in whose name stays the alias until its removal."""
     name = container.owner.service if container.owner else container.name
     return services.get(name) or Service(name=name, compose={}, image=container.image)

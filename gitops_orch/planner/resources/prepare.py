@@ -1,4 +1,4 @@
-"""What containers need before they can be made: images on every host first of all, then networks, volumes and files."""
+"""Adds what containers need before their creation: first images on every host, then networks, volumes and files."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ from gitops_orch.planner.resources.volumes import note_changed_volumes, volume_n
 def prepare_hosts(
     app: App, slots: AppSlots, world: World, index: Index, draft: PlanBuilder, pulls: tuple[str, ...]
 ) -> Mapping[str, tuple[str, ...]]:
-    """Add what is missing of networks, volumes and files; return, by host, the ids that its containers wait for."""
+    """Add missing networks, volumes and files; return, by host, the ids of the steps that its containers wait for."""
     preparation = _Preparation(app, world, draft, pulls, MountResolver(app, index))
     for name in sorted({slot.host for slot in slots.slots}):
         note_changed_volumes(app, index.hosts[name], draft)
@@ -83,7 +83,7 @@ class _Preparation:
                 self.steps[slot.host][key] = removed
 
     def _create_network(self, host: str, network: Network) -> str:
-        """Add a network; one without a subnet waits, since its Engine could give it the subnet of another."""
+        """Add a network. One without a subnet waits: its Engine could give it the subnet that another one declares."""
         shared = self.draft.creation_of_network(host, network.name)
         if shared is not None:
             self._note_shared(network, host, shared.app, otherwise=_is_other(shared.network, network))
@@ -104,7 +104,7 @@ class _Preparation:
         return created
 
     def _note_shared(self, wanted: Network, host: str, owner: AppKey | None, *, otherwise: bool) -> None:
-        """Two apps that declare one name share what the first of them created; only that one can change it."""
+        """Two apps that declare one network share the one that the first app created, and only that app can change it."""
         if otherwise:
             self.draft.hold(
                 wanted.name,
@@ -151,7 +151,7 @@ class _Preparation:
                 continue
             if declared.follows_git or leaves_git(declared, self.left_git):
                 self._follow(slot, files, key, str(declared.writable_path))
-            # An adopted directory is there.  What is changed in place is brought under containers that stay; all else is
+            # An adopted directory already exists. Live files are also written for containers that stay, all others only
             # for new ones.
             elif (
                 files is declared
@@ -162,9 +162,9 @@ class _Preparation:
                 self.steps[slot.host][key] = (self._put_files(slot, files, why),)
 
     def _follow(self, slot: Slot, files: FileMount, key: tuple[Kind, str], git_path: str) -> None:
-        """Bring the files of a bind up to date, and say which are kept as the host has them.
+        """Update the files of a bind, and note those that are kept as the host has them.
 
-        Where nobody has looked, because there is no image to look with, only what is not there is laid down.
+        If the bind has not been read, because there is no image to read it with, only missing files are written.
         """
         work = work_on(self.world, slot.host, self.app, files)
         if work is None:
@@ -199,7 +199,7 @@ def _is_other(one: Network | None, other: Network) -> bool:
 
 
 def _is_replaced(volume: Volume, slot: Slot, kept: Mapping[str, str]) -> bool:
-    """Tell whether another volume is mounted wherever a slot mounts this one."""
+    """Return whether another volume is mounted wherever a slot mounts this one."""
     entries = slot.service.compose.get("volumes") if kept else ()
     targets = [
         normal_target(str(entry.get("target", "")))
@@ -210,7 +210,7 @@ def _is_replaced(volume: Volume, slot: Slot, kept: Mapping[str, str]) -> bool:
 
 
 def is_there(app: App, files: FileMount, host: HostIndex) -> bool:
-    """Tell whether a host has the content of a file set, and containers know; a data directory has to be asked for."""
+    """Return whether a host has a file set's content, and containers were signalled; a data directory must be read."""
     if files.writable_path is not None and files.live is None:
         return False
     if (app.key, files.digest) not in host.file_sets:

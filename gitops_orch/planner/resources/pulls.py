@@ -1,4 +1,4 @@
-"""Which images are pulled before anything is made, on which hosts, and for which platform?"""
+"""Decides which images are pulled on which hosts, and for which platform, before any container is created."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ class _Wanted:
     why: str
     platform: str = ""
     local_suffices: bool = False
-    is_there: bool = False  # on the host, as the listing of images tells
+    is_there: bool = False  # on the host, according to the list of images
 
 
 def pull_images(app: App, slots: AppSlots, index: Index, draft: PlanBuilder) -> tuple[str, ...]:
-    """Add the pulls of all images that new containers need and hosts lack; return their ids."""
+    """Add the pulls of all images that new containers need and their hosts lack; return their ids."""
     wanted: dict[tuple[str, str], _Wanted] = {}
     for slot in slots.slots:
         for each in _wanted_images(slot, index) if slot.is_new else ():
@@ -57,7 +57,7 @@ def _add(draft: PlanBuilder, app: App, host: str, wanted: _Wanted) -> str:
 
 
 def platform_of(service: Service) -> str:
-    """Return the platform that a service asks for; "" where its Engine chooses."""
+    """Return the platform that a service declares; "" if its Engine chooses."""
     return str(service.compose.get("platform") or "")
 
 
@@ -78,10 +78,10 @@ def _wanted_images(slot: Slot, index: Index) -> Iterator[_Wanted]:
 
 
 def _own_image(slot: Slot, host: HostIndex) -> _Wanted | None:
-    """Return what is pulled for a slot's container; None where nothing is.
+    """Return the image to pull for a slot's container; None if no pull is needed.
 
-    A listing of images names no platforms: where a service asks for one, the Engine looks at the image that it has, and
-    pulls only if that is for another one.
+    The list of images has no platforms: if a service declares one, the Engine checks the image that it has, and pulls
+    only if that is for another platform.
     """
     policy = parse_pull_policy(str(slot.service.compose.get("pull_policy") or ""))
     if policy is None or policy.kind is PullMode.NEVER:
@@ -99,7 +99,7 @@ def _own_image(slot: Slot, host: HostIndex) -> _Wanted | None:
 
 
 def _why_pulled(slot: Slot, host: HostIndex, policy: PullPolicy) -> str:
-    """Return why a registry is asked; "" where it is not.  Bytes of a former release have no tag to ask for."""
+    """Return why a registry is asked; "" if it is not. The image of a former release has no tag to ask for."""
     if not slot.image_id:
         return ABSENT
     if policy.asks_again and slot.image == slot.service.image:

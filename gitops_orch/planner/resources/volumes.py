@@ -1,10 +1,10 @@
-"""A volume whose definition changed in Git is only reported, for it holds data, until Git says that this data may go.
+"""Reports volumes whose definition changed in Git. One is replaced only if Git agrees to lose its data.
 
 Note [Agreement]
-`x-gitops.replace_volumes` names a volume and the words that a plan asked for.  They hold a digest of which volume it is
-(on which host, and when it was made), of what it was made by, and of what is to be made.  So they agree to this one
-loss: not to a later change, not on another host, and not to losing the volume that was made in its stead, even where a
-revert brings the same words back.
+`x-gitops.replace_volumes` names a volume and the words that a plan asked for. The words contain a digest of the volume
+(its host, and when it was created), of its old definition, and of the new one. So they agree to this one loss only: not
+to a later change, not on another host, and not to the loss of the volume that replaces it, even if a revert restores
+the same words.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _CHANGED = "its definition in Git changed"
 
 @dataclass(frozen=True, slots=True)
 class VolumeReplacement:
-    """A volume that goes with its data, as Git agrees, and all that mounts it on its host."""
+    """A volume that is removed with its data, as Git agrees, and all containers that mount it on its host."""
 
     host: str
     volume: Volume
@@ -34,13 +34,13 @@ class VolumeReplacement:
 
 
 def agreement(host: str, volume: Volume, there: ObservedVolume) -> str:
-    """Return the words that agree to the loss of this volume's data, for this change of its definition."""
+    """Return the words that agree to the loss of this volume's data for this change of its definition."""
     parts = (host, volume.name, there.creation, there.labels.get(DEFINITION_LABEL, ""), volume.definition)
     return f"removes-data-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:_DIGEST_LENGTH]}"
 
 
 def agreed_replacements(app: App, hosts: Iterable[str], index: Index) -> tuple[VolumeReplacement, ...]:
-    """Return the volumes of an app that are to be replaced: with none but the app's own containers on them."""
+    """Return the volumes of an app to replace, if only the app's own containers use them."""
     agreed = [
         VolumeReplacement(host, volume, tuple(_users(volume, index.hosts[host])))
         for host in sorted(hosts)
@@ -51,7 +51,7 @@ def agreed_replacements(app: App, hosts: Iterable[str], index: Index) -> tuple[V
 
 
 def note_changed_volumes(app: App, host: HostIndex, draft: PlanBuilder) -> None:
-    """Note volumes whose definition changed: what keeps them, and what Git would have to say."""
+    """Note volumes whose definition changed: why each stays, and what to write in Git."""
     name = host.host.name
     for volume, there in _changed(app, host):
         words = agreement(name, volume, there)
@@ -69,7 +69,7 @@ def note_changed_volumes(app: App, host: HostIndex, draft: PlanBuilder) -> None:
 
 
 def without_replaced(index: Index, app: AppKey, replacements: Iterable[VolumeReplacement]) -> Index:
-    """Return the observation as it will be: without these volumes, and without what mounts them."""
+    """Return the observed state as it will be: without these volumes and without the containers that mount them."""
     hosts = dict(index.hosts)
     removed: set[str] = set()
     for each in replacements:
@@ -87,7 +87,7 @@ def without_replaced(index: Index, app: AppKey, replacements: Iterable[VolumeRep
 
 
 def explained(slots: AppSlots, replacements: Iterable[VolumeReplacement]) -> AppSlots:
-    """Return the slots; those whose containers go with a volume say so."""
+    """Return the slots, where the reason of new containers names the volume that they are replaced with."""
     why = {(each.host, each.volume.key): f"volume {each.volume.name} is made anew" for each in replacements}
     return replace(slots, slots=tuple(_explained(slot, why) for slot in slots.slots))
 
@@ -100,7 +100,7 @@ def _explained(slot: Slot, why: dict[tuple[str, str], str]) -> Slot:
 def clear_the_way(
     app: App, replacements: Iterable[VolumeReplacement], draft: PlanBuilder, pulls: Sequence[str]
 ) -> None:
-    """Add the steps that take away what mounts the volumes, and then the volumes; new ones are made after that."""
+    """Add the steps that remove the containers on the volumes, then the volumes; new ones are created after that."""
     retired: dict[str, str] = {}
     for each in replacements:
         name = each.volume.name
@@ -122,7 +122,7 @@ def clear_the_way(
 
 
 def volume_name(name: str) -> str:
-    """Return what a volume's name is among all names that a draft knows: no container is called so."""
+    """Return the key of a volume among all names that a draft knows; no container can have this name."""
     return f"volume {name}"
 
 
