@@ -1,7 +1,7 @@
-"""Which containers of a new app start first, so that none gets by chance the address that another one asks for?
+"""Decides which containers of a new app start first, so that none gets by chance an address that another one declares.
 
-An Engine gives the lowest free address of a network to whoever starts without one.  So in an app that starts for the
-first time, what asks for a low address starts before what asks for none, unless it depends on that.
+An Engine gives the lowest free address of a network to a container without a fixed one. So in an app that starts for
+the first time, a container with a low fixed address starts before those without one, unless it depends on them.
 """
 
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ _LAST_OCTET = 0xFF
 
 
 def start_fixed_addresses_first(draft: PlanBuilder, index: Index) -> None:
-    """Let the other starts of a new app follow those that ask for a low address in the same network."""
+    """Let the other starts of a new app follow those that need a low address in the same network."""
     if not draft.addresses_taken:
         return
     places = {action.id: place for place, action in enumerate(draft.actions)}
@@ -34,7 +34,7 @@ def start_fixed_addresses_first(draft: PlanBuilder, index: Index) -> None:
 
 
 def _asked_first(draft: PlanBuilder, index: Index) -> Iterator[tuple[str, list[str]]]:
-    """Yield each start that asks for a low address of a network, and the starts of its app that ask for none there."""
+    """Yield each start that needs a low address of a network, and its app's starts that need no fixed one there."""
     by_id = {action.id: action for action in draft.actions}
     replacing = {action.app for action in draft.actions if action.kind in _REPLACING}
     without = _starts_without_address(draft)
@@ -49,7 +49,7 @@ def _asked_first(draft: PlanBuilder, index: Index) -> Iterator[tuple[str, list[s
 
 
 def _starts_without_address(draft: PlanBuilder) -> Mapping[tuple[AppKey | None, str, str], list[str]]:
-    """Return, by app, host and network, the starts of new containers that leave their address in it to the Engine."""
+    """Return, by app, host and network, the starts of new containers for which the Engine chooses the address."""
     created = {
         (each.host, each.target): each.container for each in draft.actions if each.container is not None
     }
@@ -78,15 +78,15 @@ def _container_counts(index: Index, hosts: set[str]) -> Mapping[tuple[str, str],
 
 
 def _is_low(address: str, container_count: int) -> bool:
-    """Tell whether so many containers could reach an address, behind the subnet's own and its gateway's."""
+    """Return whether that many containers could get this address, after the subnet's own and the gateway's."""
     try:
         return int(IPv4Address(address)) & _LAST_OCTET <= container_count + 1
-    except ValueError:  # of IPv6, or of a form that only the Engine knows
+    except ValueError:  # an IPv6 address, or a form that only the Engine knows
         return False
 
 
 def _all_before(draft: PlanBuilder, places: Mapping[str, int], action: str) -> set[str]:
-    """Return the ids of an action and of all that it comes after or follows."""
+    """Return the ids of an action and of all actions that it waits for or follows."""
     todo, found = [action], {action}
     while todo:
         step = draft.actions[places[todo.pop()]]

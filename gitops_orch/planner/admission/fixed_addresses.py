@@ -1,11 +1,11 @@
-"""Who has a fixed address that an app asks for?  That is seen before anything of the app is touched.
+"""Finds containers that have a fixed address that an app needs, before anything of the app is changed.
 
-An address is free for an action if nothing that runs has it, or if the same plan takes it from what has it.
+An address is free for an action if no running container has it, or if the same plan takes it from that container.
 
 Note [An address that a container has by chance]
-A container whose file gives it no address gets the lowest free one of its network, which another service may ask for.
-If the container is ours, and its app is acted on, it is detached from the network, which is no restart, and attached
-again as soon as the other one has started: its Engine then gives it another address.
+A container whose file declares no address gets the lowest free one of its network, which another service may declare.
+If the container is ours and its app is acted on, it is detached from the network without a restart, and attached again
+as soon as the other one has started: its Engine then gives it another address.
 """
 
 from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ class _AddressConflict:
 
 @dataclass(slots=True)
 class _AddressMove:
-    """A container that gives an address up by chance, and the actions that need the address."""
+    """A container that gives up an address that it has by chance, and the actions that need the address."""
 
     found: Located
     app: App
@@ -49,7 +49,7 @@ class _AddressMove:
 
 
 def move_from_addresses(draft: PlanBuilder, world: World, index: Index) -> None:
-    """Move our containers off the addresses that they have by chance and others need.
+    """Move our containers off the addresses that they have by chance and that others need.
 
     See Note [An address that a container has by chance].
     """
@@ -65,7 +65,7 @@ def move_from_addresses(draft: PlanBuilder, world: World, index: Index) -> None:
 
 
 def blocked_by_addresses(draft: PlanBuilder, index: Index) -> Mapping[AppKey, str]:
-    """Return the apps whose steps need an address that something has which keeps it, each with the reason."""
+    """Return the apps whose steps need an address of a container that keeps it, each with the reason."""
     found: dict[AppKey, str] = {}
     for taken in _taken(draft, index):
         if taken.action.app is not None:
@@ -91,7 +91,7 @@ def _taken(draft: PlanBuilder, index: Index) -> Iterator[_AddressConflict]:
 
 
 def _remaining(action: Action) -> tuple[str, ...]:
-    """Return the network that an action takes a container from; "" for all; none for another action."""
+    """Return the network from which an action detaches a container; "" for all networks; nothing for another action."""
     if action.kind in _FREEING:
         return ("",)
     detaches = action.kind is Kind.DISCONNECT_NETWORK and action.network is not None
@@ -99,7 +99,7 @@ def _remaining(action: Action) -> tuple[str, ...]:
 
 
 def _move_of(taken: _AddressConflict, draft: PlanBuilder, world: World) -> _AddressMove | None:
-    """Return how a container of ours is moved; None where it is not ours to move, or its file gives it the address."""
+    """Return how a container of ours is moved; None if it must not be moved, or its file declares the address."""
     owner, by_chance = taken.holder.owner, taken.address not in taken.holder.fixed_addresses
     if owner is None or not by_chance or taken.holder.state is not State.RUNNING or is_retained(taken.holder):
         return None

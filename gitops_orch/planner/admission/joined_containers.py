@@ -1,8 +1,8 @@
-"""Services that join a container by its name (`network_mode: container:gluetun`): whose is it, and what becomes of it?
+"""Handles services that join a container by its name (`network_mode: container:gluetun`).
 
-A container of the same file is its service, as if the file named that (`service:gluetun`).  One of another app on the
-same host is planned first: what joins it is created again for a new container, and started after it.  Of a container
-that is not ours, only what runs under its name now is known.
+If the container belongs to the same file, the file is treated as if it named the service (`service:gluetun`). If it
+belongs to another app on the same host, that app is planned first: services that join it are created again for a new
+container, and started after it. Of a foreign container, only the one that has the name now is known.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ _STARTING = frozenset({Kind.START, Kind.RUN_JOB})
 
 
 def with_own_parents(world: World) -> World:
-    """Return the world; a service that joins a container of its own file names the service of that container."""
+    """Return the world, where a service that joins a container of its own file names the service of that container."""
     apps = [each.app for each in (*world.targets, *world.running.values())]
     if not any(joined_names(service) for app in apps for service in app.services):
         return world
@@ -40,7 +40,7 @@ def _chosen(chosen: TargetRelease) -> TargetRelease:
 
 
 def _declared_by(created: DeclaredService) -> DeclaredService:
-    """What a container was made from is named in the same way, so that a plan shows no difference there."""
+    """Return a container's former declaration in the same form, so that a plan shows no difference there."""
     if not joined_names(created.service):
         return created
     return replace(created, service=_with_own_parents(created.service, _services_by_container(created.app)))
@@ -81,31 +81,32 @@ def joined_apps(apps: Iterable[App]) -> Mapping[AppKey, tuple[AppKey, ...]]:
 
 
 class JoinableContainers:
-    """The containers that others can join by name, as far as they are planned; else as they are on their hosts."""
+    """The containers that others can join by name: as planned, or as observed if they are not planned yet."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._planned: dict[tuple[str, str], ObservedContainer | None] = {}  # by host and name; None: is made
+        # by host and name; None: it is created
+        self._planned: dict[tuple[str, str], ObservedContainer | None] = {}
 
     def note(self, slots: Iterable[Slot]) -> None:
-        """Note what an app will have under the names that its file gives."""
+        """Note the containers that an app will have under the names that its file declares."""
         for slot in slots:
             if slot.service.container_name:
                 current = None if slot.current is None else slot.current.container
                 self._planned[slot.host, slot.service.container_name] = current
 
     def is_new(self, host: str, name: str) -> bool:
-        """Tell whether this plan makes a container of that name."""
+        """Return whether this plan creates a container of that name."""
         return self._planned.get((host, name), self) is None
 
     def current(self, host: str, name: str) -> ObservedContainer | None:
-        """Return the container that has that name and stays, or will have it again; None where none is known."""
+        """Return the container that has that name and stays, or will get it again; None if none is known."""
         planned = self._planned.get((host, name))
         return planned if (host, name) in self._planned else self._index.hosts[host].names.get(name)
 
 
 def await_joined(draft: PlanBuilder, index: Index) -> None:
-    """Let what joins a container by name be created, and started, after it."""
+    """Let containers that join another one by name be created and started after it."""
     joining = [action for action in draft.actions if action.container is not None and _joins(action)]
     bound = _bound(index)
     if not joining and not bound:
@@ -138,7 +139,7 @@ def _joins(action: Action) -> Iterator[str]:
 
 
 def _bound(index: Index) -> Mapping[tuple[str, str], tuple[str, ...]]:
-    """Return, by host and id, what each container of ours lives with."""
+    """Return, by host and id, the containers whose namespaces each container of ours uses."""
     return {
         (found.host, found.container.id): found.container.details.joined
         for there in index.apps.values()

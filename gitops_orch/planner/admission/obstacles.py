@@ -1,4 +1,4 @@
-"""Why is nothing of an app begun on a host?  Each reason names the way out."""
+"""Decides why nothing of an app may be changed on a host. Each reason names the way out."""
 
 from gitops_orch.model.app import App
 from gitops_orch.planner.diff.kept_mounts import MountResolver
@@ -9,7 +9,7 @@ from gitops_orch.planner.inputs.world import World
 
 
 def obstacle_of(app: App, slots: AppSlots, index: Index) -> str:
-    """Return what another hand made under the app's names, or what is missing; "" where nothing is in the way."""
+    """Return what others created under the app's names, or what is missing; "" if there is no obstacle."""
     for host in sorted({slot.host for slot in slots.slots}):
         foreign = index.projects.get((host, app.key.project), ())
         if foreign and not app.adopt:
@@ -45,7 +45,7 @@ def _taken_name(app: App, slots: AppSlots, index: Index) -> str:
 
 
 def _adopted_elsewhere(app: App, slots: AppSlots, index: Index) -> str:
-    """What is to be taken over on a host where no slot is would run on beside its successor."""
+    """Refuse an adoption on a host without the slot: the container there would continue to run beside its successor."""
     where = {(slot.service.name, slot.host) for slot in slots.slots}
     for each in adopted_containers(app, index):
         if (each.service, each.found.host) not in where:
@@ -63,7 +63,7 @@ def _lost_data(app: App, slots: AppSlots, index: Index) -> str:
 
 
 def refusal_of(app: App, slots: AppSlots, world: World, index: Index) -> str:
-    """Return what an Engine would drop without a word, or refuse when half of the app is there already."""
+    """Return what an Engine would silently ignore, or would refuse only when half of the app is already created."""
     for slot in slots.slots:
         api_version = index.hosts[slot.host].host.api_version
         reason = world.refusal(app, slot.service.name, api_version) if slot.is_new else ""

@@ -1,7 +1,7 @@
-"""Do containers that another controller created under an app's name keep the app from being deployed to its hosts?
+"""Decides whether containers of another controller with the same app name keep an app from being deployed.
 
-That is the controller of another repository, of the same instance; or one of another instance, whose volumes have the
-same names because they are called after the app.
+The other controller follows another repository with the same instance; or it is another instance, whose volumes have
+the same names because they are named after the app.
 """
 
 from gitops_orch.model.app import App
@@ -18,7 +18,7 @@ _WAY_OUT = (
 
 
 def of_another_repository(app: App, world: World, index: Index) -> str:
-    """Return why an app is left alone that another repository's controller deployed; "" where it is ours."""
+    """Return why an app is left alone that another repository's controller deployed; "" if it is ours."""
     key = app.key
     if key not in world.foreign_apps or str(key) in world.allowed_prunes:
         return ""
@@ -32,7 +32,7 @@ def of_another_repository(app: App, world: World, index: Index) -> str:
 
 
 def of_another_instance(app: App, slots: AppSlots, world: World, index: Index) -> str:
-    """Return which container of another instance writes to the data that an app's new one would write to; "" if none."""
+    """Return which container of another instance writes to data of the app's new container; "" if none."""
     roots = {host.name: host.data_root for host in world.hosts}
     for slot in slots.slots if app.key not in world.stable_heads else ():
         others = _of_project(index, slot.host, app.key.project) if slot.is_new else {}
@@ -49,7 +49,7 @@ def of_another_instance(app: App, slots: AppSlots, world: World, index: Index) -
 
 
 def _of_project(index: Index, host: str, project: str) -> dict[str, tuple[str, set[str]]]:
-    """Return the running containers that other instances have of a project, by name: the instance, and their data."""
+    """Return the running containers of other instances' projects of this name: by name, the instance and the data."""
     there = [each for each in index.others.get((host, project), ()) if not each.copy_of]
     if not there:
         return {}

@@ -1,7 +1,8 @@
-"""Which apps would find a port of their host taken?  That is seen before anything of them is touched.
+"""Decides which apps would find a port of their host taken, before anything of them is changed.
 
-A port is free for an action if nothing that runs has it, or if the same plan stops what has it.  What nobody can tell
-from containers, a process of the host, is asked of the Engine before the old container is stopped (`Action.ports`).
+A port is free for an action if no running container has it, or if the same plan stops that container. Containers do not
+show whether a process of the host has the port: the Engine is asked before the old container is stopped
+(`Action.ports`).
 """
 
 from collections import defaultdict
@@ -20,7 +21,7 @@ _FREEING = frozenset({Kind.STOP, Kind.REMOVE})
 
 
 def blocked_by_ports(draft: PlanBuilder, index: Index) -> Mapping[AppKey, str]:
-    """Return the apps whose steps need a port that something has which stays, each with the reason."""
+    """Return the apps whose steps need a port of a container that stays, each with the reason."""
     if not draft.ports_taken:
         return {}
     actions = {action.id: action for action in draft.actions}
@@ -67,10 +68,10 @@ def _reason(host: str, port: HeldPort, container: ObservedContainer) -> str:
 
 
 def with_blocked(world: World, found: Mapping[AppKey, str]) -> World:
-    """Return the world with what is known to be blocked, to plan again: each time an app tries less.
+    """Return the world with the apps that are known to be blocked, to plan again: each time, an app tries less.
 
-    First it stays at the release that runs, where one runs as a whole; then only what served before is started; then
-    nothing of it is.
+    First the app stays at its running release, if one runs as a whole. Then only its previous containers are started.
+    Then nothing of it is started.
     """
     blocked = dict(world.blocked)
     for key, reason in found.items():

@@ -1,7 +1,7 @@
-"""Whether the readiness probes of an app can reach its containers; where not, nothing of it is touched.
+"""Decides whether the readiness probes of an app can reach its containers; if not, nothing of the app is changed.
 
-From the controller's machine a container on a host that is reached by a Unix socket is asked at its own address, any
-other at its host's, by a published port.  `engine/docker/probe.py` does it so.
+From the controller's machine, a container on a host that is reached by a Unix socket is probed at its own address. Any
+other is probed at its host's address, by a published port. `engine/docker/probe.py` follows the same rule.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ JOINS_MAX = 5
 
 
 def unreachable_probe(app: App, slots: Iterable[Slot], hosts: Iterable[Host]) -> str:
-    """Return why a container of the app could not be asked whether it is ready; "" where all can."""
+    """Return why a container of the app cannot be probed for readiness; "" if all can."""
     asked = [slot for slot in slots if slot.service.readiness is not None]
     urls = {host.name: host.url for host in hosts} if asked else {}
     for slot in asked:
@@ -46,7 +46,7 @@ def _obstacle(app: App, service: Service, url: str) -> str:
 
 
 def _network_holder(app: App, service: Service) -> Service:
-    """Return the service whose network a service is in: its own, or the one that it joins."""
+    """Return the service whose network a service uses: its own, or that of the service that it joins."""
     services = {each.name: each for each in app.services}
     for _ in range(JOINS_MAX):
         mode = str(service.compose.get("network_mode") or "")

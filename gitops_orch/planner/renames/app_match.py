@@ -1,7 +1,7 @@
-"""Which new app is likeliest the one that left Git under another name?
+"""Decides which new app most likely is an app that left Git under another name.
 
-Each old app is compared only with new apps that have something in common with it, and new apps that are alike in that are
-compared as one: a commit may rename thousands of apps.
+Each old app is compared only with new apps that have something in common with it, and new apps with the same signature
+are compared as one: a commit may rename thousands of apps.
 """
 
 from collections import Counter, defaultdict
@@ -13,9 +13,9 @@ from gitops_orch.planner.inputs.former_slots import RemovedSlot
 from gitops_orch.planner.inputs.world import TargetRelease
 from gitops_orch.planner.renames.service_match import NewService, is_distinctive
 
-_Mark = tuple[str, ...]  # something by which a service is recognised under another name
-_Signature = frozenset[frozenset[_Mark]]  # of each service of an app its marks
-_STRONG = ("image", "name")  # marks of a service that has its name and its image still
+_Mark = tuple[str, ...]  # a property by which a service is recognised under another name
+_Signature = frozenset[frozenset[_Mark]]  # the marks of each service of an app
+_STRONG = ("image", "name")  # marks of a service that kept its name and its image
 
 
 class NewApps:
@@ -39,10 +39,11 @@ class NewApps:
         self._alike[signature][key] = chosen
 
     def match(self, old: AppKey, there: Mapping[str, Sequence[RemovedSlot]]) -> TargetRelease | None:
-        """Return the new app with most services of the old one, by `there`; it is no candidate for others then.
+        """Return the new app that most likely is the old one, whose slots are `there`; None if there is none.
 
-        It has at least half of all services, each by its name and image, or by its data.  Of several, the one with most
-        names and images is returned, then one of the same name, else the first.
+        It is then no candidate for other old apps. It has at least half of all services, each recognised by its name
+        and image, or by its data. Of several candidates, the one with the most common services is returned; in a tie,
+        the one with the most names and images, then one of the same name, then the first.
         """
         common: Counter[_Signature] = Counter()
         strong: Counter[_Signature] = Counter()
@@ -73,7 +74,7 @@ class NewApps:
         return set().union(*(self._having.get(mark, ()) for mark in marks))
 
     def _first(self, signature: _Signature, name: str) -> TargetRelease | None:
-        """Return the first of the apps that are alike, of this name if there is one; None where all are taken."""
+        """Return the first of the apps with a signature, preferably one of this name; None if all are taken."""
         alike = self._alike[signature]
         same_name = (each for each in self._named.get(name, ()) if each.app.key in alike)
         return next(same_name, None) or next(iter(alike.values()), None)
@@ -103,7 +104,7 @@ def _old_marks(slots: Sequence[RemovedSlot]) -> Iterator[_Mark]:
 def _data_marks(
     name: str, repository: str, targets: Iterable[str], ports: Sequence[tuple[str, str]]
 ) -> Iterator[_Mark]:
-    """Yield what tells a service by its data: see `service_match.py`."""
+    """Yield the marks of a service's data (see `service_match.py`)."""
     for target in targets:
         yield ("data", repository, target)
         if is_distinctive(target):

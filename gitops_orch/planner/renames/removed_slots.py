@@ -1,4 +1,4 @@
-"""Which slots are in Git no more, and which services are new?  A service that was renamed is one of each."""
+"""Finds the slots that are no longer in Git, and the services that are new. A renamed service is in both sets."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ Groups = Mapping[ServiceKey, Sequence[RemovedSlot]]
 
 
 def removed_slots(world: World, index: Index) -> Groups:
-    """Return the slots that are in Git no more, by app and service; what `prune` says to keep is not among them."""
+    """Return the slots that are no longer in Git, by app and service, without those that `prune` keeps."""
     chosen = {each.app.key: each.app for each in world.targets}
     found: dict[ServiceKey, list[RemovedSlot]] = defaultdict(list)
     for key in sorted(index.apps.keys() | index.runs.keys() | index.unreachable_slots.keys()):
@@ -33,7 +33,7 @@ def removed_slots(world: World, index: Index) -> Groups:
 
 
 def new_services(world: World, index: Index) -> Iterator[tuple[App, str]]:
-    """Yield each app and service that has no container anywhere, and takes none over; a job has no data of its own."""
+    """Yield each app and service without any container, own or adopted; no jobs: they have no data of their own."""
     for app in (each.app for each in world.targets if each.app.key not in world.invalid_apps):
         there = _services_seen(app.key, index)
         there |= {each.service for each in adopted_containers(app, index)}
@@ -43,7 +43,7 @@ def new_services(world: World, index: Index) -> Iterator[tuple[App, str]]:
 
 
 def is_absent(key: AppKey, index: Index) -> bool:
-    """Tell whether an app has no container anywhere."""
+    """Return whether an app has no container anywhere."""
     return not _services_seen(key, index)
 
 
@@ -83,7 +83,7 @@ def _slots(key: AppKey, world: World, index: Index) -> Iterator[RemovedSlot]:
 
 
 def _last_runs(key: AppKey, index: Index) -> Iterator[Located]:
-    """Yield the last run of each scheduled service on each host: it has the data of all before it."""
+    """Yield the last run of each scheduled service on each host: it has the data of all runs before it."""
     last: dict[tuple[str, str], tuple[int, Located]] = {}
     for found in index.runs.get(key, ()):
         owner = found.container.owner
@@ -115,7 +115,7 @@ def data_of(container: ObservedContainer) -> Mapping[str, str]:
 
 
 def _declared_data(app: App, service: str) -> Mapping[str, str] | None:
-    """Return the same of what a file declares; None where it declares none, for its image may."""
+    """Return the same for what a file declares; None if it declares no data, because its image may."""
     found = {
         target: data_path(app.key, each.value) if each.source is MountSource.RELATIVE else each.value
         for target, each in declared_mounts(app, app.service(service)).items()

@@ -1,8 +1,8 @@
-"""Is a new service one that left Git, under another name?
+"""Decides whether a new service is one that left Git under another name.
 
-No commit says so.  It is likely where both have data at the same place in the container, and the same image; a
-place that only one kind of software uses (`/var/lib/mysql`) says as much as an image.  An unlike service that comes as
-another one leaves is a new one, though both keep their data in `/data`.
+No commit declares that. It is likely if both have data at the same path in the container, and the same image. A path
+that only one kind of software uses (`/var/lib/mysql`) is as good as the image. A different service that is added when
+another one is removed is new, even if both keep their data in `/data`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ from gitops_orch.model.rules.ports import fixed_ports, ports_of
 from gitops_orch.planner.inputs.declared_mounts import Declared, declared_mounts
 from gitops_orch.planner.inputs.former_slots import RemovedSlot
 
-_DISTINCTIVE_DEPTH = 3  # parts of a path that only one kind of software uses for its data
+_DISTINCTIVE_DEPTH = 3  # number of parts of a path that only one kind of software uses
 
 
 @dataclass(frozen=True, slots=True)
 class NewService:
-    """A service that no container was made from, and what it mounts by target."""
+    """A service that has no container yet, and what it mounts, by target."""
 
     app: App
     service: Service
@@ -34,21 +34,21 @@ class NewService:
 
     @property
     def targets(self) -> frozenset[str]:
-        """Return where it would have data."""
+        """Return the targets at which the service would have data."""
         return frozenset(target for target, each in self.mounts.items() if each.data)
 
 
 def is_distinctive(target: str) -> bool:
-    """Tell whether a path in a container says by itself what software keeps its data there."""
+    """Return whether a path in a container alone identifies the software that keeps its data there."""
     return target.count("/") >= _DISTINCTIVE_DEPTH
 
 
 def is_same_service(new: NewService, old: Sequence[RemovedSlot]) -> bool:
-    """Tell whether a new service is likely an old one, whose slots these are, under another name."""
+    """Return whether a new service likely is the old one, with these slots, under another name."""
     first = old[0]
     same_app, same_name = first.app == new.app.key, first.service == new.service.name
     same_image = any(each.repository in {"", new.repository} for each in old)
-    if any(each.data is None for each in old):  # "unknown" is never "no data"
+    if any(each.data is None for each in old):  # unknown data is never "no data"
         return same_image or same_name
     targets = {target for each in old for target in each.data or ()}
     common = targets & new.targets
@@ -70,12 +70,12 @@ def _same_port(new: NewService, old: Sequence[RemovedSlot]) -> bool:
 
 
 def shares_volume(new: NewService, old: Sequence[RemovedSlot]) -> bool:
-    """Tell whether a new service mounts a volume or a directory of ours where an old one has data."""
+    """Return whether a new service mounts a volume or a directory of ours in which an old one has data."""
     sources = {source for each in old for source in (each.data or {}).values() if not is_anonymous(source)}
     return any(
         mount.data and mount.is_at(new.app.key, source)
         for mount in new.mounts.values()
         for source in sources
         if old[0].app == new.app.key
-        or not source.startswith("/")  # many mount the same path of a file server
+        or not source.startswith("/")  # several apps may mount the same path of a file server
     )

@@ -1,7 +1,7 @@
-"""Which new service had another name, or was another app's, where its app as a whole was not renamed?
+"""Decides which new service had another name or belonged to another app, if its app as a whole was not renamed.
 
-Several services that pass between two apps count together: an app of its own for one service, or two apps that become
-one.  An app that is plainly new has more of its own than what it shares with one that left.
+Several services that move between two apps count together: a service gets an app of its own, or two apps become one. An
+app that is clearly new has more services of its own than it shares with one that left.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ _Old = Sequence[RemovedSlot]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A new service and the slots that it had before; not `is_same_service`: it only mounts the same volume."""
+    """A new service and its former slots. Without `is_same_service`, it only mounts the same volume."""
 
     new: NewService
     old: _Old
@@ -31,7 +31,7 @@ def moved_services(
     chosen: Collection[AppKey],
     is_new: Callable[[AppKey], bool],
 ) -> Iterator[Pair]:
-    """Yield the pairs, each service once; `chosen` are the apps that are in Git, `is_new` tells which run nowhere."""
+    """Yield the pairs, each service once. `chosen` are the apps in Git; `is_new` decides which apps run nowhere yet."""
     taken: set[ServiceKey] = set()
     rest: list[NewService] = []
     by_app: dict[AppKey, list[_Old]] = defaultdict(list)
@@ -50,7 +50,10 @@ def moved_services(
 
 
 def _best(new: NewService, candidates: Iterable[_Old]) -> Pair | None:
-    """Return the likeliest former slots: of a kin whose volume it mounts, of a kin, or of whoever had the volume."""
+    """Return the most likely former slots, if there are any.
+
+    The same service with the same volume is preferred, then the same service, then the same volume.
+    """
     ranked = [(is_same_service(new, slots), shares_volume(new, slots), slots) for slots in candidates]
     best = max((row for row in ranked if row[0] or row[1]), key=lambda row: row[:2], default=None)
     return None if best is None else Pair(new, best[2], best[0])
@@ -99,7 +102,7 @@ def _marks(slot: RemovedSlot) -> Iterator[str]:
 
 
 def _are_enough(pairs: Sequence[Pair], old_count: int, *, removed: bool, new: bool) -> bool:
-    """Tell whether so many services pass from one app to another that these are no two unlike apps."""
+    """Return whether so many services move from one app to another that the two are not different apps."""
     count = sum(pair.is_same_service for pair in pairs)
     new_count = len(pairs[0].new.app.services)
     if removed and new:

@@ -1,7 +1,7 @@
-"""Which app was a file that cannot be read?  That app keeps what it runs: a broken file is never a missing one.
+"""Decides which app an unreadable file was. That app keeps what it runs: an invalid file is never a missing one.
 
-A file is recognised by its directory, because a directory holds one app and the file in it may be renamed.  History
-knows which app each file was when it was last read; where history is lost, the labels of what runs name the file.
+A file is recognised by its directory, because a directory holds one app and its file may be renamed. History knows
+which app each file was when it was last read. If history is lost, the labels of containers name the file.
 """
 
 from collections import Counter, defaultdict
@@ -19,18 +19,19 @@ _ALL_SHOWN = "; `gitops-orch validate` shows all mistakes"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviousFiles:
-    """What is known of apps as they were when their files were last read."""
+    """The files of apps, as they were when they were last read."""
 
-    files: Mapping[str, AppKey] = field(default_factory=dict)  # by path: from history
-    running: Mapping[AppKey, frozenset[str]] = field(default_factory=dict)  # by app: the paths in its labels
+    files: Mapping[str, AppKey] = field(default_factory=dict)  # by path, from history
+    # by app: the paths in the labels of its containers
+    running: Mapping[AppKey, frozenset[str]] = field(default_factory=dict)
 
     def former(self, fragments: Mapping[str, str]) -> Former:
-        """Return which files were apps and, as history knows, which were fragments."""
+        """Return which files were apps and which, according to history, were fragments."""
         apps = frozenset({*self.files.values(), *self.running})
         return Former(directories=frozenset(self.by_directory()), apps=apps, fragments=fragments)
 
     def by_directory(self) -> Mapping[str, frozenset[AppKey]]:
-        """Return the apps that each directory held."""
+        """Return the apps that each directory contained."""
         found: dict[str, set[AppKey]] = defaultdict(set)
         for path, app in self.files.items():
             found[dirname(path)].add(app)
@@ -41,7 +42,7 @@ class PreviousFiles:
 
 
 def previous_files(files: Mapping[str, AppKey], containers: Iterable[ObservedContainer]) -> PreviousFiles:
-    """Return what history and the labels of our containers say of the files of apps."""
+    """Return the files of apps according to history and the labels of our containers."""
     running: dict[AppKey, set[str]] = defaultdict(set)
     for container in containers:
         if container.owner is not None:
@@ -51,15 +52,15 @@ def previous_files(files: Mapping[str, AppKey], containers: Iterable[ObservedCon
 
 
 def identify(desired: Desired, former: PreviousFiles) -> Desired:
-    """Return the desired state in which each app that a broken file was is broken too, and not missing.
+    """Return the desired state, where each app whose file became invalid is invalid, too, and not missing.
 
-    `invalid_paths` are then the broken files of which it cannot be told which app they were: while there is one, no app
-    is removed because it left Git.
+    `invalid_paths` are then the invalid files whose app is unknown: while there is one, no app is removed as one that
+    left Git.
     """
     homes = former.by_directory()
     alive = {app.key for app in desired.apps}
     known = (former.running.keys() | set(former.files.values())) - alive
-    # A file in another directory is one of these only if no other file has its name; else it may be any app that moved.
+    # A file in another directory is one of these apps only if no other file has its name; else it may be any app.
     missing = known.difference(*(homes.get(dirname(file.path), ()) for file in desired.invalid_files))
     claims = Counter(file.key for file in desired.invalid_files)
     why = dict(desired.invalid_reasons)

@@ -104,7 +104,7 @@ class _Preparation:
         return created
 
     def _note_shared(self, wanted: Network, host: str, owner: AppKey | None, *, otherwise: bool) -> None:
-        """Two apps that declare one network share the one that the first app created, and only that app can change it."""
+        """Two apps that declare one network share the one that the first created; only that app can change it."""
         if otherwise:
             self.draft.hold(
                 wanted.name,
