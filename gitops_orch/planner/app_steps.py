@@ -171,8 +171,8 @@ class AppPlanner:
     def _removal_ids(self, first: int) -> tuple[str, ...]:
         """With max_surge, the next slot waits until the replaced containers have stopped, too.
 
-        Except for a container that serves others on a host that all leave: it stops after them, and they wait for all
-        that is next.
+        A container that serves others on a host that all of them leave is excepted: it stops after them, and they wait
+        for the next slots.
         """
         if self.app.rollout.surge_max is None:
             return ()

@@ -354,7 +354,7 @@ def _ending(container: ObservedContainer) -> str:
 
 
 def _limits(spec: ContainerSpec, details: Details) -> tuple[tuple[str, int, int, str], ...]:
-    """Rows of (path, actual, declared, field of the Engine's ContainerUpdate)."""
+    """Return rows of (path, actual, declared, field of the Engine's ContainerUpdate)."""
     return (
         ("deploy.resources.limits.memory", details.memory_bytes, spec.memory_bytes, "Memory"),
         ("deploy.resources.limits.cpus", details.nano_cpus, spec.nano_cpus, "NanoCpus"),

@@ -1,7 +1,7 @@
 """Decides whether an exited container ended by itself or was stopped from outside, and whether its work is done.
 
 A stop by a host, its daemon or a person says nothing about a release. An exit code of 137 or 143 alone does not prove
-such a stop: if the Engine was up all the time and nobody requested a stop, the program ended by itself. A container
+such a stop: if the Engine was up all the time and received no stop request, the program ended by itself. A container
 that ended with 0 by itself, and whose restart policy does not restart it, has done its work: a `chown`, an init
 container, a migration.
 """

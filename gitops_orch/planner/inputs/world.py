@@ -133,7 +133,7 @@ class World:
     specs: Mapping[tuple[AppKey, str, str], ContainerSpec] = field(
         default_factory=dict
     )  # (app, its digest, service)
-    # Why an Engine of an API version cannot run a service; those that can are not in it.
+    # Why an Engine of an API version cannot run a service; absent: it can run it.
     refusals: Mapping[tuple[tuple[AppKey, str, str], str], str] = field(default_factory=dict)
     salt: str = ""
     fleet: Fleet = field(default_factory=Fleet)
@@ -180,7 +180,7 @@ class World:
     # as `failed`, with failed first releases that keep running
     failed_or_running: Mapping[AppKey, Mapping[str, str]] = field(default_factory=dict)
     last_placements: Mapping[str, tuple[Placed, ...]] = field(default_factory=dict)  # absent: never observed
-    # hosts that left Git, and whose slots no longer count as lost
+    # hosts that left Git and were let go: nothing waits for them any more
     released_hosts: frozenset[str] = frozenset()
     prune_default: Prune = Prune.AUTO  # for apps that never declared it
     # for apps that left Git: what their last commit declared

@@ -1,1 +1,1 @@
-"""Chooses the release of each app, where none is quarantined, and decides which apps wait for others."""
+"""Chooses the target release of each app, and decides which apps wait for others."""

@@ -1,7 +1,7 @@
 """Decides which apps wait for apps that they depend on: those that do not run the head's release, or are unhealthy.
 
 Note [What an app that waits runs]
-An app that waits stays at the release that it runs, and that release is healed: the plan is made a second time with
+An app that waits stays at the release that it runs, and that release is healed: the planner plans a second time with
 that release instead of the head's. An app that runs nothing yet continues to run nothing.
 """
 

@@ -84,9 +84,9 @@ def _stem(container: ObservedContainer) -> str:
 def keep_newest(
     draft: PlanBuilder, host: HostIndex, kept: Iterable[Located], joining: Iterable[Located], limit: int
 ) -> tuple[Located, ...]:
-    """Retain the newest `limit` of the `kept` and `joining` containers; return the others.
+    """Let the newest `limit` of the `kept` and `joining` containers stay; return those of `kept` that are too many.
 
-    Kept containers that stay get steps only if something of their retained state is missing.
+    A kept container that stays gets steps only if its name, its state or its restart policy is not as `retain` leaves it.
     """
     joined = list(joining)
     by_id = {found.container.id: found for found in (*kept, *joined)}

@@ -3,7 +3,7 @@
 Note [What another app creates is waited for]
 An app may be planned before the app that creates its external network. Whether that other app is acted on at all (it
 may be held) is known only at the end. So a plan first assumes that every app in Git creates what it declares. If that
-turns out to be wrong, the plan is made again without the assumption. Each repetition leaves fewer assumptions.
+turns out to be wrong, the planner plans again without the assumption. Each repetition leaves fewer of them.
 """
 
 from collections.abc import Iterator, Mapping
