@@ -1,6 +1,6 @@
 """Decides which files of a writable bind are written on a host, removed there, or kept because the host changed them.
 
-Git's version replaces only a file that we wrote last, as a package manager handles configuration files.
+Git's version replaces a file only if its content is what we wrote last: so package managers treat configuration.
 """
 
 from collections.abc import Iterable, Mapping

@@ -4,7 +4,7 @@
 of the planner adds a start or a stop, its hooks are added here, so that none can be forgotten.
 
 Note [Whose hooks]
-A container whose spec matches Git has the hooks that Git declares now: a change of hooks creates no container again.
+A container whose spec matches Git has the hooks that Git declares now: a change of hooks replaces no container.
 Any other container has the hooks that it was created with, from its label: they suit its image, and its service may
 have left Git.
 """

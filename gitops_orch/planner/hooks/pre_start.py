@@ -3,8 +3,8 @@
 A hook runs once for the service, or once per host for a global service (`shared_hooks.py`), or with `per_replica: true`
 before each new container. Its container is like the service's own, except for its command, its image, and what must not
 exist twice: names, ports, addresses, labels that other tools act on. It has a service name of its own. If it fails, the
-release fails before any serving container was stopped, and it is kept for inspection. The others are removed after the
-start that they prepared, so that until then they show that they have run.
+release fails before any serving container was stopped, and the failed container is kept for inspection. The others are
+removed after the start that they prepared, so that until then they show that they have run.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Adds steps that remove containers, and networks without containers. Volumes are never removed."""
+"""Adds steps that remove containers, and networks without containers. No step here removes a volume."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping

@@ -1,6 +1,6 @@
 """Replaces networks whose definition changed in Git: detach the containers, create the network again, attach them.
 
-No container is created again for this. A volume cannot be changed in place either, but it holds data: see `volumes.py`.
+No container is replaced for this. A volume cannot be changed in place either, but it holds data: see `volumes.py`.
 """
 
 from collections.abc import Mapping
