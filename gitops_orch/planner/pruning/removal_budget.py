@@ -1,8 +1,9 @@
 """The removal budget: a plan that removes too much is refused as a whole, with the numbers.
 
 It counts containers whose service left Git. Replacements, moves, scaling down, a rollback, and containers that `prune`
-keeps are not losses. An app that may have been renamed is kept, but still counts as one that left Git: one such
-app does not show that the removal of all others is intended. An app that is in Git with other services than before has not left it.
+keeps are not losses. An app that may have been renamed is kept, but still counts as one that left Git: one such app
+does not show that the removal of all others is intended. An app that is in Git with other services than before has not
+left it.
 """
 
 from gitops_orch.model.app import AppKey, Prune
