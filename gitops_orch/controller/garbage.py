@@ -1,6 +1,6 @@
-"""Takes away what nothing needs any more: old images of our apps, and file sets that no service mounts.
+"""Removes what nothing needs any more: old images of our apps, and file sets that no service mounts.
 
-Only objects that history or labels prove to be ours, and only after a run that left nothing to do.
+It removes only objects that history or labels prove to be ours, and only after a run whose last plan was empty.
 """
 
 from collections import defaultdict
@@ -22,7 +22,10 @@ GARBAGE_REMOVED = "garbage.removed"
 
 
 def collect_garbage(world: World, engines: Mapping[str, Engine], history: History, images_kept: int) -> None:
-    """Remove what is not needed on every known host; what an Engine refuses to give up is left for the next time."""
+    """Remove garbage on every host that answered.
+
+    If an Engine refuses a removal, the next collection tries it again.
+    """
     wanted_sets = _wanted_file_sets(world)
     surplus = _surplus_images(world, history, images_kept)
     for name, host in world.observed.items():
@@ -32,7 +35,7 @@ def collect_garbage(world: World, engines: Mapping[str, Engine], history: Histor
                 _collect_images(host, engines[name], surplus.get(name, set()))
             except HistoryError:
                 raise
-            except Exception as error:  # noqa: BLE001 - to tidy one host is not worth the end of a run
+            except Exception as error:  # noqa: BLE001 - a failed cleanup of one host must not end the run
                 LOG.error(GARBAGE_FAILED, host=name, error=str(error), exc_info=error)
 
 
@@ -43,7 +46,10 @@ def _wanted_file_sets(world: World) -> frozenset[str]:
 
 
 def _collect_files(host: ObservedHost, engine: Engine, world: World, wanted: frozenset[str]) -> None:
-    """A volume that a container mounts stays, whatever the container is; so does one of an app that cannot be read."""
+    """Remove unused file sets.
+
+    A volume that any container mounts stays, and so does a volume of an app that cannot be read.
+    """
     mounted = {volume for container in host.containers for volume in container.volumes}
     settled = {chosen.app.key for chosen in world.targets}
     kept_apps = {*world.invalid_apps, *world.retained_apps, *world.foreign_apps}
@@ -57,7 +63,7 @@ def _collect_files(host: ObservedHost, engine: Engine, world: World, wanted: fro
 
 
 def _surplus_images(world: World, history: History, kept: int) -> Mapping[str, set[str]]:
-    """Return, by host, ids of images that our apps once ran and that are older than the newest `kept` of their service."""
+    """Return, by host, ids of images that our apps once ran, except the newest `kept` images of each service."""
     surplus: dict[str, set[str]] = defaultdict(set)
     needed: dict[str, set[str]] = defaultdict(set)
     for chosen in world.targets:

@@ -1,14 +1,14 @@
-"""The loop: wakes up, reconciles, sleeps.
+"""The loop: it waits for a trigger, reconciles, and waits again.
 
 Note [Wake-ups are kept]
-Timers, events and operators only add a reason; they carry no facts and do no work.  The loop takes all reasons at the
-moment before it begins to look.  What is raised while the loop works is there afterwards, and makes it work once more.
-Many reasons during one run make one more run, not many.  A run that has nothing left to do but wait for gates ends early
-for it: the next run takes the gates up where they were left, so that a slow app holds up no other.
+Timers, events and operators only add a reason. A reason carries no facts and does no work. The loop takes all reasons
+just before it starts to observe. A reason that is added while the loop works stays, and starts one more run. Many
+reasons during one run start one more run, not many. When a run only waits for gates, a new reason ends it early. The
+next run continues these gates where the run left them, so that a slow app delays no other app.
 
 Note [Event storms]
-A container in a crash loop, or a person's script, causes events all the time, and a pass looks at whole hosts.  So the
-first event of a host starts a pass at once, and later ones of that host wait until `SPACING_S` after that pass began.
+A container in a crash loop, or a person's script, causes events all the time, and a pass observes whole hosts. So the
+first event of a host starts a pass at once. Later events of that host wait until `SPACING_S` after that pass began.
 Events of another host, timers and requests do not wait for that.
 """
 
@@ -25,16 +25,21 @@ LOOP_FAILED = "loop.failed"
 POLL = "poll"
 EVENT = "event"
 RESYNC = "resync"
-SCHEDULE = "schedule"  # a scheduled run is due, or has run for too long
-RETRY = "retry"  # the wait after trouble is over
-REQUEST = "request"  # another command asks, through history
+# A scheduled run is due, or has exceeded its deadline.
+SCHEDULE = "schedule"
+# A backoff has ended.
+RETRY = "retry"
+# Another command sent a request through history.
+REQUEST = "request"
 SPACING_S = 1.0
 
 
 class Run(Protocol):
-    """One reconcile: `fetch` False keeps to the commit that is known, and `quick` waits for no host that was silent.
+    """One reconcile.
 
-    `should_stop` and `should_yield` are those of `conduct.Conduct`.
+    `fetch` False uses the last good commit; `quick` does not wait for hosts that did not answer before.
+
+    `should_stop` and `should_yield` are those of `run_control.RunControl`.
     """
 
     def __call__(
@@ -51,7 +56,7 @@ class Run(Protocol):
 
 
 class Loop:
-    """Runs reconciles one after another until it is stopped; `wake` and `stop` may be called from any thread."""
+    """Runs reconciles one after another until it is stopped. `wake` and `stop` may be called from any thread."""
 
     def __init__(self, run: Run, clock: Clock, on_report: Callable[[RunReport], None]) -> None:
         self._run = run
@@ -59,14 +64,16 @@ class Loop:
         self._on_report = on_report
         self._condition = threading.Condition()
         self._reasons: set[str] = set()
-        self._hosts: set[str] = set()  # whose events are not looked at yet; "" for an event of no host
-        self._polled_s: dict[str, float] = {}  # when the last pass for an event of a host began
+        # Hosts with events that no pass has handled yet; "" for an event of no host.
+        self._hosts: set[str] = set()
+        # By host, when the last pass for an event of that host began.
+        self._polled_s: dict[str, float] = {}
         self._stopping = False
         self._beat_s = clock.monotonic_s()
         self._busy = False
 
     def wake(self, reason: str, host: str = "") -> None:
-        """Ask for a reconcile that begins after this call; for an event, `host` is where it happened."""
+        """Ask for a reconcile that begins after this call. For an event, `host` is where it happened."""
         with self._condition:
             self._reasons.add(reason)
             if reason == EVENT:
@@ -74,7 +81,7 @@ class Loop:
             self._condition.notify_all()
 
     def stop(self) -> None:
-        """Ask for an end: the action under way is finished, and no other begun."""
+        """Ask the loop to end: the actions that run are finished, and no others are started."""
         with self._condition:
             self._stopping = True
             self._condition.notify_all()
@@ -84,32 +91,35 @@ class Loop:
         return self._stopping
 
     def quiet_s(self) -> float:
-        """Return for how many seconds the loop has given no sign of life while it had work; 0 while it sleeps."""
+        """Return for how many seconds the loop has reported no progress while it had work; 0 while it sleeps."""
         return self._clock.monotonic_s() - self._beat_s if self._busy else 0.0
 
     def beat(self) -> None:
-        """Give a sign of life; called on every progress of a run."""
+        """Report that the loop is alive; called on every progress of a run."""
         self._beat_s = self._clock.monotonic_s()
 
     def run_forever(self) -> None:
-        """Reconcile whenever woken, until stopped."""
+        """Reconcile each time the loop is woken, until it is stopped."""
         while self._await_wake():
             self._reconcile(self._take_reasons())
 
     def _woken(self) -> bool:
-        """Whatever comes up is more urgent than waiting for gates: drift to heal, or a newer commit."""
+        """Tell whether a pass is due.
+
+        Any reason is more urgent than waiting for gates: drift to heal, or a newer commit.
+        """
         with self._condition:
             return self._due_in_s() == 0.0
 
     def _await_wake(self) -> bool:
-        """Wait until a pass is due; return False where the loop was stopped."""
+        """Wait until a pass is due; return False if the loop was stopped."""
         with self._condition:
             while not self._stopping and (due_in_s := self._due_in_s()) != 0.0:
                 self._condition.wait(due_in_s)
             return not self._stopping
 
     def _due_in_s(self) -> float | None:
-        """Return how long the next pass has to wait; None while nothing asks for one.  See Note [Event storms]."""
+        """Return the seconds until the next pass is due; None if nothing asks for one. See Note [Event storms]."""
         if self._reasons <= {EVENT}:
             now_s = self._clock.monotonic_s()
             waits = (
@@ -127,7 +137,7 @@ class Loop:
             return reasons
 
     def _reconcile(self, reasons: frozenset[str]) -> None:
-        self.beat()  # first, or for an instant the whole sleep would look like a run without a sign of life
+        self.beat()  # First, or for an instant the whole sleep would look like a run without progress.
         self._busy = True
         only_events = bool(reasons) and reasons <= {EVENT, SCHEDULE}
         try:
@@ -141,7 +151,7 @@ class Loop:
             self._on_report(report)
         except GitopsOrchError as error:
             LOG.error(LOOP_FAILED, error=str(error))
-        except Exception as error:  # noqa: BLE001 - the one place: a fault in one run must not end the service
+        except Exception as error:  # noqa: BLE001 - the only place: an error in one run must not end the service
             LOG.exception(LOOP_FAILED, error=str(error))
         finally:
             self._busy = False

@@ -1,4 +1,4 @@
-"""The course of a run: plans are carried out until nothing is left that this run can do, and what came of it is noted."""
+"""Runs passes: takes a snapshot, executes the plan and records the results, until this run can do nothing more."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -27,13 +27,14 @@ from gitops_orch.model.plan import Action, Plan
 from gitops_orch.model.status import ActionResult, Outcome, SkipReason
 from gitops_orch.model.trouble import LEFT_GIT
 
-# Forward, back while trouble lasts, what the way back has left over, and what only shows once that is done.  One that a
-# failed gate ended does not count: it leaves an app fewer to fail, for that one is quarantined or waits.
+# Passes for the rollout, for a fallback while trouble lasts, for what the fallback left to do, and for what is only
+# visible after that. A pass in which a gate failed does not count: it ends, because its app is then in quarantine or
+# waits, so one app fewer can fail.
 PASSES_MAX = 8
 
 
 def _has_ended(done: Iterable[ActionResult], repeats: bool) -> bool:  # noqa: FBT001 - its caller names it
-    """Tell whether a run has nothing more to do: it was stopped or yields, or the next plan would only do the same again."""
+    """Tell whether a run has nothing more to do: it was stopped, it yields, or its next plan repeats an earlier one."""
     results = list(done)
     if any(result.outcome is Outcome.FAILED for result in results):
         return False
@@ -41,12 +42,12 @@ def _has_ended(done: Iterable[ActionResult], repeats: bool) -> bool:  # noqa: FB
 
 
 def may_execute(snapshot: Snapshot) -> bool:
-    """Tell whether a plan may be carried out at all: a known desired state, and no refusal."""
+    """Tell whether a plan may be executed: the desired state is known, and no rule refuses the plan."""
     return snapshot.world is not None and not snapshot.status.plan.refusals
 
 
 class Passes:
-    """Looks, carries out, looks again; `results` has what was done so far."""
+    """Takes snapshots and executes their plans, in turn. `results` has the results so far."""
 
     def __init__(
         self,
@@ -54,7 +55,8 @@ class Passes:
         recorder: Recorder,
         gate_progress: GateProgresses,
         control: RunControl,
-        apps: frozenset[AppKey] = frozenset(),  # the run is kept to these; to none in particular where empty
+        # The run is limited to these apps. Empty: all apps.
+        apps: frozenset[AppKey] = frozenset(),
     ) -> None:
         self.results: tuple[ActionResult, ...] = ()
         self._deps = deps
@@ -63,11 +65,13 @@ class Passes:
         self._control = replace(control, progress=self._without_secrets(control.progress))
         self._apps = apps
         self._failures_left = 0
-        self._snapshots: dict[AppKey | None, Snapshot] = {}  # of which an app's newest plan was made
-        self._recorded: dict[str, ActionResult] = {}  # what was learned from, by action, as it may be told
+        # By app, the snapshot from which its newest plan was made.
+        self._snapshots: dict[AppKey | None, Snapshot] = {}
+        # By action, the results that were recorded, without secrets.
+        self._recorded: dict[str, ActionResult] = {}
 
     def _without_secrets(self, progress: Progress) -> Progress:
-        """Return a progress that hears of failures and notes without what the app's files hold: the log follows it."""
+        """Return a progress that removes secrets of the app's files from failures and notes. The log prints these."""
 
         def follow(event: ProgressEvent) -> None:
             if event.result is not None and (event.result.outcome is Outcome.FAILED or event.result.note):
@@ -85,7 +89,7 @@ class Passes:
         return next((app for app in apps if app.key == action.app), None)
 
     def take_snapshot(self, loaded: Loaded, *, quick: bool) -> Snapshot:
-        """Look at everything, and keep what was found."""
+        """Take a snapshot, and save in history what it found."""
         snapshot = take_snapshot(self._deps, loaded, quick=quick, apps=self._apps)
         self._recorder.remember(snapshot)
         self._note_unread(snapshot)
@@ -94,7 +98,7 @@ class Passes:
         return snapshot
 
     def _note_unread(self, snapshot: Snapshot) -> None:
-        """Count each read of a host's files that failed as an attempt at the apps that have these files."""
+        """Record each failed read of a host's files as a trouble of the apps that own these files."""
         digests = (
             {each.app.key: each.app.digest for each in snapshot.world.targets}
             if snapshot.world is not None
@@ -105,10 +109,11 @@ class Passes:
             self._deps.history.note_trouble(app, digests[app], reason)
 
     def run(self, snapshot: Snapshot) -> Snapshot:
-        """Carry plans out until there is nothing left to do that this run can do; returns how things stand then."""
+        """Execute plans until this run can do nothing more. Returns the last snapshot."""
         passes_left = PASSES_MAX
         carried_out: set[str] = set()
-        # Each app may fail once, and go back; more than that would be a mistake of ours, and must not go on for ever.
+        # Each app may fail once, and roll back. More failures would be a mistake of gitops-orch, and must not repeat
+        # for ever.
         self._failures_left = PASSES_MAX + (len(snapshot.world.targets) if snapshot.world is not None else 0)
         while passes_left and self._failures_left > 0:
             plan = snapshot.status.plan
@@ -119,7 +124,7 @@ class Passes:
             done = self._carry_out(snapshot, plan)
             passes_left -= self._failures_left == failures_left
             self.results += tuple(result for result in done if result.skip_reason is not SkipReason.REPLANNED)
-            # Who was silent a moment ago is not waited for once more.
+            # Do not wait again for hosts that did not answer a moment ago.
             snapshot = self.take_snapshot(snapshot.loaded, quick=True)
             carried_out.add(plan.digest)
             if _has_ended(done, snapshot.status.plan.digest in carried_out):
@@ -146,7 +151,10 @@ class Passes:
         return tuple(self._recorded[result.action.id] for result in done)
 
     def _forget_gates(self, plan: Plan) -> None:
-        """What a gate saw counts only for whoever goes on waiting: days later it would blame a release for a restart."""
+        """Drop the progress of gates that no action waits for.
+
+        Days later, it would count a restart against a release.
+        """
         awaited = {(action.host, action.name) for action in plan.actions if action.gate is not None}
         for container in self._gate_progress.keys() - awaited:
             del self._gate_progress[container]
@@ -154,7 +162,10 @@ class Passes:
     def _replan(
         self, results: tuple[ActionResult, ...], busy: frozenset[AppKey | None]
     ) -> tuple[Action, ...]:
-        """Learn from apps that have ended, and plan for all that are not busy (anew.PlanAnew)."""
+        """Record the results of apps that have ended, and plan for all apps that are not busy.
+
+        Implements `replan.Replan`.
+        """
         self._record_results(results)
         self._deps.started_runs.update(started_runs(results))
         if self._failures_left <= 0 or self._control.should_stop():
@@ -168,7 +179,7 @@ class Passes:
         return plan.actions
 
     def _record_results(self, results: Iterable[ActionResult]) -> None:
-        """Note what results say of releases, apps and containers."""
+        """Record what the results mean for releases, apps and containers."""
         by_snapshot: dict[int, list[ActionResult]] = defaultdict(list)
         snapshots = {id(snapshot): snapshot for snapshot in self._snapshots.values()}
         for result in results:
@@ -186,7 +197,7 @@ class Passes:
     def _record_results_of(
         self, snapshot: Snapshot, results: Iterable[ActionResult]
     ) -> tuple[ActionResult, ...]:
-        """Note what results say that came of a look's plan, and return them with the last words of what failed."""
+        """Record the results of one snapshot's plan. Returns them with the last log lines of containers that failed."""
         deps, world = self._deps, snapshot.world
         assert world is not None  # noqa: S101 - only a plan of a known world is carried out
         apps = {each.app.key: each.app for each in world.targets}
@@ -198,6 +209,6 @@ class Passes:
         for app, digest, reason in failed:
             deps.history.note_trouble(app, digest, reason)
         deps.heal_history.note(logged, world)
-        # Last, so that what is broken off before is done again.
+        # Last: if recording is interrupted before this line, it is repeated.
         self._recorded |= {result.action.id: result for result in logged}
         return logged

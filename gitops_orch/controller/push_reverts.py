@@ -1,8 +1,8 @@
-"""`push_reverts`: what failed its gate and was undone on the hosts is undone in Git as well, or it is said why not.
+"""`push_reverts`: reverts failed releases in Git after they were rolled back on the hosts, or reports why not.
 
-What counts is how things stand, not what this run did: an app that is kept at its last stable release, because head's is
-quarantined, is to be reverted.  So a crash between the one and the other loses nothing, and a push that was refused is
-tried again, after longer and longer waits that outlast a restart.
+Whether a revert is due is decided from the present state, not from what this run did. An app that is kept at its last
+stable release, because its head release is quarantined, is to be reverted. A crash between the rollback and the push
+therefore loses nothing. A push that was refused is tried again, with waits that grow and that survive a restart.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ REVERT_NOT_PUSHED = "revert.not_pushed"
 
 
 class FailedReverts:
-    """Pushes the reverts that are due, and remembers what came of them."""
+    """Pushes the reverts that are due, and records their outcomes."""
 
     def __init__(self, reverter: Reverter, history: History, clock: Clock) -> None:
         self._reverter = reverter
@@ -40,7 +40,7 @@ class FailedReverts:
         self._clock = clock
 
     def push_due(self, snapshot: Snapshot, alive: Callable[[], None]) -> tuple[RevertReport, ...]:
-        """Revert in Git every app of the look that was rolled back, and return what is new of that."""
+        """Revert in Git every app of the snapshot that was rolled back. Returns the new outcomes."""
         world, desired = snapshot.world, snapshot.desired
         if world is None or desired is None:
             return ()
@@ -63,7 +63,8 @@ class FailedReverts:
     def _is_due(self, before: RevertRecord, head: str) -> bool:
         if before.state == RevertStatus.REFUSED.value:
             return before.head != head
-        return not before.at <= self._clock.now() < before.until  # a clock that was set back must not stop it
+        # If the clock was set back, the wait must not last longer.
+        return not before.at <= self._clock.now() < before.until
 
     def _remember(
         self, each: TargetRelease, request: RevertRequest, done: RevertOutcome, before: RevertRecord | None
@@ -107,7 +108,10 @@ class FailedReverts:
 
 
 def _words(done: RevertOutcome, request: RevertRequest, before: RevertRecord | None) -> str:
-    """Return what people are told.  The same trouble is told in the words of its first time, so that it is told once."""
+    """Return the message for people.
+
+    A repeated trouble keeps the text of its first time, so that it is reported once.
+    """
     if done.result is RevertStatus.PUSHED:
         return f"release {request.failed[:12]} failed and was reverted in Git by {done.commit[:SHORT]}: {request.reason}"
     if before is not None and (before.state, before.hint) == (done.result.value, done.hint):

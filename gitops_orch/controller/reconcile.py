@@ -1,7 +1,7 @@
-"""The story of one reconcile: load, observe, plan, refuse or execute, remember, look again.
+"""Runs one reconcile: load, observe, plan, refuse or execute, record, observe again.
 
-A release that fails its gate is quarantined, and a new plan of the same run leads to the last stable one: going back is
-the same road, walked to another place (passes.py).
+If a release fails its gate, it is quarantined, and the same run makes a new plan that leads to the last stable release.
+A rollback is an ordinary rollout to another release (passes.py).
 """
 
 import uuid
@@ -41,7 +41,7 @@ DUE_TAGS = TagCheck()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileSettings:
-    """What the operator has set."""
+    """The operator's settings that a reconcile reads."""
 
     url: str
     branch: str = "main"
@@ -51,14 +51,15 @@ class ReconcileSettings:
     releases_kept: int = 20
     images_kept: int = 3
     containers_kept: int = 1
-    tag_check_s: float = 0.0  # least seconds between two checks of a tag in its registry
+    # The minimum time between two checks of one tag in its registry, in seconds.
+    tag_check_s: float = 0.0
     observe_deadline_s: float = OBSERVE_DEADLINE_S
     push_reverts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcilerParts:
-    """What a reconciler is made of."""
+    """What a reconciler is built from."""
 
     source: Source
     history: History
@@ -69,7 +70,7 @@ class ReconcilerParts:
 
 
 class Reconciler:
-    """Brings what runs to what Git wants, once per call; not for use by two threads at once."""
+    """Makes the observed state equal to the desired state, once for each call. Not for use by two threads at once."""
 
     def __init__(self, parts: ReconcilerParts) -> None:
         settings = parts.settings
@@ -108,11 +109,13 @@ class Reconciler:
     def read_status(
         self, *, fetch: bool = True, withheld: bool = False, apps: frozenset[AppKey] = frozenset()
     ) -> Status:
-        """Return how things stand and what a run would do.  Changes nothing that runs, and writes nothing.
+        """Return the status and the plan of a run that would start now.
 
-        To read files of writable binds it creates a carrier on their host, which never runs and is removed at once.
-        `withheld` adds what would be done to held apps, were they not held; `apps` keeps it to these and their
-        dependencies, where some are named.
+        Changes no container that runs, and writes no history.
+
+        To read files of writable binds it creates a carrier on their host. The carrier is never started and is removed
+        at once. `withheld` adds the actions that held apps would get without their holds. If `apps` is not empty, the
+        status is limited to these apps and the apps that they depend on.
         """
         snapshot = take_snapshot(self._deps, self._loader.load(fetch=fetch), apps=apps)
         if not withheld or snapshot.world is None or snapshot.desired is None:
@@ -131,11 +134,12 @@ class Reconciler:
         apps: frozenset[AppKey] = frozenset(),
         tags: TagCheck = DUE_TAGS,
     ) -> RunReport:
-        """Reconcile to the end, or to where `control` ends it, early but whole.
+        """Reconcile until nothing more can be done, or until `control` ends the run early, in a consistent state.
 
-        `fetch` False keeps to the last good commit; `quick` does not wait for hosts that were silent the last time, and
-        is for events, where each second counts for the hosts that do answer.  `apps` keeps the run to these and what they
-        depend on, where some are named.  `tags` is which tags are compared with their registries, besides those that are due.
+        `fetch` False uses the last good commit. `quick` does not wait for hosts that did not answer the last time; it
+        is for events, where the hosts that answer need a fast reaction. If `apps` is not empty, the run is limited to
+        these apps and the apps that they depend on. `tags` selects tags to compare with their registries, in addition
+        to the tags that are due.
         """
         control = control or RunControl()
         self._deps.tags.request = tags
@@ -148,7 +152,7 @@ class Reconciler:
         first = snapshot.status
         snapshot = passes.run(snapshot)
         reverts = self._push_reverts(snapshot, control)
-        if reverts:  # Git may have another head now, and the status something to say
+        if reverts:  # The head in Git may be new now, and the status may include the revert.
             control.progress(ProgressEvent(kind="reverting", message=reverts[-1].message))
             loaded = self._loader.load(fetch=any(news.pushed for news in reverts))
             snapshot = passes.run(passes.take_snapshot(loaded, quick=True))
@@ -188,7 +192,7 @@ class Reconciler:
             collect_garbage(snapshot.world, self._engines.by_name(), self._parts.history, images_kept)
 
     def is_to_be_retried(self, after_s: float, until_s: float) -> bool:
-        """Tell whether the wait of an app that had trouble ends in a span of time; may be asked by another thread."""
+        """Tell whether the backoff of an app ends in this span of time. Another thread may call this."""
         deps = self._deps
         return any(
             memory.expires_between(after_s, until_s)
@@ -196,16 +200,16 @@ class Reconciler:
         )
 
     def reset(self, app: AppKey, release: App | None = None) -> bool:
-        """Heal again what healing did not help, and try the bytes behind a release's tags again; tell whether there was something."""
+        """Clear an app's suspended healing, and a release's quarantined image digests; tell whether there was anything."""
         healed = self._deps.heal_history.reset(app)
         tried = release is not None and self._deps.tags.reset(release)
         return healed or tried
 
     @property
     def engines(self) -> Engines:
-        """Return the connections, for those that watch events or read logs."""
+        """Return the connections, for callers that watch events or read logs."""
         return self._engines
 
     def close(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         self._engines.close()

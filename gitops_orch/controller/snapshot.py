@@ -1,4 +1,4 @@
-"""One look at everything: Git, hosts, history; and the plan that comes of it.  Changes nothing anywhere."""
+"""Takes a snapshot: reads Git, hosts and history, and makes the plan from them. It changes nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -57,23 +57,24 @@ from gitops_orch.source.source import Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A picture, and the world that it was taken of; `world` None where nothing may be acted on."""
+    """Everything that one pass knows. `world` is None if nothing may be executed."""
 
     status: Status
     loaded: Loaded
-    desired: Desired | None = None  # as loaded, with what was known before of files that are in doubt
+    # The loaded state; apps whose files are unreadable are identified by what was known of them before.
+    desired: Desired | None = None
     world: World | None = None
     recovered_releases: tuple[Release, ...] = ()
     reverted_reverts: tuple[RevertedRevert, ...] = ()
-    timetable: str = ""  # for history to remember
+    timetable: str = ""  # to be saved in history.
     host_facts: HostFacts = field(default_factory=HostFacts)
-    app_files: AppFiles = field(default_factory=AppFiles)  # for history to remember
+    app_files: AppFiles = field(default_factory=AppFiles)  # to be saved in history.
     unread_files: tuple[Unread, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
-    """What a look needs."""
+    """What a snapshot needs: its collaborators, and the memory of this process."""
 
     source: Source
     history: History
@@ -88,18 +89,14 @@ class Dependencies:
     isolation: Isolation
     tags: Tags
     host_files: HostFilesMemory
-    post_start_done: set[
-        tuple[str, str]
-    ]  # containers, by host and name, whose post_start was run in this process
-    started_runs: dict[
-        str, Placed
-    ]  # of the last plan: the next look notes them, should their containers be gone
-    succeeded_releases: set[
-        tuple[AppKey, str]
-    ]  # releases, by digest, whose every step went well in this process
-    recovered_first_releases: set[
-        tuple[AppKey, str]
-    ]  # first releases, by digest, that failed, stayed up, and do well now
+    # Containers, by host and name, whose post_start hook ran in this process.
+    post_start_done: set[tuple[str, str]]
+    # Scheduled runs that the last plan started. The next snapshot records them, in case their containers are removed.
+    started_runs: dict[str, Placed]
+    # Releases, by digest, of which every step succeeded in this process.
+    succeeded_releases: set[tuple[AppKey, str]]
+    # First releases, by digest, that failed, kept running, and are healthy now.
+    recovered_first_releases: set[tuple[AppKey, str]]
     observe_deadline_s: float = OBSERVE_DEADLINE_S
     containers_kept: int = 1
 
@@ -107,9 +104,9 @@ class Dependencies:
 def take_snapshot(
     deps: Dependencies, loaded: Loaded, *, quick: bool = False, apps: frozenset[AppKey] = frozenset()
 ) -> Snapshot:
-    """Observe all hosts of a loaded state and plan; if impatient, without waiting for hosts that were silent before.
+    """Observe all hosts of a loaded state, and plan. `quick`: do not wait for hosts that did not answer the last time.
 
-    Where `apps` are named, the plan is kept to them and to what they depend on.
+    If `apps` is not empty, the plan is limited to these apps and the apps that they depend on.
     """
     desired = loaded.desired
     if desired is None:
@@ -191,7 +188,7 @@ def _nothing_loaded(deps: Dependencies, loaded: Loaded) -> Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Decided:
-    """What was made of all that was seen."""
+    """What was decided from one observation."""
 
     world: World
     past: ReleaseHistory
@@ -203,18 +200,19 @@ class _Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Observed:
-    """What was seen and said, of which a world is made."""
+    """The observed state and the directives, from which a world is built."""
 
     observed: Mapping[str, Observation]
     directives: CommitDirectives
     released_hosts: frozenset[str]
-    last_good: tuple[TargetRelease, ...]  # what runs of apps that cannot be read
+    # Last stable releases of apps whose files cannot be read.
+    last_good: tuple[TargetRelease, ...]
 
 
 def _plan_without(
     deps: Dependencies, desired: Desired, view: _Observed, apart: Mapping[AppKey, str]
 ) -> _Decided:
-    """Plan, with some apps set apart: these stay as they are, like those that cannot be read."""
+    """Plan without the isolated apps (`apart`): they stay as they are, like apps that cannot be read."""
     if apart:
         apps = tuple(app for app in desired.apps if app.key not in apart)
         desired = replace(desired, apps=apps, invalid_apps=(*desired.invalid_apps, *apart))
@@ -233,9 +231,9 @@ def _plan_without(
 
 
 def _plan(deps: Dependencies, world: World) -> tuple[World, Plan, tuple[Unread, ...]]:
-    """Plan, and once more where that shows that files on hosts must be looked at.
+    """Plan; if the plan needs files of hosts that were not read yet, read them and plan again.
 
-    Returns the world with these files, and which could not be read.
+    Returns the world with these files, the plan, and the files that could not be read.
     """
     world = replace(world, host_files=deps.host_files.known())
     plan = make_plan(world)
@@ -253,7 +251,10 @@ def _plan(deps: Dependencies, world: World) -> tuple[World, Plan, tuple[Unread, 
 
 
 def _earlier_releases(deps: Dependencies, containers: list[ObservedContainer], key: AppKey) -> list[App]:
-    """Return an app as its containers, and the releases that history knows, have it; without those that are gone."""
+    """Return the releases of an app that its containers and history name.
+
+    Commits that are no longer in Git are left out.
+    """
     commits = {release.commit for release in deps.history.releases(key)}
     commits |= {c.owner.commit for c in containers if c.owner is not None and c.owner.app == key}
     found = (deps.loader.app_at(key, commit) for commit in sorted(commits))
@@ -362,7 +363,7 @@ def _world(deps: Dependencies, desired: Desired, view: _Observed, past: ReleaseH
 
 
 def _former_release(deps: Dependencies, facts: ReleaseFacts, app: App) -> TargetRelease | None:
-    """Return the last stable release of an app before the one that Git has; None where there is none to be had."""
+    """Return the last stable release of an app other than its head release; None if there is none or it cannot be read."""
     stable = facts.stable_other_than(app.key, app.digest)
     older = deps.loader.app_at(app.key, stable.commit) if stable is not None else None
     if stable is None or older is None:

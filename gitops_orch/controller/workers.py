@@ -1,8 +1,8 @@
-"""Who carries work out: threads, a few per host, or, in a simulation, nobody but the caller.
+"""Runs work on threads, a few for each host; in a simulation, the caller does the work itself.
 
 Note [Lanes]
-Each host has lanes with threads of their own (execute/host_queues.py says which), so that a host that hangs holds up nothing but itself,
-and what takes long on a host nothing but its like.
+Each host has several lanes, and each lane has its own threads (execute/host_queues.py chooses the lane). A host that
+hangs therefore delays only itself, and slow work delays only other work of its lane.
 """
 
 import queue
@@ -16,14 +16,13 @@ from typing import Protocol
 
 from gitops_orch.errors import HostUnreachable
 
-LANE_WORKERS_MAX = (
-    16  # an Engine saturates at about 2 x its cores; waiting for its answers costs us next to nothing
-)
+# An Engine is saturated at about 2 x its cores. Threads that wait for its answers cost almost nothing.
+LANE_WORKERS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A piece of work that ended: what it was, and its value or its error."""
+    """A piece of work that ended: its token, and its value or its error."""
 
     token: object
     value: object = None
@@ -31,21 +30,23 @@ class Finished:
 
 
 class Batch(Protocol):
-    """Work handed out together; each piece is told once when it has ended."""
+    """Work that is submitted together. Each piece is reported once, when it has ended."""
 
     def submit(self, lane: str, token: object, work: Callable[[], object]) -> None:
-        """Hand out a piece of work on a lane."""
+        """Submit a piece of work to a lane."""
         ...
 
     def share(self, lane: str, token: object, work: Callable[[], object], key: Hashable) -> None:
-        """Hand out work that another may have handed out under the same key: done once, and told to all who wait for it.
+        """Submit work that another batch may have submitted with the same key.
 
-        It goes on where its batch is left, and whoever asks for it next waits for what is under way.
+        It runs once, and all who wait get its result.
+
+        It continues when its batch is abandoned. A later caller with the same key waits for the same work.
         """
         ...
 
     def next(self, timeout_s: float) -> Finished | None:
-        """Wait for the next piece that ends; None where none does in time."""
+        """Wait for the next piece that ends; None if none ends in time."""
         ...
 
 
@@ -53,37 +54,40 @@ class Workers(Protocol):
     """Opens batches."""
 
     def open(self) -> Batch:
-        """Return a batch of its own: what is left running in it disturbs no other."""
+        """Return a separate batch: work that still runs in it does not affect other batches."""
         ...
 
     def close(self) -> None:
-        """Take no more work; what runs may end in the background."""
+        """Accept no more work. Work that runs may end in the background."""
         ...
 
 
-Deliver = Callable[[object, Exception | None], None]  # takes the value of a piece of work, or its error
+# Receives the value of a piece of work, or its error.
+Deliver = Callable[[object, Exception | None], None]
 
 
 class ThreadWorkers:
-    """Real threads."""
+    """Workers on real threads."""
 
     def __init__(self, per_lane_max: int = LANE_WORKERS_MAX) -> None:
         self._per_lane_max = per_lane_max
         self._lock = threading.Lock()
         self._lanes: dict[str, ThreadPoolExecutor] = {}
-        self._shared: dict[Hashable, list[Deliver]] = {}  # under way, with all who wait for each
+        # Shared work that is running, with everyone who waits for it.
+        self._shared: dict[Hashable, list[Deliver]] = {}
 
     def open(self) -> "ThreadBatch":
-        """Return a batch of its own."""
+        """Return a separate batch."""
         return ThreadBatch(self)
 
     def run(self, lane: str, work: Callable[[], object], deliver: Deliver) -> None:
-        """Do a piece of work on a host's threads, and tell how it ended."""
+        """Run a piece of work on the lane's threads, and deliver its value or error."""
         claim = threading.Lock()
         try:
             self._lane(lane).submit(_run_work, work, deliver, claim)
         except RuntimeError as error:
-            # No thread can be begun.  One that is there may still take the work from the queue: whoever is first has it.
+            # No new thread can be started. An existing thread may still take the work from the queue: the first to
+            # claim it wins.
             if claim.acquire(blocking=False):
                 trouble = HostUnreachable(
                     f"{lane}: nothing can be asked of it now: {error}",
@@ -92,7 +96,7 @@ class ThreadWorkers:
                 deliver(None, trouble)
 
     def share(self, lane: str, work: Callable[[], object], key: Hashable, deliver: Deliver) -> None:
-        """Do it once for all who ask before it has ended."""
+        """Run work once for all callers that ask before it has ended."""
         with self._lock:
             waiting = self._shared.setdefault(key, [])
             first = not waiting
@@ -113,7 +117,7 @@ class ThreadWorkers:
             return self._lanes[name]
 
     def close(self) -> None:
-        """Take no more work; calls under way end by their own deadlines."""
+        """Accept no more work. Calls that run end by their own deadlines."""
         with self._lock:
             for lane in self._lanes.values():
                 lane.shutdown(wait=False, cancel_futures=True)
@@ -125,7 +129,7 @@ def _run_work(work: Callable[[], object], deliver: Deliver, claim: threading.Loc
         return
     try:
         value = work()
-    except Exception as error:  # noqa: BLE001 - handed to the one who waits, who knows what it means
+    except Exception as error:  # noqa: BLE001 - delivered to the caller that waits, which knows what it means
         deliver(None, error)
     else:
         deliver(value, None)
@@ -139,18 +143,18 @@ class ThreadBatch:
         self._done: queue.SimpleQueue[Finished] = queue.SimpleQueue()
 
     def submit(self, lane: str, token: object, work: Callable[[], object]) -> None:
-        """Hand out a piece of work on a lane."""
+        """Submit a piece of work to a lane."""
         self._workers.run(lane, work, partial(self._end, token))
 
     def share(self, lane: str, token: object, work: Callable[[], object], key: Hashable) -> None:
-        """Hand out work that another may have handed out."""
+        """Submit work that others may have submitted with the same key."""
         self._workers.share(lane, work, key, partial(self._end, token))
 
     def _end(self, token: object, value: object, error: Exception | None) -> None:
         self._done.put(Finished(token, value, error))
 
     def next(self, timeout_s: float) -> Finished | None:
-        """Wait for the next piece that ends."""
+        """Wait for the next piece that ends; None if none ends in time."""
         try:
             return self._done.get(timeout=max(0.0, timeout_s))
         except queue.Empty:
@@ -159,17 +163,18 @@ class ThreadBatch:
 
 @dataclass(slots=True, eq=False)
 class _Work:
-    """Work that waits for its turn, and who hears of its end."""
+    """Work that has not run yet, and the batches that wait for its result."""
 
     work: Callable[[], object]
     listeners: list[tuple["InlineBatch", object]]
-    key: Hashable = None  # None: it is one batch's own
+    # None: the work belongs to one batch only.
+    key: Hashable = None
 
 
 class InlineWorkers:
-    """No threads: work is done when a result is asked for, in an order that `choose` picks; for simulations.
+    """Workers without threads, for simulations: work runs when a result is asked for. `choose` decides the order.
 
-    `choose` gets the number of pieces that wait, and returns the index of the one to do next.
+    `choose` gets the number of pieces that wait, and returns the index of the piece to run next.
     """
 
     def __init__(self, sleep: Callable[[float], None], choose: Callable[[int], int] = lambda _: 0) -> None:
@@ -178,15 +183,15 @@ class InlineWorkers:
         self.shared: list[_Work] = []
 
     def open(self) -> "InlineBatch":
-        """Return a batch of its own."""
+        """Return a separate batch."""
         return InlineBatch(self)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to close."""
 
 
 class InlineBatch:
-    """A batch that the caller carries out itself, with what was left under way before."""
+    """A batch whose work the caller runs itself, together with shared work that earlier batches submitted."""
 
     def __init__(self, workers: InlineWorkers) -> None:
         self._workers = workers
@@ -198,7 +203,7 @@ class InlineBatch:
         self._own.append(_Work(work, [(self, token)]))
 
     def share(self, lane: str, token: object, work: Callable[[], object], key: Hashable) -> None:  # noqa: ARG002 - as above
-        """Keep a piece of work that another may keep already."""
+        """Keep a piece of shared work, or join the same work if it is kept already."""
         for piece in self._workers.shared:
             if piece.key == key:
                 piece.listeners.append((self, token))
@@ -206,7 +211,7 @@ class InlineBatch:
         self._workers.shared.append(_Work(work, [(self, token)], key))
 
     def next(self, timeout_s: float) -> Finished | None:
-        """Do one piece; with none left, let the time pass."""
+        """Run pieces until one of this batch has ended, and return it. If there is no work, sleep for `timeout_s`."""
         shared = self._workers.shared
         while not self._ended:
             waiting = [*shared, *self._own]
@@ -231,7 +236,7 @@ class InlineBatch:
 
 @dataclass(frozen=True, slots=True)
 class AnswerLimits:
-    """Until when to wait for answers, and whose: the others' count where they come in the meantime."""
+    """How long to wait for answers, and for which lanes. Answers of other lanes are used if they arrive meanwhile."""
 
     deadline_s: float
     lanes: frozenset[str]
@@ -243,7 +248,10 @@ def gather(
     awaited: AnswerLimits,
     monotonic_s: Callable[[], float],
 ) -> dict[str, Finished]:
-    """Do one piece of work per lane, all at once; what was not waited for, or has not ended in time, is absent."""
+    """Run one piece of work for each lane, all at once.
+
+    Results that were not waited for, or not ready in time, are absent.
+    """
     batch = workers.open()
     results: dict[str, Finished] = {}
     for lane, work in works.items():
