@@ -1,4 +1,4 @@
-"""A plan's graph while it is walked: what has become ready, and what will never be."""
+"""The graph of a plan during execution: which actions are ready, and which can never start."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from gitops_orch.model.status import ActionResult, FailureKind, Outcome
 
 @dataclass(frozen=True, slots=True)
 class NextActions:
-    """What the end of an action leads to: actions that may begin now, and actions that are lost with it."""
+    """The consequences of an action's end: actions that may start now, and actions that can never start."""
 
     ready: tuple[Action, ...]
     lost: tuple[Action, ...]
 
 
 class Graph:
-    """Counts for each action what it still waits for."""
+    """Counts for each action how many others it waits for."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, int] = {}
@@ -26,7 +26,7 @@ class Graph:
         self._lost: set[str] = set()
 
     def add(self, actions: Sequence[Action]) -> list[Action]:
-        """Take actions that stand on none but one another, and return those that wait for nothing."""
+        """Add actions that depend only on one another, and return those that wait for nothing."""
         for action in actions:
             self._waiting[action.id] = len(action.after) + len(action.follows)
             for before in action.after:
@@ -36,10 +36,10 @@ class Graph:
         return [action for action in actions if not self._waiting[action.id]]
 
     def end(self, action: Action, result: ActionResult) -> NextActions:
-        """Take note that an action has ended.
+        """Record that an action has ended, and return the consequences.
 
-        What comes after a failed one is lost, and all that stands on that in turn.  What only follows it is lost too,
-        unless the failure is tolerated: then it goes on.
+        If it failed, the actions that come after it are lost, and all actions that depend on these. Actions that only
+        follow it are lost too, unless the failure is tolerated: then they continue.
         """
         if result.outcome is Outcome.DONE:
             return NextActions(self._release([*self._after[action.id], *self._follows[action.id]]), ())

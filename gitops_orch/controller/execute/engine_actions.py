@@ -1,4 +1,7 @@
-"""One action, carried out on its Engine.  Each can be repeated after a crash or a lost reply: already so is success."""
+"""Performs one action on its Engine.
+
+Each can be repeated after a crash or a lost answer: if it is done already, it succeeds.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,17 +26,20 @@ Performer = Callable[[Engine, Action], None]
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What came of an action: `note` says what went wrong where that may, `created_id` is the id of a new container."""
+    """The outcome of an action.
+
+    `note` is an error that does not fail the action; `created_id` is a new container's id.
+    """
 
     note: str = ""
     created_id: str = ""
 
 
 def perform(engine: Engine, action: Action) -> Effect:
-    """Carry out an action; WAIT_HEALTHY is the executor's own.
+    """Perform an action. WAIT_HEALTHY is not performed here but by the executor.
 
     Raises:
-        EngineError: what the Engine says, or that it does not answer.
+        EngineError: an error of the Engine, or no answer.
     """
     try:
         if action.kind is Kind.CREATE:
@@ -80,7 +86,7 @@ def _start(engine: Engine, action: Action) -> None:
 
 
 def _stop(engine: Engine, action: Action) -> None:
-    """Stop it; where its successor needs ports that it does not have itself, only if they are free."""
+    """Stop a container. If its successor needs ports that it does not have itself, check first that they are free."""
     if action.ports:
         engine.check_ports(_given(action.app), _given(action.image), action.ports)
     engine.stop(action.target)
@@ -156,7 +162,7 @@ _PERFORMERS: Mapping[Kind, Performer] = {
 
 
 def failure_of(error: Exception) -> FailureKind:
-    """Return whose fault it is that an action failed with this error."""
+    """Return the kind of failure that this error is, which decides whose fault it is."""
     if isinstance(error, Unstartable | HookFailed):
         return FailureKind.GATE
     if isinstance(error, StoppedFromOutside):

@@ -1,7 +1,7 @@
-"""Walks a plan: every action as soon as all that it waits for is done, on its own host's workers, and none else.
+"""Executes a plan: starts every action on its host's workers as soon as all actions before it are done.
 
-Execution has no choice: what an action stands on failed, and it is skipped.  An app whose release has failed gets a new
-plan as soon as nothing of it is under way, while the others go on by theirs (replan.py).
+It decides nothing: if an action fails, the actions that depend on it are skipped. An app whose release has failed gets
+a new plan as soon as none of its actions runs, while other apps continue with their plans (replan.py).
 """
 
 from collections import Counter
@@ -29,20 +29,20 @@ from gitops_orch.model.plan import Action, Kind, Plan
 from gitops_orch.model.status import ActionResult, FailureKind, Outcome, SkipReason
 from gitops_orch.planner.health_gate import GateState
 
-IDLE_S = (
-    1.0  # how often `should_stop` is asked at least, whatever is waited for: that shows that the run lives
-)
+# The maximum time between two calls of `should_stop`, in seconds; these calls also show that the run makes progress.
+IDLE_S = 1.0
 PLANNING_FAILED = "planning.internal_error"
 RESTARTING_KINDS = frozenset({Kind.CREATE, Kind.START, Kind.RUN_JOB, Kind.RESTART})
-PLANNER = "the planner"  # has a worker of its own; no host has this name
+# The planner has its own worker; no host has this name.
+PLANNER = "the planner"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What plans are carried out with.
+    """What a plan is executed with.
 
-    `engines` gives the connections that are open at the moment; `gate_progress` has what gates have seen so far, for a run that
-    takes them up again.
+    `engines` returns the connections that are open now. `gate_progress` keeps what gates have observed, so that the
+    next run can continue them.
     """
 
     engines: Callable[[], Mapping[str, Engine]]
@@ -52,7 +52,7 @@ class Services:
 
 
 class Executor:
-    """Carries one plan out, and what is planned anew on the way; `run` gives back a result for every action."""
+    """Executes one plan, and the new plans that are made on the way. `run` returns a result for every action."""
 
     def __init__(
         self, services: Services, control: RunControl | None = None, replan: Replan = no_replan
@@ -65,7 +65,7 @@ class Executor:
         self._engines: Mapping[str, Engine] = {}
         self._actions: list[Action] = []
         self._plan_count = 0
-        self._urgent: set[str] = set()  # of plans made anew
+        self._urgent: set[str] = set()  # actions of new plans
         self._started_at_s: dict[str, float] = {}
         self._started: dict[str, Action] = {}
         self._results: dict[str, ActionResult] = {}
@@ -73,18 +73,22 @@ class Executor:
         self._performer = Performer()
         self._ready: list[Action] = []
         self._queues = HostQueues()
-        self._pulls: set[str] = set()  # under way; they go on where the run is ended early
+        self._pulls: set[str] = set()  # pulls that run; they continue when the run ends early
         self._gates = Gates(services.clock, services.gate_progress)
         self._deferred_stops = DeferredStops()
-        self._starting: Counter[str] = Counter()  # starts under way, by host
-        self._failures: Counter[str] = Counter()  # failed gates by the budget that they count for
-        self._failed_apps: set[AppKey | None] = set()  # their release has failed: nothing more of it is begun
-        self._to_replan: set[AppKey | None] = set()  # to be planned anew
-        self._reported: set[str] = set()  # actions whose results were given to who plans anew
-        self._planning = False  # anew, at this moment
+        self._starting: Counter[str] = Counter()  # starts that run, by host
+        self._failures: Counter[str] = Counter()  # failed gates, by the budget that they count for
+        # Apps whose release has failed: no more of their actions are started.
+        self._failed_apps: set[AppKey | None] = set()
+        self._to_replan: set[AppKey | None] = set()  # apps that need a new plan
+        self._reported: set[str] = set()  # actions whose results the planner already received
+        self._planning = False  # the planner is at work now
 
     def run(self, plan: Plan) -> tuple[ActionResult, ...]:
-        """Walk the plan to its end, or to where `conduct` ends it: what runs then is finished, the rest skipped."""
+        """Execute the plan to its end, or until `control` ends the run.
+
+        Then actions that run end, and the others are skipped.
+        """
         try:
             self._walk(plan)
         except Exception:
@@ -132,7 +136,7 @@ class Executor:
         return not (self._ready or self._queues or self._deferred_stops or self._planning)
 
     def _wind_down(self) -> None:
-        """Begin nothing more but what leaves no slot empty, and wait for what is under way, pulls excepted."""
+        """Start only actions that keep slots from being empty, and wait for actions that run, except pulls."""
         self._gates.leave()
         self._pulls.clear()
         self._deferred_stops.drop()
@@ -150,15 +154,18 @@ class Executor:
             self._take(rest.restarts)
 
     def _await_planner(self) -> None:
-        """What fails here must not leave another thread at work on what the next run begins with."""
+        """Wait for the planner after an error. Its thread must not run while the next run begins with the same data."""
         while self._planning:
             finished = self._batch.next(IDLE_S)
             self._planning = finished is None or finished.token != PLANNER
 
-    # -- what fails
+    # -- after a failure
 
     def _follow_up(self, result: ActionResult) -> None:
-        """Let an ended action's followers have their turn; what stands on a failed one is skipped."""
+        """Start the actions that waited for this one.
+
+        If its gate failed beyond its budget, end all other actions of its app.
+        """
         app = result.action.app
         if result.failure is FailureKind.GATE:
             self._to_replan.add(app)
@@ -170,7 +177,7 @@ class Executor:
         self._follow(result, None)
 
     def _follow(self, result: ActionResult, skip_reason: SkipReason | None) -> tuple[Action, ...]:
-        """Return the actions that cannot begin any more, because this one was not done."""
+        """Return the actions that can never start, because this one was not done."""
         outcome = self._graph.end(result.action, result)
         for action in outcome.lost:
             self._record(
@@ -180,7 +187,10 @@ class Executor:
         return outcome.lost
 
     def _replan_unsettled(self) -> None:
-        """Have apps planned anew that are to be, once nothing of them is under way: one plan at a time."""
+        """Start one new plan for all apps that need one and of which no action runs.
+
+        Only one plan is made at a time.
+        """
         if self._planning or not self._to_replan or self._control.should_stop():
             return
         polled = {action.app for action in self._gates.polls()}
@@ -197,7 +207,7 @@ class Executor:
         self._batch.submit(PLANNER, PLANNER, partial(self._replan, results, busy))
 
     def _abandon(self, apps: set[AppKey | None]) -> None:
-        """End what is left of some apps; what of others stands on that is lost, and these are planned anew too."""
+        """End the remaining actions of some apps. Other apps that depend on these actions need a new plan, too."""
         self._gates.leave(apps)
         self._deferred_stops.drop(apps)
         for action in self._actions:
@@ -210,17 +220,17 @@ class Executor:
     def _planned(self, finished: Finished) -> None:
         self._planning = False
         if not isinstance(finished.value, tuple):
-            # Whoever looks next, once this run is through, meets the same trouble if it is still there.
+            # The next snapshot, after this run, finds the same problem if it still exists.
             LOG.error(PLANNING_FAILED, error=str(finished.error), exc_info=finished.error)
         elif finished.value and not self._control.should_stop():
             self._take(finished.value)
             total = len(self._actions)
             self._control.progress(ProgressEvent(kind="planned", message="planning anew", total=total))
 
-    # -- what is done
+    # -- normal progress
 
     def _begin_ready(self) -> None:
-        """Begin what has its turn, and the looks that are due; what was put off, where none of these is under way."""
+        """Start queued actions and due gate polls, and deferred stops on hosts where nothing starts and no poll runs."""
         ready, self._ready = self._ready, []
         for action in ready:
             if not self._deferred_stops.defer(action):
@@ -237,13 +247,13 @@ class Executor:
             self._begin_due()
 
     def _begin(self, action: Action) -> None:
-        """Begin at once what takes no worker from others; let the rest wait for its turn."""
+        """Start an action at once if it takes no worker from others; put the other actions in their queue."""
         urgent = action.id in self._urgent
         if action.kind is Kind.WAIT_HEALTHY:
             self._note_begin(action)
             self._gates.open(action, self._performer.container_of(action))
         elif action.kind is Kind.PULL:
-            # A registry is asked once for what many apps of a host want, or what the run before has left under way.
+            # One request to a registry serves all apps of a host, and also joins a pull that the last run left running.
             self._note_begin(action)
             self._pulls.add(action.id)
             self._batch.share(
@@ -271,7 +281,7 @@ class Executor:
         return partial(self._performer.perform, self._engines[action.host], action)
 
     def _step(self) -> list[ActionResult]:
-        """Wait for one piece of work to end, and judge it."""
+        """Wait for one piece of work to end, and return its result."""
         if not self._is_busy():
             return []
         now, next_poll_s = self._clock.monotonic_s(), self._gates.next_poll_s()
@@ -289,7 +299,7 @@ class Executor:
         if action.kind is not Kind.PULL:
             self._queues.end(action)
         elif action.id not in self._pulls:
-            return None  # nobody waits for it any more
+            return None  # no action waits for this pull any more
         self._pulls.discard(action.id)
         self._starting[action.host] -= action.kind in STARTING_KINDS
         if isinstance(error, StillRestarting) or (error is None and action.kind is Kind.RUN_JOB):
@@ -302,17 +312,17 @@ class Executor:
         return self._failed(action, error_text(error, action.host), failure_of(error))
 
     def _evaluated(self, finished: Finished) -> ActionResult | None:
-        assert isinstance(finished.token, tuple)  # noqa: S101 - looks are told apart by it
+        assert isinstance(finished.token, tuple)  # noqa: S101 - only polls have a tuple as token
         (wait,) = finished.token
         if not self._gates.note_polled(wait):
-            return None  # nobody waits any more
+            return None  # no action waits for this gate any more
         if finished.error is not None:
             return self._lost(wait, finished.error)
         try:
             gate = wait.action.gate
             counting = gate is None or self._results.keys() >= {*gate.counts_after}
             result = self._gates.evaluate(wait, finished.value, counting=counting)
-        except Exception as error:  # noqa: BLE001 - one gate that cannot be judged must not end the others' work
+        except Exception as error:  # noqa: BLE001 - an error in one gate must not end the work of the others
             return self._lost(wait, error)
         if result.state is GateState.WAITING:
             if self._gates.is_report_due(wait):
@@ -334,12 +344,15 @@ class Executor:
         return self._failed(wait.action, in_hook(wait.action, result.reason), failure)
 
     def _lost(self, wait: PendingGate, error: Exception) -> ActionResult | None:
-        """No answer is no failed gate: try again, then give up without a judgement."""
+        """Count a poll without an answer.
+
+        That is no failed gate: poll again, and finally give up without a decision.
+        """
         wait.lost_count += 1
         removed = isinstance(error, NotFound)
         answered = isinstance(error, EngineError) and not isinstance(error, HostUnreachable)
         if removed or wait.lost_count >= GATE_LOST_MAX or not answered:
-            # The time without an answer must count neither for nor against it: the next wait begins anew.
+            # The time without an answer must not count for or against the container: the next wait begins from zero.
             self._gates.end(wait)
             failure = FailureKind.OUTSIDE if removed else FailureKind.TRANSIENT
             return self._failed(wait.action, error_text(error, wait.action.host), failure)
@@ -379,7 +392,7 @@ class Executor:
 
 
 def _skipped(action: Action, skip_reason: SkipReason | None, error: str = "") -> ActionResult:
-    """Return the result of an action that is not begun; `skip_reason` None: because of the `error`."""
+    """Return the result of an action that was not started. If `skip_reason` is None, `error` is the reason."""
     error = error if skip_reason is None else skip_reason.value
     return ActionResult(
         action=action, outcome=Outcome.SKIPPED, duration_ms=0, error=error, skip_reason=skip_reason

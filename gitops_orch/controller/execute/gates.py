@@ -1,4 +1,4 @@
-"""Gates that are waited for: each is looked at now and then between other work, so that one service costs the others nothing."""
+"""Health gates of a run. Each is polled between other work, so that a slow service delays no other."""
 
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,16 +11,16 @@ from gitops_orch.model.observed import Health, ObservedContainer, ProbeResult
 from gitops_orch.model.plan import Action, Kind
 from gitops_orch.planner.health_gate import GateProgress, GateResult, evaluate_gate, is_probe_due, resumed
 
-GATE_POLL_S = 0.5  # as often as Compose looks (COMPOSE.md, section 4)
-GATE_LOST_MAX = 20  # looks in a row that may get no answer before a wait is given up
-REPORTED_EVERY_S = 30.0  # that a wait goes on
+GATE_POLL_S = 0.5  # in seconds, as often as Compose polls
+GATE_LOST_MAX = 20  # polls in a row without an answer, before a wait is given up
+REPORTED_EVERY_S = 30.0  # in seconds: how often a wait is reported
 
 GateProgresses = dict[tuple[str, str], GateProgress]  # by host and container name
 
 
 @dataclass(slots=True)
 class PendingGate:
-    """A gate that is being looked at."""
+    """A gate that an action waits for."""
 
     action: Action
     target: str
@@ -32,7 +32,7 @@ class PendingGate:
 
 
 class Gates:
-    """The waits of a run.  `watches`, what they have seen so far, outlives it: another run takes them up again."""
+    """The gates of a run. `watches`, their progress, outlives the run: the next run continues with it."""
 
     def __init__(self, clock: Clock, watches: GateProgresses) -> None:
         self._clock = clock
@@ -40,7 +40,7 @@ class Gates:
         self._waits: dict[str, PendingGate] = {}
 
     def is_report_due(self, wait: PendingGate) -> bool:
-        """Tell, every REPORTED_EVERY_S of a wait, that it is to be reported."""
+        """Tell whether the wait should be reported now; true once every REPORTED_EVERY_S."""
         now_s = self._clock.monotonic_s()
         if wait.reported_s is None:
             wait.reported_s = now_s
@@ -52,35 +52,35 @@ class Gates:
         return bool(self._waits)
 
     def open(self, action: Action, target: str) -> None:
-        """Wait for a container, an action's, from now on, or from where another run left it."""
+        """Wait for an action's container, from now on, or from the progress that the last run left."""
         now = self._clock.monotonic_s()
         watch = resumed(self._progress.get((action.host, action.name), GateProgress(since_s=now)), now)
         self._progress[(action.host, action.name)] = watch
         self._waits[action.id] = PendingGate(action, target, watch, now)
 
     def forget(self, action: Action) -> None:
-        """What was seen of an action's container counts no more: it is made, or started, anew."""
+        """Drop the progress of an action's container: it is created or started again."""
         self._progress.pop((action.host, action.name), None)
 
     def end(self, wait: PendingGate) -> None:
-        """Wait no more: it is decided."""
+        """End a wait: its gate is decided."""
         del self._waits[wait.action.id]
         self.forget(wait.action)
 
     def pause(self, wait: PendingGate) -> None:
-        """Wait no more for now: its command is tried again, and restarts go on being counted from where they were."""
+        """End a wait for now: its command is tried again. Restarts continue to be counted."""
         del self._waits[wait.action.id]
         key = (wait.action.host, wait.action.name)
         self._progress[key] = replace(wait.progress, healthy_since_s=None)
 
     def leave(self, apps: Container[AppKey | None] | None = None) -> None:
-        """Give up waits, of some apps or of all."""
+        """Abandon waits, of some apps or of all."""
         for wait in [*self._waits.values()]:
             if apps is None or wait.action.app in apps:
                 del self._waits[wait.action.id]
 
     def due(self, engines: Mapping[str, Engine]) -> Iterator[tuple[PendingGate, Callable[[], object]]]:
-        """Yield the waits whose next look is due, each with how to look."""
+        """Yield the waits whose next poll is due, each with the function that polls."""
         now = self._clock.monotonic_s()
         for wait in self._waits.values():
             if not wait.is_polling and wait.poll_at_s <= now:
@@ -88,11 +88,11 @@ class Gates:
                 yield wait, partial(self._poll, wait, engines[wait.action.host])
 
     def next_poll_s(self) -> float | None:
-        """Return when the next look is due; None where none will be before those under way have ended."""
+        """Return when the next poll is due; None if every wait has a poll that runs."""
         return min((wait.poll_at_s for wait in self._waits.values() if not wait.is_polling), default=None)
 
     def polls(self) -> list[Action]:
-        """Return what is being looked at at this moment."""
+        """Return the actions whose gates are being polled now."""
         return [wait.action for wait in self._waits.values() if wait.is_polling]
 
     def _poll(self, wait: PendingGate, engine: Engine) -> tuple[ObservedContainer, ProbeResult | None]:
@@ -104,23 +104,23 @@ class Gates:
         return seen, engine.probe(target, gate.readiness) if due else None
 
     def note_polled(self, wait: PendingGate) -> bool:
-        """A look has ended, whatever came of it; tells whether anybody waits for that still."""
+        """Record that a poll has ended, with any outcome; tell whether the run still waits for this gate."""
         wait.is_polling = False
         wait.poll_at_s = self._clock.monotonic_s() + GATE_POLL_S
         return self._waits.get(wait.action.id) is wait
 
     def evaluate(self, wait: PendingGate, found: object, *, counting: bool) -> GateResult:
-        """Return what a look's answer says; raises what a gate raises that cannot be judged.
+        """Return the result of a poll's answer; raises the exceptions of `evaluate_gate`.
 
-        `counting` False: what it depends on has not passed its gate yet, so that restarts do not count.
+        `counting` False: restarts do not count, because something that the container depends on has not passed its gate
+        yet.
         """
         wait.lost_count = 0
         assert wait.action.gate is not None  # noqa: S101 - the planner gives one to every wait
-        assert isinstance(found, tuple)  # noqa: S101 - what a look returns
+        assert isinstance(found, tuple)  # noqa: S101 - polls return tuples
         seen, probed = found
-        if (
-            wait.action.kind is Kind.EXEC
-        ):  # a command needs a container that runs, and may be what makes it healthy
+        # A command needs a container that runs; the command may be what makes it healthy.
+        if wait.action.kind is Kind.EXEC:
             seen = replace(seen, health=Health.NONE)
         now_s = self._clock.monotonic_s()
         result = evaluate_gate(wait.action.gate, wait.progress, seen, now_s, probed, counting=counting)

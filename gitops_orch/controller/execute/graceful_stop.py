@@ -1,7 +1,7 @@
-"""A run that is asked to stop leaves no slot empty: what it stopped to make room for a successor is not left down.
+"""A run that is asked to stop leaves no slot empty: if it stopped a container, a container is started in its place.
 
-Either the successor is started, where nothing slow is in between, or the former container is started again.  Whether the
-successor is healthy is a question for the next run.
+It starts the successor if no slow action comes before that, or else starts the former container again. The next run
+finds out whether the successor is healthy.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ _RESTART_REASON = "the run was stopped before its successor could be started"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunState:
-    """How far the actions of a run are: ids of what has begun, results of what has ended, apps whose release failed."""
+    """The progress of a run: ids of actions that were started, results of those that ended, apps whose release failed."""
 
     actions: Sequence[Action]
     started: Collection[str]
@@ -28,14 +28,14 @@ class RunState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemainingWork:
-    """What a run still does before it stops: actions that it has, by id, and starts of containers that it stopped."""
+    """What a run still does before it stops: actions of its plan, by id, and restarts of containers that it stopped."""
 
     action_ids: frozenset[str]
     restarts: tuple[Action, ...]
 
 
 def remaining_work(walk: RunState) -> RemainingWork:
-    """Return what has to be done so that no slot is left empty."""
+    """Return the actions that are needed so that no slot is left empty."""
     by_id = {action.id: action for action in walk.actions}
     started = {(action.host, action.target) for action in walk.actions if action.kind is Kind.START}
     removed = {
@@ -43,7 +43,7 @@ def remaining_work(walk: RunState) -> RemainingWork:
         for action in walk.actions
         if action.kind is Kind.REMOVE and action.id in walk.started
     }
-    successors: dict[str, list[Action]] = defaultdict(list)  # by what they come after
+    successors: dict[str, list[Action]] = defaultdict(list)  # by the action that they come after
     for action in walk.actions:
         for before in (*action.after, *action.follows) if action.kind is Kind.START else ():
             successors[before].append(action)
@@ -62,7 +62,7 @@ def remaining_work(walk: RunState) -> RemainingWork:
 
 
 def _chain(start: Action, by_id: Mapping[str, Action], walk: RunState) -> set[str] | None:
-    """Return what must still be begun for a start, none where it has begun; None where it fails, or would take long."""
+    """Return the actions still to be started for a start; none if it was started; None if it failed or would take long."""
     result = walk.results.get(start.id)
     if result is not None:
         return set() if result.outcome is Outcome.DONE else None

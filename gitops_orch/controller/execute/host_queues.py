@@ -1,4 +1,4 @@
-"""Which actions begin next on a host: so many at a time, and what puts a failure right before all others."""
+"""Decides which actions start next on a host: a limited number at a time, and repairs of a failure before all others."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Container, Hashable
@@ -11,48 +11,51 @@ SLOW_HOST_KINDS = frozenset({Kind.STOP, Kind.RESTART, Kind.EXEC})
 
 
 def lane(action: Action) -> str:
-    """Return whose workers carry an action out.
+    """Return the lane whose workers perform an action.
 
-    What takes as long as a grace period or a command does has workers of its own: a few of these on a host would keep it
-    from being looked at, and its apps from going back.
+    Actions that take as long as a grace period or a command have workers of their own. Otherwise a few of them could
+    keep a host from being observed, and its apps from rolling back.
     """
     return f"{action.host}, stops" if action.kind in SLOW_HOST_KINDS else action.host
 
 
 def pull_lane(action: Action, *, urgent: bool) -> str:
-    """Return whose workers bring an image in: not those of anything else, and not of all that was asked for before."""
+    """Return the lane of a pull.
+
+    Pulls take no other action's workers, and urgent pulls do not wait for earlier ones.
+    """
     return f"{action.host}, urgent pulls" if urgent else f"{action.host}, pulls"
 
 
 def pull_key(action: Action) -> Hashable:
-    """Return what two pulls have in common that are one: whoever wants the same joins the one under way."""
+    """Return a key that is equal for pulls of the same image: a second one joins the pull that runs."""
     image = action.image or action.target
     return (action.host, image, action.platform, action.local_suffices, action.optional)
 
 
 class HostQueues:
-    """Keeps what is ready until a worker of its host is free: what is queued there cannot be overtaken any more."""
+    """Holds ready actions until a worker of their host is free, so that urgent actions can still overtake."""
 
     def __init__(self) -> None:
         self._urgent: dict[str, deque[Action]] = defaultdict(deque)  # by lane
         self._others: dict[str, deque[Action]] = defaultdict(deque)
-        self._changed: set[str] = set()  # lanes in which something may begin
-        self._started: Counter[str] = Counter()  # under way, by lane
-        self._left: Counter[AppKey | None] = Counter()  # not ended, by app
-        self._count = 0  # not ended
+        self._changed: set[str] = set()  # lanes in which an action may start
+        self._started: Counter[str] = Counter()  # actions that run, by lane
+        self._left: Counter[AppKey | None] = Counter()  # actions that have not ended, by app
+        self._count = 0  # actions that have not ended
 
     def __bool__(self) -> bool:
         return self._count > 0
 
     def add(self, action: Action, *, urgent: bool = False) -> None:
-        """Let an action wait for its turn."""
+        """Put an action in its queue."""
         self._note(action, 1)
         name = lane(action)
         (self._urgent if urgent else self._others)[name].append(action)
         self._changed.add(name)
 
     def due(self) -> list[Action]:
-        """Take out what may begin now."""
+        """Remove and return the actions that may start now."""
         taken: list[Action] = []
         for name in sorted(self._changed):
             for waiting in (self._urgent[name], self._others[name]):
@@ -63,22 +66,22 @@ class HostQueues:
         return taken
 
     def end(self, action: Action) -> None:
-        """Take note that an action that was due has ended."""
+        """Record that an action that was started has ended."""
         name = lane(action)
         self._started[name] -= 1
         self._changed.add(name)
         self._note(action, -1)
 
     def is_quiet(self, app: AppKey | None) -> bool:
-        """Tell whether nothing of an app waits for its turn or is under way."""
+        """Tell whether no action of an app is queued or runs."""
         return not self._left[app]
 
     def drop(self, apps: Container[AppKey | None]) -> None:
-        """Forget what waits, of some apps."""
+        """Drop the queued actions of some apps."""
         self._forget(lambda action: action.app in apps)
 
     def keep_only(self, kept: Container[str]) -> None:
-        """Forget what waits, but for some actions, by their ids."""
+        """Drop all queued actions except those with these ids."""
         self._forget(lambda action: action.id not in kept)
 
     def _forget(self, is_dropped: Callable[[Action], bool]) -> None:

@@ -1,4 +1,4 @@
-"""Carries single actions out, and says of what went wrong whose fault it is."""
+"""Performs single actions, and decides whether a failed start is the fault of the release."""
 
 from dataclasses import replace
 
@@ -29,19 +29,22 @@ CONTAINER_KINDS = frozenset(
 
 
 class Performer:
-    """Knows what was made by which name: that may be another's by the time that a request arrives, an id never is."""
+    """Remembers the ids of containers that it created. Another container may have a name later, but never an id."""
 
     def __init__(self) -> None:
         self._created: dict[tuple[str, str], str] = {}  # ids of containers, by host and name
 
     def container_of(self, action: Action) -> str:
-        """Return the container that an action is about, by its id where it was made here; else what the action says."""
+        """Return the container of an action: its id if it was created here, else the target that the action names."""
         if action.kind not in CONTAINER_KINDS:
             return action.target
         return self._created.get((action.host, action.target), action.target)
 
     def _intent(self, action: Action) -> ContainerIntent | None:
-        """A container joins others by their ids, too: what has their names later is none of its parents."""
+        """Return the container spec with the ids of its peers.
+
+        Another container that gets a peer's name later is not the peer.
+        """
         intent = action.container
         if intent is None or not intent.peers:
             return intent
@@ -49,9 +52,9 @@ class Performer:
         return replace(intent, peers=peers)
 
     def perform(self, engine: Engine, action: Action) -> str:
-        """Carry an action out, and return what is to be noted of it; raises EngineError.
+        """Perform an action, and return a note about it, or ""; raises EngineError.
 
-        A start that an Engine refuses for the image's own sake is Unstartable.
+        Raises Unstartable if an Engine refuses a start because of the image itself.
         """
         try:
             effect = perform(
@@ -79,7 +82,7 @@ def error_text(error: Exception, host: str) -> str:
 
 
 def _can_never_start(engine: Engine, container: str, reason: str) -> bool:
-    """Tell whether a start was refused for the image's own sake, and not for something that the host lacks."""
+    """Tell whether a start was refused because of the image itself, and not because the host lacks something."""
     if is_release_fault(reason):
         return True
     if host_hint(reason):

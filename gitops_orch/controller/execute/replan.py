@@ -1,9 +1,10 @@
-"""Planning anew in the middle of a run: an app whose release failed goes back now, beside what is under way for others.
+"""Plans again during a run: an app whose release failed rolls back at once, while other apps continue.
 
 Note [Beside what is under way]
-A new plan is made of a new look, which sees the apps that are being changed as they are at that moment.  Those go on by
-the plan that they have.  So only what is done to the other apps is taken of the new one, and of these only the apps that
-stand on nothing that is not taken.  What that leaves undone, the next look of the same run finds.
+A new plan is made from a new snapshot, which sees the apps that are being changed as they are at that moment. These
+busy apps continue with the plan that they have. So the executor takes from the new plan only the actions of other apps,
+and of these only apps that depend on no action that is left out. The next snapshot of the same run finds what remains
+to be done.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,25 +17,25 @@ from gitops_orch.model.status import ActionResult
 
 
 class Replan(Protocol):
-    """Plans for apps that have ended, some of which failed; called while other apps are under way, by another thread."""
+    """Plans for apps that have ended, some of which failed. Another thread calls it while other apps are busy."""
 
     def __call__(
         self, results: tuple[ActionResult, ...], busy: frozenset[AppKey | None]
     ) -> tuple[Action, ...]:
-        """Return what to do now, given how the steps of all apps that are not `busy` have ended."""
+        """Return the actions to execute now. `results` has how the steps of all apps that are not `busy` have ended."""
         ...
 
 
-def no_replan(results: tuple[ActionResult, ...], busy: frozenset[AppKey | None]) -> tuple[Action, ...]:  # noqa: ARG001 - see PlanAnew
-    """Leave it at that."""
+def no_replan(results: tuple[ActionResult, ...], busy: frozenset[AppKey | None]) -> tuple[Action, ...]:  # noqa: ARG001 - see Replan
+    """Return no action."""
     return ()
 
 
 def actions_of_idle_apps(actions: Sequence[Action], busy: Collection[AppKey | None]) -> tuple[Action, ...]:
-    """Return the actions of a plan that can be carried out beside what is under way for some apps.
+    """Return the actions of a plan that can be executed while some apps are busy.
 
-    See Note [Beside what is under way].  All of an app or nothing: half of its steps could take a container away that
-    the other half would replace.
+    See Note [Beside what is under way]. It takes all actions of an app or none: half of its steps could remove a
+    container that the other half would replace.
     """
     left = set(busy)
     while True:
@@ -51,7 +52,7 @@ def actions_of_idle_apps(actions: Sequence[Action], busy: Collection[AppKey | No
 
 
 def renumbered(actions: Sequence[Action], number: int) -> tuple[Action, ...]:
-    """Return the actions of the n-th plan of a run under names that those of the plans before it do not have."""
+    """Return the actions of the n-th plan of a run with ids that no earlier plan of the run has."""
     if not number:
         return tuple(actions)
     names = {action.id: f"{action.id}@{number}" for action in actions}
@@ -68,7 +69,10 @@ def renumbered(actions: Sequence[Action], number: int) -> tuple[Action, ...]:
 
 
 def _renumbered_gate(gate: Gate | None, names: Mapping[str, str]) -> Gate | None:
-    """Rename the steps that a gate counts after; a step that was left out of the plan has nothing to wait for."""
+    """Rename the steps that a gate counts after.
+
+    Steps that were left out of the plan are dropped: nothing waits for them.
+    """
     if gate is None or not gate.counts_after:
         return gate
     return replace(gate, counts_after=tuple(names[each] for each in gate.counts_after if each in names))

@@ -1,4 +1,4 @@
-"""How a run lets itself be watched and ended."""
+"""How a caller follows a run, and ends it early."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from gitops_orch.model.status import ActionResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressEvent:
-    """Something that happened on the way: `kind` is fetched, planned, started, finished, waiting or reverting."""
+    """An event of a run: `kind` is fetched, planned, started, finished, waiting or reverting."""
 
     kind: str
     message: str = ""
@@ -21,29 +21,29 @@ class ProgressEvent:
 
 
 class Progress(Protocol):
-    """Hears of events as they happen, from one thread."""
+    """Receives events as they happen, from one thread."""
 
     def __call__(self, event: ProgressEvent) -> None:
-        """Take notice; must not raise."""
+        """Handle an event; must not raise."""
         ...
 
 
 def silent(event: ProgressEvent) -> None:
-    """Take no notice."""
+    """Ignore an event."""
 
 
 def never() -> bool:
-    """Say no."""
+    """Return False."""
     return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunControl:
-    """What a run tells, and what it asks.
+    """How a run reports progress, and how it is ended.
 
-    `should_stop` ends it as soon as what is under way is done, pulls excepted.  `should_yield` ends it only where nothing
-    is left but waiting for gates and pulls: something more urgent has come up, and both are taken up again where they
-    were left.
+    `should_stop` ends the run as soon as all actions that run are done, except pulls. `should_yield` ends it only if it
+    has nothing left but to wait for gates and pulls, because something more urgent came up. The next run continues
+    both.
     """
 
     progress: Progress = silent

@@ -1,7 +1,8 @@
-"""A command of the file, run in its container; whose fault is it where that does not succeed?
+"""Runs a hook's command in its container, and decides whether a failure is the fault of the release.
 
-A command that fails is the release's fault.  A container that was stopped, paused, restarted or removed from outside says
-nothing of the release; and one that its restart policy restarts has not failed yet: its command waits for it.
+A command that fails is the release's fault. A container that was stopped, paused, restarted or removed from outside
+says nothing about the release. If the restart policy restarts the container, it has not failed yet, and its command
+waits.
 """
 
 from gitops_orch.controller.observe.failure_logs import LOG_MARK
@@ -12,17 +13,17 @@ from gitops_orch.model.observed import Details, ObservedContainer, State
 from gitops_orch.model.plan import Action
 from gitops_orch.planner.inputs.container_exit import why_stopped
 
-OUTPUT_CHARS_MAX = 300  # of a failed command's last line, in a message
+OUTPUT_CHARS_MAX = 300  # limit for a failed command's last line in a message
 
 
 def run_hook(engine: Engine, action: Action, hook: Hook) -> None:
     """Run a command and wait for its end.
 
     Raises:
-        HookFailed: it ended with another code than 0, not within its deadline, or its container ended by itself.
+        HookFailed: it exited with a code other than 0, exceeded its deadline, or its container ended by itself.
         StoppedFromOutside: its container was stopped, paused, restarted or removed from outside.
         StillRestarting: its container's restart policy restarts it.
-        EngineError: what the Engine says, or that it does not answer.
+        EngineError: an error of the Engine, or no answer.
     """
     try:
         _run(engine, action, hook)
@@ -33,15 +34,15 @@ def run_hook(engine: Engine, action: Action, hook: Hook) -> None:
 
 
 def hook_title(action: Action) -> str:
-    """Return the hook of a step and its command: "post_start `warm up`"; "" where the step is for none."""
+    """Return a step's hook with its command, such as "post_start `warm up`"; "" if the step has no hook."""
     if action.hook is None:
         return ""
-    key = action.reason.partition(":")[0]  # the reason of such a step begins so (`command_reason`)
+    key = action.reason.partition(":")[0]  # the reason of such a step begins with its key (`command_reason`)
     return f"{key} `{str(action.hook) or action.hook.image}`"
 
 
 def in_hook(action: Action, reason: str) -> str:
-    """Return why a step failed, after the hook that it is for, if it is for one."""
+    """Return why a step failed, with its hook before it if the step has one."""
     return f"{hook_title(action)}: {reason}" if action.hook is not None else reason
 
 
@@ -79,7 +80,7 @@ def _failure(action: Action, result: ExecResult, deadline_s: float | None) -> st
 
 
 def _raise_if_excused(engine: Engine, action: Action, before: ObservedContainer) -> None:
-    """Raise what became of the container meanwhile, where a command could not succeed for it."""
+    """Raise if the command could not succeed because its container was stopped or restarted meanwhile."""
     after = engine.inspect(action.target)
     stopped = "it was paused" if after.state is State.PAUSED else why_stopped(after)
     if stopped:
