@@ -1,11 +1,12 @@
-"""Looks at the files of writable binds on hosts, where a plan needs to know of them; never where no bind follows Git.
+"""Reads the files of writable binds on hosts, where a plan needs them. Binds without files from Git are never read.
 
 Note [When hosts are asked]
-A look costs three or four requests for each host and one or two for each bind, so what was seen counts for a while: it is
-asked for again when Git has other files, when it is older than FRESH_S, and after a plan that changes something there.  Whatever changes in between is seen before
-a write: the Engine leaves alone what is not as the plan expects it.  A host that could not be asked is left in peace for
-RETRY_S: each try may last as long as READ_DEADLINE_S, and every pass would wait for it.  Meanwhile its apps that would be
-changed wait, for unknown is never empty; of the others it is unknown whether they are in sync.
+A read costs three or four requests for each host and one or two for each bind, so its result is used for a while. Files
+are read again when Git has other files, when the result is older than FRESH_S, and after a plan that changes them. A
+change in between is detected before a write: the Engine does not touch files that differ from what the plan expects. A
+host that could not be read is not asked for RETRY_S: each try may last READ_DEADLINE_S, and every pass would wait for
+it. Meanwhile those of its apps that would be changed wait, because unknown is never empty. For its other apps it is
+unknown whether they are in sync.
 """
 
 from collections import defaultdict
@@ -37,13 +38,14 @@ Seen = Mapping[tuple[str, FilesQuery], HostFiles]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
-    """Files of an app's bind that could not be read on a host, and why; `until` is when they are read again."""
+    """Files of an app's bind that could not be read on a host, and why. `until` is when they are read again."""
 
     app: AppKey
     host: str
     reason: str
     until: datetime
-    waits: bool  # the app would be changed there, and waits; else it may differ from Git, or not
+    # True: the app would be changed there, and waits. False: it is unknown whether the app differs from Git.
+    waits: bool
 
 
 def holds_of(unread: Iterable[Unread]) -> Mapping[AppKey, Hold]:
@@ -52,34 +54,35 @@ def holds_of(unread: Iterable[Unread]) -> Mapping[AppKey, Hold]:
 
 
 def unknown_of(unread: Iterable[Unread]) -> Mapping[AppKey, str]:
-    """Return the apps that are not known to be as Git wants them, each with why."""
+    """Return the apps of which it is unknown whether they are in sync, each with the reason."""
     rows = list(unread)
     waiting = {each.app for each in rows if each.waits}
     return {each.app: each.reason for each in rows if each.app not in waiting}
 
 
-Former = Callable[[AppKey], Iterable[App]]  # an app as it was in earlier releases
+Former = Callable[[AppKey], Iterable[App]]  # returns an app as it was in earlier releases
 
 
 class HostFilesMemory:
-    """What was seen of binds on hosts, for as long as it counts."""
+    """The files of binds that were read on hosts, for as long as they are used."""
 
     def __init__(self, engines: Engines, workers: Workers, clock: Clock) -> None:
         self._engines = engines
         self._workers = workers
         self._clock = clock
-        self._seen: dict[tuple[str, FilesQuery], tuple[float, HostFiles]] = {}  # with when
-        self._failed: dict[str, tuple[float, str]] = {}  # by host: when it could not be asked, and why
-        self._tried: set[str] = set()  # hosts whose last failure was not noted yet
+        self._seen: dict[tuple[str, FilesQuery], tuple[float, HostFiles]] = {}  # with the time of the read
+        # By host: when it could not be read, and why.
+        self._failed: dict[str, tuple[float, str]] = {}
+        self._tried: set[str] = set()  # hosts whose last failure was not recorded yet
 
     def known(self) -> Seen:
-        """Return what was seen not long ago."""
+        """Return the files that were read less than FRESH_S ago."""
         since_s = self._clock.monotonic_s() - FRESH_S
         self._seen = {key: row for key, row in self._seen.items() if row[0] > since_s}
         return {key: files for key, (_, files) in self._seen.items()}
 
     def read_needed(self, plan: Plan, observed: Mapping[str, Observation], former: Former) -> bool:
-        """Look at what a plan asks for; return whether anything was seen."""
+        """Read the files that a plan needs; tell whether any were read."""
         asked: dict[str, list[FilesQuery]] = defaultdict(list)
         for host, query in plan.unread:
             asked[host].append(query)
@@ -115,10 +118,10 @@ class HostFilesMemory:
         return works
 
     def unread(self, plan: Plan) -> tuple[Unread, ...]:
-        """Return the binds that a plan asks for and that could not be read.
+        """Return the binds that a plan needs and that could not be read.
 
-        An app that would be changed waits: a container that is created beside files of which nothing is known would read
-        the old ones, and never the new ones.
+        An app that would be changed waits: a container that is created beside unknown files would read the old files,
+        and never the new ones.
         """
         changed = {(action.host, action.app) for action in plan.actions if action.kind in _CHANGING}
         return tuple(
@@ -134,22 +137,22 @@ class HostFilesMemory:
         )
 
     def not_noted(self, unread: Iterable[Unread]) -> tuple[Unread, ...]:
-        """Return what was tried in vain since the last call: each try is one, however often it is looked at."""
+        """Return the reads that failed since the last call: each failed try is returned once."""
         rows = tuple(each for each in unread if each.host in self._tried)
         self._tried -= {each.host for each in rows}
         return rows
 
     def expires_between(self, after_s: float, until_s: float) -> bool:
-        """Tell whether the wait of a host ends in a span of time; may be asked by another thread."""
+        """Tell whether the wait of a host ends in this span of time. Another thread may call this."""
         return any(after_s < failed_s + RETRY_S <= until_s for failed_s, _ in tuple(self._failed.values()))
 
     def _waits_s(self, host: str) -> float:
-        """Return for how long a host that could not be asked is left in peace."""
+        """Return for how many seconds a host that could not be read is not asked."""
         failed_s = self._failed[host][0] if host in self._failed else None
         return 0.0 if failed_s is None else max(0.0, failed_s + RETRY_S - self._clock.monotonic_s())
 
     def forget(self, plan: Plan) -> None:
-        """Look again, the next time, at what a plan changes."""
+        """Forget the files that a plan changes, so that they are read again."""
         changed = {
             (action.host, action.app, action.files.writable_path)
             for action in plan.actions
@@ -164,7 +167,10 @@ class HostFilesMemory:
 
 
 def _with_former(query: FilesQuery, files: HostFiles, former: Former) -> HostFiles:
-    """Add earlier contents in Git of files that a host has and does not record: a version without records wrote these."""
+    """Add Git's earlier contents of files that a host has without a record.
+
+    A version that kept no records wrote them.
+    """
     if files.copies.keys() <= files.written.keys():
         return files
     return replace(files, former=_former(query, files, former(files.app)))
@@ -182,7 +188,7 @@ def _former(query: FilesQuery, files: HostFiles, apps: Iterable[App]) -> Mapping
 
 
 def _an_image(host: ObservedHost) -> str:
-    """Return an image that is on the host for sure: one that a container of ours has, else any."""
+    """Return an image that exists on the host: the image of one of our containers if possible, else any."""
     ours = [c.image_id for c in host.containers if c.owner is not None]
     there = [image.id for image in host.images]
     return next((image for image in ours if image in there), there[0] if there else "")

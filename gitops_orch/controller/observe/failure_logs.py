@@ -1,4 +1,4 @@
-"""What a container that failed had to say: its last lines, for history and for the message."""
+"""Reads the last log lines of containers that failed, for history and for the message."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +22,7 @@ LINES_MAX = 20
 SHOWN_LINES_MAX = 3  # in a message
 SHOWN_CHARS_MAX = 300
 PATIENCE_S = 10.0
-LOG_MARK = "; its last words: "  # between our words and the container's
+LOG_MARK = "; its last words: "  # between our text and the container's
 FAILURE_LOG_LOST = "failure_log.lost"
 
 
@@ -33,7 +33,7 @@ def with_failure_logs(
     clock: Clock,
     apps: Mapping[AppKey, App],
 ) -> tuple[ActionResult, ...]:
-    """Return the results, each failed gate with the last lines of its container; one that cannot be asked said nothing."""
+    """Return the results, with the last log lines of each failed gate's container, if they can be read."""
     results = tuple(
         result_without_secrets(each, apps.get(each.action.app) if each.action.app else None)
         for each in results
@@ -66,9 +66,9 @@ def with_failure_logs(
 
 
 def result_without_secrets(result: ActionResult, app: App | None) -> ActionResult:
-    """Return a result without what its app's files hold: a command or a probe may print a secret that it was given.
+    """Return a result without secrets of its app's files: a command or a probe may print a secret that it was given.
 
-    What failed and fails nothing, such as a `pre_stop`, is a note.
+    The note is the error of a step that may fail without consequences, such as a `pre_stop`.
     """
     if result.outcome is not Outcome.FAILED and not result.note:
         return result
@@ -76,13 +76,13 @@ def result_without_secrets(result: ActionResult, app: App | None) -> ActionResul
 
 
 def text_without(text: str, app: App | None) -> str:
-    """Return a text without what an app's files hold, and without what looks like a secret."""
+    """Return a text without the secrets of an app's files, and without anything that looks like a secret."""
     return without_secrets(legible(text, pieces(app)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ContainerOutput:
-    """What a container printed last, and how it was when it was asked."""
+    """The last log lines of a container, and its state when they were read."""
 
     log: str = ""
     details: Details | None = None
@@ -91,7 +91,9 @@ class _ContainerOutput:
 def _read_logs(engine: Engine, actions: Iterable[Action]) -> dict[str, _ContainerOutput]:
     found: dict[str, _ContainerOutput] = {}
     for action in actions:
-        with suppress(EngineError):  # it is gone, or its host is: there are no words then
+        with suppress(
+            EngineError
+        ):  # the container or its host does not exist any more: there are no log lines
             log = engine.logs(action.target, tail=LINES_MAX)
             found[action.id] = _ContainerOutput(log=log, details=engine.inspect(action.target).details)
     return found

@@ -1,16 +1,16 @@
-"""Which hosts are the ones that they were: an Engine that was replaced, and a host that left Git, are not acted past.
+"""Checks that each host is still the Engine that it was. A replaced Engine, and a host that left Git, are not acted on.
 
 Note [Another Engine under the same name]
-What a host is called is only a word in a document.  Its Engine's own id tells whether it is still the machine that was
-seen before: one that was reinstalled, or a URL that leads elsewhere now, would look like a host on which everything is
-missing.  It counts as unknown until a person says what it is.
+A host's name is only a word in a document. Its Engine's own id shows whether it is still the same machine. An Engine
+that was reinstalled, or a URL that now leads elsewhere, would look like a host on which everything is missing. Such a
+host is unknown until a person confirms it.
 
-The id is not all of it: an Engine that was upgraded may answer with another one, and Podman makes one up for each answer.
-A container of ours that was there before, and is there now, shows that it is the same.
+The id alone is not enough: an upgraded Engine may answer with another id, and Podman invents one for each answer. If
+one of our containers existed there before and exists there now, the Engine is the same.
 
 Note [Copies of our containers]
-While a copy stands beside its original, it is seen to be one (engine/observe/container_identity.py).  That is remembered as long as it
-exists: when its original is replaced, nothing else would tell.
+While a copy exists beside its original, it is recognised as a copy (engine/observe/container_identity.py). This is
+remembered as long as the copy exists: after its original is replaced, nothing else would show it.
 """
 
 import json
@@ -28,31 +28,32 @@ ID_KEPT = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostFacts:
-    """What is remembered of hosts besides what runs there."""
+    """What is remembered of hosts, besides what runs there."""
 
     engines: Mapping[str, str] = field(default_factory=dict)  # ids by host
-    released: frozenset[str] = frozenset()  # hosts that left Git, and that nobody misses
-    container_ids: Mapping[str, frozenset[str]] = field(
+    released: frozenset[str] = frozenset()  # hosts that left Git, and that a person released
+    # Short ids of our containers, by host.
+    container_ids: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    copies: Mapping[str, frozenset[str]] = field(
         default_factory=dict
-    )  # short ids of our containers by host
-    copies: Mapping[str, frozenset[str]] = field(default_factory=dict)  # short ids of copies of these by host
+    )  # short ids of copies of these, by host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """What this commit allows: hosts that it names to be let go, or, accepted by an operator, all."""
+    """What this commit permits: to release the hosts that it names, or all hosts if an operator accepted the commit."""
 
     commit: str
     named: frozenset[str] = frozenset()
     accepted: bool = False
 
     def covers(self, host: str) -> bool:
-        """Tell whether a host may be taken for what it is now."""
+        """Tell whether a host may be accepted as it is now."""
         return self.accepted or host in self.named
 
 
 def read_facts(history: History) -> HostFacts:
-    """Return what history knows; what cannot be made out is as good as unknown."""
+    """Return the facts that history knows; facts that cannot be parsed are unknown."""
     with suppress(ValueError, TypeError, AttributeError):
         kept = json.loads(history.host_facts() or "{}")
         engines = {str(name): str(identity) for name, identity in kept.get("engines", {}).items()}
@@ -66,7 +67,7 @@ def read_facts(history: History) -> HostFacts:
 
 
 def keep_facts(history: History, facts: HostFacts) -> None:
-    """Remember facts, where they are not what is remembered already."""
+    """Save facts in history, if they differ from the saved ones."""
     if facts != read_facts(history):
         kept = {
             "engines": dict(sorted(facts.engines.items())),
@@ -84,9 +85,9 @@ def _id_sets(rows: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
 def verify_identity(
     observed: Mapping[str, Observation], facts: HostFacts, permission: Permission
 ) -> Mapping[str, Observation]:
-    """Return the observation with hosts unknown whose Engine is another than before, unless that is permitted.
+    """Return the observation, in which a host is unknown if its Engine was replaced, unless that is permitted.
 
-    Two hosts that are one Engine are unknown, whoever permits it; known copies of our containers have no owner.
+    Two hosts that are one Engine are unknown in any case. Known copies of our containers have no owner.
     """
     return {
         name: _without_copies(_verified(seen, facts, permission), facts)
@@ -133,9 +134,9 @@ def updated_facts(
     remembered: Mapping[str, tuple[Placed, ...]],
     permission: Permission,
 ) -> HostFacts:
-    """Return the facts after a look: the ids of Engines, and hosts that left Git and may be forgotten.
+    """Return the facts after an observation: the ids of Engines, and the hosts that left Git and may be forgotten.
 
-    Every host of the commit has an observation.  Machines that were cloned share an id, so it names no host.
+    Every host of the commit has an observation. Cloned machines share an id, so an id identifies no host.
     """
     seen = [host for host in observed.values() if isinstance(host, ObservedHost)]
     removed = [name for name in remembered if name and name not in observed]

@@ -1,4 +1,4 @@
-"""Asks every host at once, with a deadline: one that is silent is unknown, and holds up nobody."""
+"""Observes all hosts at once, with a deadline. A host that does not answer is unknown and delays no other host."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,29 +18,31 @@ HOST_UNREADABLE = "host.unreadable"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveLimits:
-    """For how long to wait, and for which hosts not at all beyond the others' answers."""
+    """How long to wait for answers, and for which hosts not to wait: their answers are used if they come meanwhile."""
 
     deadline_s: float = OBSERVE_DEADLINE_S
-    skipped: Mapping[str, str] = field(default_factory=dict)  # each with why it was silent before
+    skipped: Mapping[str, str] = field(
+        default_factory=dict
+    )  # each with the reason why it did not answer before
 
 
 NO_LIMITS = ObserveLimits()
 
 
 class Engines:
-    """Connections to hosts, kept as long as the host's document stays as it is."""
+    """Connections to hosts. A connection is kept as long as the host's document does not change."""
 
     def __init__(self, connect: Callable[[Host], Engine]) -> None:
         self._connect = connect
         self._open: dict[str, tuple[Host, Engine]] = {}
-        self.silent: Mapping[str, str] = {}  # hosts that did not answer the last time, each with why
+        self.silent: Mapping[str, str] = {}  # hosts that did not answer the last time, with the reasons
 
     def note_unreachable(self, observed: Mapping[str, Observation]) -> None:
-        """Remember who did not answer."""
+        """Remember which hosts did not answer."""
         self.silent = {name: seen.reason for name, seen in observed.items() if isinstance(seen, UnknownHost)}
 
     def get(self, host: Host) -> Engine:
-        """Return the host's engine; EngineError where no connection can even be tried."""
+        """Return the host's engine; raises EngineError if it cannot be connected at all."""
         known = self._open.get(host.name)
         if known is not None and known[0] == host:
             return known[1]
@@ -51,7 +53,7 @@ class Engines:
         return engine
 
     def forget_others(self, hosts: Iterable[Host]) -> None:
-        """Close connections to hosts that are no longer there."""
+        """Close connections to hosts that no longer exist."""
         names = {host.name for host in hosts}
         for name in [name for name in self._open if name not in names]:
             self._open.pop(name)[1].close()
@@ -61,14 +63,17 @@ class Engines:
         return {name: engine for name, (_, engine) in self._open.items()}
 
     def close(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         self.forget_others(())
 
 
 def observe_all(
     hosts: Iterable[Host], engines: Engines, workers: Workers, clock: Clock, limits: ObserveLimits = NO_LIMITS
 ) -> Mapping[str, Observation]:
-    """Return an observation for every host; those that fail or do not answer in time are unknown, with the reason."""
+    """Return an observation for every host.
+
+    A host that fails, or does not answer in time, is unknown, with the reason.
+    """
     works: dict[str, Callable[[], object]] = {host.name: partial(_observe, engines, host) for host in hosts}
     patient = [name for name in works if name not in limits.skipped]
     answers = gather(workers, works, AnswerLimits(limits.deadline_s, frozenset(patient)), clock.monotonic_s)
@@ -81,7 +86,7 @@ def _observe(engines: Engines, host: Host) -> ObservedHost:
 
 def _observation(name: str, answer: Finished | None, patience: ObserveLimits) -> Observation:
     if answer is None:
-        before = patience.skipped.get(name)  # nobody waited for it now, so that is what is known
+        before = patience.skipped.get(name)  # it was not waited for, so the earlier reason is known
         return UnknownHost(name=name, reason=before or f"no answer within {patience.deadline_s:g} s")
     if isinstance(answer.error, GitopsOrchError):
         return UnknownHost(name=name, reason=without_host(str(answer.error), name))

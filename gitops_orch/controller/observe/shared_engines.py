@@ -1,9 +1,9 @@
-"""Do two hosts of the repository lead to one Engine?  Each would remove what the other one starts.
+"""Finds hosts of the repository that lead to the same Engine: each would remove what the other one starts.
 
 Note [How one Engine is recognised]
-An Engine has an id, which a machine that was cloned has too, and which Podman makes up for each answer.  The ids of
-containers are random, so two hosts that list the same container are one Engine, or clones.  Clones are told apart by the
-`bridge` network: each start of a daemon creates it with another id.
+An Engine has an id. But a cloned machine has the same id, and Podman invents one for each answer. Container ids are
+random, so two hosts that list the same container are one Engine, or clones. The `bridge` network distinguishes clones:
+a daemon creates it with another id at each start.
 """
 
 from collections import defaultdict
@@ -16,13 +16,13 @@ BRIDGE = "bridge"
 
 
 def hold_same_engines(observed: Mapping[str, Observation]) -> Mapping[str, Observation]:
-    """Return the observation in which hosts that are one Engine are unknown, each with the names of the others."""
+    """Return the observation, in which hosts that are one Engine are unknown, each with the names of the others."""
     others = _same_engines([seen for seen in observed.values() if isinstance(seen, ObservedHost)])
     return {name: _held(name, others[name]) if name in others else seen for name, seen in observed.items()}
 
 
 def _same_engines(hosts: list[ObservedHost]) -> dict[str, set[str]]:
-    """Compare only hosts that share something: each pair of some hundred hosts would take longer than the plan."""
+    """Compare only hosts that share something: comparing all pairs of hundreds of hosts would take longer than the plan."""
     sharing: dict[object, dict[str, ObservedHost]] = defaultdict(dict)
     for host in hosts:
         for sign in (*_container_ids(host), *([(host.engine_id, host.root_dir)] if host.engine_id else [])):

@@ -1,4 +1,4 @@
-"""What a sync would do to apps that are held, if nothing held them: how they differ from what Git wants."""
+"""Computes what a sync would do to held apps without their holds: the difference between them and Git."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
@@ -16,7 +16,7 @@ from gitops_orch.planner.plan import make_plan
 
 
 def held_actions(desired: Desired, world: World, plan: Plan, loader: Loader) -> tuple[Action, ...]:
-    """Return, for the apps that a plan holds, the actions that lead to head's release; they are never executed."""
+    """Return the actions that would bring held apps to their head releases. They are never executed."""
     held = {hold.app for hold in plan.holds if not hold.kept}
     heads = {app.key: replace(app, hold=None) for app in desired.apps if app.key in held}
     if not heads:
@@ -26,7 +26,7 @@ def held_actions(desired: Desired, world: World, plan: Plan, loader: Loader) -> 
 
 
 def _without_holds(world: World, heads: Iterable[App], loader: Loader) -> World:
-    """Return a world in which these apps are free to become what head says."""
+    """Return a world without the holds, backoffs and quarantines of these apps, with their head releases as targets."""
     spec_cache = SpecCache()
     keyed = {app.key: app for app in spec_cache.keyed(heads, world.salt).values()}
     chosen = tuple(
@@ -55,7 +55,7 @@ def _without_holds(world: World, heads: Iterable[App], loader: Loader) -> World:
 
 
 def _without_retained(host: Observation, apps: Collection[AppKey]) -> Observation:
-    """Return a host without failed and former containers of these apps: the difference is from what runs, not from them."""
+    """Return a host without retained and failed containers of these apps, so that only running ones are compared."""
     if not isinstance(host, ObservedHost):
         return host
     kept = (

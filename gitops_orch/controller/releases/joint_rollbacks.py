@@ -1,10 +1,10 @@
-"""Which apps go back with one whose release failed?  Those whose new release has what it needs, and those that gave it up.
+"""Decides which apps roll back together with an app whose release failed.
 
-Two apps that swapped a host port, a container name or a volume cannot be half of it: the one that goes back needs what
-the other one has since.  So the other one goes back to its last stable release, too, until the failed one is changed in Git.
+If two apps swapped a host port, a container name or a volume, one alone cannot roll back: it needs what the other one
+has now. So the other one rolls back to its last stable release, too, until the failed app is changed in Git.
 
-In the same way an app that gave something up in the same rollout (a service that moved to the failed app, with its host
-port) goes back: else nothing would serve there.  A release that was stable without it goes nowhere.
+An app also rolls back if it gave something up in the same rollout, such as a service that moved to the failed app with
+its host port: otherwise nothing would serve there. A release that was stable without it does not roll back.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,9 +22,9 @@ def roll_back_together(
     former: Callable[[App], TargetRelease | None],
     was_stable: Callable[[AppKey, str], bool] = lambda _key, _digest: True,
 ) -> list[TargetRelease]:
-    """Return what is chosen for each app of Git, with those in the way of what goes back at their former releases.
+    """Return the target release of each app of Git. Apps in the way of a rollback get their former releases.
 
-    One whose former release is in the way as well stays as chosen.
+    An app whose former release is in the way, too, keeps its target release.
     """
     heads = {app.key: app for app in apps}
     chosen = [choose(app) for app in heads.values()]
@@ -70,7 +70,7 @@ def _with_providers(
     former: Callable[[App], TargetRelease | None],
     heads: Mapping[AppKey, App],
 ) -> TargetRelease | None:
-    """Return the former release of an app that had what the failed release of another one was to take over."""
+    """Return the former release of an app that had what another app's failed release was to take over."""
     failed = heads[other.app.key]
     found = former(each.app) if other.role is Role.ROLLBACK else None
     what = _clash(found.app, failed, other.app) if found is not None else ""
@@ -81,10 +81,10 @@ def _with_providers(
 
 
 def _clash(one: App, other: App, head: App) -> str:
-    """Return what both would have on a host that they share; "" where there is nothing.
+    """Return what both apps would have on a host that they share; "" if there is nothing.
 
-    `head` is the other one as Git has it.  What it has there too keeps nobody from going back: data is shared on purpose,
-    and with the same port or name the two are on different hosts.
+    `head` is the other app's head release. What it has there, too, prevents no rollback: data is then shared on
+    purpose, and apps with the same port or name are on different hosts.
     """
     here, there = set(one.placement.hosts), set(other.placement.hosts)
     if here and there and not here & there:

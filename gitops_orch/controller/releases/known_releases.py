@@ -1,4 +1,4 @@
-"""What is known of releases and reverts, from history and, where that was lost, from what runs."""
+"""Collects what is known of releases and reverts: from history, or from running containers if history was lost."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -24,16 +24,17 @@ class ReleaseHistory:
     reverts: Mapping[tuple[AppKey, str], RevertRecord]
     recovered: tuple[Release, ...]
     reverted_reverts: tuple[RevertedRevert, ...]
-    foreign_apps: frozenset[AppKey]  # apps of Git whose containers another repository's controller created
+    # Apps of Git whose containers the controller of another repository created.
+    foreign_apps: frozenset[AppKey]
 
     def revert_of(self, app: AppKey, digest: str) -> str:
-        """Return what became of reverting a failed release in Git; "" where nothing was tried."""
+        """Return the outcome of reverting a failed release in Git; "" if it was not tried."""
         record = self.reverts.get((app, digest))
         return record.message if record is not None else ""
 
     def revert_to(self, app: AppKey, digest: str) -> RevertRecord | None:
-        """Return what reverted an app in Git to a release; None where nothing did."""
-        record = self.reverts.get((app, self.newest.get(app, "")))  # whatever was tried later is what counts
+        """Return the revert that brought an app in Git back to this release; None if there is none."""
+        record = self.reverts.get((app, self.newest.get(app, "")))  # only the newest attempt counts
         return record if record is not None and record.commit and record.to_digest == digest else None
 
 
@@ -45,9 +46,9 @@ def find_release_history(
     passed_again: Collection[tuple[AppKey, str]],
     has: Callable[[str], bool],
 ) -> ReleaseHistory:
-    """Return what is known of the apps of Git; `recovered_first_releases` are releases that failed and do well now.
+    """Return what is known of the apps of Git. `passed_again` are releases that failed and are healthy now.
 
-    `has` tells whether the mirror holds a commit.
+    `has` tells whether the mirror has a commit.
     """
     known = history.releases(None)
     declared = {app.key for app in desired.apps} | set(desired.invalid_apps)

@@ -1,6 +1,6 @@
-"""The last stable releases of apps whose files cannot be read: a mistake in a file does not end the healing of what runs.
+"""Finds the last stable releases of apps whose files cannot be read, so that a mistake in a file does not end healing.
 
-Only where every container is just as that release has it.  In the middle of a rollout it is unknown which release is meant.
+Only if every container matches that release. In the middle of a rollout it is unknown which release is meant.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ from gitops_orch.planner.inputs.world import Role, TargetRelease
 
 
 class LastGood:
-    """Finds the releases that unreadable apps run."""
+    """Finds the releases that apps with unreadable files run."""
 
     def __init__(self, loader: Loader, history: History, spec_cache: SpecCache) -> None:
         self._loader = loader
@@ -35,9 +35,10 @@ class LastGood:
     def releases(
         self, desired: Desired, files: AppFiles, containers: Iterable[ObservedContainer]
     ) -> tuple[TargetRelease, ...]:
-        """Return what each unreadable app runs, of those that `files` shows to be apps of the last commit.
+        """Return the release of each unreadable app that, by `files`, was an app of the last commit.
 
-        An app is left out that has no stable release, that runs a mixture, or whose files cannot be had any more.
+        An app is left out if it has no stable release, runs a mixture of releases, or the files of that release do not
+        exist any more.
         """
         unreadable = set(desired.invalid_apps) & set(files.apps.values())
         if not unreadable:
@@ -66,7 +67,7 @@ class LastGood:
         return TargetRelease(app=app, commit=stable.commit, role=Role.WAITING, images=pins)
 
     def _newest_stable(self, key: AppKey) -> Release | None:
-        """Return the newest release of those that did not fail, if it is stable: a later one may have begun."""
+        """Return the newest release that did not fail, if it is stable: a later one may be in progress."""
         releases = self._history.releases(key)  # newest first
         failed = release_facts(releases).failed.get(key, {})
         newest = next((each for each in releases if each.digest not in failed), None)
@@ -74,5 +75,5 @@ class LastGood:
 
 
 def _counts(container: ObservedContainer, owner: Ownership) -> bool:
-    """A scheduled run is of the release of its time, and what prepares a service or is set aside says nothing."""
+    """Tell whether a container shows the app's release. Scheduled runs, pre_start and retained containers do not."""
     return not (is_retained(container) or is_run_slot(owner.slot) or is_pre_start(owner.service))

@@ -1,10 +1,10 @@
-"""What runs and is not of this Git: apps that left it, as they were last, and apps of other repositories.
+"""Finds running apps that Git does not declare: apps that left Git, and apps of other repositories.
 
 Note [Another controller's apps]
-Two repositories may be deployed to one Engine by two controllers that carry the same instance name.  To each, the apps
-of the other look as if they had left Git.  An app is ours only where history has a release of it, or where the mirror
-holds a commit that one of its containers was made from.  What the labels alone tell is no proof, and neither is a file in
-Git: both may have an app of one name, and one of them renames or removes its file then.
+Two controllers with the same instance name may deploy two repositories to one Engine. To each controller, the apps of
+the other one look as if they had left Git. An app is ours only if history has a release of it, or if the mirror has a
+commit from which one of its containers was created. Labels alone are no proof. A file in Git is no proof, either: both
+repositories may have an app of the same name, and one of them may rename or remove its file.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ from gitops_orch.planner.renames.unreadable_apps import identify, previous_files
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownApps:
-    """Which apps history has seen in Git, and those last seen on hosts that do not answer, with the commit they ran."""
+    """The apps that history has seen in Git, and the commits of apps that were last seen on hosts that do not answer."""
 
     apps: frozenset[AppKey]
     last_seen_on_silent_hosts: Mapping[AppKey, str]
@@ -35,20 +35,20 @@ class KnownApps:
 class RemovedApps:
     """The apps that run and that no file of the commit declares."""
 
-    # As their last commit had them, and apps of Git on silent hosts; None where that cannot be read.
+    # In their last version, with apps that were last seen on silent hosts; None if that version cannot be read.
     former: Mapping[AppKey, App | None]
-    foreign_apps: frozenset[AppKey]  # that were never in this repository, as far as can be told
+    foreign_apps: frozenset[AppKey]  # apps that were never in this repository, as far as is known
 
     @property
     def prunes(self) -> Mapping[AppKey, Prune]:
-        """Return what each declared for the case that it leaves Git; one that cannot be read is asked about."""
+        """Return the `prune` setting that each app declared for its removal; CONFIRM if the app cannot be read."""
         return {key: Prune.CONFIRM if app is None else app.prune for key, app in self.former.items()}
 
 
 def identified(
     desired: Desired, files: AppFiles, containers: Iterable[ObservedContainer], loader: Loader
 ) -> Desired:
-    """Return the desired state with what was known before: which apps broken files were, and which stay apps."""
+    """Return the desired state with what was known before: which apps the broken files were, and which files stay apps."""
     if not desired.doubtful:
         return desired
     former = previous_files(files.apps, containers)
@@ -62,7 +62,7 @@ def find_removed_apps(
     has: Callable[[str], bool],
     known: KnownApps,
 ) -> RemovedApps:
-    """Find what runs and is not in Git; `has` tells whether the mirror holds a commit."""
+    """Find the apps that run and are not in Git. `has` tells whether the mirror has a commit."""
     there = {app.key for app in desired.apps} | set(desired.invalid_apps)
     commits: dict[AppKey, dict[str, None]] = defaultdict(dict)
     for container in containers:
@@ -85,7 +85,7 @@ def find_removed_apps(
 def known_apps(
     history: History, observed: Mapping[str, Observation], stable: Mapping[AppKey, Sequence[Release]]
 ) -> KnownApps:
-    """Return what history knows of apps; `stable` are their stable releases, the newest first."""
+    """Return the apps that history knows. `stable` are their stable releases, the newest first."""
     away = {
         placed.app
         for host, rows in history.remembered().items()
@@ -104,10 +104,10 @@ def deployed_by_others(
     releases: Iterable[Release],
     has: Callable[[str], bool],
 ) -> frozenset[AppKey]:
-    """Return the apps of Git that history has never deployed and that run all the same, from commits of elsewhere.
+    """Return the apps of Git that run but that history never deployed, from commits of another repository.
 
-    `releases` is all of history.  What runs just as Git wants it is taken up, whatever commit it was made from: then
-    nothing but the commits was rewritten.
+    `releases` is all of history. An app that runs its desired state is accepted as ours, whatever commit it was created
+    from: then only the commits were rewritten.
     """
     deployed = deployed_apps(releases)
     digests = {app.key: app.digest for app in desired.apps if app.key not in deployed}
@@ -133,11 +133,11 @@ def from_this_repository(
 
 
 def deployed_apps(releases: Iterable[Release]) -> frozenset[AppKey]:
-    """Return the apps that history has seen deployed; a release that only labels tell of is no proof."""
+    """Return the apps that history has seen deployed. A release that is known from labels only is no proof."""
     return frozenset(release.app for release in releases if not release.recovered)
 
 
 def _holds(commit: str, has: Callable[[str], bool]) -> bool:
-    with suppress(SourceError):  # a label may hold any text
+    with suppress(SourceError):  # a label may contain any text
         return has(commit)
     return False

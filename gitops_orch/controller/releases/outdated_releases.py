@@ -1,7 +1,7 @@
-"""What the containers were made from that are no longer what Git wants: read from the commits that their labels name.
+"""Reads the declarations of outdated containers from the commits that their labels name.
 
-Labels and Git are all it takes, so it is known also after the state was lost.  What is read is believed only where it is
-proved to be what the container was made from, by the digest of its release or by the hash of its configuration.
+It needs only labels and Git, so it works after the state was lost, too. A declaration is used only if the digest of its
+release, or the hash of its container spec, proves that the container was created from it.
 """
 
 from collections import defaultdict
@@ -22,7 +22,7 @@ def previous_services(
     loader: Loader,
     salt: str,
 ) -> Mapping[FormerKey, DeclaredService]:
-    """Return, by app, service and spec hash, the services that differ from what is wanted now, as they were."""
+    """Return outdated services as they were declared, by app, service and spec hash."""
     chosen = tuple(chosen)
     digests = {each.app.key: each.app.digest for each in chosen}
     unhashed = {(each.app.key, service.name) for each in chosen for service in _unhashed(each.app)}
@@ -48,7 +48,7 @@ def previous_services(
 
 
 def _unhashed(app: App) -> Iterator[Service]:
-    """Yield services whose hash does not tell that a directory has no files from Git any more: they reload them."""
+    """Yield services that reload files, and whose hash does not show that a directory has no files from Git any more."""
     for service in app.services:
         if service.reload and any(
             each.writable_path is not None and not each.entries for each in service.files

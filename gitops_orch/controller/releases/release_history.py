@@ -1,4 +1,4 @@
-"""What is known of releases: from history, and, where history was lost, from what containers tell (decision 20)."""
+"""Derives the state of releases from history, or from containers if history was lost."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -17,32 +17,32 @@ from gitops_orch.planner.inputs.world import TargetRelease
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseFacts:
-    """By app: the quarantined digests, each with why, and the last stable release."""
+    """By app: the quarantined digests, each with its reason, and the stable releases."""
 
     failed: Mapping[AppKey, Mapping[str, str]]
     stable: Mapping[AppKey, tuple[Release, ...]]  # newest first
-    known: frozenset[AppKey]  # apps that history has heard of
-    progressing: frozenset[tuple[AppKey, str]] = frozenset()  # begun, and neither stable nor failed yet
+    known: frozenset[AppKey]  # apps that history knows
+    progressing: frozenset[tuple[AppKey, str]] = frozenset()  # in progress: neither stable nor failed yet
 
     @property
     def progressing_by_app(self) -> Mapping[AppKey, frozenset[str]]:
-        """Return, by app, the digests of releases that were begun and never proved."""
+        """Return, by app, the digests of releases that were started and are neither stable nor failed."""
         found: dict[AppKey, set[str]] = defaultdict(set)
         for app, digest in self.progressing:
             found[app].add(digest)
         return {app: frozenset(digests) for app, digests in found.items()}
 
     def was_stable(self, app: AppKey, digest: str) -> bool:
-        """Tell whether a release has been stable."""
+        """Tell whether a release was ever stable."""
         return any(release.digest == digest for release in self.stable.get(app, ()))
 
     def stable_other_than(self, app: AppKey, digest: str) -> Release | None:
-        """Return the newest stable release that is not this one."""
+        """Return the newest stable release other than this one."""
         return next((release for release in self.stable.get(app, ()) if release.digest != digest), None)
 
 
 def release_facts(releases: Iterable[Release]) -> ReleaseFacts:
-    """Arrange history's releases, given newest first."""
+    """Sort history's releases into facts; they are given newest first."""
     failed: dict[AppKey, dict[str, str]] = {}
     stable: dict[AppKey, list[Release]] = {}
     known: set[AppKey] = set()
@@ -66,7 +66,7 @@ def release_facts(releases: Iterable[Release]) -> ReleaseFacts:
 def abandoned_releases(
     facts: ReleaseFacts, chosen: Iterable[TargetRelease]
 ) -> Mapping[AppKey, Mapping[str, str]]:
-    """Return the quarantined releases, by app, without those that stay up because there is nothing to go back to."""
+    """Return the quarantined releases, by app, except those that stay running because no earlier release exists."""
     stay_up = {each.app.key: each.app.digest for each in chosen if each.stays_running}
     return {
         app: {digest: why for digest, why in failed.items() if digest != stay_up.get(app)}
@@ -77,18 +77,18 @@ def abandoned_releases(
 def recovered_releases(
     containers: Iterable[ObservedContainer], known: frozenset[AppKey]
 ) -> tuple[Release, ...]:
-    """Return what containers tell of apps that history has lost.
+    """Return the releases that containers show, for apps that history does not know.
 
-    A container kept under a failed name quarantines its release; one kept for going back was made by a stable release that
-    is older than what runs.  A release was stable where all that runs, its own containers and those that it left as they
-    were, does well; and one whose predecessor is still there has proved nothing.
+    A container with a failed name (`-failed`) quarantines its release. A retained container shows a stable release that
+    is older than the running one. A running release was stable if all containers that run are healthy: its own, and
+    those that it did not change. A release whose predecessor still exists has not passed its gate.
     """
     candidates = [
         container
         for container in containers
         if container.owner is not None
         and container.owner.app not in known
-        and not is_run_slot(container.owner.slot)  # how a scheduled run ends is no release's business
+        and not is_run_slot(container.owner.slot)  # the end of a scheduled run says nothing about the release
     ]
     running = [container for container in candidates if not _is_retained_by_name(container)]
     failed: dict[tuple[AppKey, str], Release] = {}
@@ -101,11 +101,11 @@ def recovered_releases(
     doubtful = _ungated_releases(running) | _unhealthy_releases(running)
     created = {
         _release_of(each): _created_s(each) for each in sorted(running, key=_created_s)
-    }  # the last of each
+    }  # a container's release is created at the time of its newest container
     former = {_release_of(container) for container in candidates if is_retained_copy(container)}.difference(
         created
     )
-    # Not the one that most are of: what a release left as it was is still of an earlier one.
+    # Not the release of most containers: containers that a release did not change still name an earlier release.
     newest_last = [*sorted(former), *sorted(created, key=lambda vote: (created[vote], vote))]
     stable = [
         _release(app, digest, commit)
@@ -117,7 +117,7 @@ def recovered_releases(
 
 def _release_of(container: ObservedContainer) -> tuple[AppKey, str, str]:
     owner = container.owner
-    assert owner is not None  # noqa: S101 - only our own containers are asked
+    assert owner is not None  # noqa: S101 - called for our own containers only
     return owner.app, owner.release, owner.commit
 
 
@@ -126,7 +126,7 @@ def _created_s(container: ObservedContainer) -> float:
 
 
 def _unhealthy_releases(running: Iterable[ObservedContainer]) -> set[tuple[AppKey, str]]:
-    """Return the releases of what does not do well, and of all that was made later: those began with it as it was."""
+    """Return the releases of unhealthy containers, and all releases created later: they began with that container."""
     since: dict[AppKey, float] = {}
     created: list[tuple[AppKey, str, float]] = []
     for container in running:
@@ -139,7 +139,7 @@ def _unhealthy_releases(running: Iterable[ObservedContainer]) -> set[tuple[AppKe
 
 
 def _ungated_releases(containers: Iterable[ObservedContainer]) -> set[tuple[AppKey, str]]:
-    """The old container goes when the new one is proved: of two in a slot, the younger was not."""
+    """Return the newer release of two in one slot: while the older container exists, the newer has not passed its gate."""
     slots: dict[tuple[AppKey, str, int], list[tuple[float, AppKey, str]]] = defaultdict(list)
     for container in containers:
         owner, created_at = container.owner, container.created_at
@@ -155,7 +155,7 @@ def _is_retained_by_name(container: ObservedContainer) -> bool:
 
 
 def _succeeded(container: ObservedContainer) -> bool:
-    """A one-shot that succeeded."""
+    """Tell whether a one-shot container succeeded."""
     return container.state is State.EXITED and (container.details is None or container.details.exit_code == 0)
 
 
@@ -165,7 +165,7 @@ def _release(app: AppKey, digest: str, commit: str, *, failed: str = "") -> Rele
 
 
 def succeeded_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
-    """Return the releases, by app and digest, all of whose steps were carried out, their gates among them."""
+    """Return the releases, by app and digest, of which all steps, gates included, were done."""
     tried: dict[tuple[AppKey, str], bool] = {}
     for result in results:
         action = result.action
@@ -177,7 +177,7 @@ def succeeded_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str
 
 
 def recovered_first_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
-    """Return the releases that failed first, stayed up, and have passed all their gates now."""
+    """Return the first releases that failed, stayed running, and have passed all their gates now."""
     results = tuple(results)
     observed_apps = {
         (result.action.app, result.action.release)
@@ -188,7 +188,10 @@ def recovered_first_releases(results: Iterable[ActionResult]) -> set[tuple[AppKe
 
 
 def started_runs(results: Iterable[ActionResult]) -> Mapping[str, Placed]:
-    """Return, by its container's name, each scheduled run that was asked to start: that no answer came does not mean that they did not."""
+    """Return each scheduled run whose start was requested, by container name.
+
+    Without an answer it may still have started.
+    """
     return {
         result.action.name: Placed(
             app=result.action.app, service=result.action.service, slot=result.action.slot
@@ -204,7 +207,10 @@ def started_runs(results: Iterable[ActionResult]) -> Mapping[str, Placed]:
 
 
 def note_post_starts(post_start_done: set[tuple[str, str]], results: Iterable[ActionResult]) -> None:
-    """Note, given results in the order of their plan, which containers had all commands run after their last start."""
+    """Record which containers had all their commands run after their last start.
+
+    Results are in the order of their plan.
+    """
     for result in results:
         action, container = result.action, (result.action.host, result.action.name)
         if action.kind is Kind.EXEC and action.hook is not None and not action.optional:

@@ -1,9 +1,12 @@
-"""What apps run that is not head's release: for those that must wait with head's, and for what depends on what left Git.
+"""Finds the release that an app runs if no container is of its head release, and the app may have to keep it.
+
+It is needed for apps that depend on others, and for apps of which something left Git.
 
 Note [The release that an app runs]
-A container names the release that created it, and a later release leaves it as it was where nothing of it changed.  So
-the app runs the release that most of its containers are just as; of several, the one that was stable last, else the one
-that created a container last.  Where a rollout broke off, no release has all containers: then the app runs a mixture.
+A container names the release that created it. A later release keeps the container if nothing of it changed. So the app
+runs the release that matches most of its containers. If several do, it is the release that was stable last, else the
+release that created a container last. If a rollout was interrupted, no release matches all containers: then the app
+runs a mixture.
 """
 
 from collections import defaultdict
@@ -20,13 +23,12 @@ from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, Ownership
 from gitops_orch.planner.inputs.world import ImagePin, Role, TargetRelease
 from gitops_orch.planner.releases.dependencies import has_run
 
-Hashes = Callable[
-    [App], Mapping[str, Collection[str]]
-]  # by service: the spec hashes that its containers may have
+# Returns, by service, the spec hashes that its containers may have.
+Hashes = Callable[[App], Mapping[str, Collection[str]]]
 
 
 def image_pins(history: History, app: AppKey, release: str) -> Mapping[str, ImagePin]:
-    """Return the bytes that each service of a release ran last."""
+    """Return the image that each service of a release ran last."""
     pins: dict[str, ImagePin] = {}
     for record in history.images(app, release=release):  # newest first
         pins.setdefault(record.service, ImagePin(id=record.image_id, digests=record.digests))
@@ -41,11 +43,11 @@ def running_releases(
     facts: ReleaseFacts,
     hashes: Hashes,
 ) -> tuple[TargetRelease, ...]:
-    """Return, for apps of which nothing runs head's release yet, the release that they run.
+    """Return, for apps without a container of their head release, the release that they run.
 
-    Never a quarantined one.  Where nothing is left of an app, it is the last stable one.  Only for apps that depend on
-    others, or that a service has left, and for all where an app has left Git.  One whose files cannot be had, or resolve
-    to something else by now, is left out.
+    It is never a quarantined release. If no container of an app exists, it is the last stable release. It is returned
+    only for apps that depend on others or that a service has left; for all apps if an app has left Git. An app is left
+    out if the files of that release do not exist any more, or now resolve to something else.
     """
     chosen = list(chosen)
     there: dict[AppKey, list[ObservedContainer]] = defaultdict(list)
@@ -76,34 +78,33 @@ def running_releases(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _FoundRelease:
-    """A release, and how many of an app's containers are just as it has them: of those that run, and of all."""
+    """A release, and how many of an app's containers match it: of those that run, and of all."""
 
     app: App
     commit: str
     matching_counts: tuple[int, int]
-    mixed: bool  # one that runs is not
+    mixed: bool  # True: a running container does not match
 
 
 @dataclass(frozen=True, slots=True)
 class _ReleaseSearch:
-    """Which release does an app run, of those that its containers name?"""
+    """Finds the release that an app runs, among those that its containers name."""
 
     head: App
-    serving: Sequence[ObservedContainer]  # the one that was created last is last
+    serving: Sequence[ObservedContainer]  # the newest is last
     loader: Loader
     facts: ReleaseFacts
     hashes: Hashes
 
     def best(self) -> _FoundRelease | None:
-        """Return the release that runs; None where it is head's, or none is known."""
+        """Return the release that runs; None if it is the head release, or if none is known."""
         if any(_owner(each).release == self.head.digest for each in self.serving):
             return None
-        return max(
-            self._candidates(), key=lambda each: each.matching_counts, default=None
-        )  # the first of several
+        # `max` returns the first of several equal candidates.
+        return max(self._candidates(), key=lambda each: each.matching_counts, default=None)
 
     def _candidates(self) -> Iterator[_FoundRelease]:
-        """Yield the releases that it may be, the likeliest first: those that were stable, then the others, each newest first."""
+        """Yield the possible releases, the most probable first: stable ones, then the others, each newest first."""
         failed = self.facts.failed.get(self.head.key, {})
         named = {_owner(each).release: _owner(each).commit for each in reversed(self.serving)}
         stable = {each.digest: each.commit for each in self.facts.stable.get(self.head.key, ())}
@@ -134,8 +135,8 @@ def _count_matching(
 
 
 def _serving(containers: Iterable[ObservedContainer]) -> Sequence[ObservedContainer]:
-    """Return what runs, and of each slot in which nothing runs the container that was created last."""
-    # A scheduled run is of the release of its time.
+    """Return the containers that run, and for each slot in which none runs, its newest container."""
+    # A scheduled run has the release of its scheduled time.
     ours = sorted((each for each in containers if not is_run_slot(_owner(each).slot)), key=_created_s)
     live = [each for each in ours if each.state in LIVE_STATES]
     filled = {(_owner(each).service, _owner(each).slot) for each in live}
@@ -144,7 +145,7 @@ def _serving(containers: Iterable[ObservedContainer]) -> Sequence[ObservedContai
 
 
 def _owner(container: ObservedContainer) -> Ownership:
-    assert container.owner is not None  # noqa: S101 - only our own containers are asked
+    assert container.owner is not None  # noqa: S101 - called for our own containers only
     return container.owner
 
 

@@ -1,4 +1,4 @@
-"""Specs of services: hash and declared fields, computed once per release, because they cost more than a comparison."""
+"""Computes container specs of services once for each release, because that costs more than a comparison."""
 
 import hashlib
 import hmac
@@ -20,27 +20,27 @@ Refusal = tuple[SpecKey, str]  # and an API version
 
 
 class SpecCache:
-    """Remembers what it computed for the releases that were asked for last."""
+    """Remembers results for the releases that were asked for last."""
 
     def __init__(self) -> None:
         self._specs: dict[SpecKey, ContainerSpec] = {}
-        self._keyed: dict[
-            int, tuple[App, App]
-        ] = {}  # by identity: the app, which so lives on, and the keyed one
+        # By identity of the app: the app, which is so kept alive, and the keyed app.
+        self._keyed: dict[int, tuple[App, App]] = {}
         self._refusals: dict[Refusal, str] = {}
         self._salt = ""
 
     def keyed(self, apps: Iterable[App], salt: str) -> Mapping[tuple[AppKey, str], App]:
-        """Return the apps, by key and digest, with the digests of secrets keyed: they show in names and labels of volumes."""
+        """Return the apps, by key and digest, with keyed digests of secrets, which volumes show in names and labels."""
         known = self._keyed if salt == self._salt else {}
-        # By the app itself, not by its digest: two of one digest may differ in what changes no container, as a hold does.
+        # By identity, not by digest: two apps of one digest may differ in settings that change no container, such as a
+        # hold.
         self._keyed = {
             id(app): known[id(app)] if id(app) in known else (app, _keyed(app, salt)) for app in apps
         }
         return {(app.key, app.digest): keyed for app, keyed in self._keyed.values()}
 
     def specs(self, apps: Iterable[App], salt: str) -> Mapping[SpecKey, ContainerSpec]:
-        """Return the spec of every service, by app, digest and name; forgets those that are not asked for."""
+        """Return the spec of every service, by app, digest and name; forget the specs that are not asked for."""
         known = self._specs if salt == self._salt else {}
         fresh: dict[SpecKey, ContainerSpec] = {}
         for app in apps:
@@ -51,7 +51,7 @@ class SpecCache:
         return fresh
 
     def hashes(self, app: App, salt: str) -> Mapping[str, frozenset[str]]:
-        """Return, by service, the spec hashes that containers of a release may have, whichever version made them."""
+        """Return, by service, the spec hashes that containers of a release may have, from all versions of the hash."""
         keyed, found = _keyed(app, salt), {}
         for service in keyed.services:
             known = self._specs.get((app.key, app.digest, service.name)) if salt == self._salt else None
@@ -60,7 +60,10 @@ class SpecCache:
         return found
 
     def refusals(self, apps: Iterable[App], api_versions: frozenset[str]) -> Mapping[Refusal, str]:
-        """Return why services cannot run as their files say on Engines of these API versions; those that can are left out."""
+        """Return why services cannot run as declared on Engines of these API versions.
+
+        Services that can run are left out.
+        """
         fresh: dict[Refusal, str] = {}
         for app in apps:
             for service in app.services:
@@ -91,7 +94,7 @@ def _keyed_files(files: FileMount, salt: str) -> FileMount:
 def _spec(payload: ContainerPayload, app: App, service: Service, salt: str) -> ContainerSpec:
     body = payload.body
     host_config = body["HostConfig"]
-    assert isinstance(host_config, Mapping)  # noqa: S101 - container_payload makes it so
+    assert isinstance(host_config, Mapping)  # noqa: S101 - container_payload builds it so
     return ContainerSpec(
         hash=hash_payload(payload, app, service, salt=salt),
         version=SPEC_HASH_VERSION,
@@ -109,7 +112,7 @@ def _spec(payload: ContainerPayload, app: App, service: Service, salt: str) -> C
 
 
 def _restart_policy(policy: object) -> str:
-    """As Compose writes it, and as an inspection is read: `on-failure:3`."""
+    """Return a restart policy as Compose writes it and as an inspection is read: `on-failure:3`."""
     if not isinstance(policy, Mapping):
         return "no"
     name, count = str(policy.get("Name") or "no"), _integer(policy.get("MaximumRetryCount"))

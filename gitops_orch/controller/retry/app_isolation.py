@@ -1,9 +1,9 @@
-"""What nobody foresaw in one app is kept to that app: it is left as it is, said so, and tried again, less and less often.
+"""Limits an internal error in one app to that app: the app is isolated, stays as it is, and is retried with backoff.
 
 Note [Whose fault]
-An exception says where in the code it was raised, not for which app.  So the apps are worked out in halves, each together
-with those that are known to do no harm, until those are found with which it fails.  That takes a few attempts for each
-app at fault, and changes nothing: to look is pure.
+An exception says where in the code it was raised, not for which app. So the apps are tried in halves, each half
+together with the apps that are known to be harmless, until the apps that cause the error are found. That takes a few
+attempts for each such app. It changes nothing, because planning is pure.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,21 +16,23 @@ from gitops_orch.logs import LOG
 from gitops_orch.model.app import App, AppKey
 
 T = TypeVar("T")
-Attempt = Callable[[Mapping[AppKey, str]], T]  # given the apps that are set apart, each with why
+# Called with the isolated apps and their reasons.
+Attempt = Callable[[Mapping[AppKey, str]], T]
 APP_ISOLATED = "app.isolated"
-_NO_SUSPECT = (GitopsOrchError, OSError, MemoryError)  # trouble of the world, which no app is to blame for
+# Errors of the environment, which no app causes.
+_NO_SUSPECT = (GitopsOrchError, OSError, MemoryError)
 
 
 class Isolation:
-    """Remembers, in this process alone, which apps could not be worked out, and when they may be tried again."""
+    """Remembers, in this process only, which apps caused an internal error, and when they may be tried again."""
 
     def __init__(self) -> None:
         self._memory = Backoff()
 
     def run(self, apps: Sequence[App], attempt: Attempt[T], clock: Clock) -> T:
-        """Return what `attempt` makes of the apps, of as many of them as it can be made of.
+        """Return the result of `attempt` for all apps, or for as many of them as possible.
 
-        Whatever it raises in the end is the fault of no single app.
+        If it still raises, no single app causes the error.
         """
         digests = {app.key: app.digest for app in apps}
         waits = self._memory.holds(digests, clock.monotonic_s(), clock.now())
@@ -49,14 +51,14 @@ class Isolation:
         return done
 
     def expires_between(self, after_s: float, until_s: float) -> bool:
-        """Tell whether a wait ends in a span of time."""
+        """Tell whether a wait ends in this span of time."""
         return self._memory.expires_between(after_s, until_s)
 
 
 def _find_failing(
     suspects: Sequence[AppKey], apart: Mapping[AppKey, str], attempt: Attempt[T], error: Exception
 ) -> Mapping[AppKey, Exception]:
-    """Return the apps without which it can be done, each with its error; the error itself where there are none such."""
+    """Return the apps that cause the error, each with its own error. If it occurs without any app, raise it."""
     if _trial((), suspects, apart, attempt) is not None:
         raise error
     harmless: list[AppKey] = []

@@ -1,4 +1,4 @@
-"""Trouble with registries and hosts is no bad release: the app waits, longer each time, and everything else goes on."""
+"""Backoff after trouble with registries and hosts. The app waits, longer each time, and everything else continues."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from gitops_orch.model.trouble import LEFT_GIT
 
 FIRST_S = 10.0
 LAST_S = 300.0
-DOUBLINGS_MAX = 10  # more make a number too large to compare
+DOUBLINGS_MAX = 10  # a higher exponent makes a number too large to compare
 NO_FAILURES: Mapping[AppKey, str] = {}
 NO_APP = AppKey(namespace="", name="")
 
@@ -28,16 +28,15 @@ class _BackoffState:
 
 
 class Backoff:
-    """Remembers, in this process alone, which apps had trouble and when they may be tried again.
+    """Remembers, in this process only, which apps had trouble and when they may be tried again.
 
-    Times are seconds of the monotonic clock: one that is set back an hour must not hold an app for that hour.
+    Times are seconds of the monotonic clock: a wall clock that is set back an hour must not hold an app for that hour.
     """
 
     def __init__(self) -> None:
         self._apps: dict[AppKey, _BackoffState] = {}
-        self._starts: dict[
-            ContainerRef, _BackoffState
-        ] = {}  # of what served before and cannot be started again
+        # Containers that ran before, by host and id, and cannot be started again.
+        self._starts: dict[ContainerRef, _BackoffState] = {}
 
     def note(
         self,
@@ -47,22 +46,24 @@ class Backoff:
         waiting: Collection[AppKey] = (),
         digests: Mapping[AppKey, str] = NO_FAILURES,
     ) -> tuple[tuple[AppKey, str, str], ...]:
-        """Learn from a run: trouble lengthens an app's wait, a run without trouble ends it.
+        """Record the results of a run: trouble lengthens an app's wait, and a run without trouble ends it.
 
-        A step that was skipped says nothing, and an attempt that was broken off does not say either that it succeeds: a
-        run may yield before the step that fails.
+        Returns the apps whose wait was lengthened, each with the digest of the release that it should run, and the
+        reason.
 
-        Returns the apps whose wait was lengthened, each with the digest of the release that it is to run, and the reason.
+        A skipped step says nothing. An app with a skipped step keeps its wait, because the step that fails may not have
+        been reached: a run may yield before it.
 
-        What is done to an app that was `waiting` ends nothing: what served before serves meanwhile, and that is no proof.
-        Nor does it begin another wait where that of an older release fails.
+        The results of an app in `waiting` do not end its wait: meanwhile its former container serves, and that proves
+        nothing. A failure of an older release does not begin another wait for such an app, either.
 
-        A failed gate is trouble too, unless it has just quarantined the release: one that was stable fails for a reason
-        that lies elsewhere, and trying it in every run would help nobody.
+        A failed gate counts as trouble too, unless it has just quarantined the release. If a release that was stable
+        fails, the cause is outside the release, and a retry in every run would not help.
 
-        `digests` are the releases that apps are to run, LEFT_GIT for one that left Git.  The step that failed may be of
-        another release: that a former container cannot be removed keeps an app from what Git wants, too.  A container of
-        another release that is started is what served before: each has a wait of its own.
+        `digests` are the releases that apps should run, or LEFT_GIT for an app that left Git. The failed step may
+        belong to another release: if a former container cannot be removed, the app does not reach its desired state,
+        either. A start of another release's container starts a container that ran before. Each such container has a
+        wait of its own.
         """
         results = tuple(results)
         self._note_starts((each for each in results if _is_former(each, digests)), now_s)
@@ -100,7 +101,7 @@ class Backoff:
                 self._starts[place] = _BackoffState("", count, now_s + _wait_s(count), _failure_text(result))
 
     def start_holds(self, now_s: float, now: datetime) -> Mapping[ContainerRef, Hold]:
-        """Return the containers, by host and id, that served before and are not to be started for now."""
+        """Return the containers, by host and id, that ran before and must not be started for now."""
         return {
             place: Hold(reason=trouble.reason, until=now + timedelta(seconds=trouble.until_s - now_s))
             for place, trouble in self._starts.items()
@@ -108,25 +109,25 @@ class Backoff:
         }
 
     def _is_older(self, failure: ActionResult) -> bool:
-        """Tell whether what failed is of another release than the one that the app waits for."""
+        """Tell whether the failed release is another one than the release that the app waits for."""
         before = self._apps.get(failure.action.app) if failure.action.app is not None else None
         return before is not None and before.digest != failure.action.release
 
     def record_failure(self, app: AppKey, digest: str, reason: str, now_s: float) -> None:
-        """Note trouble with an app's release: each time it waits longer."""
+        """Record trouble with an app's release: the wait is longer each time."""
         before = self._apps.get(app)
         count = before.count + 1 if before is not None and before.digest == digest else 1
         self._apps[app] = _BackoffState(digest, count, now_s + _wait_s(count), reason)
 
     def clear(self, apps: Iterable[AppKey]) -> None:
-        """Forget the trouble of apps that do well."""
+        """Forget the trouble of apps that succeed."""
         for app in apps:
             self._apps.pop(app, None)
 
     def holds(self, digests: Mapping[AppKey, str], now_s: float, now: datetime) -> Mapping[AppKey, Hold]:
-        """Return the apps to leave alone for now; one whose digest has changed is tried at once.
+        """Return the apps that wait, with their holds. An app whose digest has changed is tried at once.
 
-        An app that is not among the `digests` left Git.
+        An app that is not in `digests` left Git.
         """
         return {
             app: Hold(reason=trouble.reason, until=now + timedelta(seconds=trouble.until_s - now_s))
@@ -135,7 +136,7 @@ class Backoff:
         }
 
     def expires_between(self, after_s: float, until_s: float) -> bool:
-        """Tell whether a wait ends in a span of time: then there is something to try again."""
+        """Tell whether a wait ends in this span of time: then something is tried again."""
         troubles = (*tuple(self._apps.values()), *tuple(self._starts.values()))
         return any(after_s < trouble.until_s <= until_s for trouble in troubles)
 
@@ -146,7 +147,7 @@ def _wait_s(count: int) -> float:
 
 
 def _is_former(result: ActionResult, digests: Mapping[AppKey, str]) -> bool:
-    """Tell whether a start that was tried is one of a container that served before the release that its app is to run."""
+    """Tell whether a start was tried for a container that ran before the release that its app should run."""
     action = result.action
     if result.outcome is Outcome.SKIPPED:
         return False

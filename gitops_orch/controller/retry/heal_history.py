@@ -1,7 +1,7 @@
-"""Remembers what was put right and when, so that the planner can tell when healing does not help (planner/healing/heal_limits.py).
+"""Remembers what was healed and when. The planner sees from it where healing does not help (healing/heal_limits.py).
 
-Times are of the monotonic clock while the process lives.  History keeps them by the wall clock, so that a new process
-goes on where the former was, and one that only looks sees what the service sees.
+In the process, times are of the monotonic clock. History stores them by the wall clock, so that a new process continues
+where the last one ended, and a read-only command sees what the service sees.
 """
 
 import json
@@ -23,7 +23,7 @@ from gitops_orch.planner.healing.heal_limits import COOL_DOWN_S, stopped_s, wait
 from gitops_orch.planner.inputs.world import World
 
 RETAINED_SUFFIXES = (RETAINED_SUFFIX, FAILED_SUFFIX)
-REMEMBERED_MAX = 50  # times, of one field
+REMEMBERED_MAX = 50  # times, for each field
 HEALING_KINDS = frozenset(
     {
         Kind.START,
@@ -45,7 +45,7 @@ class _Heals:
 
 
 class HealHistory:
-    """Remembers heals; a changed service begins anew."""
+    """Remembers heals. When the spec of a service changes, its heals begin from zero."""
 
     def __init__(self, history: History, clock: Clock) -> None:
         self._history = history
@@ -54,7 +54,7 @@ class HealHistory:
         self._heals = dict(_recalled(history.healed(), now_s, now_s - now))
 
     def note(self, results: Iterable[ActionResult], world: World) -> None:
-        """Learn from a run; what was done to a field several times in one run counts once."""
+        """Record the heals of a run. Several heals of one field in one run count once."""
         healed: dict[HealedField, Action] = {}
         for result in results:
             field = None if _was_retained(result.action, world) else _healed(result)
@@ -77,12 +77,12 @@ class HealHistory:
         self._heals[field] = _Heals(spec_hash, release, (*at_s, now_s)[-REMEMBERED_MAX:])
 
     def healings(self) -> Mapping[HealedField, HealRecord]:
-        """Return what was put right not long ago."""
+        """Return the recent heals."""
         now_s = self._clock.monotonic_s()
         return {field: _seen(heals, now_s) for field, heals in tuple(self._heals.items())}
 
     def reset(self, app: AppKey) -> bool:
-        """Forget what was put right of an app, and tell whether any of it was left alone: that is healed again at once."""
+        """Forget the heals of an app, and tell whether any of its fields was suspended: it is healed again at once."""
         now_s = self._clock.monotonic_s()
         forgotten = {field: heals for field, heals in tuple(self._heals.items()) if field.app == app}
         for field in forgotten:
@@ -94,7 +94,7 @@ class HealHistory:
         )
 
     def expires_between(self, after_s: float, until_s: float) -> bool:
-        """Tell whether a wait ends in a span of time: then there is something to try again."""
+        """Tell whether a wait ends in this span of time: then something is healed again."""
         return any(
             rule(_seen(heals, after_s)) > 0 and not rule(_seen(heals, until_s))
             for field, heals in tuple(self._heals.items())
@@ -116,16 +116,17 @@ class HealHistory:
 
 
 def _rules(field: HealedField) -> tuple[Callable[[HealRecord], float], ...]:
-    """Return what tells for how long a field is left alone."""
+    """Return the rules that compute for how long a field is suspended."""
     if field.path == NAMESPACE:
         return (wait_s,)
     return (stopped_s, wait_s) if field.path == STATE else (stopped_s,)
 
 
 def _recalled(text: str | None, now_s: float, monotonic_s: float) -> Iterator[tuple[HealedField, _Heals]]:
-    """Yield what was kept; what cannot be made out is forgotten, which heals once more than it should.
+    """Yield the stored heals. Rows that cannot be parsed are dropped, which allows one heal more than intended.
 
-    So are times that are yet to come, by a wall clock that was set back: they would have it wait until they are past.
+    Times in the future are dropped, too: they occur when the wall clock was set back, and would suspend healing until
+    then.
     """
     rows: list[list[object]] = []
     with suppress(ValueError):
@@ -149,13 +150,16 @@ def _seen(heals: _Heals, now_s: float) -> HealRecord:
 
 
 def _was_present(field: HealedField, world: World) -> bool:
-    """Tell whether a slot was on its host when that was seen last: what is made for the first time is not healed."""
+    """Tell whether the slot was on its host at the last observation: a container that is created first is not a heal."""
     placed = Placed(app=field.app, service=field.service, slot=field.slot)
     return placed in world.last_placements.get(field.host, ())
 
 
 def _was_retained(action: Action, world: World) -> bool:
-    """Tell whether a generation that was set aside serves again: nothing was broken.  A declared name may end so too."""
+    """Tell whether a retained container runs again: that repairs nothing.
+
+    A name declared in Compose may end in a suffix, too.
+    """
     if not action.name.endswith(RETAINED_SUFFIXES):
         return False
     apps = (each.app for each in world.targets if each.app.key == action.app)
@@ -163,7 +167,7 @@ def _was_retained(action: Action, world: World) -> bool:
 
 
 def _healed(result: ActionResult) -> HealedField | None:
-    """Return what an action put right; None where it was no healing, or did not end well."""
+    """Return the field that an action healed; None if the action is no heal, or was not done."""
     action = result.action
     if result.outcome is not Outcome.DONE or action.app is None or action.service is None:
         return None
@@ -171,7 +175,7 @@ def _healed(result: ActionResult) -> HealedField | None:
         return None  # it only prepares the slot's container
     path = path_of(action.changes)
     if action.kind is Kind.CREATE and path == NAMESPACE:
-        return None  # it follows its parent, which is made anew: that is what counts
+        return None  # its namespace's container is created again: that one counts as the heal
     heals = action.kind in HEALING_KINDS and action.changes
     if action.slot is None or not (heals or action.kind is Kind.CREATE):
         return None

@@ -1,10 +1,11 @@
-"""Takes an app back in Git: its own files as of an older commit, in a commit on top of the branch, which is pushed.
+"""Reverts an app in Git: a commit on top of the branch restores the app's own files of an older commit, and is pushed.
 
-Both `rollback` and the controller itself do it this way.  What is pushed was compiled before: it changes no other app,
-and where the controller does it by itself, the app is exactly the older release again.
+Both `rollback` and the controller use it. The commit is compiled before it is pushed. It changes no other app. If the
+controller reverts by itself, the app is exactly the older release again.
 
-Note [Own files].  Put back is what the app alone is made of.  A file that another app reads, too, and the fleet's
-document stay: a revert of one app must not change another.  A file that no app reads is nobody's, and stays as well.
+Note [Own files]
+Only files that no other app reads are restored. A file that another app reads, too, and the Fleet document stay as they
+are: a revert of one app must not change another. A file that no app reads belongs to no app, and also stays.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,52 +28,57 @@ from gitops_orch.source.source import Source
 APP_TRAILER = "Gitops-Orch-App"
 REASON_TRAILER = "Gitops-Orch-Reason"
 TRIES_MAX = 5
-REVERTED_MAX = 20  # commits that are named
+REVERTED_MAX = 20  # number of commits that the message names
 REASON_CHARS_MAX = 200
 NAMES_MAX = 5
 SHORT = 10
 
 
 class RevertStatus(Enum):
-    """What became of a wish."""
+    """The outcome of a request."""
 
     PUSHED = "pushed"
-    DRAFTED = "drafted"  # made, and not pushed, because nobody asked for that
-    REFUSED = "refused"  # not right as the branch is now: no later try helps before it moves
-    FAILED = "failed"  # right, but the remote did not take it; a later try may help
-    NOTHING = "nothing"  # it is so already
-    MOVED_ON = "moved-on"  # the branch asks for another release already
+    # The commit was created, but not pushed, because a push was not requested.
+    DRAFTED = "drafted"
+    # Not possible as the branch is now: a retry helps only after the branch moves.
+    REFUSED = "refused"
+    # Possible, but the remote did not accept it: a retry may help.
+    FAILED = "failed"
+    NOTHING = "nothing"  # the app is already as requested
+    MOVED_ON = "moved-on"  # the branch already has another release of the app
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevertRequest:
-    """An app that is to be as of a commit again, and why."""
+    """A request to restore an app as of a commit, with the reason."""
 
     app: AppKey
     commit: str
     reason: str
-    failed: str = ""  # digest of the release to take back, and of no other; "" where a person says so
+    # Digest of the only release that may be reverted; "" if a person makes the request.
+    failed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevertOutcome:
-    """What became of a wish, in words; `commit` is the pushed one."""
+    """The outcome of a request, with texts for people. `commit` is the commit that was created."""
 
     result: RevertStatus
     message: str = ""
     hint: str = ""
-    head: str = ""  # that it was made on, or refused on; "" where the remote did not tell
+    # The head on which it was created or refused; "" if the remote did not answer.
+    head: str = ""
     commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _RevertCommit:
     commit: str
-    rest: str  # what still differs from the older release; "" where nothing does
+    rest: str  # what still differs from the older release; "" if nothing
 
 
 class Reverter:
-    """Makes reverts, checks them, and pushes them; not for use by two threads at once."""
+    """Creates reverts, checks them, and pushes them. Not for use by two threads at once."""
 
     def __init__(
         self,
@@ -89,9 +95,11 @@ class Reverter:
         self._former = former
 
     def revert(self, request: RevertRequest, alive: Callable[[], None] = lambda: None) -> RevertOutcome:
-        """Make the wish true on the branch's head, anew each time that the branch moves meanwhile.
+        """Push the requested revert on top of the branch's head.
 
-        `alive` is called before each talk with the remote, which may hang for as long as its deadline is.
+        Create it again each time that the branch moves meanwhile.
+
+        `alive` is called before each request to the remote, which may hang until its deadline.
         """
         for _ in range(TRIES_MAX):
             try:
@@ -109,7 +117,7 @@ class Reverter:
         )
 
     def draft(self, head: str, request: RevertRequest) -> RevertOutcome:
-        """Make the commit of a wish, and push nothing; SourceError."""
+        """Create the commit of a request without pushing it; raises SourceError."""
         draft = self._draft(head, request)
         if isinstance(draft, RevertOutcome):
             return draft
@@ -121,7 +129,7 @@ class Reverter:
     def _try_revert(
         self, head: str, request: RevertRequest, alive: Callable[[], None]
     ) -> RevertOutcome | None:
-        """Return what became of it; None where the branch moved meanwhile."""
+        """Return the outcome; None if the branch moved meanwhile."""
         draft = self._draft(head, request)
         if isinstance(draft, RevertOutcome):
             return draft
@@ -140,7 +148,7 @@ class Reverter:
         )
 
     def _has_landed(self, created: str) -> bool:
-        """Tell whether a push was taken after all, and only its answer was lost."""
+        """Tell whether the push succeeded and only its answer was lost."""
         with suppress(SourceError, SettingsError):
             return self._fetch() == created
         return False
@@ -196,7 +204,7 @@ class Reverter:
 
 
 def git_words(reason: str) -> str:
-    """Return a reason as it may stand in a commit for ever: one printable, short line, and nothing that a program printed."""
+    """Return a reason for a commit message: one short, printable line without any output of programs."""
     first = next(iter(reason.partition(LOG_MARK)[0].strip().splitlines()), "")
     printable = "".join(char if char.isprintable() else " " for char in first)
     words = " ".join(printable.split())
@@ -208,7 +216,7 @@ def _file_of(app: AppKey, files: Iterable[CompiledFile]) -> CompiledFile | None:
 
 
 def _changed(before: Iterable[CompiledFile], after: Iterable[CompiledFile]) -> list[str]:
-    """Return the apps, or files whose app is not known, that would be others than before."""
+    """Return the apps, or files whose app is unknown, that would change."""
     known, created = _digests(before), _digests(after)
     return sorted(name for name in known.keys() | created.keys() if known.get(name) != created.get(name))
 

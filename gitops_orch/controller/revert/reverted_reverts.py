@@ -1,7 +1,7 @@
-"""Reverting the revert: a person's commit that takes our revert back is their wish to try the failed release again.
+"""Recognises a person's commit that reverts our revert: the failed release is to be tried again.
 
-It lifts the quarantine, once for each revert.  The same files that come back in another way (pushed again, rebased,
-picked) stay blocked: nobody said that they should be tried again.
+It lifts the quarantine, once for each revert. If the same files return in another way (pushed again, rebased, picked),
+the release stays quarantined: a retry was not requested.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.source.revert import AUTHOR
 from gitops_orch.source.source import Source
 
-QUESTIONS_MAX = 1000  # whose answers are remembered
+QUESTIONS_MAX = 1000  # number of remembered answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +25,11 @@ class RevertedRevert:
 
     app: AppKey
     digest: str
-    revert: str  # our commit, which a person took back
+    revert: str  # our commit, which a person reverted
 
 
 class RevertedReverts:
-    """Finds relandings in Git; a question that was answered is not asked again."""
+    """Finds reverted reverts in Git. Each answer is remembered."""
 
     def __init__(self, source: Source, app_at: Callable[[AppKey, str], App | None]) -> None:
         self._source = source
@@ -44,7 +44,7 @@ class RevertedReverts:
         head: str,
         spent: Callable[[], AbstractSet[tuple[AppKey, str]]],
     ) -> tuple[RevertedRevert, ...]:
-        """Return what is to be tried again; `spent` tells which reverts have led to that before."""
+        """Return the releases to try again. `spent` returns the reverts that caused a retry before."""
         failed = {(row.app, row.digest): row for row in releases if row.state is ReleaseState.FAILED}
         found = []
         for app in apps:
@@ -64,9 +64,9 @@ class RevertedReverts:
         return self._answers[question]
 
     def _ask(self, release: Release, head: str) -> Iterator[str]:
-        """Yield our reverts that people took back since the release was tried, and that had taken away this release."""
+        """Yield our reverts of this release that people reverted since it was tried."""
         reverts: tuple[str, ...] = ()
-        with suppress(SourceError):  # what is not known lifts nothing
+        with suppress(SourceError):  # an error lifts no quarantine
             reverts = self._source.reverted_by_user(since=release.commit, head=head)
         for revert in reverts:
             with suppress(SourceError):
