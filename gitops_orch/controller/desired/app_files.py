@@ -1,4 +1,4 @@
-"""Which app each file was when it was last read, kept in history: a file that breaks later is still that app's."""
+"""Remembers in history which app each file was when it was last read: if a file breaks later, it is still that app."""
 
 import json
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class AppFiles:
         )
 
     def after(self, desired: Desired) -> "AppFiles":
-        """Return what to know after a commit: of a file that is broken, what it was before."""
+        """Return what to remember after a commit. For a broken file, that is what it was before."""
         broken = set(desired.invalid_apps)
         kept = {path: app for path, app in self.apps.items() if app in broken}
         return AppFiles(
@@ -38,7 +38,7 @@ class AppFiles:
 
 
 def read_app_files(history: History) -> AppFiles:
-    """Return the files of apps; what cannot be made out is as good as unknown."""
+    """Return the files of apps; data that cannot be parsed is unknown."""
     return _parsed(history.app_files() or "{}")
 
 
@@ -54,7 +54,7 @@ def _parsed(text: str) -> AppFiles:
 
 
 def keep_app_files(history: History, files: AppFiles) -> None:
-    """Remember the files of apps, where they are not what is remembered already."""
+    """Save the files of apps, if they differ from the saved ones."""
     if files != read_app_files(history):
         apps = {path: str(app) for path, app in sorted(files.apps.items())}
         history.set_app_files(json.dumps({"apps": apps, "fragments": dict(sorted(files.fragments.items()))}))

@@ -1,4 +1,4 @@
-"""Which changes of a commit change no container?  A reader of the plan must not take them for overlooked."""
+"""Finds changes of a commit that change no container, so that a reader of the plan does not think they were overlooked."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -23,7 +23,7 @@ def notes_of(
 ) -> tuple[str, ...]:
     """Return a sentence for each of `apps` whose new release leaves all its containers as they are.
 
-    It names the keys that changed. The plan has to be the whole one: it tells whose containers change.
+    It names the keys that changed. `plan` must be the whole plan: it shows whose containers change.
     """
     busy = {action.app for action in plan.actions} | {hold.app for hold in plan.holds}
     created = {

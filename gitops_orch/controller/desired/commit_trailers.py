@@ -1,4 +1,4 @@
-"""What a person said of a commit: its trailers, and whether an operator let it through."""
+"""Reads the directives of a commit: its trailers, and whether an operator accepted it."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ ALLOW_PRUNE, RELEASE_HOST = "allow-prune", "let-go"  # trailers of a commit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitDirectives:
-    """What a commit's trailers, and an operator, say about it."""
+    """The directives of a commit: from its trailers, and from an operator."""
 
     allowed_prunes: frozenset[str]
     permission: Permission
 
 
 def read_directives(source: Source, history: History, commit: str) -> CommitDirectives:
-    """Return what is said of a commit; of one that cannot be read, its trailers say nothing."""
+    """Return the directives of a commit; without trailers if the commit cannot be read."""
     try:
         trailers = source.commit_info(commit).trailers
     except SourceError:

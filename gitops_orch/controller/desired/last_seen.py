@@ -1,4 +1,4 @@
-"""What history and labels tell of the past: the salt, and where slots were seen."""
+"""Recovers past values from history and labels: the salt, and where slots were seen."""
 
 import secrets
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,10 @@ from gitops_orch.model.observed import ObservedContainer, Placed
 
 
 def choose_salt(known: str | None, containers: Iterable[ObservedContainer]) -> str:
-    """Return history's salt, else the one that our containers carry, else a new one: losing our state changes no hash."""
+    """Return history's salt, else the salt in our containers' labels, else a new one.
+
+    So a lost state changes no hash.
+    """
     if known:
         return known
     carried = sorted(
@@ -22,9 +25,9 @@ def choose_salt(known: str | None, containers: Iterable[ObservedContainer]) -> s
 def last_known_placements(
     history: History, desired: Desired, containers: list[ObservedContainer]
 ) -> Mapping[str, tuple[Placed, ...]]:
-    """Return what each host held when it last answered; absent: it never did.
+    """Return what each host ran when it last answered; a host that never answered is absent.
 
-    With history kept since the first container, a host that never answered cannot have one of ours.
+    If history was kept since the first container was created, a host that never answered cannot have one of ours.
     """
     remembered = dict(history.remembered())
     if CONTINUITY in remembered or (not remembered and not containers):

@@ -1,4 +1,4 @@
-"""From Git to a desired state, or to the reason why there is none that may be acted on."""
+"""Loads the desired state from Git, or reports why there is none that may be executed."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -22,8 +22,8 @@ from gitops_orch.source.source import Source
 IMPLICIT_HOST = "local"
 MANY = 8  # apps of one commit
 ALL_DECLARED = Fleet(variables={"": ""}, declared=frozenset({"variables"}))
-OLDER_MAX = 2000  # apps of older commits that are remembered
-CONTINUITY = ""  # remembered like a host: this history has been kept since the first container was made
+OLDER_MAX = 2000  # limit of remembered apps of older commits
+CONTINUITY = ""  # remembered like a host: this history was kept since the first container was created
 
 
 COMMIT_FAILED = "commit.internal_error"
@@ -31,7 +31,7 @@ COMMIT_FAILED = "commit.internal_error"
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """What is followed: history keeps the last good commit by it."""
+    """The branch that is followed. History stores the last good commit for it."""
 
     url: str
     name: str
@@ -39,7 +39,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How files are read: the environment whose overlays count, and the Engine that is the implicit host."""
+    """How files are read: the environment whose overlays apply, and the Engine that is the implicit host."""
 
     environment: str | None
     local_url: str
@@ -47,9 +47,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What one look at Git gave.  `desired` None: nothing that may be acted on, and `error` says why.
+    """The result of a load. `desired` None: no state may be executed, and `error` is the reason.
 
-    With `error` and a desired state, the remote did not give its head, and the last good commit is what counts.
+    With `error` and a desired state, the head could not be loaded, and the last good commit is used.
     """
 
     desired: Desired | None
@@ -58,7 +58,7 @@ class Loaded:
 
 
 class Loader:
-    """Loads commits; remembers parsed files by their content."""
+    """Loads commits, and caches parsed files by their content."""
 
     def __init__(
         self, source: Source, history: History, clock: Clock, branch: Branch, reading: Reading
@@ -69,13 +69,14 @@ class Loader:
         self._branch = branch
         self._reading = reading
         self._cache = ManifestCache()
-        self._older: dict[tuple[AppKey, str], App] = {}  # what a commit holds never changes
+        self._older: dict[tuple[AppKey, str], App] = {}  # the content of a commit never changes
         self._fetched_at: datetime | None = None
         self._last: tuple[str, bool, Former, Desired] | None = None
-        self._trouble = ""  # with head, when it was asked for last: it lasts until head is asked for again
+        # The error of the last request for head; it counts until head is requested again.
+        self._trouble = ""
 
     def load(self, *, fetch: bool = True) -> Loaded:
-        """Return head's desired state; the last good commit's where head cannot be had or not be acted on."""
+        """Return the desired state of head, or of the last good commit if head cannot be fetched or must not be used."""
         last = self.last_commit()
         error = self._trouble
         commit = last
@@ -94,11 +95,11 @@ class Loader:
         return Loaded(desired=None, error=error, fetched_at=self._last_fetch())
 
     def _last_fetch(self) -> datetime | None:
-        """Return when the remote answered last, to this process or to another one."""
+        """Return when the remote last answered, to this process or to another one."""
         return self._fetched_at or self._history.fetched_at()
 
     def _acceptable(self, commit: str) -> tuple[Desired | None, str]:
-        """Return what a commit wants; None, and why, where it is not to be acted on."""
+        """Return the desired state of a commit; None and the reason if it must not be used."""
         try:
             desired = self._compile(commit)
         except SourceError as problem:
@@ -135,10 +136,10 @@ class Loader:
         try:
             return removed_fleet_settings(read_fleet(self._source.tree(str(last))), desired.fleet)
         except SourceError:
-            return ""  # the last good commit is gone from the mirror: there is nothing to compare with
+            return ""  # the mirror has no last good commit any more: no comparison is possible
 
     def head(self) -> str:
-        """Ask the remote and return its head; SourceError.  One that is held was fetched nevertheless."""
+        """Ask the remote and return its head; raises SourceError. A head that is held was fetched nevertheless."""
         try:
             head = self._source.fetch(last_commit=self.last_commit(), accepted=self._history.accepted())
         except SourceHeld:
@@ -148,18 +149,18 @@ class Loader:
         return head
 
     def last_commit(self) -> str | None:
-        """Return the commit that was acted on last, None where none was."""
+        """Return the last good commit; None if there is none."""
         return self._history.last_commit(self._branch.url, self._branch.name)
 
     def with_former(self, desired: Desired, former: Former) -> Desired:
-        """Return a loaded state as it is where more is known of what were apps: those stay apps, whoever reuses them."""
+        """Return a loaded state with more knowledge of what were apps: these stay apps, even if other files reuse them."""
         reused = (each for each in desired.fragments if not each.declared)
         if not any(former.held(each.path, each.key) for each in reused):
             return desired
         return self._compile(desired.commit, former)
 
     def _compile(self, commit: str, former: Former | None = None) -> Desired:
-        """A commit never changes, so it is compiled once."""
+        """Return the desired state of a commit. A commit never changes, so it is compiled once."""
         known = bool(set(self._history.remembered()) - {IMPLICIT_HOST, CONTINUITY})
         last = self._last
         if last is not None and last[:2] == (commit, known) and not last[3].reuses:
@@ -178,14 +179,14 @@ class Loader:
         return desired
 
     def reverter(self) -> Reverter:
-        """Return what reverts apps in Git, and reads files as this does."""
+        """Return a reverter that reads files as this loader does."""
         return Reverter(self._source, self.head, self._reading.environment, self._cache, self._former)
 
     def _former(self) -> Former:
         return read_app_files(self._history).former()
 
     def read_many(self, keys: Collection[AppKey], commit: str) -> None:
-        """Read apps of an older commit at once, where they are many: to look for each alone takes the square of it."""
+        """Read many apps of an older commit at once: to search each alone takes quadratic time."""
         wanted = {key for key in keys if (key, commit) not in self._older}
         if len(wanted) < MANY:
             return
@@ -202,7 +203,7 @@ class Loader:
                 self._older[(file.key, commit)] = file.app
 
     def app_at(self, key: AppKey, commit: str) -> App | None:
-        """Return an app as an older commit had it; None where it cannot be had any more."""
+        """Return an app as an older commit has it; None if it cannot be read any more."""
         known = self._older.get((key, commit))
         if known is not None:
             return known
@@ -220,7 +221,7 @@ class Loader:
 
 
 def _is_empty(desired: Desired) -> bool:
-    """A tree with nothing of ours in it is more likely a mistake than a wish; the wish is written in gitops.yaml."""
+    """Tell whether a tree declares nothing. That is more likely a mistake than intended; gitops.yaml can allow it."""
     declared = any(host.position is not None for host in desired.hosts)
     return not (
         desired.apps

@@ -1,7 +1,8 @@
-"""Holds and pins set by command that a lost history may have held.  Unknown is not empty, so the loss is reported.
+"""Reports holds and pins that commands set and that a lost history may have contained: unknown is not empty.
 
-Releases, placements and quarantines come back from labels; what people said by command does not.  So a controller that
-finds containers of its own that its history knows nothing of says so, until a person has said `resume` or `unpin`.
+Releases, placements and quarantines are recovered from labels. Holds and pins that commands set are not. If a
+controller finds its own containers and its history does not know them, it reports this until a person runs `resume` or
+`unpin`.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ REASON = (
 
 
 def may_have_lost_commands(history: History, containers: Sequence[ObservedContainer]) -> bool:
-    """Tell whether holds and pins were set by command that are not known any more."""
+    """Tell whether commands may have set holds and pins that are not known any more."""
     if history.commands_known():
         return False
     remembered = history.remembered()
@@ -28,7 +29,7 @@ def may_have_lost_commands(history: History, containers: Sequence[ObservedContai
 
 
 def with_lost_commands(plan: Plan, history: History, containers: Sequence[ObservedContainer]) -> Plan:
-    """Return the plan with a notice where holds and pins may have been lost."""
+    """Return the plan, with a notice if holds and pins may have been lost."""
     if not may_have_lost_commands(history, containers):
         return plan
     return replace(plan, holds=(*plan.holds, PlanHold(subject=SUBJECT, reason=REASON)))

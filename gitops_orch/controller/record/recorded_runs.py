@@ -1,4 +1,4 @@
-"""Which runs are rows of history: those that did something, or found something that the one before did not find."""
+"""Decides which runs history records: runs that did something, or found something that the run before did not find."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,16 +14,16 @@ _UNHEALTHY = frozenset({AppHealth.DEGRADED.value, AppHealth.MISSING.value})
 
 
 def actions_done(report: RunReport) -> Sequence[ActionResult]:
-    """Return the results of a run without the steps that it left to the next one."""
+    """Return the results of a run, without the steps that it left to the next run."""
     return [result for result in report.results if result.skip_reason is not SkipReason.RUN_STOPPED]
 
 
 def new_row(
     report: RunReport, info: CommitInfo | None, last: Callable[[], RunRecord | None]
 ) -> RunRecord | None:
-    """Return the row of a run; None where it says nothing that the `last` row does not say.
+    """Return the record of a run; None if it contains nothing that the `last` record does not contain.
 
-    A run that only waited, and yielded, is one without an action: the run that ends the wait has the row.
+    A run that only waited, and yielded, counts as a run without an action: the run that ends the wait is recorded.
     """
     is_cut_short = bool(report.results) and not actions_done(report)
     if is_cut_short:
@@ -41,9 +41,9 @@ def new_row(
 
 
 def _newly_unhealthy(report: RunReport, last: Callable[[], RunRecord | None]) -> bool:
-    """Tell whether a release that was stable fails since the `last` row: nothing is done about a crash loop.
+    """Tell whether a stable release became unhealthy since the `last` record: a crash loop causes no action.
 
-    That it is healthy again is no row: one that crashes again and again would fill history with the same two rows.
+    Its recovery is not recorded: an app that crashes again and again would fill history with the same two records.
     """
     unhealthy = {str(app.key) for app in report.final_status.apps if app.health.value in _UNHEALTHY}
     before = last() if unhealthy else None
@@ -57,9 +57,9 @@ def _unhealthy(run: RunRecord) -> set[str]:
 
 
 def _is_same(run: RunRecord, last: RunRecord, *, of_plan: bool) -> bool:
-    """Tell whether a run without an action found what the one before it found, apart from what changes with each look.
+    """Tell whether a run without an action found the same as the one before it, apart from what changes each time.
 
-    The plan of one that was cut short is the rest of the one before it.
+    If a run was cut short, its plan is the rest of the plan before it and is not compared.
     """
     facts = [(each.commit, each.status, each.exit_code) for each in (run, last)]
     plans = [each.plan_digest if of_plan else "" for each in (run, last)]
@@ -68,7 +68,7 @@ def _is_same(run: RunRecord, last: RunRecord, *, of_plan: bool) -> bool:
 
 
 def _comparable(found: object) -> object:
-    """Return what was found as it is compared."""
+    """Return a value in the form in which it is compared."""
     if isinstance(found, str):
         return steady(found)
     if isinstance(found, list):

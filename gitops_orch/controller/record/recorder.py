@@ -1,4 +1,4 @@
-"""Keeps history: what was seen where, what was decided, what came of it."""
+"""Writes history: what was observed where, what was decided, and the outcome."""
 
 import contextlib
 from collections.abc import Iterable, Mapping
@@ -39,19 +39,20 @@ FAILURE_LOG = "last words"  # in a container's timeline
 
 
 class Recorder:
-    """Writes what a run learned, at the moments when it is learned, so that a crash loses as little as can be."""
+    """Writes the findings of a run as soon as they are known, so that a crash loses as little as possible."""
 
     def __init__(self, history: History, source: Source, clock: Clock, branch: Branch) -> None:
         self._history = history
         self._branch = branch
         self._source = source
         self._clock = clock
-        self._reported: set[tuple[AppKey, str, str]] = set()  # scheduled runs whose failure was told
-        self._news = ("", "")  # the commit and the error of the fetch that was noted last
-        self._kept = ""  # the commit that was kept last: to keep one costs a process
+        self._reported: set[tuple[AppKey, str, str]] = set()  # scheduled runs whose failure was logged
+        # The commit and the error of the fetch that was recorded last.
+        self._news = ("", "")
+        self._kept = ""  # the commit that was kept last: to keep one starts a process
 
     def remember(self, snapshot: Snapshot) -> None:
-        """Keep what a look found: the commit, the salt, where things run, and what history had lost."""
+        """Save what a snapshot found: the commit, the salt, where everything runs, and releases that history had lost."""
         world = snapshot.world
         self._remember_fetch(snapshot)
         if world is None:
@@ -68,7 +69,10 @@ class Recorder:
         self._remember_hosts(snapshot, world)
 
     def _remember_fetch(self, snapshot: Snapshot) -> None:
-        """Note when the remote answered, at once where it has news, else once a minute: a write takes longer than a look."""
+        """Record when the remote answered: at once if it had something new, else once a minute.
+
+        A write takes longer than a read.
+        """
         fetched_at, news = snapshot.loaded.fetched_at, (snapshot.status.commit, snapshot.loaded.error)
         known_at = self._history.fetched_at() if fetched_at is not None else None
         if fetched_at is None or fetched_at == known_at:
@@ -78,7 +82,7 @@ class Recorder:
             self._news = news
 
     def _remember_answers(self, world: World) -> None:
-        """Note when the hosts answered, at most once a minute: to write takes longer than to ask."""
+        """Record when the hosts answered, at most once a minute: a write takes longer than an observation."""
         history = self._history
         answered = {
             host.name: host.observed_at for host in world.observed.values() if isinstance(host, ObservedHost)
@@ -111,7 +115,7 @@ class Recorder:
             LOG.warning(QUARANTINE_LIFTED, app=str(each.app), release=each.digest, reverted=each.revert)
 
     def _forget(self, remembered: Mapping[str, tuple[Placed, ...]], snapshot: Snapshot) -> None:
-        """What ran on a host that was let go is remembered until it is seen elsewhere: its data may be there still."""
+        """Keep the slots of a released host until they are seen elsewhere: their data may still exist on that host."""
         hosts = snapshot.world.observed.values() if snapshot.world is not None else ()
         seen = {placed for host in hosts if isinstance(host, ObservedHost) for placed in _placed(host)}
         for name in sorted(snapshot.host_facts.released):
@@ -120,7 +124,7 @@ class Recorder:
                 self._history.remember_host(name, left, self._clock.now())
 
     def _move_to(self, commit: str) -> None:
-        """Make a commit the last good one.  The one before it was let through once, if at all, and that once is over."""
+        """Make a commit the last good one. An acceptance of the commit before it counted only once, and is consumed."""
         before = self._history.last_commit(self._branch.url, self._branch.name)
         if before != commit:
             self._history.set_last_commit(self._branch.url, self._branch.name, commit)
@@ -134,18 +138,18 @@ class Recorder:
             self._kept = commit
 
     def record_start(self, plan: Plan) -> None:
-        """Note which releases are under way."""
+        """Record which releases are in progress."""
         for app, (digest, commit) in _created_releases(plan).items():
             known = {release.digest: release.state for release in self._history.releases(app)}
             if known.get(digest) not in {ReleaseState.STABLE, ReleaseState.FAILED}:
                 self._mark(app, digest, commit, ReleaseState.PROGRESSING, "")
 
     def quarantine(self, snapshot: Snapshot, results: Iterable[ActionResult]) -> frozenset[AppKey]:
-        """Quarantine releases that failed their gate, and return the apps of those that had not failed before.
+        """Quarantine releases that failed their gate. Returns the apps whose releases had not failed before.
 
-        What is put back meanwhile is of another release, and fails for that one.
-        One that was stable before did not get worse by itself: something else did, so there is nothing to go back to.
-        That it was must be known, and not only be told by what runs.
+        A container that is started again meanwhile belongs to another release, and its failure counts for that release.
+        A release that was stable before did not become worse by itself: the cause is something else, so a rollback
+        would not help. That it was stable must be known from history, and not only derived from running containers.
         """
         assert snapshot.world is not None  # noqa: S101 - only a plan of a known world is executed
         chosen = {each.app.key: each for each in snapshot.world.targets}
@@ -170,9 +174,9 @@ class Recorder:
         return frozenset(found)
 
     def record_stable(self, snapshot: Snapshot) -> None:
-        """Mark as stable what runs as Git wants it and does well, with the bytes that it runs.
+        """Mark as stable each head release that is in sync and healthy, and record the images that it runs.
 
-        One that was stable before and has come back is marked anew: the newest mark is where a rollback goes.
+        A release that was stable before and has returned is marked again: a rollback leads to the newest mark.
         """
         world = snapshot.world
         if world is None:
@@ -208,7 +212,7 @@ class Recorder:
                 self._record_moved(each, world)
 
     def _log_failed_runs(self, snapshot: Snapshot) -> None:
-        """Write a line of log for each scheduled run that is found to have failed, once."""
+        """Log each scheduled run that failed, once."""
         failed = {
             (app.key, service.name, service.failed_run)
             for app in snapshot.status.apps
@@ -220,9 +224,9 @@ class Recorder:
         self._reported = failed
 
     def _record_moved(self, chosen: TargetRelease, world: World) -> None:
-        """Record the bytes of a release that was stable before, where a tag brought others since.
+        """Record the images of a release that was stable before, if its tag names other images since.
 
-        The newest record of a slot is what bytes that fail later go back to.
+        If an image fails later, the service goes back to the newest record of the slot.
         """
         last: dict[tuple[str, str, int], str] = {}
         for row in self._history.images(chosen.app.key, release=chosen.app.digest):  # newest first
@@ -247,7 +251,7 @@ class Recorder:
         )
 
     def record(self, report: RunReport, runs_kept: int, releases_kept: int) -> None:
-        """Keep the run, where it is a row (recorded_runs.py), and the timelines of its containers."""
+        """Record the run, unless it has nothing new (recorded_runs.py), and the timelines of its containers."""
         commit = report.final_status.commit
         now = self._clock.now()
         for result in actions_done(report):
@@ -271,9 +275,9 @@ class Recorder:
         return next(iter(self._history.runs(limit=1)), None)
 
     def _release_commits(self, head: str) -> None:
-        """Keep alive in the mirror what a release or a pin may be read from again, and nothing else."""
+        """Keep the commits of all releases and pins in the mirror, because they may be read again, and no others."""
         releases = [*self._history.releases(None), *self._history.pins().values()]
-        with contextlib.suppress(SourceError):  # they are kept a while longer
+        with contextlib.suppress(SourceError):  # they are kept until a later run
             self._source.release_kept({head, *(release.commit for release in releases)})
 
     def _commit_info(self, commit: str) -> CommitInfo | None:
@@ -284,15 +288,18 @@ class Recorder:
 
 
 def _is_wanted(trouble: Trouble, chosen: Mapping[AppKey, TargetRelease], world: World) -> bool:
-    """Tell whether the release that had trouble is still the one to run; of an app that is broken, it may be."""
+    """Tell whether the release that had trouble is still the app's target.
+
+    For an invalid app this is unknown, so it counts.
+    """
     each = chosen.get(trouble.app)
     return trouble.app in world.invalid_apps or (each is not None and each.app.digest == trouble.digest)
 
 
 def _is_leaving(trouble: Trouble, snapshot: Snapshot) -> bool:
-    """Tell whether an app that could not be removed is still to be removed, as far as anybody knows.
+    """Tell whether an app that could not be removed is still to be removed, as far as is known.
 
-    One that is on a silent host may be there still; one that a person keeps is not in trouble any more.
+    An app on a silent host may still exist there. An app that a person keeps has no trouble any more.
     """
     world = snapshot.world
     if (
@@ -309,9 +316,9 @@ def _is_leaving(trouble: Trouble, snapshot: Snapshot) -> bool:
 
 
 def _has_passed_gate(app: App, status: AppStatus) -> bool:
-    """Tell whether a release is what Git wants and does well; that a scheduled run failed is not its fault.
+    """Tell whether a release is in sync and healthy. A failed scheduled run is not the release's fault.
 
-    A service that belongs on every host, and has none at the moment, has proved nothing.
+    A global service that runs on no host at the moment has not passed its gate.
     """
     counts = {service.name: service.desired_count for service in status.services}
     if any(
@@ -330,7 +337,7 @@ def _is_known_stable(release: Release) -> bool:
 
 
 def _placed(host: ObservedHost, taking_over: frozenset[Placed] = frozenset()) -> tuple[Placed, ...]:
-    """Return the slots of a host, also those that are in containers of other tools until these are taken over."""
+    """Return the slots of a host, including those in containers of other tools that will be taken over."""
     owners = [container.owner for container in host.containers if container.owner is not None]
     rows = {(owner.app, owner.service, owner.slot) for owner in owners}
     rows |= {(place.app, place.service, place.slot) for place in taking_over}
@@ -338,7 +345,7 @@ def _placed(host: ObservedHost, taking_over: frozenset[Placed] = frozenset()) ->
 
 
 def _created_releases(plan: Plan) -> Mapping[AppKey, tuple[str, str]]:
-    """Return, for every app that gets a new container, the digest and the commit that it is made from."""
+    """Return, for every app that gets a new container, the digest and the commit from which it is created."""
     return {
         action.container.app.key: (action.container.app.digest, action.container.commit)
         for action in plan.actions

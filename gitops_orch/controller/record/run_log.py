@@ -1,6 +1,6 @@
 """Writes runs to the log: each action when it starts and when it ends, and one line for the run.
 
-A run that found nothing new is a debug line: a service that polls every 30 s would bury everything else.
+A run that found nothing new is logged at debug level: a service that polls every 30 s would hide everything else.
 """
 
 import logging
@@ -20,9 +20,8 @@ from gitops_orch.model.status import (
 ACTION_STARTED = "action.started"
 ACTION_FINISHED = "action.finished"
 RUN_FINISHED = "run.finished"
-_PASSING = frozenset(
-    {FailureKind.TRANSIENT, FailureKind.TOLERATED, FailureKind.OUTSIDE}
-)  # warnings, not errors
+# Logged as warnings, not as errors.
+_PASSING = frozenset({FailureKind.TRANSIENT, FailureKind.TOLERATED, FailureKind.OUTSIDE})
 
 
 class RunLog:
@@ -33,7 +32,7 @@ class RunLog:
         self._waits: set[str] = set()  # actions that a run left for the next one
 
     def following(self, progress: Progress) -> Progress:
-        """Return a progress that logs actions, and passes every event on."""
+        """Return a progress that logs actions, and forwards every event."""
 
         def follow(event: ProgressEvent) -> None:
             if event.action is not None and event.kind == "started":
@@ -46,7 +45,7 @@ class RunLog:
         return follow
 
     def _note_end(self, result: ActionResult) -> None:
-        """Log how an action ended; a wait that is only left for the next run is not logged as begun again."""
+        """Log how an action ended. A wait that was only left for the next run is not logged as started again."""
         if result.skip_reason is SkipReason.RUN_STOPPED:
             self._waits.add(result.action.id)
             return
@@ -54,7 +53,7 @@ class RunLog:
         _log_end(result)
 
     def finished(self, report: RunReport) -> None:
-        """Log the end of a run; at debug level where it did nothing and found what the run before it found."""
+        """Log the end of a run; at debug level if it did nothing and found the same as the run before it."""
         status = report.final_status
         found = (report.status, report.exit_code, status.commit, status.error, status.plan.digest)
         is_news = (
@@ -90,7 +89,7 @@ def _facts(action: Action) -> dict[str, str]:
 
 
 def _log_end(result: ActionResult) -> None:
-    """Log how an action ended.  The run's line counts those that were skipped because another one failed."""
+    """Log how an action ended. Actions that were skipped after a failure are counted in the line of the run."""
     level = logging.INFO
     if result.outcome is Outcome.SKIPPED:
         level = logging.DEBUG

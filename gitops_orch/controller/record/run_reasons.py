@@ -1,4 +1,4 @@
-"""Why did a run not end in sync?  Each trouble once, in the words that `status` has for it."""
+"""Collects the reasons why a run did not end in sync: each reason once, with the text that `status` shows."""
 
 from collections.abc import Iterable, Iterator
 
@@ -19,9 +19,9 @@ _BAD_RELEASES = frozenset({AppReleaseState.FAILED, AppReleaseState.ROLLED_BACK})
 
 
 def run_reasons(status: Status, results: Iterable[ActionResult]) -> tuple[str, ...]:
-    """Return the reasons of a run that did not end in sync, most general first; at least one, each only once.
+    """Return the reasons of a run that did not end in sync, the most general first; at least one, each only once.
 
-    An app's reason begins with `NAMESPACE/APP: `, a host's with `host NAME: `.
+    An app's reason begins with `NAMESPACE/APP: `, a host's reason with `host NAME: `.
     """
     general = [status.error, *(refusal.message for refusal in status.plan.refusals)]
     others = (each for each in _specific(status, results) if not any(each in one for one in general))
@@ -31,7 +31,7 @@ def run_reasons(status: Status, results: Iterable[ActionResult]) -> tuple[str, .
 
 
 def _specific(status: Status, results: Iterable[ActionResult]) -> Iterator[str]:
-    """Yield what is wrong with single apps, hosts and files; what an app's reason has already is not repeated."""
+    """Yield the problems of single apps, hosts and files, except those that an app's reason contains already."""
     plan = status.plan
     held = {hold.app for hold in plan.holds if hold.error}
     reasons: dict[AppKey | None, str] = {

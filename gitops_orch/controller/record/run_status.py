@@ -1,4 +1,4 @@
-"""How a run ended, in one word and one number: the exit codes of `sync` (CLI.md)."""
+"""Decides the status and the exit code of a run (those of `sync`)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ FAILING_STATES = frozenset({AppReleaseState.ROLLED_BACK, AppReleaseState.FAILED}
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """The word, the number, and the reasons; none where the number is 0."""
+    """The status, the exit code, and the reasons; no reasons if the exit code is 0."""
 
     status: str
     exit_code: int
@@ -29,7 +29,7 @@ class RunStatus:
 
 
 def run_status(status: Status, results: Iterable[ActionResult]) -> RunStatus:
-    """Judge a run by what was seen after it: 1 before 4 before 3 before 0."""
+    """Return the status of a run from the snapshot after it. Exit code 1 has priority over 4, 4 over 3, 3 over 0."""
     results = list(results)
     result = _first_status(status, results)
     return replace(result, reasons=run_reasons(status, results)) if result.exit_code else result
@@ -45,7 +45,7 @@ def _first_status(status: Status, results: list[ActionResult]) -> RunStatus:
     ]
     if _is_wrong(status) or any(result.action.host not in unknown for result in errors):
         return RunStatus("error", 1)
-    # Of a held app, what a pushed tag brought may have failed, while the former image runs.
+    # In a held app, a pushed tag may have failed while the former image runs.
     held = {hold.app for hold in status.plan.holds if not hold.kept}
     passed_later = {app.release for app in status.apps if _is_stable(app) and app.key not in held}
     gates = any(result.gate_failed and result.action.release not in passed_later for result in results)
@@ -53,7 +53,7 @@ def _first_status(status: Status, results: list[ActionResult]) -> RunStatus:
         return RunStatus("rolled-back" if _rolled_back(status, results) else "failed", 4)
     if unknown or status.plan.unknown_apps or status.plan.files_unknown or errors:
         return RunStatus("unknown", 3)
-    # What was skipped because a container was stopped from outside was done by a later plan of the same run.
+    # Steps that were skipped because a container was stopped from outside were done by a later plan of the same run.
     recovered = any(result.failure is FailureKind.OUTSIDE for result in results) and not status.plan.actions
     skipped = any(result.outcome is Outcome.SKIPPED for result in results) and not recovered
     if skipped or any(hold.heals for hold in status.plan.holds):
@@ -64,7 +64,7 @@ def _first_status(status: Status, results: list[ActionResult]) -> RunStatus:
 
 
 def _rolled_back(status: Status, results: list[ActionResult]) -> bool:
-    """Tell whether an app went back to a former release, or kept running it; a first release has none."""
+    """Tell whether an app rolled back, or kept its former release; a first release has none."""
     stays = {app.key for app in status.apps if app.release_state is AppReleaseState.FAILED}
     return any(app.release_state is AppReleaseState.ROLLED_BACK for app in status.apps) or any(
         result.gate_failed and result.action.app not in stays for result in results
@@ -72,7 +72,7 @@ def _rolled_back(status: Status, results: list[ActionResult]) -> bool:
 
 
 def _is_stable(app: AppStatus) -> bool:
-    """Tell whether an app is what Git wants: a first release that failed a gate may pass it later in the same run."""
+    """Tell whether an app is in sync: a first release that failed a gate may pass it later in the same run."""
     return (
         app.sync is Sync.IN_SYNC
         and app.health is AppHealth.HEALTHY

@@ -1,13 +1,14 @@
-"""Does a tag name other bytes than before?  The registry is asked through the Engine of a host.
+"""Finds out, through the Engine of a host, whether a tag names another digest in its registry than before.
 
 Note [A tag that was pushed again]
 With `pull_policy: always` (or `sync --pull`, for all services) a service should run the digest that its registry has.
-It is asked for at each resync and `sync`; a timed policy asks at most once in its period.  A registry that does not answer
-changes nothing.  A pull is an answer as well: what it brought is what the tag names now.
+The registry is asked at each resync and `sync`; a timed policy asks at most once in its period. A registry that does
+not answer changes nothing. A pull counts as an answer as well: the tag names the image that was pulled.
 
 Note [Bad bytes behind a good tag]
-A release that was stable cannot be quarantined for bytes that somebody pushed later.  So their digest is, in history, and
-the service goes back to the bytes that it ran before.  Another digest behind the tag is tried as usual.
+A release that was stable cannot be quarantined for an image that was pushed later under its tag. So the digest of that
+image is quarantined, in history, and the service goes back to the image that it ran before. Another digest under the
+tag is tried as usual.
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,29 +45,30 @@ DIGEST_QUARANTINED = "image.quarantined"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagCheck:
-    """Which tags a run checks besides those that are due."""
+    """The tags that a run checks, besides those that are due."""
 
-    now: bool = False  # tags that are checked at each resync are checked at once
-    everything: bool = False  # the tags of all services are checked, whatever their policy
+    now: bool = False  # True: tags that are checked at each resync are checked at once
+    everything: bool = False  # True: tags of all services are checked, whatever their policy
 
 
 class Tags:
-    """What tags name in their registries."""
+    """The digests that tags name in their registries."""
 
     def __init__(
         self, engines: Engines, workers: Workers, clock: Clock, history: History, *, check_s: float
     ) -> None:
-        self.request = TagCheck()  # of the run under way
+        self.request = TagCheck()  # of the present run
         self._engines = engines
         self._workers = workers
         self._clock = clock
         self._history = history
         self._check_s = check_s
-        self._text: str | None = None  # as history has the book
+        self._text: str | None = None  # the records as they are in history
         self._opened: TagRecords | None = None
         self._asked_s: dict[str, float] = {}
         self._silent: set[str] = set()
-        self._pulled: dict[str, str] = {}  # references of which newer bytes may be on a host, and which host
+        # By reference: the host that may have a newer image of it.
+        self._pulled: dict[str, str] = {}
 
     @property
     def _records(self) -> TagRecords:
@@ -85,7 +87,7 @@ class Tags:
         due: dict[str, str] = {}  # host, by image
         for app in apps:
             for service in app.services:
-                host = hosts.get((app.key, service.name))  # where it runs nowhere, it is pulled anyway
+                host = hosts.get((app.key, service.name))  # a service that runs nowhere is pulled anyway
                 if host is not None and self._is_due(service):
                     due.setdefault(service.image, host)
         answers = self._ask(due) if due else {}
@@ -106,7 +108,10 @@ class Tags:
         return self.request.now or asked_s is None or self._clock.monotonic_s() - asked_s >= self._check_s
 
     def _ask(self, due: Mapping[str, str]) -> Mapping[str, str | GitopsOrchError]:
-        """Return the answers that come in time, by image; on lanes of their own, for a registry may hang for long."""
+        """Return the answers that arrive in time, by image.
+
+        They use separate lanes, because a registry may hang for long.
+        """
         engines, batch = self._engines.by_name(), self._workers.open()
         for image, host in due.items():
             batch.submit(f"{host}: registries", image, partial(engines[host].registry_digest, image))
@@ -138,7 +143,7 @@ class Tags:
     def noted(
         self, chosen: Iterable[TargetRelease], observed: Mapping[str, Observation]
     ) -> list[TargetRelease]:
-        """Return the choices with what the tags of head's services name, as far as it is known."""
+        """Return the target releases, with the known digests of the tags of head releases."""
         self._note_pulled(observed)
         return [self._with_tags(each) if each.role is Role.HEAD else each for each in chosen]
 
@@ -168,7 +173,7 @@ class Tags:
             return replace(chosen, tags=tags) if tags else chosen
         stable = image_pins(self._history, chosen.app.key, chosen.app.digest)
         pins = {name: stable[name] for name in failing if name in stable}
-        # With nothing to go back to, what the tag names is all there is.
+        # Without an earlier image, the image that the tag names is the only one.
         tags = {name: tag for name, tag in tags.items() if name in pins or not tag.failed}
         return replace(chosen, tags=tags, images={**chosen.images, **pins})
 
@@ -199,10 +204,10 @@ class Tags:
         name, key = result.action.service or "", chosen.app.key
         tag = chosen.tags.get(name)
         if tag is None or tag.failed or key not in world.stable_heads:
-            return set()  # where the release itself is on trial, it is quarantined
+            return set()  # a release that was never stable is quarantined itself
         stable = image_pins(self._history, key, chosen.app.digest).get(name)
         if stable is None or any(digest.partition("@")[2] == tag.digest for digest in stable.digests):
-            return set()  # these bytes were stable before: something else is wrong
+            return set()  # this image was stable before: the cause is something else
         reference = normalise(chosen.app.service(name).image)
         why = f"{result.action.name} on {result.action.host}: {result.error}"
         self._records = self._records.with_quarantined(reference, tag.digest, why)
@@ -211,14 +216,14 @@ class Tags:
         return {key}
 
     def reset(self, app: App) -> bool:
-        """Try quarantined digests of an app's images again, and tell whether there was one."""
+        """Allow quarantined digests of an app's images again, and tell whether there was one."""
         before = self._records.failed
         self._records = self._records.without(normalise(service.image) for service in app.services)
         self._write()
         return self._records.failed != before
 
     def forget_others(self, apps: Iterable[App]) -> None:
-        """Write down what is known of the images of all apps."""
+        """Save what is known of the images of all apps, and forget other images."""
         self._records = self._records.only(normalise(each.image) for app in apps for each in app.services)
         self._write()
 
@@ -233,9 +238,9 @@ class Tags:
 
 
 def _policy(service: Service) -> PullPolicy | None:
-    """Return the policy of a service whose bytes a push may change; None where none may.
+    """Return the policy of a service whose image a push may change; None if a push cannot change it.
 
-    A digest names the same bytes for ever, a job has run, and `never` and `build` ask no registry.
+    A digest always names the same image, a job has run already, and `never` and `build` ask no registry.
     """
     if split_reference(service.image).digest or service.job or service.schedule is not None:
         return None
@@ -244,7 +249,7 @@ def _policy(service: Service) -> PullPolicy | None:
 
 
 def _digests_there(host: ObservedHost, reference: str) -> tuple[str, ...]:
-    """Return the digests of the image that a tag names on a host, as its registry knows them."""
+    """Return the digests, as its registry knows them, of the image that a tag names on a host."""
     name = split_reference(reference).familiar_name
     return tuple(
         digest.partition("@")[2]
@@ -256,7 +261,7 @@ def _digests_there(host: ObservedHost, reference: str) -> tuple[str, ...]:
 
 
 def _hosts(observed: Mapping[str, Observation]) -> dict[tuple[AppKey, str], str]:
-    """Return a host on which each service has a container."""
+    """Return, for each service, a host on which it has a container."""
     return {
         (container.owner.app, container.owner.service): name
         for name, seen in sorted(observed.items(), reverse=True)

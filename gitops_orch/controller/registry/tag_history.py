@@ -1,7 +1,7 @@
-"""What is known of tags in registries: which digest each named when it was asked for last, and which digests failed.
+"""Records of tags in registries: the digest that each tag named at its last check, and the digests that failed.
 
-It is kept in history, so that a timed `pull_policy` asks once in its period whatever restarts, and bytes that failed are
-not tried again by the next process.
+They are stored in history, so that a timed `pull_policy` asks once in its period across restarts, and a digest that
+failed is not tried again by the next process.
 """
 
 import json
@@ -13,7 +13,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a tag named, and when its registry reported it."""
+    """The digest that a tag named, and when its registry reported it."""
 
     digest: str  # sha256:...
     at: datetime
@@ -24,40 +24,40 @@ class TagRecords:
     """All that is known, by normalised reference."""
 
     known: Mapping[str, Checked] = field(default_factory=dict)
-    failed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # why, by digest
+    failed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # reasons, by digest
 
     def why_failed(self, reference: str) -> str:
-        """Return why the bytes that a tag names now are not wanted; "" where they are, or nothing is known."""
+        """Return why the image that a tag names is quarantined; "" if it is not, or if nothing is known."""
         known = self.known.get(reference)
         return self.failed.get(reference, {}).get(known.digest, "") if known is not None else ""
 
     def is_fresh(self, reference: str, now: datetime, period_s: float) -> bool:
-        """Tell whether a tag was checked less than a period ago; a clock that was set back tells nothing."""
+        """Tell whether a tag was checked less than a period ago. If the clock was set back, it was not."""
         known = self.known.get(reference)
         return known is not None and 0 <= (now - known.at).total_seconds() < period_s
 
     def with_checked(self, reference: str, checked: Checked) -> "TagRecords":
-        """Return the book with a registry's answer."""
+        """Return the records with a registry's answer."""
         return replace(self, known={**self.known, reference: checked})
 
     def with_quarantined(self, reference: str, digest: str, why: str) -> "TagRecords":
-        """Return the book with a digest that failed."""
+        """Return the records with a digest that failed."""
         rows = {**self.failed.get(reference, {}), digest: why}
         return replace(self, failed={**self.failed, reference: rows})
 
     def without(self, references: Iterable[str]) -> "TagRecords":
-        """Return the book without the failures of references."""
+        """Return the records without the failed digests of these references."""
         left = {key: rows for key, rows in self.failed.items() if key not in set(references)}
         return replace(self, failed=left)
 
     def only(self, references: Iterable[str]) -> "TagRecords":
-        """Return the book without the answers for references that no app has; what failed stays known."""
+        """Return the records without the answers for references that no app has. Failed digests stay."""
         wanted = set(references)
         return replace(self, known={key: row for key, row in self.known.items() if key in wanted})
 
 
 def read_tag_records(text: str | None) -> TagRecords:
-    """Return the book that `tag_records_text` wrote; an empty one where it cannot be read."""
+    """Return the records that `tag_records_text` wrote; empty records if they cannot be parsed."""
     with suppress(ValueError, TypeError, AttributeError, KeyError):
         document = json.loads(text or "{}")
         known = {
@@ -70,6 +70,6 @@ def read_tag_records(text: str | None) -> TagRecords:
 
 
 def tag_records_text(book: TagRecords) -> str:
-    """Return a book as text for history."""
+    """Return the records as text for history."""
     known = {key: {"digest": row.digest, "at": row.at.isoformat()} for key, row in book.known.items()}
     return json.dumps({"known": known, "failed": book.failed}, sort_keys=True, default=dict)

@@ -1,4 +1,4 @@
-"""Remembers which containers have done their work: their Engine forgets who ended them, at the latest when it restarts."""
+"""Remembers which containers have completed: their Engine forgets how they ended, at the latest when it restarts."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from gitops_orch.planner.inputs.container_exit import is_done
 
 
 def with_completed(observed: Mapping[str, Observation], history: History) -> Mapping[str, Observation]:
-    """Return the observation, with what is remembered as done told to have ended by itself."""
+    """Return the observation, in which containers that are remembered as completed ended by themselves."""
     known = _read(history.completed())
     if not known:
         return observed
@@ -24,7 +24,7 @@ def with_completed(observed: Mapping[str, Observation], history: History) -> Map
 
 
 def note_completed(observed: Mapping[str, Observation], history: History) -> None:
-    """Remember what is seen to have done its work, and forget what runs again or is gone."""
+    """Remember the containers that have completed, and forget those that run again or do not exist any more."""
     known = _read(history.completed())
     there = {
         each.id: each
@@ -41,7 +41,7 @@ def note_completed(observed: Mapping[str, Observation], history: History) -> Non
 
 
 def _is_as_it_was(container: ObservedContainer | None, *, silent: bool) -> bool:
-    """Tell whether what was done may still be so: set aside for going back, or on a host that does not answer."""
+    """Tell whether a completed container may still exist as it was: stopped, or on a host that does not answer."""
     return silent if container is None else container.state is State.EXITED
 
 

@@ -1,12 +1,13 @@
-"""When scheduled services are due: cron's fields on APScheduler, made to mean the same on days when the clock is changed.
+"""Computes scheduled times: cron fields on APScheduler, with a defined meaning on days when the clock is changed.
 
 Note [Wall clocks]
-The fields speak of a clock on a wall in the schedule's time zone.  APScheduler is asked in that clock's own time, as if
-it never changed, and each answer is turned into a moment here:
+The fields are times of a wall clock in the schedule's time zone. APScheduler computes in the time of that clock, as if
+it was never changed. Each of its answers is converted into a moment here:
 
-- a time that the clock shows twice is the first of both;
-- a time that it skips is as much later as the clock was put on: every night has its run;
-- where the hour is `*` or `*/n`, time passes as usual: a skipped hour has no runs, and one that is shown twice has both.
+- a time that the clock shows twice is the first of the two moments;
+- a time that the clock skips is later by the amount that the clock was put on, so that every night has its run;
+- if the hour is `*` or `*/n`, time passes as usual: a skipped hour has no runs, and an hour that is shown twice has
+  both.
 """
 
 from collections.abc import Iterator
@@ -22,12 +23,13 @@ from gitops_orch.planner.inputs.world import Due
 if TYPE_CHECKING:
     from apscheduler.triggers.cron import CronTrigger
 
-LATE_MIN_S = 3600.0  # a run that was missed by less is made up for, however short its interval
-SKIPPED_MAX = 1000  # missed times are counted up to here
-SHIFT_MAX = timedelta(hours=3)  # no clock is put on or back by more
+# A run that is late by less than this is still started, however short its interval is.
+LATE_MIN_S = 3600.0
+SKIPPED_MAX = 1000  # missed times are counted up to this number
+SHIFT_MAX = timedelta(hours=3)  # no clock change is larger than this
 NEARBY = SHIFT_MAX + timedelta(hours=1)
 FIRST_SPAN = timedelta(minutes=2)
-LONGEST_SPAN = timedelta(days=366 * 9)  # 29 February, and no leap year in 2100
+LONGEST_SPAN = timedelta(days=366 * 9)  # 29 February, and 2100 is no leap year
 MINUTE = timedelta(minutes=1)
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
@@ -39,10 +41,12 @@ class Times:
         self._zone = ZoneInfo(schedule.timezone)
         self._every_hour = schedule.fields.every_hour
         self._triggers = _triggers(schedule.fields)
-        self._known: tuple[datetime, datetime] | None = None  # the latest one asked for, and the one after it
+        self._known: tuple[datetime, datetime] | None = (
+            None  # the last result of `latest`, and the moment after it
+        )
 
     def after(self, moment: datetime) -> datetime | None:
-        """Return the first one later than a moment; None where there is none."""
+        """Return the first scheduled moment after a moment; None if there is none."""
         wall = moment.astimezone(self._zone).replace(tzinfo=None)
         best: datetime | None = None
         ends: datetime | None = None
@@ -52,19 +56,19 @@ class Times:
             later = [each for each in self._moments(shown) if each > moment]
             best = min((each for each in (best, *later) if each is not None), default=None)
             if best is not None and ends is None:
-                # Near a change of the clock a time that is shown later may come earlier.
+                # Near a clock change, a time that is shown later may be an earlier moment.
                 ends = shown if self._is_calm(best) else shown + SHIFT_MAX
         return best
 
     def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
-        """Yield those later than a moment, up to another one."""
+        """Yield the scheduled moments later than `after`, up to and including `until`."""
         moment = self.after(after)
         while moment is not None and moment <= until:
             yield moment
             moment = self.after(moment)
 
     def latest(self, until: datetime) -> datetime | None:
-        """Return the last one that is not later than a moment; None where there was none for years."""
+        """Return the last scheduled moment not later than `until`; None if there was none for years."""
         known = self._known
         if known is not None and known[0] <= until < known[1]:
             return known[0]
@@ -78,7 +82,7 @@ class Times:
         return None
 
     def _shown(self, since: datetime) -> Iterator[datetime]:
-        """Yield what the clock on the wall shows at each time, as if it were never changed."""
+        """Yield the wall clock's time at each scheduled time, as if the clock was never changed."""
         at: datetime | None = since.replace(tzinfo=UTC)
         while at is not None:
             nexts = [trigger.get_next_fire_time(None, at) for trigger in self._triggers]
@@ -88,7 +92,7 @@ class Times:
                 at += MINUTE
 
     def _moments(self, shown: datetime) -> tuple[datetime, ...]:
-        """Return the moments at which the clock shows this (Note [Wall clocks])."""
+        """Return the moments at which the clock shows this time (Note [Wall clocks])."""
         first = shown.replace(tzinfo=self._zone).astimezone(UTC)
         second = shown.replace(tzinfo=self._zone, fold=1).astimezone(UTC)
         if first == second or not self._every_hour:
@@ -109,10 +113,11 @@ def times_of(schedule: Schedule) -> Times:
 
 
 def due(schedule: Schedule, since: datetime, now: datetime) -> Due | None:
-    """Return the last scheduled time up to now, and whether a run is wanted for it; None where there was none yet.
+    """Return the last scheduled time up to now, and whether a run is wanted for it; None if there was none yet.
 
-    `since` is the time of the last run, or when the schedule was first seen.  Of several that passed in between, the
-    last one counts; one that was missed by more than an interval of the schedule, and an hour, is not made up for.
+    `since` is the time of the last run, or when the schedule was first seen. If several times have passed since, only
+    the last one counts. A run that is late by more than an interval of the schedule, and by more than an hour, is not
+    started any more.
     """
     times = times_of(schedule)
     latest = times.latest(now)
@@ -132,7 +137,7 @@ def due(schedule: Schedule, since: datetime, now: datetime) -> Due | None:
 
 @lru_cache(maxsize=1024)
 def _patience_s(schedule: Schedule, at: datetime) -> float:
-    """Return how late the run of a time may be."""
+    """Return by how many seconds the run of a scheduled time may be late."""
     before = Times(schedule).latest(at - MINUTE)
     return LATE_MIN_S if before is None else max(LATE_MIN_S, (at - before).total_seconds())
 

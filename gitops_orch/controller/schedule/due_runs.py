@@ -1,9 +1,9 @@
-"""What scheduled services are due, from the clock, from what ran last, and from when their schedules were first seen.
+"""Finds the scheduled runs that are due, from the clock, the last runs, and when each schedule was first seen.
 
 Note [Since when]
-A run is due for a time later than the last run, and later than the moment at which its schedule was first seen: a new or
-changed schedule does not run at once.  Both are in history, and the last run is told by its container too: either can be
-lost.  Where both are, it is now.
+A run is due for a time later than the last run, and later than the moment at which its schedule was first seen: a new
+or changed schedule does not run at once. History has both, and the last run is also known from its container. Either
+may be lost. If both are lost, the present moment is used.
 """
 
 import json
@@ -25,25 +25,25 @@ ServiceKey = tuple[AppKey, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timetable:
-    """What is due now, when to look again, and what history is to remember."""
+    """The runs that are due now, when to check again, and the text to save in history."""
 
     due: Mapping[ServiceKey, Due]
     wake_at: datetime | None  # None: nothing is scheduled
-    state_text: str  # in the words of `make_timetable`
+    state_text: str  # in the format of `make_timetable`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownRuns:
-    """What is known of runs, also of those whose container is not there to tell."""
+    """What is known of runs, including runs whose container cannot be observed."""
 
     containers: tuple[ObservedContainer, ...]
     unreachable: tuple[Placed, ...] = ()  # seen before, on hosts that do not answer
-    # Asked for a moment ago, by the container's name: another hand may have been faster than any look.
+    # Started a moment ago, by container name: the container may have been removed before it was observed.
     started: Mapping[str, Placed] = field(default_factory=dict)
 
 
 def make_timetable(apps: Iterable[App], ran: KnownRuns, known: str | None, now: datetime) -> Timetable:
-    """Return the timetable of all scheduled services; `known` is the text of the last one, None where it was lost."""
+    """Return the timetable of all scheduled services. `known` is the text of the last one; None if it was lost."""
     scheduled = [
         (app, service, service.schedule)
         for app in apps
@@ -102,7 +102,7 @@ def _last_runs(ran: KnownRuns) -> Mapping[ServiceKey, datetime]:
 def _wake_at(
     scheduled: list[tuple[App, Service, Schedule]], ran: KnownRuns, now: datetime
 ) -> datetime | None:
-    """Return when something will be due, or a run reaches its deadline."""
+    """Return the next moment at which a run is due, or a run reaches its deadline."""
     moments = [
         moment for _, _, schedule in scheduled if (moment := times_of(schedule).after(now)) is not None
     ]
@@ -125,7 +125,7 @@ def _recalled(text: str | None) -> Mapping[ServiceKey, tuple[str, datetime]]:
             for namespace, name, service, words, at in json.loads(text or NOTHING_SCHEDULED)
         }
     except (ValueError, TypeError):
-        return {}  # another hand wrote it
+        return {}  # this text was not written by `_text`
 
 
 def _text(rows: Mapping[ServiceKey, tuple[str, datetime]]) -> str:
