@@ -1,4 +1,4 @@
-"""What of a run is worth telling people: what went wrong, once, with what to do about it, and that it is over."""
+"""Decides what to notify people of after a run: each new problem once, with advice, and its end."""
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -12,7 +12,9 @@ from gitops_orch.notify import Notice, NoticeKind, Outbox
 
 CONTROLLER = "controller"
 ATTEMPTS_MIN = 2
-CALM_S = 300.0  # that an app is healthy before its end of trouble is told: one that crashes again and again is told once
+# An app must be healthy for so many seconds before the end of its problem is reported. An app that crashes again and
+# again is therefore reported once.
+CALM_S = 300.0
 NONE: Mapping[AppKey, Trouble] = MappingProxyType({})
 _BAD_HEALTH = frozenset({AppHealth.DEGRADED, AppHealth.MISSING})
 _BAD_RELEASES = frozenset({AppReleaseState.FAILED, AppReleaseState.ROLLED_BACK})
@@ -24,23 +26,23 @@ Describe: TypeAlias = Callable[[str], str]
 def send_alerts(
     outbox: Outbox, report: RunReport, describe: Describe = str, troubles: Mapping[AppKey, Trouble] = NONE
 ) -> None:
-    """Tell what is newly wrong, and what no longer is; `troubles` are those of history."""
+    """Send notices of new problems, and of problems that ended. `troubles` are those of history."""
     notices = troubles_of(report, describe, troubles)
     for notice in notices.values():
         outbox.send(notice)
-    # A run that has seen nothing cannot tell that all is well again.
+    # A run that observed nothing cannot know that a problem ended.
     if report.final_status.hosts or not report.final_status.error:
         outbox.settle({*notices, *_not_shown(report, troubles)})
 
 
 def send_revert_alerts(outbox: Outbox, report: RunReport, describe: Describe = str) -> None:
-    """Tell what a run over some apps reverted in Git: no later run knows of it."""
+    """Send notices of the reverts in Git by a run over some apps: no later run knows of them."""
     for notice in _revert_notices(report, describe):
         outbox.send(notice)
 
 
 def _not_shown(report: RunReport, troubles: Mapping[AppKey, Trouble]) -> set[str]:
-    """Return the apps of which a run cannot tell that their trouble is over: not all of it was seen, or tried again."""
+    """Return the apps whose problems a run cannot report as ended: not everything was observed, or tried again."""
     unknown = {str(app.key) for app in report.final_status.apps if app.sync is Sync.UNKNOWN}
     return unknown | {str(app) for app in troubles}
 
@@ -48,9 +50,10 @@ def _not_shown(report: RunReport, troubles: Mapping[AppKey, Trouble]) -> set[str
 def troubles_of(
     report: RunReport, describe: Describe = str, troubles: Mapping[AppKey, Trouble] = NONE
 ) -> Mapping[str, Notice]:
-    """Return what is wrong after a run, by app, by host, and for the controller as a whole.
+    """Return the problems after a run, by app, by host, and for the controller as a whole.
 
-    A failure that is not the release's own, such as a pull, is news from its second attempt on: many end by themselves.
+    A failure that is not the fault of the release, such as a failed pull, is reported from its second attempt on: many
+    end by themselves.
     """
     found: dict[str, Notice] = {}
     for notice in (
@@ -64,7 +67,7 @@ def troubles_of(
 
 
 class _NoticeWriter:
-    """Writes notices about apps: with the hosts and the commit of a run, and what to do."""
+    """Writes notices about apps, with their hosts, the commit of the run, and advice."""
 
     def __init__(self, report: RunReport, describe: Describe) -> None:
         status = report.final_status
@@ -91,7 +94,7 @@ def _app_notices(
     status, notice = report.final_status, _NoticeWriter(report, describe).notice
     unknown = {app.key for app in status.apps if app.sync is Sync.UNKNOWN}
     for app in status.apps:
-        # While a rollout is under way, what keeps it from its end is in `troubles`.
+        # While a rollout is in progress, `troubles` has the reasons why it does not finish.
         is_unhealthy = app.health in _BAD_HEALTH and app.release_state is not AppReleaseState.PROGRESSING
         if app.release_state in _BAD_RELEASES:
             yield notice(app.key, _problem(app), _advice(app))
@@ -105,7 +108,7 @@ def _app_notices(
         if hold.stopped and hold.app is not None:
             message = f"{hold.subject}: {stable_part(hold.reason)}"
             yield notice(hold.app, message, f"run `gitops-orch retry {hold.app}` once the cause is removed")
-        # Those in `troubles` waited for a second attempt.  An app that cannot be read is held, and is unknown.
+        # Apps in `troubles` waited for a second attempt. An app that cannot be read is held and unknown.
         elif hold.app is not None and hold.app not in troubles and (hold.error or hold.app in unknown):
             advice = f"remove the cause; nothing of {hold.app} is changed until then"
             yield notice(hold.app, stable_part(hold.full_reason), advice, NoticeKind.WARNING)
@@ -113,7 +116,7 @@ def _app_notices(
 
 
 def _revert_notices(report: RunReport, describe: Describe) -> Iterator[Notice]:
-    for news in report.reverts:  # where it was reverted, the app is healthy already
+    for news in report.reverts:  # after a successful revert, the app is healthy already
         kind = NoticeKind.WARNING if news.pushed else NoticeKind.FAILURE
         yield _NoticeWriter(report, describe).notice(
             news.app, news.message, "correct the release and commit it again", kind
@@ -145,7 +148,7 @@ def _host_notices(report: RunReport) -> Iterator[Notice]:
 
 
 def _file_notices(report: RunReport) -> Iterator[Notice]:
-    """A file that no app can be read from: whoever has just added it may not look at anything else."""
+    """Yield notices of files from which no app can be read: their author may not look at anything else."""
     for file in report.final_status.invalid_files:
         advice = "what to do: correct the file; `gitops-orch validate` shows all its mistakes"
         yield Notice(

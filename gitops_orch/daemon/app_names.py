@@ -1,4 +1,7 @@
-"""Which app a person means: `app`, `namespace/app`, and with a service `app/service` or `namespace/app/service`."""
+"""Resolves the names that a person types.
+
+They are `app` or `namespace/app`; with a service, `app/service` or `namespace/app/service`.
+"""
 
 import difflib
 import re
@@ -10,19 +13,19 @@ from gitops_orch.model.app import App, AppKey
 
 DEFAULT_NAMESPACE = "default"
 NAMES_SHOWN_MAX = 10
-_GENERATION = re.compile(r"(-[0-9a-f]{7})?(-failed|-kept)?$")  # what ends the names of our containers
+_GENERATION = re.compile(r"(-[0-9a-f]{7})?(-failed|-kept)?$")  # ends the names of our containers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppSelector:
-    """An app, and one of its services or None for all."""
+    """An app, and one of its services; None selects all services."""
 
     app: AppKey
     service: str | None = None
 
 
 def find_app(text: str, known: Iterable[AppKey]) -> AppKey:
-    """Return the one known app that the text means; an error names those that it could have meant."""
+    """Return the known app with this name. The error for an ambiguous name lists the candidates."""
     keys = sorted(set(known))
     exact = [key for key in keys if text in {str(key), key.name}]
     preferred = [key for key in exact if str(key) == text] or [
@@ -37,7 +40,7 @@ def find_app(text: str, known: Iterable[AppKey]) -> AppKey:
 
 
 def find_service(text: str, apps: Iterable[App]) -> AppSelector:
-    """Return the app, or the service of an app, that the text means."""
+    """Return the app, or the service of an app, with this name."""
     by_key = {app.key: app for app in apps}
     head, _, last = text.rpartition("/")
     if head and not any(text == str(key) for key in by_key):
@@ -50,9 +53,9 @@ def find_service(text: str, apps: Iterable[App]) -> AppSelector:
 
 
 def near_containers(text: str, names: Iterable[str]) -> list[str]:
-    """Return the containers that a name without its last part, or with that of a former container, is likely meant for.
+    """Return the containers that a person probably means by an incomplete name, or by the name of an earlier container.
 
-    Those that begin so come before those that are only spelled like it; at most `NAMES_SHOWN_MAX`.
+    Containers whose name begins with the text are preferred to similar names; at most `NAMES_SHOWN_MAX`.
     """
     known = sorted(set(names))
     for beginning in (text, _GENERATION.sub("", text)):
@@ -63,7 +66,7 @@ def near_containers(text: str, names: Iterable[str]) -> list[str]:
 
 
 def suggestion(text: str, known: Iterable[AppKey]) -> str:
-    """Return the known app whose name is nearest to the text, else which apps there are."""
+    """Return a hint: the known app whose name is most similar to the text, else the existing apps."""
     keys = sorted(set(known))
     names = [str(key) for key in keys] + [key.name for key in keys]
     near = difflib.get_close_matches(text, names, n=1)

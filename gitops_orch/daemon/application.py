@@ -1,4 +1,4 @@
-"""The composition root: from settings to the parts that work together.  Only this room names concrete classes."""
+"""The composition root: builds all parts from the settings. Only this room names concrete classes."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """All parts of one controller, ready to work; `open_application` closes them."""
+    """All parts of one controller, ready to use; `open_application` closes them."""
 
     settings: Settings
     clock: Clock
@@ -47,15 +47,15 @@ class Application:
     _compiled: ManifestCache = field(default_factory=ManifestCache)
 
     def fetch(self) -> str:
-        """Ask the remote and return its head; SourceError."""
+        """Ask the remote and return its head; raises SourceError."""
         return self.source.fetch(last_commit=self.last_commit(), accepted=self.history.accepted())
 
     def last_commit(self) -> str | None:
-        """Return the commit of this branch that was acted on last, None where none was."""
+        """Return the last good commit of this branch; None if there is none."""
         return self.history.last_commit(self.source.url, self.settings.repository.branch)
 
     def desired(self, commit: str | None = None) -> Desired:
-        """Return what a commit wants, by default the last that was acted on, else head."""
+        """Return the desired state of a commit; by default of the last good commit, else of head."""
         chosen = commit or self.last_commit() or self.fetch()
         return compile_tree(
             self.source.tree(chosen),
@@ -66,25 +66,25 @@ class Application:
         )
 
     def full_commit(self, text: str) -> str:
-        """Return the full id of a commit that may be known by the remote alone so far; SourceError."""
-        with suppress(SourceError):  # held, or silent: then what the mirror has must do
+        """Return the full hash of a commit, even if only the remote has it so far; raises SourceError."""
+        with suppress(SourceError):  # the remote is held or silent: then only commits in the mirror are found
             self.fetch()
         return self.source.resolve(text)
 
     def reverter(self) -> Reverter:
-        """Return what reverts apps in Git."""
+        """Return a reverter for apps in Git."""
         return Reverter(self.source, self.fetch, self.settings.environment, self._compiled, self._former)
 
     def _former(self) -> Former:
         return read_app_files(self.history).former()
 
     def app_at(self, commit: str, key: AppKey) -> App | None:
-        """Return the app as a commit wants it; None where it is not there, or broken."""
+        """Return the app as a commit declares it; None if it does not exist there or is invalid."""
         tree = self.source.tree(commit)
         return compile_one(tree, key, environment=self.settings.environment, cache=self._compiled)
 
     def observe(self, commit: str | None = None) -> dict[str, Observation]:
-        """Look at every host of a commit, by default of the last that was acted on."""
+        """Observe every host of a commit, by default of the last good commit."""
         hosts = self.desired(commit).hosts
         return dict(observe_all(hosts, self.reconciler.engines, self.workers, self.clock))
 
@@ -95,7 +95,7 @@ class Application:
 
 @contextmanager
 def open_application(settings: Settings, url: str, *, caches: bool = False) -> Iterator[Application]:
-    """Open everything for one repository; `caches` where a service follows the hosts' events."""
+    """Open everything for one repository. `caches` is for a service that follows the hosts' events."""
     clock = SystemClock()
     with ExitStack() as parts:
         history = parts.enter_context(open_history(settings, clock))
@@ -124,13 +124,13 @@ def open_application(settings: Settings, url: str, *, caches: bool = False) -> I
 
 @contextmanager
 def open_history(settings: Settings, clock: Clock | None = None) -> Iterator[History]:
-    """Open history as the settings say; HistoryError."""
+    """Open history with these settings; raises HistoryError."""
     with closing(History.open(settings.state.dir, settings.state.url, clock or SystemClock())) as history:
         yield history
 
 
 def local_url() -> str:
-    """Return where the Engine of this machine is: `DOCKER_HOST`, else the default socket."""
+    """Return the URL of this machine's Engine: `DOCKER_HOST`, else the default socket."""
     return os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET
 
 
@@ -150,7 +150,7 @@ def _reconcile_settings(settings: Settings, url: str) -> ReconcileSettings:
 
 
 def _connector(settings: Settings, clock: Clock, *, caches: bool) -> Callable[[Host], Engine]:
-    """Return what connects to a host; the clients of Docker, and simulated hosts, are loaded where one is asked for."""
+    """Return a function that connects to a host. Docker's clients and simulated hosts are imported only when used."""
     engine_settings = EngineSettings(
         instance=settings.instance,
         registries=str(settings.registries) if settings.registries else None,

@@ -1,4 +1,4 @@
-"""Tries each thing that the product stands on, and says of each what was found and what would help."""
+"""Tests everything that the service needs, and reports for each what was found and how to repair it."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ CLOCK_BEHIND_MAX_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was tried."""
+    """The result of one test."""
 
     name: str
     ok: bool
@@ -30,7 +30,7 @@ class Check:
 
 
 def examine(settings: Settings) -> tuple[Check, ...]:
-    """Try everything; what stands on something that failed is left out, so that one trouble is reported once."""
+    """Run all tests. Tests that depend on a failed one are left out, so that each problem is reported once."""
     checks = tuple(_all_checks(settings))
     first = {(check.found, check.fix): check.name for check in reversed(checks) if not check.ok}
     return tuple(check for check in checks if check.ok or first[check.found, check.fix] == check.name)
@@ -147,7 +147,7 @@ def _hosts(application: Application) -> Iterator[Check]:
 def _head(application: Application) -> str | None:
     try:
         return application.fetch()
-    except SourceError:  # reported by the check of git
+    except SourceError:  # the check of git reports it
         return None
 
 

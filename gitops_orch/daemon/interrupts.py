@@ -1,11 +1,13 @@
-"""Ctrl-C, SIGTERM and SIGHUP while this process carries out a verb.
+"""Handles Ctrl-C, SIGTERM and SIGHUP while this process executes a verb.
 
-The first one ends a sync whole, a second Ctrl-C or SIGTERM at once.  Any other verb is ended at once.
+The first signal ends a sync in a consistent state; a second Ctrl-C or SIGTERM ends it at once. Any other verb ends at
+once.
 
 Note [Hangups]
-A terminal that is closed, or a connection that is lost, sends SIGHUP, often twice: the kernel does, and the shell does.  So
-a second one asks for nothing more than the first.  Nothing can be written to that terminal any more, and what cannot be
-shown must not end a run.  A process that was started to outlive its terminal (`nohup`) ignores SIGHUP, and goes on to.
+A terminal that is closed, or a connection that is lost, sends SIGHUP, often twice: from the kernel and from the shell.
+So a second SIGHUP has no further effect. Nothing can be written to that terminal any more, and an output that fails
+must not end a run. A process that was started to outlive its terminal (`nohup`) ignores SIGHUP, and continues to ignore
+it.
 """
 
 import os
@@ -25,21 +27,22 @@ from gitops_orch.model.status import Outcome
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STREAMS = (1, 2)  # standard output, standard error
-SIGNAL_CODE = 128  # a command that a signal ended exits with this and the signal's number
+# A command that a signal ended exits with this number plus the signal's number.
+SIGNAL_CODE = 128
 FIRST = "stopping: what is under way is finished, so that nothing is left down"
 
 Receive: TypeAlias = Callable[[int, FrameType | None], None]
 
 
 class StoppedContainers:
-    """Follows a run, and knows which containers it has stopped whose successors it has not started yet."""
+    """Follows a run, and knows which containers it stopped whose successors it has not started yet."""
 
     def __init__(self, progress: Progress = silent) -> None:
         self._progress = progress
         self._stopped: dict[tuple[str, AppKey | None, str | None, int | None], Action] = {}
 
     def __call__(self, event: ProgressEvent) -> None:
-        """Take notice of an action that begins or has ended."""
+        """Record an action that starts or has ended."""
         action = event.action
         if action is not None:
             slot = (action.host, action.app, action.service, action.slot)
@@ -52,7 +55,7 @@ class StoppedContainers:
         self._progress(event)
 
     def sentence(self) -> str:
-        """Return what is left down or is being stopped, and what to do; "" where nothing is."""
+        """Return which containers are down or being stopped, and what to do; "" if there are none."""
         names = sorted(f"{action.name} on {action.host}" for action in self._stopped.values())
         return f"left down: {', '.join(names)}; `gitops-orch sync` goes on from here" if names else ""
 
@@ -62,7 +65,7 @@ def _is_done(event: ProgressEvent) -> bool:
 
 
 class Interrupt:
-    """What signals ask of a run."""
+    """Handles the signals that arrive during a run."""
 
     def __init__(self, progress: Progress) -> None:
         self.number = 0
@@ -70,15 +73,15 @@ class Interrupt:
 
     @property
     def control(self) -> RunControl:
-        """Return how a run lets itself be ended by the signals."""
+        """Return a run control that the signals end."""
         return RunControl(progress=self._down, should_stop=lambda: bool(self.number))
 
     def code(self, exit_code: int) -> int:
-        """Return what a command exits with: the signal's code where one came, else its own."""
+        """Return the exit code of a command: the signal's code if a signal arrived, else the command's own."""
         return SIGNAL_CODE + self.number if self.number else exit_code
 
     def receive(self, number: int, _frame: FrameType | None) -> None:
-        """Take a signal; raises Interrupted at the second that is no hangup."""
+        """Handle a signal; raises Interrupted at the second signal, unless it is a SIGHUP."""
         if number == signal.SIGHUP:
             leave_closed_terminal()
             if self.number:
@@ -91,7 +94,7 @@ class Interrupt:
 
 
 def leave_closed_terminal() -> None:
-    """Write to nowhere what would go to a terminal that is there no more; see Note [Hangups]."""
+    """Redirect output to /dev/null if its terminal does not exist any more; see Note [Hangups]."""
     for stream in STREAMS:
         try:
             os.write(stream, b"")
@@ -107,7 +110,7 @@ def _end_at_once(number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def interruptible(progress: Progress) -> Iterator[Interrupt]:
-    """Let signals end the run in the block; only the main thread of a process can receive them."""
+    """Let signals end the run in the block. Only the main thread of a process can receive them."""
     interrupt = Interrupt(progress)
     with _receiving(interrupt.receive, SIGNALS):
         yield interrupt
@@ -115,7 +118,7 @@ def interruptible(progress: Progress) -> Iterator[Interrupt]:
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Let signals wait until the block is over."""
+    """Delay signals until the block ends."""
     came: list[int] = []
     with _receiving(lambda number, _frame: came.append(number), SIGNALS):
         yield
@@ -124,7 +127,7 @@ def held_back() -> Iterator[None]:
 
 
 def ending_at_once() -> AbstractContextManager[None]:
-    """Let SIGTERM and SIGHUP end the block as Ctrl-C does: with what has to be done at its end."""
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does: its cleanup runs."""
     return _receiving(_end_at_once, (signal.SIGTERM, signal.SIGHUP))
 
 

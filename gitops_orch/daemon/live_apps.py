@@ -1,7 +1,7 @@
-"""Which apps can a verb still act on?  Those of Git, those that run, and those with a hold or a pin to remove.
+"""Finds the apps on which a verb can still act: apps in Git, apps that run, and apps with a hold or a pin to remove.
 
-History also knows the apps that left Git and are removed from all hosts.  `history` shows them and `rollback` brings them
-back; a hold of one of them would mean nothing.
+History also knows the apps that left Git and were removed from all hosts. `history` shows them and `rollback` restores
+them; a hold of such an app would have no effect.
 """
 
 from collections.abc import Iterable
@@ -18,20 +18,21 @@ SHORT = 7  # characters of a commit
 
 
 def apps_on_hosts(history: History) -> set[AppKey]:
-    """Return the apps with a container on a host when the host answered last."""
+    """Return the apps that had a container on a host when the host last answered."""
     return {placed.app for placed in chain.from_iterable(history.remembered().values())}
 
 
 def live_apps(history: History) -> set[AppKey]:
-    """Return the apps that some verb can act on, from history alone."""
+    """Return the apps on which some verb can act, from history alone."""
     in_git = set(read_app_files(history).apps.values())
     return in_git | apps_on_hosts(history) | set(history.holds()) | set(history.pins())
 
 
 def find_live_app(text: str, desired: Desired, history: History, also: Iterable[AppKey] = ()) -> AppKey:
-    """Return the app that the text means, of those in Git, those that run, and `also`.
+    """Return the app with this name, among the apps in Git, the apps that run, and `also`.
 
-    GitopsOrchError where there is none; it tells an app that left Git from one that never was.
+    Raises GitopsOrchError if there is none. The error distinguishes an app that left Git from an app that never
+    existed.
     """
     live = {app.key for app in desired.apps} | set(desired.invalid_apps) | apps_on_hosts(history) | set(also)
     try:

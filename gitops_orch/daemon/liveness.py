@@ -1,20 +1,21 @@
-"""Tells a loop that works from one that only looks as if it did.
+"""Decides whether the loop makes progress.
 
-Note [A watchdog outside].  A hung call inside the loop cannot report itself, and a timer that died raises no error.  So
-others look at two ages: how long a run has shown no sign of life, and how long ago the last run ended.  systemd's
-watchdog is fed, and /healthz is green, only while both are young.  A run that waits for a long stop, pull or command gives
-signs of life as long as that is in time (expected_waits.py).
+Note [A watchdog outside]
+A hung call inside the loop cannot report itself, and a timer that failed raises no error. So other threads check two
+ages: the time since a run last reported progress, and the time since the last run ended. systemd's watchdog is
+notified, and /healthz is green, only while both are below their limits. A run that waits for a long stop, pull or
+command counts as live while that is within its deadline (expected_waits.py).
 """
 
 from dataclasses import dataclass
 
-QUIET_MAX_S = 300.0  # above the deadlines of git (120 s a call) and of an observation, with room
-INTERVALS_MAX = 3  # polls in a row that may bring no run, as for staleness
+QUIET_MAX_S = 300.0  # above the deadlines of git (120 s a call) and of an observation, with a margin
+INTERVALS_MAX = 3  # polls in a row that may start no run, as for staleness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Liveness:
-    """How the loop does at one moment; `reason` is empty while it is alive."""
+    """Whether the loop makes progress at one moment; `reason` is empty if it does."""
 
     doing: str
     age_s: float
@@ -28,7 +29,7 @@ class Liveness:
 
 
 def check_liveness(*, doing: str, quiet_s: float, idle_s: float, interval_s: float) -> Liveness:
-    """Judge a loop by its ages: `quiet_s` without a sign of life in a run, `idle_s` since a run ended."""
+    """Evaluate the loop by two ages: `quiet_s` without progress in a run, and `idle_s` since a run ended."""
     if quiet_s > QUIET_MAX_S:
         reason = f"no progress for {quiet_s:.0f} s, more than {QUIET_MAX_S:.0f} s, in: {doing}"
         return Liveness(doing=doing, age_s=quiet_s, limit_s=QUIET_MAX_S, reason=reason)

@@ -1,4 +1,4 @@
-"""What the service counts, in the words of Prometheus: runs, actions, and how apps and hosts stand."""
+"""The metrics of the service for Prometheus: runs, actions, and the state of apps and hosts."""
 
 from collections import Counter as Tally
 
@@ -10,7 +10,7 @@ _RUN_BUCKETS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)
 
 
 class Metrics:
-    """The numbers of one service."""
+    """The metrics of one service."""
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
@@ -62,7 +62,10 @@ class Metrics:
         self._alive = Gauge("gitops_orch_loop_alive", "0 where the loop has stalled.", registry=registry)
 
     def record(self, report: RunReport, *, is_partial: bool = False) -> None:
-        """Count a run and everything it did; one that was kept to some apps tells nothing of the others."""
+        """Count a run and all its actions.
+
+        A run that was limited to some apps does not update the state of the others.
+        """
         self._runs.labels(report.status).inc()
         self._run_s.observe(report.duration_ms / 1000)
         self._finished.set(report.started_at.timestamp())

@@ -1,8 +1,8 @@
-"""SIGHUP: which settings a running service takes over, and which need a restart."""
+"""Decides which settings a running service applies on SIGHUP; all others need a restart."""
 
 from gitops_orch.settings import Settings
 
-# Files that settings name (tokens, keys, credentials of registries) are read at each use and need neither.
+# Files that settings name (tokens, keys, credentials of registries) are read at each use, so they need neither.
 RELOADABLE = frozenset(
     {"poll.interval", "poll.jitter", "resync.interval", "log.format", "log.level", "notify.urls_file"}
 )

@@ -1,4 +1,4 @@
-"""Opens the configuration repository's mirror as the settings say."""
+"""Opens the mirror of the configuration repository with the given settings."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from gitops_orch.source.source import Source
 
 @contextmanager
 def open_source(settings: Settings, url: str, clock: Clock) -> Iterator[Source]:
-    """Open the mirror of a repository; each URL has its own, so that another `--repo` disturbs nothing."""
+    """Open the mirror of a repository. Each URL has its own, so that another `--repo` does not affect it."""
     repository = settings.repository
     name = hashlib.sha256(url.encode()).hexdigest()[:16]
     source = Source(

@@ -1,4 +1,4 @@
-"""The service: keeps the loop running, wakes it, answers what other commands ask, and stops when it is told to."""
+"""The service: keeps the loop running, wakes it, answers requests of other commands, and stops on a signal."""
 
 import os
 import queue
@@ -29,10 +29,10 @@ from gitops_orch.model.status import RunReport
 from gitops_orch.notify import Outbox, make_receivers
 from gitops_orch.settings import Settings
 
-# Below the unit's TimeoutStopSec.  A stop that is under way may have a long grace period.
+# Below the unit's TimeoutStopSec. A stop that runs may have a long grace period.
 STOP_WAIT_MAX_S = 600.0
 SHORT_COMMIT_CHARS = 10
-TICK_S = 0.2  # how soon a request of another command is seen
+TICK_S = 0.2  # in seconds: the maximum delay until a request of another command is read
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 TIMELINE_ACTIONS = frozenset({"die", "oom", "start", "health_status", "pause", "unpause", "destroy"})
 
@@ -40,7 +40,7 @@ LoadSettings: TypeAlias = Callable[[], Settings]
 
 
 class Daemon:
-    """A running controller; it holds the lease."""
+    """A running controller, which holds the lease."""
 
     def __init__(self, application: Application, outbox: Outbox, load: LoadSettings) -> None:
         self._application = application
@@ -56,13 +56,13 @@ class Daemon:
         self._ended = threading.Event()
         self._doing = "starting"
         self._stopped, self._underway = StoppedContainers(), Underway(application.clock)
-        self._is_partial = False  # the last run was kept to some apps
+        self._is_partial = False  # the last run was limited to some apps
         self._has_more = False  # the last run over all apps was cut short
         self._rested_s = application.clock.monotonic_s()
         self._ticked_s = application.clock.monotonic_s()
 
     def liveness(self) -> Liveness:
-        """Return how the loop does."""
+        """Return whether the loop makes progress."""
         return check_liveness(
             doing=self._doing,
             quiet_s=self._loop.quiet_s(),
@@ -71,14 +71,14 @@ class Daemon:
         )
 
     def exposition(self) -> bytes:
-        """Return the metrics as Prometheus reads them."""
+        """Return the metrics in the format of Prometheus."""
         return self._metrics.exposition(is_alive=self.liveness().alive)
 
     def work(self, signals: "queue.SimpleQueue[int]") -> None:
-        """Work until a signal comes.
+        """Work until a signal arrives.
 
-        A call to a host may still hang in a thread then; the process does not wait for it.  Nothing is lost: the next run
-        plans anew.
+        A call to a host may still hang in a thread then; the process does not wait for it. Nothing is lost: the next
+        run observes and plans again.
         """
         worker = threading.Thread(target=self._loop.run_forever, name="loop", daemon=True)
         worker.start()
@@ -104,7 +104,7 @@ class Daemon:
         return 0
 
     def _reload(self) -> None:
-        """Take over the settings that a running service can change; settings with a mistake change nothing."""
+        """Apply the settings that a running service can change. If the settings have a mistake, nothing changes."""
         try:
             settings = self._load()
             receivers = make_receivers(settings.notify.urls_file)
@@ -134,7 +134,7 @@ class Daemon:
             LOG.warning("requests.unreadable", error=str(error))
 
     def _wind_down(self, worker: threading.Thread, signals: "queue.SimpleQueue[int]") -> None:
-        """Wait for the end of what is under way; another signal ends the wait."""
+        """Wait until the run ends; another signal ends the wait."""
         self._loop.stop()
         self._timers.stop()
         began_s = self._application.clock.monotonic_s()
@@ -169,7 +169,7 @@ class Daemon:
         # See Note [Syncs of some apps] in requests/request_handler.py.
         with self._requests.serving_syncs(also_of_some_apps=trigger == REQUEST) as asked:
             if not asked.numbers and self._requests.has_waiting():
-                self._loop.wake(REQUEST)  # so that this run ends where it would only wait
+                self._loop.wake(REQUEST)  # so that this run ends as soon as it only waits
                 fetch = not set(trigger.split(",")) <= {REQUEST, EVENT, SCHEDULE}  # the sync itself fetches
             report = self._application.reconciler.run(
                 trigger=trigger,
@@ -192,7 +192,10 @@ class Daemon:
         return report
 
     def _beating(self, should_stop: Callable[[], bool]) -> Callable[[], bool]:
-        """Return the same question; asking it is a sign of life while what is waited for is in time."""
+        """Return the same function.
+
+        A call of it counts as progress while every expected wait is within its deadline.
+        """
 
         def ask() -> bool:
             if self._underway.is_in_time():
@@ -213,9 +216,8 @@ class Daemon:
         self._timers.arm(report.final_status.wake_at)
         self._watchers.follow(self._application.reconciler.engines.by_name())
         self._metrics.record(report, is_partial=self._is_partial)
-        if (
-            self._is_partial
-        ):  # the next run over all apps has all other news, also of those that this one left alone
+        # The next run over all apps reports all other news, also of apps that this run did not cover.
+        if self._is_partial:
             send_revert_alerts(self._outbox, report, self._describe)
             return
         self._systemd.status(f"{report.status} at {report.final_status.commit[:10] or 'no commit yet'}")
@@ -250,14 +252,14 @@ class Daemon:
 
 
 def run_service(settings: Settings, url: str, serve_http: ServeHttp, load: LoadSettings) -> None:
-    """Be the service until SIGTERM or SIGINT; LeaseHeld where another controller works on the same state.
+    """Run the service until SIGTERM or SIGINT; raises LeaseHeld if another controller uses the same state.
 
-    SIGHUP reads the settings again, by `load`.
+    SIGHUP reads the settings again, with `load`.
     """
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     def remember(number: int, _frame: FrameType | None) -> None:
-        signals.put(number)  # a SimpleQueue may be filled from a signal handler, an Event may not
+        signals.put(number)  # a signal handler may fill a SimpleQueue, but may not set an Event
 
     receivers = make_receivers(settings.notify.urls_file)
     with (

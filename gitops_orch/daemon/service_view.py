@@ -1,4 +1,4 @@
-"""What the service shows over HTTP, and how it is given a way to show it."""
+"""The interface between the service and its HTTP server: what the server may read, and how it is started."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -8,14 +8,14 @@ from gitops_orch.daemon.liveness import Liveness
 
 
 class ServiceView(Protocol):
-    """What may be asked of the running service; every call returns at once."""
+    """What the HTTP server reads from the running service; every call returns at once."""
 
     def liveness(self) -> Liveness:
-        """Return how the loop does."""
+        """Return whether the loop makes progress."""
         ...
 
     def exposition(self) -> bytes:
-        """Return the metrics as Prometheus reads them."""
+        """Return the metrics in the format of Prometheus."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What systemd is told: that the service is ready, what it does, that it lives, that it stops (sd_notify(3))."""
+"""Notifies systemd that the service is ready, what it does, that it makes progress, and that it stops (sd_notify(3))."""
 
 import os
 import threading
@@ -6,29 +6,30 @@ from collections.abc import Callable
 
 import sdnotify
 
-_FEEDS_PER_INTERVAL = 3  # systemd advises at least two, so that one late feed kills nobody
+# systemd advises at least two, so that one late notification does not kill the service.
+_FEEDS_PER_INTERVAL = 3
 
 
 class Systemd:
-    """The service manager; silent where there is none."""
+    """The service manager. Without one, all methods do nothing."""
 
     def __init__(self) -> None:
         self._notifier = sdnotify.SystemdNotifier()
 
     def ready(self) -> None:
-        """Say that the service does its work."""
+        """Report that the service is ready."""
         self._notifier.notify("READY=1")
 
     def status(self, sentence: str) -> None:
-        """Say what `systemctl status` shows."""
+        """Set the text that `systemctl status` shows."""
         self._notifier.notify(f"STATUS={sentence.splitlines()[0] if sentence else ''}")
 
     def stopping(self) -> None:
-        """Say that the service is on its way out."""
+        """Report that the service stops."""
         self._notifier.notify("STOPPING=1")
 
     def feed_watchdog(self, is_alive: Callable[[], bool], stop: threading.Event) -> None:
-        """Feed the watchdog, where one was asked for, while the loop lives and until stopped."""
+        """Notify the watchdog, if one is configured, while the loop makes progress and until `stop` is set."""
         interval_s = watchdog_interval_s(os.environ.get("WATCHDOG_USEC"), os.environ.get("WATCHDOG_PID"))
         if interval_s is None:
             return
@@ -44,7 +45,7 @@ class Systemd:
 
 
 def watchdog_interval_s(usec: str | None, pid: str | None) -> float | None:
-    """Return how often to feed; None where no watchdog waits for this process."""
+    """Return the seconds between two notifications; None if no watchdog is configured for this process."""
     if not usec or not usec.isdigit() or int(usec) == 0:
         return None
     if pid and pid != str(os.getpid()):

@@ -1,4 +1,7 @@
-"""What wakes the loop: the poll's timer, the resync's, and the events of every host.  None of them does work."""
+"""Wakes the loop: with timers for polls, resyncs and scheduled runs, and on events of every host.
+
+None of them does work.
+"""
 
 import contextlib
 import threading
@@ -26,14 +29,14 @@ _SHARED = {"network": frozenset({"connect", "disconnect", "destroy"}), "volume":
 
 
 class IntervalFromNow(IntervalTrigger):  # type: ignore[misc]
-    """An interval that never lists the times it missed: after a jump of the clock, the next time counts from now.
+    """An interval that does not list the times it missed: after a jump of the clock, the next time counts from now.
 
-    APScheduler computes every missed time before it merges them into one.  A board without a clock starts in 1970, so
+    APScheduler computes every missed time before it merges them into one. A board without a clock starts in 1970, so
     that would be 58 million times of a 30 s interval: gigabytes, and a core that is busy for minutes.
     """
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
-        """Return the next time; later than `now` wherever a time was missed."""
+        """Return the next time; it is later than `now` if a time was missed."""
         moment: datetime | None = super().get_next_fire_time(previous_fire_time, now)
         if previous_fire_time is not None and moment is not None and moment <= now:
             moment = super().get_next_fire_time(now, now)
@@ -43,9 +46,10 @@ class IntervalFromNow(IntervalTrigger):  # type: ignore[misc]
 class Timers:
     """Polls and resyncs on APScheduler.
 
-    Note [Wall clocks jump].  APScheduler plans by the wall clock.  Set forward, it fires once (`IntervalFromNow`).  Set
-    back by an hour, it would not fire for an hour: `wake_if_overdue` reads a clock that never jumps, polls where the
-    timer did not, and gives every timer its next time from now.
+    Note [Wall clocks jump]
+    APScheduler plans by the wall clock. If the clock is set forward, it fires once (`IntervalFromNow`). If the clock is
+    set back by an hour, it would not fire for an hour: `wake_if_overdue` reads a clock that never jumps, polls if the
+    timer did not, and sets the next time of every timer from now.
     """
 
     def __init__(self, settings: Settings, clock: Clock, wake: Callable[[str], None]) -> None:
@@ -65,12 +69,12 @@ class Timers:
             self._add(lambda: self._wake(RESYNC), RESYNC, 0.0)
 
     def start(self) -> None:
-        """Poll at once, and from then on in intervals."""
+        """Poll at once, and from then on at intervals."""
         self._poll()
         self._scheduler.start()
 
     def wake_if_overdue(self) -> None:
-        """Poll where the timer should have long ago."""
+        """Poll if the timer is long overdue."""
         late_s = self._clock.monotonic_s() - self._polled_s
         if late_s > OVERDUE_INTERVALS * self._intervals_s[POLL]:
             LOG.warning("poll.overdue", late_s=round(late_s, 1))
@@ -80,7 +84,10 @@ class Timers:
                 self._scheduler.modify_job(identity, next_run_time=now + timedelta(seconds=interval_s))
 
     def arm(self, moment: datetime | None) -> None:
-        """Wake the loop at a moment, and at none that was given before; a jump of the clock is made up for by the poll."""
+        """Wake the loop at this moment, and not at an earlier given one.
+
+        After a jump of the clock, the poll compensates.
+        """
         if moment is None:
             with contextlib.suppress(JobLookupError):
                 self._scheduler.remove_job(SCHEDULE)
@@ -95,7 +102,7 @@ class Timers:
         )
 
     def stop(self) -> None:
-        """Fire no more."""
+        """Stop all timers."""
         self._scheduler.shutdown(wait=False)
 
     def _poll(self) -> None:
@@ -122,7 +129,7 @@ class _Followed:
 
 
 class EventWatchers:
-    """One watch per connected host."""
+    """Watches the events of each connected host."""
 
     def __init__(self, on_event: Callable[[EngineEvent], None]) -> None:
         self._on_event = on_event
@@ -139,12 +146,12 @@ class EventWatchers:
                 self._following[name] = _Followed(engine, stop, watch(engine, self._on_event, stop))
 
     def stop(self) -> None:
-        """Watch nothing any more; the threads end as their connections are closed."""
+        """Stop watching. The threads end when their connections are closed."""
         self.follow({})
 
 
 def matters(event: EngineEvent, instance: str) -> bool:
-    """Tell whether an event can mean that something of this instance is not as it should be."""
+    """Tell whether an event can mean that something of this instance is not in its desired state."""
     if event.kind == "container":
         is_ours = event.attributes.get(INSTANCE) == instance and CARRIER not in event.attributes
         return is_ours and event.action.split(":")[0] in _OURS
@@ -152,7 +159,7 @@ def matters(event: EngineEvent, instance: str) -> bool:
 
 
 def forget_inspections(engines: Iterable[Engine], clock: Clock) -> None:
-    """Let every engine look anew at everything: events give speed, listing gives truth."""
+    """Make every engine inspect everything again: events make reactions fast, and only a full listing is complete."""
     for engine in engines:
         missed = EngineEvent(host=engine.name, kind="stream", action="resync", id="", at=clock.now())
         forget(engine, missed)

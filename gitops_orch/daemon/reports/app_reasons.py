@@ -1,4 +1,4 @@
-"""Which reasons of a run concern one app?  A run is of many apps; `history APP` shows its own and the general ones."""
+"""Selects the reasons of a run that concern one app: `history APP` shows its own reasons and the general ones."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from gitops_orch.model.documents.document import Document, Value, plain_value
 
 
 def reasons_of(run: RunRecord, app: AppKey | None) -> list[Value]:
-    """Return why a run did not end in sync; where an app is named, without the sentences on other apps."""
+    """Return why a run did not end in sync; for one app, without the reasons of other apps."""
     results = plain_value(run.results_json)
     document = results if isinstance(results, dict) else {}
     reasons = document.get("reasons")
@@ -20,7 +20,7 @@ def reasons_of(run: RunRecord, app: AppKey | None) -> list[Value]:
 
 
 def _beginnings(document: Document, run: RunRecord, app: AppKey) -> Iterator[str]:
-    """Yield how the sentences on other apps begin: with the app, with what is held of it, or with a step of it."""
+    """Yield the prefixes of other apps' reasons: the app, a held part of it, or one of its steps."""
     yield from (f"{each}: " for each in run.apps if each != app)
     for row in _rows(document, "apps"):
         if _key(row) != str(app):

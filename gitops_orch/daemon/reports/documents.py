@@ -1,4 +1,4 @@
-"""What history, Git and the Engines know together: the documents of `history`, `explain` and `logs`."""
+"""Builds the documents of `history`, `explain` and `logs` from history, Git and the Engines."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -23,7 +23,8 @@ from gitops_orch.planner.status_reasons import trouble_reason
 
 RUNS_SEARCHED_MAX = 1000
 SAME_MOMENT = timedelta(seconds=5)
-_CAUSES = {  # by the Engine's event, the actions that cause it
+# By the Engine's event, the actions that cause it.
+_CAUSES = {
     "start": ("start done", "restart done", "run_job done"),
     "destroy": ("remove done",),
     "unpause": ("unpause done",),
@@ -48,10 +49,10 @@ def history_document(history: History, app: str | None, *, limit: int) -> Docume
 
 
 def _with_troubles(releases: Iterable[Release], troubles: Mapping[AppKey, Trouble]) -> Iterator[Release]:
-    """Yield releases, newest first; one that is under way has the reason why it is not done, as `status` has it."""
+    """Yield releases, newest first. A release in progress gets the reason why it is not finished, as in `status`."""
     left = dict(troubles)
     for release in releases:
-        trouble = left.pop(release.app, None)  # only of the newest row of its app
+        trouble = left.pop(release.app, None)  # only for the newest row of its app
         waits = release.state is ReleaseState.PROGRESSING and not release.reason
         if trouble is not None and waits and trouble.digest == release.digest:
             yield replace(release, reason=trouble_reason(trouble))
@@ -60,7 +61,7 @@ def _with_troubles(releases: Iterable[Release], troubles: Mapping[AppKey, Troubl
 
 
 def explanation_document(application: Application, name: str) -> Document:
-    """Return why a container exists; an error where there is none, or where it is not ours."""
+    """Return why a container exists; raises an error if it does not exist or is not ours."""
     host, container = _find_container(application.observe(), name)
     owner = container.owner
     if owner is None:
@@ -91,7 +92,7 @@ def explanation_document(application: Application, name: str) -> Document:
 
 
 def logs_document(application: Application, target: str, wanted: Wanted) -> Document:
-    """Return the last lines of every container of an app or a service; hosts that did not answer are named."""
+    """Return the last log lines of every container of an app or a service, and the hosts that did not answer."""
     meant = find_service(target, application.desired().apps)
     observed = application.observe()
     unknown = [name for name, host in observed.items() if not isinstance(host, ObservedHost)]
@@ -160,7 +161,7 @@ def _commit_facts(application: Application, owner: Ownership) -> Document:
 
 
 def _reasons(history: History, app: AppKey, host: str, name: str) -> Iterator[Value]:
-    """Yield every planned action on the container that is remembered, oldest first."""
+    """Yield every planned action on the container that history knows, oldest first."""
     for run in reversed(history.runs(app, RUNS_SEARCHED_MAX)):
         results = {row.get("id"): row.get("result") for row in _rows(run.results_json.get("actions"))}
         for action in _rows(run.plan_json.get("actions")):
@@ -179,7 +180,8 @@ def _reasons(history: History, app: AppKey, host: str, name: str) -> Iterator[Va
 def timeline_rows(history: History, name: str) -> Iterator[Document]:
     """Yield what happened to a container, oldest first, each event once.
 
-    The Engine reports what the controller does as well: its event is left out where the action stands beside it.
+    The Engine also reports what the controller does: its event is left out if the controller's action is in the
+    timeline.
     """
     known_rows = {event for each in _names(name) for event in history.timeline(each)}
     events = sorted(known_rows, key=lambda event: (event.at, event.event))
@@ -189,7 +191,7 @@ def timeline_rows(history: History, name: str) -> Iterator[Document]:
 
 
 def _is_of(event: TimelineEvent, action: TimelineEvent) -> bool:
-    """Tell whether an Engine's event is what an action of the controller caused."""
+    """Tell whether an action of the controller caused an Engine's event."""
     return (
         action.event in _CAUSES.get(event.event, ())
         and action.host == event.host
@@ -198,7 +200,7 @@ def _is_of(event: TimelineEvent, action: TimelineEvent) -> bool:
 
 
 def _names(name: str) -> tuple[str, ...]:
-    """Return the names that a container may have been told of under: one that is set aside gets another."""
+    """Return the names under which a container may be recorded: a retained or failed container gets another name."""
     first = name.removesuffix(FAILED_SUFFIX).removesuffix(RETAINED_SUFFIX)
     return tuple(dict.fromkeys((first, first + RETAINED_SUFFIX, first + FAILED_SUFFIX, name)))
 
@@ -248,7 +250,7 @@ def _revert_row(revert: RevertRecord) -> Value:
 
 
 def _images(release: Release, history: History) -> Iterator[Value]:
-    """Yield the bytes that each service of a release ran, by host; the same ones once."""
+    """Yield the images that each service of a release ran, by host, each once."""
     records = history.images(release.app, release=release.digest)
     seen = {(record.service, record.host, record.image_id): record for record in records}
     for (service, host, image_id), record in sorted(seen.items()):

@@ -1,4 +1,4 @@
-"""`logs -f`: the lines of an app's containers as they come, also of containers that are made meanwhile."""
+"""`logs -f`: prints the log lines of an app's containers as they are written, also of containers created meanwhile."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -12,11 +12,11 @@ from gitops_orch.engine.base import Engine
 from gitops_orch.errors import EngineError
 from gitops_orch.model.observed import ObservedContainer, ObservedHost, Ownership
 
-LINES_MAX = 10_000  # of a container, between two looks
-LIST_EVERY = 5  # turns: which containers there are is asked less often than what they print
+LINES_MAX = 10_000  # of a container, between two reads
+LIST_EVERY = 5  # turns: the list of containers is read less often than their logs
 TURN_S = 1.0
 
-# Only these begin a line of the Engine's: what a program prints may be broken in many ways.
+# Only such times begin a line of the Engine: a program may print its lines broken in many ways.
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}")
 
 Emit = Callable[[str, str, str], None]  # host, container, line
@@ -24,7 +24,7 @@ Emit = Callable[[str, str, str], None]  # host, container, line
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which lines a person wants."""
+    """Which log lines a person wants."""
 
     tail: int
     since: datetime | None = None
@@ -38,7 +38,7 @@ def follow_logs(
     emit: Emit,
     should_continue: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Emit the last lines of every container that is meant, and then each new one, while `should_continue` says so."""
+    """Emit the last log lines of every selected container, then each new line, while `should_continue` returns True."""
     meant = find_service(target, application.desired().apps)
     printed: dict[str, str] = {}  # by container: the time of the last line, as the Engine writes it
     turn = 0
@@ -56,7 +56,7 @@ def follow_logs(
 def _lines_of(
     application: Application, host: str, container: ObservedContainer, wanted: Wanted, printed: dict[str, str]
 ) -> tuple[str, ...]:
-    """Return the new lines of a container; none of a host that does not answer: it is asked again in the next turn."""
+    """Return a container's new lines; none if its host does not answer: it is asked again in the next turn."""
     with suppress(EngineError):
         return tuple(_new_lines(application.engine(host), container.id, wanted, printed))
     return ()
@@ -73,7 +73,7 @@ def _is_selected(owner: Ownership | None, meant: AppSelector) -> bool:
 
 
 def _new_lines(engine: Engine, container: str, wanted: Wanted, printed: dict[str, str]) -> Iterator[str]:
-    """Yield the lines after the last one; the Engine's times have a fixed width, so text tells which is later."""
+    """Yield the lines after the last one. The Engine's times have a fixed width, so they can be compared as text."""
     last = printed.get(container, "")
     since = datetime.fromisoformat(f"{last[:26]}+00:00") if last else wanted.since
     tail = LINES_MAX if last else wanted.tail

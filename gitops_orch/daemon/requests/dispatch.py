@@ -1,8 +1,9 @@
-"""Who carries out a verb: the process that holds the lease, and nobody beside it.
+"""Decides which process executes a verb: only the process that holds the lease.
 
-Note [One hand on the hosts].  A verb first tries to take the lease and act itself.  Where another process has it, the
-verb leaves a request in history and waits: a running service carries it out; should the other process end first, the
-lease falls free, and the verb takes its request back and acts after all.
+Note [One hand on the hosts]
+A verb first tries to take the lease and to act itself. If another process has the lease, the verb writes a request to
+history and waits: a running service executes it. If the other process ends first, the lease becomes free, and the verb
+withdraws its request and acts itself.
 """
 
 from collections.abc import Mapping
@@ -18,15 +19,15 @@ from gitops_orch.settings import Settings
 
 ANSWER_WAIT_MAX_S = 3600.0
 ANSWER_POLL_S = 0.1
-WITHDRAWN = -1  # the exit code recorded for a request that its sender carried out after all
+WITHDRAWN = -1  # the exit code recorded for a request that its sender executed itself
 
 
 def perform(
     settings: Settings, url: str, verb: Verb, arguments: Mapping[str, str], progress: Progress | None = None
 ) -> Reply:
-    """Carry out a verb, here or in the running service, and return what came of it.
+    """Execute a verb, here or in the running service, and return its result.
 
-    Interrupted where a signal ends it; then the running service is not asked for it any more.
+    Raises Interrupted if a signal ends it; then the request to the running service is withdrawn.
     """
     with ending_at_once(), open_application(settings, url) as application:
         if _try_lease(application):
@@ -37,7 +38,7 @@ def perform(
                 number = application.history.request(verb.value, dict(arguments))
             return _await_answer(application, number, verb, arguments, progress)
         except BaseException:
-            # whoever goes away must not be obeyed later
+            # when its sender ends, the request must not be executed later
             if number and application.history.request_result(number) is None:
                 application.history.finish_request(number, WITHDRAWN, {})
             raise
@@ -46,7 +47,7 @@ def perform(
 def answer(
     application: Application, verb: Verb, arguments: Mapping[str, str], progress: Progress | None = None
 ) -> Reply:
-    """Carry out a verb with the lease in hand; a failure is a reply, too."""
+    """Execute a verb while holding the lease. A failure is a reply, too."""
     try:
         return OPERATIONS[verb](application, arguments, progress)
     except GitopsOrchError as error:

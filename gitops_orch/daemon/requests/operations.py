@@ -1,4 +1,4 @@
-"""What each acting verb does, given the parts and the lease.  Every operation is safe to repeat."""
+"""Implements each acting verb, with the application and the lease. Every operation can be repeated safely."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -25,7 +25,7 @@ Operation: TypeAlias = Callable[[Application, Mapping[str, str], Progress | None
 
 
 def drain_advice(application: Application, name: str) -> Document:
-    """Return which line to commit so that a host is drained; nothing is changed, for Git is where that is decided."""
+    """Return which line to commit so that a host is drained. Nothing is changed, because Git decides this."""
     hosts = {host.name: host for host in application.desired(application.fetch()).hosts}
     host = hosts.get(name)
     if host is None:
@@ -59,7 +59,7 @@ def _sync(application: Application, arguments: Mapping[str, str], progress: Prog
 
 
 def named_apps(application: Application, names: Iterable[str]) -> frozenset[AppKey]:
-    """Return the apps that are named, of those that Git has or had; none where none is."""
+    """Return the apps with these names, among all that Git has or had; empty if there are no names."""
     names = list(names)
     known = _known(application, application.fetch()) if names else set()
     return frozenset(find_app(name, known) for name in names)
@@ -139,7 +139,7 @@ def _resume(application: Application, arguments: Mapping[str, str], _progress: P
 
 
 def _end_loss(application: Application) -> bool:
-    """End the notice that holds and pins may have been lost; return whether it was due."""
+    """End the notice that holds and pins may have been lost; tell whether there was one."""
     due = may_have_lost_commands(application.history, ())
     if due:
         application.history.acknowledge_loss()

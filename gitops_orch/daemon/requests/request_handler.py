@@ -1,18 +1,21 @@
-"""Where other commands' requests are answered while the service holds the lease.
+"""Answers the requests of other commands while the service holds the lease.
 
-What only changes history is done at once, beside a run that may take minutes.  A `sync` waits for a run that begins
-after it was asked for, and gets that run's report.  Where something more urgent ends that run early, the next one goes on
-with it, and the report is of all of them together.
+A request that only changes history is answered at once, even during a run that may take minutes. A `sync` waits for a
+run that begins after the request, and gets the report of that run. If something more urgent ends the run early, the
+next run continues it, and the report covers all of them together.
 
-Note [Syncs of some apps].  A `sync` that names apps gets a run that is kept to them, so that its report and its exit code
-are about nothing else.  That run carries out no other reason to reconcile: where there is one, a run over all apps comes
-first.  Syncs that name the same apps share a run.
+Note [Syncs of some apps]
+A `sync` that names apps gets a run that is limited to them, so that its report and its exit code concern only these
+apps. That run serves no other trigger: if there is another one, a run over all apps comes first. Syncs that name the
+same apps share a run.
 
-Note [Requests nobody waits for].  A request outlives its sender, who may have been killed, and the service that was to
-carry it out.  Carried out days later, a rollback would be nobody's wish any more: it is answered with an error instead.
+Note [Requests nobody waits for]
+A request outlives its sender, which may have been killed, and the service that should execute it. If a rollback was
+executed days later, it would surprise everyone: such a request is answered with an error instead.
 
-Note [Numbers begin again].  Where the history file is deleted or replaced while the service runs, the numbers of requests
-begin again.  So a number alone names no request: the time at which it was asked is compared too.
+Note [Numbers begin again]
+If the history file is deleted or replaced while the service runs, the numbers of requests begin again. So a number
+alone identifies no request: the time of the request is compared, too.
 """
 
 import queue
@@ -38,11 +41,11 @@ REQUEST_FAILED = "request.internal_error"
 
 
 class PendingSyncs:
-    """The syncs that a run is to satisfy, and what became of the run."""
+    """The syncs that a run serves, and the result of that run."""
 
     def __init__(self, requests: tuple[Request, ...], apps: frozenset[AppKey] = frozenset()) -> None:
         self.requests = requests
-        self.apps = apps  # the run is kept to these; to none in particular where empty
+        self.apps = apps  # the run is limited to these; empty: all apps
         self.numbers = tuple(request.id for request in requests)
         self.tags = TagCheck(
             now=bool(requests), everything=any(each.arguments.get("pull") == "yes" for each in requests)
@@ -51,7 +54,7 @@ class PendingSyncs:
         self.cut_short = False
 
     def noting(self, should_end: Callable[[], bool]) -> Callable[[], bool]:
-        """Return the same question, noting a yes: such a run did not do all that was asked for."""
+        """Return the same function, and record when it returns True: such a run did not do all that was asked for."""
 
         def ask() -> bool:
             yes = should_end()
@@ -62,7 +65,7 @@ class PendingSyncs:
 
 
 class RequestHandler:
-    """Takes requests from history, and gives answers back through it."""
+    """Reads requests from history, and writes their answers there."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -71,7 +74,7 @@ class RequestHandler:
         self._taken: set[tuple[int, datetime]] = set()  # queued or answered; see Note [Numbers begin again]
 
     def answer_new(self) -> bool:
-        """Answer what can be answered now, queue what needs a run; returns whether the loop has something to do."""
+        """Answer requests that need no run, and queue the others. Returns whether the loop has something to do."""
         pending = self._application.history.pending_requests()
         new = [request for request in pending if _identity(request) not in self._taken]
         self._taken = {_identity(request) for request in pending}
@@ -86,11 +89,11 @@ class RequestHandler:
 
     @contextmanager
     def serving_syncs(self, *, also_of_some_apps: bool = True) -> Iterator[PendingSyncs]:
-        """Give the syncs that the run in the block will satisfy, and answer them with its report, or its failure.
+        """Yield the syncs that the run in the block serves, and answer them with its report or its failure.
 
-        They are the oldest one and all that name the same apps; without `also_of_some_apps`, those that name none.  A run
-        that was cut short leaves them to the next one; where the service ends instead, they stay unanswered, and their
-        senders take them back.
+        They are the oldest sync and all that name the same apps; without `also_of_some_apps`, the syncs that name no
+        apps. If the run is cut short, the next run serves them. If the service ends instead, they stay unanswered, and
+        their senders withdraw them.
         """
         asked = self._next(also_of_some_apps=also_of_some_apps)
         names = _names(asked.requests[0]) if asked.requests else ""
@@ -116,7 +119,7 @@ class RequestHandler:
         return not self._syncs.empty()
 
     def _next(self, *, also_of_some_apps: bool) -> PendingSyncs:
-        """Take the syncs of the next run; see Note [Syncs of some apps]."""
+        """Return the syncs for the next run; see Note [Syncs of some apps]."""
         waiting = [self._syncs.get() for _ in range(self._syncs.qsize())]
         names = _names(waiting[0]) if waiting and also_of_some_apps else ""
         chosen = [each for each in waiting if _names(each) == names]
@@ -143,7 +146,7 @@ class RequestHandler:
         try:
             arguments = {str(key): str(value) for key, value in request.arguments.items()}
             return answer(self._application, verb, arguments)
-        except Exception as error:  # noqa: BLE001  left unanswered, it would end each restart of the service anew
+        except Exception as error:  # noqa: BLE001 an unanswered request would end the service after each restart
             LOG.exception(REQUEST_FAILED, verb=request.verb, error=str(error))
             return Reply(
                 exit_code=1,
@@ -165,12 +168,12 @@ def _identity(request: Request) -> tuple[int, datetime]:
 
 
 def _names(request: Request) -> str:
-    """Return the apps that a sync names, as a key: each once, in order; "" where it names none."""
+    """Return the apps that a sync names, as a key: each once, sorted; "" if it names none."""
     return " ".join(sorted(set(str(request.arguments.get("apps", "")).split())))
 
 
 def _merged(parts: Sequence[RunReport]) -> RunReport:
-    """Return the report of runs that went on with one another, as if they were one."""
+    """Return the report of several runs, each of which continued the one before it, as if they were one run."""
     *before, last = parts
     done = [
         result

@@ -1,4 +1,4 @@
-"""`rollback`: the app's files as of an older commit, in a new commit on top of the branch; or a pin, without a push."""
+"""`rollback`: commits the app's files of an older commit on top of the branch, and pushes; or only pins the app."""
 
 import re
 
@@ -15,7 +15,10 @@ _COMPOSE_FILE = re.compile(r"/(?:docker-)?compose(?:[.-][^/]*)?\.ya?ml$")
 
 
 def push_revert(application: Application, app: AppKey, *, to: str) -> Document:
-    """Commit and push the app's own files as they were; other apps' newer commits stay.  Said twice, it is done once."""
+    """Commit and push the app's own files of an older commit. Other apps keep their newer commits.
+
+    A repetition does nothing.
+    """
     head = application.fetch()
     target = _target(application, app, head, to=to)
     if target is None:
@@ -37,7 +40,7 @@ def push_revert(application: Application, app: AppKey, *, to: str) -> Document:
 
 
 def draft_revert(application: Application, app: AppKey, *, to: str) -> Document:
-    """Return the commit that `push_revert` would push, its message and its diff; nothing is pushed."""
+    """Return the commit that `push_revert` would push, with its message and its diff; nothing is pushed."""
     head = application.fetch()
     target = _target(application, app, head, to=to)
     if target is None:
@@ -57,7 +60,7 @@ def draft_revert(application: Application, app: AppKey, *, to: str) -> Document:
 
 
 def pin_release(application: Application, app: AppKey, *, to: str) -> Document:
-    """Pin the app to its last stable, or the named, commit in the controller; Git stays as it is."""
+    """Pin the app to its last stable commit, or to the named one. Git does not change."""
     head = application.fetch()
     target = _target(application, app, head, to=to)
     if target is None:
@@ -75,7 +78,7 @@ def pin_release(application: Application, app: AppKey, *, to: str) -> Document:
 
 
 def _without_contents(diff: str) -> str:
-    """Return a diff with the changes of Compose files, and of others their names: they may be contents of secrets."""
+    """Return a diff with the changes of Compose files, and only the names of other files: these may contain secrets."""
     message, *files = re.split(r"(?m)^(?=diff --git )", diff)
     shown = [
         each
@@ -87,7 +90,7 @@ def _without_contents(diff: str) -> str:
 
 
 def _target(application: Application, app: AppKey, head: str, *, to: str) -> str | None:
-    """Return the commit to go back to; None where head went back already, to another release than the newest."""
+    """Return the commit to roll back to; None if head is already rolled back to an earlier release."""
     if to:
         return application.source.resolve(to)
     releases = application.history.releases(app)
@@ -104,7 +107,7 @@ def _target(application: Application, app: AppKey, head: str, *, to: str) -> str
 
 
 def _rolled_back_to(releases: tuple[Release, ...], current: App | None) -> bool:
-    """Tell whether head asks for a release that did well, and another one was tried after it."""
+    """Tell whether head has a release that was stable, and another release was tried after it."""
     states = {release.digest: release.state for release in releases}
     return (
         current is not None
@@ -114,7 +117,10 @@ def _rolled_back_to(releases: tuple[Release, ...], current: App | None) -> bool:
 
 
 def _differs(application: Application, release: Release, head: App | None) -> bool:
-    """Tell whether a release is another than head's; computed anew, because its digest may be an older version's."""
+    """Tell whether a release differs from head's.
+
+    Its digest is computed again, because an older version may have stored it.
+    """
     if head is None:
         return True
     then = application.app_at(release.commit, release.app)

@@ -1,4 +1,4 @@
-"""The verbs that act, and what comes back of one; apart from what carries them out, which takes long to import."""
+"""The acting verbs and their reply type. They are separate from the operations, which take long to import."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -20,7 +20,7 @@ class Verb(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came of a verb."""
+    """The result of a verb."""
 
     exit_code: int
     document: Document
