@@ -199,7 +199,7 @@ class Passes:
     ) -> tuple[ActionResult, ...]:
         """Record the results of one snapshot's plan. Returns them with the last log lines of containers that failed."""
         deps, world = self._deps, snapshot.world
-        assert world is not None  # noqa: S101 - only a plan of a known world is carried out
+        assert world is not None  # noqa: S101 - only a plan of a known world is executed
         apps = {each.app.key: each.app for each in world.targets}
         logged = with_failure_logs(results, deps.engines.by_name(), deps.workers, deps.clock, apps)
         quarantined = self._recorder.quarantine(snapshot, logged) | deps.tags.record_results(logged, world)

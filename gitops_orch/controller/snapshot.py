@@ -61,7 +61,7 @@ class Snapshot:
 
     status: Status
     loaded: Loaded
-    # The loaded state; apps whose files are unreadable are identified by what was known of them before.
+    # As loaded, with what history knows of files that are in doubt.
     desired: Desired | None = None
     world: World | None = None
     recovered_releases: tuple[Release, ...] = ()

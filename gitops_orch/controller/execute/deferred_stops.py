@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Sequence
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.plan import Action, Kind
 
-# By host: with more, too many old containers would run beside their successors.
+# For each host. With more, too many old containers would run beside their successors.
 WAITING_MAX = 4
 _TAKING_AWAY = frozenset({Kind.STOP, Kind.RENAME, Kind.REMOVE, Kind.REMOVE_NETWORK})
 

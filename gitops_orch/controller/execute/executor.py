@@ -136,7 +136,7 @@ class Executor:
         return not (self._ready or self._queues or self._deferred_stops or self._planning)
 
     def _wind_down(self) -> None:
-        """Start only actions that keep slots from being empty, and wait for actions that run, except pulls."""
+        """Start only actions that keep slots from being empty. Wait for the actions that run, except pulls."""
         self._gates.leave()
         self._pulls.clear()
         self._deferred_stops.drop()
@@ -162,10 +162,7 @@ class Executor:
     # -- after a failure
 
     def _follow_up(self, result: ActionResult) -> None:
-        """Start the actions that waited for this one.
-
-        If its gate failed beyond its budget, end all other actions of its app.
-        """
+        """Queue the actions that waited for this one. If it failed, skip the actions that depend on it."""
         app = result.action.app
         if result.failure is FailureKind.GATE:
             self._to_replan.add(app)

@@ -88,7 +88,7 @@ class Gates:
                 yield wait, partial(self._poll, wait, engines[wait.action.host])
 
     def next_poll_s(self) -> float | None:
-        """Return when the next poll is due; None if every wait has a poll that runs."""
+        """Return when the next poll is due; None if a poll of every wait runs already."""
         return min((wait.poll_at_s for wait in self._waits.values() if not wait.is_polling), default=None)
 
     def polls(self) -> list[Action]:

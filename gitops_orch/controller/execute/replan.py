@@ -1,6 +1,6 @@
 """Plans again during a run: an app whose release failed rolls back at once, while other apps continue.
 
-Note [Beside what is under way]
+Note [Plans for idle apps]
 A new plan is made from a new snapshot, which sees the apps that are being changed as they are at that moment. These
 busy apps continue with the plan that they have. So the executor takes from the new plan only the actions of other apps,
 and of these only apps that depend on no action that is left out. The next snapshot of the same run finds what remains
@@ -34,7 +34,7 @@ def no_replan(results: tuple[ActionResult, ...], busy: frozenset[AppKey | None])
 def actions_of_idle_apps(actions: Sequence[Action], busy: Collection[AppKey | None]) -> tuple[Action, ...]:
     """Return the actions of a plan that can be executed while some apps are busy.
 
-    See Note [Beside what is under way]. It takes all actions of an app or none: half of its steps could remove a
+    See Note [Plans for idle apps]. It takes all actions of an app or none: half of its steps could remove a
     container that the other half would replace.
     """
     left = set(busy)

@@ -5,7 +5,7 @@ With `pull_policy: always` (or `sync --pull`, for all services) a service should
 The registry is asked at each resync and `sync`; a timed policy asks at most once in its period. A registry that does
 not answer changes nothing. A pull counts as an answer as well: the tag names the image that was pulled.
 
-Note [Bad bytes behind a good tag]
+Note [A bad image under a good tag]
 A release that was stable cannot be quarantined for an image that was pushed later under its tag. So the digest of that
 image is quarantined, in history, and the service goes back to the image that it ran before. Another digest under the
 tag is tried as usual.

@@ -1,6 +1,6 @@
 """Finds the last stable releases of apps whose files cannot be read, so that a mistake in a file does not end healing.
 
-Only if every container matches that release. In the middle of a rollout it is unknown which release is meant.
+A release is used only if every container matches it. In the middle of a rollout it is unknown which release is meant.
 """
 
 from collections import defaultdict

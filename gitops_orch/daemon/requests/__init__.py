@@ -1,1 +1,1 @@
-"""Decides which process carries out an acting verb, and carries it out there."""
+"""Decides which process executes an acting verb, and executes it there."""

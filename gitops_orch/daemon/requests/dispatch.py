@@ -1,6 +1,6 @@
 """Decides which process executes a verb: only the process that holds the lease.
 
-Note [One hand on the hosts]
+Note [Only one process acts]
 A verb first tries to take the lease and to act itself. If another process has the lease, the verb writes a request to
 history and waits: a running service executes it. If the other process ends first, the lease becomes free, and the verb
 withdraws its request and acts itself.

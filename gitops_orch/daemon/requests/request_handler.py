@@ -9,7 +9,7 @@ A `sync` that names apps gets a run that is limited to them, so that its report 
 apps. That run serves no other trigger: if there is another one, a run over all apps comes first. Syncs that name the
 same apps share a run.
 
-Note [Requests nobody waits for]
+Note [Stale requests]
 A request outlives its sender, which may have been killed, and the service that should execute it. If a rollback was
 executed days later, it would surprise everyone: such a request is answered with an error instead.
 
@@ -154,7 +154,7 @@ class RequestHandler:
             )
 
     def _is_stale(self, request: Request) -> bool:
-        # See Note [Requests nobody waits for].
+        # See Note [Stale requests].
         return (self._application.clock.now() - request.at).total_seconds() > ANSWER_WAIT_MAX_S
 
     def _finish(self, request: Request, reply: Reply) -> None:
