@@ -200,7 +200,7 @@ class Reconciler:
         )
 
     def reset(self, app: AppKey, release: App | None = None) -> bool:
-        """Clear an app's suspended healing, and a release's quarantined image digests; tell whether there was anything."""
+        """Clear an app's suspended healing, and a release's quarantined image digests; tell whether there was any."""
         healed = self._deps.heal_history.reset(app)
         tried = release is not None and self._deps.tags.reset(release)
         return healed or tried

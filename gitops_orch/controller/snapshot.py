@@ -363,7 +363,7 @@ def _world(deps: Dependencies, desired: Desired, view: _Observed, past: ReleaseH
 
 
 def _former_release(deps: Dependencies, facts: ReleaseFacts, app: App) -> TargetRelease | None:
-    """Return the last stable release of an app other than its head release; None if there is none or it cannot be read."""
+    """Return the last stable release of an app other than its head release; None if none can be read."""
     stable = facts.stable_other_than(app.key, app.digest)
     older = deps.loader.app_at(app.key, stable.commit) if stable is not None else None
     if stable is None or older is None:

@@ -1,4 +1,4 @@
-"""Notifies systemd that the service is ready, what it does, that it makes progress, and that it stops (sd_notify(3))."""
+"""Notifies systemd that the service is ready, what it does, that it is alive, and that it stops (sd_notify(3))."""
 
 import os
 import threading

@@ -1,6 +1,6 @@
 """Wakes the loop: with timers for polls, resyncs and scheduled runs, and on events of every host.
 
-None of them does work.
+They only wake it: the loop does the work.
 """
 
 import contextlib
@@ -84,7 +84,7 @@ class Timers:
                 self._scheduler.modify_job(identity, next_run_time=now + timedelta(seconds=interval_s))
 
     def arm(self, moment: datetime | None) -> None:
-        """Wake the loop at this moment, and not at an earlier given one.
+        """Wake the loop at this moment, instead of the moment that was given before.
 
         After a jump of the clock, the poll compensates.
         """

@@ -1,4 +1,4 @@
-"""Finds changes of a commit that change no container, so that a reader of the plan does not think they were overlooked."""
+"""Finds changes of a commit that change no container, so that readers of the plan do not think them overlooked."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator

@@ -76,7 +76,7 @@ class Loader:
         self._trouble = ""
 
     def load(self, *, fetch: bool = True) -> Loaded:
-        """Return the desired state of head, or of the last good commit if head cannot be fetched or must not be used."""
+        """Return the desired state of head, or of the last good commit if head cannot be fetched or used."""
         last = self.last_commit()
         error = self._trouble
         commit = last
@@ -153,7 +153,7 @@ class Loader:
         return self._history.last_commit(self._branch.url, self._branch.name)
 
     def with_former(self, desired: Desired, former: Former) -> Desired:
-        """Return a loaded state with more knowledge of what were apps: these stay apps, even if other files reuse them."""
+        """Return a loaded state with more knowledge of what were apps: these stay apps, even if others reuse them."""
         reused = (each for each in desired.fragments if not each.declared)
         if not any(former.held(each.path, each.key) for each in reused):
             return desired

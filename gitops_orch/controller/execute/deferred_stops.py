@@ -39,7 +39,7 @@ class DeferredStops:
         return True
 
     def due(self, busy: Container[str]) -> list[Action]:
-        """Remove and return the stops that may start now: all on idle hosts, and on busy hosts those above the limit."""
+        """Remove and return the stops that may start now: all on idle hosts, on busy hosts those above the limit."""
         taken: list[Action] = []
         for host, waiting in self._waiting.items():
             while waiting and (host not in busy or len(waiting) > WAITING_MAX):

@@ -227,7 +227,7 @@ class Executor:
     # -- normal progress
 
     def _begin_ready(self) -> None:
-        """Start queued actions and due gate polls, and deferred stops on hosts where nothing starts and no poll runs."""
+        """Start queued actions and due gate polls, and deferred stops on hosts without a start or a poll."""
         ready, self._ready = self._ready, []
         for action in ready:
             if not self._deferred_stops.defer(action):

@@ -18,7 +18,7 @@ _RESTART_REASON = "the run was stopped before its successor could be started"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunState:
-    """The progress of a run: ids of actions that were started, results of those that ended, apps whose release failed."""
+    """The progress of a run: ids of started actions, results of ended ones, apps whose release failed."""
 
     actions: Sequence[Action]
     started: Collection[str]
@@ -62,7 +62,7 @@ def remaining_work(walk: RunState) -> RemainingWork:
 
 
 def _chain(start: Action, by_id: Mapping[str, Action], walk: RunState) -> set[str] | None:
-    """Return the actions still to be started for a start; none if it was started; None if it failed or would take long."""
+    """Return the actions still needed for a start; none if it was started; None if it failed or would take long."""
     result = walk.results.get(start.id)
     if result is not None:
         return set() if result.outcome is Outcome.DONE else None

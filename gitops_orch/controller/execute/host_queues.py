@@ -1,4 +1,4 @@
-"""Decides which actions start next on a host: a limited number at a time, and repairs of a failure before all others."""
+"""Decides which actions start next on a host: a limited number at a time, and repairs of failures first."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Container, Hashable

@@ -22,7 +22,7 @@ def hold_same_engines(observed: Mapping[str, Observation]) -> Mapping[str, Obser
 
 
 def _same_engines(hosts: list[ObservedHost]) -> dict[str, set[str]]:
-    """Compare only hosts that share something: comparing all pairs of hundreds of hosts would take longer than the plan."""
+    """Compare only hosts that share something: to compare all pairs of some hundred hosts takes too long."""
     sharing: dict[object, dict[str, ObservedHost]] = defaultdict(dict)
     for host in hosts:
         for sign in (*_container_ids(host), *([(host.engine_id, host.root_dir)] if host.engine_id else [])):

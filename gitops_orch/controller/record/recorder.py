@@ -52,7 +52,7 @@ class Recorder:
         self._kept = ""  # the commit that was kept last: to keep one starts a process
 
     def remember(self, snapshot: Snapshot) -> None:
-        """Save what a snapshot found: the commit, the salt, where everything runs, and releases that history had lost."""
+        """Save what a snapshot found: the commit, the salt, where apps run, and releases that history had lost."""
         world = snapshot.world
         self._remember_fetch(snapshot)
         if world is None:

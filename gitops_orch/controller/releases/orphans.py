@@ -25,7 +25,7 @@ from gitops_orch.planner.renames.unreadable_apps import identify, previous_files
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownApps:
-    """The apps that history has seen in Git, and the commits of apps that were last seen on hosts that do not answer."""
+    """The apps that history has seen in Git, and the commits of apps last seen on hosts that do not answer."""
 
     apps: frozenset[AppKey]
     last_seen_on_silent_hosts: Mapping[AppKey, str]
@@ -48,7 +48,7 @@ class RemovedApps:
 def identified(
     desired: Desired, files: AppFiles, containers: Iterable[ObservedContainer], loader: Loader
 ) -> Desired:
-    """Return the desired state with what was known before: which apps the broken files were, and which files stay apps."""
+    """Return the desired state with what was known before: which apps broken files were, and which files stay apps."""
     if not desired.doubtful:
         return desired
     former = previous_files(files.apps, containers)

@@ -48,7 +48,7 @@ def previous_services(
 
 
 def _unhashed(app: App) -> Iterator[Service]:
-    """Yield services that reload files, and whose hash does not show that a directory has no files from Git any more."""
+    """Yield services that reload files, and whose hash does not show that a directory has no more files from Git."""
     for service in app.services:
         if service.reload and any(
             each.writable_path is not None and not each.entries for each in service.files

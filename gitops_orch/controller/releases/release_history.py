@@ -101,7 +101,7 @@ def recovered_releases(
     doubtful = _ungated_releases(running) | _unhealthy_releases(running)
     created = {
         _release_of(each): _created_s(each) for each in sorted(running, key=_created_s)
-    }  # a container's release is created at the time of its newest container
+    }  # the newest container of each release counts
     former = {_release_of(container) for container in candidates if is_retained_copy(container)}.difference(
         created
     )
@@ -139,7 +139,7 @@ def _unhealthy_releases(running: Iterable[ObservedContainer]) -> set[tuple[AppKe
 
 
 def _ungated_releases(containers: Iterable[ObservedContainer]) -> set[tuple[AppKey, str]]:
-    """Return the newer release of two in one slot: while the older container exists, the newer has not passed its gate."""
+    """Return the newer release of two in one slot: while the older container exists, the newer is ungated."""
     slots: dict[tuple[AppKey, str, int], list[tuple[float, AppKey, str]]] = defaultdict(list)
     for container in containers:
         owner, created_at = container.owner, container.created_at

@@ -150,7 +150,7 @@ def _seen(heals: _Heals, now_s: float) -> HealRecord:
 
 
 def _was_present(field: HealedField, world: World) -> bool:
-    """Tell whether the slot was on its host at the last observation: a container that is created first is not a heal."""
+    """Tell whether the slot was on its host at the last observation: the first container of a slot is no heal."""
     placed = Placed(app=field.app, service=field.service, slot=field.slot)
     return placed in world.last_placements.get(field.host, ())
 

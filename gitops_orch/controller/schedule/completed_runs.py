@@ -11,7 +11,7 @@ from gitops_orch.planner.inputs.container_exit import is_done
 
 
 def with_completed(observed: Mapping[str, Observation], history: History) -> Mapping[str, Observation]:
-    """Return the observation, in which containers that are remembered as completed ended by themselves."""
+    """Return the observation, in which the containers that are remembered as completed count as ended by themselves."""
     known = _read(history.completed())
     if not known:
         return observed

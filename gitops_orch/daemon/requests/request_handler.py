@@ -10,8 +10,8 @@ apps. That run serves no other trigger: if there is another one, a run over all 
 same apps share a run.
 
 Note [Stale requests]
-A request outlives its sender, which may have been killed, and the service that should execute it. If a rollback was
-executed days later, it would surprise everyone: such a request is answered with an error instead.
+A request outlives its sender, which may have been killed, and the service that should execute it. A rollback is no
+longer wanted days later: such a request is answered with an error instead.
 
 Note [Numbers begin again]
 If the history file is deleted or replaced while the service runs, the numbers of requests begin again. So a number
