@@ -52,7 +52,7 @@ class Services:
 
 
 class Executor:
-    """Executes one plan, and the new plans that are made on the way. `run` returns a result for every action."""
+    """Executes one plan, and the new plans that follow it during the run. `run` returns a result for every action."""
 
     def __init__(
         self, services: Services, control: RunControl | None = None, replan: Replan = no_replan
@@ -186,7 +186,7 @@ class Executor:
     def _replan_unsettled(self) -> None:
         """Start one new plan for all apps that need one and of which no action runs.
 
-        Only one plan is made at a time.
+        The planner makes one plan at a time.
         """
         if self._planning or not self._to_replan or self._control.should_stop():
             return

@@ -1,10 +1,10 @@
 """Plans again during a run: an app whose release failed rolls back at once, while other apps continue.
 
 Note [Plans for idle apps]
-A new plan is made from a new snapshot, which sees the apps that are being changed as they are at that moment. These
-busy apps continue with the plan that they have. So the executor takes from the new plan only the actions of other apps,
-and of these only apps that depend on no action that is left out. The next snapshot of the same run finds what remains
-to be done.
+The planner makes the new plan from a new snapshot, which sees the apps that are being changed as they are at that
+moment. These busy apps continue with the plan that they have. So the executor takes from the new plan only the actions
+of other apps, and of these only apps that depend on no action that is left out. The next snapshot of the same run finds
+what remains to be done.
 """
 
 from collections.abc import Collection, Mapping, Sequence
