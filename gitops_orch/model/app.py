@@ -1,8 +1,8 @@
-"""An app as Git wants it: a resolved Compose file, and what Compose has no words for.
+"""An app as Git declares it: a resolved Compose file, and the settings that Compose has no keys for.
 
-The body of a service stays in the shape that the Compose specification gives it (`Service.compose`, long forms only,
-as `docker compose config --format json` prints it), because that shape is public, complete, and what users read.
-What the planner decides by stands beside it in types of its own.
+`Service.compose` keeps the body of a service in the shape of the Compose specification: long forms only, as
+`docker compose config --format json` prints it. That shape is public and complete, and users read it.
+The fields that the planner decides by have their own types, next to the body.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Js
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class AppKey:
-    """What identifies an app in an instance; `str()` is `namespace/name`."""
+    """Identifies an app in an instance; `str()` is `namespace/name`."""
 
     namespace: str
     name: str
@@ -32,12 +32,12 @@ class AppKey:
 
     @property
     def project(self) -> str:
-        """Return the Compose project name: the app's, prefixed outside the default namespace."""
+        """Return the Compose project name: the app's name, after the namespace if that is not the default one."""
         return self.name if self.namespace == "default" else f"{self.namespace}_{self.name}"
 
 
 class Mode(Enum):
-    """How many containers a service has, and whether they end (Compose specification, deploy.mode)."""
+    """How many containers a service has, and whether they run to completion (Compose specification, deploy.mode)."""
 
     REPLICATED = "replicated"
     GLOBAL = "global"
@@ -46,7 +46,7 @@ class Mode(Enum):
 
 
 class Condition(Enum):
-    """What a dependency must have reached (Compose specification, depends_on.condition)."""
+    """The state that a dependency must have reached (Compose specification, depends_on.condition)."""
 
     STARTED = "service_started"
     HEALTHY = "service_healthy"
@@ -61,7 +61,7 @@ class Order(Enum):
 
 
 class FailureAction(Enum):
-    """What a failed gate leads to (Compose specification, deploy.update_config.failure_action)."""
+    """What happens when a health gate fails (Compose specification, deploy.update_config.failure_action)."""
 
     ROLLBACK = "rollback"
     PAUSE = "pause"
@@ -77,14 +77,14 @@ class Rollback(Enum):
 
 
 class Move(Enum):
-    """Whether an app with writable volumes may change hosts by a diff."""
+    """Whether the planner may move an app with writable volumes to another host because of a diff."""
 
     NEVER = "never"
     WITHOUT_DATA = "without-data"
 
 
 class Drift(Enum):
-    """What is done about a container that is no longer what was made."""
+    """What the planner does about a container that differs from its spec."""
 
     ENFORCE = "enforce"
     WARN = "warn"
@@ -92,7 +92,7 @@ class Drift(Enum):
 
 
 class Prune(Enum):
-    """What is done about what left Git."""
+    """What the planner does about containers that Git no longer declares."""
 
     AUTO = "auto"
     CONFIRM = "confirm"
@@ -100,16 +100,16 @@ class Prune(Enum):
 
 
 class FilesPolicy(Enum):
-    """Which version counts of a file from Git that was changed on a host, in a bind that a container can write to."""
+    """Which version of a file wins when it was changed on a host, in a bind mount that a container can write to."""
 
-    MERGE = "merge"  # Git's, but for files that were changed on the host
+    MERGE = "merge"  # Git's version, except for files that were changed on the host
     GIT = "git"
-    HOST = "host"  # the host's, once the file is there
+    HOST = "host"  # the host's version, once the file exists there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency:
-    """An edge of `depends_on`, or one that a shared namespace or `volumes_from` implies."""
+    """An edge of `depends_on`, or an edge that a shared namespace or `volumes_from` implies."""
 
     service: str
     condition: Condition = Condition.STARTED
@@ -119,7 +119,7 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where containers may run: names and constraints narrow, preferences spread."""
+    """Where containers may run: names and constraints limit the hosts, preferences spread the containers."""
 
     hosts: tuple[str, ...] = ()  # empty: every active host
     constraints: tuple[str, ...] = ()
@@ -129,7 +129,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdatePolicy:
-    """`deploy.update_config` with the product's defaults."""
+    """`deploy.update_config` with the defaults of gitops-orch."""
 
     parallelism: int = 1  # 0: all at once
     delay_s: float = 0.0
@@ -153,13 +153,16 @@ class RolloutPolicy:
 
     @property
     def step_deadline_s(self) -> float:
-        """How long one container has to prove itself; `progress_deadline` begins anew with each that does."""
+        """The seconds that one container has to pass its gate.
+
+        `progress_deadline` starts again with each container that passes.
+        """
         return min(self.healthy_deadline_s, self.progress_deadline_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
-    """A published port; `published` None means that the Engine chooses."""
+    """A published port; the Engine chooses the host port where `published` is None."""
 
     target: int
     published: int | None
@@ -169,7 +172,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileEntry:
-    """One file of a set; `path` is relative, "" where the set is a single file."""
+    """One file of a file set; `path` is relative, and "" where the set is a single file."""
 
     path: str
     mode: int  # permission bits
@@ -180,34 +183,38 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileMount:
-    """Content from Git that a container sees at `target`: a config, a secret, or a relative bind."""
+    """Files from Git that a container sees at `target`: a config, a secret, or a relative bind mount."""
 
     target: str
     entries: tuple[FileEntry, ...]
-    directory: bool  # the whole directory is mounted and hides the image's
+    directory: bool  # the mount is the whole directory and hides the directory of the image
     secret: bool
-    writable_path: str | None = None  # not None: it lies below the host's data_root, and can be written to
-    user: str | None = (
-        None  # not None: they belong to this user of the image, a name or name:group; "": its own
-    )
-    git_path: str = (
-        ""  # of an adopted bind: as `writable_path` would be, had the host its data below the data_root
-    )
-    live: str | None = None  # not None: changed in place, in a volume of a name that this part makes stable
-    digest: str = ""  # hex SHA-256 over entries' paths, modes, owners and contents
+    # not None: the mount is below the host's data_root, and the container can write to it
+    writable_path: str | None = None
+    # Not None: the files belong to this user of the image, a name or name:group. "": to the image's own user.
+    user: str | None = None
+    # For an adopted bind mount: the value that `writable_path` would have if the host kept the data below data_root.
+    git_path: str = ""
+    # Not None: the files are changed in place, in a volume; this value is the stable part of the volume's name.
+    live: str | None = None
+    digest: str = ""  # hex SHA-256 over the paths, modes, owners and contents of the entries
 
     @property
     def follows_git(self) -> bool:
-        """Tell whether Git has files in a place that the container can write to; else such a place is a data directory."""
+        """Return whether Git has files in a place that the container can write to.
+
+        Without such files, a place that the container can write to is a data directory.
+        """
         return self.writable_path is not None and bool(self.entries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """`x-gitops.readiness`: how a container says that it can serve.
+    """`x-gitops.readiness`: how gitops-orch checks that a container can serve.
 
-    With a `command` it is run in the container; else `port` is asked: over HTTP for `path`, by a mere connection where
-    that is None.
+    With a `command`, the check runs it in the container. Without one, the check asks `port`: by an HTTP request for
+    `path`,
+    or by a TCP connection where `path` is None.
     """
 
     port: int | None = None
@@ -215,12 +222,12 @@ class Readiness:
     command: tuple[str, ...] = ()
     interval_s: float = 2.0
     timeout_s: float = 3.0
-    retries: int = 3  # so many failures in a row, after it was ready, and it is not ready any more
+    retries: int = 3  # a ready container becomes not ready after this many failures in a row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One service: Compose's own body, and what placement, order and rollout decide by."""
+    """One service: its Compose body, and the fields that decide placement, order and rollout."""
 
     name: str
     compose: Mapping[str, Json]
@@ -230,21 +237,20 @@ class Service:
     placement: Placement = field(default_factory=Placement)
     depends_on: tuple[Dependency, ...] = ()
     update: UpdatePolicy = field(default_factory=UpdatePolicy)
-    rollback: UpdatePolicy = field(default_factory=UpdatePolicy)  # deploy.rollback_config, for going back
+    rollback: UpdatePolicy = field(default_factory=UpdatePolicy)  # deploy.rollback_config, for a rollback
     ports: tuple[Port, ...] = ()
     networks: tuple[str, ...] = ()  # keys in App.networks; empty with a network_mode
     volumes: tuple[str, ...] = ()  # keys in App.volumes that it mounts
-    writable: bool = False  # mounts a named volume or a host path that it can write
+    writable: bool = False  # it mounts a named volume or a host path that it can write to
     container_name: str | None = None
     files: tuple[FileMount, ...] = ()
     stateful: bool = False  # x-gitops.stateful
-    reload: str | None = None  # x-gitops.reload: the signal that makes it read its files again
+    reload: str | None = None  # x-gitops.reload: the signal after which it reads its files again
     readiness: Readiness | None = None  # x-gitops.readiness
-    job: bool = False  # runs to completion: a one-shot that others wait for, or a *-job mode
-    job_deadline_s: float | None = (
-        None  # x-gitops.job.deadline of a job; None: the rollout's healthy_deadline
-    )
-    schedule: Schedule | None = None  # not None: it has no containers but those of its scheduled runs
+    job: bool = False  # it runs to completion: a one-shot service that others wait for, or a *-job mode
+    # x-gitops.job.deadline of a job; None: the rollout's healthy_deadline
+    job_deadline_s: float | None = None
+    schedule: Schedule | None = None  # not None: its only containers are its scheduled runs
     pre_start: tuple[Hook, ...] = ()
     post_start: tuple[Hook, ...] = ()
     pre_stop: tuple[Hook, ...] = ()
@@ -253,7 +259,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A top-level network; `name` is what the Engine calls it."""
+    """A top-level network; `name` is its name on the Engine."""
 
     key: str
     name: str
@@ -269,24 +275,24 @@ class Network:
 
     @property
     def has_subnet(self) -> bool:
-        """Return whether the file says which addresses it has."""
+        """Return whether the file declares a subnet."""
         return bool(self.subnet)
 
     @property
     def subnet(self) -> str:
-        """Return the first subnet that the file gives; "" where the Engine chooses."""
+        """Return the first subnet that the file declares; "" where the Engine chooses."""
         ipam: Any = self.compose.get("ipam") or {}
         return next((str(pool["subnet"]) for pool in ipam.get("config") or () if pool.get("subnet")), "")
 
     @property
     def definition(self) -> str:
-        """Return a hash of what cannot change on a network that is there; its labels are not in it."""
+        """Return a hash of the fields that an existing network cannot change; labels are not part of it."""
         return _definition(self.compose, self.driver)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
-    """A top-level volume; `name` is what the Engine calls it."""
+    """A top-level volume; `name` is its name on the Engine."""
 
     key: str
     name: str
@@ -295,13 +301,13 @@ class Volume:
 
     @property
     def definition(self) -> str:
-        """Return a hash of what cannot change on a volume that is there; its labels are not in it."""
+        """Return a hash of the fields that an existing volume cannot change; labels are not part of it."""
         return _definition(self.compose, str(self.compose.get("driver") or "local"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A written wish to leave an app alone; `until` None means without end."""
+    """A hold that a person wrote: gitops-orch leaves the app as it is; `until` None means without end."""
 
     reason: str
     until: datetime | None = None
@@ -313,7 +319,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """An app as one commit wants it.  `digest` covers all that it resolves to, hosts' names and file contents too."""
+    """An app as one commit declares it.
+
+    `digest` covers everything that the app resolves to, names of hosts and contents of files included.
+    """
 
     key: AppKey
     path: str  # of the Compose file in the repository
@@ -331,21 +340,20 @@ class App:
     files: FilesPolicy = FilesPolicy.MERGE
     prune: Prune = Prune.AUTO
     hold: Hold | None = None
-    replace_volumes: Mapping[str, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # key -> words that a plan asked for
-    # Values of variables that its files may use and nobody may see; no part of what it is.
+    # service key -> the confirmation words that a plan asked for
+    replace_volumes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # Secret values of variables that its files may use. They are not part of the app's identity.
     secrets: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     def service(self, name: str) -> Service:
-        """Return the service of that name; KeyError where there is none."""
+        """Return the service of that name; raise KeyError where there is none."""
         for service in self.services:
             if service.name == name:
                 return service
         raise KeyError(name)
 
     def spreads(self, service: Service) -> bool:
-        """Tell whether the file asks for a service to be placed by itself, away from the app's others if need be."""
+        """Return whether the file asks to place a service separately from the rest of the app."""
         placement = service.placement
         if service.mode is Mode.GLOBAL or service.mode is Mode.GLOBAL_JOB:
             return True
@@ -355,7 +363,7 @@ class App:
 
 
 def _definition(compose: Mapping[str, Json], driver: str) -> str:
-    """What is empty is the same as what is not said."""
+    """An empty value is the same as a missing one."""
     present = {
         key: value for key, value in compose.items() if value and key not in {"name", "labels", "external"}
     }

@@ -1,7 +1,8 @@
-"""Containers that are set aside: stopped, under a name that says why, so that they are found again by anybody.
+"""Recognises retained and failed containers: stopped, with a name that shows the reason.
 
-A *failed* one stays for a look at it, as long as its release is quarantined; a *kept* one did well when its successor
-took over, and is what a rollback goes back to at once.
+A *failed* container is kept for inspection, as long as its release is quarantined. A *retained* container was healthy
+when
+its successor replaced it; a rollback can start it at once. The name lets any later process find them.
 """
 
 from collections.abc import Iterable
@@ -14,33 +15,33 @@ _UP = frozenset({State.RUNNING, State.RESTARTING, State.PAUSED})
 
 
 def is_failed_copy(container: ObservedContainer) -> bool:
-    """Tell whether a container is one that failed and was stopped for good."""
+    """Return whether a container failed and was stopped for good."""
     return has_suffix(container, FAILED_SUFFIX) and container.state not in _UP
 
 
 def is_retained_copy(container: ObservedContainer) -> bool:
-    """Tell whether a container is a former generation's, for going back to."""
+    """Return whether a container belongs to a former generation and is kept for a rollback."""
     return has_suffix(container, RETAINED_SUFFIX) and container.state not in _UP
 
 
 def has_suffix(container: ObservedContainer, suffix: str) -> bool:
-    """Tell whether we appended a suffix to a container's name: a service may declare a name that ends so."""
+    """Return whether gitops-orch appended a suffix to a container's name: a service may declare a name that ends so."""
     created = container.owner.name if container.owner is not None else ""
     return container.name.endswith(suffix) and container.name != created
 
 
 def is_retained(container: ObservedContainer) -> bool:
-    """Tell whether a container is none of those that should run: a failed or a kept one."""
+    """Return whether a container is a failed or a retained one, so that it should not run."""
     return is_failed_copy(container) or is_retained_copy(container)
 
 
 def renamed_suffix(container: ObservedContainer) -> str:
-    """Return what is added to a container's name while its successor needs that name."""
+    """Return the suffix that a container's name gets while its successor needs the name."""
     return f"-old-{container.id[:7]}"
 
 
 def newest_first(containers: Iterable[ObservedContainer]) -> list[ObservedContainer]:
-    """Return containers by their age; those whose age is not known come last, by their names."""
+    """Return containers by age, the newest first; containers of unknown age are last, by name."""
     return sorted(containers, key=_age)
 
 
@@ -50,7 +51,7 @@ def _age(container: ObservedContainer) -> tuple[float, str]:
 
 
 def has_ended(container: ObservedContainer) -> bool:
-    """Tell whether a container came to its end by itself and in order, and is not to run again: a job has."""
+    """Return whether a container exited by itself, successfully, and is not restarted: a finished job."""
     details = container.details
     return (
         container.state is State.EXITED

@@ -1,4 +1,4 @@
-"""What one commit wants: hosts, apps, and what is wrong with the rest."""
+"""What one commit declares: hosts and apps, and the problems in all other files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,9 +11,10 @@ from gitops_orch.model.problem import Problem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvalidFile:
-    """A Compose file that is there, and is no app because of a mistake in it or in what it uses.
+    """A Compose file that is not an app because of a mistake in it, or in a file that it uses.
 
-    `key` is the app that it declares now; None where that cannot be read.  `mistake` is the first one, with its place.
+    `key` is the app that it declares now; None where that cannot be read. `mistake` is the first mistake, with its
+    position.
     """
 
     path: str
@@ -23,10 +24,10 @@ class InvalidFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fragment:
-    """A Compose file that is no app of its own: other files include or extend it.
+    """A Compose file that is not an app of its own: other files include or extend it.
 
-    `user` is one of those, "" where there is none; `declared`: the file itself says that it is a fragment.  `broken`
-    where it cannot be read at all.
+    `user` is one of these files; "" where there is none. `declared`: the file itself declares that it is a fragment.
+    `broken` is set where the file cannot be read at all.
     """
 
     path: str
@@ -48,15 +49,18 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Former:
-    """What was there before a commit, as far as history or labels tell: files that were apps or fragments, hosts."""
+    """What existed before a commit, as recorded in history or labels: apps, fragments and hosts."""
 
-    directories: frozenset[str] = frozenset()  # that hold the file of an app
+    directories: frozenset[str] = frozenset()  # that contain the file of an app
     apps: frozenset[AppKey] = frozenset()
     fragments: Mapping[str, str] = field(default_factory=dict)  # by path: a file that reuses it
-    hosts: bool = False  # there were Host documents at some time
+    hosts: bool = False  # there were Host documents before
 
     def held(self, path: str, key: AppKey | None) -> bool:
-        """Tell whether a file was an app: by its directory, which may hold it under another name, or by its app."""
+        """Return whether a file was an app before.
+
+        The file counts by its app, or by its directory, which may have held the same app under another file name.
+        """
         return dirname(path) in self.directories or key in self.apps
 
 
@@ -67,13 +71,16 @@ NO_FORMER = Former()
 class Desired:
     """The desired state of a whole tree.
 
-    `invalid_apps` are apps whose file is there but has mistakes: they keep running what they run, and never count as gone.
-    `invalid_paths` are files so broken that not even their app's name is known: while there is one, nothing is pruned.
-    `invalid_files` are the files of both, and of apps that clash with others; `invalid_reasons` says for an app what is wrong.
-    `kept` are apps that no file declares any more and that are not removed before somebody allows it, each with why.
-    `refused` are all entries of the tree that are not read, each with why: an app may lie below one.
-    `left_out` are apps that `.gitops-ignore` leaves out, each with the place of the pattern.
-    `complete` is False where the hosts or the fleet could not be read: then nothing may be touched at all.
+    `invalid_apps` are apps whose file exists but has mistakes: their containers stay, and they never count as removed.
+    `invalid_paths` are files with such mistakes that not even the app's name is known: while there is one, nothing is
+    pruned.
+    `invalid_files` are the files of both, and of apps that conflict with others; `invalid_reasons` has the reason for
+    each app.
+    `kept` are apps that no file declares any more, but that are removed only after an operator allows it; each with the
+    reason.
+    `refused` are all entries of the tree that are not read, each with the reason: an app may be below one.
+    `left_out` are apps that `.gitops-ignore` excludes, each with the position of the pattern.
+    `complete` is False where the hosts or the fleet could not be read: then nothing may be changed at all.
     """
 
     commit: str
@@ -88,11 +95,11 @@ class Desired:
     left_out: Mapping[AppKey, str] = field(default_factory=dict)
     fragments: tuple[Fragment, ...] = ()
     kept: Mapping[AppKey, str] = field(default_factory=dict)
-    reuses: bool = False  # a file reuses another one: which are apps depends on which were
+    reuses: bool = False  # a file reuses another one: which files are apps depends on the apps before
     complete: bool = True
     problems: tuple[Problem, ...] = ()
 
     @property
     def doubtful(self) -> bool:
-        """Tell whether what was known of its apps before matters: a file is broken, refused or a fragment."""
+        """Return whether the apps of the commit before matter: a file is invalid, refused or a fragment."""
         return bool(self.invalid_files or self.refused or self.fragments)

@@ -1,4 +1,4 @@
-"""Heals that were done: which field of which slot, and how often."""
+"""Records of past heals: which field of which slot was healed, and how often."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from gitops_orch.model.app import AppKey
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class HealedField:
-    """Identifies a healed field of one slot; `path` is that of its change, such as `networks`."""
+    """Identifies a healed field of one slot; `path` is the path of its change, such as `networks`."""
 
     app: AppKey
     service: str
@@ -18,8 +18,8 @@ class HealedField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealRecord:
-    """How often a field was healed: `ages_s` are the seconds since each time, the longest ago first."""
+    """How often a field was healed; `ages_s` are the seconds since each heal, the oldest first."""
 
     spec_hash: str
-    release: str  # the app's digest at the last time
+    release: str  # the app's digest at the last heal
     ages_s: tuple[float, ...]

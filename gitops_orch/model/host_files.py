@@ -1,8 +1,9 @@
-"""Files from Git in places that a container can write to: what a host has of them, and what is done about that.
+"""Files from Git in places that a container can write to: the copies that a host has, and the changes to make there.
 
-A bind "follows Git" where it is writable and Git has files in it.  Names are paths below the bind; "" is the bind itself,
-where that is a single file.  Digests are hex SHA-256 of contents.  A version is a digest, with EXECUTABLE behind it where
-Git has the file as one that can be executed.
+A bind mount "follows Git" if it is writable and Git has files in it. Names are paths below the bind mount; "" is the
+bind
+mount itself, where that is a single file. Digests are hex SHA-256 of contents. A version is a digest, followed by
+EXECUTABLE where the file is executable in Git.
 """
 
 from collections.abc import Mapping
@@ -10,39 +11,43 @@ from dataclasses import dataclass, field
 
 from gitops_orch.model.app import AppKey, FileEntry, FileMount
 
-NO_FILE = "no file"  # in the place of a digest: a link, a directory, a device, too large, or behind a link
+# instead of a digest: a link, a directory, a device, a file that is too large, or a file behind a link
+NO_FILE = "no file"
 EXECUTABLE = "+x"
 _EXECUTE_BITS = 0o111
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilesQuery:
-    """What to read of one bind on a host: the files of these names, and those that the host's record names."""
+    """Which files to read of one bind mount on a host: these names, and the names in the host's own record."""
 
     app: AppKey
-    path: str  # of the bind below the app's data, as `FileMount.writable_path`
+    path: str  # of the bind mount below the app's data, as `FileMount.writable_path`
     directory: bool
     names: tuple[str, ...]
-    version: str  # of the bind in Git: a look counts for one version
+    version: str  # of the bind mount in Git: one reading is valid for one version
     size_bytes: int = field(default=0, compare=False)  # of the files in Git
-    git_path: str = field(
-        default="", compare=False
-    )  # of the bind in Git; `path` may be where an adopted container has it
+    # of the bind mount in Git; `path` may be the place where an adopted container has it
+    git_path: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostFiles:
-    """What a host has of one bind.
+    """The files that a host has of one bind mount.
 
-    `copies` has the digest of each file that was looked for and is there, or NO_FILE.  `written` is the host's own record:
-    by name, the versions that we last wrote; several where a write was cut short.  `former` are digests of earlier
-    contents in Git of files that the record does not name.  `below` has, for a directory that stands at a name that was
-    looked for, the names of all that lies in it and is no directory; nothing where that is not known.
+    `copies` has the digest of each requested file that exists, or NO_FILE.
+    `written` is the host's own record: by name, the versions that gitops-orch last wrote. There are several versions
+    where a
+    write was interrupted.
+    `former` are, by name, digests of earlier contents in Git; it covers files that the record does not name.
+    `below` covers directories that have the name of a requested file: the names of everything in the directory that is
+    not
+    a directory itself. It has no entry where that is unknown.
     """
 
     app: AppKey
     path: str
-    present: bool  # there is something at the path
+    present: bool  # something exists at the path
     copies: Mapping[str, str] = field(default_factory=dict)
     written: Mapping[str, frozenset[str]] = field(default_factory=dict)
     former: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -51,10 +56,11 @@ class HostFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileChange:
-    """One file that is written or removed, where the host's copy is still as it was observed.
+    """One file to write or to remove, if the host's copy is still as it was observed.
 
-    `expected` None: it must not be there, but for what the same work removes.  `digest` None: it is removed.  With equal
-    digests the file is written again, because Git has another mode.
+    `expected` None: the file must not exist, except for files that the same work removes. `digest` None: remove the
+    file.
+    If both digests are equal, the file is written again because its mode in Git has changed.
     """
 
     name: str
@@ -64,27 +70,30 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilesWork:
-    """What is done about one bind on a host; `record` is what the host's record says afterwards, as versions."""
+    """The changes to make in one bind mount on a host.
+
+    `record` is the content of the host's record afterwards, as versions.
+    """
 
     changes: tuple[FileChange, ...] = ()
-    kept: tuple[tuple[str, str], ...] = ()  # names of files that are left as they are, each with why
-    taken: tuple[str, ...] = ()  # names of files whose changes on the host are given up for Git's version
+    kept: tuple[tuple[str, str], ...] = ()  # names of files that stay as they are, each with the reason
+    taken: tuple[str, ...] = ()  # names of files whose changes on the host are replaced by Git's version
     record: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    recorded: bool = True  # the record says so already
+    recorded: bool = True  # the host's record already has this content
 
     @property
     def needed(self) -> bool:
-        """Tell whether there is anything to do on the host."""
+        """Return whether there is work to do on the host."""
         return bool(self.changes) or not self.recorded
 
 
 def version_of(entry: FileEntry) -> str:
-    """Return the version of a file as Git has it."""
+    """Return the version of a file in Git."""
     return entry.content.sha256() + (EXECUTABLE if entry.mode & _EXECUTE_BITS else "")
 
 
 def with_other_mode(version: str) -> str:
-    """Return the version with the same content that can be executed where this one cannot, and the other way round."""
+    """Return the version with the same content and the opposite mode: executable or not executable."""
     digest = digest_of(version)
     return digest if version != digest else digest + EXECUTABLE
 
@@ -95,7 +104,7 @@ def digest_of(version: str) -> str:
 
 
 def query_of(app: AppKey, files: FileMount, git_path: str = "") -> FilesQuery:
-    """Return what to read of a writable bind; `git_path` where it lies elsewhere than its path in Git says."""
+    """Return what to read of a writable bind mount; pass `git_path` where the mount is not at its path in Git."""
     assert files.writable_path is not None  # noqa: S101 - only such a bind follows Git
     return FilesQuery(
         app=app,

@@ -1,4 +1,4 @@
-"""Names that find our own work again: of containers, and of the volumes that carry files from Git."""
+"""Names of containers, and of the volumes that carry files from Git, by which a later run finds its own objects."""
 
 import hashlib
 import re
@@ -10,21 +10,23 @@ _PRE_START = re.compile(r".+\.pre_start\.[0-9]+")
 
 
 def is_anonymous(volume: str) -> bool:
-    """Tell whether an Engine made up this volume's name: 64 hex digits."""
+    """Return whether the Engine generated this volume's name: 64 hex digits."""
     return len(volume) == ANONYMOUS_LENGTH and set(volume) <= set("0123456789abcdef")
 
 
 def container_name(project: str, service: str, slot: int, spec_hash: str, image_id: str) -> str:
-    """Return `<project>-<service>-<slot>-<7 hex>`; the tail covers the spec hash and the image id.
+    """Return `<project>-<service>-<slot>-<7 hex>`; the last part covers the spec hash and the image id.
 
-    A create that is repeated after a lost reply therefore finds what it made, and two generations never share a name.
+    A create that is repeated after a lost reply therefore finds the container that it created before. Two generations
+    never
+    share a name.
     """
     tail = hashlib.sha256(f"{spec_hash}\n{image_id}".encode()).hexdigest()[:HASH_LENGTH]
     return f"{compose_name(project, service, slot)}-{tail}"
 
 
 def compose_name(project: str, service: str, slot: int) -> str:
-    """Return the name that Compose would give: peers may reach a container by it, so it is a network alias."""
+    """Return the name that Compose would use; it is a network alias, because peers may reach a container by it."""
     return f"{project}-{service}-{slot}"
 
 
@@ -34,30 +36,36 @@ def files_volume_name(project: str, digest: str) -> str:
 
 
 def live_volume_name(project: str, live: str) -> str:
-    """Return the name of the volume that carries a file set which is changed in place."""
+    """Return the name of the volume that carries a live file set: one that is changed in place."""
     return f"{project}_live_{live}"
 
 
 def live_record_name(project: str, live: str, digest: str) -> str:
-    """Return the name of the volume whose being there records that a live file set holds this content, and is in use."""
+    """Return the name of the record volume of a live file set.
+
+    If the volume exists, the live file set has the content of this digest and is in use.
+    """
     return f"{live_volume_name(project, live)}.{digest[:FILES_HASH_LENGTH]}"
 
 
 def mounts_record_name(project: str, service: str, slot: int) -> str:
-    """Return the name of the volume whose label records where an adopted slot has its data, for when all else is gone."""
+    """Return the name of the volume whose label records where an adopted slot has its data.
+
+    It is the last source of that fact when all others are lost.
+    """
     return f"{project}_adopted_{service}_{slot}"
 
 
 def pre_start_name(service: str, number: int) -> str:
-    """Return the service name of the containers that run before a service's own, by the number of the hook."""
+    """Return the service name of the containers of a `pre_start` hook, by the number of the hook."""
     return f"{service}.pre_start.{number}"
 
 
 def prepared_service(service: str) -> str:
-    """Return the service that such a container prepares; any other service's own name."""
+    """Return the service that a `pre_start` container prepares; for any other name, the name itself."""
     return service.partition(".pre_start.")[0]
 
 
 def is_pre_start(service: str) -> bool:
-    """Tell whether a service's name is that of containers which run before another service's own."""
+    """Return whether a service name is that of `pre_start` containers."""
     return _PRE_START.fullmatch(service) is not None

@@ -1,4 +1,4 @@
-"""What runs, as an Engine tells it.  A host that did not answer is Unknown, which is never the same as empty."""
+"""The observed state, as an Engine reports it. A host that did not answer is unknown, which never means empty."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,9 +24,8 @@ class State(Enum):
     DEAD = "dead"
 
 
-LIVE_STATES = frozenset(
-    {State.RUNNING, State.PAUSED, State.RESTARTING}
-)  # it has its ports, addresses and data
+# it has its ports, addresses and data
+LIVE_STATES = frozenset({State.RUNNING, State.PAUSED, State.RESTARTING})
 
 
 class Health(Enum):
@@ -39,29 +38,31 @@ class Health(Enum):
 
 
 class EndedBy(Enum):
-    """Who ended a container that has exited; UNKNOWN where its Engine cannot tell, or was not asked."""
+    """Why a container exited; UNKNOWN where its Engine cannot report it, or was not asked."""
 
     UNKNOWN = "unknown"
     ITSELF = "itself"
-    REQUEST = "request"  # somebody asked its Engine to stop, kill or restart it
-    DAEMON = "daemon"  # it ended with its Engine, or before its Engine started last
+    REQUEST = "request"  # an Engine was asked to stop, kill or restart it
+    DAEMON = "daemon"  # it ended with its Engine, or before its Engine last started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ownership:
-    """What our labels on a container say; only containers of our own instance carry one."""
+    """The content of our labels on a container; only containers of our own instance have it."""
 
     app: AppKey
     service: str
     slot: int
     commit: str
-    release: str  # the app's digest when the container was made
+    release: str  # the app's digest when the container was created
     spec_hash: str
     hash_version: str
     salt: str
-    image_digest: str  # the image id when the container was planned; "" where it was not there yet
-    name: str = ""  # that it was created with; "" for one that an older version created
-    generation: str = ""  # 7 hex, of the containers that were in its slot before; "" where none was
+    # the image id when the container was planned; "" where the image was not on the host yet
+    image_digest: str
+    name: str = ""  # the name at creation; "" for a container that an older version created
+    # 7 hex digits, derived from the containers that were in its slot before; "" where there were none
+    generation: str = ""
 
 
 # Further fields of a container's HostConfig that `docker update` can change (Engine API, ContainerUpdate).
@@ -86,7 +87,7 @@ def other_limits(host_config: Mapping[str, object]) -> tuple[tuple[str, int | st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """What only an inspection tells.  Absent limits are 0, as the Engine reports them."""
+    """The fields that only an inspection reports. Absent limits are 0, as the Engine reports them."""
 
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -97,22 +98,21 @@ class Details:
     memory_bytes: int = 0
     nano_cpus: int = 0
     pids_limit: int = 0
-    other_limits: tuple[tuple[str, int | str], ...] = ()  # those of OTHER_LIMITS that are set, by name
+    other_limits: tuple[tuple[str, int | str], ...] = ()  # the OTHER_LIMITS that are set, by name
     environment: tuple[str, ...] = ()
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
     user: str = ""
     binds: tuple[str, ...] = ()
-    ports: tuple[HeldPort, ...] = ()  # fixed ones, that it has whenever it runs
-    joined: tuple[str, ...] = ()  # ids of the containers whose namespaces it lives in
+    ports: tuple[HeldPort, ...] = ()  # fixed ports, which it has whenever it runs
+    joined: tuple[str, ...] = ()  # ids of the containers whose namespaces it shares
     volumes_from: tuple[str, ...] = ()  # ids or former names of the containers whose volumes it mounts
-    grace_s: float = 10.0  # that it has to end by itself when it is stopped
+    grace_s: float = 10.0  # the seconds to end by itself when it is stopped
     error: str = ""
     ended_by: EndedBy = EndedBy.UNKNOWN
-    visible: tuple[
-        tuple[str, tuple[str, ...]], ...
-    ] = ()  # by path of a Compose key its members; empty: not read
-    check_output: str = ""  # what its healthcheck printed, where it failed the last time
+    # Path of a Compose key -> its members; empty: not read.
+    visible: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    check_output: str = ""  # the output of its healthcheck, where the last check failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +127,11 @@ class ObservedMount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedContainer:
-    """A container on a host.  `owner` None means that it is not ours and never touched."""
+    """A container on a host. `owner` None means that it is foreign and never changed."""
 
     id: str
     name: str
-    image: str  # the reference it was created by
+    image: str  # the reference that it was created from
     image_id: str
     state: State
     health: Health = Health.NONE
@@ -141,18 +141,20 @@ class ObservedContainer:
     network_ids: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()  # names of the volumes it mounts
     mounts: tuple[ObservedMount, ...] = ()
-    ports: tuple[HeldPort, ...] = ()  # that it holds now; of one that restarts, those that it will take
-    addresses: tuple[HeldAddress, ...] = ()  # that it holds now, in its networks
-    fixed_addresses: tuple[HeldAddress, ...] = ()  # that it asks for whenever it starts
+    # the ports that it holds now; of a restarting container, those that it will take
+    ports: tuple[HeldPort, ...] = ()
+    addresses: tuple[HeldAddress, ...] = ()  # the addresses that it holds now in its networks
+    fixed_addresses: tuple[HeldAddress, ...] = ()  # the addresses that it requests at each start
     created_at: datetime | None = None
     details: Details | None = None  # None: not inspected
-    copy_of: str = ""  # the name of our container whose labels a person copied to it; it is not ours then
+    # The name of our container from which a person copied the labels; this container is foreign then.
+    copy_of: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
-    """What a readiness probe of a container found; `detail` says why it is not ready."""
+    """The result of a readiness probe; `detail` is the reason why the container is not ready."""
 
     ready: bool
     detail: str = ""
@@ -160,7 +162,7 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedNetwork:
-    """A network on a host; `owner` None means that it is not ours."""
+    """A network on a host; `owner` None means that it is foreign."""
 
     id: str
     name: str
@@ -171,9 +173,10 @@ class ObservedNetwork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedVolume:
-    """A volume on a host; `owner` None means that it is not ours.  `files` is the digest of a file set it carries.
+    """A volume on a host; `owner` None means that it is foreign. `files` is the digest of the file set that it carries.
 
-    `creation` tells it from others that had, or will have, its name: when it was made, as the Engine says.
+    `creation` is the time of creation as the Engine reports it. It distinguishes volumes that have the same name at
+    different times.
     """
 
     name: str
@@ -195,7 +198,7 @@ class ObservedImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedHost:
-    """All that one listing of a host told."""
+    """Everything that one listing of a host reported."""
 
     name: str
     observed_at: datetime
@@ -203,7 +206,8 @@ class ObservedHost:
     api_version: str  # "1.41"
     engine_id: str = ""
     root_dir: str = "/var/lib/docker"
-    creates_overlays: bool = True  # only the manager of a Swarm does; any other Engine refuses them
+    # only the manager of a Swarm can; any other Engine refuses overlay networks
+    creates_overlays: bool = True
     containers: tuple[ObservedContainer, ...] = ()
     networks: tuple[ObservedNetwork, ...] = ()
     volumes: tuple[ObservedVolume, ...] = ()
@@ -212,11 +216,11 @@ class ObservedHost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownHost:
-    """A host that did not answer in time, or refused; nothing may be concluded about it."""
+    """A host that did not answer in time, or refused; no conclusion about it is allowed."""
 
     name: str
     reason: str
-    same_as: tuple[str, ...] = ()  # other hosts that lead to the same Engine
+    same_as: tuple[str, ...] = ()  # other hosts whose URLs lead to the same Engine
 
 
 Observation = ObservedHost | UnknownHost
@@ -224,7 +228,7 @@ Observation = ObservedHost | UnknownHost
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """A slot that was seen on a host when that host last answered."""
+    """A slot that was on a host when that host last answered."""
 
     app: AppKey
     service: str

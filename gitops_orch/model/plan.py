@@ -1,4 +1,4 @@
-"""A plan: what will be done, in which order, and why; and what will not be touched, and why not."""
+"""A plan: the actions of one pass in order, with reasons; and the holds, with reasons."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from gitops_orch.model.observed import HeldPort, Placed
 
 
 class Kind(StrEnum):
-    """What an action does; the words are the contract of `plan -o json`."""
+    """The kind of an action; the values are part of the contract of `plan -o json`."""
 
     PULL = "pull"
     CREATE_NETWORK = "create_network"
@@ -34,7 +34,7 @@ class Kind(StrEnum):
     EXEC = "exec"
     RUN_JOB = "run_job"
     REMOVE_NETWORK = "remove_network"
-    REMOVE_VOLUME = "remove_volume"  # one whose data Git says may go
+    REMOVE_VOLUME = "remove_volume"  # only a volume whose data Git allows to remove
     CREATE_SERVICE = "create_service"
     UPDATE_SERVICE = "update_service"
     REMOVE_SERVICE = "remove_service"
@@ -42,7 +42,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One field that differs; values are text a person can read, secrets already redacted.  None means absent."""
+    """One field that differs; values are readable text with secrets redacted. None means absent."""
 
     path: str
     before: str | None
@@ -51,7 +51,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerIntent:
-    """Everything that the payload of a new container is built from, besides the host."""
+    """Everything that the payload of a new container is built from, except the host."""
 
     app: App
     service: Service
@@ -60,21 +60,20 @@ class ContainerIntent:
     commit: str
     spec_hash: str
     salt: str
-    image: str  # the reference to create by; a digest or an image id where the tag has moved
-    image_digest: str  # the image id that the name was made with; "" where it was not there yet
-    generation: str = ""  # 7 hex, of what was in the slot before; "" where nothing was
-    inherit_volumes_from: str | None = None  # id of the replaced container whose anonymous volumes are kept
-    kept_mounts: Mapping[str, str] = field(
-        default_factory=dict
-    )  # target -> a path of the host, or a volume, where its data was before we made it
-    peers: Mapping[str, str] = field(
-        default_factory=dict
-    )  # service -> container on the same host whose namespace it shares
+    image: str  # the reference to create by; a digest or an image id where the tag was moved
+    image_digest: str  # the image id that the name was built with; "" where the image was not on the host yet
+    # 7 hex digits, derived from the containers that were in the slot before; "" where there were none
+    generation: str = ""
+    inherit_volumes_from: str | None = None  # id of the replaced container whose anonymous volumes are reused
+    # target -> the path or volume of the host that had the data before gitops-orch created the container
+    kept_mounts: Mapping[str, str] = field(default_factory=dict)
+    # service -> container on the same host whose namespace it shares
+    peers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joining:
-    """As what a container is attached to a network: with the endpoint that this slot of the service is created with."""
+    """The network endpoint with which this slot of the service is created; a container is attached with it."""
 
     app: App
     service: Service
@@ -83,29 +82,26 @@ class Joining:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What a new container must prove before its predecessor goes."""
+    """What a new container must pass before its predecessor is removed."""
 
     monitor_s: float
     deadline_s: float
-    completes: bool = False  # a job: it must exit 0 instead of staying up
-    readiness: Readiness | None = None  # what it must answer besides
+    completes: bool = False  # a job: it must exit with 0 instead of staying up
+    readiness: Readiness | None = None  # the readiness check that it must pass, too
     restarts_max: int = 5  # how often its restart policy may restart it
-    is_new: bool = False  # it is started right before: its restarts count from 0
-    is_existing: bool = (
-        False  # it was there before the release: that it does not do well is trouble, and not its fault
-    )
-    is_finished_job: bool = (
-        False  # its work is done: it stays so, also if its Engine has forgotten how it ended
-    )
-    is_retry: bool = False  # it failed before and stayed up: is it well now?
-    counts_after: tuple[
-        str, ...
-    ] = ()  # restarts count once these steps of the plan have ended: what it depends on
+    is_new: bool = False  # it is started right before the gate: its restarts count from 0
+    # The container is older than the release: if it is unhealthy, that is trouble and not the release's fault.
+    is_existing: bool = False
+    # Its work is done: it stays finished, even if its Engine no longer knows its exit code.
+    is_finished_job: bool = False
+    is_retry: bool = False  # it failed before and stayed up: the gate checks whether it is healthy now
+    # Restarts count only after these steps of the plan have ended: the steps of its dependencies.
+    counts_after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureBudget:
-    """How many containers of a service may fail their gates before its release has failed."""
+    """How many containers of a service may fail their gates before its release fails."""
 
     service: str  # namespace/app/service: all actions of the service share the budget
     failures_max: int
@@ -113,17 +109,25 @@ class FailureBudget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One step on one host, begun once all of `after` is done and all of `follows` has ended.
+    """One step on one host; it begins when every action of `after` is done and every action of `follows` has ended.
 
-    What it `follows` may have failed, within its budget: so a rollout goes on past a container that may fail.
+    An action of `follows` may have failed, within its budget: a rollout continues past a container that may fail.
 
-    `target` names the object on the Engine: a container's id, or a name made by an earlier step; `name` is what a
-    person calls it.
+    `target` is the object on the Engine: a container's id, or a name that an earlier step creates. `name` is the
+    readable
+    name of the object.
 
-    Which of the optional fields is set follows from `kind`: PULL `image`, `platform` and `local_suffices`; CREATE `container`; CREATE_NETWORK,
-    CONNECT_NETWORK, DISCONNECT_NETWORK `network`; REMOVE_VOLUME and CREATE_VOLUME `volume`, or the live `files` that
-    it records; PUT_FILES `files`, and `work` where they follow Git; EXEC `signal`, or `hook`
-    and a `gate` whose deadline it has; WAIT_HEALTHY and RUN_JOB `gate`; RENAME `new_name`; UPDATE `update` (fields of the Engine's ContainerUpdate).
+    `kind` decides which of the optional fields are set:
+
+    - PULL: `image`, `platform` and `local_suffices`.
+    - CREATE: `container`.
+    - CREATE_NETWORK, CONNECT_NETWORK, DISCONNECT_NETWORK: `network`.
+    - REMOVE_VOLUME and CREATE_VOLUME: `volume`, or the live `files` that it records.
+    - PUT_FILES: `files`, and `work` where they follow Git.
+    - EXEC: `signal`, or `hook` and a `gate` with its deadline.
+    - WAIT_HEALTHY and RUN_JOB: `gate`.
+    - RENAME: `new_name`.
+    - UPDATE: `update` (fields of the Engine's ContainerUpdate).
     """
 
     id: str
@@ -138,47 +142,47 @@ class Action:
     changes: tuple[Change, ...] = ()
     after: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
-    budget: FailureBudget | None = (
-        None  # of steps whose failure is the release's; None where no release is on trial
-    )
+    # Of steps whose failure is the release's fault; None where the step belongs to no new release.
+    budget: FailureBudget | None = None
     release: str = ""
     image: str | None = None
-    platform: str = ""  # of a PULL: for which platform; "" lets the Engine choose
-    local_suffices: bool = False  # of a PULL: an image of that platform that is on the host will do
+    platform: str = ""  # of a PULL: the platform to pull; "" lets the Engine choose
+    local_suffices: bool = False  # of a PULL: an image of that platform on the host is enough
     container: ContainerIntent | None = None
     network: Network | None = None
     volume: Volume | None = None
     files: FileMount | None = None
-    work: FilesWork | None = None  # of a PUT_FILES into a bind that follows Git
+    work: FilesWork | None = None  # of a PUT_FILES into a bind mount that follows Git
     gate: Gate | None = None
     new_name: str | None = None
     update: Mapping[str, object] | None = None
     joining: Joining | None = None  # of a CONNECT_NETWORK
-    ports: tuple[HeldPort, ...] = ()  # of a STOP: what the successor needs; the Engine is asked for it before
-    grace_s: float = 0.0  # of a STOP or a RESTART: how long the container has to end by itself
-    signal: str = ""  # of an EXEC that sends one
-    hook: Hook | None = None  # of an EXEC that runs a command, and of a RUN_JOB that is a pre_start
-    optional: bool = False  # that it fails is noted, and keeps nothing from being done
+    # of a STOP: the ports that the successor needs; the Engine is asked for them before
+    ports: tuple[HeldPort, ...] = ()
+    grace_s: float = 0.0  # of a STOP or a RESTART: the seconds that the container has to end by itself
+    signal: str = ""  # of an EXEC that sends a signal
+    hook: Hook | None = None  # of an EXEC that runs a command, and of a RUN_JOB for a pre_start
+    optional: bool = False  # its failure is noted and blocks no other action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanHold:
-    """Something that is left alone; `app` None where it concerns more than one.
+    """Something that the plan leaves as it is; `app` is None where it concerns several apps.
 
-    An `error` is in the way of what Git wants and needs a person; the others were wished for, or protect data.
+    A hold with `error` blocks the desired state and needs a person. Other holds were requested, or protect data.
     """
 
     subject: str
     reason: str
     app: AppKey | None = None
     error: bool = False
-    stopped: bool = False  # healing was given up for a while, because it did not help
-    heals: bool = False  # only what Git has new waits: what runs is healed as ever
+    stopped: bool = False  # healing is suspended for a while, because it did not help
+    heals: bool = False  # only the changes of Git wait: running containers are healed as usual
     kept: bool = False  # a file that differs on its host and stays so, while the app follows Git
 
     @property
     def full_reason(self) -> str:
-        """Return the reason, after the subject where that is not the app itself."""
+        """Return the reason, with the subject before it where that is not the app itself."""
         return self.reason if self.subject == str(self.app) else f"{self.subject}: {self.reason}"
 
 
@@ -192,7 +196,7 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What one reconcile will do: executing it leaves no choice.  With a refusal, nothing of it is executed."""
+    """Everything that one pass will do: the executor decides nothing. With a refusal, nothing of it is executed."""
 
     commit: str
     actions: tuple[Action, ...] = ()
@@ -200,15 +204,16 @@ class Plan:
     refusals: tuple[Refusal, ...] = ()
     unknown_hosts: tuple[str, ...] = ()
     unknown_apps: tuple[AppKey, ...] = field(default=())
-    unread: tuple[tuple[str, FilesQuery], ...] = ()  # binds, by host, to be looked at for a better plan
-    # Apps without a change to make whose files on a host could not be read, each with why: these may differ from Git.
+    unread: tuple[tuple[str, FilesQuery], ...] = ()  # bind mounts, by host, to read for a better plan
+    # Apps without changes whose files on a host could not be read, each with the reason: the files may differ from Git.
     files_unknown: Mapping[AppKey, str] = field(default_factory=dict)
-    # By host the slots whose containers were not made by us yet: their data is there, also when the host leaves Git.
+    # By host, the slots whose containers are still those from before the adoption: their data is on the host, also when
+    # the host is removed from Git.
     taking_over: Mapping[str, frozenset[Placed]] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
-        """Return a hex SHA-256 over all that the plan would do: the same plan has the same digest."""
+        """Return a hex SHA-256 over everything that the plan would do: equal plans have equal digests."""
         rows = [
             [
                 a.id,

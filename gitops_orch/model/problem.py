@@ -1,11 +1,11 @@
-"""A mistake in the configuration repository, where it stands, and how bad it is."""
+"""A mistake in the configuration repository: its position and its severity."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class Severity(Enum):
-    """Errors keep an app from being touched; warnings are only shown, and notes only by `validate`."""
+    """An app with an error is not changed; warnings are shown; notes are shown by `validate` only."""
 
     ERROR = "error"
     WARNING = "warning"

@@ -1,4 +1,4 @@
-"""Releases: what an app was asked to run, and what became of it."""
+"""Releases: the content that an app was to run, and how its rollout ended."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from gitops_orch.model.app import AppKey
 
 
 class ReleaseState(Enum):
-    """Where a release stands."""
+    """The state of a release."""
 
     PROGRESSING = "progressing"
     STABLE = "stable"
@@ -17,7 +17,7 @@ class ReleaseState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """An app at the digest of everything it resolves to, and the first commit that asked for it."""
+    """An app at the digest of everything it resolves to, and the first commit that declared it."""
 
     app: AppKey
     digest: str
@@ -25,6 +25,5 @@ class Release:
     state: ReleaseState
     reason: str = ""
     at: datetime | None = None
-    recovered: bool = (
-        False  # history was lost, and only the labels of running containers tell of it: no proof
-    )
+    # True: history was lost, and the release is known only from labels of running containers; that is no proof.
+    recovered: bool = False

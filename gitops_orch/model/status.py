@@ -11,7 +11,7 @@ from gitops_orch.model.problem import Problem
 
 
 class Sync(Enum):
-    """How what runs stands to what Git wants."""
+    """How the observed state compares to the desired state."""
 
     IN_SYNC = "in-sync"
     OUT_OF_SYNC = "out-of-sync"
@@ -20,7 +20,7 @@ class Sync(Enum):
 
 
 class AppHealth(Enum):
-    """How an app does, worst service first."""
+    """The health of an app: that of its least healthy service."""
 
     HEALTHY = "healthy"
     PROGRESSING = "progressing"
@@ -31,7 +31,7 @@ class AppHealth(Enum):
 
 
 class AppReleaseState(Enum):
-    """Where an app's release stands."""
+    """The state of an app's release."""
 
     STABLE = "stable"
     PROGRESSING = "progressing"
@@ -42,7 +42,7 @@ class AppReleaseState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
-    """A service of an app: how many containers it should have, and how many of them do well."""
+    """A service of an app: how many containers it should have, and how many of them run and are healthy."""
 
     name: str
     desired_count: int
@@ -61,13 +61,13 @@ class AppStatus:
     sync: Sync
     health: AppHealth
     fresh: bool
-    commit: str  # of the release that runs; "" where none is known
-    release: str  # digest of the release that runs; "" where none is known
+    commit: str  # of the release that runs; "" where it is unknown
+    release: str  # digest of the release that runs; "" where it is unknown
     release_state: AppReleaseState
     hosts: tuple[str, ...] = ()
     services: tuple[ServiceStatus, ...] = ()
     reason: str = ""  # why it is not in sync or not healthy
-    foreign: bool = False  # was never in this repository: its state is not ours to judge
+    foreign: bool = False  # It was never in this repository: gitops-orch does not evaluate its state.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ class HostStatus:
 
     name: str
     state: str  # active | pause | drain | unknown
-    observed_at: datetime | None  # when it answered last; None: never
+    observed_at: datetime | None  # time of the last answer; None: never
     engine_version: str = ""
     reason: str = ""
 
@@ -86,21 +86,21 @@ class Outcome(Enum):
 
     DONE = "done"
     FAILED = "failed"
-    SKIPPED = "skipped"  # something that it stands on failed
+    SKIPPED = "skipped"  # an action that it depends on failed
 
 
 class FailureKind(Enum):
-    """Whose fault it is that an action failed."""
+    """The reason why an action failed, and whether it is the release's fault."""
 
     GATE = "gate"  # the new container failed its health gate: the release is bad
-    TOLERATED = "tolerated"  # it failed its gate, and update_config allows for that: the rollout continues
+    TOLERATED = "tolerated"  # it failed its gate, and update_config tolerates that: the rollout continues
     OUTSIDE = "outside"  # the container was removed or stopped from outside while its gate was polled
-    TRANSIENT = "transient"  # the registry or the host did not answer: tried again, never a bad release
+    TRANSIENT = "transient"  # the registry or the host did not answer: tried again, never the release's fault
     OTHER = "other"  # an Engine refused the request
 
 
 class SkipReason(Enum):
-    """Why an action was not begun, where no failed action before it is the reason; the value is shown to users."""
+    """Why an action did not begin, except where an action before it failed; the value is shown to users."""
 
     RUN_STOPPED = "the run was stopped"
     REPLANNED = "its app is planned again"  # in the same run
@@ -115,11 +115,12 @@ class ActionResult:
     outcome: Outcome
     duration_ms: int
     error: str = ""
-    failure: FailureKind | None = None  # of one that FAILED
-    skip_reason: SkipReason | None = None  # of one that was SKIPPED; None where an action before it failed
-    note: str = ""  # what went wrong in a step that may
-    ended_at: datetime | None = None  # by the controller's clock; None where it is not known
-    log: str = ""  # of a failed gate: what the container printed last, legible and without secrets
+    failure: FailureKind | None = None  # set if the outcome is FAILED
+    # set if the outcome is SKIPPED; None where an action before it failed
+    skip_reason: SkipReason | None = None
+    note: str = ""  # the error of a step that may fail
+    ended_at: datetime | None = None  # by the controller's clock; None where it is unknown
+    log: str = ""  # of a failed gate: the last output of the container, legible and without secrets
 
     @property
     def gate_failed(self) -> bool:
@@ -129,7 +130,7 @@ class ActionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """A look at everything, without a change: what `plan`, `status` and `diff` show."""
+    """Everything that one pass knows, without a change: what `plan`, `status` and `diff` show."""
 
     commit: str
     fetched_at: datetime | None  # None: the remote has never answered
@@ -137,22 +138,20 @@ class Status:
     apps: tuple[AppStatus, ...]
     hosts: tuple[HostStatus, ...]
     problems: tuple[Problem, ...] = ()
-    error: str = (
-        ""  # why the source could not give its head; what is shown then stands on the last good commit
-    )
-    invalid_files: tuple[InvalidFile, ...] = ()  # whose app cannot be read
-    notes: tuple[str, ...] = ()  # what changed in Git and changes no container, a sentence for each app
-    withheld: tuple[Action, ...] = ()  # of held apps: what would be done; only where it was asked for
+    # Why the source could not report its head; the status then shows the last good commit.
+    error: str = ""
+    invalid_files: tuple[InvalidFile, ...] = ()  # their apps cannot be read
+    notes: tuple[str, ...] = ()  # changes in Git that change no container, one sentence for each app
+    withheld: tuple[Action, ...] = ()  # of held apps: the actions that would be executed; set only on request
     observe_ms: int = 0
     plan_ms: int = 0
-    wake_at: datetime | None = (
-        None  # when a scheduled run is due, or has run for too long; None: nothing is scheduled
-    )
+    # When a scheduled run is due, or reaches its deadline; None: nothing is scheduled.
+    wake_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevertReport:
-    """What a run did in Git about a release that had failed; `commit` is the pushed revert, "" where none was."""
+    """What a run did in Git about a failed release; `commit` is the pushed revert, "" where there is none."""
 
     app: AppKey
     commit: str
@@ -162,16 +161,17 @@ class RevertReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """One reconcile from beginning to end."""
+    """One reconcile from start to end."""
 
     id: str
     trigger: str
     started_at: datetime
     duration_ms: int
-    final_status: Status  # as it was after the last action
+    final_status: Status  # after the last action
     first_plan: Plan  # the plan that this run began with
     results: tuple[ActionResult, ...] = field(default=())
     reverts: tuple[RevertReport, ...] = ()
     status: str = "in-sync"  # in-sync | progressing | error | unknown | rolled-back | failed
     exit_code: int = 0
-    reasons: tuple[str, ...] = ()  # why it did not end in sync; at least one where `exit_code` is not 0
+    # why the run is not in sync; at least one reason where `exit_code` is not 0
+    reasons: tuple[str, ...] = ()

@@ -1,20 +1,23 @@
-"""What keeps an app from what Git wants, as the last attempt found it."""
+"""A failure that keeps an app from its desired state, as the last attempt found it."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from gitops_orch.model.app import AppKey
 
-LEFT_GIT = ""  # in place of a release's digest: what fails is the removal of an app that left Git
+LEFT_GIT = ""  # instead of a release's digest: the removal of an app that is no longer in Git fails
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """The last failure of a step for an app that was not its release's own; it lasts until the app is what Git wants."""
+    """The last failure of an app's step that is not the fault of its release.
+
+    It lasts until the app is in its desired state.
+    """
 
     app: AppKey
-    digest: str  # of the release that was to run, or LEFT_GIT
+    digest: str  # of the release to run, or LEFT_GIT
     reason: str  # one sentence, without secrets: which step failed, where, and why
     since: datetime  # the first failed attempt at this release
-    at: datetime  # the last one
+    at: datetime  # the last failed attempt
     attempts: int

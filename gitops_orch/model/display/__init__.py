@@ -1,1 +1,1 @@
-"""Decides what of an app's or a program's text may be shown, and when two reasons are the same."""
+"""Decides which text of an app or a program may be shown, and when two reasons are the same."""

@@ -1,9 +1,11 @@
-"""What a program printed, as it may be shown: without control characters, and without what must not be repeated.
+"""Makes the output of a program fit to show: without control characters and without secrets.
 
-Note [What must not be repeated]
-A program may print what it was given.  So what the app's files hold is struck out: of a secret every line of it and every
-value in them, of any other file whole lines; and the secrets among its variables.  Shorter pieces than the limits below say nothing, and striking them out
-would make every other word illegible.
+Note [Text that must not be repeated]
+A program may print its input. So legible text has the content of the app's files redacted: of a secret file, every line
+and
+every value in it; of any other file, whole lines; and the secrets among the app's variables. Pieces shorter than the
+limits
+below reveal nothing, and redacting them would make every other word illegible.
 """
 
 import re
@@ -16,7 +18,7 @@ from gitops_orch.model.observed import Details
 from gitops_orch.model.rules.start_errors import cause_of
 from gitops_orch.model.sensitive.secret_words import without_secrets
 
-CHARS_MAX = 3500  # history keeps as many of an event's detail
+CHARS_MAX = 3500  # history keeps this many characters of an event's detail
 CHECK_CHARS_MAX = 200
 SECRET_CHARS_MIN = 4
 LINE_CHARS_MIN = 8
@@ -30,7 +32,7 @@ _QUOTES = "\"' \t,;"
 
 
 def legible(text: str, pieces: Iterable[str] = ()) -> str:
-    """Return text without control characters and without the pieces that must not be seen, at most its end."""
+    """Return the last CHARS_MAX characters of a text, without control characters and with `pieces` redacted."""
     seen = _ESCAPES.sub("", text).replace("\r\n", "\n")
     for piece in pieces:
         seen = seen.replace(piece, REDACTED)
@@ -39,7 +41,7 @@ def legible(text: str, pieces: Iterable[str] = ()) -> str:
 
 
 def pieces(app: App | None) -> tuple[str, ...]:
-    """Return what must be struck out of an app's words, longest first: a part of a piece is a piece, too."""
+    """Return the strings to redact in an app's texts, longest first: one string may be a part of another."""
     mounts = [files for service in app.services for files in service.files] if app is not None else []
     found = {piece for files in mounts for piece in _pieces_of(files)}
     secrets = secrets_of_app(app) if app is not None else frozenset()
@@ -48,13 +50,13 @@ def pieces(app: App | None) -> tuple[str, ...]:
 
 
 def why_unhealthy(details: Details | None, app: App | None) -> str:
-    """Return what to tell of a container whose healthcheck fails: what the check printed last, at most 200 characters."""
+    """Return the message for a failing healthcheck: the last output of the check, at most 200 characters."""
     output = check_words(details, app)
     return f"{CHECK_FAILS}: {output}" if output else UNHEALTHY
 
 
 def check_words(details: Details | None, app: App | None) -> str:
-    """Return what a check that failed printed last, in one line; "" where it printed nothing."""
+    """Return the last output of a failed check, in one line; "" where it printed nothing."""
     if details is None or not details.check_output:
         return ""
     lines = without_secrets(legible(cause_of(details.check_output), pieces(app))).splitlines()

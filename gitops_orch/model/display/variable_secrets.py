@@ -1,7 +1,8 @@
-"""Which values of variables are secrets: they must not be shown, wherever a file or a program repeats them.
+"""Decides which values of variables are secrets; they are redacted wherever a file or a program repeats them.
 
-A health check or a command repeats a password, as `redis-cli -a PASSWORD ping` does, and a program prints it in an error.
-A name says that its value is a secret; an address of the form `scheme://user:password@host` has one inside.
+A health check or a command repeats a password, as `redis-cli -a PASSWORD ping` does, and a program prints it in an
+error.
+The name of a variable can show that its value is a secret. An address `scheme://user:password@host` contains one.
 """
 
 import json
@@ -11,8 +12,9 @@ from collections.abc import Collection, Iterable, Mapping
 from gitops_orch.model.app import App, Service
 from gitops_orch.model.sensitive.secret_words import REDACTED, holds_a_secret, passwords_in
 
-SECRET_CHARS_MIN = 6  # a shorter one is part of ordinary words: to strike it out there would reveal it
-# Values of settings such as PASSWORD_LOGIN, and passwords that are words of every message: to strike them out reveals them.
+SECRET_CHARS_MIN = 6  # a shorter value is part of ordinary words: redacting it there would reveal it
+# Values of settings such as PASSWORD_LOGIN, and passwords that are words of many messages: redacting them would
+# reveal them.
 _COMMON = frozenset(
     {
         "password",
@@ -49,7 +51,10 @@ def secrets_of_service(service: Service) -> frozenset[str]:
 
 
 def secrets_of(variables: Iterable[tuple[str, str]], open_words: Collection[str] = ()) -> frozenset[str]:
-    """Return the secrets in variables; a word that also stands where everybody may see it (`postgres`) is none."""
+    """Return the secrets in variables.
+
+    A word that is also in a public place, such as `postgres` in the name of the image, is not a secret.
+    """
     rows = list(variables)
     named = {value for name, value in rows if holds_a_secret(name)}
     inside = frozenset().union(*(passwords_in(value) for _, value in rows if "://" in value))
@@ -65,19 +70,19 @@ def secrets_of(variables: Iterable[tuple[str, str]], open_words: Collection[str]
 
 
 def without_values(text: str, secrets: Iterable[str]) -> str:
-    """Return a text with these values struck out."""
+    """Return a text with these values redacted."""
     for form in forms_of_all(secrets):
         text = text.replace(form, REDACTED)
     return text
 
 
 def forms_of_all(secrets: Iterable[str]) -> list[str]:
-    """Return what to look for, the longest first: one may be a part of another."""
+    """Return the strings to search for, the longest first: one may be a part of another."""
     found = {form for secret in secrets for form in forms_of(secret)}
     return sorted(found, key=lambda each: (-len(each), each))
 
 
 def forms_of(secret: str) -> frozenset[str]:
-    """Return a value as it is, and as it stands in JSON and between the quotes of a shell."""
+    """Return a value as it is, as JSON writes it, and as a shell writes it between quotes."""
     quoted = shlex.quote(secret)
     return frozenset({secret, json.dumps(secret)[1:-1], quoted[1:-1] if quoted[0] == "'" else secret})

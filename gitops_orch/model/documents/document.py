@@ -1,4 +1,4 @@
-"""Values as JSON has them, and the public JSON shape of a mistake."""
+"""The types of JSON documents, and the public JSON shape of a problem."""
 
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
@@ -10,7 +10,7 @@ Document: TypeAlias = dict[str, Value]
 
 
 def problem_row(problem: Problem) -> Document:
-    """Return one mistake and where it stands."""
+    """Return one problem and its position."""
     return {
         "path": problem.position.path,
         "line": problem.position.line,
@@ -21,12 +21,12 @@ def problem_row(problem: Problem) -> Document:
 
 
 def problem_rows(problems: Iterable[Problem]) -> list[Value]:
-    """Return all mistakes in their order."""
+    """Return all problems in their order."""
     return [problem_row(problem) for problem in problems]
 
 
 def plain_value(value: object) -> Value:
-    """Return what was read back from JSON as a document's value; anything that JSON has no form for as text."""
+    """Return a value that was read from JSON as a document's value; a value that JSON cannot express becomes text."""
     if isinstance(value, Mapping):
         return {str(key): plain_value(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

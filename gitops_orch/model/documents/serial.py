@@ -1,7 +1,8 @@
-"""The public JSON shapes of plans, pictures and runs: what `-o json` prints, history keeps and the API serves.
+"""The public JSON shapes of plans, statuses and runs: `-o json` prints them, history keeps them, the API serves them.
 
-The keys named in the command line's contract are always there.  A further key (`error`, `problems`, `reason` ...) is
-there only where it has something to say.
+The keys in the contract of the command line are always present. Other keys (`error`, `problems`, `reason` ...) are
+present
+only where they have a value.
 """
 
 from collections.abc import Mapping
@@ -34,7 +35,7 @@ def plan_row(plan: Plan) -> Document:
 
 
 def status_plan_document(status: Status) -> Document:
-    """Return the plan of a picture, with what is wrong with the commit where something is."""
+    """Return the plan of a status, with the problems of its commit."""
     return plan_row(status.plan) | _trouble(status)
 
 
@@ -83,7 +84,10 @@ def _revert(news: RevertReport) -> Value:
 
 
 def diff_document(status: Status, app: AppKey | None) -> Document:
-    """Return every field that a sync would change, of one app or of all; containers made or removed count as one field."""
+    """Return every field that a sync would change, of one app or of all.
+
+    A container that is created or removed counts as one field.
+    """
     planned = {action.app for action in status.plan.actions}
     withheld = (action for action in status.withheld if action.app not in planned)
     rows: list[Value] = [
@@ -167,7 +171,7 @@ def _service(service: ServiceStatus) -> Value:
 
 
 def _presence(action: Action) -> tuple[Change, ...]:
-    """Return what is made or removed as one field, named as its kind: the object itself."""
+    """Return a created or removed object as one change, with its kind as path."""
     verb, _, what = action.kind.value.partition("_")
     name, path = action.name or action.target, what or "container"
     if verb == "create":

@@ -1,7 +1,8 @@
-"""Which fixed addresses does a service have in its networks, and which two addresses exclude each other?
+"""Returns the fixed addresses of a service in its networks; compares addresses in one form.
 
-A container holds its addresses only while it runs.  One whose file gives it no address gets the lowest free one of the
-network, which may be an address that the file of another service asks for.
+A container holds its addresses only while it runs. A container without a fixed address gets the lowest free address of
+the
+network. That may be an address which the file of another service declares.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ _ADDRESS_KEYS = ("ipv4_address", "ipv6_address")
 
 
 def canonical(address: str) -> str:
-    """Return an address in the one form that is compared: `fd00::0:a` is `fd00::a`; what is no address, as it is."""
+    """Return an address in the form used for comparison: `fd00::0:a` is `fd00::a`; any other text is unchanged."""
     try:
         return str(ip_address(address.strip().partition("/")[0]))
     except ValueError:
@@ -22,7 +23,7 @@ def canonical(address: str) -> str:
 
 
 def fixed_addresses(app: App, service: Service) -> tuple[HeldAddress, ...]:
-    """Return the addresses that a service always has, with the names of their networks."""
+    """Return the fixed addresses of a service, with the names of their networks."""
     networks = service.compose.get("networks")
     names = {network.key: network.name for network in app.networks}
     return tuple(
@@ -35,14 +36,14 @@ def fixed_addresses(app: App, service: Service) -> tuple[HeldAddress, ...]:
 
 
 def asks_for_mac_address(service: Service) -> bool:
-    """Tell whether a service has a fixed MAC address, as a whole or in one of its networks."""
+    """Return whether a service has a fixed MAC address, for all its networks or in one of them."""
     networks = service.compose.get("networks")
     entries = networks.values() if isinstance(networks, Mapping) else ()
     return any(each.get("mac_address") for each in (service.compose, *entries) if isinstance(each, Mapping))
 
 
 def held_addresses(container: ObservedContainer) -> tuple[HeldAddress, ...]:
-    """Return the addresses that a container holds; of one that restarts, those that it asks for in a moment."""
+    """Return the addresses that a container holds; of a restarting one, also those that it will request."""
     if container.state is State.RESTARTING:
         return tuple(dict.fromkeys((*container.addresses, *container.fixed_addresses)))
     return container.addresses

@@ -1,4 +1,4 @@
-"""Where the data of a container was before we made it: the label that records it on what we make."""
+"""Recognises mounts that hold data, and reads the label that records where adopted data was before."""
 
 import json
 import posixpath
@@ -10,7 +10,7 @@ _NOT_DATA = ("/etc/localtime", "/etc/timezone", "/dev", "/proc", "/sys")
 
 
 def holds_data(kind: str, source: str) -> bool:
-    """Tell whether a writable mount is a place where a container can leave data: no socket, and no device."""
+    """Return whether a container can leave data in a writable mount; not in a socket or a device."""
     if kind not in {"volume", "bind"}:
         return False
     if kind == "volume":
@@ -21,7 +21,7 @@ def holds_data(kind: str, source: str) -> bool:
 
 
 def normal_target(target: str) -> str:
-    """Return a path in a container in the one form that is compared: `/data/` is `/data`."""
+    """Return a container path in the form used for comparison: `/data/` is `/data`."""
     return posixpath.normpath("/" + target.lstrip("/")) if target else target
 
 
@@ -31,7 +31,7 @@ def mounts_text(sources: Mapping[str, str]) -> str:
 
 
 def parse_mounts(labels: Mapping[str, str]) -> dict[str, str]:
-    """Return the sources by target that a label tells; empty where there is none, or it is not one of ours."""
+    """Return the sources by target from a label; empty where there is no label, or not a valid one."""
     text = labels.get(MOUNTS_LABEL, "")
     if not text or len(text) > MOUNTS_LENGTH_MAX:
         return {}

@@ -1,6 +1,7 @@
-"""Exit codes, and what they say about how a container ended."""
+"""Exit codes, and what they mean for how a container ended."""
 
-BAD_COMMAND_CODES = frozenset({126, 127})  # as a shell has them: may not be run, is not there
+# as a shell returns them: the command may not be run, or does not exist
+BAD_COMMAND_CODES = frozenset({126, 127})
 
 
-ORDERLY_CODES = frozenset({0, 137, 143})  # ended by itself, or was killed or asked to end
+ORDERLY_CODES = frozenset({0, 137, 143})  # it ended by itself, or was killed or asked to end

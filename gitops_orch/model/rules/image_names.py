@@ -1,4 +1,4 @@
-"""Image references: when two of them mean the same."""
+"""Decides when two image references mean the same image."""
 
 from functools import lru_cache
 
@@ -9,7 +9,7 @@ from gitops_orch.model.rules.image_reference import split_reference
 def normalise(reference: str) -> str:
     """Return the familiar form that Engines list: no default registry, `:latest` where no tag or digest is given.
 
-    A reference with a tag and a digest is known by its digest, as the Engine does.
+    A reference with a tag and a digest is reduced to its digest, as the Engine does.
     """
     if reference.startswith("sha256:"):
         return reference
@@ -21,5 +21,5 @@ def normalise(reference: str) -> str:
 
 @lru_cache(maxsize=65536)
 def repository_of(reference: str) -> str:
-    """Return what a reference names without its tag and digest; "" for a mere image id, which may be any."""
+    """Return a reference without its tag and digest; "" for an image id, which has no repository."""
     return "" if reference.startswith("sha256:") else split_reference(reference).familiar_name

@@ -1,7 +1,8 @@
 """Image references, by the grammar of the distribution project: registry, repository, tag and digest.
 
-The one place that takes a reference apart.  `split_reference` is total, because Engines report references of their own
-(image ids, `<none>`); `reference_mistake` is for what a person wrote.
+This is the only module that takes a reference apart. `split_reference` accepts any text, because Engines report
+references
+of their own (image ids, `<none>`). `reference_mistake` is for text that a person wrote.
 """
 
 import re
@@ -32,13 +33,13 @@ class ImageReference:
     """A reference in its parts; `tag` and `digest` are "" where it has none, `domain` is never empty."""
 
     domain: str  # host, with its port if it has one
-    path: str  # of the repository; of an official image of Docker Hub it begins with library/
+    path: str  # of the repository; for an official image of Docker Hub it begins with library/
     tag: str
     digest: str  # ALGORITHM:HEX
 
     @property
     def familiar_name(self) -> str:
-        """Return the repository as Engines list it: without the default registry, and without `library/` there."""
+        """Return the repository as Engines list it: without the default registry, and without its `library/`."""
         if self.domain != DEFAULT_DOMAIN:
             return f"{self.domain}/{self.path}"
         first, _, rest = self.path.partition("/")
@@ -47,7 +48,7 @@ class ImageReference:
 
 @lru_cache(maxsize=65536)
 def split_reference(text: str) -> ImageReference:
-    """Return the parts of a reference; of a text that is none, parts that put together are that text again."""
+    """Return the parts of a reference; for any other text, parts that give the same text when joined."""
     name, _, digest = text.partition("@")
     head, slash, last = name.rpartition("/")
     last, _, tag = last.partition(":")
@@ -56,14 +57,14 @@ def split_reference(text: str) -> ImageReference:
 
 
 def with_default_tag(text: str) -> str:
-    """Return the reference with the tag `latest` where it has neither tag nor digest: what an Engine understands."""
+    """Return the reference with the tag `latest` where it has neither tag nor digest, as an Engine needs it."""
     reference = split_reference(text)
     return text if reference.tag or reference.digest else f"{text.removesuffix(':')}:latest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceMistake:
-    """Why a text is no reference, and the reference that was likely meant; "" where none is likely."""
+    """Why a text is not a reference, and the reference that was likely meant; "" where none is likely."""
 
     reason: str
     suggestion: str = ""
@@ -74,7 +75,7 @@ class ReferenceMistake:
 
 @lru_cache(maxsize=65536)
 def reference_mistake(text: str) -> ReferenceMistake | None:
-    """Return why a text is no image reference; None where it is one."""
+    """Return why a text is not an image reference; None where it is one."""
     reason = _reason(text)
     if not reason:
         return None
@@ -84,7 +85,7 @@ def reference_mistake(text: str) -> ReferenceMistake | None:
 
 
 def _split_domain(name: str) -> tuple[str, str]:
-    """Tell a registry from the first part of a repository, by what only a host can look like."""
+    """Separate a registry from the first part of a repository, by characters that only a host can have."""
     first, slash, rest = name.partition("/")
     is_host = slash and (_looks_like_host(first) or first.lower() != first)
     domain, path = (first, rest) if is_host else (DEFAULT_DOMAIN, name)
@@ -169,7 +170,7 @@ def _digest_reason(text: str, digest: str) -> str:
 
 
 def _likely(text: str) -> str:
-    """Return the text without the usual slips."""
+    """Return the text without common typing mistakes."""
     text = _BLANK.sub("", _SCHEME.sub("", text)).rstrip("/")
     name, at, digest = text.partition("@")
     head, _, last = name.rpartition("/")

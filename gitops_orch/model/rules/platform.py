@@ -1,4 +1,4 @@
-"""Platforms of images: does the one on a host suit what a service asks for?"""
+"""Decides whether the platform of an image on a host is the one that a service requests."""
 
 _ARCHITECTURES = {
     "x86_64": "amd64",
@@ -9,13 +9,13 @@ _ARCHITECTURES = {
     "i386": "386",
 }
 _SYSTEMS = frozenset({"linux", "windows", "darwin", "freebsd"})
-_SAME = {("arm64", "v8"): "", ("amd64", "v1"): "", ("arm", ""): "v7"}  # a variant that goes without saying
+_SAME = {("arm64", "v8"): "", ("amd64", "v1"): "", ("arm", ""): "v7"}  # a variant that is the default
 
 
 def suits(wanted: str, system: str, architecture: str, variant: str = "") -> bool:
-    """Tell whether an image of a system and an architecture is one for `wanted` (`linux/arm/v7`, `arm64`, `linux`).
+    """Return whether an image of a system and an architecture fits `wanted` (`linux/arm/v7`, `arm64`, `linux`).
 
-    What `wanted` leaves out may be anything; a variant that goes without saying counts as said.
+    Any value fits a part that `wanted` leaves out; a missing variant means the default variant.
     """
     parts = [part for part in wanted.lower().split("/") if part]
     if parts and parts[0] in _SYSTEMS and parts.pop(0) != system.lower():

@@ -1,4 +1,4 @@
-"""When do two claims of a host port exclude each other?  By number, protocol, family and address."""
+"""Decides when two uses of a host port conflict: by number, protocol, address family and address."""
 
 from functools import cache
 from ipaddress import ip_address
@@ -10,14 +10,14 @@ _BOTH_FAMILIES = frozenset({4, 6})
 
 
 def fixed_ports(service: Service) -> tuple[HeldPort, ...]:
-    """Return the ports that a service always has on its host; those that the Engine chooses are not among them."""
+    """Return the ports that a service always has on its host, without those that the Engine chooses."""
     return tuple(
         (port.host_ip, port.published, port.protocol) for port in service.ports if port.published is not None
     )
 
 
 def ports_of(container: ObservedContainer) -> tuple[HeldPort, ...]:
-    """Return the ports that a container holds, or will hold when it runs, as far as that is known."""
+    """Return the ports that a container holds, or will hold when it runs, as far as they are known."""
     if container.ports or container.details is None:
         return container.ports
     return container.details.ports
@@ -36,12 +36,12 @@ def _is_every(address: str) -> bool:
 
 
 def same_port(one: HeldPort, other: HeldPort) -> bool:
-    """Tell whether only one container of a host can have both."""
+    """Return whether only one container of a host can have both ports."""
     return one[1:] == other[1:] and same_address(one[0], other[0])
 
 
 def same_address(one: str, other: str) -> bool:
-    """Tell whether one port cannot be bound to both addresses; "" is every address of both families."""
+    """Return whether one port cannot be bound to both addresses; "" is every address of both families."""
     if one == other:
         return True
     families, address = _meaning(one)
@@ -53,7 +53,7 @@ def same_address(one: str, other: str) -> bool:
 
 @cache
 def _meaning(written: str) -> tuple[frozenset[int], str | None]:
-    """Return the families, and the address; None where it is every address of them."""
+    """Return the address families, and the address; None where it means every address of them."""
     text = written.strip("[]")
     if not text:
         return _BOTH_FAMILIES, None

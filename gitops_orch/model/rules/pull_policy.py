@@ -1,4 +1,4 @@
-"""`pull_policy`: when a service's image is asked for in its registry, although the host has it."""
+"""`pull_policy`: decides when the registry is asked for a service's image although the host has it."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _PART = re.compile(r"([0-9]+)([wdhms])")
 
 
 class PullMode(Enum):
-    """What a policy asks for; TIMED is ALWAYS, at most once in its period."""
+    """The kind of a policy; TIMED is ALWAYS, at most once in its period."""
 
     MISSING = "missing"
     ALWAYS = "always"
@@ -30,7 +30,7 @@ class PullPolicy:
 
     @property
     def asks_again(self) -> bool:
-        """Tell whether the registry is asked although the host has the image."""
+        """Return whether the registry is asked although the host has the image."""
         return self.kind in (PullMode.ALWAYS, PullMode.TIMED)
 
 
@@ -48,7 +48,7 @@ _WORDS = {
 
 @lru_cache(maxsize=1024)
 def parse_pull_policy(text: str) -> PullPolicy | None:
-    """Return the policy that a word or `every_1h30m` stands for, "" for the default; None where it stands for none."""
+    """Return the policy of a word or of `every_1h30m`; "" is the default; None where the text is not a policy."""
     if text in _WORDS:
         return _WORDS[text]
     match = _EVERY.fullmatch(text)

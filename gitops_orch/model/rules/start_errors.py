@@ -1,13 +1,15 @@
-"""Why an Engine would not start or make a container: is it the host's trouble, or can the release never run?
+"""Decides whether a failed start is the host's trouble, or a release that can never run; and gives hints.
 
-The words are the Engine's own, seen on Engines 20.10 and 26.1 (moby: daemon/start.go, daemon/create.go, libnetwork;
-runc: libcontainer).  Exit codes do not tell: runc's 127 also stands for a path on the host that is a file where the image
-has a directory, and for a sysctl that the host's kernel does not have.
+The patterns are texts of Engines 20.10 and 26.1 (moby: daemon/start.go, daemon/create.go, libnetwork; runc:
+libcontainer).
+Exit codes do not decide it: runc's 127 also means a path on the host that is a file where the image has a directory, or
+a
+sysctl that the host's kernel does not have.
 """
 
 import re
 
-# What an Engine puts in front of the cause: the parts of itself that the failure passed through, and that they failed.
+# The text that an Engine puts before the cause: each of its parts that the failure passed through.
 _PASSED_THROUGH = re.compile(
     r"(?:(?:failed to create (?:shim )?task(?: for container)?|OCI runtime (?:create|exec|start) failed"
     r"|(?:(?:runc|crun|runsc) )?(?:create|start|exec|run) failed|[a-z_]+\.go:\d+"
@@ -15,12 +17,12 @@ _PASSED_THROUGH = re.compile(
     r"|(?:starting container process|container init|process_linux) caused): )"
 )
 _CHAIN = re.compile(r"failed to create (?:shim )?task|OCI runtime \w+ failed")
-_NO_CODE = re.compile(r": unknown(?=: |\.?$)")  # the code of an error without a code
+_NO_CODE = re.compile(r": unknown(?=: |\.?$)")  # the code that means "no code"
 
-# The image has no such command, may not run it, or does not know the user: no host can start it.
+# The image does not have the command, may not run it, or does not know the user: no host can start it.
 _RELEASE_WORDS = ('exec: "', "unable to find user", "unable to find group")
 
-# What a host refuses, with what to do about it; first match wins.
+# Errors of a host, each with the action to take; the first match counts.
 _HOST_WORDS = (
     (
         "port is already allocated",
@@ -46,15 +48,16 @@ _HOST_WORDS = (
 
 
 def is_release_fault(reason: str) -> bool:
-    """Tell whether an Engine's words say that no host could start this container."""
+    """Return whether an Engine's error means that no host can start this container."""
     return any(words in reason for words in _RELEASE_WORDS)
 
 
 def cause_of(reason: str) -> str:
-    """Return an Engine's refusal from its cause on; the path, the program and the system's error are always kept.
+    """Return an Engine's error from its cause on; the path, the program and the system's error always stay.
 
-    "OCI runtime create failed: container_linux.go:380: starting container process caused: exec: ..." is cut to "exec: ...".
-    Words that do not begin as such a chain does are kept: they may be a program's own.
+    "OCI runtime create failed: container_linux.go:380: starting container process caused: exec: ..." is cut to "exec:
+    ...".
+    A text that does not begin like such a chain is unchanged: it may be a program's own.
     """
     cause, start = reason.strip(), 0
     if _CHAIN.match(cause) is None:
@@ -65,7 +68,7 @@ def cause_of(reason: str) -> str:
 
 
 def release_hint(reason: str) -> str:
-    """Return what to do about a start that no host could do; "" where the words name nothing of the release."""
+    """Return the action to take for a start that no host can do; "" where the text is not about the release."""
     if not is_release_fault(reason):
         return ""
     if 'exec: "' in reason:
@@ -74,6 +77,6 @@ def release_hint(reason: str) -> str:
 
 
 def host_hint(reason: str) -> str:
-    """Return what to do about what a host refuses; "" where the words name nothing of the host."""
+    """Return the action to take for an error of the host; "" where the text is not about the host."""
     text = reason.casefold()
     return next((hint for words, hint in _HOST_WORDS if words in text), "")

@@ -1,7 +1,9 @@
-"""What may be a secret in a value that a person is to read: told by the value's name, and by how it is written.
+"""Finds secrets in values that are shown: by the name of the value, and by the way it is written.
 
-Note [Linear time]: a text may be a megabyte that an attacker wrote.  A search either begins at the first character of a word
-only, or is bounded, and what is found is passed once.
+Note [Linear time]
+A text may be a megabyte that an attacker wrote. Each search begins only at the first character of a word, or has a
+bounded
+length, and each match is read once.
 """
 
 import re
@@ -15,33 +17,35 @@ _WORDS = ("password", "passwd", "passphrase", "token", "secret", "credential")
 _WHOLE_PARTS = frozenset({"pwd", "pw", "masterauth"})
 _PART_ENDS = ("key", "keys", "pass")
 _NO_SECRET_PARTS = frozenset({"bypass", "compass"})
+# Traefik: user:hash, and a hash of htpasswd -d looks like an ordinary word
 _USER_LISTS = (
     "basicauth.users",
     "digestauth.users",
-)  # Traefik: user:hash, and what htpasswd -d makes looks like a word
-_PLACES = ("FILE", "PATH", "DIR")  # DB_PASSWORD_FILE=/run/secrets/db is no secret
+)
+_PLACES = ("FILE", "PATH", "DIR")  # DB_PASSWORD_FILE=/run/secrets/db is not a secret
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 _SCHEME = re.compile(r"(\b[a-zA-Z][\w+.-]{0,19}://)")
 _ADDRESS_END = re.compile(r"[\s\"'<>]")
 _HOST_AND_PORT = re.compile(r"(?:\[[^\]]*\]|[^:/?#@]*:\d{1,5}(?=[/?#]|$))")
-_PAGES = ("http://", "https://", "ws://", "wss://")  # in their paths an @ is no surprise
-# user:password@tcp(host:port)/database, as Go's driver of MySQL has it
+_PAGES = ("http://", "https://", "ws://", "wss://")  # in their paths an @ is normal
+# user:password@tcp(host:port)/database, as Go's driver for MySQL writes it
 _GO_LOGIN = re.compile(r"((?<![\w.%+-])[\w.%+-]{1,64}:)[^\s\"']{1,200}@(?=(?:tcp6?|unix)\()")
 
 _NAMED = re.compile(r"(?<![\w.-])([\w.-]+)[\"']?\s*[=:]\s*")
-# A flag begins at its first hyphen: a search from each hyphen of a long row would take the square of its length.
+# A flag begins at its first hyphen: searches from each hyphen of a long row would take quadratic time.
 _FLAG = re.compile(r"(?<![\w-])(-[\w-]+)(?:\s+|[\"'],\s*(?=[\"']))(?!-)")
-_WRITTEN = r"(?:\"[^\"]*\"|'[^']*'|[\"']?[^\s,;&\"'])[^\s,;&]*"  # quotes may stand inside a value, too
+_WRITTEN = r"(?:\"[^\"]*\"|'[^']*'|[\"']?[^\s,;&\"'])[^\s,;&]*"  # a value can contain quotes, too
 _VALUE = re.compile(_WRITTEN)
-_REDACTED = re.compile(r"[\"']?\*{3}(?!\w)")  # struck out before: what follows it is no part of the value
+_REDACTED = re.compile(r"[\"']?\*{3}(?!\w)")  # redacted before: the text after it is not part of the value
 _CLOSING = re.compile(r"(?<![\"'`\])}])[\"'`\])}]+\Z")
 _HEADER = re.compile(
     r"((?<![\w.-])(?:proxy-)?authorization[\"']?\s*[=:]\s*[\"']?(?:(?:basic|bearer|token|digest|apikey)\s+)?)"
     rf"({_WRITTEN})",
     re.IGNORECASE,
 )
-# What well-known programs take a password by, where no name says so; `$PASSWORD` is a variable of a shell, and no secret.
+# Flags by which well-known programs take a password without a telling name; `$PASSWORD` is a variable of a shell and
+# no secret.
 _USER = r"(?<![\w-])(?:-[a-zA-Z]{0,10}[uU]|--user|--proxy-user)[\s=]?"
 _LOGINS = tuple(
     re.compile(pattern)
@@ -62,7 +66,7 @@ _HASH = re.compile(
 
 
 def names_a_secret(name: str) -> bool:
-    """Tell whether a name says that its value is a secret: `DB_PASSWORD`, `apiKey`, `GITHUB_TOKEN`."""
+    """Return whether a name shows that its value is a secret: `DB_PASSWORD`, `apiKey`, `GITHUB_TOKEN`."""
     folded = name.casefold()
     if any(word in folded for word in _WORDS) or folded.endswith(_USER_LISTS):
         return True
@@ -73,12 +77,12 @@ def names_a_secret(name: str) -> bool:
 
 
 def holds_a_secret(name: str) -> bool:
-    """Tell whether the value itself is a secret by its name, and not the place of one, as of `DB_PASSWORD_FILE`."""
+    """Return whether the name shows that the value itself is a secret, not a path of one as in `DB_PASSWORD_FILE`."""
     return names_a_secret(name) and not name.upper().endswith(_PLACES)
 
 
 def without_secrets(text: str) -> str:
-    """Return a text with the passwords of its URLs, assignments and flags struck out, and hashes of passwords."""
+    """Return a text with the passwords of its URLs, assignments and flags redacted, and hashes of passwords."""
     text = _GO_LOGIN.sub(rf"\1{REDACTED}@", _without_logins_of_addresses(text))
     text = _redacted_after(_NAMED, text)
     text = _HEADER.sub(_redacted, text)
@@ -86,14 +90,14 @@ def without_secrets(text: str) -> str:
 
 
 def passwords_in(text: str) -> frozenset[str]:
-    """Return the passwords in the addresses of a text, as they are written and as they are meant (`p%40ss`)."""
+    """Return the passwords in the addresses of a text, as written and decoded (`p%40ss`)."""
     logins = (_login(scheme.lower(), address) for scheme, address, _ in _addresses(text))
     written = {login.partition(":")[2] for login in logins}
     return frozenset(written | {unquote(each) for each in written}) - {""}
 
 
 def without_passwords_of_commands(text: str) -> str:
-    """Return a command without the values of its flags that say so, and of flags by which programs take a password."""
+    """Return a command with the values of its secret flags redacted, and of flags by which programs take a password."""
     text = _redacted_after(_FLAG, text)
     for login in _LOGINS:
         text = login.sub(_redacted, text)
@@ -101,7 +105,10 @@ def without_passwords_of_commands(text: str) -> str:
 
 
 def shown_change(name: str, before: str | None, after: str | None) -> tuple[str | None, str | None]:
-    """Return two values of a name, which differ, as they may be shown; where no difference is left, the second says so."""
+    """Return two different values of one name as they may be shown.
+
+    If redaction makes them equal, the second value is marked as changed.
+    """
     secret = names_a_secret(name)
     shown = tuple(
         None if text is None else REDACTED if secret else without_secrets(text) for text in (before, after)
@@ -129,7 +136,7 @@ def _addresses(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _login(scheme: str, address: str) -> str:
-    """Return the user and password of an address whose scheme is left out; a password may hold an @ and a slash."""
+    """Return the user and password of an address without its scheme; a password may contain an @ and a slash."""
     login = address.rpartition("@")[0]
     head = re.split(r"[/?#]", login, maxsplit=1)[0]
     if head != login and ":" not in head and "@" not in head:
@@ -140,7 +147,7 @@ def _login(scheme: str, address: str) -> str:
 
 
 def _redacted_after(opening: re.Pattern[str], text: str) -> str:
-    """Strike out the values behind openings whose first group names a secret."""
+    """Redact the values after openings whose first group names a secret."""
     done: list[str] = []
     at = 0
     for found in opening.finditer(text):
@@ -155,9 +162,9 @@ def _redacted_after(opening: re.Pattern[str], text: str) -> str:
 
 
 def _end_of_quoted(text: str, found: re.Match[str]) -> int:
-    """Return where a quote closes that stands before the name, as in `'--password=my secret'`; 0 where there is none.
+    """Return the position of the closing quote if a quote is before the name, as in `'--password=my secret'`; else 0.
 
-    What follows `-c` is a script, in which the value ends at a space.
+    The text after `-c` is a script, in which the value ends at a space.
     """
     start = found.start()
     quote = text[start - 1 : start]
@@ -171,7 +178,7 @@ def _redacted(found: re.Match[str]) -> str:
 
 
 def _closed(value: str) -> str:
-    """Return what stands for a value; a quote or bracket behind it that it did not open belongs to the text around."""
+    """Return a redacted value, with a closing quote or bracket that the value did not open."""
     closing = _CLOSING.search(value)
     if closing is None or value[0] in "\"'":
         return REDACTED

@@ -1,6 +1,6 @@
-"""A command of several words as a person may read it: what is secret is struck out of its words before they are joined.
+"""Shows a command of several words: secrets are redacted in the words before the words are joined.
 
-A word says by itself where a value ends; joined and quoted, `--password=my secret` is a text that nobody can take apart.
+The end of a word is the end of a value. Joined and quoted, `--password=my secret` cannot be split again.
 """
 
 import re
@@ -17,7 +17,8 @@ from gitops_orch.model.sensitive.secret_words import (
 _ASSIGNMENT = re.compile(r"([\w.-]+)(\s*[=:]\s*)(?=.)", re.DOTALL)
 _SCRIPT_FLAG = re.compile(r"-[a-zA-Z]*c")
 _AUTHORIZATION = re.compile(r"(?:proxy-)?authorization", re.IGNORECASE)
-# What separates words or values, and stands inside a word: for the time of a search it is a sign that separates nothing.
+# Characters that separate words or values. Inside a word, each is replaced during the search by a character that does
+# not separate.
 _SEPARATORS = " \t\n\r\v\f\"',;&|"
 _HIDE = {ord(sign): 0xE000 + number for number, sign in enumerate(_SEPARATORS)}
 _SHOW = {number: chr(sign) for sign, number in _HIDE.items()}
@@ -25,14 +26,14 @@ _SAFE = "STRUCK0OUT"
 
 
 def shown_command(words: Iterable[str]) -> str:
-    """Return a command as a shell would be given it, without its secrets."""
+    """Return a command as it would be written for a shell, without its secrets."""
     return " ".join(
         shlex.quote(word.replace(REDACTED, _SAFE)).replace(_SAFE, REDACTED) for word in masked_words(words)
     )
 
 
 def masked_words(words: Iterable[str]) -> list[str]:
-    """Return the words of a command without its secrets; a value that is a word of its own is struck out whole."""
+    """Return the words of a command without its secrets; a value that is a word of its own is redacted completely."""
     text = " ".join(word.translate(_HIDE) for word in _each_masked(words))
     return [word.translate(_SHOW) for word in without_passwords_of_commands(text).split(" ")]
 
