@@ -1,4 +1,4 @@
-"""Compiled files, kept by what they were compiled from: a one-line commit costs one file."""
+"""Caches compiled files by the content they depend on: a commit with one changed line compiles one file."""
 
 import hashlib
 import json
@@ -11,16 +11,16 @@ from gitops_orch.manifest.repository.discover import Discovered
 from gitops_orch.manifest.repository.git_files import GitFiles
 from gitops_orch.model.tree import Tree
 
-VERSIONS_MAX = 3  # of one file: the head, and what a rollback goes back to
-GENERATIONS_MAX = 3  # of settings: a fleet variable that changes makes every file another one
+VERSIONS_MAX = 3  # of one file: the head's, and those that a rollback needs
+GENERATIONS_MAX = 3  # of settings: a changed fleet variable gives every file a new result
 FILES_MAX = 50_000  # of one generation
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A result, and what the tree held at all paths that it was made from.
+    """A result, and the tree's content at all paths that it depends on.
 
-    Trees of one source share the entries that did not change, so that to compare them is mostly to compare addresses.
+    Trees of one source share their unchanged entries, so that a comparison mostly compares object identities.
     """
 
     result: CompiledFile
@@ -32,13 +32,13 @@ class _Kept:
         return cls(result, _entries(git, result.read), _contents(git, result.searched))
 
     def holds(self, git: GitFiles) -> bool:
-        """Tell whether all that the result was made from is in that tree, unchanged."""
+        """Return whether everything that the result depends on is unchanged in that tree."""
         result = self.result
         return self.read == _entries(git, result.read) and self.searched == _contents(git, result.searched)
 
 
 class ManifestCache:
-    """Remembers compiled files across commits; not for use by two threads at once."""
+    """Keeps compiled files across commits; it must not be used by two threads at once."""
 
     def __init__(self) -> None:
         self._generations: OrderedDict[str, OrderedDict[str, list[_Kept]]] = OrderedDict()
@@ -46,7 +46,7 @@ class ManifestCache:
         self.misses = 0
 
     def documents(self, tree: Tree, found: Discovered, origin: FleetContext) -> Documents:
-        """Return what Host and Fleet documents say, read again only where one of them changed."""
+        """Return the content of Host and Fleet documents; it is read again only after one of them changed."""
         paths = [*found.hosts, *([found.fleet] if found.fleet else [])]
         key = ([(path, tree.files[path].blob) for path in paths], found.unread, origin, tree.hosts_outside)
         if self._documents is None or self._documents[0] != key:
@@ -54,7 +54,7 @@ class ManifestCache:
         return self._documents[1]
 
     def compile(self, git: GitFiles, path: str, settings: CompileSettings, fingerprint: str) -> CompiledFile:
-        """Return a file's result, made now or earlier; `fingerprint` is that of the settings."""
+        """Return a file's result, compiled now or earlier; `fingerprint` is that of the settings."""
         generation = self._generation(fingerprint)
         versions = generation.get(path, [])
         for kept in versions:
@@ -78,7 +78,7 @@ class ManifestCache:
 
 
 def settings_fingerprint(settings: CompileSettings, tree_name: str) -> str:
-    """Return what tells apart settings under which one file means different things."""
+    """Return a hash that differs for settings under which one file has different results."""
     parts = [
         dict(settings.variables),
         settings.defaults,
@@ -90,7 +90,7 @@ def settings_fingerprint(settings: CompileSettings, tree_name: str) -> str:
 
 
 def _entries(git: GitFiles, paths: tuple[str, ...]) -> list[object]:
-    """Return the tree's files of those paths; for one that is not read, why; for one that is not there, None."""
+    """Return the tree's files at those paths; the reason for a refused file; None for a missing one."""
     files, refused = git.tree.files, git.tree.refused
     return [files.get(path) or refused.get(path) for path in paths]
 

@@ -1,4 +1,4 @@
-"""A whole tree to what one commit wants: all apps, all hosts, and every mistake at once."""
+"""Compiles a whole tree to the desired state of one commit: all apps, all hosts, and all mistakes at once."""
 
 import gc
 from collections.abc import Callable, Iterable, Iterator
@@ -31,10 +31,12 @@ from gitops_orch.model.problem import Position, Problem
 from gitops_orch.model.tree import Tree
 
 LOCAL_URL = "unix:///var/run/docker.sock"
-COLLECTED_FILES = 50  # compiled between two collections of what is young
-LEFT_OUT_MAX = 100  # files whose app's name is read
-FROZEN_FILES = 1000  # compiled at once, so many that what they became is not looked through again
-_ANY_ORIGIN = FleetContext(local_url=LOCAL_URL, hosts_ever_known=False)  # where only variables are asked for
+COLLECTED_FILES = 50  # files between two collections of the youngest garbage
+LEFT_OUT_MAX = 100  # files from which the app's name is read
+# after so many files in one call, their results are excluded from later garbage collections
+FROZEN_FILES = 1000
+# for callers that need only variables
+_ANY_ORIGIN = FleetContext(local_url=LOCAL_URL, hosts_ever_known=False)
 
 
 def compile_tree(
@@ -46,11 +48,12 @@ def compile_tree(
     local_url: str = LOCAL_URL,
     former: Former = NO_FORMER,
 ) -> Desired:
-    """Return what the commit wants; mistakes are in `problems` and never raise; SourceError may.
+    """Return the desired state of the commit; mistakes are in `problems` and raise nothing; SourceError may be raised.
 
-    `local_url` is the Engine that is the host `local` where the repository declares none; with `former.hosts`
+    `local_url` is the Engine of the host `local`, which exists where the repository declares no hosts. With
+    `former.hosts`
     there is no such host, because a fleet that lost its documents must not move onto the controller's machine.
-    `former` tells which files were apps before: those stay apps when another file reuses them.
+    `former` are the apps before this commit: they stay apps when another file reuses them.
     """
     store = cache or ManifestCache()
     found = discover(tree)
@@ -90,7 +93,10 @@ def compile_one(
     path: str | None = None,
     cache: ManifestCache | None = None,
 ) -> App | None:
-    """Return one app as that commit wants it, None where it has none without mistakes; `path` is where to look first."""
+    """Return one app as that commit declares it; None where it has mistakes or does not exist.
+
+    `path` is the file to try first.
+    """
     file = find_app_file(tree, app, environment=environment, path=path, cache=cache)
     return file.app if file is not None else None
 
@@ -103,7 +109,7 @@ def find_app_file(
     path: str | None = None,
     cache: ManifestCache | None = None,
 ) -> CompiledFile | None:
-    """Return what became of one app's file, with all that it is made of; None where no file is that app's."""
+    """Return the result of one app's file, with all its dependencies; None where no file declares that app."""
     found = discover(tree)
     documents = read_documents(tree, found, _ANY_ORIGIN)
     settings = _settings(documents, environment, strict=False)
@@ -111,7 +117,7 @@ def find_app_file(
     likely = [candidate for candidate in found.compose if candidate == path]
     likely += [candidate for candidate in found.compose if default_app_name(candidate, tree) == app.name]
     for paths in (dict.fromkeys(likely), found.compose):
-        # An app that is asked for by name counts as one also where another file reuses it.
+        # An app that is requested by name counts as an app even where another file reuses it.
         asked = Former(apps=frozenset({app}))
         for file in sort_files(_compile_all(tree, paths, settings, store), asked).apps:
             if file.key == app:
@@ -122,19 +128,19 @@ def find_app_file(
 def all_app_files(
     tree: Tree, *, environment: str | None, cache: ManifestCache, former: Former = NO_FORMER
 ) -> tuple[CompiledFile, ...]:
-    """Return what became of every app's file, with all that each is made of; fragments are not among them."""
+    """Return the results of every app's file, with all their dependencies, without fragments."""
     found = discover(tree)
     settings = _settings(read_documents(tree, found, _ANY_ORIGIN), environment, strict=False)
     return sort_files(_compile_all(tree, found.compose, settings, cache), former).apps
 
 
 def validate_tree(tree: Tree, *, environment: str | None = None, strict: bool = False) -> tuple[Problem, ...]:
-    """Return every mistake of a tree, by file and line, and notes of files that are not read."""
+    """Return every mistake of a tree, by file and line, and notes on files that are not read."""
     return examined_tree(tree, environment=environment, strict=strict).problems
 
 
 def examined_tree(tree: Tree, *, environment: str | None = None, strict: bool = False) -> Desired:
-    """Return what a tree wants, with notes of files that are not read among its problems."""
+    """Return the desired state of a tree, with notes on files that are not read among its problems."""
     cache = ManifestCache()
     desired = compile_tree(tree, environment=environment, strict=strict, cache=cache)
     files = all_app_files(tree, environment=environment, cache=cache)
@@ -145,7 +151,7 @@ def examined_tree(tree: Tree, *, environment: str | None = None, strict: bool = 
 def render_tree(
     tree: Tree, *, environment: str | None = None
 ) -> tuple[dict[str, dict[str, Any]], tuple[Problem, ...]]:
-    """Return `{"apps": {"<namespace>/<app>": model}}` with Compose's own verdict, and what Compose would complain of."""
+    """Return `{"apps": {"<namespace>/<app>": model}}` as Compose resolves it, and Compose's problems."""
     found = discover(tree)
     documents = read_documents(tree, found, _ANY_ORIGIN)
     loaded: dict[str, LoadedCompose] = {}
@@ -175,7 +181,7 @@ def render_tree(
 def _left_out(
     tree: Tree, found: Discovered, settings: CompileSettings, cache: ManifestCache
 ) -> dict[AppKey, str]:
-    """Return the apps that were left out, so that the reason of a removal can say so."""
+    """Return the apps that are left out, so that the reason of a removal can name the pattern."""
     if not found.left_out:
         return {}
     files = _compile_all(tree, tuple(found.left_out)[:LEFT_OUT_MAX], settings, cache)
@@ -215,12 +221,12 @@ def _compile_all(
 def _compile(
     git: GitFiles, path: str, settings: CompileSettings, fingerprint: str, cache: ManifestCache
 ) -> CompiledFile:
-    """Compile a file; what nobody foresaw is a problem of that file alone, whose app then stays as it is."""
+    """Compile a file; an internal error is a problem of that file only, and its app then stays as it is."""
     try:
         return cache.compile(git, path, settings, fingerprint)
     except (GitopsOrchError, OSError, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001 - the other files are not to blame
+    except Exception as error:  # noqa: BLE001 - the other files are still valid
         place = Position(path=path)
         problem = Problem(position=place, message=internal_error(error))
         return CompiledFile(
@@ -230,11 +236,14 @@ def _compile(
 
 @contextmanager
 def _collected_in_time() -> Iterator[Callable[[int], None]]:
-    """Let garbage be collected each time that some more files were compiled, and only what is young.
+    """Collect only the youngest garbage, each time that COLLECTED_FILES more files were compiled.
 
-    The collector's own rhythm walks all that was compiled so far, again and again: of ten thousand files a third of the
-    time.  The price is that it waits for us in every thread.  Of very many files, what they became is frozen: it is kept
-    for long and holds no circles, and a later commit must not wait half a second while it is walked once more.
+    The collector's own schedule walks all earlier results again and again: for ten thousand files it takes a third of
+    the
+    time. The price is that no other thread collects garbage during that time. After very many files their results are
+    frozen: they
+    live long and contain no reference cycles, and a later commit must not wait half a second for another walk over
+    them.
     """
     collects, last, compiled = gc.isenabled(), 0, 0
 

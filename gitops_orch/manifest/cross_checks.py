@@ -1,4 +1,4 @@
-"""What can only be told of all apps together: names used twice, hosts and apps that do not exist, circles, clashes."""
+"""Checks that need all apps together: repeated names, unknown hosts and apps, dependency cycles, conflicts."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,13 +16,13 @@ from gitops_orch.model.desired import InvalidFile
 from gitops_orch.model.problem import Position, Problem, Severity
 from gitops_orch.model.rules.constraints import meets_all
 
-Edges: TypeAlias = dict[AppKey, dict[AppKey, None]]  # of each app those that it names, in their order
-CIRCLE_SHOWN_MAX = 20  # apps of it
+Edges: TypeAlias = dict[AppKey, dict[AppKey, None]]  # of each app the apps that it depends on, in their order
+CIRCLE_SHOWN_MAX = 20  # apps of a cycle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeResult:
-    """The apps that can be acted on, those that cannot, and why; each in the order of their keys."""
+    """The valid apps, the invalid ones, and the problems; each in the order of their keys."""
 
     apps: tuple[App, ...]
     invalid_apps: tuple[AppKey, ...]
@@ -31,7 +31,7 @@ class TreeResult:
 
 
 def check_tree(files: Sequence[CompiledFile], documents: Documents) -> TreeResult:
-    """Judge all files of a tree; an app with a mistake is broken, and no other one is because of it."""
+    """Check all files of a tree; an app with a mistake is invalid, and makes no other app invalid."""
     named = {file.key: file for file in files if file.key is not None}
     problems = [problem for file in files for problem in file.problems]
     found: dict[AppKey, ProblemList] = defaultdict(ProblemList)
@@ -62,7 +62,10 @@ def check_tree(files: Sequence[CompiledFile], documents: Documents) -> TreeResul
 
 
 def _invalid_file(file: CompiledFile, found: Mapping[AppKey, ProblemList]) -> InvalidFile:
-    """Of two files that declare one app, each gets the mistake that was found at its own place, if any was."""
+    """Return an invalid file with its first mistake.
+
+    Of two files that declare one app, each gets the mistake in its own file, if there is one.
+    """
     reported = found[file.key].problems if file.key is not None and file.key in found else []
     own = [problem for problem in reported if problem.position.path == file.path]
     mistakes = (problem for problem in (*file.problems, *own, *reported) if is_error(problem))
@@ -124,7 +127,7 @@ def _unknown_apps(
     files: Sequence[CompiledFile], named: Mapping[AppKey, CompiledFile]
 ) -> Iterator[tuple[AppKey, Problem]]:
     if any(file.key is None for file in files):
-        return  # the app may be in a file whose name is not even known
+        return  # the app may be in a file in which no name can be read
     known = [str(key) for key in named]
     for key, file in named.items():
         wanted = file.app.depends_on if file.app else ()
@@ -137,7 +140,7 @@ def _unknown_apps(
 def _cycles(named: Mapping[AppKey, CompiledFile]) -> Iterator[tuple[AppKey, Problem]]:
     edges = {key: file.app.depends_on for key, file in named.items() if file.app and file.app.depends_on}
     left = _cycle_edges(edges)
-    on: dict[AppKey, tuple[tuple[AppKey, ...], int]] = {}  # a circle, and where an app stands on it
+    on: dict[AppKey, tuple[tuple[AppKey, ...], int]] = {}  # for each app: a cycle, and the app's index in it
     for key in (key for key in edges if key in left):
         if key not in on:
             circle = _cycle(key, left)
@@ -151,7 +154,7 @@ def _cycles(named: Mapping[AppKey, CompiledFile]) -> Iterator[tuple[AppKey, Prob
 
 
 def _cycle_edges(edges: Mapping[AppKey, tuple[AppKey, ...]]) -> Edges:
-    """Return the edges without the apps that lead nowhere, or that nothing leads to: no circle goes through them."""
+    """Return the edges without apps that lead nowhere or that no app leads to: no cycle includes them."""
     forth: Edges = {
         key: dict.fromkeys(each for each in others if each in edges) for key, others in edges.items()
     }
@@ -171,7 +174,7 @@ def _cycle_edges(edges: Mapping[AppKey, tuple[AppKey, ...]]) -> Edges:
 
 
 def _cycle(start: AppKey, edges: Edges) -> tuple[AppKey, ...]:
-    """Return the way from an app back to itself, without its end; empty where there is none."""
+    """Return the path from an app back to itself, without its end; empty where there is none."""
     came_from: dict[AppKey, AppKey] = {}
     waiting = [start]
     while waiting:
@@ -193,7 +196,7 @@ def _trail(end: AppKey, start: AppKey, came_from: Mapping[AppKey, AppKey]) -> tu
 
 
 def _shown(circle: Sequence[AppKey], at: int) -> str:
-    """Return a circle in words, from one of its apps back to it."""
+    """Return a cycle as text, from one of its apps back to it."""
     steps = [str(circle[(at + step) % len(circle)]) for step in range(min(len(circle), CIRCLE_SHOWN_MAX))]
     return " -> ".join([*steps, *(["..."] if len(circle) > CIRCLE_SHOWN_MAX else []), steps[0]])
 
@@ -217,7 +220,7 @@ def _split_networks(
     hosts = tuple(host.name for host in documents.hosts)
     for key, file in named.items():
         for service, network in file.splits:
-            if file.app is None or len(candidates(file.app, hosts)) < 2:  # noqa: PLR2004  # one host splits nothing
+            if file.app is None or len(candidates(file.app, hosts)) < 2:  # noqa: PLR2004  # on one host, a network is not split
                 break
             message = (
                 f"services.{service.name}: may run on other hosts than its peers in network {network}, which is no "
@@ -230,7 +233,7 @@ def _split_networks(
 def _unplaceable(
     named: Mapping[AppKey, CompiledFile], documents: Documents
 ) -> Iterator[tuple[AppKey, Problem]]:
-    """Yield services whose constraints no host meets: with `mode: global` that is no mistake, and likely none meant."""
+    """Yield services with constraints that no host meets; that is valid with `mode: global`, but likely a mistake."""
     for key, file in named.items() if documents.complete else ():
         if file.app is None:
             continue

@@ -1,7 +1,6 @@
-"""Host and Fleet documents: the fleet as the configuration repository declares it.
+"""Reads Host and Fleet documents: the fleet as the configuration repository declares it.
 
-One unreadable document makes the whole picture incomplete: a host that cannot be read must not look like a host that
-was taken away.
+One unreadable document makes the result incomplete: a host that cannot be read must not look like a removed host.
 """
 
 import re
@@ -34,7 +33,7 @@ _NEWER = re.compile(r"gitops-orch/v\d+(?:(?:alpha|beta)\d+)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documents:
-    """All that Host and Fleet documents say.  With `complete` False nothing may be done on any host.
+    """The content of all Host and Fleet documents. With `complete` False nothing may be changed on any host.
 
     `defaults` is `spec.defaults` of the Fleet, in the shape of an app's `x-gitops`.
     """
@@ -48,7 +47,7 @@ class Documents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetContext:
-    """What the controller knows that no file says: its own Engine, and whether there were hosts before."""
+    """Facts that no file contains: the controller's own Engine, and whether there were hosts before."""
 
     local_url: str
     hosts_ever_known: bool
@@ -63,7 +62,7 @@ class _Part:
 
 
 def read_documents(tree: Tree, found: Discovered, origin: FleetContext) -> Documents:
-    """Read hosts and fleet; where the repository never declared either, the host is the local Engine."""
+    """Read hosts and fleet; where the repository never declared either, the only host is the local Engine."""
     problems: list[Problem] = []
     hosts: list[Host] = []
     for path in found.hosts:
@@ -101,7 +100,7 @@ def _hosts_left_out(tree: Tree) -> list[Problem]:
 
 
 def _parts(tree: Tree, path: str, problems: list[Problem]) -> Iterator[_Part]:
-    """Yield the documents of a file; where it cannot be parsed, `problems` says why."""
+    """Yield the documents of a file; the reasons are added to `problems` where it cannot be parsed."""
     content = tree.read(path)
     try:
         documents = parse_documents(path, content, dialect=Dialect.STRICT)
@@ -121,7 +120,7 @@ def _parts(tree: Tree, path: str, problems: list[Problem]) -> Iterator[_Part]:
 
 
 def _anchors(path: str, content: bytes) -> Iterator[Problem]:
-    """Yield the places of anchors and aliases, which a short document of ours has no need of."""
+    """Yield the positions of anchors and aliases; Host and Fleet documents are too short to need them."""
     if b"&" not in content and b"*" not in content:
         return
     for event in parse(content, Loader=CSafeLoader):
@@ -134,7 +133,7 @@ def _anchors(path: str, content: bytes) -> Iterator[Problem]:
 
 
 def _is_kind(part: _Part, kind: str) -> bool:
-    """Check the envelope of a document, so that a wrong one gets one sentence and not twenty."""
+    """Check `apiVersion` and `kind` of a document, so that a wrong document gets one error and not twenty."""
     value = part.value
     if not isinstance(value, Mapping):
         part.findings.error((), f"must be a {kind} document, is {kind_of(value)}")
@@ -187,7 +186,7 @@ def _read_host(part: _Part) -> list[Host]:
 
 
 def _wrong_address(url: str) -> str:
-    """Return why nobody can connect to a URL; "" where somebody may."""
+    """Return why no connection to a URL is possible; "" where one may be."""
     try:
         port = urlsplit(url).port
     except ValueError as error:
@@ -234,7 +233,7 @@ def _read_fleet(tree: Tree, path: str | None, problems: list[Problem]) -> tuple[
 
 
 def read_fleet(tree: Tree) -> Fleet:
-    """Return what the Fleet document of a tree declares; what cannot be read of it declares nothing."""
+    """Return the Fleet document of a tree; parts that cannot be read have their defaults."""
     return _read_fleet(tree, FLEET_PATH if FLEET_PATH in tree.files else None, [])[0]
 
 
@@ -251,9 +250,9 @@ def _budget(prune: Mapping[str, Any]) -> PruneBudget:
 
 
 def _repeated_hosts(hosts: list[Host]) -> Iterator[Problem]:
-    """Two documents of one name are a mistake in both; two names for one Engine are likely one.
+    """Yield an error for two documents with one name, and a warning for two names of one Engine.
 
-    Each is told of one other: of a thousand that are alike, a million sentences would help nobody.
+    Each problem names only one other host: for a thousand equal hosts, a million problems would be of no use.
     """
     names: dict[str, list[Host]] = defaultdict(list)
     urls: dict[str, dict[str, Host]] = defaultdict(dict)

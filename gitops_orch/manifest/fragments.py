@@ -1,7 +1,9 @@
-"""Which Compose files are apps, and which are only fragments that other files include or extend?
+"""Decides which Compose files are apps, and which are only fragments that other files include or extend.
 
-A file says so itself with `x-gitops: {fragment: true}` or `false`.  One that says nothing and that another file reuses is
-a fragment, unless it is an app already: what runs as an app stays one, because reuse alone never removes anything.
+A file can declare it itself, with `x-gitops: {fragment: true}` or `false`. A file without such a declaration that
+another
+file reuses is a fragment, unless it is an app already: an app that runs stays an app, because reuse alone removes
+nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,20 +17,20 @@ from gitops_orch.model.problem import Position, Problem, Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SortedFiles:
-    """The files that are apps, those that are not, and what to say of files that could be meant as both."""
+    """The files that are apps, the files that are not, and problems of files that could be meant as both."""
 
     apps: tuple[CompiledFile, ...]
     fragments: tuple[Fragment, ...]
     problems: tuple[Problem, ...]
-    reuses: bool  # the answer depends on what the files were before
+    reuses: bool  # the result depends on what the files were before
 
     def unread(self) -> tuple[InvalidFile, ...]:
-        """Return the fragments that cannot be read at all: each may be an app that was moved there and broke."""
+        """Return the fragments that cannot be read at all: each may be a moved app with a mistake."""
         return tuple(fragment.broken for fragment in self.fragments if fragment.broken is not None)
 
 
 def sort_files(files: Iterable[CompiledFile], former: Former) -> SortedFiles:
-    """Tell apps from fragments; `former` is what was which before this commit."""
+    """Separate apps from fragments; `former` are the apps and fragments before this commit."""
     files = tuple(files)
     users = users_of({file.path: file.included for file in files})
     extended = {path for file in files for path in file.extended}
@@ -39,7 +41,8 @@ def sort_files(files: Iterable[CompiledFile], former: Former) -> SortedFiles:
     for file in files:
         user = users.get(file.path, "")
         if not user and former.fragments.get(file.path, "") in broken:
-            user = former.fragments[file.path]  # it may still be reused: the user cannot be read
+            # it may still be reused: the file that reused it cannot be read
+            user = former.fragments[file.path]
         was_app = former.held(file.path, file.key)
         if file.fragment or (user and file.fragment is None and not was_app):
             fragments.append(_fragment(file, user))
@@ -72,7 +75,7 @@ def _unclear(file: CompiledFile, user: str, *, stays: bool) -> Problem:
 
 
 def users_of(included: Mapping[str, tuple[str, ...]]) -> Mapping[str, str]:
-    """Return, for each file that others include or extend, one that does; of a circle of files, none."""
+    """Return, for each file that others include or extend, one that does; files of a cycle have no entry."""
     reach = {path: _reached(path, included) for path, direct in included.items() if direct}
     return {
         part: path

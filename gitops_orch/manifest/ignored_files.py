@@ -1,4 +1,4 @@
-"""What `validate` says of files that are not read, and look as if they should be."""
+"""Finds files that are not read but look as if they should be, and makes notes of them for `validate`."""
 
 from collections.abc import Collection, Iterator, Sequence
 from posixpath import basename, dirname, join
@@ -15,7 +15,7 @@ OVERRIDE_NAMES = tuple(
 )
 NOTES_MAX = 100
 _SUFFIXES = (".yaml", ".yml")
-# Names that other tools and habits give to a Compose file.
+# Names that other tools use for a Compose file.
 _OTHER_NAMES = (
     "stack",
     "docker-stack",
@@ -27,7 +27,7 @@ _OTHER_NAMES = (
 
 
 def notes_of(tree: Tree, files: Sequence[CompiledFile]) -> Iterator[Problem]:
-    """Yield a note for each file beside or instead of a Compose file that no app reads."""
+    """Yield a note for each file next to, or instead of, a Compose file that no app reads."""
     read = {path for file in files for path in file.read if path in tree.files}
     homes = {dirname(file.path) for file in files}
     for file in files:
@@ -48,7 +48,7 @@ def notes_of(tree: Tree, files: Sequence[CompiledFile]) -> Iterator[Problem]:
 
 
 def _why_no_app(path: str, homes: Collection[str], tree: Tree) -> str:
-    """Return why a file that looks like an app's is none; "" where it does not look so, or is one."""
+    """Return why a file that looks like an app is not one; "" where it does not look so, or is one."""
     directory, name = dirname(path), basename(path)
     if name in COMPOSE_NAMES and not is_searched(path):
         return (

@@ -1,4 +1,4 @@
-"""Which files an app is made of, and which of them it shares with others: what a revert may put back."""
+"""Finds the files that an app is compiled from, and those that it shares with other apps, for a revert."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from gitops_orch.model.tree import Tree
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The files by which an app differs between two commits; of `shared` ones others are made, too."""
+    """The files by which an app differs between two commits; other apps are compiled from the `shared` ones, too."""
 
     own: tuple[str, ...]
     shared: tuple[str, ...]
@@ -20,16 +20,16 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """A commit's files, and what became of the Compose files that matter."""
+    """The tree of a commit, and the results of the relevant Compose files."""
 
     tree: Tree
     files: tuple[CompiledFile, ...]
 
 
 def difference(app: AppKey, now: Version, then: Version) -> Difference:
-    """Tell how an app's files differ; `now` has the files of all apps, `then` at least the app's own.
+    """Return how an app's files differ; `now` has the files of all apps, `then` at least the app's own.
 
-    Whether a file is there or not is a difference as well, where the app would read it.
+    A file that exists in only one of the commits is a difference, too, if the app would read it.
     """
     theirs = others(app, now, then)
     mine = _FileDependencies.of([*(file for file in now.files if file not in theirs), *then.files])
@@ -42,7 +42,7 @@ def difference(app: AppKey, now: Version, then: Version) -> Difference:
         for real in _files_behind(path, now.tree, then.tree)
     }
     reached = (path for path in changed if mine.covers(path) or path == FLEET_PATH)
-    # A link and what it leads to go back together: the one may have been turned, the other have got another content.
+    # A link and its target are restored together: the link may have a new target, the target new content.
     differing = sorted({real for path in reached for real in _files_behind(path, now.tree, then.tree)})
     return Difference(
         own=tuple(path for path in differing if path not in theirs_too),
@@ -51,7 +51,10 @@ def difference(app: AppKey, now: Version, then: Version) -> Difference:
 
 
 def others(app: AppKey, now: Version, then: Version) -> tuple[CompiledFile, ...]:
-    """Return the files of `now` that are other apps'; one that is too broken to have a name is whose it was `then`."""
+    """Return the files of `now` that belong to other apps.
+
+    A file whose app's name cannot be read belongs to the app that it declared in `then`.
+    """
     homes = {file.path for file in then.files if file.key == app}
     return tuple(
         file for file in now.files if file.key != app and not (file.key is None and file.path in homes)
@@ -60,7 +63,7 @@ def others(app: AppKey, now: Version, then: Version) -> tuple[CompiledFile, ...]
 
 @dataclass(frozen=True, slots=True)
 class _FileDependencies:
-    """What compiled files depend on: files, there or not, and whole directories."""
+    """The paths that compiled files depend on: files, existing or not, and whole directories."""
 
     read: frozenset[str]
     searched: frozenset[str]
@@ -78,13 +81,13 @@ class _FileDependencies:
 
 
 def _files_behind(path: str, *trees: Tree) -> set[str]:
-    """Return a path, and the files that it leads to where it is a symbolic link."""
+    """Return a path, and the targets of that path where it is a symbolic link."""
     found = (tree.files.get(path) for tree in trees)
     return {path, *(file.origin for file in found if file is not None and file.origin)}
 
 
 def _directories(path: str) -> Iterator[str]:
-    yield path  # what is a file in one commit may be a directory in the other
+    yield path  # a file in one commit may be a directory in the other
     while path:
         path = dirname(path)
         yield path

@@ -69,7 +69,7 @@ def read_hooks_text(text: str) -> Hooks:
 
 def _hook(row: dict[str, object]) -> Hook:
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
-    return Hook(**values)  # type: ignore[arg-type]  # a field of a wrong type was not written by us, and makes its command fail
+    return Hook(**values)  # type: ignore[arg-type]  # a field of a wrong type is not ours, and makes its command fail
 
 
 class Concurrency(Enum):

@@ -124,7 +124,7 @@ class ActionResult:
 
     @property
     def gate_failed(self) -> bool:
-        """Tell whether a new container failed its health gate, within its budget or beyond it."""
+        """Return whether a new container failed its health gate, within its budget or beyond it."""
         return self.failure in {FailureKind.GATE, FailureKind.TOLERATED}
 
 

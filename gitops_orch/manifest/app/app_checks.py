@@ -1,4 +1,4 @@
-"""What `validate`, `plan` and `sync` add to Compose's verdict on one file."""
+"""Checks of `validate`, `plan` and `sync` on one app, in addition to Compose's own."""
 
 import re
 from collections import Counter
@@ -20,15 +20,15 @@ from gitops_orch.model.problem import Problem
 _CONSTRAINT_HINT = "write it as node.labels.zone == eu"
 _HEALTHCHECK_S = {"interval": 30.0, "timeout": 30.0, "start_period": 0.0}
 _HEALTHCHECK_RETRIES = 3
-REPLICAS_MAX = 1_000  # a number typed wrong must not make a plan of millions of steps
-_USUAL_RETRIES = 10  # with the default times: an upper bound beyond the deadline says nothing there
+REPLICAS_MAX = 1_000  # a mistyped number must not lead to a plan of millions of steps
+_USUAL_RETRIES = 10  # with the default times, an upper bound beyond the deadline is no sign of a mistake
 _OUR_LABELS = "gitops-orch."
 _UNKNOWN_KEY = re.compile(r"(?P<path>(?:services\.[^:]+\.)?(?P<key>\w+)): unknown key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotYet:
-    """Something of the file format that this version cannot do; `values` empty means any value."""
+    """A feature of the file format that this version does not support; `values` empty means any value."""
 
     path: tuple[str, ...]  # below spec of a Host
     what: str
@@ -36,14 +36,16 @@ class NotYet:
 
     @property
     def sentence(self) -> str:
-        """Return what is said of it."""
+        """Return the message for it."""
         return f"not supported yet: {self.what} work for a later version"
 
 
-# A key that is accepted and then not carried out would be a lie: each row goes when its feature lands.
+# A key that is accepted but has no effect would mislead users: each row is removed when its feature is implemented.
 NOT_YET_HOST = (NotYet(path=("engine",), values=("swarm",), what="Swarm engines are"),)
 
-# What cannot come from Git at all, why, and the way out; with "image" in it, an image beside the key makes it superfluous.
+# Keys that cannot be reconciled from Git, each with the reason and the advice. If the advice mentions an image, the key
+# is
+# harmless next to `image`.
 _UNRECONCILED = (
     (
         "build",
@@ -55,8 +57,8 @@ _UNRECONCILED = (
     ("models", "it needs a model runner", "remove it"),
     ("use_api_socket", "it hands out the Engine's credentials", "remove it"),
 )
-_TOP_LEVEL = ("models",)  # of these keys
-_UNDEFINED = {  # in the schema of the Compose specification, whose text says nothing of it
+_TOP_LEVEL = ("models",)  # the rows whose key is at the top level
+_UNDEFINED = {  # keys in the schema of the Compose specification that its text does not describe
     "pull_refresh_after": (
         "no version of Compose reads it, and the Compose specification does not say what it means; "
         "write pull_policy: every_12h to compare the tag with its registry at most once in 12 hours"
@@ -65,7 +67,7 @@ _UNDEFINED = {  # in the schema of the Compose specification, whose text says no
 
 
 def explain_unknown_key(problem: Problem) -> Problem:
-    """Return what to say of keys that our Compose does not know and newer ones do: not that they are mistyped."""
+    """Return the right message for keys that our Compose does not know and newer versions do: they are not mistyped."""
     match = _UNKNOWN_KEY.match(problem.message)
     if match is None:
         return problem
@@ -79,7 +81,7 @@ def explain_unknown_key(problem: Problem) -> Problem:
 
 
 def not_yet(rows: tuple[NotYet, ...], value: Mapping[str, Any], base: KeyPath, findings: Findings) -> None:
-    """Note every row that a value asks for."""
+    """Add a mistake for every unsupported feature that a value uses."""
     for row in rows:
         found: Any = value
         for key in row.path:
@@ -89,7 +91,7 @@ def not_yet(rows: tuple[NotYet, ...], value: Mapping[str, Any], base: KeyPath, f
 
 
 def check_before(model: Mapping[str, Any], findings: Findings) -> None:
-    """Note what keeps services from being compiled."""
+    """Add the mistakes that prevent services from being compiled."""
     for name, body in (model.get("services") or {}).items():
         base = ("services", name)
         _check_unreconciled(body, base, findings)
@@ -99,7 +101,7 @@ def check_before(model: Mapping[str, Any], findings: Findings) -> None:
 
 
 def _check_passed_on(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> None:
-    """Warn, once for a service, of variables that it takes over from committed ones which are not there."""
+    """Warn, once for a service, of variables that it takes from committed ones but that none of them sets."""
     environment = body.get("environment") or {}
     unset = [key for key, value in environment.items() if value is None]
     if not unset:
@@ -120,7 +122,7 @@ def _check_passed_on(body: Mapping[str, Any], base: KeyPath, findings: Findings)
 
 
 def check_after(app: App, findings: Findings) -> None:
-    """Note what is wrong between the parts of a compiled app."""
+    """Add the mistakes that concern several parts of a compiled app."""
     if app.rollout.surge_max == 0 and app.rollout.unavailable_max == 0:
         findings.error(
             (KEY, "rollout"),
@@ -158,7 +160,10 @@ def check_after(app: App, findings: Findings) -> None:
 
 
 def _check_replaced(app: App, findings: Findings) -> None:
-    """A consent that no volume can use is mistyped, or left over from a volume that is gone: it is no reason to hold an app."""
+    """Warn of a consent for an external volume, or for a missing one.
+
+    A mistyped or outdated consent is no reason to hold an app.
+    """
     known = {volume.key: volume for volume in app.volumes}
     for key in app.replace_volumes:
         where = (KEY, "replace_volumes", key)
@@ -169,7 +174,10 @@ def _check_replaced(app: App, findings: Findings) -> None:
 
 
 def _check_labels(app: App, findings: Findings) -> None:
-    """What carries our labels counts as ours: a volume of data could be taken for a copy of files from Git."""
+    """Refuse labels with our own prefix, because an object that has them counts as ours.
+
+    A volume with data could be mistaken for a copy of files from Git.
+    """
     parts: list[tuple[KeyPath, Mapping[str, Any]]] = [
         *((("services", each.name), each.compose) for each in app.services),
         *((("networks", each.key), each.compose) for each in app.networks),
@@ -185,7 +193,7 @@ def _check_labels(app: App, findings: Findings) -> None:
 
 
 def split_networks(app: App) -> Iterator[tuple[Service, str]]:
-    """Yield services that may run away from peers that they share a local network with, and that network."""
+    """Yield services that may run on other hosts than their peers in a local network, with that network."""
     users = Counter(key for service in app.services for key in set(service.networks))
     local = {each.key for each in app.networks if not each.external and each.driver != "overlay"}
     for service in app.services:
@@ -218,7 +226,7 @@ def _check_update(app: App, policy: UpdatePolicy, base: KeyPath, findings: Findi
 
 
 def _deadline_key(app: App) -> str:
-    """Name the deadline that strikes first."""
+    """Return the key of the deadline that ends first."""
     sooner = app.rollout.progress_deadline_s < app.rollout.healthy_deadline_s
     return f"{KEY}.rollout.{'progress' if sooner else 'healthy'}_deadline"
 
@@ -229,7 +237,7 @@ def _check_replicas(service: Service, base: KeyPath, findings: Findings) -> None
         deploy: Any = service.compose.get("deploy") or {}
         key = ("deploy", "replicas") if "replicas" in deploy else ("scale",)
         findings.error((*base, *key), f"is {count}, at most {REPLICAS_MAX} replicas of a service are run")
-    if count < 2:  # noqa: PLR2004  # one container is never in its own way
+    if count < 2:  # noqa: PLR2004  # one container cannot conflict with itself
         return
     networks: Any = service.compose.get("networks") or {}
     for name, network in networks.items():
@@ -258,7 +266,7 @@ def _check_targets(service: Service, base: KeyPath, findings: Findings) -> None:
 
 
 def _check_deadline(app: App, service: Service, base: KeyPath, findings: Findings) -> None:
-    """Warn where the deadline comes before a container could be healthy, or before a slow one had all its time."""
+    """Warn if the deadline ends before a container can be healthy, or before a slow container has used its time."""
     check: Any = service.compose.get("healthcheck")
     if not check or check.get("disable") or check.get("test") == ["NONE"]:
         return

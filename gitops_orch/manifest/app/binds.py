@@ -1,4 +1,4 @@
-"""Which of an app's relative binds is exactly Git's, which follows Git, and which is a data directory?"""
+"""Describes each relative bind mount of an app: an exact copy of Git, files that follow Git, or a data directory."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,7 +12,7 @@ _POLICIES = {
 
 
 def bind_lines(apps: Iterable[App]) -> Iterator[str]:
-    """Yield a line for each relative bind that a container can write to: where it is mounted, and what that means."""
+    """Yield a line for each writable relative bind mount: its target, and how its files are treated."""
     mounts = ((app, service, files) for app in apps for service in app.services for files in service.files)
     for app, service, files in mounts:
         if files.writable_path is not None:

@@ -1,4 +1,4 @@
-"""One Compose file to an app, or to every reason why not; and all that the answer depends on."""
+"""Compiles one Compose file to an app, or to all mistakes in it, with everything that the result depends on."""
 
 import hashlib
 import json
@@ -37,20 +37,20 @@ from gitops_orch.model.sensitive.secret_words import REDACTED
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompileSettings:
-    """What besides the tree decides how a Compose file is read."""
+    """The settings, in addition to the tree, that decide how a Compose file is read."""
 
-    variables: Mapping[str, str]  # the fleet's
-    defaults: Mapping[str, Any]  # the fleet's, in the shape of x-gitops
+    variables: Mapping[str, str]  # the fleet's variables
+    defaults: Mapping[str, Any]  # the fleet's defaults, in the shape of x-gitops
     environment: str | None = None
     strict: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledFile:
-    """What became of one Compose file.
+    """The result of one Compose file.
 
-    `key` None means that not even the app's name is known.  `read` and `searched` are the paths and directories that
-    the result depends on, whether or not there is anything.
+    `key` None means that not even the app's name is known. `read` and `searched` are the paths and directories that the
+    result depends on, existing or not.
     """
 
     path: str
@@ -60,11 +60,12 @@ class CompiledFile:
     included: tuple[str, ...]
     name_place: Position
     claims: tuple[Claim, ...] = ()
-    splits: tuple[tuple[Service, str], ...] = ()  # services that may leave peers, and the network they share
-    host_places: tuple[Position, ...] = ()  # beside App.placement.hosts
-    dependency_places: tuple[Position, ...] = ()  # beside App.depends_on
-    extended: tuple[str, ...] = ()  # those of `included` of which single services are extended
-    fragment: bool | None = None  # what the file declares of itself; None where it does not say
+    # services that may run apart from their peers, with the network they share
+    splits: tuple[tuple[Service, str], ...] = ()
+    host_places: tuple[Position, ...] = ()  # in the order of App.placement.hosts
+    dependency_places: tuple[Position, ...] = ()  # in the order of App.depends_on
+    extended: tuple[str, ...] = ()  # the files of `included` from which single services are extended
+    fragment: bool | None = None  # the file's own declaration; None where it has none
     read: tuple[str, ...] = ()
     searched: tuple[str, ...] = ()
 
@@ -128,7 +129,7 @@ def _worded(loaded: LoadedCompose, settings: CompileSettings) -> Iterator[Proble
 
 
 def _without_secrets(problems: Sequence[Problem], loaded: LoadedCompose) -> Iterator[Problem]:
-    """Yield the problems without values of variables that are secrets, wherever a message repeats one."""
+    """Yield the problems with secret values of variables redacted, wherever a message repeats one."""
     hidden = _secrets(loaded) | _declared_secrets(loaded) if problems else frozenset()
     forms = forms_of_all(hidden)
     for problem in problems:
@@ -159,23 +160,23 @@ def _check_active(loaded: LoadedCompose, findings: Findings) -> None:
 
 def _key(loaded: LoadedCompose) -> AppKey | None:
     if not _is_named(loaded) or not is_name(loaded.name):
-        return None  # the loader has said why
+        return None  # the loader has reported the reason
     namespace = read_namespace(loaded.x_gitops)
     return None if namespace is None else AppKey(namespace=namespace, name=loaded.name)
 
 
 def _is_named(loaded: LoadedCompose) -> bool:
-    """Tell whether all that can name the app was read; else a guess could make the app that runs look deleted."""
+    """Return whether everything that can name the app was read; a guess could make the running app look deleted."""
     sources, layers = _own_layers(loaded)
     read = {positions.path for positions in layers if isinstance(positions.root, MappingNode)}
     if not sources <= read:
-        return False  # a list, a text, nothing: what it was named is lost with the rest
+        return False  # a list, a text, nothing: its name is lost with the rest
     places = {place for place, depth in (positions.find(("name",)) for positions in layers) if depth}
     return not any(problem.position in places and is_error(problem) for problem in loaded.problems)
 
 
 def _own_layers(loaded: LoadedCompose) -> tuple[set[str], list[Positions]]:
-    """Return the app's own files, and the documents of all files that it takes whole, included ones among them."""
+    """Return the app's own files, and the documents of all files that it merges as a whole, included ones too."""
     sources = {path for path in loaded.files if path in loaded.inputs}
     return sources, [positions for prefix, positions, _ in loaded.positions.layers if not prefix]
 
@@ -219,7 +220,7 @@ def _app(key: AppKey, path: str, policy: AppPolicy, loaded: LoadedCompose, reade
 
 
 def _secrets(loaded: LoadedCompose) -> frozenset[str]:
-    """Return the secrets among the variables of `.env` and of the Fleet, by their names or because a secret is made of one."""
+    """Return the secret variables of `.env` and the Fleet: by their names, or because a secret is built from them."""
     created = [("SECRET", content) for (kind, _), content in loaded.contents.items() if kind == "secrets"]
     return secrets_of([*loaded.variables.items(), *created], (loaded.name, *(loaded.model["services"])))
 
@@ -242,7 +243,7 @@ def _objects(model: Mapping[str, Any], kind: str) -> Iterator[tuple[str, bool, M
 
 
 def _object_name(app: AppKey, loaded: LoadedCompose, kind: str, key: str) -> str:
-    """Return what the Engine calls a network or volume; Compose's default name counts from our project's name."""
+    """Return the name of a network or volume on the Engine; Compose's default name begins with our project's name."""
     if (kind, key) in loaded.implicit_names:
         return f"{app.project}_{key}"
     return str((loaded.model[kind][key] or {}).get("name") or key)
@@ -262,7 +263,7 @@ def _places(
 
 
 def _canonical(app: App, policy: AppPolicy) -> str:
-    """Return one text for all that an app resolves to."""
+    """Return one text for everything that an app resolves to."""
     return json.dumps(
         [
             str(app.key),
@@ -280,9 +281,10 @@ def _service_parts(service: Service) -> list[object]:
     files = [
         [file.target, file.digest, file.directory, file.secret, file.writable_path] for file in service.files
     ]
+    # a setting that is not used is left out, so that digests stay the same
     reload = (
         [service.reload] if service.reload else []
-    )  # nothing is said of what is not asked for: digests last
+    )
     readiness = [] if service.readiness is None else [["readiness", *astuple(service.readiness)]]
     head = [service.name, service.compose, service.stateful, files]
     return [*head, *reload, *readiness, *_job_parts(service)]

@@ -1,4 +1,4 @@
-"""One resolved service of a Compose file to the value that planner and engine work with."""
+"""Compiles one resolved service of a Compose file to the value that planner and engine use."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ from gitops_orch.model.app import (
 )
 from gitops_orch.model.rules.data_mounts import holds_data
 
-# What the file is made from or with, and never what a container is made of.
+# Keys for building or developing an image, which never affect a container.
 NOT_RECONCILED = ("build", "develop")
 _FROM_GIT = ("configs", "secrets")
 _JOB_MODES = (Mode.REPLICATED_JOB, Mode.GLOBAL_JOB)
@@ -38,7 +38,7 @@ _GLOBAL_MODES = (Mode.GLOBAL, Mode.GLOBAL_JOB)
 def compile_service(
     name: str, model: Mapping[str, Any], raw_policy: object, reader: ContentReader, *, awaited: bool
 ) -> Service:
-    """Return the service of that name of a resolved file; `awaited` says that others wait for it to complete."""
+    """Return the service of that name of a resolved file; `awaited` means that others wait for it to complete."""
     body: Mapping[str, Any] = model["services"][name]
     deploy: Mapping[str, Any] = body.get("deploy") or {}
     mode = Mode(deploy.get("mode") or "replicated")
@@ -47,7 +47,7 @@ def compile_service(
     policy = read_service_policy(name, raw_policy, reader.findings)
     if policy.reload:
         files = _reloadable(name, body, files, volumes, reader.findings)
-    # Going back does as going forward, but for what rollback_config says.
+    # A rollback uses the settings of an update, except for those in rollback_config.
     update = _policy(name, deploy, "update_config", UpdatePolicy(), reader.findings)
     return Service(
         name=name,
@@ -79,20 +79,20 @@ def compile_service(
 
 
 def replica_count(body: Mapping[str, Any]) -> int:
-    """Return how many containers a replicated service asks for."""
+    """Return how many containers a replicated service declares."""
     replicas = (body.get("deploy") or {}).get("replicas")
     count = replicas if replicas is not None else body.get("scale")
     return 1 if count is None else int(count)
 
 
 def is_data(volume: Mapping[str, Any]) -> bool:
-    """Tell whether a volume of the long form is a place where a container can leave data."""
+    """Return whether a container can leave data in a volume of the long form."""
     source = str(volume.get("source") or "")
     return not volume.get("read_only") and holds_data(str(volume.get("type")), source)
 
 
 def published_port(text: object) -> int | None:
-    """Return the one host port that is meant; None where the Engine chooses, from a range or from all."""
+    """Return the fixed host port; None where the Engine chooses, from a range or freely."""
     return int(str(text)) if text and str(text).isdecimal() else None
 
 
@@ -112,7 +112,7 @@ def _container_part(
 def _split_volumes(
     name: str, body: Mapping[str, Any], reader: ContentReader
 ) -> tuple[list[FileMount], list[Mapping[str, Any]]]:
-    """Tell what comes from Git from what is on the host."""
+    """Separate the mounts of files from Git from the volumes and paths of the host."""
     files: list[FileMount] = []
     volumes: list[Mapping[str, Any]] = []
     for index, volume in enumerate(body.get("volumes") or ()):
@@ -142,7 +142,10 @@ def _reloadable(
     volumes: Sequence[Mapping[str, Any]],
     findings: Findings,
 ) -> list[FileMount]:
-    """Return the files with all those live that can be; a single one needs a link, which not every container can have."""
+    """Return the files, with each file mount live where possible.
+
+    A single file needs a link in the container, which not every container can have.
+    """
     tmpfs = [str(entry).partition(":")[0] for entry in body.get("tmpfs") or ()]
     others = [str(volume.get("target")) for volume in volumes] + tmpfs
     covers = {place.rstrip("/") for place in (*others, *(each.target for each in files if each.directory))}
@@ -182,7 +185,7 @@ def _placement(raw: Mapping[str, Any]) -> Placement:
     return Placement(
         constraints=tuple(raw.get("constraints") or ()),
         spread=tuple(str(item["spread"]) for item in preferences if item.get("spread")),
-        replicas_per_host_max=int(limit) if limit else None,  # 0 is Swarm's word for no limit
+        replicas_per_host_max=int(limit) if limit else None,  # 0 means no limit in Swarm
     )
 
 
@@ -199,9 +202,9 @@ def _dependencies(body: Mapping[str, Any]) -> Iterator[Dependency]:
 def _policy(
     name: str, deploy: Mapping[str, Any], part: str, default: UpdatePolicy, findings: Findings
 ) -> UpdatePolicy:
-    """Return how containers are replaced, the default where nothing is said.
+    """Return how containers are replaced; `default` where the file has no such part.
 
-    Compose leaves a `monitor: 0s` out of its model, where it means what is not said; here it means no time at all.
+    Compose omits `monitor: 0s` from its model, as if the key were missing; here it means no time at all.
     """
     raw: Mapping[str, Any] | None = deploy.get(part)
     if raw is None:
@@ -230,7 +233,7 @@ def _ports(body: Mapping[str, Any]) -> Iterator[Port]:
 
 
 def _ends(body: Mapping[str, Any]) -> bool:
-    """Tell whether a container that ended is left alone: only then can it be a one-shot."""
+    """Return whether an exited container is not restarted: only then can it be a one-shot job."""
     policy = (body.get("deploy") or {}).get("restart_policy") or {}
     condition = policy.get("condition")
     if condition is not None:
@@ -244,7 +247,7 @@ def _seconds(text: object, default: float) -> float:
 
 
 def check_words(name: str, body: Mapping[str, Any], findings: Findings) -> None:
-    """Note words that Compose passes on unread, and that this product must understand."""
+    """Add mistakes in values that Compose passes on unread, and that gitops-orch interprets."""
     deploy: Mapping[str, Any] = body.get("deploy") or {}
     _check_word(
         ("services", name, "restart"), str(body.get("restart") or "").partition(":")[0], _RESTARTS, findings

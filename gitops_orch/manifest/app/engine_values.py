@@ -1,4 +1,4 @@
-"""Values that Compose passes on, and no Engine makes a container of."""
+"""Checks values that Compose passes on but no Engine accepts."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ _HEALTHCHECK_DURATIONS = ("interval", "timeout", "start_period", "start_interval
 
 
 def check_values(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> None:
-    """Note what no Engine would take of a service."""
+    """Add mistakes in values of a service that no Engine accepts."""
     for path, image in _images(body):
         mistake = reference_mistake(image)
         if mistake is not None:
@@ -52,7 +52,7 @@ def _check_name(name: str, where: KeyPath, findings: Findings) -> None:
 
 
 def _check_target(target: str, where: KeyPath, findings: Findings) -> None:
-    """Note a mount whose place in the container no Engine takes."""
+    """Add a mistake for a mount target that no Engine accepts."""
     drive = _DRIVE.match(target)
     if drive:
         findings.error(
@@ -62,13 +62,16 @@ def _check_target(target: str, where: KeyPath, findings: Findings) -> None:
         )
     elif (
         not target.startswith("/") and ":" not in target
-    ):  # with a colon it is a short form that was refused already
+    ):  # with a colon, it is a short form that was refused before
         shown = f'is "{target}"' if target else "is empty"
         findings.error(where, f"the target must be an absolute path in the container, {shown}; write /PATH")
 
 
 def _check_source(source: str, where: KeyPath, findings: Findings) -> None:
-    """Note a mount of a Windows path: no Linux host has one, and its Engine reads the colon as a separator."""
+    """Add a mistake for a mount of a Windows path.
+
+    No Linux host has such a path, and its Engine reads the colon as a separator.
+    """
     if _DRIVE.match(source):
         findings.error(
             where, f'the source "{source}" is a Windows path; write one of the host, such as /data or ./data'
@@ -76,13 +79,13 @@ def _check_source(source: str, where: KeyPath, findings: Findings) -> None:
 
 
 def looks_like_file(source: str, target: str) -> bool:
-    """Tell whether a bind's ends are named as files are: both with one and the same usual ending."""
+    """Return whether both ends of a bind mount have the same file name extension, so that a file is meant."""
     suffix = splitext(source)[1].lower()
     return bool(suffix) and suffix == splitext(target)[1].lower() and not target.endswith((".d", "/"))
 
 
 def _images(body: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
-    """Yield each image that a service names, and where."""
+    """Yield each image that a service names, with its path."""
     if body.get("image"):
         yield ("image",), str(body["image"])
     for index, hook in enumerate(body.get("pre_start") or ()):

@@ -1,4 +1,4 @@
-"""What can be had once per host: ports, names, addresses; who claims it, and who claims it twice."""
+"""Finds conflicts over resources that exist once per host: ports, names, addresses."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,18 +17,19 @@ _EVERY_ADDRESS = ("", "0.0.0.0", "::", "[::]")  # noqa: S104  # compared with, n
 
 
 class SharingRule(Enum):
-    """What it means that two want the same."""
+    """The rule for a resource that two services or apps want."""
 
     NEVER = "never"
-    DATA = "data"  # both write to one place on a host
-    NETWORK = "network"  # both would make it; the first one does, and the other uses it
+    DATA = "data"  # both write to one path of a host
+    NETWORK = "network"  # both would create it; the first one does, and the other uses it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One thing that one app wants; `service` "" where it is the app's as a whole.
+    """One resource that one app wants; `service` is "" where the app wants it as a whole.
 
-    `address` tells claims of one port apart: they clash where the addresses are equal, or one of them means all.
+    `address` separates claims of one port: they conflict if the addresses are equal, or if one of them means all
+    addresses.
     """
 
     what: str
@@ -40,12 +41,12 @@ class Claim:
 
     @property
     def owner(self) -> tuple[AppKey, str]:
-        """Return who wants it."""
+        """Return the app and the service that want it."""
         return self.app, self.service
 
 
 def collect_claims(app: App, findings: Findings) -> tuple[Claim, ...]:
-    """Return all that an app wants to have for itself on the hosts that it runs on."""
+    """Return everything that an app claims for itself on its hosts."""
     claims: list[Claim] = []
     for service in app.services:
         claims += _service_claims(app, service, findings)
@@ -64,7 +65,7 @@ def collect_claims(app: App, findings: Findings) -> tuple[Claim, ...]:
 
 
 def clashes_within(app: App, claims: Iterable[Claim]) -> Iterator[Problem]:
-    """Yield the clashes among services of one app that run together on one host, wherever that is."""
+    """Yield the conflicts between services of one app that run together on a host, whichever host that is."""
     apart = {service.name for service in app.services if app.spreads(service)}
     together = [
         claim
@@ -79,7 +80,7 @@ def clashes_within(app: App, claims: Iterable[Claim]) -> Iterator[Problem]:
 def clashes_on_hosts(
     apps: Sequence[App], claims: Mapping[AppKey, tuple[Claim, ...]], hosts: tuple[str, ...]
 ) -> Iterator[tuple[AppKey, Problem]]:
-    """Yield the clashes between apps, and between replicas, on hosts where they certainly meet."""
+    """Yield the conflicts between apps, and between replicas, on hosts where they certainly run together."""
     on_host: dict[str, list[tuple[AppKey, frozenset[str]]]] = defaultdict(list)
     for app in apps:
         for host, services in _certain(app, hosts).items():
@@ -104,7 +105,7 @@ def clashes_on_hosts(
 
 
 def _place(app: App, kind: str, key: str, name: str, findings: Findings) -> Position:
-    """Return where a name is written; the file where it is the one that Compose gives, for looking costs time."""
+    """Return the position of a name; for a name from Compose only the file, because the search takes time."""
     is_given = name != f"{app.key.project}_{key}"
     return findings.place((kind, key)) if is_given else Position(path=app.path)
 
@@ -129,7 +130,7 @@ def _service_claims(app: App, service: Service, findings: Findings) -> Iterator[
             sharing=sharing,
         )
 
-    # So many ports come from ranges; to look for the place of each takes longer than all else.
+    # So many ports come from ranges; finding the position of each would take longer than everything else.
     together = findings.place((*base, "ports")) if len(service.ports) > PLACED_PORTS_MAX else None
     for index, port in enumerate(service.ports):
         if port.published is not None:
@@ -155,14 +156,14 @@ def _static_addresses(service: Service) -> Iterator[tuple[str, str]]:
 
 
 def candidates(app: App, hosts: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the hosts that an app may run on by their names, whatever their labels."""
+    """Return the hosts that an app may run on by name, whatever their labels."""
     wanted = app.placement.hosts
-    # Not the other way round: apps and hosts are many, and most apps name few hosts.
+    # Not the other way round: there are many apps and hosts, and most apps name few hosts.
     return tuple(host for host in dict.fromkeys(wanted) if host in hosts) if wanted else hosts
 
 
 def _certain(app: App, hosts: tuple[str, ...]) -> dict[str, frozenset[str]]:
-    """Return the hosts where services of an app will certainly be, whatever the planner decides."""
+    """Return the hosts on which services of an app will certainly run, whatever the planner decides."""
     possible = candidates(app, hosts)
     if len(possible) == 1:
         return {possible[0]: frozenset(service.name for service in app.services)}
@@ -175,7 +176,7 @@ def _certain(app: App, hosts: tuple[str, ...]) -> dict[str, frozenset[str]]:
 
 
 def _self_clashes(app: App, services: Sequence[Service], claims: Iterable[Claim]) -> Iterator[Problem]:
-    """Yield the ports that several replicas on one host would all want."""
+    """Yield the ports that several replicas on one host would all need."""
     several = {s.name: s.replicas for s in services if s.replicas > 1 and s.mode is Mode.REPLICATED}
     if not several:
         return
@@ -194,7 +195,7 @@ def _clashes_between(claims: Sequence[Claim], *, same_app: bool = False) -> Iter
     for claim in claims:
         wanted[claim.what].append(claim)
     for rivals in wanted.values():
-        if len(rivals) < 2:  # noqa: PLR2004  # nobody to clash with
+        if len(rivals) < 2:  # noqa: PLR2004  # a single claim has no conflict
             continue
         found = _Claimants(rivals, same_app=same_app)
         for claim in rivals:
@@ -204,9 +205,10 @@ def _clashes_between(claims: Sequence[Claim], *, same_app: bool = False) -> Iter
 
 
 class _Claimants:
-    """Who wants one thing, by the address: thousands of claims are not compared with each other.
+    """The claimants of one resource by address, so that thousands of claims are not compared pairwise.
 
-    Of one address two claims are enough, the first one and the first of another party: one of them is not mine.
+    For one address, two claims are enough: the first one, and the first one of another group. One of them is not of the
+    claimant's own group.
     """
 
     def __init__(self, claims: Iterable[Claim], *, same_app: bool) -> None:
@@ -222,7 +224,7 @@ class _Claimants:
         return claim.owner if self._same_app else claim.app
 
     def of(self, claim: Claim) -> Claim | None:
-        """Return the first claim of another party that clashes."""
+        """Return the first conflicting claim of another group."""
         addresses = (claim.address, "") if claim.address else (_ANY,)
         others = [
             (place, other)

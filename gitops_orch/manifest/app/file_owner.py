@@ -1,4 +1,4 @@
-"""To whom does a config or a secret belong, where the file gives no owner?  To the service's user, as Compose has it."""
+"""Decides who owns a config or a secret without a declared owner: the service's user, as in Compose."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,10 @@ OTHERS_READ = 0o004
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Numbers; or, with `user` not None, whom only the image knows: a name, `name:group`, "" for its own user."""
+    """An owner by number or by name.
+
+    With `user` not None, only the image can resolve the owner: a name, `name:group`, or "" for the image's own user.
+    """
 
     uid: int = 0
     gid: int = 0
@@ -22,9 +25,11 @@ class Owner:
 def owner_of(
     reference: Mapping[str, Any], user: str, mode: int, where: KeyPath, findings: Findings
 ) -> Owner | None:
-    """Return the owner of a file for a service that runs as `user`, "" for the image's; None with a mistake noted.
+    """Return the owner of a file for a service that runs as `user`, "" for the image's user.
 
-    Where everybody can read the file it stays root's: then the same content is one file set for all services.
+    It is None where there is a mistake, which is in `findings`. A file that all users can read stays root's: then the
+    same
+    content is one file set for all services.
     """
     numbers: dict[str, int] = {}
     for key in ("uid", "gid"):

@@ -1,4 +1,4 @@
-"""What a service runs to completion: hooks around its containers, and jobs, at once or on a schedule."""
+"""Reads hooks around a service's containers, and jobs, which run at once or on a schedule."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _OF_SCHEDULES = ("timezone", "concurrency", "history")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPolicy:
-    """`x-gitops.job`: with a schedule when it runs, without one how long a job may take."""
+    """`x-gitops.job`: its schedule; or, without one, the time that a job may take."""
 
     schedule: Schedule | None = None
     deadline_s: float | None = None
@@ -31,7 +31,7 @@ class JobPolicy:
 def read_hooks(
     key: str, service: str, body: Mapping[str, Any], variables: Mapping[str, str], findings: Findings
 ) -> tuple[Hook, ...]:
-    """Return the hooks of one kind of a resolved service; one without a command is a mistake."""
+    """Return the hooks of one kind of a resolved service; a hook without a command is a mistake."""
     return tuple(
         hook
         for index, raw in enumerate(body.get(key) or ())
@@ -73,7 +73,7 @@ def _environment(
 
 
 def read_job(service: str, raw: Mapping[str, Any], findings: Findings) -> JobPolicy:
-    """Return what `x-gitops.job` asks for; its shape has been judged by the schema."""
+    """Return the policy of `x-gitops.job`; the schema has checked its shape."""
     where = ("services", service, _KEY, "job")
     deadline = raw.get("deadline")
     deadline_s = None if deadline is None else parse_duration(deadline)
@@ -105,7 +105,7 @@ def read_job(service: str, raw: Mapping[str, Any], findings: Findings) -> JobPol
 
 @cache
 def is_timezone(name: str) -> bool:
-    """Tell whether the time zone database has that name."""
+    """Return whether the time zone database has that name."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -114,7 +114,7 @@ def is_timezone(name: str) -> bool:
 
 
 def check_jobs(app: App, findings: Findings) -> None:
-    """Note what a job cannot have or be."""
+    """Add mistakes in services that are jobs or depend on jobs."""
     scheduled = {service.name for service in app.services if service.schedule is not None}
     for service in app.services:
         base = ("services", service.name)

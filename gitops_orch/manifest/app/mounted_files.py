@@ -1,4 +1,4 @@
-"""What a container sees of the repository: configs, secrets and relative binds, with exactly a mount's meaning."""
+"""Reads the files of the repository that a container mounts: configs, secrets and relative bind mounts."""
 
 import hashlib
 import json
@@ -24,13 +24,13 @@ DEFAULT_MODE = 0o444
 _BUILTIN_PROFILES = ("unconfined", "builtin")
 LIVE_LENGTH = 12
 MOUNT_BYTES_MAX = 64 * 1024 * 1024
-MOUNT_FILES_MAX = 10_000  # of one app, and so the bytes
+MOUNT_FILES_MAX = 10_000  # of one app; MOUNT_BYTES_MAX, too
 REFUSED_SHOWN_MAX = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mounted:
-    """What is at a path of the repository; with `mistakes` there is nothing else."""
+    """The content of a path of the repository; with `mistakes` there is nothing else."""
 
     entries: tuple[FileEntry, ...] = ()
     directory: bool = False
@@ -40,16 +40,16 @@ class _Mounted:
 
 @dataclass(slots=True)
 class ContentReader:
-    """Reads for one app, and remembers what it looked at: a change of any of it is a change of the app."""
+    """Reads files for one app, and records which: a change of any of them is a change of the app."""
 
     git: GitFiles
     base: str  # the Compose file's directory in the repository
     variables: Mapping[str, str]
-    contents: Mapping[tuple[str, str], str]  # of configs and secrets that another file's variables give
+    contents: Mapping[tuple[str, str], str]  # of configs and secrets that the variables of another file set
     findings: Findings
     paths: set[str] = field(default_factory=set)
     directories: set[str] = field(default_factory=set)
-    # Each is read, put together and hashed once: thousands of services may mount the same.
+    # Each is read, combined and hashed once: thousands of services may mount the same file.
     _contents: dict[str, bytes] = field(default_factory=dict)  # by path
     _mounted: dict[str, "_Mounted"] = field(default_factory=dict)  # by path
     _objects: dict[tuple[str, str], bytes | None] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class ContentReader:
     _inlined_length: int = 0
 
     def mount_bind(self, volume: Mapping[str, Any], where: KeyPath) -> FileMount | None:
-        """Return a relative bind's content; None where it has a mistake."""
+        """Return the content of a relative bind mount; None where it has a mistake."""
         source, target = str(volume.get("source", "")), str(volume.get("target", ""))
         path = path_in_tree(source)
         if path is None:
@@ -97,7 +97,7 @@ class ContentReader:
     def mount_object(
         self, kind: str, reference: Mapping[str, Any], model: Mapping[str, Any], where: KeyPath
     ) -> FileMount | None:
-        """Return a config's or a secret's content for the service of `where`; `kind` is `configs` or `secrets`."""
+        """Return the content of a config or secret for the service of `where`; `kind` is `configs` or `secrets`."""
         objects: Mapping[str, Any] = model.get(kind) or {}
         service: Mapping[str, Any] = model["services"][where[1]]
         source = str(reference.get("source", ""))
@@ -129,12 +129,12 @@ class ContentReader:
         )
 
     def _owned_digest(self, entry: FileEntry, user: str | None, image: str) -> str:
-        """Return the digest of a single file; what an image's user owns is not shared with other images."""
+        """Return the digest of a single file; a file of an image's user is not shared with other images."""
         digest = self._digest((entry,), directory=False)
         return digest if user is None else hashlib.sha256(f"{digest}\0{user}\0{image}".encode()).hexdigest()
 
     def inline_profiles(self, options: Sequence[str], where: KeyPath) -> list[str]:
-        """Return `security_opt` with the content of seccomp profiles in the place of their paths, as Engines want it."""
+        """Return `security_opt` with each path of a seccomp profile replaced by its content, as Engines expect it."""
         inlined: list[str] = []
         for index, option in enumerate(options):
             name, separator, value = option.partition("=") if "=" in option else option.partition(":")
@@ -150,7 +150,7 @@ class ContentReader:
         return inlined
 
     def _profile(self, source: str, where: KeyPath) -> str:
-        """Return a profile as one line; a relative path counts from the Compose file."""
+        """Return a profile as one line; a relative path is relative to the Compose file."""
         path = normpath(join(ROOT, self.base, source))
         if path not in self._profiles:
             content = self._file(where, path)
@@ -169,7 +169,7 @@ class ContentReader:
             return ""
 
     def _collect(self, path: str) -> "_Mounted":
-        """Return what is at a path, or why it may not be read."""
+        """Return the content of a path, or why it may not be read."""
         refused = [f"{entry} is not read: {why}" for entry, why in self.git.refused_below(path)]
         single = self.git.file(path)
         files = (single,) if single else self.git.below(path)
@@ -273,14 +273,14 @@ class ContentReader:
         return content
 
     def _executable_bits(self, definition: Mapping[str, Any]) -> int:
-        """Return what makes a script a script: as in Compose, a file keeps being executable without being told."""
+        """Return the execute bits of a file; as in Compose, a file without an explicit mode keeps them."""
         path = path_in_tree(str(definition.get("file")))
         file = self.git.file(path) if path else None
         return file.mode & 0o111 if file else 0
 
 
 def live_mount(service: str, files: FileMount) -> FileMount:
-    """Return a file mount that is changed in place; its digest tells this set in this service from all others."""
+    """Return a file mount that is changed in place; its digest is unique to this set in this service."""
     kind = "directory" if files.directory else "file"
     live = hashlib.sha256(f"{service}\0{files.target}\0{kind}".encode()).hexdigest()[:LIVE_LENGTH]
     digest = hashlib.sha256(f"{live}\0{files.digest}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""`x-gitops`: what an app and its services ask for that Compose has no words for, over the fleet's defaults."""
+"""`x-gitops`: the settings of an app and its services that Compose does not have, over the fleet's defaults."""
 
 import json
 import re
@@ -54,8 +54,9 @@ class AppPolicy:
     prune: Prune = Prune.AUTO
     hold: Hold | None = None
     replace_volumes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # Everything that differs from the defaults, except the hold, which changes no container.
     fingerprint: str = (
-        ""  # all that it says beyond the defaults, but for the hold, which changes no container
+        ""
     )
 
 
@@ -70,12 +71,12 @@ class ServicePolicy:
 
 
 def is_name(value: object) -> TypeGuard[str]:
-    """Tell whether a value can be the name of an app or a namespace (Compose's rule for project names)."""
+    """Return whether a value can be the name of an app or a namespace (Compose's rule for project names)."""
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
 def read_namespace(raw: object) -> str | None:
-    """Return the namespace that `x-gitops` names; None where what it says is no name."""
+    """Return the namespace in `x-gitops`; None where the value is not a name."""
     if raw is None:
         return DEFAULT_NAMESPACE
     if not isinstance(raw, Mapping):
@@ -85,13 +86,13 @@ def read_namespace(raw: object) -> str | None:
 
 
 def declared_fragment(raw: object) -> bool | None:
-    """Return whether a file declares itself a fragment, which is no app; None where it does not say."""
+    """Return whether a file declares that it is a fragment, which is not an app; None where it does not declare it."""
     declared = raw.get("fragment") if isinstance(raw, Mapping) else None
     return declared if isinstance(declared, bool) else None
 
 
 def read_policy(raw: Any, defaults: Mapping[str, Any], findings: Findings) -> AppPolicy | None:
-    """Return what the app asks for; None with the mistakes in `findings` where it cannot be made out."""
+    """Return the app's policy; None, with the mistakes in `findings`, where it cannot be read."""
     policy = _valid_policy(json.dumps([raw, defaults], sort_keys=True))
     if policy is None:
         findings.extend(schema_problems(raw, KEY, findings.place, (KEY,)))
@@ -136,7 +137,7 @@ def _valid_policy(text: str) -> AppPolicy | None:
 
 
 def read_service_policy(service: str, raw: object, findings: Findings) -> ServicePolicy:
-    """Return what a service asks for; mistakes go to `findings`."""
+    """Return a service's policy; mistakes are added to `findings`."""
     if raw is None:
         return ServicePolicy()
     problems = list(schema_problems(raw, f"{KEY}#/$defs/service", findings.place, ("services", service, KEY)))
@@ -156,12 +157,12 @@ def read_service_policy(service: str, raw: object, findings: Findings) -> Servic
 
 
 def _is_reload(name: str) -> bool:
-    """Tell whether an Engine knows the signal, and a process can answer it by reading its files again."""
+    """Return whether an Engine knows the signal, and a process can react to it by reading its files again."""
     return _REALTIME.fullmatch(name) is not None or name.removeprefix("SIG") in _RELOADS
 
 
 def app_key(name: str, namespace: str) -> AppKey:
-    """Return the app that a name means to an app of that namespace: `db`, or `other/db`."""
+    """Return the app that a name means in an app of that namespace: `db`, or `other/db`."""
     head, slash, tail = name.partition("/")
     return AppKey(namespace=head, name=tail) if slash else AppKey(namespace=namespace, name=name)
 
@@ -200,7 +201,7 @@ def _until(own: Mapping[str, Any]) -> str | None:
 def _moment(text: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text or "")
-        # A time without a zone is UTC: the controller's own zone must not decide how long a hold lasts.
+        # A time without a zone is UTC: the controller's local zone must not decide how long a hold lasts.
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):  # there is no such day, or none in UTC
         return None
@@ -211,7 +212,7 @@ def _nowhere(_path: KeyPath) -> Position:
 
 
 def _beyond_defaults(value: Any) -> Any:
-    """Return a value in JSON's terms without the fields that have their defaults: a field added later changes nothing."""
+    """Return a value as JSON without fields that have their defaults, so that a new field changes no fingerprint."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""`x-gitops.readiness` of a service: which probe, and how often."""
+"""Reads `x-gitops.readiness` of a service: the kind of probe, and how often it runs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ _WAYS = ("http", "tcp", "exec")
 
 
 def read_readiness(raw: Mapping[str, Any] | None, place: KeyPath, findings: Findings) -> Readiness | None:
-    """Return the probe that a service asks for, valid by its schema; a mistake goes to `findings`."""
+    """Return the probe of a service, which its schema has validated; a mistake is added to `findings`."""
     if raw is None:
         return None
     given = [way for way in _WAYS if way in raw]

@@ -1,4 +1,4 @@
-"""What a committed `.env` says to Compose itself: which files it reads, and what only the command line can do."""
+"""Reads the variables of a committed `.env` that Compose itself obeys: the files to load, and command-line settings."""
 
 import posixpath
 import re
@@ -33,7 +33,7 @@ class CommittedVariables:
 def named_files(path: str, committed: CommittedVariables, sources: Sources) -> list[str]:
     """Return the Compose files of the app of `path`: those of COMPOSE_FILE, else `path` alone.
 
-    A COMPOSE_FILE that cannot be followed is a problem, and then counts for nothing.
+    A COMPOSE_FILE that names a wrong file is a problem, and is then ignored.
     """
     text = committed.own.get(FILES_KEY, "")
     if not text:
@@ -52,7 +52,7 @@ def named_files(path: str, committed: CommittedVariables, sources: Sources) -> l
 
 
 def without_effect(committed: CommittedVariables, sources: Sources) -> Iterator[Problem]:
-    """Yield a warning for each variable that Compose's command line obeys, and a controller cannot."""
+    """Yield a warning for each variable that Compose's command line obeys and a controller cannot."""
     for key, advice in _WITHOUT_EFFECT.items():
         if committed.own.get(key):
             yield Problem(
@@ -78,7 +78,7 @@ def _mistake(part: str, file: str | None, path: str, sources: Sources, *, first:
 
 
 def _place(key: str, committed: CommittedVariables, sources: Sources) -> Position:
-    """Return where a file of variables sets a key; the last line that does counts."""
+    """Return the position at which a file of variables sets a key; the last such line counts."""
     path = committed.origins[key]
     line = re.compile(rf"^[ \t]*(?:export[ \t]+)?{key}[ \t]*[=:]".encode(), re.MULTILINE)
     content = sources.inputs.get(path, b"")

@@ -1,4 +1,4 @@
-"""What services take from variable files: `env_file` into the environment, `label_file` into labels."""
+"""Adds the content of variable files to services: `env_file` to the environment, `label_file` to labels."""
 
 from collections import ChainMap
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ def add_service_files(
     variables: dict[str, str],
     reader: "FileReader",
 ) -> None:
-    """Merge every service's variable files below what it says itself, in place; `files` is the model before printing."""
+    """Merge every service's variable files under its own values, in place; `files` is the model before printing."""
     for name, service in services.items():
         source = files[name]
         read: dict[str, str] = {}
@@ -37,7 +37,7 @@ RAW = "raw"
 
 
 class FileReader:
-    """Reads variable files that services name, and reports those that it cannot."""
+    """Reads variable files that services name, and reports those that it cannot read."""
 
     def __init__(self, sources: Sources, root: str, report: Report) -> None:
         self._sources = sources

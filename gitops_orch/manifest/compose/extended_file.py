@@ -1,7 +1,8 @@
-"""What Compose refuses in a file that `extends` names, in services of it that nobody extends, and beside them.
+"""Finds what Compose refuses in a file that `extends` names, also in services and sections that nothing extends.
 
-Compose casts, and reads the short forms of, the whole of such a file, but holds only the extended service against its
-schema.  So `retries: abc` or `volumes: [5]` anywhere in it is a mistake, and an unknown key is none.
+Compose casts all values of such a file and reads its short forms, but validates only the extended service by its
+schema.
+So `retries: abc` or `volumes: [5]` anywhere in the file is a mistake, and an unknown key is not.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +25,10 @@ _WORDS = {str: "text", int: "a whole number", dict: "a mapping", list: "a list"}
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What Compose takes for a value: no types mean anything; `keys`, `values` and `items` are for what is below it."""
+    """The types that Compose accepts for a value; without types, any.
+
+    `keys`, `values` and `items` describe the values below it.
+    """
 
     types: tuple[type, ...] = ()
     cast: Callable[[str], object] | None = None
@@ -34,7 +38,7 @@ class _Form:
 
 
 def check_extended_file(model: Any, report: Report) -> None:
-    """Report what Compose refuses in a file wherever it stands, and put sound values in the place of those it cannot cast."""
+    """Report what Compose refuses anywhere in a file; replace the values that it cannot cast by valid ones."""
     if type(model) is not dict:
         return
     odd = dict(_odd(model, _FILE, (), report))
@@ -50,10 +54,10 @@ def _found(form: "_Form", value: Any) -> str:
 
 
 def _check_short_forms(model: dict[str, Any], odd: frozenset[KeyPath], report: Report) -> None:
-    """Report what cannot be read of short forms, and list entries without their key; the model stays as it is."""
+    """Report unreadable short forms, and list entries without their key; the model stays unchanged."""
     inner = Report(budget=report.budget)
     sound = copied({key: model[key] for key in ("services", *RESOURCE_KINDS) if key in model})
-    unread = Report()  # of the schema, which is not asked here
+    unread = Report()  # mistakes by the schema, which are not reported here
     without_mistakes(sound, unread)
     drop_overridden(sound, inner)
     expand_model(sound, inner)
@@ -70,7 +74,7 @@ def _check_short_forms(model: dict[str, Any], odd: frozenset[KeyPath], report: R
 def _odd(
     value: Any, form: _Form, path: KeyPath, report: Report
 ) -> Iterator[tuple[KeyPath, tuple[_Form, Any]]]:
-    """Yield the values that are not of a type that Compose takes; casts are tried on the way, in place."""
+    """Yield the values of a type that Compose does not accept; texts are cast during the walk, in place."""
     if form.types and type(value) not in form.types:
         yield path, (form, value)
     elif type(value) is dict:
@@ -93,7 +97,7 @@ def _cast(value: Any, form: _Form, path: KeyPath, report: Report) -> Any:
     except InvalidValue as error:
         report.error_at(path, str(error))
         return _STAND_IN[form.cast]
-    return meant if form.types else value  # what has a type is of it only then
+    return meant if form.types else value  # a key with types has them only after the cast
 
 
 _STAND_IN: Mapping[Callable[[str], object], object] = {
@@ -106,7 +110,7 @@ _MAYBE_TEXT = _Form((str, _NULL))
 _FLAG = _Form(cast=go_values.boolean)
 _WHOLE = _Form(cast=go_values.integer)
 _DECIMAL = _Form(cast=go_values.decimal)
-_TEXTS = _Form(items=_TEXT)  # a list of text, where anything but a list is passed on
+_TEXTS = _Form(items=_TEXT)  # a list of texts; any other value is passed on
 
 
 def _section(keys: Mapping[str, _Form]) -> _Form:
@@ -118,7 +122,7 @@ def _each(entry: _Form, *types: type) -> _Form:
 
 
 def _entries(**keys: _Form) -> _Form:
-    """Return the form of what has a short form, text, and a long one."""
+    """Return the form of a value with a short form, which is text, and a long form."""
     return _each(_Form((str, dict), keys=keys))
 
 

@@ -1,4 +1,4 @@
-"""`extends`: a service that starts from another one, of the same file or of another file of the repository."""
+"""`extends`: a service that starts from another service, of the same file or of another file of the repository."""
 
 import posixpath
 from typing import Any
@@ -25,11 +25,11 @@ from gitops_orch.manifest.stages.merge import merge_models, merge_services
 from gitops_orch.manifest.syntax.interpolate import names_in
 from gitops_orch.manifest.yaml.yaml_document import Document
 
-DEPTH_MAX = 50  # of services that extend each other
+DEPTH_MAX = 50  # services that extend each other in a row
 
 
 def apply_extends(services: Any, scope: Scope, file: str, resets: tuple[KeyPath, ...]) -> None:
-    """Replace every service that extends another by what the two make, in place."""
+    """Replace every service that extends another one by the merged service, in place."""
     if type(services) is not dict:
         return
     extender = _Extender(scope, resets)
@@ -58,7 +58,7 @@ class _Extender:
         other = wanted.get("file") if type(wanted) is dict else None
         plain = {key: value for key, value in service.items() if key != "extends"}
         if type(target) is not str or not isinstance(other, str | None):
-            return service  # the schema says what is wrong with it
+            return service  # the schema reports the mistake
         if (file, name) in trail:
             circle = " -> ".join(f"{each} in {path}" for path, each in (*trail, (file, name)))
             self._error(name, trail, f"extends itself: {circle}")
@@ -116,7 +116,7 @@ class _Extender:
     ) -> tuple[dict[str, Any], tuple[KeyPath, ...], str] | None:
         scope, sources = self._scope, self._scope.session.sources
         root = scope.location.root
-        # A file of the project names others from the project's directory, one that was extended from its own.
+        # A file of the project finds other files from the project's directory, an extended file from its own directory.
         own = Location(root=root, directory=posixpath.dirname(f"{root}/{file}") or "/")
         here = scope.location if file in scope.including else own
         path = here.in_repository(other)
@@ -144,7 +144,7 @@ class _Extender:
         return loaded[0], loaded[1], path
 
     def _read(self, path: str) -> Extended | str:
-        """Return a file's services and what it resets, or why nothing of it can be extended; once for equal variables."""
+        """Return a file's services and resets, or why it cannot be extended; read once for equal variables."""
         session, variables = self._scope.session, self._scope.variables
         documents = session.sources.documents(path)
         if documents is None:
@@ -180,7 +180,7 @@ class _Extender:
         session.report(report, [((), document.positions, ()) for document in documents])
 
     def _prepare(self, services: dict[str, Any], target: str, path: str) -> bool:
-        """Check and expand a service of another file, and those of that file that it extends, in place.
+        """Check and expand a service of another file, and the services of that file that it extends, in place.
 
         Return whether a mistake was found in them, now or before.
         """

@@ -1,6 +1,6 @@
-"""`include`: other Compose files of the repository whose services and resources this one takes over.
+"""`include`: adds the services and resources of other Compose files of the repository to a model.
 
-A model is loaded by the same steps whether it is the app's own or an included one, so both are here.
+The app's own model and an included one are loaded by the same steps, so both are in this module.
 """
 
 import posixpath
@@ -24,12 +24,12 @@ from gitops_orch.manifest.stages.long_forms import RESOURCE_KINDS
 from gitops_orch.manifest.yaml.yaml_document import Document
 
 DEPTH_MAX = 20
-INCLUDES_MAX = 200  # over one app, counted each time
+INCLUDES_MAX = 200  # over one app, repeated ones counted again
 _FORM = ("path", "project_directory", "env_file")
 
 
 def load_model(files: list[str], scope: Scope) -> dict[str, Any]:
-    """Return what the files make together, each over the ones before; mistakes are told to the scope's session."""
+    """Return the merged model of the files, each over the ones before; mistakes are reported to the scope's session."""
     model: dict[str, Any] = {}
     for path in files:
         scope.including = (*scope.including, path)
@@ -44,10 +44,10 @@ def load_model(files: list[str], scope: Scope) -> dict[str, Any]:
 
 
 def _may_merge(values: int, scope: Scope, path: str) -> bool:
-    """Return whether so many values may be looked at once more; each document, and each include, asks for it."""
+    """Return whether so many values may be read in one more merge; each document and each include counts."""
     budget = scope.session.budget
     if budget.is_full:
-        return False  # told before
+        return False  # reported before
     if budget.may_merge(values):
         return True
     message = f"merging the documents of the app looks at more than {MERGED_MAX} values; write fewer"
@@ -77,7 +77,7 @@ def _add(model: dict[str, Any], document: Document, scope: Scope, path: str) -> 
 
 
 def _check_services(value: dict[str, Any], document: Document, scope: Scope) -> None:
-    """Report a section of services that is none, before a merge or an include covers it, and take it out."""
+    """Report a section of services that is not a mapping, before a merge or an include hides it, and remove it."""
     services = value.get("services", {})
     if type(services) is not dict:
         report = Report()
@@ -104,7 +104,7 @@ def _include(value: dict[str, Any], scope: Scope) -> None:
 
 def _is_sound(form: Any, scope: Scope, index: int) -> bool:
     if form is None:
-        return False  # Compose passes over it
+        return False  # Compose skips it
     if type(form) is not dict:
         scope.report.error_at(("include", index), f"must be text or a mapping, is {kind_of(form)}")
         return False
@@ -173,7 +173,7 @@ def _included(form: dict[str, Any], scope: Scope, index: int) -> dict[str, Any] 
 
 
 def _existing(project: Location, session: Session) -> Location:
-    """Return where data paths of an included file stand: Compose takes the parent of a directory that is not there."""
+    """Return the directory for data paths of an included file; for a missing directory, its parent, as in Compose."""
     name = repository_path(project.root, project.directory)
     if not name or any(path.startswith(f"{name}/") for path in session.sources.tree.files):
         return project

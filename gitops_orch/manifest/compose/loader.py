@@ -1,6 +1,6 @@
-"""A Compose file of the repository to the model that `docker compose config --format json` prints, or to every mistake.
+"""Resolves a Compose file to the model that `docker compose config --format json` prints, or to all its mistakes.
 
-Nothing here raises on bad input: one load finds all mistakes of an app, of all its files, with their places.
+Nothing here raises on bad input: one load finds all mistakes in all files of an app, with their positions.
 """
 
 import posixpath
@@ -41,38 +41,40 @@ _RESOURCES = RESOURCE_FIELDS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComposeRequest:
-    """Which file to load, and with what."""
+    """The file to load, and the settings for it."""
 
     tree: Tree
     path: str  # of the Compose file in the tree
-    variables: Mapping[str, str] = field(default_factory=dict)  # the fleet's; `.env` files win over them
+    variables: Mapping[str, str] = field(default_factory=dict)  # the fleet's; `.env` files override them
     environment: str | None = None  # None: no overlay and no `.env.<environment>`
-    default_name: str | None = None  # where the file has no name; None: its directory's
+    default_name: str | None = None  # for a file without a name; None: its directory's name
     profiles: tuple[str, ...] | None = None  # None: COMPOSE_PROFILES of the committed variables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedCompose:
-    """What one load found; `model` is worth something only where `problems` holds no error."""
+    """The result of one load; `model` is usable only if `problems` has no error."""
 
     name: str  # of the project
-    model: dict[str, Any]  # as Compose prints it, without the doubling of dollar signs (see `printed`)
+    model: dict[str, Any]  # as Compose prints it, without doubled dollar signs (see `printed`)
     positions: LayeredPositions
     x_gitops: Any = None  # None: absent
     service_x_gitops: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     files: tuple[str, ...] = ()  # the app's own Compose files, each merged over the ones before
     inputs: tuple[str, ...] = ()  # files that were read
-    may_hold_nul: bool = False  # whether the model is worth a search for NUL characters
+    may_hold_nul: bool = False  # whether the model has to be searched for NUL characters
+    # Files that were looked for and do not exist; adding one of them changes the result.
     missing: tuple[
         str, ...
-    ] = ()  # files that were looked for and are not there; adding one changes the result
+    ] = ()
     included: tuple[str, ...] = ()  # Compose files that this one includes or extends
-    extended: tuple[str, ...] = ()  # those of them that it extends
-    unset_variables: tuple[Unset, ...] = ()  # but those that a problem names
+    extended: tuple[str, ...] = ()  # the files of `included` that it extends
+    unset_variables: tuple[Unset, ...] = ()  # without those that a problem names
     project_dir: str = "/"
-    variables: Mapping[str, str] = field(default_factory=dict)  # all committed ones that this app sees
-    contents: Mapping[tuple[str, str], str] = field(default_factory=dict)  # ("secrets", key): from a variable
+    variables: Mapping[str, str] = field(default_factory=dict)  # all committed variables that this app sees
+    # ("secrets", key): content from a variable
+    contents: Mapping[tuple[str, str], str] = field(default_factory=dict)
     implicit_names: frozenset[tuple[str, str]] = frozenset()  # resources that are named after the project
     secret_values: SecretValues = field(default_factory=SecretValues)
     disabled: tuple[str, ...] = ()  # services that no active profile selects
@@ -95,7 +97,7 @@ def load_compose(request: ComposeRequest) -> LoadedCompose:
     files = [*named_files(request.path, committed, sources), *_overlays(request, sources)]
     default = request.default_name or normal_name(posixpath.basename(location.directory))
     name = _project_name(files, session, variables, default)
-    if len(name) > NAME_LENGTH_MAX:  # every resource carries it
+    if len(name) > NAME_LENGTH_MAX:  # every resource has it in its name
         message = f"the project's name has {len(name)} characters, at most {NAME_LENGTH_MAX} are read"
         problems.append(Problem(position=Position(path=request.path), message=message))
         name = name[:NAME_LENGTH_MAX]
@@ -140,7 +142,7 @@ def load_compose(request: ComposeRequest) -> LoadedCompose:
 
 
 def normal_name(text: str) -> str:
-    """Return a text as Compose makes a project's name of it; "" where nothing is left."""
+    """Return a text as Compose converts it to a project's name; "" where nothing is left."""
     return _PROJECT_SIGNS.sub("", text.lower()).lstrip("_-")
 
 
@@ -192,7 +194,7 @@ def _project_name(files: list[str], session: Session, variables: Mapping[str, st
             name = document.value.get("name") if type(document.value) is dict else None
             written = name if type(name) is str and name else written
     try:
-        # A variable that cannot be replaced is reported where the file itself is interpolated.
+        # A variable that cannot be replaced is reported when the file itself is interpolated.
         text = Interpolator(variables=variables).text(written)
         return normal_name(text) if text or written else default
     except TemplateError:
@@ -221,7 +223,7 @@ def _profiles(request: ComposeRequest, variables: Mapping[str, str]) -> frozense
 def _printed(
     model: dict[str, Any], scope: Scope, profiles: frozenset[str], name: str
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return what Compose prints of a complete model, and the services that are off."""
+    """Return a complete model as Compose prints it, and the services that are off."""
     report = scope.report
     enabled: dict[str, Any] = {}
     disabled: dict[str, Any] = {}
@@ -258,7 +260,7 @@ def _resources(kind: str, resources: Mapping[str, Any], report: Report) -> dict[
 
 
 def _prune(result: dict[str, Any]) -> None:
-    """Leave out the resources that no active service uses, as Compose does."""
+    """Remove the resources that no active service uses, as Compose does."""
     used: dict[str, set[str]] = {kind: set() for kind in RESOURCE_KINDS}
     for service in result["services"].values():
         used["networks"].update(service.get("networks") or ())

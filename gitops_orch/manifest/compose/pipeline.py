@@ -1,7 +1,9 @@
-"""Compose files to one model: parse, interpolate, extend, include, merge, check, expand - in Compose's order.
+"""Compose files to one model, in Compose's order: parse, interpolate, extend, include, merge, check, expand.
 
-Note [Poisoned values]: a value that the schema refuses is reported and taken out, so that every later stage can trust
-the types it sees and all mistakes of a file are found in one go.
+Note [Poisoned values]
+A value that the schema refuses is reported and removed. So every later stage can rely on the types that it sees, and
+one
+load finds all mistakes of a file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,49 +30,52 @@ from gitops_orch.manifest.syntax.interpolate import Interpolator, interpolate
 from gitops_orch.manifest.yaml.yaml_document import Document
 from gitops_orch.model.problem import Position, Problem, Severity
 
-PROBLEMS_MAX = 500  # of one app: beyond that, one more sentence helps nobody
+PROBLEMS_MAX = 500  # of one app: more problems are of no use
 _TEXT_MAPS = frozenset(
     ("environment", "labels", "args", "annotations", "sysctls", "driver_opts", "options", "storage_opt")
 )
-# A file that `extends` names, and what the variables that it uses are; to its services and what it resets.
+# Reading: an extended file, and the values of the variables that it uses. Extended: its services, and the paths that
+# it resets.
 Reading: TypeAlias = tuple[str, tuple[tuple[str, str | None], ...]]
 Extended: TypeAlias = tuple[dict[str, Any], tuple[KeyPath, ...]]
 _ABSENT = object()
-_HOLE = object()  # where a list's entry was refused
+_HOLE = object()  # the place of a refused list entry
 
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """One app's load: where it reads, with which variables, and what it found so far."""
+    """One app's load: its files and variables, and the problems found so far."""
 
     sources: Sources
     problems: list[Problem]
     unset: dict[Unset, None] = field(default_factory=dict)
-    empty: dict[Position, list[str]] = field(default_factory=dict)  # the unset variables of a place
-    explained: set[Position] = field(default_factory=set)  # places whose mistake names its unset variables
+    empty: dict[Position, list[str]] = field(default_factory=dict)  # the unset variables at a position
+    # positions with a mistake that names its unset variables
+    explained: set[Position] = field(default_factory=set)
     reported: set[tuple[Position, KeyPath, str]] = field(default_factory=set)
     reached: dict[str, None] = field(default_factory=dict)  # Compose files that others include or extend
-    extended_paths: dict[str, None] = field(default_factory=dict)  # those of them that are extended
+    extended_paths: dict[str, None] = field(default_factory=dict)  # the files of `reached` that are extended
     contents: dict[tuple[str, str], str] = field(default_factory=dict)  # secrets and configs from variables
     secret_values: SecretValues = field(default_factory=SecretValues)
+    # for values of extended files that are read but not used
     searched: SizeBudget = field(
         default_factory=SizeBudget
-    )  # for what is read of extended files, and not used
+    )
     extended: dict[Reading, Extended | str] = field(default_factory=dict)
     included_count: int = 0
 
     @property
     def budget(self) -> SizeBudget:
-        """Return what the app holds so far."""
+        """Return the size of the app so far."""
         return self.sources.budget
 
     @property
     def has_room(self) -> bool:
-        """Return whether one more problem is worth telling."""
+        """Return whether one more problem may be added."""
         return len(self.problems) < PROBLEMS_MAX
 
     def report(self, report: Report, layers: list[Layer]) -> None:
-        """Turn what was found about a model into problems with positions."""
+        """Convert the findings about a model to problems with positions."""
         if not report.findings:
             return
         positions = LayeredPositions(layers)
@@ -81,7 +86,7 @@ class Session:
         report.findings.clear()
 
     def add(self, where: Position, finding: Finding) -> None:
-        """Take down a problem, once for a place: what many values take over from one anchor is one mistake."""
+        """Add a problem, once for a position: a mistake in an anchor is one mistake, even if many values use it."""
         shown = unquoted(finding.path, finding.message, self.secret_values)
         key = (where, finding.path[-1:], shown)
         if not self.has_room or key in self.reported:
@@ -95,7 +100,7 @@ class Session:
         self.problems.append(problem)
 
     def note_unset(self, use: Unset) -> None:
-        """Take down where a variable is used that is not set."""
+        """Record the use of a variable that is not set."""
         if len(self.unset) < PROBLEMS_MAX and use not in self.unset:
             self.unset[use] = None
             self.empty.setdefault(use.position, []).append(use.name)
@@ -107,22 +112,22 @@ class Session:
 
 @dataclass(slots=True, kw_only=True)
 class Scope:
-    """One model in the making: the app's own, or one that it includes."""
+    """One model that is being loaded: the app's own, or one that it includes."""
 
     session: Session
-    location: Location  # that `extends` and `include` start from
-    data_location: Location  # that every other path starts from
+    location: Location  # the directory for paths of `extends` and `include`
+    data_location: Location  # the directory for all other paths
     variables: Mapping[str, str]
-    including: tuple[str, ...]  # the files that led here, for cycles
+    including: tuple[str, ...]  # the files that led here, to detect cycles
     layers: list[Layer] = field(default_factory=list)
     report: Report = field(init=False)
 
     def __post_init__(self) -> None:
-        """Let the report count into the app's budget."""
+        """Count the report's values in the app's budget."""
         self.report = Report(budget=self.session.budget)
 
     def interpolated(self, document: Document) -> Any:
-        """Return the document's value with variables replaced; mistakes carry the document's own positions."""
+        """Return the document's value with variables replaced; mistakes have positions of the document."""
         if not document.has_dollars:
             return copied(document.value)
         positions, session = document.positions, self.session
@@ -143,14 +148,14 @@ class Scope:
 
 
 def copied(value: Any) -> Any:
-    """Return the tree with mappings and lists of its own; `deepcopy` costs ten times as much."""
+    """Return a copy of the tree's mappings and lists; `deepcopy` takes ten times as long."""
     if type(value) is dict:
         return {key: copied(each) for key, each in value.items()}
     return [copied(each) for each in value] if type(value) is list else value
 
 
 def without_mistakes(model: dict[str, Any], report: Report) -> None:
-    """Report what the schema refuses, and take it out of the model (Note [Poisoned values])."""
+    """Report the values that the schema refuses, and remove them from the model (Note [Poisoned values])."""
     mistakes = schema_mistakes(model)
     if not mistakes:
         return
@@ -160,7 +165,7 @@ def without_mistakes(model: dict[str, Any], report: Report) -> None:
     for path, _ in sorted(mistakes, key=lambda mistake: tuple(map(str, mistake[0])), reverse=True):
         _remove(model, path)
     _drop_holes(model)
-    if len(mistakes) >= MISTAKES_MAX:  # there may be more, which nobody looked for
+    if len(mistakes) >= MISTAKES_MAX:  # the search stopped there, so there may be more
         for kind in ("services", *RESOURCE_KINDS):
             model.pop(kind, None)
 
@@ -185,7 +190,7 @@ def _child(parent: Any, key: str | int) -> Any:
 
 
 def warn_of_scalars(document: Document, report: Report) -> None:
-    """Warn where a number, a date or a word becomes another text than is written."""
+    """Warn where a number, a date or a word becomes a different text than the written one."""
     for surprise in document.surprises:
         if len(surprise.path) > 1 and surprise.path[-2] in _TEXT_MAPS:
             message = (
@@ -208,7 +213,7 @@ def add_document(model: dict[str, Any], value: dict[str, Any], report: Report) -
 
 
 def _drop_holes(value: Any) -> None:
-    """Close the gaps that refused list entries left."""
+    """Remove the places of refused list entries."""
     children = value.values() if type(value) is dict else value if type(value) is list else ()
     for child in children:
         _drop_holes(child)
@@ -217,7 +222,7 @@ def _drop_holes(value: Any) -> None:
 
 
 def complete(model: dict[str, Any], scope: Scope) -> None:
-    """Add what stands in no file: defaults, absolute paths, values of variables; in place."""
+    """Add values that are in no file: defaults, absolute paths, values of variables; in place."""
     add_defaults(model)
     check_forms(model, scope.report)
     resolve_paths(model, scope.data_location, scope.report)
@@ -234,7 +239,7 @@ def complete(model: dict[str, Any], scope: Scope) -> None:
 
 
 def apply_resets(model: Any, resets: tuple[KeyPath, ...]) -> None:
-    """Delete what a later document resets or overrides, in place."""
+    """Delete the paths that a later document resets or overrides, in place."""
     for path in resets:
         parent = model
         for key in path[:-1]:

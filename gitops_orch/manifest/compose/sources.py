@@ -1,4 +1,4 @@
-"""The files that a load reads: each once, and each remembered, found or not, so that the load can be cached."""
+"""Reads the files of a load: each once; all are recorded, found or not, so that the result can be cached."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,10 @@ FILES_MAX = 500  # that one app may read: includes, extends, variable files
 
 
 class _TrackedVariables(Mapping[str, str]):
-    """Variables, and whether anybody asked for one: a file that asks for none reads the same for every service."""
+    """Variables that record whether one was requested.
+
+    A file that requests none has the same result for every service.
+    """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
@@ -39,22 +42,23 @@ class _TrackedVariables(Mapping[str, str]):
 
 @dataclass(slots=True, kw_only=True)
 class Sources:
-    """Reads files of the tree; what is wrong with one goes to `problems`."""
+    """Reads files of the tree; mistakes in them are added to `problems`."""
 
     tree: Tree
     problems: list[Problem]
     inputs: dict[str, bytes] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
-    unset: dict[Unset, None] = field(default_factory=dict)  # variables in files of variables
+    unset: dict[Unset, None] = field(default_factory=dict)  # unset variables in files of variables
     budget: SizeBudget = field(default_factory=SizeBudget)
     variable_bytes: int = 0  # counted each time that a file is read as variables
     _documents: dict[str, tuple[Document, ...] | None] = field(default_factory=dict)
+    # files of variables that use no variable of other files
     _alone: dict[str, dict[str, str]] = field(
         default_factory=dict
-    )  # files of variables that ask for no other
+    )
 
     def exists(self, path: str) -> bool:
-        """Return whether the tree has the file, and remember that the answer matters."""
+        """Return whether the tree has the file, and record the file as a dependency."""
         if path in self.tree.files:
             return True
         self.missing.add(path)
@@ -66,7 +70,7 @@ class Sources:
         return f"is not read: {why}" if why else "is not in the repository; add it, or correct the path"
 
     def has(self, path: str) -> bool:
-        """Return whether a file is there that nobody names; one that is there and cannot be read is a problem."""
+        """Return whether an optional file exists; one that exists but cannot be read is a problem."""
         if self.exists(path):
             return True
         why = self.tree.why_absent(path)
@@ -101,7 +105,7 @@ class Sources:
         return content
 
     def documents(self, path: str) -> tuple[Document, ...] | None:
-        """Return a Compose file's documents; None, with its problems told once, where it is not YAML."""
+        """Return a Compose file's documents; None, with its problems reported once, where it is not YAML."""
         if path not in self._documents:
             self._documents[path] = self._parse(path)
         return self._documents[path]
@@ -111,7 +115,7 @@ class Sources:
     ) -> dict[str, str]:
         """Return the variables of a file of the tree; none, with a problem, where it cannot be read.
 
-        With `raw` a value is what stands behind the equals sign, with its quotes and dollar signs.
+        With `raw`, a value is the text after the equals sign, with its quotes and dollar signs.
         """
         content = self.read(path)
         if content is None:

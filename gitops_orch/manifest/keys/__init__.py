@@ -1,1 +1,1 @@
-"""Reads each key of a Compose service, network, volume, secret and config."""
+"""Reads the value of each key of a Compose service, network, volume, secret or config."""

@@ -1,7 +1,7 @@
-"""Readers of single values: what a key of a Compose file holds, in the form that Compose prints it.
+"""Readers of single values: each returns the value of a Compose key in the form that Compose prints.
 
-A reader takes a value that the schema has passed and returns its printed form, or `OMIT` where Compose prints nothing
-(absent, zero and empty are the same to it).  A mistake goes to the report, and the value is left out.
+A reader gets a value that the schema has accepted. It returns `OMIT` where Compose prints nothing: Compose does not
+distinguish absent, zero and empty values. A mistake is added to the report, and the value is left out.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ UINT64_MAX = 2**64 - 1
 
 
 def text(value: Any, report: Report) -> Any:
-    """Read text; a whole number stands for its digits."""
+    """Read text; a whole number is converted to its digits."""
     if type(value) is str:
         return value or OMIT
     if type(value) is int:
@@ -38,18 +38,18 @@ def text(value: Any, report: Report) -> Any:
 
 
 def text_or_empty(value: Any, report: Report) -> Any:
-    """Read text that is printed even where it is empty."""
+    """Read text that is printed even if it is empty."""
     read = text(value, report)
     return "" if read is OMIT else read
 
 
 def flag(value: Any, report: Report) -> Any:
-    """Read a boolean that is printed only where it is true."""
+    """Read a boolean that is printed only if it is true."""
     return optional_flag(value, report) or OMIT if value is not None else OMIT
 
 
 def optional_flag(value: Any, report: Report) -> Any:
-    """Read a boolean whose absence is a third value, so that false is printed too."""
+    """Read a boolean for which absent differs from false, so that false is printed too."""
     if type(value) is bool:
         return value
     if value is None:
@@ -65,7 +65,7 @@ def optional_flag(value: Any, report: Report) -> Any:
 
 
 def optional_integer(value: Any, report: Report) -> Any:
-    """Read a whole number whose absence is not zero."""
+    """Read a whole number for which absent differs from zero."""
     if type(value) is int and value <= INTEGER_MAX:
         return value
     if type(value) is float:
@@ -103,7 +103,7 @@ def counted(most: int, *, optional: bool = False) -> Reader:
 
 
 def ranged(least: int, most: int) -> Reader:
-    """Return a reader of a whole number within bounds that holds even where it is written as text."""
+    """Return a reader of a whole number within bounds; the bounds also apply to a number written as text."""
 
     def read(value: Any, report: Report) -> Any:
         number = real32(value, report)
@@ -143,7 +143,7 @@ def size(value: Any, report: Report) -> Any:
     if type(value) is int and value <= INTEGER_MAX:
         return str(value) if value else OMIT
     if type(value) is float:
-        return OMIT  # Compose takes none, and says nothing
+        return OMIT  # Compose ignores it without a message
     try:
         number = go_values.size_bytes(shown(value))
     except InvalidValue as error:
@@ -153,7 +153,7 @@ def size(value: Any, report: Report) -> Any:
 
 
 def optional_duration(value: Any, report: Report) -> Any:
-    """Read a duration whose absence is not zero."""
+    """Read a duration for which absent differs from zero."""
     try:
         return go_values.duration_text(go_values.duration_ns(shown(value)))
     except InvalidValue as error:
@@ -189,7 +189,7 @@ def entries(item: Reader) -> Reader:
 
 
 def members(item: Reader, *, empty: bool = False) -> Reader:
-    """Return a reader of a mapping whose keys are names; an empty one is printed only with `empty`."""
+    """Return a reader of a mapping by name; an empty one is printed only with `empty`."""
 
     def read(value: Any, report: Report) -> Any:
         found: dict[str, Any] = {}
@@ -206,7 +206,7 @@ def members(item: Reader, *, empty: bool = False) -> Reader:
 
 
 def struct(fields: Mapping[str, Reader], *, printed_empty: bool = True) -> Reader:
-    """Return a reader of a mapping with known keys; others are extensions, which are not printed here."""
+    """Return a reader of a mapping with known keys; other keys are extensions, which are not printed here."""
 
     def read(value: Any, report: Report) -> Any:
         found: dict[str, Any] = {}
@@ -226,7 +226,7 @@ def struct(fields: Mapping[str, Reader], *, printed_empty: bool = True) -> Reade
 
 
 def with_defaults(reader: Reader, defaults: Mapping[str, Any]) -> Reader:
-    """Return a reader that adds what Compose prints even where nothing was written."""
+    """Return a reader that adds the values that Compose prints even where nothing was written."""
 
     def read(value: Any, report: Report) -> Any:
         found = reader(value, report)
@@ -236,7 +236,7 @@ def with_defaults(reader: Reader, defaults: Mapping[str, Any]) -> Reader:
 
 
 def key_values(value: Any, _report: Report) -> Any:
-    """Read `KEY=value` entries or a mapping; a key without a value holds empty text."""
+    """Read `KEY=value` entries or a mapping; a key without a value has empty text."""
     if type(value) is dict:
         found = {key: "" if each is None else shown(each) for key, each in value.items()}
     else:
@@ -248,7 +248,7 @@ def key_values(value: Any, _report: Report) -> Any:
 
 
 def environment(value: Any, _report: Report) -> Any:
-    """Read `KEY=value` entries or a mapping; a key without a value holds null."""
+    """Read `KEY=value` entries or a mapping; a key without a value has null."""
     return environment_map(value) or OMIT
 
 
@@ -270,7 +270,7 @@ def options(value: Any, _report: Report) -> Any:
 
 
 def command(value: Any, report: Report) -> Any:
-    """Read a command line: words as they are, text split as a shell would."""
+    """Read a command line: words unchanged, text split as a shell would."""
     if type(value) is list:
         return value
     try:
@@ -316,7 +316,7 @@ def _unbracketed(address: str) -> str:
 
 
 def device_count(value: Any, report: Report) -> Any:
-    """Read how many devices are asked for; `all` is -1."""
+    """Read the number of requested devices; `all` is -1."""
     if type(value) is str and value.lower() == "all":
         return -1
     if type(value) is float or (type(value) is str and not value.lstrip("+-").isdigit()):

@@ -1,4 +1,4 @@
-"""The notebook of a pass over one document: problems, each with its place."""
+"""Collects the problems of one document, each with its position."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,25 +11,25 @@ PROBLEMS_MAX = 2_000  # of one document or app
 
 
 class ProblemList:
-    """Problems, no more than help anybody; but never without the first error, for that decides."""
+    """A bounded list of problems; it always includes the first error, because an error makes the app invalid."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.failed = False  # whether there is any error
 
     def has_room(self, severity: Severity) -> bool:
-        """Tell whether one more is worth telling; what is, must be added."""
+        """Return whether one more problem fits; the caller must then add it."""
         is_first = severity is Severity.ERROR and not self.failed
         self.failed = self.failed or is_first
         return is_first or len(self.problems) < PROBLEMS_MAX
 
     def extend(self, problems: Iterable[Problem]) -> None:
-        """Take over what another judge found."""
+        """Add the problems that another check found."""
         self.problems += (problem for problem in problems if self.has_room(problem.severity))
 
 
 class Findings(ProblemList):
-    """Collects the problems of one document; a path of keys becomes a position and the head of the message."""
+    """Collects the problems of one document; a path of keys becomes a position and the start of the message."""
 
     def __init__(
         self,
@@ -44,11 +44,11 @@ class Findings(ProblemList):
         self._reported: set[tuple[Position, KeyPath, str]] = set()
 
     def error(self, path: KeyPath, message: str) -> None:
-        """Note a mistake that keeps the document from being used."""
+        """Add a mistake that keeps the document from being used."""
         self._note(path, message, Severity.ERROR)
 
     def warn(self, path: KeyPath, message: str, *, at: KeyPath | None = None) -> None:
-        """Note something that works, and likely not as meant; `at` is where it stands, if not at its path."""
+        """Add a warning: valid, but likely not as intended; `at` is its position, if not at its path."""
         self._note(path, message, Severity.WARNING, at)
 
     def _note(self, path: KeyPath, message: str, severity: Severity, at: KeyPath | None = None) -> None:
@@ -56,7 +56,8 @@ class Findings(ProblemList):
             return
         message = unquoted(path, message, self._secret_values)
         where = self.place(path if at is None else at)
-        key = (where, path[-1:], message)  # what many values take over from one anchor is one mistake
+        # a mistake in an anchor is one mistake, however many values use the anchor
+        key = (where, path[-1:], message)
         if key not in self._reported:
             self._reported.add(key)
             text = shortened(f"{dotted(path)}: {message}" if path else message)
@@ -64,10 +65,10 @@ class Findings(ProblemList):
 
 
 def has_errors(problems: Iterable[Problem]) -> bool:
-    """Tell whether any problem is an error."""
+    """Return whether any problem is an error."""
     return any(is_error(problem) for problem in problems)
 
 
 def is_error(problem: Problem) -> bool:
-    """Tell whether it is an error, not a warning."""
+    """Return whether a problem is an error, not a warning."""
     return problem.severity is Severity.ERROR

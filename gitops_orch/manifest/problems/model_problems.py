@@ -1,4 +1,4 @@
-"""The mistakes of one file, gathered with the path of the value that each is about."""
+"""Collects the mistakes of one file, each with the path of its value."""
 
 from dataclasses import dataclass, field
 
@@ -21,29 +21,30 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """Where the reader is in the model, and what it found there."""
+    """The reader's path in the model, and the findings so far."""
 
     findings: list[Finding] = field(default_factory=list)
     trail: list[str | int] = field(default_factory=list)
     budget: SizeBudget = field(default_factory=SizeBudget)
+    # services that extend a service with a mistake in another file
     spoiled: set[str] = field(
         default_factory=set
-    )  # services that take over what has a mistake in another file
+    )
 
     def error(self, message: str, *below: str | int) -> None:
-        """Note a mistake about the value being read, or one below it."""
+        """Add a mistake about the value being read, or one below it."""
         self.findings.append(Finding((*self.trail, *below), shortened(message)))
 
     def warn(self, message: str, *below: str | int) -> None:
-        """Note what works but surprises."""
+        """Add a warning: valid, but surprising."""
         self.findings.append(Finding((*self.trail, *below), shortened(message), Severity.WARNING))
 
     def error_at(self, path: KeyPath, message: str) -> None:
-        """Note a mistake about the value at a path of the whole model."""
+        """Add a mistake about the value at a path of the whole model."""
         self.findings.append(Finding(path, shortened(message)))
 
     def inside(self, *keys: str | int) -> "_Inside":
-        """Read below the keys."""
+        """Return a context in which values below these keys are read."""
         return _Inside(self.trail, keys)
 
     @property
@@ -52,7 +53,7 @@ class Report:
         return any(finding.severity is Severity.ERROR for finding in self.findings)
 
     def flawed(self, kind: str) -> frozenset[str]:
-        """Return the names below a section of the model that have a mistake."""
+        """Return the names in a section of the model that have a mistake."""
         taken_over = self.spoiled if kind == "services" else set()
         return frozenset(taken_over) | frozenset(
             str(finding.path[1])
@@ -90,5 +91,5 @@ def dotted(path: KeyPath) -> str:
 
 
 def shortened(text: str, most: int = MESSAGE_MAX) -> str:
-    """Return a text that is no longer than a reader, or five hundred of them in memory, can bear."""
+    """Return a text cut to a length at which a person can read it, and five hundred of them fit into memory."""
     return text if len(text) <= most else text[:most] + "…"

@@ -1,4 +1,4 @@
-"""Where a value stands in its file, answered from the YAML nodes only when a message needs it."""
+"""Finds the position of a value in its file; it searches the YAML nodes only when a message needs it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,26 +10,27 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from gitops_orch.model.problem import Position
 
 KeyPath: TypeAlias = tuple[str | int, ...]
-Step: TypeAlias = tuple[Node, Node]  # what to point at, and what to go down into
+Step: TypeAlias = tuple[Node, Node]  # the node to report, and the node to search next
 MERGE_DEPTH_MAX = 10
 
 
 class Positions:
-    """The places of one document's values."""
+    """The positions of one document's values."""
 
     __slots__ = ("_children", "path", "root")
 
     def __init__(self, path: str, root: Node | None) -> None:
         self.path = path
         self.root = root
-        self._children: dict[int, dict[str, Step]] = {}  # by node: a mapping of thousands is searched once
+        # by node: a mapping with thousands of keys is searched once
+        self._children: dict[int, dict[str, Step]] = {}
 
     def at(self, key_path: Sequence[str | int]) -> Position:
-        """Return where the key (or the list's entry) stands, or its nearest parent that is there."""
+        """Return the position of the key (or of the list's entry), or of its nearest existing parent."""
         return self.find(key_path)[0]
 
     def find(self, key_path: Sequence[str | int]) -> tuple[Position, int]:
-        """Return the nearest place, and how many keys of the path were found."""
+        """Return the nearest position, and how many keys of the path were found."""
         node, depth = self.reach(key_path)
         return self.position(node), depth
 
@@ -46,14 +47,14 @@ class Positions:
         return place, len(key_path)
 
     def pairs(self) -> Iterator[KeyPath]:
-        """Yield the first two keys of every path that there is."""
+        """Yield the first two keys of every path of the document."""
         root = self._known(self.root) if isinstance(self.root, MappingNode) else {}
         for first, (_, node) in root.items():
             for second in self._known(node) if isinstance(node, MappingNode) else ():
                 yield first, second
 
     def position(self, node: Node | None) -> Position:
-        """Return where a node stands."""
+        """Return the position of a node."""
         if node is None:
             return Position(path=self.path)
         mark = node.start_mark
@@ -88,7 +89,10 @@ class Positions:
                 self._learn(source, known, depth + 1)
 
     def _learn_entries(self, node: SequenceNode, known: dict[str, Step]) -> None:
-        """A list of `KEY=value`, `name:option` or names is a mapping in the model; the last entry of a key counts."""
+        """Index a list of `KEY=value`, `name:option` or names, which is a mapping in the model.
+
+        The last entry of a key counts.
+        """
         for entry in node.value:
             if isinstance(entry, ScalarNode):
                 for sign in (":", "="):
@@ -100,19 +104,19 @@ Layer: TypeAlias = tuple[KeyPath, Positions, KeyPath]
 
 
 class LayeredPositions:
-    """The places of a model that several documents make together, the last one that knows a path winning."""
+    """The positions of a model that was merged from several documents; the last one that has a path counts."""
 
     __slots__ = ("_by_pair", "_by_prefix", "_lengths", "layers")
 
     def __init__(self, layers: Iterable[Layer]) -> None:
-        # Each layer: where in the model it stands, and what that is called in its own document.
+        # Each layer: its path in the model, its positions, and its path in its own document.
         self.layers = tuple(layers)
         self._by_prefix: dict[KeyPath, list[tuple[int, Layer]]] = defaultdict(list)
         self._by_pair: dict[KeyPath, list[tuple[int, Layer]]] = defaultdict(list)  # of whole documents
         self._lengths: set[int] = set()
 
     def at(self, key_path: Sequence[str | int]) -> Position:
-        """Return where the value stands in the document that knows the longest part of its path."""
+        """Return the position in the document that has the longest part of the path."""
         best: tuple[Positions, Node | None] | None = None
         best_depth = -1
         for prefix, positions, own in self._around(key_path):
@@ -125,7 +129,7 @@ class LayeredPositions:
         return best[0].position(best[1])
 
     def has_value(self, key_path: Sequence[str | int]) -> bool:
-        """Tell whether a document has a value at exactly this path, even one that the model leaves out, such as 0."""
+        """Return whether a document has a value at exactly this path, even one that the model leaves out, such as 0."""
         for prefix, positions, own in self._around(key_path):
             rest = (*own, *key_path[len(prefix) :])
             if positions.reach(rest)[1] == len(rest):
@@ -133,7 +137,7 @@ class LayeredPositions:
         return False
 
     def _around(self, key_path: Sequence[str | int]) -> Sequence[Layer]:
-        """Return the layers that may know a path, in their order: of thousands, few."""
+        """Return the layers that may have a path, in their order: few, even of thousands."""
         if len(self.layers) == 1 and not self.layers[0][0]:
             return self.layers
         if not self._lengths:
@@ -142,7 +146,7 @@ class LayeredPositions:
                 for pair in layer[1].pairs() if layer[0] == layer[2] == () else ():
                     self._by_pair[pair].append((order, layer))
             self._lengths = {len(prefix) for prefix in self._by_prefix}
-        # A document that knows two keys of the path knows it better than all that do not.
+        # A document with two keys of the path has more of it than all documents without them.
         found = [*(self._by_pair.get(tuple(map(str, key_path[:2])), []) or self._by_prefix.get((), []))]
         for length in self._lengths - {0}:
             found += self._by_prefix.get(tuple(key_path[:length]), ())

@@ -1,8 +1,10 @@
-"""What may a message quote of the value that it is about?
+"""Decides which part of a value a message may quote.
 
-A message has the place of a mistake: whoever may read the file sees the value there.  The message itself goes into logs, history
-and notifications, which more people read.  So what may be a secret is not quoted: values under names that say so, what is below
-`secrets`, what was made with a secret variable, and any line of a file of variables.
+A message has the position of a mistake: a person who may read the file sees the value there. The message itself is
+written
+to logs, history and notifications, which more people read. So a possible secret is not quoted: a value whose name
+indicates
+a secret, values below `secrets`, values built with a secret variable, and lines of a file of variables.
 """
 
 import re
@@ -13,20 +15,22 @@ from gitops_orch.manifest.problems.positions import KeyPath
 from gitops_orch.model.display.variable_secrets import without_values
 from gitops_orch.model.sensitive.secret_words import REDACTED, holds_a_secret, without_secrets
 
-PIECE_CHARS_MIN = 4  # of a value that is struck out of a message about it
+PIECE_CHARS_MIN = 4  # of a value that is redacted in a message about it
+# the key below these sections is a name that the user chose
 _NAMED_SECTIONS = frozenset(
     {"services", "networks", "volumes", "configs"}
-)  # below them stands a name of the user
-_KEYS_OF_COMPOSE = frozenset({"secrets", "credential_spec"})  # they sound so, and hold no secret
+)
+# their names look like secrets, but they contain none
+_KEYS_OF_COMPOSE = frozenset({"secrets", "credential_spec"})
 _QUOTED = re.compile(r"(?<!\w)(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')", re.DOTALL)
 _BRACED = re.compile(r"\$\{(\w+)")
 _ALONE = re.compile(r"\s*\$(\w+)\s*")
-_FIRST_TO_LAST = re.compile(r"(?<!\w)[\"'].*[\"']", re.DOTALL)  # what is quoted may hold quotes
+_FIRST_TO_LAST = re.compile(r"(?<!\w)[\"'].*[\"']", re.DOTALL)  # a quoted value may contain quotes
 _NUMBER = re.compile(r"\b(is (?:the (?:number|date) )?)[-+.\d]\S*(?: [-+:.\d]\S*)*")
 
 
 def may_be_secret(path: KeyPath) -> bool:
-    """Tell whether the value at a path of a document may be a secret, by the names that lead to it."""
+    """Return whether the value at a path of a document may be a secret, by the keys of the path."""
     if path[:1] == ("secrets",):
         return True
     if path[:1] == ("configs",) and "content" in path[2:]:
@@ -43,9 +47,11 @@ def _without(quoted: str) -> str:
 
 
 class SecretValues:
-    """The places whose values were made with a secret variable, and the values of those variables.
+    """The paths of values that were built with a secret variable, and the values of those variables.
 
-    A value keeps its place while files are merged, but for its index in a list and the name of its service: those do not count.
+    While files are merged, a value keeps its path, except for its index in a list and the name of its service: these do
+    not
+    count.
     """
 
     def __init__(self) -> None:
@@ -53,14 +59,14 @@ class SecretValues:
         self._values: set[str] = set()
 
     def note(self, path: KeyPath, names: Iterable[str], variables: Mapping[str, str]) -> None:
-        """Remember a place whose value uses these variables, where one of them is a secret."""
+        """Record a path whose value uses these variables, where one of them is a secret."""
         secrets = [name for name in names if holds_a_secret(name)]
         if secrets:
             self._places.add(_general(path))
             self._values |= {variables.get(name) or "" for name in secrets}
 
     def holds(self, path: KeyPath) -> bool:
-        """Tell whether the value at a path, or what it is a part of, was made with a secret."""
+        """Return whether the value at a path, or a value that contains it, was built with a secret."""
         if not self._places:
             return False
         general = _general(path)
@@ -72,7 +78,7 @@ class SecretValues:
 
 
 def unquoted(path: KeyPath, message: str, created: SecretValues | None = None) -> str:
-    """Return a message about the value at a path without what must not be quoted; `created` knows of further paths."""
+    """Return a message about the value at a path without possible secrets; `created` has further paths of secrets."""
     is_built = created is not None and created.holds(path)
     if created is not None and is_built:
         message = created.redacted(message)
@@ -88,11 +94,11 @@ def _general(path: KeyPath) -> KeyPath:
 
 
 def is_by_chance(template: str, name: str) -> bool:
-    """Tell whether a variable may be a part of a password that has a dollar sign: `pa$word`, not `${WORD}` or `$WORD`."""
+    """Return whether a variable may be part of a password with a dollar sign: `pa$word`, not `${WORD}` or `$WORD`."""
     return name not in _on_purpose(template)
 
 
-@lru_cache(maxsize=1)  # of one text many names may be asked, one after the other
+@lru_cache(maxsize=1)  # many names of one text may be requested, one after the other
 def _on_purpose(template: str) -> frozenset[str]:
     alone = _ALONE.fullmatch(template)
     return frozenset(_BRACED.findall(template)) | ({alone[1]} if alone else set())

@@ -1,9 +1,9 @@
-"""What a mistyped word was probably meant to be."""
+"""Suggests the word that a mistyped word was probably meant to be."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-WORDS_MAX = 200  # of which a suggestion is searched; more would cost time on hostile input
+WORDS_MAX = 200  # known words to compare; more would cost time on hostile input
 LENGTH_MAX = 80
 
 

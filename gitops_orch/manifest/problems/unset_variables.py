@@ -1,4 +1,4 @@
-"""Variables that no committed file sets: where they are used, and what is told of them, once for each file."""
+"""Reports variables that no committed file sets: where they are used, once for each file."""
 
 import re
 from collections import defaultdict
@@ -9,8 +9,8 @@ from gitops_orch.manifest.problems.model_problems import shortened
 from gitops_orch.manifest.problems.positions import KeyPath
 from gitops_orch.model.problem import Position, Problem, Severity
 
-HIDDEN = ""  # in the place of a name that may be a part of a password
-LINES_MAX = 5  # that are named for one variable
+HIDDEN = ""  # instead of a name that may be a part of a password
+LINES_MAX = 5  # lines that a message names for one variable
 _HEAD = re.compile(r"\$(?:(?P<name>\w+)|\{(?P<braced>\w+)\})(?P<rest>/[^:]*)")
 
 
@@ -20,12 +20,12 @@ class Unset:
 
     name: str
     position: Position
-    host_path: str = ""  # what follows it in a mount's source, where without it that is a path of the host
-    in_variables: bool = False  # it stands in a file of variables, not in a Compose file
+    host_path: str = ""  # the text after it in a mount's source, where that text alone is a path of the host
+    in_variables: bool = False  # it is in a file of variables, not in a Compose file
 
 
 def host_path_after(path: KeyPath, template: str, name: str) -> str:
-    """Return what an unset variable at the head of a mount's source leaves of it, "" where it is no such thing."""
+    """Return the path that is left of a mount's source after an unset variable at its start; "" for any other value."""
     if path[:1] != ("services",) or path[2:3] != ("volumes",) or path[4:] not in ((), ("source",)):
         return ""
     head = _HEAD.match(template)
@@ -42,7 +42,7 @@ def naming(names: Sequence[str]) -> str:
 
 
 def unset_problems(uses: Iterable[Unset], severity: Severity) -> Iterator[Problem]:
-    """Yield what to tell: one problem for the variables of a Compose file, and one for each that needs other advice."""
+    """Yield one problem for the variables of a Compose file, and one for each use that needs other advice."""
     folded: dict[str, list[Unset]] = defaultdict(list)
     special: dict[tuple[str, str, str, bool], list[Unset]] = defaultdict(list)
     for use in uses:

@@ -1,4 +1,4 @@
-"""Which files of a tree mean something: Compose files, Host documents, the Fleet document."""
+"""Finds the Compose files, the Host documents and the Fleet document of a tree."""
 
 import re
 from collections import defaultdict
@@ -11,7 +11,7 @@ from gitops_orch.manifest.repository.ignore import IgnoreRules
 from gitops_orch.model.problem import Position, Problem, Severity
 from gitops_orch.model.tree import Tree
 
-# In Compose's own order of precedence, for directories that hold several.
+# in Compose's own order of precedence, for directories that contain several
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 FLEET_PATH = "gitops.yaml"
 HOSTS_DIRECTORY = "hosts"
@@ -22,13 +22,14 @@ _HIDDEN = (".", "_")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovered:
-    """The files that count, in the order of their paths; `unread` are such files that the tree refuses to read."""
+    """The files to read, in the order of their paths; `unread` are such files that the tree refuses to read."""
 
     compose: tuple[str, ...]
     hosts: tuple[str, ...]
     fleet: str | None
     unread: tuple[str, ...]
-    left_out: Mapping[str, str]  # Compose files that are no apps, with the place of the pattern that says so
+    # Compose files that are excluded, with the position of the pattern that excludes them
+    left_out: Mapping[str, str]
     problems: tuple[Problem, ...]
 
 
@@ -71,18 +72,18 @@ def discover(tree: Tree) -> Discovered:
 
 
 def is_document(path: str) -> bool:
-    """Tell whether a path is where the hosts or the fleet are declared, or what is no app."""
+    """Return whether a path declares hosts or the fleet, or excludes apps."""
     return path == FLEET_PATH or _is_host_file(path) or basename(path) == IGNORE_NAME
 
 
 def default_app_name(path: str, tree: Tree) -> str:
-    """Return the name of an app whose file gives none, as Compose makes it from the directory; "" where it cannot."""
+    """Return the default name of an app, derived from its directory as Compose does; "" where that is impossible."""
     source = basename(dirname(path)) or tree.name
     return "".join(_NAME_CHARACTER.findall(source.lower())).lstrip("_-")
 
 
 def _choose(by_directory: dict[str, dict[str, str]], tree: Tree) -> tuple[list[str], list[Problem]]:
-    """Choose one file of each directory; one that cannot be read is never replaced by another that stands beside it."""
+    """Choose one file of each directory; another file never replaces one that cannot be read."""
     chosen: list[str] = []
     problems: list[Problem] = []
     for directory, present in by_directory.items():
@@ -106,12 +107,12 @@ def _counts(path: str) -> bool:
 
 
 def is_searched(path: str) -> bool:
-    """Tell whether apps are looked for at a path."""
+    """Return whether a file at this path can be an app."""
     return path[0] not in _HIDDEN and "/." not in path and "/_" not in path
 
 
 def _is_linked(path: str, tree: Tree) -> bool:
-    """Tell whether a symbolic link to a directory leads to a path: the app there is found where it lies."""
+    """Return whether a path is below a symbolic link to a directory: the app is found at its real path."""
     return any(path.startswith(f"{link}/") for link in tree.linked_directories)
 
 

@@ -1,4 +1,4 @@
-"""The files of a tree, by directory; and a root that tells what was relative from what was absolute."""
+"""The files of a tree, by directory; and a root by which relative paths stay distinct from absolute ones."""
 
 import re
 from bisect import bisect_left
@@ -8,9 +8,11 @@ from posixpath import dirname, normpath, relpath
 
 from gitops_orch.model.tree import Tree, TreeFile
 
-# Note [Root]: in a resolved Compose file all paths are absolute.  Files are therefore resolved below a root that no
-# host has, deep enough for any number of `..` that a sane file holds: what is below ROOT came from a relative path,
-# what is below OUTSIDE but not below ROOT climbed out of the repository, and all else is a path on the host.
+# Note [Root]: in a resolved Compose file all paths are absolute. Files are therefore resolved below a root that no host
+# has, deep
+# enough for any reasonable number of `..` in a path. A path below ROOT was a relative path. A path below OUTSIDE but
+# not
+# below ROOT was relative and left the repository. Any other path is a path on the host.
 OUTSIDE = "/.gitops-orch-outside"
 ROOT = OUTSIDE + "/up" * 64 + "/repository"
 _ABOVE = re.compile(rf"{re.escape(OUTSIDE)}(?P<ups>(?:/up\b)*)(?P<inside>/repository\b)?(?P<slash>/?)")
@@ -22,7 +24,7 @@ def rooted(tree: Tree) -> Tree:
 
 
 def path_in_tree(absolute: str) -> str | None:
-    """Return the path in the repository, "" for its root; None for a path on the host, or outside of the tree."""
+    """Return the path in the repository, "" for its root; None for a path on the host or outside of the tree."""
     path = normpath(absolute)
     if path == ROOT:
         return ""
@@ -30,13 +32,13 @@ def path_in_tree(absolute: str) -> str | None:
 
 
 def is_relative(absolute: str) -> bool:
-    """Tell whether it was a relative path, one that leaves the repository too."""
+    """Return whether it was a relative path, including one that leaves the repository."""
     path = normpath(absolute)
     return path == OUTSIDE or path.startswith(OUTSIDE + "/")
 
 
 def readable(text: str) -> str:
-    """Return a sentence without the root that only the compiler knows: with paths as the repository's user sees them."""
+    """Return a message with paths as a user of the repository sees them, without the compiler's internal root."""
     return _ABOVE.sub(_as_seen, text) if OUTSIDE in text else text
 
 
@@ -48,7 +50,7 @@ def _as_seen(match: re.Match[str]) -> str:
 
 
 def data_directory(path: str, base: str) -> str:
-    """Return where below an app's data a path of the repository lies; `base` is the Compose file's directory."""
+    """Return the path below an app's data for a path of the repository; `base` is the Compose file's directory."""
     steps = relpath(path or ".", base or ".").split("/")
     return "/".join("_up" if step == ".." else step for step in steps if step != ".")
 
@@ -75,7 +77,7 @@ class GitFiles:
         return tuple(self.tree.files[path] for path in _paths_below(self.paths, directory))
 
     def refused_below(self, directory: str) -> tuple[tuple[str, str], ...]:
-        """Return what is there but not read at, above or below a path, and why."""
+        """Return the refused entries at, above or below a path, each with the reason."""
         if not self.refused_paths:
             return ()
         paths = _paths_below(self.refused_paths, directory)
@@ -84,7 +86,7 @@ class GitFiles:
 
 
 def _lines_of_descent(path: str) -> Iterator[str]:
-    """Yield a path and the directories that it lies in."""
+    """Yield a path and the directories above it."""
     while path:
         yield path
         path = dirname(path)
@@ -94,4 +96,5 @@ def _paths_below(ordered: tuple[str, ...], directory: str) -> tuple[str, ...]:
     if not directory:
         return ordered
     start = bisect_left(ordered, directory + "/")
-    return ordered[start : bisect_left(ordered, directory + "0", start)]  # "0" comes right after "/"
+    # "0" follows "/" in the order of characters
+    return ordered[start : bisect_left(ordered, directory + "0", start)]

@@ -1,7 +1,8 @@
-"""`.gitops-ignore`: which directories hold no app although they look like it, in the syntax of `.gitignore`.
+"""`.gitops-ignore`: excludes files that look like apps, in the syntax of `.gitignore`.
 
-As with `.gitignore`, each directory may have one, the last pattern that matches decides, and a deeper file comes before
-one above it.  Only apps are left out so: what other files mount or include is read all the same.
+As with `.gitignore`, each directory may have one, the last pattern that matches decides, and a file in a deeper
+directory
+takes precedence. It excludes apps only: a file that another file mounts or includes is read anyway.
 """
 
 import re
@@ -20,24 +21,25 @@ NAME = ".gitops-ignore"
 FILE_BYTES_MAX = 100_000
 LINES_MAX = 1_000
 LINE_LENGTH_MAX = 200
-# A star is tried at each character of a path, so a few of them in one pattern could take for ever.
+# A star is tried at each character of a path, so a few stars in one pattern could take very long.
 STARS_MAX = 4
 _STARS = re.compile(r"\*+")
 
 
 @dataclass(slots=True)
 class IgnoreRules:
-    """All ignore files of a tree; each is read when a path below its directory is asked for."""
+    """All ignore files of a tree; each is read when a path below its directory is requested."""
 
     tree: Tree
     problems: list[Problem] = field(default_factory=list)
+    # ignore files with a mistake: the files that they exclude are unknown
     unread: list[str] = field(
         default_factory=list
-    )  # ignore files with a mistake: what they leave out is unknown
+    )
     _specs: dict[str, "GitIgnoreSpec | None"] = field(default_factory=dict)  # by directory
 
     def why_left_out(self, path: str) -> str:
-        """Return the place of the pattern that leaves a file out; "" where none does."""
+        """Return the position of the pattern that excludes a file; "" where none does."""
         directory = dirname(path)
         while True:
             spec = self._spec(directory)
@@ -74,7 +76,7 @@ class IgnoreRules:
         from pathspec import GitIgnoreSpec  # few repositories have such a file
 
         try:
-            # The library counts no empty lines, and a message must name the line.
+            # The library does not count empty lines, and a message must name the line.
             return GitIgnoreSpec.from_lines([line if line.strip() else "#" for line in lines])
         except ValueError as error:
             return self._refused(path, 0, f"holds a pattern that is none: {error}")

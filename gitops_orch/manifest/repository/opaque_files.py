@@ -1,10 +1,10 @@
-"""Files whose content is not what they stand for: encrypted ones, and pointers to content that is kept elsewhere."""
+"""Recognises files without their real content: encrypted files, and pointers to content in another storage."""
 
 import re
 
 _HEAD_BYTES = 256
 _SOPS_VALUE = b"ENC[AES256_GCM,data:"
-# Where SOPS keeps its own record, in YAML, JSON, dotenv and INI files.
+# Where SOPS writes its own record, in YAML, JSON, dotenv and INI files.
 _SOPS_RECORD = re.compile(
     rb'^(?:sops:[ \t]*$|[ \t]*"sops":[ \t]*\{|sops_(?:version|mac)=|\[sops\])', re.MULTILINE
 )
@@ -31,7 +31,7 @@ _STARTS = tuple(start for start, _ in _HEADS)
 
 
 def disguise(content: bytes) -> str:
-    """Return why a file is not what its name says, for the end of a sentence; "" where it is."""
+    """Return why the content of a file is not its real content, for the end of a sentence; "" where it is."""
     head = content[:_HEAD_BYTES].lstrip(b"\xef\xbb\xbf\r\n\t ")
     if head.startswith(_STARTS):
         return next(reason for start, reason in _HEADS if head.startswith(start))

@@ -1,7 +1,9 @@
-"""The Compose schema as a judge that is fast on what is right, and precise about what is wrong.
+"""Validates a model by the Compose schema: fast for valid models, precise about mistakes.
 
-Note [Two passes]: a general validator takes milliseconds for a small file, and ten thousand files must load in seconds.
-The schema file is compiled once into plain functions that answer yes or no; only after a no is the reason looked for.
+Note [Two passes]
+A general validator takes milliseconds for a small file, and ten thousand files must load in seconds. So the schema file
+is
+compiled once to plain functions that return True or False. Only after False are the reasons searched for.
 """
 
 import json
@@ -17,7 +19,7 @@ from gitops_orch.manifest.syntax.yaml_scalars import Timestamp
 
 Check: TypeAlias = Callable[[Any], bool]
 Mistake: TypeAlias = tuple[KeyPath, str]
-MISTAKES_MAX = 200  # of one file: beyond that, one more sentence helps nobody
+MISTAKES_MAX = 200  # of one file: more problems are of no use
 SHOWN_LENGTH_MAX = 60
 
 _SERVICE_SIGNS = ("image", "build")
@@ -34,19 +36,19 @@ TYPE_WORDS = {  # how a message names a type of JSON Schema
 
 @cache
 def compose_schema() -> Mapping[str, Any]:
-    """Return the schema file as it stands in `schemas/`."""
+    """Return the schema file in `schemas/`."""
     package = files("gitops_orch")
     inside = package.joinpath("schemas", "compose.schema.json")
-    # In a checkout the one copy of the schemas stands beside the package, in a wheel inside it.
+    # In a checkout, the only copy of the schemas is next to the package; in a wheel, inside it.
     place = inside if inside.is_file() else package.joinpath("..", "schemas", "compose.schema.json")
     loaded: Mapping[str, Any] = json.loads(place.read_text(encoding="utf-8"))
     return loaded
 
 
 def schema_mistakes(model: Mapping[str, Any]) -> list[Mistake]:
-    """Return every place where the model is not what Compose's schema allows; empty where it is all right.
+    """Return every place where the model violates Compose's schema; empty where it is valid.
 
-    A place without a sentence is told of at another one.
+    A mistake with an empty message is described by the message of another one.
     """
     schema = compose_schema()
     if _compiled("#")(model):
@@ -60,7 +62,7 @@ def schema_mistakes(model: Mapping[str, Any]) -> list[Mistake]:
 
 
 def describe(value: object) -> str:
-    """Return a value in words, for the end of a sentence: `the text "yes"`, `a list`."""
+    """Return a value as text for the end of a sentence: `the text "yes"`, `a list`."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -76,7 +78,7 @@ def describe(value: object) -> str:
 
 
 def kind_of(value: object) -> str:
-    """Return a value in words that do not quote it: what stands where a mapping belongs may be `PASSWORD=value`."""
+    """Return the kind of a value without a quote of it: instead of a mapping there may be a text `PASSWORD=value`."""
     return "text" if isinstance(value, str) else describe(value)
 
 
@@ -89,7 +91,7 @@ _IS: Mapping[str, Check] = {
     "array": lambda value: type(value) is list,
     "null": lambda value: value is None,
 }
-# What a value of this Python type is to a schema; the text type first, because most values are text.
+# The schema types of a Python type; the text type first, because most values are text.
 _KINDS: Mapping[type, frozenset[str]] = {
     str: frozenset(("string",)),
     dict: frozenset(("object",)),
@@ -151,7 +153,7 @@ def _refuse(_value: Any) -> bool:
 
 
 def _parts(schema: Mapping[str, Any]) -> Iterator[tuple[type, Check]]:
-    """Yield what values of a type must be, beyond being of it."""
+    """Yield the further conditions on values of each type."""
     if schema.keys() & {"properties", "patternProperties", "additionalProperties", "required"}:
         yield dict, _object_check(schema)
     if "items" in schema:
@@ -194,10 +196,10 @@ def _list_check(schema: Mapping[str, Any]) -> Check:
 
 
 def first_repeated(values: list[Any]) -> int | None:
-    """Return the index of the first value that stands in the list before; None where all differ."""
+    """Return the index of the first value that repeats an earlier one; None where all differ."""
     seen: set[str] = set()
     for index, value in enumerate(values):
-        # Sets by hash: comparing every pair takes 23 s for 3,000 mappings.
+        # Sets by hash: to compare every pair takes 23 s for 3,000 mappings.
         key = f"s{value}" if type(value) is str else json.dumps(value, sort_keys=True, default=str)
         if key in seen:
             return index
@@ -277,12 +279,12 @@ def _explain_object(schema: Mapping[str, Any], value: dict[str, Any], path: KeyP
 
 
 def _is_stray(key: str, item: Any, properties: Mapping[str, Any]) -> bool:
-    """Tell whether a top-level key is a service, as in files of 2014."""
+    """Return whether a top-level key is a service, as in files of 2014."""
     return key not in properties and type(item) is dict and not item.keys().isdisjoint(_SERVICE_SIGNS)
 
 
 def _stray(key: str, strays: list[str]) -> str:
-    """Return what to say of a service at the top level: all at the first one, and nothing at the others."""
+    """Return the message for a service at the top level: the first one names all, the others have an empty message."""
     if len(strays) == 1:
         return "unknown key; a service stands below services:, move it there"
     names = f"{', '.join(strays[:-1])} and {strays[-1]}"

@@ -1,4 +1,4 @@
-"""JSON Schemas as judges: what is wrong with a value of our own files, and where."""
+"""Validates values of our own files by their JSON Schemas, with positions."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -9,7 +9,7 @@ from gitops_orch.manifest.problems.safe_quotes import unquoted
 from gitops_orch.manifest.schema.schema_files import surely_allows
 from gitops_orch.model.problem import Position, Problem
 
-MISTAKES_MAX = 100  # per value: beyond that, one more sentence helps nobody
+MISTAKES_MAX = 100  # of a value: more problems are of no use
 
 
 def schema_problems(
@@ -17,7 +17,7 @@ def schema_problems(
 ) -> Iterator[Problem]:
     """Yield every mistake of a value; `schema` is a file's name, with `#/pointer` for a part of it.
 
-    `prefix` is where the value stands in its document; `place` maps a path of keys to a position.
+    `prefix` is the path of the value in its document; `place` maps a path of keys to a position.
     """
     if surely_allows(schema, value):
         return

@@ -1,4 +1,4 @@
-"""What is wrong with a value by a schema: every mistake, its place, and words that a person can act on.
+"""Explains the mistakes of a value by a schema: the path of each, and a message that a person can act on.
 
 References resolve among the files of `schemas/` and nowhere else.
 """
@@ -60,14 +60,14 @@ _Exact: Any = extend(Draft202012Validator, {"pattern": _exact_pattern})  # type:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mistake:
-    """A validation error as the rest of this file reads it."""
+    """A validation error in the form that this module uses."""
 
     path: KeyPath
     rule: str
     wanted: Any
     value: Any
     schema: Mapping[str, Any]
-    is_key: bool  # it is a key of the mapping at `path` that is wrong, not a value
+    is_key: bool  # the mistake is in a key of the mapping at `path`, not in a value
 
 
 def _mistake(error: ValidationError) -> _Mistake:

@@ -1,8 +1,10 @@
-"""The schemas of our own files, which stand in `schemas/`, as editors use them; and a quick yes to what they allow.
+"""Reads the schemas of our own files in `schemas/`, and decides quickly whether a value is surely valid.
 
-Note [Two passes]: the general validator takes longer to import than a small repository takes to load.  Most values have
-no mistake, and a page of code tells that.  It says yes only where it is sure: a keyword or a type that it does not know
-is a no, and the general validator (schema_errors.py) then decides and explains.
+Note [Two passes]
+The general validator takes longer to import than a small repository takes to load. Most values have no mistake, and a
+page
+of code can decide that. It returns True only where it is sure. For a keyword or a type that it does not know it returns
+False; the general validator (schema_errors.py) then decides and explains.
 """
 
 import json
@@ -13,7 +15,7 @@ from importlib.resources import files
 from typing import Any, TypeAlias
 
 SCHEMA_NAMES = ("host", "fleet", "x-gitops")
-_NOTES = frozenset(("$schema", "$id", "$defs", "title", "description", "default"))  # they forbid nothing
+_NOTES = frozenset(("$schema", "$id", "$defs", "title", "description", "default"))  # they restrict nothing
 _TYPES: Mapping[str, type] = {
     "string": str,
     "integer": int,
@@ -29,7 +31,7 @@ def read_schema(name: str) -> Mapping[str, Any]:
     """Return the schema file of this name."""
     package = files("gitops_orch")
     inside = package.joinpath("schemas", f"{name}.schema.json")
-    # In a checkout the one copy of the schemas stands beside the package, in a wheel inside it.
+    # In a checkout, the only copy of the schemas is next to the package; in a wheel, inside it.
     place = inside if inside.is_file() else package.joinpath("..", "schemas", f"{name}.schema.json")
     loaded: Mapping[str, Any] = json.loads(place.read_text(encoding="utf-8"))
     return loaded
@@ -42,7 +44,7 @@ def exact(pattern: str) -> re.Pattern[str]:
 
 
 def surely_allows(schema: str, value: object) -> bool:
-    """Tell whether a value has no mistake for sure; `schema` is a file's name, or one with `#/pointer` for a part."""
+    """Return whether a value surely has no mistake; `schema` is a file's name, or one with `#/pointer` for a part."""
     name, _, pointer = schema.partition("#")
     part: Any = read_schema(name)
     for key in pointer.split("/")[1:]:

@@ -1,4 +1,4 @@
-"""Relative paths of a model to absolute ones, key by key as Compose resolves them."""
+"""Makes relative paths of a model absolute, key by key as Compose resolves them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a file leaves unsaid: defaults, absolute paths, values of variables, the default network, and names."""
+"""Adds what a file leaves out: defaults, values of variables, the default network, and names."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ _NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
 
 
 def add_defaults(model: dict[str, Any]) -> None:
-    """Add what Compose writes into every long form, in place."""
+    """Add the defaults that Compose writes into every long form, in place."""
     for service in services_of(model).values():
         if type(service.get("build")) is dict:
             service["build"].setdefault("context", ".")
@@ -34,7 +34,7 @@ def resolve_variables(
 ) -> None:
     """Give a `KEY` without a value the committed variable of that name, in place; keys of a mapping only with `maps`.
 
-    Compose completes lists with the variables of the file that holds them, and mappings with those of the whole app.
+    Compose completes lists with the variables of their file, and mappings with the variables of the whole app.
     """
     for name, service in services_of(model).items():
         environment = service.get("environment")
@@ -62,7 +62,7 @@ def _resolved(environment: Any, variables: Mapping[str, str], report: Report) ->
 
 
 def _passed(name: str, variables: Mapping[str, str], report: Report) -> str | None:
-    """Return a variable's value; None also where the app took more of them than any may."""
+    """Return a variable's value; None also where the app exceeds the limit for values of variables."""
     found = variables.get(name)
     if found is None or report.budget.may_grow(len(found)):
         return found
@@ -73,7 +73,7 @@ def _passed(name: str, variables: Mapping[str, str], report: Report) -> str | No
 def normalise(
     model: dict[str, Any], variables: Mapping[str, str], name: str, report: Report
 ) -> frozenset[tuple[str, str]]:
-    """Add networks, dependencies and names that are implied, in place; return the resources named after the project."""
+    """Add implied networks, dependencies and names, in place; return the resources that are named after the project."""
     _add_networks(model)
     resolve_variables(model, variables, report, maps=True)
     for service in services_of(model).values():
@@ -118,7 +118,7 @@ def _complete_build(build: dict[str, Any], variables: Mapping[str, str], report:
 
 
 def implied_by(service: Mapping[str, Any]) -> list[tuple[str, bool, KeyPath]]:
-    """Return the services that this one cannot be without, whether it restarts with them, and the key that says so."""
+    """Return the services that a service needs, whether it restarts with them, and the key that implies it."""
     edges: list[tuple[str, bool, KeyPath]] = []
     for link in service.get("links") or ():
         service_name, colon, alias = link.partition(":")

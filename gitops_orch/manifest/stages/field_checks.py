@@ -1,4 +1,4 @@
-"""What Compose refuses in a single service or resource, before it looks at how they fit together."""
+"""Checks that Compose makes on a single service or resource, before it checks references between them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ _CONTENT = {"configs": ("file", "environment", "content"), "secrets": ("file", "
 
 
 def check_forms(model: Mapping[str, Any], report: Report) -> None:
-    """Report what cannot stand together, and what cannot be missing."""
+    """Report keys that exclude each other, and missing keys."""
     for name, service in services_of(model).items():
         with report.inside("services", name):
             _check_service(service, report)

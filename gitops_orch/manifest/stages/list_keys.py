@@ -1,4 +1,4 @@
-"""Lists whose entries have a key: the last entry for a port, a mount's target or a variable takes the first one's place."""
+"""Lists whose entries have a key: the last entry for a port, a mount target or a variable replaces the first one."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -11,11 +11,11 @@ Index: TypeAlias = Callable[[Any], object]
 
 
 class _Keyless(ValueError):
-    """An entry lacks what its key is made of."""
+    """An entry does not have the parts of its key."""
 
 
 def drop_overridden(model: dict[str, Any], report: Report) -> None:
-    """Drop every list entry that a later one overrides, in place; an entry without its key is a mistake."""
+    """Remove every list entry that a later one overrides, in place; an entry without its key is a mistake."""
     for name, service in services_of(model).items():
         report.trail = ["services", name]
         _apply(service, _SERVICE, report)
@@ -106,7 +106,7 @@ def _port(value: Any) -> object:
         raise _Keyless("a port needs the container's port; write target: 80")
     published = value.get("published")
     protocol, address = value.get("protocol", "tcp"), value.get("host_ip", "0.0.0.0")  # noqa: S104 - the key of an entry, nothing listens
-    # 8080 and "8080" are two entries to Compose, which compares their printed forms.
+    # Compose treats 8080 and "8080" as two entries, because it compares their printed forms.
     return f"{address}:{published!r}:{value['target']}/{protocol}"
 
 

@@ -1,7 +1,7 @@
-"""Paths in a manifest: as Compose prints them, and as the repository's tree knows them.
+"""Paths in a manifest: as Compose prints them, and as the repository's tree names them.
 
-The repository stands below `Tree.root`; where that is empty, at `/`.  A path that a file names stands relative to the
-directory of its project, and nothing outside of the repository is ever read.
+The repository is below `Tree.root`, or at `/` where that is empty. A path in a file is relative to the directory of its
+project, and nothing outside of the repository is ever read.
 """
 
 import posixpath
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from gitops_orch.manifest.syntax.volumes import clean_path, is_absolute
 from gitops_orch.model.tree import Tree
 
-HOME = "/root"  # what `~` and $HOME stand for: the controller's own home would make a render depend on who runs it
+# the value of `~` and $HOME: with the controller's own home, a render would depend on its user
+HOME = "/root"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +22,13 @@ class Location:
     directory: str  # absolute
 
     def absolute(self, path: str) -> str:
-        """Return a path as Compose prints it: absolute ones as they are, others below the directory."""
+        """Return a path as Compose prints it: an absolute one unchanged, any other below the directory."""
         if path.startswith("~"):
             return clean_path(f"{HOME}/{path[1:]}")
         return path if is_absolute(path) else clean_path(f"{self.directory}/{path}")
 
     def context(self, path: str) -> str:
-        """Return where a build reads from: there Compose takes a Windows path for a relative one."""
+        """Return the path of a build context: there Compose treats a Windows path as relative."""
         return path if path.startswith("/") else self.absolute(f"./{path}" if path[:1] != "~" else path)
 
     def in_repository(self, path: str) -> str | None:
@@ -42,7 +43,7 @@ class Location:
 
 
 def location_of(tree: Tree, path: str) -> Location:
-    """Return the location of the directory that holds a file of the tree."""
+    """Return the location of the directory that contains a file of the tree."""
     root = tree.root.rstrip("/")
     return Location(root=root, directory=clean_path(f"{root}/{posixpath.dirname(path)}/."))
 

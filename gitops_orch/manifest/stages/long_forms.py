@@ -1,4 +1,4 @@
-"""Short forms to long ones, where Compose has both: what files are merged as, and read from."""
+"""Converts short forms to long ones, where Compose has both: files are merged and read in their long forms."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -31,14 +31,14 @@ def expand_model(model: dict[str, Any], report: Report) -> None:
 
 
 def _drop_odd_networks(model: dict[str, Any], report: Report) -> None:
-    """Report networks that are no mappings: the schema does not look at those with odd names."""
+    """Report networks that are not mappings: the schema does not check those with unusual names."""
     networks = model.get("networks") or {}
     for name in [name for name, body in networks.items() if type(body) is not dict and body is not None]:
         report.error_at(("networks", name), f"must be a mapping, is {describe(networks.pop(name))}")
 
 
 def _expand(mapping: dict[str, Any], expanders: dict[str, Expander], report: Report) -> None:
-    # Most keys have one form only, so the smaller of the two tables is walked.
+    # Most keys have one form only, so the smaller of the two tables is searched.
     for key in mapping.keys() & expanders.keys():
         report.trail.append(key)
         mapping[key] = expanders[key](mapping[key], report)

@@ -1,4 +1,4 @@
-"""Override merging: one Compose file over another, or a service over the one that it extends."""
+"""Merges one Compose file over another, or a service over the service that it extends."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -9,11 +9,11 @@ from gitops_orch.manifest.schema.compose_schema import describe, kind_of
 from gitops_orch.manifest.syntax.go_values import shown
 
 Merger: TypeAlias = Callable[[Any, Any, KeyPath, Report], Any]
-Table: TypeAlias = dict[str, Any]  # a key of the model to its Merger, or to the Table of what is below it
+Table: TypeAlias = dict[str, Any]  # a key of the model to its Merger, or to the Table for the keys below it
 
 
 def merge_models(base: dict[str, Any], other: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Return the model that a later file makes of an earlier one."""
+    """Return the model of an earlier file with a later one merged over it."""
     merged: dict[str, Any] = _mappings(base, other, (), report, _MODEL)
     return merged
 
@@ -21,7 +21,7 @@ def merge_models(base: dict[str, Any], other: dict[str, Any], report: Report) ->
 def merge_services(
     base: dict[str, Any], other: dict[str, Any], path: KeyPath, report: Report
 ) -> dict[str, Any]:
-    """Return the service that one makes of the service that it extends."""
+    """Return a service merged over the service that it extends."""
     merged: dict[str, Any] = _mappings(base, other, path, report, _SERVICE)
     return merged
 
@@ -48,7 +48,7 @@ def _mappings(
     table: Table | None = None,
 ) -> Any:
     if any(side is not None and type(side) is not dict for side in (base, other)):
-        return other  # the schema says what is wrong with it
+        return other  # the schema reports the mistake
     merged = dict(base or {})
     for key, value in (other or {}).items():
         if key not in merged or key.startswith("x-"):
@@ -115,7 +115,7 @@ def _logging(base: Any, other: Any, path: KeyPath, report: Report) -> Any:
     if type(base) is not dict or type(other) is not dict:
         return base if other is None else other
     if "driver" in base and "driver" in other and base["driver"] != other["driver"]:
-        return other  # another driver's options mean nothing to this one
+        return other  # the options of another driver have no meaning for this one
     return _mappings(base, other, path, report)
 
 
@@ -123,7 +123,7 @@ def _ipam_config(base: Any, other: Any, path: KeyPath, report: Report) -> Any:
     if any(
         type(each) is not dict for side in (base, other) for each in (side if type(side) is list else [side])
     ):
-        return other  # the schema says what is wrong with it
+        return other  # the schema reports the mistake
     pools: list[dict[str, Any]] = []
     for each in base or ():
         original = dict(each)  # Compose merges every override into it, one after the other

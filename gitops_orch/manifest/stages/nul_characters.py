@@ -1,4 +1,4 @@
-"""NUL characters: no Engine, file name or environment can hold one, and YAML can write one."""
+"""Finds NUL characters: YAML can contain one, but no Engine, file name or environment can."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,7 +12,7 @@ _MESSAGE = 'holds a NUL character ("\\0"), which no Engine takes; remove it'
 
 
 def may_hold_nul(contents: Iterable[bytes]) -> bool:
-    """Tell whether any file could give a value with a NUL; false spares the walk over all values."""
+    """Return whether any file could give a value with a NUL; False avoids the walk over all values."""
     return any(
         b"\0" in content or (b"\\" in content and any(sign in content for sign in _ESCAPES))
         for content in contents
@@ -20,7 +20,7 @@ def may_hold_nul(contents: Iterable[bytes]) -> bool:
 
 
 def check_nul(model: Any, findings: Findings) -> None:
-    """Note the keys and values of a model that hold a NUL."""
+    """Add a mistake for each key and value of a model that contains a NUL."""
     for count, path in enumerate(_places(model, ())):
         if count >= MISTAKES_MAX:
             return

@@ -1,4 +1,4 @@
-"""Whether services fit together, as Compose judges it before it prints anything."""
+"""Checks whether services fit together, as Compose does before it prints a model."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -12,7 +12,7 @@ Model: TypeAlias = Mapping[str, Any]
 
 
 def reference_mistakes(model: Model, disabled: Model, flawed: frozenset[str]) -> Iterator[Mistake]:
-    """Yield every clash of a printed model; services in `flawed` have mistakes already and are not judged again.
+    """Yield every conflict in a printed model; services in `flawed` have mistakes already and are not checked again.
 
     `disabled` are the services that no active profile selects.
     """
@@ -96,7 +96,7 @@ def _healthcheck(service: Model, _model: Model) -> Iterator[Mistake]:
 def _network_mode(service: Model, model: Model) -> Iterator[Mistake]:
     mode = service.get("network_mode") or ""
     target = mode.removeprefix("service:")
-    # An empty name is any service, to Compose.
+    # Compose accepts an empty name as any service.
     if mode.startswith("service:") and target and target not in model["services"]:
         yield ("network_mode",), f"there is no service {target}{did_you_mean(target, model['services'])}"
 
@@ -172,7 +172,7 @@ def _dependencies(name: str, service: Model, services: Model, disabled: Model) -
 
 
 def _cycles(services: Mapping[str, Model]) -> Iterator[Mistake]:
-    """Yield the first circle of services that depend on each other; Compose finds one, too."""
+    """Yield the first cycle of services that depend on each other; Compose also reports one."""
     done: set[str] = set()
     for start in services:
         circle = _cycle(start, services, done)
@@ -183,11 +183,12 @@ def _cycles(services: Mapping[str, Model]) -> Iterator[Mistake]:
 
 
 def _cycle(start: str, services: Mapping[str, Model], done: set[str]) -> list[str]:
-    """Return the services of a circle that can be reached, its first one again at the end; empty where there is none.
+    """Return the services of a reachable cycle, with its first service again at the end; empty where there is none.
 
-    `done` are services that lead to no circle; those that this search passes are added to it.
+    `done` are services that lead to no cycle; the services that this search passes are added to it.
     """
-    trail: dict[str, Iterator[str]] = {}  # the services that led here, and what each has yet to ask
+    # the services that led here, each with the dependencies still to follow
+    trail: dict[str, Iterator[str]] = {}
     name: str | None = start
     while name is not None or trail:
         if name is None:

@@ -1,4 +1,4 @@
-"""The parts of a model, however odd the file: what is not a mapping has no parts."""
+"""Returns the parts of a model, even of an invalid one: a value that is not a mapping has no parts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ def resources_of(model: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any
 
 
 def device_requests(service: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return every request for devices that a service makes."""
+    """Return every device request of a service."""
     requests = list(service.get("gpus") or ())
     if not service.get("deploy"):
         return requests

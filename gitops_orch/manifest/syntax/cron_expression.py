@@ -1,4 +1,4 @@
-"""Cron expressions: five fields as `crontab(5)` has them, read strictly, so that a mistake is found before it is waited for."""
+"""Parses cron expressions, the five fields of `crontab(5)`, strictly: a mistake is found at once."""
 
 import re
 from functools import lru_cache
@@ -24,18 +24,18 @@ _FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
     ("day of the week", 0, 7, {name: number for number, name in enumerate(_WEEKDAYS)}),
 )
 _PART = re.compile(r"(?P<first>\*|[a-z]+|\d{1,2})(-(?P<last>[a-z]+|\d{1,2}))?(/(?P<step>\d{1,2}))?")
-_SUNDAY = 7  # as 0, so that fri-sun can be said
-# The longest that each month can be: a day that none of the months has never comes.
+_SUNDAY = 7  # the same as 0, so that fri-sun is possible
+# The longest that each month can be: a day that none of the months has never occurs.
 _LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 class BadCron(ValueError):
-    """The expression says no times; the message says why."""
+    """The expression has no times; the message is the reason."""
 
 
 @lru_cache(maxsize=1024)
 def parse_cron(expression: str) -> CronFields:
-    """Return the fields of an expression; BadCron where it is none, or never comes."""
+    """Return the fields of an expression; raise BadCron where it is invalid, or never occurs."""
     words = _NICKNAMES.get(expression.strip().lower(), expression).lower().split()
     if len(words) != len(_FIELDS):
         names = ", ".join(name for name, *_ in _FIELDS)
@@ -43,7 +43,7 @@ def parse_cron(expression: str) -> CronFields:
     minutes, hours, days, months, weekdays = (
         _field(word, *field) for word, field in zip(words, _FIELDS, strict=True)
     )
-    # A field that begins with a star restricts nothing, as far as the choice between the two kinds of days goes.
+    # A field that begins with a star does not restrict the days, when cron chooses between the two kinds of days.
     either = not (words[2].startswith("*") or words[4].startswith("*"))
     if not either and min(days) > max(_LENGTHS[month - 1] for month in months):
         raise BadCron(f"never comes: none of these months has a day {min(days)}")
@@ -78,7 +78,7 @@ def _bounds(match: re.Match[str], name: str, least: int, most: int, names: dict[
             raise BadCron(f"the {name} {match[0]!r} is no range; write * or a range such as 1-5")
         return least, most
     first = _number(match["first"], match[0], name, names)
-    # A single value with a step goes on to the end, as in every cron: 5/15 is 5-59/15.
+    # A single value with a step continues to the end, as in every cron: 5/15 is 5-59/15.
     open_end = match["last"] is None and match["step"] is not None
     last = most if open_end else _number(match["last"] or match["first"], match[0], name, names)
     if names and most == _SUNDAY and last == 0 and first > last:

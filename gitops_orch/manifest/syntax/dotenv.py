@@ -1,4 +1,4 @@
-"""Variable files: `.env`, `env_file` and `label_file`, with the quoting and expansion that Compose gives them."""
+"""Reads variable files (`.env`, `env_file` and `label_file`) with the quoting and expansion of Compose."""
 
 import re
 from collections import ChainMap
@@ -19,14 +19,14 @@ _BLANK_LINES = re.compile(r"(?:\s+|#[^\n]*)*")
 _BLANKS = re.compile(f"[{_BLANK}]*")
 _KEY_END = re.compile(r"[=:\n]")
 _QUOTED = {quote: re.compile(rf"{quote}((?:[^{quote}\\]|\\.)*){quote}", re.DOTALL) for quote in ("'", '"')}
-# Messages never quote a line: what looks like a name may be the second line of a key.
+# Messages never quote a line: the apparent name may be the second line of a key.
 _SPACE_IN_NAME = "a name must not contain a space; write NAME=value"
 _KEY_SIGNS = frozenset("_.-[]")
 VARIABLES_MAX = 10_000  # of one file
 
 
 class DotenvError(ValueError):
-    """The file cannot be read; `line` is where."""
+    """The file cannot be read; `line` is the position."""
 
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)
@@ -41,10 +41,10 @@ def parse_dotenv(
     budget: SizeBudget | None = None,
     unset: Callable[[str, int], None] = lambda _name, _line: None,
 ) -> dict[str, str]:
-    """Return the variables of a file, later ones winning; DotenvError where it cannot be read.
+    """Return the variables of a file, later ones override earlier ones; raise DotenvError where it cannot be read.
 
-    A value may use variables: of `lookup`, else of the lines above it; the other way round with `own_first`.
-    `unset` is told the name of one that is nowhere, and the line that uses it.
+    A value may use variables: of `lookup`, else of the lines above it; in the reverse order with `own_first`.
+    `unset` is called with the name of a variable that is in neither, and the line that uses it.
     """
     own: dict[str, str] = {}
     first, second = (own, lookup) if own_first else (lookup, own)
@@ -54,7 +54,7 @@ def parse_dotenv(
 
 
 def parse_raw(text: str, lookup: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of a file of the format `raw`: a value is the rest of its line, as it stands."""
+    """Return the variables of a file of the format `raw`: a value is the rest of its line, unchanged."""
     found: dict[str, str] = {}
     for number, row in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         line = row.removesuffix("\r").lstrip()
@@ -109,7 +109,7 @@ class _Parser:
         return self._own
 
     def _hides(self, value: str) -> bool:
-        """Tell whether the value that is being read may be a secret, or have one inside."""
+        """Return whether the value that is being read may be a secret, or contain one."""
         return holds_a_secret(self._name) or bool(passwords_in(value))
 
     def _grow(self, value: str) -> None:
@@ -139,7 +139,7 @@ class _Parser:
             if char not in _BLANK and char not in _KEY_SIGNS and not char.isalpha() and not char.isnumeric():
                 raise self._error(f"{char!r} cannot stand in a name; write NAME=value")
         if end is None:
-            # Without a line end Compose takes a lone last name for the value of a variable without a name.
+            # Without a line end, Compose reads a single last name as the value of a variable without a name.
             return "", False
         self._at = end.end()
         self._skip_blanks()
@@ -191,5 +191,5 @@ def _unescape(match: re.Match[str]) -> str:
         return "$$"
     if sequence.startswith("\\0"):
         octal = _OCTAL_BYTE.fullmatch(sequence[2:])
-        return chr(int(octal[0], 8)) if octal else f"\\{sequence[2:]}"  # Compose has taken the 0 away by then
+        return chr(int(octal[0], 8)) if octal else f"\\{sequence[2:]}"  # Compose has removed the 0 by then
     return _ESCAPED.get(sequence[1], sequence)

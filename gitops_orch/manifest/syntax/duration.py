@@ -10,7 +10,7 @@ _WHOLE = re.compile(rf"(?:{_PART.pattern})+")
 
 @lru_cache(maxsize=1024)
 def parse_duration(text: str) -> float | None:
-    """Return the duration in seconds; None where the text is none."""
+    """Return the duration in seconds; None where the text is not a duration."""
     if text == "0":
         return 0.0
     if not _WHOLE.fullmatch(text):

@@ -25,17 +25,17 @@ _DURATION_NS = {
 }
 LENGTH_MAX = 100  # of a size or a duration
 DIGITS_MAX = 20  # of a number that may fit into 64 bits
-_PLAIN_EXPONENTS = range(-4, 6)  # that Go prints a float without
+_PLAIN_EXPONENTS = range(-4, 6)  # Go prints a float with such an exponent in plain digits
 _TRUE = frozenset(("true", "y", "yes", "on"))
 _FALSE = frozenset(("false", "n", "no", "off"))
 
 
 class InvalidValue(ValueError):
-    """The text is not of the wanted form; the message says what was expected."""
+    """The text does not have the expected form; the message is the expected form."""
 
 
 def boolean(text: str) -> bool:
-    """Return what Compose takes a text for where a boolean belongs."""
+    """Return the boolean that Compose reads from a text."""
     word = text.lower()
     if word in _TRUE:
         return True
@@ -145,7 +145,7 @@ def float32(value: float) -> float:
 
 
 def shown(value: Any) -> str:
-    """Return a scalar as Compose makes text of it: `true`, `1e+21`, `0.5`."""
+    """Return a scalar as Compose converts it to text: `true`, `1e+21`, `0.5`."""
     if type(value) is str:
         return value
     if type(value) is bool:

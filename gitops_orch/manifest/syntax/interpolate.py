@@ -1,10 +1,12 @@
-"""Variables in values: `$NAME`, `${NAME}` and every operator of the Compose specification.
+"""Replaces variables in values: `$NAME`, `${NAME}` and every operator of the Compose specification.
 
-Note [Once, after parsing]: values are substituted into the parsed tree and never looked at again, so that a variable
-can add neither structure to the file nor variables of its own.
+Note [Once, after parsing]
+Values are inserted into the parsed tree and not scanned again. So a variable can add neither structure to the file nor
+other variables.
 
-Note [One pass]: text is scanned left to right and what it grows to is counted, so that neither a megabyte of braces
-nor a large variable that is used often takes more than its share of time or memory.
+Note [One pass]
+Text is scanned from left to right, and the length of the result is counted. So neither a megabyte of braces nor a large
+variable that is used often takes more than its share of time or memory.
 """
 
 import re
@@ -26,7 +28,10 @@ _BRACE = re.compile(r"[{}]")
 
 
 class TemplateError(ValueError):
-    """The text cannot be interpolated; the message says why and what to write, `unquoted` the same without the text."""
+    """The text cannot be interpolated.
+
+    The message has the reason and the correction; `unquoted` is the same without a quote of the text.
+    """
 
     def __init__(self, message: str, unquoted: str = "") -> None:
         super().__init__(message)
@@ -51,18 +56,18 @@ class _Shown(Mapping[str, str]):
 
 @dataclass(slots=True, kw_only=True)
 class Interpolator:
-    """Replaces variables by the values of a mapping, and remembers which were not set."""
+    """Replaces variables by the values of a mapping, and records the variables that were not set."""
 
     variables: Mapping[str, str]
     unset: list[str] = field(default_factory=list)
     budget: SizeBudget = field(default_factory=SizeBudget)
 
     def text(self, template: str, nesting: int = 0) -> str:
-        """Return the text with its variables replaced; TemplateError where it cannot be."""
+        """Return the text with its variables replaced; raise TemplateError where that is impossible."""
         if nesting > NESTING_MAX:
             raise TemplateError(f"defaults are nested deeper than {NESTING_MAX} levels; flatten them")
         if self.budget.grown > GROWN_MAX:
-            return ""  # told before
+            return ""  # reported before
         done: list[str] = []
         at, line_end = 0, -1
         while (dollar := template.find("$", at)) >= 0:
@@ -78,7 +83,7 @@ class Interpolator:
         return "".join(done)
 
     def _token(self, template: str, dollar: int, line_end: int, nesting: int) -> tuple[str, int]:
-        """Return what stands for the token at a dollar sign, and where the text goes on."""
+        """Return the replacement of the token at a dollar sign, and the index after the token."""
         following = template[dollar + 1 : dollar + 2]
         if following == "$":
             return "$", dollar + 2
@@ -130,10 +135,10 @@ class Interpolator:
 
 
 def _closing(template: str, dollar: int, start: int, line_end: int) -> int:
-    """Return where the braces that open at the dollar sign close, as Compose counts them; -1 where they do not.
+    """Return the index of the closing brace for the dollar sign, as Compose counts braces; -1 where there is none.
 
-    Compose counts on one line only, never looks at the character after an opening brace, and where its count never
-    comes back to zero it takes the line's last brace.
+    Compose counts on one line only, and never reads the character after an opening brace. If its count never returns to
+    zero, it takes the line's last brace.
     """
     depth, skipped = 0, -1
     for brace in _BRACE.finditer(template, dollar + 1, line_end):
@@ -158,7 +163,7 @@ def _invalid(template: str, dollar: int, why: str) -> TemplateError:
 
 
 def named_once(names: Sequence[str]) -> list[str]:
-    """Return the first names of a text, each once; who is told of them may search the text for each."""
+    """Return the first names of a text, each once: the caller may search the text for each."""
     return list(dict.fromkeys(names))[:NAMES_SHOWN_MAX]
 
 
@@ -177,16 +182,20 @@ def interpolate(
     unset: Callable[[KeyPath, str, str], None],
     used: Callable[[KeyPath, Sequence[str]], None] = lambda _path, _names: None,
 ) -> Any:
-    """Return the tree with every text replaced; mistakes are told with their path, unset variables with the text too.
+    """Return the tree with the variables of every text replaced.
 
-    `used` is told of each text that asks for variables, with their names.
+    `report_error` is called with the path of a mistake, and `unset` with the path, name and text of an unset variable.
+    `used` is called for each text that uses variables, with their names.
     """
     return _Walk(interpolator, report_error, unset, used).walk(value)
 
 
 @dataclass(slots=True)
 class _Walk:
-    """One way through a tree.  No closure: one that names itself is a circle, and would hold whole documents."""
+    """One walk through a tree.
+
+    It is not a closure: a closure that names itself is a reference cycle, and would keep whole documents in memory.
+    """
 
     interpolator: Interpolator
     report_error: Callable[[KeyPath, str], None]

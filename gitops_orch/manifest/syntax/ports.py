@@ -1,4 +1,4 @@
-"""Short port forms to long ones: `[address:][published[-end]:]target[-end][/protocol]`."""
+"""Expands short port forms: `[address:][published[-end]:]target[-end][/protocol]`."""
 
 import ipaddress
 import re
@@ -12,7 +12,7 @@ _PROTOCOLS = frozenset(("tcp", "udp", "sctp"))
 
 
 def expand_port(spec: str) -> list[dict[str, Any]]:
-    """Return the long forms of a short one, a range as one entry a port; NotThat where it cannot be read."""
+    """Return the long forms of a short one, one entry for each port; raise InvalidValue where it cannot be read."""
     head, _, target = spec.rpartition(":")
     address, _, published = head.rpartition(":")
     protocol, target = _split_protocol(target)

@@ -1,4 +1,4 @@
-"""Command lines to words, as Compose splits a `command` or an `entrypoint` that is one text."""
+"""Splits command lines to words, as Compose splits a `command` or an `entrypoint` that is one text."""
 
 from gitops_orch.manifest.syntax.go_values import InvalidValue
 
@@ -8,7 +8,7 @@ _DIGITS = frozenset("0123456789")
 
 
 class _Splitter:
-    """The state of one split: the words so far, the word in the making, and which quotes are open."""
+    """The state of one split: the words so far, the current word, and the open quotes."""
 
     __slots__ = ("back", "dollar", "double", "escaped", "single", "started", "word", "words")
 
@@ -32,7 +32,7 @@ class _Splitter:
         self.started = True
 
     def quote(self, char: str) -> bool:
-        """Handle a quote sign or a bracket; answer whether it is used up."""
+        """Handle a quote sign or a bracket; return whether it needs no further handling."""
         if char == '"' and not self.single and not self.dollar:
             self.started = self.started or self.double
             self.double = not self.double
@@ -54,7 +54,7 @@ class _Splitter:
         return False
 
     def take(self, char: str) -> bool:
-        """Go on by one character; answer False where the command ends."""
+        """Process one character; return False where the command ends."""
         if self.escaped:
             self.add(char)
             self.escaped = False
@@ -86,7 +86,10 @@ class _Splitter:
 
 
 def split_words(line: str) -> list[str]:
-    """Return the words of a command line; what follows an unquoted `;`, `&`, `|`, `<` or `>` is dropped, as by Compose."""
+    """Return the words of a command line.
+
+    The text after an unquoted `;`, `&`, `|`, `<` or `>` is dropped, as by Compose.
+    """
     state = _Splitter()
     for char in line:
         if not state.take(char):

@@ -1,4 +1,4 @@
-"""Short mount forms to long ones: `[source:]target[:options]`, and what else a service mounts or maps."""
+"""Expands short mount forms, `[source:]target[:options]`, and short device mappings."""
 
 import posixpath
 import re
@@ -7,14 +7,14 @@ from typing import Any
 from gitops_orch.manifest.syntax.go_values import InvalidValue
 
 _PROPAGATIONS = frozenset(("rprivate", "private", "rshared", "shared", "rslave", "slave"))
-_BARE_BYTES_MAX = 2  # so short a mount is a target, whatever it says
+_BARE_BYTES_MAX = 2  # a mount of at most this length is a target, whatever its characters
 _SECTIONS_MAX = 3
 _DRIVE_PATH = re.compile(r"[A-Za-z]:[/\\]")
 _NETWORK_PATH = re.compile(r"\\\\[^\\/.].{2}", re.DOTALL)
 
 
 def expand_volume(spec: str) -> dict[str, Any]:
-    """Return the long form of a short mount; NotThat where it cannot be read."""
+    """Return the long form of a short mount; raise InvalidValue where it cannot be read."""
     if not spec:
         raise InvalidValue("is empty; write source:target")
     if len(spec.encode()) <= _BARE_BYTES_MAX:
@@ -34,7 +34,7 @@ def expand_volume(spec: str) -> dict[str, Any]:
 
 
 def mount_target(spec: str) -> str:
-    """Return where a short mount goes in the container, as it is written."""
+    """Return the target of a short mount in the container, as it is written."""
     parts = _split(spec) if len(spec.encode()) > _BARE_BYTES_MAX else [spec]
     return parts[1] if len(parts) > 1 else parts[0]
 
@@ -82,7 +82,7 @@ def _typed(volume: dict[str, Any], options: list[str]) -> dict[str, Any]:
 
 
 def is_host_path(source: str) -> bool:
-    """Return whether a short form's source is a path, and not a volume's name."""
+    """Return whether a short form's source is a path, not a volume's name."""
     return (source[:1] in (".", "/", "~") and bool(source)) or source.startswith("\\\\") or _is_drive(source)
 
 
@@ -104,7 +104,7 @@ def clean_path(path: str) -> str:
 
 
 def expand_device(spec: str) -> dict[str, Any]:
-    """Return the long form of a short device mapping; NotThat where it cannot be read."""
+    """Return the long form of a short device mapping; raise InvalidValue where it cannot be read."""
     source, *rest = spec.split(":")
     if len(rest) >= _SECTIONS_MAX:
         raise InvalidValue(f"has too many colons: {spec!r}; use the long form")

@@ -1,7 +1,9 @@
-"""What a plain YAML scalar means: to Compose, and to the strict documents of our own.
+"""Reads plain YAML scalars: as Compose does, and strictly for our own documents.
 
-Note [Two readings]: Compose resolves scalars as go-yaml v3 does, half YAML 1.1 and half 1.2: `0644` is 420, `1_000` is
-1000, `yes` is text and `22:22` too.  Host and Fleet documents are YAML 1.2 core and nothing else.
+Note [Two readings]
+Compose resolves scalars as go-yaml v3 does, partly by YAML 1.1 and partly by 1.2: `0644` is 420, `1_000` is 1000, `yes`
+is
+text and `22:22` too. Host and Fleet documents are YAML 1.2 core and nothing else.
 """
 
 import re
@@ -20,7 +22,7 @@ SHORT_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class Timestamp:
-    """A date or time that was not quoted; Compose makes text of it, one way or the other."""
+    """A date or time without quotes; Compose converts it to text, in one of two forms."""
 
     text: str  # as Go prints a time where any value becomes text
     json: str  # RFC 3339
@@ -33,7 +35,7 @@ Scalar: TypeAlias = bool | int | float | str | Timestamp | None
 
 
 class ScalarRefused(ValueError):
-    """The scalar has no value that survives JSON; the message says why and what to write instead."""
+    """The scalar has no value that JSON can hold; the message has the reason and what to write instead."""
 
 
 PLAIN_WORDS: Mapping[str, bool | None] = {
@@ -57,12 +59,12 @@ _TIME = re.compile(
 
 
 def compose_scalar(text: str) -> Scalar:
-    """Return what Compose makes of a plain scalar; ScalarRefused where no number can hold it."""
+    """Return the value that Compose reads from a plain scalar; raise ScalarRefused where no number can hold it."""
     return _short_compose_scalar(text) if len(text) <= SHORT_MAX else _compose_scalar(text)
 
 
 def strict_scalar(text: str) -> Scalar:
-    """Return what the YAML 1.2 core schema makes of a plain scalar; ScalarRefused where no number can hold it."""
+    """Return the value of a plain scalar by the YAML 1.2 core schema; ScalarRefused where no number can hold it."""
     return _short_strict_scalar(text) if len(text) <= SHORT_MAX else _strict_scalar(text)
 
 
@@ -76,7 +78,7 @@ def _compose_scalar(text: str) -> Scalar:
     stamp = _timestamp(text)
     if stamp is not None:
         return stamp
-    # A point at the start is a float or text; underscores are dropped from everything else.
+    # A value with a leading point is a float or text; underscores are dropped from all other values.
     plain = text if text[0] == "." else text.replace("_", "")
     number = _GO_INTEGER.fullmatch(plain)
     if number and text[0] != ".":
@@ -102,7 +104,7 @@ def _strict_scalar(text: str) -> Scalar:
     return _float(text, text) if _FLOAT.fullmatch(text) else text
 
 
-# Only short texts are remembered: a file may hold a megabyte of digits, and a cache keeps what it is given.
+# Only short texts are cached: a file may have a megabyte of digits, and a cache keeps its keys.
 _short_compose_scalar = lru_cache(maxsize=4096)(_compose_scalar)
 _short_strict_scalar = lru_cache(maxsize=4096)(_strict_scalar)
 
@@ -135,7 +137,7 @@ def _timestamp(text: str) -> Timestamp | None:
         return None
     year, month, day, separator, hour, minute, second, fraction, offset = match.groups()
     if (separator in ("T", "t")) != (offset is not None):
-        return None  # Go knows a T with an offset, and a space without one
+        return None  # Go accepts a T with an offset, and a space without one
     zone = _zone(offset)
     try:
         moment = datetime(

@@ -1,12 +1,13 @@
-"""Where a file stops being text: its first byte that is not UTF-8, or its first character that YAML does not allow."""
+"""Finds the first byte of a file that is not UTF-8, or the first character that YAML does not allow."""
 
 import re
 
 from gitops_orch.model.problem import Position, Problem
 
+# YAML 1.1, c-printable
 _NOT_IN_YAML = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)  # YAML 1.1, c-printable
+)
 
 
 def not_utf8(path: str, content: bytes) -> Problem | None:
@@ -31,5 +32,5 @@ def not_printable(path: str, content: bytes) -> Problem | None:
 
 
 def _end_of(path: str, text: str) -> Position:
-    """Return the place right after a text; lines and columns begin at 1."""
+    """Return the position right after a text; lines and columns begin at 1."""
     return Position(path=path, line=text.count("\n") + 1, column=len(text) - text.rfind("\n"))

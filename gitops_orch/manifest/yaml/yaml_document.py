@@ -1,7 +1,9 @@
-"""Strict YAML with positions: bytes of a file to values, or to every reason why not.
+"""Parses YAML strictly, with positions: the bytes of a file to values, or to all mistakes.
 
-Note [Budgets]: an alias is one reference in the file and a whole subtree in the model, so a few hundred bytes can
-become 10^10 values.  Every value that is built is counted, merged keys too, and building stops at `NODES_MAX`.
+Note [Budgets]
+An alias is one reference in the file and a whole subtree in the model, so a few hundred bytes can expand to 10^10
+values.
+Every value that is built is counted, merged keys too, and the parser stops at `NODES_MAX`.
 """
 
 import re
@@ -33,11 +35,11 @@ from gitops_orch.manifest.yaml.yaml_errors import syntax_problem
 from gitops_orch.manifest.yaml.yaml_nodes import NODES_MAX, DocumentLimit, Reader, read_nodes
 from gitops_orch.model.problem import Position, Problem
 
-Yaml: TypeAlias = Any  # dict, list or Scalar: what a file says is known only once a schema has seen it
+Yaml: TypeAlias = Any  # dict, list or Scalar: the type of a value is unknown until a schema has checked it
 
 FILE_BYTES_MAX = 1_000_000
 DOCUMENTS_MAX = 1000
-PROBLEMS_MAX = 500  # of one file: beyond that, one more sentence helps nobody
+PROBLEMS_MAX = 500  # of one file: more problems are of no use
 _VERSION = re.compile(rb"^(?:\xef\xbb\xbf)?%YAML[ \t]+(?!1\.1[ \t\r\n])", re.MULTILINE)
 _CORE = "tag:yaml.org,2002:"
 _ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
@@ -46,7 +48,7 @@ _NAMES = (["name"], ["version"])  # Compose reads a date as text here
 
 
 class Dialect(Enum):
-    """How scalars are read, and what else is allowed (Note [Two readings] in yaml_scalars)."""
+    """How scalars are read, and which tags are allowed (Note [Two readings] in yaml_scalars)."""
 
     COMPOSE = "compose"
     STRICT = "strict"
@@ -54,7 +56,7 @@ class Dialect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AmbiguousScalar:
-    """A scalar without quotes whose value, where it becomes text again, reads otherwise than it is written."""
+    """A scalar without quotes that becomes a different text than the written one when it is converted back to text."""
 
     path: KeyPath
     written: str
@@ -63,19 +65,19 @@ class AmbiguousScalar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One YAML document; `resets` are the paths that carry `!reset` or `!override`."""
+    """One YAML document; `resets` are the paths that have `!reset` or `!override`."""
 
     value: Yaml
     positions: Positions
     resets: tuple[KeyPath, ...] = ()
     surprises: tuple[AmbiguousScalar, ...] = ()
-    has_dollars: bool = True  # False: there is nothing to interpolate
+    has_dollars: bool = True  # False: it has no variables to replace
     size: int = 0  # values in it
-    characters: int = 0  # of its texts and keys
+    characters: int = 0  # in its texts and keys
 
 
 def parse_yaml(path: str, content: bytes, *, dialect: Dialect) -> Document:
-    """Return the file's only document (None for an empty file); ManifestError with all problems otherwise."""
+    """Return the file's only document (None for an empty file); otherwise raise ManifestError with all problems."""
     documents = parse_documents(path, content, dialect=dialect)
     if not documents:
         return Document(value=None, positions=Positions(path, None))
@@ -93,7 +95,7 @@ def parse_yaml(path: str, content: bytes, *, dialect: Dialect) -> Document:
 
 
 def parse_documents(path: str, content: bytes, *, dialect: Dialect) -> tuple[Document, ...]:
-    """Return every document of the file in order; ManifestError with all problems where one has any."""
+    """Return every document of the file in order; raise ManifestError with all problems where one has any."""
     problems: list[Problem] = []
     documents: list[Document] = []
     for root in _roots(path, content, problems):
@@ -125,7 +127,7 @@ def parse_documents(path: str, content: bytes, *, dialect: Dialect) -> tuple[Doc
 
 
 def _escapes(content: bytes) -> str:
-    """Return the text where it may hold an escaped slash, which libyaml reads and Compose refuses; else ""."""
+    """Return the text if it may contain an escaped slash, which libyaml accepts and Compose refuses; else ""."""
     return content.decode("utf-8-sig", "replace") if b"\\/" in content else ""
 
 
@@ -172,20 +174,21 @@ class _OutOfBudget(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class _Builder:
-    """Builds one document's values from its nodes, counting every value that it builds."""
+    """Builds one document's values from its nodes, and counts every value that it builds."""
 
     path: str
     dialect: Dialect
     problems: list[Problem]
     resets: list[KeyPath] = field(default_factory=list)
     surprises: list[AmbiguousScalar] = field(default_factory=list)
-    escapes: str = ""  # the file's text, where a quoted text may hold an escape that has to be looked for
+    escapes: str = ""  # the file's text, where a quoted text may contain an escape to check
     asks: bool = False  # there is a question mark, which ends a text between brackets
     budget: int = NODES_MAX
     characters: int = 0
+    # an alias of a node that is still being built is a cycle
     open_nodes: set[int] = field(
         default_factory=set
-    )  # aliases of a node that is still being built are cycles
+    )
     trail: list[str | int] = field(default_factory=list)
 
     def build(self, root: Node) -> Yaml:
@@ -370,7 +373,7 @@ class _Builder:
 
 
 _PLAIN = Reader.PLAIN
-_NOT_TEXT = frozenset(("", *"+-.0123456789"))  # first characters of what may be no text
+_NOT_TEXT = frozenset(("", *"+-.0123456789"))  # first characters of scalars that may not be text
 _PLAIN_TAGS = frozenset((_PLAIN, _CORE + "str", _CORE + "map", _CORE + "seq", "!"))
 _MERGE_TAGS = (_PLAIN, "!", _CORE + "merge")
 _CORE_TYPES: dict[str, Callable[..., Any]] = {

@@ -1,4 +1,4 @@
-"""What to say of a file that is not YAML: the parser's words, with the place, and without a password that it takes for an alias."""
+"""Describes why a file is not YAML: the parser's message and position, without a password that looks like an alias."""
 
 import re
 
@@ -23,7 +23,7 @@ def syntax_problem(path: str, content: bytes, error: MarkedYAMLError) -> Problem
 
 
 def _advice(content: bytes, error: MarkedYAMLError) -> str:
-    """Return what to write instead, after a semicolon; "" where the parser's words are all that is known."""
+    """Return the correction, after a semicolon; "" where only the parser's message is known."""
     mark, problem_text = error.problem_mark, str(error.problem)
     found = _line(content, mark.line)[mark.column : mark.column + 1] if mark else ""
     if found == "\t" or "tab character" in problem_text:
@@ -38,7 +38,7 @@ def _line(content: bytes, number: int) -> str:
 
 
 def _problem(content: bytes, error: MarkedYAMLError) -> str:
-    """Return the parser's words without the name of an alias that is a password: `password: *word`."""
+    """Return the parser's message without the name of an alias that is a password: `password: *word`."""
     problem_text = str(error.problem)
     key = _KEY_OF_LINE.match(_line(content, error.problem_mark.line if error.problem_mark else 0))
     if problem_text.startswith(_UNDEFINED) and key and holds_a_secret(key[1]):

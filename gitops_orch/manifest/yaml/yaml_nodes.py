@@ -1,7 +1,9 @@
-"""YAML text to node graphs by libyaml, under limits on depth and size.
+"""Parses YAML text to node graphs with libyaml, under limits on depth and size.
 
-Note [Redefined anchors]: YAML lets a later anchor take over a name, and Compose accepts it; libyaml's own composer
-does not.  A file where that happens, which is rare, is composed once more from events, which costs four times as much.
+Note [Redefined anchors]
+YAML allows a later anchor to reuse a name, and Compose accepts it; libyaml's own composer does not. Such a file, which
+is
+rare, is composed again from events, which takes four times as long.
 """
 
 from collections.abc import Iterator
@@ -19,12 +21,12 @@ from yaml.events import (
 )
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-NODES_MAX = 50_000  # written, and again after aliases and merge keys are expanded
+NODES_MAX = 50_000  # as written, and again after aliases and merge keys are expanded
 DEPTH_MAX = 100
 
 
 class DocumentLimit(Exception):
-    """The document is deeper or larger than any configuration is; says where."""
+    """The document is deeper or larger than any configuration; `line` and `column` are the position."""
 
     def __init__(self, message: str, *, line: int = 0, column: int = 0) -> None:
         super().__init__(message)
@@ -33,7 +35,7 @@ class DocumentLimit(Exception):
 
 
 class Reader(CParser):
-    """libyaml's composer with our limits; it leaves the meaning of plain scalars to its caller."""
+    """libyaml's composer with our limits; the caller interprets plain scalars."""
 
     PLAIN = "?"
 
@@ -42,23 +44,23 @@ class Reader(CParser):
         self._depth = 0
         self._count = 0
 
-    # What the composer asks of every node is answered without a step of Python: it carries no tag.
+    # The composer's question about every node is answered without a Python call: the node has no tag.
     resolve = PLAIN.format
 
     def descend_resolver(self, parent: Node | None, _index: object) -> None:
-        """Count what the composer goes into, so that it cannot recurse without end."""
+        """Count the nodes that the composer enters, so that it cannot recurse without end."""
         self._depth += 1
         self._count += 1
         if self._depth > DEPTH_MAX or self._count > NODES_MAX:
             raise _limit(parent, self._depth)
 
     def ascend_resolver(self) -> None:
-        """Count what the composer leaves."""
+        """Count the nodes that the composer leaves."""
         self._depth -= 1
 
 
 def read_nodes(content: bytes) -> Iterator[Node]:
-    """Yield the root of every document; YAMLError where the text is not YAML, DocumentLimit where it is too much."""
+    """Yield the root of every document; raise YAMLError for invalid YAML, DocumentLimit above the limits."""
     try:
         roots = list(_composed(content))
     except ComposerError as error:
@@ -85,10 +87,10 @@ def _limit(parent: Node | None, depth: int) -> DocumentLimit:
 
 
 class _EventComposer:
-    """Composes nodes from events, letting a later anchor take over a name."""
+    """Composes nodes from events, so that a later anchor can reuse a name."""
 
     def __init__(self, content: bytes) -> None:
-        self._reader: Any = CParser(content)  # its stubs do not say which event is which
+        self._reader: Any = CParser(content)  # its stubs do not define the kinds of events
         self._anchors: dict[str, Node] = {}
         self._count = 0
 
