@@ -33,9 +33,9 @@ from gitops_orch.model.tree import Tree
 LOCAL_URL = "unix:///var/run/docker.sock"
 COLLECTED_FILES = 50  # files between two collections of the youngest garbage
 LEFT_OUT_MAX = 100  # files from which the app's name is read
-# after so many files in one call, their results are excluded from later garbage collections
+# After so many files in one call, their results are excluded from later garbage collections
 FROZEN_FILES = 1000
-# for callers that need only variables
+# For callers that need only variables
 _ANY_ORIGIN = FleetContext(local_url=LOCAL_URL, hosts_ever_known=False)
 
 
@@ -51,8 +51,8 @@ def compile_tree(
     """Return the desired state of the commit; mistakes are in `problems` and raise nothing; SourceError may be raised.
 
     `local_url` is the Engine of the host `local`, which exists where the repository declares no hosts. With
-    `former.hosts`
-    there is no such host, because a fleet that lost its documents must not move onto the controller's machine.
+    `former.hosts` there is no such host, because a fleet that lost its documents must not move onto the controller's
+    machine.
     `former` are the apps before this commit: they stay apps when another file reuses them.
     """
     store = cache or ManifestCache()
@@ -239,11 +239,9 @@ def _collected_in_time() -> Iterator[Callable[[int], None]]:
     """Collect only the youngest garbage, each time that COLLECTED_FILES more files were compiled.
 
     The collector's own schedule walks all earlier results again and again: for ten thousand files it takes a third of
-    the
-    time. The price is that no other thread collects garbage during that time. After very many files their results are
-    frozen: they
-    live long and contain no reference cycles, and a later commit must not wait half a second for another walk over
-    them.
+    the time. The price is that no other thread collects garbage during that time. After very many files their results
+    are frozen: they live long and contain no reference cycles, and a later commit must not wait half a second for
+    another walk over them.
     """
     collects, last, compiled = gc.isenabled(), 0, 0
 

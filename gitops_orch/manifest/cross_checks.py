@@ -220,7 +220,7 @@ def _split_networks(
     hosts = tuple(host.name for host in documents.hosts)
     for key, file in named.items():
         for service, network in file.splits:
-            if file.app is None or len(candidates(file.app, hosts)) < 2:  # noqa: PLR2004  # on one host, a network is not split
+            if file.app is None or len(candidates(file.app, hosts)) < 2:  # noqa: PLR2004  # one host splits no network
                 break
             message = (
                 f"services.{service.name}: may run on other hosts than its peers in network {network}, which is no "

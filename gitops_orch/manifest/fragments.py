@@ -1,9 +1,8 @@
 """Decides which Compose files are apps, and which are only fragments that other files include or extend.
 
 A file can declare it itself, with `x-gitops: {fragment: true}` or `false`. A file without such a declaration that
-another
-file reuses is a fragment, unless it is an app already: an app that runs stays an app, because reuse alone removes
-nothing.
+another file reuses is a fragment, unless it is an app already: an app that runs stays an app, because reuse alone
+removes nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,7 +40,7 @@ def sort_files(files: Iterable[CompiledFile], former: Former) -> SortedFiles:
     for file in files:
         user = users.get(file.path, "")
         if not user and former.fragments.get(file.path, "") in broken:
-            # it may still be reused: the file that reused it cannot be read
+            # It may still be reused: the file that reused it cannot be read
             user = former.fragments[file.path]
         was_app = former.held(file.path, file.key)
         if file.fragment or (user and file.fragment is None and not was_app):

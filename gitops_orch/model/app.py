@@ -1,8 +1,8 @@
 """An app as Git declares it: a resolved Compose file, and the settings that Compose has no keys for.
 
-`Service.compose` keeps the body of a service in the shape of the Compose specification: long forms only, as
-`docker compose config --format json` prints it. That shape is public and complete, and users read it.
-The fields that the planner decides by have their own types, next to the body.
+`Service.compose` keeps the body of a service in the shape of the Compose specification: long forms only, as `docker
+compose config --format json` prints it. That shape is public and complete, and users read it. The fields that the
+planner decides by have their own types, next to the body.
 """
 
 import hashlib
@@ -189,7 +189,7 @@ class FileMount:
     entries: tuple[FileEntry, ...]
     directory: bool  # the mount is the whole directory and hides the directory of the image
     secret: bool
-    # not None: the mount is below the host's data_root, and the container can write to it
+    # Not None: the mount is below the host's data_root, and the container can write to it
     writable_path: str | None = None
     # Not None: the files belong to this user of the image, a name or name:group. "": to the image's own user.
     user: str | None = None
@@ -213,8 +213,7 @@ class Readiness:
     """`x-gitops.readiness`: how gitops-orch checks that a container can serve.
 
     With a `command`, the check runs it in the container. Without one, the check asks `port`: by an HTTP request for
-    `path`,
-    or by a TCP connection where `path` is None.
+    `path`, or by a TCP connection where `path` is None.
     """
 
     port: int | None = None
@@ -248,7 +247,7 @@ class Service:
     reload: str | None = None  # x-gitops.reload: the signal after which it reads its files again
     readiness: Readiness | None = None  # x-gitops.readiness
     job: bool = False  # it runs to completion: a one-shot service that others wait for, or a *-job mode
-    # x-gitops.job.deadline of a job; None: the rollout's healthy_deadline
+    # X-gitops.job.deadline of a job; None: the rollout's healthy_deadline
     job_deadline_s: float | None = None
     schedule: Schedule | None = None  # not None: its only containers are its scheduled runs
     pre_start: tuple[Hook, ...] = ()
@@ -264,9 +263,8 @@ class Network:
     key: str
     name: str
     external: bool = False
-    compose: Mapping[str, Json] = field(
-        default_factory=dict
-    )  # driver, driver_opts, ipam, internal, labels, ...
+    # Driver, driver_opts, ipam, internal, labels, ...
+    compose: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def driver(self) -> str:

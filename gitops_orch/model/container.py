@@ -1,8 +1,7 @@
 """Recognises retained and failed containers: stopped, with a name that shows the reason.
 
 A *failed* container is kept for inspection, as long as its release is quarantined. A *retained* container was healthy
-when
-its successor replaced it; a rollback can start it at once. The name lets any later process find them.
+when its successor replaced it; a rollback can start it at once. The name lets any later process find them.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,7 @@
 """Files from Git in places that a container can write to: the copies that a host has, and the changes to make there.
 
 A bind mount "follows Git" if it is writable and Git has files in it. Names are paths below the bind mount; "" is the
-bind
-mount itself, where that is a single file. Digests are hex SHA-256 of contents. A version is a digest, followed by
+bind mount itself, where that is a single file. Digests are hex SHA-256 of contents. A version is a digest, followed by
 EXECUTABLE where the file is executable in Git.
 """
 
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 
 from gitops_orch.model.app import AppKey, FileEntry, FileMount
 
-# instead of a digest: a link, a directory, a device, a file that is too large, or a file behind a link
+# Instead of a digest: a link, a directory, a device, a file that is too large, or a file behind a link
 NO_FILE = "no file"
 EXECUTABLE = "+x"
 _EXECUTE_BITS = 0o111
@@ -27,7 +26,7 @@ class FilesQuery:
     names: tuple[str, ...]
     version: str  # of the bind mount in Git: one reading is valid for one version
     size_bytes: int = field(default=0, compare=False)  # of the files in Git
-    # of the bind mount in Git; `path` may be the place where an adopted container has it
+    # Of the bind mount in Git; `path` may be the place where an adopted container has it
     git_path: str = field(default="", compare=False)
 
 
@@ -37,12 +36,10 @@ class HostFiles:
 
     `copies` has the digest of each requested file that exists, or NO_FILE.
     `written` is the host's own record: by name, the versions that gitops-orch last wrote. There are several versions
-    where a
-    write was interrupted.
+    where a write was interrupted.
     `former` are, by name, digests of earlier contents in Git; it covers files that the record does not name.
     `below` covers directories that have the name of a requested file: the names of everything in the directory that is
-    not
-    a directory itself. It has no entry where that is unknown.
+    not a directory itself. It has no entry where that is unknown.
     """
 
     app: AppKey
@@ -59,8 +56,7 @@ class FileChange:
     """One file to write or to remove, if the host's copy is still as it was observed.
 
     `expected` None: the file must not exist, except for files that the same work removes. `digest` None: remove the
-    file.
-    If both digests are equal, the file is written again because its mode in Git has changed.
+    file. If both digests are equal, the file is written again because its mode in Git has changed.
     """
 
     name: str

@@ -8,7 +8,7 @@ from enum import Enum
 from gitops_orch.model.sensitive.shown_command import masked_words
 
 MINUTE_S = 60
-# the commands to run in a container, readable after its service is removed from Git
+# The commands to run in a container, readable after its service is removed from Git
 HOOKS_LABEL = "gitops-orch.hooks"
 # The slot of a scheduled run is its time in minutes since the epoch; no service has so many replicas.
 RUN_SLOT_MIN = 1_000_000
@@ -85,8 +85,7 @@ class CronFields:
     """The five fields of a cron expression, each as the set of values that it allows; Sunday is 0.
 
     A day must be among `days` and among `weekdays`. With `either_day` it must be among one of them, as cron defines it
-    where
-    the expression restricts both.
+    where the expression restricts both.
     """
 
     minutes: tuple[int, ...]

@@ -18,8 +18,7 @@ def container_name(project: str, service: str, slot: int, spec_hash: str, image_
     """Return `<project>-<service>-<slot>-<7 hex>`; the last part covers the spec hash and the image id.
 
     A create that is repeated after a lost reply therefore finds the container that it created before. Two generations
-    never
-    share a name.
+    never share a name.
     """
     tail = hashlib.sha256(f"{spec_hash}\n{image_id}".encode()).hexdigest()[:HASH_LENGTH]
     return f"{compose_name(project, service, slot)}-{tail}"

@@ -24,7 +24,7 @@ class State(Enum):
     DEAD = "dead"
 
 
-# it has its ports, addresses and data
+# It has its ports, addresses and data
 LIVE_STATES = frozenset({State.RUNNING, State.PAUSED, State.RESTARTING})
 
 
@@ -58,7 +58,7 @@ class Ownership:
     spec_hash: str
     hash_version: str
     salt: str
-    # the image id when the container was planned; "" where the image was not on the host yet
+    # The image id when the container was planned; "" where the image was not on the host yet
     image_digest: str
     name: str = ""  # the name at creation; "" for a container that an older version created
     # 7 hex digits, derived from the containers that were in its slot before; "" where there were none
@@ -141,7 +141,7 @@ class ObservedContainer:
     network_ids: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()  # names of the volumes it mounts
     mounts: tuple[ObservedMount, ...] = ()
-    # the ports that it holds now; of a restarting container, those that it will take
+    # The ports that it holds now; of a restarting container, those that it will take
     ports: tuple[HeldPort, ...] = ()
     addresses: tuple[HeldAddress, ...] = ()  # the addresses that it holds now in its networks
     fixed_addresses: tuple[HeldAddress, ...] = ()  # the addresses that it requests at each start
@@ -206,7 +206,7 @@ class ObservedHost:
     api_version: str  # "1.41"
     engine_id: str = ""
     root_dir: str = "/var/lib/docker"
-    # only the manager of a Swarm can; any other Engine refuses overlay networks
+    # Only the manager of a Swarm can; any other Engine refuses overlay networks
     creates_overlays: bool = True
     containers: tuple[ObservedContainer, ...] = ()
     networks: tuple[ObservedNetwork, ...] = ()

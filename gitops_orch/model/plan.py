@@ -114,8 +114,7 @@ class Action:
     An action of `follows` may have failed, within its budget: a rollout continues past a container that may fail.
 
     `target` is the object on the Engine: a container's id, or a name that an earlier step creates. `name` is the
-    readable
-    name of the object.
+    readable name of the object.
 
     `kind` decides which of the optional fields are set:
 
@@ -124,7 +123,7 @@ class Action:
     - CREATE_NETWORK, CONNECT_NETWORK, DISCONNECT_NETWORK: `network`.
     - REMOVE_VOLUME and CREATE_VOLUME: `volume`, or the live `files` that it records.
     - PUT_FILES: `files`, and `work` where they follow Git.
-    - EXEC: `signal`, or `hook` and a `gate` with its deadline.
+    - EXEC: `signal`, or `hook` and a `gate` that sets its deadline.
     - WAIT_HEALTHY and RUN_JOB: `gate`.
     - RENAME: `new_name`.
     - UPDATE: `update` (fields of the Engine's ContainerUpdate).
@@ -157,7 +156,7 @@ class Action:
     new_name: str | None = None
     update: Mapping[str, object] | None = None
     joining: Joining | None = None  # of a CONNECT_NETWORK
-    # of a STOP: the ports that the successor needs; the Engine is asked for them before
+    # Of a STOP: the ports that the successor needs; the Engine is asked for them before
     ports: tuple[HeldPort, ...] = ()
     grace_s: float = 0.0  # of a STOP or a RESTART: the seconds that the container has to end by itself
     signal: str = ""  # of an EXEC that sends a signal

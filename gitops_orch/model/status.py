@@ -116,7 +116,7 @@ class ActionResult:
     duration_ms: int
     error: str = ""
     failure: FailureKind | None = None  # set if the outcome is FAILED
-    # set if the outcome is SKIPPED; None where an action before it failed
+    # Set if the outcome is SKIPPED; None where an action before it failed
     skip_reason: SkipReason | None = None
     note: str = ""  # the error of a step that may fail
     ended_at: datetime | None = None  # by the controller's clock; None where it is unknown
@@ -173,5 +173,5 @@ class RunReport:
     reverts: tuple[RevertReport, ...] = ()
     status: str = "in-sync"  # in-sync | progressing | error | unknown | rolled-back | failed
     exit_code: int = 0
-    # why the run is not in sync; at least one reason where `exit_code` is not 0
+    # Why the run is not in sync; at least one reason where `exit_code` is not 0
     reasons: tuple[str, ...] = ()

@@ -24,8 +24,7 @@ class Tree:
 
     Symbolic links inside the tree are followed: `files` has their targets under the paths of the links.
     `refused` are entries that exist but are not read, each with the reason: links that lead outside the tree,
-    submodules, and
-    names that are not UTF-8.
+    submodules, and names that are not UTF-8.
     """
 
     commit: str  # full hex id; "" for a plain directory

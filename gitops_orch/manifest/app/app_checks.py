@@ -44,8 +44,7 @@ class NotYet:
 NOT_YET_HOST = (NotYet(path=("engine",), values=("swarm",), what="Swarm engines are"),)
 
 # Keys that cannot be reconciled from Git, each with the reason and the advice. If the advice mentions an image, the key
-# is
-# harmless next to `image`.
+# is harmless next to `image`.
 _UNRECONCILED = (
     (
         "build",

@@ -60,7 +60,7 @@ class CompiledFile:
     included: tuple[str, ...]
     name_place: Position
     claims: tuple[Claim, ...] = ()
-    # services that may run apart from their peers, with the network they share
+    # Services that may run apart from their peers, with the network they share
     splits: tuple[tuple[Service, str], ...] = ()
     host_places: tuple[Position, ...] = ()  # in the order of App.placement.hosts
     dependency_places: tuple[Position, ...] = ()  # in the order of App.depends_on
@@ -281,10 +281,8 @@ def _service_parts(service: Service) -> list[object]:
     files = [
         [file.target, file.digest, file.directory, file.secret, file.writable_path] for file in service.files
     ]
-    # a setting that is not used is left out, so that digests stay the same
-    reload = (
-        [service.reload] if service.reload else []
-    )
+    # A setting that is not used is left out, so that digests stay the same
+    reload = [service.reload] if service.reload else []
     readiness = [] if service.readiness is None else [["readiness", *astuple(service.readiness)]]
     head = [service.name, service.compose, service.stateful, files]
     return [*head, *reload, *readiness, *_job_parts(service)]

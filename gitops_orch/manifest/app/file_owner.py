@@ -28,8 +28,7 @@ def owner_of(
     """Return the owner of a file for a service that runs as `user`, "" for the image's user.
 
     It is None where there is a mistake, which is in `findings`. A file that all users can read stays root's: then the
-    same
-    content is one file set for all services.
+    same content is one file set for all services.
     """
     numbers: dict[str, int] = {}
     for key in ("uid", "gid"):

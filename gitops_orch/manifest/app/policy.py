@@ -55,9 +55,7 @@ class AppPolicy:
     hold: Hold | None = None
     replace_volumes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # Everything that differs from the defaults, except the hold, which changes no container.
-    fingerprint: str = (
-        ""
-    )
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,7 @@
 """Finds what Compose refuses in a file that `extends` names, also in services and sections that nothing extends.
 
 Compose casts all values of such a file and reads its short forms, but validates only the extended service by its
-schema.
-So `retries: abc` or `volumes: [5]` anywhere in the file is a mistake, and an unknown key is not.
+schema. So `retries: abc` or `volumes: [5]` anywhere in the file is a mistake, and an unknown key is not.
 """
 
 from collections.abc import Callable, Iterator, Mapping

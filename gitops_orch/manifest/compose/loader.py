@@ -65,9 +65,7 @@ class LoadedCompose:
     inputs: tuple[str, ...] = ()  # files that were read
     may_hold_nul: bool = False  # whether the model has to be searched for NUL characters
     # Files that were looked for and do not exist; adding one of them changes the result.
-    missing: tuple[
-        str, ...
-    ] = ()
+    missing: tuple[str, ...] = ()
     included: tuple[str, ...] = ()  # Compose files that this one includes or extends
     extended: tuple[str, ...] = ()  # the files of `included` that it extends
     unset_variables: tuple[Unset, ...] = ()  # without those that a problem names

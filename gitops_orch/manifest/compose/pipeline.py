@@ -2,8 +2,7 @@
 
 Note [Poisoned values]
 A value that the schema refuses is reported and removed. So every later stage can rely on the types that it sees, and
-one
-load finds all mistakes of a file.
+one load finds all mistakes of a file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,8 +33,8 @@ PROBLEMS_MAX = 500  # of one app: more problems are of no use
 _TEXT_MAPS = frozenset(
     ("environment", "labels", "args", "annotations", "sysctls", "driver_opts", "options", "storage_opt")
 )
-# Reading: an extended file, and the values of the variables that it uses. Extended: its services, and the paths that
-# it resets.
+# Reading: an extended file, and the values of the variables that it uses. Extended: its services, and the paths that it
+# resets.
 Reading: TypeAlias = tuple[str, tuple[tuple[str, str | None], ...]]
 Extended: TypeAlias = tuple[dict[str, Any], tuple[KeyPath, ...]]
 _ABSENT = object()
@@ -50,17 +49,15 @@ class Session:
     problems: list[Problem]
     unset: dict[Unset, None] = field(default_factory=dict)
     empty: dict[Position, list[str]] = field(default_factory=dict)  # the unset variables at a position
-    # positions with a mistake that names its unset variables
+    # Positions with a mistake that names its unset variables
     explained: set[Position] = field(default_factory=set)
     reported: set[tuple[Position, KeyPath, str]] = field(default_factory=set)
     reached: dict[str, None] = field(default_factory=dict)  # Compose files that others include or extend
     extended_paths: dict[str, None] = field(default_factory=dict)  # the files of `reached` that are extended
     contents: dict[tuple[str, str], str] = field(default_factory=dict)  # secrets and configs from variables
     secret_values: SecretValues = field(default_factory=SecretValues)
-    # for values of extended files that are read but not used
-    searched: SizeBudget = field(
-        default_factory=SizeBudget
-    )
+    # For values of extended files that are read but not used
+    searched: SizeBudget = field(default_factory=SizeBudget)
     extended: dict[Reading, Extended | str] = field(default_factory=dict)
     included_count: int = 0
 

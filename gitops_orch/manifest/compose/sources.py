@@ -52,10 +52,8 @@ class Sources:
     budget: SizeBudget = field(default_factory=SizeBudget)
     variable_bytes: int = 0  # counted each time that a file is read as variables
     _documents: dict[str, tuple[Document, ...] | None] = field(default_factory=dict)
-    # files of variables that use no variable of other files
-    _alone: dict[str, dict[str, str]] = field(
-        default_factory=dict
-    )
+    # Files of variables that use no variable of other files
+    _alone: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def exists(self, path: str) -> bool:
         """Return whether the tree has the file, and record the file as a dependency."""

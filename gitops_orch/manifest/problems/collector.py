@@ -56,7 +56,7 @@ class Findings(ProblemList):
             return
         message = unquoted(path, message, self._secret_values)
         where = self.place(path if at is None else at)
-        # a mistake in an anchor is one mistake, however many values use the anchor
+        # A mistake in an anchor is one mistake, however many values use the anchor
         key = (where, path[-1:], message)
         if key not in self._reported:
             self._reported.add(key)

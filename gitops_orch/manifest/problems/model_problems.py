@@ -26,10 +26,8 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     trail: list[str | int] = field(default_factory=list)
     budget: SizeBudget = field(default_factory=SizeBudget)
-    # services that extend a service with a mistake in another file
-    spoiled: set[str] = field(
-        default_factory=set
-    )
+    # Services that extend a service with a mistake in another file
+    spoiled: set[str] = field(default_factory=set)
 
     def error(self, message: str, *below: str | int) -> None:
         """Add a mistake about the value being read, or one below it."""

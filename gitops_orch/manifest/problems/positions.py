@@ -22,7 +22,7 @@ class Positions:
     def __init__(self, path: str, root: Node | None) -> None:
         self.path = path
         self.root = root
-        # by node: a mapping with thousands of keys is searched once
+        # By node: a mapping with thousands of keys is searched once
         self._children: dict[int, dict[str, Step]] = {}
 
     def at(self, key_path: Sequence[str | int]) -> Position:

@@ -1,10 +1,8 @@
 """Decides which part of a value a message may quote.
 
 A message has the position of a mistake: a person who may read the file sees the value there. The message itself is
-written
-to logs, history and notifications, which more people read. So a possible secret is not quoted: a value whose name
-indicates
-a secret, values below `secrets`, values built with a secret variable, and lines of a file of variables.
+written to logs, history and notifications, which more people read. So a possible secret is not quoted: a value whose
+name indicates a secret, values below `secrets`, values built with a secret variable, and lines of a file of variables.
 """
 
 import re
@@ -16,11 +14,9 @@ from gitops_orch.model.display.variable_secrets import without_values
 from gitops_orch.model.sensitive.secret_words import REDACTED, holds_a_secret, without_secrets
 
 PIECE_CHARS_MIN = 4  # of a value that is redacted in a message about it
-# the key below these sections is a name that the user chose
-_NAMED_SECTIONS = frozenset(
-    {"services", "networks", "volumes", "configs"}
-)
-# their names look like secrets, but they contain none
+# The key below these sections is a name that the user chose
+_NAMED_SECTIONS = frozenset({"services", "networks", "volumes", "configs"})
+# Their names look like secrets, but they contain none
 _KEYS_OF_COMPOSE = frozenset({"secrets", "credential_spec"})
 _QUOTED = re.compile(r"(?<!\w)(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')", re.DOTALL)
 _BRACED = re.compile(r"\$\{(\w+)")
@@ -50,8 +46,7 @@ class SecretValues:
     """The paths of values that were built with a secret variable, and the values of those variables.
 
     While files are merged, a value keeps its path, except for its index in a list and the name of its service: these do
-    not
-    count.
+    not count.
     """
 
     def __init__(self) -> None:

@@ -9,10 +9,8 @@ from posixpath import dirname, normpath, relpath
 from gitops_orch.model.tree import Tree, TreeFile
 
 # Note [Root]: in a resolved Compose file all paths are absolute. Files are therefore resolved below a root that no host
-# has, deep
-# enough for any reasonable number of `..` in a path. A path below ROOT was a relative path. A path below OUTSIDE but
-# not
-# below ROOT was relative and left the repository. Any other path is a path on the host.
+# has, deep enough for any reasonable number of `..` in a path. A path below ROOT was a relative path. A path below
+# OUTSIDE but not below ROOT was relative and left the repository. Any other path is a path on the host.
 OUTSIDE = "/.gitops-orch-outside"
 ROOT = OUTSIDE + "/up" * 64 + "/repository"
 _ABOVE = re.compile(rf"{re.escape(OUTSIDE)}(?P<ups>(?:/up\b)*)(?P<inside>/repository\b)?(?P<slash>/?)")

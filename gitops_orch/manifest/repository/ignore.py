@@ -1,8 +1,7 @@
 """`.gitops-ignore`: excludes files that look like apps, in the syntax of `.gitignore`.
 
 As with `.gitignore`, each directory may have one, the last pattern that matches decides, and a file in a deeper
-directory
-takes precedence. It excludes apps only: a file that another file mounts or includes is read anyway.
+directory takes precedence. It excludes apps only: a file that another file mounts or includes is read anyway.
 """
 
 import re
@@ -32,10 +31,8 @@ class IgnoreRules:
 
     tree: Tree
     problems: list[Problem] = field(default_factory=list)
-    # ignore files with a mistake: the files that they exclude are unknown
-    unread: list[str] = field(
-        default_factory=list
-    )
+    # Ignore files with a mistake: the files that they exclude are unknown
+    unread: list[str] = field(default_factory=list)
     _specs: dict[str, "GitIgnoreSpec | None"] = field(default_factory=dict)  # by directory
 
     def why_left_out(self, path: str) -> str:

@@ -2,8 +2,7 @@
 
 Note [Two passes]
 A general validator takes milliseconds for a small file, and ten thousand files must load in seconds. So the schema file
-is
-compiled once to plain functions that return True or False. Only after False are the reasons searched for.
+is compiled once to plain functions that return True or False. Only after False are the reasons searched for.
 """
 
 import json

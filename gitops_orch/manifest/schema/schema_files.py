@@ -2,9 +2,8 @@
 
 Note [Two passes]
 The general validator takes longer to import than a small repository takes to load. Most values have no mistake, and a
-page
-of code can decide that. It returns True only where it is sure. For a keyword or a type that it does not know it returns
-False; the general validator (schema_errors.py) then decides and explains.
+page of code can decide that. It returns True only where it is sure. For a keyword or a type that it does not know it
+returns False; the general validator (schema_errors.py) then decides and explains.
 """
 
 import json

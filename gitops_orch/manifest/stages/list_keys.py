@@ -105,7 +105,7 @@ def _port(value: Any) -> object:
     if "target" not in value:
         raise _Keyless("a port needs the container's port; write target: 80")
     published = value.get("published")
-    protocol, address = value.get("protocol", "tcp"), value.get("host_ip", "0.0.0.0")  # noqa: S104 - the key of an entry, nothing listens
+    protocol, address = value.get("protocol", "tcp"), value.get("host_ip", "0.0.0.0")  # noqa: S104 - nothing listens
     # Compose treats 8080 and "8080" as two entries, because it compares their printed forms.
     return f"{address}:{published!r}:{value['target']}/{protocol}"
 

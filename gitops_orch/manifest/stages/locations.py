@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gitops_orch.manifest.syntax.volumes import clean_path, is_absolute
 from gitops_orch.model.tree import Tree
 
-# the value of `~` and $HOME: with the controller's own home, a render would depend on its user
+# The value of `~` and $HOME: with the controller's own home, a render would depend on its user
 HOME = "/root"
 
 

@@ -187,7 +187,7 @@ def _cycle(start: str, services: Mapping[str, Model], done: set[str]) -> list[st
 
     `done` are services that lead to no cycle; the services that this search passes are added to it.
     """
-    # the services that led here, each with the dependencies still to follow
+    # The services that led here, each with the dependencies still to follow
     trail: dict[str, Iterator[str]] = {}
     name: str | None = start
     while name is not None or trail:

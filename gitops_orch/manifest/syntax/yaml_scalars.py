@@ -2,8 +2,7 @@
 
 Note [Two readings]
 Compose resolves scalars as go-yaml v3 does, partly by YAML 1.1 and partly by 1.2: `0644` is 420, `1_000` is 1000, `yes`
-is
-text and `22:22` too. Host and Fleet documents are YAML 1.2 core and nothing else.
+is text and `22:22` too. Host and Fleet documents are YAML 1.2 core and nothing else.
 """
 
 import re

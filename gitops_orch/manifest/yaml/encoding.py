@@ -5,9 +5,7 @@ import re
 from gitops_orch.model.problem import Position, Problem
 
 # YAML 1.1, c-printable
-_NOT_IN_YAML = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)
+_NOT_IN_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def not_utf8(path: str, content: bytes) -> Problem | None:

@@ -2,8 +2,7 @@
 
 Note [Budgets]
 An alias is one reference in the file and a whole subtree in the model, so a few hundred bytes can expand to 10^10
-values.
-Every value that is built is counted, merged keys too, and the parser stops at `NODES_MAX`.
+values. Every value that is built is counted, merged keys too, and the parser stops at `NODES_MAX`.
 """
 
 import re
@@ -185,10 +184,8 @@ class _Builder:
     asks: bool = False  # there is a question mark, which ends a text between brackets
     budget: int = NODES_MAX
     characters: int = 0
-    # an alias of a node that is still being built is a cycle
-    open_nodes: set[int] = field(
-        default_factory=set
-    )
+    # An alias of a node that is still being built is a cycle
+    open_nodes: set[int] = field(default_factory=set)
     trail: list[str | int] = field(default_factory=list)
 
     def build(self, root: Node) -> Yaml:

@@ -2,8 +2,7 @@
 
 Note [Redefined anchors]
 YAML allows a later anchor to reuse a name, and Compose accepts it; libyaml's own composer does not. Such a file, which
-is
-rare, is composed again from events, which takes four times as long.
+is rare, is composed again from events, which takes four times as long.
 """
 
 from collections.abc import Iterator
@@ -44,7 +43,7 @@ class Reader(CParser):
         self._depth = 0
         self._count = 0
 
-    # The composer's question about every node is answered without a Python call: the node has no tag.
+    # The composer calls `resolve` for every node. A method of `str` returns PLAIN without a Python call.
     resolve = PLAIN.format
 
     def descend_resolver(self, parent: Node | None, _index: object) -> None:

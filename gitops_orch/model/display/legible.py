@@ -2,10 +2,8 @@
 
 Note [Text that must not be repeated]
 A program may print its input. So legible text has the content of the app's files redacted: of a secret file, every line
-and
-every value in it; of any other file, whole lines; and the secrets among the app's variables. Pieces shorter than the
-limits
-below reveal nothing, and redacting them would make every other word illegible.
+and every value in it; of any other file, whole lines; and the secrets among the app's variables. Pieces shorter than
+the limits below reveal nothing, and redacting them would make every other word illegible.
 """
 
 import re

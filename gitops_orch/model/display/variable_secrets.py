@@ -1,8 +1,8 @@
 """Decides which values of variables are secrets; they are redacted wherever a file or a program repeats them.
 
 A health check or a command repeats a password, as `redis-cli -a PASSWORD ping` does, and a program prints it in an
-error.
-The name of a variable can show that its value is a secret. An address `scheme://user:password@host` contains one.
+error. The name of a variable can show that its value is a secret. An address `scheme://user:password@host` contains
+one.
 """
 
 import json
@@ -13,8 +13,8 @@ from gitops_orch.model.app import App, Service
 from gitops_orch.model.sensitive.secret_words import REDACTED, holds_a_secret, passwords_in
 
 SECRET_CHARS_MIN = 6  # a shorter value is part of ordinary words: redacting it there would reveal it
-# Values of settings such as PASSWORD_LOGIN, and passwords that are words of many messages: redacting them would
-# reveal them.
+# Values of settings such as PASSWORD_LOGIN, and passwords that are words of many messages: redacting them would reveal
+# them.
 _COMMON = frozenset(
     {
         "password",

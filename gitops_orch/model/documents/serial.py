@@ -1,8 +1,7 @@
 """The public JSON shapes of plans, statuses and runs: `-o json` prints them, history keeps them, the API serves them.
 
 The keys in the contract of the command line are always present. Other keys (`error`, `problems`, `reason` ...) are
-present
-only where they have a value.
+present only where they have a value.
 """
 
 from collections.abc import Mapping

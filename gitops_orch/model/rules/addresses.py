@@ -1,8 +1,7 @@
 """Returns the fixed addresses of a service in its networks; compares addresses in one form.
 
 A container holds its addresses only while it runs. A container without a fixed address gets the lowest free address of
-the
-network. That may be an address which the file of another service declares.
+the network. That may be an address which the file of another service declares.
 """
 
 from collections.abc import Mapping

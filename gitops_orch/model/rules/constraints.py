@@ -1,8 +1,8 @@
 """Evaluates placement constraints, in Swarm's syntax, for a host.
 
 Syntax and keys are those of swarmkit (manager/constraint): `key == value` or `key != value`. Values are compared
-without
-regard to case, and an unknown key matches no host. A plain Docker host manages itself, so its role is `manager`.
+without regard to case, and an unknown key matches no host. A plain Docker host manages itself, so its role is
+`manager`.
 """
 
 import re

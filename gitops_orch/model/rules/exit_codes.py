@@ -1,6 +1,6 @@
 """Exit codes, and what they mean for how a container ended."""
 
-# as a shell returns them: the command may not be run, or does not exist
+# As a shell returns them: the command may not be run, or does not exist
 BAD_COMMAND_CODES = frozenset({126, 127})
 
 

@@ -1,8 +1,7 @@
 """Image references, by the grammar of the distribution project: registry, repository, tag and digest.
 
 This is the only module that takes a reference apart. `split_reference` accepts any text, because Engines report
-references
-of their own (image ids, `<none>`). `reference_mistake` is for text that a person wrote.
+references of their own (image ids, `<none>`). `reference_mistake` is for text that a person wrote.
 """
 
 import re

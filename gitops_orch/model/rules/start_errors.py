@@ -1,10 +1,8 @@
 """Decides whether a failed start is the host's trouble, or a release that can never run; and gives hints.
 
 The patterns are texts of Engines 20.10 and 26.1 (moby: daemon/start.go, daemon/create.go, libnetwork; runc:
-libcontainer).
-Exit codes do not decide it: runc's 127 also means a path on the host that is a file where the image has a directory, or
-a
-sysctl that the host's kernel does not have.
+libcontainer). Exit codes do not decide it: runc's 127 also means a path on the host that is a file where the image has
+a directory, or a sysctl that the host's kernel does not have.
 """
 
 import re
@@ -56,8 +54,7 @@ def cause_of(reason: str) -> str:
     """Return an Engine's error from its cause on; the path, the program and the system's error always stay.
 
     "OCI runtime create failed: container_linux.go:380: starting container process caused: exec: ..." is cut to "exec:
-    ...".
-    A text that does not begin like such a chain is unchanged: it may be a program's own.
+    ...". A text that does not begin like such a chain is unchanged: it may be a program's own.
     """
     cause, start = reason.strip(), 0
     if _CHAIN.match(cause) is None:

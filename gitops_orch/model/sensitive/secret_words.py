@@ -2,8 +2,7 @@
 
 Note [Linear time]
 A text may be a megabyte that an attacker wrote. Each search begins only at the first character of a word, or has a
-bounded
-length, and each match is read once.
+bounded length, and each match is read once.
 """
 
 import re
@@ -44,8 +43,8 @@ _HEADER = re.compile(
     rf"({_WRITTEN})",
     re.IGNORECASE,
 )
-# Flags by which well-known programs take a password without a telling name; `$PASSWORD` is a variable of a shell and
-# no secret.
+# Flags by which well-known programs take a password although the flag's name does not show it. `$PASSWORD` is a
+# variable of a shell, not a secret.
 _USER = r"(?<![\w-])(?:-[a-zA-Z]{0,10}[uU]|--user|--proxy-user)[\s=]?"
 _LOGINS = tuple(
     re.compile(pattern)
