@@ -100,7 +100,7 @@ def check_before(model: Mapping[str, Any], findings: Findings) -> None:
 
 
 def _check_passed_on(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> None:
-    """Warn, once for a service, of variables that it takes from committed ones but that none of them sets."""
+    """Warn, once for a service, of variables without a value that no committed variable sets."""
     environment = body.get("environment") or {}
     unset = [key for key, value in environment.items() if value is None]
     if not unset:

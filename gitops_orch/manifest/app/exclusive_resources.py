@@ -26,7 +26,7 @@ class SharingRule(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One resource that one app wants; `service` is "" where the app wants it as a whole.
+    """One resource that one app wants; `service` is "" where the claim belongs to the app as a whole.
 
     `address` separates claims of one port: they conflict if the addresses are equal, or if one of them means all
     addresses.

@@ -56,7 +56,7 @@ class Sources:
     _alone: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def exists(self, path: str) -> bool:
-        """Return whether the tree has the file, and record the file as a dependency."""
+        """Return whether the tree has the file; a missing one is recorded, because the result depends on it."""
         if path in self.tree.files:
             return True
         self.missing.add(path)
