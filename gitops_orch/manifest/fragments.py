@@ -74,7 +74,10 @@ def _unclear(file: CompiledFile, user: str, *, stays: bool) -> Problem:
 
 
 def users_of(included: Mapping[str, tuple[str, ...]]) -> Mapping[str, str]:
-    """Return, for each file that others include or extend, one that does; files in a cycle do not count for each other."""
+    """Return, for each file that others include or extend, one of these.
+
+    Files in a cycle do not count for each other.
+    """
     reach = {path: _reached(path, included) for path, direct in included.items() if direct}
     return {
         part: path

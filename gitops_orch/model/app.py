@@ -351,7 +351,10 @@ class App:
         raise KeyError(name)
 
     def spreads(self, service: Service) -> bool:
-        """Return whether the file asks to place a service separately from the rest of the app."""
+        """Return whether the file asks to place a service separately from the rest of the app.
+
+        Such a service may run on other hosts than the app's other services, if necessary.
+        """
         placement = service.placement
         if service.mode is Mode.GLOBAL or service.mode is Mode.GLOBAL_JOB:
             return True
