@@ -1,4 +1,4 @@
-"""A Debian that boots with systemd in a container, to try the unit as a real service manager runs it."""
+"""A Debian that boots with systemd in a container, to test the unit under a real service manager."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ BOOT_S_MAX = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """A booted Debian; programs run in it as root."""
+    """A booted Debian; its programs run as root."""
 
     host: LabHost
     container: str
@@ -48,7 +48,7 @@ class Machine:
 
 @contextmanager
 def booted(host: LabHost, mounts: Mapping[Path, str]) -> Iterator[Machine]:
-    """Lend a Debian that has booted on a lab host, with directories of ours mounted read-only at the places given."""
+    """Lend a Debian that has booted on a lab host, with local directories mounted read-only at the given paths."""
     archive = boot_archive()
     with host.client(timeout_s=BUILD_S_MAX) as client:
         if not client.images(IMAGE):
@@ -66,7 +66,7 @@ def booted(host: LabHost, mounts: Mapping[Path, str]) -> Iterator[Machine]:
 def _settings(client: object, mounts: Mapping[Path, str]) -> dict[str, object]:
     binds = [f"{source}:{target}:ro" for source, target in mounts.items()]
     host_config = client.create_host_config(  # type: ignore[attr-defined]
-        # Not privileged: a capability that this asks for is missing on some test machines.
+        # Not privileged: some test machines lack a capability that a privileged container needs.
         cap_add=["SYS_ADMIN", "NET_ADMIN"],
         security_opt=["seccomp=unconfined", "apparmor=unconfined"],
         tmpfs={"/run": "", "/run/lock": "", "/tmp": ""},

@@ -1,4 +1,4 @@
-"""Certificates for Engines over TLS: an authority of the lab's own, a server's and a client's, good for two days."""
+"""Certificates for Engines over TLS: those of a test authority, a server and a client, valid for two days."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificates:
-    """Files in PEM form, as `spec.tls` of a Host document takes them, and those of the Engines."""
+    """Files in PEM form, for `spec.tls` of a Host document and for the Engines."""
 
     directory: Path
 
@@ -31,7 +31,7 @@ class Certificates:
 
 
 def make_certificates(directory: Path, addresses: Sequence[str]) -> Certificates:
-    """Write an authority, and certificates for Engines at the addresses and for a client, into a new directory."""
+    """Write an authority, certificates for Engines at these addresses, and one for a client, into a new directory."""
     directory.mkdir(mode=0o700)
     created = Certificates(directory=directory)
     authority = ("-x509", "-days", DAYS, "-subj", "/CN=lab authority")
@@ -43,7 +43,7 @@ def make_certificates(directory: Path, addresses: Sequence[str]) -> Certificates
 
 
 def renew_client(created: Certificates, *, expired: bool = False) -> None:
-    """Write the client's certificate anew, valid from now on or until yesterday, in the place of the former one."""
+    """Replace the client's certificate by one that is valid from now on, or that expired yesterday."""
     days = "-1" if expired else DAYS
     _sign(created, "client", "extendedKeyUsage=clientAuth\n", days=days)
 

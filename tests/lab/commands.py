@@ -1,4 +1,4 @@
-"""Foreign programs, run to their end: a failure is an error that carries what the program said."""
+"""Runs other programs to their end: a failure is an error with the output of the program."""
 
 import subprocess
 import time
@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 COMMAND_S_MAX = 120.0
-POLL_S = 0.05  # a look at an Engine takes a tenth of that in processor time, and another test needs it
+# A poll of an Engine takes a tenth of that in processor time, which other tests need.
+POLL_S = 0.05
 
 T = TypeVar("T")
 
@@ -17,7 +18,7 @@ class LabError(Exception):
 
 
 def run(*argv: str, env: Mapping[str, str] | None = None, deadline_s: float = COMMAND_S_MAX) -> str:
-    """Run a program and return what it printed; LabError with its output where it fails."""
+    """Run a program and return its output; LabError with the output if it fails."""
     done = subprocess.run(
         argv,
         env=env,
@@ -34,12 +35,12 @@ def run(*argv: str, env: Mapping[str, str] | None = None, deadline_s: float = CO
 
 
 def try_run(*argv: str) -> bool:
-    """Run a program whose failure is an answer, and tell whether it succeeded."""
+    """Run a program that may fail, and return whether it succeeded."""
     return subprocess.run(argv, capture_output=True, check=False, timeout=COMMAND_S_MAX).returncode == 0
 
 
 def wait_for(what: str, ready: Callable[[], T], *, deadline_s: float = 30.0) -> T:
-    """Return what `ready` returns as soon as that is true; LabError names what was awaited in vain."""
+    """Return the result of `ready` as soon as it is true; on a timeout, LabError names the condition."""
     end = time.monotonic() + deadline_s
     while not (found := ready()):
         if time.monotonic() > end:
@@ -51,7 +52,7 @@ def wait_for(what: str, ready: Callable[[], T], *, deadline_s: float = 30.0) -> 
 def start_logged(
     argv: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own, so that Ctrl-C reaches only the tests; its output goes to a file."""
+    """Start a program in a new session, so that Ctrl-C reaches only the tests; its output is written to a file."""
     with log.open("ab") as stream:
         return subprocess.Popen(
             argv, env=env, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True

@@ -1,7 +1,7 @@
-"""Programs of Debian 13, unpacked beside the system and never installed: newer than what the test machine has.
+"""Programs of Debian 13, newer than those of the test machine: unpacked beside the system and never installed.
 
-They come through apt, from the sources that the machine is configured with, with the suite changed, and are kept in the
-cache directory of the user who runs the tests.
+apt downloads them from the configured sources of the machine, with another suite, and they stay in the cache directory
+of the user who runs the tests.
 """
 
 import fcntl
@@ -23,13 +23,13 @@ COMPOSE = Path("usr/libexec/docker/cli-plugins/docker-compose")
 
 
 def cache_directory() -> Path:
-    """Return where downloads outlive a test run."""
+    """Return the directory where downloads survive a test run."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "gitops-orch-tests"
 
 
 def compose_oracle() -> Path:
-    """Return Compose v2.26 as one program: `PROGRAM -f FILE config --format json`; LabError where it cannot be had."""
+    """Return Compose v2.26 as one program: `PROGRAM -f FILE config --format json`; LabError if it is unavailable."""
     return unpacked("compose", COMPOSE_PACKAGES) / COMPOSE
 
 
@@ -56,7 +56,7 @@ def unpacked(name: str, packages: Sequence[str]) -> Path:
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold one thing in the cache directory alone, against test runs at the same time."""
+    """Lock one entry of the cache directory against other test runs."""
     cache_directory().mkdir(parents=True, exist_ok=True)
     with (cache_directory() / f"{name}.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -94,7 +94,7 @@ def _sources() -> list[str]:
 
 
 def mirrors() -> list[str]:
-    """Return from where this Debian gets its packages, so that a mirror or a proxy serves the other suite too."""
+    """Return the package sources of this Debian, so that its mirror or proxy serves the other suite, too."""
     if not shutil.which("apt-get"):
         raise LabError("apt-get is not here; the oracle and the second Engine come from Debian's packages")
     shown = "$(REPO_URI) $(RELEASE) $(COMPONENT)"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# An Engine runs itself again for each container it starts and each archive it reads; a quarter of the 80 ms of processor
-# time that this takes was the collection of garbage that the new process is about to leave anyway.
+# An Engine executes itself again for each container that it starts and each archive that it reads. This takes 80 ms of
+# processor time; a quarter was garbage collection, although the new process exits soon anyway.
 GARBAGE_PERCENT = "400"
 
 
@@ -20,13 +20,13 @@ class Flavour:
     directories: tuple[Path, ...] = ()
 
     def environment(self) -> dict[str, str]:
-        """Return the variables with which its programs find each other, and nothing else of ours."""
+        """Return the environment in which its programs find each other, without other variables of the test run."""
         path = ":".join((*map(str, self.directories), SYSTEM_PATH))
         place = {"HOME": "/root", "TMPDIR": os.environ.get("TMPDIR", "/tmp")}
         return {"PATH": path, "GOGC": GARBAGE_PERCENT, **place}
 
 
 def system_flavour() -> Flavour | None:
-    """Return the installed Engine, or None where there is none."""
+    """Return the installed Engine, or None if there is none."""
     dockerd, containerd = shutil.which("dockerd"), shutil.which("containerd")
     return Flavour(dockerd=dockerd, containerd=containerd) if dockerd and containerd else None

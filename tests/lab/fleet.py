@@ -23,14 +23,14 @@ class Lab:
         return self.hosts[number - 1]
 
     def restore(self) -> None:
-        """Mend and empty every host."""
+        """Repair and empty every host."""
         for host in self.hosts:
             host.restore()
 
 
 @contextmanager
 def open_lab(flavours: Sequence[Flavour], *, tls: bool = False) -> Iterator[Lab]:
-    """Lend as many hosts as there are flavours; all that was made is gone afterwards."""
+    """Lend one host per flavour; afterwards everything that was created is removed."""
     slot = claim_slot()
     try:
         _make_bridge(slot)
@@ -61,5 +61,5 @@ def _make_bridge(slot: Slot) -> None:
     run("ip", "link", "add", slot.name, "type", "bridge")
     run("ip", "address", "add", f"{slot.subnet}.1/24", "dev", slot.name)
     run("ip", "link", "set", slot.name, "up")
-    # An Engine on this machine sets FORWARD to DROP, and bridged traffic passes it.
+    # An Engine on this machine sets the FORWARD chain to DROP, and bridged traffic passes that chain.
     run("iptables", "-I", "FORWARD", "-i", slot.name, "-o", slot.name, "-j", "ACCEPT")

@@ -1,4 +1,4 @@
-"""One real Docker host of a lab: a network namespace with a daemon in it, and all the ways in which a host can fail."""
+"""One real Docker host of a lab: a network namespace with a daemon, and all the ways in which a host can fail."""
 
 import json
 import os
@@ -22,12 +22,13 @@ from requests.exceptions import RequestException
 DAEMON_S_MAX = 60.0
 PORT = 2375
 TLS_PORT = 2376
-API_VERSION = "1.41"  # said, not asked for: to tell its own, an Engine runs two programs
+# Fixed, not queried: an Engine runs two programs to report its own version.
+API_VERSION = "1.41"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostSpec:
-    """How a lab host is made."""
+    """The configuration of a lab host."""
 
     slot: Slot
     number: int
@@ -41,7 +42,7 @@ class HostSpec:
 
 
 class LabHost:
-    """A Docker host with its own name, address, daemon and data; safe to fail in any way and to start again."""
+    """A Docker host with its own name, address, daemon and data; it may fail in any way and be started again."""
 
     def __init__(self, spec: HostSpec) -> None:
         self.spec = spec
@@ -51,7 +52,7 @@ class LabHost:
         self.directory = spec.slot.directory / self.name
         self.cgroup = f"{spec.slot.cgroup}/{self.name}"
         self._daemons: list[subprocess.Popen[bytes]] = []
-        self._lives_on = False  # its containers do, when its daemon ends
+        self._lives_on = False  # whether its containers run on when its daemon ends
         self._stubs: dict[str, str] = {}
 
     @property
@@ -61,21 +62,21 @@ class LabHost:
 
     @property
     def unix(self) -> str:
-        """Return the URL of the unix socket; a cut network does not harm it."""
+        """Return the URL of the unix socket; it works also while the network is cut."""
         return f"unix://{self.socket}"
 
     @property
     def tcp(self) -> str:
-        """Return the URL by which the host is reached over the network."""
+        """Return the URL of the host over the network."""
         return f"tcp://{self.address}:{TLS_PORT if self.spec.certificates else PORT}"
 
     @property
     def log(self) -> Path:
-        """Return the file in which the daemon logs."""
+        """Return the log file of the daemon."""
         return self.directory / "dockerd.log"
 
     def prepare(self) -> None:
-        """Make the namespace and its link to the lab's bridge."""
+        """Create the namespace and its link to the lab's bridge."""
         self.directory.mkdir(mode=0o700)
         self._make_network()
 
@@ -94,14 +95,14 @@ class LabHost:
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Return when the Engine answers; LabError with the end of its log where it does not."""
+        """Wait until the Engine answers; LabError with the end of its log if it does not."""
         try:
             wait_for(f"the Engine of {self.name}", self._answers_or_ended, deadline_s=DAEMON_S_MAX)
         except LabError as error:
             raise LabError(f"{error}\n{self.log.read_text()[-3000:]}") from error
 
     def stop(self) -> None:
-        """Shut the Engine down in good order; its containers stop and those with a restart policy come back."""
+        """Shut the Engine down cleanly: its containers stop; those with a restart policy start again with it."""
         dockerd = self._daemons[-1]
         dockerd.terminate()
         dockerd.wait(DAEMON_S_MAX)
@@ -109,7 +110,7 @@ class LabHost:
 
     @contextmanager
     def without_daemon(self) -> Iterator[None]:
-        """Stop the daemon alone for the length of a block, with `live-restore`: its containers run on."""
+        """Stop only the daemon for the duration of a block, with `live-restore`: its containers keep running."""
         self._lives_on = True
         self._write_config()
         self._signal(signal.SIGHUP)
@@ -122,7 +123,7 @@ class LabHost:
         self.wait_ready()
 
     def kill(self) -> None:
-        """Take the power away: daemon, supervisors and containers end at once."""
+        """Cut the power: daemon, supervisors and containers end at once."""
         self.resume()
         reap(lambda: processes_naming(f"{self.directory}/") | self._namespace_members())
         reap(lambda: cgroup_members(self.cgroup))
@@ -133,13 +134,13 @@ class LabHost:
             stale.unlink(missing_ok=True)
 
     def pause(self) -> None:
-        """Freeze the daemon: connections are accepted and never answered; containers run on."""
+        """Freeze the daemon: connections are accepted and never answered; containers keep running."""
         self._signal(signal.SIGSTOP)
-        # The signal is only delivered when this returns: a thread may still answer until it is seen stopped.
+        # The call only delivers the signal: a thread may still answer until all threads are observed as stopped.
         wait_for(f"{self.name} to freeze", lambda: is_stopped(self._daemons[-1].pid))
 
     def resume(self) -> None:
-        """Let a frozen daemon go on."""
+        """Let a frozen daemon continue."""
         self._signal(signal.SIGCONT)
 
     def cut(self) -> None:
@@ -152,7 +153,7 @@ class LabHost:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Stop the host for the length of a block."""
+        """Stop the host for the duration of a block."""
         self.stop()
         try:
             yield
@@ -161,7 +162,7 @@ class LabHost:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Freeze the daemon for the length of a block."""
+        """Freeze the daemon for the duration of a block."""
         self.pause()
         try:
             yield
@@ -170,7 +171,7 @@ class LabHost:
 
     @contextmanager
     def cut_off(self) -> Iterator[None]:
-        """Pull the network cable for the length of a block."""
+        """Pull the network cable for the duration of a block."""
         self.cut()
         try:
             yield
@@ -179,7 +180,7 @@ class LabHost:
 
     @contextmanager
     def client(self, *, timeout_s: float = 60.0) -> Iterator[docker.APIClient]:
-        """Lend a plain client of the Engine, to arrange a world and to see what became of it."""
+        """Lend a plain client of the Engine, to prepare its objects and to inspect them afterwards."""
         client = docker.APIClient(base_url=self.unix, version=API_VERSION, timeout=timeout_s)
         try:
             yield client
@@ -187,7 +188,7 @@ class LabHost:
             client.close()
 
     def load(self, archives: Iterable[bytes]) -> None:
-        """Bring images to the host."""
+        """Load images into the host."""
         with self.client() as client:
             for archive in archives:
                 for line in client.load_image(archive):
@@ -195,7 +196,7 @@ class LabHost:
                         raise LabError(f"{self.name} refused an image: {line['error']}")
 
     def restore(self) -> None:
-        """Mend whatever a test did to the host and empty it, so that the next test finds it as the first one did."""
+        """Repair and empty the host after a test, so that the next test finds its initial state."""
         self.reconnect()
         self.resume()
         if self._lives_on or not self._answers():
@@ -205,15 +206,15 @@ class LabHost:
         self.wipe()
 
     def load_stubs(self) -> None:
-        """Bring the stub images to the host."""
+        """Load the stub images into the host."""
         self.load((stub_images(),))
         self._stubs = self._images()
 
     def wipe(self) -> None:
-        """Leave the stub images as they were loaded, and nothing else."""
+        """Remove everything except the stub images, as they were loaded."""
         with self.client() as client:
             for container in client.containers(all=True):
-                with suppress(APIError):  # it removed itself between the listing and now
+                with suppress(APIError):  # it was removed after the listing
                     client.remove_container(container["Id"], force=True, v=True)
             client.prune_networks()
             for volume in client.volumes()["Volumes"] or ():
@@ -225,7 +226,7 @@ class LabHost:
             self.load_stubs()
 
     def run_inside(self, *argv: str) -> str:
-        """Run a program with the host's network, and return what it printed."""
+        """Run a program with the host's network, and return its output."""
         return run("nsenter", f"--net=/run/netns/{self.namespace}", *argv)
 
     @property
@@ -242,14 +243,14 @@ class LabHost:
         self.run_inside("ip", "route", "add", "default", "via", f"{self.spec.slot.subnet}.1")
 
     def _start(self, argv: list[str], log: str) -> subprocess.Popen[bytes]:
-        # Not `ip netns exec`: it remounts /sys, and the daemon dies for want of cgroups.
+        # Not `ip netns exec`: it remounts /sys, and the daemon exits because its cgroups are missing.
         enter = ["nsenter", f"--net=/run/netns/{self.namespace}", "unshare", "--uts", "sh", "-c"]
         rename = 'hostname "$0" && exec "$@"'
         environment = self.spec.flavour.environment()
         return start_logged([*enter, rename, self.name, *argv], self.directory / log, env=environment)
 
     def _containerd_flags(self) -> list[str]:
-        # A containerd of our own: dockerd would join one that the system runs, and share its containers.
+        # A separate containerd: dockerd would use the one of the system, and share its containers.
         base = self.directory
         (base / "containerd.toml").write_text(
             f'version = 2\nroot = "{base}/containerd"\nstate = "{base}/containerd-run"\n'
@@ -277,14 +278,14 @@ class LabHost:
         return [self.spec.flavour.dockerd, *words, *hosts, *self._tls_flags()]
 
     def _write_config(self) -> None:
-        """Write a file of our own: the machine's daemon.json is not ours to use."""
+        """Write a separate file: the daemon.json of the machine must not be used."""
         config = {"live-restore": True} if self._lives_on else {}
         (self.directory / "daemon.json").write_text(json.dumps(config))
 
     def _tls_flags(self) -> list[str]:
         files = self.spec.certificates
         if files is None:
-            return ["--tls=false"]  # said aloud, or the daemon waits to warn about it
+            return ["--tls=false"]  # explicit: otherwise the daemon waits and prints a warning
         pair = [f"--tlscert={files.cert('server')}", f"--tlskey={files.key('server')}"]
         return ["--tlsverify", f"--tlscacert={files.ca}", *pair]
 
@@ -301,7 +302,7 @@ class LabHost:
             return False
 
     def _images(self) -> dict[str, str]:
-        """Return the id of every tag, and of every image without one under its own id."""
+        """Return the image id of every tag; an image without a tag has its id as key."""
         with self.client() as client:
             listed = client.images()
         return {tag: image["Id"] for image in listed for tag in _tags(image) or [image["Id"]]}

@@ -1,6 +1,6 @@
-"""Fetches what tests take from Debian, so that it is there once they ask for it.
+"""Downloads the Debian programs that tests use, before the tests need them.
 
-python -m lab.prepare    needs nothing but Python, so that it may run while the environment is made
+python -m lab.prepare    needs only Python, so that it may run while the environment is created
 """
 
 import sys
@@ -11,7 +11,7 @@ from lab.debian import compose_oracle, engine26_flavour
 
 
 def main() -> None:
-    """Fetch it, first what is wanted first; exit code 1 where it cannot be had."""
+    """Download the programs in the order in which tests need them; exit code 1 if one is unavailable."""
     try:
         compose_oracle()
         engine26_flavour()

@@ -1,4 +1,4 @@
-"""What the machine cannot give to a test is a skip that says why, and a failure in CI, where it must not be missing."""
+"""A test that needs something that the machine lacks is skipped with the reason; in CI, it fails."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from lab.commands import LabError, run
 
 @contextmanager
 def provided() -> Iterator[None]:
-    """Run a block that asks the machine for something; a LabError becomes a skip, with CI=true a failure."""
+    """Run a block that needs something of the machine; a LabError becomes a skip, or a failure with CI=true."""
     try:
         yield
     except LabError as error:
@@ -22,13 +22,13 @@ def provided() -> Iterator[None]:
 
 
 def need_root() -> None:
-    """LabError where the tests do not run as root."""
+    """LabError if the tests do not run as root."""
     if os.geteuid() != 0:
         raise LabError("network namespaces, mounts and a Docker Engine need root; run the tests as root")
 
 
 def need_program(name: str) -> str:
-    """Return the path of a program; LabError where it is not installed."""
+    """Return the path of a program; LabError if it is not installed."""
     path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
     if path is None:
         raise LabError(f"{name} is not installed; scripts/test installs it")
@@ -37,7 +37,7 @@ def need_program(name: str) -> str:
 
 @contextmanager
 def small_disk(place: Path, size: str) -> Iterator[Path]:
-    """Lend a directory that is a file system of its own, of a size like `512k`."""
+    """Lend a directory that is a separate file system, of a size such as `512k`."""
     place.mkdir()
     with provided():
         need_root()

@@ -1,4 +1,4 @@
-"""A real image registry on an address of its own that every lab host reaches."""
+"""A real image registry with its own address, which every lab host can reach."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ class Registry:
     login: Login | None = None
 
     def push(self, host: LabHost, image: str, *, name: str) -> str:
-        """Push an image that the host has as `name`, leave no trace of it on the host, return what to pull."""
+        """Push an image of the host under `name`, remove the new tag from the host, and return the reference to pull."""
         repository, _, tag = f"{self.address}/{name}".rpartition(":")
         reference = f"{repository}:{tag}"
         who = {"username": self.login.username, "password": self.login.password} if self.login else None
@@ -55,7 +55,7 @@ class Registry:
 
 
 def push_for_platforms(registry: Registry, images: Mapping[str, str], *, name: str) -> str:
-    """Put images that were pushed, by architecture, behind one tag of their repository; return what to pull."""
+    """Combine pushed images, by architecture, under one tag of their repository; return the reference to pull."""
     rows = []
     for architecture, reference in images.items():
         body, digest = _manifest(registry, reference)
@@ -78,7 +78,7 @@ def _manifest(registry: Registry, reference: str) -> tuple[bytes, str]:
 
 @contextmanager
 def open_registry(program: str, login: Login | None = None) -> Iterator[Registry]:
-    """Lend an empty registry; with a login, nobody else gets in."""
+    """Lend an empty registry; with a login, it refuses everyone else."""
     slot = claim_slot()
     address = f"{slot.subnet}.254:{PORT}"
     try:
@@ -89,7 +89,7 @@ def open_registry(program: str, login: Login | None = None) -> Iterator[Registry
 
 
 def _start(program: str, slot: Slot, address: str, login: Login | None) -> None:
-    # An address on `lo`: on loopback for the world outside, and within reach of namespaces, which route through us.
+    # An address on `lo`: other machines cannot reach it; the namespaces can: they route through this machine.
     run("ip", "address", "add", f"{slot.subnet}.254/32", "dev", "lo")
     config = slot.directory / "registry.yaml"
     text = CONFIG + (GUARD if login else "")

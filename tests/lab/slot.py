@@ -1,7 +1,7 @@
-"""A numbered place on the machine, taken by one lab at a time, so that several test runs do not meet.
+"""A numbered slot on the machine, used by one lab at a time, so that several test runs do not collide.
 
-The number gives addresses, interface names, the directory and the cgroup; whoever holds the number's lock owns all that.
-Where a former owner was killed, the next one finds its remains under the same names and clears them first.
+The number determines addresses, interface names, the directory and the cgroup; the holder of its lock owns all of these.
+If the previous owner was killed, the next one finds its remains under the same names and removes them first.
 """
 
 import fcntl
@@ -29,7 +29,7 @@ class Slot:
 
     @property
     def directory(self) -> Path:
-        """Return where everything of this slot is kept."""
+        """Return the directory of this slot."""
         return ROOT / str(self.number)
 
     @property
@@ -44,12 +44,12 @@ class Slot:
 
     @property
     def cgroup(self) -> str:
-        """Return the cgroup under which the slot's containers live."""
+        """Return the parent cgroup of the slot's containers."""
         return f"gitops-orch-lab-{self.number}"
 
 
 def claim_slot() -> Slot:
-    """Take the first free number and clear what a killed owner may have left there."""
+    """Take the first free number and remove the remains of a killed owner."""
     ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number in range(1, SLOTS_MAX):
         slot = _try_claim(number)
@@ -61,7 +61,7 @@ def claim_slot() -> Slot:
 
 
 def release_slot(slot: Slot) -> None:
-    """Remove everything that carries the slot's names, then give the number back."""
+    """Remove everything with the slot's names, then release the number."""
     try:
         clear(slot)
     finally:
@@ -69,7 +69,7 @@ def release_slot(slot: Slot) -> None:
 
 
 def clear_abandoned() -> int:
-    """Clear the slots of owners that are gone, and return how many were found."""
+    """Clear the slots whose owners have ended, and return their number."""
     numbers = sorted(int(path.name) for path in ROOT.glob("*") if path.name.isdigit())
     slots = [slot for slot in map(_try_claim, numbers) if slot]
     for slot in slots:
@@ -92,7 +92,7 @@ def clear(slot: Slot) -> None:
 
 
 def reap(find: Callable[[], set[int]]) -> None:
-    """Kill what `find` names, until it names nothing: a supervisor may start a child while it is being killed."""
+    """Kill the processes that `find` returns until it returns none: a dying supervisor may still start a child."""
 
     def gone() -> bool:
         pids = find()
@@ -117,17 +117,17 @@ def cgroup_members(cgroup: str) -> set[int]:
 
 
 def is_running(pid: int) -> bool:
-    """Tell whether a process lives; one that has ended and was not yet waited for does not."""
+    """Return whether a process runs; a zombie does not."""
     return _state(Path(f"/proc/{pid}")) not in ("", "Z")
 
 
 def is_stopped(pid: int) -> bool:
-    """Tell whether every thread of a process is frozen."""
+    """Return whether every thread of a process is frozen."""
     return all(_state(task) in ("", "T") for task in Path(f"/proc/{pid}/task").iterdir())
 
 
 def processes_naming(text: str) -> set[int]:
-    """Return the living processes that have the text in their command line, but for this one."""
+    """Return the running processes with the text in their command line, except this process."""
     wanted = text.encode()
     found = set()
     for entry in Path("/proc").iterdir():
@@ -151,7 +151,7 @@ def _processes_of(directory: Path) -> set[int]:
 
 
 def _state(entry: Path) -> str:
-    """Return the letter of a process or thread, as in proc(5); empty where it is gone."""
+    """Return the state letter of a process or thread, as in proc(5); empty if it has ended."""
     return _read(entry / "stat").rpartition(b")")[2].strip()[:1].decode()
 
 
@@ -168,7 +168,7 @@ def _read(path: Path) -> bytes:
 
 
 def _cgroups(name: str) -> list[Path]:
-    """Return the cgroup and all below it in every hierarchy, the deepest first."""
+    """Return the cgroup and all its descendants in every hierarchy, the deepest first."""
     tops = [*Path("/sys/fs/cgroup").glob(name), *Path("/sys/fs/cgroup").glob(f"*/{name}")]
     return [Path(directory) for top in tops for directory, _, _ in os.walk(top, topdown=False)]
 

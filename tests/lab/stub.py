@@ -1,4 +1,4 @@
-"""Images made from nothing but a static busybox, so that no registry is needed; the same bytes give the same ids.
+"""Images of a static busybox alone, so that no registry is needed; the same bytes have the same ids.
 
 | image | behaves |
 |---|---|
@@ -6,7 +6,7 @@
 | `stub:healthy-1` `stub:healthy-2` | the same, with a HEALTHCHECK that passes after about a second |
 | `stub:slow` | healthy only $HEALTHY_AFTER seconds (5) after its start |
 | `stub:unhealthy` | never healthy |
-| `stub:complains` | never healthy, and its check prints why |
+| `stub:complains` | never healthy, and its check prints the reason |
 | `stub:sick` | healthy, then unhealthy from $SICK_AFTER seconds (5) on, or while there is a file /sick |
 | `stub:crash` | ends with code 1 after a fifth of a second |
 | `stub:exit0` | ends with code 0 at once |
@@ -48,7 +48,7 @@ exec /bin/serve
 class StubImage:
     """One tag: the command that it runs, and the test that decides on its health (None: no HEALTHCHECK).
 
-    With an `entrypoint`, what a Compose file gives as a command is only its arguments; `programs` are added, and do nothing;
+    With an `entrypoint`, the command of a Compose file is only its arguments; `programs` are added and do nothing;
     `scripts` are added with their text, by path.
     """
 
@@ -59,7 +59,7 @@ class StubImage:
     command: tuple[str, ...] = ("/bin/serve",)
     test: str | None = None
     interval_s: float = 0.5  # of the test
-    architecture: str = "amd64"  # as the image says; the program in it is that of this machine
+    architecture: str = "amd64"  # in the image's metadata; the program in it is that of this machine
 
 
 IMAGES = (
@@ -86,7 +86,7 @@ def stub_images() -> bytes:
 
 
 def image_archive(images: tuple[StubImage, ...]) -> bytes:
-    """Return an archive for `docker load`; the layer with busybox is in it once."""
+    """Return an archive for `docker load`; it contains the busybox layer once."""
     base = _base_layer()
     members: dict[str, bytes] = {"base.tar": base}
     manifest = []

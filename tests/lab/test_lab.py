@@ -1,4 +1,4 @@
-"""The lab's own promises: what it says it did to a host is what a client of the host sees."""
+"""The lab's guarantees: a client of a host observes what the lab reports to have done to it."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def test_a_cut_host_is_out_of_reach_while_its_neighbour_is_not(lab3: Lab) -> Non
         with pytest.raises(requests.exceptions.RequestException):
             tcp_client(lab3.host(1)).ping()
         assert tcp_client(lab3.host(2)).ping()
-    # The bridge and the neighbours have to learn of each other anew.
+    # The bridge and its neighbours must learn their addresses again.
     wait_for("the host to be in reach again", lambda: answers(lab3.host(1)))
 
 

@@ -1,4 +1,8 @@
-"""Which hosts an app's plan was made for: it goes on by that, whether they answer or not when another app is planned anew."""
+"""Which hosts the plan of each app knows, and what containers and requests belong to.
+
+A plan that is being executed keeps the hosts for which it was created, even if other hosts answer when another app is
+replanned.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,26 +17,25 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import EndedBy, State
 from gitops_orch.model.plan import ContainerIntent
 
-JOINS_NOTHING = (
-    "cannot join"  # in the error of a start whose namespace is that of a container that does not run
-)
-BY_SIGNAL = frozenset({0, 137, 143})  # exit codes of programs that were asked to end, or killed
+# In the error of a start that joins the namespace of a container that does not run.
+JOINS_NOTHING = "cannot join"
+BY_SIGNAL = frozenset({0, 137, 143})  # exit codes of programs that were stopped or killed
 
 
 class Answers:
-    """The hosts that answered at the last look, and for apps that were under way then, at the one before."""
+    """The hosts that answered the last observation; for apps that were in execution then, those of the one before."""
 
     def __init__(self) -> None:
         self.hosts: set[str] = set()
         self._under_way: dict[AppKey, set[str]] = {}
 
     def known_to(self, app: AppKey | None) -> set[str]:
-        """The hosts that an app's plan knows of."""
+        """The hosts that an app's plan knows."""
         return self._under_way.get(app, self.hosts)
 
     @contextmanager
     def noting(self) -> Iterator[None]:
-        """While a controller runs, notice whose plans go on beside a new one."""
+        """While a controller runs, record which apps continue their plans during a replan."""
         carry_out, replan = Passes._carry_out, Passes._replan
 
         def carrying_out(course: Passes, *arguments: Any) -> Any:
@@ -51,7 +54,7 @@ class Answers:
 
 
 def foreign_on(world: SimulatedHost, port: int | None) -> SimulatedContainer | None:
-    """The container that runs on a port of the host and is not ours."""
+    """The foreign container that runs on a port of the host, or None."""
     return next(
         (
             each
@@ -63,9 +66,9 @@ def foreign_on(world: SimulatedHost, port: int | None) -> SimulatedContainer | N
 
 
 def has_failed_by_itself(container: SimulatedContainer) -> bool:
-    """Whether its last start or run ended by its own fault, as far as its Engine can tell.
+    """Whether its last start or run failed by its own fault, as far as its Engine knows.
 
-    A daemon that stops takes the record of earlier ends along; the exit code stays, and so does the want of memory.
+    A daemon that stops loses the record of earlier exits; the exit code and the out-of-memory flag stay.
     """
     if container.state is State.CREATED:
         return bool(container.error) and JOINS_NOTHING not in container.error
@@ -75,7 +78,7 @@ def has_failed_by_itself(container: SimulatedContainer) -> bool:
 
 
 def app_of(world: SimulatedHost, subject: Any) -> AppKey | None:
-    """The app that a request is made for, by its first argument."""
+    """The app of a request, by the first argument of the request; None if it has none."""
     if isinstance(subject, ContainerIntent):
         return subject.app.key
     if isinstance(subject, AppKey):
@@ -88,7 +91,7 @@ def app_of(world: SimulatedHost, subject: Any) -> AppKey | None:
 
 
 def _owner_of(found: Mapping[str, str]) -> AppKey | None:
-    """The app of a network or a volume that we made."""
+    """The app in the labels of a network or a volume; None if it is foreign."""
     if labels.APP not in found:
         return None
     return AppKey(namespace=found[labels.NAMESPACE], name=found[labels.APP])

@@ -9,7 +9,7 @@ SALT = "salt"
 
 
 def service(name="web", image="web:1", **also) -> Service:
-    """A service; keywords that Service does not know are keys of its Compose body."""
+    """A service; keywords that are not fields of Service become keys of its Compose body."""
     own = {key: also.pop(key) for key in list(also) if key in Service.__dataclass_fields__ and key != "ports"}
     body = {"image": image, **also}
     networks = tuple(body.get("networks") or ())

@@ -1,4 +1,4 @@
-"""Once the weather is calm: nothing is left to do after a few passes, and what went back is whole."""
+"""Checks after all trouble has ended: a few passes leave nothing to do, and every rollback is complete."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from simulation.history import Stage
 
 CALM_PASSES_MAX = 12
-NOT_TRIED = "is not tried again until"  # in the reason of a hold of an app that went back
+NOT_TRIED = "is not tried again until"  # in the reason of the hold of an app that was rolled back
 PAUSED = "tried again at"  # in the reason of a hold that ends by itself after a failure
 ROLLED_BACK = {AppReleaseState.ROLLED_BACK, AppReleaseState.FAILED}
 HEALTHY = {AppHealth.HEALTHY, AppHealth.PROGRESSING}
 
 
 def calm_down(stage: "Stage") -> None:
-    """Without faults, a few passes leave nothing to do, whatever the commit is like."""
+    """Run passes without faults; Violation if they leave something to do, whatever the commit declares."""
     for _ in range(CALM_PASSES_MAX):
         report = stage.run()
         stage.clock.sleep(30)
@@ -32,20 +32,18 @@ def calm_down(stage: "Stage") -> None:
             break
     status = stage.status()
     in_force = stage.repository.commits.get(stage.monitor.commit, stage.repository.head_tree)
-    asked = (
-        *stage.repository.head_tree.apps,
-        *in_force.apps,
-    )  # a head that cannot be acted on leaves the one before
+    # While the controller cannot act on the head, the previous commit stays in force.
+    asked = (*stage.repository.head_tree.apps, *in_force.apps)
     hopeless = {app.key for app in asked if is_hopeless(app)}
-    # A job that never ends counts as one of a release that once was stable, where all state was lost.
+    # If all state was lost, a job that never ends counts as part of a release that was stable.
     hopeless |= {app.key for app in asked if stage.tally.wipes and any(map(never_ends, app.services))}
-    # An app whose way back does not do well either is tried again now and then, for ever.
+    # An app whose rollback is not healthy either is retried now and then, without end.
     last = report.final_status.plan.holds if report is not None else ()
     paused = {hold.app for hold in (*last, *status.plan.holds) if PAUSED in hold.reason}
     gone_back = [app for app in status.apps if app.release_state in ROLLED_BACK]
     hopeless |= {app.key for app in gone_back if app.health not in HEALTHY or app.key in paused}
     hopeless |= _robbed(stage, asked) | _forgotten(stage)
-    for _ in asked:  # and whoever waits for one of these waits with it
+    for _ in asked:  # an app that depends on one of these waits, too
         hopeless |= {app.key for app in asked if _needed(app) in hopeless}
     hopeless |= _kept_for(stage, hopeless)
     left = [action for action in standing(status) if action.app not in hopeless]
@@ -58,7 +56,7 @@ def calm_down(stage: "Stage") -> None:
 
 
 def _robbed(stage: "Stage", apps: Iterable[AppRecipe]) -> set[AppKey]:
-    """A port that head gives to one app, while the other runs a release that has it still: that one waits."""
+    """Apps that wait for a port: head gives it to them, but another app still runs a release that publishes it."""
     taken = {
         (port, container.owner.app)
         for world in stage.fleet.worlds.values()
@@ -76,10 +74,10 @@ def _robbed(stage: "Stage", apps: Iterable[AppRecipe]) -> set[AppKey]:
 
 
 def _forgotten(stage: "Stage") -> set[AppKey]:
-    """Apps with a container that was never well, of a release that only the history which was lost knew to be unproved.
+    """Apps with a failing container of a release that the lost history knew as not yet stable.
 
-    It may have been stable, and have got ill by itself: that is trouble, which is tried again, and no verdict on what Git
-    asks for now, which has that container as it was.
+    Without that history, the release may have been stable and its container may have failed later. This is trouble: it
+    is retried, and it does not fail the release that Git declares now, which keeps that container unchanged.
     """
     releases = stage.history.releases(None)
     known = {(release.app, release.digest) for release in releases}
@@ -95,7 +93,7 @@ def _forgotten(stage: "Stage") -> set[AppKey]:
 
 
 def _kept_for(stage: "Stage", hopeless: set[AppKey]) -> set[AppKey]:
-    """An app that left Git stays while a release that runs needs it; one that cannot be replaced runs on."""
+    """Apps that left Git and stay, because a running release that cannot be replaced depends on them."""
     running = (
         stage.repository.recipes.get((container.owner.app, container.owner.release))
         for world in stage.fleet.worlds.values()
@@ -110,15 +108,15 @@ def _needed(app: AppRecipe) -> AppKey | None:
 
 
 def _check_whole(stage: "Stage", status: Status, tree: TreeRecipe) -> None:
-    """An app that went back is its former release on all hosts, never a mix of two."""
+    """An app that was rolled back runs its previous release on all hosts, never a mix of two releases."""
     busy = {action.app for action in status.plan.actions}
-    # What is held is left as it is, whatever comes.
+    # Held apps stay as they are.
     busy |= {hold.app for hold in status.plan.holds if NOT_TRIED not in hold.reason}
     for row in status.apps:
         back = row.release_state is AppReleaseState.ROLLED_BACK and row.health is AppHealth.HEALTHY
         recipe = stage.repository.recipes.get((row.key, row.release))
         if recipe is None or any(service.everywhere for service in recipe.services):
-            continue  # on how many hosts it can be depends on what these are for at the moment
+            continue  # its number of containers depends on which hosts are active now
         if back and row.key not in busy and not status.plan.unknown_hosts:
             wrong = app_differences(tree, recipe, stage.fleet, failed_may_stay=True)
             if wrong:
@@ -126,9 +124,9 @@ def _check_whole(stage: "Stage", status: Status, tree: TreeRecipe) -> None:
 
 
 def _check_git_heard(stage: "Stage", status: Status) -> None:
-    """What failed and went back was reverted in Git, too, or it is said why not.
+    """A release that was rolled back was also reverted in Git, or history records why it was not.
 
-    Not so where a head that cannot be acted on asks for another release already: there is nothing to take back.
+    Exception: a head on which the controller cannot act already declares another release: nothing is to be reverted.
     """
     if not (stage.pushes and status.commit) or status.plan.refusals or status.plan.unknown_hosts:
         return
@@ -144,7 +142,7 @@ def _check_git_heard(stage: "Stage", status: Status) -> None:
 
 
 def is_at_rest(status: Status) -> bool:
-    """Whether nothing is left to do, now or once a pause after a failure is over."""
+    """Whether nothing is left to do, neither now nor after the pause that follows a failure."""
     paused = any(
         PAUSED in hold.reason or "which does not do well" in hold.reason for hold in status.plan.holds
     )
@@ -152,8 +150,8 @@ def is_at_rest(status: Status) -> bool:
 
 
 def standing(status: Status) -> list[Action]:
-    """What is left to do beside scheduled runs, which are due whenever their time comes, and what only they need."""
-    left: dict[str, bool] = {}  # by id: whether it is for anything else
+    """The actions that are left, without scheduled runs (due at any time) and actions that only those need."""
+    left: dict[str, bool] = {}  # by id: whether it serves anything but a scheduled run
     followers: dict[str, list[str]] = defaultdict(list)
     for action in status.plan.actions:
         for before in (*action.after, *action.follows):

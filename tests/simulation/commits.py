@@ -1,4 +1,4 @@
-"""Random commits: from one tree to the next, as people change their repositories."""
+"""Random commits: derives the next tree from the previous one, as people change their repositories."""
 
 import random
 from collections.abc import Callable
@@ -16,7 +16,7 @@ GOOD_HOOKS = (
     ("post_start", "true"),
     ("post_start", "sleep 1"),
     ("pre_stop", "true"),
-    ("pre_stop", "false"),  # is noted, and nothing more
+    ("pre_stop", "false"),  # is recorded and has no other effect
 )
 
 Edit = Callable[[random.Random, TreeRecipe], TreeRecipe]
@@ -108,7 +108,7 @@ def add_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
         services=tuple(services),
         rollback=rng.choice(("auto", "auto", "auto", "auto", "hold", "off")),
         surge=rng.choice((None, None, 0, 1, 2)),
-        unavailable=rng.choice((None, None, 1, 1, 2)),  # not 0: with a surge of 0 that would be refused
+        unavailable=rng.choice((None, None, 1, 1, 2)),  # not 0: with a surge of 0, the loader refuses it
         canary=rng.choice((0, 0, 0, 1)),
         promote=rng.random() < 0.7,
     )
@@ -127,7 +127,7 @@ def change_hooks(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
 
 
 def break_hooks(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
-    """Commands that fail count with the next new container; only those before a stop are let pass."""
+    """Add a failing hook: it takes effect with the next new container. A failing `pre_stop` is tolerated."""
     hook = rng.choice(BAD_HOOKS)
 
     def broken(service: ServiceRecipe) -> ServiceRecipe:
@@ -246,12 +246,12 @@ def constrain_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
 
 
 def touch_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
-    """Something that makes another release and changes no container."""
+    """Change a label of the app: this creates another release and changes no container."""
     return _edit_app(rng, tree, lambda app: replace(app, label=app.label + 1))
 
 
 def touched(tree: TreeRecipe, names: set[str]) -> TreeRecipe:
-    """Apps of these names as other releases: what failed as they were is tried again."""
+    """Change the apps of these names, so that their failed releases are replaced by new ones."""
 
     def touch(app: AppRecipe) -> AppRecipe:
         first, *rest = app.services
@@ -261,7 +261,7 @@ def touched(tree: TreeRecipe, names: set[str]) -> TreeRecipe:
 
 
 def change_rollout(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
-    """Knobs that change no container."""
+    """Change rollout settings; these change no container."""
     surge, canary, promote = rng.choice((None, 0, 1, 3)), rng.choice((0, 1, 2)), rng.random() < 0.5
     tree = _edit_app(rng, tree, lambda app: replace(app, surge=surge, canary=canary, promote=promote))
     parallelism = rng.choice((0, 1, 2))
@@ -284,7 +284,7 @@ def add_host(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
 
 
 def remove_host(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
-    """A host's document is deleted, with whatever runs there."""
+    """Delete a host's document while containers may run on it."""
     if len(tree.hosts) < 2:
         return tree
     removed = rng.choice(tree.hosts)
@@ -294,7 +294,7 @@ def remove_host(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
 
 
 def depend_on_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
-    """An app waits for another; only ever for one with a smaller name, so that nobody waits in a circle."""
+    """Let an app depend on another one with a smaller name; this excludes cycles."""
     needed = rng.choice((None, *(app.name for app in tree.apps)))
     return _edit_app(
         rng, tree, lambda app: replace(app, needs=needed if needed and needed < app.name else None)
@@ -302,7 +302,7 @@ def depend_on_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
 
 
 def reuse_app(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
-    """An app extends a service of another one, whose file is an app's still."""
+    """Let an app extend a service of another app, whose file stays an app."""
     other = rng.choice((None, *(app.name for app in tree.apps)))
     return _edit_app(rng, tree, lambda app: replace(app, reuses=other if other != app.name else None))
 
@@ -322,7 +322,7 @@ def break_hosts(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
 
 
 def settle(rng: random.Random, past: list[TreeRecipe]) -> TreeRecipe:
-    """The last commit with everything mended, and all hosts back: what a fleet must reach in the end."""
+    """The last commit with all mistakes repaired and all hosts active: the state that a fleet must reach in the end."""
     tree = past[-1] if past[-1].apps else add_app(rng, past[-1])
     ever = {host.name: host for each in past for host in each.hosts}
     hosts = tuple(replace(ever[name], availability="active") for name in sorted(ever))
@@ -388,7 +388,7 @@ def _edit_service(
 
 
 def _with_ports(rng: random.Random, app: AppRecipe, tree: TreeRecipe) -> AppRecipe:
-    """Give an app's first service a port that no other app has: clashes are the loader's to refuse."""
+    """Give an app's first service a port that no other app has: the loader would refuse a duplicate."""
     first = app.services[0]
     if first.replicas > 1 or first.shares or first.job or rng.random() < 0.6:
         return app

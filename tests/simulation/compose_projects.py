@@ -1,4 +1,4 @@
-"""Projects that `docker compose` started, with data, and apps that take them over (`x-gitops: {adopt: true}`)."""
+"""Projects with data that `docker compose` started, and apps that adopt them (`x-gitops: {adopt: true}`)."""
 
 import random
 from collections.abc import Iterator
@@ -30,24 +30,25 @@ from gitops_orch.errors import EngineError
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import ObservedMount
 
-NAMES = ("photos", "music", "books")  # of apps that take a project over; nobody adds others of these names
+NAMES = ("photos", "music", "books")  # of apps that adopt a project; no other apps have these names
 PORT_FIRST = 8500
 COMPOSE = "com.docker.compose."
 
 
 @dataclass
 class ComposeProjects:
-    """Starts projects on hosts, and adds the apps that take them over to commits; does nothing unless `enabled`."""
+    """Starts projects on hosts, and adds the adopting apps to commits; does nothing unless `enabled`."""
 
-    rng: random.Random = field(default_factory=random.Random)  # of its own: no other choice depends on it
+    # A separate generator: no other choice of a history depends on it.
+    rng: random.Random = field(default_factory=random.Random)
     enabled: bool = False
     started: dict[str, tuple[str, AppRecipe]] = field(default_factory=dict)  # host and app, by project
     containers: dict[tuple[str, str], tuple[AppKey, str]] = field(default_factory=dict)  # by host and id
-    claimed: set[tuple[AppKey, str]] = field(default_factory=set)  # services that some commit takes over
+    claimed: set[tuple[AppKey, str]] = field(default_factory=set)  # services that any commit adopted
     count: int = 0
 
     def adopt(self, tree: TreeRecipe, fleet: SimulatedFleet) -> TreeRecipe:
-        """Start a project, now and then, and commit the app of one that was started."""
+        """Start a project, now and then, and add the app of a started project to the commit."""
         if not self.enabled:
             return tree
         if self.rng.random() < 0.5:
@@ -59,7 +60,7 @@ class ComposeProjects:
         return tree
 
     def repair(self, tree: TreeRecipe) -> TreeRecipe:
-        """Let each app mount in the end what the containers have that it is still to take over."""
+        """For the last commit: let each adopting app mount the same data as the containers of its project."""
         if not self.enabled:
             return tree
         tree = replace(tree, apps=tuple(map(self._repaired, tree.apps)))
@@ -145,7 +146,7 @@ class ComposeProjects:
     def _mounts(
         self, app: AppRecipe, service: ServiceRecipe, world: SimulatedHost
     ) -> Iterator[ObservedMount]:
-        """Its data is where Compose puts it: by the project's name, or another, and in another directory than ours."""
+        """The mounts of a Compose container: its data is in another directory than ours, and volumes may have any name."""
         place = f"/opt/stacks/{app.name}"
         if service.volume:
             led_by = self.rng.choice((app.key.project, f"stack-{app.name}"))
@@ -158,7 +159,7 @@ class ComposeProjects:
             yield _mount("bind", f"{place}/{service.name}", FILES_TARGET)
 
     def outrun(self, tree: TreeRecipe, fleet: SimulatedFleet) -> None:
-        """Count files that Git changed before they were taken over as changed by hand: the host cannot tell them apart."""
+        """Mark files that Git changed before their adoption as changed by hand: on the host both look the same."""
         for (host, identity), (key, name) in self.containers.items():
             world, app = fleet.worlds[host], tree.app(key.name)
             if app is None or identity not in world.containers:
@@ -170,7 +171,7 @@ class ComposeProjects:
                 world.files[path] = f"{BY_HAND}{there}"
 
     def damage(self, fleet: SimulatedFleet) -> list[str]:
-        """Return what was removed although no commit ever took it over."""
+        """Return the containers that were removed although no commit ever adopted them."""
         return [
             f"container {identity[:12]} of service {service} of {app} on {host} is gone"
             for (host, identity), (app, service) in self.containers.items()
@@ -178,7 +179,7 @@ class ComposeProjects:
         ]
 
     def left(self, tree: TreeRecipe, fleet: SimulatedFleet, but: set[str]) -> list[str]:
-        """Return the containers that the apps of a commit should have taken over by now."""
+        """Return the containers that the apps of a commit should have adopted by now."""
         wanted = {(app.key, service.name) for app in tree.apps if app.adopt for service in app.services}
         return [
             f"container {identity[:12]} of service {service} of {app} on {host} was not taken over"
@@ -187,7 +188,7 @@ class ComposeProjects:
         ]
 
     def taken_over(self, fleet: SimulatedFleet) -> int:
-        """Count the containers that gave way to a successor."""
+        """Count the containers that a successor replaced."""
         return sum(identity not in fleet.worlds[host].containers for host, identity in self.containers)
 
 

@@ -1,4 +1,4 @@
-"""Simulated controllers say nothing while they are tested."""
+"""Silences the log of simulated controllers during tests."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Where each service has its data on each host: its next container mounts the same, and never an empty place."""
+"""Checks that the next container of a service mounts the same data on its host, and never an empty place."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -16,21 +16,20 @@ if TYPE_CHECKING:
 
 
 class DataPlaces:
-    """Objects for a witness to a container that would run without the data of the one before it.
+    """Fails the history, for the safety monitor, when a container would run without the data of its predecessor.
 
-    What no name leads to, an anonymous volume, is lost with the last container that has it: a hand may remove that.
+    Anonymous volumes do not count: they are lost with their last container, which a person may remove.
     """
 
     def __init__(self, monitor: "SafetyMonitor") -> None:
         self._monitor = monitor
         self._sources: dict[tuple[str, AppKey, str, str], str] = {}  # by host, app, service and target
-        self._known: set[tuple[str, str]] = (
-            set()
-        )  # host and id of what the controller saw, and was to take over
+        # (host, id) of containers that the controller observed, and that an app will adopt.
+        self._known: set[tuple[str, str]] = set()
         self._blind: set[str] = set()
 
     def learn(self) -> None:
-        """Note what every container that runs has, and object to one that has something else than the one before it."""
+        """Record the data of every running container; Violation if its predecessor had its data elsewhere."""
         for world in self._monitor.fleet.worlds.values():
             for container in world.containers.values():
                 if container.up and container.owner is not None:
@@ -38,7 +37,7 @@ class DataPlaces:
                     self._note(world, container, container.owner.app, container.owner.service)
 
     def learn_projects(self) -> None:
-        """Note what the containers of Compose projects have, before any of them is taken over."""
+        """Record the data of the containers of Compose projects, before any of them is adopted."""
         for (host, identity), (app, service) in self._monitor.projects.containers.items():
             world = self._monitor.fleet.worlds[host]
             container = world.containers.get(identity)
@@ -47,11 +46,11 @@ class DataPlaces:
 
     @property
     def begun_blind(self) -> frozenset[str]:
-        """Return the apps that were begun while nobody could know where their project is: its host had left Git unseen."""
+        """Return the apps that started while their project's host was unknown: it left Git before it was observed."""
         return frozenset(self._blind)
 
     def note_seen(self) -> None:
-        """Note what a pass that ended has seen of what is to be taken over: that may not be forgotten with its host."""
+        """Record the containers to adopt that a finished pass observed: they count also when their host leaves Git."""
         hosts = self._monitor.answers.hosts
         there = self._monitor.projects.containers.items()
         self._known = {each for each in self._known if each[0] not in hosts}
@@ -60,7 +59,7 @@ class DataPlaces:
         }
 
     def forget_seen(self) -> None:
-        """All state of the controller is lost."""
+        """Forget the observations: the controller lost all its state."""
         self._known.clear()
 
     def _note(self, world: SimulatedHost, container: SimulatedContainer, app: AppKey, service: str) -> None:
@@ -68,7 +67,7 @@ class DataPlaces:
             self._sources.setdefault((world.name, app, prepared_service(service), mount.target), mount.source)
 
     def check(self, world: SimulatedHost, container: SimulatedContainer) -> None:
-        """Object to a container that runs, or is to run, without the data of its predecessor."""
+        """Violation if a container runs, or is to start, without the data of its predecessor."""
         app, service = container.owner.app, prepared_service(container.owner.service)
         for mount in data_mounts(container):
             before = self._sources.get((world.name, app, service, mount.target), mount.source)
@@ -78,7 +77,7 @@ class DataPlaces:
                 )
 
     def check_elsewhere(self, world: SimulatedHost, container: SimulatedContainer) -> None:
-        """Object to a start where the container that is to be taken over has the data on another host."""
+        """Violation if a container starts on one host, and the container to adopt has the data on another host."""
         owner, targets = container.owner, {mount.target for mount in data_mounts(container)}
         app = self._monitor.repository.recipes.get((owner.app, owner.release))
         for other, old in self._monitor.to_be_taken_over(owner.app, prepared_service(owner.service)):
@@ -95,7 +94,7 @@ class DataPlaces:
         return world.name not in hosts and (world.name, old.id) not in self._known
 
     def _is_its_place(self, app: AppRecipe, world: SimulatedHost, old: SimulatedContainer) -> bool:
-        """Whether the file leaves it open that the app runs on a host; one that left Git still has what was seen there."""
+        """Whether the app may run on a host by its file; a host that left Git counts if its container was observed."""
         hosts, name = self._monitor.repository.commits[self._monitor.commit].hosts, world.name
         host = next((each for each in hosts if each.name == name), None)
         if host is None:
@@ -104,7 +103,7 @@ class DataPlaces:
 
 
 def data_mounts(container: SimulatedContainer) -> Iterator[ObservedMount]:
-    """Yield the mounts that a container can leave data in, and that have a name or a path."""
+    """Yield the writable mounts of a container that have a name or a path."""
     for mount in container.mounts:
         if mount.writable and mount.kind in {"volume", "bind"} and not is_anonymous(mount.source):
             yield mount

@@ -1,4 +1,4 @@
-"""What a container is, at a glance: one that does well, that holds data, that nobody would miss."""
+"""Small predicates on containers: whether one is healthy, holds data, or may be lost."""
 
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
@@ -13,12 +13,12 @@ def shares_data(world: SimulatedHost, container: SimulatedContainer) -> bool:
 
 
 def is_intermittent(container: SimulatedContainer) -> bool:
-    """What prepares another container, and what runs on a schedule, is nothing that is lost."""
+    """Whether it is a `pre_start` container or a scheduled run: the removal of these is no loss."""
     return is_pre_start(container.owner.service) or is_run_slot(container.owner.slot)
 
 
 def is_retained(container: SimulatedContainer) -> bool:
-    """Failed ones, and those of former generations: none of them is lost to anybody."""
+    """Whether it is a failed or a retained container: the removal of these is no loss."""
     return not container.up and container.name.endswith(("-failed", "-kept"))
 
 

@@ -1,4 +1,4 @@
-"""One random history: commits and faults against the real planner and controller, then calm, then the reckoning."""
+"""One random history: commits and faults against the real planner and controller, then calm, then a final check."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -37,26 +37,26 @@ from gitops_orch.planner.pruning.removal_budget import EVERYTHING
 
 COMMITS_MIN, COMMITS_MAX = 3, 8
 DEADLINE_S = 2.0
-BY_HAND = "it was changed on the host"  # a file that somebody edited there is kept
-ASKS = (  # of a person, in the end, too
+BY_HAND = "it was changed on the host"  # the hold of a file that was edited on the host
+ASKS = (  # reasons of holds that may be left in the end, because a person must decide
     BY_HAND,
-    "without its data",  # begun elsewhere, while the host that has it was silent and all state was lost
+    "without its data",  # started elsewhere, while the host of the data was silent and all state was lost
 )
-TWO_PLACES = "is to be taken over, and"  # on one host, and the app was begun on another
-LONG_S = 7200.0  # whatever is left alone for a while after a fight is not any more
+TWO_PLACES = "is to be taken over, and"  # on one host, and the app was started on another
+LONG_S = 7200.0  # after this pause, drift that was left alone is healed again
 SALT = "5a17"
-KINDS, ADOPTING, MOVING = 7, 3, 5  # of seeds: these remainders have Compose projects, or tags that move
+KINDS, ADOPTING, MOVING = 7, 3, 5  # seeds with these remainders have Compose projects, or moving tags
 URL, BRANCH = "file:///fleet", "main"
 
 
 @dataclass
 class Stage:
-    """The controller, and the world that it acts in."""
+    """The controller, and the simulated world in which it acts."""
 
     rng: random.Random
     make_history: Callable[[], object] = lambda: MemoryHistory(SALT)
     seed: int = 0
-    files: bool = False  # commits are files, and go through the real loader
+    files: bool = False  # commits are files that the real loader reads
     tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
@@ -76,7 +76,7 @@ class Stage:
         self.monitor = SafetyMonitor(self.repository, self.fleet, projects=self.projects)
         self.history = self.make_history()
         self.order = random.Random(self.rng.random())
-        self.pushes = self.files and self.order.random() < 0.7  # only files can be put back
+        self.pushes = self.files and self.order.random() < 0.7  # only files can be reverted
         self.reconciler = self._new_reconciler()
         self.past: list[TreeRecipe] = []
 
@@ -113,14 +113,14 @@ class Stage:
         self.tally.commits += 1
 
     def lose_state(self) -> None:
-        """Somebody deletes the state directory."""
+        """Delete the state directory."""
         self.history = self.make_history()
         self.reconciler = self._new_reconciler()
         self.monitor.places.forget_seen()
         self.tally.wipes += 1
 
     def hold_an_app(self) -> None:
-        """An operator says that an app is left alone for a while."""
+        """An operator holds an app for a while."""
         apps = self.repository.head_tree.apps
         if apps:
             until = self.clock.now() + timedelta(seconds=self.rng.choice((30, 300)))
@@ -134,7 +134,7 @@ class Stage:
         )
 
     def run(self, *, crash_at: int | None = None, restless: float = 0.0) -> RunReport | None:
-        """One reconcile; None where the controller died in it.  `restless`: how likely something comes up at a look."""
+        """Run one reconcile; None if the controller crashed.  `restless`: the chance per check that the run yields."""
         monitor = self.monitor
         monitor.history = self.history
         monitor.begin_pass()
@@ -172,7 +172,7 @@ class Stage:
             raise Violation(f"a refused commit was acted on: {self.monitor.requests}")
 
     def status(self) -> Status:
-        """Look, and see to it that looking changes nothing."""
+        """Return the status; Violation if reading it changes something."""
         before = self.monitor.request_count
         status = self.reconciler.read_status()
         if self.monitor.request_count != before:
@@ -181,7 +181,7 @@ class Stage:
 
 
 def run_history(seed: int, **options) -> Tally:
-    """Live through the history of this seed; Violation says what went wrong.  Options are those of Stage."""
+    """Run the history of this seed; a Violation describes the failure.  The options are those of Stage."""
     rng = random.Random(seed)
     stage = Stage(rng, seed=seed, **options)
     stage.commit(first_tree(rng))
@@ -204,14 +204,14 @@ def run_history(seed: int, **options) -> Tally:
 
 
 def commit_something(stage: Stage) -> None:
-    """Somebody commits on top of what is there, which the controller may have pushed."""
+    """A person commits on top of head, which the controller may have pushed."""
     tree = next_tree(stage.rng, stage.repository.head_tree, stage.past[:-1])
     tree = stage.outside.ask_for(stage.outside.make_restartable(tree), stage.weather.ports_taken())
     stage.commit(stage.tags.ask(stage.projects.adopt(tree, stage.fleet)))
 
 
 def stormy_step(stage: Stage) -> None:
-    """A commit, perhaps, and a pass or two in whatever weather there is."""
+    """Perhaps a commit, then one to three passes, each with random trouble."""
     rng = stage.rng
     stage.repository.push_weather = lambda: stage.order.choice(
         ("", "", "lost", "refused", "late", "before", "after")
@@ -228,7 +228,7 @@ def stormy_step(stage: Stage) -> None:
         if rng.random() < 0.05:
             stage.hold_an_app()
         if rng.random() < 0.1:
-            stage.history.accept(stage.repository.head)  # promotes a canary, and lets a refusal through
+            stage.history.accept(stage.repository.head)  # promotes a canary, or allows a refused plan
         if rng.random() < 0.15:
             at = stage.monitor.request_count + rng.randint(1, 12)
             stage.monitor.at_request.setdefault(at, []).append(stage.weather.drift)
@@ -241,14 +241,15 @@ def stormy_step(stage: Stage) -> None:
 
 
 def reckon(stage: Stage) -> None:
-    """Everything is mended in one last commit, long after, and the fleet must become exactly that."""
+    """Much later, repair everything in one last commit; Violation if the fleet does not become exactly that."""
     stage.clock.sleep(LONG_S)
-    stage.history.acknowledge_loss()  # a person has read that what was said by command may be lost
+    # A person has read that holds and pins may be lost.
+    stage.history.acknowledge_loss()
     tree = stage.projects.repair(settle(stage.rng, [*stage.past, stage.repository.head_tree]))
     stage.commit(stage.tags.ask(tree, likely=1))
     apps = stage.repository.desired(stage.repository.head).apps
     failed = {app.key.name for app in apps if app.digest in stage.history.failed_digests(app.key)}
-    # What another hand made fail then does well now; what it made sick before it was proved would fail with it.
+    # Releases that drift failed get another attempt. So do ungated ones with an unhealthy container: they would fail.
     stage.commit(touched(stage.repository.head_tree, failed | _unhealthy_and_ungated(stage, apps)))
     status = _settle(stage)
     if stage.tags.enabled:
@@ -259,7 +260,8 @@ def reckon(stage: Stage) -> None:
         asking += [hold for hold in status.plan.holds if hold not in asking and _waits_for(hold, asking)]
     holds = [f"{hold.subject}: {hold.reason}" for hold in status.plan.holds if hold not in asking]
     but = {hold.app.name for hold in asking if BY_HAND not in hold.reason}
-    may_stay = stage.repository.push_count > 0  # for a look, until its app changes: what was reverted in Git
+    # After a revert in Git, failed containers stay for inspection until their app changes.
+    may_stay = stage.repository.push_count > 0
     wrong = differences(stage.repository.head_tree, stage.fleet, but=but, failed_may_stay=may_stay)
     wrong += outdated(stage.repository.head_tree, stage.fleet, but)
     wrong += stage.projects.left(stage.repository.head_tree, stage.fleet, but)
@@ -306,7 +308,7 @@ def _unhealthy_and_ungated(stage: Stage, apps: Iterable[App]) -> set[str]:
 
 
 def _allow(stage: Stage, status: Status) -> None:
-    """An operator reads the refusal and says that it was meant."""
+    """An operator reads the refusal and allows the commit."""
     if any(refusal.rule == EVERYTHING for refusal in status.plan.refusals):
         stage.repository.allow_empty = True
         stage.commit(stage.repository.head_tree)
@@ -314,7 +316,7 @@ def _allow(stage: Stage, status: Status) -> None:
 
 
 def _check_foreseen(report: RunReport) -> None:
-    """What the product keeps to one app or host, so that the others go on, is a mistake that must be found here."""
+    """Violation for an internal error: the product isolates it to one app or host, and the simulation must find it."""
     status = report.final_status
     known = [row.reason for row in (*status.apps, *status.hosts)] + [
         hold.reason for hold in status.plan.holds

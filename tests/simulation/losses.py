@@ -1,4 +1,8 @@
-"""What must never be taken away: more than the budget, what serves before its successor does, for a port of a stranger."""
+"""Checks that the controller stops and removes nothing too early.
+
+It may not exceed the removal budget, stop a healthy container before its successor is healthy, or stop one for a port
+that a foreign container has.
+"""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -16,17 +20,17 @@ if TYPE_CHECKING:
 
 
 class Losses:
-    """Objects for a witness to what takes too much, or too early."""
+    """Fails the history, for the safety monitor, when a plan removes too much or too early."""
 
     def __init__(self, monitor: "SafetyMonitor") -> None:
         self._monitor = monitor
-        self._spared: dict[str, frozenset[str]] = {}  # by commit the apps that it may only keep
-        # By commit what left Git, and how many containers of that it may take: the others must be kept.
+        self._spared: dict[str, frozenset[str]] = {}  # by commit: the apps that must be kept
+        # By commit: the services that left Git, and how many of their containers may be removed.
         self._limits: dict[str, tuple[frozenset[tuple[str, str]], int]] = {}
-        self._taken: set[str] = set()  # of these, in this pass
+        self._taken: set[str] = set()  # ids of those that were removed in this pass
 
     def check_budget(self) -> None:
-        """Never act on a commit that takes away everything, or more than the budget, before somebody allows it."""
+        """Never act on a commit that removes everything, or more than the budget, before an operator allows it."""
         tree, budget = (
             self._monitor.repository.commits[self._monitor.commit],
             self._monitor.repository.desired(self._monitor.commit).fleet.prune,
@@ -38,25 +42,25 @@ class Losses:
             for container in self._monitor.fleet.worlds[host].containers.values()
             if container.owner is not None and not is_retained(container) and not is_intermittent(container)
         ]
-        # What a quarantined release has no service for is still run, by the release that the app went back to.
+        # A service that a quarantined release does not have keeps running, in the release of the rollback.
         desired = self._monitor.repository.desired(self._monitor.commit).apps
         kept = set(tree.broken) | {
             app.key.name for app in desired if app.digest in self._monitor.history.failed_digests(app.key)
         }
-        # So is what an app runs that waits for another.
+        # So do the services of an app that waits for another app.
         marks = {app.key.name: (app.digest, self._monitor.history.stable(app.key)) for app in desired}
         stable = {name for name, (digest, mark) in marks.items() if mark and mark.digest == digest}
         kept |= {app.name for app in tree.apps if app.needs and app.needs not in stable}
-        if (
-            self._monitor.repository.files and tree.broken
-        ):  # whose app the broken file is cannot be told: all are kept
+        if self._monitor.repository.files and tree.broken:
+            # The app of a broken file is unknown: all apps are kept.
             kept |= {name for name, _ in names} - {app.name for app in tree.apps}
         removed = Counter(name[0] for name in names if name not in wanted and name[0] not in kept)
         leaving = removed.total()
         allowed = budget.allow_empty or (
             tree.apps and self._monitor.commit in self._monitor.history.accepted()
         )
-        in_git = {app.name for app in tree.apps}  # with other services than before: such an app has not left
+        # An app that is in Git with other services has not left Git.
+        in_git = {app.name for app in tree.apps}
         if leaving and leaving == len(names) and not allowed and in_git.isdisjoint(app for app, _ in names):
             if not set(removed) <= self._may_be_renamed(names):
                 self._monitor.fail(f"acts although all {leaving} containers left Git")
@@ -70,14 +74,17 @@ class Losses:
             self._limits[self._monitor.commit] = left, limit
 
     def _kept_as_renamed(self, removed: Counter[str], names: list[tuple[str, str]]) -> int:
-        """Return how many containers may be kept, each new service's being those of one app that left Git."""
+        """Return how many containers may be kept as renamed: each new service can keep one app that left Git."""
         tree = self._monitor.repository.commits[self._monitor.commit]
         new_count = len(self._new_services(names))
         left = self._may_be_renamed(names) & removed.keys() - {app.name for app in tree.apps}
         return sum(sorted((removed[app] for app in left), reverse=True)[:new_count])
 
     def _may_be_renamed(self, names: list[tuple[str, str]]) -> set[str]:
-        """Return the apps of which a new app has a service, or that have data and a service like a new one."""
+        """Return the apps that may be renamed.
+
+        A new app has one of their services, or they have data and a service that is similar to a new one.
+        """
         there, new = {app for app, _ in names}, self._new_services(names)
         renamed = {service.name for app, service in new if app not in there}
         alike = {service.name for _, service in new} | {_program(service.image) for _, service in new}
@@ -92,19 +99,22 @@ class Losses:
         return found
 
     def _new_services(self, names: list[tuple[str, str]]) -> list[tuple[str, ServiceRecipe]]:
-        """Return the services that the commit has and that run nowhere, each with the name of its app."""
+        """Return the services of the commit that run nowhere, each with the name of its app."""
         tree = self._monitor.repository.commits[self._monitor.commit]
         every = ((app.name, service) for app in tree.apps for service in app.services)
         return [(app, service) for app, service in every if (app, service.name) not in names]
 
     def begin_pass(self) -> None:
-        """Forget what the pass before had to keep."""
+        """Forget the limits of the previous pass."""
         self._spared.clear()
         self._limits.clear()
         self._taken.clear()
 
     def check_spared(self, operation: str, container: SimulatedContainer) -> None:
-        """Where all left Git, others may only be created while each of these apps is kept; else what is beyond the budget."""
+        """Never remove a container that must be kept.
+
+        If all apps left Git, each of them is kept; otherwise the containers beyond the removal budget are kept.
+        """
         owner, commit = container.owner, self._monitor.commit
         if operation not in {"stop", "remove"}:
             return
@@ -121,7 +131,7 @@ class Losses:
                 )
 
     def check(self, world: SimulatedHost, operation: str, container: SimulatedContainer) -> None:
-        """Of a start-first service, never take away what does well before its successor does."""
+        """Never stop a healthy container of a start-first service before its successor is healthy."""
         owner = container.owner
         wanted = self._wanted(owner.app)
         if wanted is None or owner.release in self._monitor.history.failed_digests(owner.app):
@@ -145,7 +155,7 @@ class Losses:
             others = [(where, other) for where, other in others if where is world]
         if any(shares_data(where, other) for where, other in others):
             return
-        # One that another hand has taken away since was there when it was looked at.
+        # A successor that was removed from outside since then was healthy when the controller observed it.
         slot, well = slot_of(container), self._monitor.seen_healthy.items()
         seen = any(each == slot and identity != container.id for identity, each in well)
         if not seen and not any(is_healthy(other) for _, other in others):
@@ -154,14 +164,14 @@ class Losses:
     def _check_port(
         self, world: SimulatedHost, operation: str, container: SimulatedContainer, port: int | None
     ) -> None:
-        """Never stop anything for a port that a stranger has on its host."""
+        """Never stop a container for a port that a foreign container has on its host."""
         foreign = None if self._monitor.interfered else self._foreign_on(world, port)
         spared = self._has_a_double(world, container) or self._is_healed(world, container, port)
         if foreign is not None and not spared:
             self._monitor.fail(f"{operation} of {container.name} for a port that {foreign.name} has")
 
     def _has_a_double(self, world: SimulatedHost, container: SimulatedContainer) -> bool:
-        """Whether another container of its slot and release does well there: one of the two is left of a broken rollout."""
+        """Whether the host has another healthy container of its slot and release, after an interrupted rollout."""
         return any(
             other.id != container.id
             and slot_of(other) == slot_of(container)
@@ -171,7 +181,7 @@ class Losses:
         )
 
     def _is_healed(self, world: SimulatedHost, container: SimulatedContainer, port: int | None) -> bool:
-        """Whether its successor is there already and has no such port: the former release goes on while Git's waits."""
+        """Whether a successor without that port exists: the previous release continues while that of Git waits."""
         return any(
             other.id != container.id
             and slot_of(other) == slot_of(container)
@@ -182,12 +192,12 @@ class Losses:
         )
 
     def _foreign_on(self, world: SimulatedHost, port: int | None) -> SimulatedContainer | None:
-        """Return who has a port and is not to be taken over."""
+        """Return the foreign container that has a port, unless an app will adopt it."""
         foreign = foreign_on(world, port)
         return None if foreign is None or self._monitor.app_of(world, foreign) else foreign
 
     def _has_moved(self, world: SimulatedHost, container: SimulatedContainer, service: ServiceRecipe) -> bool:
-        """Whether its successor does well on another host: it needs no port on this one any more."""
+        """Whether its successor is healthy on another host: it needs no port on this host any more."""
         return not service.everywhere and any(
             slot_of(each) == slot_of(container) and is_healthy(each)
             for other in self._monitor.fleet.worlds.values()
@@ -196,7 +206,7 @@ class Losses:
         )
 
     def _wanted(self, key: AppKey) -> AppRecipe | None:
-        """The release that the app is being brought to, as far as it can be told from outside; None: any may go."""
+        """The target release of the app, as far as a test can know it; None: any container may be stopped."""
         apps = self._monitor.repository.commits[self._monitor.commit].apps
         head = next((app for app in apps if app.key == key), None)
         if head is None:
@@ -214,7 +224,7 @@ class Losses:
         return None if stable is None else self._monitor.repository.recipes.get((key, stable.digest))
 
     def _goes_back_with(self, app: AppRecipe, failed: AppRecipe) -> bool:
-        """Whether a port passed from one app to the other: where one of them goes back, the other one does, too."""
+        """Whether a port passed between the two apps: they are rolled back together."""
         former, back = self._stable(app.key), self._stable(failed.key)
         gave = _ports(former) & _ports(failed) if former is not None else set()
         took = (_ports(back) - _ports(failed)) & _ports(app) if back is not None else set()
@@ -234,5 +244,5 @@ def _ports(app: AppRecipe) -> set[int]:
 
 
 def _program(image: str) -> str:
-    """What an image is, whichever its tag."""
+    """The image without its tag."""
     return image.partition(":")[0]

@@ -1,4 +1,4 @@
-"""Many histories, one after the other, with what went wrong and what they were made of."""
+"""Runs many histories one after the other, and collects their failures and counts."""
 
 import logging
 import traceback
@@ -23,7 +23,7 @@ DATABASE_EVERY = 25
 
 @dataclass
 class Outcome:
-    """What a batch of histories came to."""
+    """The result of a batch of histories."""
 
     histories: int = 0
     tally: Tally = field(default_factory=Tally)
@@ -45,13 +45,13 @@ def live_through(seeds: Iterable[int]) -> Outcome:
             outcome.tally.add(live_through_one(seed))
         except Violation as violation:
             outcome.failures.append((seed, str(violation)))
-        except Exception:  # noqa: BLE001  # any crash of the product is a finding with a seed
+        except Exception:  # noqa: BLE001  # any crash of the product is a failure of its seed
             outcome.failures.append((seed, traceback.format_exc()))
     return outcome
 
 
 def live_through_one(seed: int) -> Tally:
-    """Run one history; its seed also says whether it goes through real files, and through a real database."""
+    """Run one history; its seed also decides whether it uses real files, and a real database."""
     files, database = seed % FILES_EVERY == 0, seed % DATABASE_EVERY == 0
     with ExitStack() as stack:
         if not files:

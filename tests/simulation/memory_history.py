@@ -1,4 +1,4 @@
-"""History in dictionaries: what `history.History` keeps, without a database, for thousands of runs a minute."""
+"""A replacement of `history.History` in dictionaries, without a database, for thousands of runs a minute."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ EVENTS_MAX = 20  # of a container
 
 
 class MemoryHistory:
-    """Keeps what a reconcile writes and reads; what only people read is counted and dropped."""
+    """Keeps the records that a reconcile reads; records for people only are counted and dropped."""
 
     def __init__(self, salt: str | None = None) -> None:
         self._salt = salt
@@ -36,10 +36,10 @@ class MemoryHistory:
         self.events: dict[tuple[str, str], list[tuple[str, str]]] = {}
 
     def commands_known(self) -> bool:
-        return True  # a loss of what people said is for people to read, and judged in tests/controller
+        return True  # whether commands of people were lost is tested in tests/controller
 
     def acknowledge_loss(self) -> None:
-        """Nothing is ever in doubt here."""
+        """Do nothing: no command is ever lost here."""
 
     def salt(self) -> str | None:
         return self._salt
@@ -150,13 +150,13 @@ class MemoryHistory:
         return tuple(rows)[::-1]  # newest first
 
     def runs(self, app: AppKey | None = None, limit: int = 50) -> tuple[object, ...]:
-        return ()  # only people read runs, and each one is a new row here
+        return ()  # runs are read by people only, and each one is a new row here
 
     def record_run(self, _record: object) -> None:
         self.run_count += 1
 
     def record_event(self, host: str, container: str, _at: object, event: str, detail: str = "") -> None:
-        """Keep the newest: only people read it."""
+        """Keep the newest events only: they are read by people only."""
         found = self.events.setdefault((host, container), [])
         found.append((event, detail))
         del found[:-EVENTS_MAX]
@@ -193,4 +193,4 @@ class MemoryHistory:
         self._fetched_at = at
 
     def trim(self, *_kept: int, **_named: int) -> None:
-        """Nothing grows here."""
+        """Do nothing: no record grows without limit here."""

@@ -1,4 +1,4 @@
-"""Tags that are pushed again, and services that ask for what their tag names now (`pull_policy: always`)."""
+"""Tags that are pushed again, and services that follow their tag (`pull_policy: always`)."""
 
 import random
 from collections.abc import Collection, Iterator
@@ -17,7 +17,7 @@ ALWAYS = "always"
 class MovingTags:
     """Pushes tags again, and gives services their policy; does nothing unless `enabled`."""
 
-    rng: random.Random  # of its own: no other choice of a history depends on it
+    rng: random.Random  # a separate one: no other choice of a history depends on it
     enabled: bool = False
     count: int = 0  # pushes
 
@@ -35,7 +35,7 @@ class MovingTags:
         return replace(app, services=tuple(services))
 
     def push(self, registry: Registry, *, likely: float = 0.3) -> None:
-        """Push images again: other bytes behind the same tag, which do the same."""
+        """Push images again: other bytes behind the same tag, with the same behaviour."""
         for reference in GOOD if self.enabled else ():
             if self.rng.random() < likely:
                 self.count += 1
@@ -44,7 +44,10 @@ class MovingTags:
 
 
 def outdated(tree: TreeRecipe, fleet: SimulatedFleet, but: Collection[str]) -> list[str]:
-    """Return what runs other bytes than its tag names, although its service asks for these; `but` for held apps."""
+    """Return the containers with other bytes than their tag has now, although their service follows it.
+
+    Apps named in `but` are skipped: they are held.
+    """
     apps = [app for app in tree.apps if app.name not in but]
     asking = {(app.key, s.name): s for app in apps for s in app.services if _follows_its_tag(s)}
     return [

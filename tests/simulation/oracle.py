@@ -1,4 +1,4 @@
-"""What a fleet must look like once everything is quiet, computed from the commit alone and not by the planner."""
+"""Computes the expected state of a fleet at rest from the commit alone, without the planner."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -29,7 +29,7 @@ def differences(
     but: Collection[str] = (),
     failed_may_stay: bool = False,
 ) -> list[str]:
-    """Return where the fleet is not what the commit says, `but` for apps of these names."""
+    """Return the differences between the fleet and the commit, without the apps named in `but`."""
     found: list[str] = []
     names = {app.name for app in tree.apps} | set(but)
     for world in _worlds(tree, fleet):
@@ -51,7 +51,7 @@ def _worlds(tree: TreeRecipe, fleet: SimulatedFleet) -> list[SimulatedHost]:
 def app_differences(
     tree: TreeRecipe, app: AppRecipe, fleet: SimulatedFleet, *, failed_may_stay: bool = False
 ) -> list[str]:
-    """Return where what runs of an app is not what a release of it says."""
+    """Return the differences between the containers of an app and one of its releases."""
     there = [
         (world, container)
         for world in _worlds(tree, fleet)
@@ -78,7 +78,7 @@ def app_differences(
         f"{app.name} {slot}: {counted[slot]} containers instead of {expected[slot]}"
         for slot in sorted(expected.keys() | counted.keys())
         if expected[slot] != counted[slot]
-        and not (slot[0] in jobs and counted[slot] < expected[slot])  # what has run is not run again
+        and not (slot[0] in jobs and counted[slot] < expected[slot])  # a job that has run does not run again
     ]
     services = {service.name: service for service in app.services}
     for world, container in there:
@@ -104,7 +104,7 @@ def _kept_differences(
     kept: list[tuple[SimulatedHost, SimulatedContainer]],
     there: list[tuple[SimulatedHost, SimulatedContainer]],
 ) -> list[str]:
-    """A former generation waits beside its successor, one of each, and cannot come back by itself."""
+    """Each slot retains at most one previous container, stopped, without a restart policy, beside its successor."""
     beside = {(world.name, c.owner.service, c.owner.slot) for world, c in there}
     counted = Counter((world.name, c.owner.service, c.owner.slot) for world, c in kept)
     found = [f"{slot}: {count} generations are kept" for slot, count in counted.items() if count > 1]
@@ -144,7 +144,7 @@ def _faults(app: AppRecipe, service: ServiceRecipe, container: SimulatedContaine
 
 
 def _outdated(service: ServiceRecipe, container: SimulatedContainer, world: SimulatedHost) -> list[str]:
-    """A file that nobody changed on the host is what Git says."""
+    """A file that was not changed on the host has the content of Git."""
     directory = next((mount.source for mount in container.mounts if mount.target == FILES_TARGET), "")
     there = world.files.get(f"{directory}/app.conf", "nothing")
     if not follows_git(service) or there == file_digest(service) or there.startswith(BY_HAND):
@@ -155,7 +155,7 @@ def _outdated(service: ServiceRecipe, container: SimulatedContainer, world: Simu
 def _stranded(
     service: ServiceRecipe, container: SimulatedContainer, beside: list[SimulatedContainer]
 ) -> list[str]:
-    """A container in the network of one that was replaced or restarted since is cut off, and looks well."""
+    """A container that joined the network of a since replaced or restarted container is cut off, but looks healthy."""
     parents = {other.id: other for other in beside if other.owner.service == service.shares}
     if parents and container.joins not in parents:
         return [f"lives in the network of {container.joins}"]

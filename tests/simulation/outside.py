@@ -1,4 +1,4 @@
-"""What ends a container from outside while its gate looks at it; and no release may be blamed for that."""
+"""Events that end a container from outside during its health gate; its release must not fail for them."""
 
 import random
 from collections.abc import Iterable
@@ -26,16 +26,16 @@ from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.release import Release, ReleaseState
 
-POLLS_MAX = 8  # of gates in a pass, before which something may happen
-DOWN_S = (-4.0, 8.0)  # of a daemon that is only restarted; below 0: it is back before the next look
-EXIT_CODES = (0, 137, 143, 143)  # of programs that are told to end, and then killed
+POLLS_MAX = 8  # of gates in a pass: an event happens before one of the first 8 polls
+DOWN_S = (-4.0, 8.0)  # of a daemon that restarts; below 0: it answers again before the next poll
+EXIT_CODES = (0, 137, 143, 143)  # of programs that are stopped, and then killed
 
 
 @dataclass
 class OutsideEvents:
-    """Daemons that restart, hands that stop and kill, and programs that crash a few times before they run."""
+    """Daemons that restart, people who stop and kill containers, and programs that crash before they run."""
 
-    rng: random.Random  # of its own: no other choice of a history depends on it
+    rng: random.Random  # a separate one: no other choice of a history depends on it
     blamed: set[tuple[AppKey, str]] = field(default_factory=set)  # releases that failed
     count: int = 0
 
@@ -51,7 +51,7 @@ class OutsideEvents:
         return replace(tree, apps=tuple(replace(a, services=services) if a == app else a for a in tree.apps))
 
     def ask_for(self, tree: TreeRecipe, ports: list[int]) -> TreeRecipe:
-        """Publish an app, now and then, on a port that a stranger has."""
+        """Publish an app, now and then, on a port that a foreign container has."""
         held = {service.port for app in tree.apps for service in app.services}
         free = [port for port in ports if port not in held]
         if not free or not tree.apps or self.rng.random() > 0.5:
@@ -64,7 +64,7 @@ class OutsideEvents:
         return replace(tree, apps=tuple(asked if a == app else a for a in tree.apps))
 
     def await_a_gate(self, monitor: SafetyMonitor) -> None:
-        """Let something happen, now and then, to a container that a gate looks at in the next pass."""
+        """Plan, now and then, an event for a container whose gate is polled in the next pass."""
         if self.rng.random() < 0.5:
             monitor.at_poll[monitor.poll_count + self.rng.randint(1, POLLS_MAX)] = self._interfere
 
@@ -88,7 +88,7 @@ class OutsideEvents:
         requests.stop(world, container, killed=self.rng.random() < 0.5)
 
     def _kill(self, world: SimulatedHost, container: SimulatedContainer) -> None:
-        """Kill its process, of a program that is restarted; stop any other."""
+        """Kill the container if its restart policy restarts it; otherwise stop it."""
         if is_restarted(container):
             tampering.kill(world, container)
         else:
@@ -97,7 +97,7 @@ class OutsideEvents:
     def check_quarantines(
         self, releases: Iterable[Release], repository: Repository, harmed: set[AppKey]
     ) -> None:
-        """Object to a quarantine of a release that has nothing that fails, and that no hand made sick."""
+        """Violation if a release was quarantined that contains nothing that fails, and that drift did not harm."""
         for release in releases:
             key = (release.app, release.digest)
             if release.state is not ReleaseState.FAILED or key in self.blamed:

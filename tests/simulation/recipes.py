@@ -1,6 +1,6 @@
-"""What a simulated commit says, as small values: a recipe becomes an `App` at once, or a Compose file.
+"""The content of a simulated commit as small values: a recipe becomes an `App` directly, or a Compose file.
 
-Both forms come from the same recipe, so that most histories can skip YAML for speed, and some go through the loader.
+Both forms have the same recipe: most histories skip YAML for speed, and some use the real loader.
 """
 
 import hashlib
@@ -61,12 +61,12 @@ IMAGES = {
 GOOD = ("good:1", "good:2", "healthy:1", "slow:1", "late:1", "stubborn:1", "keeper:1")
 BAD = ("crash:1", "sick:1", "broken:1", "absent:1", "oom:1")
 FLAKY = "flaky:1"  # exits until its database answers, and is restarted by its policy
-DEAF = "deaf:1"  # bad for a service with a probe, and good for all others
+DEAF = "deaf:1"  # fails in a service with a probe, and works in all others
 
 
 BAD_HOOKS = (("pre_start", "false"), ("post_start", "false"), ("post_start", "sleep 900"))
-RARE = ("adopt", "directory", "pull_policy")  # only in some histories: all others stay as they were
-HOPELESS = {"broken:1", "absent:1"}  # tried again for ever: they never get as far as a gate
+RARE = ("adopt", "directory", "pull_policy")  # used in some histories only, so that all others stay the same
+HOPELESS = {"broken:1", "absent:1"}  # retried without end: they never reach a gate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +81,13 @@ class ServiceRecipe:
     job: bool = False
     port: int | None = None
     volume: bool = False
-    directory: bool = False  # a relative bind of which Git has nothing
+    directory: bool = False  # a relative bind without files in Git
     pull_policy: str = ""
     container_name: bool = False
     restart: str = "unless-stopped"
     memory_mb: int = 0
     order: str | None = None
-    needs: str | None = None  # a service that must be healthy first, or completed where it is a job
+    needs: str | None = None  # a service that must be healthy first; a job must be completed
     shares: str | None = None  # a service whose network namespace it joins
     second_network: bool = False
     file_version: int = 0  # 0: no file
@@ -95,11 +95,11 @@ class ServiceRecipe:
     per_host: int | None = None
     hooks: tuple[tuple[str, str], ...] = ()  # (key, command): ("pre_start", "true")
     batch: bool = False  # mode: replicated-job
-    scheduled: bool = False  # has nothing but its runs
+    scheduled: bool = False  # has only scheduled runs
     parallelism: int = 1
     failure_ratio: float = 0.0
     failure_action: str = "rollback"
-    probe: bool = False  # it must be ready, too
+    probe: bool = False  # it has a readiness probe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +117,9 @@ class AppRecipe:
     unavailable: int | None = None
     canary: int = 0
     promote: bool = True
-    reuses: str | None = None  # another app, a service of which it extends and never runs
-    adopt: bool = False  # it takes over the Compose project of its name
-    label: int = 0  # something of the app as a whole that changes its digest and no container
+    reuses: str | None = None  # another app: it extends a service of that app, and never runs it
+    adopt: bool = False  # it adopts the Compose project of its name
+    label: int = 0  # changes the digest of the app, and no container
 
     @property
     def key(self) -> AppKey:
@@ -137,7 +137,7 @@ class HostRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeRecipe:
-    """A whole commit; `broken` are apps whose file does not parse there, `unreadable` says that a host file does not."""
+    """A whole commit; `broken` names apps whose file does not parse, `unreadable` means that a host file does not."""
 
     apps: tuple[AppRecipe, ...]
     hosts: tuple[HostRecipe, ...]
@@ -151,11 +151,11 @@ class TreeRecipe:
 
 
 def is_hopeless(app: AppRecipe) -> bool:
-    """Whether the app is tried again for ever: it never gets as far as a gate, or may fail there.
+    """Whether the app may be retried without end: it never reaches a gate, or it fails in ways that repeat.
 
-    What never gets ready looks well to who has lost its history: then it counts as stable, and is tried for ever, too.
-    A bad command is run with the next start only, perhaps of a release that had long been stable by then.  And what
-    `rollback: off` has left as it was fails on, and counts anew when history is lost.
+    - A service that never gets ready looks healthy after the history was lost: it counts as stable, and is retried.
+    - A failing hook runs with the next start only, perhaps of a release that was stable long before.
+    - A failed release that `rollback: off` left in place keeps failing, and counts as new when history is lost.
     """
     return any(
         service.image in HOPELESS
@@ -167,7 +167,7 @@ def is_hopeless(app: AppRecipe) -> bool:
 
 
 def never_ends(service: ServiceRecipe) -> bool:
-    """Whether a job's program runs for ever: its gate fails at its deadline."""
+    """Whether a job's program never exits: its gate fails at its deadline."""
     return (service.job or service.batch) and IMAGES[service.image].exits_after_s is None
 
 
@@ -313,12 +313,12 @@ def _data_directory(recipe: ServiceRecipe) -> tuple[FileMount, ...]:
 
 
 def data_directory(recipe: ServiceRecipe) -> str:
-    """Where a service with a directory has its data, beside its file."""
+    """The data directory of a service with a directory, relative to its Compose file."""
     return f"{recipe.name}-files"
 
 
 def follows_git(recipe: ServiceRecipe) -> bool:
-    """Whether its files are mounted without `:ro`."""
+    """Whether its files are mounted without `:ro`, so that they follow Git."""
     return recipe.file_version > 0 and recipe.name == "web"
 
 
@@ -327,7 +327,7 @@ def file_digest(recipe: ServiceRecipe) -> str:
 
 
 def compose_body(app: AppRecipe, recipe: ServiceRecipe) -> dict:
-    """The service as `docker compose config` would print it; files from Git are not in it."""
+    """The service as `docker compose config` would print it, without files from Git."""
     body: dict = {
         "stop_grace_period": "3s",
         "image": recipe.image,
@@ -369,7 +369,7 @@ def to_hosts(recipe: TreeRecipe) -> tuple[Host, ...]:
 
 
 def exclusive(app: AppRecipe, service: ServiceRecipe, container: SimulatedContainer) -> bool:
-    """Whether two of it cannot stand side by side, so that the old one must go first."""
+    """Whether two of its containers cannot run at the same time, so that the old one must stop first."""
     return bool(
         service.port
         or container.ports

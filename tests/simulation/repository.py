@@ -1,4 +1,4 @@
-"""A Git repository without Git: commits are recipes, and what the source and the loader answer is made from them."""
+"""A repository without Git: its commits are recipes, and the answers of source and loader are built from them."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -22,9 +22,9 @@ from gitops_orch.model.tree import Tree
 
 
 class Repository:
-    """Stands where `source.Source` stands; `reachable` False is a remote that does not answer.
+    """Replaces `source.Source`; `reachable` False means that the remote does not answer.
 
-    With `files`, commits are trees of real files for the real loader; else the loader is told what it would find.
+    With `files`, commits are trees of real files for the real loader; otherwise the loader gets the compiled result.
     """
 
     def __init__(self, *, files: bool = False) -> None:
@@ -35,8 +35,8 @@ class Repository:
         self.reachable = True
         self.url = "file:///fleet"
         self.push_count = 0
-        # How a push ends: "" well, else `lost` (taken, and not answered), `refused`, `late` (somebody else was faster), or with
-        # the controller, `before` or `after` it was taken.
+        # The result of a push: "" (accepted), `lost` (accepted, but the answer is lost), `refused`, `late` (another
+        # commit was pushed first); with `before` or `after`, the controller crashes before or after it is accepted.
         self.push_weather: Callable[[], str] = lambda: ""
         self.on_late: Callable[[], None] = lambda: None
         self._desired: dict[tuple[str, bool], Desired] = {}
@@ -65,11 +65,11 @@ class Repository:
         return self.commits[self.head]
 
     def is_among(self, app: AppRecipe, digests: Iterable[str]) -> bool:
-        """Whether one of these releases of an app is what the recipe makes, whichever way it was compiled."""
+        """Whether one of these releases of an app has this recipe, compiled in either way."""
         return any(self.recipes.get((app.key, digest)) == app for digest in digests)
 
     def desired(self, commit: str) -> Desired:
-        """What the loader makes of a commit."""
+        """The desired state that the loader compiles from a commit."""
         if (commit, self.allow_empty) not in self._desired:
             self._desired[(commit, self.allow_empty)] = self._compile(commit)
         return self._desired[(commit, self.allow_empty)]
@@ -77,7 +77,8 @@ class Repository:
     def _compile(self, commit: str) -> Desired:
         tree = self.commits[commit]
         if self.files:
-            former = Former(apps=frozenset(app.key for app in tree.apps))  # what is reused was an app
+            # Apps that other apps reuse were apps before, so they stay apps.
+            former = Former(apps=frozenset(app.key for app in tree.apps))
             return compile_tree(self.tree(commit), environment=None, cache=self._cache, former=former)
         broken = [app for app in tree.apps if app.name in tree.broken]
         spoiled = [f"{app.name}/compose.yaml" for app in broken] + (
@@ -93,7 +94,7 @@ class Repository:
             problems=tuple(Problem(position=Position(path=path), message="no YAML") for path in spoiled),
         )
 
-    # What the controller asks a source for.
+    # The methods of a source that the controller calls.
 
     def fetch(self, *, last_commit: str | None, accepted: frozenset[str] = frozenset()) -> str:
         if not self.reachable:
@@ -112,7 +113,7 @@ class Repository:
         return (head,)
 
     def draft_revert(self, *, paths: tuple[str, ...], to_commit: str, head: str, message: str) -> str:
-        """A commit on top of head in which the apps that these files are of are as they were."""
+        """A commit on top of head that restores the apps of these files as they were in `to_commit`."""
         then, now = self.commits[to_commit], self.commits[head]
         names = {app_in(path) if self.files else path.partition("/")[0] for path in paths}
         apps = tuple(then.app(app.name) or app if app.name in names else app for app in now.apps)
@@ -152,7 +153,7 @@ class Repository:
 
 @contextmanager
 def without_yaml():
-    """Let the controller's loader take apps from recipes; everything below it is the real thing."""
+    """Let the controller's loader compile apps from recipes; everything below it is real."""
     real = load.compile_tree, load.compile_one, load.read_fleet
     load.compile_tree = lambda tree, **_: tree.repository.desired(tree.commit)
     load.compile_one = _app_at

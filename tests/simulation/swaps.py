@@ -1,4 +1,4 @@
-"""Edits in which something passes from one app to another in one commit."""
+"""Edits that pass ports from one app to another in one commit."""
 
 import random
 from dataclasses import replace
@@ -7,7 +7,7 @@ from simulation.recipes import AppRecipe, TreeRecipe
 
 
 def swap_ports(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
-    """Two apps exchange their ports in one commit, or one that has none takes another's."""
+    """Exchange the ports of two apps in one commit; an app without a port takes the port of the other."""
     if len(tree.apps) < 2:
         return tree
     one, two = rng.sample(tree.apps, 2)
@@ -25,7 +25,7 @@ def swap_ports(rng: random.Random, tree: TreeRecipe) -> TreeRecipe:
 
 
 def without_clashes(apps: tuple[AppRecipe, ...]) -> tuple[AppRecipe, ...]:
-    """Two apps that had one port on different hosts may meet now: the first of them keeps it."""
+    """Remove duplicate ports: apps with one port on different hosts may meet on one host now; the first keeps it."""
     taken: set[int] = set()
     found = []
     for app in apps:

@@ -1,11 +1,11 @@
-"""What histories were made of."""
+"""Counts of the events in histories."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Tally:
-    """What a history was made of, so that one can see that it tests something."""
+    """The events of a history, counted, so that a reader sees that the history tests something."""
 
     commits: int = 0
     passes: int = 0
@@ -18,10 +18,10 @@ class Tally:
     holds: int = 0
     runs: int = 0  # of scheduled services
     commands: int = 0  # of hooks
-    ended_outside: int = 0  # containers, or all of a host, while a gate looked
-    strangers: int = 0  # on ports
+    ended_outside: int = 0  # containers, or whole hosts, during a health gate
+    strangers: int = 0  # foreign containers on ports
     taken_over: int = 0  # containers of Compose projects
-    tags_moved: int = 0  # pushed again, where services ask for that
+    tags_moved: int = 0  # pushed again, for services that follow their tag
     pushes: int = 0  # of reverts, by the controller
 
     def add(self, other: "Tally") -> None:

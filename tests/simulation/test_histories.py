@@ -1,7 +1,7 @@
-"""Hundreds of random histories of commits and faults: safety while they last, and convergence once they stop.
+"""Hundreds of random histories of commits and faults: safety during the faults, and convergence after them.
 
-`SIMULATION_HISTORIES` sets how many, `SIMULATION_SEED` where the seeds begin: each run tries the same ones.  Thousands more
-are for `python -m tests.simulation`.
+`SIMULATION_HISTORIES` sets their number and `SIMULATION_SEED` the first seed: each run tries the same seeds.  Thousands
+more run with `python -m tests.simulation`.
 """
 
 import functools
@@ -12,11 +12,11 @@ from simulation.many import Outcome, live_through
 
 HISTORIES = int(os.environ.get("SIMULATION_HISTORIES", "600"))
 FIRST_SEED = int(os.environ.get("SIMULATION_SEED", "1"))
-CHUNK = 25  # a test of its own each, so that no worker is left with a long one at the end
+CHUNK = 25  # histories per test: small, so that no worker has a long test at the end
 TRIED = 75
 SEEDS = range(FIRST_SEED, FIRST_SEED + HISTORIES)
 CHUNKS = tuple(SEEDS[start : start + CHUNK] for start in range(0, HISTORIES, CHUNK))
-tallied = pytest.mark.xdist_group("the first histories")  # lived through once, by one worker
+tallied = pytest.mark.xdist_group("the first histories")  # run once, by one worker
 
 
 @functools.cache

@@ -1,6 +1,6 @@
-"""A controller that dies at any request of a plan, before or after it, is followed by one that finishes the work.
+"""A controller crashes before or after any request of a plan; the next controller finishes the work.
 
-Every interrupted prefix is tried: once for each request that the way from one commit to the next takes.
+Every interruption is tried: one for each request that the change from one commit to the next takes.
 """
 
 import random
@@ -37,14 +37,14 @@ NOTHING = replace(TREE, apps=(AppRecipe(name="first", services=(ServiceRecipe(na
 
 
 def changed(app: AppRecipe, service: str, **fields) -> TreeRecipe:
-    """The tree with one service of one app changed."""
+    """The tree with one changed service of one app."""
     services = tuple(replace(each, **fields) if each.name == service else each for each in app.services)
     apps = tuple(replace(each, services=services) if each == app else each for each in TREE.apps)
     return replace(TREE, apps=apps)
 
 
 def both(bad: str, good: str) -> TreeRecipe:
-    """The tree with an app of which one service fails and another has changed, too."""
+    """The tree with an app of which one service fails and another one has changed."""
     services = tuple(
         replace(each, image="crash:1") if each.name == bad else replace(each, value=9)
         for each in SHOP.services
@@ -54,7 +54,7 @@ def both(bad: str, good: str) -> TreeRecipe:
 
 
 def ruled(*, value: int = 0, image: str = "good:1", **rules) -> TreeRecipe:
-    """The tree with one app under other rules for its rollout."""
+    """The tree with other rollout settings for one app."""
     web = replace(WEB, replicas=3, value=value, image=image, needs="db")
     shop = replace(SHOP, services=(web, DB), **rules)
     return replace(TREE, apps=tuple(shop if each == SHOP else each for each in TREE.apps))
@@ -131,12 +131,12 @@ def loses_the_reply(stage: Stage, number: int) -> None:
 
 
 def dies_and_forgets(stage: Stage, number: int) -> None:
-    """The state directory is gone as well."""
+    """The controller crashes, and its state directory is lost."""
     stage.monitor.after_request[number] = [crash_now]
 
 
 def went(way: tuple[TreeRecipe, TreeRecipe], interrupt: Interruption, number: int) -> tuple[Stage, bool]:
-    """Return how things stand after a way with something at its n-th request, and whether there was such a request."""
+    """Return the stage after a change that was interrupted at its n-th request, and whether that request happened."""
     before, after = way
     stage = Stage(random.Random(number))
     stage.commit(before)
@@ -154,7 +154,7 @@ def went(way: tuple[TreeRecipe, TreeRecipe], interrupt: Interruption, number: in
 
 
 def interrupted(way: tuple[TreeRecipe, TreeRecipe], interrupt: Interruption, number: int) -> bool:
-    """Go the way with something at its n-th request; return whether there was such a request."""
+    """Check a change that is interrupted at its n-th request; return whether that request happened."""
     stage, there = went(way, interrupt, number)
     after = way[1]
     wrong = differences(after, stage.fleet)
@@ -164,7 +164,7 @@ def interrupted(way: tuple[TreeRecipe, TreeRecipe], interrupt: Interruption, num
 
 
 def _ungreeted(stage: Stage) -> list[str]:
-    """Whoever serves has had all its commands run; only with history can that be known after a death in between."""
+    """Running containers that miss a `post_start` command; after a crash, only history knows which commands ran."""
     recipes = {app.key: app for app in stage.repository.head_tree.apps}
     return [
         f"{container.name} was not greeted"
@@ -179,7 +179,7 @@ def _ungreeted(stage: Stage) -> list[str]:
 
 
 def bad_elsewhere() -> AppRecipe:
-    """An app that moves to the other host, and fails there."""
+    """An app that moves to the other host and fails there."""
     web = replace(BLOG.services[0], image="crash:1")
     return replace(BLOG, zone="b", services=(web,))
 
@@ -208,7 +208,7 @@ BAD_WAYS: dict[str, tuple[TreeRecipe, TreeRecipe]] = {
 
 
 def rolled_back(way: tuple[TreeRecipe, TreeRecipe], interrupt: Interruption, number: int) -> bool:
-    """Go a way that fails, with something at its n-th request; the former release must be what runs in the end."""
+    """Check that a failing change, interrupted at its n-th request, is rolled back to the previous release."""
     before, after = way
     stage, there = went(way, interrupt, number)
     recipes = [app for app in before.apps if app not in after.apps] + [
@@ -225,7 +225,7 @@ def rolled_back(way: tuple[TreeRecipe, TreeRecipe], interrupt: Interruption, num
 def try_every_request(
     go: Callable[[tuple[TreeRecipe, TreeRecipe], Interruption, int], bool], way, interrupt: Interruption
 ):
-    """Go a way with something at its first request, at its second, and so on until there is no such request."""
+    """Interrupt a change at its first request, at its second, and so on until there is no such request."""
     with without_yaml():
         for number in range(1, REQUESTS_MAX):
             if not go(way, interrupt, number):

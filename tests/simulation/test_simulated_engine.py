@@ -1,4 +1,4 @@
-"""What the simulated engine does, beyond the contract that it shares with the real one."""
+"""Behaviour of the simulated engine beyond the contract that it shares with the real one."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A careless product is caught: each of these mistakes has cost somebody a fleet, and must not pass the simulation."""
+"""The simulation must catch a careless product: each of these mistakes has destroyed a fleet before."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -45,7 +45,7 @@ def forgets_the_removal_budget(patch):
 
 
 def removes_what_may_be_renamed(patch):
-    """The budget does not count what is kept; here it goes all the same."""
+    """The budget does not count apps that are kept as renamed; here they are removed anyway."""
     real = plan.prune_apps
     patch.setattr(
         plan,
@@ -147,7 +147,7 @@ def keeps_a_child_of_a_parent_that_is_gone(patch):
 
 
 def prefers_a_child_that_runs_to_one_that_lives_with_its_parent(patch):
-    """The child that was created for the new parent is only found wanting, not the one that must go."""
+    """The running child of the old parent hides the child of the new parent, so another child is created."""
     judge, study = shared_namespaces.Parents.check, slots._classify
 
     def careless(chosen, assignment, found, *rest):
@@ -165,7 +165,7 @@ def prefers_a_child_that_runs_to_one_that_lives_with_its_parent(patch):
 
 
 def _deaf_to(patch, who):
-    """Nobody is asked whether it was this one who ended a container."""
+    """Ignore that a container was ended by `who`."""
     real = container_exit.why_stopped
 
     def careless(container):
@@ -177,7 +177,7 @@ def _deaf_to(patch, who):
 
 
 def blames_a_release_for_the_end_of_its_daemon(patch):
-    """Daemons that restart are all that happens to gates then: what they end for good is rare among other ends."""
+    """Only daemon restarts interrupt gates here: among other events, a daemon rarely ends a container for good."""
     _deaf_to(patch, EndedBy.DAEMON)
     patch.setattr(OutsideEvents, "_interfere", OutsideEvents._restart_daemon)
 
@@ -205,7 +205,7 @@ def leaves_the_data_of_what_it_takes_over(patch):
 
 
 def takes_over_beside_a_host_that_is_silent(patch):
-    """What runs there, and has the data, is only seen when the app is on another host."""
+    """The containers with the data on the silent host are only observed after the app started on another host."""
     real = place._Placer.__init__
 
     def careless(placer, app, *rest):
@@ -220,7 +220,7 @@ def overlooks_a_tag_that_was_pushed_again(patch):
 
 
 def takes_what_failed_its_gate_for_trouble(patch):
-    """It is tried again for ever: no release is given up."""
+    """Failed gates are retried without end: no release ever fails."""
     real = app_steps.gate_of
     patch.setattr(app_steps, "gate_of", lambda *them: replace(real(*them), is_existing=True))
 
@@ -229,7 +229,7 @@ def starts_all_that_stopped_for_one_place(patch):
     patch.setattr(spare_capacity.RunningSet, "add_if_free", lambda *_: True)
 
 
-# Each with a seed soon after which it is caught: where a change of the histories moved that, more of them are tried.
+# Each mistake has a seed soon after which it is caught; if a change of the histories moved it, more seeds are tried.
 MISTAKES: tuple[tuple[Callable[[pytest.MonkeyPatch], None], str, int], ...] = (
     (takes_silence_for_emptiness, "which is unknown", 143),
     (forgets_the_removal_budget, "containers left Git", 113),

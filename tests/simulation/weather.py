@@ -1,4 +1,4 @@
-"""What happens to a fleet between and during commits: faults, outages, drift, other people's containers."""
+"""Random trouble for a fleet, between and during commits: faults, outages, drift, foreign containers."""
 
 import random
 from dataclasses import asdict, dataclass, field
@@ -16,38 +16,38 @@ from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey
 
 OUTAGE_MAX_S = 240.0
-PORTS = (8001, 8005)  # that apps of ours ask for first
-HARM = {"sicken", "replace-image", "restart-policy"}  # may make a release fail that has no fault
+PORTS = (8001, 8005)  # the ports that our apps publish first
+HARM = {"sicken", "replace-image", "restart-policy"}  # drift that may fail a healthy release
 BY_HAND = "by hand "
 KEPT = ("id", "name", "image_id", "restart_policy", "networks", "volumes", "limits", "labels")
 
 
 @dataclass
 class Chaos:
-    """Everything that is not the controller's doing; `calm` ends it."""
+    """All events that the controller does not cause; `calm` ends them."""
 
     rng: random.Random
     fleet: SimulatedFleet
     faults: SeededFaults
-    foreign: dict[tuple[str, str], dict] = field(default_factory=dict)  # (host, id) -> as it was made
-    squatters: list[tuple[str, str]] = field(default_factory=list)  # foreign ones that sit on a name of ours
+    foreign: dict[tuple[str, str], dict] = field(default_factory=dict)  # (host, id) -> its fields at creation
+    # Foreign containers that have a name, or a port, that an app of ours may need.
+    squatters: list[tuple[str, str]] = field(default_factory=list)
     foreign_networks: set[tuple[str, str]] = field(default_factory=set)
     foreign_volumes: set[tuple[str, str]] = field(default_factory=set)
-    volumes: dict[tuple[str, str], int] = field(default_factory=dict)  # all with data, ever -> serial
-    edited: dict[tuple[str, str], str] = field(
-        default_factory=dict
-    )  # (host, path) of files -> what a hand wrote
-    harmed: set[AppKey] = field(default_factory=set)  # apps of which a hand made a container fail
-    adopting: frozenset[str] = frozenset()  # names of apps that take over what has a name of theirs
+    volumes: dict[tuple[str, str], int] = field(default_factory=dict)  # all that ever held data -> serial
+    # (host, path) of files -> the content that a person wrote.
+    edited: dict[tuple[str, str], str] = field(default_factory=dict)
+    harmed: set[AppKey] = field(default_factory=set)  # apps with a container that drift may have failed
+    adopting: frozenset[str] = frozenset()  # names of apps that adopt a container with one of their names
     foreign_count: int = 0
     drifted: int = 0
 
     def __post_init__(self) -> None:
-        # Of its own: no other choice of a history depends on it.
+        # A separate generator: no other choice of a history depends on it.
         self.editor = random.Random(str(self.rng.getstate()[1][:4]))
 
     def change(self) -> None:
-        """Draw the weather for the next pass."""
+        """Choose at random the trouble of the next pass."""
         rng = self.rng
         self.faults.enabled = rng.random() < 0.5
         share = rng.choice((0.005, 0.02, 0.1))
@@ -76,7 +76,7 @@ class Chaos:
         self.fleet.registry.outage = "toomanyrequests: slow down" if rng.random() < 0.06 else ""
 
     def outage(self) -> None:
-        """One host is cut off, or goes down with everything on it."""
+        """Disconnect one host, or crash it with all its containers."""
         world = self._world()
         if world is None:
             return
@@ -85,7 +85,7 @@ class Chaos:
         (world.cut if self.rng.random() < 0.5 else world.crash)(until)
 
     def drift(self) -> None:
-        """Somebody meddles with a container of ours."""
+        """Change one of our containers from outside."""
         world = self._world()
         if world is None or world.trouble is not None:
             return
@@ -101,7 +101,7 @@ class Chaos:
         tampering.DRIFT[drift](world, container)
 
     def edit_files(self) -> None:
-        """Somebody edits a file from Git in a directory that its containers can write to, or puts one beside it."""
+        """Edit a file from Git in a directory that containers can write to, or write another file beside it."""
         for world in self.fleet.worlds.values():
             world.advance(self._now())
         there = [(world, path) for world in self.fleet.worlds.values() for path in sorted(world.files)]
@@ -109,12 +109,12 @@ class Chaos:
             return
         world, path = self.editor.choice(there)
         path += self.editor.choice(("", ".mine"))
-        # A write that a frozen daemon still has before it comes after any look: nobody can keep it from what it overwrites.
+        # A frozen daemon executes its pending writes later than any check of the files: it would overwrite this edit.
         if not world.pending:
             world.files[path] = self.edited[world.name, path] = f"{BY_HAND}{len(self.edited)}"
 
     def visit(self) -> None:
-        """Somebody else makes things on a host: plain ones, another instance's, or one under a name of ours."""
+        """Create foreign objects on a host: plain ones, those of another instance, or one with a name of ours."""
         world = self._world()
         if world is None:
             return
@@ -140,7 +140,7 @@ class Chaos:
         self.foreign[(world.name, created.id)] = _picture(created)
 
     def take_a_port(self) -> None:
-        """Somebody else's container has a port that we may want."""
+        """Run a foreign container on a port that one of our apps may want."""
         worlds = [self.fleet.worlds[name] for name in sorted(self.fleet.worlds)]
         world, port = self.editor.choice(worlds or [None]), ("", self.editor.randint(*PORTS), "tcp")
         if world is None or world.trouble is not None:
@@ -153,18 +153,18 @@ class Chaos:
             self.foreign_count += 1
 
     def ports_taken(self) -> list[int]:
-        """Return the ports that other people's containers have somewhere."""
+        """Return the ports that foreign containers have on any host."""
         there = [self.fleet.worlds[host].containers.get(identity) for host, identity in self.squatters]
         return sorted({port for each in there if each and each.up for _, port, _ in each.ports})
 
     def move_tag(self) -> None:
-        """A tag means another image from now on."""
+        """Push another image under an existing tag."""
         reference = self.rng.choice(GOOD)
         values = asdict(IMAGES[reference]) | {"variant": f"{self.rng.randint(0, 99)}"}
         self.fleet.registry.push(reference, ImageBehaviour(**values))
 
     def calm(self) -> None:
-        """All trouble ends, people clean up what they put in our way, and the registry answers."""
+        """End all trouble: remove the foreign objects that block our apps, and let the registry answer."""
         self.faults.enabled = False
         self.fleet.registry.outage = ""
         worlds = list(self.fleet.worlds.values())
@@ -183,14 +183,14 @@ class Chaos:
                 del world.volumes[name]
 
     def note_volumes(self) -> None:
-        """Remember every volume that may hold data."""
+        """Record every volume that may hold data."""
         for world in self.fleet.worlds.values():
             for volume in world.volumes.values():
                 if labels.FILES not in volume.labels and not _is_in_the_way(volume):
                     self.volumes.setdefault((world.name, volume.name), volume.serial)
 
     def damage(self) -> list[str]:
-        """Return what of other people's things, or of anybody's data, is no longer as it was."""
+        """Return which foreign objects changed, and which edited files and volumes lost their data."""
         found = []
         for (host, identity), before in self.foreign.items():
             container = self.fleet.worlds[host].containers.get(identity)
@@ -222,17 +222,17 @@ class Chaos:
 
 
 def _is_in_the_way(volume) -> bool:
-    """An Engine makes a volume that is gone anew, without labels, for whoever runs a container with it by hand."""
+    """Whether an Engine created a missing volume of files again, without labels, for a container started by hand."""
     return "_files_" in volume.name and not volume.labels
 
 
 def is_restarted(container: SimulatedContainer) -> bool:
-    """Whether a container whose process is killed runs on; else nobody can tell such an end from one of its own."""
+    """Whether the restart policy restarts a killed container; if not, the kill looks like an exit of its own."""
     return container.restart_policy in {"always", "unless-stopped"}
 
 
 def crash_now() -> None:
-    """The controller dies."""
+    """Crash the controller."""
     raise SimulatedCrash("between two requests")
 
 

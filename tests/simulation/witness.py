@@ -1,4 +1,4 @@
-"""Watches every request of the controller, and objects to those that must never be made."""
+"""The safety monitor: checks every request of the controller, and fails the history on a forbidden request."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -45,38 +45,38 @@ ON_CONTAINERS = {
 
 
 class Violation(BaseException):
-    """Something happened that must never happen; nothing in the product may catch it."""
+    """A safety rule was broken. It is a BaseException, so that nothing in the product catches it."""
 
 
 @dataclass
 class SafetyMonitor:
-    """Knows the whole truth: the repository, the worlds, and what history quarantined."""
+    """Checks requests against the whole truth: the repository, the simulated hosts, and the quarantines in history."""
 
     repository: Repository
     fleet: SimulatedFleet
-    history: object = None  # what quarantines releases
-    commit: str = ""  # what the pass under way works towards
+    history: object = None  # knows which releases are quarantined
+    commit: str = ""  # the commit that the current pass deploys
     held: dict[AppKey, Hold] = field(default_factory=dict)  # by an operator, when this pass began
     answers: Answers = field(default_factory=Answers)  # of hosts, in this pass
-    seen_healthy: dict[str, object] = field(
-        default_factory=dict
-    )  # what this pass saw doing well, and its slot
-    ran: dict[tuple, str] = field(default_factory=dict)  # scheduled runs that were started -> their container
-    started: set[str] = field(default_factory=set)  # ids of runs that did start, not only by a lost request
+    # Ids of the containers that the controller observed as healthy in this pass -> their slot.
+    seen_healthy: dict[str, object] = field(default_factory=dict)
+    ran: dict[tuple, str] = field(default_factory=dict)  # scheduled runs that were started -> container id
+    # Ids of containers that did start; a request to start that was lost does not count.
+    started: set[str] = field(default_factory=set)
     command_count: int = 0
-    under_way: Callable[[], set[tuple]] = set  # hosts and images of pulls that were asked for
-    left: set[tuple] = field(default_factory=set)  # and were, when the controller looked
-    interfered: bool = (
-        False  # another hand was at work in the middle of this pass: it may have started anything
-    )
-    requests: list[str] = field(default_factory=list)  # that would change something, of this pass
-    at_request: dict[int, list] = field(default_factory=dict)  # what happens before the n-th of them, ever
+    under_way: Callable[[], set[tuple]] = set  # hosts and images of the requested pulls
+    left: set[tuple] = field(default_factory=set)  # those pulls, when the controller last observed a host
+    # An outside event happened in the middle of this pass: it may have started any container.
+    interfered: bool = False
+    requests: list[str] = field(default_factory=list)  # that change something, in this pass
+    # Events before, and after, the n-th such request since the history began.
+    at_request: dict[int, list] = field(default_factory=dict)
     after_request: dict[int, list] = field(default_factory=dict)
     request_count: int = 0
     at_poll: dict[int, Callable[[SimulatedHost, SimulatedContainer], None]] = field(default_factory=dict)
-    poll_count: int = 0  # of gates, ever
-    projects: ComposeProjects = field(default_factory=ComposeProjects)  # of Compose, which apps take over
-    takes_count: int = 0  # of this pass, but for what is thrown away as garbage
+    poll_count: int = 0  # of health gates, since the history began
+    projects: ComposeProjects = field(default_factory=ComposeProjects)  # Compose projects that apps adopt
+    takes_count: int = 0  # requests of this pass, without garbage collection
 
     def __post_init__(self) -> None:
         self._losses = Losses(self)
@@ -97,12 +97,12 @@ class SafetyMonitor:
         return WatchedEngine(self, self.fleet.connect(host))
 
     def note(self, seen: ObservedContainer) -> None:
-        """Remember what did well when the controller looked."""
+        """Record a container that was healthy when the controller observed it."""
         if is_healthy(seen):
             self.seen_healthy[seen.id] = slot_of(seen)
 
     def note_poll(self, world: SimulatedHost, reference: str) -> None:
-        """Let happen what was to happen before this look of a gate."""
+        """Trigger the event that was planned before this poll of a health gate."""
         self.poll_count += 1
         befall, container = self.at_poll.pop(self.poll_count, None), world.find(reference)
         if befall is not None and container is not None and world.trouble is None:
@@ -110,7 +110,7 @@ class SafetyMonitor:
             befall(world, container)
 
     def check(self, engine: SimulatedEngine, operation: str, arguments: tuple) -> None:
-        """Object to a request before it travels."""
+        """Check a request before it is sent; Violation if it is forbidden."""
         if operation == "pull" and (engine.name, arguments[0]) in self.left:
             return
         self.request_count += 1
@@ -130,7 +130,7 @@ class SafetyMonitor:
         self._checks(operation)(world, operation, arguments[0])
 
     def _checks(self, operation: str) -> Callable[[SimulatedHost, str, Any], None]:
-        """Return what is checked about an operation, given the world and its first argument."""
+        """Return the check of an operation: a function of the world, the operation and its first argument."""
         if operation in ON_CONTAINERS:
             return self._check_reference
         checks = {
@@ -161,14 +161,14 @@ class SafetyMonitor:
             self._check_app(operation, app)
 
     def app_of(self, world: SimulatedHost, container: SimulatedContainer) -> tuple[AppKey, str] | None:
-        """Return the app and service that a container belongs to, or is to be taken over by; None: it is foreign."""
+        """Return the app and service that own a container, or will adopt it; None if it is foreign."""
         if container.owner is not None:
             return container.owner.app, container.owner.service
         found = self.projects.containers.get((world.name, container.id))
         return found if found is not None and self.takes_over(*found) else None
 
     def _app_of(self, world: SimulatedHost, subject: Any) -> AppKey | None:
-        """Return the app that a request is made for, by its first argument."""
+        """Return the app of a request, by the first argument of the request."""
         container = world.find(subject) if isinstance(subject, str) else None
         found = self.app_of(world, container) if container is not None else None
         return found[0] if found is not None else app_of(world, subject)
@@ -176,14 +176,14 @@ class SafetyMonitor:
     def to_be_taken_over(
         self, app: AppKey, service: str
     ) -> Iterator[tuple[SimulatedHost, SimulatedContainer]]:
-        """Yield the containers whose place a service is to take, with their worlds."""
+        """Yield the containers that a service will adopt, with their worlds."""
         for (host, identity), found in self.projects.containers.items():
             world = self.fleet.worlds[host]
             if found == (app, service) and self.takes_over(*found) and identity in world.containers:
                 yield world, world.containers[identity]
 
     def takes_over(self, app: AppKey, service: str) -> bool:
-        """Whether the commit in force, or what is stable of it, has an app that takes over containers of a service."""
+        """Whether the app adopts a service's containers, in the commit in force or in its last stable release."""
         stable = self.history.stable(app) if self.history is not None else None
         asked = (
             [each for each in self.repository.commits[self.commit].apps if each.key == app]
@@ -215,14 +215,15 @@ class SafetyMonitor:
             self.places.check_elsewhere(world, container)
 
     def _check_quarantine(self, container: SimulatedContainer) -> None:
-        """Never start again what is known to fail."""
+        """Never restart a container of a quarantined release whose image is known to fail."""
         owner, failed = container.owner, self.history.failed_digests(container.owner.app)
         apps = [app for app in self.repository.desired(self.commit).apps if app.key == owner.app]
         images = {
             s.image for app in apps if app.digest in failed for s in app.services if s.name == owner.service
         }
         if all(map(self._stays_up, apps)) and not has_failed_by_itself(container):
-            return  # with nothing to go back to, what never ran is started, and what somebody stopped
+            # No stable release to roll back to: containers that never ran or were stopped from outside may start.
+            return
         if container.image in BAD and container.image in images and owner.release in failed:
             self.fail(f"starts {container.name} of a release which is quarantined")
 
@@ -234,7 +235,7 @@ class SafetyMonitor:
         ):
             self.fail(f"creates {intent.name}, and nobody can read which release is meant")
         failed = self.history.failed_digests(intent.app.key)
-        # With nothing stable to go back to, what is missing of a release that failed is made all the same.
+        # Without a stable release to roll back to, missing containers of a failed release are created, too.
         if intent.app.digest in failed and not self._stays_up(intent.app):
             self.fail(f"creates {intent.name} of a release which is quarantined")
         for files in intent.service.files:
@@ -245,7 +246,7 @@ class SafetyMonitor:
         self._check_waste(world, intent)
 
     def _check_waste(self, world: SimulatedHost, intent: ContainerIntent) -> None:
-        """Never create just the same container again for the same parents, which was not even started."""
+        """Never create an identical container, for the same parents, when the previous one was never started."""
         joined = {world.find(peer).id for peer in intent.peers.values() if world.find(peer) is not None}
         image = known_image(world, intent.image)
         for each in world.containers.values():
@@ -254,7 +255,7 @@ class SafetyMonitor:
             is_same = each.owner is not None and each.owner.spec_hash == intent.spec_hash
             by_hand = each.limits.get("Memory") == FOREIGN_MEMORY_BYTES
             is_same &= image is None or each.image_id == image.id
-            # A tag that moved between the pull and the create: it has other bytes than were planned.
+            # Excludes a tag that moved between the pull and the create: the container has other bytes than planned.
             is_same &= each.owner is not None and each.owner.image_digest in {"", each.image_id}
             if was_made_so and is_same and lives_there and each.state is State.CREATED and not by_hand:
                 self.fail(f"creates {intent.name} again, which was never started")
@@ -273,9 +274,9 @@ class SafetyMonitor:
             self.fail(f"{operation} for {app}, which an operator holds")
 
     def _heals(self, operation: str, app: AppKey, container: SimulatedContainer | None) -> bool:
-        """Whether a request may be to keep the last stable release alive: what does well goes only for one in its slot.
+        """Whether a request may serve to keep the last stable release running.
 
-        What prepares a container goes with it.
+        A healthy container may be stopped or removed only if its slot has another one; `pre_start` containers always.
         """
         if self.history.stable(app) is None:
             return False
@@ -293,7 +294,7 @@ class SafetyMonitor:
         )
 
     def _check_run(self, container: SimulatedContainer) -> None:
-        """Never run twice what was scheduled once; that a start was not answered does not make it another run."""
+        """Never execute a scheduled run twice. A start whose answer was lost may be repeated: it is the same run."""
         owner = container.owner
         if not is_run_slot(owner.slot):
             return
@@ -306,13 +307,13 @@ class SafetyMonitor:
         self.ran[run] = container.id
 
     def _check_double(self, world: SimulatedHost, container: SimulatedContainer) -> None:
-        """Never run two containers on one writable volume, but for what prepares the data of another."""
+        """Never run two containers on one writable volume, except a `pre_start` container that prepares the data."""
         owner = container.owner
         if is_pre_start(owner.service) or self.interfered:
             return
         release = self.repository.recipes[(owner.app, owner.release)]
         if any(s.name == owner.service and s.order == "start-first" for s in release.services):
-            return  # the file asks for it
+            return  # the Compose file asks for it
         self._check_writers(world, container)
 
     def _check_writers(self, world: SimulatedHost, container: SimulatedContainer) -> None:
@@ -327,7 +328,7 @@ class SafetyMonitor:
                 self.fail(f"starts {container.name} on {shared.pop()} while {other.name} writes it")
 
     def _are_replicas(self, one: SimulatedContainer, other: SimulatedContainer) -> bool:
-        """Whether both are of one service that has several replicas: these share what Git gives them, as does its pre_start."""
+        """Whether both belong to one service with several replicas: these and its `pre_start` share files from Git."""
         if one.owner is None or other.owner is None or one.owner.app != other.owner.app:
             return False
         services = [prepared_service(each.owner.service) for each in (one, other)]
@@ -339,7 +340,7 @@ class SafetyMonitor:
         return any(each.name == services[0] and each.replicas > 1 for each in recipe.services)
 
     def _is_up(self, app: AppKey) -> bool:
-        """Whether a first release that failed, and stayed up, does well by now: history hears of it after the run."""
+        """Whether a failed first release that stayed up is healthy by now; history records that only after the run."""
         there = [
             container
             for world in self.fleet.worlds.values()
@@ -349,7 +350,7 @@ class SafetyMonitor:
         return self.history.stable(app) is None and bool(there) and all(map(is_healthy, there))
 
     def _check_order(self, container: SimulatedContainer) -> None:
-        """Never begin a release of an app while what it depends on is not at what the same commit says."""
+        """Never begin a release of an app while the app that it depends on is not at the release of the same commit."""
         owner = container.owner
         app = next((a for a in self.repository.commits[self.commit].apps if a.key == owner.app), None)
         if (
@@ -368,7 +369,7 @@ class SafetyMonitor:
             self.fail(f"begins {container.name} although {needed.name} was rolled back")
 
     def _is_same(self, container: SimulatedContainer, release: str) -> bool:
-        """Whether a release asks for just such a container, which hooks are no part of: to start it heals that release."""
+        """Whether a release declares the same container, apart from hooks: its start then heals that release."""
         owner, recipes = container.owner, self.repository.recipes
         asked = [
             next(
@@ -388,7 +389,7 @@ class SafetyMonitor:
 
 
 class WatchedEngine:
-    """A simulated Engine that a witness stands beside."""
+    """A simulated Engine whose requests the safety monitor checks."""
 
     def __init__(self, monitor: SafetyMonitor, engine: SimulatedEngine) -> None:
         self.name = engine.name

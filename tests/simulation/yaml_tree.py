@@ -1,4 +1,4 @@
-"""The same recipes as files of a configuration repository, so that histories can go through the real loader."""
+"""Writes recipes as files of a configuration repository, so that histories can use the real loader."""
 
 import hashlib
 import json
@@ -23,21 +23,21 @@ from simulation.recipes import (
 from gitops_orch.model.tree import Tree, TreeFile
 
 UNREADABLE = "kind: [\n"
-BROKEN = (UNREADABLE, "- a list\n", "text\n", "{}\n", "null\n", "services: {a: {imag: x}}\n")  # by turns
+BROKEN = (UNREADABLE, "- a list\n", "text\n", "{}\n", "null\n", "services: {a: {imag: x}}\n")  # one by one
 
 
 def directory_of(app: str) -> str:
-    """Where an app's file lies: a directory of another name, so that what breaks cannot be recognised by that."""
+    """The directory of an app's file; it has another name, so that it does not identify the app of a broken file."""
     return f"in-{app}"
 
 
 def app_in(path: str) -> str:
-    """The app whose directory a path is in."""
+    """The name of the app to whose directory a path belongs."""
     return path.partition("/")[0].removeprefix("in-")
 
 
 def to_tree(commit: str, recipe: TreeRecipe, *, allow_empty: bool) -> Tree:
-    """The commit's files; JSON is the YAML that is written, because every JSON text is one."""
+    """The commit's files; they are written as JSON, because every JSON text is YAML."""
     files = {"gitops.yaml": _document("Fleet", "simulated", {"prune": {"allow_empty": allow_empty}})}
     for host in recipe.hosts:
         files[f"hosts/{host.name}.yaml"] = _host(host)
@@ -67,7 +67,7 @@ def _reused(app: AppRecipe, recipe: TreeRecipe) -> AppRecipe | None:
 
 
 def compose_file(app: AppRecipe, reused: AppRecipe | None = None) -> dict:
-    """The app as somebody would write it; what it reuses of another app is never active."""
+    """The Compose file of an app, as a person would write it; a service reused from another app is never active."""
     rules: dict = {
         "rollout": _rollout(app),
         "rollback": app.rollback,
