@@ -41,7 +41,7 @@ class Registry:
     login: Login | None = None
 
     def push(self, host: LabHost, image: str, *, name: str) -> str:
-        """Push an image of the host under `name`, remove the new tag from the host, and return the reference to pull."""
+        """Push an image of the host under `name`, remove the new tag from the host, return the reference to pull."""
         repository, _, tag = f"{self.address}/{name}".rpartition(":")
         reference = f"{repository}:{tag}"
         who = {"username": self.login.username, "password": self.login.password} if self.login else None

@@ -1,6 +1,6 @@
 """A numbered slot on the machine, used by one lab at a time, so that several test runs do not collide.
 
-The number determines addresses, interface names, the directory and the cgroup; the holder of its lock owns all of these.
+The number determines addresses, interface names, the directory and the cgroup; the holder of its lock owns them all.
 If the previous owner was killed, the next one finds its remains under the same names and removes them first.
 """
 

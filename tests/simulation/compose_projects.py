@@ -146,7 +146,7 @@ class ComposeProjects:
     def _mounts(
         self, app: AppRecipe, service: ServiceRecipe, world: SimulatedHost
     ) -> Iterator[ObservedMount]:
-        """The mounts of a Compose container: its data is in another directory than ours, and volumes may have any name."""
+        """The mounts of a Compose container: another directory than ours, and volumes of any name."""
         place = f"/opt/stacks/{app.name}"
         if service.volume:
             led_by = self.rng.choice((app.key.project, f"stack-{app.name}"))
