@@ -1,4 +1,4 @@
-"""Following a host's events: a thread that reconnects, and says whenever something may have been missed."""
+"""Follows a host's events in a thread that reconnects, and reports each time when events may have been missed."""
 
 import threading
 from collections.abc import Callable
@@ -15,19 +15,19 @@ PAUSE_MAX_S = 30.0
 
 
 class Forgetful(Protocol):
-    """An engine that remembers inspections."""
+    """An engine that caches inspections."""
 
     def forget(self, container: str) -> None:
-        """Drop what is remembered of a container."""
+        """Drop the cached inspection of a container."""
         ...
 
     def forget_all(self) -> None:
-        """Drop all that is remembered."""
+        """Drop all cached inspections."""
         ...
 
 
 class EventWatch:
-    """A running watch; `stop` ends it."""
+    """A thread that follows the events of one engine until the event `stop` is set."""
 
     def __init__(
         self, engine: Engine, on_event: Callable[[EngineEvent], None], stop: threading.Event
@@ -46,7 +46,7 @@ class EventWatch:
             pause_s = min(PAUSE_MAX_S, pause_s * 2)
 
     def _follow(self) -> bool:
-        """Pass events on until the stream ends; return whether there were any."""
+        """Pass each event to `on_event` until the stream ends; return whether there were any events."""
         seen = False
         try:
             for event in self._engine.events():
@@ -55,9 +55,9 @@ class EventWatch:
                 seen = True
                 self._pass_on(event)
         except EngineError as error:
-            # The next observation reports the host: here it only means "again".
+            # The next observation reports that the host failed. This thread only connects again.
             LOG.debug(EVENTS_ENDED, host=self._engine.name, error=str(error))
-        except Exception as error:  # noqa: BLE001 - without this thread, the host's changes are seen late, silently
+        except Exception as error:  # noqa: BLE001 - without this thread, changes are noticed late
             LOG.error(EVENTS_FAILED, host=self._engine.name, error=str(error), exc_info=error)
         return seen
 
@@ -67,11 +67,11 @@ class EventWatch:
 
 
 def watch(engine: Engine, on_event: Callable[[EngineEvent], None], stop: threading.Event) -> EventWatch:
-    """Start to follow the engine's events in a thread of their own; `on_event` must return at once.
+    """Start a thread that follows the engine's events; `on_event` must return at once.
 
-    Every (re)connection is an event too (`stream connected`): an observation that is made after it misses nothing, so
-    no event needs to be asked for again, and no clock of another machine has to be trusted.
-    To end it, set `stop` and close the engine.
+    Each connection and reconnection is an event, too (`stream connected`). An observation after it misses no change.
+    Therefore old events need not be requested, and the clock of another machine does not matter.
+    To end the thread, set `stop` and close the engine.
     """
     running = EventWatch(engine, on_event, stop)
     running.thread.start()
@@ -79,7 +79,7 @@ def watch(engine: Engine, on_event: Callable[[EngineEvent], None], stop: threadi
 
 
 def forget(engine: object, event: EngineEvent) -> None:
-    """Let the engine forget what an event contradicts."""
+    """Drop the engine's cached inspections that the event makes invalid; do nothing if the engine has no cache."""
     if not (hasattr(engine, "forget") and hasattr(engine, "forget_all")):
         return
     remembering: Forgetful = engine

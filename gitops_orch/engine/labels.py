@@ -1,4 +1,4 @@
-"""Labels on everything that we make: whose it is, what it was made from, and what Compose's own tools look for."""
+"""Defines the labels of all objects that we create: their owner, their origin, and what Compose tools read."""
 
 import re
 from collections.abc import Mapping
@@ -22,32 +22,32 @@ HASH_VERSION = PREFIX + "hash-version"
 SALT = PREFIX + "salt"
 IMAGE_DIGEST = PREFIX + "image-digest"
 NAME = PREFIX + "name"  # the name that the container was created with
-# Where other containers were in its slot: one of the same spec, commit and image has all other labels the same.
+# Set if the slot had containers before. It distinguishes containers of equal spec, commit and image in one slot.
 GENERATION = PREFIX + "generation"
 FILES = PREFIX + "files"
-# On a volume whose files are changed in place, and on the one that records what it holds: the former's name.
+# On a live volume (its files are changed in place) and on the volume that records its content: the live volume's name.
 LIVE = PREFIX + "live"
-# On a container that is never started: it only lends its mounts to a file transfer.
+# On a carrier: a container that is never started and only provides its mounts for a file transfer.
 CARRIER = PREFIX + "carrier"
-# On a marker volume: the name of the volume that is not complete yet.
+# On a marker volume: the name of a volume that is not completely filled yet.
 FILLING = PREFIX + "filling"
 
 COMPOSE_PREFIX = "com.docker.compose."
 COMPOSE_PROJECT = COMPOSE_PREFIX + "project"
 COMPOSE_SERVICE = COMPOSE_PREFIX + "service"
-COMPOSE_VERSION = "2.26.1"  # whose labels and object shapes these are
+COMPOSE_VERSION = "2.26.1"  # the Compose version whose labels and object formats we use
 
 SPEC_HASH_VERSION = "2"
 SLOT_DIGITS_MAX = 12
 
 
 def app_labels(instance: str, app: AppKey) -> dict[str, str]:
-    """Return what says whose an object is."""
+    """Return the labels that name the instance and the app that an object belongs to."""
     return {INSTANCE: instance, NAMESPACE: app.namespace, APP: app.name}
 
 
 def container_labels(instance: str, intent: ContainerIntent) -> dict[str, str]:
-    """Return all labels of a container: the file's own, Compose's, and ours, which no file can override."""
+    """Return all labels of a container: from its Compose file, from Compose, and ours, which no file can override."""
     return {
         **user_labels(intent.service.compose),
         **_compose_container_labels(intent),
@@ -74,7 +74,7 @@ def _hooks_label(intent: ContainerIntent) -> dict[str, str]:
 
 
 def _compose_container_labels(intent: ContainerIntent) -> dict[str, str]:
-    """Return what `docker compose ls`, `ps` and `logs`, and the tools that read the same labels, group by."""
+    """Return the labels by which `docker compose ls`, `ps` and `logs`, and similar tools, group containers."""
     return {
         COMPOSE_PROJECT: intent.app.key.project,
         COMPOSE_SERVICE: intent.service.name,
@@ -119,12 +119,12 @@ def files_labels(instance: str, app: AppKey, digest: str) -> dict[str, str]:
 
 
 def live_labels(instance: str, app: AppKey, name: str) -> dict[str, str]:
-    """Return the labels of a volume whose files are changed in place: what it holds is recorded beside it."""
+    """Return the labels of a volume whose files are changed in place; another volume records its content."""
     return {**app_labels(instance, app), LIVE: name}
 
 
 def carrier_labels(instance: str, app: AppKey) -> dict[str, str]:
-    """Return the labels of a carrier: ours, but no container of a service, so that no plan counts it."""
+    """Return the labels of a carrier: ours, but without a service, so that no plan counts it as a container."""
     return {**app_labels(instance, app), CARRIER: "true"}
 
 
@@ -137,9 +137,9 @@ def user_labels(compose: Mapping[str, Json]) -> dict[str, str]:
 
 
 def parse_ownership(labels: Mapping[str, str], instance: str) -> Ownership | None:
-    """Return whose container this is; None where it is not ours, is another instance's, or is only a carrier.
+    """Return the app, service and slot of a container; None if it is foreign, of another instance, or a carrier.
 
-    Anybody can write a label, so each value is checked: one that we would not have written makes the container foreign.
+    Anybody can write a label, so each value is checked: a value that we would never write makes the container foreign.
     Labels alone do not prove that we created a container: see `engine/observe/container_identity.py`.
     """
     owner = parse_owner(labels, instance)
@@ -148,7 +148,7 @@ def parse_ownership(labels: Mapping[str, str], instance: str) -> Ownership | Non
         return None
     values = {key: labels.get(key, "") for key in _WORDS}
     if not all(map(_is_word, values.values())) or not (values[SERVICE] and values[SPEC_HASH]):
-        return None  # a commit, for one, is handed to git
+        return None  # these values are used later; a commit, for example, is passed to git
     return Ownership(
         app=owner,
         service=values[SERVICE],
@@ -169,19 +169,19 @@ _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
 
 
 def _is_word(value: str) -> bool:
-    """Tell whether a value has the form of a name or a digest; an absent one does."""
+    """Return whether a value has the form of a name or a digest; an empty value is accepted."""
     return not value or (_WORD.fullmatch(value) is not None and not value.startswith("-"))
 
 
 def _slot(value: str) -> int | None:
-    """Return a slot's number; None where it is none, or a time that no calendar has."""
+    """Return a slot's number; None if it is no number, or above the latest possible time of a scheduled run."""
     if not (value.isascii() and value.isdigit() and len(value) <= SLOT_DIGITS_MAX):
         return None
     return int(value) if int(value) <= RUN_SLOT_MAX else None
 
 
 def parse_owner(labels: Mapping[str, str], instance: str) -> AppKey | None:
-    """Return the app that a network, a volume or a carrier belongs to; None where it is not our instance's."""
+    """Return the app that a network, a volume or a carrier belongs to; None if it is not of our instance."""
     namespace, name = labels.get(NAMESPACE), labels.get(APP)
     if labels.get(INSTANCE) != instance or not namespace or not name:
         return None
@@ -191,7 +191,7 @@ def parse_owner(labels: Mapping[str, str], instance: str) -> AppKey | None:
 
 
 def is_intended(owner: Ownership | None, intent: ContainerIntent) -> bool:
-    """Return whether a container is what the intent wants; the commit may differ: an earlier try made it."""
+    """Return whether a container is the intended one; its commit may differ, if an earlier attempt created it."""
     return owner is not None and (
         owner.app,
         owner.service,

@@ -1,4 +1,4 @@
-"""One host's API client: it negotiates, bounds every call in time, and turns foreign errors into ours at this door."""
+"""Sends API requests to one host: negotiates the version, bounds each call in time, and translates foreign errors."""
 
 import http.client
 import json
@@ -30,9 +30,9 @@ PODMAN_HEADER = "Libpod-Api-Version"
 READ_ATTEMPTS = 3
 READ_PAUSE_S = 0.1
 _MESSAGE_CHARS_MAX = 500
-_ID_CHARS = 12  # of the id of a container, as `docker ps` shows it
+_ID_CHARS = 12  # length of a container's id as `docker ps` shows it
 _LONG_ID = re.compile(r"\b[0-9a-f]{64}\b")
-# What comes of reading an answer of another shape than the API's: one odd host must not end a run over all of them.
+# Exceptions while reading an answer that does not have the API's form: one odd host must not end a run over all hosts.
 _SENSELESS = (
     LookupError,
     TypeError,
@@ -49,17 +49,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """How to reach one Engine: a pool maker for a line, and where that leads, for messages."""
+    """How to reach one Engine: a function that opens a connection pool, and the URL for messages."""
 
     host: str
     url: str
-    base_url: str  # what the HTTP requests are addressed to
+    base_url: str  # the address in the HTTP requests
     open_pool: Callable[[Line], urllib3.HTTPConnectionPool]
     close: Callable[[], None]
 
 
 class Wire:
-    """Calls to one Engine.  Safe to use from many threads."""
+    """Sends calls to one Engine. Safe to use from many threads."""
 
     def __init__(self, endpoint: Endpoint, *, deadline_s: float) -> None:
         self.host = endpoint.host
@@ -68,16 +68,16 @@ class Wire:
         self._line = Line()
         self._lock = threading.Lock()
         self._client: RawClient | None = None
-        self.is_podman = False  # known once it has answered
+        self.is_podman = False  # valid once the Engine has answered
 
     @property
     def api_version(self) -> str:
-        """Return the negotiated API version; the Engine is asked where it is not known yet."""
+        """Return the negotiated API version; negotiate first if it is not known yet."""
         with self.bounded("GET /_ping"):
             return str(self._connected().api_version)
 
     def read(self, what: str, ask: Callable[[RawClient], T], *, ends_at: float | None = None) -> T:
-        """Ask something that changes nothing; tried again after a 5xx or a cut answer, within one deadline."""
+        """Send a request that changes nothing; retry after a 5xx or an incomplete answer, all within one deadline."""
         ends_at = ends_at or time.monotonic() + self.deadline_s
         for attempt in range(1, READ_ATTEMPTS + 1):
             try:
@@ -92,13 +92,13 @@ class Wire:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def call(self, what: str, ask: Callable[[RawClient], T], *, deadline_s: float | None = None) -> T:
-        """Ask something once: what changes an Engine is never repeated unseen."""
+        """Send a request once: a request that changes an Engine is never repeated automatically."""
         with self.bounded(what, deadline_s=deadline_s):
             return ask(self._connected())
 
     @contextmanager
     def bounded(self, what: str, *, deadline_s: float | None = None, endless: bool = False) -> Iterator[None]:
-        """Run a block of requests within a deadline, and with our errors."""
+        """Run a block of requests within a deadline, and translate its exceptions into our errors."""
         seconds = None if endless else deadline_s or self.deadline_s
         try:
             with self._line.deadline(seconds):
@@ -128,7 +128,7 @@ class Wire:
 
     @contextmanager
     def understood(self, what: str) -> Iterator[None]:
-        """Run a block that makes sense of answers; where they have none, that is an error of this host, as any other."""
+        """Run a block that reads answers; an answer without the expected form becomes an EngineError of this host."""
         try:
             yield
         except _SENSELESS as error:
@@ -145,7 +145,7 @@ class Wire:
             return self._client
 
     def _negotiate(self) -> RawClient:
-        """Speak the newest version that both sides know."""
+        """Return a client that uses the newest API version that both sides support."""
         client = RawClient(
             base_url=self._endpoint.base_url, version="1.40", timeout=math.ceil(self.deadline_s)
         )
@@ -168,7 +168,7 @@ class Wire:
         return client
 
     def _lost(self, what: str, error: Exception, seconds: float | None) -> HostUnreachable:
-        """Forget the connection, so that the next call negotiates again: the Engine may come back as another version."""
+        """Drop the client, so that the next call negotiates again: the Engine may return with another version."""
         with self._lock:
             self._client = None
         text = str(error)
@@ -177,14 +177,14 @@ class Wire:
         cause = _innermost(error)
         reason = str(cause) or type(cause).__name__
         if timed_out and seconds:
-            reason = f"no answer within {round(seconds, 1):g} s"  # what is left after others is 29.9996
+            reason = f"no answer within {round(seconds, 1):g} s"  # rounded, since the rest of a deadline is 29.9996
         return HostUnreachable(
             f"{self.host}: {what} at {self._endpoint.url}: {reason[:_MESSAGE_CHARS_MAX]}",
             hint=reach_hint(cause, self._endpoint.url),
         )
 
     def close(self) -> None:
-        """End all connections, and whatever carries them."""
+        """End all connections and the tunnel that carries them."""
         self._line.hang_up(close=True)
         with self._lock:
             self._client = None
@@ -197,7 +197,7 @@ def _parse_version(offered: str) -> tuple[int, int] | None:
 
 
 def _answered(host: str, what: str, error: docker.errors.APIError) -> EngineError:
-    """Turn a refusal into the error of its kind."""
+    """Return our error type for an Engine's error answer."""
     status = error.status_code
     reason = cause_of(str(error.explanation or error))[:_MESSAGE_CHARS_MAX]
     message = f"{host}: {_LONG_ID.sub(_short_id, what)}: {reason}"
@@ -223,7 +223,7 @@ def _senseless(host: str, what: str, error: Exception) -> EngineError:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """Return the system's own error, without the wrappings of the libraries in between."""
+    """Return the operating system's error, without the exceptions that libraries wrapped around it."""
     found: BaseException = error
     while True:
         inner = getattr(found, "reason", None) or found.__cause__ or found.__context__

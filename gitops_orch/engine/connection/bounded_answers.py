@@ -1,8 +1,8 @@
-"""How much of an Engine's answer is read: an answer without an end, or a small one that unpacks to gigabytes, is refused.
+"""Limits how much of an Engine's answer is read: an endless answer, or one that decompresses to gigabytes, is refused.
 
-Note [Packed answers]
-No Engine packs its answers, and we do not ask for it.  What sits in between may pack one all the same: a single layer is
-unpacked, in small pieces, so that the limit counts before the memory is spent.  Streams must not be packed at all.
+Note [Compressed answers]
+No Engine compresses its answers, and we do not request it. A proxy in between may still do so. One layer of compression
+is decompressed in small pieces, so that the limit applies before the memory is used. A stream must not be compressed.
 """
 
 from collections.abc import Iterator
@@ -11,19 +11,19 @@ import requests
 import urllib3
 
 ANSWER_BYTES_MAX = 64_000_000
-PIECE_BYTES = 16_384  # unpacked, at most some 17 MB
+PIECE_BYTES = 16_384  # decompressed, at most about 17 MB
 _PLAIN = frozenset({"", "identity"})
 _PACKED = frozenset({"gzip", "deflate"})
 
 
 class AnswerTooLarge(Exception):
-    """An answer is larger than what is read of one, or may be; the message says which limit."""
+    """An answer is, or may be, larger than the limit; the message names the limit."""
 
 
 def read_whole(answer: requests.Response) -> None:
-    """Read an answer's content, of at most ANSWER_BYTES_MAX unpacked bytes, so that it is there for all who ask.
+    """Read an answer's content into `answer.content`, at most ANSWER_BYTES_MAX decompressed bytes.
 
-    AnswerTooLarge where it is larger.
+    AnswerTooLarge if it is larger, or has a compression that is not supported.
     """
     if _encoding(answer) not in _PLAIN | _PACKED:
         answer.close()
@@ -38,11 +38,11 @@ def read_whole(answer: requests.Response) -> None:
             raise AnswerTooLarge(
                 f"it is larger than {ANSWER_BYTES_MAX // 1_000_000} MB, the most that is read of one answer"
             )
-    answer._content = b"".join(kept)  # noqa: SLF001 - where requests keeps what it has read
+    answer._content = b"".join(kept)  # noqa: SLF001 - requests stores the content that it has read here
 
 
 def stream_pieces(answer: requests.Response) -> Iterator[bytes]:
-    """Yield what comes of a stream, as it comes, in pieces of at most PIECE_BYTES; AnswerTooLarge where it is packed."""
+    """Yield a stream's data when it arrives, at most PIECE_BYTES at a time; AnswerTooLarge if it is compressed."""
     if _encoding(answer) not in _PLAIN:
         raise AnswerTooLarge("it is a packed stream, which is not unpacked")
     raw: urllib3.HTTPResponse = answer.raw

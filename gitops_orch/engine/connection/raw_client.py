@@ -1,4 +1,4 @@
-"""The SDK's low-level client, with the requests that its typed methods have no words for."""
+"""Extends the Docker SDK's low-level client with requests that the SDK has no method for."""
 
 import base64
 import json
@@ -14,9 +14,9 @@ _ARCHIVE_END = bytes(1024)
 
 
 class RawClient(docker.APIClient):
-    """One host's API, request by request; errors are the SDK's own, and stop at `Wire`."""
+    """One method for each request to one host's API; raises errors of the SDK, which `Wire` translates."""
 
-    if TYPE_CHECKING:  # what the SDK's own typed methods are made of, and its type stubs leave out
+    if TYPE_CHECKING:  # internal methods of the SDK, which its type stubs omit
 
         def _url(self, path: str, *parts: str) -> str: ...
         def _get(self, url: str, **kwargs: Any) -> requests.Response: ...
@@ -27,15 +27,15 @@ class RawClient(docker.APIClient):
         def create_container_from_config(
             self, config: Mapping[str, object], name: str | None = None, platform: str | None = None
         ) -> dict[str, Any]:
-            """Create a container from a body as it is."""
+            """Create a container with this request body, unchanged."""
             ...
 
         def inspect_image(self, image: str) -> dict[str, Any]:
-            """Return what the Engine knows of an image."""
+            """Return the inspection of an image."""
             ...
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a request; its answer is read up to a limit, unless it is a stream.  No Engine redirects: nothing follows."""
+        """Send a request and read its answer up to a limit, unless it is a stream; follow no redirect, no Engine sends one."""
         is_stream = bool(kwargs.get("stream"))
         answer = super().send(request, **{**kwargs, "stream": True, "allow_redirects": False})
         if not is_stream or not answer.ok:
@@ -43,17 +43,17 @@ class RawClient(docker.APIClient):
         return answer
 
     def speak(self, version: str) -> None:
-        """Use an API version from now on: the SDK's own negotiation knows no deadline."""
+        """Use this API version from now on; the SDK's own negotiation has no deadline."""
         self._version = version
 
     def ask_version(self) -> requests.Response:
-        """Return the answer to the one question that needs no version."""
+        """Return the answer to `/_ping`, the one request that needs no API version."""
         return self.get(f"{self.base_url}/_ping", timeout=self.timeout)
 
     def post_body(
         self, path: str, *parts: str, body: Mapping[str, object], params: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        """Send a body as it is and return the answer's JSON, an empty mapping where there is none."""
+        """POST this request body, unchanged; return the answer's JSON object, or an empty mapping if there is none."""
         answer = self._post_json(self._url(path, *parts), data=dict(body), params=params)
         self._raise_for_status(answer)
         found = answer.json() if answer.content.strip() else {}
@@ -69,7 +69,7 @@ class RawClient(docker.APIClient):
     def open_stream(
         self, path: str, *parts: str, body: Mapping[str, object] | None = None, params: Mapping[str, str]
     ) -> requests.Response:
-        """Return an answer that is read piece by piece: a POST where there is a body, else a GET."""
+        """Return a streamed answer: of a POST if there is a body, else of a GET."""
         url = self._url(path, *parts)
         if body is None:
             answer = self._get(url, params=params, stream=True)
@@ -79,7 +79,7 @@ class RawClient(docker.APIClient):
         return answer
 
     def upload(self, container: str, archive: bytes, *, path: str) -> None:
-        """Unpack an archive in a container; a directory never takes a file's place, nor the other way round."""
+        """Unpack an archive in a container; a directory never replaces a file, and a file never replaces a directory."""
         answer = self._put(
             self._url("/containers/{0}/archive", container),
             params={"path": path, "noOverwriteDirNonDir": "1"},
@@ -88,7 +88,7 @@ class RawClient(docker.APIClient):
         self._raise_for_status(answer)
 
     def clear(self, container: str, archive: bytes, *, path: str) -> None:
-        """Unpack what only makes room; the Engine's refusal of the rest is what is expected."""
+        """Unpack a removal archive: the Engine removes the path, and then refuses the entry, as expected."""
         answer = self._put(
             self._url("/containers/{0}/archive", container), params={"path": path}, data=archive
         )
@@ -96,7 +96,7 @@ class RawClient(docker.APIClient):
             self._raise_for_status(answer)
 
     def download(self, container: str, path: str) -> bytes:
-        """Return a path of a container as an archive; ValueError where it is cut off, as an Engine does with a 200."""
+        """Return a path of a container as an archive; ValueError if it is incomplete, which an Engine answers with 200."""
         answer = self._get(self._url("/containers/{0}/archive", container), params={"path": path})
         self._raise_for_status(answer)
         if not answer.content.endswith(_ARCHIVE_END):
@@ -104,9 +104,9 @@ class RawClient(docker.APIClient):
         return answer.content
 
     def find(self, container: str, path: str) -> dict[str, Any]:
-        """Return what is at a path in a container without fetching it; an API error of 404 where it is not there.
+        """Return the attributes of a path in a container, without its content; an API error 404 if it does not exist.
 
-        Keys: name, size, mode (as Go's os.FileMode), mtime, linkTarget.  A link is not followed.
+        Keys: name, size, mode (as Go's os.FileMode), mtime, linkTarget. A link is not followed.
         """
         url = self._url("/containers/{0}/archive", container)
         answer = self.head(url, params={"path": path}, timeout=self.timeout)
@@ -115,7 +115,7 @@ class RawClient(docker.APIClient):
         return found
 
     def open_pull(self, params: Mapping[str, str], headers: Mapping[str, str]) -> requests.Response:
-        """Begin a pull; its progress is the answer, line by line."""
+        """Begin a pull; the answer streams its progress, line by line."""
         answer = self._post(
             self._url("/images/create"), params=dict(params), headers=dict(headers), stream=True
         )

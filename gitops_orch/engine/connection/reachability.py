@@ -1,4 +1,4 @@
-"""What to do about an Engine that cannot be reached: the operating system's error, in terms of Docker."""
+"""Returns a hint for an Engine that cannot be reached, from the operating system's error."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ _GENERAL = "check that the Engine runs and can be reached from here"
 
 
 def reach_hint(error: BaseException, url: str) -> str:
-    """Return what to do next about an error that reaching an Engine at a URL ended with."""
+    """Return what a person can do after this error of a connection to the Engine at `url`."""
     is_socket = url.startswith("unix://")
     if isinstance(error, PermissionError) and is_socket:
         return (

@@ -1,4 +1,4 @@
-"""One ssh process per host: it carries the remote Engine's socket to a private local one."""
+"""Runs one ssh process per host, which forwards a private local socket to the remote Engine's socket."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ _ERROR_CHARS = 300
 
 
 class SshTunnel:
-    """Forwards a local socket to the Engine's; opened on first use, and again after it broke."""
+    """Forwards a local socket to the Engine's socket; opened at first use, and again after ssh has ended."""
 
     def __init__(self, url: SplitResult, *, deadline_s: float, config: str | None) -> None:
         self._url = url
@@ -25,7 +25,7 @@ class SshTunnel:
         self._folder: str | None = None
 
     def path(self) -> str:
-        """Return the local socket's path; ConnectionError where ssh does not bring it up in time."""
+        """Return the local socket's path; ConnectionError if ssh does not create it in time."""
         with self._lock:
             if self._process is None or self._process.poll() is not None:
                 self._clear()
@@ -36,7 +36,7 @@ class SshTunnel:
         self._folder = tempfile.mkdtemp(prefix="gitops-orch-ssh-")
         local = Path(self._folder) / "engine.sock"
         with Path(self._folder, "stderr").open("wb") as stderr:
-            # `cat` ends when our end of its input closes: a killed controller leaves no ssh behind.
+            # `cat` ends when we close its input, so that a killed controller leaves no ssh process behind.
             self._process = subprocess.Popen(
                 self._command(local), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr
             )

@@ -1,8 +1,9 @@
-"""The wire to an Engine: connections that end at a deadline whatever the other side does, and errors of ours.
+"""Opens connections to an Engine that end at a deadline, whatever the other side does.
 
 Note [Deadlines]
-A timeout of requests bounds each read, not the call: an Engine that sends a byte now and then holds its caller for
-ever.  So every socket here asks, before each read and write, how much of its thread's deadline is left.
+A timeout of the library `requests` bounds each read, not the whole call: an Engine that sends a byte now and then can
+block its caller for ever. Therefore every socket here checks, before each read and write, how much time is left until
+its thread's deadline.
 """
 
 import functools
@@ -27,7 +28,7 @@ _KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP
 
 
 class Line:
-    """What all connections to one host share: each thread's deadline, and the sockets to hang up on."""
+    """State that all connections to one host share: each thread's deadline, and all open sockets."""
 
     def __init__(self) -> None:
         self._thread = threading.local()
@@ -37,9 +38,9 @@ class Line:
 
     @contextmanager
     def deadline(self, seconds: float | None) -> Iterator[None]:
-        """Bound all that this thread sends and receives within; None waits for ever, which only event streams may.
+        """Bound everything that this thread sends and receives in the block; None is no limit, for event streams only.
 
-        A deadline within a deadline ends with the earlier of the two.
+        Of nested deadlines, the earlier one applies.
         """
         before = getattr(self._thread, "ends_at", None)
         ends_at = None if seconds is None else time.monotonic() + seconds
@@ -50,7 +51,7 @@ class Line:
             self._thread.ends_at = before
 
     def remaining_s(self) -> float | None:
-        """Return what is left of this thread's deadline; TimeoutError when nothing is."""
+        """Return the seconds left until this thread's deadline, or None without one; TimeoutError once it has passed."""
         ends_at = getattr(self._thread, "ends_at", None)
         if ends_at is None:
             return None
@@ -60,7 +61,7 @@ class Line:
         return remaining
 
     def watch(self, sock: socket.socket) -> None:
-        """Remember a socket, so that `hang_up` finds it; ConnectionError after the line was closed."""
+        """Register a socket, so that `hang_up` can cut it; ConnectionAbortedError after the line was closed."""
         with self._lock:
             if self._closed:
                 sock.close()
@@ -68,7 +69,7 @@ class Line:
             self._sockets.add(sock)
 
     def hang_up(self, *, close: bool) -> None:
-        """Cut all connections: who reads from one gets an end of file at once.  With `close` no new one is made."""
+        """Cut all connections: a thread that reads gets an end of file at once. With `close`, no new one can be opened."""
         with self._lock:
             self._closed = self._closed or close
             sockets = list(self._sockets)
@@ -76,11 +77,11 @@ class Line:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
-                continue  # already gone, which is what is wanted
+                continue  # the socket is already closed
 
 
 class BoundedSocket(socket.socket):
-    """A socket whose every wait ends with its thread's deadline."""
+    """A socket on which every wait ends at its thread's deadline."""
 
     line: Line | None = None
 
@@ -98,7 +99,7 @@ class BoundedSocket(socket.socket):
 
 
 class BoundedTlsSocket(ssl.SSLSocket):
-    """The same over TLS."""
+    """A TLS socket on which every wait ends at its thread's deadline."""
 
     line: Line | None = None
 
@@ -116,10 +117,10 @@ class BoundedTlsSocket(ssl.SSLSocket):
 
 
 class WholeLines(io.BufferedReader):
-    """What an answer's head is read from; a line that the connection ended in is an error."""
+    """A reader for the head of an answer; a line that is cut off by the end of the connection is an error."""
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        """Return a line with its end; RemoteDisconnected where the connection ended first."""
+        """Return a line with its line end; RemoteDisconnected if the connection ended first."""
         line = super().readline(size)
         if not line.endswith(b"\n"):
             raise http.client.RemoteDisconnected("the connection ended in the head of an answer")
@@ -127,7 +128,7 @@ class WholeLines(io.BufferedReader):
 
 
 class WholeAnswer(http.client.HTTPResponse):
-    """An answer with a whole head: http.client takes one that was cut off for one without a body."""
+    """An answer whose head must be complete: http.client would take an incomplete head for an answer without a body."""
 
     fp: io.BufferedReader
 
@@ -184,7 +185,7 @@ class TlsConnection(HTTPSConnection):
         return _bounded(super()._new_conn(), self._line)
 
     def connect(self) -> None:
-        """Connect and shake hands."""
+        """Connect, with the TLS handshake."""
         super().connect()
         if isinstance(self.sock, BoundedTlsSocket):
             self.sock.line = self._line
@@ -192,7 +193,7 @@ class TlsConnection(HTTPSConnection):
 
 
 def _bounded(plain: socket.socket, line: Line) -> socket.socket:
-    """Take over a connected socket; keep-alive finds out that a silent peer is gone, an event stream has no timeout."""
+    """Wrap a connected socket, with keep-alive: it detects a dead peer, because an event stream has no timeout."""
     timeout = plain.gettimeout()
     sock = BoundedSocket(plain.family, plain.type, plain.proto, fileno=plain.detach())
     sock.line = line
@@ -216,7 +217,7 @@ class BoundedAdapter(HTTPAdapter):
         return self._pool
 
     def cert_verify(self, *_args: Any, **_kwargs: Any) -> None:
-        """Leave certificates to the pool's own TLS context: requests would trust the public authorities too."""
+        """Do nothing: the pool's TLS context checks certificates; requests would also trust the public authorities."""
 
     def request_url(self, request: requests.PreparedRequest, proxies: Mapping[str, str] | None) -> str:
         """Return the path: an Engine is reached directly, never through a proxy."""
@@ -241,7 +242,7 @@ def tcp_pool(line: Line, address: tuple[str, int], size: int) -> urllib3.HTTPCon
 def tls_pool(
     line: Line, address: tuple[str, int], size: int, context: ssl.SSLContext
 ) -> urllib3.HTTPConnectionPool:
-    """Return a pool of connections that the context protects."""
+    """Return a pool of TLS connections that use the context."""
     context.sslsocket_class = BoundedTlsSocket
     pool = urllib3.HTTPSConnectionPool(*address, maxsize=size, ssl_context=context)
     return _pool(pool, TlsConnection, line=line)

@@ -1,4 +1,4 @@
-"""From a host's document to an Engine that answers: Unix socket, TCP with TLS, plaintext only on request, or ssh."""
+"""Builds the connection that a Host document declares: Unix socket, TCP with TLS, plaintext TCP if allowed, or SSH."""
 
 import ssl
 from collections.abc import Callable
@@ -21,10 +21,10 @@ PORT_TLS = 2376
 
 
 def connect(host: Host, settings: EngineSettings, clock: Clock | None = None) -> DockerHost:
-    """Return the host's Engine; nothing is sent before the first call, so a dead host is found by that call.
+    """Return the host's Engine. Nothing is sent before the first call, so a dead host makes the first call fail.
 
-    SettingsError where the host's document cannot work: an unknown scheme, plaintext that was not asked for, a
-    certificate that cannot be read.
+    SettingsError if the Host document is wrong: an unknown scheme, plaintext without `insecure`, or a certificate that
+    cannot be read.
     """
     wire = Wire(_endpoint(host, settings), deadline_s=settings.deadline_s)
     return DockerHost(
@@ -82,13 +82,13 @@ def _tcp_endpoint(host: Host, settings: EngineSettings, url: SplitResult) -> End
         )
     tls = host.tls
     if tls is not None:
-        _tls_context(host.name, tls)  # so that a mistake is told before anything is asked
+        _tls_context(host.name, tls)  # reports a mistake before the first request
     address = (str(url.hostname), url.port or (PORT_PLAIN if tls is None else PORT_TLS))
 
     def open_pool(line: Line) -> urllib3.HTTPConnectionPool:
         if tls is None:
             return tcp_pool(line, address, settings.pool_size)
-        # Read again each time: a certificate that was renewed counts from the next connection on.
+        # Read the files for each connection, so that the next connection uses a renewed certificate.
         return tls_pool(line, address, settings.pool_size, _tls_context(host.name, tls))
 
     scheme = "http" if tls is None else "https"
@@ -102,7 +102,7 @@ def _tcp_endpoint(host: Host, settings: EngineSettings, url: SplitResult) -> End
 
 
 def _tls_context(host: str, tls: Tls) -> ssl.SSLContext:
-    """Trust the named authority alone, or the system's where none is named, and show our own certificate."""
+    """Return a context that trusts `ca`, or the system's authorities if there is none, and sends our certificate."""
     try:
         context = ssl.create_default_context(cafile=tls.ca)
         if tls.cert is not None:

@@ -1,4 +1,4 @@
-"""A real Docker host, as `engine/base.py` promises it."""
+"""Implements `Engine` (`engine/base.py`) for a real Docker host."""
 
 import contextlib
 import threading
@@ -39,7 +39,7 @@ BUSY_WORDS = ("device or resource busy", "is already in progress", "unable to re
 
 
 class DockerHost:
-    """One Docker Engine, reached over its API.  Safe to use from many threads."""
+    """One Docker Engine, which is called over its API. Safe to use from many threads."""
 
     def __init__(
         self, *, host: Host, wire: Wire, settings: EngineSettings, registries: Registries, clock: Clock
@@ -55,19 +55,19 @@ class DockerHost:
         self._courier = FileCourier(wire, self._carriers, settings.instance, host.data_root)
         self._host_files = HostFileKeeper(wire, self._carriers, host.data_root, clock)
         self._kin = SharedContainers(wire, settings.instance, self._observer)
-        # An Engine gives out ports of a range, and ephemeral ones, without holding them: two starts may get the same.
+        # An Engine chooses a port of a range, or an ephemeral port, without reserving it: two starts may get the same one.
         self._port_lock = threading.Lock()
 
     def observe(self) -> ObservedHost:
-        """List the host; HostUnreachable where any part of the listing is missing, never a part of it."""
+        """List all objects of the host; HostUnreachable if any part of the listing failed, never a partial result."""
         return self._observer.observe()
 
     def forget(self, container: str) -> None:
-        """Inspect a container anew at the next observation: an event told that it changed."""
+        """Inspect this container again at the next observation, because an event reported that it changed."""
         self._observer.forget(container)
 
     def forget_all(self) -> None:
-        """Inspect all containers anew at the next observation: events may have been missed."""
+        """Inspect all containers again at the next observation, because events may have been missed."""
         self._observer.forget_all()
 
     def inspect(self, container: str) -> ObservedContainer:
@@ -77,17 +77,17 @@ class DockerHost:
     def pull(
         self, image: str, *, platform: str = "", local_suffices: bool = False, progress: Progress = None
     ) -> PulledImage:
-        """Bring the image to the host, with the credentials of its registry."""
+        """Pull the image to the host, with the credentials of its registry."""
         there = suitable_image(self._wire, image, platform) if local_suffices else None
         wanted = PullRequest(image=image, platform=platform, deadline_s=self._settings.pull_deadline_s)
         return there or pull_image(self._wire, wanted, self._registries.for_pull(image), progress)
 
     def registry_digest(self, image: str) -> str:
-        """Return the digest that the reference names in its registry now, asked with the registry's credentials."""
+        """Return the digest that the registry now has for this reference; the request sends its credentials."""
         return registry_digest(self._wire, image, self._registries.for_pull(image))
 
     def create_network(self, app: AppKey, network: Network) -> None:
-        """Create the app's network; one of the same name that is not the app's is a Conflict."""
+        """Create the app's network; Conflict if another owner has a network of this name."""
         wanted = labels.network_labels(self._settings.instance, app, network)
         body = network_payload(network, wanted, self._target())
         self._unless_so(
@@ -99,7 +99,7 @@ class DockerHost:
     def _unless_so(
         self, what: str, change: Callable[[RawClient], object], *, already: Callable[[], bool]
     ) -> None:
-        """Change something; that the Engine refuses is success where it is already so."""
+        """Send a change; if the Engine refuses it, succeed when `already` returns true, else raise the error."""
         with self._wire.bounded(what):
             try:
                 self._wire.call(what, change)
@@ -119,11 +119,11 @@ class DockerHost:
         return set(owners) == {app}
 
     def create_volume(self, app: AppKey, volume: Volume) -> None:
-        """Create the app's volume; one of the same name that is not the app's is a Conflict."""
+        """Create the app's volume; Conflict if another owner has a volume of this name."""
         body = volume_payload(volume, labels.volume_labels(self._settings.instance, app, volume))
         what = f"create of volume {volume.name}"
         created = self._wire.call(what, lambda client: client.post_body("/volumes/create", body=body))
-        # An Engine answers a second create of a name with the volume that is there, whoever made it.
+        # If a volume of this name exists, an Engine answers with that volume, even if another owner created it.
         if labels.parse_owner(created.get("Labels") or {}, self._settings.instance) != app:
             raise Conflict(
                 f"{self.name}: volume {volume.name} is there and is not {app}'s",
@@ -131,21 +131,21 @@ class DockerHost:
             )
 
     def put_files(self, app: AppKey, files: FileMount, *, image: str) -> str:
-        """Bring a file set to the host, whole or not at all, or seed a data directory that is not there yet."""
+        """Copy a file set to the host, completely or not at all, or fill a data directory that does not exist yet."""
         return self._courier.put(app, files, image)
 
     def read_files(self, queries: Sequence[FilesQuery], *, image: str) -> tuple[HostFiles, ...]:
-        """Return what the host has of binds that follow Git."""
+        """Return the files that the host has in binds that follow Git."""
         return self._host_files.read(queries, image)
 
     def change_files(self, app: AppKey, files: FileMount, work: FilesWork, *, image: str) -> tuple[str, ...]:
-        """Write and remove files of a bind that follows Git; return the names of those left alone."""
+        """Write and remove files of a bind that follows Git; return the names of the files that were left alone."""
         if files.live is not None:
             self._courier.forget_live(app, files.live)
         return self._host_files.change(app, files, work, image)
 
     def record_live(self, app: AppKey, files: FileMount) -> None:
-        """Record that a live file set holds this content and that its containers know."""
+        """Record that a live file set has this content and that its containers were notified of it."""
         if files.live is not None:
             self._courier.record_live(app, files, files.live)
 
@@ -191,7 +191,7 @@ class DockerHost:
         )
 
     def start(self, container: str) -> None:
-        """Start it; a container that lets the Engine choose a port waits for its turn."""
+        """Start the container; containers for which the Engine chooses a port are started one at a time."""
         what = f"start of {container}"
         with self._wire.bounded(what):
             turn = self._port_turn(what) if self._chooses_ports(container) else contextlib.nullcontext()
@@ -214,15 +214,15 @@ class DockerHost:
         return any(not port.isdigit() for port in ports)
 
     def stop(self, container: str) -> None:
-        """Stop it; its own grace period comes on top of the deadline."""
+        """Stop the container; the call may take the deadline plus the container's grace period."""
         self._in_its_time("stop", container)
 
     def restart(self, container: str) -> None:
-        """Stop it and start it again; its own grace period comes on top of the deadline."""
+        """Restart the container; the call may take the deadline plus the container's grace period."""
         self._in_its_time("restart", container)
 
     def _in_its_time(self, verb: str, container: str) -> None:
-        """Without a `t`, an Engine gives a container the time that it was made with; we wait as long."""
+        """Send no `t`, so that the Engine uses the grace period of the container's creation; wait as long as that."""
         ends_at = self._clock.monotonic_s() + self._settings.deadline_s
         row = self._wire.read(f"inspect of {container}", lambda client: client.inspect_container(container))
         self._wire.call(
@@ -232,7 +232,7 @@ class DockerHost:
         )
 
     def remove(self, container: str) -> None:
-        """Remove it, running or not, and keep its volumes; a removal that is under way is waited for."""
+        """Remove the container, running or not, and keep its volumes; wait if a removal is already in progress."""
         ends_at = self._clock.monotonic_s() + self._settings.deadline_s
         while True:
             try:
@@ -250,7 +250,7 @@ class DockerHost:
                 return
 
     def rename(self, container: str, name: str) -> None:
-        """Give it another name; it may have it already."""
+        """Rename the container; it may have the name already."""
         self._unless_so(
             f"rename of {container} to {name}",
             lambda client: client.rename(container, name),
@@ -258,7 +258,7 @@ class DockerHost:
         )
 
     def update(self, container: str, fields: Mapping[str, object]) -> None:
-        """Change limits or the restart policy in place, also of one that ends at this very moment."""
+        """Change limits or the restart policy in place; retry while the container is just ending."""
         with self._wire.bounded(f"update of {container}"):
             for last in (False, False, False, False, True):
                 if self._updated(container, fields, last=last):
@@ -272,14 +272,14 @@ class DockerHost:
                 lambda client: client.post_body("/containers/{0}/update", container, body=fields),
             )
         except EngineError as error:
-            if last or "Cannot update container" not in str(error):  # its runtime has it no more
+            if last or "Cannot update container" not in str(error):  # its runtime no longer knows it
                 raise
             self._clock.sleep(REMOVAL_POLL_S)
             return False
         return True
 
     def unpause(self, container: str) -> None:
-        """Let it go on; a container that is not paused does already."""
+        """Resume the container; do nothing if it is not paused."""
         self._unless_so(
             f"unpause of {container}",
             lambda client: client.unpause(container),
@@ -287,7 +287,7 @@ class DockerHost:
         )
 
     def connect_network(self, container: str, network: str, joining: Joining) -> None:
-        """Attach it to a network by name, as it would be created; it may be attached already."""
+        """Attach the container to a network by name, as a create would; it may be attached already."""
         self._attach(container, network, endpoint_of(joining, network, self._target()))
 
     def _attach(self, container: str, network: str, endpoint: Endpoint) -> None:
@@ -299,7 +299,7 @@ class DockerHost:
         )
 
     def disconnect_network(self, container: str, network: str) -> None:
-        """Detach it from a network by name; it may be detached already."""
+        """Detach the container from a network by name; it may be detached already."""
         body = {"Container": container, "Force": False}
         self._unless_so(
             f"disconnection of {container} from network {network}",
@@ -308,21 +308,21 @@ class DockerHost:
         )
 
     def check_ports(self, app: AppKey, image: str, ports: tuple[HeldPort, ...]) -> None:
-        """Raise EngineError where a process of the host has one of the ports, as only a start can tell."""
+        """Raise EngineError if a process of the host uses one of the ports; only starting a container can show it."""
         check_ports(self._wire, self._carriers, app, image, ports)
 
     def run_exec(
         self, container: str, command: tuple[str, ...], settings: ExecSettings = PLAIN_EXEC
     ) -> ExecResult:
-        """Run a command in it and wait for its end."""
+        """Run a command in the container and wait for its end."""
         return exec_in(self._wire, container, command, settings)
 
     def probe(self, container: str, readiness: Readiness) -> ProbeResult:
-        """Ask it whether it can serve."""
+        """Return whether the container is ready."""
         return probe_container(self._wire, self._host.url, container, readiness)
 
     def signal(self, container: str, name: str) -> None:
-        """Send a signal to its first process; one that does not run has nothing to be told."""
+        """Send a signal to the container's first process; do nothing if the container is not running."""
         self._unless_so(
             f"{name} to {container}",
             lambda client: client.kill(container, name),
@@ -341,7 +341,7 @@ class DockerHost:
             raise
 
     def remove_volume(self, volume: str) -> None:
-        """Remove a file set's volume, and the carriers that a crash left on it; Conflict while a container uses it."""
+        """Remove a file set's volume, and the carriers that a crash left there; Conflict while a container uses it."""
         with self._wire.bounded(f"removal of volume {volume}"):
             self._courier.release(volume)
             self._courier.remove_volume(volume)
@@ -356,19 +356,19 @@ class DockerHost:
     def logs(
         self, container: str, *, tail: int, since: datetime | None = None, timestamps: bool = False
     ) -> str:
-        """Return the last lines that it printed, of both streams, each after its time if that is asked for."""
+        """Return the last `tail` lines of both output streams; with `timestamps`, each line begins with its time."""
         return container_logs(self._wire, container, LogWindow(tail, since, timestamps))
 
     def events(self) -> Iterator[EngineEvent]:
-        """Yield events as they happen; the first one, `stream connected`, says that from here on none is missed."""
+        """Yield events when they happen; after the first event, `stream connected`, none is missed."""
         return host_events(self._wire)
 
     def close(self) -> None:
-        """End all connections; calls under way fail with HostUnreachable."""
+        """End all connections; running calls fail with HostUnreachable."""
         self._observer.close()
         self._wire.close()
 
 
 def _passes(error: EngineError) -> bool:
-    """Return whether a failed removal is one that time heals: already under way, or a mount that is still busy."""
+    """Return whether a retry of a failed removal can succeed: it is in progress, or a mount is still busy."""
     return not isinstance(error, HostUnreachable) and any(word in str(error) for word in BUSY_WORDS)

@@ -1,7 +1,8 @@
-"""Can ports of a host be bound?  An Engine knows of its containers; of the host's other processes it learns by trying.
+"""Checks whether ports of a host can be bound, also when a process outside of Docker uses one of them.
 
-A carrier is made that publishes the port: a container whose command is not there.  An Engine binds ports before it looks
-for the command: where it complains of the command, the port is free.  Nothing of the image is ever run.
+An Engine knows only the ports of its containers, so the check tries to bind the port: it starts a carrier that
+publishes the port and whose command does not exist. An Engine binds ports before it looks for the command. If its error
+is about the command, the port is free. Nothing of the image is ever run.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ _NO_ADDRESS_WORDS = ("cannot assign requested address",)
 
 
 def check_ports(wire: Wire, carriers: Carriers, app: AppKey, image: str, ports: Sequence[HeldPort]) -> None:
-    """Raise EngineError, which names the port, unless the host can give all of them to a container."""
+    """Raise EngineError, which names the port, unless a container could bind all these ports on the host."""
     for port in ports:
         error = _try(wire, carriers, app, image, port)
         if any(word in error for word in _TAKEN_WORDS):
@@ -34,7 +35,7 @@ def check_ports(wire: Wire, carriers: Carriers, app: AppKey, image: str, ports: 
 
 
 def _try(wire: Wire, carriers: Carriers, app: AppKey, image: str, port: HeldPort) -> str:
-    """Return the Engine's words on a start that cannot succeed, in lower case."""
+    """Return the Engine's error text, in lower case, of a start that cannot succeed."""
     address, number, protocol = port
     binding = {"HostIp": address, "HostPort": str(number)}
     published: dict[str, object] = {

@@ -1,9 +1,10 @@
-"""Asks a container whether it can serve: by a command in it, or from this machine over HTTP or TCP.
+"""Probes whether a container is ready: by a command in the container, or from this machine over HTTP or TCP.
 
-Note [Where a container is asked]
-A host that is reached by a Unix socket is this machine, so its containers are asked at their own addresses; those on the
-host's network at 127.0.0.1.  Containers of any other host are asked at the host's address, by a port that they publish.
-`planner/admission/probe_reach.py` holds an app that could not be asked so, before anything of it is touched.
+Note [Where a container is probed]
+A host with a Unix socket is this machine. Its containers are probed at their own addresses, and containers that use the
+host's network at 127.0.0.1. Containers of any other host are probed at the host's address, on a port that they publish.
+`planner/admission/probe_reach.py` holds an app whose containers cannot be probed in this way, before it changes anything
+of the app.
 """
 
 import time
@@ -27,14 +28,14 @@ HERE = "127.0.0.1"
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
 LOOPBACKS = ("127.", "::1")
 JOINED = "container:"
-JOINS_MAX = 5  # containers in each other's network, one behind the other
+JOINS_MAX = 5  # the length of a chain of containers, each in the network of the next one
 READY_STATUS = range(200, 400)
 DETAIL_CHARS_MAX = 200
-BAD_COMMAND_CODES = (126, 127)  # as a shell has them: may not be run, is not there
+BAD_COMMAND_CODES = (126, 127)  # as in a shell: the command may not be executed, or does not exist
 
 
 def probe_container(wire: Wire, url: str, container: str, readiness: Readiness) -> ProbeResult:
-    """Return whether it is ready; one that gives no answer in time, or cannot be reached from here, is not."""
+    """Return whether a container is ready; without an answer in time, or if it is unreachable from here, it is not."""
     if readiness.command:
         return _by_command(wire, container, readiness)
     address = _address(wire, url, container, int(readiness.port or 0))
@@ -66,18 +67,18 @@ def _by_command(wire: Wire, container: str, readiness: Readiness) -> ProbeResult
         return ProbeResult(ready=False, detail=error.message[:DETAIL_CHARS_MAX])
     if result.exit_code == 0:
         return ProbeResult(ready=True)
-    # What a command prints may hold a secret; what the Engine says of one that it cannot run does not.
+    # The output of a command may contain a secret. The Engine's error for a command that it cannot run does not.
     words = f": {result.output.strip()}" if result.exit_code in BAD_COMMAND_CODES else ""
     detail = f"its command ended with code {result.exit_code}{words}"
     return ProbeResult(ready=False, detail=detail[:DETAIL_CHARS_MAX])
 
 
 def _by_request(line: Line, address: Address, readiness: Readiness) -> ProbeResult:
-    """No redirect is followed, no proxy used, and no body read: the status says it all."""
+    """Probe by TCP or HTTP. Follow no redirect, use no proxy and read no body: only the status counts."""
     pool = tcp_pool(line, address, 1)
     pool.timeout = urllib3.Timeout(readiness.timeout_s)
     if readiness.path is None:
-        connection = pool._new_conn()  # noqa: SLF001 - the pool's own way to one of its connections
+        connection = pool._new_conn()  # noqa: SLF001 - the pool has no public method that opens a connection
         connection.connect()
         connection.close()
         return ProbeResult(ready=True)
@@ -90,7 +91,7 @@ def _by_request(line: Line, address: Address, readiness: Readiness) -> ProbeResu
 
 
 def _address(wire: Wire, url: str, container: str, port: int) -> Address | str:
-    """Return where this machine can ask a port of it, or why nowhere (see Note [Where a container is asked])."""
+    """Return the address where this machine can probe the port, or why none; see Note [Where a container is probed]."""
     row = _network_holder(wire, container)
     host = urlsplit(url)
     is_here = host.scheme == "unix"
@@ -111,7 +112,7 @@ def _address(wire: Wire, url: str, container: str, port: int) -> Address | str:
 
 
 def _network_holder(wire: Wire, container: str) -> Row:
-    """Return the container whose network it is in: itself, or the one that it joined."""
+    """Return the container that owns the network namespace: this container, or the one whose network it joined."""
     name = container
     for _ in range(JOINS_MAX):
         row = _inspection(wire, name)

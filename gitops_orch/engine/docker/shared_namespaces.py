@@ -1,4 +1,4 @@
-"""Which containers a new one shares namespaces and volumes with, and whose anonymous volumes it takes over."""
+"""Finds the containers whose namespaces or volumes a new container shares, and the anonymous volumes it inherits."""
 
 from gitops_orch.engine import labels
 from gitops_orch.engine.connection.api_client import Wire
@@ -13,7 +13,7 @@ JOIN = "container:"
 
 
 class SharedContainers:
-    """Finds the kin of new containers on one host."""
+    """Finds the containers on one host that a new container shares namespaces or volumes with, or replaces."""
 
     def __init__(self, wire: Wire, instance: str, observer: HostObserver) -> None:
         self._wire = wire
@@ -21,7 +21,7 @@ class SharedContainers:
         self._observer = observer
 
     def peers(self, intent: ContainerIntent) -> dict[str, str]:
-        """Return the containers that namespaces and volumes are shared with, by id, as Compose writes them."""
+        """Return the ids of the containers that share namespaces or volumes, by the names that Compose uses."""
         return {name: self._peer(intent, name) for name in sorted(shared_services(intent.service.compose))}
 
     def _peer(self, intent: ContainerIntent, service: str) -> str:
@@ -39,11 +39,11 @@ class SharedContainers:
             raise NotFound(
                 f"{self._wire.host}: {intent.name} shares with service {service} of {key}, which has no container here"
             )
-        # Times are in seconds here; among equals the first is the newest, for an Engine lists the newest first.
+        # `Created` is in whole seconds. Of equal times the first row is the newest: an Engine lists the newest first.
         return str(max(rows, key=lambda row: int(row["Created"]))["Id"])
 
     def inherited(self, intent: ContainerIntent) -> tuple[InheritedVolume, ...]:
-        """Return the anonymous volumes of the container that this one replaces."""
+        """Return the anonymous volumes of the container that the new container replaces."""
         predecessor = intent.inherit_volumes_from
         if predecessor is None:
             return ()
@@ -60,7 +60,7 @@ class SharedContainers:
 
 
 def shared_services(compose: Body) -> frozenset[str]:
-    """Return the services whose namespaces or volumes a container takes part in; `container:NAME` for a container."""
+    """Return the services whose namespaces or volumes a container shares; `container:NAME` for a single container."""
     modes = [text(compose.get(key)) for key in ("network_mode", "ipc", "pid")]
     spaces = {mode.removeprefix("service:") for mode in modes if mode.startswith(("service:", JOIN))}
     sources = [entry.split(":")[0] for entry in strings(compose.get("volumes_from"))]

@@ -1,4 +1,4 @@
-"""What an Engine sends piece by piece: logs, the output of a command, events."""
+"""Reads the answers that an Engine streams: logs, the output of a command, and events."""
 
 import json
 import struct
@@ -22,7 +22,7 @@ FRAME_BYTES_MAX = 4_000_000
 CONNECTED_KIND, CONNECTED_ACTION = "stream", "connected"
 _HEADER = struct.Struct(">BxxxL")  # stream number, length (Engine API, attach)
 _KINDS = ("container", "network", "volume", "image", "daemon")
-# Health checks run as commands, every few seconds in every container: their events are left out at the source.
+# Each health check is a command, every few seconds in every container: the Engine is asked not to send these events.
 _ACTIONS = (
     "create",
     "start",
@@ -47,14 +47,14 @@ _ACTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class LogWindow:
-    """Which lines of a log are wanted: so many at the most, from a time on, each after its time."""
+    """Selects lines of a log: the last `tail` lines, only those after `since`, with their times if `timestamps`."""
 
     tail: int
     since: datetime | None = None
     timestamps: bool = False
 
     def params(self) -> dict[str, str]:
-        """Return the parameters of the Engine's request; it takes seconds and nanoseconds since the epoch."""
+        """Return the parameters of the Engine's request; `since` is in seconds and nanoseconds since the epoch."""
         params = {"stdout": "1", "stderr": "1", "tail": str(max(0, self.tail))}
         if self.since is not None:
             params["since"] = f"{int(self.since.timestamp())}.{self.since.microsecond:06}000"
@@ -62,7 +62,7 @@ class LogWindow:
 
 
 def container_logs(wire: Wire, container: str, window: LogWindow) -> str:
-    """Return the last lines of both streams, at most a megabyte of them."""
+    """Return the last lines of both output streams, at most one megabyte."""
     params = window.params()
     with wire.bounded(f"logs of {container}"):
         row = wire.client().inspect_container(container)
@@ -74,7 +74,7 @@ def container_logs(wire: Wire, container: str, window: LogWindow) -> str:
 def exec_in(
     wire: Wire, container: str, command: tuple[str, ...], settings: ExecSettings = PLAIN_EXEC
 ) -> ExecResult:
-    """Run a command in a container and wait for its end; the last megabyte of its output is kept."""
+    """Run a command in a container and wait for its end; the result has the last megabyte of its output."""
     what = f"command in {container}"
     body = {
         "Cmd": list(command),
@@ -99,7 +99,7 @@ def exec_in(
             raise
         return ExecResult(exit_code=TIMED_OUT_CODE, output="", timed_out=True)
     except EngineError as error:
-        # A command that is not there: some Engines refuse it, others tell it in its output.
+        # The command does not exist: some Engines answer with an error, others report it in the command's output.
         code = wire.read(what, lambda client: client.exec_inspect(identity)).get("ExitCode")
         if not code:
             raise
@@ -122,7 +122,7 @@ def _printed(answer: requests.Response, *, terminal: bool) -> str:
 
 
 def _frames(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the payloads of a stream in which the Engine interleaves standard output and standard error."""
+    """Yield the contents of the frames in which the Engine interleaves standard output and standard error."""
     rest = b""
     for piece in pieces:
         rest += piece
@@ -139,8 +139,8 @@ def _frames(pieces: Iterator[bytes]) -> Iterator[bytes]:
 def host_events(wire: Wire) -> Iterator[EngineEvent]:
     """Yield the host's events without end; HostUnreachable when the connection breaks.
 
-    The first one says that the Engine has answered: what happens from then on comes through this stream, so a listing
-    that is made after it misses nothing.
+    The first event reports that the Engine has answered. The stream has every event from then on, so a listing after
+    the first event misses no change.
     """
     filters = {"type": list(_KINDS), "event": list(_ACTIONS)}
     with wire.bounded("events"):
@@ -167,8 +167,8 @@ def _event(host: str, row: dict[str, Any]) -> EngineEvent:
 
 
 def _time(nanoseconds: object) -> datetime:
-    """Return when an event happened; now, where no calendar has the time that it names."""
+    """Return when an event happened; the current time if the event has no valid time."""
     try:
-        return datetime.fromtimestamp(int(nanoseconds or 0) / 1e9, UTC)  # type: ignore[call-overload]  # what is no number fails
+        return datetime.fromtimestamp(int(nanoseconds or 0) / 1e9, UTC)  # type: ignore[call-overload]  # no number: raises
     except (ArithmeticError, ValueError, TypeError, OSError):
         return datetime.now(UTC)

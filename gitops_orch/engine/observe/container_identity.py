@@ -1,17 +1,17 @@
-"""Which containers did we create: labels say so, and labels can be inherited from an image or copied by a person.
+"""Decides which containers we created. Labels alone are no proof: an image can bring them, and a tool can copy them.
 
 Note [What proves that we created a container]
-A container is ours if all of these hold; only then is anything done to it:
+A container is ours if all of these conditions hold. Only then may it be changed:
 
-1. Its labels have the form of ours (`labels.parse_ownership`).
-2. They were set when it was created.  A container also has the labels of its image, so those that the image has with the
-   same value prove nothing.  An image has labels of ours if its file sets them, or if somebody committed a container of
-   ours.  A container that we create from such an image differs from it in the commit, the hash or the image id.
-3. It is no copy beside its original.  A tool that duplicates a container copies its labels too.  Two containers of the
-   same labels are told apart by name and age: a copy has a name that we never give, and is younger than its original.
+1. Its labels have the form of our labels (`labels.parse_ownership`).
+2. The labels were set when the container was created. A container also has the labels of its image, so a label that the
+   image has with the same value proves nothing. An image has our labels if its Dockerfile sets them, or if a person
+   committed one of our containers. A container that we create from such an image has another commit, hash or image id.
+3. It is not a copy beside its original. A tool that duplicates a container also copies its labels. Name and age
+   distinguish two containers with the same labels: a copy has a name that we never give and is younger.
 
-A container alone that carries our labels under another name was renamed, and stays ours: nothing may be created beside
-it that writes the same data.
+If only one container has our labels, but under another name, it was renamed and stays ours: a second container beside
+it would write the same data.
 """
 
 import re
@@ -23,9 +23,9 @@ from gitops_orch.engine import labels
 from gitops_orch.model.names import container_name
 from gitops_orch.model.observed import ObservedContainer, Ownership
 
-# What we append to a name when a container makes way for its successor, or is set aside.
+# What we append to the name of a container that is replaced, retained or failed.
 _OUR_SUFFIXES = re.compile(r"(-old-[0-9a-f]{7}|-[0-9a-f]{7}|-kept|-failed)*")
-# The labels that every container of ours is created with.
+# Each of our containers is created with these labels.
 _IDENTITY = (
     labels.INSTANCE,
     labels.NAMESPACE,
@@ -43,14 +43,15 @@ _IDENTITY = (
 
 
 def carries_ours(some_labels: Mapping[str, str]) -> bool:
-    """Tell whether labels are there that begin as ours do."""
+    """Return whether any label has the prefix of our labels."""
     return any(key.startswith(labels.PREFIX) for key in some_labels)
 
 
 def own_labels(container: Mapping[str, str], image: Mapping[str, str]) -> dict[str, str]:
-    """Return a container's labels without those of ours that it has from its image, given the image's labels.
+    """Return a container's labels without our labels that come from its image, given the image's labels.
 
-    A container of a committed container of ours is no part of our app's Compose project either.
+    If the image is a commit of one of our containers, the container's inherited Compose labels are removed, too: the
+    container does not belong to our app's Compose project.
     """
     inherited = {key for key, value in container.items() if image.get(key) == value}
     ours = {key for key in inherited if key.startswith(labels.PREFIX)}
@@ -59,12 +60,12 @@ def own_labels(container: Mapping[str, str], image: Mapping[str, str]) -> dict[s
     if ours.issuperset(key for key in _IDENTITY if key in container):
         ours |= {key for key in inherited if key.startswith(labels.COMPOSE_PREFIX)}
     else:
-        ours.difference_update(_IDENTITY)  # we set all of these; some equal the image's by chance
+        ours.difference_update(_IDENTITY)  # we set all of these; some may equal the image's by chance
     return {key: value for key, value in container.items() if key not in ours}
 
 
 def without_copies(containers: Iterable[ObservedContainer]) -> tuple[ObservedContainer, ...]:
-    """Return the containers of a host; those that were copied from one of ours have no owner, and name their original."""
+    """Return the containers of a host; a copy of one of our containers has no owner, and `copy_of` names its original."""
     there = tuple(containers)
     same: dict[Ownership, list[ObservedContainer]] = defaultdict(list)
     for each in there:
@@ -96,7 +97,7 @@ def _age(container: ObservedContainer) -> float:
 
 
 def _is_named_by_us(owner: Ownership, name: str) -> bool:
-    """Tell whether we gave a container its name; of one without a recorded name only the usual form is known."""
+    """Return whether we gave a container its name; without a name label, only the usual form of our names counts."""
     created = owner.name or container_name(
         owner.app.project, owner.service, owner.slot, owner.spec_hash, owner.image_digest
     )

@@ -1,4 +1,4 @@
-"""Which labels does the image of a container have?  A container's labels prove nothing if its image brought them."""
+"""Finds the labels of each container's image: labels that a container has from its image do not prove that it is ours."""
 
 import time
 from collections import defaultdict
@@ -13,9 +13,9 @@ _NONE: Mapping[str, str] = {}
 
 
 class ImageLabels:
-    """The labels of one host's images by image id; an image never changes, so each is asked for once.
+    """The labels of one host's images, by image id. An image never changes, so each one is inspected only once.
 
-    Safe to use from many threads: they write equal values.
+    Safe to use from many threads, because all threads write equal values.
     """
 
     def __init__(self, wire: Wire) -> None:
@@ -25,9 +25,9 @@ class ImageLabels:
     def labels(
         self, containers: Iterable[Mapping[str, Any]], images: Iterable[Mapping[str, Any]], ends_at: float
     ) -> Mapping[str, Mapping[str, str]]:
-        """Return the labels by image id, given both listings; other ids have none.
+        """Return the labels by image id, from the listings of containers and images; an unknown id has no labels.
 
-        A listing leaves out images that others are built on: these are inspected if a container of theirs has our labels.
+        The listing omits intermediate images. Such an image is inspected if a container of it has our labels.
         """
         found: dict[str, Mapping[str, str]] = defaultdict(dict)
         listed = {str(row["Id"]): row.get("Labels") or {} for row in images}
@@ -41,11 +41,11 @@ class ImageLabels:
         return found
 
     def labels_of(self, image: str, container: Mapping[str, str] | None) -> Mapping[str, str]:
-        """Return the labels of an image, asked for only where the container's labels need to be compared."""
+        """Return the labels of an image; inspect it only if the container has our labels, else return no labels."""
         return self._inspected(image, None) if carries_ours(container or {}) else _NONE
 
     def _inspected(self, image: str, ends_at: float | None) -> Mapping[str, str]:
-        """Ask for an image's labels; one that was removed under its stopped container has none left to compare."""
+        """Return the labels of an image; none if it was removed while a stopped container still used it."""
         if image and image not in self._known:
             try:
                 row = self._wire.read(

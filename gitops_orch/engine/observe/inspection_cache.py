@@ -1,4 +1,4 @@
-"""Inspections that still hold: remembered while the listing looks the same and no event contradicts them."""
+"""Caches inspections: an entry is valid while the listing shows the same values and no event reports a change."""
 
 import itertools
 import threading
@@ -11,7 +11,7 @@ from gitops_orch.model.observed import Details, Health, State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What an inspection told, and how the listing looked then."""
+    """The result of an inspection, and the values that the listing showed at that time."""
 
     listed_as: tuple[object, ...]
     image: str
@@ -21,18 +21,18 @@ class Inspection:
 
 
 class InspectionCache:
-    """Remembers inspections by container id; with `enabled` False it remembers nothing.  Safe to use from threads."""
+    """Caches inspections by container id, or caches nothing if not `enabled`. Safe to use from many threads."""
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled
         self._lock = threading.Lock()
         self._known: dict[str, Inspection] = {}
-        self._changed: dict[int, set[str]] = {}  # by observation under way: what was forgotten meanwhile
+        self._changed: dict[int, set[str]] = {}  # by running observation: the ids dropped since it began
         self._observations = itertools.count()
 
     @contextmanager
     def observation(self) -> Iterator[tuple[Mapping[str, Inspection], dict[str, Inspection]]]:
-        """Lend what is known, and take what was found; what is forgotten meanwhile is not remembered after all."""
+        """Yield the cached inspections and a dict for new ones; cache the new ones, except ids dropped since the start."""
         found: dict[str, Inspection] = {}
         with self._lock:
             number = next(self._observations)
@@ -47,14 +47,14 @@ class InspectionCache:
                     self._known = {id_: seen for id_, seen in found.items() if id_ not in changed}
 
     def forget(self, container: str) -> None:
-        """Drop what is remembered of a container, by id."""
+        """Drop the cached inspection of a container, by id."""
         with self._lock:
             self._known.pop(container, None)
             for changed in self._changed.values():
                 changed.add(container)
 
     def forget_all(self) -> None:
-        """Drop all that is remembered."""
+        """Drop all cached inspections."""
         with self._lock:
             for changed in self._changed.values():
                 changed.update(self._known)

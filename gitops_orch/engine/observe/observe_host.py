@@ -1,4 +1,4 @@
-"""Looking at a host: all its listings at once, and inspections of what is ours."""
+"""Observes a host: requests all its listings at once, and inspects our containers."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ ROOT_DIR = "/var/lib/docker"
 
 
 class HostObserver:
-    """Observes one host.  Safe to use from many threads."""
+    """Observes one host. Safe to use from many threads."""
 
     def __init__(self, wire: Wire, settings: EngineSettings, clock: Clock) -> None:
         self._wire = wire
@@ -36,7 +36,7 @@ class HostObserver:
         self._images = ImageLabels(wire)
 
     def observe(self) -> ObservedHost:
-        """Return the host as it is; any listing that fails fails the whole, since a part would look like emptiness."""
+        """Return the host's state. If one listing fails, the call fails, since a missing part would look like an empty one."""
         ends_at = time.monotonic() + self._settings.deadline_s
         observed_at = self._clock.now()
         info = self._ask("info", lambda client: client.info(), ends_at)
@@ -63,20 +63,20 @@ class HostObserver:
             )
 
     def _engine_id(self, about: Mapping[str, Any]) -> str:
-        """Return the Engine's id; "" for Podman, which makes one up for each answer."""
+        """Return the Engine's id; "" for Podman, which answers with a new id each time."""
         return "" if self._wire.is_podman else str(about.get("ID") or "")
 
     def _ask(self, what: str, ask: Callable[[Any], Any], ends_at: float) -> Future[Any]:
-        """Ask in a thread of the pool; what waits too long for its turn fails as if it had been asked."""
+        """Send a request from a thread of the pool; a request that waits for a thread too long fails like a slow one."""
         try:
             return self._workers.submit(lambda: self._wire.read(what, ask, ends_at=ends_at))
-        except RuntimeError as error:  # the only word that an executor has for being closed
+        except RuntimeError as error:  # an executor raises this, and no other type, once it is closed
             raise HostUnreachable(f"{self._wire.host}: {what}: the connection was closed by us") from error
 
     def _containers(
         self, rows: list[Any], images: list[Any], root_dir: str, ends_at: float
     ) -> tuple[ObservedContainer, ...]:
-        """Return the listing in order, ours with details; carriers of files are nobody's business but ours."""
+        """Return the listed containers by name, ours with details; without carriers, which no other module handles."""
         of_images = self._images.labels(rows, images, ends_at)
         instance = self._settings.instance
         listed = without_copies(
@@ -85,14 +85,14 @@ class HostObserver:
         )
         listed = tuple(row for row in listed if labels.CARRIER not in row.labels)
         statuses = {str(row["Id"]): _lasting(str(row.get("Status") or "")) for row in rows}
-        # A stranger that restarts holds no port at this moment, and takes it again: only an inspection tells which.
+        # A foreign container that restarts has no port now and will take it again: only an inspection shows which one.
         inspected = [row for row in listed if row.owner is not None or row.state is State.RESTARTING]
         listed_by_id = {row.id: _listed_state(row, statuses[row.id]) for row in inspected}
         inspections = self._inspections(listed_by_id, ends_at)
         return tuple(
             _with_details(row, inspections.get(row.id))
             for row in sorted(listed, key=lambda row: (row.name, row.id))
-            if row.owner is None or row.id in inspections  # else it went away since it was listed
+            if row.owner is None or row.id in inspections  # else it was removed after the listing
         )
 
     def _inspections(
@@ -111,7 +111,7 @@ class HostObserver:
                 if (row := _unless_gone(future)) is not None
             }
             found.update({id_: known[id_] for id_ in listed_by_id if id_ not in futures})
-            # One that changed since it was listed is shown as it is now, and looked at again the next time.
+            # A container that changed after the listing is shown in its new state, and inspected again the next time.
             found.update({id_: seen for id_, seen in fresh.items() if seen.state in seen.listed_as})
             return {**found, **fresh}
 
@@ -122,7 +122,7 @@ class HostObserver:
         return inspect_with_ending(client, container, self._settings.instance)
 
     def inspect(self, container: str) -> ObservedContainer:
-        """Return one container with details; NotFound where there is none."""
+        """Return one container with details; NotFound if it does not exist."""
         row = self._wire.read(f"inspect of {container}", partial(self._inspected, container=container))
         with self._wire.understood(f"inspect of {container}"):
             of_image = self._images.labels_of(
@@ -131,7 +131,7 @@ class HostObserver:
             return parse.inspected_container(row, self._settings.instance, self.root_dir(), of_image)
 
     def root_dir(self) -> str:
-        """Return where the Engine keeps its objects on the host; asked once, since only a new Engine changes it."""
+        """Return the Engine's data directory on the host; requested once, since only a new Engine changes it."""
         if self._root_dir is None:
             about = self._wire.read("info", lambda client: client.info())
             with self._wire.understood("info"):
@@ -139,15 +139,15 @@ class HostObserver:
         return self._root_dir
 
     def forget(self, container: str) -> None:
-        """Drop what is remembered of a container, by id."""
+        """Drop the cached inspection of a container, by id."""
         self._cache.forget(container)
 
     def forget_all(self) -> None:
-        """Drop all that is remembered."""
+        """Drop all cached inspections."""
         self._cache.forget_all()
 
     def close(self) -> None:
-        """Take no more work."""
+        """Accept no more requests."""
         self._workers.shutdown(wait=False, cancel_futures=True)
 
 
@@ -162,7 +162,7 @@ def _inspection(row: Mapping[str, Any], listed: tuple[object, ...]) -> Inspectio
 
 
 def _unless_gone(future: Future[Any]) -> Mapping[str, Any] | None:
-    """Return an inspection; None where the container went away since it was listed."""
+    """Return an inspection; None if the container was removed after the listing."""
     try:
         row: Mapping[str, Any] = future.result()
     except NotFound:
@@ -175,9 +175,9 @@ def _listed_state(row: ObservedContainer, status: str) -> tuple[object, ...]:
 
 
 def _lasting(status: str) -> str:
-    """Return what does not change by itself in a listing's status: `Exited (3) 2 hours ago` says `Exited (3)`.
+    """Return the part of a listing's status that does not change with time: `Exited (3)` of `Exited (3) 2 hours ago`.
 
-    A running one keeps its `Up 3 seconds` out: a restart shows in the events, and in the next inspection.
+    Return "" for a running container (`Up 3 seconds`): events and the next inspection show a restart.
     """
     return status.split(")", maxsplit=1)[0] if status.startswith("Exited (") else ""
 

@@ -1,6 +1,6 @@
-"""What an Engine's listings and inspections say, as values of the model.
+"""Turns an Engine's listings and inspections into values of the model.
 
-Pure, and forgiving: an Engine of another version may leave fields out, or say null.
+The functions are pure and tolerant: an Engine of another version may omit fields, or set them to null.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,10 +28,10 @@ from gitops_orch.model.observed import (
 Row = Mapping[str, Any]
 Labels = Mapping[str, str]
 
-ENDED_BY = "EndedBy"  # under which an inspection carries what `who_ended` found
+ENDED_BY = "EndedBy"  # the key under which `exit_cause` adds its result to an inspection
 _JOIN = "container:"
 _CHECK_CHARS_MAX = 4000
-GRACE_DEFAULT_S = 10.0  # an Engine's own, where a container was made without one
+GRACE_DEFAULT_S = 10.0  # the Engine's default, if a container was created without a value
 _HEALTH_WORDS = (
     ("(healthy)", Health.HEALTHY),
     ("(unhealthy)", Health.UNHEALTHY),
@@ -72,13 +72,13 @@ def _network_ids(settings: Row) -> tuple[str, ...]:
 
 
 def _own_name(names: Iterable[str]) -> str:
-    """Return the container's own name: a link gives it another with a second slash."""
+    """Return the container's own name; each link adds another name, which has a second slash."""
     stripped = [name.removeprefix("/") for name in names]
     return next((name for name in stripped if "/" not in name), stripped[0] if stripped else "")
 
 
 def _state(value: object) -> State:
-    """Return the state; one that is not known counts as dead, which nobody mistakes for running."""
+    """Return the state; an unknown word counts as dead, so that it is never taken for running."""
     try:
         return State(str(value))
     except ValueError:
@@ -90,7 +90,7 @@ def _listed_health(status: str) -> Health:
 
 
 def _volume_names(mounts: Iterable[Row], root_dir: str) -> tuple[str, ...]:
-    """Return the volumes that are mounted, also where a single file of one is bound from where the volume lies."""
+    """Return the names of mounted volumes, also if a bind mounts a single file from the volume's directory."""
     found = set()
     prefix = f"{root_dir.rstrip('/')}/volumes/"
     for mount in mounts:
@@ -103,7 +103,7 @@ def _volume_names(mounts: Iterable[Row], root_dir: str) -> tuple[str, ...]:
 
 
 def _mounts(mounts: Iterable[Row]) -> tuple[ObservedMount, ...]:
-    """Return what is mounted by its target; of a volume the name is told, and not where the Engine keeps it."""
+    """Return the mounts, sorted by target; the source of a volume is its name, not its directory on the host."""
     found = [
         ObservedMount(
             kind=str(mount.get("Type") or "bind"),
@@ -156,12 +156,12 @@ def inspected_container(row: Row, instance: str, root_dir: str, image_labels: La
 
 
 def inspected_state(row: Row) -> State:
-    """Return the state that an inspection tells."""
+    """Return the state in an inspection."""
     return _state(_mapping(row.get("State")).get("Status"))
 
 
 def inspected_health(row: Row) -> Health:
-    """Return the health that an inspection tells."""
+    """Return the health in an inspection."""
     word = str(_mapping(_mapping(row.get("State")).get("Health")).get("Status") or "none")
     return Health(word) if word in {health.value for health in Health} else Health.NONE
 
@@ -180,7 +180,7 @@ def _inspected_ports(ports: Row) -> tuple[tuple[str, int, str], ...]:
 
 
 def _fixed_ports(bindings: Row) -> tuple[HeldPort, ...]:
-    """Return what a container publishes whenever it runs, but for what the Engine chooses."""
+    """Return the host ports that a container publishes whenever it runs, without ports that the Engine chooses."""
     rows = [(key, row) for key, rows in bindings.items() for row in rows or [] if isinstance(row, Mapping)]
     return tuple(
         sorted(
@@ -192,7 +192,7 @@ def _fixed_ports(bindings: Row) -> tuple[HeldPort, ...]:
 
 
 def details(row: Row) -> Details:
-    """Return what only an inspection tells."""
+    """Return the values that only an inspection has."""
     config, host, state = (_mapping(row.get(key)) for key in ("Config", "HostConfig", "State"))
     return Details(
         started_at=from_text(state.get("StartedAt")),
@@ -222,7 +222,7 @@ def details(row: Row) -> Details:
 
 
 def grace_s(row: Row) -> float:
-    """Return how many seconds a container has to end by itself, as an inspection tells; one without end counts as 10."""
+    """Return a container's grace period in seconds from an inspection; 10 if it is unset or infinite."""
     seconds = _mapping(row.get("Config")).get("StopTimeout")
     return float(seconds) if isinstance(seconds, int) and seconds >= 0 else GRACE_DEFAULT_S
 
@@ -260,7 +260,7 @@ def listed_network(row: Row, instance: str) -> ObservedNetwork:
 
 
 def listed_volumes(rows: Iterable[Row], instance: str) -> tuple[ObservedVolume, ...]:
-    """Return the volumes; a file set that is still being filled does not count as one (see engine/files/file_sets.py)."""
+    """Return the volumes; one that is not completely filled does not count as a file set (engine/files/file_sets.py)."""
     volumes = [_listed_volume(row, instance) for row in rows]
     filling = {volume.labels.get(labels.FILLING) for volume in volumes}
     return tuple(_unfinished(volume) if volume.name in filling else volume for volume in volumes)
@@ -286,7 +286,7 @@ def _unfinished(volume: ObservedVolume) -> ObservedVolume:
 
 
 def listed_image(row: Row) -> ObservedImage:
-    """Return an image as the listing shows it; the Engine's placeholders for "no tag" are left out."""
+    """Return an image as the listing shows it, without the Engine's placeholders for "no tag"."""
     return ObservedImage(
         id=str(row["Id"]),
         tags=tuple(sorted(tag for tag in row.get("RepoTags") or () if "<none>" not in tag)),
@@ -303,7 +303,7 @@ def _from_epoch(value: Any) -> datetime | None:
 
 
 def from_text(value: Any) -> datetime | None:
-    """Return a time in the Engine's form, to the microsecond; its zero time is none."""
+    """Parse a time in the Engine's format, to the microsecond; None for the Engine's zero time or an invalid text."""
     written = str(value or "")
     if not written or written.startswith("0001-"):
         return None

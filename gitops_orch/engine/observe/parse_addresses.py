@@ -1,4 +1,4 @@
-"""The addresses in a container's networks, as an Engine's listing and inspection tell them in `NetworkSettings`."""
+"""Reads the network addresses of a container from `NetworkSettings` of an Engine's listing or inspection."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ _ASKED_FOR = ("IPv4Address", "IPv6Address")
 
 
 def addresses_held(settings: Mapping[str, Any]) -> tuple[HeldAddress, ...]:
-    """Return the addresses that a container has at this moment; none while it does not run."""
+    """Return the addresses that a container has now; none while it does not run."""
     return tuple(
         sorted(
             (name, canonical(str(endpoint[key])))
@@ -23,7 +23,7 @@ def addresses_held(settings: Mapping[str, Any]) -> tuple[HeldAddress, ...]:
 
 
 def addresses_asked_for(settings: Mapping[str, Any]) -> tuple[HeldAddress, ...]:
-    """Return the fixed addresses that a container was created or connected with, also while it does not run."""
+    """Return the fixed addresses that a create or connect requested, also while the container does not run."""
     return tuple(
         sorted(
             (name, canonical(str(asked[key])))

@@ -1,7 +1,7 @@
-"""What a container's payload, or its inspection, tells of the keys of a Compose file: for a difference between the two.
+"""Translates a create payload or an inspection into keys of the Compose file, so that a diff can compare the two.
 
-Both sides are read by one table, so that the words are the same.  Of keys that an image or the daemon gives a value to,
-only what is declared can be compared: those are left out where they are empty.
+The same table reads both sides, so that both use the same words. If an image or the daemon may provide the value of a
+key, only a declared value can be compared: such a key is omitted if it is empty.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 from gitops_orch.planner.diff.compose_words import compose_text
 
 Row: TypeAlias = Mapping[str, Any]
-Visible: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]  # by path of a Compose key its members, sorted
+Visible: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]  # (path of a Compose key, its sorted members)
 _SECOND_NS = 1_000_000_000
 _MILLISECOND_NS = 1_000_000
 
-# Compose's key and the Engine's; empty is a value, too: nothing but the file sets these.
+# Compose's key and the Engine's key. Only the file sets these, so an empty value is compared, too.
 _OF_THE_FILE_ALONE = {
     "cap_add": "CapAdd",
     "cap_drop": "CapDrop",
@@ -31,7 +31,7 @@ _OF_THE_FILE_ALONE = {
     "storage_opt": "StorageOpt",
     "sysctls": "Sysctls",
 }
-# Those that have a value of the daemon's or the image's own where the file has none.
+# If the file does not set these, the daemon or the image does.
 _OF_HOST_CONFIG = {
     "cgroup": "CgroupnsMode",
     "cgroup_parent": "CgroupParent",
@@ -66,14 +66,14 @@ _OF_HEALTHCHECK = {
 
 
 def visible_fields(config: Row, host: Row) -> Visible:
-    """Return what a container's Config and HostConfig tell, by Compose key; the bodies of a create are of the same form."""
+    """Return the members of each Compose key, from Config and HostConfig of an inspection or of a create payload."""
     return tuple(sorted(_rows(config, host)))
 
 
 def _rows(config: Row, host: Row) -> Iterator[tuple[str, tuple[str, ...]]]:
     for key, name in _OF_THE_FILE_ALONE.items():
         yield key, _members(key, host.get(name))
-    # An Engine adds this option to a privileged container by itself.
+    # An Engine itself adds this option to a privileged container.
     added = {"label=disable"} if host.get("Privileged") else set()
     options = [each for each in host.get("SecurityOpt") or () if each not in added]
     logging = host.get("LogConfig") or {}
