@@ -35,7 +35,7 @@ class RawClient(docker.APIClient):
             ...
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a request and read its answer up to a limit, unless it is a stream; follow no redirect, no Engine sends one."""
+        """Send a request; read its answer up to a limit, unless it is a stream. Follow no redirect: no Engine sends one."""
         is_stream = bool(kwargs.get("stream"))
         answer = super().send(request, **{**kwargs, "stream": True, "allow_redirects": False})
         if not is_stream or not answer.ok:
@@ -79,7 +79,7 @@ class RawClient(docker.APIClient):
         return answer
 
     def upload(self, container: str, archive: bytes, *, path: str) -> None:
-        """Unpack an archive in a container; a directory never replaces a file, and a file never replaces a directory."""
+        """Unpack an archive in a container; a directory never replaces a file, nor a file a directory."""
         answer = self._put(
             self._url("/containers/{0}/archive", container),
             params={"path": path, "noOverwriteDirNonDir": "1"},
@@ -96,7 +96,7 @@ class RawClient(docker.APIClient):
             self._raise_for_status(answer)
 
     def download(self, container: str, path: str) -> bytes:
-        """Return a path of a container as an archive; ValueError if it is incomplete, which an Engine answers with 200."""
+        """Return a path of a container as an archive; ValueError if it is incomplete, even with status 200."""
         answer = self._get(self._url("/containers/{0}/archive", container), params={"path": path})
         self._raise_for_status(answer)
         if not answer.content.endswith(_ARCHIVE_END):

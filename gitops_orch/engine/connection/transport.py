@@ -51,7 +51,7 @@ class Line:
             self._thread.ends_at = before
 
     def remaining_s(self) -> float | None:
-        """Return the seconds left until this thread's deadline, or None without one; TimeoutError once it has passed."""
+        """Return the seconds until this thread's deadline, or None without one; TimeoutError once it has passed."""
         ends_at = getattr(self._thread, "ends_at", None)
         if ends_at is None:
             return None
@@ -69,7 +69,7 @@ class Line:
             self._sockets.add(sock)
 
     def hang_up(self, *, close: bool) -> None:
-        """Cut all connections: a thread that reads gets an end of file at once. With `close`, no new one can be opened."""
+        """Cut all connections: a reading thread gets an end of file at once. With `close`, no new one can be opened."""
         with self._lock:
             self._closed = self._closed or close
             sockets = list(self._sockets)

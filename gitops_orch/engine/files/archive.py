@@ -1,4 +1,4 @@
-"""Tar archives of a file set, with the modes and owners that Git and the Compose file say."""
+"""Builds and reads tar archives of file sets, with the modes and owners that Git and the Compose file declare."""
 
 import io
 import tarfile
@@ -10,29 +10,29 @@ from gitops_orch.model.app import FileEntry, FileMount
 from gitops_orch.model.sensitive.secret import Sensitive
 
 DIRECTORY_MODE = 0o755
-NO_KIND = b"Z"  # a type flag of tar that stands for nothing
-MTIME_S = 0  # fixed: the same content is the same archive
+NO_KIND = b"Z"  # a tar type flag that no kind of entry has
+MTIME_S = 0  # fixed, so that the same content gives the same archive
 
 
 def open_archive(content: bytes) -> tarfile.TarFile:
-    """Open an Engine's archive as what it is: one that is packed may unpack to any size, and no Engine packs."""
+    """Open an Engine's archive as uncompressed: no Engine compresses, and a compressed one could be of any size."""
     return tarfile.open(fileobj=io.BytesIO(content), mode="r:")
 
 
 def file_content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes] | None:
-    """Return what a plain file holds; None where it is none, or claims holes: these are of any size, and no Engine writes them."""
+    """Return a regular file's content; None for others and for sparse files: their size is unbounded, no Engine sends them."""
     return tar.extractfile(member) if member.isreg() and not member.issparse() else None
 
 
 def volume_archive(files: FileMount) -> bytes:
-    """Return what fills the volume of a file set: its tree, or its one file under the name that mounts look for."""
+    """Return the content of a file set's volume: its tree, or its single file under the name SINGLE_FILE."""
     if files.directory:
         return _archive(("", *_directories(files.entries)), [(entry.path, entry) for entry in files.entries])
     return _archive(("",), [(SINGLE_FILE, entry) for entry in files.entries])
 
 
 def seed_archive(files: FileMount, name: str, around: Iterable[str] = ()) -> bytes:
-    """Return what seeds a data directory, or a data file, at a path; `around` are directories above it that are missing."""
+    """Return the first content of a data directory or data file; `around` are missing directories above it."""
     if not files.directory:
         return _archive(tuple(around), [(name, entry) for entry in files.entries])
     inside = [(f"{name}/{entry.path}".lstrip("/"), entry) for entry in files.entries]
@@ -45,7 +45,7 @@ def change_archive(
     files: Iterable[tuple[str, int, tuple[int, int], bytes]],
     changed_at_s: float,
 ) -> bytes:
-    """Return directories to make, and files as path, mode, owner and group, and content; the time is that of the epoch."""
+    """Return directories, and files (path, mode, (owner, group), content); `changed_at_s` is in seconds since the epoch."""
     entries = [
         (path, FileEntry(path=path, mode=mode, content=Sensitive(content), uid=uid, gid=gid))
         for path, mode, (uid, gid), content in files
@@ -54,7 +54,7 @@ def change_archive(
 
 
 def link_archive(links: Iterable[tuple[str, str]]) -> bytes:
-    """Return symbolic links, by absolute path and what they point to."""
+    """Return an archive of symbolic links, each given as (absolute path, target)."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for path, source in links:
@@ -65,10 +65,10 @@ def link_archive(links: Iterable[tuple[str, str]]) -> bytes:
 
 
 def removal_archive(path: str) -> bytes:
-    """Return what makes an Engine remove a path: an entry of a kind that it cannot make, after it has made room.
+    """Return an archive that makes an Engine remove a path: its entry at that path has an unknown kind.
 
-    No request of the API deletes a file, and an Engine clears the way before it looks at what it has to put there
-    (measured on 20.10 and 26.1).  It then refuses the entry, with an error that says no more than that.
+    No API request deletes a file. But an Engine removes the existing path before it looks at the kind of the new entry
+    (measured on 20.10 and 26.1). Then it refuses the entry, with an error that has no other meaning.
     """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
@@ -79,7 +79,7 @@ def removal_archive(path: str) -> bytes:
 
 
 def stale_paths(there: bytes, files: FileMount) -> tuple[str, ...]:
-    """Return what of a downloaded archive has no place in a file set, or stands in the way of it; parents only."""
+    """Return the topmost paths of a downloaded archive that the file set does not have, or has as another kind."""
     wanted_files = {entry.path or SINGLE_FILE for entry in files.entries}
     wanted_directories = set(_directories(files.entries))
     stale: list[str] = []
@@ -93,7 +93,7 @@ def stale_paths(there: bytes, files: FileMount) -> tuple[str, ...]:
 
 
 def first_file(archive: bytes) -> bytes:
-    """Return the content of the first file of an archive; nothing where that is none."""
+    """Return the content of the first entry of an archive; empty if it is no regular file."""
     with open_archive(archive) as tar:
         member = tar.next()
         content = file_content(tar, member) if member is not None else None
@@ -101,7 +101,7 @@ def first_file(archive: bytes) -> bytes:
 
 
 def _directories(entries: tuple[FileEntry, ...]) -> list[str]:
-    """Return every directory that the entries lie in, parents first."""
+    """Return every directory that contains an entry, parents first."""
     found: set[str] = set()
     for entry in entries:
         parts = entry.path.split("/")[:-1]

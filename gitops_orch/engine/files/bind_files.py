@@ -1,4 +1,4 @@
-"""Files from Git in directories that containers can write to: reads a host's copies, and changes those that are ours."""
+"""Reads and changes files from Git in directories that containers can write to; changes only files that are ours."""
 
 import posixpath
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ class HostFileKeeper:
         self._known = Known()
 
     def read(self, queries: Sequence[FilesQuery], image: str) -> tuple[HostFiles, ...]:
-        """Return what the host has of each bind, in their order; nothing is created on the host but carriers."""
+        """Return the host's files of each bind, in the order of the queries; create nothing on the host but carriers."""
         found: dict[FilesQuery, HostFiles] = {}
         written: dict[FilesQuery, Record] = {}
         with self._looking(queries[0].app, self._data_root, image) as place:
@@ -62,7 +62,7 @@ class HostFileKeeper:
 
     @contextmanager
     def _looking(self, app: AppKey, directory: str, image: str) -> Iterator[Place | None]:
-        """Give a directory of the host, as a carrier sees it that cannot write; None where it is not there."""
+        """Yield a directory of the host, mounted read-only in a carrier; None if it does not exist."""
         mount = {"Type": "bind", "Source": directory, "Target": MOUNT_POINT, "ReadOnly": True}
         with ExitStack() as stack:
             place = None
@@ -77,7 +77,7 @@ class HostFileKeeper:
             yield place
 
     def change(self, app: AppKey, files: FileMount, work: FilesWork, image: str) -> tuple[str, ...]:
-        """Carry `work` out; return the names of files that were left alone, since they are not as observed any more."""
+        """Execute `work`; return the names of files that were left alone, because they changed since they were observed."""
         assert files.writable_path is not None  # noqa: S101 - the planner changes no others
         with self._opened(app, files, image) as (place, record):
             _, base = self._place_of(app, files)
@@ -96,9 +96,9 @@ class HostFileKeeper:
 
     @contextmanager
     def _opened(self, app: AppKey, files: FileMount, image: str) -> Iterator[tuple[Place, Place]]:
-        """Give the directory that the bind lies in, and its record, as a carrier sees them.
+        """Yield the directory that contains the bind, and the directory of its record, both mounted in a carrier.
 
-        These two are created where they are not there yet.
+        The Engine creates these two directories if they do not exist.
         """
         assert files.writable_path is not None  # noqa: S101 - the planner changes no others
         mounted, _ = self._place_of(app, files)
@@ -120,23 +120,23 @@ class HostFileKeeper:
         return name
 
     def _now_s(self) -> float:
-        """Files carry the time of their writing: with the size it tells, without a read, that one was changed."""
+        """Return the time for written files: with the size, it shows without a read that a file was changed."""
         return self._clock.now().timestamp()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _DueChanges:
-    """What of a work is to be done, by what the host has at this moment."""
+    """The part of a `FilesWork` that is due, given the files that the host has now."""
 
     removed: tuple[str, ...]
-    directories: tuple[str, ...]  # that stand, with nothing but directories in them, in the place of a file
-    missing: tuple[str, ...]  # directories that what is written lies in
-    written: Mapping[str, Copy | None]  # with what each replaces
-    left: tuple[str, ...]
+    directories: tuple[str, ...]  # directories at the path of a file, which contain only directories
+    missing: tuple[str, ...]  # directories that must be created for the written files
+    written: Mapping[str, Copy | None]  # files to write, with the copy that each one replaces
+    left: tuple[str, ...]  # files to leave alone
 
 
 class _Bind:
-    """The files of one bind, as a carrier sees them that can write."""
+    """The files of one bind, mounted with write access in a carrier."""
 
     def __init__(self, place: Place, files: FileMount, base: str) -> None:
         self._place = place
@@ -150,7 +150,7 @@ class _Bind:
         )
 
     def due(self, work: FilesWork) -> _DueChanges:
-        """Return what is to be done; what is no more as the plan expects it is left alone."""
+        """Return the due changes; a file that differs from what the plan expects is left alone."""
         now = self._now()
         copies = now.of(change.name for change in work.changes)
         removals = [change for change in work.changes if change.digest is None]
@@ -170,7 +170,7 @@ class _Bind:
         )
 
     def remove(self, names: Sequence[str]) -> None:
-        """Remove files; what is still there afterwards must not be taken for removed."""
+        """Remove files; EngineError if one still exists afterwards, so that it never counts as removed."""
         for name in names:
             self._place.clear(path_below(self._base, name))
         still = sorted(self._now().of(names)) if names else ()
@@ -182,9 +182,9 @@ class _Bind:
             )
 
     def make_room(self, directories: Sequence[str]) -> None:
-        """Remove directories in the place of which Git has a file; one with a file in it stays, and the write fails.
+        """Remove directories at paths where Git has a file; a directory that contains a file stays: the write fails.
 
-        Sockets are in no archive, and go with their directory.
+        Sockets appear in no archive, so they are removed together with their directory.
         """
         now = self._now() if directories else None
         for name in directories:
@@ -192,9 +192,9 @@ class _Bind:
                 self._place.clear(path_below(self._base, name))
 
     def archive(self, due: _DueChanges, around: Sequence[str], now_s: float) -> bytes:
-        """Return what writes files; one that replaces another keeps its owner, and a directory stays as it is.
+        """Return an archive of the files to write; a replaced file keeps its owner, and existing directories stay.
 
-        `around` are the directories above the bind, and the bind itself, that are not there yet.
+        `around` are the missing directories above the bind, and the bind itself if it is missing.
         """
         entries = {entry.path: entry for entry in self._files.entries}
         rows = [
@@ -212,13 +212,13 @@ class _Bind:
 
 @dataclass(frozen=True, slots=True)
 class _NameState:
-    """What names are like once files have been removed."""
+    """The state of names after some files have been removed."""
 
     now: Copies
     removed: Collection[str]
 
     def state(self, name: str, copy: Copy | None) -> str | None:
-        """Return the digest of what is at a name then; None where nothing is, and nothing but empty directories."""
+        """Return the digest of the file at a name after the removals; None for nothing, or for empty directories."""
         if copy is None or copy.digest != NO_FILE:
             return _digest(copy)
         if any(above in self.removed for above in _directories_above(name)):
@@ -228,7 +228,7 @@ class _NameState:
 
 
 def _is_due(change: FileChange, copy: Copy | None) -> bool:
-    """What is as it should be is not written again, but for another mode."""
+    """Return whether a file must be written: its content differs, or the plan expects this content with another mode."""
     return _digest(copy) != change.digest or change.expected == change.digest
 
 
@@ -237,13 +237,13 @@ def _is_directory(copy: Copy | None) -> bool:
 
 
 def _missing(now: Copies, names: Iterable[str]) -> tuple[str, ...]:
-    """Return the directories that names lie in and that are not there, or are files that go."""
+    """Return the directories above names that do not exist, or that are files to be removed."""
     above = {directory for name in names for directory in _directories_above(name)}
     return tuple(sorted(directory for directory in above if not now.is_directory(directory)))
 
 
 def _records(place: Place, queries: Iterable[FilesQuery]) -> dict[FilesQuery, Record]:
-    """Return what the records say of each bind; those of an app come in one answer."""
+    """Return the record of each bind; one request reads all records of an app."""
     found: dict[FilesQuery, Record] = {}
     of_app: dict[AppKey, Mapping[str, Mapping[str, Record]]] = {}
     for query in queries:
@@ -284,7 +284,7 @@ def _is_present(place: Place, seen: Copies, root: str) -> bool:
 
 
 def _record_of(path: str, work: FilesWork, left: Sequence[str]) -> bytes:
-    """Return the record of what is done, with the former content of what was left alone."""
+    """Return the new record: what is written now, and the former content of files that were left alone."""
     expected = {change.name: change.expected for change in work.changes if change.name in left}
     former = {name: (digest,) for name, digest in expected.items() if digest is not None}
     kept = {name: versions for name, versions in work.record.items() if name not in expected}

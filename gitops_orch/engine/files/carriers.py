@@ -1,10 +1,11 @@
-"""Carriers: containers that are created, never started, and lend their mounts to a file transfer.
+"""Creates and removes carriers: containers that are never started and only provide their mounts for a file transfer.
 
-An Engine reads and writes archives through the mounts of such a container.  It needs no shell and works for every image.
+An Engine reads and writes archives through the mounts of a carrier. This needs no shell and works with every image.
 
-Note [Carriers of others]
-Several processes may use carriers of one Engine at a time: a `plan` beside the service.  So each carrier has a name of its
-own, and one that a killed process left behind is known by its age alone, by the Engine's own clock.
+Note [Carriers of other processes]
+Several processes may use carriers of one Engine at the same time, for example a `plan` while the service runs. Therefore
+each carrier has a unique name. A carrier that a killed process left behind is recognised only by its age, by the
+Engine's clock.
 """
 
 import secrets
@@ -25,7 +26,7 @@ AGE_MAX_S = 900.0  # no transfer takes that long
 
 
 class Carriers:
-    """Makes and removes the carriers of one host."""
+    """Creates and removes the carriers of one host."""
 
     def __init__(self, wire: Wire, instance: str) -> None:
         self._wire = wire
@@ -35,7 +36,7 @@ class Carriers:
 
     @contextmanager
     def carrier(self, app: AppKey, name: str, mount: dict[str, object], image: str) -> Iterator[str]:
-        """Give the id of a new carrier, and remove it in the end; `name` is what its own name begins with."""
+        """Yield the id of a new carrier, and remove it at the end; `name` is the prefix of the carrier's name."""
         created = self._create(app, name, mount, image)
         try:
             self._sweep(created)
@@ -62,7 +63,7 @@ class Carriers:
         return str(created["Id"])
 
     def _remove(self, carrier: str) -> None:
-        """Remove a carrier with the anonymous volumes that its image gave it; it never ran, so they hold no data."""
+        """Remove a carrier and the anonymous volumes of its image; it never ran, so they have no data."""
         try:
             self._wire.call(
                 f"removal of carrier {carrier}",
@@ -77,7 +78,7 @@ class Carriers:
             self._remove_carrier(str(row["Id"]))
 
     def _sweep(self, created: str) -> None:
-        """Remove what killed processes left behind, once in AGE_MAX_S: what is that much older than the one just made."""
+        """Remove carriers of killed processes, at most once in AGE_MAX_S: those AGE_MAX_S older than the new carrier."""
         now_s = time.monotonic()
         with self._lock:
             if self._swept_s is not None and now_s - self._swept_s < AGE_MAX_S:
@@ -104,7 +105,7 @@ class Carriers:
             self._remove(container)
 
     def _is_carrier(self, container: str) -> bool:
-        """Tell whether a container is a carrier by what it is: any image can bring the label."""
+        """Return whether a container is a carrier by its state, command and name: any image can bring the label."""
         try:
             row = self._wire.read(
                 f"inspect of {container}", lambda client: client.inspect_container(container)

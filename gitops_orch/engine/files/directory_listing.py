@@ -1,4 +1,4 @@
-"""All that lies in a directory of a host, in one answer: its files by their digests, without a request for each."""
+"""Reads a whole directory of a host from one answer: its files by their digests, without a request for each file."""
 
 import hashlib
 import posixpath
@@ -17,7 +17,7 @@ _END_BYTES = 2 * tarfile.BLOCKSIZE  # of zeros, at least
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """What is at a path of a host; `digest` NO_FILE where it is no file that could be ours."""
+    """The file or directory at a path of a host; `digest` is NO_FILE if it is no file that could be ours."""
 
     digest: str
     uid: int = 0
@@ -26,24 +26,24 @@ class Copy:
 
 
 class TooMuch(Exception):
-    """A directory holds more than is read of it at once, or than comes in time."""
+    """A directory has more content than the limit, or more than arrives in time."""
 
 
 class CutOff(Exception):
-    """An archive has no end: a part of a directory is not all of it.
+    """An archive has no end, so it does not show the whole directory.
 
-    So it is where a file becomes shorter while the Engine reads it, as logs and databases do.
+    This happens if a file becomes shorter while the Engine reads it, as logs and databases do.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryListing:
-    """What is at a path and, where that is a directory, below it; "" is the path itself, and absent where nothing is there."""
+    """The copies at and below a path, by relative path; "" is the path itself. It is empty if the path does not exist."""
 
     found: Mapping[str, Copy] = field(default_factory=dict)
 
     def copy(self, path: str) -> Copy | None:
-        """Return what is at a path; NO_FILE behind a link or a file, None where there is nothing."""
+        """Return the copy at a path; NO_FILE if it is behind a link or a file, None if it does not exist."""
         for above in ("", *_above(path)):
             found = self.found.get(above)
             if found is None:
@@ -53,13 +53,13 @@ class DirectoryListing:
         return self.found.get(path)
 
     def below(self, path: str) -> frozenset[str]:
-        """Return the paths below a directory of all that is no directory."""
+        """Return the paths below a directory that are no directories."""
         inside = (other for other, copy in self.found.items() if not copy.directory)
         return frozenset(other for other in inside if other.startswith(f"{path}/"))
 
 
 def read_listing(pieces: Iterator[bytes], bytes_max: int, seconds_max: float) -> DirectoryListing:
-    """Return what an Engine's archive of a path holds; TooMuch where it is longer, CutOff where a part of it is missing."""
+    """Return the content of an Engine's archive of a path; TooMuch beyond a limit, CutOff if it is incomplete."""
     found: dict[str, Copy] = {}
     stream = _Stream(pieces, bytes_max, time.monotonic() + seconds_max)
     try:
@@ -70,7 +70,7 @@ def read_listing(pieces: Iterator[bytes], bytes_max: int, seconds_max: float) ->
             end = tar.offset
     except tarfile.TarError as error:
         raise CutOff(str(error)) from error
-    if not stream.has_end_at(end) or "" not in found:  # an Engine begins with what was asked for
+    if not stream.has_end_at(end) or "" not in found:  # an Engine's archive begins with the requested path
         raise CutOff
     return DirectoryListing(found)
 
@@ -78,7 +78,7 @@ def read_listing(pieces: Iterator[bytes], bytes_max: int, seconds_max: float) ->
 def _copy(tar: tarfile.TarFile, member: tarfile.TarInfo, found: Mapping[str, Copy]) -> Copy:
     if member.isdir():
         return Copy(digest=NO_FILE, uid=member.uid, gid=member.gid, directory=True)
-    if member.islnk():  # another name of a file that came before
+    if member.islnk():  # a hard link to an earlier file of the archive
         return found.get(member.linkname.partition("/")[2], Copy(digest=NO_FILE))
     content = file_content(tar, member)
     if content is None:
@@ -90,23 +90,23 @@ def _copy(tar: tarfile.TarFile, member: tarfile.TarInfo, found: Mapping[str, Cop
 
 
 def _above(path: str) -> Iterator[str]:
-    """Yield the directories above a path, the topmost first, without the root."""
+    """Yield the directories above a path, topmost first, without the root."""
     parts = path.split("/")[:-1]
     return ("/".join(parts[: depth + 1]) for depth in range(len(parts)))
 
 
 class _Stream:
-    """Pieces of an answer as a file that is read once, from the beginning."""
+    """The pieces of an answer, as a file that is read once from the beginning."""
 
     def __init__(self, pieces: Iterator[bytes], bytes_max: int, ends_at_s: float) -> None:
         self._pieces = pieces
         self._left = bytes_max
         self._ends_at_s = ends_at_s
         self._length = 0
-        self._zeros = 0  # at the end of what was read
+        self._zeros = 0  # the number of zero bytes at the end of the data read so far
 
     def read(self, _size: int = -1) -> bytes:
-        """Return the next piece, of whatever size; nothing at the end."""
+        """Return the next piece, of any size; empty at the end."""
         piece = next(self._pieces, b"")
         self._left -= len(piece)
         if self._left < 0 or time.monotonic() > self._ends_at_s:
@@ -117,7 +117,7 @@ class _Stream:
         return piece
 
     def has_end_at(self, offset: int) -> bool:
-        """Read on; return whether all from an offset on is the end of an archive, and not of a file that ends with zeros."""
+        """Read the rest; return whether only an archive's end mark follows `offset`, not a file that ends with zeros."""
         while self.read():
             pass
         return _END_BYTES <= self._length - offset <= self._zeros

@@ -1,15 +1,15 @@
-"""Files that belong to a user whom only an image knows: found in its `/etc/passwd` and `/etc/group`."""
+"""Finds the numeric owner of files whose user only an image knows, from its `/etc/passwd` and `/etc/group`."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 from gitops_orch.model.app import FileMount
 
-Read = Callable[[str], str]  # the text of a file in the image; "" where it has none
+Read = Callable[[str], str]  # returns the text of a file in the image; "" if there is none
 
 
 def owned(files: FileMount, image_user: str, read: Read) -> tuple[FileMount, str]:
-    """Return a file set with its owner as numbers, and a note where it cannot be told: then it is root's."""
+    """Return a file set with a numeric owner, and a note; if the owner is unknown, the files belong to root."""
     if files.user is None:
         return files, ""
     name, _, group = files.user.partition(":")
@@ -24,7 +24,7 @@ def owned(files: FileMount, image_user: str, read: Read) -> tuple[FileMount, str
 
 
 def _numbers(name: str, group: str, read: Read) -> tuple[int, int] | None:
-    """Return a user's and a group's numbers as a container runtime finds them; None where one is not known."""
+    """Return a user's and a group's numbers, found like a container runtime does; None if one is unknown."""
     if not name:
         return 0, (_number(group, read("/etc/group")) or 0) if group else 0
     row = _row(name, read("/etc/passwd"))
@@ -45,7 +45,7 @@ def _number(name: str, table: str) -> int | None:
 
 
 def _row(name: str, table: str) -> list[str] | None:
-    """Return the fields of the entry with that name, or that number; None where there is none that makes sense."""
+    """Return the fields of the entry with that name or number; None if there is no valid one."""
     for line in table.splitlines():
         fields = line.split(":")
         whole = len(fields) > 3 and fields[2].isdecimal() and (len(fields) == 4 or fields[3].isdecimal())  # noqa: PLR2004 - name:password:number:...

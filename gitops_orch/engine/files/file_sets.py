@@ -1,20 +1,21 @@
-"""Files from Git travel to a host over its API alone, and arrive whole or not at all.
+"""Copies file sets from Git to a host, only over the Engine's API, completely or not at all.
 
 Note [Carriers]
-An Engine writes an archive through the mounts of a container that was created and is never started: the carrier.  It
-needs no shell and works for every image (carriers.py).  It is removed when the files are there; one that a crash left
-behind is removed later, once it is so old that no other process can be using it.
+An Engine writes an archive through the mounts of a carrier: a container that was created and is never started. This
+needs no shell and works with every image (carriers.py). The carrier is removed after the transfer. A carrier that a
+crash left behind is removed later, when it is so old that no other process can be using it.
 
-Note [Whole or not at all]
-Before anything is written, a marker volume is made (`<name>.filling`, labelled with what is being filled), and it is
-removed last.  While it is there, the file set does not count as one: it is filled again, from the beginning.  A label
-on the file set's volume could not do that, since labels cannot change, and a file in it would be seen by containers.
+Note [Complete or not at all]
+Before anything is written, a marker volume is created (`<name>.filling`, with a label that names the volume being
+filled). It is removed last. While it exists, the volume does not count as a file set and is filled again from the
+beginning. A label on the volume itself could not do this, since labels cannot change. A marker file in the volume would
+be visible to containers.
 
 Note [Live file sets]
-A service that reads its files again on a signal keeps its container, so its files lie in a volume of a stable name and
-are changed in place.  What it holds is recorded by a second volume (`<name>.<digest>`), which is made only when the
-containers were told, and removed before the first byte is changed: a crash anywhere between leads to another transfer
-and another signal, never to a container that was not told.
+A service that reads its files again on a signal keeps its container. So its files are in a volume with a stable name and
+are changed in place. A second volume (`<name>.<digest>`) records the content. It is created only after the containers
+were signalled, and removed before the first byte is changed. A crash in between leads to another transfer and another
+signal, never to a container that was not signalled.
 """
 
 import hashlib
@@ -46,7 +47,7 @@ _SEED_LENGTH = 12
 
 
 class FileCourier:
-    """Brings file sets to one host."""
+    """Copies file sets to one host."""
 
     def __init__(self, wire: Wire, carriers: Carriers, instance: str, data_root: str) -> None:
         self._wire = wire
@@ -55,9 +56,9 @@ class FileCourier:
         self._data_root = data_root
 
     def put(self, app: AppKey, files: FileMount, image: str) -> str:
-        """Bring a file set, or seed a data directory that is not there; the image lends the carrier its root.
+        """Copy a file set, or create a missing data directory with its first content; the carrier uses `image`.
 
-        Returns what is to be noted of the files' owner.
+        Return a note about the files' owner for people, or "".
         """
         with self._wire.bounded("transfer of files"):
             if files.writable_path is not None:
@@ -68,12 +69,12 @@ class FileCourier:
             return self._fill_volume(app, files, image)
 
     def forget_live(self, app: AppKey, live: str) -> None:
-        """Forget that containers know what a live file set holds: before the first byte of it is changed."""
+        """Remove the record that containers know a live set's content; call it before the first byte is changed."""
         for record in self._live_records(live_volume_name(app.project, live)):
             self.remove_volume(record)
 
     def record_live(self, app: AppKey, files: FileMount, live: str) -> None:
-        """Record what a live file set holds; until then it is brought, and its containers are told, again."""
+        """Record a live set's content; without the record, the next run transfers it and signals its containers again."""
         name = live_volume_name(app.project, live)
         wanted = {**labels.live_labels(self._instance, app, name), labels.FILES: files.digest}
         self._create_volume(live_record_name(app.project, live, files.digest), wanted)
@@ -102,7 +103,7 @@ class FileCourier:
         return sorted(str(row["Name"]) for row in answer.get("Volumes") or () if row["Name"] != name)
 
     def _clear_stale(self, carrier: str, files: FileMount) -> None:
-        """Remove what left Git; a path that is still there afterwards must not be taken for removed."""
+        """Remove files that left Git; EngineError if one still exists afterwards, so that it never counts as removed."""
         there = self._wire.read(
             "download of files", lambda client: client.download(carrier, f"{MOUNT_POINT}/.")
         )
@@ -144,7 +145,7 @@ class FileCourier:
         return note
 
     def _text(self, carrier: str, path: str) -> str:
-        """Return a file of the carrier's image as text; "" where it has none."""
+        """Return a file of the carrier's image as text; "" if there is none."""
         try:
             archive = self._wire.read(f"download of {path}", lambda client: client.download(carrier, path))
         except NotFound:
@@ -155,15 +156,15 @@ class FileCourier:
         return lambda client: client.clear(carrier, archive, path=MOUNT_POINT)
 
     def _seed_directory(self, app: AppKey, files: FileMount, image: str, path: str) -> None:
-        """Lay a data directory down where there is none; what is there stays as it is, whoever wrote it."""
+        """Create a missing data directory with its first content; an existing one is never changed."""
         mounted, base = place_of_data(self._data_root, app, path, files.git_path)
-        # By a digest: an Engine takes neither all names of directories nor names of any length.
+        # The name has a digest of the path: an Engine refuses some characters, and long names.
         name = f"{app.project}_seed_{hashlib.sha256(path.encode()).hexdigest()[:_SEED_LENGTH]}"
         with self._carriers.carrier(app, name, {"Binds": [f"{mounted}:{MOUNT_POINT}"]}, image) as carrier:
             around = Place(self._wire, carrier, MOUNT_POINT, mounted, Known()).missing_directories(
                 posixpath.dirname(base)
             )
-            # With a marker nobody has used the directory yet: a seed that was cut short is laid down again, whole.
+            # While the marker exists, no container has used the directory: an interrupted copy is written again, completely.
             if self._volume_labels(name + MARKER_SUFFIX) is None and self._exists(carrier, base):
                 return
             self._mark(app, name)
@@ -181,7 +182,7 @@ class FileCourier:
         )
 
     def _volume_labels(self, name: str) -> dict[str, str] | None:
-        """Return a volume's labels; None where there is no such volume."""
+        """Return a volume's labels; None if it does not exist."""
         try:
             found = self._wire.read(f"inspect of volume {name}", lambda client: client.inspect_volume(name))
         except NotFound:
@@ -199,7 +200,7 @@ class FileCourier:
         return True
 
     def remove_volume(self, name: str) -> None:
-        """Remove a volume by name; it may be gone already."""
+        """Remove a volume by name; do nothing if it does not exist."""
         try:
             self._wire.call(f"removal of volume {name}", lambda client: client.remove_volume(name))
         except NotFound:

@@ -1,15 +1,15 @@
-"""A directory of a host, as a carrier sees it that mounts it: what is at the paths below it.
+"""Reads and writes paths in a directory of a host, through a carrier that mounts the directory.
 
 Note [Links]
-An app can put a symbolic link anywhere in its directory, also in the place of one that another container mounts.  An
-Engine that mounts a path follows the links on it.  So the carrier that writes mounts the outermost directory that the app
-can write in (`place_of_data`): a link below it leads somewhere into the carrier, and never to another place on the host.
-What lies behind a link, or is one, is neither read nor written.
+An app can create a symbolic link anywhere in its directory, also in place of a directory that another container mounts.
+An Engine that mounts a path follows the links in that path. So the writing carrier mounts the outermost directory that
+the app can write in (`place_of_data`): a link below it leads into the carrier, never to another path of the host. A
+link, and everything behind a link, is neither read nor written.
 
 Note [One answer for a directory]
-An Engine takes some hundredth of a second for each request on a file, and more under load, so a directory is read in one
-answer.  It may hold data as well, of any size: an answer that goes beyond LISTED_BYTES_MAX is broken off, and the files
-from Git are asked for one by one, from then on at once.
+An Engine needs about 0.01 s for each request about a file, and more under load, so a directory is read in one answer.
+The directory may also contain data of any size. An answer larger than LISTED_BYTES_MAX is cancelled, and the files from
+Git are requested one by one, the next time without another try.
 """
 
 import math
@@ -27,52 +27,52 @@ from gitops_orch.engine.files.directory_listing import Copy, CutOff, DirectoryLi
 from gitops_orch.errors import EngineError, NotFound
 from gitops_orch.model.host_files import NO_FILE
 
-FILE_BYTES_MAX = 64 * 1024 * 1024  # a larger one is none from Git
+FILE_BYTES_MAX = 64 * 1024 * 1024  # a larger file cannot be from Git
 LISTED_BYTES_MAX = 16 * 1024 * 1024
 READERS = 8
-_HEADERS_BYTES_MAX = 1024 * 1024  # of the archive around a file
-# Of Go's os.FileMode, which the Engine tells a file's kind by.
+_HEADERS_BYTES_MAX = 1024 * 1024  # the overhead of the archive around a file
+# Bits of Go's os.FileMode, by which the Engine reports a file's kind.
 _DIRECTORY = 1 << 31
 _KINDS = _DIRECTORY | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
 
 
 class Copies(Protocol):
-    """What a bind has, by names."""
+    """The host's files in a bind, by name."""
 
     def of(self, names: Iterable[str]) -> Mapping[str, Copy]:
-        """Return what is at these names, without those where nothing is."""
+        """Return the copies at these names, without names that do not exist."""
         ...
 
     def below(self, name: str) -> frozenset[str] | None:
-        """Return the names of all that lies in a directory and is none; None where that is not known."""
+        """Return the names below a directory that are no directories; None if they are not known."""
         ...
 
     def is_directory(self, name: str) -> bool:
-        """Tell whether there is a directory, and nothing but directories above it."""
+        """Return whether the name and everything above it are directories, and no links."""
         ...
 
 
 @dataclass(slots=True)
 class Known:
-    """What is remembered of a host, so that less is read."""
+    """What is cached for a host, so that less is read."""
 
     digests: dict[str, tuple[int, str, str]] = field(default_factory=dict)  # path -> size, time, digest
-    large: set[str] = field(default_factory=set)  # directories that one answer does not hold
+    large: set[str] = field(default_factory=set)  # directories that do not fit in one answer
 
 
 @dataclass(slots=True)
 class Place:
-    """A directory as a carrier sees it."""
+    """A directory of a host, mounted in a carrier."""
 
     wire: Wire
     carrier: str
     root: str
-    host_root: str  # where `root` is on the host
+    host_root: str  # the path of `root` on the host
     known: Known
     _directories: dict[str, bool | None] = field(default_factory=dict)
 
     def is_directory(self, path: str) -> bool | None:
-        """Tell whether a path below the root, and all above it, are directories and no links; None where it is absent."""
+        """Return whether a path and all paths above it are directories, and no links; None if it does not exist."""
         if not path:
             return True
         if path not in self._directories:
@@ -83,7 +83,7 @@ class Place:
         return self._directories[path]
 
     def missing_directories(self, path: str) -> tuple[str, ...]:
-        """Return the directories of a path, the path itself included, that are not there; EngineError where one is a link."""
+        """Return the missing directories of a path, including itself; EngineError if one is a link or a file."""
         parts = path.split("/") if path else []
         directories = ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
         there = {each: self.is_directory(each) for each in directories}
@@ -97,7 +97,7 @@ class Place:
         return tuple(each for each in directories if there[each] is None)
 
     def stat(self, path: str) -> Mapping[str, object] | None:
-        """Return what the Engine tells of a path; None where there is nothing."""
+        """Return the Engine's attributes of a path; None if it does not exist."""
         whole = self._whole(path)
         try:
             return self.wire.read(f"look for {path}", lambda client: client.find(self.carrier, whole))
@@ -108,9 +108,9 @@ class Place:
         return f"{self.root}/{path}".rstrip("/")
 
     def copies(self, root: str, *, directory: bool, size_bytes: int, fresh: bool = False) -> Copies:
-        """Return what is below a path; `size_bytes` is how much Git has there.
+        """Return the files below a path; `size_bytes` is the size of Git's files there.
 
-        If `fresh`, each file is as it is at this moment, with its owner.
+        If `fresh`, each file is read now, with its owner; else cached digests may be used.
         """
         if directory and size_bytes <= LISTED_BYTES_MAX // 2:
             listing = self._listing(root)
@@ -119,7 +119,7 @@ class Place:
         return _FileByFile(self, root, self.fresh if fresh else self._remembered)
 
     def _listing(self, path: str) -> DirectoryListing | None:
-        """Return all below a path, in one answer; None where that is too much."""
+        """Return everything below a path, read in one answer; None if it is too large or incomplete."""
         on_host = f"{self.host_root}/{path}".rstrip("/")
         if on_host in self.known.large:
             return None
@@ -149,7 +149,7 @@ class Place:
         return self.wire.read(f"download of {path or 'a directory'}", ask)
 
     def _remembered(self, path: str) -> Copy | None:
-        """Return a file without its owner; one with the size and the time that it had before is not read again."""
+        """Return a file without its owner; if its size and time are unchanged, return the cached digest."""
         stat = self._look(path)
         if not isinstance(stat, tuple):
             return None if stat is None else Copy(digest=NO_FILE)
@@ -163,14 +163,14 @@ class Place:
         return copy
 
     def fresh(self, path: str) -> Copy | None:
-        """Read a file as it is at this moment, unless it lies behind a link; None where there is nothing."""
+        """Read a file now, with its owner, unless it is behind a link; None if it does not exist."""
         stat = self._look(path)
         if isinstance(stat, tuple):
             return self._copy(path)
         return None if stat is None else Copy(digest=NO_FILE)
 
     def _look(self, path: str) -> tuple[int, str] | str | None:
-        """Return a plain file's size and time of change, which tell its contents apart; else NO_FILE or None."""
+        """Return a regular file's size and time of change, which identify its content; else NO_FILE or None."""
         above = self.is_directory(posixpath.dirname(path))
         if not above:
             return None if above is None else NO_FILE
@@ -183,7 +183,7 @@ class Place:
         return (size, str(found.get("mtime")))
 
     def _copy(self, path: str) -> Copy | None:
-        """Read a file, and whose it is; in pieces, for it may be larger than what is read of an answer elsewhere."""
+        """Read a file and its owner; in pieces, because it may be larger than the usual limit of an answer."""
         try:
             return self._read(path, FILE_BYTES_MAX + _HEADERS_BYTES_MAX, math.inf).found[""]
         except NotFound:
@@ -197,7 +197,7 @@ class Place:
             ) from error
 
     def download(self, path: str) -> bytes | None:
-        """Return an archive of what is at a path, of at most ANSWER_BYTES_MAX; None where there is nothing."""
+        """Return an archive of a path, of at most ANSWER_BYTES_MAX; None if the path does not exist."""
         whole = self._whole(path)
         try:
             return self.wire.read(f"download of {path}", lambda client: client.download(self.carrier, whole))
@@ -210,7 +210,7 @@ class Place:
         self._directories.clear()
 
     def clear(self, path: str) -> None:
-        """Remove a path, with all below it."""
+        """Remove a path and everything below it."""
         archive = removal_archive(path)
         self.wire.call(
             f"removal of {path}", lambda client: client.clear(self.carrier, archive, path=self.root)
@@ -236,7 +236,7 @@ class _Listed:
 
 @dataclass(frozen=True, slots=True)
 class _FileByFile:
-    """Asks for each file."""
+    """Sends requests for each file."""
 
     place: Place
     root: str
@@ -245,7 +245,7 @@ class _FileByFile:
     def of(self, names: Iterable[str]) -> Mapping[str, Copy]:
         paths = {name: path_below(self.root, name) for name in names}
         for path in paths.values():
-            self.place.is_directory(posixpath.dirname(path))  # once, before all ask for it
+            self.place.is_directory(posixpath.dirname(path))  # cached here, before the threads need it
         with ThreadPoolExecutor(READERS, thread_name_prefix="files") as pool:
             found = zip(paths, pool.map(self.read, paths.values()), strict=True)
             return {name: copy for name, copy in found if copy is not None}
@@ -258,7 +258,7 @@ class _FileByFile:
 
 
 def path_below(base: str, name: str) -> str:
-    """Return a path from a directory, or "", and a name below it, or ""."""
+    """Join a directory and a name below it; each of them may be ""."""
     return "/".join(part for part in (base, name) if part)
 
 

@@ -1,10 +1,10 @@
-"""The record, on a host, of which files from Git we wrote into a bind, and with which content.
+"""Reads and writes the record on a host of which files from Git we wrote into a bind, and with which content.
 
 Note [The record]
-What we last wrote is recorded on the host, outside of all that an app mounts, so that it survives the loss of our state:
-below `<data_root>/.gitops-orch`, one directory for each bind.  A record is a JSON file whose name is the digest of its
-content, so that a torn one is no record.  Before files are changed the new record is put beside the old one, and the old
-one is removed last: whatever breaks off in between, each file's content is in one of the two, and both are in force.
+The record is stored on the host, outside of everything that an app mounts, so that it survives the loss of our state:
+below `<data_root>/.gitops-orch`, one directory for each bind. A record is a JSON file whose name is the digest of its
+content, so an incomplete file is no record. Before files are changed, the new record is written beside the old one. The
+old one is removed last. If the change is interrupted, each file's content is in one of the two records, and both count.
 """
 
 import hashlib
@@ -23,25 +23,25 @@ Record = Mapping[str, frozenset[str]]
 
 
 def records_directory(app: AppKey) -> str:
-    """Return where below the data root the records of an app lie."""
+    """Return the directory of an app's records, relative to the data root."""
     return f"{RECORDS}/{app.namespace}/{app.name}"
 
 
 def record_path(app: AppKey, path: str, *, directory: bool) -> str:
-    """Return where below the data root a bind's record lies."""
+    """Return the directory of a bind's record, relative to the data root."""
     kind = "directory" if directory else "file"
     name = hashlib.sha256(f"{kind}\0{path}".encode()).hexdigest()[:16]
     return f"{records_directory(app)}/{name}"
 
 
 def record_content(path: str, record: Mapping[str, Sequence[str]]) -> bytes:
-    """Return a record as the file that it is."""
+    """Return the content of a record's file."""
     files = {name: sorted(versions) for name, versions in sorted(record.items())}
     return json.dumps({"version": 1, "path": path, "files": files}, indent=1).encode()
 
 
 def parse_record(name: str, content: bytes) -> Record:
-    """Return what a record says; nothing where it is torn, or is none, and of no file outside of the bind."""
+    """Parse a record; empty if it is incomplete or invalid. Names that point outside of the bind are ignored."""
     if name != record_name(content):
         return {}
     try:
@@ -56,20 +56,20 @@ def parse_record(name: str, content: bytes) -> Record:
 
 
 def record_name(content: bytes) -> str:
-    """Return the name of the file that a record is."""
+    """Return the file name of a record with this content."""
     return hashlib.sha256(content).hexdigest() + RECORD_ENDING
 
 
 def joined_records(records: Sequence[Record]) -> Record:
-    """Return what several records say together."""
+    """Return several records as one: of each file, all recorded versions."""
     names = {name for record in records for name in record}
     return {name: frozenset().union(*(record.get(name, frozenset()) for record in records)) for name in names}
 
 
 def records_in(archive: bytes) -> Mapping[str, Mapping[str, Record]]:
-    """Return all files of an archive of records, by the name of their directory and their own; what is none says nothing.
+    """Return the records in an archive, by directory name and file name; an invalid record is empty.
 
-    ValueError where a part of the archive cannot be read: a record that is not seen would be taken for none.
+    ValueError if a part of the archive cannot be read: a record that was not read would count as missing.
     """
     found: dict[str, dict[str, Record]] = defaultdict(dict)
     with open_archive(archive) as tar:

@@ -65,7 +65,7 @@ def own_labels(container: Mapping[str, str], image: Mapping[str, str]) -> dict[s
 
 
 def without_copies(containers: Iterable[ObservedContainer]) -> tuple[ObservedContainer, ...]:
-    """Return the containers of a host; a copy of one of our containers has no owner, and `copy_of` names its original."""
+    """Return the containers of a host; a copy of one of ours has no owner, and `copy_of` names its original."""
     there = tuple(containers)
     same: dict[Ownership, list[ObservedContainer]] = defaultdict(list)
     for each in there:

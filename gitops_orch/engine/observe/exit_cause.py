@@ -7,8 +7,8 @@ facts were measured on Engines 20.10 and 26.1:
   ends programs. After a crash there is no `kill` event.
 - Both events exist before an inspection reports the end, because an Engine locks the container while it writes them.
 - An Engine keeps its last 256 events, and none across its own restart. Without the `die` event, the cause is unknown.
-- An Engine creates its network `bridge` again at each start. A container that ended before that time ended together with
-  the Engine, or earlier.
+- An Engine creates its network `bridge` again at each start. A container that ended before that time ended together
+  with the Engine, or earlier.
 """
 
 import json

@@ -32,7 +32,7 @@ class InspectionCache:
 
     @contextmanager
     def observation(self) -> Iterator[tuple[Mapping[str, Inspection], dict[str, Inspection]]]:
-        """Yield the cached inspections and a dict for new ones; cache the new ones, except ids dropped since the start."""
+        """Yield the cached inspections and a dict for new ones; then cache the dict, except ids dropped meanwhile."""
         found: dict[str, Inspection] = {}
         with self._lock:
             number = next(self._observations)

@@ -36,7 +36,7 @@ class HostObserver:
         self._images = ImageLabels(wire)
 
     def observe(self) -> ObservedHost:
-        """Return the host's state. If one listing fails, the call fails, since a missing part would look like an empty one."""
+        """Return the host's state; fail if one listing fails, because a missing list would look like an empty one."""
         ends_at = time.monotonic() + self._settings.deadline_s
         observed_at = self._clock.now()
         info = self._ask("info", lambda client: client.info(), ends_at)
@@ -67,7 +67,7 @@ class HostObserver:
         return "" if self._wire.is_podman else str(about.get("ID") or "")
 
     def _ask(self, what: str, ask: Callable[[Any], Any], ends_at: float) -> Future[Any]:
-        """Send a request from a thread of the pool; a request that waits for a thread too long fails like a slow one."""
+        """Send a request from a thread of the pool; `ends_at` also bounds the time that it waits for a thread."""
         try:
             return self._workers.submit(lambda: self._wire.read(what, ask, ends_at=ends_at))
         except RuntimeError as error:  # an executor raises this, and no other type, once it is closed

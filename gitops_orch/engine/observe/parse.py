@@ -260,7 +260,7 @@ def listed_network(row: Row, instance: str) -> ObservedNetwork:
 
 
 def listed_volumes(rows: Iterable[Row], instance: str) -> tuple[ObservedVolume, ...]:
-    """Return the volumes; one that is not completely filled does not count as a file set (engine/files/file_sets.py)."""
+    """Return the volumes; a volume that is still being filled is no file set yet (engine/files/file_sets.py)."""
     volumes = [_listed_volume(row, instance) for row in rows]
     filling = {volume.labels.get(labels.FILLING) for volume in volumes}
     return tuple(_unfinished(volume) if volume.name in filling else volume for volume in volumes)

@@ -1,4 +1,4 @@
-"""From a service to what an Engine is asked to create: the container that `docker compose` would make."""
+"""Builds the create request of a service's container: the same container that `docker compose` would create."""
 
 import json
 from dataclasses import dataclass
@@ -37,20 +37,19 @@ _UNCONFINED_PATHS = ("systempaths=unconfined", "systempaths:unconfined")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerPayload:
-    """The body of a create, and the networks to connect before the container starts."""
+    """The body of a create request, and the networks to connect before the container starts."""
 
     body: dict[str, object]
     platform: str  # "" lets the Engine choose
     connections: tuple[tuple[str, Endpoint], ...]
-    links: tuple[
-        tuple[str, str], ...
-    ] = ()  # symbolic links to put into its layer: path, and what it points to
+    # Symbolic links to create in the container's layer, as (path, target of the link).
+    links: tuple[tuple[str, str], ...] = ()
 
 
 def container_payload(
     intent: ContainerIntent, target: PayloadTarget, labels: dict[str, str]
 ) -> ContainerPayload:
-    """Return what to send for a container; Unsupported where this Engine's API cannot say it."""
+    """Return the create request of a container; Unsupported if this Engine's API lacks a declared feature."""
     service = intent.service
     attached = attachments(intent.app, service, intent.slot, target)
     _check(service.compose, target)
@@ -70,7 +69,7 @@ def container_payload(
 
 
 def _check(service: Body, target: PayloadTarget) -> None:
-    """Refuse what this Engine would drop without a word."""
+    """Refuse features that this Engine would silently ignore."""
     if service.get("annotations"):
         target.need(43, "annotations")
     if mapping(service.get("healthcheck")).get("start_interval"):
@@ -98,7 +97,7 @@ def _config(service: Body, image: str, attached: Attachments) -> dict[str, objec
         }
     )
     fields |= {"Image": image, "AttachStdout": True, "AttachStderr": True}
-    # An empty list is a wish too: it clears what the image has.
+    # An empty list is sent, too: it clears the value of the image.
     for key, name in (("command", "Cmd"), ("entrypoint", "Entrypoint")):
         if service.get(key) is not None:
             fields[name] = strings(service.get(key))
@@ -108,7 +107,7 @@ def _config(service: Body, image: str, attached: Attachments) -> dict[str, objec
 
 
 def _environment(environment: Json) -> list[str]:
-    """Return NAME=value sorted by name; a name without a value takes the image's variable away."""
+    """Return NAME=value sorted by name; a name without a value removes the image's variable."""
     return [
         name if value is None else f"{name}={text(value)}"
         for name, value in sorted(mapping(environment).items())
@@ -157,7 +156,7 @@ def _host_config(intent: ContainerIntent, attached: Attachments, target: Payload
 
 
 def _isolation(body: Body, target: PayloadTarget) -> dict[str, object]:
-    """Return what sets a container apart, or does not: namespaces, capabilities, runtime, storage, log."""
+    """Return the fields of isolation: namespaces, capabilities, runtime, storage, log."""
     logging = mapping(body.get("logging"))
     return {
         "Annotations": text_mapping(body.get("annotations")),
@@ -185,7 +184,7 @@ def _isolation(body: Body, target: PayloadTarget) -> dict[str, object]:
 
 
 def _security(body: Body) -> dict[str, object]:
-    """Return SecurityOpt; unconfined system paths are two empty lists, not an option, to an Engine."""
+    """Return SecurityOpt; for unconfined system paths, an Engine needs two empty lists instead of an option."""
     options = strings(body.get("security_opt"))
     kept = [_security_option(option) for option in options if option not in _UNCONFINED_PATHS]
     fields = present({"SecurityOpt": kept})

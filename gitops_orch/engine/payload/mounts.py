@@ -1,7 +1,7 @@
-"""Volumes, binds, tmpfs and files from Git, as an Engine's Binds and Mounts.
+"""Builds an Engine's Binds and Mounts from volumes, binds, tmpfs and files from Git.
 
-Compose's split is kept, because an inspection shows it: what may create its host path travels as a bind string, all
-else as a mount.
+Both forms are used as Compose uses them, because an inspection shows the difference: a bind whose host path may be
+created is a bind string, everything else is a mount.
 """
 
 import posixpath
@@ -24,21 +24,23 @@ from gitops_orch.model.app import App, AppKey, FileMount, Service, Volume
 from gitops_orch.model.names import files_volume_name, live_volume_name
 from gitops_orch.model.rules.data_mounts import normal_target
 
-SINGLE_FILE = "content"  # what a file set of one file calls it inside its volume
-LIVE_DIRECTORY = "/run/gitops-orch"  # in a container: where live file sets of one file are mounted
+SINGLE_FILE = "content"  # the name of the file inside the volume of a file set of one file
+LIVE_DIRECTORY = (
+    "/run/gitops-orch"  # the directory in a container where live file sets of one file are mounted
+)
 
 Mount = dict[str, object]
 
 
 @dataclass(slots=True)
 class Mounts:
-    """What is mounted, in the two forms that an Engine takes."""
+    """Mounts in the two forms that an Engine accepts."""
 
     binds: list[str] = field(default_factory=list)
     mounts: list[Mount] = field(default_factory=list)
 
     def fields(self) -> dict[str, object]:
-        """Return the fields of HostConfig, in an order that does not depend on the file's."""
+        """Return the fields of HostConfig, sorted independently of the order in the file."""
         return present(
             {
                 "Binds": sorted(self.binds),
@@ -50,7 +52,7 @@ class Mounts:
 def mount_fields(
     app: App, service: Service, target: PayloadTarget, kept: Mapping[str, str]
 ) -> dict[str, object]:
-    """Return Binds, Mounts, Tmpfs and VolumesFrom; `kept` are sources, by target, that the file does not name."""
+    """Return Binds, Mounts, Tmpfs and VolumesFrom; `kept` are retained sources by target, instead of the file's."""
     mounts = Mounts()
     inherited = {volume.target: volume for volume in target.inherited}
     for entry in bodies(service.compose.get("volumes")):
@@ -97,7 +99,7 @@ def _app_volume(app: App, key: str) -> Volume | None:
 
 
 def _is_bind_in_disguise(volume: Volume) -> bool:
-    """Return whether a volume is a bind by its driver options: Compose mounts those by a bind string."""
+    """Return whether a volume is a bind by its driver options; Compose mounts such a volume by a bind string."""
     options = mapping(volume.compose.get("driver_opts"))
     local = text(volume.compose.get("driver")) in {"", "local"}
     return local and text(options.get("o")) == "bind" and "device" in options
@@ -168,12 +170,12 @@ def _image_options(entry: Body, target: PayloadTarget) -> dict[str, object]:
 
 def _add_files(mounts: Mounts, app: App, files: FileMount, target: PayloadTarget, kept: str) -> None:
     if kept and files.writable_path is not None:
-        # As a mount, which is refused where its source is gone: a bind string would make an empty directory of it.
+        # A mount fails if its source is missing; a bind string would create an empty directory instead.
         mounts.mounts.append({"Type": "bind", "Source": kept, "Target": files.target})
         return
     if files.writable_path is not None:
         source = data_path(target.data_root, app.key, files.writable_path)
-        # A missing directory is made again, as Compose does; a missing file must not become a directory.
+        # A missing directory is created again, as Compose does; a missing file must not become a directory.
         if files.directory:
             mounts.binds.append(f"{source}:{files.target}:rw")
         else:
@@ -186,7 +188,7 @@ def _add_files(mounts: Mounts, app: App, files: FileMount, target: PayloadTarget
 
 
 def _live_mount(files: FileMount, volume: str, live: str) -> Mount:
-    """Mount a whole live set.  A mounted file would stay what it was when it is changed: a link leads to it instead."""
+    """Mount the directory of a live set. A file mount would not show a changed file, so a link points to the file."""
     return {
         "Type": "volume",
         "Source": volume,
@@ -197,7 +199,7 @@ def _live_mount(files: FileMount, volume: str, live: str) -> Mount:
 
 
 def live_links(service: Service) -> tuple[tuple[str, str], ...]:
-    """Return the links that stand for single files which are changed in place: path, and what it points to."""
+    """Return the links for live file sets of one file, each as (path, target of the link)."""
     return tuple(
         (files.target, f"{LIVE_DIRECTORY}/{files.live}/{SINGLE_FILE}")
         for files in service.files
@@ -206,7 +208,7 @@ def live_links(service: Service) -> tuple[tuple[str, str], ...]:
 
 
 def _files_mount(files: FileMount, volume: str, target: PayloadTarget) -> Mount:
-    """Mount a whole set, or one file of it: through a subpath where the Engine can, else from where the volume lies."""
+    """Mount a file set, or its single file: by a subpath if the Engine can, else from the volume's directory."""
     mount: Mount = {"Type": "volume", "Source": volume, "Target": files.target, "ReadOnly": True}
     if files.directory:
         return {**mount, "VolumeOptions": {"NoCopy": True}}
@@ -216,17 +218,17 @@ def _files_mount(files: FileMount, volume: str, target: PayloadTarget) -> Mount:
 
 
 def data_path(data_root: str, app: AppKey, path: str) -> str:
-    """Return where a data directory lives on a host; an absolute path is where an adopted container had it."""
+    """Return the path of a data directory on a host; an absolute path is that of an adopted container."""
     if path.startswith("/"):
         return path
     return f"{data_root.rstrip('/')}/{app.namespace}/{app.name}/{path}"
 
 
 def place_of_data(data_root: str, app: AppKey, path: str, git_path: str) -> tuple[str, str]:
-    """Return the outermost directory that the app's containers may write in, and where below it a data directory lies.
+    """Return the outermost directory that the app's containers may write in, and the data directory's path below it.
 
-    Its containers can put links in the place of all that is below it, and in no other place.  Of an absolute `path` it is
-    found by `git_path`, the path in Git; where these do not end alike, it is the directory around it.
+    The app's containers can create links at any path below it, and nowhere else. For an absolute `path`, `git_path`
+    (the path in Git) is cut off its end. If `path` does not end in it, the result is the parent directory of `path`.
     """
     if not path.startswith("/"):
         return f"{data_root.rstrip('/')}/{app.namespace}/{app.name}", path.strip("/")
@@ -243,7 +245,7 @@ def _tmpfs(service: Body) -> dict[str, str]:
 
 
 def _volumes_from(service: Body, target: PayloadTarget) -> list[str]:
-    """Return the containers to take volumes from; unlike Compose, which forgets it, `:ro` is kept."""
+    """Return the containers whose volumes are mounted; unlike Compose, which drops it, keep `:ro`."""
     return [_volumes_source(entry, target) for entry in strings(service.get("volumes_from"))]
 
 
@@ -255,5 +257,5 @@ def _volumes_source(entry: str, target: PayloadTarget) -> str:
 
 
 def peer(service: str, target: PayloadTarget) -> str:
-    """Return the container of another service on the same host; the service's own name where none is known."""
+    """Return the container of another service on the same host; the service's name if none is known."""
     return target.peers.get(service, service)

@@ -1,4 +1,4 @@
-"""Networks, endpoints, ports and links, as an Engine wants them."""
+"""Builds an Engine's networks, endpoints, ports and links from a service."""
 
 from dataclasses import dataclass
 
@@ -25,16 +25,16 @@ Endpoint = dict[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachments:
-    """How a container meets networks: its mode, the endpoints of its create, and those to connect afterwards."""
+    """A container's network mode, the endpoints of its create request, and the endpoints to connect afterwards."""
 
     mode: str
     endpoints: dict[str, Endpoint]
-    later: tuple[tuple[str, Endpoint], ...]  # Engines below API 1.44 take one endpoint at a time
-    mac_address: str  # of the container, where endpoints cannot have their own
+    later: tuple[tuple[str, Endpoint], ...]  # before API 1.44, a create accepts only one endpoint
+    mac_address: str  # the container's address, if endpoints cannot have one
 
 
 def shared_namespace(value: str, target: PayloadTarget) -> str:
-    """Return a namespace mode, `service:x` as `container:<its container>`; so also a container, where its id is known."""
+    """Return a namespace mode with `service:x` and `container:x` as `container:<id>`, if the container is known."""
     kind, _, name = value.partition(":")
     if kind == "container":
         return f"container:{target.peers.get(value, name)}"
@@ -42,7 +42,7 @@ def shared_namespace(value: str, target: PayloadTarget) -> str:
 
 
 def attachments(app: App, service: Service, slot: int, target: PayloadTarget) -> Attachments:
-    """Return how the service meets its networks, the one with the highest priority first."""
+    """Return the service's attachments to its networks, highest priority first."""
     mode = text(service.compose.get("network_mode"))
     if mode:
         return Attachments(
@@ -67,9 +67,9 @@ def attachments(app: App, service: Service, slot: int, target: PayloadTarget) ->
 
 
 def endpoint_of(joining: Joining, network: str, target: PayloadTarget) -> Endpoint:
-    """Return the endpoint with which a container is attached to a network later on: the one of its create.
+    """Return the endpoint to attach a container to a network later: the same endpoint as in its create request.
 
-    A service that has the network no more is attached by its names alone.
+    If the service no longer declares the network, the endpoint has only the service's names.
     """
     app, service, slot = joining.app, joining.service, joining.slot
     created = attachments(app, service, slot, target)
@@ -122,7 +122,7 @@ def _check_endpoint(config: Body, target: PayloadTarget) -> None:
 def _container_mac_address(
     service: Service, keys: list[str], endpoints: list[tuple[str, Endpoint]], target: PayloadTarget
 ) -> str:
-    """Give the main endpoint the service's address; older Engines take one address for the container as a whole."""
+    """Set the service's MAC address on the main endpoint; for older Engines return one address for the container."""
     own, configs = text(service.compose.get("mac_address")), mapping(service.compose.get("networks"))
     by_key = {key: text(mapping(configs.get(key)).get("mac_address")) for key in keys}
     if target.speaks(1, 44):
@@ -138,8 +138,8 @@ def _container_mac_address(
 def links(app: App, service: Service, slot: int) -> list[str]:
     """Return the links of a service.
 
-    They name the alias that the linked container has on every network it shares, which is the name that Compose would
-    have given it: so a link survives the replacement of the container behind it.
+    A link names the alias that the linked container has on every shared network: the name that Compose would give to
+    the container. So a link stays valid when the container behind it is replaced.
     """
     found: list[str] = []
     for entry in strings(service.compose.get("links")):
@@ -163,7 +163,7 @@ def _peer_aliases(app: App, linked: str) -> list[str]:
 
 
 def exposed_ports(service: Body) -> dict[str, object]:
-    """Return ExposedPorts: what is exposed, and what is published."""
+    """Return ExposedPorts: the exposed and the published ports."""
     exposed = strings(service.get("expose"))
     published = [_port_key(port) for port in bodies(service.get("ports"))]
     return {port: {} for port in sorted({*exposed, *published})}
@@ -183,13 +183,13 @@ def _port_key(port: Body) -> str:
 
 
 def network_payload(network: Network, labels: dict[str, str], target: PayloadTarget) -> dict[str, object]:
-    """Return the body of a network's creation."""
+    """Return the body of a network's create request."""
     body = network.compose
     if body.get("enable_ipv4") is not None:
         target.need(47, "networks.enable_ipv4")
     fields: dict[str, object] = {
         "Name": network.name,
-        "CheckDuplicate": True,  # Engines below API 1.44 make a second network of the same name without it
+        "CheckDuplicate": True,  # without it, Engines before API 1.44 create a second network of this name
         "Driver": text(body.get("driver")),
         "Options": text_mapping(body.get("driver_opts")),
         "Internal": bool(body.get("internal")),
@@ -221,7 +221,7 @@ def _ipam(ipam: Body) -> dict[str, object] | None:
 
 
 def volume_payload(volume: Volume, labels: dict[str, str]) -> dict[str, object]:
-    """Return the body of a volume's creation."""
+    """Return the body of a volume's create request."""
     options = text_mapping(volume.compose.get("driver_opts"))
     fields = present({"Driver": text(volume.compose.get("driver")), "DriverOpts": options})
     return {"Name": volume.name, "Labels": labels, **fields}

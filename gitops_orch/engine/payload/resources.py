@@ -1,4 +1,4 @@
-"""Limits, reservations, devices and restart policy of a service, as an Engine's HostConfig wants them."""
+"""Builds the limits, reservations, devices and restart policy of an Engine's HostConfig from a service."""
 
 from collections.abc import Mapping
 
@@ -28,7 +28,7 @@ _BLKIO_RATES = {
 
 
 def resources(service: Body) -> dict[str, object]:
-    """Return the resource fields of HostConfig; `deploy.resources` wins over the older keys, as in Compose."""
+    """Return the resource fields of HostConfig; `deploy.resources` has precedence over older keys, as in Compose."""
     limits, reservations = _deploy(service, "limits"), _deploy(service, "reservations")
     cpus = text(limits.get("cpus")) or text(service.get("cpus"))
     fields: dict[str, object] = {
@@ -54,7 +54,7 @@ def resources(service: Body) -> dict[str, object]:
         "Ulimits": _ulimits(service.get("ulimits")),
         **_blkio(mapping(service.get("blkio_config"))),
     }
-    # Compose sends this one even where it is false, and an inspection shows the difference.
+    # Compose sends this field even if it is false, and an inspection shows the difference.
     return {**present(fields), "OomKillDisable": bool(service.get("oom_kill_disable"))}
 
 
@@ -63,9 +63,9 @@ def _deploy(service: Body, key: str) -> Body:
 
 
 def restart_policy(service: Body) -> dict[str, object]:
-    """Return RestartPolicy; `deploy.restart_policy` wins over `restart`.
+    """Return RestartPolicy; `deploy.restart_policy` has precedence over `restart`.
 
-    A job that is always restarted would never end: as with Swarm, that means on failure.
+    For a job, `always` means `on-failure`, as in Swarm: a job that is always restarted would never end.
     """
     deploy = mapping(service.get("deploy"))
     deployed, job = deploy.get("restart_policy"), deploy.get("mode") in _JOB_MODES
@@ -82,7 +82,7 @@ def restart_policy(service: Body) -> dict[str, object]:
 
 
 def is_cdi(device: Body) -> bool:
-    """Return whether a device is named by the Container Device Interface (`vendor.com/class=name`) and is no path."""
+    """Return whether a device is a name of the Container Device Interface (`vendor.com/class=name`), not a path."""
     source = text(device.get("source"))
     return not source.startswith("/") and "=" in source
 
@@ -147,5 +147,5 @@ def _blkio(config: Body) -> dict[str, object]:
 
 
 def _either(device: Body, key: str) -> Json:
-    """Read a key that Compose prints with a capital here, and nowhere else."""
+    """Read a key that Compose prints with a capital letter here, and nowhere else."""
     return device.get(key, device.get(key.capitalize()))

@@ -1,10 +1,10 @@
-"""The spec hash: what a container was made from, in one line (DESIGN.md, decision 7).
+"""Computes the spec hash: one value for everything that a container is created from.
 
 Note [What the hash covers]
-It covers the create payload for a host that does not exist (a fixed API version, symbolic directories, other services
-by name) and what the mounted files contain.  So it sees everything that the container sees and nothing else: not the
-host, the slot, the commit, the rollout knobs, the number of replicas, nor a newer version of this product.  A change
-to this function needs a new `SPEC_HASH_VERSION`, and the old function must stay beside it.
+It covers the create payload for a host that does not exist (a fixed API version, symbolic directories, other services by
+name) and the contents of the mounted files. So it changes with everything that the container sees, and with nothing
+else: not with the host, the slot, the commit, rollout settings, the number of replicas, or a newer version of this
+product. A change to this function needs a new `SPEC_HASH_VERSION`, and the old function must be kept.
 """
 
 import hashlib
@@ -25,17 +25,17 @@ _NOWHERE = PayloadTarget(host="", api_version="1.999", root_dir="{root}", data_r
 
 
 def spec_hash(app: App, service: Service, *, salt: str) -> str:
-    """Return the hex SHA-256 of what a container of the service is made from; contents of secrets count keyed by `salt`."""
+    """Return the hex SHA-256 of a service's container spec; contents of secrets are hashed with the key `salt`."""
     return hash_payload(canonical_payload(app, service), app, service, salt=salt)
 
 
 def older_hashes(payload: ContainerPayload, app: App, service: Service, *, salt: str) -> Mapping[str, str]:
-    """Return, by its version, what each former hash function says: containers that carry one are compared by it."""
+    """Return the result of each former hash function by version; older containers are compared by these."""
     return {version: function(payload, app, service, salt) for version, function in FORMER.items()}
 
 
 def why_refused(app: App, service: Service, api_version: str) -> str:
-    """Return why an Engine of that API version cannot run the service as the file says; "" where it can."""
+    """Return why an Engine of that API version cannot run the service as the file declares it; "" if it can."""
     target = replace(_NOWHERE, api_version=api_version)
     try:
         container_payload(_intent(app, service), target, {})
@@ -48,7 +48,7 @@ def why_refused(app: App, service: Service, api_version: str) -> str:
 
 
 def canonical_payload(app: App, service: Service) -> ContainerPayload:
-    """Return the create payload for a host that does not exist: what is declared of a container, wherever it runs."""
+    """Return the create payload for a host that does not exist: what is declared, independent of the host."""
     return container_payload(_intent(app, service), _NOWHERE, user_labels(service.compose))
 
 
@@ -80,9 +80,9 @@ def _hash(payload: ContainerPayload, files: list[list[str]]) -> str:
 
 
 def _counted(app: App, files: FileMount, salt: str) -> str:
-    """Return what counts of a mount's contents.
+    """Return the digest of a mount's contents that the hash covers.
 
-    Nothing of what is changed in place under a container, and of what the host has for good.
+    Return "" for files that are changed in place while a container runs, and for files that the host keeps.
     """
     hosts_own = files.writable_path is not None and app.files is FilesPolicy.HOST
     if files.live is not None or hosts_own or (files.writable_path is not None and not files.entries):
@@ -92,7 +92,7 @@ def _counted(app: App, files: FileMount, salt: str) -> str:
 
 
 def _hash_1(payload: ContainerPayload, _app: App, service: Service, salt: str) -> str:
-    """Version 1 did not count what can be written to: it was laid down once."""
+    """Version 1 did not cover files in writable mounts, which were written only once."""
     fixed = (files.writable_path is None and files.live is None for files in service.files)
     rows = [
         [files.target, contents_digest(files, salt) if is_fixed else ""]
@@ -101,12 +101,12 @@ def _hash_1(payload: ContainerPayload, _app: App, service: Service, salt: str) -
     return _hash(payload, rows)
 
 
-# What a version of the hash was computed by, for every version but ours; the key is what `hash-version` says.
+# The hash function of every version but the current one; the key is the value of the label `hash-version`.
 FORMER: Mapping[str, Callable[[ContainerPayload, App, Service, str], str]] = {"1": _hash_1}
 
 
 def contents_digest(files: FileMount, salt: str) -> str:
-    """Return a digest of paths, modes, owners and contents; keyed for a secret, so that it cannot be guessed from."""
+    """Return a digest of paths, modes, owners and contents; keyed for a secret, so that guesses cannot be checked."""
     digest = hmac.new(salt.encode() if files.secret else b"", digestmod=hashlib.sha256)
     for entry in sorted(files.entries, key=lambda entry: entry.path):
         content = hashlib.sha256(entry.content.reveal()).hexdigest()

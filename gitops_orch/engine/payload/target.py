@@ -1,4 +1,4 @@
-"""What a payload must know about the host that it is for, and which features need which API version."""
+"""Describes the host that a payload is built for, and which features need which API version."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ _ENGINES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InheritedVolume:
-    """An anonymous volume of the replaced container that its successor goes on with."""
+    """An anonymous volume of a replaced container that its successor continues to use."""
 
     name: str
     target: str
@@ -27,7 +27,7 @@ class InheritedVolume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayloadTarget:
-    """The host, its Engine, and what is already there."""
+    """The host, its Engine, and the containers and volumes there that the new container uses."""
 
     host: str
     api_version: str  # "1.41"
@@ -42,7 +42,7 @@ class PayloadTarget:
         return (int(own[0]), int(own[1])) >= (major, minor)
 
     def need(self, minor: int, feature: str) -> None:
-        """Refuse a feature that this Engine would drop without a word; Unsupported names both versions."""
+        """Refuse a feature that this Engine would silently ignore; Unsupported names both versions."""
         if self.speaks(1, minor):
             return
         engine = _ENGINES.get((1, minor), "")

@@ -1,4 +1,4 @@
-"""Readers of a resolved Compose body: its text, numbers, sizes and durations, as Compose prints them."""
+"""Reads values of a resolved Compose body: text, numbers, sizes and durations, in the form that Compose prints."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _SIZE_STEPS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
 def text(value: Json) -> str:
-    """Return a scalar as Compose would write it; absent is empty."""
+    """Return a scalar as Compose would write it; None is ""."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -34,19 +34,19 @@ def text(value: Json) -> str:
 
 
 def integer(value: Json) -> int:
-    """Return a whole number that may be written as text; absent is 0."""
+    """Return an integer that may be written as text; None is 0."""
     return int(float(text(value) or 0))
 
 
 def decimal(value: Json) -> float:
-    """Return a number that may be written as text; absent is 0."""
+    """Return a number that may be written as text; None is 0."""
     return float(text(value) or 0)
 
 
 def size_bytes(value: Json) -> int:
-    """Return a size: a number of bytes, or text with a binary unit (`64m`); absent is 0.
+    """Return a size in bytes: from a number of bytes, or text with a binary unit (`64m`); None is 0.
 
-    ValueError for anything else: the loader lets none pass.
+    ValueError for anything else; the loader already refuses such values.
     """
     written = text(value).strip()
     if not written:
@@ -60,9 +60,9 @@ def size_bytes(value: Json) -> int:
 
 
 def duration_ns(value: Json) -> int:
-    """Return a duration such as `1m30s` in nanoseconds, which is what an Engine counts; absent is 0.
+    """Return a duration such as `1m30s` in nanoseconds, the Engine's unit; None is 0.
 
-    ValueError for anything else: the loader lets none pass.
+    ValueError for anything else; the loader already refuses such values.
     """
     written = text(value).strip()
     if written in {"", "0"}:
@@ -74,7 +74,7 @@ def duration_ns(value: Json) -> int:
 
 
 def strings(value: Json) -> list[str]:
-    """Return a list of text; one scalar is a list of one, absent is empty."""
+    """Return a list of text; a scalar is a list of one, None is empty."""
     if value is None:
         return []
     if isinstance(value, str) or not isinstance(value, Sequence):
@@ -88,7 +88,7 @@ def mapping(value: Json) -> Body:
 
 
 def bodies(value: Json) -> list[Body]:
-    """Return a list of mappings; entries that are none are left out."""
+    """Return a list of mappings; other entries are omitted."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         return []
     return [item for item in value if isinstance(item, Mapping)]
@@ -100,5 +100,5 @@ def text_mapping(value: Json) -> dict[str, str]:
 
 
 def present(fields: Mapping[str, object]) -> dict[str, object]:
-    """Return the fields that say something: what is empty is left to the Engine's own default."""
+    """Return the fields that are not empty; for the others the Engine's default applies."""
     return {key: value for key, value in fields.items() if value}

@@ -1,7 +1,7 @@
-"""Docker's credential helpers: programs that are asked for the credentials of a registry, over stdin and stdout.
+"""Runs Docker's credential helpers: programs that return the credentials of a registry, over stdin and stdout.
 
-Only programs of the one directory that the settings name are started, by their path, without a shell; nothing that a
-repository says has a part in it.
+Only programs of the directory in the settings are started, by their path and without a shell. The content of a
+repository has no influence on this.
 """
 
 import json
@@ -18,19 +18,19 @@ DEADLINE_S = 30.0
 ANSWER_BYTES_MAX = 1_000_000
 _SHOWN_MAX = 300
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_IDENTITY_USER = "<token>"  # the helper's way to say that the secret is an identity token
+_IDENTITY_USER = "<token>"  # with this user name, the helper's secret is an identity token
 _NOT_FOUND = "credentials not found"
-_OUR_VARIABLES = "GITOPS_ORCH_"  # they may hold our own credentials
+_OUR_VARIABLES = "GITOPS_ORCH_"  # variables that may contain our own credentials
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialHelpers:
-    """The helpers of one directory."""
+    """Runs the helpers in one directory."""
 
     directory: Path
 
     def ask(self, name: str, server: str) -> dict[str, str] | None:
-        """Return the credentials that helper NAME has for a server, None where it has none; SettingsError."""
+        """Return the credentials that helper `name` has for a server, None if it has none; SettingsError if it fails."""
         program = self._program(name)
         answer = self._run(program, server)
         if answer.returncode:
@@ -71,7 +71,7 @@ class CredentialHelpers:
 
 
 def _credentials(program: Path, stdout: bytes) -> dict[str, str] | None:
-    """Return what a helper answered, in the words of the Engine's API; what it answered is never shown."""
+    """Return a helper's answer in the form of the Engine's API; no message ever shows the answer."""
     try:
         answer = json.loads(stdout[:ANSWER_BYTES_MAX])
         user, secret = str(answer["Username"]), str(answer["Secret"])

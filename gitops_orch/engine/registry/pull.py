@@ -1,4 +1,4 @@
-"""Pulling an image, with its progress, within a deadline of its own."""
+"""Pulls images, with progress and a separate deadline, and looks up digests in registries."""
 
 import json
 import re
@@ -23,7 +23,7 @@ _DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32,128}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequest:
-    """What is pulled: a reference (tag `latest` where it has neither tag nor digest), and for which platform ("": any)."""
+    """A reference to pull (without tag and digest: tag `latest`), and its platform ("": any)."""
 
     image: str
     platform: str = ""
@@ -33,7 +33,7 @@ class PullRequest:
 def pull_image(
     wire: Wire, pull: PullRequest, auth: PullAuth, progress: Callable[[str], None] | None
 ) -> PulledImage:
-    """Pull a reference; ImageUnavailable where it cannot be had."""
+    """Pull a reference; ImageUnavailable if that is not possible."""
     image, host = pull.image, wire.host
     try:
         with wire.bounded(f"pull of {image}", deadline_s=pull.deadline_s):
@@ -66,7 +66,7 @@ def _answers(wire: Wire, image: str) -> bool:
 
 
 def _follow(wire: Wire, pull: PullRequest, header: str | None, progress: Callable[[str], None]) -> str:
-    """Follow a pull to its end; return why it was refused, "" where it was not."""
+    """Follow a pull to its end; return why it was refused, or ""."""
     headers = {"X-Registry-Auth": header} if header else {}
     params = {"fromImage": with_default_tag(pull.image)}
     if pull.platform:
@@ -79,7 +79,7 @@ def _follow(wire: Wire, pull: PullRequest, header: str | None, progress: Callabl
 
 
 def registry_digest(wire: Wire, image: str, auth: PullAuth) -> str:
-    """Return the digest that a reference names in its registry; ImageUnavailable where the Engine cannot tell."""
+    """Return the digest that the registry has for a reference; ImageUnavailable if the Engine cannot get it."""
     what = f"look-up of {image} in its registry"
     headers = {"X-Registry-Auth": auth.header} if auth.header else {}
     try:
@@ -101,12 +101,12 @@ def registry_digest(wire: Wire, image: str, auth: PullAuth) -> str:
 
 
 def local_image(wire: Wire, image: str) -> PulledImage:
-    """Return what the host knows of an image; NotFound where it is not there."""
+    """Return an image of the host; NotFound if the host does not have it."""
     return _known(_inspected(wire, image))
 
 
 def suitable_image(wire: Wire, image: str, platform: str) -> PulledImage | None:
-    """Return the image that the host has, if it is one for the platform; None where it is not, or not there."""
+    """Return the host's image if it fits the platform; None if it does not fit, or the host does not have it."""
     try:
         row = _inspected(wire, image)
     except NotFound:
@@ -141,7 +141,7 @@ def _progress_line(row: dict[str, Any]) -> str:
 
 
 def json_lines(answer: requests.Response) -> Iterator[dict[str, Any]]:
-    """Yield the objects of an answer that comes one a line, as they come."""
+    """Yield the JSON objects of a streamed answer, one per line, when they arrive."""
     rest = b""
     for piece in stream_pieces(answer):
         *lines, rest = (rest + piece).split(b"\n")

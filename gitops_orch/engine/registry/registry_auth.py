@@ -1,4 +1,4 @@
-"""Registry credentials in the form of Docker's config.json: which of them a pull sends along."""
+"""Chooses the credentials that a pull sends to a registry, from a file in the form of Docker's config.json."""
 
 import base64
 import binascii
@@ -20,21 +20,21 @@ _SECRETS = ("username", "password", "identitytoken", "registrytoken")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullAuth:
-    """What a pull sends along, and what to say if it fails for want of credentials."""
+    """The credentials that a pull sends, and the hint to show if it fails because there are none."""
 
     header: str | None = None  # X-Registry-Auth
     hint: str = ""
 
 
 class Registries:
-    """Credentials by registry.  The file is read at every pull, so that a rotated token needs no restart."""
+    """Credentials by registry. The file is read at every pull, so that a rotated token needs no restart."""
 
     def __init__(self, path: str | None, helpers: str | None = None) -> None:
         self._path = path
         self._helpers = CredentialHelpers(Path(helpers)) if helpers else None
 
     def for_pull(self, image: str) -> PullAuth:
-        """Return the credentials of the image's registry; SettingsError where the file or a helper cannot be used."""
+        """Return the credentials of the image's registry; SettingsError if the file or a helper cannot be used."""
         if self._path is None:
             return PullAuth()
         file = self._read()
@@ -46,13 +46,12 @@ class Registries:
             return PullAuth(hint=self._why_none(file, registry))
         entry = {"serveraddress": file.servers.get(registry) or _server(registry), **entry}
         header = base64.urlsafe_b64encode(json.dumps(entry).encode()).decode()
-        learn(
-            header, header.rstrip("=")
-        )  # it holds the password: a proxy may repeat the request that it refuses
+        # The header contains the password, and a proxy may show the request that it refuses in its answer.
+        learn(header, header.rstrip("="))
         return PullAuth(header=header)
 
     def summary(self) -> str:
-        """Return for which registries there are credentials; SettingsError for the first one that has none."""
+        """Return the registries that have credentials, as text; SettingsError for the first one that has none."""
         file = self._read()
         named = sorted({*file.servers, *file.helpers})
         for registry in named:
@@ -73,7 +72,7 @@ class Registries:
         return entry
 
     def _why_none(self, file: "_File", registry: str) -> str:
-        """Return why nothing is sent to a registry that the file speaks of; "" where it does not."""
+        """Return why no credentials are sent to a registry that the file names; "" if the file does not name it."""
         helper = file.helper_of(registry)
         if helper and self._helpers is None:
             return (
@@ -101,10 +100,10 @@ class Registries:
 class _File:
     """The file's content, by registry."""
 
-    servers: Mapping[str, str]  # as the keys of `auths` write them
-    entries: Mapping[str, dict[str, str]]  # empty where the file has none for a registry that it names
+    servers: Mapping[str, str]  # as written in the keys of `auths`
+    entries: Mapping[str, dict[str, str]]  # empty if the file names a registry without credentials
     helpers: Mapping[str, str]
-    store: str  # the helper of all registries that have none of their own; "" where there is none
+    store: str  # the helper of registries without a helper in `helpers`; "": none
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "_File":
@@ -118,12 +117,12 @@ class _File:
         )
 
     def helper_of(self, registry: str) -> str:
-        """Return which helper knows a registry; "" where none does."""
+        """Return the name of a registry's helper, or ""."""
         return self.helpers.get(registry) or self.store
 
 
 def registry_of(image: str) -> str:
-    """Return the registry's host of an image reference; Docker Hub has one name here."""
+    """Return the registry's host of an image reference; every name of Docker Hub becomes `docker.io`."""
     return _registry_name(split_reference(image).domain)
 
 
@@ -142,7 +141,7 @@ def _address(key: str) -> str:
 
 
 def _entry(key: str, value: Mapping[str, str]) -> dict[str, str]:
-    """Return the credentials as the Engine wants them, user and password apart; empty where there are none."""
+    """Return the credentials in the Engine's form, user and password separate; empty if there are none."""
     entry = {name: value[name] for name in (*_SECRETS, "email") if value.get(name)}
     if value.get("auth"):
         entry["username"], entry["password"] = _decode(key, value["auth"])
@@ -151,7 +150,7 @@ def _entry(key: str, value: Mapping[str, str]) -> dict[str, str]:
 
 
 def _learn(entry: Mapping[str, str]) -> None:
-    """Let no output show these credentials."""
+    """Register these credentials for redaction in all output."""
     learn_login(entry.get("username", ""), entry.get("password", ""))
     learn(entry.get("identitytoken", ""), entry.get("registrytoken", ""))
 
