@@ -35,7 +35,7 @@ class RawClient(docker.APIClient):
             ...
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a request; read its answer up to a limit, unless it is a stream. Follow no redirect: no Engine sends one."""
+        """Send a request without following redirects; read its answer up to a limit, unless it is a stream."""
         is_stream = bool(kwargs.get("stream"))
         answer = super().send(request, **{**kwargs, "stream": True, "allow_redirects": False})
         if not is_stream or not answer.ok:

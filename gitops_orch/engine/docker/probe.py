@@ -3,7 +3,7 @@
 Note [Where a container is probed]
 A host with a Unix socket is this machine. Its containers are probed at their own addresses, and containers that use the
 host's network at 127.0.0.1. Containers of any other host are probed at the host's address, on a port that they publish.
-`planner/admission/probe_reach.py` holds an app whose containers cannot be probed in this way, before the app is changed.
+`planner/admission/probe_reach.py` holds an app whose containers cannot be probed like this, before the app is changed.
 """
 
 import time

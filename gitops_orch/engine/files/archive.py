@@ -20,7 +20,7 @@ def open_archive(content: bytes) -> tarfile.TarFile:
 
 
 def file_content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes] | None:
-    """Return a regular file's content; None for others and for sparse files: their size is unbounded, no Engine sends them."""
+    """Return a regular file's content; None for other kinds, and for sparse files, whose size is unbounded."""
     return tar.extractfile(member) if member.isreg() and not member.issparse() else None
 
 
@@ -45,7 +45,7 @@ def change_archive(
     files: Iterable[tuple[str, int, tuple[int, int], bytes]],
     changed_at_s: float,
 ) -> bytes:
-    """Return directories, and files (path, mode, (owner, group), content); `changed_at_s` is in seconds since the epoch."""
+    """Return directories, and files given as (path, mode, (owner, group), content); the time is since the epoch."""
     entries = [
         (path, FileEntry(path=path, mode=mode, content=Sensitive(content), uid=uid, gid=gid))
         for path, mode, (uid, gid), content in files

@@ -42,7 +42,7 @@ class HostFileKeeper:
         self._known = Known()
 
     def read(self, queries: Sequence[FilesQuery], image: str) -> tuple[HostFiles, ...]:
-        """Return the host's files of each bind, in the order of the queries; create nothing on the host but carriers."""
+        """Return the host's files of each bind, in the order of the queries; create only carriers on the host."""
         found: dict[FilesQuery, HostFiles] = {}
         written: dict[FilesQuery, Record] = {}
         with self._looking(queries[0].app, self._data_root, image) as place:
@@ -77,7 +77,7 @@ class HostFileKeeper:
             yield place
 
     def change(self, app: AppKey, files: FileMount, work: FilesWork, image: str) -> tuple[str, ...]:
-        """Execute `work`; return the names of files that were left alone, because they changed since they were observed."""
+        """Execute `work`; return the names of files left alone, because they changed after they were observed."""
         assert files.writable_path is not None  # noqa: S101 - the planner changes no others
         with self._opened(app, files, image) as (place, record):
             _, base = self._place_of(app, files)
@@ -228,7 +228,7 @@ class _NameState:
 
 
 def _is_due(change: FileChange, copy: Copy | None) -> bool:
-    """Return whether a file must be written: its content differs, or the plan expects this content with another mode."""
+    """Return whether a file must be written: its content differs, or the plan changes only its mode."""
     return _digest(copy) != change.digest or change.expected == change.digest
 
 

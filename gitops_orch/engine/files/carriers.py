@@ -3,9 +3,9 @@
 An Engine reads and writes archives through the mounts of a carrier. This needs no shell and works with every image.
 
 Note [Carriers of other processes]
-Several processes may use carriers of one Engine at the same time, for example a `plan` while the service runs. Therefore
-each carrier has a unique name. A carrier that a killed process left behind is recognised only by its age, by the
-Engine's clock.
+Several processes may use carriers of one Engine at the same time, for example a `plan` while the service runs.
+Therefore each carrier has a unique name. A carrier that a killed process left behind is recognised only by its age, by
+the Engine's clock.
 """
 
 import secrets
@@ -78,7 +78,7 @@ class Carriers:
             self._remove_carrier(str(row["Id"]))
 
     def _sweep(self, created: str) -> None:
-        """Remove carriers of killed processes, at most once in AGE_MAX_S: those AGE_MAX_S older than the new carrier."""
+        """Remove carriers of killed processes, once in AGE_MAX_S: those that are AGE_MAX_S older than the new one."""
         now_s = time.monotonic()
         with self._lock:
             if self._swept_s is not None and now_s - self._swept_s < AGE_MAX_S:

@@ -38,7 +38,7 @@ class CutOff(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DirectoryListing:
-    """The copies at and below a path, by relative path; "" is the path itself. It is empty if the path does not exist."""
+    """The copies at and below a path, by relative path; "" is the path itself. Empty if the path does not exist."""
 
     found: Mapping[str, Copy] = field(default_factory=dict)
 
@@ -117,7 +117,7 @@ class _Stream:
         return piece
 
     def has_end_at(self, offset: int) -> bool:
-        """Read the rest; return whether only an archive's end mark follows `offset`, not a file that ends with zeros."""
+        """Read the rest; return whether only an archive's end mark follows `offset`, and no file of zeros."""
         while self.read():
             pass
         return _END_BYTES <= self._length - offset <= self._zeros

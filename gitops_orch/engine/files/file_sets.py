@@ -12,10 +12,10 @@ beginning. A label on the volume itself could not do this, since labels cannot c
 be visible to containers.
 
 Note [Live file sets]
-A service that reads its files again on a signal keeps its container. So its files are in a volume with a stable name and
-are changed in place. A second volume (`<name>.<digest>`) records the content. It is created only after the containers
-were signalled, and removed before the first byte is changed. A crash in between leads to another transfer and another
-signal, never to a container that was not signalled.
+A service that reads its files again on a signal keeps its container. So its files are in a volume with a stable name,
+and are changed in place. A second volume (`<name>.<digest>`) records the content. It is created only after the
+containers were signalled, and removed before the first byte is changed. A crash in between leads to another transfer
+and another signal, never to a container that was not signalled.
 """
 
 import hashlib
@@ -74,7 +74,7 @@ class FileCourier:
             self.remove_volume(record)
 
     def record_live(self, app: AppKey, files: FileMount, live: str) -> None:
-        """Record a live set's content; without the record, the next run transfers it and signals its containers again."""
+        """Record a live set's content; without it, the next run transfers it and signals its containers again."""
         name = live_volume_name(app.project, live)
         wanted = {**labels.live_labels(self._instance, app, name), labels.FILES: files.digest}
         self._create_volume(live_record_name(app.project, live, files.digest), wanted)
@@ -103,7 +103,7 @@ class FileCourier:
         return sorted(str(row["Name"]) for row in answer.get("Volumes") or () if row["Name"] != name)
 
     def _clear_stale(self, carrier: str, files: FileMount) -> None:
-        """Remove files that left Git; EngineError if one still exists afterwards, so that it never counts as removed."""
+        """Remove files that left Git; EngineError if one still exists, so that it never counts as removed."""
         there = self._wire.read(
             "download of files", lambda client: client.download(carrier, f"{MOUNT_POINT}/.")
         )
@@ -164,7 +164,7 @@ class FileCourier:
             around = Place(self._wire, carrier, MOUNT_POINT, mounted, Known()).missing_directories(
                 posixpath.dirname(base)
             )
-            # While the marker exists, no container has used the directory: an interrupted copy is written again, completely.
+            # While the marker exists, no container uses the directory: an interrupted copy is written again, completely.
             if self._volume_labels(name + MARKER_SUFFIX) is None and self._exists(carrier, base):
                 return
             self._mark(app, name)

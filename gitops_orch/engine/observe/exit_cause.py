@@ -37,9 +37,8 @@ def inspect_with_ending(client: RawClient, container: str, instance: str) -> Row
     row: dict[str, Any] = client.inspect_container(container)
     config, state = row.get("Config") or {}, row.get("State") or {}
     own, name = config.get("Labels") or {}, str(row.get("Name")).removeprefix("/")
-    is_renamed = name.endswith(_RENAMED) and name != own.get(
-        labels.NAME
-    )  # a `container_name` may have such an ending
+    # Compared with the name at creation, because a `container_name` may have such an ending.
+    is_renamed = name.endswith(_RENAMED) and name != own.get(labels.NAME)
     if own.get(labels.INSTANCE) == instance and state.get("Status") == "exited" and not is_renamed:
         row[ENDED_BY] = _ended_by(client, row)
     return row

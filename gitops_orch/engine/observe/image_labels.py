@@ -1,4 +1,4 @@
-"""Finds the labels of each container's image: a label that comes from the image does not prove that a container is ours."""
+"""Finds the labels of each container's image: a label that an image brings does not prove that a container is ours."""
 
 import time
 from collections import defaultdict

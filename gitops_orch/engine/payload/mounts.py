@@ -25,9 +25,8 @@ from gitops_orch.model.names import files_volume_name, live_volume_name
 from gitops_orch.model.rules.data_mounts import normal_target
 
 SINGLE_FILE = "content"  # the name of the file inside the volume of a file set of one file
-LIVE_DIRECTORY = (
-    "/run/gitops-orch"  # the directory in a container where live file sets of one file are mounted
-)
+# The directory in a container where live file sets of one file are mounted.
+LIVE_DIRECTORY = "/run/gitops-orch"
 
 Mount = dict[str, object]
 

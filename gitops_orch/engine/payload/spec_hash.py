@@ -1,8 +1,8 @@
 """Computes the spec hash: one value for everything that a container is created from.
 
 Note [What the hash covers]
-It covers the create payload for a host that does not exist (a fixed API version, symbolic directories, other services by
-name) and the contents of the mounted files. So it changes with everything that the container sees, and with nothing
+It covers the create payload for a host that does not exist (a fixed API version, symbolic directories, other services
+by name) and the contents of the mounted files. So it changes with everything that the container sees, and with nothing
 else: not with the host, the slot, the commit, rollout settings, the number of replicas, or a newer version of this
 product. A change to this function needs a new `SPEC_HASH_VERSION`, and the old function must be kept.
 """

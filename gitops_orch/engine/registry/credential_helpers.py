@@ -30,7 +30,7 @@ class CredentialHelpers:
     directory: Path
 
     def ask(self, name: str, server: str) -> dict[str, str] | None:
-        """Return the credentials that helper `name` has for a server, None if it has none; SettingsError if it fails."""
+        """Return the credentials that helper `name` has for a server, or None; SettingsError if it fails."""
         program = self._program(name)
         answer = self._run(program, server)
         if answer.returncode:

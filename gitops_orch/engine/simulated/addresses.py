@@ -1,6 +1,6 @@
-"""Who has which address in the networks of a simulated host: what a container asks for, else the lowest that is free.
+"""Assigns addresses in the networks of a simulated host: the address that a container requests, else the lowest free one.
 
-An Engine gives addresses out when a container starts, and takes them back when it stops.
+An Engine assigns addresses when a container starts, and releases them when it stops.
 """
 
 from ipaddress import IPv4Network
@@ -10,11 +10,11 @@ from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedHost, SimulatedNetwork
 
 WITHOUT_ADDRESSES = frozenset({"host", "null"})  # drivers
-_GATEWAY = 1  # the first host of a subnet, which is no container's
+_GATEWAY = 1  # the first address of a subnet, which no container gets
 
 
 def taken_address(world: SimulatedHost, container: SimulatedContainer) -> str | None:
-    """Return an address that a container asks for and another one has; None: there is none."""
+    """Return an address that a container requests and another container has, or None."""
     for network, asked in container.addresses.items():
         held = _held(world, network, container)
         found = next((address for address in asked if address in held), None)
@@ -24,14 +24,14 @@ def taken_address(world: SimulatedHost, container: SimulatedContainer) -> str | 
 
 
 def give_addresses(world: SimulatedHost, container: SimulatedContainer) -> None:
-    """Give a container that starts an address in each of its networks."""
+    """Assign an address in each network to a starting container."""
     container.held = {}
     for name in container.networks:
         give_address(world, container, name)
 
 
 def give_address(world: SimulatedHost, container: SimulatedContainer, name: str) -> None:
-    """Give a container an address in one network."""
+    """Assign an address in one network to a container."""
     network = world.networks.get(name)
     if network is not None and network.driver not in WITHOUT_ADDRESSES:
         container.held[name] = container.addresses.get(name) or (_lowest(world, network, container),)
@@ -49,6 +49,6 @@ def _lowest(world: SimulatedHost, network: SimulatedNetwork, asker: SimulatedCon
 
 
 def _subnet(network: SimulatedNetwork) -> IPv4Network:
-    """Return the subnet that was asked for; else one that the host makes up, as an Engine does from its pools."""
+    """Return the declared subnet; else one that the host chooses, as an Engine does from its pools."""
     declared = "" if ":" in network.subnet else network.subnet
     return IPv4Network(declared or f"10.{int(network.id[:2], 16)}.0.0/16", strict=False)

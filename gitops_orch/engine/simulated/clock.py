@@ -1,4 +1,4 @@
-"""Virtual time: sleeping costs nothing, and a run with the same seed reads the same times."""
+"""Provides virtual time: a sleep takes no real time, and runs with the same seed read the same times."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class SimulatedClock:
-    """A `clock.Clock` that only moves when somebody sleeps, or when a test moves it."""
+    """A `clock.Clock` that advances only in `sleep`, or when a test changes it."""
 
     def __init__(self, start: datetime = EPOCH) -> None:
         self._start = start
@@ -18,13 +18,13 @@ class SimulatedClock:
         return self._start + timedelta(seconds=self._elapsed_s + self._skew_s)
 
     def monotonic_s(self) -> float:
-        """Return the seconds slept since the clock was made; a skew does not show here."""
+        """Return the seconds slept since the clock was created; a skew does not change them."""
         return self._elapsed_s
 
     def sleep(self, seconds: float) -> None:
-        """Let that much virtual time pass at once."""
+        """Advance the virtual time at once."""
         self._elapsed_s += max(0.0, seconds)
 
     def skew(self, seconds: float) -> None:
-        """Make the wall clock jump, forward or back, as NTP and administrators do."""
+        """Let the wall clock jump forward or back, as NTP or an administrator can."""
         self._skew_s += seconds

@@ -1,4 +1,4 @@
-"""From an intent to a simulated container, by way of the very payload that a real Engine gets."""
+"""Creates a simulated container from an intent, by the same payload that a real Engine would get."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,7 +28,7 @@ NO_CHECK = ["NONE"]
 def create_container(
     world: SimulatedHost, intent: ContainerIntent, *, instance: str, data_root: str
 ) -> SimulatedContainer:
-    """Return the container that this intent asks for, created and not started; it is not in the world yet."""
+    """Return the container that this intent declares, created but not started; it is not added to the world."""
     image = require_image(world, intent.image)
     target = PayloadTarget(
         host=world.name,
@@ -81,12 +81,12 @@ def create_container(
 def owner_of(
     container_labels: Mapping[str, str], behaviour: ImageBehaviour, instance: str
 ) -> Ownership | None:
-    """Return whose a container of an image is, as an observation of a real host tells."""
+    """Return the owner of a container of an image, by the same rules as for a real host."""
     return labels.parse_ownership(own_labels(container_labels, image_labels(behaviour)), instance)
 
 
 def _behaviour(image: ImageBehaviour, command: tuple[str, ...] | None) -> ImageBehaviour:
-    """Return what it does: what its image does, but for commands that every image has: true, false and `sleep N`."""
+    """Return a container's behaviour: that of its image, except for the commands `true`, `false` and `sleep N`."""
     if not command or command[0] not in {"true", "false", "sleep"}:
         return image
     code = requests.FAILED if command[0] == "false" else 0
@@ -94,7 +94,7 @@ def _behaviour(image: ImageBehaviour, command: tuple[str, ...] | None) -> ImageB
 
 
 def _joined(world: SimulatedHost, mode: str) -> str | None:
-    """Return whose network it shares: by id, where that container is there already, as an Engine keeps it."""
+    """Return the container whose network is shared: by id if it exists, as an Engine stores it, else by name."""
     if not mode.startswith(JOIN_PREFIX):
         return None
     name = mode.removeprefix(JOIN_PREFIX)
@@ -107,12 +107,12 @@ def _networks(payload: ContainerPayload) -> dict[str, tuple[str, ...]]:
 
 
 def _endpoints(payload: ContainerPayload) -> dict[str, Any]:
-    config: Mapping[str, Any] = payload.body.get("NetworkingConfig", {})  # type: ignore[assignment]  # our own JSON
+    config: Mapping[str, Any] = payload.body.get("NetworkingConfig", {})  # type: ignore[assignment]  # JSON that we built
     return {**config.get("EndpointsConfig", {}), **dict(payload.connections)}
 
 
 def attach(world: SimulatedHost, container: SimulatedContainer, network: str, joining: Joining) -> None:
-    """Attach a container to a network as it would be created."""
+    """Attach a container to a network as a create would."""
     target = PayloadTarget(host=world.name, api_version=world.api_version)
     endpoint: Mapping[str, Any] = endpoint_of(joining, network, target)
     aliases = tuple(endpoint["Aliases"])
@@ -130,7 +130,7 @@ def _addresses_of(endpoint: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _volumes(world: SimulatedHost, host: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the volumes that it mounts, also where a single file of one is bound from where the volume lies."""
+    """Return the mounted volumes, also if a bind mounts a single file from a volume's directory."""
     sources = [bind.partition(":")[0] for bind in host.get("Binds", ())]
     sources += [str(mount.get("Source", "")) for mount in host.get("Mounts", ())]
     lying = f"{world.root_dir}/volumes/"
@@ -141,7 +141,7 @@ def _volumes(world: SimulatedHost, host: Mapping[str, Any]) -> tuple[str, ...]:
 def _anonymous(
     world: SimulatedHost, image: SimulatedImage, host: Mapping[str, Any], inherit_from: str | None
 ) -> dict[str, str]:
-    """Return the volume of each path that image or file declare; a replaced container hands its own on."""
+    """Return the anonymous volume of each path that image or file declare, inherited from a replaced container."""
     nameless = [str(mount["Target"]) for mount in host.get("Mounts", ()) if not mount.get("Source")]
     covered = {str(mount["Target"]) for mount in host.get("Mounts", ()) if mount.get("Source")}
     covered |= {_bound(bind).target for bind in host.get("Binds", ())} | set(host.get("Tmpfs") or ())
@@ -153,7 +153,7 @@ def _anonymous(
 
 
 def _mounts(host: Mapping[str, Any], anonymous: Mapping[str, str]) -> tuple[ObservedMount, ...]:
-    """Return what it mounts, as an Engine lists it."""
+    """Return the mounts as an Engine lists them."""
     found = [_bound(bind) for bind in host.get("Binds", ())]
     for mount in (each for each in host.get("Mounts", ()) if each.get("Source")):
         writable = not mount.get("ReadOnly", False)
@@ -173,7 +173,7 @@ def _mount(kind: str, source: str, target: str, *, writable: bool = True) -> Obs
 
 
 def _check_sources(world: SimulatedHost, target: PayloadTarget, name: str, host: Mapping[str, Any]) -> None:
-    """Refuse a mount of a file that was never put there: an Engine makes directories for binds, and nothing else."""
+    """Raise EngineError for a mount of a missing file: an Engine creates a missing source only for bind strings."""
     for mount in host.get("Mounts", ()):
         if mount["Type"] == "bind" and not _is_there(world, target, str(mount["Source"])):
             raise EngineError(f"{world.name}: {name}: bind source path does not exist: {mount['Source']}")

@@ -1,4 +1,4 @@
-"""The simulated Engine: `engine.base.Engine` over a world, with time passing and requests going wrong."""
+"""Implements `engine.base.Engine` over a world, with passing time and with faults."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,40 +40,40 @@ NO_ANSWER = (Fault.LOST_REQUEST, Fault.LOST_REPLY)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedSettings:
-    """How a simulated Engine is talked to; times in seconds."""
+    """Settings of a simulated Engine; times in seconds."""
 
     instance: str = "default"
     data_root: str = "/srv/gitops-orch"
     deadline_s: float = 30.0
     latency_s: float = 0.0  # of every request
-    slow_s: float = 20.0  # of a request that a fault makes slow
-    late_s: float = 60.0  # until a request that a fault delays is carried out, unanswered
-    blocking_events: bool = False  # True: `events` waits for more; False: it ends when there are none
+    slow_s: float = 20.0  # the extra duration of a request with the fault SLOW
+    late_s: float = 60.0  # the delay after which a request with the fault LATE is executed, without an answer
+    blocking_events: bool = False  # True: `events` waits for more events; False: it ends when there are none
 
 
 @dataclass(slots=True, kw_only=True)
 class SimulatedEngine:
-    """One simulated host; `changed` is called after every request that may have changed its world."""
+    """One simulated host; `changed` is called after every request that may change its world."""
 
     name: str
     world: SimulatedHost
     registry: Registry
     clock: Clock
-    origin_s: float  # the host's time, as seconds since the epoch, where the clock's monotonic time is 0
+    origin_s: float  # the host's time in seconds since the epoch when the clock's monotonic time is 0
     faults: Faults = field(default_factory=NoFaults)
     settings: SimulatedSettings = field(default_factory=SimulatedSettings)
     changed: Callable[[SimulatedHost], None] = lambda _world: None
     closed: bool = False
 
     def observe(self) -> ObservedHost:
-        """List everything."""
+        """List all objects of the host."""
         settings = self.settings
         return self._ask(
             "observe", lambda: observe_host(self.world, name=self.name, instance=settings.instance)
         )
 
     def inspect(self, container: str) -> ObservedContainer:
-        """Return one container with its details; NotFound where there is none."""
+        """Return one container with its details; NotFound if it does not exist."""
         return self._ask(
             "inspect",
             lambda: observe_container(
@@ -84,7 +84,7 @@ class SimulatedEngine:
     def pull(
         self, image: str, *, platform: str = "", local_suffices: bool = False, progress: Progress = None
     ) -> PulledImage:
-        """Bring the image, which is for every platform; ImageUnavailable where the registry does not give it."""
+        """Pull the image, which fits every platform; ImageUnavailable if the registry refuses it."""
         there = self._ask("pull", lambda: requests.known_image(self.world, image)) if local_suffices else None
         if there is not None:
             return there
@@ -94,7 +94,7 @@ class SimulatedEngine:
         return self._send("pull", lambda: requests.pull(self.world, self.registry, image))
 
     def registry_digest(self, image: str) -> str:
-        """Return the digest that the reference names in its registry now; ImageUnavailable where it does not answer."""
+        """Return the digest that the registry has for the reference; ImageUnavailable if it does not answer."""
         return self._ask(
             "registry_digest", lambda: requests.registry_digest(self.world, self.registry, image)
         )
@@ -118,7 +118,7 @@ class SimulatedEngine:
         )
 
     def put_files(self, app: AppKey, files: FileMount, *, image: str) -> str:
-        """Make the volume of a file set, or a data directory that is not there yet; NotFound without the image.
+        """Create the volume of a file set, or a missing data directory; NotFound if the host lacks the image.
 
         Simulated files have no owners.
         """
@@ -126,7 +126,7 @@ class SimulatedEngine:
         return ""
 
     def read_files(self, queries: Sequence[FilesQuery], *, image: str) -> tuple[HostFiles, ...]:
-        """Return what the host has of binds that follow Git; NotFound without the image."""
+        """Return the host's files in binds that follow Git; NotFound if the host lacks the image."""
         requests.require_image(self.world, image)
         root = self.settings.data_root
         return self._ask(
@@ -134,7 +134,7 @@ class SimulatedEngine:
         )
 
     def change_files(self, app: AppKey, files: FileMount, work: FilesWork, *, image: str) -> tuple[str, ...]:
-        """Write and remove files, step by step: the controller may die after each."""
+        """Write and remove files, step by step, because the controller may die after each step."""
         requests.require_image(self.world, image)
         left: list[str] = []
         if files.live is not None:
@@ -145,23 +145,23 @@ class SimulatedEngine:
         return tuple(left)
 
     def create(self, intent: ContainerIntent) -> str:
-        """Create a container; one that was made by the same intent before is found by its name."""
+        """Create a container; if the same intent created it before, return that one, found by its name."""
         return self._send("create", lambda: self._create(intent))
 
     def start(self, container: str) -> None:
-        """Start it."""
+        """Start a container."""
         self._send("start", lambda: requests.start(self.world, self._require(container)))
 
     def stop(self, container: str) -> None:
-        """Stop it, killing it after its grace period."""
+        """Stop a container; kill it after its grace period."""
         self._send("stop", lambda: self._stop(container))
 
     def remove(self, container: str) -> None:
-        """Remove it, running or not; an absent one is as it should be."""
+        """Remove a container, running or not; do nothing if it does not exist."""
         self._send("remove", lambda: self._remove(container))
 
     def rename(self, container: str, name: str) -> None:
-        """Give it another name."""
+        """Rename a container."""
         self._send("rename", lambda: requests.rename(self.world, self._require(container), name))
 
     def update(self, container: str, fields: Mapping[str, object]) -> None:
@@ -169,34 +169,34 @@ class SimulatedEngine:
         self._send("update", lambda: requests.update(self.world, self._require(container), fields))
 
     def restart(self, container: str) -> None:
-        """Stop it and start it again."""
+        """Stop a container and start it again."""
         self._send("restart", lambda: self._restart(container))
 
     def unpause(self, container: str) -> None:
-        """Let a paused container go on."""
+        """Resume a paused container."""
         self._send("unpause", lambda: requests.unpause(self.world, self._require(container)))
 
     def connect_network(self, container: str, network: str, joining: Joining) -> None:
-        """Attach it to a network by name, as it would be created."""
+        """Attach a container to a network by name, as a create would."""
         self._send("connect_network", lambda: attach(self.world, self._require(container), network, joining))
 
     def disconnect_network(self, container: str, network: str) -> None:
-        """Detach it from a network by name."""
+        """Detach a container from a network by name."""
         self._send(
             "disconnect_network",
             lambda: requests.disconnect(self.world, self._require(container), network),
         )
 
     def check_ports(self, app: AppKey, image: str, ports: tuple[HeldPort, ...]) -> None:  # noqa: ARG002
-        """Refuse ports that a process of the host has, or a container."""
+        """Raise EngineError for a port that a process of the host or a container uses."""
         self._send("check_ports", lambda: requests.check_ports(self.world, ports))
 
     def run_exec(
         self, container: str, command: tuple[str, ...], settings: ExecSettings = PLAIN_EXEC
     ) -> ExecResult:
-        """Run a command in it; how it ends is the image's behaviour.  `sleep N` takes as long as it says.
+        """Run a command in a container; the image defines its exit code. `sleep N` takes N seconds.
 
-        A command is killed where its container ends before it.
+        The command is killed if its container ends first.
         """
         takes_s = requests.exec_duration_s(command)
         deadline_s = settings.deadline_s or self.settings.deadline_s
@@ -213,16 +213,16 @@ class SimulatedEngine:
             done if takes_s <= deadline_s else ExecResult(exit_code=TIMED_OUT_CODE, output="", timed_out=True)
         )
 
-    def probe(self, container: str, readiness: Readiness) -> ProbeResult:  # noqa: ARG002  # its image decides
-        """Ask it whether it can serve: its image knows when."""
+    def probe(self, container: str, readiness: Readiness) -> ProbeResult:  # noqa: ARG002  # the image defines it
+        """Return whether a container is ready; the image defines when."""
         return self._ask("probe", lambda: requests.probe(self.world, self._require(container)))
 
     def signal(self, container: str, name: str) -> None:
-        """Send a signal: it is noted on the container."""
+        """Send a signal, which the container records."""
         self._send("signal", lambda: requests.signal(self._require(container), name))
 
     def record_live(self, app: AppKey, files: FileMount) -> None:
-        """Record that a live file set holds this content."""
+        """Record that a live file set has this content."""
         live = files.live
         if live is not None:
             self._send("record_live", lambda: self._record_live(app, files, live))
@@ -236,17 +236,17 @@ class SimulatedEngine:
         self._send("remove_volume", lambda: requests.remove_volume(self.world, volume))
 
     def remove_image(self, image: str) -> None:
-        """Remove an image; Conflict while a container was made from it."""
+        """Remove an image; Conflict while a container of it exists."""
         self._send("remove_image", lambda: requests.remove_image(self.world, image))
 
     def logs(
         self, container: str, *, tail: int, since: datetime | None = None, timestamps: bool = False
     ) -> str:
-        """Return the last lines of what its image prints at each start."""
+        """Return the last lines of the output that the image prints at each start."""
         return self._ask("logs", lambda: requests.logs(self._require(container), tail, since, timestamps))
 
     def events(self) -> Iterator[EngineEvent]:
-        """Yield what happened since the last call; then wait for more, or end, as the settings say."""
+        """Yield the events since the last call; then wait for more, or end, depending on the settings."""
         while not self.closed:
             self._ask("events", lambda: None)
             with self.world.lock:
@@ -262,17 +262,17 @@ class SimulatedEngine:
         """Refuse all further requests."""
         self.closed = True
 
-    # How a request travels.
+    # Sending a request.
 
     def _ask(self, operation: str, answer: Callable[[], Answer]) -> Answer:
-        """Answer a request that changes nothing."""
+        """Send a request that changes nothing, and return its answer."""
         self._travel(operation)
         with self.world.lock:
             self._advance()
             return answer()
 
     def _send(self, operation: str, answer: Callable[[], Answer]) -> Answer:
-        """Carry out a request that changes the world, or does not, as its fault wants."""
+        """Send a request that changes the world, and apply its fault."""
         fault = self._travel(operation)
         if fault is Fault.LATE:
             self.world.pending.append((self._now() + self.settings.late_s, answer))
@@ -290,7 +290,7 @@ class SimulatedEngine:
         return done
 
     def _travel(self, operation: str) -> Fault | None:
-        """Bring the request to the host, unless the host or a fault is in the way."""
+        """Send the request to the host and return its fault; raise if an outage or a fault prevents it."""
         if self.closed:
             raise HostUnreachable(f"{self.name}: {operation}: the connection was closed")
         self.clock.sleep(self.settings.latency_s)
@@ -319,13 +319,13 @@ class SimulatedEngine:
         self.world.advance(self._now())
 
     def _now(self) -> float:
-        """Return the host's own time: no jump of the controller's clock shows in it."""
+        """Return the host's time; a jump of the controller's clock does not change it."""
         return self.origin_s + self.clock.monotonic_s()
 
-    # What takes more than one rule.
+    # Requests that need more than one rule.
 
     def _quiet_s(self) -> float:
-        """Return how long nothing will happen by itself, within limits."""
+        """Return the seconds until the next event that happens by itself, within limits."""
         next_at = self.world.next_at()
         return LISTEN_S if next_at is None else min(LISTEN_S, max(LISTEN_MIN_S, next_at - self.world.now))
 

@@ -1,4 +1,4 @@
-"""What can go wrong with a request to a simulated host, and who decides that it does."""
+"""Defines the faults of requests to a simulated host, and decides which request gets one."""
 
 import random
 from collections.abc import Mapping
@@ -8,32 +8,32 @@ from typing import Protocol
 
 
 class Fault(Enum):
-    """The fate of one request."""
+    """A fault of one request."""
 
-    LOST_REQUEST = "lost-request"  # nothing happened, and no answer came
-    LOST_REPLY = "lost-reply"  # it happened, and no answer came
-    REFUSED = "refused"  # nothing happened: connection refused
-    LATE = "late"  # no answer came, and it happened long after: a frozen daemon that goes on
-    SERVER_ERROR = "server-error"  # nothing happened: 500
-    SLOW = "slow"  # it happened, after a while
-    CRASH_BEFORE = "crash-before"  # the controller died before the request left
-    CRASH_AFTER = "crash-after"  # the controller died before it saw the answer
+    LOST_REQUEST = "lost-request"  # the request was not executed, and no answer came
+    LOST_REPLY = "lost-reply"  # the request was executed, and no answer came
+    REFUSED = "refused"  # not executed: connection refused
+    LATE = "late"  # no answer came, and it was executed much later: a frozen daemon continued
+    SERVER_ERROR = "server-error"  # not executed: status 500
+    SLOW = "slow"  # executed after a delay
+    CRASH_BEFORE = "crash-before"  # the controller died before it sent the request
+    CRASH_AFTER = "crash-after"  # the controller died before it received the answer
 
 
 class SimulatedCrash(BaseException):
-    """The controller dies here: nothing in it may catch this, as nothing catches SIGKILL."""
+    """The controller dies here. No code of the controller may catch this, like SIGKILL."""
 
 
 class Faults(Protocol):
-    """Decides about every request."""
+    """Decides which requests get a fault."""
 
     def decide(self, host: str, operation: str) -> Fault | None:
-        """Return what befalls this request; None: it goes through."""
+        """Return the fault of this request, or None."""
         ...
 
 
 class NoFaults:
-    """Nothing ever goes wrong."""
+    """No request gets a fault."""
 
     def decide(self, host: str, operation: str) -> Fault | None:  # noqa: ARG002  # the protocol's names
         """Return None."""
@@ -42,14 +42,14 @@ class NoFaults:
 
 @dataclass(slots=True, kw_only=True)
 class SeededFaults:
-    """Faults at random: each request has the given chances, the same seed gives the same faults."""
+    """Random faults: each request has the given chances, and the same seed gives the same faults."""
 
     random: random.Random
     chances: Mapping[Fault, float] = field(default_factory=dict)
     enabled: bool = True
 
     def decide(self, host: str, operation: str) -> Fault | None:  # noqa: ARG002  # every request is equal here
-        """Draw the request's fate."""
+        """Return a random fault by the given chances, or None."""
         if not self.enabled:
             return None
         drawn = self.random.random()

@@ -1,4 +1,4 @@
-"""Simulated hosts by name: in memory for tests, or kept in files for `sim://` hosts on the command line."""
+"""Manages simulated hosts by name: in memory for tests, or in files for `sim://` hosts of the command line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ class SimulatedFleet:
     registry: Registry = field(default_factory=Registry)
     faults: Faults = field(default_factory=NoFaults)
     settings: SimulatedSettings = field(default_factory=SimulatedSettings)
-    folder: Path | None = None  # None: kept in memory only
+    folder: Path | None = None  # None: in memory only
     worlds: dict[str, SimulatedHost] = field(default_factory=dict)
     origin_s: float = field(init=False)
 
@@ -34,7 +34,7 @@ class SimulatedFleet:
         self.origin_s = self.clock.now().timestamp() - self.clock.monotonic_s()
 
     def connect(self, host: Host) -> SimulatedEngine:
-        """Return an Engine for a `sim://name` host; hosts with the same name in the URL are the same world."""
+        """Return an Engine for a `sim://name` host; hosts with the same name in the URL share one world."""
         name = _world_name(host)
         return SimulatedEngine(
             name=host.name,
@@ -48,7 +48,7 @@ class SimulatedFleet:
         )
 
     def world(self, name: str) -> SimulatedHost:
-        """Return the world of that name, as it was left, or new and empty."""
+        """Return the world of that name as it was saved, or a new empty one."""
         if name not in self.worlds:
             path = self._path(name)
             saved = load_world(path, instance=self.settings.instance) if path else None
@@ -68,9 +68,9 @@ class SimulatedFleet:
 
 
 def kept_fleet(state_dir: Path, clock: Clock, *, instance: str) -> SimulatedFleet:
-    """Return the fleet that lives below a state directory, in `simulated/NAME.json`.
+    """Return the fleet that is stored below a state directory, in `simulated/NAME.json`.
 
-    `simulated/images.json`, where it is there, says what images do: `{"shop/api:2": {"exits_after_s": 3}}`.
+    The optional file `simulated/images.json` describes images: `{"shop/api:2": {"exits_after_s": 3}}`.
     """
     folder = state_dir / FOLDER
     return SimulatedFleet(

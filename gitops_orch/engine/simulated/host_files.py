@@ -1,4 +1,4 @@
-"""Files in writable binds of a simulated host: their contents as digests, and the record of what we wrote."""
+"""Simulates files in writable binds: their contents as digests, and the record of the files that we wrote."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,7 +13,7 @@ Step = Callable[[], None]
 
 
 def read_files(world: SimulatedHost, data_root: str, query: FilesQuery) -> HostFiles:
-    """Return what the host has of a bind."""
+    """Return the host's files in a bind."""
     root = data_path(data_root, query.app, query.path).rstrip("/")
     key = record_path(query.app, query.path, directory=query.directory)
     records = [
@@ -35,7 +35,7 @@ def read_files(world: SimulatedHost, data_root: str, query: FilesQuery) -> HostF
 
 
 def _copy(world: SimulatedHost, root: str, name: str) -> str | None:
-    """Return a file's digest; NO_FILE where a directory is, or a file stands in the place of one above it."""
+    """Return a file's digest; NO_FILE if it is a directory, or if a path above it is a file."""
     parts = name.split("/")
     above = ("/".join(parts[:depth]) for depth in range(1, len(parts)))
     if any(f"{root}/{each}" in world.files for each in above) or _below(world, root, name):
@@ -44,7 +44,7 @@ def _copy(world: SimulatedHost, root: str, name: str) -> str | None:
 
 
 def _below(world: SimulatedHost, root: str, name: str) -> frozenset[str]:
-    """Return the names of all files in a directory below a bind's root; a single file is no directory."""
+    """Return the names of all files in a directory below a bind's root; empty for a bind of a single file."""
     inside = f"{root}/{name}/"
     return frozenset(
         path.removeprefix(f"{root}/") for path in world.files if name and path.startswith(inside)
@@ -54,9 +54,9 @@ def _below(world: SimulatedHost, root: str, name: str) -> frozenset[str]:
 def change_steps(
     world: SimulatedHost, data_root: str, app: AppKey, files: FileMount, work: FilesWork, left: list[str]
 ) -> Iterator[Step]:
-    """Yield the steps of a change in the order of a real host, each to be carried out before the next is asked for.
+    """Yield the steps of a change in the order of a real host; execute each step before requesting the next one.
 
-    Names of files that are left alone are added to `left`.
+    The names of files that are left alone are added to `left`.
     """
     assert files.writable_path is not None  # noqa: S101 - the planner changes no others
     root = data_path(data_root, app, files.writable_path).rstrip("/")
@@ -68,7 +68,7 @@ def change_steps(
     wanted = [c for c in work.changes if copies[c.name] != c.digest or c.expected == c.digest]
     removed = {c.name for c in wanted if c.digest is None and copies[c.name] == c.expected}
     due = [c for c in wanted if c.name in removed or _is_due(world, root, c, copies[c.name], removed)]
-    due.sort(key=lambda change: change.digest is not None)  # what makes room goes first
+    due.sort(key=lambda change: change.digest is not None)  # removals first: they make room
     left += [change.name for change in wanted if change not in due]
     record = {name: list(digests) for name, digests in work.record.items() if name not in left}
     record |= {c.name: [c.expected] for c in wanted if c.name in left and c.expected is not None}

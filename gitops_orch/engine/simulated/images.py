@@ -1,7 +1,7 @@
-"""Images as data: what a container made from one will do, and a registry that hands them out.
+"""Describes images as data (the behaviour of their containers), and simulates a registry.
 
-A reference that nobody described is accepted, gets an id that follows from its text, and runs for ever: that is what
-makes `sim://` hosts work with any Compose file.
+A reference without a description is accepted. Its id is derived from its text, and its containers run for ever. So
+`sim://` hosts work with any Compose file.
 """
 
 import hashlib
@@ -16,33 +16,33 @@ from gitops_orch.model.rules.image_reference import split_reference, with_defaul
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageBehaviour:
-    """What every container of an image does, from its start on; times are seconds after a start."""
+    """The behaviour of every container of an image; times are in seconds after a start."""
 
-    variant: str = ""  # another text is another build: the same reference then has another id
-    healthcheck: bool = False  # the image brings one; a service can bring one too
+    variant: str = ""  # another text means another build: the same reference gets another id
+    healthcheck: bool = False  # whether the image has one; a service can declare one, too
     healthy_after_s: float | None = 1.0  # None: its healthcheck never passes
     unhealthy_after_s: float | None = None  # None: its healthcheck never fails
-    exits_after_s: float | None = None  # None: it stays up
+    exits_after_s: float | None = None  # None: it keeps running
     exit_code: int = 0
     oom_killed: bool = False
-    exits_max: int | None = None  # it stays up after having exited so often; None: it exits every time
-    start_error: str = ""  # the Engine cannot start it, and says this
+    exits_max: int | None = None  # after this many exits it keeps running; None: it exits every time
+    start_error: str = ""  # the Engine's error at each start
     ignores_term: bool = False  # a stop takes the whole grace period
-    pull_error: str = ""  # the registry refuses it, and says this
+    pull_error: str = ""  # the registry's error at each pull
     pull_s: float = 0.0
-    labels: tuple[str, ...] = ()  # NAME=value, which every container of it has too
-    volumes: tuple[str, ...] = ()  # paths for which an anonymous volume is made
-    exec_exit_code: int = 0  # of every command in it, but for
+    labels: tuple[str, ...] = ()  # NAME=value, inherited by every container of the image
+    volumes: tuple[str, ...] = ()  # paths for which an anonymous volume is created
+    exec_exit_code: int = 0  # of every command except `failing_commands`
     failing_commands: tuple[str, ...] = ("false",)
-    ready_after_s: float | None = 0.0  # None: a probe of its readiness never passes
-    unready_after_s: float | None = None  # None: once ready, it stays so
+    ready_after_s: float | None = 0.0  # None: its readiness probe never passes
+    unready_after_s: float | None = None  # None: it stays ready
     output: str = "ready\n"
-    check_output: str = ""  # of its healthcheck, where that fails
+    check_output: str = ""  # the output of a failing healthcheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryImage:
-    """An image as the registry has it at the moment."""
+    """An image as the registry has it now."""
 
     id: str
     digest: str  # repository@sha256:...
@@ -50,7 +50,7 @@ class RegistryImage:
 
 
 def image_id(reference: str, behaviour: ImageBehaviour) -> str:
-    """Return the id of an image: `sha256:` and a digest of its reference and of all that it does."""
+    """Return the id of an image: `sha256:` and a digest of its reference and its behaviour."""
     return "sha256:" + hashlib.sha256(f"{reference}\n{behaviour}".encode()).hexdigest()
 
 
@@ -65,7 +65,7 @@ def repository(reference: str) -> str:
 
 
 class Registry:
-    """All images that can be pulled, by reference; `outage` not empty fails every pull with that sentence."""
+    """All images that can be pulled, by reference; if `outage` is not empty, every pull fails with that text."""
 
     def __init__(self, behaviours: Mapping[str, ImageBehaviour] | None = None) -> None:
         self._behaviours = {with_default_tag(ref): behaviour for ref, behaviour in (behaviours or {}).items()}
@@ -73,12 +73,12 @@ class Registry:
         self.outage = ""
 
     def push(self, reference: str, behaviour: ImageBehaviour) -> RegistryImage:
-        """Put an image behind a reference; hosts that pulled what was there before keep it until they pull again."""
+        """Let a reference name a new image; a host that pulled the former image keeps it until it pulls again."""
         self._behaviours[with_default_tag(reference)] = behaviour
         return self.find(reference)
 
     def find(self, reference: str) -> RegistryImage:
-        """Return what the reference names now; a digest names the same image for ever."""
+        """Return the image that the reference names now; a digest always names the same image."""
         tagged = with_default_tag(reference)
         if tagged in self._by_digest:
             return self._by_digest[tagged]
@@ -91,7 +91,7 @@ class Registry:
 
 
 def read_behaviours(path: Path) -> dict[str, ImageBehaviour]:
-    """Read `{reference: {field of ImageBehaviour: value}}` from a JSON file; none where there is no file."""
+    """Read `{reference: {field of ImageBehaviour: value}}` from a JSON file; empty if there is no file."""
     if not path.exists():
         return {}
     known = {field.name for field in fields(ImageBehaviour)}
@@ -108,4 +108,4 @@ def read_behaviours(path: Path) -> dict[str, ImageBehaviour]:
 def behaviour_from(row: Mapping[str, object]) -> ImageBehaviour:
     """Return the behaviour that a JSON object describes."""
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
-    return ImageBehaviour(**values)  # type: ignore[arg-type]  # keys are checked by the reader; JSON values fit them
+    return ImageBehaviour(**values)  # type: ignore[arg-type]  # the reader checks the keys, and JSON values fit them

@@ -1,8 +1,9 @@
-"""What a simulated container does as time passes: exits, restarts, turns healthy or unhealthy.
+"""Advances a simulated container in time: it exits, restarts, becomes healthy or unhealthy.
 
-Times are seconds since the Unix epoch.  The rules are the Engine's own: restarts back off from 100 ms to a minute and
-begin again after a container stayed up for ten seconds; a container stopped by hand stays stopped, and `always` brings
-it back only with its daemon; health counts while it runs and is unhealthy once the check has stopped.
+Times are in seconds since the Unix epoch. The rules are those of an Engine. The restart backoff grows from 100 ms to
+one minute, and is reset after a container ran for ten seconds. A container that was stopped on request stays stopped;
+the policy `always` starts it again only with its daemon. Health is checked while a container runs, and is unhealthy once
+the check has stopped.
 """
 
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ TERMINATED = 0
 
 @dataclass(slots=True, kw_only=True)
 class SimulatedContainer:
-    """A container's whole state on a simulated host; the only mutable value here, owned by its world."""
+    """The complete state of a container on a simulated host; mutable, and owned by its world."""
 
     id: str
     name: str
@@ -29,10 +30,14 @@ class SimulatedContainer:
     behaviour: ImageBehaviour
     created_at: float
     labels: dict[str, str] = field(default_factory=dict)
-    owner: Ownership | None = None  # what the labels say, parsed once: labels never change
+    owner: Ownership | None = None  # from the labels, parsed once, because labels never change
     networks: dict[str, tuple[str, ...]] = field(default_factory=dict)  # name -> aliases
-    addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by network: what it asks for
-    held: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by network: what it had when it ran last
+    addresses: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # by network: the addresses that it requests
+    held: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # by network: the addresses of its last run
     volumes: tuple[str, ...] = ()
     anonymous: dict[str, str] = field(default_factory=dict)  # path -> volume
     mounts: tuple[ObservedMount, ...] = ()
@@ -44,12 +49,12 @@ class SimulatedContainer:
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
     user: str = ""
-    grace_s: float = 10.0  # to end by itself, before it is killed
+    grace_s: float = 10.0  # the time to end by itself before it is killed
     joins: str | None = None  # the container whose network namespace it shares
-    joins_too: tuple[str, ...] = ()  # those whose IPC or PID namespace it shares
-    volumes_from: tuple[str, ...] = ()  # those whose volumes it mounts
+    joins_too: tuple[str, ...] = ()  # containers whose IPC or PID namespace it shares
+    volumes_from: tuple[str, ...] = ()  # containers whose volumes it mounts
     healthcheck: bool = False
-    visible: Visible = ()  # what its body tells by Compose key, which never changes
+    visible: Visible = ()  # the values of its create request by Compose key, which never change
     state: State = State.CREATED
     health: Health = Health.NONE
     started_at: float | None = None
@@ -57,10 +62,10 @@ class SimulatedContainer:
     exit_code: int = 0
     oom_killed: bool = False
     error: str = ""
-    signals: tuple[str, ...] = ()  # that were sent to it, in order
-    commands: tuple[str, ...] = ()  # that were run in it, in order
+    signals: tuple[str, ...] = ()  # signals sent to it, in order
+    commands: tuple[str, ...] = ()  # commands run in it, in order
     restart_count: int = 0
-    exit_count: int = 0  # how often it ended by itself, for images that only fail at first
+    exit_count: int = 0  # how often it exited by itself, for images that fail only at first
     backoff_s: float = 0.0
     stopped_by_hand: bool = False
     ended_by: EndedBy = EndedBy.UNKNOWN
@@ -71,12 +76,12 @@ class SimulatedContainer:
 
     @property
     def up(self) -> bool:
-        """Return whether it holds its ports and networks."""
+        """Return whether the container holds its ports and networks."""
         return self.state in {State.RUNNING, State.PAUSED, State.RESTARTING}
 
     @property
     def next_at(self) -> float | None:
-        """Return when something will happen to it by itself; None: never."""
+        """Return the time of the container's next change by itself, or None."""
         if self.state not in {State.RUNNING, State.RESTARTING}:
             return None
         times = (self.exits_at, self.turns_healthy_at, self.turns_unhealthy_at, self.restarts_at)
@@ -84,7 +89,7 @@ class SimulatedContainer:
 
 
 def begin(container: SimulatedContainer, now: float) -> None:
-    """Run it: from now on its image decides."""
+    """Start a container: from now on, its image defines what happens."""
     behaviour = container.behaviour
     container.state = State.RUNNING
     container.ended_by = EndedBy.UNKNOWN
@@ -107,7 +112,7 @@ def end(
     oom_killed: bool = False,
     ended_by: EndedBy = EndedBy.ITSELF,
 ) -> None:
-    """Its process has ended, by itself or not; it stays down until somebody begins it again."""
+    """Record that the container's process has ended; it stays stopped until `begin` is called."""
     container.state = State.EXITED
     container.ended_by = ended_by
     container.finished_at = now
@@ -120,9 +125,9 @@ def end(
 
 
 def pass_time(container: SimulatedContainer) -> str:
-    """Let the next thing happen to it, and return the Engine's word for it; `next_at` must not be None."""
+    """Apply the container's next change and return the Engine's word for it; `next_at` must not be None."""
     at = container.next_at
-    assert at is not None  # noqa: S101  # our own mistake: the world asks only containers that have something to come
+    assert at is not None  # noqa: S101  # the world passes only containers with a next change
     if at == container.restarts_at:
         begin(container, at)
         return "start"
@@ -137,7 +142,7 @@ def pass_time(container: SimulatedContainer) -> str:
 
 
 def returns_with_daemon(container: SimulatedContainer) -> bool:
-    """Return whether a daemon that comes up starts it again."""
+    """Return whether a starting daemon starts the container again."""
     if container.started_at is None or container.state is not State.EXITED:
         return False
     policy = container.restart_policy

@@ -1,4 +1,4 @@
-"""A world as an observation: what listing and inspecting a simulated host tell."""
+"""Turns a world into an observation, as listings and inspections of a real host do."""
 
 from datetime import UTC, datetime
 
@@ -26,7 +26,7 @@ from gitops_orch.model.observed import (
 
 
 def observe_host(world: SimulatedHost, *, name: str, instance: str) -> ObservedHost:
-    """Return all that is on the host, in the order in which it was made."""
+    """Return all objects of the host, in the order of their creation."""
     return ObservedHost(
         name=name,
         observed_at=datetime.fromtimestamp(world.now, UTC),
@@ -44,7 +44,7 @@ def observe_host(world: SimulatedHost, *, name: str, instance: str) -> ObservedH
 
 
 def observe_container(container: SimulatedContainer, *, instance: str, details: bool) -> ObservedContainer:
-    """Return one container; its details only where it is ours, or where they are asked for."""
+    """Return one container, with details only if it is ours or `details` is set."""
     owner, shown = container.owner, own_labels(container.labels, image_labels(container.behaviour))
     if owner is not None and container.labels.get(labels.INSTANCE) != instance:
         owner = None

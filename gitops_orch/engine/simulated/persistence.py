@@ -1,4 +1,4 @@
-"""A world in a JSON file, so that `sim://` hosts are the same ones in the next process."""
+"""Saves a world in a JSON file, so that the next process finds the same `sim://` hosts."""
 
 import json
 import os
@@ -27,7 +27,7 @@ PLAIN = ("name", "engine_id", "engine_version", "api_version", "root_dir", "now"
 
 
 def save_world(world: SimulatedHost, path: Path) -> None:
-    """Write the world; a crash leaves the former file whole."""
+    """Write the world; after a crash the former file is still complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(f".{os.getpid()}.tmp")
     beside.write_text(json.dumps(to_json(world), default=_text, indent=1), encoding="utf-8")
@@ -35,7 +35,7 @@ def save_world(world: SimulatedHost, path: Path) -> None:
 
 
 def load_world(path: Path, *, instance: str) -> SimulatedHost | None:
-    """Read a world back; None where none was saved, SettingsError where the file is no world."""
+    """Read a saved world; None if there is no file, SettingsError if the file is invalid."""
     if not path.exists():
         return None
     try:
@@ -50,7 +50,7 @@ def load_world(path: Path, *, instance: str) -> SimulatedHost | None:
 
 
 def to_json(world: SimulatedHost) -> dict[str, object]:
-    """Return the world as JSON values; events are not kept."""
+    """Return the world as JSON values, without events."""
     return {
         "format": FORMAT,
         **{key: getattr(world, key) for key in PLAIN},
@@ -67,7 +67,7 @@ def to_json(world: SimulatedHost) -> dict[str, object]:
 
 
 def from_json(row: Mapping[str, Any], *, instance: str) -> SimulatedHost:
-    """Return the world that `to_json` described."""
+    """Return the world from the values of `to_json`."""
     containers = [_container(each, instance) for each in row["containers"]]
     trouble = row["trouble"]
     images = [

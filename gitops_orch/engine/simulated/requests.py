@@ -1,7 +1,7 @@
-"""What a Docker Engine does with each request, as rules over a world.
+"""Executes each request on a world by the rules of a Docker Engine.
 
-Callers hold the world's lock and have advanced it.  Refusals are the Engine's own, with the host's name in front;
-"already so" is success.  `contract/` holds these rules to a real Engine.
+Callers hold the world's lock and have advanced it. Errors have the Engine's texts, with the host's name in front. A
+request succeeds if its result is already there. The tests in `contract/` compare these rules with a real Engine.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,12 +25,12 @@ from gitops_orch.model.rules.ports import port_text, same_port
 
 NOT_STARTED = 128
 FAILED = 1
-NO_COMMAND = 127  # the image's own fault, as a shell has it
+NO_COMMAND = 127  # the image's fault; the exit code of a shell
 NO_LIMIT = 0
 
 
 def require(world: SimulatedHost, reference: str) -> SimulatedContainer:
-    """Return a container by id or name; NotFound where there is none."""
+    """Return a container by id or name; NotFound if it does not exist."""
     found = world.find(reference)
     if found is None:
         raise NotFound(f"{world.name}: no such container: {reference}")
@@ -38,7 +38,7 @@ def require(world: SimulatedHost, reference: str) -> SimulatedContainer:
 
 
 def pull(world: SimulatedHost, registry: Registry, reference: str) -> PulledImage:
-    """Bring what the registry has behind the reference now, and move the tag to it."""
+    """Pull the image that the reference names in the registry now, and move the tag to it."""
     if registry.outage:
         raise ImageUnavailable(f"{world.name}: {reference} cannot be pulled: {registry.outage}")
     found = registry.find(reference)
@@ -54,14 +54,14 @@ def pull(world: SimulatedHost, registry: Registry, reference: str) -> PulledImag
 
 
 def registry_digest(world: SimulatedHost, registry: Registry, reference: str) -> str:
-    """Return the digest that the registry has behind the reference now."""
+    """Return the digest that the registry now has for the reference."""
     if registry.outage:
         raise ImageUnavailable(f"{world.name}: {reference} cannot be looked up: {registry.outage}")
     return registry.find(reference).digest.partition("@")[2]
 
 
 def tag_image(world: SimulatedHost, image: SimulatedImage, tag: str) -> None:
-    """Make the tag name this image, and no other."""
+    """Let the tag name this image, and no other."""
     for each in world.images.values():
         if tag in each.tags:
             each.tags.remove(tag)
@@ -69,7 +69,7 @@ def tag_image(world: SimulatedHost, image: SimulatedImage, tag: str) -> None:
 
 
 def known_image(world: SimulatedHost, reference: str) -> PulledImage | None:
-    """Return an image that is on the host; None where it is not."""
+    """Return an image of the host; None if the host does not have it."""
     try:
         found = require_image(world, reference)
     except NotFound:
@@ -78,7 +78,7 @@ def known_image(world: SimulatedHost, reference: str) -> PulledImage | None:
 
 
 def require_image(world: SimulatedHost, reference: str) -> SimulatedImage:
-    """Return an image that is on the host; NotFound where it must be pulled first."""
+    """Return an image of the host; NotFound if it must be pulled first."""
     found = world.find_image(reference) or world.find_image(with_default_tag(reference))
     if found is None:
         raise NotFound(f"{world.name}: no such image: {reference}", hint="pull it first")
@@ -86,7 +86,7 @@ def require_image(world: SimulatedHost, reference: str) -> SimulatedImage:
 
 
 def add(world: SimulatedHost, container: SimulatedContainer) -> str:
-    """Put a new container there, with the volumes that it mounts; the name must be free."""
+    """Add a new container and the volumes that it mounts; Conflict if its name is in use."""
     if (taken := world.find(container.name)) is not None:
         raise Conflict(
             f"{world.name}: the container name {container.name} is in use by container {taken.id[:12]}",
@@ -101,7 +101,7 @@ def add(world: SimulatedHost, container: SimulatedContainer) -> str:
 
 
 def start(world: SimulatedHost, container: SimulatedContainer) -> None:
-    """Run it; what the host cannot give it leaves it as it was, with the reason in its error."""
+    """Start a container; if the host lacks something, leave it unchanged, with the reason in `error`."""
     if container.state in {State.RUNNING, State.RESTARTING}:
         return
     if container.state is State.PAUSED:
@@ -120,7 +120,7 @@ def start(world: SimulatedHost, container: SimulatedContainer) -> None:
 
 
 def stop(world: SimulatedHost, container: SimulatedContainer, *, killed: bool) -> None:
-    """End it, if it runs, and remember that it was wanted so."""
+    """Stop a container if it runs, and record that the stop was requested."""
     container.stopped_by_hand = True
     if not container.up:
         return
@@ -131,7 +131,7 @@ def stop(world: SimulatedHost, container: SimulatedContainer, *, killed: bool) -
 
 
 def pause(world: SimulatedHost, container: SimulatedContainer) -> None:
-    """Freeze it; time stands still in it."""
+    """Pause a container; its time does not advance."""
     if container.state is not State.RUNNING:
         raise Conflict(f"{world.name}: container {container.name} is not running")
     container.state = State.PAUSED
@@ -139,7 +139,7 @@ def pause(world: SimulatedHost, container: SimulatedContainer) -> None:
 
 
 def unpause(world: SimulatedHost, container: SimulatedContainer) -> None:
-    """Let it go on."""
+    """Resume a paused container."""
     if container.state is State.PAUSED:
         container.state = State.RUNNING
         world.emit_container("unpause", container)
@@ -148,13 +148,13 @@ def unpause(world: SimulatedHost, container: SimulatedContainer) -> None:
 
 
 def signal(container: SimulatedContainer, name: str) -> None:
-    """Note a signal on a container that runs; to others there is nobody to tell."""
+    """Record a signal on a running container; do nothing for others."""
     if container.state in {State.RUNNING, State.PAUSED}:
         container.signals = (*container.signals, name)
 
 
 def remove(world: SimulatedHost, container: SimulatedContainer) -> None:
-    """Remove it, running or not; all its volumes stay."""
+    """Remove a container, running or not; all its volumes stay."""
     if container.up:
         end(container, world.now, exit_code=KILLED)
         world.emit_container("die", container)
@@ -163,7 +163,7 @@ def remove(world: SimulatedHost, container: SimulatedContainer) -> None:
 
 
 def rename(world: SimulatedHost, container: SimulatedContainer, name: str) -> None:
-    """Give it a name that nobody else has."""
+    """Rename a container; Conflict if the name is in use."""
     if container.name == name:
         return
     if world.find(name) is not None:
@@ -173,7 +173,7 @@ def rename(world: SimulatedHost, container: SimulatedContainer, name: str) -> No
 
 
 def update(world: SimulatedHost, container: SimulatedContainer, fields: Mapping[str, object]) -> None:
-    """Change limits and the restart policy; a limit of 0 changes nothing, as with a real Engine."""
+    """Change limits and the restart policy; a limit of 0 changes nothing, like in a real Engine."""
     for field, value in fields.items():
         if field == "RestartPolicy":
             container.restart_policy = policy_text(value)
@@ -193,7 +193,7 @@ def policy_text(policy: object) -> str:
 def add_network(
     world: SimulatedHost, name: str, *, driver: str, labels: Mapping[str, str], subnet: str = ""
 ) -> None:
-    """Create a network under a name that nobody else has."""
+    """Create a network; Conflict if another network has its name."""
     if (there := world.networks.get(name)) is not None:
         if there.labels == dict(labels):
             return
@@ -221,7 +221,7 @@ def connect(
     aliases: tuple[str, ...],
     addresses: tuple[str, ...] = (),
 ) -> None:
-    """Attach it to a network; it stays as it is where it was attached already."""
+    """Attach a container to a network; do nothing if it is attached already."""
     if network not in world.networks:
         raise NotFound(f"{world.name}: no such network: {network}")
     if network not in container.networks:
@@ -236,7 +236,7 @@ def connect(
 
 
 def disconnect(world: SimulatedHost, container: SimulatedContainer, network: str) -> None:
-    """Detach it from a network."""
+    """Detach a container from a network."""
     container.addresses.pop(network, None)
     container.held.pop(network, None)
     if container.networks.pop(network, None) is not None and network in world.networks:
@@ -244,7 +244,7 @@ def disconnect(world: SimulatedHost, container: SimulatedContainer, network: str
 
 
 def add_volume(world: SimulatedHost, name: str, *, driver: str, labels: Mapping[str, str]) -> None:
-    """Create a volume under a name that nobody else has."""
+    """Create a volume; Conflict if another volume has its name."""
     if (there := world.volumes.get(name)) is not None:
         if there.labels == dict(labels):
             return
@@ -255,7 +255,7 @@ def add_volume(world: SimulatedHost, name: str, *, driver: str, labels: Mapping[
 
 
 def remove_volume(world: SimulatedHost, name: str) -> None:
-    """Remove a volume that no container mounts, running or not."""
+    """Remove a volume; Conflict if a container mounts it, running or not."""
     users = sorted(each.name for each in world.containers.values() if name in each.volumes)
     if users:
         raise Conflict(f"{world.name}: volume {name} is in use by {', '.join(users)}")
@@ -264,7 +264,7 @@ def remove_volume(world: SimulatedHost, name: str) -> None:
 
 
 def remove_image(world: SimulatedHost, reference: str) -> None:
-    """Remove an image that no container was made from."""
+    """Remove an image; Conflict if a container was created from it."""
     image = world.find_image(reference)
     if image is None:
         return
@@ -276,7 +276,7 @@ def remove_image(world: SimulatedHost, reference: str) -> None:
 
 
 def run_exec(world: SimulatedHost, container: SimulatedContainer, command: tuple[str, ...]) -> ExecResult:
-    """Run a command in it: its image says how that ends; the container notes it."""
+    """Run a command in a container: the image defines the exit code, and the container records the command."""
     if container.state is not State.RUNNING:
         raise Conflict(f"{world.name}: container {container.name} is not running")
     container.commands = (*container.commands, " ".join(command))
@@ -286,13 +286,13 @@ def run_exec(world: SimulatedHost, container: SimulatedContainer, command: tuple
 
 
 def exec_duration_s(command: tuple[str, ...]) -> float:
-    """Return how long a command takes: no time, but for `sleep N`."""
+    """Return how long a command takes: 0, except for `sleep N`."""
     sleeps = len(command) == len(("sleep", "N")) and command[0] == "sleep" and command[1].isdigit()
     return float(command[1]) if sleeps else 0.0
 
 
 def probe(world: SimulatedHost, container: SimulatedContainer) -> ProbeResult:
-    """Say whether it can serve: its image says from when on, and until when."""
+    """Return whether a container is ready: the image defines from when on, and until when."""
     if container.state is not State.RUNNING or container.started_at is None:
         return ProbeResult(ready=False, detail=f"it is {container.state.value}")
     up_s, behaviour = world.now - container.started_at, container.behaviour
@@ -304,7 +304,7 @@ def probe(world: SimulatedHost, container: SimulatedContainer) -> ProbeResult:
 
 
 def _start_refusal(world: SimulatedHost, container: SimulatedContainer) -> EngineError | None:
-    """Return why it cannot start; None: it can."""
+    """Return why a container cannot start, or None."""
     for network in container.networks:
         if network not in world.networks:
             return NotFound(f"{world.name}: network {network} not found, needed by {container.name}")
@@ -326,7 +326,7 @@ def _start_refusal(world: SimulatedHost, container: SimulatedContainer) -> Engin
 
 
 def check_ports(world: SimulatedHost, ports: Iterable[HeldPort]) -> None:
-    """Refuse ports that somebody has."""
+    """Raise EngineError for a port that is in use."""
     held = [port for each in world.containers.values() if each.up for port in each.ports]
     for wanted in ports:
         if any(same_port(wanted, other) for other in (*held, *sorted(world.host_ports))):
@@ -341,12 +341,12 @@ def _taken_port(world: SimulatedHost, container: SimulatedContainer) -> str | No
     taken = [port for each in others for port in each.ports] + sorted(world.host_ports)
     for wanted in container.ports:
         if any(same_port(wanted, other) for other in taken):
-            return f"{wanted[0] or '0.0.0.0'}:{wanted[1]}/{wanted[2]}"  # noqa: S104  # how the Engine words it
+            return f"{wanted[0] or '0.0.0.0'}:{wanted[1]}/{wanted[2]}"  # noqa: S104  # the Engine's wording
     return None
 
 
-def logs(container: SimulatedContainer, tail: int, since: datetime | None, timestamps: bool) -> str:  # noqa: FBT001 - its caller names it
-    """Return the last lines of what its image printed at its last start, all of them at that moment."""
+def logs(container: SimulatedContainer, tail: int, since: datetime | None, timestamps: bool) -> str:  # noqa: FBT001 - its caller passes it by name
+    """Return the last lines of the image's output; all of them have the time of the last start."""
     if container.started_at is None or tail <= 0:
         return ""
     at = datetime.fromtimestamp(container.started_at, UTC)

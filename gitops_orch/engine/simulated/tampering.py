@@ -1,4 +1,4 @@
-"""What people and other tools do to a host behind the controller's back: drift, and things that are not ours."""
+"""Changes a host as people and other tools do: causes drift, and creates foreign containers."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -32,7 +32,7 @@ def stop(world: SimulatedHost, container: SimulatedContainer) -> None:
 
 
 def kill(world: SimulatedHost, container: SimulatedContainer) -> None:
-    """Its process is killed from outside Docker; its restart policy decides what follows."""
+    """Kill the process from outside Docker; the restart policy decides whether it starts again."""
     if not container.up:
         return
     if container.restart_policy in {"always", "unless-stopped"}:
@@ -44,9 +44,9 @@ def kill(world: SimulatedHost, container: SimulatedContainer) -> None:
 
 
 def restart(world: SimulatedHost, container: SimulatedContainer) -> None:
-    """`docker restart`, of a container that runs: it has new namespaces, and those who lived in the former keep these.
+    """`docker restart` of a running container: it gets new namespaces; containers that joined the old ones stay there.
 
-    Where the Engine refuses the start, because its port was taken in between, the person reads that, and it stays down.
+    If the Engine refuses the start, because its port was taken in between, the container stays stopped.
     """
     if container.state is State.RUNNING:
         requests.stop(world, container, killed=False)
@@ -55,7 +55,7 @@ def restart(world: SimulatedHost, container: SimulatedContainer) -> None:
 
 
 def pause(world: SimulatedHost, container: SimulatedContainer) -> None:
-    """`docker pause`, of a container that runs."""
+    """`docker pause` of a running container."""
     if container.state.value == "running":
         requests.pause(world, container)
 
@@ -79,20 +79,20 @@ def limit_memory(world: SimulatedHost, container: SimulatedContainer) -> None:
 
 
 def disconnect(world: SimulatedHost, container: SimulatedContainer) -> None:
-    """`docker network disconnect`, of the first of its networks."""
+    """`docker network disconnect` of the container's first network."""
     for network in sorted(container.networks)[:1]:
         requests.disconnect(world, container, network)
 
 
 def make_unhealthy(world: SimulatedHost, container: SimulatedContainer) -> None:
-    """Something makes its healthcheck fail from now on, until it is started again."""
+    """Let the healthcheck fail from now on, until the container is started again."""
     if container.healthcheck and container.state is State.RUNNING:
         container.health, container.turns_healthy_at = Health.UNHEALTHY, None
         world.emit_container("health_status: unhealthy", container)
 
 
 def replace_image(world: SimulatedHost, container: SimulatedContainer) -> None:
-    """`docker rm -f` and `docker run` with the same name and labels, but of another image and without environment."""
+    """`docker rm -f` and `docker run` with the same name and labels, another image and no environment."""
     behaviour = ImageBehaviour(variant="by hand")
     image = SimulatedImage(id=image_id("another:image", behaviour), behaviour=behaviour)
     world.images.setdefault(image.id, image)
@@ -112,7 +112,7 @@ def replace_image(world: SimulatedHost, container: SimulatedContainer) -> None:
 
 
 def run_a_commit(world: SimulatedHost, container: SimulatedContainer) -> SimulatedContainer:
-    """`docker commit`, and `docker run` of the image that comes of it, which has the container's labels."""
+    """`docker commit`, then `docker run` of the new image, which has the container's labels."""
     carried = tuple(f"{name}={value}" for name, value in container.labels.items())
     behaviour = ImageBehaviour(variant="a commit", labels=carried)
     name, owner = f"debug-{world.new_id()[:7]}", owner_of(container.labels, behaviour, OUR_INSTANCE)
@@ -120,7 +120,7 @@ def run_a_commit(world: SimulatedHost, container: SimulatedContainer) -> Simulat
 
 
 def duplicate(world: SimulatedHost, container: SimulatedContainer) -> SimulatedContainer:
-    """What a tool does that copies a container with its labels: another name, and no ports."""
+    """Copy a container with its labels, as some tools do: with another name and no ports."""
     return run_foreign(world, f"copy-of-{container.id[:7]}", labels=container.labels, owner=container.owner)
 
 
@@ -148,7 +148,7 @@ def run_foreign(
     behaviour: ImageBehaviour = FOREIGN,
     **also: object,
 ) -> SimulatedContainer:
-    """Run a container that is not ours; `labels` can make it another instance's, or Compose's."""
+    """Run a foreign container; with `labels` it can belong to another instance or to Compose."""
     tags = ["foreign:1"] if behaviour == FOREIGN else []
     image = SimulatedImage(id=image_id("foreign:1", behaviour), behaviour=behaviour, tags=tags)
     container = SimulatedContainer(
@@ -160,7 +160,7 @@ def run_foreign(
         created_at=world.now,
         labels=dict(labels or {}),
         networks={network: ()},
-        **also,  # type: ignore[arg-type]  # ports, volumes ... as the container has them
+        **also,  # type: ignore[arg-type]  # fields of the container, such as ports and volumes
     )
     requests.add(world, container)
     give_addresses(world, container)

@@ -1,7 +1,7 @@
-"""A simulated host: its containers, networks, volumes and images, and what befalls it as time passes.
+"""Holds the state of a simulated host (containers, networks, volumes, images), and changes it as time passes.
 
-A world is lazy: nothing happens in it until somebody tells it what time it is (`advance`), and then everything that is
-due happens in order.  So any clock will do, a virtual one or the machine's own.
+A world is lazy: nothing happens until `advance` is called with a time. Then everything that is due happens in order. So
+a world works with any clock, virtual or real.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ PREDEFINED_NETWORKS = (("bridge", "bridge"), ("host", "host"), ("none", "null"))
 
 
 class OutageKind(Enum):
-    """How a host in trouble answers: it refuses connections, or it never says a word."""
+    """How a failing host reacts: it refuses connections, or it never answers."""
 
     REFUSED = "refused"
     SILENT = "silent"
@@ -40,7 +40,7 @@ class OutageKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """Why a host cannot be reached, and until when (seconds since the epoch); `boots`: its daemon starts anew then."""
+    """Why a host is unreachable, and until when (seconds since the epoch); if `boots`, its daemon restarts then."""
 
     reach: OutageKind
     until: float
@@ -54,24 +54,24 @@ class SimulatedNetwork:
     id: str
     name: str
     driver: str = "bridge"
-    subnet: str = ""  # "": the host makes one up
+    subnet: str = ""  # "": the host chooses one
     labels: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
 class SimulatedVolume:
-    """A volume of a world; `serial` tells it from one of the same name that was there before: content is never equal."""
+    """A volume of a world; `serial` distinguishes it from an earlier volume of the same name with other content."""
 
     name: str
     serial: int
     driver: str = "local"
-    content: str = ""  # digest of what a live file set holds
+    content: str = ""  # digest of a live file set's content
     labels: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
 class SimulatedImage:
-    """An image on a host; a tag moves from one to another when it is pulled again."""
+    """An image on a host; a pull can move a tag to another image."""
 
     id: str
     behaviour: ImageBehaviour
@@ -81,7 +81,7 @@ class SimulatedImage:
 
 @dataclass(slots=True, kw_only=True)
 class SimulatedHost:
-    """All that is on one host.  Take `lock` around anything that reads or changes it."""
+    """All objects on one host. Hold `lock` to read or change it."""
 
     name: str
     engine_id: str = ""
@@ -95,11 +95,17 @@ class SimulatedHost:
     volumes: dict[str, SimulatedVolume] = field(default_factory=dict)
     images: dict[str, SimulatedImage] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)  # data directories that exist
-    files: dict[str, str] = field(default_factory=dict)  # in writable binds: path -> digest of the content
-    file_records: dict[str, list[dict[str, list[str]]]] = field(default_factory=dict)  # by bind, oldest first
+    files: dict[str, str] = field(
+        default_factory=dict
+    )  # files in writable binds: path -> digest of the content
+    file_records: dict[str, list[dict[str, list[str]]]] = field(
+        default_factory=dict
+    )  # records by bind, oldest first
     host_ports: set[tuple[str, int, str]] = field(default_factory=set)  # taken by processes outside Docker
     trouble: Outage | None = None
-    pending: list[tuple[float, Callable[[], object]]] = field(default_factory=list)  # requests that come late
+    pending: list[tuple[float, Callable[[], object]]] = field(
+        default_factory=list
+    )  # requests that a fault delayed
     events: deque[EngineEvent] = field(default_factory=lambda: deque(maxlen=EVENTS_MAX))
     lock: threading.Condition = field(default_factory=threading.Condition, repr=False, compare=False)
 
@@ -110,7 +116,7 @@ class SimulatedHost:
                 self.networks[name] = SimulatedNetwork(id=self.new_id(), name=name, driver=driver)
 
     def new_id(self) -> str:
-        """Return an id that no object of this world had before; the same history gives the same ids."""
+        """Return a new unique id; the same sequence of calls gives the same ids."""
         self.serial += 1
         return hashlib.sha256(f"{self.name}/{self.serial}".encode()).hexdigest()
 
@@ -129,7 +135,7 @@ class SimulatedHost:
         return next((i for i in self.images.values() if reference in i.tags or reference in i.digests), None)
 
     def advance(self, now: float) -> None:
-        """Let everything happen that is due by then, in order; a clock that went back changes nothing."""
+        """Execute everything that is due by `now`, in order; do nothing if the clock went back."""
         while (trouble := self.trouble) is not None and trouble.until <= now:
             self._live(trouble.until)
             self.trouble = None
@@ -138,20 +144,20 @@ class SimulatedHost:
         for at, request in sorted((each for each in self.pending if each[0] <= now), key=itemgetter(0)):
             self.pending.remove((at, request))
             self._live(at)
-            with suppress(EngineError):  # nobody waits for its answer any more
+            with suppress(EngineError):  # no caller waits for its answer any more
                 request()
         self._live(now)
         self.now = max(self.now, now)
 
     def next_at(self) -> float | None:
-        """Return when something will happen by itself; None: never."""
+        """Return the time of the next event that happens by itself, or None."""
         times = [at for each in self.containers.values() if (at := each.next_at) is not None]
         if self.trouble is not None:
             times.append(self.trouble.until)
         return min(times, default=None)
 
     def emit(self, kind: str, action: str, identity: str, attributes: dict[str, str] | None = None) -> None:
-        """Queue an event for whoever listens."""
+        """Queue an event for listeners."""
         at = datetime.fromtimestamp(self.now, UTC)
         event = EngineEvent(
             host=self.name, kind=kind, action=action, id=identity, at=at, attributes=attributes or {}
@@ -165,17 +171,17 @@ class SimulatedHost:
         attributes = {**container.labels, "name": container.name, "image": container.image}
         self.emit("container", action, container.id, attributes)
 
-    # What befalls a host.
+    # Faults of a host.
 
     def cut(self, until: float) -> None:
-        """Take it off the network, or let its daemon hang: containers go on, requests get no answer."""
+        """Cut the network, or let the daemon hang: containers continue, requests get no answer."""
         self.trouble = Outage(reach=OutageKind.SILENT, until=until)
 
     def crash(self, until: float, *, exit_code: int = KILLED) -> None:
-        """Stop its daemon and all its containers; restart policies decide what comes back when it boots."""
+        """Stop the daemon and all containers; at boot, restart policies decide which containers start again."""
         for container in self._running():
             end(container, self.now, exit_code=exit_code)
-        for container in self.containers.values():  # the events that told of earlier ends are gone with it
+        for container in self.containers.values():  # the daemon's restart loses the events about earlier ends
             container.ended_by = EndedBy.DAEMON
         self.trouble = Outage(reach=OutageKind.REFUSED, until=until, boots=True)
 
