@@ -1,7 +1,7 @@
-"""Where the configuration repository is, and how git is told who we are without telling anybody else.
+"""Checks the address of the configuration repository, and passes credentials and settings to git safely.
 
-What git is told stands in its environment and in a configuration file of ours: never in its arguments, which every
-user of the machine can list, and never in the files of the user who started us.
+Git gets these through its environment and through our own configuration file. They are never in its arguments, which
+every user of the machine can list. The configuration files of the user who started us are not used.
 """
 
 import base64
@@ -18,7 +18,7 @@ from gitops_orch.redaction import MASK, learn_login
 HTTP = ("http", "https")
 SCHEMES = ("file", "https", "http", "ssh")
 TOKEN_BYTES_MAX = 16_384
-TOKEN_USER = "x-access-token"  # noqa: S105  a name that forges ignore, they look at the token alone
+TOKEN_USER = "x-access-token"  # noqa: S105  forges ignore the user name and check only the token
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LOW_SPEED_BYTES_PER_S = 1000
 LOW_SPEED_S = 30
@@ -29,7 +29,7 @@ _OTHER_SCHEMES = frozenset({*SCHEMES, "ftp", "ftps", "git", "git+ssh", "git+http
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _BRANCH = re.compile(r"(?!-)[^\x00-\x20\x7f~^:?*\[\\]+")
 
-# Old histories hold slips that hurt nobody; and a submodule is never initialised, so what .gitmodules says is moot.
+# Old commits have harmless format errors. Submodules are never initialised, so .gitmodules has no effect.
 _FSCK_TOLERATED = (
     "badTimezone",
     "missingSpaceBeforeDate",
@@ -48,7 +48,7 @@ _FSCK_TOLERATED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings:
-    """Which branch of which repository holds the configuration; `path` is the managed directory in it."""
+    """The repository and the branch with the configuration; `path` is the managed directory in it."""
 
     url: str
     branch: str = "main"
@@ -62,7 +62,7 @@ class SourceSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """A checked address: `url` goes to git and holds no password, `name` is its last segment without `.git`."""
+    """A checked address: `url` is passed to git and has no password; `name` is its last segment without `.git`."""
 
     url: str
     scheme: str
@@ -73,12 +73,12 @@ class Access:
 
     @property
     def local_path(self) -> Path | None:
-        """Return the directory of a `file://` URL, else None."""
+        """Return the directory of a `file://` URL, or None."""
         return Path(unquote(urlsplit(self.url).path)) if self.scheme == "file" else None
 
 
 def check_address(text: str) -> Access:
-    """Return the address in the form git gets; SettingsError where its scheme is not allowed or it hides an option."""
+    """Return the checked address for git; SettingsError if its scheme is not allowed or it could be an option."""
     if text.startswith("/") and not _CONTROL.search(text):
         text = "file://" + quote(text)
     if not text or text.startswith("-") or _CONTROL.search(text):
@@ -106,14 +106,14 @@ def check_address(text: str) -> Access:
 def _split(text: str) -> SplitResult:
     try:
         parts = urlsplit(text)
-        _ = parts.port  # read to have it checked
-    except ValueError:  # a bracket that is not closed, a port that is none
+        _ = parts.port  # reading it checks it
+    except ValueError:  # an unclosed bracket, an invalid port
         raise _refuse(text) from None
     return parts
 
 
 def check_branch(branch: str) -> str:
-    """Return the branch's name; SettingsError where git would not take it for a name."""
+    """Return the branch's name; SettingsError if Git does not allow it as a name."""
     bad = ".." in branch or "@{" in branch or "//" in branch or branch.endswith((".", "/", ".lock"))
     if bad or not _BRANCH.fullmatch(branch):
         raise SettingsError(
@@ -123,7 +123,7 @@ def check_branch(branch: str) -> str:
 
 
 def check_path(path: str) -> str:
-    """Return a directory of the repository in Git's form, "" for its root; SettingsError where it would leave it."""
+    """Return a directory in Git's form, "" for the root; SettingsError if it is outside of the repository."""
     parts = [part for part in path.strip("/").split("/") if part not in ("", ".")]
     if ".." in parts or _CONTROL.search(path.replace(" ", "")):
         raise SettingsError(
@@ -133,9 +133,9 @@ def check_path(path: str) -> str:
 
 
 def read_token(access: Access, token_file: Path | None) -> str:
-    """Return the token to send, "" where there is none, and strike it out of every output from now on.
+    """Return the token to send, or ""; redact it in all output from now on.
 
-    The file is read each time, because tokens are rotated.  `https://TOKEN@host` has the token as its user.
+    The file is read each time, because tokens are rotated. In `https://TOKEN@host` the user is the token.
     """
     token = _token(access, token_file)
     learn_login(_login_user(access, token), token)
@@ -160,19 +160,19 @@ def _token(access: Access, token_file: Path | None) -> str:
 
 
 def environment(access: Access, settings: SourceSettings, config: Path, token: str) -> dict[str, str]:
-    """Return what git is told by its environment, the token included; SettingsError where it would travel in clear."""
+    """Return git's environment, with the token; SettingsError if the token would be sent unencrypted."""
     variables = {
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": str(config),
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ALLOW_PROTOCOL": access.scheme,  # holds for redirects as well
+        "GIT_ALLOW_PROTOCOL": access.scheme,  # applies to redirects, too
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_LITERAL_PATHSPECS": "1",
         "SSH_ASKPASS_REQUIRE": "never",
-        # libcurl reads ~/.netrc, and git its attributes below XDG_CONFIG_HOME: neither is ours.  ssh asks the user
-        # database for its own files, so it does not notice.
+        # libcurl would read ~/.netrc, and git the attributes below XDG_CONFIG_HOME; neither file is ours. ssh finds its
+        # files by the user database, so it is not affected.
         "HOME": str(config.parent),
         "XDG_CONFIG_HOME": str(config.parent),
     }
@@ -191,7 +191,7 @@ def _http_login(access: Access, token: str) -> Mapping[str, str]:
     login = base64.b64encode(f"{_login_user(access, token)}:{token}".encode()).decode()
     pairs = (
         ("http.extraHeader", f"Authorization: Basic {login}"),
-        # Git would repeat the header to whatever host it is sent on to.
+        # Git would send the header to the host of a redirect, too.
         ("http.followRedirects", "false"),
     )
     counted = {"GIT_CONFIG_COUNT": str(len(pairs))}
@@ -205,21 +205,20 @@ def _login_user(access: Access, token: str) -> str:
 
 
 def config_text(access: Access, mirror: Path) -> str:
-    """Return the configuration file that stands in for the user's: no helpers, everything checked.
+    """Return the configuration file that replaces the user's: no credential helpers, and all objects are checked.
 
-    Over `file://` the other side reads it too, so nothing here may switch off what protects a repository: no hooksPath.
+    With `file://` the remote side reads this file, too. So it must not disable a repository's protection: no hooksPath.
     """
     trusted = [mirror]
-    if (
-        place := access.local_path
-    ) is not None:  # its owner may be another user: the settings name it, so trust it
+    # The owner of the directory may be another user. The settings name it, so it is trusted.
+    if (place := access.local_path) is not None:
         trusted += [place, place / ".git"]
     lines = [
         "[core]\n\tlogAllRefUpdates = false\n\tbigFileThreshold = 16m",
         "[safe]",
         *(f"\tdirectory = {_quoted(str(path))}" for path in trusted),
         "[transfer]\n\tfsckObjects = true",
-        # Packs appear as a whole; loose objects of an interrupted fetch would pass for a complete commit.
+        # A pack appears completely or not at all; loose objects of an interrupted fetch could look like a complete commit.
         "[fetch]\n\tunpackLimit = 1\n\trecurseSubmodules = false",
         '[fetch "fsck"]',
         *(f"\t{name} = ignore" for name in _FSCK_TOLERATED),
@@ -234,7 +233,7 @@ def config_text(access: Access, mirror: Path) -> str:
 
 
 def _check_readable(name: str, file: Path | None) -> None:
-    """SettingsError where a file that the settings name cannot be read: ssh would only say that the login failed."""
+    """Raise SettingsError if a file of the settings is unreadable; ssh would only report a failed login."""
     try:
         if file is not None:
             with file.open("rb"):
@@ -278,7 +277,7 @@ def _scp_address(text: str) -> Access:
         raise _refuse(text)
     host, _, path = text.partition(":")
     user, _, name = host.rpartition("@")
-    # `https:/user:token@host` and `user:token@host/path` are slips that would put a token on a command line.
+    # `https:/user:token@host` and `user:token@host/path` are typing errors that would put a token on a command line.
     is_slip = name in _OTHER_SCHEMES or (not user and "@" in path)
     if is_slip or path.startswith("-") or not path.strip("/"):
         raise _refuse(text)
@@ -286,7 +285,7 @@ def _scp_address(text: str) -> Access:
 
 
 def _refuse(text: str) -> SettingsError:
-    # What is no address can hold a token anywhere before the last @.
+    # An invalid address can contain a token anywhere before the last @.
     shown = re.sub(r"\A([A-Za-z][A-Za-z0-9+.-]*:/*)?.*@", rf"\1{MASK}@", text, flags=re.DOTALL)
     return SettingsError(
         f'the repository "{shown!a}" is not an address that we open',

@@ -1,4 +1,4 @@
-"""Contents of blobs, through one git process that stays, because starting one per file costs 2 ms each."""
+"""Reads blobs through one long-running git process, because starting one for each file takes 2 ms."""
 
 import os
 import select
@@ -16,7 +16,7 @@ _CHUNK_BYTES = 1 << 18
 
 
 class BlobReader:
-    """Reads objects by id, from any thread; the process starts with the first read."""
+    """Reads objects by id. Safe to use from several threads; the first read starts the process."""
 
     def __init__(
         self, start: Callable[[], "subprocess.Popen[bytes]"], *, clock: Clock, deadline_s: float
@@ -29,16 +29,19 @@ class BlobReader:
         self._buffer = bytearray()
 
     def read(self, blobs: Sequence[str]) -> list[bytes]:
-        """Return the contents of blobs; ask for few enough that their ids fit a pipe.  MirrorDamaged where the mirror is damaged, SourceError where it is too large."""
+        """Return the contents of blobs; their ids must fit in a pipe's buffer.
+
+        MirrorDamaged if the mirror is damaged, SourceError if a blob is too large.
+        """
         with self._lock:
             try:
                 return self._exchange(blobs)
             except BaseException:
-                self._end()  # what is left in the pipe would be taken for the next answer
+                self._end()  # the rest in the pipe would be read as the next answer
                 raise
 
     def close(self) -> None:
-        """End the process; a later read starts it anew."""
+        """End the process; a later read starts it again."""
         with self._lock:
             self._end()
 

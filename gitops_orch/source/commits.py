@@ -1,4 +1,4 @@
-"""What a commit says: of itself, and of the commits that it takes back."""
+"""Parses commits: their metadata, and which commits their messages revert."""
 
 import re
 from collections.abc import Iterator
@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 from gitops_orch.errors import SourceError
 from gitops_orch.source.failure import printable
 
-LAST_SECOND = 253_402_300_799  # of the year 9999, where datetime ends
+LAST_SECOND = 253_402_300_799  # the last second of the year 9999, the maximum of datetime
 REVERTS = "Reverts"
 INFO_FORMAT = "%H%x00%P%x00%an <%ae>%x00%ct%x00%s%x00%(trailers:only,unfold)"
 WORDS_FORMAT = "%ae%x01%B%x00"
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-# The words that `git revert` writes, abbreviated with --reference; and our own trailer, which anybody may write.
+# The line that `git revert` writes (abbreviated with --reference), and our trailer, which people may also write.
 _REVERTED = re.compile(rf"^(?:This reverts commit |{REVERTS}: )([0-9a-f]{{7,64}})\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitInfo:
-    """Who said what when; texts are safe to print, and `at` is the committer's claim, never used for order."""
+    """A commit's metadata. Texts are safe to print. `at` is set by the committer and is never used for ordering."""
 
     commit: str
     author: str
@@ -31,7 +31,7 @@ class CommitInfo:
 
 
 def check_commit(text: str) -> str:
-    """Return a full commit id; SourceError where it is anything else, because an empty one could delete a branch."""
+    """Return a full commit id; SourceError for anything else, because an empty id could delete a branch."""
     if not _COMMIT.fullmatch(text):
         raise SourceError(
             f'"{printable(text)}" is not a full commit id', hint="write all 40 hex digits of it"
@@ -40,7 +40,7 @@ def check_commit(text: str) -> str:
 
 
 def parse_info(text: str) -> CommitInfo:
-    """Return what `git log` tells in INFO_FORMAT."""
+    """Parse the output of `git log` in INFO_FORMAT."""
     commit_id, parents, author, at, subject, trailers = text.split("\0", 5)
     return CommitInfo(
         commit=commit_id,
@@ -53,9 +53,9 @@ def parse_info(text: str) -> CommitInfo:
 
 
 def parse_reverted(text: str, *, ours: str) -> tuple[str, ...]:
-    """Return the ids, perhaps abbreviated, of the commits that people took back, from `git log` in WORDS_FORMAT.
+    """Return the ids, possibly abbreviated, of the commits that people reverted, from `git log` in WORDS_FORMAT.
 
-    What the author `ours` wrote is left out: that is the controller's own word, and nobody's wish.
+    Commits of the author `ours` are ignored: the controller wrote them, not a person.
     """
     return tuple(dict.fromkeys(_reverted_by_people(text, ours)))
 

@@ -1,4 +1,4 @@
-"""A plain directory in place of a commit, for `validate DIR`: the same values, and the same things are refused."""
+"""Reads a plain directory like a commit, for `validate DIR`: with the same values and the same refusals."""
 
 import functools
 import hashlib
@@ -18,7 +18,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 def directory_tree(path: Path) -> Tree:
-    """Return the files below a directory, `.git` left out; SourceError where it is none, or holds too many."""
+    """Return the files below a directory, without `.git`; SourceError if it is no directory or has too many files."""
     root = str(path.resolve())
     if not Path(root).is_dir():
         raise SourceError(
@@ -63,21 +63,21 @@ def directory_tree(path: Path) -> Tree:
 
 
 def _paths(root: str) -> Iterator[bytes]:
-    """Yield the paths of all that a commit would hold; of a directory without Git, of all that is there."""
+    """Yield the paths that a commit would contain; without Git, the paths of all files."""
     listed = listed_by_git(Path(root))
     if listed is None:
         yield from (os.fsencode(place[len(root.rstrip("/")) + 1 :]) for place in _walk(root))
         return
     for raw in listed:
         place = f"{root}/{os.fsdecode(raw)}"
-        # What is not there was deleted; what lies below a link now would be read from elsewhere.
+        # A missing path was deleted. A path below a link would be read from another place.
         if os.path.lexists(place) and _is_no_link(place.rpartition("/")[0]):
             yield raw
 
 
 @functools.lru_cache(maxsize=1024)
 def _is_no_link(directory: str) -> bool:
-    """Tell whether no part of a directory's path is a symbolic link."""
+    """Return whether no part of a directory's path is a symbolic link."""
     return str(Path(directory).resolve()) == directory
 
 
@@ -98,7 +98,7 @@ def _walk(folder: str) -> Iterator[str]:
 
 
 def _describe(place: str, name: str) -> TreeFile | str:
-    """Return the file, or why it is not read."""
+    """Return the file, or the reason why it is refused."""
     try:
         content, found = _open(place)
     except OSError as error:
@@ -115,7 +115,7 @@ def _describe(place: str, name: str) -> TreeFile | str:
 
 
 def _open(place: str) -> tuple[bytes, os.stat_result]:
-    # Links are refused by the open itself, so none can be put there in between; and a pipe must not make us wait.
+    # The open itself refuses a link, so that none can be created in between; O_NONBLOCK, because a pipe must not block.
     fd = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         found = os.fstat(fd)

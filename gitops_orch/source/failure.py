@@ -1,4 +1,4 @@
-"""What git's complaints mean: which of them a later try may cure, and what the operator can do about the others."""
+"""Translates git's error output: into errors that a retry may fix, and errors with a hint for the operator."""
 
 import re
 
@@ -18,7 +18,7 @@ _CORRUPT = re.compile(
     re.IGNORECASE,
 )
 
-# First match wins; each row: what git says, what it means, what to do next.
+# The first match applies. Each row: a pattern in git's output, its meaning, the hint.
 _REMOTE = (
     (
         r"No space left|Disk quota exceeded",
@@ -71,23 +71,23 @@ _REMOTE = (
 
 
 class MirrorDamaged(SourceError):
-    """The mirror cannot give an object that it should hold; building it anew cures that."""
+    """The mirror lacks an object that it should have; rebuilding the mirror repairs this."""
 
 
 def redact(text: str) -> str:
-    """Return the text as one printable line, shortened, with every credential struck out."""
+    """Return the text as one printable line, shortened, with all credentials redacted."""
     lines = [line for line in redaction.redact(text).splitlines() if not _NOISE.match(line)]
     joined = " | ".join(printable(line.expandtabs(1)).strip() for line in lines)
     return joined if len(joined) <= SENTENCE_CHARS_MAX else joined[:SENTENCE_CHARS_MAX] + "…"
 
 
 def printable(text: str) -> str:
-    """Return the text without what could move a terminal's cursor or turn the direction of writing."""
+    """Return the text without characters that move a terminal's cursor or change the direction of writing."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def remote_failure(stderr: str, url: str) -> SourceUnavailable:
-    """Return what a failed talk with the remote means, in one sentence with git's own words."""
+    """Return the error for a failed request to the remote, in one sentence with git's output."""
     output = redact(stderr)
     for pattern, meaning, hint in _REMOTE:
         if re.search(pattern, stderr):
@@ -98,7 +98,7 @@ def remote_failure(stderr: str, url: str) -> SourceUnavailable:
 
 
 def push_failure(output: str, url: str) -> SourceError:
-    """Return why a push was refused: SourceUnavailable where the branch moved meanwhile, SourceError where it is policy."""
+    """Return the error for a refused push: SourceUnavailable if the branch moved, SourceError if the server refuses it."""
     words = redact(output)
     if re.search(r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref", output):
         return SourceUnavailable(
@@ -125,5 +125,5 @@ def push_failure(output: str, url: str) -> SourceError:
 
 
 def is_corrupt(stderr: str) -> bool:
-    """Tell whether git complains of its own store rather than of the remote."""
+    """Return whether git's output reports a damaged local store, not a failure of the remote."""
     return _CORRUPT.search(stderr) is not None and not re.search(r"No space left|Read-only file", stderr)

@@ -1,4 +1,4 @@
-"""The one door to the git program: its own process group, a deadline, limits on what it may print, no prompts."""
+"""Runs the git program, always in its own process group, with a deadline, limited output and no prompts."""
 
 import os
 import selectors
@@ -17,12 +17,15 @@ STDOUT_BYTES_MAX = 256 * 1024 * 1024
 STDERR_BYTES_MAX = 64 * 1024
 TERM_GRACE_S = 2.0
 _CHUNK_BYTES = 1 << 16
-_KEPT_VARIABLES = ("GIT_SSL_CAINFO", "GIT_SSL_CAPATH")  # how a company's own authority is named
+_KEPT_VARIABLES = (
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_CAPATH",
+)  # they name the certificates of a company's own authority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitResult:
-    """How a git command ended."""
+    """The result of a git command."""
 
     code: int
     stdout: bytes
@@ -30,17 +33,17 @@ class GitResult:
 
     @property
     def ok(self) -> bool:
-        """Tell whether it succeeded."""
+        """Return whether the command succeeded."""
         return self.code == 0
 
     @property
     def text(self) -> str:
-        """Return what it printed, without the last line break."""
+        """Return the output without the last line break."""
         return self.stdout.decode("utf-8", "replace").rstrip("\n")
 
 
 class Git:
-    """Runs git in one repository; every call ends by `deadline_s`, or SourceUnavailable says that it did not."""
+    """Runs git in one repository; SourceUnavailable if a command has not ended within `deadline_s`."""
 
     def __init__(
         self, git_dir: Path, environment: Mapping[str, str], *, deadline_s: float, clock: Clock
@@ -53,7 +56,7 @@ class Git:
     def run(
         self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None, lock_fd: int = -1
     ) -> GitResult:
-        """Run a command to its end; `lock_fd` goes to it, so that a lock is held as long as it lives."""
+        """Run a command to its end; the process inherits `lock_fd`, so that it holds the lock while it runs."""
         deadline_at = self._clock.monotonic_s() + self._deadline_s
         with tempfile.TemporaryFile() as feed:
             feed.write(stdin)
@@ -70,14 +73,14 @@ class Git:
         return GitResult(code=code, stdout=stdout, stderr=stderr.decode("utf-8", "replace"))
 
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        """Start a command that is talked to over its pipes; end it with `kill_group`."""
+        """Start a command that communicates over pipes; end it with `kill_group`."""
         return self._spawn(arguments, subprocess.PIPE, {}, -1)
 
     def _spawn(
         self, arguments: tuple[str, ...], stdin: Any, extra: Mapping[str, str], lock_fd: int
     ) -> "subprocess.Popen[bytes]":
         try:
-            from git import Git as GitPython  # looks for the git program, so not before it is needed
+            from git import Git as GitPython  # this import searches for the git program
             from git.exc import GitCommandNotFound
         except ImportError as error:
             raise SourceError("the git program is not installed", hint="install git 2.31 or newer") from error
@@ -89,7 +92,7 @@ class Git:
                 as_process=True,
                 istream=stdin,
                 env=variables,
-                start_new_session=True,  # a group of its own to kill, and no terminal to prompt on
+                start_new_session=True,  # a separate group that can be killed, without a terminal for prompts
                 pass_fds=(lock_fd,) if lock_fd >= 0 else (),
             )
         except (GitCommandNotFound, OSError) as error:
@@ -97,7 +100,7 @@ class Git:
                 f"git could not be started: {error}", hint="check that git is on PATH"
             ) from error
         process: subprocess.Popen[bytes] = started.proc  # type: ignore[assignment]
-        started.proc = None  # its finaliser would end the process behind our back
+        started.proc = None  # its finaliser would end the process
         return process
 
     def _collect(
@@ -130,7 +133,7 @@ class Git:
 
 
 def kill_group(process: "subprocess.Popen[bytes]") -> None:
-    """End a process and all that it started: asked first, so that it removes its temporary files, then forced."""
+    """End a process and its children: first SIGTERM, so that it removes its temporary files, then SIGKILL."""
     for sent in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is None:
             _signal_group(process.pid, sent)
@@ -161,7 +164,7 @@ def _check_size(stdout: bytearray, verb: str) -> None:
 def _signal_group(group: int, sent: signal.Signals) -> None:
     try:
         os.killpg(group, sent)
-    except (ProcessLookupError, PermissionError):  # PermissionError: only zombies are left of it
+    except (ProcessLookupError, PermissionError):  # PermissionError: only zombies are left in the group
         return
 
 
@@ -176,7 +179,7 @@ def _fd(pipe: Any) -> int:
 
 
 def _without_inherited(variables: Mapping[str, str]) -> list[str]:
-    # Started by a hook of another repository we would inherit its GIT_DIR and its index.
+    # A process started by another repository's hook inherits that repository's GIT_DIR and index.
     inherited = {name for name in os.environ if name.startswith("GIT_") or name == "SSH_ASKPASS"}
     unset = sorted(inherited - set(variables) - set(_KEPT_VARIABLES))
     return ["env", *(word for name in unset for word in ("-u", name))] if unset else []

@@ -1,6 +1,6 @@
-"""Symbolic links of a tree, followed to the files that they lead to, inside of the tree and nowhere else.
+"""Follows the symbolic links of a tree to files inside of the tree, and nowhere else.
 
-A link is never opened as one: the files that it leads to are listed once more under its own path, with the same blobs.
+A link itself is never opened. The files that it leads to are listed again under the link's path, with the same blobs.
 """
 
 from bisect import bisect_left
@@ -11,21 +11,21 @@ from gitops_orch.errors import SourceError
 from gitops_orch.model.tree import TreeFile
 from gitops_orch.source.listing import Listing
 
-HOPS_MAX = 40  # as the kernel: of one path
+HOPS_MAX = 40  # links in one path; the kernel's limit
 LINKS_MAX = 10_000
-DEPTH_MAX = 8  # of directories that hold links to directories
-LINKED_MAX = 100_000  # paths below links, whether they lead to a file, to a directory or nowhere
+DEPTH_MAX = 8  # nested directories that contain links to directories
+LINKED_MAX = 100_000  # paths below links: to files, to directories, or to nothing
 TARGET_BYTES_MAX = 4096
 _BLOBS_AT_ONCE = 500
 
 
 class _Refused(Exception):
-    """A link that is not followed; its text says why."""
+    """A link is not followed; the text is the reason."""
 
 
 @dataclass(slots=True)
 class Followed:
-    """A tree with what its links lead to."""
+    """A tree with the files that its links lead to."""
 
     files: dict[str, TreeFile] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Followed:
 def read_targets(
     links: Mapping[str, TreeFile], read_blobs: Callable[[Sequence[str]], list[bytes]]
 ) -> dict[str, str]:
-    """Return where each link leads, as it is written; "" for one that is too long or no text."""
+    """Return each link's target as it is written; "" for one that is too long."""
     paths = [path for path, link in links.items() if link.size_bytes <= TARGET_BYTES_MAX]
     targets = dict.fromkeys(links, "")
     for start in range(0, len(paths), _BLOBS_AT_ONCE):
@@ -46,7 +46,7 @@ def read_targets(
 
 
 def with_links(listing: Listing, read_blobs: Callable[[Sequence[str]], list[bytes]]) -> Followed:
-    """Return the files of a listing and those that its links lead to; SourceError where these are too many."""
+    """Return the files of a listing and those that its links lead to; SourceError if there are too many."""
     if not listing.links:
         return Followed(files=listing.files, refused=listing.refused)
     targets = read_targets(listing.links, read_blobs)
@@ -54,7 +54,7 @@ def with_links(listing: Listing, read_blobs: Callable[[Sequence[str]], list[byte
 
 
 def follow(files: Mapping[str, TreeFile], targets: Mapping[str, str], refused: Mapping[str, str]) -> Followed:
-    """Return the files with those that links lead to under the paths of the links; links that lead nowhere are refused."""
+    """Return the files, and linked files under the links' paths; links without a valid target are refused."""
     added = _Follower(files, targets, refused).follow()
     return Followed(
         files={**files, **added.files},
@@ -89,7 +89,7 @@ class _Follower:
         return self._found
 
     def _add(self, path: str, real: str, through: tuple[str, ...]) -> None:
-        """List the file or the directory `real` under `path` too; `through` are the directories on the way there."""
+        """List the file or directory `real` under `path`, too; `through` are the linked directories on the way."""
         self._check_limit()
         if real in self._files:
             self._list(path, self._files[real])
@@ -120,7 +120,7 @@ class _Follower:
         self._found.files[path] = replace(file, path=path, origin=file.path)
 
     def _check_limit(self) -> None:
-        """Directories that link to one another multiply: a few links can stand for millions of paths."""
+        """Count a path, and check the limit: a few links between directories can produce millions of paths."""
         self._count += 1
         if self._count > LINKED_MAX:
             raise SourceError(
@@ -128,7 +128,7 @@ class _Follower:
             )
 
     def _resolved(self, link: str) -> str:
-        """Return the path that a link leads to in the end, without links in it; "" for the top of the tree."""
+        """Return the final path of a link, without links in it; "" for the root of the tree."""
         waiting, done, hops = link.split("/"), list[str](), 0
         while waiting:
             part = waiting.pop(0)

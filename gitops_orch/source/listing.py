@@ -1,4 +1,4 @@
-"""What a commit holds below the managed path: regular files under decent names, and what was refused and why."""
+"""Parses the files of a commit below the managed path: files with valid names, links, and refused entries with reasons."""
 
 import functools
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ _LISTED_TWICE = "the same name is listed twice"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The regular files of a tree, its symbolic links, and its other entries with the reason why they are not read.
+    """The regular files of a tree, its symbolic links, and its refused entries with the reasons.
 
-    `rows` are the files by the rows that git printed of them: for the next listing, which is almost the same.
-    `links` are the symbolic links, whose blobs say where they lead.
+    `rows` are the files by the rows that git printed; the next listing, which is almost equal, uses them again.
+    `links` are the symbolic links, whose blobs contain their targets.
     """
 
     files: dict[str, TreeFile]
@@ -32,9 +32,9 @@ class Listing:
 
 
 def parse_listing(output: bytes, where: str, known: Mapping[bytes, TreeFile] = NOTHING_KNOWN) -> Listing:
-    """Read what `git ls-tree -r -l -z` prints; SourceError where there are too many entries.
+    """Parse the output of `git ls-tree -r -l -z`; SourceError if there are too many entries.
 
-    `known` are the rows of an earlier listing: of what did not change, its values are taken, not made again.
+    `known` are the rows of an earlier listing: for unchanged rows, its values are used again.
     """
     if output.count(b"\0") > ENTRIES_MAX:
         raise SourceError(
@@ -65,7 +65,7 @@ def parse_listing(output: bytes, where: str, known: Mapping[bytes, TreeFile] = N
 
 
 def name_refusal(raw: bytes) -> str:
-    """Return why a path is not read, "" where it is."""
+    """Return why a path is refused, or ""."""
     if len(raw) > PATH_BYTES_MAX:
         return f"the path has {len(raw)} bytes, at most {PATH_BYTES_MAX} are read"
     directory, _, name = raw.rpartition(b"/")
@@ -73,7 +73,7 @@ def name_refusal(raw: bytes) -> str:
 
 
 def shown_name(raw: bytes) -> str:
-    """Return a path as text; bytes that are no UTF-8, and characters that cannot be printed, are escaped."""
+    """Return a path as text; bytes that are not UTF-8, and unprintable characters, are escaped."""
     text = raw.decode("utf-8", "backslashreplace")
     if text.isprintable():
         return text

@@ -1,8 +1,8 @@
-"""The bare mirror on disk: one writer at a time, cleaned of what killed processes left, rebuilt when it is damaged.
+"""Manages the bare mirror on disk: allows one writer at a time, removes files of killed processes, repairs damage.
 
-Note [One writer]: everything that writes runs under a lock on a file beside the mirror, and the git process inherits
-that lock.  So whoever holds it knows that every `*.lock` and `tmp_*` in the mirror belongs to nobody any more, even
-after the controller was killed in the middle of a fetch that went on without it.
+Note [One writer]: everything that writes holds a lock on a file beside the mirror, and the git process inherits the
+lock. So the holder of the lock knows that no process uses any `*.lock` or `tmp_*` file in the mirror. This holds even if
+the controller was killed during a fetch: the fetch keeps the lock while it continues.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ KEPT_MAX = 10_000
 
 
 class Mirror:
-    """A bare repository that only ever gains commits; `local` reaches no network unless it is told how."""
+    """A bare repository to which commits are only added; `local` runs git without access to the network by default."""
 
     def __init__(
         self, directory: Path, *, config: str, environment: Mapping[str, str], clock: Clock, deadline_s: float
@@ -35,7 +35,7 @@ class Mirror:
         self.local = Git(
             directory, {**environment, "GIT_ALLOW_PROTOCOL": "none"}, deadline_s=deadline_s, clock=clock
         )
-        # A question to the remote needs no repository, and must be possible while the mirror is broken.
+        # A request to the remote needs no repository, and must work while the mirror is damaged.
         self.nowhere = Git(
             directory.with_name("no-repository"), environment, deadline_s=deadline_s, clock=clock
         )
@@ -45,14 +45,14 @@ class Mirror:
         self._deadline_s = deadline_s
         self._thread_lock = threading.RLock()
         self._lock_fd = -1
-        self._owner = 0  # the thread that holds the lock; another must not pass its descriptor on
+        self._owner = 0  # the thread that holds the lock; only this thread may pass on the descriptor
         self._rebuilt = False
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[int]:
-        """Hold the mirror alone and yield the lock's descriptor; SourceError where the disk refuses or others hold it."""
+        """Lock the mirror and yield the lock's descriptor; SourceError if the disk fails or another process holds it."""
         with self._thread_lock:
-            if self._lock_fd >= 0:  # this thread holds it already
+            if self._lock_fd >= 0:  # this thread holds the lock already
                 yield self._lock_fd
                 return
             with self._disk_errors():
@@ -67,22 +67,22 @@ class Mirror:
                     self._lock_fd = -1
 
     def probe(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitResult:
-        """Run a local command whose failure is an answer; the mirror is made where there is none."""
+        """Run a local command and return its result, even if it failed; create the mirror if it does not exist."""
         if not self.directory.is_dir():
             with self.exclusive():
-                pass  # entering it makes the mirror
+                pass  # entering it creates the mirror
         lock_fd = self._lock_fd if self._owner == threading.get_ident() else -1
         return self.local.run(*arguments, stdin=stdin, extra=extra, lock_fd=lock_fd)
 
     def run(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitResult:
-        """Run a local command; MirrorDamaged where git says that the store is broken, else the caller judges."""
+        """Run a local command; MirrorDamaged if git reports a damaged store. The caller handles other failures."""
         result = self.probe(*arguments, stdin=stdin, extra=extra)
         if not result.ok and is_corrupt(result.stderr):
             raise self.damage(result.stderr)
         return result
 
     def must(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitResult:
-        """Run a local command that cannot fail in a sound mirror on a sound disk."""
+        """Run a local command that fails only if the mirror or the disk is damaged; SourceError then."""
         result = self.run(*arguments, stdin=stdin, extra=extra)
         if not result.ok:
             raise SourceError(
@@ -92,34 +92,34 @@ class Mirror:
         return result
 
     def damage(self, output: str) -> MirrorDamaged:
-        """Return the error for a broken store."""
+        """Return the error for a damaged mirror."""
         return MirrorDamaged(
             f"the mirror {self.directory} is damaged: {redact(output)}",
             hint="it is rebuilt from the remote as soon as that answers; nothing is touched meanwhile",
         )
 
     def kept(self) -> tuple[str, ...]:
-        """Return the commits that are kept alive."""
+        """Return the commits that are kept readable."""
         listed = self.local.run("for-each-ref", f"--count={KEPT_MAX}", "--format=%(refname)", KEEP)
         return tuple(sorted(line.removeprefix(KEEP) for line in listed.text.splitlines()))
 
     def tidy(self) -> None:
-        """Join many small packs into one; failing at it costs nothing but speed."""
+        """Combine many small packs into one; a failure only costs speed."""
         if len(list((self.directory / "objects/pack").glob("*.pack"))) > PACKS_MAX:
             self.local.run("gc", "--quiet", "--prune=2.weeks.ago", lock_fd=self._lock_fd)
 
     def use_object_format(self, id_chars: int) -> None:
-        """Start over with SHA-256 where that is what the remote speaks; objects of the other format are of no use."""
-        wanted = "sha256" if id_chars == 64 else "sha1"  # noqa: PLR2004  hex digits of a SHA-256
+        """Replace the mirror by an empty one if the remote uses another object format (SHA-1 or SHA-256)."""
+        wanted = "sha256" if id_chars == 64 else "sha1"  # noqa: PLR2004  the hex digits of a SHA-256
         found = self.run("rev-parse", "--show-object-format")
         if found.ok and found.text != wanted:
             shutil.rmtree(self.directory)
             self._init(self.directory, wanted)
 
     def rebuild(self, fill: Callable[[Git], None], object_format: str = "sha1") -> bool:
-        """Replace a damaged mirror by one that `fill` fetches, kept commits included; False where there is no reason to.
+        """Replace a damaged mirror by one that `fill` fetches, with the kept commits; return False if it is intact.
 
-        At most once in a process: a disk that keeps breaking mirrors must not make us fetch for ever.
+        This happens at most once in a process, so that a failing disk does not cause endless fetches.
         """
         with self.exclusive():
             if self._rebuilt or self.local.run("fsck", "--no-dangling", "--no-progress").ok:
@@ -146,7 +146,7 @@ class Mirror:
             ref = f"{KEEP}{commit}"
             if fresh.run("update-ref", ref, commit).ok:
                 continue
-            # What cannot be read any more is lost; the caller sees it by `has`.
+            # A commit that cannot be read any more is lost; the caller notices it with `has`.
             fresh.run(
                 "fetch", "--no-tags", "--quiet", "--", self.directory.as_uri(), f"+{ref}:{ref}", extra=reading
             )
@@ -166,9 +166,9 @@ class Mirror:
         config = Path(self._environment["GIT_CONFIG_GLOBAL"])
         if not config.exists() or config.read_text() != self._config:
             config.write_text(self._config)
-        if not self.directory.is_dir():  # a file that was put in its place holds no commits
+        if not self.directory.is_dir():  # a file in its place has no commits
             _remove(self.directory)
-        if not self.directory.exists() and self._broken.is_dir():  # killed in the middle of the swap
+        if not self.directory.exists() and self._broken.is_dir():  # the process was killed during the swap
             self._broken.rename(self.directory)
         if not self.directory.exists():
             self._init(self.directory, "sha1")

@@ -1,4 +1,4 @@
-"""Host documents of a repository that lie outside of the managed path."""
+"""Finds Host documents outside of the managed path, to report them."""
 
 from gitops_orch.source.mirror import Mirror
 
@@ -6,7 +6,7 @@ HOSTS = "hosts"
 
 
 def hosts_outside(mirror: Mirror, commit: str, path: str) -> str:
-    """Return the `hosts` directory nearest above the managed path of a commit; "" where there is none."""
+    """Return the nearest `hosts` directory above the managed path in a commit, or ""."""
     above = path.split("/")[:-1] if path else None
     while above is not None:
         found = "/".join((*above, HOSTS))

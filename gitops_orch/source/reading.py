@@ -1,7 +1,7 @@
-"""Reading a tree's files in about the order in which they are listed, several for one wait.
+"""Reads a tree's files, several with one request to git, because they are read in about the order of the listing.
 
-A question to git costs a change of processes, ten times what the answer costs.  So a read asks for the files that
-follow as well: more of them as long as they turn out to be wanted, fewer as soon as they do not.
+A request to git costs a switch of processes: ten times as much as the answer. So a read also requests the files that
+follow: more of them while they are used, fewer when they are not.
 """
 
 import threading
@@ -16,7 +16,7 @@ AHEAD_FILE_BYTES_MAX = 65_536
 
 
 class TreeReader:
-    """Gives the content of a tree's files by path; safe to use from several threads."""
+    """Returns the content of a tree's files by path. Safe to use from several threads."""
 
     def __init__(
         self, files: Mapping[str, TreeFile], read_blobs: Callable[[Sequence[str]], list[bytes]], where: str
@@ -31,7 +31,7 @@ class TreeReader:
         self._asked_count = 0
 
     def read(self, path: str) -> bytes:
-        """Return a file's content; SourceError where there is no such file or the mirror cannot give it."""
+        """Return a file's content; SourceError if it does not exist or the mirror cannot read it."""
         with self._lock:
             if path not in self._positions:
                 raise SourceError(f"{self._where} has no file {printable(path)} below the managed path")
@@ -46,7 +46,7 @@ class TreeReader:
         except SourceError:
             if len(wanted) == 1:
                 raise
-            wanted = [path]  # one damaged file must not hide those before it
+            wanted = [path]  # a damaged file must not prevent reading the files before it
             contents = self._read_blobs([self._files[path].blob])
         self._ahead = dict(zip(wanted, contents, strict=True))
         self._asked_count = len(wanted)

@@ -1,4 +1,4 @@
-"""A revert commit made of trees alone: some paths go back, every other stays as it is at the head of the branch."""
+"""Creates a revert commit from trees: some paths return to an older commit, all others stay as at the head."""
 
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ AUTHOR = ("gitops-orch", "gitops-orch@localhost")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revert:
-    """What a revert commit is made of: `paths` count from the repository's root, "" is all of it."""
+    """The contents of a revert commit; `paths` are relative to the repository's root, "" is all of it."""
 
     paths: tuple[str, ...]
     to_commit: str
@@ -24,7 +24,7 @@ class Revert:
 
 
 def commit_revert(mirror: Mirror, revert: Revert) -> str:
-    """Write the commit into the mirror and return its id; SourceError where it would change nothing."""
+    """Write the commit into the mirror and return its id; SourceError if it would change nothing."""
     with tempfile.TemporaryDirectory(prefix="gitops-orch-") as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         mirror.must("read-tree", revert.head, extra=index)

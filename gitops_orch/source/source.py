@@ -1,6 +1,6 @@
-"""Git as the rest of the house sees it: which commit is the head, what is in it, and a revert pushed on top of it.
+"""Defines `Source`: the head of a branch, the files of a commit, and reverts that are pushed on top of the head.
 
-Nothing in a repository is ever executed or checked out: files are blobs of a named commit in a bare mirror.
+Nothing in a repository is ever executed or checked out: files are blobs of a commit in a bare mirror.
 """
 
 import contextlib
@@ -49,11 +49,11 @@ from gitops_orch.source.reading import TreeReader
 from gitops_orch.source.revert import AUTHOR, Revert, commit_revert
 
 CANDIDATES_MAX = 10
-WORDS_MAX = 1000  # commits whose words are read
+WORDS_MAX = 1000  # the maximum number of commits whose messages are read
 
 _OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ABBREVIATION = re.compile(r"[0-9a-f]{4,64}")
-# With --update-shallow a checkout of one commit, as CI makes them, can be read too.
+# --update-shallow allows a shallow checkout as the remote, as CI systems create it.
 _FETCH = (
     "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--update-shallow", "--force",
 )  # fmt: skip
@@ -63,15 +63,15 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RemoteHead:
-    ref: str  # full name on the remote
-    object_id: str  # what the ref names there: a commit, or an annotated tag
+    ref: str  # the full name on the remote
+    object_id: str  # the object that the ref names: a commit or an annotated tag
 
 
 class Source:
-    """One branch of one repository, read through a mirror; safe to use from several threads."""
+    """One branch of one repository, read through a mirror. Safe to use from several threads."""
 
     def __init__(self, settings: SourceSettings, mirror_dir: Path, clock: Clock) -> None:
-        """Check the settings, SettingsError says what is wrong with them; nothing is opened yet."""
+        """Check the settings; SettingsError describes what is wrong. Nothing is opened yet."""
         self._settings = settings
         self._clock = clock
         self._access = check_address(settings.url)
@@ -94,14 +94,14 @@ class Source:
 
     @property
     def url(self) -> str:
-        """Return the repository's address without any credential."""
+        """Return the repository's address without credentials."""
         return self._access.url
 
     def fetch(self, *, last_commit: str | None, accepted: frozenset[str] = frozenset()) -> str:
-        """Return the commit that the branch names now, fetched if it moved.
+        """Return the head of the branch; fetch it if it is new.
 
-        SourceUnavailable where the remote gives no answer; SourceHeld where the branch does not go on from
-        `last_commit` and neither the settings nor `accepted` allow that.
+        SourceUnavailable if the remote does not answer. SourceHeld if the head does not descend from `last_commit`,
+        and neither the settings nor `accepted` allow that.
         """
         if last_commit is not None:
             check_commit(last_commit)
@@ -112,7 +112,7 @@ class Source:
             return head
 
     def tree(self, commit: str) -> Tree:
-        """Return the files of a commit below the managed path; SourceError where the path is not in it."""
+        """Return the files of a commit below the managed path; SourceError if the commit does not have that path."""
         check_commit(commit)
         listing = self._healed(
             lambda: parse_listing(self._list(commit), f"commit {commit[:12]}", self._listed_rows)
@@ -134,7 +134,7 @@ class Source:
         return self._healed(lambda: self._blobs.read(blobs))
 
     def commit_info(self, commit: str) -> CommitInfo:
-        """Return what a commit says of itself; SourceError where the mirror does not hold it."""
+        """Return a commit's metadata; SourceError if the mirror does not have the commit."""
         check_commit(commit)
         how = ("-1", "--no-show-signature", "--encoding=UTF-8", f"--format={INFO_FORMAT}")
         found = self._healed(lambda: self._mirror.run("log", *how, commit, "--"))
@@ -143,7 +143,7 @@ class Source:
         return parse_info(found.text)
 
     def show(self, commit: str) -> str:
-        """Return a commit's message and its difference to its parent, as git prints them; SourceError."""
+        """Return a commit's message and its diff to its parent, as git prints them; SourceError if it is unknown."""
         how = ("--no-color", "--no-ext-diff", "--no-textconv", "--format=%B")
         found = self._mirror.run("show", *how, check_commit(commit), "--")
         if not found.ok:
@@ -151,40 +151,40 @@ class Source:
         return found.text
 
     def touching(self, paths: tuple[str, ...], *, since: str, head: str) -> tuple[str, ...]:
-        """Return the commits after `since` that changed any of these paths, newest first, a thousand at most."""
+        """Return the commits after `since` that changed any of these paths, newest first, at most 1000."""
         scope = [self._repository_path(path) for path in paths]
         return tuple(self._log("%H", since, head, *scope).split())
 
     def reverted_by_user(self, *, since: str, head: str) -> tuple[str, ...]:
-        """Return the commits that people have reverted after `since`, by `git revert` or a `Reverts:` trailer."""
+        """Return the commits that people reverted after `since`, by `git revert` or a `Reverts:` trailer."""
         if not self.has(since):
             return ()
         found = []
         for named in parse_reverted(self._log(WORDS_FORMAT, since, head), ours=AUTHOR[1]):
-            with contextlib.suppress(SourceError):  # it names what is not here
+            with contextlib.suppress(SourceError):  # the reverted commit is not in the mirror
                 found.append(self.resolve(named))
         return tuple(found)
 
     def keep(self, commit: str) -> None:
-        """Keep a commit readable although its branch is rewritten and the remote forgets it."""
+        """Keep a commit readable, even if the branch is rewritten and the remote deletes the commit."""
         check_commit(commit)
         with self._mirror.exclusive():
             self._mirror.must("update-ref", f"{KEEP}{commit}", f"{commit}")
 
     def release_kept(self, keep: "frozenset[str] | set[str]") -> None:
-        """Stop keeping every commit but these."""
+        """Release all kept commits except these."""
         with self._mirror.exclusive():
             removed = [commit for commit in self._mirror.kept() if commit not in keep]
             lines = "".join(f"delete {KEEP}{commit}\n" for commit in removed)
             self._mirror.must("update-ref", "--stdin", stdin=lines.encode())
 
     def has(self, commit: str) -> bool:
-        """Tell whether the mirror holds a commit."""
+        """Return whether the mirror has a commit."""
         check_commit(commit)
         return self._mirror.probe("cat-file", "-e", f"{commit}^{{commit}}").ok
 
     def resolve(self, ref: str) -> str:
-        """Return the full id of a commit named by id, by its unique beginning, or by the branch that was fetched."""
+        """Return the full id of a commit, given its id, a unique prefix of it, or the fetched branch."""
         if ref in ("HEAD", self._branch):
             named = self._local_ref
         elif _ABBREVIATION.fullmatch(ref):
@@ -202,9 +202,9 @@ class Source:
         return check_commit(found.text.splitlines()[-1])
 
     def draft_revert(self, *, paths: tuple[str, ...], to_commit: str, head: str, message: str) -> str:
-        """Make a commit on top of `head` in which these paths are as in `commit`, and return its id; push it, or not.
+        """Create a commit on top of `head` in which these paths are as in `to_commit`; return its id. Push nothing.
 
-        Paths count from the managed path, "." is all of it.  SourceError where nothing would change.
+        Paths are relative to the managed path; "." is all of it. SourceError if nothing would change.
         """
         revert = Revert(
             paths=tuple(self._repository_path(path) for path in paths),
@@ -222,9 +222,10 @@ class Source:
             return check_commit(self._healed(lambda: commit_revert(self._mirror, revert)))
 
     def push(self, created: str, *, head: str) -> None:
-        """Push a commit that stands on `head`, if the branch is still there.
+        """Push a commit whose parent is `head`, if `head` is still the head of the branch.
 
-        SourceUnavailable where it moved meanwhile (fetch and make it anew); SourceError where the server does not take it.
+        SourceUnavailable if the branch moved meanwhile (fetch and create the commit again); SourceError if the server
+        refuses the push.
         """
         check_commit(created)
         check_commit(head)
@@ -244,7 +245,7 @@ class Source:
 
     @property
     def _local_ref(self) -> str:
-        # Hashed: a branch `a` that becomes `a/b` would need a directory where a file is.
+        # A hash, because refs are files: a branch `a` that becomes `a/b` would need a directory with the name of a file.
         return f"refs/gitops-orch/head/{hashlib.sha256(self._branch.encode()).hexdigest()[:16]}"
 
     def _remote(self, *arguments: str, git: Git | None = None, lock_fd: int = -1) -> GitResult:
@@ -327,7 +328,7 @@ class Source:
 
     def _is_ancestor(self, older: str, newer: str) -> bool:
         if not (self.has(older) and self.has(newer)):
-            return False  # all of the branch's history is here: what is not, is not part of it
+            return False  # the mirror has the branch's whole history, so a commit that is missing is not part of it
         return self._mirror.run("merge-base", "--is-ancestor", older, newer).ok
 
     def _list(self, commit: str) -> bytes:

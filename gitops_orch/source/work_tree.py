@@ -1,4 +1,4 @@
-"""Which files of a checkout a commit would hold: those of the index and new ones, but not what Git ignores."""
+"""Lists the files of a checkout that a commit would contain: indexed and new files, without those that Git ignores."""
 
 import os
 from pathlib import Path
@@ -8,15 +8,15 @@ from gitops_orch.errors import SourceError
 from gitops_orch.source.git import Git
 
 DEADLINE_S = 60.0
-# A listing must start no program that the checkout's own configuration names.
+# A listing must not start any program that the checkout's configuration names.
 _OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*")
 _LIST = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--")
 
 
 def listed_by_git(directory: Path) -> list[bytes] | None:
-    """Return the paths that a commit would hold below a directory, submodules and nested repositories among them.
+    """Return the paths below a directory that a commit would contain, with submodules and nested repositories.
 
-    None where the directory is in no work tree, or git cannot list it: then nothing is known to be ignored.
+    None if the directory is in no work tree, or if git cannot list it; then it is unknown what Git ignores.
     """
     top = _work_tree(directory)
     if top is None:

@@ -55,7 +55,7 @@ class DockerHost:
         self._courier = FileCourier(wire, self._carriers, settings.instance, host.data_root)
         self._host_files = HostFileKeeper(wire, self._carriers, host.data_root, clock)
         self._kin = SharedContainers(wire, settings.instance, self._observer)
-        # An Engine chooses a port of a range, or an ephemeral one, but does not reserve it: two starts may get the same.
+        # An Engine chooses a port of a range, or an ephemeral one, without reserving it: two starts may get the same.
         self._port_lock = threading.Lock()
 
     def observe(self) -> ObservedHost:

@@ -164,7 +164,7 @@ class FileCourier:
             around = Place(self._wire, carrier, MOUNT_POINT, mounted, Known()).missing_directories(
                 posixpath.dirname(base)
             )
-            # While the marker exists, no container uses the directory: an interrupted copy is written again, completely.
+            # While the marker exists, no container uses the directory: an interrupted copy is written again as a whole.
             if self._volume_labels(name + MARKER_SUFFIX) is None and self._exists(carrier, base):
                 return
             self._mark(app, name)

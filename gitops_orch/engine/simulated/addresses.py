@@ -1,4 +1,4 @@
-"""Assigns addresses in the networks of a simulated host: the address that a container requests, else the lowest free one.
+"""Assigns addresses in networks of a simulated host: the address that a container requests, else the lowest free one.
 
 An Engine assigns addresses when a container starts, and releases them when it stops.
 """

@@ -107,7 +107,7 @@ def _networks(payload: ContainerPayload) -> dict[str, tuple[str, ...]]:
 
 
 def _endpoints(payload: ContainerPayload) -> dict[str, Any]:
-    config: Mapping[str, Any] = payload.body.get("NetworkingConfig", {})  # type: ignore[assignment]  # JSON that we built
+    config: Mapping[str, Any] = payload.body.get("NetworkingConfig", {})  # type: ignore[assignment]  # our own JSON
     return {**config.get("EndpointsConfig", {}), **dict(payload.connections)}
 
 

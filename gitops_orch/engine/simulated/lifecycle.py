@@ -2,8 +2,8 @@
 
 Times are in seconds since the Unix epoch. The rules are those of an Engine. The restart backoff grows from 100 ms to
 one minute, and is reset after a container ran for ten seconds. A container that was stopped on request stays stopped;
-the policy `always` starts it again only with its daemon. Health is checked while a container runs, and is unhealthy once
-the check has stopped.
+the policy `always` starts it again only with its daemon. Health is checked while a container runs, and is unhealthy
+once the check has stopped.
 """
 
 from dataclasses import dataclass, field
@@ -32,12 +32,10 @@ class SimulatedContainer:
     labels: dict[str, str] = field(default_factory=dict)
     owner: Ownership | None = None  # from the labels, parsed once, because labels never change
     networks: dict[str, tuple[str, ...]] = field(default_factory=dict)  # name -> aliases
-    addresses: dict[str, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # by network: the addresses that it requests
-    held: dict[str, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # by network: the addresses of its last run
+    # By network: the addresses that it requests.
+    addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    # By network: the addresses of its last run.
+    held: dict[str, tuple[str, ...]] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()
     anonymous: dict[str, str] = field(default_factory=dict)  # path -> volume
     mounts: tuple[ObservedMount, ...] = ()

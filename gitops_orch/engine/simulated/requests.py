@@ -345,7 +345,7 @@ def _taken_port(world: SimulatedHost, container: SimulatedContainer) -> str | No
     return None
 
 
-def logs(container: SimulatedContainer, tail: int, since: datetime | None, timestamps: bool) -> str:  # noqa: FBT001 - its caller passes it by name
+def logs(container: SimulatedContainer, tail: int, since: datetime | None, timestamps: bool) -> str:  # noqa: FBT001
     """Return the last lines of the image's output; all of them have the time of the last start."""
     if container.started_at is None or tail <= 0:
         return ""

@@ -95,17 +95,14 @@ class SimulatedHost:
     volumes: dict[str, SimulatedVolume] = field(default_factory=dict)
     images: dict[str, SimulatedImage] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)  # data directories that exist
-    files: dict[str, str] = field(
-        default_factory=dict
-    )  # files in writable binds: path -> digest of the content
-    file_records: dict[str, list[dict[str, list[str]]]] = field(
-        default_factory=dict
-    )  # records by bind, oldest first
+    # Files in writable binds: path -> digest of the content.
+    files: dict[str, str] = field(default_factory=dict)
+    # Records by bind, oldest first.
+    file_records: dict[str, list[dict[str, list[str]]]] = field(default_factory=dict)
     host_ports: set[tuple[str, int, str]] = field(default_factory=set)  # taken by processes outside Docker
     trouble: Outage | None = None
-    pending: list[tuple[float, Callable[[], object]]] = field(
-        default_factory=list
-    )  # requests that a fault delayed
+    # Requests that a fault delayed.
+    pending: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
     events: deque[EngineEvent] = field(default_factory=lambda: deque(maxlen=EVENTS_MAX))
     lock: threading.Condition = field(default_factory=threading.Condition, repr=False, compare=False)
 
