@@ -1,4 +1,4 @@
-"""`gitops-orch` and `python -m gitops_orch`: the command line, given the HTTP server that its service shows itself by."""
+"""Starts the command line for `gitops-orch` and `python -m gitops_orch`, and passes it the service's HTTP server."""
 
 import os
 import sys
@@ -11,22 +11,22 @@ from gitops_orch.daemon.service_view import ServiceView
 
 
 def main() -> NoReturn:
-    """Run the command line of this process and exit with its code."""
+    """Run the command line and exit with its exit code."""
     _end(run_command_line(serve_http=_serve_http))
 
 
 def _end(code: int) -> NoReturn:
-    """End this process at once, with all that it said written.
+    """End this process at once, after its output and log are written.
 
-    Python would first wait for threads that still ask a silent host, and then take everything apart, which is a sixth of
-    a short command's time.  Whatever must be closed was closed by then.
+    Python's normal exit would wait for threads that still wait for a silent host. Then it would destroy all objects,
+    which takes one sixth of a short command's time. Everything that must be closed is closed already.
     """
     if "gitops_orch.log_output" in sys.modules:  # otherwise nothing was logged
         from gitops_orch.log_output import drain_logs
 
         drain_logs()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # the reader went away, or it is closed
+        with suppress(OSError, ValueError):  # the reader ended, or the stream is closed
             stream.flush()
     os._exit(code)
 

@@ -1,4 +1,4 @@
-"""Time as an argument: the shell asks a Clock, so that a simulation can be the clock."""
+"""Defines `Clock`: all code with side effects gets its time from a clock argument, so that a simulation can replace it."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time and waits."""
+    """Returns the time and waits."""
 
     def now(self) -> datetime:
         """Return the current time, aware, in UTC."""
@@ -34,5 +34,5 @@ class SystemClock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait for that long, ended early by nothing."""
+        """Wait for that long; nothing ends the wait early."""
         threading.Event().wait(max(0.0, seconds))

@@ -1,22 +1,24 @@
-"""Every error that this product raises on purpose, in one tree.
+"""Defines all errors that this program raises on purpose, in one tree.
 
 GitopsOrchError                 what happened, and what to do next
 ├── SettingsError               the controller's own configuration is wrong
-├── SourceError                 Git could not give a verified tree of a named commit
-│   ├── SourceUnavailable       the remote did not answer, or refused us; a later try may succeed
-│   └── SourceHeld              the remote answered, but its answer must be allowed first (a force-push)
-├── ManifestError               the tree has mistakes; carries every one of them
-├── EngineError                 a Docker Engine refused or failed a request
-│   ├── HostUnreachable         no answer in time: what is on the host is unknown
-│   ├── NotFound                the object is not there
-│   ├── Conflict                the name is taken, or the object is in a state that forbids the request
+├── SourceError                 Git could not provide the files of a commit
+│   ├── SourceUnavailable       the remote did not answer, or refused the request; a retry may succeed
+│   └── SourceHeld              the branch moved in a way that an operator must accept first (a force-push)
+├── ManifestError               the files of a commit have mistakes; the error has all of them
+├── EngineError                 a Docker Engine refused a request, or failed to execute it
+│   ├── HostUnreachable         no answer in time: the state of the host is unknown
+│   ├── NotFound                the object does not exist
+│   ├── Conflict                the name is in use, or the object's state forbids the request
 │   ├── ImageUnavailable        the image could not be pulled
-│   ├── Unstartable             the image has no such command, or may not run it
-│   ├── HookFailed              a command that the file asks for did not end with 0
-│   └── Unsupported             this Engine's API version cannot do what the manifest asks
+│   ├── Unstartable             the image does not have the command, or may not execute it
+│   ├── HookFailed              a command of the Compose file did not exit with 0
+│   ├── StoppedFromOutside      the container was stopped, paused, restarted or removed from outside
+│   ├── StillRestarting         the container's restart policy is restarting it
+│   └── Unsupported             this Engine's API version lacks a feature that the manifest declares
 └── HistoryError                the state directory cannot be used
-    ├── HistoryTooNew           it was written by a newer version
-    └── LeaseHeld               another controller works on the same state
+    ├── HistoryTooNew           a newer version of the program wrote it
+    └── LeaseHeld               another controller has the lease of the same state
 """
 
 import traceback
@@ -34,7 +36,7 @@ _ERROR_CHARS_MAX = 200
 
 
 def internal_error(error: Exception) -> str:
-    """Return what to tell people of an error that nobody raises on purpose: whose mistake it is, what, and where."""
+    """Return the message for an unexpected exception: that it is our mistake, the exception, and the place in the code."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -42,14 +44,14 @@ def internal_error(error: Exception) -> str:
 
 
 def without_host(sentence: str, host: str) -> str:
-    """Return a sentence without the name of its host in front, for where that name stands already."""
+    """Return a sentence without the host's name at its beginning, for output that already shows the name."""
     return sentence.removeprefix(f"{host}: ").removeprefix(f"host {host}: ")
 
 
 class GitopsOrchError(Exception):
-    """The root: a sentence that says what happened, and a hint that says what to do next ("" where nothing can be).
+    """The base class: a message about what happened, and a hint about what to do next ("" if there is none).
 
-    A server may repeat a credential in its answer, so the sentence is redacted before anybody prints or stores it.
+    A server may repeat a credential in its answer, so the message is redacted before it is printed or stored.
     """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
@@ -67,15 +69,15 @@ class SettingsError(GitopsOrchError):
 
 
 class SourceError(GitopsOrchError):
-    """Git could not give a verified tree of a named commit."""
+    """Git could not provide the files of a commit."""
 
 
 class SourceUnavailable(SourceError):
-    """The remote did not answer, or refused us; a later try may succeed."""
+    """The remote did not answer, or refused the request; a retry may succeed."""
 
 
 class SourceHeld(SourceError):
-    """The branch moved in a way that must be allowed first; `commit` is where it points now."""
+    """The branch moved in a way that an operator must accept first; `commit` is its new head."""
 
     def __init__(self, message: str, *, commit: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -83,7 +85,7 @@ class SourceHeld(SourceError):
 
 
 class ManifestError(GitopsOrchError):
-    """The tree has mistakes; `problems` holds every one of them."""
+    """The files of a commit have mistakes; `problems` has all of them."""
 
     def __init__(self, problems: "tuple[Problem, ...]") -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
@@ -91,43 +93,43 @@ class ManifestError(GitopsOrchError):
 
 
 class EngineError(GitopsOrchError):
-    """A Docker Engine refused or failed a request; the message names the host."""
+    """A Docker Engine refused a request, or failed to execute it; the message names the host."""
 
 
 class HostUnreachable(EngineError):
-    """No answer in time: the outcome of the request, and what is on the host, are unknown."""
+    """No answer in time: the outcome of the request and the state of the host are unknown."""
 
 
 class NotFound(EngineError):
-    """The object is not there."""
+    """The object does not exist."""
 
 
 class Conflict(EngineError):
-    """The name is taken, or the object is in a state that forbids the request."""
+    """The name is in use, or the object's state forbids the request."""
 
 
 class ImageUnavailable(EngineError):
-    """The image could not be pulled; nothing else was touched."""
+    """The image could not be pulled; nothing else was changed."""
 
 
 class Unstartable(EngineError):
-    """The image has no such command, or may not run it: the release is bad, not the host."""
+    """The image does not have the command, or may not execute it: the fault is the release's, not the host's."""
 
 
 class HookFailed(EngineError):
-    """A command that the file asks for did not end with 0: the release is bad, not the host."""
+    """A command of the Compose file did not exit with 0: the fault is the release's, not the host's."""
 
 
 class StoppedFromOutside(EngineError):
-    """Its container was stopped, paused, restarted or removed from outside: that says nothing of the release."""
+    """The container was stopped, paused, restarted or removed from outside: this is not the release's fault."""
 
 
 class StillRestarting(EngineError):
-    """Its container is being restarted by its restart policy: it waits until the container runs again."""
+    """The container's restart policy is restarting it: the action waits until the container runs again."""
 
 
 class Unsupported(EngineError):
-    """This Engine's API version cannot do what the manifest asks."""
+    """This Engine's API version lacks a feature that the manifest declares."""
 
 
 class HistoryError(GitopsOrchError):
@@ -135,18 +137,18 @@ class HistoryError(GitopsOrchError):
 
 
 class HistoryTooNew(HistoryError):
-    """The state was written by a newer version of the product."""
+    """A newer version of the program wrote the state."""
 
 
 class LeaseHeld(HistoryError):
-    """Another controller works on the same state."""
+    """Another controller has the lease of the same state."""
 
 
 class Interrupted(BaseException):
-    """A signal that ends a verb at once: nobody waits for what is under way.
+    """A signal that ends a verb at once, without waiting for running work.
 
-    The message names what that leaves down, if anything; `code` is what the process exits with.
-    No KeyboardInterrupt, which the command line's library ends a process with before anybody can say a word.
+    The message names what stays stopped because of this, if anything; `code` is the exit code of the process.
+    It is no KeyboardInterrupt, because the command line's library ends the process on that before we can print anything.
     """
 
     def __init__(self, message: str = "", *, code: int = 130) -> None:

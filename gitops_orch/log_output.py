@@ -1,7 +1,7 @@
-"""How a log line is formed and written: JSON for machines, colours for a person; always on stderr, never in the way.
+"""Formats and writes log lines to stderr: JSON for machines, colours for people. Logging never blocks the program.
 
-The names of events are `noun.verb`, and facts are keys.  A log that cannot be written is dropped: losing a line is
-better than losing the service (the journal may be stopped, the disk full, the reader of a pipe gone).
+The names of events are `noun.verb`, and facts are keys. A line that cannot be written is dropped, because losing a line
+is better than stopping the service (the journal may be stopped, the disk full, the reader of a pipe ended).
 """
 
 import atexit
@@ -21,7 +21,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from gitops_orch.printable import printable
 from gitops_orch.redaction import redact, redact_value
 
-# A variable at hand when something broke may hold a token.
+# A local variable in a stack trace may contain a token.
 _without_locals = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 LINES_MAX = 10_000
 DRAIN_MAX_S = 1.0
@@ -29,11 +29,11 @@ DRAIN_POLL_S = 0.01
 FIRST_KEYS = ("event", "level", "at")
 
 
-_streams: "list[ForgivingStream]" = []  # all that this process logs to
+_streams: "list[ForgivingStream]" = []  # all streams that this process logs to
 
 
 class ForgivingStream:
-    """A stream that is written to from a thread of its own; what it does not take in time, or not at all, is dropped."""
+    """A stream with its own writing thread; lines that it accepts too slowly, or not at all, are dropped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._write = _writer(stream)
@@ -42,16 +42,16 @@ class ForgivingStream:
         _streams.append(self)
 
     def write(self, text: str) -> int:
-        """Take the text, and return at once."""
+        """Queue the text, and return at once."""
         with contextlib.suppress(queue.Full):
             self._lines.put_nowait(text)
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: every line is flushed as it is written."""
+        """Do nothing: every line is flushed when it is written."""
 
     def drain(self) -> None:
-        """Wait a moment for what was taken to be written."""
+        """Wait, at most DRAIN_MAX_S, until all queued lines are written."""
         until_s = time.monotonic() + DRAIN_MAX_S
         while self._lines.unfinished_tasks and time.monotonic() < until_s:
             time.sleep(DRAIN_POLL_S)
@@ -65,7 +65,7 @@ class ForgivingStream:
 
 
 def drain_logs() -> None:
-    """Wait a moment for what was logged to be written; called as the last thing that a process does."""
+    """Wait, at most DRAIN_MAX_S for each stream, until the log is written; called last before a process ends."""
     for stream in _streams:
         stream.drain()
 
@@ -74,14 +74,14 @@ atexit.register(drain_logs)
 
 
 def _writer(stream: TextIO) -> Callable[[str], None]:
-    """Return what writes a text at once.
+    """Return a function that writes a text at once.
 
-    A file is written to below Python's buffers: a thread that hangs in one of those holds its lock, and the interpreter,
-    which flushes them all at its end, would wait for it for ever.
+    It writes to a file's descriptor and not through Python's buffers. A thread that hangs in a buffer holds the buffer's
+    lock. At its end, the interpreter flushes all buffers, and would wait for that lock for ever.
     """
     try:
         number = os.dup(stream.fileno())
-    except (OSError, ValueError):  # it is no file
+    except (OSError, ValueError):  # the stream has no file descriptor
 
         def write(text: str) -> None:
             stream.write(text)
@@ -98,7 +98,7 @@ def _write_all(number: int, text: str) -> None:
 
 
 def _presentable(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Return the entry without credentials, its keys in an order that does not change: the event first."""
+    """Return the entry without credentials, and with its keys in a fixed order: the event first."""
     return {
         key: redact_value(event[key])
         for key in (*FIRST_KEYS, *sorted(event.keys() - set(FIRST_KEYS)))
@@ -107,7 +107,7 @@ def _presentable(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _console(stream: TextIO) -> Processor:
-    """Return a renderer for people; the text of an exception, which it adds itself, is redacted too."""
+    """Return a renderer for people, which also redacts the text of an exception."""
     render = structlog.dev.ConsoleRenderer(
         colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
@@ -115,12 +115,12 @@ def _console(stream: TextIO) -> Processor:
 
 
 def _escaped(event: EventDict) -> EventDict:
-    """Return the entry with control characters of its texts escaped: a terminal obeys them."""
+    """Return the entry with control characters escaped, because a terminal would execute them."""
     return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def open_output(*, format_name: str, level: int) -> None:
-    """Let structlog write what is logged at `level` or above to stderr, in a format that `configure_logs` knows."""
+    """Configure structlog to write entries of `level` or above to stderr, in a format of `configure_logs`."""
     stream = sys.stderr
     colours = format_name == "console" or (format_name == "auto" and stream.isatty())
     renderer: list[Processor] = (

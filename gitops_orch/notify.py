@@ -1,7 +1,7 @@
-"""Tells people about trouble, once per change and never in the way: a failure to notify stops nothing.
+"""Sends notices to people, once for each change. A failure to notify stops nothing else.
 
-Note [An outbox].  A service that takes notifications may hang or be down for hours.  What is to be told waits in a queue
-for each service, with a thread of its own, one message per subject, because only the latest state of a thing is news.
+Note [An outbox]. A notification service may hang or be unavailable for hours. So notices wait in one queue for each
+service, with a separate thread. A queue has one notice for each subject, because only the latest state is of interest.
 """
 
 import logging
@@ -26,13 +26,13 @@ URLS_FILE_BYTES_MAX = 100_000
 SUBJECTS_MAX = 10_000
 RETRY_FIRST_S = 5.0
 RETRY_MAX_S = 300.0
-AGE_MAX_S = 24 * 3600.0  # of a notice that a service refuses
+AGE_MAX_S = 24 * 3600.0  # the maximum age of a notice that a service refuses
 CLOSE_WAIT_S = 2.0
 RECOVERED = "recovered"
 
 
 class NoticeKind(Enum):
-    """How bad it is, in Apprise's words."""
+    """The severity, in Apprise's words."""
 
     FAILURE = "failure"
     WARNING = "warning"
@@ -43,9 +43,9 @@ class NoticeKind(Enum):
 class Notice:
     """A message about a subject: an app, a host, or the controller.
 
-    `details` are lines of facts below the message.  They are no news by themselves: a notice whose message and kind were
-    delivered before is not delivered again, and neither is one that differs only in what a check printed (`steady`).  Its
-    end is told when the subject was out of trouble for `calm_s`.
+    `details` are lines of facts below the message. A change of details is no reason for a new delivery: a notice is not
+    delivered again if its message and kind were delivered before, or if only the output of a check differs (`steady`).
+    The recovery is reported after the subject was without trouble for `calm_s`.
     """
 
     subject: str
@@ -56,15 +56,15 @@ class Notice:
 
     @property
     def text(self) -> str:
-        """Return the message and its details, one a line, without credentials."""
+        """Return the message and its details, one on each line, without credentials."""
         return redact("\n".join((self.message, *self.details)))
 
 
 class Receiver(Protocol):
-    """A way to tell people."""
+    """A destination of notices."""
 
     def deliver(self, notice: Notice) -> bool:
-        """Deliver a notice and return whether that worked; raises nothing."""
+        """Deliver a notice and return whether that succeeded; never raise."""
         ...
 
 
@@ -72,7 +72,7 @@ class LogReceiver:
     """Writes every notice to the log."""
 
     def deliver(self, notice: Notice) -> bool:
-        """Log the notice: a success as information, all else as a warning."""
+        """Log the notice: a success at level info, everything else at level warning."""
         level = logging.INFO if notice.kind is NoticeKind.SUCCESS else logging.WARNING
         LOG.log(
             level,
@@ -89,15 +89,15 @@ class AppriseReceiver:
     """Delivers notices to the service that an Apprise URL names."""
 
     def __init__(self, url: str, *, line: int) -> None:
-        """Read the URL; SettingsError, which names its line and not the URL, where Apprise knows no such service."""
-        import apprise  # dozens of plug-ins, loaded only where somebody wants to be told
+        """Parse the URL; SettingsError if Apprise does not know the service. It names the line, not the URL."""
+        import apprise  # it has dozens of plug-ins, so it is imported only if notices are configured
 
         self._service: Any = apprise.Apprise.instantiate(url)
         if self._service is None:
             raise SettingsError(f"the notification URL on line {line} is none that Apprise knows")
 
     def deliver(self, notice: Notice) -> bool:
-        """Deliver a notice and return whether the service took it."""
+        """Deliver a notice and return whether the service accepted it."""
         title = f"{TITLE}: {redact(notice.subject)}"
         try:
             return bool(
@@ -105,16 +105,16 @@ class AppriseReceiver:
                     title=printable(title), body=printable(notice.text), notify_type=notice.kind.value
                 )
             )
-        except Exception as error:  # noqa: BLE001  plug-ins raise what they like, and none of it may stop a run
+        except Exception as error:  # noqa: BLE001  plug-ins raise any exception, and none may stop a run
             LOG.warning("notifier.failed", subject=notice.subject, error=type(error).__name__)
             return False
 
 
 class _Queue:
-    """What one receiver is still to get, and the thread that delivers it: a receiver that is down delays no other.
+    """The undelivered notices of one receiver, and the thread that delivers them; no receiver delays another.
 
-    The latest notice of each subject waits, and the oldest goes first.  One that is refused goes to the end, and is
-    dropped when it was refused for `AGE_MAX_S`.
+    The queue has the latest notice of each subject, and the oldest is delivered first. A refused notice moves to the
+    end, and is dropped after it was refused for `AGE_MAX_S`.
     """
 
     def __init__(
@@ -146,13 +146,13 @@ class _Queue:
             self._condition.notify()
 
     def end(self) -> None:
-        """Ask the thread to end with the delivery that is under way."""
+        """Ask the thread to end after its current delivery."""
         self._closing.set()
         with self._condition:
             self._condition.notify()
 
     def left(self, wait_s: float) -> Mapping[str, Notice]:
-        """Return what was not delivered, once the thread has ended, or after `wait_s`."""
+        """Return the undelivered notices when the thread has ended, or after `wait_s`."""
         self._thread.join(wait_s)
         with self._condition:
             return dict(self._pending)
@@ -186,30 +186,30 @@ class _Queue:
             return
         LOG.warning("notification.failed", **tried, tried_again_in_s=pause_s)
         with self._condition:
-            self._pending.setdefault(notice.subject, notice)  # something newer about it wins
+            self._pending.setdefault(notice.subject, notice)  # a newer notice of the subject has precedence
             self._refused_since = {
                 each: at for each, at in self._refused_since.items() if each in self._pending.values()
             }
 
 
 class NoticeLog(Protocol):
-    """Remembers over restarts what was told about which subject: the kind and the message."""
+    """Stores the last notice of each subject (kind and message) across restarts."""
 
     def notices(self) -> Mapping[str, tuple[str, str]]:
         """Return the kind and the message by subject."""
         ...
 
     def note_notice(self, subject: str, kind: str, message: str) -> None:
-        """Remember what was told last about a subject; HistoryError."""
+        """Store the last notice of a subject; HistoryError on failure."""
         ...
 
     def forget_notice(self, subject: str) -> None:
-        """Forget a subject; HistoryError."""
+        """Delete the notice of a subject; HistoryError on failure."""
         ...
 
 
 class Outbox:
-    """Passes news on to each receiver, and tries again until it is taken."""
+    """Delivers each new notice to all receivers, and retries until they accept it."""
 
     def __init__(
         self,
@@ -218,7 +218,7 @@ class Outbox:
         *,
         retry_s: float = RETRY_FIRST_S,
     ) -> None:
-        """Begin where the `ledger` says that another process ended; None: nothing is remembered."""
+        """Continue with the notices that an earlier process stored in `ledger`; None: nothing is stored."""
         self._retry_s = retry_s
         self._ledger = ledger
         self._reported = _recalled(ledger)
@@ -233,7 +233,7 @@ class Outbox:
         ]
 
     def deliver_to(self, receivers: Sequence[Receiver]) -> None:
-        """Use other receivers from now on; the first gets what the first one has not got, and so on."""
+        """Use other receivers from now on; each gets the undelivered notices of the former one at its position."""
         with self._lock:
             for queue in self._queues:
                 queue.end()
@@ -241,7 +241,7 @@ class Outbox:
             self._queues = self._open(receivers, [*left, *({} for _ in receivers)])
 
     def send(self, notice: Notice) -> None:
-        """Deliver a notice, unless it is what was delivered last about its subject."""
+        """Deliver a notice, unless it equals the last one of its subject."""
         with self._lock:
             last = self._reported.pop(notice.subject, None)
             self._reported[notice.subject] = notice
@@ -252,7 +252,7 @@ class Outbox:
                     queue.add(notice)
 
     def settle(self, troubled: AbstractSet[str]) -> None:
-        """Tell of every subject that was in trouble and is no longer."""
+        """Report the recovery of every subject that was in trouble and is not in `troubled` any more."""
         now = time.monotonic()
         with self._lock:
             calm = self._reported.keys() - troubled
@@ -270,7 +270,7 @@ class Outbox:
         return now - self._calm_since[subject] >= self._reported[subject].calm_s
 
     def _note(self, notice: Notice) -> None:
-        """Remember what a receiver took: what none took before this process ends is told by the next one."""
+        """Store an accepted notice; a notice that no receiver accepted is sent again by the next process."""
         if self._ledger is None:
             return
         try:
@@ -282,7 +282,7 @@ class Outbox:
             LOG.warning("notification.not_recorded", subject=notice.subject, error=str(error))
 
     def close(self) -> None:
-        """Stop; what was not taken within a moment is lost."""
+        """Stop; notices that are not delivered within CLOSE_WAIT_S are lost."""
         for queue in self._queues:
             queue.end()
         end_s = time.monotonic() + CLOSE_WAIT_S
@@ -291,7 +291,7 @@ class Outbox:
 
 
 def _news(notice: Notice) -> tuple[str, NoticeKind]:
-    """Return what two notices have in common that are the same news."""
+    """Return a key that is equal for two notices with the same content."""
     return steady(redact(notice.message)), notice.kind
 
 
@@ -305,9 +305,9 @@ def _recalled(ledger: NoticeLog | None) -> dict[str, Notice]:
 
 
 def make_receivers(urls_file: Path | None) -> tuple[Receiver, ...]:
-    """Return a receiver for each URL of a file, one a line with `#` comments; without a file, the log.
+    """Return a receiver for each URL of a file, which has one URL on each line and `#` comments; without a file, the log.
 
-    SettingsError where the file cannot be read, or holds a line that is no such URL.
+    SettingsError if the file cannot be read, or if a line is no valid URL.
     """
     if urls_file is None:
         return (LogReceiver(),)

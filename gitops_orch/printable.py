@@ -1,7 +1,7 @@
-"""Text from outside, as it may be shown: what drives a terminal or turns the direction of writing is escaped.
+"""Escapes text from outside before it is shown: control characters, and characters that change the writing direction.
 
-Keys, names and paths come from a repository, an Engine or a server.  An escape sequence in one could repaint a terminal,
-and a bidirectional character could make a line read as another one.
+Keys, names and paths come from a repository, an Engine or a server. An escape sequence in such a text could change what
+a terminal shows, and a bidirectional character could make a line look like another one.
 """
 
 import re
@@ -14,12 +14,12 @@ _UNPRINTABLE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_DIRECTION}\ud800-\udff
 
 
 def printable(text: str) -> str:
-    r"""Return the text with control and bidirectional characters as `\x1b` and `\u202e`; line breaks and tabs stay."""
+    r"""Return the text with control and bidirectional characters escaped (`\x1b`, `\u202e`); line breaks and tabs stay."""
     return _UNPRINTABLE.sub(_escape, text)
 
 
 def without_turns(text: str) -> str:
-    r"""Return a text that may have colours of our own, or is JSON, with bidirectional characters as `\u202e`."""
+    r"""Return a text, which may have our own colours or be JSON, with bidirectional characters escaped (`\u202e`)."""
     return text if text.isascii() else _TURNING.sub(_escape_long, text)
 
 

@@ -1,4 +1,4 @@
-"""Directories and files that only this user may read: state holds credentials of repositories, and texts of releases."""
+"""Creates directories and files that only this user may read: state has credentials and the contents of releases."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ FILE_MODE = 0o600
 
 
 def make_private_directory(directory: Path) -> None:
-    """Make a directory and its missing parents; one that is there and is ours is closed to others too.  OSError."""
+    """Create a directory and its parents; if it exists and is ours, make it private, too. Raises OSError."""
     for missing in [each for each in (*reversed(directory.parents), directory) if not each.exists()]:
         missing.mkdir(exist_ok=True, mode=DIRECTORY_MODE)
     found = directory.stat()
@@ -19,7 +19,7 @@ def make_private_directory(directory: Path) -> None:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Replace a file as a whole, so that a crash leaves the old text or the new one.  OSError."""
+    """Replace a file atomically, so that after a crash it has the old or the new text. Raises OSError."""
     fresh = file.with_name(f"{file.name}.new")
     with contextlib.suppress(FileNotFoundError):
         fresh.unlink()
@@ -32,7 +32,7 @@ def write_private(file: Path, text: str) -> None:
 
 
 def owner_hint(directory: Path) -> str:
-    """Return what to do where this user may not use a directory of ours."""
+    """Return a hint for a directory of ours that this user may not use."""
     user = user_name(os.geteuid())
     there = next((each for each in (directory, *directory.parents) if _exists(each)), directory)
     with contextlib.suppress(OSError):
@@ -46,7 +46,7 @@ def owner_hint(directory: Path) -> str:
 
 
 def user_name(number: int) -> str:
-    """Return the name of a user, or the number of one that has no name."""
+    """Return the name of a user, or the number if it has no name."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:

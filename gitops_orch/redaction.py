@@ -1,7 +1,7 @@
-"""Credentials are struck out of every text that leaves the process: output, logs, notifications, history.
+"""Redacts credentials in every text that leaves the process: output, logs, notifications, history.
 
-Two kinds of credentials are known: those that this process has read (`learn`), and texts that look like one.  A server
-may repeat a password in an error message in any form in which it was sent, so those forms are known as well.
+It recognises two kinds of credentials: those that this process has read (`learn`), and texts that look like one. A
+server may repeat a password in an error message in any form in which it was sent, so these forms are redacted, too.
 """
 
 import base64
@@ -14,10 +14,10 @@ from urllib.parse import quote
 from gitops_orch.printable import without_turns
 
 MASK = "***"
-CREDENTIAL_CHARS_MIN = 6  # a shorter one is part of ordinary words: striking it out there would reveal it
+CREDENTIAL_CHARS_MIN = 6  # a shorter one appears in ordinary words, and masking it there would reveal it
 
-# What a text must contain before a pattern is tried on it, because a search for a word is a hundred times as fast; and
-# the pattern, whose first group stays.  Token formats are those that forges, registries and clouds document.
+# Words of which a text must contain one before the pattern is tried, because a search for a word is 100 times as fast;
+# and the pattern, whose first group is kept. Token formats are those that forges, registries and clouds document.
 _SHAPES = tuple(
     (markers.split(), pattern)
     for markers, pattern in (
@@ -39,20 +39,22 @@ _SHAPES = tuple(
     )
 )
 
-# user:password@host without a scheme; image@sha256:... is none.  Two steps, because a search from each character of a long
-# word would take the square of its length: what ends at an @, and where in it the user begins.
+# user:password@host without a scheme, but not image@sha256:... There are two steps, because a search from each character
+# of a long word would take quadratic time: first the text before an @, then the position of the user in it.
 _BEFORE_AT = re.compile(r"(?<![^\s'\"/@])([^\s'\"/@]+)@(?!sha\d)(?=[a-z0-9.-]+[/:])", re.IGNORECASE)
 _USER = re.compile(r"(^|[=(])[^:=()]+:")
 _USER_INSIDE = re.compile(r"([=(])[^:=()]+:")
 
-_compiled = cache(partial(re.compile, flags=re.IGNORECASE))  # most commands meet no text that needs one
+_compiled = cache(
+    partial(re.compile, flags=re.IGNORECASE)
+)  # compiled at first use, because most commands need none
 
-_known: tuple[str, ...] = ()  # replaced as a whole, so that threads may read it at any time
+_known: tuple[str, ...] = ()  # replaced as a whole, so that threads can read it at any time
 
 
 def learn(*credentials: str) -> None:
-    """Strike these texts out from now on, also in the forms in which they travel; short ones are left out."""
-    global _known  # noqa: PLW0603  credentials belong to the process, and so do its outputs
+    """Redact these texts from now on, also in the forms in which they are sent; very short ones are not redacted."""
+    global _known  # noqa: PLW0603  credentials and outputs belong to the process
     forms = {
         form
         for credential in credentials
@@ -64,26 +66,26 @@ def learn(*credentials: str) -> None:
 
 
 def learn_login(user: str, password: str) -> None:
-    """Strike out a password, and the header that it is sent in."""
+    """Redact a password, and the header in which it is sent."""
     if password:
         learn(password, *_base64_forms(f"{user}:{password}"))
 
 
 def _forms(credential: str) -> tuple[str, ...]:
-    """Return the forms in which a credential travels: as it is, in URLs, in JSON, in headers."""
+    """Return the forms in which a credential is sent: unchanged, in URLs, in JSON, in headers."""
     written = (credential, quote(credential, safe=""), quote(credential), json.dumps(credential)[1:-1])
     return (*written, *_base64_forms(credential))
 
 
 def _base64_forms(text: str) -> tuple[str, ...]:
-    """Return both alphabets, with and without the padding, which many programs leave out."""
+    """Return the text in both alphabets of Base64, with and without padding, which many programs omit."""
     data = text.encode(errors="surrogateescape")
     padded = (base64.b64encode(data).decode(), base64.urlsafe_b64encode(data).decode())
     return (*padded, *(each.rstrip("=") for each in padded))
 
 
 def redact(text: str, *, shapes: bool = True) -> str:
-    """Return the text with known credentials, and what looks like one, as `***`; without `shapes` only the known."""
+    """Return the text with credentials as `***`: known ones and, with `shapes`, texts that look like one."""
     for credential in _known:
         text = text.replace(credential, MASK)
     if not shapes:
@@ -95,7 +97,7 @@ def redact(text: str, *, shapes: bool = True) -> str:
 
 
 def redact_value(value: object, *, shapes: bool = True) -> object:
-    """Return a JSON-like value with every text in it redacted, keys included."""
+    """Return a JSON-like value with every text in it redacted, including keys."""
     if isinstance(value, str):
         return redact(value, shapes=shapes)
     if isinstance(value, dict):
@@ -108,14 +110,14 @@ def redact_value(value: object, *, shapes: bool = True) -> object:
 
 
 class RedactingStream:
-    """A stream of text that strikes credentials out of each write, and escapes bidirectional characters."""
+    """A text stream that redacts credentials in each write, and escapes bidirectional characters."""
 
     def __init__(self, stream: TextIO, *, shapes: bool = True) -> None:
         self._stream = stream
         self._shapes = shapes
 
     def write(self, text: str) -> int:
-        """Write the redacted text, and return how much was given."""
+        """Write the redacted text, and return the length of the given text."""
         self._stream.write(without_turns(redact(text, shapes=self._shapes)))
         return len(text)
 

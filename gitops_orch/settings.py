@@ -1,6 +1,6 @@
-"""The controller's own configuration, from four places: flags, then `GITOPS_ORCH_*`, then a file, then defaults.
+"""Reads the controller's own configuration from flags, `GITOPS_ORCH_*` variables, a file and defaults, in this order.
 
-Every place delivers text, so that one set of rules reads them all: a value means the same wherever it is written.
+Every source provides text, and the same rules parse it, so that a value means the same in every source.
 """
 
 import difflib
@@ -23,15 +23,14 @@ Text: TypeAlias = "str | dict[str, Text] | list[Text]"
 Mistake: TypeAlias = tuple[Path_, str]
 _S = TypeVar("_S")
 
-_FLAGS: Mapping[
-    str, Path_
-] = {  # a variable may be named after the option of the command line that sets the same
+# A variable may have the name of the command line's option for the same setting.
+_FLAGS: Mapping[str, Path_] = {
     "repo": ("repository", "url"),
     "branch": ("repository", "branch"),
     "path": ("repository", "path"),
     "state_dir": ("state", "dir"),
 }
-_ABSENT = ("", "~", "null", "Null", "NULL")  # how YAML writes nothing
+_ABSENT = ("", "~", "null", "Null", "NULL")  # the forms of null in YAML
 _FLAG_WORDS = dict.fromkeys(("true", "yes", "on", "y", "t", "1"), True) | dict.fromkeys(
     ("false", "no", "off", "n", "f", "0"), False
 )
@@ -43,16 +42,16 @@ _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(us|µs|ms|s|m|h|d)")
 
 
 def parse_duration_s(text: str) -> float:
-    """Return the seconds that `30s` or `1m30s` stands for; ValueError says what was expected."""
+    """Parse a duration such as `30s` or `1m30s` into seconds; ValueError says what was expected."""
     if not _DURATION.match(text):
         raise ValueError(f'expected a duration such as 30s or 1m30s, found "{text}"')
     return sum(float(number) * _UNIT_S[unit] for number, unit in _DURATION_PART.findall(text))
 
 
 def parse_percent(text: str) -> float:
-    """Return the share that `20%` stands for, 0 to 1; ValueError says what was expected."""
+    """Parse a percentage such as `20%` into a share of 0 to 1; ValueError says what was expected."""
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)%", text)
-    if not found or float(found[1]) > 100:  # noqa: PLR2004  a percentage ends at 100 by definition
+    if not found or float(found[1]) > 100:  # noqa: PLR2004  the maximum of a percentage
         raise ValueError(f'expected a percentage such as 20%, found "{text}"')
     return float(found[1]) / 100
 
@@ -118,7 +117,7 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return read
 
 
-# The type of a setting, and what reads it from its text; ValueError says what was expected.
+# The type of a setting, and the function that parses its text; its ValueError says what was expected.
 Text_ = Annotated[str, _text]
 Word = Annotated[str | None, _word]
 File = Annotated[Path | None, _file]
@@ -133,7 +132,7 @@ Name = Annotated[str, _name]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositorySettings:
-    """The configuration repository, and how we prove who we are to it."""
+    """The configuration repository, and the credentials for it."""
 
     url: Word = None
     branch: Text_ = "main"
@@ -147,7 +146,7 @@ class RepositorySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollSettings:
-    """How often the remote is asked, and by how much of that the moment varies."""
+    """How often the remote is polled, and by which share of the interval the time varies."""
 
     interval: Duration = 30.0
     jitter: Percent = 0.2
@@ -155,14 +154,14 @@ class PollSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResyncSettings:
-    """How often everything is listed, whether or not anything was heard."""
+    """How often all hosts are listed, even if no event arrived."""
 
     interval: Duration = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateSettings:
-    """Where the mirror and history live; `url` None means SQLite in `dir`."""
+    """The location of the mirror and of history; if `url` is None, history is SQLite in `dir`."""
 
     dir: Annotated[Path, Path] = SYSTEM_STATE_DIR
     url: Word = None
@@ -170,7 +169,7 @@ class StateSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSettings:
-    """The one port."""
+    """The HTTP port."""
 
     listen: Address = "127.0.0.1:8484"
     webhook_secret_file: File = None
@@ -179,7 +178,7 @@ class HttpSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetainSettings:
-    """How much of the past is kept: rows of runs, and per app releases, containers and images."""
+    """How much is retained: rows of runs, and for each app releases, containers and images."""
 
     runs: Count = 1000
     releases: Count = 20
@@ -189,14 +188,14 @@ class RetainSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifySettings:
-    """Who else hears of failures: a file of Apprise URLs, one a line, because such URLs hold credentials."""
+    """The receivers of notices: a file of Apprise URLs, one on each line; a file, because the URLs have credentials."""
 
     urls_file: File = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
-    """What the log looks like, and how much of it there is."""
+    """The format and the level of the log."""
 
     format: Annotated[str, _one_of("auto", "json", "console")] = "auto"
     level: Annotated[str, _one_of("debug", "info", "warning", "error")] = "info"
@@ -204,7 +203,7 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings of one controller; a value, once read it never changes."""
+    """All settings of one controller; immutable."""
 
     repository: RepositorySettings = RepositorySettings()
     registries: File = None
@@ -218,22 +217,22 @@ class Settings:
     retain: RetainSettings = RetainSettings()
     notify: NotifySettings = NotifySettings()
     log: LogSettings = LogSettings()
-    given: frozenset[str] = frozenset()  # the keys that flags, variables or the file say, as `section.key`
+    given: frozenset[str] = frozenset()  # the keys that flags, variables or the file set, as `section.key`
 
     def with_branch(self, branch: str | None) -> "Settings":
-        """Return these settings for another branch; None means the same one."""
+        """Return these settings with another branch; None keeps the branch."""
         repository = replace(self.repository, branch=branch) if branch else self.repository
         return replace(self, repository=repository)
 
     def by_key(self) -> dict[str, object]:
-        """Return each setting by its key, as `section.key`."""
+        """Return each setting by its key, in the form `section.key`."""
         return dict(_flat(self, ()))
 
 
 def load_settings(
     *, flags: Mapping[Path_, str], environ: Mapping[str, str], file: Path | None, root: bool
 ) -> Settings:
-    """Lay flags over variables over the file over defaults; SettingsError names every mistake and where it stands."""
+    """Merge flags, variables, the file and defaults, in this precedence; SettingsError has all mistakes and positions."""
     document, places = _read_file(_choose_file(file, environ, root=root))
     values: dict[str, Text] = {"state": {"dir": str(default_state_dir(environ, root=root))}}
     _lay_over(values, document)
@@ -248,7 +247,7 @@ def load_settings(
 
 
 def default_state_dir(environ: Mapping[str, str], *, root: bool) -> Path:
-    """Return what systemd made for the service, else the system's directory for root, the XDG one for anybody else."""
+    """Return the state directory of systemd, else the system's for root, else the user's XDG directory."""
     if environ.get("STATE_DIRECTORY"):  # systemd.exec(5); several are separated by colons
         return Path(environ["STATE_DIRECTORY"].partition(":")[0])
     if root:
@@ -258,16 +257,15 @@ def default_state_dir(environ: Mapping[str, str], *, root: bool) -> Path:
 
 
 def is_root() -> bool:
-    """Tell whether this process may write where the system's services write."""
+    """Return whether this process may write to the directories of system services."""
     return os.geteuid() == 0
 
 
 def _read_file(path: Path | None) -> tuple[dict[str, Text], dict[Path_, str]]:
     if path is None:
         return {}, {}
-    from gitops_orch.settings_file import (
-        read_settings_file,  # with a YAML parser, which most commands need not
-    )
+    # Imported here, because it needs a YAML parser, and most commands do not read a file.
+    from gitops_orch.settings_file import read_settings_file
 
     return read_settings_file(path)
 
@@ -293,7 +291,7 @@ def _lay_over(below: dict[str, Text], above: Mapping[str, Text]) -> None:
         under = below.get(key)
         if isinstance(under, dict) and isinstance(value, dict):
             _lay_over(under, value)
-        elif not (isinstance(under, dict) and value in _ABSENT):  # `state:` with nothing below it
+        elif not (isinstance(under, dict) and value in _ABSENT):  # an empty section, such as `state:`
             below[key] = value
 
 
@@ -302,13 +300,13 @@ def _put(values: dict[str, Text], path: Path_, text: str) -> None:
     for key in parents:
         child = values.setdefault(key, {})
         if not isinstance(child, dict):
-            return  # the mistake is in the file, and is told from there
+            return  # the mistake is in the file, and is reported there
         values = child
     values[last] = text
 
 
 def _read_section(section: type[_S], value: Text, at: Path_, mistakes: list[Mistake]) -> _S:
-    """Return a section as its texts say, with defaults where they say nothing, and where they are mistakes."""
+    """Parse a section from its texts; use defaults for missing and wrong values, and add mistakes to the list."""
     if not isinstance(value, dict):
         if value not in _ABSENT:
             mistakes.append((at, f'expected keys and values, found "{value}"'))
@@ -341,7 +339,7 @@ def _keys(section: Any) -> dict[str, Field[Any]]:
 
 
 def _readers(key: Field[Any]) -> tuple[Callable[[str], object], ...]:
-    """Return what reads the setting from its text, and nothing where the field is no setting."""
+    """Return the function that parses the setting's text, or an empty tuple if the field is no setting."""
     return getattr(key.type, "__metadata__", ())
 
 

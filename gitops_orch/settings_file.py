@@ -1,4 +1,4 @@
-"""The settings file, as texts by key and their places; what the texts mean is decided in settings.py."""
+"""Reads the settings file into texts by key, with their positions; settings.py interprets the texts."""
 
 from pathlib import Path
 from typing import TypeAlias
@@ -14,7 +14,7 @@ Text: TypeAlias = "str | dict[str, Text] | list[Text]"
 
 
 def read_settings_file(path: Path) -> tuple[dict[str, Text], dict[Path_, str]]:
-    """Return what the file says, and the place (`file:line:column`) of each of its keys; SettingsError."""
+    """Return the file's values, and the position (`file:line:column`) of each key; SettingsError if it is invalid."""
     try:
         with path.open("rb") as stream:
             content = stream.read(FILE_BYTES_MAX + 1)

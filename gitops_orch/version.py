@@ -1,3 +1,3 @@
-"""The version of this program.  The package is built with it; to ask the installed package takes longer than `--version`."""
+"""Defines the version of this program. The package is built with it; reading the package's metadata would be slow."""
 
 VERSION = "0.1.0"

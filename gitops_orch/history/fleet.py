@@ -1,4 +1,4 @@
-"""What was seen on the hosts: where slots are, what bytes containers were made of, what happened to them."""
+"""Stores what was observed on hosts: placements of slots, images of containers, and events of containers."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,13 +20,13 @@ DETAIL_CHARS_MAX = 4000
 
 
 class FleetStore:
-    """Placements, images and events, by host and container."""
+    """Stores placements, images and events by host and container."""
 
     _store: Store
     _clock: Clock
 
     def remember_host(self, host: str, placements: tuple[Placed, ...], at: datetime) -> None:
-        """Replace what was known of a host by what it answered now."""
+        """Replace a host's stored placements by those of its newest answer."""
         rows = [
             {
                 "host": host,
@@ -45,7 +45,7 @@ class FleetStore:
                 connection.execute(insert(schema.placements), rows)
 
     def remembered(self) -> Mapping[str, tuple[Placed, ...]]:
-        """Return what each host held when it last answered; a host that is absent has never answered."""
+        """Return the placements of each host at its last answer; an absent host has never answered."""
         table = schema.placements
         with self._store.begin() as connection:
             names = (
@@ -58,12 +58,12 @@ class FleetStore:
         return {name: tuple(placements) for name, placements in found.items()}
 
     def container_names(self) -> tuple[str, ...]:
-        """Return the containers of which it is known what they were made of."""
+        """Return the names of containers whose image is recorded."""
         with self._store.begin() as connection:
             return tuple(connection.execute(select(schema.images.c.container).distinct()).scalars())
 
     def record_image(self, image: ImageRecord) -> None:
-        """Record what a container was made of; told again of the same container, the last word holds."""
+        """Record the image of a container; a later record of the same container replaces an earlier one."""
         table = schema.images
         row = {
             "namespace": image.app.namespace,
@@ -85,7 +85,7 @@ class FleetStore:
             connection.execute(insert(table).values(row))
 
     def images(self, app: AppKey, release: str | None = None) -> tuple[ImageRecord, ...]:
-        """Return what an app's containers were made of, newest first; of one release where one is named."""
+        """Return the images of an app's containers, newest first; only those of one release if it is given."""
         table = schema.images
         query = select(table).where(of_app(table, app)).order_by(table.c.id.desc())
         with self._store.begin() as connection:
@@ -93,7 +93,7 @@ class FleetStore:
             return tuple(_image(row) for row in rows)
 
     def record_event(self, host: str, container: str, at: datetime, event: str, detail: str = "") -> None:
-        """Add to a container's timeline; the oldest events of all containers go once there are too many."""
+        """Add an event to a container's timeline; delete the oldest events of all containers if there are too many."""
         row = {
             "host": host,
             "container": container,
@@ -107,7 +107,7 @@ class FleetStore:
             keep_bounded(connection, schema.events, number, EVENT_ROWS_MAX)
 
     def timeline(self, container: str) -> tuple[TimelineEvent, ...]:
-        """Return what happened to a container, oldest first, the newest thousand events of it."""
+        """Return the newest 1000 events of a container, oldest first."""
         table = schema.events
         query = select(table).where(table.c.container == container)
         with self._store.begin() as connection:

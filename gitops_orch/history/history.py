@@ -1,4 +1,4 @@
-"""What happened, kept over restarts.  All of it can be deleted: Git and labels tell what is needed to go on."""
+"""Defines `History`: all stored state. It survives restarts, and if it is lost, Git and labels can rebuild most of it."""
 
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ _TAGS = "tags"
 
 
 class History(ReleaseStore, RevertStore, FleetStore, RunStore, TroubleStore):
-    """The state directory; safe to use from several threads, and beside other processes.  It never holds a secret."""
+    """The state directory. Safe to use from several threads and processes. It never contains a secret."""
 
     def __init__(self, store: Store, lease: Lease, clock: Clock, spare: SpareCopy) -> None:
         self._store = store
@@ -41,103 +41,103 @@ class History(ReleaseStore, RevertStore, FleetStore, RunStore, TroubleStore):
 
     @classmethod
     def open(cls, state_dir: Path, url: str | None, clock: Clock) -> Self:
-        """Open the history of a state directory, made where there is none; HistoryError says why it cannot be."""
+        """Open the history of a state directory, and create it if it does not exist; HistoryError if that fails."""
         spare = SpareCopy(state_dir)
         return cls(Store(state_dir, url, spare.restore), Lease(state_dir, clock), clock, spare)
 
     @property
     def rebuilt(self) -> bool:
-        """Tell whether a broken or lost file was replaced by an empty one, into which holds and pins were restored."""
+        """Return whether a damaged or lost file was replaced by an empty one, with holds and pins restored."""
         return self._store.rebuilt
 
     def commands_known(self) -> bool:
-        """Tell whether holds and pins are complete although history was lost: they were restored, or a person said so."""
+        """Return whether holds and pins are complete after a loss: they were restored, or a person acknowledged it."""
         return self._recall(COMMANDS_KNOWN) is not None
 
     def acknowledge_loss(self) -> None:
-        """Take the holds and pins that are there for all that there are."""
+        """Record that the stored holds and pins are complete."""
         self._keep(COMMANDS_KNOWN, "acknowledged")
 
     def close(self) -> None:
-        """Give the lease back and close the database."""
+        """Release the lease and close the database."""
         self._lease.release()
         self._store.close()
 
     def acquire_lease(self) -> None:
-        """Become the one who acts on this state; LeaseHeld names the process that already is."""
+        """Acquire the lease of this state; LeaseHeld names the process that has it."""
         self._lease.acquire()
 
     def release_lease(self) -> None:
-        """Let another act on this state."""
+        """Release the lease, so that another process can acquire it."""
         self._lease.release()
 
     def lease_holder(self) -> int | None:
-        """Return the process id of another holder of the lease, None where there is none."""
+        """Return the process id of another holder of the lease, or None."""
         return self._lease.holder()
 
     def salt(self) -> str | None:
-        """Return the salt of secret hashes, None where none was set."""
+        """Return the salt of secret hashes, or None if it was never set."""
         return self._recall(_SALT)
 
     def set_salt(self, salt: str) -> None:
-        """Remember the salt of secret hashes."""
+        """Store the salt of secret hashes."""
         self._keep(_SALT, salt)
 
     def healed(self) -> str | None:
-        """Return what `set_healed` was given last, None where it never was."""
+        """Return the last value of `set_healed`, or None."""
         return self._recall(_HEALED)
 
     def set_healed(self, text: str) -> None:
-        """Remember what was put right not long ago, in the controller's own words."""
+        """Store the recent heal records, in a format that the controller defines."""
         self._keep(_HEALED, text)
 
     def completed(self) -> str | None:
-        """Return what `set_completed` was given last, None where it never was."""
+        """Return the last value of `set_completed`, or None."""
         return self._recall(_COMPLETED)
 
     def set_completed(self, text: str) -> None:
-        """Remember which containers have done their work, in the controller's own words."""
+        """Store which containers have completed, in a format that the controller defines."""
         self._keep(_COMPLETED, text)
 
     def timetable(self) -> str | None:
-        """Return what `set_timetable` was given last, None where it never was."""
+        """Return the last value of `set_timetable`, or None."""
         return self._recall(_TIMETABLE)
 
     def set_timetable(self, text: str) -> None:
-        """Remember since when schedules are known, in the controller's own words."""
+        """Store since when each schedule is known, in a format that the controller defines."""
         self._keep(_TIMETABLE, text)
 
     def host_facts(self) -> str | None:
-        """Return what `set_host_facts` was given last, None where it never was."""
+        """Return the last value of `set_host_facts`, or None."""
         return self._recall(_HOST_FACTS)
 
     def set_host_facts(self, text: str) -> None:
-        """Remember what is known of hosts besides what runs there, in the controller's own words."""
+        """Store facts about hosts other than their containers, in a format that the controller defines."""
         self._keep(_HOST_FACTS, text)
 
     def tags(self) -> str | None:
-        """Return what `set_tags` was given last, None where it never was."""
+        """Return the last value of `set_tags`, or None."""
         return self._recall(_TAGS)
 
     def set_tags(self, text: str) -> None:
-        """Remember which digests behind tags failed, in the controller's own words."""
+        """Store which digests of tags failed, in a format that the controller defines."""
         self._keep(_TAGS, text)
 
     def app_files(self) -> str | None:
-        """Return what `set_app_files` was given last, None where it never was."""
+        """Return the last value of `set_app_files`, or None."""
         return self._recall(_APP_FILES)
 
     def set_app_files(self, text: str) -> None:
-        """Remember which app each file was when it was last read, in the controller's own words."""
+        """Store the app that each file declared when it was last read, in a format that the controller defines."""
         self._keep(_APP_FILES, text)
 
     def fetched_at(self) -> datetime | None:
-        """Return when the remote answered last, to the minute; None where it never did."""
+        """Return when the remote last answered, to the minute; None if it never did."""
         text = self._recall(_FETCHED_AT)
         return None if text is None else datetime.fromisoformat(text)
 
     def set_fetched_at(self, at: datetime) -> None:
-        """Remember that the remote answered."""
+        """Store when the remote answered."""
         self._keep(_FETCHED_AT, at.isoformat())
 
     def _recall(self, key: str) -> str | None:
@@ -151,7 +151,7 @@ class History(ReleaseStore, RevertStore, FleetStore, RunStore, TroubleStore):
             connection.execute(insert(schema.meta).values(key=key, value=value))
 
     def last_commit(self, url: str, branch: str) -> str | None:
-        """Return the commit of a branch that was reconciled last, None where none was."""
+        """Return the commit of a branch that was reconciled last, or None."""
         table = schema.heads
         query = select(table.c.commit).where(table.c.url == url, table.c.branch == branch)
         with self._store.begin() as connection:
@@ -159,31 +159,31 @@ class History(ReleaseStore, RevertStore, FleetStore, RunStore, TroubleStore):
         return None if found is None else str(found)
 
     def set_last_commit(self, url: str, branch: str, commit: str) -> None:
-        """Remember the commit of a branch that was reconciled last."""
+        """Store the commit of a branch that was reconciled last."""
         table = schema.heads
         with self._store.begin() as connection:
             connection.execute(delete(table).where(table.c.url == url, table.c.branch == branch))
             connection.execute(insert(table).values(url=url, branch=branch, commit=commit))
 
     def accepted(self) -> frozenset[str]:
-        """Return the held commits that an operator let through."""
+        """Return the held commits that an operator accepted."""
         with self._store.begin() as connection:
             return frozenset(connection.execute(select(schema.accepted.c.commit)).scalars())
 
     def accept(self, commit: str) -> None:
-        """Let a held commit through."""
+        """Store the acceptance of a held commit."""
         table = schema.accepted
         with self._store.begin() as connection:
             connection.execute(delete(table).where(table.c.commit == commit))
             connection.execute(insert(table).values(commit=commit, at=self._clock.now()))
 
     def consume_acceptance(self, commit: str) -> None:
-        """Let a commit through no longer: it was, once."""
+        """Delete the acceptance of a commit, because it was used once."""
         with self._store.begin() as connection:
             connection.execute(delete(schema.accepted).where(schema.accepted.c.commit == commit))
 
     def trim(self, *, runs: int, releases: int) -> None:
-        """Forget all but the newest runs, and per app the newest releases; the last stable one and a pinned one stay."""
+        """Delete old runs, and old releases of each app, except its last stable release and a pinned one."""
         with self._store.begin() as connection:
             old = beyond(connection, schema.runs, "number", runs)
             ids = select(schema.runs.c.id).where(schema.runs.c.number <= old)

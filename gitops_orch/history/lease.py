@@ -1,4 +1,4 @@
-"""The right to act on a state directory, held by one process at a time and given back by its death."""
+"""Implements the lease: only one process at a time may act on a state directory; its end releases the lease."""
 
 import contextlib
 import fcntl
@@ -15,7 +15,7 @@ TRY_AGAIN_S = 0.02
 
 
 class Lease:
-    """A lock on a file that also names its holder's process id; the kernel releases it when the process ends."""
+    """A lock on a file that contains the holder's process id; the kernel releases it when the process ends."""
 
     def __init__(self, state_dir: Path, clock: Clock) -> None:
         self._clock = clock
@@ -23,7 +23,7 @@ class Lease:
         self._fd = -1
 
     def acquire(self) -> None:
-        """Take it, or keep it; LeaseHeld names the process that has it."""
+        """Acquire the lease, or keep it if it is held; LeaseHeld names the other process that has it."""
         if self._fd >= 0:
             return
         fd = self._open()
@@ -40,7 +40,7 @@ class Lease:
         self._fd = fd
 
     def release(self) -> None:
-        """Give it back; nothing happens where it is not held."""
+        """Release the lease; do nothing if it is not held."""
         if self._fd >= 0:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, 0)
@@ -48,7 +48,7 @@ class Lease:
             self._fd = -1
 
     def holder(self) -> int | None:
-        """Return the process id of another holder; None where nobody, or this process, holds it."""
+        """Return the process id of another holder; None if the lease is free or this process has it."""
         if self._fd >= 0 or not self._file.exists():
             return None
         fd = self._open()
@@ -58,7 +58,7 @@ class Lease:
             os.close(fd)
 
     def _lock_patiently(self, fd: int) -> bool:
-        # Whoever asks for the holder has a shared lock for an instant: that must not look like a second controller.
+        # `holder` in another process takes a shared lock for an instant; that must not look like a second controller.
         for _ in range(TRIES_MAX):
             if _try_lock(fd):
                 return True
@@ -86,4 +86,4 @@ def _try_lock(fd: int, *, shared: bool = False) -> bool:
 
 def _read_pid(fd: int) -> int:
     content = os.pread(fd, 32, 0).strip()
-    return int(content) if content.isdigit() else 0  # 0: it is just being taken
+    return int(content) if content.isdigit() else 0  # 0: another process is just acquiring it

@@ -1,4 +1,4 @@
-"""What history remembers, as values."""
+"""Defines the values that history stores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from gitops_orch.model.app import AppKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """One reconcile; plan and results are as the command line prints them, so they hold no secret."""
+    """One reconcile; plan and results have the form that the command line prints, so they contain no secret."""
 
     id: str
     commit: str
@@ -22,12 +22,12 @@ class RunRecord:
     plan_digest: str
     plan_json: Mapping[str, object]
     results_json: Mapping[str, object]
-    apps: tuple[AppKey, ...] = ()  # that the plan touched
+    apps: tuple[AppKey, ...] = ()  # the apps that the plan changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRecord:
-    """What bytes a container was made of; `digests` are repository digests, empty for an image built on its host."""
+    """The image of a container; `digests` are repository digests, empty for an image built on its host."""
 
     app: AppKey
     service: str
@@ -44,7 +44,7 @@ class ImageRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEvent:
-    """Something that happened to a container."""
+    """One event of a container."""
 
     host: str
     container: str
@@ -55,7 +55,7 @@ class TimelineEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What another verb asks of the running service."""
+    """A request of another process to the running service."""
 
     id: int
     verb: str
@@ -65,16 +65,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevertRecord:
-    """What became of reverting a failed release in Git; texts hold no secret."""
+    """The result of reverting a failed release in Git; texts contain no secret."""
 
     app: AppKey
     digest: str  # of the failed release
-    to_digest: str  # of the release that the app went back to
-    head: str  # the commit on which it was made or refused; "" where the remote did not tell
+    to_digest: str  # of the release that the app returned to
+    head: str  # the head on which it was created or refused; "" if the remote did not answer
     state: str  # pushed | refused | failed
-    message: str  # what people are told
+    message: str  # the message to people
     hint: str
-    commit: str  # the pushed revert; "" where none was
+    commit: str  # the pushed revert; "" if none was pushed
     tries: int
     at: datetime
-    until: datetime  # not tried again before
+    until: datetime  # not retried before this time

@@ -1,4 +1,4 @@
-"""What each app was asked to run and what became of it, and what people said about it: pins and holds."""
+"""Stores the releases of each app with their states, and the pins and holds that people set."""
 
 from collections.abc import Mapping
 
@@ -12,21 +12,20 @@ from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.release import Release, ReleaseState
 
 RELEASE_LOG_ROWS_MAX = 10_000
-_RECOVERED = "told by what runs"  # in the column `reason`: how a recovered release is stored
+_RECOVERED = "told by what runs"  # the value of the column `reason` for a recovered release
 
 
 class ReleaseStore:
-    """Releases, pins and holds, by app."""
+    """Stores releases, pins and holds by app."""
 
     _store: Store
     _clock: Clock
     _spare: SpareCopy
-    _read: tuple[object, tuple[Release, ...]] | None = (
-        None  # all releases, and the state in which they were read
-    )
+    # Cache: the state of the table, and all releases in that state.
+    _read: tuple[object, tuple[Release, ...]] | None = None
 
     def mark_release(self, release: Release) -> None:
-        """Record a release's state; marked again, it becomes the app's newest."""
+        """Record a release's state; the release becomes the app's newest one, also if it was recorded before."""
         table = schema.releases
         row = {
             **key_of(release.app),
@@ -46,34 +45,34 @@ class ReleaseStore:
     def release_log(
         self, app: AppKey | None = None, limit: int = RELEASE_LOG_ROWS_MAX
     ) -> tuple[Release, ...]:
-        """Return what each app was asked to run, newest first, each time with the last state; of an app or of all.
+        """Return the sequence of releases of an app, or of all apps, newest first, each with its last state.
 
-        A release that comes again, or that an app goes back to, has a row for each time.
+        If an app returns to an earlier release, that release appears once for each time.
         """
         table = schema.release_log
         query = select(table).order_by(table.c.id.desc()).limit(RELEASE_LOG_ROWS_MAX)
         with self._store.begin() as connection:
             rows = connection.execute(query if app is None else query.where(of_app(table, app))).all()
         turns: list[Release] = []
-        newer: dict[AppKey, str] = {}  # by app, the digest of the row after this one
+        newer: dict[AppKey, str] = {}  # by app: the digest of the next newer row
         for change in map(_release, rows):
             if newer.get(change.app) != change.digest:
                 turns.append(change)
             newer[change.app] = change.digest
         logged = {(each.app, each.digest) for each in turns}
-        # History of a former version has no log, only the last state of each release.
+        # An older program version wrote no log, only the last state of each release.
         older = (each for each in self.releases(app) if (each.app, each.digest) not in logged)
         return (*turns, *older)[:limit]
 
     def releases(self, app: AppKey | None = None) -> tuple[Release, ...]:
-        """Return the releases of an app, or of all, the one that was marked last first."""
+        """Return the releases of an app, or of all apps, the last marked first."""
         table = schema.releases
         query = select(table).order_by(table.c.id.desc())
         with self._store.begin() as connection:
             if app is not None:
                 return tuple(map(_release, connection.execute(query.where(of_app(table, app)))))
-            # Rows are only added, with ids that are never used again, and removed: so these two numbers tell of each change,
-            # by whatever process.  They cost a hundredth of reading all rows.
+            # Rows are only added, with ids that are never reused, and removed. So these two numbers show each change, by
+            # any process. Reading them costs 1 % of reading all rows.
             state = select(func.max(table.c.id), func.count())
             seen = (self._store.opened_count, *connection.execute(state).one())
             if self._read is None or self._read[0] != seen:
@@ -81,12 +80,12 @@ class ReleaseStore:
             return self._read[1]
 
     def stable(self, app: AppKey) -> Release | None:
-        """Return the release of an app that was marked stable last, None where none ever was."""
+        """Return the release of an app that was marked stable last, or None."""
         found = (release for release in self.releases(app) if release.state is ReleaseState.STABLE)
         return next(found, None)
 
     def failed_digests(self, app: AppKey) -> Mapping[str, str]:
-        """Return the quarantined digests of an app, each with why it failed."""
+        """Return the quarantined digests of an app, each with the reason of its failure."""
         failed = (release for release in self.releases(app) if release.state is ReleaseState.FAILED)
         return {release.digest: release.reason for release in failed}
 
@@ -99,7 +98,7 @@ class ReleaseStore:
             connection.execute(delete(schema.reverts).where(of_app(schema.reverts, app)))
 
     def pin(self, app: AppKey, commit: str, digest: str, reason: str) -> None:
-        """Keep an app at a release, whatever the head says, until it is unpinned."""
+        """Keep an app at a release, independent of the head, until it is unpinned."""
         row = {"commit": commit, "digest": digest, "reason": reason, "at": self._clock.now()}
         self._replace(schema.pins, app, row)
 
@@ -108,7 +107,7 @@ class ReleaseStore:
         self._remove(schema.pins, app)
 
     def pins(self) -> Mapping[AppKey, Release]:
-        """Return the pinned apps, each with the release that it is kept at and the reason."""
+        """Return the pinned apps, each with the pinned release and the reason."""
         with self._store.begin() as connection:
             rows = connection.execute(select(schema.pins)).all()
         return {
@@ -132,7 +131,7 @@ class ReleaseStore:
         self._remove(schema.holds, app)
 
     def holds(self) -> Mapping[AppKey, Hold]:
-        """Return all holds, those too that have ended: whoever knows the time decides."""
+        """Return all holds, including expired ones: the caller knows the time and decides."""
         with self._store.begin() as connection:
             rows = connection.execute(select(schema.holds)).all()
         return {app_of(row): Hold(reason=row.reason, until=row.until) for row in rows}
@@ -150,12 +149,12 @@ class ReleaseStore:
 
 
 def of_app(table: Table, app: AppKey) -> ColumnElement[bool]:
-    """Return the condition that a row is about an app."""
+    """Return the condition that selects the rows of an app."""
     return and_(table.c.namespace == app.namespace, table.c.app == app.name)
 
 
 def app_of(row: Row[tuple[object, ...]]) -> AppKey:
-    """Return the app that a row is about."""
+    """Return the app of a row."""
     return AppKey(namespace=row.namespace, name=row.app)
 
 

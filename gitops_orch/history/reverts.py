@@ -1,4 +1,4 @@
-"""What was taken back in Git, and which of that a person took back in turn."""
+"""Stores the reverts that we made in Git, and which of them a user reverted."""
 
 from collections.abc import Mapping
 
@@ -16,13 +16,13 @@ _FACTS = ("digest", "to_digest", "head", "state", "message", "hint", "commit", "
 
 
 class RevertStore:
-    """Reverts by app and failed release."""
+    """Stores reverts by app and failed release."""
 
     _store: Store
     _clock: Clock
 
     def record_revert(self, record: RevertRecord) -> None:
-        """Record what became of reverting a failed release; the last word holds."""
+        """Record the result of reverting a failed release; it replaces an earlier result."""
         table = schema.reverts
         row = {name: getattr(record, name) for name in _FACTS}
         with self._store.begin() as connection:
@@ -32,7 +32,7 @@ class RevertStore:
             connection.execute(insert(table).values({**key_of(record.app), **row}))
 
     def reverts(self) -> Mapping[tuple[AppKey, str], RevertRecord]:
-        """Return what became of each revert, by app and the failed release's digest, the oldest first."""
+        """Return the result of each revert, by app and the failed release's digest, oldest first."""
         with self._store.begin() as connection:
             rows = connection.execute(select(schema.reverts).order_by(schema.reverts.c.at)).all()
         return {
@@ -43,7 +43,7 @@ class RevertStore:
         }
 
     def record_reverted_revert(self, app: AppKey, digest: str, revert: str) -> None:
-        """Lift the quarantine of a release because a person took a revert of it back; each revert does that once."""
+        """Lift the quarantine of a release because a user reverted our revert of it; once for each revert."""
         spent, failed, reverts = schema.relanded, schema.releases, schema.reverts
         row = {**key_of(app), "revert": revert, "at": self._clock.now()}
         with self._store.begin() as connection:

@@ -1,4 +1,4 @@
-"""What was run and with what result, and what other verbs ask a running service to do."""
+"""Stores runs with their results, and the requests of other processes to the running service."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,7 +19,7 @@ REQUEST_ROWS_MAX = 200
 
 
 class RunStore:
-    """Runs, and requests for runs."""
+    """Stores runs and requests."""
 
     _store: Store
     _clock: Clock
@@ -48,7 +48,7 @@ class RunStore:
                 connection.execute(insert(schema.run_apps), apps)
 
     def runs(self, app: AppKey | None = None, limit: int = 50) -> tuple[RunRecord, ...]:
-        """Return the newest runs, newest first; those that touched an app where one is named."""
+        """Return the newest runs, newest first; only those that changed an app if it is given."""
         query = select(schema.runs).order_by(schema.runs.c.number.desc()).limit(limit)
         if app is not None:
             touched = select(schema.run_apps.c.run_id).where(of_app(schema.run_apps, app))
@@ -63,7 +63,7 @@ class RunStore:
         return tuple(_run(row, tuple(sorted(apps.get(row.id, ())))) for row in rows)
 
     def request(self, verb: str, arguments: Mapping[str, object]) -> int:
-        """Leave a request for the running service and return its number; HistoryError where too many wait already."""
+        """Store a request to the running service and return its number; HistoryError if too many are waiting."""
         if len(self.pending_requests()) >= REQUESTS_PENDING_MAX:
             raise HistoryError(
                 f"{REQUESTS_PENDING_MAX} requests wait already for the service",
@@ -77,7 +77,7 @@ class RunStore:
         return number
 
     def pending_requests(self) -> tuple[Request, ...]:
-        """Return the requests that wait, oldest first."""
+        """Return the waiting requests, oldest first."""
         table = schema.requests
         query = select(table).where(table.c.exit_code.is_(None)).order_by(table.c.id)
         with self._store.begin() as connection:
@@ -92,7 +92,7 @@ class RunStore:
         *,
         asked_at: datetime | None = None,
     ) -> None:
-        """Answer a request; with `asked_at`, only if it was asked then and is none of another file with that number."""
+        """Answer a request; with `asked_at`, only if it has that time, so is not from another file with equal numbers."""
         answer = update(schema.requests).where(schema.requests.c.id == number)
         if asked_at is not None:
             answer = answer.where(schema.requests.c.at == asked_at)
@@ -100,7 +100,7 @@ class RunStore:
             connection.execute(answer.values(exit_code=exit_code, output=dict(output)))
 
     def request_result(self, number: int) -> tuple[int, Mapping[str, object]] | None:
-        """Return the exit code and output of a request, None while it waits; HistoryError where there is none."""
+        """Return the exit code and output of a request, None while it waits; HistoryError if it does not exist."""
         table = schema.requests
         with self._store.begin() as connection:
             row = connection.execute(select(table).where(table.c.id == number)).first()

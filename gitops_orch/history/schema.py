@@ -1,6 +1,6 @@
-"""The tables of history.  A change of one raises SCHEMA_VERSION and brings the step from the former one.
+"""Defines the tables of history. A change of a table needs a higher SCHEMA_VERSION and a migration from the old one.
 
-A new table needs no step: it is made where it is missing, and a former version does not look at it.
+A new table needs no migration: it is created if it is missing, and an older program version ignores it.
 """
 
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ SCHEMA_VERSION = 1
 
 
 class Moment(TypeDecorator[datetime]):
-    """An aware time, kept as text in UTC that sorts by time in every database."""
+    """An aware time, stored as text in UTC, so that it sorts by time in every database."""
 
     impl = String(32)
     cache_ok = True
@@ -66,10 +66,10 @@ releases = Table(
     Column("reason", Text, nullable=False),
     Column("at", Moment, nullable=False),
     UniqueConstraint("namespace", "app", "digest"),
-    sqlite_autoincrement=True,  # ids tell the order of marking, so they must not be used again
+    sqlite_autoincrement=True,  # ids give the order of marking, so they must not be reused
 )
 
-# `releases` has one row for each release, with its last state; here each change of a state is a row of its own.
+# `releases` has one row for each release, with its last state; `release_log` has one row for each change of a state.
 release_log = Table(
     "release_log",
     metadata,
@@ -235,7 +235,7 @@ requests = Table(
     Column("verb", String(64), nullable=False),
     Column("arguments", JSON, nullable=False),
     Column("at", Moment, nullable=False),
-    Column("exit_code", Integer),  # NULL: not carried out yet
+    Column("exit_code", Integer),  # NULL: not executed yet
     Column("output", JSON),
     sqlite_autoincrement=True,
 )

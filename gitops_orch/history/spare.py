@@ -1,6 +1,6 @@
-"""A second copy of holds and pins.  Git and labels can restore all of history but what people said by command.
+"""Keeps a second copy of holds and pins, because people set them by command and Git and labels cannot restore them.
 
-The copy is a file of its own beside the database, so that a database that is corrupt or deleted loses no hold.
+The copy is a separate file beside the database, so that no hold is lost with a damaged or deleted database.
 """
 
 import json
@@ -19,7 +19,7 @@ TABLES: tuple[Table, ...] = (schema.holds, schema.pins)
 
 
 class SpareCopy:
-    """Holds and pins as they were after the last command."""
+    """The file with holds and pins, as they were after the last command."""
 
     def __init__(self, state_dir: Path) -> None:
         self._file = state_dir / FILE_NAME
@@ -27,13 +27,13 @@ class SpareCopy:
     def save(self, connection: Connection) -> None:
         """Write both tables as this transaction sees them."""
         rows = {
-            table.name: [dict(row._mapping) for row in connection.execute(select(table))]  # noqa: SLF001  the public way to columns
+            table.name: [dict(row._mapping) for row in connection.execute(select(table))]  # noqa: SLF001  the documented way to the columns
             for table in TABLES
         }
         write_private(self._file, json.dumps(rows, default=_text))
 
     def restore(self, connection: Connection) -> bool:
-        """Put the copy into new tables; return whether there was one."""
+        """Insert the copy into new tables; return whether there was a copy."""
         try:
             saved = json.loads(self._file.read_text(encoding="utf-8"))
             rows = {table: [_row(table, row) for row in saved[table.name]] for table in TABLES}
@@ -56,7 +56,7 @@ def _text(value: object) -> str:
 
 
 def _row(table: Table, saved: dict[str, str | None]) -> dict[str, object]:
-    """Return the columns of a row; ValueError and KeyError where the file is not ours."""
+    """Return the columns of a row; ValueError or KeyError if the file has another form."""
     return {
         column.name: datetime.fromisoformat(text)
         if isinstance(column.type, schema.Moment) and (text := saved[column.name]) is not None

@@ -1,7 +1,7 @@
-"""The database under history: opened, checked, put aside when it is broken, and its errors told in our words.
+"""Opens and checks the database of history, moves a damaged one away, and translates its errors into HistoryError.
 
-Note [Lost file]: a SQLite file that is deleted or replaced while it is open takes every write without a word and
-forgets it.  So each transaction first looks whether the file is still the one that was opened.
+Note [Lost file]: if a SQLite file is deleted or replaced while it is open, every write succeeds and is lost. So each
+transaction first checks that the file is still the one that was opened.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ BUSY_TIMEOUT_MS = 10_000
 BROKEN_COPIES_MAX = 1000
 
 _BROKEN = ("malformed", "not a database", "file is encrypted", "disk image", "corrupt")
-# First match wins: what the database says, what to do next.
+# The first match applies: a word of the database's error, and the hint.
 _HINTS = (
     ("full", "make room on the disk of the state directory; nothing is changed until then"),
     ("readonly", "make the state directory writable for this user"),
@@ -37,12 +37,12 @@ _HINTS = (
 
 
 class Store:
-    """One database, used by several threads and processes at once; every failure is a HistoryError."""
+    """One database, which several threads and processes may use at once; every failure is a HistoryError."""
 
     def __init__(self, state_dir: Path, url: str | None, restore: Callable[[Connection], object]) -> None:
-        """Open it, and make its tables where there are none; HistoryTooNew where a newer version wrote it.
+        """Open the database and create missing tables; HistoryTooNew if a newer program version wrote it.
 
-        `restore` fills tables that were just made.
+        `restore` is called to fill new tables.
         """
         self._restore = restore
         self.url = _url(state_dir, url)
@@ -56,7 +56,7 @@ class Store:
 
     @contextlib.contextmanager
     def begin(self) -> Iterator[Connection]:
-        """Yield a connection in a transaction, which is kept if the block ends without an error."""
+        """Yield a connection in a transaction, which is committed if the block ends without an error."""
         with _errors(self.url):
             if self._file is not None and self._identity != self._file_identity():
                 self._reopen(self._file)
@@ -153,7 +153,7 @@ def _move_broken(file: Path, problem: str) -> None:
             hint="check the disk, then delete the files named .corrupt-*",
         )
     file.rename(copy_path)
-    for suffix in ("-wal", "-shm"):  # left behind, they would be replayed into the new file
+    for suffix in ("-wal", "-shm"):  # otherwise SQLite would replay them into the new file
         journal = file.with_name(file.name + suffix)
         if journal.exists():
             journal.rename(copy_path.with_name(copy_path.name + suffix))
@@ -161,7 +161,7 @@ def _move_broken(file: Path, problem: str) -> None:
 
 def _make_tables(engine: Engine, url: URL, restore: Callable[[Connection], object]) -> None:
     found = _schema_version(engine)
-    if found is not None and found > schema.SCHEMA_VERSION:  # before anything is changed in it
+    if found is not None and found > schema.SCHEMA_VERSION:  # checked before any change
         raise HistoryTooNew(
             f"{_shown(url)} has schema {found}, this version knows up to {schema.SCHEMA_VERSION}",
             hint="use the newer version again, or start with another state directory",
@@ -185,7 +185,7 @@ def _schema_version(engine: Engine) -> int | None:
 
 @contextlib.contextmanager
 def _alone(state_dir: Path) -> Iterator[None]:
-    # Two processes that open a new or a broken file at once must not both make it or both put it aside.
+    # If two processes open a new or a damaged file at once, only one of them may create it or move it away.
     make_private_directory(state_dir)
     fd = os.open(state_dir / f"{FILE_NAME}.open", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -1,6 +1,6 @@
-"""What keeps apps from what Git wants, what people were told of it, and when each host was seen last.
+"""Stores the troubles of apps, the last notices to people, and when each host last answered.
 
-Known to every process, and after a restart.
+Every process can read them, also after a restart.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,13 +17,13 @@ from gitops_orch.model.trouble import Trouble
 
 
 class TroubleStore:
-    """One row for each app in trouble, and one for each host that was ever seen."""
+    """Stores one row for each app in trouble, and one for each host that has ever answered."""
 
     _store: Store
     _clock: Clock
 
     def note_trouble(self, app: AppKey, digest: str, reason: str) -> None:
-        """Count one more failed attempt at a release of an app; another release begins with its first."""
+        """Add one failed attempt at a release of an app; for another release, the count begins at 1."""
         table, now = schema.troubles, self._clock.now()
         with self._store.begin() as connection:
             before = connection.execute(select(table).where(of_app(table, app))).first()
@@ -39,7 +39,7 @@ class TroubleStore:
             connection.execute(insert(table).values({**key_of(app), **row}))
 
     def clear_troubles(self, apps: Iterable[AppKey]) -> None:
-        """Forget the trouble of apps that are what Git wants, or that left Git."""
+        """Delete the troubles of apps that are in sync, or that left Git."""
         with self._store.begin() as connection:
             for app in apps:
                 connection.execute(delete(schema.troubles).where(of_app(schema.troubles, app)))
@@ -61,26 +61,26 @@ class TroubleStore:
         }
 
     def note_seen(self, hosts: Iterable[str], at: datetime) -> None:
-        """Note that hosts answered."""
+        """Store when hosts answered."""
         table, names = schema.sightings, list(hosts)
         with self._store.begin() as connection:
             connection.execute(delete(table).where(table.c.host.in_(names)))
             connection.execute(insert(table), [{"host": name, "at": at} for name in names])
 
     def seen(self) -> Mapping[str, datetime]:
-        """Return when each host answered last, to the minute; a host that is absent never did."""
+        """Return when each host last answered, to the minute; an absent host has never answered."""
         with self._store.begin() as connection:
             rows = connection.execute(select(schema.sightings)).all()
         return {row.host: row.at for row in rows}
 
     def notices(self) -> Mapping[str, tuple[str, str]]:
-        """Return what people were told last, by subject: the kind and the message."""
+        """Return the last notice to people by subject: its kind and its message."""
         with self._store.begin() as connection:
             rows = connection.execute(select(schema.notices)).all()
         return {row.subject: (row.kind, row.message) for row in rows}
 
     def note_notice(self, subject: str, kind: str, message: str) -> None:
-        """Remember what people were told about a subject."""
+        """Store the last notice to people about a subject."""
         table = schema.notices
         with self._store.begin() as connection:
             connection.execute(delete(table).where(table.c.subject == subject))
@@ -89,6 +89,6 @@ class TroubleStore:
             )
 
     def forget_notice(self, subject: str) -> None:
-        """Forget a subject: people were told that its trouble is over."""
+        """Delete the notice of a subject, after people were notified that its trouble is over."""
         with self._store.begin() as connection:
             connection.execute(delete(schema.notices).where(schema.notices.c.subject == subject))

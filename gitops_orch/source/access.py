@@ -218,7 +218,7 @@ def config_text(access: Access, mirror: Path) -> str:
         "[safe]",
         *(f"\tdirectory = {_quoted(str(path))}" for path in trusted),
         "[transfer]\n\tfsckObjects = true",
-        # A pack appears completely or not at all; loose objects of an interrupted fetch could look like a complete commit.
+        # A pack appears completely or not at all; loose objects of an interrupted fetch could look like a whole commit.
         "[fetch]\n\tunpackLimit = 1\n\trecurseSubmodules = false",
         '[fetch "fsck"]',
         *(f"\t{name} = ignore" for name in _FSCK_TOLERATED),

@@ -98,7 +98,7 @@ def remote_failure(stderr: str, url: str) -> SourceUnavailable:
 
 
 def push_failure(output: str, url: str) -> SourceError:
-    """Return the error for a refused push: SourceUnavailable if the branch moved, SourceError if the server refuses it."""
+    """Return the error for a failed push: SourceUnavailable if the branch moved, SourceError if the server refuses."""
     words = redact(output)
     if re.search(r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref", output):
         return SourceUnavailable(

@@ -17,10 +17,8 @@ STDOUT_BYTES_MAX = 256 * 1024 * 1024
 STDERR_BYTES_MAX = 64 * 1024
 TERM_GRACE_S = 2.0
 _CHUNK_BYTES = 1 << 16
-_KEPT_VARIABLES = (
-    "GIT_SSL_CAINFO",
-    "GIT_SSL_CAPATH",
-)  # they name the certificates of a company's own authority
+# They name the certificates of a company's own authority.
+_KEPT_VARIABLES = ("GIT_SSL_CAINFO", "GIT_SSL_CAPATH")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

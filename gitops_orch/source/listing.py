@@ -1,4 +1,4 @@
-"""Parses the files of a commit below the managed path: files with valid names, links, and refused entries with reasons."""
+"""Parses the entries of a commit below the managed path: files with valid names, links, refusals with reasons."""
 
 import functools
 from collections.abc import Mapping

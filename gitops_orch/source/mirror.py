@@ -1,8 +1,8 @@
 """Manages the bare mirror on disk: allows one writer at a time, removes files of killed processes, repairs damage.
 
 Note [One writer]: everything that writes holds a lock on a file beside the mirror, and the git process inherits the
-lock. So the holder of the lock knows that no process uses any `*.lock` or `tmp_*` file in the mirror. This holds even if
-the controller was killed during a fetch: the fetch keeps the lock while it continues.
+lock. So the holder of the lock knows that no process uses any `*.lock` or `tmp_*` file in the mirror. This holds even
+if the controller was killed during a fetch: the fetch keeps the lock while it continues.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ class Mirror:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[int]:
-        """Lock the mirror and yield the lock's descriptor; SourceError if the disk fails or another process holds it."""
+        """Lock the mirror and yield the lock's descriptor; SourceError if the disk fails or the lock is not free."""
         with self._thread_lock:
             if self._lock_fd >= 0:  # this thread holds the lock already
                 yield self._lock_fd

@@ -245,7 +245,7 @@ class Source:
 
     @property
     def _local_ref(self) -> str:
-        # A hash, because refs are files: a branch `a` that becomes `a/b` would need a directory with the name of a file.
+        # A hash, because refs are files: if a branch `a` became `a/b`, a directory would need the name of a file.
         return f"refs/gitops-orch/head/{hashlib.sha256(self._branch.encode()).hexdigest()[:16]}"
 
     def _remote(self, *arguments: str, git: Git | None = None, lock_fd: int = -1) -> GitResult:
