@@ -1,4 +1,4 @@
-"""Defines `Clock`: all code with side effects gets its time from a clock argument, so that a simulation can replace it."""
+"""Defines `Clock`: all code with side effects takes the time from a clock argument, so a simulation can replace it."""
 
 import threading
 import time

@@ -36,7 +36,7 @@ _ERROR_CHARS_MAX = 200
 
 
 def internal_error(error: Exception) -> str:
-    """Return the message for an unexpected exception: that it is our mistake, the exception, and the place in the code."""
+    """Return the message for an unexpected exception: it is our mistake, with the exception and its place in the code."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -148,7 +148,7 @@ class Interrupted(BaseException):
     """A signal that ends a verb at once, without waiting for running work.
 
     The message names what stays stopped because of this, if anything; `code` is the exit code of the process.
-    It is no KeyboardInterrupt, because the command line's library ends the process on that before we can print anything.
+    It is no KeyboardInterrupt, because the command line's library ends the process on that before we can print.
     """
 
     def __init__(self, message: str = "", *, code: int = 130) -> None:

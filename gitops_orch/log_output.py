@@ -76,8 +76,8 @@ atexit.register(drain_logs)
 def _writer(stream: TextIO) -> Callable[[str], None]:
     """Return a function that writes a text at once.
 
-    It writes to a file's descriptor and not through Python's buffers. A thread that hangs in a buffer holds the buffer's
-    lock. At its end, the interpreter flushes all buffers, and would wait for that lock for ever.
+    It writes to a file's descriptor and not through Python's buffers. A thread that hangs in a buffer holds the
+    buffer's lock. At its end, the interpreter flushes all buffers, and would wait for that lock for ever.
     """
     try:
         number = os.dup(stream.fileno())

@@ -1,7 +1,7 @@
 """Provides the log of this process, at no cost until the first entry.
 
-Importing the library that formats and writes the lines takes a third of a short command's time, and a short command logs
-nothing. So this module stores the configuration, and opens the output (log_output.py) for the first entry to be logged.
+Importing the library that formats and writes the lines takes a third of a short command's time, and a short command
+logs nothing. So this module stores the configuration, and opens the output (log_output.py) for the first logged entry.
 """
 
 import logging

@@ -305,7 +305,7 @@ def _recalled(ledger: NoticeLog | None) -> dict[str, Notice]:
 
 
 def make_receivers(urls_file: Path | None) -> tuple[Receiver, ...]:
-    """Return a receiver for each URL of a file, which has one URL on each line and `#` comments; without a file, the log.
+    """Return a receiver for each URL of a file (one on each line, with `#` comments); without a file, the log.
 
     SettingsError if the file cannot be read, or if a line is no valid URL.
     """

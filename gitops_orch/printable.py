@@ -14,7 +14,7 @@ _UNPRINTABLE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_DIRECTION}\ud800-\udff
 
 
 def printable(text: str) -> str:
-    r"""Return the text with control and bidirectional characters escaped (`\x1b`, `\u202e`); line breaks and tabs stay."""
+    r"""Return the text with control and bidirectional characters escaped (`\x1b`, `\u202e`), except newline and tab."""
     return _UNPRINTABLE.sub(_escape, text)
 
 

@@ -39,15 +39,14 @@ _SHAPES = tuple(
     )
 )
 
-# user:password@host without a scheme, but not image@sha256:... There are two steps, because a search from each character
-# of a long word would take quadratic time: first the text before an @, then the position of the user in it.
+# user:password@host without a scheme, but not image@sha256:... There are two steps, because a search from each
+# character of a long word would take quadratic time: first the text before an @, then the position of the user in it.
 _BEFORE_AT = re.compile(r"(?<![^\s'\"/@])([^\s'\"/@]+)@(?!sha\d)(?=[a-z0-9.-]+[/:])", re.IGNORECASE)
 _USER = re.compile(r"(^|[=(])[^:=()]+:")
 _USER_INSIDE = re.compile(r"([=(])[^:=()]+:")
 
-_compiled = cache(
-    partial(re.compile, flags=re.IGNORECASE)
-)  # compiled at first use, because most commands need none
+# Patterns are compiled at first use, because most commands need none.
+_compiled = cache(partial(re.compile, flags=re.IGNORECASE))
 
 _known: tuple[str, ...] = ()  # replaced as a whole, so that threads can read it at any time
 

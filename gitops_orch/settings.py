@@ -232,7 +232,7 @@ class Settings:
 def load_settings(
     *, flags: Mapping[Path_, str], environ: Mapping[str, str], file: Path | None, root: bool
 ) -> Settings:
-    """Merge flags, variables, the file and defaults, in this precedence; SettingsError has all mistakes and positions."""
+    """Merge flags, variables, the file and defaults, in this precedence; SettingsError has all mistakes."""
     document, places = _read_file(_choose_file(file, environ, root=root))
     values: dict[str, Text] = {"state": {"dir": str(default_state_dir(environ, root=root))}}
     _lay_over(values, document)

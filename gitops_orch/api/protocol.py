@@ -1,28 +1,27 @@
-"""HTTP connections with deadlines: an idle or slow client is disconnected, and a new client always finds room."""
+"""Adds deadlines to HTTP connections: idle and slow clients are disconnected, so that new ones can always connect."""
 
 import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 CONNECTIONS_MAX = 64
-REQUEST_DEADLINE_S = (
-    10.0  # from the first moment of a connection, or the first byte of a request, to its whole head
-)
+# From the start of a connection, or the first byte of a request, to the end of the request's head.
+REQUEST_DEADLINE_S = 10.0
 
 
 class DeadlineProtocol(H11Protocol):
     """One connection of a client.
 
-    uvicorn alone waits for the first request of a connection without end, and answers 503 to everybody once its limit of
-    connections is reached.  So a few idle clients could keep every health check out.  Here the oldest connection without
-    a request under way makes room for a new one, or the oldest of all where each has a request.
+    uvicorn itself waits for ever for a connection's first request, and answers 503 to all clients when its limit of
+    connections is reached. So a few idle clients could block every health check. When a connection arrives at the limit,
+    this class closes the oldest connection without a running request, or the oldest of all if each has one.
     """
 
     _deadline: asyncio.TimerHandle | None = None
     opened_s: float = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Close another connection where there is no room, and wait for the first request."""
+        """Close another connection if the limit is reached, and start the deadline of the first request."""
         others = [each for each in self.connections if isinstance(each, DeadlineProtocol)]
         if len(others) >= CONNECTIONS_MAX:
             min(others, key=lambda each: (each.is_answering, each.opened_s)).transport.abort()
@@ -31,24 +30,24 @@ class DeadlineProtocol(H11Protocol):
         self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for no request any more."""
+        """Stop the deadline."""
         self._stop_waiting()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes of a request; its head must be complete by the deadline that its first byte started."""
+        """Receive bytes of a request; its first byte starts the deadline for its complete head."""
         if self._deadline is None and not self.is_answering:
             self._await_request()
         super().data_received(data)
 
     def on_response_complete(self) -> None:
-        """Let the time limit for idle connections take over."""
+        """Stop the deadline; from now on, the limit for idle connections applies."""
         self._stop_waiting()
         super().on_response_complete()
 
     @property
     def is_answering(self) -> bool:
-        """Tell whether a request was read whose response is not complete."""
+        """Return whether the response to a request is not complete yet."""
         return self.cycle is not None and not self.cycle.response_complete
 
     def _await_request(self) -> None:

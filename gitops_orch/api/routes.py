@@ -1,6 +1,6 @@
-"""The service's HTTP answers.  Everything is read from a view of the service; nothing is decided here.
+"""Defines the HTTP routes of the service, which read everything from a `ServiceView`; they decide nothing.
 
-/healthz and /metrics are coroutines: they take no thread of the pool that other routes may occupy.
+/healthz and /metrics are coroutines, so that they need no thread of the pool that other routes may occupy.
 """
 
 from fastapi import FastAPI
@@ -12,7 +12,7 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def make_routes(view: ServiceView) -> FastAPI:
-    """Return the application that answers for a service."""
+    """Return the web application with the routes of a service."""
     app = FastAPI(title="gitops-orch", docs_url=None, redoc_url=None)
 
     @app.get("/healthz")

@@ -1,4 +1,4 @@
-"""Serves the routes from a thread of their own; a port that is taken costs the port, not the service."""
+"""Serves the routes in a separate thread; if the port is in use, the service runs without HTTP."""
 
 import socket
 import threading
@@ -18,7 +18,7 @@ SHUTDOWN_S = 2
 
 @contextmanager
 def serve_http(view: ServiceView, listen: str) -> Iterator[str | None]:
-    """Serve while the block runs; yields the address, or None where it could not be had."""
+    """Serve while the block runs; yield the address, or None if it is not available."""
     host, _, port = listen.rpartition(":")
     listener = _bind(host.strip("[]"), int(port))
     if listener is None:

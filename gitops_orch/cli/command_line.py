@@ -1,7 +1,7 @@
-"""The command line: which verbs there are, and where each is found when it is called.
+"""Builds the command line: the table of all verbs, and the module of each verb.
 
-A verb's module is imported when the verb is called or completed, and not before: `--help`, `--version` and the completion
-of verbs need one sentence of each.
+A verb's module is imported only when the verb is called or its arguments are completed. `--help`, `--version` and the
+completion of verbs need only one sentence of each verb.
 """
 
 import inspect
@@ -26,7 +26,7 @@ _PURPOSE = "Commit Compose files to Git and every Docker host converges on them;
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One verb in the list: its heading, the module of `cli/verbs` that has its function, and the function's sentence."""
+    """One verb in the list: its heading, the module in `cli/verbs` with its function, and the function's sentence."""
 
     heading: str
     module: str
@@ -68,7 +68,7 @@ Version: TypeAlias = Annotated[
 
 
 class Invocation:
-    """Carries how to serve into the command line, and the options out of it: a failure is printed as was asked for."""
+    """Passes `serve_http` into the command line, and the options out of it, which decide how a failure is printed."""
 
     def __init__(self, serve_http: "ServeHttp") -> None:
         self.options = Everywhere()
@@ -76,10 +76,10 @@ class Invocation:
 
 
 class VerbGroup(PlainGroup):
-    """The verbs: listed from `VERBS`, and imported one by one when they are called."""
+    """The verbs, listed from `VERBS`; each is imported when it is called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Return the verb that the arguments begin with, ready to be called."""
+        """Return the verb that is the first argument, with its module imported."""
         name, listed, rest = super().resolve_command(ctx, args)
         if name is None or listed is None:
             return name, listed, rest
@@ -106,7 +106,7 @@ def make_command_line() -> TyperGroup:
 
 
 def _listed(name: str, entry: Entry) -> TyperCommand:
-    """Return what the help and the shell's completion need of a verb; its sentence is cut in neither."""
+    """Return a verb's command for the help and for completion, which both show its complete sentence."""
     return TyperCommand(name, help=entry.sentence, short_help=entry.sentence, rich_help_panel=entry.heading)
 
 

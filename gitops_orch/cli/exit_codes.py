@@ -1,4 +1,4 @@
-"""The numbers that a verb exits with."""
+"""Defines the exit codes of the verbs."""
 
 OK = 0
 ERROR = 1

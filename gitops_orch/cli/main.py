@@ -1,4 +1,4 @@
-"""The console's entry: one verb, one sentence per failure, and an exit code for scripts."""
+"""Runs one verb of the command line, prints one sentence for a failure, and returns an exit code."""
 
 import os
 import sys
@@ -14,9 +14,10 @@ from gitops_orch.errors import GitopsOrchError, Interrupted
 
 
 def main(arguments: Sequence[str] | None = None, *, serve_http: ServeHttp = without_http) -> int:
-    """Run one command line and return its exit code; nothing is raised and no stack trace is printed.
+    """Run one command line and return its exit code; raise nothing and print no stack trace.
 
-    `serve_http` is how `run` opens its port: the two rooms of the outside do not know each other.
+    `run` opens its port by `serve_http`. It is an argument, because the packages `cli` and `api` must not import each
+    other.
     """
     invocation = Invocation(serve_http)
     try:
@@ -37,18 +38,18 @@ def main(arguments: Sequence[str] | None = None, *, serve_http: ServeHttp = with
         sys.stderr.write(f"interrupted: {text}\n" if text else "interrupted\n")
         return interruption.code if isinstance(interruption, Interrupted) else exit_codes.INTERRUPTED
     except BrokenPipeError:
-        # The reader went away (`| head`): stop without a word, and keep Python's own flush at exit quiet.
+        # The reader ended (`| head`): stop silently, and let Python's flush at exit succeed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_codes.ERROR
-    except Exception as error:  # noqa: BLE001  the last door: a mistake of ours is told as a sentence
+    except Exception as error:  # noqa: BLE001  the outermost handler reports a mistake of ours as a sentence
         return _internal_error(error, invocation)
     return code if isinstance(code, int) else exit_codes.OK
 
 
 def _misused(error: TyperException, invocation: Invocation) -> int:
-    # Not the usual 2: for `plan` that would mean "there are changes".
+    # The exit code is not the usual 2, because 2 means "there are changes" for `plan`.
     sentence = error.format_message().rstrip(".")
-    context = getattr(error, "ctx", None)  # of a verb where one was named
+    context = getattr(error, "ctx", None)  # the context of the verb, if one was named
     command = context.command_path if context is not None else "gitops-orch"
     failure = GitopsOrchError(sentence, hint=f"see {command} --help")
     _print_failure(failure, invocation)

@@ -1,4 +1,4 @@
-"""The options that every verb takes, before or after it, and how a verb prints what it found."""
+"""Defines the options that every verb accepts, before or after its name."""
 
 import inspect
 from collections.abc import Callable
@@ -13,7 +13,7 @@ PANEL = "Options of every command"
 
 
 class Output(Enum):
-    """How a verb prints what it found."""
+    """The format in which a verb prints its result."""
 
     TEXT = "text"
     JSON = "json"
@@ -59,7 +59,7 @@ EVERYWHERE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Everywhere:
-    """The options that every verb takes, before or after it; None where one was not given."""
+    """The options that every verb accepts, before or after its name; None if an option was not given."""
 
     config: Path | None = None
     repo: str | None = None
@@ -69,12 +69,12 @@ class Everywhere:
     output: Output | None = None
 
     def under(self, nearer: "Everywhere") -> "Everywhere":
-        """Return these options with those that stand nearer to the verb laid over them."""
+        """Return these options, overridden by the given options of `nearer`, which follow the verb."""
         given = {f.name: getattr(nearer, f.name) for f in fields(nearer)}
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
     def flags(self) -> dict[tuple[str, ...], str]:
-        """Return the settings that these options stand for."""
+        """Return the settings that these options set."""
         named = {
             ("repository", "url"): _absolute_repository(self.repo),
             ("repository", "branch"): self.branch,
@@ -85,7 +85,7 @@ class Everywhere:
 
 
 def _absolute_repository(url: str | None) -> str | None:
-    """Make a path that exists absolute: a flag is relative to where it was typed."""
+    """Make an existing path absolute, because a flag is relative to the current directory."""
     if url and "://" not in url and Path(url).is_dir():
         return str(Path(url).absolute())
     return url
@@ -94,7 +94,7 @@ def _absolute_repository(url: str | None) -> str | None:
 def taking_everywhere(
     function: Callable[..., None], own: tuple[inspect.Parameter, ...], *, doc: str | None
 ) -> Callable[..., None]:
-    """Return the function with a signature that gives typer its own parameters and those of every verb."""
+    """Return the function with a signature that shows typer its own parameters and those of every verb."""
     context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     common = (
         inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)

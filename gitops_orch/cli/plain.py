@@ -1,6 +1,6 @@
-"""typer's commands without the libraries that draw and that validate: they take longer to import than all of typer.
+"""Defines typer commands that avoid the libraries for drawing and validation, whose import is slower than typer's.
 
-Help is plain text, in sections by heading; values.py reads what was typed.
+Help is plain text, in sections by heading. values.py parses the values of the command line.
 """
 
 from collections.abc import Iterable
@@ -10,14 +10,13 @@ from typer.core import TyperCommand, TyperGroup
 
 from gitops_orch.cli.values import read_values_at_once
 
-_NAME_CHARS_MAX = (
-    34  # of an option with its values: beside a longer one, the sentence begins on the next line
-)
-_WIDE = 10_000  # of the room for a sentence: none is cut
+# The width of an option with its values; after a longer one, the sentence begins on the next line.
+_NAME_CHARS_MAX = 34
+_WIDE = 10_000  # the width for a sentence, so that none is cut
 
 
 class PlainCommand(TyperCommand):
-    """A verb, whose arguments and options are listed by heading."""
+    """A verb, whose help lists arguments and options by heading."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, with that of the help."""
@@ -29,7 +28,7 @@ class PlainCommand(TyperCommand):
 
 
 class PlainGroup(TyperGroup):
-    """A list of verbs, by heading."""
+    """The group of all verbs, whose help lists them by heading."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, with that of the help."""

@@ -1,4 +1,4 @@
-"""What every verb is given: the options that hold everywhere, the settings they lead to, and the two streams."""
+"""Defines `Shell`, the argument of every verb: the common options, the settings, and the two output streams."""
 
 import json
 import os
@@ -19,18 +19,17 @@ from gitops_orch.printable import printable, without_turns
 from gitops_orch.redaction import RedactingStream, redact_value
 from gitops_orch.settings import Settings, is_root, load_settings
 
-VERBATIM = frozenset(
-    {"render", "logs"}
-)  # they show what the user wrote: only the controller's credentials are struck out
-PIPE_WIDTH = 10_000  # nobody reads a pipe by its columns: never break a line there
+# These verbs show what the user wrote, so only the controller's credentials are redacted.
+VERBATIM = frozenset({"render", "logs"})
+PIPE_WIDTH = 10_000  # output to a pipe is never broken into lines of a terminal's width
 
 
-# A person reads these in the report of the verb, each failure once and whole: they would repeat it on the same terminal.
+# The verb's report shows these events to a person already; as log lines they would repeat it on the same terminal.
 _IN_THE_REPORT = frozenset({"action.finished", "release.quarantined", "image.quarantined", "run.finished"})
 
 
 class Shell:
-    """The terminal of one invocation."""
+    """The options, settings and output streams of one invocation."""
 
     def __init__(self, options: Everywhere, *, verb: str, serve_http: ServeHttp) -> None:
         self.options = options
@@ -45,9 +44,9 @@ class Shell:
 
     @cached_property
     def settings(self) -> Settings:
-        """Read the settings, and turn the log on as they say; SettingsError."""
+        """Read the settings once, and configure the log by them; SettingsError if they are wrong."""
         settings = self.read_settings()
-        # Beside a person's output only trouble is worth a line; a service tells its story.
+        # A verb logs only warnings beside its output; the service logs all that the settings ask for.
         wants_logs = self._is_service or "log.level" in settings.given
         muted = frozenset() if wants_logs or self.output is not Output.TEXT else _IN_THE_REPORT
         level = settings.log.level if wants_logs else "warning"
@@ -55,14 +54,14 @@ class Shell:
         return settings
 
     def read_settings(self) -> Settings:
-        """Read the settings as they are now; SettingsError."""
+        """Read the current settings; SettingsError if they are wrong."""
         return load_settings(
             flags=self.options.flags(), environ=os.environ, file=self.options.config, root=is_root()
         )
 
     @property
     def repository_url(self) -> str:
-        """Return the repository's URL; SettingsError where none is named."""
+        """Return the repository's URL; SettingsError if none is set."""
         url = self.settings.repository.url
         if not url:
             raise SettingsError(
@@ -73,11 +72,11 @@ class Shell:
 
     @property
     def is_interactive(self) -> bool:
-        """Tell whether a person watches stderr."""
+        """Return whether stderr is a terminal and the output is text."""
         return self.err.is_terminal and self.output is Output.TEXT
 
     def show(self, document: Document, render: Callable[[Document], RenderableType]) -> None:
-        """Print what was found, as JSON or for a person."""
+        """Print a document as JSON or as text for a person."""
         if self.output is Output.JSON:
             self.print_json(document)
         else:
@@ -90,7 +89,7 @@ class Shell:
 
     @contextmanager
     def busy(self, doing: str) -> Iterator[None]:
-        """Show a person that something goes on."""
+        """Show an activity on an interactive terminal while the block runs."""
         if not self.is_interactive:
             yield
             return
@@ -98,12 +97,12 @@ class Shell:
             yield
 
     def note(self, sentence: str, *, style: str = "") -> None:
-        """Say something beside the result, on stderr."""
+        """Print a sentence to stderr, in addition to the result."""
         self.err.print(printable(sentence), style=style)
 
 
 def print_failure(error: GitopsOrchError, *, output: Output | None) -> None:
-    """Say in one sentence what went wrong and what to do next; machines get it as JSON too."""
+    """Print in one sentence what failed and what to do next; for JSON output, print it as JSON, too."""
     if output is Output.JSON:
         document = redact_value({"error": error.message, "hint": error.hint})
         sys.stdout.write(without_turns(json.dumps(document, indent=2, ensure_ascii=False)) + "\n")

@@ -1,7 +1,7 @@
-"""Makes values of what was typed.
+"""Parses the values of the command line.
 
-typer validates each value, also one that was not given, by a library that takes longer to import than all of typer.  What
-is plain (a text, a path, a word of a list) is read here; anything else, and every mistake, is left to typer and its words.
+typer validates each value, even if it was not given, by a library that imports more slowly than typer itself. Plain
+values (a text, a path, a word of a list) are parsed here. Other values, and mistakes, are passed to typer.
 """
 
 import os
@@ -12,27 +12,28 @@ from typer.core import TyperArgument, TyperOption
 
 
 def read_values_at_once(parameters: list[Any]) -> list[Any]:
-    """Return the parameters, which from now on read plain values without typer's library."""
+    """Return the parameters, changed to parse plain values without typer's library."""
     for parameter in parameters:
-        own = getattr(parameter, "get_runtime_param", None)  # a typer without it only starts more slowly
+        # Another version of typer may lack this method; then only the start is slower.
+        own = getattr(parameter, "get_runtime_param", None)
         if own is not None and not isinstance(getattr(own, "__self__", None), _Values):
             parameter.get_runtime_param = _Values(parameter).itself
     return parameters
 
 
 class _Values:
-    """Stands where typer has what makes the values of one parameter."""
+    """Replaces typer's parser of one parameter's values."""
 
     def __init__(self, parameter: TyperArgument | TyperOption) -> None:
         self._of_typer = parameter.get_runtime_param
         self._kind = parameter.type_descriptor
 
     def itself(self) -> "_Values":
-        """Return this, as typer asks a parameter for it."""
+        """Return this object, for typer's request to the parameter."""
         return self
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Return the value of what was typed; typer's error where it is none."""
+        """Return the parsed value; raise typer's error if it is invalid."""
         found = self._list(value) if self._kind.is_list else self._one(value)
         if found is None and value is not None:
             return self._of_typer().coerce(value, param=param, ctx=ctx)
@@ -43,7 +44,7 @@ class _Values:
         return None if None in found else found
 
     def _one(self, value: Any) -> Any:
-        """Return the value of a plain text, or of a default; None for what is not plain."""
+        """Return the value of a plain text or of a default; None for anything else."""
         kind = self._kind.annotation
         if self._kind.choices:
             return next(

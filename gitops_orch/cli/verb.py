@@ -1,4 +1,4 @@
-"""Turns a plain function into a verb of the command line: it gains the options that hold everywhere."""
+"""Turns a plain function into a verb of the command line, with the options of every verb."""
 
 import importlib
 import inspect
@@ -17,12 +17,12 @@ from gitops_orch.logs import configure_logs, early_level
 
 
 def load_verb(name: str, module: str) -> TyperCommand:
-    """Import the module of `gitops_orch.cli.verbs` that has the function of this name, and return the function's command."""
+    """Import this module of `gitops_orch.cli.verbs`, and return the command of its function `name`."""
     return make_verb(getattr(importlib.import_module(f"gitops_orch.cli.verbs.{module}"), name))
 
 
 def make_verb(function: Callable[..., int]) -> TyperCommand:
-    """Return the command of `function(shell, ...)`, which returns an exit code, under the function's name."""
+    """Return the command for `function(shell, ...)`, which returns an exit code; its name is the function's name."""
     verb = function.__name__
     own = tuple(inspect.signature(function).parameters.values())[1:]
 

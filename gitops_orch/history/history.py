@@ -1,4 +1,4 @@
-"""Defines `History`: all stored state. It survives restarts, and if it is lost, Git and labels can rebuild most of it."""
+"""Defines `History`: all state that survives restarts. If it is lost, Git and labels can rebuild most of it."""
 
 from datetime import datetime
 from pathlib import Path

@@ -71,8 +71,8 @@ class ReleaseStore:
         with self._store.begin() as connection:
             if app is not None:
                 return tuple(map(_release, connection.execute(query.where(of_app(table, app)))))
-            # Rows are only added, with ids that are never reused, and removed. So these two numbers show each change, by
-            # any process. Reading them costs 1 % of reading all rows.
+            # Rows are only added, with ids that are never reused, and removed. So these two numbers show each change,
+            # by any process. Reading them costs 1 % of reading all rows.
             state = select(func.max(table.c.id), func.count())
             seen = (self._store.opened_count, *connection.execute(state).one())
             if self._read is None or self._read[0] != seen:

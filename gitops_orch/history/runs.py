@@ -92,7 +92,7 @@ class RunStore:
         *,
         asked_at: datetime | None = None,
     ) -> None:
-        """Answer a request; with `asked_at`, only if it has that time, so is not from another file with equal numbers."""
+        """Answer a request; with `asked_at`, only if it has that time: a new file gives the same numbers again."""
         answer = update(schema.requests).where(schema.requests.c.id == number)
         if asked_at is not None:
             answer = answer.where(schema.requests.c.at == asked_at)

@@ -27,7 +27,7 @@ class SpareCopy:
     def save(self, connection: Connection) -> None:
         """Write both tables as this transaction sees them."""
         rows = {
-            table.name: [dict(row._mapping) for row in connection.execute(select(table))]  # noqa: SLF001  the documented way to the columns
+            table.name: [dict(row._mapping) for row in connection.execute(select(table))]  # noqa: SLF001  it is public
             for table in TABLES
         }
         write_private(self._file, json.dumps(rows, default=_text))

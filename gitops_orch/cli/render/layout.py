@@ -1,4 +1,4 @@
-"""Tables and sentences as wide as the terminal: no word is broken, nothing is padded, no line is too long.  Pure."""
+"""Lays out tables and sentences for the terminal's width: no broken words, no padding, no line too long. Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,14 +11,14 @@ from rich.text import Text
 
 GAP = "  "
 ELLIPSIS = "…"
-NARROWEST = 20  # columns: with fewer, nothing can be read
+NARROWEST = 20  # columns: the minimum that is readable
 
-Block: TypeAlias = Callable[[int], Iterable[Text]]  # from a width to lines
+Block: TypeAlias = Callable[[int], Iterable[Text]]  # returns the lines for a width
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What stands in a column."""
+    """A text in a table or in a block, with its style."""
 
     text: str
     style: str = ""
@@ -26,9 +26,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: `drop` 0 is always shown; of the others, the highest goes first where space is short.
+    """A column of a table. With `drop` 0 it is always shown; if space is short, the highest `drop` is omitted first.
 
-    With `least` the column may be cut to that many characters before another one goes.
+    With `least`, the column may be cut to that many characters before a column is omitted.
     """
 
     title: str
@@ -38,27 +38,27 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row, and the sentences that stand below it."""
+    """A row of a table, and the sentences below it."""
 
     cells: Sequence[Cell]
     notes: Sequence[Cell] = field(default=())
 
 
 class Page:
-    """What a verb shows: blocks of lines, laid out once the width of the terminal is known."""
+    """The output of a verb: blocks of lines, laid out when the terminal's width is known."""
 
     def __init__(self, *blocks: Block) -> None:
         self._blocks = blocks
 
     def lines(self, width: int) -> Iterator[Text]:
-        """Yield the lines at a width in columns, without the blanks at their ends."""
+        """Yield the lines for a width in columns, without trailing blanks."""
         for block in self._blocks:
             for line in block(max(NARROWEST, width)):
                 line.rstrip()
                 yield line
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
-        """Yield what rich prints."""
+        """Yield the lines that rich prints."""
         yield from self.lines(options.max_width)
 
 
@@ -73,7 +73,7 @@ def blank(_width: int) -> Iterator[Text]:
 
 
 def sentence(text: str, style: str = "", *, indent: int = 0, hang: int = 2) -> Block:
-    """Show a text over the whole width; what does not fit goes on below, `hang` columns further in."""
+    """Show a text over the whole width; further lines are indented by `hang` more columns."""
 
     def lay_out(width: int) -> Iterator[Text]:
         for line in _wrapped(text, width, indent, hang):
@@ -83,13 +83,13 @@ def sentence(text: str, style: str = "", *, indent: int = 0, hang: int = 2) -> B
 
 
 def sentences(cells: Iterable[Cell], *, indent: int = 0) -> Block:
-    """Show several texts, one below the other."""
+    """Show several texts, each on new lines."""
     blocks = [sentence(cell.text, cell.style, indent=indent) for cell in cells]
     return lambda width: (line for block in blocks for line in block(width))
 
 
 def head(*cells: Cell) -> Block:
-    """Show a few words in one line, or below one another where they do not fit beside each other."""
+    """Show a few words on one line, or on several lines if they do not fit."""
 
     def lay_out(width: int) -> Iterator[Text]:
         line = Text("")
@@ -104,7 +104,7 @@ def head(*cells: Cell) -> Block:
 
 
 def table(columns: Sequence[Column], rows: Iterable[Row], *, empty: str) -> Block:
-    """Show rows in columns, or `empty`; where they do not fit, columns are left out, and at last the first one is cut."""
+    """Show rows in columns, or `empty`; if they do not fit, omit columns, and finally cut the first column."""
     listed = list(rows)
     if not listed:
         return sentence(empty)
@@ -117,7 +117,7 @@ def table(columns: Sequence[Column], rows: Iterable[Row], *, empty: str) -> Bloc
         yield _line(titles, widths)
         for row in listed:
             yield _line([row.cells[index] for index in shown], widths)
-            hang = 2 if len(row.notes) > 1 else 0  # so that one sentence is told from the next
+            hang = 2 if len(row.notes) > 1 else 0  # so that a reader can distinguish the sentences
             for note in row.notes:
                 yield from sentence(note.text, note.style, indent=4, hang=hang)(width)
 
@@ -125,7 +125,7 @@ def table(columns: Sequence[Column], rows: Iterable[Row], *, empty: str) -> Bloc
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Row], shown: Sequence[int], width: int) -> list[int]:
-    """Return how wide each column is that is shown: those that may be cut share what the others leave."""
+    """Return the width of each shown column; columns that may be cut share the space that the others leave."""
     left = width - _total(columns, rows, shown)
     widths = []
     for index in shown:
@@ -137,7 +137,7 @@ def _widths(columns: Sequence[Column], rows: Sequence[Row], shown: Sequence[int]
 
 
 def _that_fit(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[int]:
-    """Return the numbers of the columns that are shown; one without content is not."""
+    """Return the numbers of the shown columns; an empty column is not shown."""
     shown = [
         index
         for index, column in enumerate(columns)
@@ -177,18 +177,18 @@ def _line(cells: Sequence[Cell], widths: Sequence[int]) -> Text:
 
 
 def _wrapped(text: str, width: int, indent: int, hang: int) -> Iterator[str]:
-    """Yield lines of whole words; widths are those of the terminal, where a character can take two columns."""
+    """Yield lines of whole words; widths are terminal columns, and a character may take two."""
     for number, paragraph in enumerate(text.splitlines() or [""]):
         line = " " * (indent + hang if number else indent)
         for word in _words(paragraph, width - indent - hang):
             if line.strip() and cell_len(line + word) > width:
                 yield line
-                line, word = " " * (indent + hang), word.lstrip()  # noqa: PLW2901  the blank became the break
+                line, word = " " * (indent + hang), word.lstrip()  # noqa: PLW2901  the line break replaces the blank
             line += word
         yield line
 
 
 def _words(text: str, width: int) -> Iterator[str]:
-    """Yield the words of a text, the blanks before each with it; one that is wider than `width` in parts."""
+    """Yield the words of a text, each with the blanks before it; split a word that is wider than `width`."""
     for word in re.findall(r"\s*\S+", text):
         yield from [word] if cell_len(word) <= width else chop_cells(word, width)

@@ -1,4 +1,4 @@
-"""What a person reads of plans, differences and runs, made from the public documents.  Pure."""
+"""Renders plans, diffs and runs as text for people, from the public documents. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ _INDENT = 6
 
 
 def render_plan(plan: Document) -> Page:
-    """Show what a sync would do and why, what it leaves alone, and what forbids it."""
+    """Show the actions of a sync with their reasons, its holds, and its refusals."""
     actions = rows_of(plan["actions"])
     in_doubt = plan.get("error") or plan["unknown_hosts"]
     nothing_to_do = "nothing is planned" if in_doubt else "nothing to do"
@@ -57,7 +57,7 @@ def render_plan(plan: Document) -> Page:
 
 
 def render_diff(diff: Document) -> Page:
-    """Show what differs by object, field by field: what is there, and what Git wants."""
+    """Show the diff of each object, field by field: the observed and the desired value."""
     objects: dict[str, list[Document]] = defaultdict(list)
     for row in rows_of(diff["changes"]):
         objects[f"{plain(row['host'])}/{plain(row['name'])}{_owner(row)}"].append(row)
@@ -69,7 +69,7 @@ def render_diff(diff: Document) -> Page:
 
 
 def render_run(run: Document) -> Page:
-    """Show how a sync went; each trouble is reported once, and what was skipped for it is counted."""
+    """Show the result of a sync; each failure is reported once, and skipped steps are counted."""
     actions, apps = rows_of(run["actions"]), rows_of(run["apps"])
     title = head(
         Cell(f"commit {short(run['commit'])}", "bold"),
@@ -87,7 +87,7 @@ def render_run(run: Document) -> Page:
 
 
 def _is_shown(hold: Document, reason: str) -> bool:
-    """Tell whether an app's reason has a hold; it names each kept file, and only once what to write for all."""
+    """Return whether an app's reason includes a hold; for kept files it names each file, but gives the advice once."""
     return plain(hold["subject"]) in reason and (bool(hold.get("kept")) or plain(hold["reason"]) in reason)
 
 
@@ -131,14 +131,14 @@ def change_text(change: Document) -> str:
 
 
 def _owner(action: Document) -> str:
-    """Return whose action it is, where its name does not tell: a directory of files, a container with a name of its own."""
+    """Return the app of an action if its name does not show it, as for file directories and custom container names."""
     app, name = str(action["app"] or ""), str(action["name"])
     is_shown = name.startswith(app) or f"_{app}" in name or f"-{app}" in name
     return "" if is_shown else f"  of {app_name(action)}"
 
 
 def _failures(actions: Iterable[Document], shown: Iterable[str]) -> Iterator[Cell]:
-    """Yield each failure that is in no other sentence, once, however many steps ended by it."""
+    """Yield each failure that no other sentence shows, once, with the number of steps that it affected."""
     by_error: dict[str, list[Document]] = defaultdict(list)
     for action in actions:
         if action["result"] == "failed":
@@ -160,7 +160,7 @@ def _skipped(actions: Iterable[Document]) -> Iterator[Cell]:
 
 
 def _remarks(document: Document, shown: Iterable[str] = ()) -> Iterator[Cell]:
-    """Yield what was refused, held, unknown or mistaken, loudest first; without what the sentences in `shown` quote."""
+    """Yield errors, refusals, holds, unknown hosts and problems, worst first, except those that `shown` quotes."""
     holds = rows_of(document.get("holds"))
     shown = [*shown, *(plain(row["reason"]) for row in holds)]
     if document.get("error"):

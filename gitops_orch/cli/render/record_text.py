@@ -1,4 +1,4 @@
-"""What a person reads about the past, made from the public documents.  Pure."""
+"""Renders history, explanations and checks as text for people, from the public documents. Pure."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ from gitops_orch.cli.render.words import (
 )
 from gitops_orch.model.documents.document import Document, Value
 
-REASONS_SHOWN = 3  # of a run
+REASONS_SHOWN = 3  # for each run
 _RUN_COLUMNS = (
     Column("STARTED"),
     Column("COMMIT", drop=1),
@@ -81,7 +81,7 @@ def render_history(history: Document) -> Page:
 
 
 def _reasons(run: Document) -> Iterator[Cell]:
-    """Yield why a run did not end in sync: the first reasons, and how many more there are."""
+    """Yield why a run did not end in sync: the first reasons, and the number of further ones."""
     reasons = values_of(run.get("reasons"))
     yield from (Cell(plain(each)) for each in reasons[:REASONS_SHOWN])
     if len(reasons) > REASONS_SHOWN:
@@ -133,7 +133,7 @@ def render_explanation(document: Document) -> RenderableType:
 
 
 def _creations(document: Document) -> list[Document]:
-    """Return the step that created the container; all steps on its name where that one is forgotten."""
+    """Return the step that created the container; if it is not recorded any more, all steps for its name."""
     rows = rows_of(document["reasons"])
     created_at = str(document.get("created_at") or "")
     created = [row for row in rows if row["kind"] in {"create", "run_job"} and row["result"] == "done"]
@@ -142,12 +142,12 @@ def _creations(document: Document) -> list[Document]:
 
 
 def _indented(detail: str) -> str:
-    """Return several lines below the one that they belong to."""
+    """Return a text of several lines, indented below the current line."""
     return "".join(f"\n      {line}" for line in detail.splitlines()) if "\n" in detail else detail
 
 
 def render_doctor(document: Document) -> RenderableType:
-    """Show every check, and what to do about those that failed."""
+    """Show every check, and how to repair those that failed."""
     lines = []
     for row in rows_of(document["checks"]):
         line = Text(f"{'ok' if row['ok'] else 'failed':<8}", style=colour("ok" if row["ok"] else "failed"))
@@ -159,5 +159,5 @@ def render_doctor(document: Document) -> RenderableType:
 
 
 def render_reply(reply: Document) -> RenderableType:
-    """Show what a verb did."""
+    """Show the result of a verb."""
     return Text("\n\n".join(plain(reply[key]) for key in ("message", "diff") if reply.get(key)))

@@ -1,4 +1,4 @@
-"""What a person reads of apps and hosts, made from the public documents.  Pure: the time is an argument."""
+"""Renders the status of apps and hosts as text for people, from the public documents. Pure: the time is an argument."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,7 +35,7 @@ _HOST_COLUMNS = (Column("HOST"), Column("STATE"), Column("ENGINE", drop=1), Colu
 
 
 def render_status(status: Document, *, now: datetime) -> Page:
-    """Show apps by hosts: what runs, whether it is what Git wants, and how it is; reasons stand below the tables."""
+    """Show apps with their sync state, health and hosts, and all hosts; reasons are below the tables."""
     apps, hosts = rows_of(status["apps"]), rows_of(status["hosts"])
     title = head(
         Cell(f"commit {short(status['commit'])}", "bold"),
@@ -57,7 +57,7 @@ def render_hosts(document: Document, *, now: datetime) -> Page:
 
 
 def apps_table(apps: list[Document], stale: Sequence[Cell] = ()) -> Block:
-    """Show a row for each app, and below them why those are not well that are not."""
+    """Show a row for each app, and below the table the reasons of apps that are not in sync or not healthy."""
     listed = table(_APP_COLUMNS, map(_app_row, apps), empty="no apps")
     reasons = [*(reason for reason in map(_reason_cell, apps) if reason.text), *stale]
     below = sentences(reasons)
@@ -65,7 +65,7 @@ def apps_table(apps: list[Document], stale: Sequence[Cell] = ()) -> Block:
 
 
 def _stale(apps: list[Document], hosts: list[Document], now: datetime) -> list[Cell]:
-    """Return, for each silent host with apps on it, since when nothing is known of them."""
+    """Return, for each unknown host, a sentence with its apps and when they were last seen."""
     silent = {str(row["name"]): row for row in hosts if row["state"] == "unknown"}
     named: dict[str, list[str]] = defaultdict(list)
     for row in apps:
@@ -82,7 +82,7 @@ def _stale(apps: list[Document], hosts: list[Document], now: datetime) -> list[C
 
 
 def app_reason(row: Document) -> str:
-    """Return why an app is not what Git wants, or not healthy, after its name; "" where it is."""
+    """Return an app's name and why it is not in sync or not healthy; "" if there is no reason."""
     reason = plain(row.get("reason"))
     return f"{app_name(row)}: {reason}" if reason else ""
 
@@ -106,14 +106,14 @@ def _reason_cell(row: Document) -> Cell:
 
 
 def _ready(services: Iterable[Document]) -> str:
-    """Return how many replicas are healthy, of how many there should be; "-" where none should be."""
+    """Return healthy and desired replicas as `1/2`; "-" if no replica is desired."""
     counts = [(int(str(row["healthy"])), int(str(row["desired"]))) for row in services]
     desired = sum(each for _, each in counts)
     return f"{sum(min(pair) for pair in counts)}/{desired}" if desired else "-"
 
 
 def _names(names: list[Value]) -> str:
-    """Return names in a few characters: `edge-1, edge-2 +5`."""
+    """Return a short list of names: `edge-1, edge-2 +5`."""
     texts = [plain(name) for name in names]
     shown = ", ".join(texts)
     if len(shown) <= _HOSTS_CHARS_MAX or len(texts) == 1:

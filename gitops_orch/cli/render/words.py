@@ -1,4 +1,4 @@
-"""The words of what a person reads: shortened ids, times, colours, signs.  Pure: no terminal, no clock."""
+"""Formats values for people: short ids, times, colours, problems. Pure: no terminal, no clock."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
@@ -37,12 +37,12 @@ _COLOURS = {
 
 
 def plain(text: object) -> str:
-    """Return text with control characters escaped: what a repository or an Engine says must not drive the terminal."""
+    """Return text with control characters escaped: text of a repository or an Engine must not control the terminal."""
     return printable("" if text is None else str(text))
 
 
 def problem_line(problem: Problem) -> Text:
-    r"""Return `path:line:column: message` on one line: a line break in a key, shown as `\n`, must not begin another."""
+    r"""Return `path:line:column: message` on one line; a line break in a key is shown as `\n`."""
     return Text(plain(problem).replace("\n", "\\n"), style=_STYLES[problem.severity])
 
 
@@ -61,7 +61,7 @@ def short(identity: Value) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number and what it counts, in the singular or the plural."""
+    """Return a number with its noun, in the singular or the plural."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
@@ -76,7 +76,7 @@ def moment(value: Value) -> str:
 
 
 def ago(value: Value, now: datetime) -> str:
-    """Return how long ago a time was, as a person says it: `now`, `40 s ago`, `3 min ago`, `5 h ago`, `2 days ago`."""
+    """Return the age of a time: `now`, `40 s ago`, `3 min ago`, `5 h ago`, `2 days ago`."""
     if not isinstance(value, str) or not value:
         return "not yet"
     passed_s = (now - datetime.fromisoformat(value)).total_seconds()
@@ -89,17 +89,17 @@ def ago(value: Value, now: datetime) -> str:
 
 
 def colour(word: Value) -> str:
-    """Return the colour of a word of the contract."""
+    """Return the colour of a word in the public documents, or ""."""
     return _COLOURS.get(str(word), "")
 
 
 def rows_of(value: Value) -> list[Document]:
-    """Return the objects of a document's list; none where it is absent."""
+    """Return the objects in a document's list; empty if the list is absent."""
     return [row for row in values_of(value) if isinstance(row, dict)]
 
 
 def values_of(value: Value) -> list[Value]:
-    """Return a document's list; an empty one where it is absent."""
+    """Return a document's list; empty if it is absent."""
     return value if isinstance(value, list) else []
 
 
@@ -109,12 +109,12 @@ def app_name(row: Document) -> str:
 
 
 def cell(value: Value) -> Cell:
-    """Return a value for a table, coloured by the words of the contract."""
+    """Return a value as a cell of a table, in the colour of its word."""
     return Cell(plain(value), colour(value))
 
 
 def problems(document: Document, shown: Collection[str] = ()) -> Iterator[Cell]:
-    """Yield the mistakes of a commit, each with its place, but for those that the sentences in `shown` quote."""
+    """Yield the problems of a commit with their positions, except those that the sentences in `shown` quote."""
     for row in rows_of(document.get("problems")):
         place = f"{row['path']}:{row['line']}:{row['column']}" if row["line"] else row["path"]
         if any(plain(f"{place}: {row['message']}") in each for each in shown):
@@ -127,7 +127,7 @@ def problems(document: Document, shown: Collection[str] = ()) -> Iterator[Cell]:
 
 
 def _escaped(text: str) -> str:
-    """Return a text as a workflow command takes it: on one line, with nothing that could begin another command."""
+    """Return a text escaped for a workflow command: on one line, without anything that could begin another command."""
     return printable(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
 
 

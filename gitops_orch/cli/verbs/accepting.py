@@ -1,4 +1,4 @@
-"""What `accept` can let through: the commits that a refusal, a hold or the remote's history asks to accept."""
+"""Checks the argument of `accept`: only a commit can be accepted that a refusal, a hold or an error asks to accept."""
 
 import re
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ _PREFIX_MIN = 4
 
 
 def require_held(status: Status, commit: str) -> None:
-    """Raise an error that lists what is held, unless the commit is.
+    """Raise an error that lists the held commits, unless `commit` is one of them.
 
-    Each sentence that asks for `gitops-orch accept COMMIT` names what can be accepted: no other rule holds a commit.
+    A commit is held exactly if a sentence of the status asks for `gitops-orch accept COMMIT`.
     """
     held = dict.fromkeys(found for text in _sentences(status) for found in _ASKS.findall(text))
     if any(_is_same(commit.strip().casefold(), each) for each in held):

@@ -1,4 +1,4 @@
-"""The verbs that change something.  Each is carried out by whoever holds the lease: this process, or a running service."""
+"""Defines the verbs that change something; the holder of the lease executes them: this process or a running service."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeAlias
@@ -126,7 +126,7 @@ def run(shell: Shell) -> int:
 
 
 def parse_until(text: str, *, now: datetime) -> datetime:
-    """Return the moment that a time, or a duration from now, stands for; it lies ahead."""
+    """Parse a time, or a duration from now; GitopsOrchError unless the result is in the future."""
     try:
         moment = _moment(text, now=now)
     except OverflowError as error:
@@ -139,7 +139,7 @@ def parse_until(text: str, *, now: datetime) -> datetime:
 
 
 def _moment(text: str, *, now: datetime) -> datetime:
-    """Return the moment in UTC; OverflowError where no calendar has it."""
+    """Return the time in UTC; OverflowError if it is beyond the calendar."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`validate` and `render`: what a directory or a commit means, without a Docker Engine in sight."""
+"""Defines `validate` and `render`, which compile a directory or a commit and need no Docker Engine."""
 
 import re
 from collections.abc import Iterator
@@ -100,7 +100,7 @@ def _tree(shell: Shell, directory: Path | None, ref: str | None) -> Iterator[Tre
 
 
 def _branch(ref: str | None, checkout: Path | None) -> str | None:
-    """Return the branch, tag or HEAD that a ref names or is searched from; None: the branch that is followed."""
+    """Return the branch, tag or HEAD to fetch for a ref; None: the followed branch."""
     if ref is None:
         return None
     if not _COMMIT.fullmatch(ref):
@@ -109,7 +109,7 @@ def _branch(ref: str | None, checkout: Path | None) -> str | None:
 
 
 def _checkout(directory: Path) -> Path:
-    """Return the nearest directory upwards that is a Git repository, or a work tree of one."""
+    """Return the nearest directory, from here upwards, that is a Git repository or a work tree."""
     start = directory.absolute()
     for path in (start, *start.parents):
         if (path / ".git").exists() or ((path / "HEAD").is_file() and (path / "objects").is_dir()):
@@ -127,7 +127,7 @@ def _existing(directory: Path, below: str) -> Path:
 
 
 def _prefix(directory: Path | None) -> str:
-    """Return what annotations need in front of a path, so that it counts from where the command was typed."""
+    """Return the prefix of paths in annotations, so that they are relative to the current directory."""
     if directory is None or directory.is_absolute() or directory == Path():
         return ""
     return f"{directory.as_posix()}/"

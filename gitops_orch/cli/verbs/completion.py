@@ -1,4 +1,4 @@
-"""Names for the shell to complete, from what history remembers: no host and no remote is asked."""
+"""Provides names for shell completion from history, without requests to hosts or to the remote."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -12,33 +12,33 @@ from gitops_orch.settings import Settings, is_root, load_settings
 
 
 def complete_app(incomplete: str) -> list[str]:
-    """Return the apps that begin so and can be acted on: by name in the default namespace, else by `namespace/app`."""
+    """Return the matching apps that exist: by name in the default namespace, else as `namespace/app`."""
     return _matching(incomplete, _apps())
 
 
 def complete_known_app(incomplete: str) -> list[str]:
-    """Return the apps that begin so, also those that left Git and are gone from all hosts."""
+    """Return the matching apps, including those that left Git and are removed from all hosts."""
     return _matching(incomplete, chain(_apps(), _released_apps()))
 
 
 def complete_app_or_service(incomplete: str) -> list[str]:
-    """Return the apps that begin so; behind the `/` of an app, its services that history has seen on a host."""
+    """Return the matching apps; after an app's `/`, its services that history has seen on a host."""
     return _matching(incomplete, chain(_apps(), _services() if "/" in incomplete else ()))
 
 
 def complete_host(incomplete: str) -> list[str]:
-    """Return the hosts that begin so."""
+    """Return the matching hosts."""
     return _matching(incomplete, _hosts())
 
 
 def complete_container(incomplete: str) -> list[str]:
-    """Return the containers that begin so."""
+    """Return the matching containers."""
     return _matching(incomplete, _containers())
 
 
 def _matching(incomplete: str, names: Iterable[str]) -> list[str]:
     found: set[str] = set()
-    with suppress(GitopsOrchError, OSError):  # a shell that waits for names wants no error message
+    with suppress(GitopsOrchError, OSError):  # a shell that completes names must not show an error
         found = {name for name in names if name.startswith(incomplete)}
     return sorted(found)
 

@@ -1,4 +1,4 @@
-"""`doctor`: every part that the product stands on, tried one by one, each with what to do about it."""
+"""Defines `doctor`, which checks every dependency of the controller and prints how to repair it."""
 
 from gitops_orch.cli import exit_codes
 from gitops_orch.cli.render.record_text import render_doctor

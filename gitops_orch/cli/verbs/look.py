@@ -1,4 +1,4 @@
-"""The verbs that only look: `plan`, `status`, `diff`, `hosts`.  None of them makes a mutating call."""
+"""Defines the verbs that only read: `plan`, `status`, `diff`, `hosts`. None of them changes a host."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -70,7 +70,7 @@ def hosts(shell: Shell) -> int:
 
 
 def take_status(shell: Shell, *, withheld: bool = False, apps: Sequence[str] = ()) -> Status:
-    """Fetch, compile, observe and plan."""
+    """Fetch, compile, observe and plan; return the status."""
     from gitops_orch.daemon.application import open_application
     from gitops_orch.daemon.requests.operations import named_apps
 
@@ -82,7 +82,7 @@ def take_status(shell: Shell, *, withheld: bool = False, apps: Sequence[str] = (
 
 
 def _of_app(status: Status, key: AppKey) -> Status:
-    """Return the part of a picture that is about one app: its row, its hosts, and its own mistakes are in its reason."""
+    """Return the part of a status about one app: its row and its hosts; its reason has the mistakes of its file."""
     apps = tuple(each for each in status.apps if each.key == key)
     hosts = tuple(host for host in status.hosts if any(host.name in each.hosts for each in apps))
     return replace(status, apps=apps, hosts=hosts, problems=(), plan=limited_to(status.plan, {key}))

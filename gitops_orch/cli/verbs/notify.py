@@ -1,4 +1,4 @@
-"""The verb `notify`: whether messages reach the people that they are meant for."""
+"""Defines `notify`, which tests whether notices reach people."""
 
 from typing import Annotated, Literal
 

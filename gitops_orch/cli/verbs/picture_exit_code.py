@@ -1,4 +1,4 @@
-"""Which exit code a picture of the fleet means.  Where several hold, the first that applies wins."""
+"""Decides the exit codes of the verbs that show a status. If several codes apply, the first one is used."""
 
 from gitops_orch.cli.exit_codes import CHANGES, ERROR, OK, UNHEALTHY, UNKNOWN
 from gitops_orch.model.app import AppKey
@@ -9,7 +9,7 @@ _HEALTHY = (AppHealth.HEALTHY, AppHealth.SUSPENDED)
 
 
 def plan_code(status: Status, app: AppKey | None = None) -> int:
-    """Return the code of `plan`, or of `diff` for one app."""
+    """Return the exit code of `plan`, or of `diff` for one app."""
     plan = status.plan
     rules = (
         (ERROR, bool(status.error or plan.refusals) or _has_errors(status)),
@@ -20,7 +20,7 @@ def plan_code(status: Status, app: AppKey | None = None) -> int:
 
 
 def status_code(status: Status) -> int:
-    """Return the code of `status`: without a commit, everything is unknown."""
+    """Return the exit code of `status`; without a commit, everything is unknown."""
     rules = (
         (UNKNOWN, bool(status.error) or any(map(_is_unknown, status.apps)) or hosts_code(status) != OK),
         (UNHEALTHY, _has_errors(status) or not all(map(_is_healthy, status.apps))),
@@ -29,7 +29,7 @@ def status_code(status: Status) -> int:
 
 
 def hosts_code(status: Status) -> int:
-    """Return the code of `hosts`: an unknown host is an error."""
+    """Return the exit code of `hosts`; an unknown host is an error."""
     return ERROR if any(host.state == "unknown" for host in status.hosts) else OK
 
 

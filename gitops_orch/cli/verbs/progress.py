@@ -1,4 +1,4 @@
-"""How long work shows itself: a bar for a person, a line per step for a log, and silence for a machine."""
+"""Shows the progress of a run: a bar on a terminal, a line for each step otherwise, and nothing with JSON output."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from gitops_orch.model.status import Outcome
 
 @contextmanager
 def showing_progress(shell: Shell) -> Iterator[OnProgress | None]:
-    """Give what a run reports its progress to; None where nobody reads it."""
+    """Yield the function to which a run reports its progress; None if no progress is shown."""
     if shell.is_interactive:
         with _bar(shell) as report:
             yield report
@@ -53,7 +53,7 @@ def _bar(shell: Shell) -> Iterator[OnProgress]:
 
 
 def describe(event: ProgressEvent) -> str:
-    """Return what is going on, in a few words."""
+    """Return the current step in a few words."""
     if event.action is None:
         return plain(event.message)
     return f"{event.action.kind.value} {plain(event.action.host)}/{plain(event.action.name or event.action.target)}"
@@ -68,6 +68,6 @@ def _print_step(shell: Shell, event: ProgressEvent) -> None:
     line = Text(f"[{event.done}/{event.total}] {describe(event)}: ")
     line.append(result.outcome.value, style=colour(result.outcome.value))
     line.append(f" in {result.duration_ms} ms")
-    if result.note:  # why it failed is in the summary
+    if result.note:  # the summary has the reason of a failure
         line.append(f": {plain(result.note)}")
     shell.err.print(line)

@@ -1,4 +1,4 @@
-"""The verbs that tell what was: `history`, `explain`, `logs`."""
+"""Defines the verbs that show the past: `history`, `explain`, `logs`."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -94,7 +94,7 @@ def logs(
 
 
 def parse_since(text: str, *, now: datetime) -> datetime:
-    """Return the moment that a time, or a duration before now, stands for."""
+    """Parse a time, or a duration before now; GitopsOrchError if it is neither."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -169,7 +169,7 @@ def _event(host: str, row: dict[str, Any]) -> EngineEvent:
 def _time(nanoseconds: object) -> datetime:
     """Return when an event happened; the current time if the event has no valid time."""
     try:
-        # `int` raises for a value that is no number.
+        # A value that is no number raises.
         return datetime.fromtimestamp(int(nanoseconds or 0) / 1e9, UTC)  # type: ignore[call-overload]
     except (ArithmeticError, ValueError, TypeError, OSError):
         return datetime.now(UTC)
