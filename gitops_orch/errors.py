@@ -36,7 +36,7 @@ _ERROR_CHARS_MAX = 200
 
 
 def internal_error(error: Exception) -> str:
-    """Return the message for an unexpected exception: it is our mistake, with the exception and its place in the code."""
+    """Return the message for an unexpected exception: it is our mistake, the exception, and its place in the code."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -13,8 +13,8 @@ class DeadlineProtocol(H11Protocol):
     """One connection of a client.
 
     uvicorn itself waits for ever for a connection's first request, and answers 503 to all clients when its limit of
-    connections is reached. So a few idle clients could block every health check. When a connection arrives at the limit,
-    this class closes the oldest connection without a running request, or the oldest of all if each has one.
+    connections is reached. So a few idle clients could block every health check. If a new connection would exceed the
+    limit, this class closes the oldest connection without a running request, or the oldest of all if each has one.
     """
 
     _deadline: asyncio.TimerHandle | None = None

@@ -86,13 +86,13 @@ class BoundedSocket(socket.socket):
     line: Line | None = None
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        """Receive within what is left of the deadline."""
+        """Receive within the remaining time of the deadline."""
         if self.line is not None:
             self.settimeout(self.line.remaining_s())
         return super().recv_into(*args, **kwargs)
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
-        """Send within what is left of the deadline."""
+        """Send within the remaining time of the deadline."""
         if self.line is not None:
             self.settimeout(self.line.remaining_s())
         super().sendall(*args, **kwargs)
@@ -104,13 +104,13 @@ class BoundedTlsSocket(ssl.SSLSocket):
     line: Line | None = None
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        """Receive within what is left of the deadline."""
+        """Receive within the remaining time of the deadline."""
         if self.line is not None:
             self.settimeout(self.line.remaining_s())
         return super().recv_into(*args, **kwargs)
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
-        """Send within what is left of the deadline."""
+        """Send within the remaining time of the deadline."""
         if self.line is not None:
             self.settimeout(self.line.remaining_s())
         super().sendall(*args, **kwargs)

@@ -8,8 +8,8 @@ link, and everything behind a link, is neither read nor written.
 
 Note [One answer for a directory]
 An Engine needs about 0.01 s for each request about a file, and more under load, so a directory is read in one answer.
-The directory may also contain data of any size. An answer larger than LISTED_BYTES_MAX is cancelled, and the files from
-Git are requested one by one, the next time without another try.
+The directory may also contain data of any size. An answer larger than LISTED_BYTES_MAX is cancelled. Then, and at every
+later read of this directory, the files from Git are requested one by one.
 """
 
 import math

@@ -1,1 +1,1 @@
-"""Observes a host's containers, images, networks and volumes, and tells owned containers from foreign ones."""
+"""Observes a host's containers, images, networks and volumes, and distinguishes owned containers from foreign ones."""
