@@ -76,7 +76,7 @@ class HostObserver:
     def _containers(
         self, rows: list[Any], images: list[Any], root_dir: str, ends_at: float
     ) -> tuple[ObservedContainer, ...]:
-        """Return the listed containers by name, ours with details; without carriers, which are only for file transfers."""
+        """Return the listed containers by name, ours with details; without carriers, which only transfer files."""
         of_images = self._images.labels(rows, images, ends_at)
         instance = self._settings.instance
         listed = without_copies(
