@@ -54,7 +54,7 @@ class DockerHost:
         self._carriers = Carriers(wire, settings.instance)
         self._courier = FileCourier(wire, self._carriers, settings.instance, host.data_root)
         self._host_files = HostFileKeeper(wire, self._carriers, host.data_root, clock)
-        self._kin = SharedContainers(wire, settings.instance, self._observer)
+        self._shared = SharedContainers(wire, settings.instance, self._observer)
         # An Engine chooses a port of a range, or an ephemeral one, without reserving it: two starts may get the same.
         self._port_lock = threading.Lock()
 
@@ -153,7 +153,7 @@ class DockerHost:
         """Create a container with all its networks and return its id."""
         with self._wire.bounded(f"create of {intent.name}"):
             target = replace(
-                self._target(), peers=self._kin.peers(intent), inherited=self._kin.inherited(intent)
+                self._target(), peers=self._shared.peers(intent), inherited=self._shared.inherited(intent)
             )
             wanted = labels.container_labels(self._settings.instance, intent)
             payload = container_payload(intent, target, wanted)

@@ -108,7 +108,7 @@ class HostObserver:
             fresh = {
                 id_: _inspection(row, listed_by_id[id_])
                 for id_, future in futures.items()
-                if (row := _unless_gone(future)) is not None
+                if (row := _if_present(future)) is not None
             }
             found.update({id_: known[id_] for id_ in listed_by_id if id_ not in futures})
             # A container that changed after the listing is shown in its new state, and inspected again the next time.
@@ -161,7 +161,7 @@ def _inspection(row: Mapping[str, Any], listed: tuple[object, ...]) -> Inspectio
     )
 
 
-def _unless_gone(future: Future[Any]) -> Mapping[str, Any] | None:
+def _if_present(future: Future[Any]) -> Mapping[str, Any] | None:
     """Return an inspection; None if the container was removed after the listing."""
     try:
         row: Mapping[str, Any] = future.result()
