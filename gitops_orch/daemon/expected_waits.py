@@ -8,7 +8,7 @@ alive; a run that waits for longer has a thread that hangs.
 from gitops_orch.clock import Clock
 from gitops_orch.controller.execute.run_control import ProgressEvent
 from gitops_orch.engine.settings import PULL_DEADLINE_S
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan import KINDS, Action, Kind
 
 
 class Underway:
@@ -37,6 +37,6 @@ def allowed_s(action: Action) -> float:
     """Return how many seconds a step may take without progress, by its own deadline; 0 for an ordinary call."""
     if action.kind is Kind.PULL:
         return PULL_DEADLINE_S
-    if action.kind in {Kind.STOP, Kind.RESTART}:
+    if KINDS[action.kind].stops:
         return action.grace_s
     return 0.0 if action.gate is None else action.gate.deadline_s + action.gate.monitor_s

@@ -41,6 +41,48 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What holds of every action of a kind."""
+
+    on_container: bool = False  # its target is a container
+    prepares: bool = False  # it brings what a container needs, and changes none that runs
+    starts: bool = False  # a container runs after it that did not run before
+    stops: bool = False  # a container that ran does not run after it, or not without a break
+    frees: bool = False  # ports, addresses and data of its container are free after it
+    frees_name: bool = False  # the name of its container is free after it
+    heals: bool = False  # it can repair drift of a container that stays
+    lasts: bool = False  # it may last long: as a pull, a gate or a command does
+    uses_grace: bool = False  # it lasts as long as a grace period or a command
+    reads_files: bool = False  # it writes files of a bind on its host, or a container reads them from then on
+
+
+KINDS: Mapping[Kind, Traits] = {
+    Kind.PULL: Traits(prepares=True, lasts=True),
+    Kind.CREATE_NETWORK: Traits(prepares=True),
+    Kind.CREATE_VOLUME: Traits(prepares=True),
+    Kind.PUT_FILES: Traits(prepares=True, reads_files=True),
+    Kind.CREATE: Traits(prepares=True, reads_files=True),
+    Kind.START: Traits(on_container=True, starts=True, heals=True),
+    Kind.WAIT_HEALTHY: Traits(on_container=True, lasts=True),
+    Kind.STOP: Traits(on_container=True, stops=True, frees=True, uses_grace=True),
+    Kind.REMOVE: Traits(on_container=True, frees=True, frees_name=True),
+    Kind.RENAME: Traits(on_container=True, frees_name=True, heals=True),
+    Kind.UPDATE: Traits(on_container=True, heals=True),
+    Kind.RESTART: Traits(on_container=True, stops=True, heals=True, uses_grace=True),
+    Kind.UNPAUSE: Traits(on_container=True, heals=True),
+    Kind.CONNECT_NETWORK: Traits(on_container=True, heals=True),
+    Kind.DISCONNECT_NETWORK: Traits(on_container=True, heals=True),
+    Kind.EXEC: Traits(on_container=True, lasts=True, uses_grace=True),
+    Kind.RUN_JOB: Traits(on_container=True, starts=True, lasts=True, reads_files=True),
+    Kind.REMOVE_NETWORK: Traits(),
+    Kind.REMOVE_VOLUME: Traits(),
+    Kind.CREATE_SERVICE: Traits(),
+    Kind.UPDATE_SERVICE: Traits(),
+    Kind.REMOVE_SERVICE: Traits(),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One field that differs; values are readable text with secrets redacted. None means absent."""
 

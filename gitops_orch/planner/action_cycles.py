@@ -12,10 +12,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
 
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan import KINDS, Action, Kind
 
 _ROUNDS_MAX = 3  # one round for names, one for stops, and one for a cycle that these leave
-_NAME_FREEING = frozenset({Kind.REMOVE, Kind.RENAME})
 
 
 def without_cycles(
@@ -57,7 +56,7 @@ def _with_names_given_up(
     instead: dict[str, dict[str, str]] = defaultdict(dict)
     for taker, freer in names:
         action = by_id[freer]
-        if taker in core and freer in core and action.kind in _NAME_FREEING:
+        if taker in core and freer in core and KINDS[action.kind].frees_name:
             renames.setdefault(freer, _renamed(action, ready))
             instead[taker][freer] = renames[freer].id
     if not renames:

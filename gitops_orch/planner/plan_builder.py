@@ -16,6 +16,7 @@ from gitops_orch.model.app import AppKey, FileMount, Network, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork
 from gitops_orch.model.observed import HeldAddress, HeldPort, ObservedContainer
 from gitops_orch.model.plan import (
+    KINDS,
     Action,
     Change,
     ContainerIntent,
@@ -31,7 +32,6 @@ from gitops_orch.planner.action_cycles import without_cycles
 _PortKey = tuple[str, int, str]  # host, number, protocol
 _NameKey = tuple[str, str]
 _AddressKey = tuple[str, str, str]  # host, network, address
-_PREPARING = frozenset({Kind.PULL, Kind.CREATE_NETWORK, Kind.CREATE_VOLUME, Kind.PUT_FILES, Kind.CREATE})
 
 
 class StepFields(TypedDict, total=False):
@@ -265,7 +265,7 @@ class PlanBuilder:
             extra[taker].add(freer)
             if by_id[taker].app != by_id[freer].app:
                 before = (by_id.get(each) for each in by_id[taker].after)
-                extra[freer].update(each.id for each in before if each and each.kind in _PREPARING)
+                extra[freer].update(each.id for each in before if each and KINDS[each.kind].prepares)
 
     def _with_name_waits(self) -> Iterator[tuple[str, str]]:
         """Yield pairs of actions: one that needs a port or an address, and the one that frees it."""

@@ -16,7 +16,7 @@ from gitops_orch.controller.execute.engine_actions import failure_of
 from gitops_orch.controller.execute.gates import GATE_LOST_MAX, GateProgresses, Gates, PendingGate
 from gitops_orch.controller.execute.graceful_stop import RunState, remaining_work
 from gitops_orch.controller.execute.host_queues import HostQueues, lane, pull_key, pull_lane
-from gitops_orch.controller.execute.performer import STARTING_KINDS, Performer, error_text
+from gitops_orch.controller.execute.performer import Performer, error_text
 from gitops_orch.controller.execute.replan import Replan, no_replan, renumbered
 from gitops_orch.controller.execute.run_control import ProgressEvent, RunControl
 from gitops_orch.controller.execute.run_hook import in_hook
@@ -25,7 +25,7 @@ from gitops_orch.engine.base import Engine
 from gitops_orch.errors import EngineError, HostUnreachable, NotFound, StillRestarting
 from gitops_orch.logs import LOG
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Action, Kind, Plan
+from gitops_orch.model.plan import KINDS, Action, Kind, Plan
 from gitops_orch.model.status import ActionResult, FailureKind, Outcome, SkipReason
 from gitops_orch.planner.health_gate import GateState
 
@@ -262,7 +262,7 @@ class Executor:
     def _begin_due(self) -> None:
         for action in self._queues.due():
             self._note_begin(action)
-            self._starting[action.host] += action.kind in STARTING_KINDS
+            self._starting[action.host] += KINDS[action.kind].starts
             self._batch.submit(lane(action), action.id, self._work(action))
 
     def _note_begin(self, action: Action) -> None:
@@ -298,7 +298,7 @@ class Executor:
         elif action.id not in self._pulls:
             return None  # no action waits for this pull any more
         self._pulls.discard(action.id)
-        self._starting[action.host] -= action.kind in STARTING_KINDS
+        self._starting[action.host] -= KINDS[action.kind].starts
         if isinstance(error, StillRestarting) or (error is None and action.kind is Kind.RUN_JOB):
             self._gates.open(action, self._performer.container_of(action))
             return None

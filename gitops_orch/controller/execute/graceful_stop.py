@@ -9,10 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan import KINDS, Action, Kind
 from gitops_orch.model.status import ActionResult, Outcome
 
-SLOW_KINDS = frozenset({Kind.PULL, Kind.WAIT_HEALTHY, Kind.RUN_JOB, Kind.EXEC})
 _RESTART_REASON = "the run was stopped before its successor could be started"
 
 
@@ -77,7 +76,7 @@ def _chain(start: Action, by_id: Mapping[str, Action], walk: RunState) -> set[st
         if identity in walk.results or identity in chain:
             continue
         action = by_id[identity]
-        if action.kind in SLOW_KINDS:
+        if KINDS[action.kind].lasts:
             return None
         if identity not in walk.started:
             chain.add(identity)

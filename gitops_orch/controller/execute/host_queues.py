@@ -5,9 +5,7 @@ from collections.abc import Callable, Container, Hashable
 
 from gitops_orch.controller.workers import LANE_WORKERS_MAX
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Action, Kind
-
-SLOW_HOST_KINDS = frozenset({Kind.STOP, Kind.RESTART, Kind.EXEC})
+from gitops_orch.model.plan import KINDS, Action
 
 
 def lane(action: Action) -> str:
@@ -16,7 +14,7 @@ def lane(action: Action) -> str:
     Actions that take as long as a grace period or a command have workers of their own. Otherwise a few of them could
     keep a host from being observed, and its apps from rolling back.
     """
-    return f"{action.host}, stops" if action.kind in SLOW_HOST_KINDS else action.host
+    return f"{action.host}, stops" if KINDS[action.kind].uses_grace else action.host
 
 
 def pull_lane(action: Action, *, urgent: bool) -> str:

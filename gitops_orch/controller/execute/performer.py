@@ -13,19 +13,11 @@ from gitops_orch.errors import (
     without_host,
 )
 from gitops_orch.logs import LOG
-from gitops_orch.model.plan import Action, ContainerIntent, Kind
+from gitops_orch.model.plan import KINDS, Action, ContainerIntent
 from gitops_orch.model.rules.exit_codes import BAD_COMMAND_CODES
 from gitops_orch.model.rules.start_errors import host_hint, is_release_fault
 
 ACTION_FAILED = "action.internal_error"
-STARTING_KINDS = frozenset({Kind.START, Kind.RUN_JOB})
-CONTAINER_KINDS = frozenset(
-    {
-        *STARTING_KINDS,
-        *(Kind.WAIT_HEALTHY, Kind.STOP, Kind.REMOVE, Kind.RENAME, Kind.UPDATE, Kind.RESTART, Kind.UNPAUSE),
-        *(Kind.CONNECT_NETWORK, Kind.DISCONNECT_NETWORK, Kind.EXEC),
-    }
-)
 
 
 class Performer:
@@ -36,7 +28,7 @@ class Performer:
 
     def container_of(self, action: Action) -> str:
         """Return the container of an action: its id if it was created here, else the target that the action names."""
-        if action.kind not in CONTAINER_KINDS:
+        if not KINDS[action.kind].on_container:
             return action.target
         return self._created.get((action.host, action.target), action.target)
 
@@ -63,9 +55,7 @@ class Performer:
         except HostUnreachable:
             raise
         except EngineError as error:
-            if action.kind in STARTING_KINDS and _can_never_start(
-                engine, self.container_of(action), str(error)
-            ):
+            if KINDS[action.kind].starts and _can_never_start(engine, self.container_of(action), str(error)):
                 raise Unstartable(str(error)) from error
             raise
         if effect.created_id:

@@ -24,12 +24,11 @@ from gitops_orch.logs import LOG
 from gitops_orch.model.app import App, AppKey, Hold
 from gitops_orch.model.host_files import FilesQuery, HostFiles
 from gitops_orch.model.observed import Observation, ObservedHost
-from gitops_orch.model.plan import Kind, Plan
+from gitops_orch.model.plan import KINDS, Plan
 
 FRESH_S = 300.0
 READ_DEADLINE_S = 60.0
 RETRY_S = 60.0
-_CHANGING = frozenset({Kind.CREATE, Kind.PUT_FILES, Kind.RUN_JOB})
 HOST_FILES_UNREAD = "host.files_unread"
 
 
@@ -123,7 +122,7 @@ class HostFilesMemory:
         An app that would be changed waits: a container that is created beside unknown files would read the old files,
         and never the new ones.
         """
-        changed = {(action.host, action.app) for action in plan.actions if action.kind in _CHANGING}
+        changed = {(action.host, action.app) for action in plan.actions if KINDS[action.kind].reads_files}
         return tuple(
             Unread(
                 app=query.app,

@@ -15,7 +15,7 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.container import FAILED_SUFFIX, RETAINED_SUFFIX
 from gitops_orch.model.heal import HealedField, HealRecord
 from gitops_orch.model.observed import Placed
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan import KINDS, Action, Kind
 from gitops_orch.model.status import ActionResult, Outcome
 from gitops_orch.planner.diff.shared_namespaces import NAMESPACE
 from gitops_orch.planner.healing.heal import STATE, path_of
@@ -24,17 +24,6 @@ from gitops_orch.planner.inputs.world import World
 
 RETAINED_SUFFIXES = (RETAINED_SUFFIX, FAILED_SUFFIX)
 REMEMBERED_MAX = 50  # times, for each field
-HEALING_KINDS = frozenset(
-    {
-        Kind.START,
-        Kind.RESTART,
-        Kind.RENAME,
-        Kind.UPDATE,
-        Kind.CONNECT_NETWORK,
-        Kind.DISCONNECT_NETWORK,
-        Kind.UNPAUSE,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +165,7 @@ def _healed(result: ActionResult) -> HealedField | None:
     path = path_of(action.changes)
     if action.kind is Kind.CREATE and path == NAMESPACE:
         return None  # its namespace's container is created again: that one counts as the heal
-    heals = action.kind in HEALING_KINDS and action.changes
+    heals = KINDS[action.kind].heals and action.changes
     if action.slot is None or not (heals or action.kind is Kind.CREATE):
         return None
     return HealedField(

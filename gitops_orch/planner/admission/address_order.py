@@ -10,13 +10,11 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import ContainerIntent, Kind
+from gitops_orch.model.plan import KINDS, ContainerIntent
 from gitops_orch.model.rules.addresses import fixed_addresses
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.plan_builder import PlanBuilder
 
-_STARTING = frozenset({Kind.START, Kind.RUN_JOB})
-_REPLACING = frozenset({Kind.STOP, Kind.REMOVE, Kind.RENAME})
 _LAST_OCTET = 0xFF
 
 
@@ -36,12 +34,14 @@ def start_fixed_addresses_first(draft: PlanBuilder, index: Index) -> None:
 def _asked_first(draft: PlanBuilder, index: Index) -> Iterator[tuple[str, list[str]]]:
     """Yield each start that needs a low address of a network, and its app's starts that need no fixed one there."""
     by_id = {action.id: action for action in draft.actions}
-    replacing = {action.app for action in draft.actions if action.kind in _REPLACING}
+    replacing = {
+        action.app for action in draft.actions if KINDS[action.kind].frees or KINDS[action.kind].frees_name
+    }
     without = _starts_without_address(draft)
     there = _container_counts(index, {host for host, _, _ in draft.addresses_taken})
     for host, (network, address), identity in draft.addresses_taken:
         asker = by_id[identity]
-        if asker.app is None or asker.app in replacing or asker.kind not in _STARTING:
+        if asker.app is None or asker.app in replacing or not KINDS[asker.kind].starts:
             continue
         others = without.get((asker.app, host, network), [])
         if _is_low(address, len(others) + there[host, network]):
@@ -55,7 +55,7 @@ def _starts_without_address(draft: PlanBuilder) -> Mapping[tuple[AppKey | None, 
     }
     found: dict[tuple[AppKey | None, str, str], list[str]] = defaultdict(list)
     for action in draft.actions:
-        intent = created.get((action.host, action.target)) if action.kind in _STARTING else None
+        intent = created.get((action.host, action.target)) if KINDS[action.kind].starts else None
         for network in _networks_without_address(intent) if intent is not None else ():
             found[action.app, action.host, network].append(action.id)
     return found

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from gitops_orch.model.app import App, AppKey, Network, Service
 from gitops_orch.model.container import is_retained
 from gitops_orch.model.observed import HeldAddress, ObservedContainer, State
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan import KINDS, Action, Kind
 from gitops_orch.model.rules.addresses import held_addresses
 from gitops_orch.planner.inputs.address_holders import holders_of
 from gitops_orch.planner.inputs.index import Index, Located
@@ -22,8 +22,6 @@ from gitops_orch.planner.inputs.world import Role, World
 from gitops_orch.planner.plan_builder import PlanBuilder, StepFields
 from gitops_orch.planner.removal.removal_steps import owned
 from gitops_orch.planner.resources.networks import connection
-
-_FREEING = frozenset({Kind.STOP, Kind.REMOVE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ def _taken(draft: PlanBuilder, index: Index) -> Iterator[_AddressConflict]:
 
 def _remaining(action: Action) -> tuple[str, ...]:
     """Return the network from which an action detaches a container; "" for all networks; nothing for another action."""
-    if action.kind in _FREEING:
+    if KINDS[action.kind].frees:
         return ("",)
     detaches = action.kind is Kind.DISCONNECT_NETWORK and action.network is not None
     return (action.network.name,) if detaches and action.network is not None else ()

@@ -10,14 +10,12 @@ from dataclasses import replace
 
 from gitops_orch.model.app import App, AppKey, Dependency, Service
 from gitops_orch.model.observed import ObservedContainer
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan import KINDS, Action, Kind
 from gitops_orch.planner.diff.shared_namespaces import JOIN, NAMESPACE_KEYS, joined_names
 from gitops_orch.planner.diff.slots import Slot
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import DeclaredService, TargetRelease, World
 from gitops_orch.planner.plan_builder import PlanBuilder
-
-_STARTING = frozenset({Kind.START, Kind.RUN_JOB})
 
 
 def with_own_parents(world: World) -> World:
@@ -116,7 +114,9 @@ def await_joined(draft: PlanBuilder, index: Index) -> None:
         for action in draft.actions
         if action.kind is Kind.CREATE or action.kind is Kind.RENAME
     }
-    starts = {(action.host, action.target): action.id for action in draft.actions if action.kind in _STARTING}
+    starts = {
+        (action.host, action.target): action.id for action in draft.actions if KINDS[action.kind].starts
+    }
     for action in joining:
         for name in _joins(action):
             holder = holders.get((action.host, name))

@@ -11,13 +11,11 @@ from dataclasses import replace
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import LIVE_STATES, HeldPort, ObservedContainer
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan import KINDS, Action
 from gitops_orch.model.rules.ports import port_text, ports_of, same_port
 from gitops_orch.planner.inputs.index import HostIndex, Index
 from gitops_orch.planner.inputs.world import Blocked, Role, World
 from gitops_orch.planner.plan_builder import PlanBuilder
-
-_FREEING = frozenset({Kind.STOP, Kind.REMOVE})
 
 
 def blocked_by_ports(draft: PlanBuilder, index: Index) -> Mapping[AppKey, str]:
@@ -25,7 +23,7 @@ def blocked_by_ports(draft: PlanBuilder, index: Index) -> Mapping[AppKey, str]:
     if not draft.ports_taken:
         return {}
     actions = {action.id: action for action in draft.actions}
-    stopped = {(each.host, each.target) for each in draft.actions if each.kind in _FREEING}
+    stopped = {(each.host, each.target) for each in draft.actions if KINDS[each.kind].frees}
     holders = {host: _holders(index.hosts[host]) for host in {host for host, _, _ in draft.ports_taken}}
     found: dict[AppKey, str] = {}
     for host, port, identity in draft.ports_taken:

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.names import prepared_service
 from gitops_orch.model.observed import ObservedContainer
-from gitops_orch.model.plan import Action, ContainerIntent, Kind
+from gitops_orch.model.plan import KINDS, Action, ContainerIntent, Kind
 from gitops_orch.planner.data.shared_data import NewContainer, ServiceKey, Sharing, owner_of
 from gitops_orch.planner.inputs.address_holders import holders_of
 from gitops_orch.planner.inputs.data_locations import written, written_by
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import World
 from gitops_orch.planner.plan_builder import PlanBuilder
-
-_STARTING = frozenset({Kind.START, Kind.RUN_JOB})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +78,14 @@ class _DataConflicts:
         self._index = index
         self._sharing = Sharing(world)
         self._roots = {host.name: host.data_root for host in world.hosts}
-        self._starts = [action for action in draft.actions if action.kind in _STARTING]
+        self._starts = [action for action in draft.actions if KINDS[action.kind].starts]
         self._creates = {
             (action.host, action.target): action for action in draft.actions if action.container is not None
         }
         self._stops = {
             (action.host, action.target): action.id
             for action in reversed(draft.actions)
-            if action.kind in {Kind.STOP, Kind.REMOVE}
+            if KINDS[action.kind].frees
         }
         self._holders: dict[str, Mapping[str, list[ObservedContainer]]] = {}  # by host and source
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from gitops_orch.model.app import Service
 from gitops_orch.model.job import HOOKS_LABEL, Hook, Hooks, read_hooks_text
 from gitops_orch.model.observed import ObservedContainer, State
-from gitops_orch.model.plan import Action, Gate, Kind
+from gitops_orch.model.plan import KINDS, Action, Gate, Kind
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 from gitops_orch.planner.plan_builder import PlanBuilder
@@ -23,7 +23,6 @@ from gitops_orch.planner.plan_builder import PlanBuilder
 DEFAULT_DEADLINE_S = 300.0  # of a hook whose app has left Git
 COMMAND_CHARS_MAX = 60  # of a command that is shown in a reason
 _STARTS = frozenset({Kind.START, Kind.RESTART})
-_STOPS = frozenset({Kind.STOP, Kind.RESTART})
 
 
 def insert_hooks(draft: PlanBuilder, world: World, index: Index) -> None:
@@ -159,7 +158,7 @@ class _HookInserter:
         return [_after_commands(action, last_of) for action in inserted] if last_of else inserted
 
     def _before(self, action: Action) -> _Chain:
-        if action.kind in _STOPS and self._runs(action):
+        if KINDS[action.kind].stops and self._runs(action):
             return _Chain("pre_stop", self._context.hooks(action).pre_stop)
         if action.kind is Kind.WAIT_HEALTHY and self._lacks_post_start(action):
             return _Chain("post_start", self._context.hooks(action).post_start)

@@ -16,7 +16,7 @@ from gitops_orch.model.container import FAILED_SUFFIX, has_suffix, is_retained
 from gitops_orch.model.job import Hook
 from gitops_orch.model.names import container_name, pre_start_name, prepared_service
 from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, State
-from gitops_orch.model.plan import Action, ContainerIntent, Gate, Kind
+from gitops_orch.model.plan import KINDS, Action, ContainerIntent, Gate, Kind
 from gitops_orch.model.rules.data_mounts import parse_mounts
 from gitops_orch.model.rules.image_names import normalise
 from gitops_orch.planner.diff.classify import is_failed
@@ -46,7 +46,6 @@ _NOT_TWICE = frozenset(
         *("post_start", "pre_start", "pre_stop", "restart", "scale"),
     }
 )
-_LEAVING = frozenset({Kind.STOP, Kind.REMOVE})
 _ADDRESSES = frozenset({"aliases", "ipv4_address", "ipv6_address", "link_local_ips", "mac_address"})
 
 
@@ -119,14 +118,14 @@ class _Preparer:
         self._context = ActionContext(draft.actions, world, index)
         self._by_id = {action.id: action for action in draft.actions}
         self._creates = {(a.host, a.target): a for a in draft.actions if a.kind is Kind.CREATE}
-        self._leaving = {(a.host, a.target) for a in draft.actions if a.kind in _LEAVING}
+        self._leaving = {(a.host, a.target) for a in draft.actions if KINDS[a.kind].frees}
         self._used: set[str] = set()  # ids of existing containers that a start uses
 
     def prepare_all(self) -> None:
         """Add the hooks before the first starts of new containers, service by service."""
         starts: dict[tuple[AppKey | None, str | None, str], list[Action]] = defaultdict(list)
         for action in self._draft.actions:
-            service = self._context.service(action) if action.kind in {Kind.START, Kind.RUN_JOB} else None
+            service = self._context.service(action) if KINDS[action.kind].starts else None
             if service is not None and service.pre_start and self._is_first(action):
                 starts[action.app, action.service, shared_on(service, action.host)].append(action)
         for group in starts.values():
@@ -332,7 +331,7 @@ class _Preparer:
     def _hold(self, host: str, app: AppKey, prepares: str, stopped: str) -> None:
         """Let the starts of a service wait until an outdated hook that still works on its data has stopped."""
         for action in self._draft.actions:
-            mine = action.host == host and action.app == app and action.kind in {Kind.START, Kind.RUN_JOB}
+            mine = action.host == host and action.app == app and KINDS[action.kind].starts
             if mine and prepared_service(action.service or "") == prepared_service(prepares):
                 self._draft.waits(action.id, stopped)
 
