@@ -222,9 +222,14 @@ class PlanHold:
     kept: bool = False  # a file that differs on its host and stays so, while the app follows Git
 
     @property
+    def covers_app(self) -> bool:
+        """Tell whether the app as a whole is held, and not only one of its containers, files or volumes."""
+        return self.app is not None and self.subject == str(self.app)
+
+    @property
     def full_reason(self) -> str:
         """Return the reason, with the subject before it where that is not the app itself."""
-        return self.reason if self.subject == str(self.app) else f"{self.subject}: {self.reason}"
+        return self.reason if self.covers_app else f"{self.subject}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

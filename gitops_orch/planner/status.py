@@ -79,7 +79,7 @@ def _status(
     waiting = key in world.backoffs
     held = (
         not waiting
-        and any(hold.subject == str(key) for hold in holds)
+        and any(hold.covers_app for hold in holds)
         and chosen.role in {Role.HEAD, Role.PINNED}
         and not chosen.stays_running
     )
@@ -96,7 +96,7 @@ def _status(
     )
     kept = retained_files_reason(holds)
     reason = (
-        _first_words(hold for hold in holds if hold.error or hold.heals or hold.subject == str(key))
+        _first_words(hold for hold in holds if hold.error or hold.heals or hold.covers_app)
         or chosen.reason
         or _failed_run(services)
         or unread
@@ -116,7 +116,7 @@ def _status(
             chosen,
             unknown=unknown or bool(unread),
             held=held and chosen.role is Role.HEAD,
-            busy=waiting or busy or any(hold.error and hold.subject != str(key) for hold in holds),
+            busy=waiting or busy or any(hold.error and not hold.covers_app for hold in holds),
         ),
         health=health,
         fresh=not away,

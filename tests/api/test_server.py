@@ -20,11 +20,11 @@ class View:
     quiet_s = 0.0
     idle_s = 0.0
 
-    def pulse(self) -> Liveness:
+    def liveness(self) -> Liveness:
         return check_liveness(doing="pull", quiet_s=self.quiet_s, idle_s=self.idle_s, interval_s=30)
 
     def exposition(self) -> bytes:
-        return Metrics().exposition(is_alive=self.pulse().alive)
+        return Metrics().exposition(is_alive=self.liveness().alive)
 
 
 @pytest.fixture

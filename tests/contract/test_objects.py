@@ -58,10 +58,10 @@ def test_a_network_in_use_is_a_conflict(world, key):
 def test_a_volume_is_told_from_all_others_by_when_it_was_made(world, key):
     rows = volume(key, "rows")
     world.engine.create_volume(key, rows)
-    made = of(world.engine.observe().volumes, rows.name).made
+    made = of(world.engine.observe().volumes, rows.name).creation
     assert made
     running(world, app_with(key, volumes=("rows",)))
-    assert of(world.engine.observe().volumes, rows.name).made == made
+    assert of(world.engine.observe().volumes, rows.name).creation == made
 
 
 def test_a_container_is_on_all_its_networks(world, key):

@@ -151,7 +151,7 @@ def test_a_stop_that_takes_longer_than_its_grace_period_is_a_stall(story):
 
     worker = threading.Thread(
         target=story.reconciler.run,
-        kwargs={"trigger": "poll", "conduct": RunControl(progress=progress, should_stop=should_stop)},
+        kwargs={"trigger": "poll", "control": RunControl(progress=progress, should_stop=should_stop)},
         daemon=True,
     )
     worker.start()

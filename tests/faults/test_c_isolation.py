@@ -101,7 +101,7 @@ def test_c11_another_release_of_it_is_tried_at_once(planning: Trap):
 STEPS = {
     "create": (SimulatedEngine, "create", lambda _, container: container.name),
     "start": (SimulatedEngine, "start", lambda engine, container: engine.world.find(container).name),
-    "gate": (gates, "judge", lambda _gate, _watch, seen, *_: seen.name),
+    "gate": (gates, "evaluate_gate", lambda _gate, _watch, seen, *_: seen.name),
 }
 
 

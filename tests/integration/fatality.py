@@ -21,7 +21,7 @@ class Fatality:
     def install(self, performer: ModuleType, gates: ModuleType) -> None:
         """Lay it around the two ways in which a plan is carried out: calls to an Engine, and judgements of a gate."""
         if self.kind == WAIT:
-            gates.evaluate = self._around_judge(gates)
+            gates.evaluate_gate = self._around_judge(gates)
         else:
             performer.perform = self._around_perform(performer)
 
@@ -40,7 +40,7 @@ class Fatality:
         return die_at_perform
 
     def _around_judge(self, gates: ModuleType):
-        judge = gates.evaluate
+        judge = gates.evaluate_gate
 
         def die_at_judge(*arguments, **named):
             if self.moment == BEFORE:

@@ -316,12 +316,12 @@ def test_an_overlay_on_a_host_that_cannot_make_it_holds_the_app_before_anything_
     def planned(**host):
         return make_plan(world(shop, observed={"h1": seen("h1", **host)}))
 
-    plan = planned(makes_overlays=False)
+    plan = planned(creates_overlays=False)
     assert plan.actions == ()
     assert plan.holds[0].error
     assert "shop_n needs a Swarm, and the Engine of h1 is no manager of one" in plan.holds[0].reason
     assert planned().holds == ()
-    assert planned(makes_overlays=False, networks=(ObservedNetwork(id="n", name="shop_n"),)).holds == ()
+    assert planned(creates_overlays=False, networks=(ObservedNetwork(id="n", name="shop_n"),)).holds == ()
 
 
 def test_a_stranger_volume_is_used_and_never_created_again():
@@ -373,7 +373,7 @@ def test_a_container_that_failed_or_was_never_proved_must_prove_the_release_that
     known = {"progressing": {head.key: frozenset({"begun"})}, "ungated": frozenset({head.key})}
     assert kinds(make_plan(world(head, observed=observed, **known))) == ["wait_healthy"]
     assert kinds(make_plan(world(head, observed=observed, **known | {"progressing": {}}))) == []
-    failed = {"progressing": {}, "failed": {head.key: {"progressing": "it exited"}}}
+    failed = {"progressing": {}, "failed": {head.key: {"begun": "it exited"}}}
     assert kinds(make_plan(world(head, observed=observed, **known | failed))) == ["wait_healthy"]
     assert kinds(make_plan(world(head, observed=observed, **known | {"ungated": frozenset()}))) == []
 

@@ -81,7 +81,7 @@ class _RemainingNeeds:
         return cls(
             running=_by_dependency({key: runs.app.depends_on for key, runs in world.running.items()}),
             older=_by_dependency({app.key: app.depends_on for app in older}),
-            held=frozenset(hold.app for hold in draft.holds if hold.subject == str(hold.app)),
+            held=frozenset(hold.app for hold in draft.holds if hold.covers_app),
         )
 
     def why_kept(self, key: AppKey) -> str:

@@ -89,8 +89,8 @@ class AppDependencies:
         if key in self.draft.unknown:
             return "is on a host that does not answer"
         for hold in self.draft.holds:
-            if hold.app == key and (hold.error or hold.subject == str(key)):
-                return "is held" if hold.subject == str(key) and not hold.error else "cannot be put right"
+            if hold.app == key and (hold.error or hold.covers_app):
+                return "is held" if hold.covers_app and not hold.error else "cannot be put right"
         return self._unhealthy(chosen)
 
     def _unhealthy(self, chosen: TargetRelease) -> str:
