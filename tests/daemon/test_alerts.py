@@ -212,7 +212,7 @@ class Box:
         self.told: list[str] = []
         self.troubled: set[str] = set()
 
-    def tell(self, notice) -> None:
+    def send(self, notice) -> None:
         self.told.append(f"{notice.subject}: {notice.message}")
 
     def settle(self, troubled) -> None:
