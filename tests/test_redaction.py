@@ -154,7 +154,7 @@ def test_a_command_prints_no_token_of_its_repository(tmp_path, repository, outpu
 
 BREAK = """
 import sys
-from gitops_orch.cli import act
+from gitops_orch.cli.verbs import act
 from gitops_orch.cli.main import main
 def breaks(text, *, now):
     token = "hunter2secret99"
