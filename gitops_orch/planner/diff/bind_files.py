@@ -26,6 +26,7 @@ CHANGED = "it was changed on the host"
 DELETED = "it was deleted on the host"
 OBSTRUCTED = "the host has no plain file there, but a link, a directory, or one that is too large"
 KEPT_HINT = "write `x-gitops: {files: git}` to take Git's version, `{files: host}` to keep the host's"
+UNCONFIRMED_MAX = 2  # versions of a file whose write was not confirmed
 _NAMES_SHOWN = 5
 _NOTES_MAX = 10
 
@@ -126,8 +127,12 @@ class _BindChanges:
         return known and self.policy is not FilesPolicy.GIT
 
     def _write(self, name: str, expected: str | None, wanted: str) -> None:
+        """Write a file; what an earlier write may still bring stays in the record, up to a few versions."""
         self.changes.append(FileChange(name=name, expected=expected, digest=digest_of(wanted)))
-        self.record[name] = (wanted,)
+        known = {self.seen.copies.get(name), digest_of(wanted)}
+        written = self.seen.written.get(name, frozenset())
+        unconfirmed = sorted(version for version in written if digest_of(version) not in known)
+        self.record[name] = (wanted, *unconfirmed) if len(unconfirmed) <= UNCONFIRMED_MAX else (wanted,)
 
     def _keep(self, name: str, why: str) -> None:
         if name in self.seen.written:

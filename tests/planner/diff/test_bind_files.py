@@ -121,3 +121,26 @@ def test_a_write_that_was_not_confirmed_stays_known_where_git_goes_back(late):
     recorded = {name: frozenset(versions) for name, versions in work.record.items()}
     carried_out = dataclasses.replace(unconfirmed, copies={"x": digest(late)}, written=recorded)
     assert changes(bind(x="one"), carried_out) == [("x", digest(late), ONE)]
+
+
+@pytest.mark.parametrize("copy", [None, digest("mine")])
+def test_a_write_that_was_not_confirmed_stays_known_where_git_goes_on(copy):
+    """Git has a third version by the time the host carries out the first."""
+    lost = HostFiles(
+        app=KEY,
+        path="conf",
+        present=False,
+        copies={} if copy is None else {"x": copy},
+        written={"x": frozenset({ONE})},
+    )
+    work = decide(bind(x="two"), lost, FilesPolicy.GIT)
+    assert [(each.name, each.digest) for each in work.changes] == [("x", TWO)]
+    recorded = {name: frozenset(versions) for name, versions in work.record.items()}
+    carried_out = dataclasses.replace(lost, present=True, copies={"x": ONE}, written=recorded)
+    assert changes(bind(x="two"), carried_out) == [("x", ONE, TWO)]
+
+
+def test_versions_that_were_not_confirmed_are_not_kept_without_end():
+    many = frozenset(digest(str(number)) for number in range(5))
+    there = HostFiles(app=KEY, path="conf", present=False, copies={}, written={"x": many})
+    assert decide(bind(x="two"), there, FilesPolicy.GIT).record == {"x": (TWO,)}
