@@ -250,7 +250,7 @@ class AppPlanner:
     def _create(self, slot: Slot) -> list[str]:
         for old in filter(is_removing, slot.outdated):
             # It keeps its name until it is gone and cannot be renamed: wait for that, and retain nothing of it.
-            remove_container(self.draft, old, "another hand removes it", ())
+            remove_container(self.draft, old, "it is removed from outside", ())
         self.repairer.free_name(slot, slot.name)
         parents = sorted(namespace_parents(slot.service))
         after = [*self.pulls, *self.prepared[slot.host]]

@@ -188,14 +188,14 @@ def test_a_hold_that_was_wished_for_is_no_news():
 
 
 def given_up(until: str) -> RunReport:
-    reason = f"name was put right 5 times; it is left alone until {until}, until the app changes"
+    reason = f"name was repaired 5 times; it is left alone until {until}, until the app changes"
     hold = PlanHold(subject="shop-api-1 on h1", reason=reason, app=WELL.key, error=True, stopped=True)
     return report(WELL, plan=Plan(commit="c", holds=(hold,)))
 
 
 def test_healing_that_was_given_up_is_news_once_though_its_end_is_told_to_the_second():
     told = {troubles_of(given_up(until))["default/shop"].message for until in ("10:00:00Z", "10:00:01Z")}
-    assert told == {"shop-api-1 on h1: name was put right 5 times"}
+    assert told == {"shop-api-1 on h1: name was repaired 5 times"}
 
 
 def test_healing_that_was_given_up_is_counted():

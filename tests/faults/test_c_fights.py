@@ -46,7 +46,7 @@ def test_c17_a_fight_with_another_hand_ends_and_names_it(fight):
         done.append(kind in story.kinds(story.sync()))
     assert done == [True] * 5 + [False] * 2
     holds = [hold for hold in story.plan().holds if hold.stopped]
-    assert f"{path} was put right 5 times within 300 s" in holds[0].reason
+    assert f"{path} was repaired 5 times within 300 s" in holds[0].reason
     assert "watchtower (container wt)" in holds[0].reason
     assert story.reconciler.read_status().apps[0].sync is Sync.OUT_OF_SYNC
     assert story.sync().exit_code == 1
@@ -67,4 +67,4 @@ def test_c17_a_fight_ends_whatever_name_the_container_has(fight, name):
         return kind in story.kinds(story.sync())
 
     assert [undone() for _ in range(7)] == [True] * 5 + [False] * 2
-    assert any(f"{path} was put right 5 times within 300 s" in hold.reason for hold in story.plan().holds)
+    assert any(f"{path} was repaired 5 times within 300 s" in hold.reason for hold in story.plan().holds)

@@ -58,4 +58,4 @@ def test_c17_a_fight_with_another_hand_ends(world: World):
     reply = world.sync()
     assert (reply.exit_code, reply.actions) == (1, []), reply.text
     assert world.one("web/front").memory_bytes == 64 * 1024 * 1024
-    assert "another hand is at work" in reply.app("web")["reason"]
+    assert "another tool or person changes it" in reply.app("web")["reason"]

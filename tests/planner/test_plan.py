@@ -529,9 +529,7 @@ def test_a_limit_set_by_another_hand_is_found_whatever_it_is():
     shop = app()
     limited = replace(container(shop), details=Details(other_limits=(("CpuQuota", 50000),)))
     plan = make_plan(world(shop, observed={"h1": seen("h1", limited, apps=(shop,))}))
-    assert "CpuQuota was set by another hand" in next(
-        a.reason for a in plan.actions if a.kind.value == "create"
-    )
+    assert "CpuQuota was set from outside" in next(a.reason for a in plan.actions if a.kind.value == "create")
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,7 @@ class Executor:
         elif finished.value and not self._control.should_stop():
             self._take(finished.value)
             total = len(self._actions)
-            self._control.progress(ProgressEvent(kind="planned", message="planning anew", total=total))
+            self._control.progress(ProgressEvent(kind="planned", message="planning again", total=total))
 
     # -- normal progress
 

@@ -34,7 +34,7 @@ def drain_advice(application: Application, name: str) -> Document:
         )
     if host.position is None:
         raise GitopsOrchError(
-            f"host {name} stands in no file, because the repository declares no host",
+            f"host {name} is declared in no file, because the repository declares no host",
             hint="commit a Host document for it first",
         )
     if host.availability is Availability.DRAIN:

@@ -360,7 +360,7 @@ class DockerHost:
         return container_logs(self._wire, container, LogWindow(tail, since, timestamps))
 
     def events(self) -> Iterator[EngineEvent]:
-        """Yield events when they happen; after the first event, `stream connected`, none is missed."""
+        """Yield events when they happen; after the first event, `stream connected`, no event is lost."""
         return host_events(self._wire)
 
     def close(self) -> None:

@@ -258,7 +258,7 @@ def _foreign_limits(
         if actual and not is_declared:
             change = _change(path, _limit(path, actual), None)
             yield ContainerDiff(
-                Remedy.REPLACE, f"{path} was set by another hand and cannot be cleared in place", (change,)
+                Remedy.REPLACE, f"{path} was set from outside and cannot be cleared in place", (change,)
             )
 
 
@@ -278,7 +278,7 @@ def _declared_limits(
         )
         yield ContainerDiff(
             Remedy.UPDATE,
-            f"{', '.join(row[0] for row in off)} was changed by another hand",
+            f"{', '.join(row[0] for row in off)} was changed from outside",
             changes,
             "",
             tuple(update),
@@ -296,7 +296,7 @@ def _other_limits(
     if off:
         names = ", ".join(name for name, _ in off)
         changes = tuple(_change(name, str(actual[name]), str(value)) for name, value in off)
-        yield ContainerDiff(Remedy.UPDATE, f"{names} was changed by another hand", changes, "", tuple(off))
+        yield ContainerDiff(Remedy.UPDATE, f"{names} was changed from outside", changes, "", tuple(off))
 
 
 def _restart_policy(
@@ -324,7 +324,7 @@ def _networks(
         if name not in wanted.networks:
             yield ContainerDiff(
                 Remedy.DISCONNECT,
-                f"another hand connected it to {name}",
+                f"it was connected from outside to {name}",
                 (_change("networks", name, None),),
                 name,
             )

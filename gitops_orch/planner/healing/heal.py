@@ -143,10 +143,8 @@ class _HealLimiter:
         if path == HEALTH:
             return f"it was restarted {often}, and its healthcheck says unhealthy again"
         if path == STATE:
-            return (
-                f"it was started {often}, and ended each time in order: by itself, or by another hand{actors}"
-            )
-        return f"{path} was put right {often}, and changed again each time: another hand is at work{actors}"
+            return f"it was started {often}, and ended each time in order: by itself, or from outside{actors}"
+        return f"{path} was repaired {often}, and changed again each time: another tool or person changes it{actors}"
 
     def _waits(self, slot: Slot, path: str, diff: ContainerDiff) -> bool:
         healing = self._healing(slot, path)

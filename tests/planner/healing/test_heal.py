@@ -103,9 +103,9 @@ def test_what_is_changed_again_each_time_is_a_fight():
     plan = plan_with(RENAMED, heals=healed("name"))
     assert plan.actions == ()
     assert plan.holds[0].subject == "renamed on h1"
-    assert "name was put right 5 times within 300 s" in plan.holds[0].reason
-    assert "another hand is at work; it is left alone until 01:00" not in plan.holds[0].reason
-    assert stable_part(plan.holds[0].reason).endswith("another hand is at work")
+    assert "name was repaired 5 times within 300 s" in plan.holds[0].reason
+    assert "another tool or person changes it; it is left alone until 01:00" not in plan.holds[0].reason
+    assert stable_part(plan.holds[0].reason).endswith("another tool or person changes it")
 
 
 def test_a_fight_about_one_field_leaves_the_others_to_be_healed():
@@ -149,7 +149,7 @@ def test_a_container_that_is_removed_again_and_again_is_not_made_again_and_its_n
     there = world(lone, observed={"h1": seen("h1", apps=(lone,))}, heals=healed("container", of=lone, slot=1))
     plan = make_plan(there)
     assert plan.actions == ()
-    assert "container was put right 5 times" in plan.holds[0].reason
+    assert "container was repaired 5 times" in plan.holds[0].reason
 
 
 def test_a_container_of_another_image_that_comes_back_again_and_again_is_left_as_it_is():
@@ -179,4 +179,4 @@ def test_one_that_crashes_is_tried_again_for_ever_and_one_that_ends_in_order_is_
     ended = plan_with(stopped(0), heals=healed("state", ages=long_ago))
     assert kinds(crashed) == ["start", "wait_healthy"]
     assert ended.actions == ()
-    assert "ended each time in order: by itself, or by another hand" in ended.holds[0].reason
+    assert "ended each time in order: by itself, or from outside" in ended.holds[0].reason
