@@ -23,10 +23,10 @@ from gitops_orch.controller.execute.run_control import RunControl
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
 from gitops_orch.controller.workers import InlineWorkers
 from gitops_orch.engine.simulated.clock import SimulatedClock
-from gitops_orch.engine.simulated.engine import SimulatedSettings
 from gitops_orch.engine.simulated.faults import SeededFaults, SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import Registry
+from gitops_orch.engine.simulated.settings import SimulatedSettings
 from gitops_orch.errors import INTERNAL_ERROR
 from gitops_orch.model.app import App, Hold
 from gitops_orch.model.observed import Health

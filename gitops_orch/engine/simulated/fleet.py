@@ -6,10 +6,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gitops_orch.clock import Clock
-from gitops_orch.engine.simulated.engine import SimulatedEngine, SimulatedSettings
+from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.faults import Faults, NoFaults
 from gitops_orch.engine.simulated.images import Registry, read_behaviours
 from gitops_orch.engine.simulated.persistence import load_world, save_world
+from gitops_orch.engine.simulated.settings import SimulatedSettings
+from gitops_orch.engine.simulated.wire import SimulatedWire
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.errors import SettingsError
 from gitops_orch.model.host import SIMULATED_SCHEME, Host
@@ -36,15 +38,23 @@ class SimulatedFleet:
     def connect(self, host: Host) -> SimulatedEngine:
         """Return an Engine for a `sim://name` host; hosts with the same name in the URL share one world."""
         name = _world_name(host)
-        return SimulatedEngine(
-            name=host.name,
-            world=self.world(name),
-            registry=self.registry,
+        world, settings = self.world(name), replace(self.settings, data_root=host.data_root)
+        wire = SimulatedWire(
+            host=host.name,
+            world=world,
             clock=self.clock,
             origin_s=self.origin_s,
             faults=self.faults,
-            settings=replace(self.settings, data_root=host.data_root),
+            settings=settings,
             changed=self._saver(name),
+        )
+        return SimulatedEngine(
+            name=host.name,
+            world=world,
+            registry=self.registry,
+            clock=self.clock,
+            settings=settings,
+            wire=wire,
         )
 
     def world(self, name: str) -> SimulatedHost:
