@@ -7,11 +7,11 @@ from textwrap import dedent
 from types import SimpleNamespace
 
 from simulation.memory_history import MemoryHistory
+from simulation.simulated_clock import SimulatedClock
 
 from gitops_orch.clock import SystemClock
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
 from gitops_orch.controller.workers import InlineWorkers, ThreadWorkers
-from gitops_orch.engine.simulated.clock import SimulatedClock
 from gitops_orch.engine.simulated.faults import Fault, SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour, Registry

@@ -13,13 +13,13 @@ from typing import Protocol
 import docker
 from lab.commands import wait_for
 from lab.host import LabHost
+from simulation.simulated_clock import SimulatedClock
 
 from gitops_orch.clock import Clock, SystemClock
 from gitops_orch.engine.base import Engine, EngineEvent
 from gitops_orch.engine.docker.connect import connect
 from gitops_orch.engine.settings import EngineSettings
 from gitops_orch.engine.simulated import requests
-from gitops_orch.engine.simulated.clock import SimulatedClock
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
 from gitops_orch.engine.simulated.lifecycle import TERMINATED

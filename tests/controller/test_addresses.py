@@ -1,8 +1,9 @@
 """Fixed addresses that pass from one container to another, on simulated hosts that give addresses out as Engines do."""
 
 import pytest
+from simulation import tampering
 
-from gitops_orch.engine.simulated import requests, tampering
+from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 from tests.story import Scenario

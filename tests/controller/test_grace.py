@@ -1,8 +1,8 @@
 """However a container ends, it has the time that the file it was made from gave it (`stop_grace_period`)."""
 
 import pytest
+from simulation import tampering
 
-from gitops_orch.engine.simulated import tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.status import Outcome

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from simulation import tampering
 from story import Scenario
 
 from gitops_orch.controller.execute.run_control import RunControl
-from gitops_orch.engine.simulated import tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 

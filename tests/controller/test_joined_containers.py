@@ -1,8 +1,8 @@
 """Services that join a container by its name, whichever file it is in: made for the new one, and started after it."""
 
 import pytest
+from simulation import tampering
 
-from gitops_orch.engine.simulated import tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 from tests.story import Scenario

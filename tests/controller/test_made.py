@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from simulation import tampering
+
 from gitops_orch.controller.workers import InlineWorkers
-from gitops_orch.engine.simulated import tampering
 from gitops_orch.model.plan import Kind
 from tests.controller.execute.test_executor import Stage
 from tests.planner.builders import app, service

@@ -3,9 +3,9 @@
 import pytest
 from controller.test_renamed_services import OTHER
 from faults.test_y_broken_files import holds
+from simulation.tampering import stop
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.engine.simulated.tampering import stop
 from tests.story import Scenario
 
 VOLUMES = "volumes: {data: {}, fresh: {}}\n"

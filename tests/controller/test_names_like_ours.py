@@ -3,8 +3,8 @@
 import json
 
 import pytest
+from simulation import tampering
 
-from gitops_orch.engine.simulated import tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
 from gitops_orch.model.status import AppHealth

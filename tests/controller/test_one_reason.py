@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import structlog
+from simulation.tampering import run_foreign
 from structlog.testing import capture_logs
 
 from gitops_orch.cli.verbs.picture_exit_code import plan_code, status_code
@@ -17,7 +18,6 @@ from gitops_orch.daemon.alerts import troubles_of
 from gitops_orch.daemon.reports.documents import history_document
 from gitops_orch.engine.simulated.faults import Fault
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.engine.simulated.tampering import run_foreign
 from gitops_orch.model.documents.serial import run_document
 from tests.git_story import GitScenario
 

@@ -1,9 +1,10 @@
 """Services that end with 0 and that nothing restarts have done their work; and dependencies that are there already."""
 
 import pytest
+from simulation import tampering
 from story import Scenario
 
-from gitops_orch.engine.simulated import requests, tampering
+from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.engine.simulated.lifecycle import end
 from gitops_orch.model.observed import EndedBy, Health, State

@@ -1,6 +1,7 @@
 """Apps that depend on one another, over whole reconciles."""
 
-from gitops_orch.engine.simulated import tampering
+from simulation import tampering
+
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.status import AppReleaseState, Outcome, Sync
 from tests.story import Scenario

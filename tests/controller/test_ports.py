@@ -1,9 +1,9 @@
 """Whoever has a port, what serves is not stopped for it."""
 
 import pytest
+from simulation.tampering import run_foreign
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.engine.simulated.tampering import run_foreign
 from gitops_orch.model.observed import State
 from gitops_orch.model.status import Outcome
 from tests.story import Scenario

@@ -3,10 +3,10 @@
 import dataclasses
 
 import pytest
+from simulation.tampering import make_unhealthy, restart
 
 from gitops_orch.controller.execute.run_control import RunControl
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.engine.simulated.tampering import make_unhealthy, restart
 from gitops_orch.history.history import History
 from tests.story import Scenario
 

@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from simulation import tampering
 from story import Scenario
 
 from gitops_orch.controller.execute.run_control import RunControl
-from gitops_orch.engine.simulated import tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.engine.simulated.lifecycle import end
 from gitops_orch.model.app import AppKey, Hold

@@ -2,9 +2,9 @@
 
 import pytest
 from faults.test_y_broken_files import forget, holds
+from simulation import tampering
 
 from gitops_orch.controller.execute.run_control import RunControl
-from gitops_orch.engine.simulated import tampering
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.status import AppHealth, AppReleaseState, Sync
 from tests.story import Scenario

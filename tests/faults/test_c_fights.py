@@ -1,8 +1,8 @@
 """C17: another hand undoes what was healed, again and again: the product yields, and names it."""
 
 import pytest
+from simulation import tampering
 
-from gitops_orch.engine.simulated import tampering
 from gitops_orch.model.status import Sync
 from tests.story import Scenario
 

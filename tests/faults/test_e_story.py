@@ -2,9 +2,10 @@
 
 import pytest
 from faults.fleet_story import FleetStory, app, host
+from simulation import tampering
 
 from gitops_orch.controller.execute.run_control import RunControl
-from gitops_orch.engine.simulated import requests, tampering
+from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.status import AppReleaseState, Outcome
 

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from simulation.simulated_clock import SimulatedClock
 
-from gitops_orch.engine.simulated.clock import SimulatedClock
 from gitops_orch.history.history import History
 from gitops_orch.model.app import AppKey
 

@@ -14,6 +14,8 @@ from simulation.oracle import differences
 from simulation.outside import OutsideEvents
 from simulation.recipes import IMAGES, TreeRecipe
 from simulation.repository import Repository
+from simulation.seeded_faults import SeededFaults
+from simulation.simulated_clock import SimulatedClock
 from simulation.tally import Tally
 from simulation.weather import Chaos, crash_now
 from simulation.witness import SafetyMonitor, Violation
@@ -22,8 +24,7 @@ from gitops_orch.controller.desired.load import Loaded
 from gitops_orch.controller.execute.run_control import RunControl
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
 from gitops_orch.controller.workers import InlineWorkers
-from gitops_orch.engine.simulated.clock import SimulatedClock
-from gitops_orch.engine.simulated.faults import SeededFaults, SimulatedCrash
+from gitops_orch.engine.simulated.faults import SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import Registry
 from gitops_orch.engine.simulated.settings import SimulatedSettings

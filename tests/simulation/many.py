@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 import structlog
 from simulation.history import SALT, run_history
 from simulation.repository import without_yaml
+from simulation.simulated_clock import SimulatedClock
 from simulation.tally import Tally
 from simulation.witness import Violation
 
-from gitops_orch.engine.simulated.clock import SimulatedClock
 from gitops_orch.history.history import History
 
 FILES_EVERY = 3

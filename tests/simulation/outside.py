@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from simulation import tampering
 from simulation.recipes import (
     BAD,
     BAD_HOOKS,
@@ -20,7 +21,7 @@ from simulation.repository import Repository
 from simulation.weather import is_restarted
 from simulation.witness import SafetyMonitor, Violation
 
-from gitops_orch.engine.simulated import requests, tampering
+from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey

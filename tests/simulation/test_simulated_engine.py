@@ -4,11 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from simulation import tampering
 from simulation.builders import app, intent, service
+from simulation.simulated_clock import SimulatedClock
 
 from gitops_orch.clock import SystemClock
-from gitops_orch.engine.simulated import tampering
-from gitops_orch.engine.simulated.clock import SimulatedClock
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.faults import Fault, SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet, kept_fleet

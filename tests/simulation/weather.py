@@ -3,11 +3,12 @@
 import random
 from dataclasses import asdict, dataclass, field
 
+from simulation import tampering
 from simulation.recipes import GOOD, IMAGES
+from simulation.seeded_faults import SeededFaults
 
 from gitops_orch.engine import labels
-from gitops_orch.engine.simulated import tampering
-from gitops_orch.engine.simulated.faults import Fault, SeededFaults, SimulatedCrash
+from gitops_orch.engine.simulated.faults import Fault, SimulatedCrash
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.engine.simulated.lifecycle import SimulatedContainer

@@ -11,13 +11,13 @@ from simulation.glance import holds_data, is_healthy, slot_of
 from simulation.losses import Losses
 from simulation.recipes import BAD
 from simulation.repository import Repository
+from simulation.tampering import FOREIGN_MEMORY_BYTES
 
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.requests import known_image
-from gitops_orch.engine.simulated.tampering import FOREIGN_MEMORY_BYTES
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import App, AppKey, Hold, Rollback
 from gitops_orch.model.container import FAILED_SUFFIX, RETAINED_SUFFIX

@@ -1,8 +1,5 @@
-"""Defines the faults of requests to a simulated host, and decides which request gets one."""
+"""Defines the faults that requests to a simulated host can get. No request gets one, except in tests."""
 
-import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
@@ -37,24 +34,4 @@ class NoFaults:
 
     def decide(self, host: str, operation: str) -> Fault | None:  # noqa: ARG002  # the protocol's names
         """Return None."""
-        return None
-
-
-@dataclass(slots=True, kw_only=True)
-class SeededFaults:
-    """Random faults: each request has the given chances, and the same seed gives the same faults."""
-
-    random: random.Random
-    chances: Mapping[Fault, float] = field(default_factory=dict)
-    enabled: bool = True
-
-    def decide(self, host: str, operation: str) -> Fault | None:  # noqa: ARG002  # every request is equal here
-        """Return a random fault by the given chances, or None."""
-        if not self.enabled:
-            return None
-        drawn = self.random.random()
-        for fault, chance in self.chances.items():
-            drawn -= chance
-            if drawn < 0:
-                return fault
         return None

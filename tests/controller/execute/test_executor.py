@@ -1,10 +1,11 @@
 """Walking a plan: order, failures, gates, and being asked to stop."""
 
+from simulation.simulated_clock import SimulatedClock
+
 from gitops_orch.controller.execute.executor import Executor, Services
 from gitops_orch.controller.execute.replan import actions_of_idle_apps, no_replan
 from gitops_orch.controller.execute.run_control import RunControl
 from gitops_orch.controller.workers import InlineWorkers
-from gitops_orch.engine.simulated.clock import SimulatedClock
 from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
 from gitops_orch.model.app import UpdatePolicy

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from simulation import tampering
 from structlog.testing import capture_logs
 
 from gitops_orch.controller.registry.tag_digests import TagCheck
@@ -12,7 +13,7 @@ from gitops_orch.controller.registry.tag_history import (
     read_tag_records,
     tag_records_text,
 )
-from gitops_orch.engine.simulated import requests, tampering
+from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.app import AppKey
