@@ -11,6 +11,7 @@ from statistics import median
 from gitops_orch.clock import SystemClock
 from gitops_orch.manifest.cache import ManifestCache
 from gitops_orch.manifest.compile import compile_tree
+from gitops_orch.python_gc import few_collections
 from gitops_orch.source.access import SourceSettings
 from gitops_orch.source.source import Source
 
@@ -85,7 +86,8 @@ def _compile(source: Source, size: int, cache: ManifestCache) -> float:
     gc.collect()
     commit = source.fetch(last_commit=None)
     began = time.perf_counter()
-    desired = compile_tree(source.tree(commit), environment=None, cache=cache)
+    with few_collections():
+        desired = compile_tree(source.tree(commit), environment=None, cache=cache)
     taken = time.perf_counter() - began
     if len(desired.apps) != size:
         raise RuntimeError(f"{len(desired.apps)} of {size} apps: {desired.problems[:3]}")

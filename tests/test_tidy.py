@@ -28,7 +28,7 @@ HELP_CHARACTERS_MAX = 60
 # From the bottom up. A room may know those on lines below its own; names on one line do not know each other.
 LAYERS = (
     ("printable", "version"),
-    ("redaction", "private_files"),
+    ("redaction", "private_files", "python_gc"),
     ("log_output",),
     ("errors",),
     ("clock", "logs", "settings_file"),
@@ -53,6 +53,7 @@ IMPURE_MODULES = {
         "asyncio",
         "concurrent",
         "fcntl",
+        "gc",
         "glob",
         "http",
         "io",

@@ -52,6 +52,7 @@ from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.releases.quarantine import choose_release
 from gitops_orch.planner.status import app_statuses, host_statuses
+from gitops_orch.python_gc import few_collections
 from gitops_orch.source.source import Source
 
 
@@ -209,6 +210,7 @@ class _Observed:
     last_good: tuple[TargetRelease, ...]
 
 
+@few_collections()
 def _plan_without(
     deps: Dependencies, desired: Desired, view: _Observed, apart: Mapping[AppKey, str]
 ) -> _Decided:
@@ -268,11 +270,8 @@ def _timetable(deps: Dependencies, world: World) -> Timetable:
         if not isinstance(world.observed.get(host), ObservedHost)
         for placed in rows
     )
-    ran = KnownRuns(
-        containers=tuple(our_containers(world.observed)),
-        unreachable=tuple(away),
-        started=deps.started_runs,
-    )
+    ours = tuple(our_containers(world.observed))
+    ran = KnownRuns(containers=ours, unreachable=tuple(away), started=deps.started_runs)
     return make_timetable((each.app for each in world.targets), ran, deps.history.timetable(), world.now)
 
 

@@ -25,6 +25,7 @@ from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.desired import Desired, Former
 from gitops_orch.model.host import SIMULATED_SCHEME, Host
 from gitops_orch.model.observed import Observation
+from gitops_orch.python_gc import few_collections
 from gitops_orch.settings import Settings
 from gitops_orch.source.source import Source
 
@@ -57,13 +58,14 @@ class Application:
     def desired(self, commit: str | None = None) -> Desired:
         """Return the desired state of a commit; by default of the last good commit, else of head."""
         chosen = commit or self.last_commit() or self.fetch()
-        return compile_tree(
-            self.source.tree(chosen),
-            environment=self.settings.environment,
-            cache=self._compiled,
-            local_url=local_url(),
-            former=self._former(),
-        )
+        with few_collections():
+            return compile_tree(
+                self.source.tree(chosen),
+                environment=self.settings.environment,
+                cache=self._compiled,
+                local_url=local_url(),
+                former=self._former(),
+            )
 
     def full_commit(self, text: str) -> str:
         """Return the full hash of a commit, even if only the remote has it so far; raises SourceError."""

@@ -1,8 +1,6 @@
 """Compiles a whole tree to the desired state of one commit: all apps, all hosts, and all mistakes at once."""
 
-import gc
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -31,10 +29,7 @@ from gitops_orch.model.problem import Position, Problem
 from gitops_orch.model.tree import Tree
 
 LOCAL_URL = "unix:///var/run/docker.sock"
-COLLECTED_FILES = 50  # files between two collections of the youngest garbage
 LEFT_OUT_MAX = 100  # files from which the app's name is read
-# After so many files in one call, their results are excluded from later garbage collections
-FROZEN_FILES = 1000
 # For callers that need only variables
 _ANY_ORIGIN = FleetContext(local_url=LOCAL_URL, hosts_ever_known=False)
 
@@ -210,12 +205,7 @@ def _compile_all(
 ) -> list[CompiledFile]:
     git = GitFiles.of(rooted(tree))
     fingerprint = settings_fingerprint(settings, tree.name)
-    compiled = []
-    with _collected_in_time() as collect:
-        for path in paths:
-            compiled.append(_compile(git, path, settings, fingerprint, cache))
-            collect(cache.misses)
-    return compiled
+    return [_compile(git, path, settings, fingerprint, cache) for path in paths]
 
 
 def _compile(
@@ -232,34 +222,6 @@ def _compile(
         return CompiledFile(
             path=path, key=None, app=None, problems=(problem,), included=(), name_place=place, read=(path,)
         )
-
-
-@contextmanager
-def _collected_in_time() -> Iterator[Callable[[int], None]]:
-    """Collect only the youngest garbage, each time that COLLECTED_FILES more files were compiled.
-
-    The collector's own schedule walks all earlier results again and again: for ten thousand files it takes a third of
-    the time. The price is that no other thread collects garbage during that time. After very many files their results
-    are frozen: they live long and contain no reference cycles, and a later commit must not wait half a second for
-    another walk over them.
-    """
-    collects, last, compiled = gc.isenabled(), 0, 0
-
-    def collect(misses: int) -> None:
-        nonlocal last, compiled
-        if misses - last >= COLLECTED_FILES:
-            compiled += misses - last
-            last = misses
-            gc.collect(0)
-
-    gc.disable()
-    try:
-        yield collect
-    finally:
-        if compiled >= FROZEN_FILES:
-            gc.freeze()
-        if collects:
-            gc.enable()
 
 
 def _ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -3,9 +3,7 @@
 An app that must not be changed is held, and the reason is noted.
 """
 
-import gc
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from gitops_orch.model.app import App, AppKey, Rollback
@@ -71,26 +69,6 @@ def make_plan(world: World) -> Plan:
 
     Pure: the same world gives the same plan.
     """
-    with _uncollected():
-        return _make_plan(world)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Pause Python's garbage collector.
-
-    A plan creates many values and no reference cycles: the repeated search for cycles would cost a third of its time.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def _make_plan(world: World) -> Plan:
     index = build_index(world)
     world = with_predecessors(with_renames(with_own_parents(world), index), index)
     world, draft = _draft(world, index)

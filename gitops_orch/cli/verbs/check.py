@@ -21,6 +21,7 @@ from gitops_orch.model.desired import Fragment
 from gitops_orch.model.documents.document import Document, problem_rows
 from gitops_orch.model.problem import Problem, Severity
 from gitops_orch.model.tree import Tree
+from gitops_orch.python_gc import few_collections
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 Where: TypeAlias = Annotated[Path | None, typer.Argument(metavar="[DIR]", help="A plain directory.")]
@@ -34,7 +35,7 @@ Strict: TypeAlias = Annotated[
 
 def validate(shell: Shell, directory: Where = None, ref: Ref = None, strict: Strict = False) -> int:  # noqa: FBT002
     """Check a directory or a commit; name every mistake."""
-    with _tree(shell, directory, ref) as tree:
+    with _tree(shell, directory, ref) as tree, few_collections():
         desired = examined_tree(tree, environment=shell.settings.environment, strict=strict)
         count = len(tree.files)
     problems, fragments = desired.problems, desired.fragments
@@ -56,7 +57,7 @@ def validate(shell: Shell, directory: Where = None, ref: Ref = None, strict: Str
 
 def render(shell: Shell, directory: Where = None, ref: Ref = None) -> int:
     """Print the resolved Compose model of every app."""
-    with _tree(shell, directory, ref) as tree:
+    with _tree(shell, directory, ref) as tree, few_collections():
         rendered, problems = render_tree(tree, environment=shell.settings.environment)
     shell.print_json(rendered)
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]

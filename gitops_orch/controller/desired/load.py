@@ -1,5 +1,6 @@
 """Loads the desired state from Git, or reports why there is none that may be executed."""
 
+import gc
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,12 +18,15 @@ from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.desired import Desired, Former
 from gitops_orch.model.host import Fleet
 from gitops_orch.planner.pruning.fleet_loss import removed_fleet_settings
+from gitops_orch.python_gc import few_collections
 from gitops_orch.source.source import Source
 
 IMPLICIT_HOST = "local"
 MANY = 8  # apps of one commit
 ALL_DECLARED = Fleet(variables={"": ""}, declared=frozenset({"variables"}))
 OLDER_MAX = 2000  # limit of remembered apps of older commits
+# After so many files of one commit, their results are excluded from later garbage collections.
+FROZEN_FILES = 1000
 CONTINUITY = ""  # remembered like a host: this history was kept since the first container was created
 
 
@@ -168,13 +172,18 @@ class Loader:
         former = former or self._former()
         if last is not None and last[:3] == (commit, known, former):
             return last[3]
-        desired = compile_tree(
-            self._source.tree(commit),
-            environment=self._reading.environment,
-            cache=self._cache,
-            local_url=self._reading.local_url,
-            former=replace(former, hosts=known),
-        )
+        compiled_before = self._cache.misses
+        with few_collections():
+            desired = compile_tree(
+                self._source.tree(commit),
+                environment=self._reading.environment,
+                cache=self._cache,
+                local_url=self._reading.local_url,
+                former=replace(former, hosts=known),
+            )
+        if self._cache.misses - compiled_before >= FROZEN_FILES:
+            # They live long and contain no reference cycles: a walk over them takes half a second.
+            gc.freeze()
         self._last = (commit, known, former, desired)
         return desired
 
@@ -191,9 +200,10 @@ class Loader:
         if len(wanted) < MANY:
             return
         try:
-            files = all_app_files(
-                self._source.tree(commit), environment=self._reading.environment, cache=self._cache
-            )
+            with few_collections():
+                files = all_app_files(
+                    self._source.tree(commit), environment=self._reading.environment, cache=self._cache
+                )
         except SourceError:
             return
         if len(self._older) >= OLDER_MAX:

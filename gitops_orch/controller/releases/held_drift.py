@@ -13,6 +13,7 @@ from gitops_orch.model.observed import Observation, ObservedHost
 from gitops_orch.model.plan import Action, Plan
 from gitops_orch.planner.inputs.world import TargetRelease, World
 from gitops_orch.planner.plan import make_plan
+from gitops_orch.python_gc import few_collections
 
 
 def held_actions(desired: Desired, world: World, plan: Plan, loader: Loader) -> tuple[Action, ...]:
@@ -22,7 +23,9 @@ def held_actions(desired: Desired, world: World, plan: Plan, loader: Loader) -> 
     if not heads:
         return ()
     free = _without_holds(world, heads.values(), loader)
-    return tuple(action for action in make_plan(free).actions if action.app in heads)
+    with few_collections():
+        unheld = make_plan(free)
+    return tuple(action for action in unheld.actions if action.app in heads)
 
 
 def _without_holds(world: World, heads: Iterable[App], loader: Loader) -> World:

@@ -22,6 +22,7 @@ from gitops_orch.manifest.shared_files import Difference, Version, difference, o
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.desired import Former
 from gitops_orch.model.tree import Tree
+from gitops_orch.python_gc import few_collections
 from gitops_orch.source.commits import REVERTS
 from gitops_orch.source.source import Source
 
@@ -187,7 +188,10 @@ class Reverter:
         return _RevertCommit(commit, "" if exact else f"; {_shared(found)}")
 
     def _version(self, tree: Tree) -> Version:
-        files = all_app_files(tree, environment=self._environment, cache=self._cache, former=self._former())
+        with few_collections():
+            files = all_app_files(
+                tree, environment=self._environment, cache=self._cache, former=self._former()
+            )
         return Version(tree=tree, files=files)
 
     def _message(self, request: RevertRequest, paths: tuple[str, ...], head: str) -> str:
