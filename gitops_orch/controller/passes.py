@@ -134,7 +134,7 @@ class Passes:
     def _carry_out(self, snapshot: Snapshot, plan: Plan) -> tuple[ActionResult, ...]:
         deps = self._deps
         self._control.progress(ProgressEvent(kind="planned", message=plan.digest, total=len(plan.actions)))
-        self._recorder.record_start(plan)
+        self._recorder.record_start(plan, snapshot.world.targets if snapshot.world is not None else ())
         self._loaded = snapshot.loaded
         self._snapshots = {action.app: snapshot for action in plan.actions}
         self._recorded.clear()
@@ -174,7 +174,7 @@ class Passes:
         if not may_execute(snapshot):
             return ()
         plan = replace(snapshot.status.plan, actions=actions_of_idle_apps(snapshot.status.plan.actions, busy))
-        self._recorder.record_start(plan)
+        self._recorder.record_start(plan, snapshot.world.targets if snapshot.world is not None else ())
         self._snapshots |= {action.app: snapshot for action in plan.actions}
         return plan.actions
 

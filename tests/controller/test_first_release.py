@@ -3,6 +3,7 @@
 import pytest
 from story import Scenario
 
+from gitops_orch.controller.execute.run_control import RunControl
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.engine.simulated.lifecycle import begin
@@ -271,3 +272,22 @@ def test_a_run_in_which_another_app_goes_back_is_rolled_back(story):
     report = story.sync()
     assert (report.status, report.exit_code) == ("rolled-back", 4)
     assert shop(report).release_state.value == "failed"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("image", ["ends:1", "slow:1"])
+def test_without_its_history_a_release_whose_gate_was_interrupted_does_not_count_as_stable(
+    story, image, killed
+):
+    deploy(story, web=image, restart="no")
+    story.lose_state()
+    web = story.containers()["web"]
+    requests.stop(story.world, web, killed=True)
+
+    def stop_at_its_gate(event):
+        if event.kind == "started" and event.action.kind.value == "wait_healthy":
+            requests.stop(story.world, web, killed=killed)
+
+    story.reconciler.run(trigger="test", control=RunControl(progress=stop_at_its_gate))
+    states = {each.state for each in story.history.releases(None)}
+    assert ReleaseState.STABLE not in states

@@ -154,7 +154,7 @@ def test_an_app_that_comes_back_does_not_wait_for_its_removal(story, back):
     restart(story)
     story.commit(BLOG)
     assert story.sync().status == "error"
-    story.reconciler.engines.by_name()["h1"].faults = calm
+    story.reconciler.engines.by_name()["h1"].wire.faults = calm
     story.commit(back | BLOG)
     assert story.sync().exit_code == 0
     assert not story.history.troubles()

@@ -64,7 +64,7 @@ def test_an_app_that_went_back_waits_after_trouble_as_any_other():
     assert story.sync().exit_code == 4
     story.world.containers.clear()
     story.world.images.clear()
-    story.reconciler.engines.by_name()["h1"].faults = SilentTo("pull")
+    story.reconciler.engines.by_name()["h1"].wire.faults = SilentTo("pull")
     assert "pull" in story.kinds(story.sync())
     assert story.kinds(story.sync()) == []
 
@@ -74,10 +74,10 @@ def test_the_time_that_a_host_was_silent_does_not_count_against_a_release():
     stage = Stage(watched(10), behaviour=slow)
     begun = stage.clock.monotonic_s()
     stage.run(RunControl(should_yield=lambda: stage.clock.monotonic_s() - begun > 5))
-    stage.engines["h1"].faults = SilentTo("inspect")
+    stage.engines["h1"].wire.faults = SilentTo("inspect")
     unproved = frozenset(each.key for each in stage.apps)
     assert outcomes(stage.run(ungated=unproved)) == {"wait_healthy": Outcome.FAILED}
-    stage.engines["h1"].faults = stage.fleet.faults
+    stage.engines["h1"].wire.faults = stage.fleet.faults
     stage.clock.sleep(400)
     assert outcomes(stage.run(ungated=unproved)) == {"wait_healthy": Outcome.DONE}
 

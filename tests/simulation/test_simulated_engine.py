@@ -90,6 +90,17 @@ def test_a_container_that_fails_twice_stays_up_the_third_time():
     assert (found.state, found.details.restart_count) == (State.RUNNING, 2)
 
 
+def test_a_command_that_ends_ends_at_every_start_of_an_image_whose_program_stays_up_later():
+    fleet = a_fleet(web_1=ImageBehaviour(exits_after_s=1, exit_code=1, exits_max=1))
+    host = a_host(fleet)
+    container = running(host, command=("true",))
+    for _ in range(3):
+        fleet.clock.sleep(5)
+        found = host.inspect(container)
+        assert (found.state, found.details.exit_code) == (State.EXITED, 0)
+        host.start(container)
+
+
 def test_a_rebooted_host_brings_back_what_its_policies_say():
     fleet = a_fleet()
     host = a_host(fleet)

@@ -137,9 +137,12 @@ class Recorder:
             self._source.keep(commit)
             self._kept = commit
 
-    def record_start(self, plan: Plan) -> None:
-        """Record which releases are in progress."""
-        for app, (digest, commit) in _created_releases(plan).items():
+    def record_start(self, plan: Plan, targets: Iterable[TargetRelease]) -> None:
+        """Record which releases are in progress: those that get a container, and those that must pass their gates.
+
+        Otherwise, after the history was lost, a release would count as stable while its gates have not ended.
+        """
+        for app, (digest, commit) in (_gated_releases(plan, targets) | _created_releases(plan)).items():
             known = {release.digest: release.state for release in self._history.releases(app)}
             if known.get(digest) not in {ReleaseState.STABLE, ReleaseState.FAILED}:
                 self._mark(app, digest, commit, ReleaseState.PROGRESSING, "")
@@ -344,7 +347,13 @@ def _placed(host: ObservedHost, taking_over: frozenset[Placed] = frozenset()) ->
     return tuple(Placed(app=app, service=service, slot=slot) for app, service, slot in sorted(rows))
 
 
-def _created_releases(plan: Plan) -> Mapping[AppKey, tuple[str, str]]:
+def _gated_releases(plan: Plan, targets: Iterable[TargetRelease]) -> dict[AppKey, tuple[str, str]]:
+    """Return the digest and the commit of every target release that a gate of the plan can fail."""
+    gated = {action.app for action in plan.actions if action.gate is not None and action.budget is not None}
+    return {each.app.key: (each.app.digest, each.commit) for each in targets if each.app.key in gated}
+
+
+def _created_releases(plan: Plan) -> dict[AppKey, tuple[str, str]]:
     """Return, for every app that gets a new container, the digest and the commit from which it is created."""
     return {
         action.container.app.key: (action.container.app.digest, action.container.commit)

@@ -90,7 +90,13 @@ def _behaviour(image: ImageBehaviour, command: tuple[str, ...] | None) -> ImageB
     if not command or command[0] not in {"true", "false", "sleep"}:
         return image
     code = requests.FAILED if command[0] == "false" else 0
-    return replace(image, exits_after_s=requests.exec_duration_s(command), exit_code=code, start_error="")
+    return replace(
+        image,
+        exits_after_s=requests.exec_duration_s(command),
+        exits_max=None,  # the command ends at every start, also of an image whose program keeps running later
+        exit_code=code,
+        start_error="",
+    )
 
 
 def _joined(world: SimulatedHost, mode: str) -> str | None:
