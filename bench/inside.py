@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from gitops_orch.clock import SystemClock
+from gitops_orch.controller.desired.config_repository import Branch, ConfigRepository, Reading
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
 from gitops_orch.controller.workers import ThreadWorkers
 from gitops_orch.engine.docker.connect import connect
@@ -24,12 +25,12 @@ def open_reconciler(url: str, directory: Path) -> Iterator[Reconciler]:
         history = History.open(directory / "state", None, clock)
         stack.callback(history.close)
         parts = ReconcilerParts(
-            source=source,
+            repository=ConfigRepository(source, history, clock, Branch(url, "main"), Reading()),
             history=history,
             connect=lambda host: connect(host, settings, clock),
             clock=clock,
             workers=ThreadWorkers(),
-            settings=ReconcileSettings(url=url),
+            settings=ReconcileSettings(),
         )
         reconciler = Reconciler(parts)
         stack.callback(reconciler.close)

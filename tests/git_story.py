@@ -5,6 +5,7 @@ from pathlib import Path
 
 from repositories import Repository
 
+from gitops_orch.controller.desired.config_repository import Branch, ConfigRepository, Reading
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
 from gitops_orch.controller.workers import InlineWorkers
 from gitops_orch.daemon.alerts import troubles_of
@@ -30,7 +31,7 @@ class GitScenario(Scenario):
     def __init__(self, forge: Repository, state: Path, **settings: object) -> None:
         self.forge = forge
         self.state = state
-        self.settings = {"push_reverts": True, "environment": None, **settings}
+        self.settings = {"push_reverts": True, **settings}
         self.address: dict[str, object] = {"url": forge.url}
         self.files: dict[str, str] = {"hosts/h1.yaml": HOST}
         self.reports: list[RunReport] = []
@@ -49,12 +50,14 @@ class GitScenario(Scenario):
     def _reconciler(self) -> Reconciler:
         return Reconciler(
             ReconcilerParts(
-                source=self.source,
+                repository=ConfigRepository(
+                    self.source, self.history, self.clock, Branch(self.forge.url, "main"), Reading()
+                ),
                 history=self.history,
                 connect=self.fleet.connect,
                 clock=self.clock,
                 workers=InlineWorkers(self.clock.sleep, lambda _: 0),
-                settings=ReconcileSettings(url=self.forge.url, **self.settings),
+                settings=ReconcileSettings(**self.settings),
             )
         )
 

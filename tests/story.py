@@ -10,6 +10,7 @@ from simulation.memory_history import MemoryHistory
 from simulation.simulated_clock import SimulatedClock
 
 from gitops_orch.clock import SystemClock
+from gitops_orch.controller.desired.config_repository import Branch, ConfigRepository, Reading
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
 from gitops_orch.controller.workers import InlineWorkers, ThreadWorkers
 from gitops_orch.engine.simulated.faults import Fault, SimulatedCrash
@@ -133,16 +134,18 @@ class Scenario:
     def _reconciler(self) -> Reconciler:
         return Reconciler(
             ReconcilerParts(
-                source=self.source,
+                repository=ConfigRepository(
+                    self.source,
+                    self.history,
+                    self.clock,
+                    Branch("file:///repo", "main"),
+                    Reading(environment=self.environment),
+                ),
                 history=self.history,
                 connect=self.fleet.connect,
                 clock=self.clock,
                 workers=self.threads or InlineWorkers(self.clock.sleep, lambda _: 0),
-                settings=ReconcileSettings(
-                    url="file:///repo",
-                    environment=self.environment,
-                    containers_kept=self.containers_kept,
-                ),
+                settings=ReconcileSettings(containers_kept=self.containers_kept),
             )
         )
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gitops_orch.clock import Clock
-from gitops_orch.controller.desired.load import Branch, Loader, Reading
+from gitops_orch.controller.desired.config_repository import ConfigRepository
+from gitops_orch.controller.desired.load import Loader
 from gitops_orch.controller.execute.gates import GateProgresses
 from gitops_orch.controller.execute.run_control import ProgressEvent, RunControl
 from gitops_orch.controller.garbage import collect_garbage
@@ -26,6 +27,7 @@ from gitops_orch.controller.releases.spec_cache import SpecCache
 from gitops_orch.controller.retry.app_isolation import Isolation
 from gitops_orch.controller.retry.backoff import Backoff
 from gitops_orch.controller.retry.heal_history import HealHistory
+from gitops_orch.controller.revert.git_revert import Reverter
 from gitops_orch.controller.revert.reverted_reverts import RevertedReverts
 from gitops_orch.controller.snapshot import Dependencies, Snapshot, take_snapshot
 from gitops_orch.controller.workers import Workers
@@ -34,7 +36,6 @@ from gitops_orch.history.history import History
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.host import Host
 from gitops_orch.model.status import RevertReport, RunReport, Status
-from gitops_orch.source.source import Source
 
 DUE_TAGS = TagCheck()
 
@@ -43,10 +44,6 @@ DUE_TAGS = TagCheck()
 class ReconcileSettings:
     """The operator's settings that a reconcile reads."""
 
-    url: str
-    branch: str = "main"
-    environment: str | None = None
-    local_url: str = "unix:///var/run/docker.sock"
     runs_kept: int = 1000
     releases_kept: int = 20
     images_kept: int = 3
@@ -61,7 +58,7 @@ class ReconcileSettings:
 class ReconcilerParts:
     """What a reconciler is built from."""
 
-    source: Source
+    repository: ConfigRepository
     history: History
     connect: Callable[[Host], Engine]
     clock: Clock
@@ -76,22 +73,19 @@ class Reconciler:
         settings = parts.settings
         self._parts = parts
         self._clock = parts.clock
-        branch = Branch(settings.url, settings.branch)
-        reading = Reading(environment=settings.environment, local_url=settings.local_url)
-        self._loader = Loader(parts.source, parts.history, parts.clock, branch, reading)
+        self._loader = Loader(parts.repository)
         self._engines = Engines(parts.connect)
         self._gate_progress: GateProgresses = {}
-        self._recorder = Recorder(parts.history, parts.source, parts.clock, branch)
+        self._recorder = Recorder(parts.history, parts.repository, parts.clock)
         self._deps = Dependencies(
-            source=parts.source,
+            repository=parts.repository,
             history=parts.history,
-            loader=self._loader,
             engines=self._engines,
             workers=parts.workers,
             clock=parts.clock,
             spec_cache=SpecCache(),
             backoff=Backoff(),
-            revert_watcher=RevertedReverts(parts.source, self._loader.app_at),
+            revert_watcher=RevertedReverts(parts.repository),
             heal_history=HealHistory(parts.history, parts.clock),
             isolation=Isolation(),
             tags=Tags(self._engines, parts.workers, parts.clock, parts.history, check_s=settings.tag_check_s),
@@ -104,7 +98,7 @@ class Reconciler:
             containers_kept=settings.containers_kept,
         )
         self._log = RunLog()
-        self._reverts = FailedReverts(self._loader.reverter(), parts.history, parts.clock)
+        self._reverts = FailedReverts(Reverter(parts.repository), parts.history, parts.clock)
 
     def read_status(
         self, *, fetch: bool = True, withheld: bool = False, apps: frozenset[AppKey] = frozenset()
@@ -121,7 +115,7 @@ class Reconciler:
         if not withheld or snapshot.world is None or snapshot.desired is None:
             return snapshot.status
         plan = snapshot.status.plan
-        actions = held_actions(snapshot.desired, snapshot.world, plan, self._loader)
+        actions = held_actions(snapshot.desired, snapshot.world, plan, self._parts.repository)
         return replace(snapshot.status, withheld=actions)
 
     def run(

@@ -7,9 +7,10 @@ from functools import partial
 from gitops_orch.clock import Clock
 from gitops_orch.controller.desired.app_files import AppFiles, read_app_files
 from gitops_orch.controller.desired.changes_without_container import notes_of
-from gitops_orch.controller.desired.commit_trailers import CommitDirectives, read_directives
+from gitops_orch.controller.desired.commit_trailers import CommitDirectives
+from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.controller.desired.last_seen import choose_salt, last_known_placements
-from gitops_orch.controller.desired.load import Loaded, Loader
+from gitops_orch.controller.desired.load import Loaded
 from gitops_orch.controller.desired.lost_holds import with_lost_commands
 from gitops_orch.controller.observe.bind_files import HostFilesMemory, Unread, holds_of, unknown_of
 from gitops_orch.controller.observe.host_identity import HostFacts, read_facts, updated_facts, verify_identity
@@ -53,7 +54,6 @@ from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.releases.quarantine import choose_release
 from gitops_orch.planner.status import app_statuses, host_statuses
 from gitops_orch.python_gc import few_collections
-from gitops_orch.source.source import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +77,8 @@ class Snapshot:
 class Dependencies:
     """What a snapshot needs: its collaborators, and the memory of this process."""
 
-    source: Source
+    repository: ConfigRepository
     history: History
-    loader: Loader
     engines: Engines
     workers: Workers
     clock: Clock
@@ -122,13 +121,13 @@ def take_snapshot(
     if not quick:
         deps.tags.check((each for each in desired.apps if not apps or each.key in apps), observed)
     observed = with_completed(observed, deps.history)
-    directives = read_directives(deps.source, deps.history, desired.commit)
+    directives = deps.repository.directives(desired.commit)
     known = read_facts(deps.history)
     observed = verify_identity(observed, known, directives.permission)
     host_facts = updated_facts(known, observed, deps.history.remembered(), directives.permission)
     files = read_app_files(deps.history)
-    desired = identified(desired, files, our_containers(observed), deps.loader)
-    good = LastGood(deps.loader, deps.history, deps.spec_cache).releases(
+    desired = identified(desired, files, our_containers(observed), deps.repository)
+    good = LastGood(deps.repository, deps.history, deps.spec_cache).releases(
         desired, files, our_containers(observed)
     )
     view = _Observed(
@@ -154,7 +153,7 @@ def take_snapshot(
         error=loaded.error,
         invalid_files=tuple(file for file in desired.invalid_files if file.key is None and not apps),
         notes=notes_of(
-            decided.world, whole, our_containers(observed), deps.loader, {row.key for row in statuses}
+            decided.world, whole, our_containers(observed), deps.repository, {row.key for row in statuses}
         ),
         observe_ms=round((seen - began) * 1000),
         plan_ms=round((planned - seen) * 1000),
@@ -175,7 +174,7 @@ def take_snapshot(
 
 
 def _nothing_loaded(deps: Dependencies, loaded: Loaded) -> Snapshot:
-    empty = Plan(commit=deps.loader.last_commit() or "")
+    empty = Plan(commit=deps.repository.last_commit() or "")
     status = Status(
         commit=empty.commit,
         fetched_at=loaded.fetched_at,
@@ -219,7 +218,7 @@ def _plan_without(
         apps = tuple(app for app in desired.apps if app.key not in apart)
         desired = replace(desired, apps=apps, invalid_apps=(*desired.invalid_apps, *apart))
         view = replace(view, last_good=tuple(each for each in view.last_good if each.app.key not in apart))
-    ours, has = our_containers(view.observed), deps.source.has
+    ours, has = our_containers(view.observed), deps.repository.source.has
     past = find_release_history(
         desired, ours, deps.history, deps.revert_watcher, deps.recovered_first_releases, has
     )
@@ -259,7 +258,7 @@ def _earlier_releases(deps: Dependencies, containers: list[ObservedContainer], k
     """
     commits = {release.commit for release in deps.history.releases(key)}
     commits |= {c.owner.commit for c in containers if c.owner is not None and c.owner.app == key}
-    found = (deps.loader.app_at(key, commit) for commit in sorted(commits))
+    found = (deps.repository.app_at(key, commit) for commit in sorted(commits))
     return [app for app in found if app is not None]
 
 
@@ -301,9 +300,9 @@ def _world(deps: Dependencies, desired: Desired, view: _Observed, past: ReleaseH
     choices = roll_back_together(desired.apps, choose, former, facts.was_stable)
     choices = deps.tags.noted(choices, observed)
     known = known_apps(history, observed, facts.stable)
-    removed = find_removed_apps(desired, containers, deps.loader, deps.source.has, known)
+    removed = find_removed_apps(desired, containers, deps.repository, deps.repository.source.has, known)
     hashes = partial(deps.spec_cache.hashes, salt=salt)
-    running = running_releases(choices, containers, deps.loader, history, facts, hashes)
+    running = running_releases(choices, containers, deps.repository, history, facts, hashes)
     keyed = _keyed(deps, [*choices, *view.last_good, *running], salt)
     running_now = keyed[len(choices) + len(view.last_good) :]
     chosen = keyed[: len(keyed) - len(running_now)]
@@ -318,7 +317,7 @@ def _world(deps: Dependencies, desired: Desired, view: _Observed, past: ReleaseH
         targets=chosen,
         heads={app.key: app for app in desired.apps},
         specs=specs,
-        declared_services=previous_services(chosen, containers, specs, deps.loader, salt),
+        declared_services=previous_services(chosen, containers, specs, deps.repository, salt),
         refusals=deps.spec_cache.refusals((each.app for each in keyed), api_versions),
         salt=salt,
         fleet=desired.fleet,
@@ -364,7 +363,7 @@ def _world(deps: Dependencies, desired: Desired, view: _Observed, past: ReleaseH
 def _former_release(deps: Dependencies, facts: ReleaseFacts, app: App) -> TargetRelease | None:
     """Return the last stable release of an app other than its head release; None if none can be read."""
     stable = facts.stable_other_than(app.key, app.digest)
-    older = deps.loader.app_at(app.key, stable.commit) if stable is not None else None
+    older = deps.repository.app_at(app.key, stable.commit) if stable is not None else None
     if stable is None or older is None:
         return None
     return TargetRelease(
@@ -388,7 +387,7 @@ def _choose(deps: Dependencies, commit: str, past: ReleaseHistory, app: App) -> 
         return TargetRelease(app=app, commit=commit, reason=reason, reverted=reverted, stays_running=up)
     if choice.role is Role.BLOCKED:
         return TargetRelease(app=app, commit=commit, role=choice.role, reason=choice.reason)
-    older = deps.loader.app_at(app.key, choice.commit)
+    older = deps.repository.app_at(app.key, choice.commit)
     if older is None:
         reason = f"{choice.reason}, but the files of {choice.commit[:12]} cannot be read"
         return TargetRelease(app=app, commit=commit, role=Role.BLOCKED, reason=reason)

@@ -2,32 +2,24 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gitops_orch.clock import Clock, SystemClock
-from gitops_orch.controller.desired.app_files import read_app_files
+from gitops_orch.controller.desired.config_repository import Branch, ConfigRepository, Reading
 from gitops_orch.controller.observe.observe_hosts import observe_all
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
-from gitops_orch.controller.revert.git_revert import Reverter
 from gitops_orch.controller.workers import ThreadWorkers, Workers
-from gitops_orch.daemon.repository import open_source
+from gitops_orch.daemon.mirrors import open_source
 from gitops_orch.engine.base import Engine
 from gitops_orch.engine.settings import EngineSettings
-from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
-from gitops_orch.manifest.cache import ManifestCache
-from gitops_orch.manifest.compile import compile_one, compile_tree
-from gitops_orch.model.app import App, AppKey
-from gitops_orch.model.desired import Desired, Former
 from gitops_orch.model.host import SIMULATED_SCHEME, Host
 from gitops_orch.model.observed import Observation
-from gitops_orch.python_gc import few_collections
 from gitops_orch.settings import Settings
-from gitops_orch.source.source import Source
 
 if TYPE_CHECKING:
     from gitops_orch.engine.simulated.fleet import SimulatedFleet
@@ -41,53 +33,14 @@ class Application:
 
     settings: Settings
     clock: Clock
-    source: Source
+    repository: ConfigRepository
     history: History
     workers: Workers
     reconciler: Reconciler
-    _compiled: ManifestCache = field(default_factory=ManifestCache)
-
-    def fetch(self) -> str:
-        """Ask the remote and return its head; raises SourceError."""
-        return self.source.fetch(last_commit=self.last_commit(), accepted=self.history.accepted())
-
-    def last_commit(self) -> str | None:
-        """Return the last good commit of this branch; None if there is none."""
-        return self.history.last_commit(self.source.url, self.settings.repository.branch)
-
-    def desired(self, commit: str | None = None) -> Desired:
-        """Return the desired state of a commit; by default of the last good commit, else of head."""
-        chosen = commit or self.last_commit() or self.fetch()
-        with few_collections():
-            return compile_tree(
-                self.source.tree(chosen),
-                environment=self.settings.environment,
-                cache=self._compiled,
-                local_url=local_url(),
-                former=self._former(),
-            )
-
-    def full_commit(self, text: str) -> str:
-        """Return the full hash of a commit, even if only the remote has it so far; raises SourceError."""
-        with suppress(SourceError):  # the remote is held or silent: then only commits in the mirror are found
-            self.fetch()
-        return self.source.resolve(text)
-
-    def reverter(self) -> Reverter:
-        """Return a reverter for apps in Git."""
-        return Reverter(self.source, self.fetch, self.settings.environment, self._compiled, self._former)
-
-    def _former(self) -> Former:
-        return read_app_files(self.history).former()
-
-    def app_at(self, commit: str, key: AppKey) -> App | None:
-        """Return the app as a commit declares it; None if it does not exist there or is invalid."""
-        tree = self.source.tree(commit)
-        return compile_one(tree, key, environment=self.settings.environment, cache=self._compiled)
 
     def observe(self, commit: str | None = None) -> dict[str, Observation]:
         """Observe every host of a commit, by default of the last good commit."""
-        hosts = self.desired(commit).hosts
+        hosts = self.repository.desired(commit).hosts
         return dict(observe_all(hosts, self.reconciler.engines, self.workers, self.clock))
 
     def engine(self, host: str) -> Engine:
@@ -102,22 +55,29 @@ def open_application(settings: Settings, url: str, *, caches: bool = False) -> I
     with ExitStack() as parts:
         history = parts.enter_context(open_history(settings, clock))
         source = parts.enter_context(open_source(settings, url, clock))
+        repository = ConfigRepository(
+            source,
+            history,
+            clock,
+            Branch(source.url, settings.repository.branch),
+            Reading(environment=settings.environment, local_url=local_url()),
+        )
         workers = parts.enter_context(closing(ThreadWorkers()))
         reconciler = Reconciler(
             ReconcilerParts(
-                source=source,
+                repository=repository,
                 history=history,
                 connect=_connector(settings, clock, caches=caches),
                 clock=clock,
                 workers=workers,
-                settings=_reconcile_settings(settings, source.url),
+                settings=_reconcile_settings(settings),
             )
         )
         parts.enter_context(closing(reconciler))
         yield Application(
             settings=settings,
             clock=clock,
-            source=source,
+            repository=repository,
             history=history,
             workers=workers,
             reconciler=reconciler,
@@ -136,12 +96,8 @@ def local_url() -> str:
     return os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET
 
 
-def _reconcile_settings(settings: Settings, url: str) -> ReconcileSettings:
+def _reconcile_settings(settings: Settings) -> ReconcileSettings:
     return ReconcileSettings(
-        url=url,
-        branch=settings.repository.branch,
-        environment=settings.environment,
-        local_url=local_url(),
         runs_kept=settings.retain.runs,
         releases_kept=settings.retain.releases,
         images_kept=settings.retain.images,

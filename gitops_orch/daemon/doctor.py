@@ -115,13 +115,15 @@ def _notify(file: Path | None) -> str:
 
 
 def _git(application: Application) -> str:
-    head = application.fetch()
-    return f"{application.source.url}: {application.settings.repository.branch} is at {head[:10]}"
+    head = application.repository.fetch()
+    return f"{application.repository.source.url}: {application.settings.repository.branch} is at {head[:10]}"
 
 
 def _clock(application: Application) -> str:
     now = application.clock.now()
-    ahead_s = (application.source.commit_info(application.fetch()).at - now).total_seconds()
+    ahead_s = (
+        application.repository.source.commit_info(application.repository.fetch()).at - now
+    ).total_seconds()
     if ahead_s > CLOCK_BEHIND_MAX_S:
         raise SettingsError(
             f"it is {now.isoformat(timespec='seconds')} here, {ahead_s:.0f} s before the newest commit was made",
@@ -146,7 +148,7 @@ def _hosts(application: Application) -> Iterator[Check]:
 
 def _head(application: Application) -> str | None:
     try:
-        return application.fetch()
+        return application.repository.fetch()
     except SourceError:  # the check of git reports it
         return None
 

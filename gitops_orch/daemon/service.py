@@ -85,7 +85,7 @@ class Daemon:
         self._timers.start()
         self._systemd.feed_watchdog(lambda: self.liveness().alive, self._ended)
         self._systemd.ready()
-        LOG.info("service.started", repository=self._application.source.url, pid=os.getpid())
+        LOG.info("service.started", repository=self._application.repository.source.url, pid=os.getpid())
         number = self._wait_for_signal(signals, worker)
         LOG.info("service.stopping", signal=number)
         self._systemd.stopping()
@@ -225,7 +225,7 @@ class Daemon:
 
     def _describe(self, commit: str) -> str:
         try:
-            info = self._application.source.commit_info(commit)
+            info = self._application.repository.source.commit_info(commit)
         except SourceError:
             return commit[:SHORT_COMMIT_CHARS]
         return f"{commit[:SHORT_COMMIT_CHARS]} {info.subject} ({info.author})"

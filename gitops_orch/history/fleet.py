@@ -17,6 +17,8 @@ from gitops_orch.model.observed import Placed
 EVENT_ROWS_MAX = 20_000
 TIMELINE_ROWS_MAX = 1000
 DETAIL_CHARS_MAX = 4000
+# The row of no host: this history was kept since the first container was created. The schema has no other place.
+_CONTINUITY = ""
 
 
 class FleetStore:
@@ -46,16 +48,25 @@ class FleetStore:
 
     def remembered(self) -> Mapping[str, tuple[Placed, ...]]:
         """Return the placements of each host at its last answer; an absent host has never answered."""
-        table = schema.placements
+        table, hosts = schema.placements, schema.hosts.c.host
         with self._store.begin() as connection:
-            names = (
-                connection.execute(select(schema.hosts.c.host).order_by(schema.hosts.c.host)).scalars().all()
-            )
+            query = select(hosts).where(hosts != _CONTINUITY).order_by(hosts)
+            names = connection.execute(query).scalars().all()
             rows = connection.execute(select(table).order_by(table.c.id)).all()
         found: dict[str, list[Placed]] = {name: [] for name in names}
         for row in rows:
             found[row.host].append(Placed(app=app_of(row), service=row.service, slot=row.slot))
         return {name: tuple(placements) for name, placements in found.items()}
+
+    def note_continuity(self, at: datetime) -> None:
+        """Record that this history was kept since the first container was created."""
+        self.remember_host(_CONTINUITY, (), at)
+
+    def is_continuous(self) -> bool:
+        """Tell whether this history was kept since the first container was created; False where that is unknown."""
+        hosts = schema.hosts.c.host
+        with self._store.begin() as connection:
+            return connection.execute(select(hosts).where(hosts == _CONTINUITY)).first() is not None
 
     def container_names(self) -> tuple[str, ...]:
         """Return the names of containers whose image is recorded."""

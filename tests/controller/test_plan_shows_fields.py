@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 from story import Scenario
 
-from gitops_orch.controller.desired.load import Loader
+from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.manifest.keys.service_keys import SERVICE_FIELDS
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.documents.serial import diff_document, plan_row
@@ -314,7 +314,7 @@ def test_the_fields_are_known_after_the_state_was_lost(story):
 def test_nothing_is_read_from_an_older_commit_where_nothing_differs(story, monkeypatch):
     deploy(story, {"shop/compose.yaml": service("cap_add: [NET_ADMIN]")})
     asked = []
-    monkeypatch.setattr(Loader, "app_at", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(ConfigRepository, "app_at", lambda *arguments: asked.append(arguments))
     assert not story.plan().actions
     assert not asked
 

@@ -151,6 +151,20 @@ def test_a_host_that_answered_empty_differs_from_one_that_never_answered(history
     assert "h2" not in history.remembered()
 
 
+def test_that_history_is_continuous_is_no_host_that_it_remembers(history):
+    assert not history.is_continuous()
+    history.note_continuity(NOW)
+    history.remember_host("h1", (), NOW)
+    assert history.is_continuous()
+    assert history.remembered() == {"h1": ()}
+
+
+def test_a_history_of_the_version_before_is_continuous_by_its_host_without_a_name(history):
+    history.remember_host("", (), NOW)
+    assert history.is_continuous()
+    assert history.remembered() == {}
+
+
 def test_what_is_known_of_one_host_does_not_touch_another(history):
     one = (Placed(app=SHOP, service="web", slot=1), Placed(app=BLOG, service="web", slot=1))
     history.remember_host("h1", one, NOW)

@@ -20,6 +20,7 @@ from simulation.tally import Tally
 from simulation.weather import Chaos, crash_now
 from simulation.witness import SafetyMonitor, Violation
 
+from gitops_orch.controller.desired.config_repository import Branch, ConfigRepository, Reading
 from gitops_orch.controller.desired.load import Loaded
 from gitops_orch.controller.execute.run_control import RunControl
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
@@ -88,12 +89,14 @@ class Stage:
         workers = InlineWorkers(self.clock.sleep, self.order.randrange)
         self.monitor.under_way = lambda: {piece.key[:2] for piece in workers.shared}
         parts = ReconcilerParts(
-            source=self.repository,
+            repository=ConfigRepository(
+                self.repository, self.history, self.clock, Branch(URL, BRANCH), Reading()
+            ),
             history=self.history,
             connect=self.monitor.connect,
             clock=self.clock,
             workers=workers,
-            settings=ReconcileSettings(url=URL, branch=BRANCH, push_reverts=self.pushes),
+            settings=ReconcileSettings(push_reverts=self.pushes),
         )
         reconciler = Reconciler(parts)
         load = reconciler._loader.load

@@ -25,6 +25,7 @@ class MemoryHistory:
         self._accepted: set[str] = set()
         self._releases: dict[tuple[AppKey, str], Release] = {}  # oldest first
         self._remembered: dict[str, tuple[Placed, ...]] = {}
+        self._is_continuous = False
         self._images: dict[tuple, object] = {}
         self._holds: dict[AppKey, Hold] = {}
         self._reverts: dict[tuple[AppKey, str], object] = {}
@@ -139,6 +140,12 @@ class MemoryHistory:
 
     def remembered(self) -> dict[str, tuple[Placed, ...]]:
         return dict(self._remembered)
+
+    def note_continuity(self, _at: object) -> None:
+        self._is_continuous = True
+
+    def is_continuous(self) -> bool:
+        return self._is_continuous
 
     def record_image(self, record) -> None:
         key = (record.app, record.service, record.slot, record.host, record.release)

@@ -10,7 +10,7 @@ from simulation.recipes import AppRecipe, TreeRecipe, to_app, to_hosts
 from simulation.weather import crash_now
 from simulation.yaml_tree import app_in, to_tree
 
-from gitops_orch.controller.desired import load
+from gitops_orch.controller.desired import config_repository as facade
 from gitops_orch.errors import SourceError, SourceUnavailable
 from gitops_orch.manifest.cache import ManifestCache
 from gitops_orch.manifest.compile import compile_tree
@@ -154,14 +154,14 @@ class Repository:
 @contextmanager
 def without_yaml():
     """Let the controller's loader compile apps from recipes; everything below it is real."""
-    real = load.compile_tree, load.compile_one, load.read_fleet
-    load.compile_tree = lambda tree, **_: tree.repository.desired(tree.commit)
-    load.compile_one = _app_at
-    load.read_fleet = lambda tree: tree.repository.desired(tree.commit).fleet
+    real = facade.compile_tree, facade.compile_one, facade.read_fleet
+    facade.compile_tree = lambda tree, **_: tree.repository.desired(tree.commit)
+    facade.compile_one = _app_at
+    facade.read_fleet = lambda tree: tree.repository.desired(tree.commit).fleet
     try:
         yield
     finally:
-        load.compile_tree, load.compile_one, load.read_fleet = real
+        facade.compile_tree, facade.compile_one, facade.read_fleet = real
 
 
 def _app_at(tree, key, **_):

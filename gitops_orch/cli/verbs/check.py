@@ -84,7 +84,7 @@ def _show_problems(
 
 @contextmanager
 def _tree(shell: Shell, directory: Path | None, ref: str | None) -> Iterator[Tree]:
-    from gitops_orch.daemon.repository import open_source
+    from gitops_orch.daemon.mirrors import open_source
     from gitops_orch.source.directory import directory_tree
 
     if directory is not None and shell.options.repo:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
-from gitops_orch.controller.desired.load import Loader
+from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.container import is_retained
 from gitops_orch.model.observed import ObservedContainer
@@ -18,7 +18,7 @@ def notes_of(
     world: World,
     plan: Plan,
     containers: Iterable[ObservedContainer],
-    loader: Loader,
+    repository: ConfigRepository,
     apps: Collection[AppKey],
 ) -> tuple[str, ...]:
     """Return a sentence for each of `apps` whose new release leaves all its containers as they are.
@@ -43,8 +43,8 @@ def notes_of(
     for app, commit in changed:
         by_commit[commit].add(app.key)
     for commit, keys in by_commit.items():
-        loader.read_many(keys, commit)
-    return tuple(_sentence(app, loader.app_at(app.key, commit)) for app, commit in changed)
+        repository.read_many(keys, commit)
+    return tuple(_sentence(app, repository.app_at(app.key, commit)) for app, commit in changed)
 
 
 def _sentence(app: App, before: App | None) -> str:

@@ -1,11 +1,9 @@
 """Reads the directives of a commit: its trailers, and whether an operator accepted it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gitops_orch.controller.observe.host_identity import Permission
-from gitops_orch.errors import SourceError
-from gitops_orch.history.history import History
-from gitops_orch.source.source import Source
 
 ALLOW_PRUNE, RELEASE_HOST = "allow-prune", "let-go"  # trailers of a commit
 
@@ -18,15 +16,12 @@ class CommitDirectives:
     permission: Permission
 
 
-def read_directives(source: Source, history: History, commit: str) -> CommitDirectives:
-    """Return the directives of a commit; without trailers if the commit cannot be read."""
-    try:
-        trailers = source.commit_info(commit).trailers
-    except SourceError:
-        trailers = ()
+def parse_directives(commit: str, trailers: Iterable[tuple[str, str]], *, accepted: bool) -> CommitDirectives:
+    """Return the directives of a commit with these trailers."""
+    rows = tuple(trailers)
     named = {
-        word: frozenset(value.strip() for key, value in trailers if key.casefold() == word)
+        word: frozenset(value.strip() for key, value in rows if key.casefold() == word)
         for word in (ALLOW_PRUNE, RELEASE_HOST)
     }
-    permission = Permission(commit=commit, named=named[RELEASE_HOST], accepted=commit in history.accepted())
+    permission = Permission(commit=commit, named=named[RELEASE_HOST], accepted=accepted)
     return CommitDirectives(allowed_prunes=named[ALLOW_PRUNE], permission=permission)

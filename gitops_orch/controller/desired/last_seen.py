@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Iterable, Mapping
 
-from gitops_orch.controller.desired.load import CONTINUITY
 from gitops_orch.history.history import History
 from gitops_orch.model.desired import Desired
 from gitops_orch.model.observed import ObservedContainer, Placed
@@ -30,8 +29,7 @@ def last_known_placements(
     If history was kept since the first container was created, a host that never answered cannot have one of ours.
     """
     remembered = dict(history.remembered())
-    if CONTINUITY in remembered or (not remembered and not containers):
+    if history.is_continuous() or (not remembered and not containers):
         for host in desired.hosts:
             remembered.setdefault(host.name, ())
-    remembered.pop(CONTINUITY, None)
     return remembered

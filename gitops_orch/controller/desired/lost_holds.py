@@ -8,7 +8,6 @@ controller finds its own containers and its history does not know them, it repor
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gitops_orch.controller.desired.load import CONTINUITY
 from gitops_orch.history.history import History
 from gitops_orch.model.observed import ObservedContainer
 from gitops_orch.model.plan import Plan, PlanHold
@@ -24,8 +23,7 @@ def may_have_lost_commands(history: History, containers: Sequence[ObservedContai
     """Tell whether commands may have set holds and pins that are not known any more."""
     if history.commands_known():
         return False
-    remembered = history.remembered()
-    return CONTINUITY not in remembered and bool(remembered or containers)
+    return not history.is_continuous() and bool(history.remembered() or containers)
 
 
 def with_lost_commands(plan: Plan, history: History, containers: Sequence[ObservedContainer]) -> Plan:

@@ -139,7 +139,7 @@ def updated_facts(
     Every host of the commit has an observation. Cloned machines share an id, so an id identifies no host.
     """
     seen = [host for host in observed.values() if isinstance(host, ObservedHost)]
-    removed = [name for name in remembered if name and name not in observed]
+    removed = [name for name in remembered if name not in observed]
     released = {name for name in removed if name in facts.released or permission.covers(name)}
     copies = {host.name: _copies(host) for host in seen}
     return HostFacts(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.desired.app_files import keep_app_files
-from gitops_orch.controller.desired.load import CONTINUITY, Branch
+from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.controller.observe.host_identity import keep_facts
 from gitops_orch.controller.record.recorded_runs import actions_done, new_row
 from gitops_orch.controller.releases.orphans import from_this_repository
@@ -27,8 +27,6 @@ from gitops_orch.model.trouble import LEFT_GIT, Trouble
 from gitops_orch.planner.inputs.index import build_index
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 from gitops_orch.planner.pruning.orphaned_apps import removed_apps
-from gitops_orch.source.commits import CommitInfo
-from gitops_orch.source.source import Source
 
 COMMIT_FOUND = "commit.found"
 SCHEDULED_RUN_FAILED = "scheduled_run.failed"
@@ -41,10 +39,9 @@ FAILURE_LOG = "last words"  # in a container's timeline
 class Recorder:
     """Writes the findings of a run as soon as they are known, so that a crash loses as little as possible."""
 
-    def __init__(self, history: History, source: Source, clock: Clock, branch: Branch) -> None:
+    def __init__(self, history: History, repository: ConfigRepository, clock: Clock) -> None:
         self._history = history
-        self._branch = branch
-        self._source = source
+        self._repository = repository
         self._clock = clock
         self._reported: set[tuple[AppKey, str, str]] = set()  # scheduled runs whose failure was logged
         # The commit and the error of the fetch that was recorded last.
@@ -98,8 +95,10 @@ class Recorder:
     def _remember_hosts(self, snapshot: Snapshot, world: World) -> None:
         history, now = self._history, self._clock.now()
         remembered = history.remembered()
-        if not remembered and not from_this_repository(our_containers(world.observed), world.foreign_apps):
-            history.remember_host(CONTINUITY, (), now)
+        if not (remembered or history.is_continuous()) and not from_this_repository(
+            our_containers(world.observed), world.foreign_apps
+        ):
+            history.note_continuity(now)
         for host in world.observed.values():
             if isinstance(host, ObservedHost):
                 placed = _placed(host, snapshot.status.plan.taking_over.get(host.name, frozenset()))
@@ -125,16 +124,16 @@ class Recorder:
 
     def _move_to(self, commit: str) -> None:
         """Make a commit the last good one. An acceptance of the commit before it counted only once, and is consumed."""
-        before = self._history.last_commit(self._branch.url, self._branch.name)
+        before = self._repository.last_commit()
         if before != commit:
-            self._history.set_last_commit(self._branch.url, self._branch.name, commit)
-            info = self._commit_info(commit)
+            self._repository.set_last_commit(commit)
+            info = self._repository.commit_info(commit)
             commit_fields = {"author": info.author, "subject": info.subject} if info else {}
             LOG.info(COMMIT_FOUND, commit=commit, before=before, **commit_fields)
             if before is not None:
                 self._history.consume_acceptance(before)
         if self._kept != commit:
-            self._source.keep(commit)
+            self._repository.source.keep(commit)
             self._kept = commit
 
     def record_start(self, plan: Plan, targets: Iterable[TargetRelease]) -> None:
@@ -209,7 +208,7 @@ class Recorder:
                 continue
             if newest.get(status.key) != each.app.digest:
                 self._mark(status.key, each.app.digest, each.commit, ReleaseState.STABLE, "")
-                self._source.keep(each.commit)
+                self._repository.source.keep(each.commit)
                 self._record_images(each, world)
             elif each.tags:
                 self._record_moved(each, world)
@@ -267,7 +266,7 @@ class Recorder:
                 )
                 if result.log:
                     self._history.record_event(action.host, action.name, at, FAILURE_LOG, result.log)
-        run = new_row(report, self._commit_info(commit), self._last_run)
+        run = new_row(report, self._repository.commit_info(commit), self._last_run)
         if run is not None:
             self._history.record_run(run)
             self._history.trim(runs=runs_kept, releases=releases_kept)
@@ -281,13 +280,7 @@ class Recorder:
         """Keep the commits of all releases and pins in the mirror, because they may be read again, and no others."""
         releases = [*self._history.releases(None), *self._history.pins().values()]
         with contextlib.suppress(SourceError):  # they are kept until a later run
-            self._source.release_kept({head, *(release.commit for release in releases)})
-
-    def _commit_info(self, commit: str) -> CommitInfo | None:
-        try:
-            return self._source.commit_info(commit) if commit else None
-        except SourceError:
-            return None
+            self._repository.source.release_kept({head, *(release.commit for release in releases)})
 
 
 def _is_wanted(trouble: Trouble, chosen: Mapping[AppKey, TargetRelease], world: World) -> bool:

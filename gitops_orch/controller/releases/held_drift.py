@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from gitops_orch.controller.desired.load import Loader
+from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.controller.releases.outdated_releases import previous_services
 from gitops_orch.controller.releases.spec_cache import SpecCache
 from gitops_orch.model.app import App, AppKey
@@ -16,19 +16,21 @@ from gitops_orch.planner.plan import make_plan
 from gitops_orch.python_gc import few_collections
 
 
-def held_actions(desired: Desired, world: World, plan: Plan, loader: Loader) -> tuple[Action, ...]:
+def held_actions(
+    desired: Desired, world: World, plan: Plan, repository: ConfigRepository
+) -> tuple[Action, ...]:
     """Return the actions that would bring held apps to their head releases. They are never executed."""
     held = {hold.app for hold in plan.holds if not hold.kept}
     heads = {app.key: replace(app, hold=None) for app in desired.apps if app.key in held}
     if not heads:
         return ()
-    free = _without_holds(world, heads.values(), loader)
+    free = _without_holds(world, heads.values(), repository)
     with few_collections():
         unheld = make_plan(free)
     return tuple(action for action in unheld.actions if action.app in heads)
 
 
-def _without_holds(world: World, heads: Iterable[App], loader: Loader) -> World:
+def _without_holds(world: World, heads: Iterable[App], repository: ConfigRepository) -> World:
     """Return a world without the holds, backoffs and quarantines of these apps, with their head releases as targets."""
     spec_cache = SpecCache()
     keyed = {app.key: app for app in spec_cache.keyed(heads, world.salt).values()}
@@ -49,7 +51,7 @@ def _without_holds(world: World, heads: Iterable[App], loader: Loader) -> World:
         observed=observed,
         targets=chosen,
         specs=specs,
-        declared_services=previous_services(chosen, containers, specs, loader, world.salt),
+        declared_services=previous_services(chosen, containers, specs, repository, world.salt),
         holds={key: hold for key, hold in world.holds.items() if key not in keyed},
         backoffs={key: wait for key, wait in world.backoffs.items() if key not in keyed},
         failed={key: failed for key, failed in world.failed.items() if key not in keyed},

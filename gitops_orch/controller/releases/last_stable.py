@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable
 from functools import partial
 
 from gitops_orch.controller.desired.app_files import AppFiles
+from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.controller.desired.last_seen import choose_salt
-from gitops_orch.controller.desired.load import Loader
 from gitops_orch.controller.releases.release_history import release_facts
 from gitops_orch.controller.releases.running_releases import Hashes, image_pins
 from gitops_orch.controller.releases.spec_cache import SpecCache
@@ -27,8 +27,8 @@ from gitops_orch.planner.inputs.world import Role, TargetRelease
 class LastGood:
     """Finds the releases that apps with unreadable files run."""
 
-    def __init__(self, loader: Loader, history: History, spec_cache: SpecCache) -> None:
-        self._loader = loader
+    def __init__(self, repository: ConfigRepository, history: History, spec_cache: SpecCache) -> None:
+        self._repository = repository
         self._history = history
         self._spec_cache = spec_cache
 
@@ -54,7 +54,7 @@ class LastGood:
 
     def _release(self, key: AppKey, owners: Collection[Ownership], hashes: Hashes) -> TargetRelease | None:
         stable = self._newest_stable(key)
-        app = self._loader.app_at(key, stable.commit) if stable is not None else None
+        app = self._repository.app_at(key, stable.commit) if stable is not None else None
         if stable is None or app is None or app.digest != stable.digest:
             return None
         fitting = hashes(app) if any(each.release != app.digest for each in owners) else {}

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gitops_orch.controller.desired.app_files import AppFiles
-from gitops_orch.controller.desired.load import Loader
+from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
 from gitops_orch.model.app import App, AppKey, Prune
@@ -46,19 +46,19 @@ class RemovedApps:
 
 
 def identified(
-    desired: Desired, files: AppFiles, containers: Iterable[ObservedContainer], loader: Loader
+    desired: Desired, files: AppFiles, containers: Iterable[ObservedContainer], repository: ConfigRepository
 ) -> Desired:
     """Return the desired state with what was known before: which apps broken files were, and which files stay apps."""
     if not desired.doubtful:
         return desired
     former = previous_files(files.apps, containers)
-    return identify(loader.with_former(desired, former.former(files.fragments)), former)
+    return identify(repository.with_former(desired, former.former(files.fragments)), former)
 
 
 def find_removed_apps(
     desired: Desired,
     containers: Iterable[ObservedContainer],
-    loader: Loader,
+    repository: ConfigRepository,
     has: Callable[[str], bool],
     known: KnownApps,
 ) -> RemovedApps:
@@ -68,14 +68,14 @@ def find_removed_apps(
     for container in containers:
         if container.owner is not None and container.owner.app not in there:
             commits[container.owner.app][container.owner.commit] = None
-    former = {key: loader.app_at(key, [*created][-1]) for key, created in sorted(commits.items())}
+    former = {key: repository.app_at(key, [*created][-1]) for key, created in sorted(commits.items())}
     foreign = {
         key
         for key, app in former.items()
         if app is None and key not in known.apps and not any(_holds(commit, has) for commit in commits[key])
     }
     silent = {
-        key: loader.app_at(key, commit)
+        key: repository.app_at(key, commit)
         for key, commit in sorted(known.last_seen_on_silent_hosts.items())
         if key not in former
     }

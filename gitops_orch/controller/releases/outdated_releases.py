@@ -7,7 +7,7 @@ release, or the hash of its container spec, proves that the container was create
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from gitops_orch.controller.desired.load import Loader
+from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.engine.payload.spec_hash import spec_hash
 from gitops_orch.model.app import App, AppKey, Service
 from gitops_orch.model.container import is_retained
@@ -19,7 +19,7 @@ def previous_services(
     chosen: Iterable[TargetRelease],
     containers: Iterable[ObservedContainer],
     specs: Mapping[tuple[AppKey, str, str], ContainerSpec],
-    loader: Loader,
+    repository: ConfigRepository,
     salt: str,
 ) -> Mapping[FormerKey, DeclaredService]:
     """Return outdated services as they were declared, by app, service and spec hash."""
@@ -39,9 +39,9 @@ def previous_services(
             suspicious[(owner.app, owner.service, owner.spec_hash)] = owner
             by_commit[owner.commit].add(owner.app)
     for commit, apps in by_commit.items():
-        loader.read_many(apps, commit)
+        repository.read_many(apps, commit)
     found = {
-        key: _declared_by(owner, loader.app_at(owner.app, owner.commit), salt)
+        key: _declared_by(owner, repository.app_at(owner.app, owner.commit), salt)
         for key, owner in suspicious.items()
     }
     return {key: created for key, created in found.items() if created is not None}

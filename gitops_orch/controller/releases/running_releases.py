@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitops_orch.controller.desired.load import Loader
+from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.controller.releases.release_history import ReleaseFacts
 from gitops_orch.history.history import History
 from gitops_orch.model.app import App, AppKey
@@ -38,7 +38,7 @@ def image_pins(history: History, app: AppKey, release: str) -> Mapping[str, Imag
 def running_releases(
     chosen: Iterable[TargetRelease],
     containers: Iterable[ObservedContainer],
-    loader: Loader,
+    repository: ConfigRepository,
     history: History,
     facts: ReleaseFacts,
     hashes: Hashes,
@@ -61,7 +61,7 @@ def running_releases(
             service.name for service in head.services
         }
         if all_apps or head.depends_on or left:
-            best = _ReleaseSearch(head, _serving(there[head.key]), loader, facts, hashes).best()
+            best = _ReleaseSearch(head, _serving(there[head.key]), repository, facts, hashes).best()
             if best is not None:
                 pins = image_pins(history, head.key, best.app.digest)
                 found.append(
@@ -92,7 +92,7 @@ class _ReleaseSearch:
 
     head: App
     serving: Sequence[ObservedContainer]  # the newest is last
-    loader: Loader
+    repository: ConfigRepository
     facts: ReleaseFacts
     hashes: Hashes
 
@@ -113,7 +113,7 @@ class _ReleaseSearch:
         likely += [digest for digest in named if digest not in stable]
         for digest in likely:
             commit = named.get(digest) or stable[digest]
-            app = self.loader.app_at(self.head.key, commit) if digest not in failed else None
+            app = self.repository.app_at(self.head.key, commit) if digest not in failed else None
             if app is not None and app.digest == digest:
                 others = any(_owner(each).release != digest for each in self.serving)
                 yield self._measured(app, commit, self.hashes(app) if others else {})

@@ -13,18 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
+from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.controller.observe.failure_logs import LOG_MARK
 from gitops_orch.errors import SettingsError, SourceError, SourceUnavailable
 from gitops_orch.manifest.app.compile_app import CompiledFile
-from gitops_orch.manifest.cache import ManifestCache
-from gitops_orch.manifest.compile import all_app_files, find_app_file
 from gitops_orch.manifest.shared_files import Difference, Version, difference, others
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.desired import Former
 from gitops_orch.model.tree import Tree
-from gitops_orch.python_gc import few_collections
 from gitops_orch.source.commits import REVERTS
-from gitops_orch.source.source import Source
 
 APP_TRAILER = "Gitops-Orch-App"
 REASON_TRAILER = "Gitops-Orch-Reason"
@@ -81,19 +77,9 @@ class _RevertCommit:
 class Reverter:
     """Creates reverts, checks them, and pushes them. Not for use by two threads at once."""
 
-    def __init__(
-        self,
-        source: Source,
-        fetch: Callable[[], str],
-        environment: str | None,
-        cache: ManifestCache,
-        former: Callable[[], Former],
-    ) -> None:
-        self._source = source
-        self._fetch = fetch
-        self._environment = environment
-        self._cache = cache
-        self._former = former
+    def __init__(self, repository: ConfigRepository) -> None:
+        self._repository = repository
+        self._source = repository.source
 
     def revert(self, request: RevertRequest, alive: Callable[[], None] = lambda: None) -> RevertOutcome:
         """Push the requested revert on top of the branch's head.
@@ -105,7 +91,7 @@ class Reverter:
         for _ in range(TRIES_MAX):
             try:
                 alive()
-                head = self._fetch()
+                head = self._repository.fetch()
                 done = self._try_revert(head, request, alive)
             except (SourceError, SettingsError) as error:
                 return RevertOutcome(result=RevertStatus.FAILED, message=error.message, hint=error.hint)
@@ -151,17 +137,17 @@ class Reverter:
     def _has_landed(self, created: str) -> bool:
         """Tell whether the push succeeded and only its answer was lost."""
         with suppress(SourceError, SettingsError):
-            return self._fetch() == created
+            return self._repository.fetch() == created
         return False
 
     def _draft(self, head: str, request: RevertRequest) -> _RevertCommit | RevertOutcome:
-        now = self._version(self._source.tree(head))
+        now = self._version(self._repository.tree(head))
         current = _file_of(request.app, now.files)
         asked = current.app.digest if current is not None and current.app is not None else ""
         if request.failed and asked != request.failed:
             return RevertOutcome(result=RevertStatus.MOVED_ON, head=head)
-        then_tree = self._source.tree(request.commit)
-        older = find_app_file(then_tree, request.app, environment=self._environment, cache=self._cache)
+        then_tree = self._repository.tree(request.commit)
+        older = self._repository.app_file(then_tree, request.app)
         if older is None or older.app is None:
             return _refused(request, head, _missing(request, head, there=current is not None))
         then = Version(tree=then_tree, files=(older,))
@@ -177,7 +163,7 @@ class Reverter:
             head=head,
             message=self._message(request, found.own, head),
         )
-        created = self._version(self._source.tree(commit))
+        created = self._version(self._repository.tree(commit))
         bystanders = _changed(others(request.app, now, then), others(request.app, created, then))
         if bystanders:
             return _refused(request, head, f"its files alone would change {_listed(bystanders)} as well")
@@ -188,11 +174,7 @@ class Reverter:
         return _RevertCommit(commit, "" if exact else f"; {_shared(found)}")
 
     def _version(self, tree: Tree) -> Version:
-        with few_collections():
-            files = all_app_files(
-                tree, environment=self._environment, cache=self._cache, former=self._former()
-            )
-        return Version(tree=tree, files=files)
+        return Version(tree=tree, files=self._repository.app_files(tree))
 
     def _message(self, request: RevertRequest, paths: tuple[str, ...], head: str) -> str:
         reverted = self._source.touching(paths, since=request.commit, head=head)[:REVERTED_MAX]

@@ -9,12 +9,12 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 
+from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.controller.revert.git_revert import APP_TRAILER
 from gitops_orch.errors import SourceError
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.source.revert import AUTHOR
-from gitops_orch.source.source import Source
 
 QUESTIONS_MAX = 1000  # number of remembered answers
 
@@ -31,9 +31,8 @@ class RevertedRevert:
 class RevertedReverts:
     """Finds reverted reverts in Git. Each answer is remembered."""
 
-    def __init__(self, source: Source, app_at: Callable[[AppKey, str], App | None]) -> None:
-        self._source = source
-        self._app_at = app_at
+    def __init__(self, repository: ConfigRepository) -> None:
+        self._repository = repository
         self._answers: dict[tuple[str, AppKey, str, str], tuple[str, ...]] = {}
 
     def find(
@@ -67,14 +66,13 @@ class RevertedReverts:
         """Yield our reverts of this release that people reverted since it was tried."""
         reverts: tuple[str, ...] = ()
         with suppress(SourceError):  # an error lifts no quarantine
-            reverts = self._source.reverted_by_user(since=release.commit, head=head)
-        for revert in reverts:
-            with suppress(SourceError):
-                if self._reverted_release(revert, release):
-                    yield revert
+            reverts = self._repository.source.reverted_by_user(since=release.commit, head=head)
+        yield from (revert for revert in reverts if self._reverted_release(revert, release))
 
     def _reverted_release(self, revert: str, release: Release) -> bool:
-        info = self._source.commit_info(revert)
+        info = self._repository.commit_info(revert)
+        if info is None:
+            return False
         ours = info.author.endswith(f"<{AUTHOR[1]}>") and (APP_TRAILER, str(release.app)) in info.trailers
-        before = self._app_at(release.app, info.parents[0]) if ours and info.parents else None
+        before = self._repository.app_at(release.app, info.parents[0]) if ours and info.parents else None
         return before is not None and before.digest == release.digest

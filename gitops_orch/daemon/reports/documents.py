@@ -93,7 +93,7 @@ def explanation_document(application: Application, name: str) -> Document:
 
 def logs_document(application: Application, target: str, wanted: Wanted) -> Document:
     """Return the last log lines of every container of an app or a service, and the hosts that did not answer."""
-    meant = find_service(target, application.desired().apps)
+    meant = find_service(target, application.repository.desired().apps)
     observed = application.observe()
     unknown = [name for name, host in observed.items() if not isinstance(host, ObservedHost)]
     rows: list[Value] = []
@@ -149,7 +149,7 @@ def _is_selected(owner: Ownership, meant: AppSelector) -> bool:
 
 def _commit_facts(application: Application, owner: Ownership) -> Document:
     try:
-        info = application.source.commit_info(owner.commit)
+        info = application.repository.source.commit_info(owner.commit)
     except SourceError:
         return {"commit": owner.commit, "author": None, "subject": None, "committed_at": None}
     return {

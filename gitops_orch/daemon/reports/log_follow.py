@@ -39,7 +39,7 @@ def follow_logs(
     should_continue: Callable[[], bool] = lambda: True,
 ) -> None:
     """Emit the last log lines of every selected container, then each new line, while `should_continue` returns True."""
-    meant = find_service(target, application.desired().apps)
+    meant = find_service(target, application.repository.desired().apps)
     printed: dict[str, str] = {}  # by container: the time of the last line, as the Engine writes it
     turn = 0
     there: list[tuple[str, ObservedContainer]] = []

@@ -26,7 +26,7 @@ Operation: TypeAlias = Callable[[Application, Mapping[str, str], Progress | None
 
 def drain_advice(application: Application, name: str) -> Document:
     """Return which line to commit so that a host is drained. Nothing is changed, because Git decides this."""
-    hosts = {host.name: host for host in application.desired(application.fetch()).hosts}
+    hosts = {host.name: host for host in application.repository.desired(application.repository.fetch()).hosts}
     host = hosts.get(name)
     if host is None:
         raise GitopsOrchError(
@@ -61,7 +61,7 @@ def _sync(application: Application, arguments: Mapping[str, str], progress: Prog
 def named_apps(application: Application, names: Iterable[str]) -> frozenset[AppKey]:
     """Return the apps with these names, among all that Git has or had; empty if there are no names."""
     names = list(names)
-    known = _known(application, application.fetch()) if names else set()
+    known = _known(application, application.repository.fetch()) if names else set()
     return frozenset(find_app(name, known) for name in names)
 
 
@@ -75,9 +75,9 @@ def _rollback(application: Application, arguments: Mapping[str, str], _progress:
 
 
 def _retry(application: Application, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
-    app = find_live_app(arguments["app"], application.desired(), application.history)
+    app = find_live_app(arguments["app"], application.repository.desired(), application.history)
     failed = application.history.failed_digests(app)
-    release = next((each for each in application.desired().apps if each.key == app), None)
+    release = next((each for each in application.repository.desired().apps if each.key == app), None)
     forgiven = application.reconciler.reset(app, release)
     if not (failed or forgiven):
         raise GitopsOrchError(f"{app} has no failed release", hint="see gitops-orch status")
@@ -94,7 +94,7 @@ def _retry(application: Application, arguments: Mapping[str, str], _progress: Pr
 
 def _unpin(application: Application, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
     app = find_live_app(
-        arguments["app"], application.desired(), application.history, application.history.pins()
+        arguments["app"], application.repository.desired(), application.history, application.history.pins()
     )
     if app not in application.history.pins():
         if _end_loss(application):
@@ -106,7 +106,7 @@ def _unpin(application: Application, arguments: Mapping[str, str], _progress: Pr
 
 
 def _accept(application: Application, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
-    commit = application.full_commit(arguments["commit"])
+    commit = application.repository.full_commit(arguments["commit"])
     application.history.accept(commit)
     message = (
         f"commit {commit} is let through once; one that lands before the next sync needs its own `accept`"
@@ -115,7 +115,7 @@ def _accept(application: Application, arguments: Mapping[str, str], _progress: P
 
 
 def _hold(application: Application, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
-    app = find_live_app(arguments["app"], application.desired(), application.history)
+    app = find_live_app(arguments["app"], application.repository.desired(), application.history)
     until = datetime.fromisoformat(arguments["until"]) if arguments.get("until") else None
     hold = Hold(reason=arguments["reason"], until=until)
     application.history.hold(app, hold)
@@ -125,7 +125,7 @@ def _hold(application: Application, arguments: Mapping[str, str], _progress: Pro
 
 def _resume(application: Application, arguments: Mapping[str, str], _progress: Progress | None) -> Reply:
     app = find_live_app(
-        arguments["app"], application.desired(), application.history, application.history.holds()
+        arguments["app"], application.repository.desired(), application.history, application.history.holds()
     )
     if app not in application.history.holds():
         if _end_loss(application):
@@ -158,7 +158,7 @@ OPERATIONS: Mapping[Verb, Operation] = {
 
 
 def _known(application: Application, commit: str | None = None) -> set[AppKey]:
-    desired = application.desired(commit)
+    desired = application.repository.desired(commit)
     remembered = {release.app for release in application.history.releases(None)}
     return {app.key for app in desired.apps} | set(desired.invalid_apps) | remembered
 

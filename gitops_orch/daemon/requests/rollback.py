@@ -2,7 +2,7 @@
 
 import re
 
-from gitops_orch.controller.revert.git_revert import SHORT, RevertRequest, RevertStatus
+from gitops_orch.controller.revert.git_revert import SHORT, Reverter, RevertRequest, RevertStatus
 from gitops_orch.daemon.application import Application
 from gitops_orch.errors import GitopsOrchError
 from gitops_orch.model.app import App, AppKey
@@ -19,13 +19,13 @@ def push_revert(application: Application, app: AppKey, *, to: str) -> Document:
 
     A repetition does nothing.
     """
-    head = application.fetch()
+    head = application.repository.fetch()
     target = _target(application, app, head, to=to)
     if target is None:
         return _reply(
             app, f"nothing to revert: {app} is at an earlier release in Git already", commit=head, to=head
         )
-    done = application.reverter().revert(RevertRequest(app=app, commit=target, reason=BY_COMMAND))
+    done = Reverter(application.repository).revert(RevertRequest(app=app, commit=target, reason=BY_COMMAND))
     if done.result is RevertStatus.NOTHING:
         return _reply(
             app, f"nothing to revert: {app} is as of {target[:SHORT]} already", commit=head, to=target
@@ -41,13 +41,15 @@ def push_revert(application: Application, app: AppKey, *, to: str) -> Document:
 
 def draft_revert(application: Application, app: AppKey, *, to: str) -> Document:
     """Return the commit that `push_revert` would push, with its message and its diff; nothing is pushed."""
-    head = application.fetch()
+    head = application.repository.fetch()
     target = _target(application, app, head, to=to)
     if target is None:
         return _reply(
             app, f"nothing to revert: {app} is at an earlier release in Git already", commit=head, to=head
         )
-    done = application.reverter().draft(head, RevertRequest(app=app, commit=target, reason=BY_COMMAND))
+    done = Reverter(application.repository).draft(
+        head, RevertRequest(app=app, commit=target, reason=BY_COMMAND)
+    )
     if done.result is RevertStatus.NOTHING:
         return _reply(
             app, f"nothing to revert: {app} is as of {target[:SHORT]} already", commit=head, to=target
@@ -55,19 +57,19 @@ def draft_revert(application: Application, app: AppKey, *, to: str) -> Document:
     if done.result is not RevertStatus.DRAFTED:
         raise GitopsOrchError(done.message, hint=done.hint)
     message = f"{done.message}; nothing is pushed"
-    shown = _without_contents(application.source.show(done.commit))
+    shown = _without_contents(application.repository.source.show(done.commit))
     return _reply(app, message, commit=done.commit, to=target) | {"diff": shown}
 
 
 def pin_release(application: Application, app: AppKey, *, to: str) -> Document:
     """Pin the app to its last stable commit, or to the named one. Git does not change."""
-    head = application.fetch()
+    head = application.repository.fetch()
     target = _target(application, app, head, to=to)
     if target is None:
         raise GitopsOrchError(
             f"{app} is at an earlier release in Git already", hint="name a commit with --to COMMIT"
         )
-    old = application.app_at(target, app)
+    old = application.repository.read_app(app, target)
     if old is None:
         raise GitopsOrchError(
             f"{app} cannot be read at {target[:SHORT]}", hint="name another commit with --to"
@@ -92,9 +94,9 @@ def _without_contents(diff: str) -> str:
 def _target(application: Application, app: AppKey, head: str, *, to: str) -> str | None:
     """Return the commit to roll back to; None if head is already rolled back to an earlier release."""
     if to:
-        return application.source.resolve(to)
+        return application.repository.source.resolve(to)
     releases = application.history.releases(app)
-    current = application.app_at(head, app)
+    current = application.repository.read_app(app, head)
     if _rolled_back_to(releases, current):
         return None
     stable = (release for release in releases if release.state is ReleaseState.STABLE)
@@ -123,7 +125,7 @@ def _differs(application: Application, release: Release, head: App | None) -> bo
     """
     if head is None:
         return True
-    then = application.app_at(release.commit, release.app)
+    then = application.repository.read_app(release.app, release.commit)
     return then is not None and then.digest != head.digest
 
 

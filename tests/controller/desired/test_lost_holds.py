@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import pytest
 
 from gitops_orch.clock import SystemClock
-from gitops_orch.controller.desired.load import CONTINUITY
 from gitops_orch.controller.desired.lost_holds import REASON, with_lost_commands
 from gitops_orch.history.history import History
 from gitops_orch.model.app import AppKey
@@ -29,7 +28,7 @@ def reasons(history, containers=()):
 
 def test_a_new_controller_reports_no_loss(history):
     assert reasons(history) == []
-    history.remember_host(CONTINUITY, (), NOW)
+    history.note_continuity(NOW)
     history.remember_host("h1", (PLACED,), NOW)
     assert reasons(history) == []
 
