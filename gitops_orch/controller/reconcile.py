@@ -17,7 +17,6 @@ from gitops_orch.controller.garbage import collect_garbage
 from gitops_orch.controller.observe.bind_files import HostFilesMemory
 from gitops_orch.controller.observe.observe_hosts import OBSERVE_DEADLINE_S, Engines
 from gitops_orch.controller.passes import Passes, may_execute
-from gitops_orch.controller.push_reverts import FailedReverts
 from gitops_orch.controller.record.recorder import Recorder
 from gitops_orch.controller.record.run_log import RunLog
 from gitops_orch.controller.record.run_status import run_status
@@ -28,6 +27,7 @@ from gitops_orch.controller.retry.app_isolation import Isolation
 from gitops_orch.controller.retry.backoff import Backoff
 from gitops_orch.controller.retry.heal_history import HealHistory
 from gitops_orch.controller.revert.git_revert import Reverter
+from gitops_orch.controller.revert.push_reverts import FailedReverts
 from gitops_orch.controller.revert.reverted_reverts import RevertedReverts
 from gitops_orch.controller.snapshot import Dependencies, Snapshot, take_snapshot
 from gitops_orch.controller.workers import Workers
@@ -170,9 +170,13 @@ class Reconciler:
         return report
 
     def _push_reverts(self, snapshot: Snapshot, control: RunControl) -> tuple[RevertReport, ...]:
-        if not self._parts.settings.push_reverts or control.should_stop():
+        world, desired = snapshot.world, snapshot.desired
+        if not self._parts.settings.push_reverts or control.should_stop() or world is None or desired is None:
             return ()
-        return self._reverts.push_due(snapshot, lambda: control.progress(ProgressEvent(kind="reverting")))
+        apps = {row.key for row in snapshot.status.apps}
+        return self._reverts.push_due(
+            world, desired, apps, lambda: control.progress(ProgressEvent(kind="reverting"))
+        )
 
     def _finish(self, snapshot: Snapshot, *, quick: bool) -> None:
         self._recorder.record_stable(snapshot)

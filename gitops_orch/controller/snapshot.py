@@ -49,6 +49,7 @@ from gitops_orch.model.plan import Plan
 from gitops_orch.model.release import Release
 from gitops_orch.model.status import AppStatus, Status
 from gitops_orch.planner.app_selection import limited_to, problems_of, with_dependencies
+from gitops_orch.planner.inputs.index import Index, build_index
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.releases.quarantine import choose_release
@@ -226,26 +227,27 @@ def _plan_without(
     world = replace(world, released_hosts=view.released_hosts, invalid_apps={**world.invalid_apps, **apart})
     timetable = _timetable(deps, world)
     world = replace(world, due=timetable.due)
-    world, plan, unread = _plan(deps, world)
-    statuses = app_statuses(world, plan)
+    index = build_index(world)
+    world, plan, unread = _plan(deps, world, index)
+    statuses = app_statuses(world, plan, index)
     return _Decided(world=world, past=past, timetable=timetable, plan=plan, apps=statuses, unread=unread)
 
 
-def _plan(deps: Dependencies, world: World) -> tuple[World, Plan, tuple[Unread, ...]]:
+def _plan(deps: Dependencies, world: World, index: Index) -> tuple[World, Plan, tuple[Unread, ...]]:
     """Plan; if the plan needs files of hosts that were not read yet, read them and plan again.
 
     Returns the world with these files, the plan, and the files that could not be read.
     """
     world = replace(world, host_files=deps.host_files.known())
-    plan = make_plan(world)
+    plan = make_plan(world, index)
     former = partial(_earlier_releases, deps, our_containers(world.observed))
     if plan.unread and deps.host_files.read_needed(plan, world.observed, former):
         world = replace(world, host_files=deps.host_files.known())
-        plan = make_plan(world)
+        plan = make_plan(world, index)
     unread = deps.host_files.unread(plan)
     if any(each.waits for each in unread):
         world = replace(world, backoffs={**holds_of(unread), **world.backoffs})
-        plan = make_plan(world)
+        plan = make_plan(world, index)
     plan = replace(plan, files_unknown=unknown_of(unread))
     deps.host_files.forget(plan)
     return world, plan, unread

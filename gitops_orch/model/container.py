@@ -10,6 +10,7 @@ from gitops_orch.model.observed import ObservedContainer, State
 
 FAILED_SUFFIX = "-failed"
 RETAINED_SUFFIX = "-kept"
+RETAINED_SUFFIXES = (RETAINED_SUFFIX, FAILED_SUFFIX)
 _UP = frozenset({State.RUNNING, State.RESTARTING, State.PAUSED})
 
 
@@ -21,6 +22,11 @@ def is_failed_copy(container: ObservedContainer) -> bool:
 def is_retained_copy(container: ObservedContainer) -> bool:
     """Return whether a container belongs to a former generation and is kept for a rollback."""
     return has_suffix(container, RETAINED_SUFFIX) and container.state not in _UP
+
+
+def is_from_failed_release(container: ObservedContainer) -> bool:
+    """Return whether a container's name shows that its release failed, even if a person has started it again since."""
+    return has_suffix(container, FAILED_SUFFIX)
 
 
 def has_suffix(container: ObservedContainer, suffix: str) -> bool:

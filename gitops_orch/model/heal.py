@@ -3,6 +3,21 @@
 from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
+from gitops_orch.model.observed import State
+from gitops_orch.model.plan import Change
+
+# The paths of changes that heal something else than a declared field.
+HEALTH, STATE, PAUSE = "health", "state", "state paused"
+NAMESPACE = "namespace"  # a namespace was lost
+WHOLE_CONTAINER = "container"  # a container is created again because it is missing
+
+
+def path_of(changes: tuple[Change, ...]) -> str:
+    """Return the path by which heals are counted; a paused container has another path than one that ended."""
+    if not changes:
+        return WHOLE_CONTAINER
+    first = changes[0]
+    return PAUSE if first.path == STATE and first.before == State.PAUSED.value else first.path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

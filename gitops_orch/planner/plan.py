@@ -64,12 +64,12 @@ from gitops_orch.planner.status_reasons import invalid_file_reason
 NO_SLOTS = 3
 
 
-def make_plan(world: World) -> Plan:
+def make_plan(world: World, index: Index | None = None) -> Plan:
     """Return the actions that make the observed state equal to the desired state.
 
-    Pure: the same world gives the same plan.
+    Pure: the same world gives the same plan. `index` is the world's index, if the caller has built it already.
     """
-    index = build_index(world)
+    index = index or build_index(world)
     world = with_predecessors(with_renames(with_own_parents(world), index), index)
     world, draft = _draft(world, index)
     for _ in range(NO_SLOTS * len(world.targets)):

@@ -38,9 +38,12 @@ _RELEASE_STATES = {
 }
 
 
-def app_statuses(world: World, plan: Plan) -> tuple[AppStatus, ...]:
-    """Return one row for every app in Git, and for removed apps that still have steps or holds; sorted by key."""
-    index = build_index(world)
+def app_statuses(world: World, plan: Plan, index: Index | None = None) -> tuple[AppStatus, ...]:
+    """Return one row for every app in Git, and for removed apps that still have steps or holds; sorted by key.
+
+    `index` is the world's index, if the caller has built it already.
+    """
+    index = index or build_index(world)
     world = with_predecessors(with_renames(world, index), index)
     left: dict[AppKey | None, list[Action]] = defaultdict(list)
     for action in plan.actions:

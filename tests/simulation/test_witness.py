@@ -7,9 +7,10 @@ import pytest
 from simulation.many import live_through
 from simulation.outside import OutsideEvents
 
-from gitops_orch.controller import push_reverts, snapshot
+from gitops_orch.controller import snapshot
 from gitops_orch.controller.execute import gates, run_hook
 from gitops_orch.controller.observe import observe_hosts
+from gitops_orch.controller.revert import push_reverts
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated import create, requests
 from gitops_orch.engine.simulated import observation as seen

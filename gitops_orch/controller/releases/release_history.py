@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.container import FAILED_SUFFIX, has_suffix, is_retained_copy
+from gitops_orch.model.container import is_from_failed_release, is_retained_copy
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.observed import ObservedContainer, Placed, State
 from gitops_orch.model.plan import Kind
@@ -90,10 +90,10 @@ def recovered_releases(
         and container.owner.app not in known
         and not is_run_slot(container.owner.slot)  # the end of a scheduled run says nothing about the release
     ]
-    running = [container for container in candidates if not _is_retained_by_name(container)]
+    running = [each for each in candidates if not (is_from_failed_release(each) or is_retained_copy(each))]
     failed: dict[tuple[AppKey, str], Release] = {}
     for container in candidates:
-        if has_suffix(container, FAILED_SUFFIX):
+        if is_from_failed_release(container):
             app, release, commit = _release_of(container)
             failed[(app, release)] = _release(
                 app, release, commit, failed=f"{container.name} is kept from it"
@@ -143,15 +143,11 @@ def _ungated_releases(containers: Iterable[ObservedContainer]) -> set[tuple[AppK
     slots: dict[tuple[AppKey, str, int], list[tuple[float, AppKey, str]]] = defaultdict(list)
     for container in containers:
         owner, created_at = container.owner, container.created_at
-        if owner is not None and created_at is not None and not _is_retained_by_name(container):
+        if owner is not None and created_at is not None:
             slot = slots[(owner.app, owner.service, owner.slot)]
             slot.append((created_at.timestamp(), owner.app, owner.release))
     rivals = (sorted(found) for found in slots.values() if len({release for _, _, release in found}) > 1)
     return {found[-1][1:] for found in rivals}
-
-
-def _is_retained_by_name(container: ObservedContainer) -> bool:
-    return has_suffix(container, FAILED_SUFFIX) or is_retained_copy(container)
 
 
 def _succeeded(container: ObservedContainer) -> bool:

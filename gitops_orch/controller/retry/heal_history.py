@@ -12,17 +12,14 @@ from dataclasses import dataclass
 from gitops_orch.clock import Clock
 from gitops_orch.history.history import History
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.container import FAILED_SUFFIX, RETAINED_SUFFIX
-from gitops_orch.model.heal import HealedField, HealRecord
+from gitops_orch.model.container import RETAINED_SUFFIXES
+from gitops_orch.model.heal import NAMESPACE, STATE, HealedField, HealRecord, path_of
 from gitops_orch.model.observed import Placed
 from gitops_orch.model.plan import KINDS, Action, Kind
 from gitops_orch.model.status import ActionResult, Outcome
-from gitops_orch.planner.diff.shared_namespaces import NAMESPACE
-from gitops_orch.planner.healing.heal import STATE, path_of
 from gitops_orch.planner.healing.heal_limits import COOL_DOWN_S, stopped_s, wait_s
 from gitops_orch.planner.inputs.world import World
 
-RETAINED_SUFFIXES = (RETAINED_SUFFIX, FAILED_SUFFIX)
 REMEMBERED_MAX = 50  # times, for each field
 
 

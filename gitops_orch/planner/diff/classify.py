@@ -6,9 +6,9 @@ from enum import Enum
 from typing import TypeAlias
 
 from gitops_orch.model.container import is_failed_copy, is_retained_copy
+from gitops_orch.model.heal import NAMESPACE
 from gitops_orch.model.observed import Health, ObservedContainer, State
 from gitops_orch.planner.diff.drift import ContainerDiff, Remedy
-from gitops_orch.planner.diff.shared_namespaces import NAMESPACE
 from gitops_orch.planner.health_gate import is_doubtful
 from gitops_orch.planner.inputs.index import Located
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World

@@ -14,6 +14,7 @@ from enum import IntEnum
 
 from gitops_orch.model.app import App, Service
 from gitops_orch.model.display.variable_secrets import secrets_of, secrets_of_app
+from gitops_orch.model.heal import STATE
 from gitops_orch.model.observed import Details, ObservedContainer, Ownership, State
 from gitops_orch.model.plan import Change
 from gitops_orch.model.rules.addresses import asks_for_mac_address
@@ -332,14 +333,14 @@ def _networks(
 
 def _running(wanted: DesiredContainer, container: ObservedContainer, _: Ownership) -> Iterator[ContainerDiff]:
     if container.state is State.PAUSED:
-        yield ContainerDiff(Remedy.UNPAUSE, "it is paused", (_change("state", "paused", "running"),))
+        yield ContainerDiff(Remedy.UNPAUSE, "it is paused", (_change(STATE, "paused", "running"),))
     elif is_done(container) or (wanted.service.job and has_completed(container)):
         return
     elif container.state in {State.EXITED, State.CREATED}:
         yield ContainerDiff(
             Remedy.START,
             f"it is {_ending(container)}",
-            (_change("state", container.state.value, "running"),),
+            (_change(STATE, container.state.value, "running"),),
             drift=container.state is State.EXITED,  # not of a created one: an interrupted run left it
         )
 

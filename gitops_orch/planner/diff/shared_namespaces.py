@@ -13,11 +13,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from gitops_orch.model.app import Service
+from gitops_orch.model.heal import NAMESPACE
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Change
 from gitops_orch.planner.diff.drift import ContainerDiff, Remedy
 
-NAMESPACE = "namespace"  # the path of a change: a namespace was lost
 REPLACED = "shares a namespace with {}, which is made anew"
 NAMESPACE_KEYS = ("network_mode", "ipc", "pid")
 JOIN = "container:"  # the prefix of a container's name, where others are services

@@ -14,13 +14,12 @@ from datetime import timedelta
 from gitops_orch.model.app import Drift
 from gitops_orch.model.display.legible import check_words, why_unhealthy
 from gitops_orch.model.display.same_reason import AGAIN, LEFT
-from gitops_orch.model.heal import HealedField, HealRecord
+from gitops_orch.model.heal import HEALTH, NAMESPACE, STATE, HealedField, HealRecord, path_of
 from gitops_orch.model.observed import Health, State
 from gitops_orch.model.plan import Change
 from gitops_orch.model.rules.exit_codes import ORDERLY_CODES
 from gitops_orch.model.rules.failure_policy import is_tolerated
 from gitops_orch.planner.diff.drift import ContainerDiff, Remedy
-from gitops_orch.planner.diff.shared_namespaces import NAMESPACE
 from gitops_orch.planner.diff.slots import AppSlots, Slot
 from gitops_orch.planner.healing.heal_limits import (
     HEALS_MAX,
@@ -33,9 +32,6 @@ from gitops_orch.planner.healing.known_tools import likely_tools
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 from gitops_orch.planner.plan_builder import PlanBuilder
-
-HEALTH, STATE, PAUSE = "health", "state", "state paused"
-WHOLE_CONTAINER = "container"  # the path for a container that is created again because it is missing
 
 
 def limit_healing(
@@ -66,14 +62,6 @@ def _is_on_trial(chosen: TargetRelease, slot: Slot) -> bool:
     owner = slot.current.container.owner if slot.current is not None else None
     is_older = owner is not None and owner.release != chosen.app.digest
     return not (is_older or is_tolerated(slot.service))
-
-
-def path_of(changes: tuple[Change, ...]) -> str:
-    """Return the path by which heals are counted; a paused container has another path than one that ended."""
-    if not changes:
-        return WHOLE_CONTAINER
-    first = changes[0]
-    return PAUSE if first.path == STATE and first.before == State.PAUSED.value else first.path
 
 
 def _with_restart(chosen: TargetRelease, slot: Slot) -> Slot:

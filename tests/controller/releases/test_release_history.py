@@ -20,6 +20,11 @@ def test_a_container_kept_under_a_failed_name_quarantines_its_release():
     assert told(container(SHOP), KEPT) == {"good": ReleaseState.STABLE, "bad": ReleaseState.FAILED}
 
 
+def test_it_does_so_too_when_a_person_has_started_it_again():
+    again = replace(KEPT, state=State.RUNNING)
+    assert [row.state for row in recovered_releases([again], frozenset())] == [ReleaseState.FAILED]
+
+
 def test_what_history_knows_is_not_told_again():
     assert told(container(SHOP), KEPT, known=frozenset({SHOP.key})) == {}
 

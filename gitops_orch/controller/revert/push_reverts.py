@@ -5,7 +5,7 @@ stable release, because its head release is quarantined, is to be reverted. A cr
 therefore loses nothing. A push that was refused is tried again, with waits that grow and that survive a restart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from gitops_orch.clock import Clock
@@ -16,13 +16,13 @@ from gitops_orch.controller.revert.git_revert import (
     RevertRequest,
     RevertStatus,
 )
-from gitops_orch.controller.snapshot import Snapshot
 from gitops_orch.history.history import History
 from gitops_orch.history.records import RevertRecord
 from gitops_orch.logs import LOG
 from gitops_orch.model.app import AppKey
+from gitops_orch.model.desired import Desired
 from gitops_orch.model.status import RevertReport
-from gitops_orch.planner.inputs.world import Role, TargetRelease
+from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 from gitops_orch.planner.plan import held_reason
 
 FIRST_WAIT_S = 60.0
@@ -39,18 +39,19 @@ class FailedReverts:
         self._history = history
         self._clock = clock
 
-    def push_due(self, snapshot: Snapshot, alive: Callable[[], None]) -> tuple[RevertReport, ...]:
-        """Revert in Git every app of the snapshot that was rolled back. Returns the new outcomes."""
-        world, desired = snapshot.world, snapshot.desired
-        if world is None or desired is None:
-            return ()
+    def push_due(
+        self, world: World, desired: Desired, apps: Collection[AppKey], alive: Callable[[], None]
+    ) -> tuple[RevertReport, ...]:
+        """Revert in Git each of `apps` that was rolled back on the hosts. Returns the new outcomes.
+
+        `alive` is called before each request to the remote, which may hang until its deadline.
+        """
         asked = {app.key: app.digest for app in desired.apps}
-        observed_apps = {row.key for row in snapshot.status.apps}
         known = self._history.reverts()
         news: list[RevertReport] = []
         for each in world.targets:
             key = each.app.key
-            if key not in observed_apps or each.role is not Role.ROLLBACK or held_reason(each, world):
+            if key not in apps or each.role is not Role.ROLLBACK or held_reason(each, world):
                 continue
             before = known.get((key, asked[key]))
             if before is None or self._is_due(before, world.commit):
