@@ -283,7 +283,6 @@ LARGE_CLASSES = {
     "Executor": (335, 25),
     "AppPlanner": (355, 23),
     "Source": (324, 12),
-    "_Placer": (275, 12),
     "PlanBuilder": (250, 20),
     "Daemon": (250, 18),
     "Metrics": (250, 14),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from gitops_orch.manifest.app.compile_app import CompiledFile
-from gitops_orch.manifest.app.exclusive_resources import candidates, clashes_on_hosts
+from gitops_orch.manifest.app.exclusive_resources import clashes_on_hosts
 from gitops_orch.manifest.app.policy import KEY
 from gitops_orch.manifest.fleet_documents import Documents
 from gitops_orch.manifest.problems.collector import ProblemList, is_error
@@ -14,7 +14,7 @@ from gitops_orch.manifest.problems.suggest import did_you_mean
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.desired import InvalidFile
 from gitops_orch.model.problem import Position, Problem, Severity
-from gitops_orch.model.rules.constraints import meets_all
+from gitops_orch.model.rules.eligibility import may_run, named_hosts
 
 Edges: TypeAlias = dict[AppKey, dict[AppKey, None]]  # of each app the apps that it depends on, in their order
 CIRCLE_SHOWN_MAX = 20  # apps of a cycle
@@ -220,7 +220,7 @@ def _split_networks(
     hosts = tuple(host.name for host in documents.hosts)
     for key, file in named.items():
         for service, network in file.splits:
-            if file.app is None or len(candidates(file.app, hosts)) < 2:  # noqa: PLR2004  # one host splits no network
+            if file.app is None or len(named_hosts(file.app, hosts)) < 2:  # noqa: PLR2004  # one host splits no network
                 break
             message = (
                 f"services.{service.name}: may run on other hosts than its peers in network {network}, which is no "
@@ -237,11 +237,10 @@ def _unplaceable(
     for key, file in named.items() if documents.complete else ():
         if file.app is None:
             continue
-        wanted = file.app.placement
-        hosts = [host for host in documents.hosts if not wanted.hosts or host.name in wanted.hosts]
-        for service in file.app.services:
-            constraints = (*wanted.constraints, *service.placement.constraints)
-            if constraints and not any(meets_all(host, constraints) for host in hosts):
+        app = file.app
+        for service in app.services:
+            constraints = (*app.placement.constraints, *service.placement.constraints)
+            if constraints and not any(may_run(app, service, host) for host in documents.hosts):
                 message = (
                     f"services.{service.name}: no host meets {' and '.join(constraints)}, so it runs nowhere; "
                     "change the constraints, or the labels of a host"

@@ -40,7 +40,8 @@ from gitops_orch.planner.hooks.pre_start import add_pre_starts
 from gitops_orch.planner.inputs.adopted_containers import places_taken_over
 from gitops_orch.planner.inputs.index import Index, Located, build_index
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
-from gitops_orch.planner.placement.placer import AppPlacement, place_all
+from gitops_orch.planner.placement.assignment import AppPlacement
+from gitops_orch.planner.placement.placer import place_all
 from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.plan_notes import note_odd_hosts
 from gitops_orch.planner.pruning.lost_hosts import note_removed_hosts

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from gitops_orch.model.app import AppKey, Service
 from gitops_orch.model.container import has_ended, is_retained
-from gitops_orch.model.host import Availability, Host
+from gitops_orch.model.host import Host
 from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
 from gitops_orch.model.plan import Action, Plan, PlanHold
-from gitops_orch.model.rules.constraints import satisfies
+from gitops_orch.model.rules.eligibility import gets_slots, may_run
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, ServiceStatus, Sync
 from gitops_orch.planner.data.renamed_apps import with_renames
 from gitops_orch.planner.diff.changed_files import retained_files_reason
@@ -271,14 +271,8 @@ def _scheduled(service: Service, chosen: TargetRelease, world: World, index: Ind
 def _desired_count(service: Service, chosen: TargetRelease, world: World) -> int:
     if not service.mode.value.startswith("global"):
         return service.replicas
-    placement = chosen.app.placement
-    constraints = (*placement.constraints, *service.placement.constraints)
-    return sum(
-        (not placement.hosts or host.name in placement.hosts)
-        and host.availability is Availability.ACTIVE
-        and all(satisfies(host, constraint) for constraint in constraints)
-        for host in world.hosts
-    )
+    # A paused host is not counted, although it keeps the slots that it has.
+    return sum(gets_slots(host) and may_run(chosen.app, service, host) for host in world.hosts)
 
 
 def _is_healthy(service: Service, container: ObservedContainer) -> bool:

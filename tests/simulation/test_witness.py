@@ -21,7 +21,7 @@ from gitops_orch.planner.diff import bind_files, kept_mounts, shared_namespaces,
 from gitops_orch.planner.fallback import fallback, first_release, spare_capacity
 from gitops_orch.planner.inputs import container_exit
 from gitops_orch.planner.inputs.world import Role
-from gitops_orch.planner.placement import placer as place
+from gitops_orch.planner.placement import placer
 from gitops_orch.planner.rollout import canary_and_lanes
 from gitops_orch.planner.rollout import replace as succession
 
@@ -207,13 +207,8 @@ def leaves_the_data_of_what_it_takes_over(patch):
 
 def takes_over_beside_a_host_that_is_silent(patch):
     """The containers with the data on the silent host are only observed after the app started on another host."""
-    real = place._Placer.__init__
-
-    def careless(placer, app, *rest):
-        real(placer, app, *rest)
-        placer.takes_over = False
-
-    patch.setattr(place._Placer, "__init__", careless)
+    real = placer.hosts_of_app
+    patch.setattr(placer, "hosts_of_app", lambda *them: replace(real(*them), takes_over=False))
 
 
 def overlooks_a_tag_that_was_pushed_again(patch):

@@ -10,6 +10,7 @@ from gitops_orch.manifest.app.compile_service import is_data
 from gitops_orch.manifest.problems.collector import Findings
 from gitops_orch.model.app import App, AppKey, Mode, Service
 from gitops_orch.model.problem import Position, Problem, Severity
+from gitops_orch.model.rules.eligibility import named_hosts
 
 PLACED_PORTS_MAX = 1_000
 _ANY = "*"  # a claim of any address
@@ -86,7 +87,7 @@ def clashes_on_hosts(
         for host, services in _certain(app, hosts).items():
             on_host[host].append((app.key, services))
         several = [service for service in app.services if service.replicas > 1 and app.spreads(service)]
-        if several and len(candidates(app, hosts)) == 1:
+        if several and len(named_hosts(app, hosts)) == 1:
             for problem in _self_clashes(app, several, claims[app.key]):
                 yield app.key, problem
     known: dict[tuple[object, ...], list[tuple[Claim, Claim]]] = {}  # many hosts have the same services
@@ -155,16 +156,9 @@ def _static_addresses(service: Service) -> Iterator[tuple[str, str]]:
             yield from ((key, str(address)) for address in given if address)
 
 
-def candidates(app: App, hosts: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the hosts that an app may run on by name, whatever their labels."""
-    wanted = app.placement.hosts
-    # Not the other way round: there are many apps and hosts, and most apps name few hosts.
-    return tuple(host for host in dict.fromkeys(wanted) if host in hosts) if wanted else hosts
-
-
 def _certain(app: App, hosts: tuple[str, ...]) -> dict[str, frozenset[str]]:
     """Return the hosts on which services of an app will certainly run, whatever the planner decides."""
-    possible = candidates(app, hosts)
+    possible = named_hosts(app, hosts)
     if len(possible) == 1:
         return {possible[0]: frozenset(service.name for service in app.services)}
     if app.placement.constraints:

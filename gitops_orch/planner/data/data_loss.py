@@ -16,7 +16,7 @@ from gitops_orch.planner.diff.slots import AppSlots
 from gitops_orch.planner.inputs.declared_mounts import Declared, MountSource, declared_mounts
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import World
-from gitops_orch.planner.placement.placer import Assignment
+from gitops_orch.planner.placement.assignment import Assignment
 from gitops_orch.planner.renames.removed_slots import data_of
 from gitops_orch.planner.rollout.scheduled_runs import service_runs
 

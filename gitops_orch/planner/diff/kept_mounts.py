@@ -17,7 +17,7 @@ from gitops_orch.model.rules.data_mounts import MOUNTS_LABEL, holds_data, normal
 from gitops_orch.planner.inputs.adopted_containers import adopted_containers
 from gitops_orch.planner.inputs.declared_mounts import Declared, MountSource, declared_mounts
 from gitops_orch.planner.inputs.index import Index
-from gitops_orch.planner.placement.placer import Assignment
+from gitops_orch.planner.placement.assignment import Assignment
 
 if TYPE_CHECKING:
     from gitops_orch.planner.diff.slots import Slot  # which itself asks for sources

@@ -29,7 +29,7 @@ from gitops_orch.planner.health_gate import is_doubtful
 from gitops_orch.planner.inputs.adopted_containers import adopted_containers
 from gitops_orch.planner.inputs.index import HostIndex, Index, Located
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
-from gitops_orch.planner.placement.placer import AppPlacement, Assignment
+from gitops_orch.planner.placement.assignment import AppPlacement, Assignment
 
 # An interrupted or failed replacement leaves these diffs: the container was stopped, renamed, or cannot restart.
 _OWN_REMEDIES = frozenset({Remedy.START, Remedy.RENAME, Remedy.UPDATE})

@@ -17,7 +17,7 @@ from gitops_orch.planner.diff.drift import ContainerDiff, Remedy
 from gitops_orch.planner.diff.slots import Slot, choose_image
 from gitops_orch.planner.inputs.index import HostIndex, Index, Located
 from gitops_orch.planner.inputs.world import Due, Role, TargetRelease, World
-from gitops_orch.planner.placement.placer import AppPlacement, Assignment
+from gitops_orch.planner.placement.assignment import AppPlacement, Assignment
 from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.removal.removal_steps import remove_container, retire, stop_container
 from gitops_orch.planner.rollout.excess import why_kept
