@@ -44,7 +44,13 @@ from gitops_orch.controller.workers import Workers
 from gitops_orch.history.history import History
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.desired import Desired
-from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Placed
+from gitops_orch.model.observed import (
+    Observation,
+    ObservedHost,
+    OwnedContainer,
+    Placed,
+    owned_containers,
+)
 from gitops_orch.model.plan import Plan
 from gitops_orch.model.release import Release
 from gitops_orch.model.status import AppStatus, Status
@@ -127,16 +133,16 @@ def take_snapshot(
     observed = verify_identity(observed, known, directives.permission)
     host_facts = updated_facts(known, observed, deps.history.remembered(), directives.permission)
     files = read_app_files(deps.history)
-    desired = identified(desired, files, our_containers(observed), deps.repository)
+    desired = identified(desired, files, owned_containers(observed), deps.repository)
     good = LastGood(deps.repository, deps.history, deps.spec_cache).releases(
-        desired, files, our_containers(observed)
+        desired, files, owned_containers(observed)
     )
     view = _Observed(
         observed=observed, directives=directives, released_hosts=host_facts.released, last_good=good
     )
     suspects = (*desired.apps, *(each.app for each in good))
     decided = deps.isolation.run(suspects, partial(_plan_without, deps, desired, view), deps.clock)
-    ours = from_this_repository(our_containers(observed), decided.world.foreign_apps)
+    ours = from_this_repository(owned_containers(observed), decided.world.foreign_apps)
     plan = whole = with_lost_commands(decided.plan, deps.history, ours)
     statuses, problems = decided.apps, desired.problems
     if apps:
@@ -154,7 +160,7 @@ def take_snapshot(
         error=loaded.error,
         invalid_files=tuple(file for file in desired.invalid_files if file.key is None and not apps),
         notes=notes_of(
-            decided.world, whole, our_containers(observed), deps.repository, {row.key for row in statuses}
+            decided.world, whole, owned_containers(observed), deps.repository, {row.key for row in statuses}
         ),
         observe_ms=round((seen - began) * 1000),
         plan_ms=round((planned - seen) * 1000),
@@ -219,7 +225,7 @@ def _plan_without(
         apps = tuple(app for app in desired.apps if app.key not in apart)
         desired = replace(desired, apps=apps, invalid_apps=(*desired.invalid_apps, *apart))
         view = replace(view, last_good=tuple(each for each in view.last_good if each.app.key not in apart))
-    ours, has = our_containers(view.observed), deps.repository.source.has
+    ours, has = owned_containers(view.observed), deps.repository.source.has
     past = find_release_history(
         desired, ours, deps.history, deps.revert_watcher, deps.recovered_first_releases, has
     )
@@ -240,7 +246,7 @@ def _plan(deps: Dependencies, world: World, index: Index) -> tuple[World, Plan, 
     """
     world = replace(world, host_files=deps.host_files.known())
     plan = make_plan(world, index)
-    former = partial(_earlier_releases, deps, our_containers(world.observed))
+    former = partial(_earlier_releases, deps, owned_containers(world.observed))
     if plan.unread and deps.host_files.read_needed(plan, world.observed, former):
         world = replace(world, host_files=deps.host_files.known())
         plan = make_plan(world, index)
@@ -253,13 +259,13 @@ def _plan(deps: Dependencies, world: World, index: Index) -> tuple[World, Plan, 
     return world, plan, unread
 
 
-def _earlier_releases(deps: Dependencies, containers: list[ObservedContainer], key: AppKey) -> list[App]:
+def _earlier_releases(deps: Dependencies, containers: list[OwnedContainer], key: AppKey) -> list[App]:
     """Return the releases of an app that its containers and history name.
 
     Commits that are no longer in Git are left out.
     """
     commits = {release.commit for release in deps.history.releases(key)}
-    commits |= {c.owner.commit for c in containers if c.owner is not None and c.owner.app == key}
+    commits |= {c.owner.commit for c in containers if c.owner.app == key}
     found = (deps.repository.app_at(key, commit) for commit in sorted(commits))
     return [app for app in found if app is not None]
 
@@ -271,7 +277,7 @@ def _timetable(deps: Dependencies, world: World) -> Timetable:
         if not isinstance(world.observed.get(host), ObservedHost)
         for placed in rows
     )
-    ours = tuple(our_containers(world.observed))
+    ours = tuple(owned_containers(world.observed))
     ran = KnownRuns(containers=ours, unreachable=tuple(away), started=deps.started_runs)
     return make_timetable((each.app for each in world.targets), ran, deps.history.timetable(), world.now)
 
@@ -281,20 +287,9 @@ def _observe_limits(deps: Dependencies, impatient: bool) -> ObserveLimits:  # no
     return ObserveLimits(deadline_s=deps.observe_deadline_s, skipped=silent)
 
 
-def our_containers(observed: Mapping[str, Observation]) -> list[ObservedContainer]:
-    """Return all containers of our instance on hosts that answered."""
-    return [
-        container
-        for host in observed.values()
-        if isinstance(host, ObservedHost)
-        for container in host.containers
-        if container.owner is not None
-    ]
-
-
 def _world(deps: Dependencies, desired: Desired, view: _Observed, past: ReleaseHistory) -> World:
     observed, directives = view.observed, view.directives
-    containers = our_containers(observed)
+    containers = owned_containers(observed)
     history, facts = deps.history, past.facts
     salt = choose_salt(history.salt(), containers)
     choose = partial(_choose, deps, desired.commit, past)
@@ -319,7 +314,7 @@ def _world(deps: Dependencies, desired: Desired, view: _Observed, past: ReleaseH
         targets=chosen,
         heads={app.key: app for app in desired.apps},
         specs=specs,
-        declared_services=previous_services(chosen, containers, specs, deps.repository, salt),
+        declared_services=previous_services(chosen, owned_containers(observed), specs, deps.repository, salt),
         refusals=deps.spec_cache.refusals((each.app for each in keyed), api_versions),
         salt=salt,
         fleet=desired.fleet,

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
-from gitops_orch.model.observed import HeldPort, ObservedContainer, ObservedHost, ProbeResult
+from gitops_orch.model.observed import AnyContainer, HeldPort, ObservedHost, ProbeResult
 from gitops_orch.model.plan import ContainerIntent, Joining
 
 Progress = Callable[[str], None] | None  # called with each line that a pull reports
@@ -83,7 +83,7 @@ class Engine(Protocol):
         """List all containers, networks, volumes and images; containers of our instance include their details."""
         ...
 
-    def inspect(self, container: str) -> ObservedContainer:
+    def inspect(self, container: str) -> AnyContainer:
         """Return one container by id or name, with details; NotFound if it does not exist."""
         ...
 

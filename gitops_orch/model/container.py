@@ -6,7 +6,7 @@ when its successor replaced it; a rollback can start it at once. The name lets a
 
 from collections.abc import Iterable
 
-from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.observed import ObservedContainer, OwnedContainer, State
 
 FAILED_SUFFIX = "-failed"
 RETAINED_SUFFIX = "-kept"
@@ -31,7 +31,7 @@ def is_from_failed_release(container: ObservedContainer) -> bool:
 
 def has_suffix(container: ObservedContainer, suffix: str) -> bool:
     """Return whether gitops-orch appended a suffix to a container's name: a service may declare a name that ends so."""
-    created = container.owner.name if container.owner is not None else ""
+    created = container.owner.name if isinstance(container, OwnedContainer) else ""
     return container.name.endswith(suffix) and container.name != created
 
 

@@ -1,10 +1,10 @@
 """The observed state, as an Engine reports it. A host that did not answer is unknown, which never means empty."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from gitops_orch.model.app import AppKey
 
@@ -127,15 +127,15 @@ class ObservedMount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedContainer:
-    """A container on a host. `owner` None means that it is foreign and never changed."""
+    """The facts that an Engine reports of any container, owned or foreign."""
 
+    host: str
     id: str
     name: str
     image: str  # the reference that it was created from
     image_id: str
     state: State
     health: Health = Health.NONE
-    owner: Ownership | None = None
     project: str | None = None  # com.docker.compose.project
     networks: tuple[str, ...] = ()  # names
     network_ids: tuple[str, ...] = ()
@@ -147,9 +147,52 @@ class ObservedContainer:
     fixed_addresses: tuple[HeldAddress, ...] = ()  # the addresses that it requests at each start
     created_at: datetime | None = None
     details: Details | None = None  # None: not inspected
-    # The name of our container from which a person copied the labels; this container is foreign then.
-    copy_of: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedContainer(ObservedContainer):
+    """A container of our own instance."""
+
+    owner: Ownership
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignContainer(ObservedContainer):
+    """Any other container: it is never changed."""
+
+    # The name of our container from which a person copied the labels; "" if it has no such labels
+    copy_of: str = ""
+
+
+AnyContainer: TypeAlias = OwnedContainer | ForeignContainer
+_COMMON_FIELDS = tuple(each.name for each in fields(ObservedContainer))
+
+
+def common_fields(container: ObservedContainer) -> dict[str, Any]:
+    """Return the fields that containers of all kinds have, to create one of another kind."""
+    return {name: getattr(container, name) for name in _COMMON_FIELDS}
+
+
+def with_owner(container: ObservedContainer, owner: Ownership | None) -> AnyContainer:
+    """Return a container as owned; as foreign if it has no owner."""
+    common = common_fields(container)
+    return ForeignContainer(**common) if owner is None else OwnedContainer(**common, owner=owner)
+
+
+def as_copy(container: ObservedContainer, original: str) -> ForeignContainer:
+    """Return a container as foreign: a person copied the labels of the container with the name `original`."""
+    return ForeignContainer(**common_fields(container), copy_of=original)
+
+
+def owner_of(container: ObservedContainer) -> Ownership | None:
+    """Return the owner of a container; None if it is not owned."""
+    return container.owner if isinstance(container, OwnedContainer) else None
+
+
+def is_of_app(container: ObservedContainer, app: AppKey) -> bool:
+    """Return whether a container is an app's own."""
+    return isinstance(container, OwnedContainer) and container.owner.app == app
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,10 +251,17 @@ class ObservedHost:
     root_dir: str = "/var/lib/docker"
     # Only the manager of a Swarm can; any other Engine refuses overlay networks
     creates_overlays: bool = True
-    containers: tuple[ObservedContainer, ...] = ()
+    owned: tuple[OwnedContainer, ...] = ()
+    foreign: tuple[ForeignContainer, ...] = ()
     networks: tuple[ObservedNetwork, ...] = ()
     volumes: tuple[ObservedVolume, ...] = ()
     images: tuple[ObservedImage, ...] = ()
+
+    @property
+    def containers(self) -> tuple[AnyContainer, ...]:
+        """Return the containers of both kinds, by name."""
+        both: tuple[AnyContainer, ...] = (*self.owned, *self.foreign)
+        return tuple(sorted(both, key=lambda each: (each.name, each.id)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +274,21 @@ class UnknownHost:
 
 
 Observation = ObservedHost | UnknownHost
+
+
+def owned_containers(observed: Mapping[str, Observation]) -> list[OwnedContainer]:
+    """Return all owned containers on hosts that answered."""
+    hosts = [host for host in observed.values() if isinstance(host, ObservedHost)]
+    return [container for host in hosts for container in host.owned]
+
+
+def by_ownership(
+    containers: Iterable[AnyContainer],
+) -> tuple[tuple[OwnedContainer, ...], tuple[ForeignContainer, ...]]:
+    """Return the owned containers, and the foreign ones, each in the given order."""
+    there = tuple(containers)
+    owned = tuple(each for each in there if isinstance(each, OwnedContainer))
+    return owned, tuple(each for each in there if isinstance(each, ForeignContainer))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from gitops_orch.model.app import Condition, Service
 from gitops_orch.model.container import FAILED_SUFFIX, has_ended
+from gitops_orch.model.observed import OwnedContainer
 from gitops_orch.model.plan import FailureBudget, Kind
 from gitops_orch.model.rules.addresses import fixed_addresses
 from gitops_orch.model.rules.ports import fixed_ports
@@ -96,8 +97,8 @@ class AppPlanner:
         first = len(self.draft.actions)
         failed = self.world.failed.get(self.app.key, {})
         for found in (*self.slots.failed, *(each for slot in self.slots.slots for each in slot.failed)):
-            owner = found.container.owner
-            how = StopRequest(reason=f"its release failed ({failed.get(owner.release, '') if owner else ''})")
+            why = failed.get(found.owner.release, "") if isinstance(found, OwnedContainer) else ""
+            how = StopRequest(reason=f"its release failed ({why})")
             retain(self.draft, self.index.hosts[found.host], found, FAILED_SUFFIX, how)
         self.removals = [action.id for action in self.draft.actions[first:]]
         return self.removals
@@ -125,12 +126,12 @@ class AppPlanner:
         for slot in slots:
             where = (service.name, slot.host)
             if slot.current is not None:
-                self.names[where] = slot.current.container.id
+                self.names[where] = slot.current.id
             elif f"{Kind.CREATE}/{slot.host}/{slot.name}" in self.created[where]:
                 self.names[where] = slot.name
             else:
                 for old in (each for each in slot.outdated if each.host == slot.host):
-                    self.names.setdefault(where, old.container.id)
+                    self.names.setdefault(where, old.id)
 
     def _run_job(self, slot: Slot) -> None:
         """Start a scheduled run, and wait for nothing: its result does not affect the release."""
@@ -139,7 +140,7 @@ class AppPlanner:
         started = self.steps.add(
             Kind.START,
             slot,
-            slot.current.container.id if slot.current else slot.name,
+            slot.current.id if slot.current else slot.name,
             slot.reason,
             after=(*self.removals, *self.prepared[slot.host], *step_ids, *stops),
             optional=True,
@@ -191,7 +192,7 @@ class AppPlanner:
         waiting = tuple(
             slot
             for slot in replaced
-            if slot not in canary and not any(has_ended(old.container) for old in slot.outdated)
+            if slot not in canary and not any(has_ended(old) for old in slot.outdated)
         )
         restart_previous(self.app, AppSlots(slots=waiting, surplus=(), failed=()), self.draft, self.world)
         self.draft.hold(
@@ -211,7 +212,7 @@ class AppPlanner:
         for slot in slots:
             changed = changed_sets(self.app, slot, self.index.hosts[slot.host])
             if changed and slot.current is not None and needs_signal(slot):
-                target, reason = slot.current.container.id, signal_reason(slot, changed)
+                target, reason = slot.current.id, signal_reason(slot, changed)
                 after = (*self.prepared[slot.host], *self.repairs[target])
                 fields = StepFields(after=after, follows=lanes[0], signal=service.reload)
                 sent = self.steps.add(Kind.EXEC, slot, target, reason, **fields)
@@ -224,13 +225,13 @@ class AppPlanner:
         """Make the slot current; return the id of the gate's step, None if nothing needs to be started or gated."""
         step_ids = self._create(slot) if slot.is_new else self._repair(slot)
         if slot.current is not None:
-            self.repairs[slot.current.container.id] = step_ids
+            self.repairs[slot.current.id] = step_ids
         must_start = slot.is_new or any(diff.remedy is Remedy.START for diff in slot.diffs)
         if not (must_start or slot.outdated or slot.ungated) or stays_paused(slot):
             return None
         if not must_start and is_over(slot):
             return None
-        target = slot.current.container.id if slot.current else slot.name
+        target = slot.current.id if slot.current else slot.name
         ready = [*self.removals, *self.prepared[slot.host], *self._dependencies(slot.service), *step_ids]
         stops = self.replacement.stop_first(slot, ready, before) if must_start else []
         gate_ids = (
@@ -293,7 +294,7 @@ class AppPlanner:
                 self.gates[name].append(self._await_current(slot))
 
     def _await_current(self, slot: Slot) -> str:
-        target = slot.current.container.id if slot.current is not None else slot.name
+        target = slot.current.id if slot.current is not None else slot.name
         gate = gate_of_dependency(self.chosen, slot, self.gates, self.world)
         what = "what depends on it is started once it is healthy"
         after = tuple(self.repairs[target])
@@ -360,9 +361,7 @@ class AppPlanner:
             ):
                 after = [identity for parent in sorted(parents) for identity in self.gates[parent]]
                 reason = f"{', '.join(sorted(parents))} was replaced, and depends_on asks for a restart"
-                restarted = self.steps.add(
-                    Kind.RESTART, slot, slot.current.container.id, reason, after=tuple(after)
-                )
+                restarted = self.steps.add(Kind.RESTART, slot, slot.current.id, reason, after=tuple(after))
                 for removal in (
                     each for parent in sorted(parents) for each in self.replacement.retired[parent]
                 ):
@@ -387,7 +386,7 @@ class AppPlanner:
             self.app, self.removing, self.draft, stopped=self.cleared, pulls=self.pulls, gates=gate_ids
         )
         former = self.world.running.get(self.app.key)
-        uncleared = [found for found in self.removing if found.container.id not in self.cleared]
+        uncleared = [found for found in self.removing if found.id not in self.cleared]
         order_removals(self.draft, self.app.key, former.app if former is not None else None, uncleared)
 
     def _wanted_networks(self) -> dict[str, set[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from gitops_orch.model.app import App, AppKey, Rollback
+from gitops_orch.model.observed import OwnedContainer
 from gitops_orch.model.plan import Plan
 from gitops_orch.planner.admission.address_order import start_fixed_addresses_first
 from gitops_orch.planner.admission.fixed_addresses import blocked_by_addresses, move_from_addresses
@@ -38,7 +39,8 @@ from gitops_orch.planner.health_gate import is_doubtful
 from gitops_orch.planner.hooks.insert_hooks import insert_hooks
 from gitops_orch.planner.hooks.pre_start import add_pre_starts
 from gitops_orch.planner.inputs.adopted_containers import places_taken_over
-from gitops_orch.planner.inputs.index import Index, Located, build_index
+from gitops_orch.planner.inputs.index import Index, build_index
+from gitops_orch.planner.inputs.slot_container import SlotContainer
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 from gitops_orch.planner.placement.assignment import AppPlacement
 from gitops_orch.planner.placement.placer import place_all
@@ -281,7 +283,7 @@ def held_reason(chosen: TargetRelease, world: World) -> str:
 def _note_drift(key: AppKey, slots: AppSlots, draft: PlanBuilder) -> None:
     for slot in slots.slots:
         for diff in slot.drifted:
-            name = slot.current.container.name if slot.current else slot.name
+            name = slot.current.name if slot.current else slot.name
             draft.hold(f"{name} on {slot.host}", f"{diff.reason}; x-gitops.drift says to leave it", key)
 
 
@@ -297,18 +299,16 @@ def _keep_running(
     failed_all = AppPlanner(
         chosen, AppSlots(slots=(), surplus=(), failed=failed), world, index, draft
     ).remove_failed()
-    stopping = Stopping(containers={found.container.id for found in failed}, steps=tuple(failed_all))
+    stopping = Stopping(containers={found.id for found in failed}, steps=tuple(failed_all))
     restart_previous(chosen.app, slots, draft, world, stopping)
 
 
-def _failed_containers(slots: AppSlots, world: World, key: AppKey) -> tuple[Located, ...]:
+def _failed_containers(slots: AppSlots, world: World, key: AppKey) -> tuple[SlotContainer, ...]:
     failed = world.failed.get(key, {})
     failed_all = [*slots.failed, *(each for slot in slots.slots for each in slot.failed)]
     failed_all += [
         slot.current
         for slot in slots.slots
-        if slot.current is not None
-        and slot.current.container.owner is not None
-        and slot.current.container.owner.release in failed
+        if isinstance(slot.current, OwnedContainer) and slot.current.owner.release in failed
     ]
-    return tuple(found for found in failed_all if is_doubtful(found.container))
+    return tuple(found for found in failed_all if is_doubtful(found))

@@ -10,7 +10,7 @@ def note_odd_hosts(index: Index, draft: PlanBuilder) -> None:
         if unknown.same_as:
             draft.hold(f"host {name}", unknown.reason, error=True)
     for name, host in sorted(index.hosts.items()):
-        for container in host.host.containers:
+        for container in host.host.foreign:
             if container.copy_of:
                 draft.hold(
                     f"container {container.name} on {name}",

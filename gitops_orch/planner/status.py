@@ -7,7 +7,7 @@ from dataclasses import replace
 from gitops_orch.model.app import AppKey, Service
 from gitops_orch.model.container import has_ended, is_retained
 from gitops_orch.model.host import Host
-from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
+from gitops_orch.model.observed import Health, OwnedContainer, State, UnknownHost
 from gitops_orch.model.plan import Action, Plan, PlanHold
 from gitops_orch.model.rules.eligibility import gets_slots, may_run
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, ServiceStatus, Sync
@@ -17,7 +17,7 @@ from gitops_orch.planner.diff.finished_jobs import have_jobs_finished
 from gitops_orch.planner.fallback.predecessors import with_predecessors
 from gitops_orch.planner.inputs.adopted_containers import adopted_containers
 from gitops_orch.planner.inputs.container_exit import is_done
-from gitops_orch.planner.inputs.index import Index, Located, build_index
+from gitops_orch.planner.inputs.index import Index, build_index
 from gitops_orch.planner.inputs.running_image import running_image
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 from gitops_orch.planner.pruning.orphaned_apps import removed_apps
@@ -136,18 +136,14 @@ def _first_words(holds: Iterable[PlanHold]) -> str:
     return next((hold.full_reason for hold in holds), "")
 
 
-def _known_or_foreign(chosen: TargetRelease, index: Index) -> list[Located]:
+def _known_or_foreign(chosen: TargetRelease, index: Index) -> list[OwnedContainer]:
     """Return the containers that determine an app's health: no retained or failed ones and no finished jobs."""
     jobs = {service.name for service in chosen.app.services if service.job}
     return [
         found
         for found in index.apps.get(chosen.app.key, ())
-        if not (is_retained(found.container) or is_done(found.container))
-        and not (
-            found.container.owner is not None
-            and found.container.owner.service in jobs
-            and has_ended(found.container)
-        )
+        if not (is_retained(found) or is_done(found))
+        and not (found.owner.service in jobs and has_ended(found))
     ]
 
 
@@ -201,16 +197,16 @@ def _release_state(chosen: TargetRelease, *, held: bool, busy: bool) -> AppRelea
     return AppReleaseState.PROGRESSING if busy else AppReleaseState.STABLE
 
 
-def _running_release(chosen: TargetRelease, index: Index) -> list[ObservedContainer]:
+def _running_release(chosen: TargetRelease, index: Index) -> list[OwnedContainer]:
     return [
-        found.container
+        found
         for found in index.apps.get(chosen.app.key, ())
-        if found.container.state in {State.RUNNING, State.PAUSED, State.RESTARTING}
+        if found.state in {State.RUNNING, State.PAUSED, State.RESTARTING}
     ]
 
 
 def _running_version(
-    chosen: TargetRelease, containers: list[ObservedContainer], *, busy: bool
+    chosen: TargetRelease, containers: list[OwnedContainer], *, busy: bool
 ) -> tuple[str, str]:
     """Return the commit and the release that run.
 
@@ -221,13 +217,10 @@ def _running_version(
     return _named_most(containers)
 
 
-def _named_most(containers: Iterable[ObservedContainer]) -> tuple[str, str]:
+def _named_most(containers: Iterable[OwnedContainer]) -> tuple[str, str]:
     """Return the commit and the release that most containers name; in a tie, those of the newest container."""
-    oldest_first = sorted(
-        (c for c in containers if c.owner is not None),
-        key=lambda c: c.created_at.timestamp() if c.created_at else 0.0,
-    )
-    named = [(c.owner.commit, c.owner.release) for c in oldest_first if c.owner is not None]
+    oldest_first = sorted(containers, key=lambda c: c.created_at.timestamp() if c.created_at else 0.0)
+    named = [(c.owner.commit, c.owner.release) for c in oldest_first]
     votes, places = Counter(named), {pair: place for place, pair in enumerate(named)}
     return max(votes, key=lambda pair: (votes[pair], places[pair])) if votes else ("", "")
 
@@ -238,18 +231,16 @@ def _service(service: Service, chosen: TargetRelease, world: World, index: Index
     mine = [
         found
         for found in index.apps.get(chosen.app.key, ())
-        if found.container.owner is not None
-        and found.container.owner.service == service.name
-        and not is_retained(found.container)
+        if found.owner.service == service.name and not is_retained(found)
     ]
     desired = _desired_count(service, chosen, world)
     done = service.job and have_jobs_finished(chosen, world)
     return ServiceStatus(
         name=service.name,
         desired_count=desired,
-        running_count=sum(found.container.state is State.RUNNING for found in mine),
-        healthy_count=desired if done else sum(_is_healthy(service, found.container) for found in mine),
-        image=running_image(service, chosen, world, (found.container for found in mine)),
+        running_count=sum(found.state is State.RUNNING for found in mine),
+        healthy_count=desired if done else sum(_is_healthy(service, found) for found in mine),
+        image=running_image(service, chosen, world, mine),
         hosts=tuple(sorted({found.host for found in mine})),
     )
 
@@ -262,7 +253,7 @@ def _scheduled(service: Service, chosen: TargetRelease, world: World, index: Ind
         desired_count=0,
         running_count=len(runs.live),
         healthy_count=len(runs.live),
-        image=running_image(service, chosen, world, (found.container for found in runs.live)),
+        image=running_image(service, chosen, world, runs.live),
         hosts=tuple(sorted({found.host for found in runs.all})),
         failed_run=last_failure(chosen.app, service, index),
     )
@@ -275,7 +266,7 @@ def _desired_count(service: Service, chosen: TargetRelease, world: World) -> int
     return sum(gets_slots(host) and may_run(chosen.app, service, host) for host in world.hosts)
 
 
-def _is_healthy(service: Service, container: ObservedContainer) -> bool:
+def _is_healthy(service: Service, container: OwnedContainer) -> bool:
     if service.job:
         details = container.details
         return container.state is State.EXITED and (details is None or details.exit_code == 0)
@@ -305,20 +296,19 @@ def _health(
     return AppHealth.PROGRESSING if starting else AppHealth.DEGRADED
 
 
-def _is_progressing(chosen: TargetRelease) -> Callable[[ObservedContainer], bool]:
+def _is_progressing(chosen: TargetRelease) -> Callable[[OwnedContainer], bool]:
     """Return a function that reports whether a running container has not finished: it is starting, or is a job."""
     jobs = {service.name for service in chosen.app.services if service.job}
 
-    def emit(container: ObservedContainer) -> bool:
-        service = container.owner.service if container.owner is not None else ""
-        return container.health is Health.STARTING or service in jobs
+    def emit(container: OwnedContainer) -> bool:
+        return container.health is Health.STARTING or container.owner.service in jobs
 
     return emit
 
 
 def _invalid(key: AppKey, reason: str, index: Index) -> AppStatus:
     found = index.apps.get(key, ())
-    commit, release = _named_most(each.container for each in found if not is_retained(each.container))
+    commit, release = _named_most(each for each in found if not is_retained(each))
     return AppStatus(
         key=key,
         sync=Sync.UNKNOWN,

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.display.legible import check_words
 from gitops_orch.model.display.same_reason import NOT_PASSED_YET, REPORTS_UNHEALTHY
-from gitops_orch.model.observed import Health, ObservedContainer, State, UnknownHost
+from gitops_orch.model.observed import Health, ObservedContainer, OwnedContainer, State, UnknownHost
 from gitops_orch.model.plan import Action
 from gitops_orch.model.trouble import LEFT_GIT, Trouble
-from gitops_orch.planner.inputs.index import Index, Located
+from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import TargetRelease, World
 
 _WORDS = {
@@ -57,12 +57,12 @@ def silent_hosts(hosts: Iterable[UnknownHost]) -> str:
     return "; ".join(f"host {host.name} does not answer: {host.reason}" for host in hosts)
 
 
-def why_unhealthy(containers: Iterable[Located], app: App) -> str:
+def why_unhealthy(containers: Iterable[OwnedContainer], app: App) -> str:
     """Return the first container that is not healthy, with its state; "" if all are healthy."""
     for found in containers:
-        word = _unhealthy(found.container, app)
+        word = _unhealthy(found, app)
         if word:
-            return f"{found.container.name} on {found.host}: {word}"
+            return f"{found.name} on {found.host}: {word}"
     return ""
 
 

@@ -37,7 +37,7 @@ def test_the_observation_of_a_host_knows_who_ended_a_container_too(any_world, ke
     stopped = running(any_world, app_with(key))
     any_world.engine.stop(stopped)
     ended(any_world, stopped)
-    found = {each.id: each.details.ended_by for each in any_world.engine.observe().containers if each.owner}
+    found = {each.id: each.details.ended_by for each in any_world.engine.observe().owned}
     assert found[stopped] is EndedBy.REQUEST
 
 

@@ -50,7 +50,7 @@ class Stage:
         return Executor(means, RunControl(**control), plan_anew).run(plan)
 
     def up(self):
-        return {each.owner.app.name for each in self.engines["h1"].observe().containers}
+        return {each.owner.app.name for each in self.engines["h1"].observe().owned}
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_c10_a_process_that_may_open_nothing_more_knows_nothing_and_goes_on_when
                 ask()
     engine.create(wanted)
     engine.start(wanted.name)
-    assert [each.state.value for each in engine.observe().containers if each.owner] == ["running"]
+    assert [each.state.value for each in engine.observe().owned] == ["running"]
     engine.close()
 
 

@@ -11,7 +11,7 @@ from gitops_orch.controller.observe.shared_engines import hold_same_engines, is_
 from gitops_orch.engine.docker.connect import connect
 from gitops_orch.engine.settings import EngineSettings
 from gitops_orch.model.host import Host
-from gitops_orch.model.observed import ObservedContainer, ObservedHost, ObservedNetwork, State, UnknownHost
+from gitops_orch.model.observed import ForeignContainer, ObservedHost, ObservedNetwork, State, UnknownHost
 from gitops_orch.model.status import Sync
 
 
@@ -27,8 +27,8 @@ def seen(name: str, **changes: object) -> ObservedHost:
     return replace(made, **changes)
 
 
-def with_container(identity: str) -> tuple[ObservedContainer, ...]:
-    return (ObservedContainer(id=identity, name="x", image="x", image_id="x", state=State.RUNNING),)
+def with_container(identity: str) -> tuple[ForeignContainer, ...]:
+    return (ForeignContainer(host="h1", id=identity, name="x", image="x", image_id="x", state=State.RUNNING),)
 
 
 def test_an_engine_is_recognised_by_its_id_and_its_data_root():
@@ -38,19 +38,19 @@ def test_an_engine_is_recognised_by_its_id_and_its_data_root():
 
 
 def test_an_engine_that_makes_its_id_up_is_recognised_by_its_containers():
-    nameless = seen("h1", engine_id="", networks=(), containers=with_container("c1"))
+    nameless = seen("h1", engine_id="", networks=(), foreign=with_container("c1"))
     assert is_same_engine(nameless, replace(nameless, name="h2"))
-    assert not is_same_engine(nameless, replace(nameless, name="h2", containers=with_container("c2")))
-    assert not is_same_engine(replace(nameless, containers=()), replace(nameless, containers=()))
+    assert not is_same_engine(nameless, replace(nameless, name="h2", foreign=with_container("c2")))
+    assert not is_same_engine(replace(nameless, foreign=()), replace(nameless, foreign=()))
 
 
 def test_cloned_machines_are_two_engines():
-    clone = seen("h2", networks=(ObservedNetwork(id="b2", name="bridge"),), containers=with_container("c1"))
-    assert not is_same_engine(seen("h1", containers=with_container("c1")), clone)
+    clone = seen("h2", networks=(ObservedNetwork(id="b2", name="bridge"),), foreign=with_container("c1"))
+    assert not is_same_engine(seen("h1", foreign=with_container("c1")), clone)
 
 
 def test_of_many_hosts_only_those_that_are_one_engine_are_held():
-    alone = [seen(f"a{n}", engine_id=f"id-{n}", containers=with_container(f"c{n}")) for n in range(20)]
+    alone = [seen(f"a{n}", engine_id=f"id-{n}", foreign=with_container(f"c{n}")) for n in range(20)]
     one_engine = [seen(name, engine_id="id-x") for name in ("x1", "x2", "x3")]
     found = hold_same_engines({host.name: host for host in (*alone, *one_engine)})
     held = {name: host.same_as for name, host in found.items() if isinstance(host, UnknownHost)}

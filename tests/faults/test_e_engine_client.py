@@ -196,7 +196,7 @@ def test_e5_a_create_whose_reply_was_lost_is_found_again(proxy: Unruly, engine_h
     with pytest.raises(HostUnreachable):
         engine.create(wanted)
     container = engine.create(wanted)
-    ours = [row for row in engine.observe().containers if row.owner]
+    ours = engine.observe().owned
     assert [row.id for row in ours] == [container]
 
 

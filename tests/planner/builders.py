@@ -9,15 +9,18 @@ from gitops_orch.model.app import App, AppKey, Network, Service
 from gitops_orch.model.host import Host
 from gitops_orch.model.names import container_name
 from gitops_orch.model.observed import (
+    AnyContainer,
     Details,
+    ForeignContainer,
     Observation,
-    ObservedContainer,
     ObservedHost,
     ObservedImage,
     ObservedNetwork,
     ObservedVolume,
+    OwnedContainer,
     Ownership,
     State,
+    by_ownership,
 )
 from gitops_orch.model.rules.addresses import fixed_addresses
 from gitops_orch.model.rules.ports import fixed_ports
@@ -52,7 +55,7 @@ def spec_of(of: App, name: str) -> ContainerSpec:
     return ContainerSpec(hash=spec_hash(of, of.service(name), salt=SALT))
 
 
-def container(of: App, name="api", slot=1, **fields) -> ObservedContainer:
+def container(of: App, name="api", slot=1, **fields) -> OwnedContainer:
     """A container of the app as it is when all is well."""
     made_from = fields.pop("spec", None) or spec_of(of, name).hash
     image_id = fields.pop("image_id", IMAGE_ID)
@@ -69,6 +72,7 @@ def container(of: App, name="api", slot=1, **fields) -> ObservedContainer:
     )
     title = of.service(name).container_name or container_name(of.key.project, name, slot, made_from, image_id)
     defaults = {
+        "host": "h1",
         "id": f"id-{title}",
         "name": title,
         "image": IMAGE,
@@ -82,29 +86,32 @@ def container(of: App, name="api", slot=1, **fields) -> ObservedContainer:
         "addresses": () if fields.get("state") in NOT_UP else fixed_addresses(of, of.service(name)),
         "fixed_addresses": fixed_addresses(of, of.service(name)),
     }
-    return ObservedContainer(**{**defaults, **fields})
+    return OwnedContainer(**{**defaults, **fields})
 
 
-def foreign(name="stranger", **fields) -> ObservedContainer:
-    defaults = {"id": f"id-{name}", "name": name, "image": "other:1", "image_id": "sha256:" + "9" * 64}
-    return ObservedContainer(**{**defaults, "state": State.RUNNING, **fields})
+def foreign(name="stranger", **fields) -> ForeignContainer:
+    defaults = {"host": "h1", "id": f"id-{name}", "name": name, "image": "other:1"}
+    defaults |= {"image_id": "sha256:" + "9" * 64, "state": State.RUNNING}
+    return ForeignContainer(**{**defaults, **fields})
 
 
 def host(name="h1", **fields) -> Host:
     return Host(name=name, url=f"sim://{name}", **fields)
 
 
-def seen(name="h1", *containers: ObservedContainer, apps: tuple[App, ...] = (), **fields) -> ObservedHost:
+def seen(name="h1", *containers: AnyContainer, apps: tuple[App, ...] = (), **fields) -> ObservedHost:
     """A host that answered; `apps` have their networks on it, and it lists the volumes that containers mount."""
     mounted = {m.source for each in containers for m in each.mounts if m.kind == "volume"}
     given = fields.pop("volumes", ())
     mounted -= {each.name for each in given}
     networks = tuple(ObservedNetwork(id=n.name, name=n.name, owner=a.key) for a in apps for n in a.networks)
+    owned, not_owned = by_ownership(replace(each, host=name) for each in containers)
     defaults = {
         "observed_at": NOW,
         "engine_version": "20.10.24",
         "api_version": "1.41",
-        "containers": containers,
+        "owned": owned,
+        "foreign": not_owned,
         "networks": networks,
         "volumes": (*given, *(ObservedVolume(name=name) for name in sorted(mounted))),
         "images": (ObservedImage(id=IMAGE_ID, tags=(IMAGE,)),),

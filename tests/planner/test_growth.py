@@ -8,7 +8,7 @@ from planner.builders import app, container, seen, service, world
 
 from gitops_orch.model.app import Network, Port
 from gitops_orch.model.job import Hook
-from gitops_orch.model.observed import ObservedNetwork, State
+from gitops_orch.model.observed import ObservedNetwork, State, with_owner
 from gitops_orch.planner.hooks.pre_start import pre_start_services
 from gitops_orch.planner.inputs.world import ContainerSpec, DeclaredService
 from gitops_orch.planner.plan import make_plan
@@ -98,7 +98,7 @@ def taken_over(count):
     these = [
         app(f"app-{n}", service(container_name=f"c-{n}"), digest=f"app-{n}", adopt=True) for n in range(count)
     ]
-    there = [replace(each, owner=None, project=None, labels={}) for each in running(these)]
+    there = [replace(with_owner(each, None), project=None, labels={}) for each in running(these)]
     return world(*these, observed={"h1": seen("h1", *there, apps=tuple(these))})
 
 

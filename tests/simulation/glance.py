@@ -5,7 +5,7 @@ from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import is_pre_start
-from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.observed import Health, ObservedContainer, State, owner_of
 
 
 def shares_data(world: SimulatedHost, container: SimulatedContainer) -> bool:
@@ -27,7 +27,7 @@ def is_healthy(container: SimulatedContainer | ObservedContainer) -> bool:
 
 
 def slot_of(container: SimulatedContainer | ObservedContainer):
-    owner = container.owner
+    owner = container.owner if isinstance(container, SimulatedContainer) else owner_of(container)
     return None if owner is None else (owner.app, owner.service, owner.slot)
 
 

@@ -283,8 +283,8 @@ def test_two_instances_on_one_host_see_each_other_as_foreign():
     other = SimulatedFleet(
         clock=fleet.clock, worlds=fleet.worlds, settings=replace(fleet.settings, instance="other")
     )
-    assert ours.observe().containers[0].owner is not None
-    assert a_host(other).observe().containers[0].owner is None
+    assert len(ours.observe().owned) == 1
+    assert len(a_host(other).observe().foreign) == 1
 
 
 def test_a_foreign_container_under_our_name_is_a_conflict():

@@ -15,7 +15,7 @@ from gitops_orch.engine import labels
 from gitops_orch.engine.simulated import create, requests
 from gitops_orch.engine.simulated import observation as seen
 from gitops_orch.model.app import FilesPolicy
-from gitops_orch.model.observed import EndedBy, ObservedHost
+from gitops_orch.model.observed import EndedBy, ObservedHost, owner_of, with_owner
 from gitops_orch.planner import app_steps, health_gate, plan
 from gitops_orch.planner.diff import bind_files, kept_mounts, shared_namespaces, slots
 from gitops_orch.planner.fallback import fallback, first_release, spare_capacity
@@ -93,12 +93,11 @@ def goes_back_in_part(patch):
 def takes_every_label_for_its_own(patch):
     real = seen.observe_container
 
-    def careless(container, *, instance, details):
+    def careless(container, *, host, instance, details):
         theirs = container.labels.get(labels.INSTANCE, "")
-        found = real(container, instance=instance, details=details)
-        return (
-            found if found.owner else replace(found, owner=labels.parse_ownership(container.labels, theirs))
-        )
+        found = real(container, host=host, instance=instance, details=details)
+        owner = owner_of(found) or labels.parse_ownership(container.labels, theirs)
+        return with_owner(found, owner)
 
     patch.setattr(seen, "observe_container", careless)
 
@@ -156,7 +155,7 @@ def prefers_a_child_that_runs_to_one_that_lives_with_its_parent(patch):
         slot = study(chosen, assignment, found, *rest)
         patch.setattr(shared_namespaces.Parents, "check", judge)
         parents = rest[-1]
-        current = slot.current.container if slot.current is not None else None
+        current = slot.current
         lost = current and judge(parents, slot.service, slot.host, current)
         if not lost or lost.remedy is not slots.Remedy.REPLACE:
             return study(chosen, assignment, found, *rest)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.container import is_retained
-from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.observed import OwnedContainer
 from gitops_orch.model.plan import Plan
 from gitops_orch.planner.diff.field_changes import service_changes
 from gitops_orch.planner.inputs.world import DeclaredService, Role, World
@@ -17,7 +17,7 @@ KEYS_SHOWN_MAX = 5
 def notes_of(
     world: World,
     plan: Plan,
-    containers: Iterable[ObservedContainer],
+    containers: Iterable[OwnedContainer],
     repository: ConfigRepository,
     apps: Collection[AppKey],
 ) -> tuple[str, ...]:
@@ -26,9 +26,7 @@ def notes_of(
     It names the keys that changed. `plan` must be the whole plan: it shows whose containers change.
     """
     busy = {action.app for action in plan.actions} | {hold.app for hold in plan.holds}
-    created = {
-        each.owner.app: each.owner for each in containers if each.owner is not None and not is_retained(each)
-    }
+    created = {each.owner.app: each.owner for each in containers if not is_retained(each)}
     changed = [
         (each.app, created[each.app.key].commit)
         for each in world.targets

@@ -5,24 +5,22 @@ from collections.abc import Iterable, Mapping
 
 from gitops_orch.history.history import History
 from gitops_orch.model.desired import Desired
-from gitops_orch.model.observed import ObservedContainer, Placed
+from gitops_orch.model.observed import OwnedContainer, Placed
 
 
-def choose_salt(known: str | None, containers: Iterable[ObservedContainer]) -> str:
+def choose_salt(known: str | None, containers: Iterable[OwnedContainer]) -> str:
     """Return history's salt, else the salt in our containers' labels, else a new one.
 
     So a lost state changes no hash.
     """
     if known:
         return known
-    carried = sorted(
-        {container.owner.salt for container in containers if container.owner and container.owner.salt}
-    )
+    carried = sorted({container.owner.salt for container in containers if container.owner.salt})
     return carried[0] if carried else secrets.token_hex(16)
 
 
 def last_known_placements(
-    history: History, desired: Desired, containers: list[ObservedContainer]
+    history: History, desired: Desired, containers: list[OwnedContainer]
 ) -> Mapping[str, tuple[Placed, ...]]:
     """Return what each host ran when it last answered; a host that never answered is absent.
 

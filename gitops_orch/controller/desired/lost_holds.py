@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gitops_orch.history.history import History
-from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.observed import OwnedContainer
 from gitops_orch.model.plan import Plan, PlanHold
 
 SUBJECT = "holds and pins"
@@ -19,14 +19,14 @@ REASON = (
 )
 
 
-def may_have_lost_commands(history: History, containers: Sequence[ObservedContainer]) -> bool:
+def may_have_lost_commands(history: History, containers: Sequence[OwnedContainer]) -> bool:
     """Tell whether commands may have set holds and pins that are not known any more."""
     if history.commands_known():
         return False
     return not history.is_continuous() and bool(history.remembered() or containers)
 
 
-def with_lost_commands(plan: Plan, history: History, containers: Sequence[ObservedContainer]) -> Plan:
+def with_lost_commands(plan: Plan, history: History, containers: Sequence[OwnedContainer]) -> Plan:
     """Return the plan, with a notice if holds and pins may have been lost."""
     if not may_have_lost_commands(history, containers):
         return plan

@@ -188,7 +188,7 @@ def _former(query: FilesQuery, files: HostFiles, apps: Iterable[App]) -> Mapping
 
 def _an_image(host: ObservedHost) -> str:
     """Return an image that exists on the host: the image of one of our containers if possible, else any."""
-    ours = [c.image_id for c in host.containers if c.owner is not None]
+    ours = [container.image_id for container in host.owned]
     there = [image.id for image in host.images]
     return next((image for image in ours if image in there), there[0] if there else "")
 

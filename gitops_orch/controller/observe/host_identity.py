@@ -20,7 +20,15 @@ from dataclasses import dataclass, field, replace
 
 from gitops_orch.controller.observe.shared_engines import hold_same_engines
 from gitops_orch.history.history import History
-from gitops_orch.model.observed import Observation, ObservedHost, Placed, UnknownHost
+from gitops_orch.model.observed import (
+    Observation,
+    ObservedHost,
+    OwnedContainer,
+    Placed,
+    UnknownHost,
+    as_copy,
+    by_ownership,
+)
 
 ID_SHOWN = 12
 ID_KEPT = 16
@@ -112,20 +120,20 @@ def _verified(seen: Observation, facts: HostFacts, permission: Permission) -> Ob
 
 
 def _own_container_ids(host: ObservedHost) -> frozenset[str]:
-    return frozenset(each.id[:ID_KEPT] for each in host.containers if each.owner is not None)
+    return frozenset(each.id[:ID_KEPT] for each in host.owned)
 
 
 def _without_copies(seen: Observation, facts: HostFacts) -> Observation:
     copies = facts.copies.get(seen.name)
     if not copies or not isinstance(seen, ObservedHost):
         return seen
-    containers = tuple(
-        replace(each, owner=None, copy_of=each.owner.name or each.name)
-        if each.owner is not None and each.id[:ID_KEPT] in copies
+    owned, foreign = by_ownership(
+        as_copy(each, each.owner.name or each.name)
+        if isinstance(each, OwnedContainer) and each.id[:ID_KEPT] in copies
         else each
         for each in seen.containers
     )
-    return replace(seen, containers=containers)
+    return replace(seen, owned=owned, foreign=foreign)
 
 
 def updated_facts(
@@ -151,4 +159,4 @@ def updated_facts(
 
 
 def _copies(host: ObservedHost) -> frozenset[str]:
-    return frozenset(each.id[:ID_KEPT] for each in host.containers if each.copy_of)
+    return frozenset(each.id[:ID_KEPT] for each in host.foreign if each.copy_of)

@@ -12,14 +12,14 @@ from gitops_orch.controller.record.recorded_runs import actions_done, new_row
 from gitops_orch.controller.releases.orphans import from_this_repository
 from gitops_orch.controller.schedule.completed_runs import note_completed
 from gitops_orch.controller.schedule.due_runs import NOTHING_SCHEDULED
-from gitops_orch.controller.snapshot import Snapshot, our_containers
+from gitops_orch.controller.snapshot import Snapshot
 from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
 from gitops_orch.history.records import ImageRecord, RunRecord
 from gitops_orch.logs import LOG
 from gitops_orch.model.app import App, AppKey, Mode
 from gitops_orch.model.container import is_retained
-from gitops_orch.model.observed import ObservedHost, Placed
+from gitops_orch.model.observed import ObservedHost, Placed, owned_containers
 from gitops_orch.model.plan import Plan
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.status import ActionResult, AppHealth, AppStatus, FailureKind, Outcome, RunReport, Sync
@@ -96,7 +96,7 @@ class Recorder:
         history, now = self._history, self._clock.now()
         remembered = history.remembered()
         if not (remembered or history.is_continuous()) and not from_this_repository(
-            our_containers(world.observed), world.foreign_apps
+            owned_containers(world.observed), world.foreign_apps
         ):
             history.note_continuity(now)
         for host in world.observed.values():
@@ -334,8 +334,7 @@ def _is_known_stable(release: Release) -> bool:
 
 def _placed(host: ObservedHost, taking_over: frozenset[Placed] = frozenset()) -> tuple[Placed, ...]:
     """Return the slots of a host, including those in containers of other tools that will be taken over."""
-    owners = [container.owner for container in host.containers if container.owner is not None]
-    rows = {(owner.app, owner.service, owner.slot) for owner in owners}
+    rows = {(each.owner.app, each.owner.service, each.owner.slot) for each in host.owned}
     rows |= {(place.app, place.service, place.slot) for place in taking_over}
     return tuple(Placed(app=app, service=service, slot=slot) for app, service, slot in sorted(rows))
 
@@ -357,9 +356,9 @@ def _created_releases(plan: Plan) -> dict[AppKey, tuple[str, str]]:
 
 def _images(chosen: TargetRelease, host: ObservedHost, now: datetime) -> Iterable[ImageRecord]:
     digests = {image.id: image.digests for image in host.images}
-    for container in host.containers:
+    for container in host.owned:
         owner = container.owner
-        if owner is not None and owner.app == chosen.app.key and not is_retained(container):
+        if owner.app == chosen.app.key and not is_retained(container):
             yield ImageRecord(
                 app=owner.app,
                 service=owner.service,

@@ -266,6 +266,5 @@ def _hosts(observed: Mapping[str, Observation]) -> dict[tuple[AppKey, str], str]
         (container.owner.app, container.owner.service): name
         for name, seen in sorted(observed.items(), reverse=True)
         if isinstance(seen, ObservedHost)
-        for container in seen.containers
-        if container.owner is not None
+        for container in seen.owned
     }

@@ -9,7 +9,7 @@ from gitops_orch.controller.releases.spec_cache import SpecCache
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.container import is_retained
 from gitops_orch.model.desired import Desired
-from gitops_orch.model.observed import Observation, ObservedHost
+from gitops_orch.model.observed import Observation, ObservedHost, owned_containers
 from gitops_orch.model.plan import Action, Plan
 from gitops_orch.planner.inputs.world import TargetRelease, World
 from gitops_orch.planner.plan import make_plan
@@ -40,18 +40,14 @@ def _without_holds(world: World, heads: Iterable[App], repository: ConfigReposit
     )
     specs = {**world.specs, **spec_cache.specs(keyed.values(), world.salt)}
     observed = {name: _without_retained(host, keyed) for name, host in world.observed.items()}
-    containers = (
-        container
-        for host in observed.values()
-        if isinstance(host, ObservedHost)
-        for container in host.containers
-    )
     return replace(
         world,
         observed=observed,
         targets=chosen,
         specs=specs,
-        declared_services=previous_services(chosen, containers, specs, repository, world.salt),
+        declared_services=previous_services(
+            chosen, owned_containers(observed), specs, repository, world.salt
+        ),
         holds={key: hold for key, hold in world.holds.items() if key not in keyed},
         backoffs={key: wait for key, wait in world.backoffs.items() if key not in keyed},
         failed={key: failed for key, failed in world.failed.items() if key not in keyed},
@@ -63,9 +59,5 @@ def _without_retained(host: Observation, apps: Collection[AppKey]) -> Observatio
     """Return a host without retained and failed containers of these apps, so that only running ones are compared."""
     if not isinstance(host, ObservedHost):
         return host
-    kept = (
-        each
-        for each in host.containers
-        if each.owner is None or each.owner.app not in apps or not is_retained(each)
-    )
-    return replace(host, containers=tuple(kept))
+    kept = (each for each in host.owned if each.owner.app not in apps or not is_retained(each))
+    return replace(host, owned=tuple(kept))

@@ -10,7 +10,7 @@ from gitops_orch.history.history import History
 from gitops_orch.history.records import RevertRecord
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.desired import Desired
-from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.observed import OwnedContainer
 from gitops_orch.model.release import Release, ReleaseState
 
 
@@ -40,7 +40,7 @@ class ReleaseHistory:
 
 def find_release_history(
     desired: Desired,
-    containers: list[ObservedContainer],
+    containers: list[OwnedContainer],
     history: History,
     revert_watcher: RevertedReverts,
     passed_again: Collection[tuple[AppKey, str]],

@@ -19,7 +19,7 @@ from gitops_orch.model.container import is_retained
 from gitops_orch.model.desired import Desired
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import is_pre_start
-from gitops_orch.model.observed import ObservedContainer, Ownership
+from gitops_orch.model.observed import OwnedContainer, Ownership
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.planner.inputs.world import Role, TargetRelease
 
@@ -33,7 +33,7 @@ class LastGood:
         self._spec_cache = spec_cache
 
     def releases(
-        self, desired: Desired, files: AppFiles, containers: Iterable[ObservedContainer]
+        self, desired: Desired, files: AppFiles, containers: Iterable[OwnedContainer]
     ) -> tuple[TargetRelease, ...]:
         """Return the release of each unreadable app that, by `files`, was an app of the last commit.
 
@@ -46,7 +46,7 @@ class LastGood:
         there: dict[AppKey, list[Ownership]] = defaultdict(list)
         containers = list(containers)
         for each in containers:
-            if each.owner is not None and each.owner.app in unreadable and _counts(each, each.owner):
+            if each.owner.app in unreadable and _counts(each):
                 there[each.owner.app].append(each.owner)
         hashes = partial(self._spec_cache.hashes, salt=choose_salt(self._history.salt(), containers))
         found = (self._release(key, there[key], hashes) for key in sorted(unreadable))
@@ -74,6 +74,7 @@ class LastGood:
         return newest if newest is not None and newest.state is ReleaseState.STABLE else None
 
 
-def _counts(container: ObservedContainer, owner: Ownership) -> bool:
+def _counts(container: OwnedContainer) -> bool:
     """Tell whether a container shows the app's release. Scheduled runs, pre_start and retained containers do not."""
+    owner = container.owner
     return not (is_retained(container) or is_run_slot(owner.slot) or is_pre_start(owner.service))

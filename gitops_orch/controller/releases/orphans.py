@@ -18,7 +18,7 @@ from gitops_orch.errors import SourceError
 from gitops_orch.history.history import History
 from gitops_orch.model.app import App, AppKey, Prune
 from gitops_orch.model.desired import Desired
-from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost
+from gitops_orch.model.observed import Observation, ObservedHost, OwnedContainer
 from gitops_orch.model.release import Release
 from gitops_orch.planner.renames.unreadable_apps import identify, previous_files
 
@@ -46,7 +46,7 @@ class RemovedApps:
 
 
 def identified(
-    desired: Desired, files: AppFiles, containers: Iterable[ObservedContainer], repository: ConfigRepository
+    desired: Desired, files: AppFiles, containers: Iterable[OwnedContainer], repository: ConfigRepository
 ) -> Desired:
     """Return the desired state with what was known before: which apps broken files were, and which files stay apps."""
     if not desired.doubtful:
@@ -57,7 +57,7 @@ def identified(
 
 def find_removed_apps(
     desired: Desired,
-    containers: Iterable[ObservedContainer],
+    containers: Iterable[OwnedContainer],
     repository: ConfigRepository,
     has: Callable[[str], bool],
     known: KnownApps,
@@ -66,7 +66,7 @@ def find_removed_apps(
     there = {app.key for app in desired.apps} | set(desired.invalid_apps)
     commits: dict[AppKey, dict[str, None]] = defaultdict(dict)
     for container in containers:
-        if container.owner is not None and container.owner.app not in there:
+        if container.owner.app not in there:
             commits[container.owner.app][container.owner.commit] = None
     former = {key: repository.app_at(key, [*created][-1]) for key, created in sorted(commits.items())}
     foreign = {
@@ -100,7 +100,7 @@ def known_apps(
 
 def deployed_by_others(
     desired: Desired,
-    containers: Iterable[ObservedContainer],
+    containers: Iterable[OwnedContainer],
     releases: Iterable[Release],
     has: Callable[[str], bool],
 ) -> frozenset[AppKey]:
@@ -113,7 +113,7 @@ def deployed_by_others(
     digests = {app.key: app.digest for app in desired.apps if app.key not in deployed}
     created: dict[AppKey, set[tuple[str, str]]] = defaultdict(set)  # commits and releases
     for owner in (each.owner for each in containers):
-        if owner is not None and owner.app in digests:
+        if owner.app in digests:
             created[owner.app].add((owner.commit, owner.release))
     here = {
         commit: _holds(commit, has) for commit in {commit for rows in created.values() for commit, _ in rows}
@@ -126,10 +126,10 @@ def deployed_by_others(
 
 
 def from_this_repository(
-    containers: Iterable[ObservedContainer], foreign: Collection[AppKey]
-) -> list[ObservedContainer]:
+    containers: Iterable[OwnedContainer], foreign: Collection[AppKey]
+) -> list[OwnedContainer]:
     """Return the containers without those of apps that were never in this repository."""
-    return [each for each in containers if each.owner is None or each.owner.app not in foreign]
+    return [each for each in containers if each.owner.app not in foreign]
 
 
 def deployed_apps(releases: Iterable[Release]) -> frozenset[AppKey]:

@@ -11,13 +11,13 @@ from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.engine.payload.spec_hash import spec_hash
 from gitops_orch.model.app import App, AppKey, Service
 from gitops_orch.model.container import is_retained
-from gitops_orch.model.observed import ObservedContainer, Ownership
+from gitops_orch.model.observed import OwnedContainer, Ownership
 from gitops_orch.planner.inputs.world import ContainerSpec, DeclaredService, FormerKey, TargetRelease
 
 
 def previous_services(
     chosen: Iterable[TargetRelease],
-    containers: Iterable[ObservedContainer],
+    containers: Iterable[OwnedContainer],
     specs: Mapping[tuple[AppKey, str, str], ContainerSpec],
     repository: ConfigRepository,
     salt: str,
@@ -28,7 +28,7 @@ def previous_services(
     unhashed = {(each.app.key, service.name) for each in chosen for service in _unhashed(each.app)}
     suspicious: dict[FormerKey, Ownership] = {}
     by_commit: dict[str, set[AppKey]] = defaultdict(set)
-    for owner in (each.owner for each in containers if each.owner is not None and not is_retained(each)):
+    for owner in (each.owner for each in containers if not is_retained(each)):
         digest = digests.get(owner.app)
         if digest is None or owner.release == digest:
             continue

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.container import is_from_failed_release, is_retained_copy
 from gitops_orch.model.job import is_run_slot
-from gitops_orch.model.observed import ObservedContainer, Placed, State
+from gitops_orch.model.observed import OwnedContainer, Placed, State
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.status import ActionResult, Outcome
@@ -74,9 +74,7 @@ def abandoned_releases(
     }
 
 
-def recovered_releases(
-    containers: Iterable[ObservedContainer], known: frozenset[AppKey]
-) -> tuple[Release, ...]:
+def recovered_releases(containers: Iterable[OwnedContainer], known: frozenset[AppKey]) -> tuple[Release, ...]:
     """Return the releases that containers show, for apps that history does not know.
 
     A container with a failed name (`-failed`) quarantines its release. A retained container shows a stable release that
@@ -86,8 +84,7 @@ def recovered_releases(
     candidates = [
         container
         for container in containers
-        if container.owner is not None
-        and container.owner.app not in known
+        if container.owner.app not in known
         and not is_run_slot(container.owner.slot)  # the end of a scheduled run says nothing about the release
     ]
     running = [each for each in candidates if not (is_from_failed_release(each) or is_retained_copy(each))]
@@ -115,17 +112,16 @@ def recovered_releases(
     return (*stable, *failed.values())
 
 
-def _release_of(container: ObservedContainer) -> tuple[AppKey, str, str]:
+def _release_of(container: OwnedContainer) -> tuple[AppKey, str, str]:
     owner = container.owner
-    assert owner is not None  # noqa: S101 - called for our own containers only
     return owner.app, owner.release, owner.commit
 
 
-def _created_s(container: ObservedContainer) -> float:
+def _created_s(container: OwnedContainer) -> float:
     return container.created_at.timestamp() if container.created_at is not None else 0.0
 
 
-def _unhealthy_releases(running: Iterable[ObservedContainer]) -> set[tuple[AppKey, str]]:
+def _unhealthy_releases(running: Iterable[OwnedContainer]) -> set[tuple[AppKey, str]]:
     """Return the releases of unhealthy containers, and all releases created later: they began with that container."""
     since: dict[AppKey, float] = {}
     created: list[tuple[AppKey, str, float]] = []
@@ -138,19 +134,19 @@ def _unhealthy_releases(running: Iterable[ObservedContainer]) -> set[tuple[AppKe
     return {(app, release) for app, release, at in created if at >= since.get(app, float("inf"))}
 
 
-def _ungated_releases(containers: Iterable[ObservedContainer]) -> set[tuple[AppKey, str]]:
+def _ungated_releases(containers: Iterable[OwnedContainer]) -> set[tuple[AppKey, str]]:
     """Return the newer release of two in one slot: while the older container exists, the newer is ungated."""
     slots: dict[tuple[AppKey, str, int], list[tuple[float, AppKey, str]]] = defaultdict(list)
     for container in containers:
         owner, created_at = container.owner, container.created_at
-        if owner is not None and created_at is not None:
+        if created_at is not None:
             slot = slots[(owner.app, owner.service, owner.slot)]
             slot.append((created_at.timestamp(), owner.app, owner.release))
     rivals = (sorted(found) for found in slots.values() if len({release for _, _, release in found}) > 1)
     return {found[-1][1:] for found in rivals}
 
 
-def _succeeded(container: ObservedContainer) -> bool:
+def _succeeded(container: OwnedContainer) -> bool:
     """Tell whether a one-shot container succeeded."""
     return container.state is State.EXITED and (container.details is None or container.details.exit_code == 0)
 

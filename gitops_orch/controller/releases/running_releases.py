@@ -19,7 +19,7 @@ from gitops_orch.history.history import History
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import is_pre_start
-from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, Ownership
+from gitops_orch.model.observed import LIVE_STATES, OwnedContainer
 from gitops_orch.planner.inputs.world import ImagePin, Role, TargetRelease
 from gitops_orch.planner.releases.dependencies import has_run
 
@@ -37,7 +37,7 @@ def image_pins(history: History, app: AppKey, release: str) -> Mapping[str, Imag
 
 def running_releases(
     chosen: Iterable[TargetRelease],
-    containers: Iterable[ObservedContainer],
+    containers: Iterable[OwnedContainer],
     repository: ConfigRepository,
     history: History,
     facts: ReleaseFacts,
@@ -50,16 +50,14 @@ def running_releases(
     out if the files of that release do not exist any more, or now resolve to something else.
     """
     chosen = list(chosen)
-    there: dict[AppKey, list[ObservedContainer]] = defaultdict(list)
+    there: dict[AppKey, list[OwnedContainer]] = defaultdict(list)
     for each in containers:
-        if each.owner is not None and has_run(each) and not is_pre_start(each.owner.service):
+        if has_run(each) and not is_pre_start(each.owner.service):
             there[each.owner.app].append(each)
     all_apps = bool(there.keys() - {each.app.key for each in chosen})
     found = []
     for head in (each.app for each in chosen if each.role is Role.HEAD):
-        left = {_owner(each).service for each in there[head.key]} - {
-            service.name for service in head.services
-        }
+        left = {each.owner.service for each in there[head.key]} - {service.name for service in head.services}
         if all_apps or head.depends_on or left:
             best = _ReleaseSearch(head, _serving(there[head.key]), repository, facts, hashes).best()
             if best is not None:
@@ -91,14 +89,14 @@ class _ReleaseSearch:
     """Finds the release that an app runs, among those that its containers name."""
 
     head: App
-    serving: Sequence[ObservedContainer]  # the newest is last
+    serving: Sequence[OwnedContainer]  # the newest is last
     repository: ConfigRepository
     facts: ReleaseFacts
     hashes: Hashes
 
     def best(self) -> _FoundRelease | None:
         """Return the release that runs; None if it is the head release, or if none is known."""
-        if any(_owner(each).release == self.head.digest for each in self.serving):
+        if any(each.owner.release == self.head.digest for each in self.serving):
             return None
         # `max` returns the first of several equal candidates.
         return max(self._candidates(), key=lambda each: each.matching_counts, default=None)
@@ -106,7 +104,7 @@ class _ReleaseSearch:
     def _candidates(self) -> Iterator[_FoundRelease]:
         """Yield the possible releases, the most probable first: stable ones, then the others, each newest first."""
         failed = self.facts.failed.get(self.head.key, {})
-        named = {_owner(each).release: _owner(each).commit for each in reversed(self.serving)}
+        named = {each.owner.release: each.owner.commit for each in reversed(self.serving)}
         stable = {each.digest: each.commit for each in self.facts.stable.get(self.head.key, ())}
         newest = self.facts.stable_other_than(self.head.key, self.head.digest)
         likely = [digest for digest in stable if digest in named or (newest and digest == newest.digest)]
@@ -115,7 +113,7 @@ class _ReleaseSearch:
             commit = named.get(digest) or stable[digest]
             app = self.repository.app_at(self.head.key, commit) if digest not in failed else None
             if app is not None and app.digest == digest:
-                others = any(_owner(each).release != digest for each in self.serving)
+                others = any(each.owner.release != digest for each in self.serving)
                 yield self._measured(app, commit, self.hashes(app) if others else {})
 
     def _measured(self, app: App, commit: str, hashes: Mapping[str, Collection[str]]) -> _FoundRelease:
@@ -126,28 +124,23 @@ class _ReleaseSearch:
 
 
 def _count_matching(
-    app: App, containers: Iterable[ObservedContainer], hashes: Mapping[str, Collection[str]]
+    app: App, containers: Iterable[OwnedContainer], hashes: Mapping[str, Collection[str]]
 ) -> int:
-    owners = map(_owner, containers)
+    owners = [each.owner for each in containers]
     return sum(
         each.release == app.digest or each.spec_hash in hashes.get(each.service, ()) for each in owners
     )
 
 
-def _serving(containers: Iterable[ObservedContainer]) -> Sequence[ObservedContainer]:
+def _serving(containers: Iterable[OwnedContainer]) -> Sequence[OwnedContainer]:
     """Return the containers that run, and for each slot in which none runs, its newest container."""
     # A scheduled run has the release of its scheduled time.
-    ours = sorted((each for each in containers if not is_run_slot(_owner(each).slot)), key=_created_s)
+    ours = sorted((each for each in containers if not is_run_slot(each.owner.slot)), key=_created_s)
     live = [each for each in ours if each.state in LIVE_STATES]
-    filled = {(_owner(each).service, _owner(each).slot) for each in live}
-    others = {(_owner(each).service, _owner(each).slot): each for each in ours}
+    filled = {(each.owner.service, each.owner.slot) for each in live}
+    others = {(each.owner.service, each.owner.slot): each for each in ours}
     return sorted([*live, *(each for slot, each in others.items() if slot not in filled)], key=_created_s)
 
 
-def _owner(container: ObservedContainer) -> Ownership:
-    assert container.owner is not None  # noqa: S101 - called for our own containers only
-    return container.owner
-
-
-def _created_s(container: ObservedContainer) -> float:
+def _created_s(container: OwnedContainer) -> float:
     return container.created_at.timestamp() if container.created_at is not None else 0.0

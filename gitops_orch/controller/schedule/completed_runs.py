@@ -4,10 +4,20 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVar
 
 from gitops_orch.history.history import History
-from gitops_orch.model.observed import EndedBy, Observation, ObservedContainer, ObservedHost, State
+from gitops_orch.model.observed import (
+    EndedBy,
+    Observation,
+    ObservedContainer,
+    ObservedHost,
+    State,
+    owned_containers,
+)
 from gitops_orch.planner.inputs.container_exit import is_done
+
+Container = TypeVar("Container", bound=ObservedContainer)
 
 
 def with_completed(observed: Mapping[str, Observation], history: History) -> Mapping[str, Observation]:
@@ -16,7 +26,11 @@ def with_completed(observed: Mapping[str, Observation], history: History) -> Map
     if not known:
         return observed
     return {
-        name: replace(host, containers=tuple(_recalled(each, known) for each in host.containers))
+        name: replace(
+            host,
+            owned=tuple(_recalled(each, known) for each in host.owned),
+            foreign=tuple(_recalled(each, known) for each in host.foreign),
+        )
         if isinstance(host, ObservedHost)
         else host
         for name, host in observed.items()
@@ -26,13 +40,7 @@ def with_completed(observed: Mapping[str, Observation], history: History) -> Map
 def note_completed(observed: Mapping[str, Observation], history: History) -> None:
     """Remember the containers that have completed, and forget those that run again or do not exist any more."""
     known = _read(history.completed())
-    there = {
-        each.id: each
-        for host in observed.values()
-        if isinstance(host, ObservedHost)
-        for each in host.containers
-        if each.owner is not None
-    }
+    there = {each.id: each for each in owned_containers(observed)}
     silent = any(not isinstance(host, ObservedHost) for host in observed.values())
     done = {identity for identity, each in there.items() if is_done(each)}
     kept = {identity for identity in known if _is_as_it_was(there.get(identity), silent=silent)}
@@ -45,7 +53,7 @@ def _is_as_it_was(container: ObservedContainer | None, *, silent: bool) -> bool:
     return silent if container is None else container.state is State.EXITED
 
 
-def _recalled(container: ObservedContainer, known: frozenset[str]) -> ObservedContainer:
+def _recalled(container: Container, known: frozenset[str]) -> Container:
     details = container.details
     if details is None or container.id not in known or container.state is not State.EXITED:
         return container

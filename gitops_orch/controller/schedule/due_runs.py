@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from gitops_orch.controller.schedule.cron_times import due, times_of
 from gitops_orch.model.app import App, AppKey, Service
 from gitops_orch.model.job import Schedule, is_run_slot, run_time
-from gitops_orch.model.observed import ObservedContainer, Placed, State
+from gitops_orch.model.observed import OwnedContainer, Placed, State
 from gitops_orch.planner.inputs.world import Due
 from gitops_orch.planner.rollout.scheduled_runs import is_waiting
 
@@ -36,7 +36,7 @@ class Timetable:
 class KnownRuns:
     """What is known of runs, including runs whose container cannot be observed."""
 
-    containers: tuple[ObservedContainer, ...]
+    containers: tuple[OwnedContainer, ...]
     unreachable: tuple[Placed, ...] = ()  # seen before, on hosts that do not answer
     # Started a moment ago, by container name: the container may have been removed before it was observed.
     started: Mapping[str, Placed] = field(default_factory=dict)
@@ -88,7 +88,7 @@ def _last_runs(ran: KnownRuns) -> Mapping[ServiceKey, datetime]:
     there = (
         Placed(app=each.owner.app, service=each.owner.service, slot=each.owner.slot)
         for each in ran.containers
-        if each.owner is not None and not is_waiting(each)
+        if not is_waiting(each)
     )
     removed = (placed for name, placed in ran.started.items() if name not in waiting)
     last: dict[ServiceKey, datetime] = {}
@@ -109,7 +109,7 @@ def _wake_at(
     deadlines = {(app.key, service.name): schedule.deadline_s for app, service, schedule in scheduled}
     for container in ran.containers:
         owner, details = container.owner, container.details
-        deadline_s = deadlines.get((owner.app, owner.service)) if owner is not None else None
+        deadline_s = deadlines.get((owner.app, owner.service))
         if deadline_s is None or details is None or details.started_at is None:
             continue
         ends_at = details.started_at + timedelta(seconds=deadline_s)

@@ -15,7 +15,7 @@ from gitops_orch.history.records import RevertRecord, RunRecord, TimelineEvent
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.container import FAILED_SUFFIX, RETAINED_SUFFIX
 from gitops_orch.model.documents.document import Document, Value, plain_value
-from gitops_orch.model.observed import Observation, ObservedContainer, ObservedHost, Ownership
+from gitops_orch.model.observed import AnyContainer, Observation, ObservedHost, OwnedContainer, Ownership
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.status import Outcome
 from gitops_orch.model.trouble import Trouble
@@ -63,12 +63,12 @@ def _with_troubles(releases: Iterable[Release], troubles: Mapping[AppKey, Troubl
 def explanation_document(application: Application, name: str) -> Document:
     """Return why a container exists; raises an error if it does not exist or is not ours."""
     host, container = _find_container(application.observe(), name)
-    owner = container.owner
-    if owner is None:
+    if not isinstance(container, OwnedContainer):
         raise GitopsOrchError(
             f"{container.name} on {host} was not made by this instance ({application.settings.instance})",
             hint="it is never touched",
         )
+    owner = container.owner
     document: Document = {
         "container": container.name,
         "id": container.id,
@@ -98,7 +98,7 @@ def logs_document(application: Application, target: str, wanted: Wanted) -> Docu
     unknown = [name for name, host in observed.items() if not isinstance(host, ObservedHost)]
     rows: list[Value] = []
     for host, container in _containers(observed):
-        if container.owner is not None and _is_selected(container.owner, meant):
+        if isinstance(container, OwnedContainer) and _is_selected(container.owner, meant):
             try:
                 log = application.engine(host).logs(
                     container.id, tail=wanted.tail, since=wanted.since, timestamps=wanted.timestamps
@@ -116,7 +116,7 @@ def logs_document(application: Application, target: str, wanted: Wanted) -> Docu
     }
 
 
-def _find_container(observed: dict[str, Observation], name: str) -> tuple[str, ObservedContainer]:
+def _find_container(observed: dict[str, Observation], name: str) -> tuple[str, AnyContainer]:
     found = [(host, container) for host, container in _containers(observed) if _is_called(container, name)]
     if len(found) == 1:
         return found[0]
@@ -124,7 +124,7 @@ def _find_container(observed: dict[str, Observation], name: str) -> tuple[str, O
         places = ", ".join(f"{host}/{container.name}" for host, container in found)
         raise GitopsOrchError(f"{name} is the name of {places}", hint="name it by its id")
     unknown = [host for host, seen in observed.items() if not isinstance(seen, ObservedHost)]
-    ours = (container.name for _, container in _containers(observed) if container.owner is not None)
+    ours = (container.name for _, container in _containers(observed) if isinstance(container, OwnedContainer))
     near = near_containers(name, ours)
     hints = [f"did you mean {' or '.join(near)}?"] if near else []
     hints += [f"{', '.join(unknown)} did not answer"] if unknown else []
@@ -133,11 +133,11 @@ def _find_container(observed: dict[str, Observation], name: str) -> tuple[str, O
     )
 
 
-def _is_called(container: ObservedContainer, name: str) -> bool:
+def _is_called(container: AnyContainer, name: str) -> bool:
     return container.name == name or (len(name) >= ID_LENGTH_MIN and container.id.startswith(name))
 
 
-def _containers(observed: dict[str, Observation]) -> Iterator[tuple[str, ObservedContainer]]:
+def _containers(observed: dict[str, Observation]) -> Iterator[tuple[str, AnyContainer]]:
     for name, host in sorted(observed.items()):
         if isinstance(host, ObservedHost):
             yield from ((name, container) for container in host.containers)

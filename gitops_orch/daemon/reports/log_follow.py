@@ -10,7 +10,7 @@ from gitops_orch.daemon.app_names import AppSelector, find_service
 from gitops_orch.daemon.application import Application
 from gitops_orch.engine.base import Engine
 from gitops_orch.errors import EngineError
-from gitops_orch.model.observed import ObservedContainer, ObservedHost, Ownership
+from gitops_orch.model.observed import ObservedHost, OwnedContainer, Ownership
 
 LINES_MAX = 10_000  # of a container, between two reads
 LIST_EVERY = 5  # turns: the list of containers is read less often than their logs
@@ -42,7 +42,7 @@ def follow_logs(
     meant = find_service(target, application.repository.desired().apps)
     printed: dict[str, str] = {}  # by container: the time of the last line, as the Engine writes it
     turn = 0
-    there: list[tuple[str, ObservedContainer]] = []
+    there: list[tuple[str, OwnedContainer]] = []
     while should_continue():
         if turn % LIST_EVERY == 0:
             there = list(_selected(application, meant))
@@ -54,7 +54,7 @@ def follow_logs(
 
 
 def _lines_of(
-    application: Application, host: str, container: ObservedContainer, wanted: Wanted, printed: dict[str, str]
+    application: Application, host: str, container: OwnedContainer, wanted: Wanted, printed: dict[str, str]
 ) -> tuple[str, ...]:
     """Return a container's new lines; none if its host does not answer: it is asked again in the next turn."""
     with suppress(EngineError):
@@ -62,14 +62,14 @@ def _lines_of(
     return ()
 
 
-def _selected(application: Application, meant: AppSelector) -> Iterator[tuple[str, ObservedContainer]]:
+def _selected(application: Application, meant: AppSelector) -> Iterator[tuple[str, OwnedContainer]]:
     for name, host in sorted(application.observe().items()):
-        containers = host.containers if isinstance(host, ObservedHost) else ()
+        containers = host.owned if isinstance(host, ObservedHost) else ()
         yield from ((name, each) for each in containers if _is_selected(each.owner, meant))
 
 
-def _is_selected(owner: Ownership | None, meant: AppSelector) -> bool:
-    return owner is not None and owner.app == meant.app and meant.service in (None, owner.service)
+def _is_selected(owner: Ownership, meant: AppSelector) -> bool:
+    return owner.app == meant.app and meant.service in (None, owner.service)
 
 
 def _new_lines(engine: Engine, container: str, wanted: Wanted, printed: dict[str, str]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from gitops_orch.engine.payload.network import Endpoint, endpoint_of
 from gitops_orch.engine.payload.target import PayloadTarget
 from gitops_orch.engine.settings import EngineSettings
 from gitops_orch.errors import Conflict, EngineError, HostUnreachable, NotFound
-from gitops_orch.model.observed import State
+from gitops_orch.model.observed import State, owner_of
 from gitops_orch.model.plan import ContainerIntent, Joining
 
 REMOVAL_POLL_S = 0.1
@@ -66,7 +66,7 @@ class Containers:
             )
         except Conflict:
             found = self.observer.inspect(intent.name)
-            if found.name == intent.name and labels.is_intended(found.owner, intent):
+            if found.name == intent.name and labels.is_intended(owner_of(found), intent):
                 return found.id
             raise
         return str(created["Id"])

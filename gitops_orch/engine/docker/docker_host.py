@@ -23,7 +23,7 @@ from gitops_orch.engine.settings import EngineSettings
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.host import Host
 from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
-from gitops_orch.model.observed import HeldPort, ObservedContainer, ObservedHost, ProbeResult
+from gitops_orch.model.observed import AnyContainer, HeldPort, ObservedHost, ProbeResult
 from gitops_orch.model.plan import ContainerIntent, Joining
 
 
@@ -73,7 +73,7 @@ class DockerHost:
         """Inspect all containers again at the next observation, because events may have been missed."""
         self._observer.forget_all()
 
-    def inspect(self, container: str) -> ObservedContainer:
+    def inspect(self, container: str) -> AnyContainer:
         """Return one container with details."""
         return self._observer.inspect(container)
 

@@ -17,11 +17,10 @@ it would write the same data.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from gitops_orch.engine import labels
 from gitops_orch.model.names import container_name
-from gitops_orch.model.observed import ObservedContainer, Ownership
+from gitops_orch.model.observed import AnyContainer, ObservedContainer, OwnedContainer, Ownership, as_copy
 
 # What we append to the name of a container that is replaced, retained or failed.
 _OUR_SUFFIXES = re.compile(r"(-old-[0-9a-f]{7}|-[0-9a-f]{7}|-kept|-failed)*")
@@ -64,12 +63,12 @@ def own_labels(container: Mapping[str, str], image: Mapping[str, str]) -> dict[s
     return {key: value for key, value in container.items() if key not in ours}
 
 
-def without_copies(containers: Iterable[ObservedContainer]) -> tuple[ObservedContainer, ...]:
-    """Return the containers of a host; a copy of one of ours has no owner, and `copy_of` names its original."""
+def without_copies(containers: Iterable[AnyContainer]) -> tuple[AnyContainer, ...]:
+    """Return the containers of a host; a copy of one of ours is foreign, and `copy_of` names its original."""
     there = tuple(containers)
-    same: dict[Ownership, list[ObservedContainer]] = defaultdict(list)
+    same: dict[Ownership, list[OwnedContainer]] = defaultdict(list)
     for each in there:
-        if each.owner is not None:
+        if isinstance(each, OwnedContainer):
             same[each.owner].append(each)
     copies = {
         copy.id: original.name
@@ -79,14 +78,10 @@ def without_copies(containers: Iterable[ObservedContainer]) -> tuple[ObservedCon
     }
     if not copies:
         return there
-    return tuple(
-        replace(each, owner=None, copy_of=copies[each.id]) if each.id in copies else each for each in there
-    )
+    return tuple(as_copy(each, copies[each.id]) if each.id in copies else each for each in there)
 
 
-def _copies(
-    owner: Ownership, claimants: list[ObservedContainer]
-) -> list[tuple[ObservedContainer, ObservedContainer]]:
+def _copies(owner: Ownership, claimants: list[OwnedContainer]) -> list[tuple[OwnedContainer, OwnedContainer]]:
     named = {each.id for each in claimants if _is_named_by_us(owner, each.name)}
     original = min(claimants, key=lambda each: (_age(each), each.id not in named))
     return [(each, original) for each in claimants if each is not original and each.id not in named]

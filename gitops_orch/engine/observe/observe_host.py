@@ -18,7 +18,15 @@ from gitops_orch.engine.observe.image_labels import ImageLabels
 from gitops_orch.engine.observe.inspection_cache import Inspection, InspectionCache
 from gitops_orch.engine.settings import EngineSettings
 from gitops_orch.errors import HostUnreachable, NotFound
-from gitops_orch.model.observed import ObservedContainer, ObservedHost, State
+from gitops_orch.model.observed import (
+    AnyContainer,
+    ForeignContainer,
+    ObservedContainer,
+    ObservedHost,
+    OwnedContainer,
+    State,
+    by_ownership,
+)
 
 ROOT_DIR = "/var/lib/docker"
 
@@ -48,6 +56,9 @@ class HostObserver:
             about = info.result()
             root_dir = self._root_dir = str(about.get("DockerRootDir") or ROOT_DIR)
             instance = self._settings.instance
+            owned, foreign = by_ownership(
+                self._containers(containers.result(), images.result(), root_dir, ends_at)
+            )
             return ObservedHost(
                 name=self._wire.host,
                 observed_at=observed_at,
@@ -56,7 +67,8 @@ class HostObserver:
                 engine_id=self._engine_id(about),
                 root_dir=root_dir,
                 creates_overlays=bool((about.get("Swarm") or {}).get("ControlAvailable")),
-                containers=self._containers(containers.result(), images.result(), root_dir, ends_at),
+                owned=owned,
+                foreign=foreign,
                 networks=tuple(parse.listed_network(row, instance) for row in networks.result()),
                 volumes=parse.listed_volumes(volumes.result().get("Volumes") or (), instance),
                 images=tuple(parse.listed_image(row) for row in images.result()),
@@ -75,24 +87,29 @@ class HostObserver:
 
     def _containers(
         self, rows: list[Any], images: list[Any], root_dir: str, ends_at: float
-    ) -> tuple[ObservedContainer, ...]:
+    ) -> tuple[AnyContainer, ...]:
         """Return the listed containers by name, ours with details; without carriers, which only transfer files."""
         of_images = self._images.labels(rows, images, ends_at)
         instance = self._settings.instance
         listed = without_copies(
-            parse.listed_container(row, instance, root_dir, of_images[str(row.get("ImageID") or "")])
+            parse.listed_container(
+                row, self._wire.host, instance, root_dir, of_images[str(row.get("ImageID") or "")]
+            )
             for row in rows
         )
         listed = tuple(row for row in listed if labels.CARRIER not in row.labels)
         statuses = {str(row["Id"]): _lasting(str(row.get("Status") or "")) for row in rows}
         # A foreign container that restarts has no port now and will take it again: only an inspection shows which one.
-        inspected = [row for row in listed if row.owner is not None or row.state is State.RESTARTING]
+        inspected = [
+            row for row in listed if isinstance(row, OwnedContainer) or row.state is State.RESTARTING
+        ]
         listed_by_id = {row.id: _listed_state(row, statuses[row.id]) for row in inspected}
         inspections = self._inspections(listed_by_id, ends_at)
         return tuple(
             _with_details(row, inspections.get(row.id))
             for row in sorted(listed, key=lambda row: (row.name, row.id))
-            if row.owner is None or row.id in inspections  # else it was removed after the listing
+            if isinstance(row, ForeignContainer)
+            or row.id in inspections  # else it was removed after the listing
         )
 
     def _inspections(
@@ -121,14 +138,16 @@ class HostObserver:
     def _inspected(self, client: RawClient, container: str) -> Mapping[str, Any]:
         return inspect_with_ending(client, container, self._settings.instance)
 
-    def inspect(self, container: str) -> ObservedContainer:
+    def inspect(self, container: str) -> AnyContainer:
         """Return one container with details; NotFound if it does not exist."""
         row = self._wire.read(f"inspect of {container}", partial(self._inspected, container=container))
         with self._wire.understood(f"inspect of {container}"):
             of_image = self._images.labels_of(
                 str(row.get("Image") or ""), (row.get("Config") or {}).get("Labels")
             )
-            return parse.inspected_container(row, self._settings.instance, self.root_dir(), of_image)
+            return parse.inspected_container(
+                row, self._wire.host, self._settings.instance, self.root_dir(), of_image
+            )
 
     def root_dir(self) -> str:
         """Return the Engine's data directory on the host; requested once, since only a new Engine changes it."""
@@ -182,7 +201,7 @@ def _lasting(status: str) -> str:
     return status.split(")", maxsplit=1)[0] if status.startswith("Exited (") else ""
 
 
-def _with_details(row: ObservedContainer, inspection: Inspection | None) -> ObservedContainer:
+def _with_details(row: AnyContainer, inspection: Inspection | None) -> AnyContainer:
     if inspection is None:
         return row
     restarts = inspection.state is State.RESTARTING

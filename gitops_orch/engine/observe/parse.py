@@ -12,6 +12,7 @@ from gitops_orch.engine.observe.container_identity import own_labels
 from gitops_orch.engine.observe.parse_addresses import addresses_asked_for, addresses_held
 from gitops_orch.engine.observe.visible_fields import visible_fields
 from gitops_orch.model.observed import (
+    AnyContainer,
     Details,
     EndedBy,
     Health,
@@ -23,6 +24,7 @@ from gitops_orch.model.observed import (
     ObservedVolume,
     State,
     other_limits,
+    with_owner,
 )
 
 Row = Mapping[str, Any]
@@ -39,18 +41,18 @@ _HEALTH_WORDS = (
 )
 
 
-def listed_container(row: Row, instance: str, root_dir: str, image_labels: Labels) -> ObservedContainer:
+def listed_container(row: Row, host: str, instance: str, root_dir: str, image_labels: Labels) -> AnyContainer:
     """Return a container as the listing shows it, without details."""
     names = row.get("Names") or [""]
     container_labels = own_labels(row.get("Labels") or {}, image_labels)
-    return ObservedContainer(
+    seen = ObservedContainer(
+        host=host,
         id=str(row["Id"]),
         name=_own_name(names),
         image=str(row.get("Image") or ""),
         image_id=str(row.get("ImageID") or ""),
         state=_state(row.get("State")),
         health=_listed_health(str(row.get("Status") or "")),
-        owner=labels.parse_ownership(container_labels, instance),
         project=container_labels.get(labels.COMPOSE_PROJECT),
         networks=tuple(sorted(_mapping(_mapping(row.get("NetworkSettings")).get("Networks")))),
         network_ids=_network_ids(_mapping(row.get("NetworkSettings"))),
@@ -62,6 +64,7 @@ def listed_container(row: Row, instance: str, root_dir: str, image_labels: Label
         created_at=_from_epoch(row.get("Created")),
         labels=container_labels,
     )
+    return with_owner(seen, labels.parse_ownership(container_labels, instance))
 
 
 def _network_ids(settings: Row) -> tuple[str, ...]:
@@ -128,19 +131,21 @@ def _listed_ports(ports: Iterable[Row]) -> tuple[tuple[str, int, str], ...]:
     )
 
 
-def inspected_container(row: Row, instance: str, root_dir: str, image_labels: Labels) -> ObservedContainer:
+def inspected_container(
+    row: Row, host: str, instance: str, root_dir: str, image_labels: Labels
+) -> AnyContainer:
     """Return a container as an inspection shows it, with details."""
     config = _mapping(row.get("Config"))
     container_labels = own_labels(config.get("Labels") or {}, image_labels)
     settings = _mapping(row.get("NetworkSettings"))
-    return ObservedContainer(
+    seen = ObservedContainer(
+        host=host,
         id=str(row["Id"]),
         name=str(row.get("Name") or "").removeprefix("/"),
         image=str(config.get("Image") or ""),
         image_id=str(row.get("Image") or ""),
         state=inspected_state(row),
         health=inspected_health(row),
-        owner=labels.parse_ownership(container_labels, instance),
         project=container_labels.get(labels.COMPOSE_PROJECT),
         networks=tuple(sorted(_mapping(settings.get("Networks")))),
         network_ids=_network_ids(settings),
@@ -153,6 +158,7 @@ def inspected_container(row: Row, instance: str, root_dir: str, image_labels: La
         details=details(row),
         labels=container_labels,
     )
+    return with_owner(seen, labels.parse_ownership(container_labels, instance))
 
 
 def inspected_state(row: Row) -> State:

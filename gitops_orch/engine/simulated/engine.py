@@ -26,7 +26,7 @@ from gitops_orch.engine.simulated.wire import SimulatedWire
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
-from gitops_orch.model.observed import HeldPort, ObservedContainer, ObservedHost, ProbeResult, State
+from gitops_orch.model.observed import AnyContainer, HeldPort, ObservedHost, ProbeResult, State
 from gitops_orch.model.plan import ContainerIntent, Joining
 
 
@@ -48,12 +48,12 @@ class SimulatedEngine:
             "observe", lambda: observe_host(self.world, name=self.name, instance=settings.instance)
         )
 
-    def inspect(self, container: str) -> ObservedContainer:
+    def inspect(self, container: str) -> AnyContainer:
         """Return one container with its details; NotFound if it does not exist."""
         return self.wire.ask(
             "inspect",
             lambda: observe_container(
-                self._require(container), instance=self.settings.instance, details=True
+                self._require(container), host=self.name, instance=self.settings.instance, details=True
             ),
         )
 

@@ -13,6 +13,7 @@ from gitops_orch.engine.simulated.world import (
     SimulatedVolume,
 )
 from gitops_orch.model.observed import (
+    AnyContainer,
     Details,
     Health,
     HeldAddress,
@@ -21,12 +22,20 @@ from gitops_orch.model.observed import (
     ObservedImage,
     ObservedNetwork,
     ObservedVolume,
+    by_ownership,
     other_limits,
+    with_owner,
 )
 
 
 def observe_host(world: SimulatedHost, *, name: str, instance: str) -> ObservedHost:
     """Return all objects of the host, in the order of their creation."""
+    owned, foreign = by_ownership(
+        without_copies(
+            observe_container(each, host=name, instance=instance, details=False)
+            for each in world.containers.values()
+        )
+    )
     return ObservedHost(
         name=name,
         observed_at=datetime.fromtimestamp(world.now, UTC),
@@ -34,28 +43,29 @@ def observe_host(world: SimulatedHost, *, name: str, instance: str) -> ObservedH
         api_version=world.api_version,
         engine_id=world.engine_id,
         root_dir=world.root_dir,
-        containers=without_copies(
-            observe_container(each, instance=instance, details=False) for each in world.containers.values()
-        ),
+        owned=owned,
+        foreign=foreign,
         networks=tuple(_observe_network(each, instance) for each in world.networks.values()),
         volumes=tuple(_observe_volume(each, instance) for each in world.volumes.values()),
         images=tuple(_observe_image(each) for each in world.images.values()),
     )
 
 
-def observe_container(container: SimulatedContainer, *, instance: str, details: bool) -> ObservedContainer:
+def observe_container(
+    container: SimulatedContainer, *, host: str, instance: str, details: bool
+) -> AnyContainer:
     """Return one container, with details only if it is ours or `details` is set."""
     owner, shown = container.owner, own_labels(container.labels, image_labels(container.behaviour))
     if owner is not None and container.labels.get(labels.INSTANCE) != instance:
         owner = None
-    return ObservedContainer(
+    seen = ObservedContainer(
+        host=host,
         id=container.id,
         name=container.name,
         image=container.image,
         image_id=container.image_id,
         state=container.state,
         health=container.health,
-        owner=owner,
         project=shown.get(labels.COMPOSE_PROJECT),
         networks=tuple(sorted(container.networks)),
         volumes=tuple(sorted(container.volumes)),
@@ -67,6 +77,7 @@ def observe_container(container: SimulatedContainer, *, instance: str, details: 
         details=_observe_details(container) if details or owner is not None else None,
         labels=shown,
     )
+    return with_owner(seen, owner)
 
 
 def _pairs(addresses: dict[str, tuple[str, ...]]) -> tuple[HeldAddress, ...]:

@@ -72,7 +72,7 @@ def _container_counts(index: Index, hosts: set[str]) -> Mapping[tuple[str, str],
     return Counter(
         (host, network)
         for host in hosts
-        for container in index.hosts[host].host.containers
+        for container in index.hosts[host].containers
         for network in container.networks
     )
 

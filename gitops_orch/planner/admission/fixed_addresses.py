@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 from gitops_orch.model.app import App, AppKey, Network, Service
 from gitops_orch.model.container import is_retained
-from gitops_orch.model.observed import HeldAddress, ObservedContainer, State
+from gitops_orch.model.observed import HeldAddress, ObservedContainer, OwnedContainer, State, owner_of
 from gitops_orch.model.plan import KINDS, Action, Kind
 from gitops_orch.model.rules.addresses import held_addresses
 from gitops_orch.planner.inputs.address_holders import holders_of
-from gitops_orch.planner.inputs.index import Index, Located
+from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import Role, World
 from gitops_orch.planner.plan_builder import PlanBuilder, StepFields
 from gitops_orch.planner.removal.removal_steps import owned
@@ -38,7 +38,7 @@ class _AddressConflict:
 class _AddressMove:
     """A container that gives up an address that it has by chance, and the actions that need the address."""
 
-    found: Located
+    found: OwnedContainer
     app: App
     service: Service
     network: Network
@@ -98,9 +98,12 @@ def _remaining(action: Action) -> tuple[str, ...]:
 
 def _move_of(taken: _AddressConflict, draft: PlanBuilder, world: World) -> _AddressMove | None:
     """Return how a container of ours is moved; None if it must not be moved, or its file declares the address."""
-    owner, by_chance = taken.holder.owner, taken.address not in taken.holder.fixed_addresses
-    if owner is None or not by_chance or taken.holder.state is not State.RUNNING or is_retained(taken.holder):
+    holder, by_chance = taken.holder, taken.address not in taken.holder.fixed_addresses
+    if not isinstance(holder, OwnedContainer) or not by_chance:
         return None
+    if holder.state is not State.RUNNING or is_retained(holder):
+        return None
+    owner = holder.owner
     chosen = next((each for each in world.targets if each.app.key == owner.app), None)
     if chosen is None or chosen.role is Role.BLOCKED or owner.app not in draft.planned:
         return None
@@ -113,17 +116,17 @@ def _move_of(taken: _AddressConflict, draft: PlanBuilder, world: World) -> _Addr
         or network.key not in service.networks
     ):
         return None
-    return _AddressMove(Located(taken.host, taken.holder), chosen.app, service, network)
+    return _AddressMove(holder, chosen.app, service, network)
 
 
 def _add_move(draft: PlanBuilder, move: _AddressMove) -> None:
-    host, container, name = move.found.host, move.found.container, move.network.name
+    container, name = move.found, move.network.name
     takers = list({each.id: each for each in move.takers}.values())
     addresses = ", ".join(dict.fromkeys(move.addresses))
     takers_text = ", ".join(dict.fromkeys(f"{each.app} {each.service}" for each in takers))
     detached = draft.add(
         Kind.DISCONNECT_NETWORK,
-        host,
+        container.host,
         container.id,
         f"it has address {addresses} of network {name} by chance, and {takers_text} asks for it",
         **owned(move.found),
@@ -133,16 +136,15 @@ def _add_move(draft: PlanBuilder, move: _AddressMove) -> None:
     )
     for taker in takers:
         draft.waits(taker.id, detached)
-    slot = container.owner.slot if container.owner is not None else 1
-    fields = connection(move.app, move.service, slot, move.network)
+    fields = connection(move.app, move.service, container.owner.slot, move.network)
     fields |= StepFields(after=tuple(each.id for each in takers))
     reason = f"it gets another address of network {name}"
-    draft.add(Kind.CONNECT_NETWORK, host, container.id, reason, **owned(move.found), **fields)
+    draft.add(Kind.CONNECT_NETWORK, container.host, container.id, reason, **owned(move.found), **fields)
 
 
 def _reason(taken: _AddressConflict) -> str:
     network, address = taken.address
-    owner = taken.holder.owner
+    owner = owner_of(taken.holder)
     owner_text = f" of {owner.app}, which stays" if owner is not None else ""
     by_chance = taken.address not in taken.holder.fixed_addresses
     apart = (

@@ -90,7 +90,7 @@ class JoinableContainers:
         """Note the containers that an app will have under the names that its file declares."""
         for slot in slots:
             if slot.service.container_name:
-                current = None if slot.current is None else slot.current.container
+                current = None if slot.current is None else slot.current
                 self._planned[slot.host, slot.service.container_name] = current
 
     def is_new(self, host: str, name: str) -> bool:
@@ -141,8 +141,8 @@ def _joins(action: Action) -> Iterator[str]:
 def _bound(index: Index) -> Mapping[tuple[str, str], tuple[str, ...]]:
     """Return, by host and id, the containers whose namespaces each container of ours uses."""
     return {
-        (found.host, found.container.id): found.container.details.joined
+        (found.host, found.id): found.details.joined
         for there in index.apps.values()
         for found in there
-        if found.container.details is not None and found.container.details.joined
+        if found.details is not None and found.details.joined
     }

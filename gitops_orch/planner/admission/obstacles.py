@@ -1,6 +1,7 @@
 """Decides why nothing of an app may be changed on a host. Each reason names the way out."""
 
 from gitops_orch.model.app import App
+from gitops_orch.model.observed import ForeignContainer
 from gitops_orch.planner.diff.kept_mounts import MountResolver
 from gitops_orch.planner.diff.slots import AppSlots
 from gitops_orch.planner.inputs.adopted_containers import adopted_containers
@@ -28,11 +29,7 @@ def obstacle_of(app: App, slots: AppSlots, index: Index) -> str:
 def _taken_name(app: App, slots: AppSlots, index: Index) -> str:
     for slot in slots.slots:
         holder = index.hosts[slot.host].names.get(slot.name) if slot.is_new else None
-        if (
-            holder is None
-            or holder.owner is not None
-            or any(holder is old.container for old in slot.outdated)
-        ):
+        if not isinstance(holder, ForeignContainer) or any(holder.id == old.id for old in slot.outdated):
             continue
         if holder.project is not None and INSTANCE_LABEL not in holder.labels and app.adopt:
             return (
@@ -51,7 +48,7 @@ def _adopted_elsewhere(app: App, slots: AppSlots, index: Index) -> str:
         if (each.service, each.found.host) not in where:
             hosts = ", ".join(sorted({slot.host for slot in slots.slots}))
             return (
-                f"{each.found.container.name} on {each.found.host} is to be taken over, and {app.key.name} belongs on "
+                f"{each.found.name} on {each.found.host} is to be taken over, and {app.key.name} belongs on "
                 f"{hosts or 'another host'}; name its host in x-gitops.placement.hosts, or remove it"
             )
     return ""

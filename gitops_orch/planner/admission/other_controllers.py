@@ -23,7 +23,7 @@ def of_another_repository(app: App, world: World, index: Index) -> str:
     if key not in world.foreign_apps or str(key) in world.allowed_prunes:
         return ""
     found = index.apps.get(key) or index.pre_starts.get(key) or index.runs.get(key) or ()
-    there = next((f"{each.container.name} on {each.host}" for each in found), "it")
+    there = next((f"{each.name} on {each.host}" for each in found), "it")
     return (
         f"{there} was never deployed from this repository: perhaps another controller, of another repository, has an app "
         f"{key} on this Engine, so it is left alone. To run both, {_WAY_OUT.format(path=app.path)}. To take up what this "
@@ -53,8 +53,7 @@ def _of_project(index: Index, host: str, project: str) -> dict[str, tuple[str, s
     there = [each for each in index.others.get((host, project), ()) if not each.copy_of]
     if not there:
         return {}
-    containers = index.hosts[host].host.containers
-    ours = {each.labels.get(INSTANCE_LABEL, "") for each in containers if each.owner is not None}
+    ours = {each.labels.get(INSTANCE_LABEL, "") for each in index.hosts[host].host.owned}
     return {
         each.name: (instance, written_by(each))
         for each in there

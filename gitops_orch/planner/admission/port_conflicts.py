@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.observed import LIVE_STATES, HeldPort, ObservedContainer
+from gitops_orch.model.observed import LIVE_STATES, HeldPort, ObservedContainer, owner_of
 from gitops_orch.model.plan import KINDS, Action
 from gitops_orch.model.rules.ports import port_text, ports_of, same_port
 from gitops_orch.planner.inputs.index import HostIndex, Index
@@ -39,7 +39,7 @@ def blocked_by_ports(draft: PlanBuilder, index: Index) -> Mapping[AppKey, str]:
 
 def _holders(host: HostIndex) -> Mapping[tuple[int, str], list[tuple[HeldPort, ObservedContainer]]]:
     found: dict[tuple[int, str], list[tuple[HeldPort, ObservedContainer]]] = defaultdict(list)
-    for container in host.host.containers:
+    for container in host.containers:
         if container.state in LIVE_STATES:
             for port in ports_of(container):
                 found[port[1:]].append((port, container))
@@ -57,7 +57,7 @@ def _is_itself(container: ObservedContainer, action: Action) -> bool:
 
 
 def _reason(host: str, port: HeldPort, container: ObservedContainer) -> str:
-    owner = container.owner
+    owner = owner_of(container)
     owner_text = f" of {owner.app}, which stays" if owner is not None else ""
     return (
         f"host port {port_text(port)} is taken on {host} by container {container.name}{owner_text}; "

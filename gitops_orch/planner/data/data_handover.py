@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.names import prepared_service
-from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.observed import ObservedContainer, owner_of
 from gitops_orch.model.plan import KINDS, Action, ContainerIntent, Kind
-from gitops_orch.planner.data.shared_data import NewContainer, ServiceKey, Sharing, owner_of
+from gitops_orch.planner.data.shared_data import NewContainer, ServiceKey, Sharing, service_key_of
 from gitops_orch.planner.inputs.address_holders import holders_of
 from gitops_orch.planner.inputs.data_locations import written, written_by
 from gitops_orch.planner.inputs.index import Index
@@ -47,7 +47,7 @@ def blocked_by_data(draft: PlanBuilder, world: World, index: Index) -> Mapping[A
     """Return the apps that would start on data to which a container of ours that stays writes, each with the reason."""
     found: dict[AppKey, str] = {}
     for each in _DataConflicts(draft, world, index).all():
-        owner, app = each.holder.owner, each.start.app
+        owner, app = owner_of(each.holder), each.start.app
         if (
             each.stop is None
             and app is not None
@@ -101,7 +101,7 @@ class _DataConflicts:
             self._holders[start.host] = holders_of(self._index.hosts[start.host], written_by)
         holders = self._holders[start.host].get(source, ())
         own = _service_of(start)
-        if any(owner_of(each) == own for each in holders):
+        if any(service_key_of(each) == own for each in holders):
             return  # they already share it
         for holder in holders:
             stop = self._stops.get((start.host, holder.id))
@@ -116,7 +116,7 @@ class _DataConflicts:
             return True
         if not stays:
             return False
-        containers = self._index.hosts[start.host].host.containers
+        containers = self._index.hosts[start.host].containers
         users = [each for each in containers if source in written_by(each)]
         new = NewContainer(service, self._image(start), start.host)
         return self._sharing.is_shared_place(new, source, holder, users)
@@ -141,7 +141,7 @@ class _DataConflicts:
         return created.container if created is not None else None
 
     def _existing(self, start: Action) -> ObservedContainer | None:
-        containers = self._index.hosts[start.host].host.containers
+        containers = self._index.hosts[start.host].containers
         return next((each for each in containers if each.id == start.target), None)
 
 

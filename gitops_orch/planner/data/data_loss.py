@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.container import is_retained
 from gitops_orch.model.names import is_anonymous
-from gitops_orch.model.observed import ObservedContainer, ObservedVolume
+from gitops_orch.model.observed import ObservedVolume, OwnedContainer
 from gitops_orch.planner.diff.kept_mounts import MountResolver
 from gitops_orch.planner.diff.slots import AppSlots
 from gitops_orch.planner.inputs.declared_mounts import Declared, MountSource, declared_mounts
@@ -111,25 +111,23 @@ def lost_data(app: App, slots: AppSlots, world: World, index: Index) -> str:
     )
 
 
-def _replaced(
-    app: App, slots: AppSlots, index: Index
-) -> Iterator[tuple[Assignment, list[ObservedContainer]]]:
+def _replaced(app: App, slots: AppSlots, index: Index) -> Iterator[tuple[Assignment, list[OwnedContainer]]]:
     """Yield each slot with a new container, and what it replaces on its host; for a scheduled service, its last run."""
     for slot in slots.slots:
         if slot.is_new and not slot.service.job and slot.outdated:
-            before = [old.container for old in slot.outdated if old.host == slot.host]
+            before = [old for old in slot.outdated if old.host == slot.host]
             # the resolver of kept mounts handles adopted containers
             yield (
                 slot.assignment,
-                [each for each in before if each.owner is not None and not is_retained(each)],
+                [each for each in before if isinstance(each, OwnedContainer) and not is_retained(each)],
             )
     for where in slots.scheduled:
         runs = service_runs(app, where.service, index).all
-        yield where, [each.container for each in runs if each.host == where.host][:1]
+        yield where, [each for each in runs if each.host == where.host][:1]
 
 
 def _left(
-    app: App, where: Assignment, before: list[ObservedContainer], index: Index, keeper: MountResolver
+    app: App, where: Assignment, before: list[OwnedContainer], index: Index, keeper: MountResolver
 ) -> Iterator[DataLoss]:
     """Yield the data of the replaced containers that a slot would leave behind on its host."""
     if not before:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from gitops_orch.model.app import App
 from gitops_orch.model.names import is_anonymous
-from gitops_orch.model.observed import LIVE_STATES, ObservedContainer
+from gitops_orch.model.observed import LIVE_STATES, ForeignContainer, ObservedContainer
 from gitops_orch.model.rules.data_mounts import holds_data, normal_target
 from gitops_orch.planner.diff.kept_mounts import MountResolver, open_places
 from gitops_orch.planner.diff.slots import AppSlots, Slot
 from gitops_orch.planner.inputs.adopted_containers import ONEOFF_LABEL, SERVICE_LABEL, adopted_containers
 from gitops_orch.planner.inputs.data_locations import written, written_by
-from gitops_orch.planner.inputs.index import Index, Located
+from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 from gitops_orch.planner.releases.dependencies import has_run
 
@@ -33,16 +33,16 @@ def left_beside(chosen: TargetRelease, slots: AppSlots, world: World, index: Ind
     )
 
 
-def _left_alone(app: App, index: Index) -> Iterator[Located]:
+def _left_alone(app: App, index: Index) -> Iterator[ForeignContainer]:
     """Yield the project's containers of services that the file does not name."""
     named = {service.name for service in app.services}
-    taken = {each.found.container.id for each in adopted_containers(app, index)}
+    taken = {each.found.id for each in adopted_containers(app, index)}
     for host in index.hosts:
         for container in index.projects.get((host, app.key.project), ()):
             service = container.labels.get(SERVICE_LABEL, "")
             of_run = container.labels.get(ONEOFF_LABEL, "False") == "True"
             if container.id not in taken and service not in named and not of_run:
-                yield Located(host, container)
+                yield container
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class _DataComparison:
     world: World
     index: Index
 
-    def reason(self, slot: Slot, left: Located) -> str:
+    def reason(self, slot: Slot, left: ForeignContainer) -> str:
         """Return why a slot cannot start beside a container that is left alone; "" if it can."""
         before = self._predecessors(slot)
         both = self._both_write(slot, left) - set().union(*map(written_by, before))
@@ -72,26 +72,20 @@ class _DataComparison:
         """Return the containers that ran the slot's service until now: what they share is already shared."""
         name, key = slot.service.name, self.app.key
         taken = (each.found for each in adopted_containers(self.app, self.index) if each.service == name)
-        ours = (
-            each
-            for each in self.index.apps.get(key, ())
-            if each.container.owner is not None
-            and each.container.owner.service == name
-            and has_run(each.container)
-        )
-        return [each.container for each in (*taken, *ours)]
+        ours = (each for each in self.index.apps.get(key, ()) if each.owner.service == name and has_run(each))
+        return [*taken, *ours]
 
-    def _both_write(self, slot: Slot, left: Located) -> set[str]:
-        if left.host != slot.host or left.container.state not in LIVE_STATES:
+    def _both_write(self, slot: Slot, left: ForeignContainer) -> set[str]:
+        if left.host != slot.host or left.state not in LIVE_STATES:
             return set()
         root = next((host.data_root for host in self.world.hosts if host.name == slot.host), "")
         kept = MountResolver(self.app, self.index).of(slot).sources
-        return written(self.app, slot.service, root, kept) & written_by(left.container)
+        return written(self.app, slot.service, root, kept) & written_by(left)
 
-    def _elsewhere(self, slot: Slot, left: Located) -> Iterator[str]:
+    def _elsewhere(self, slot: Slot, left: ForeignContainer) -> Iterator[str]:
         """Yield the data for which a slot would use another place, which its file does not name in full."""
         places = open_places(self.app, slot.service)
-        for mount in left.container.mounts:
+        for mount in left.mounts:
             place = places.get(normal_target(mount.target))
             moved = place != mount.source or left.host != slot.host
             if place is not None and moved and mount.writable and holds_data(mount.kind, mount.source):
@@ -101,8 +95,8 @@ class _DataComparison:
                     "there, without that data"
                 )
 
-    def _words(self, slot: Slot, left: Located, what: str) -> str:
-        container = left.container
+    def _words(self, slot: Slot, left: ForeignContainer, what: str) -> str:
+        container = left
         service = container.labels.get(SERVICE_LABEL, "")
         return (
             f"{container.name} on {left.host}, which the Compose project {self.app.key.project} has for its service "

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from gitops_orch.model.app import App
 from gitops_orch.model.container import is_retained
 from gitops_orch.model.names import is_anonymous
-from gitops_orch.model.observed import LIVE_STATES, ObservedMount, State
+from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, ObservedMount, State
 from gitops_orch.planner.inputs.adopted_containers import adopted_containers
-from gitops_orch.planner.inputs.index import Index, Located
+from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import World
 
 _SHOWN_CHARS = 12  # of the name of an anonymous volume
@@ -32,8 +32,8 @@ def lost_volume(app: App, world: World, index: Index) -> str:
     return ""
 
 
-def _lost(app: App, found: Located, index: Index) -> Iterator[ObservedMount]:
-    container, declared = found.container, {volume.name for volume in app.volumes}
+def _lost(app: App, found: ObservedContainer, index: Index) -> Iterator[ObservedMount]:
+    container, declared = found, {volume.name for volume in app.volumes}
     if is_retained(container) or container.state not in {*LIVE_STATES, State.EXITED}:
         return
     there = index.hosts[found.host].volumes
@@ -43,10 +43,10 @@ def _lost(app: App, found: Located, index: Index) -> Iterator[ObservedMount]:
             yield mount
 
 
-def _reason(found: Located, mount: ObservedMount, world: World) -> str:
-    name, container = mount.source, found.container.name
+def _reason(found: ObservedContainer, mount: ObservedMount, world: World) -> str:
+    name, container = mount.source, found.name
     volume = f"anonymous volume {name[:_SHOWN_CHARS]}" if is_anonymous(name) else f"volume {name}"
-    where = "only in that container" if found.container.state in LIVE_STATES else "lost"
+    where = "only in that container" if found.state in LIVE_STATES else "lost"
     return (
         f"{volume}, which container {container} mounts at {mount.target}, is not listed by the Engine of {found.host} any "
         f"more: its data is {where}. To keep the data, copy it out first (`docker cp {container}:{mount.target} ./saved`), "

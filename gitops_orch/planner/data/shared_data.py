@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from gitops_orch.model.app import AppKey, Service
 from gitops_orch.model.names import prepared_service
-from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.observed import ObservedContainer, owner_of
 from gitops_orch.model.rules.data_mounts import parse_mounts
 from gitops_orch.model.rules.image_names import repository_of
 from gitops_orch.planner.inputs.data_locations import written
@@ -41,7 +41,7 @@ class Sharing:
 
     def is_declared(self, service: ServiceKey, host: str, source: str, holder: ObservedContainer) -> bool:
         """Return whether a service, and the service of a container, both declare a source in Git."""
-        other = owner_of(holder)
+        other = service_key_of(holder)
         return other is not None and all(
             self._declares(key, host, source, holder) for key in (service, other)
         )
@@ -53,7 +53,7 @@ class Sharing:
 
         `users` are all containers of the host that write to the source.
         """
-        other = owner_of(holder)
+        other = service_key_of(holder)
         if other is None or self._service(other) is not None:
             return False
         if not self._declares(new.service, new.host, source, holder):
@@ -64,7 +64,7 @@ class Sharing:
     def _sharers(self, host: str, source: str, users: Iterable[ObservedContainer]) -> Iterator[ServiceKey]:
         """Yield the services in Git that have run on a source, according to the containers in their slots."""
         for each in users:
-            key = owner_of(each)
+            key = service_key_of(each)
             if key is not None and has_run(each) and self._declares(key, host, source, each):
                 yield key
 
@@ -86,7 +86,7 @@ def _may_succeed(new: NewContainer, other: ServiceKey, holder: ObservedContainer
     return new.service[0] == other[0] or "" in repositories or len(repositories) == 1
 
 
-def owner_of(container: ObservedContainer) -> ServiceKey | None:
+def service_key_of(container: ObservedContainer) -> ServiceKey | None:
     """Return the service of a container, also of one that only prepares another one; None if it is not ours."""
-    owner = container.owner
+    owner = owner_of(container)
     return None if owner is None else (owner.app, prepared_service(owner.service))

@@ -171,8 +171,7 @@ def leaves_git(files: FileMount, former: frozenset[str]) -> bool:
 def left_git(app: App, world: World, index: Index) -> frozenset[str]:
     """Return the paths of directories that followed Git when an app's containers were created."""
     containers = (*index.apps.get(app.key, ()), *index.runs.get(app.key, ()))
-    owners = (found.container.owner for found in containers)
-    keys = {(app.key, owner.service, owner.spec_hash) for owner in owners if owner is not None}
+    keys = {(app.key, found.owner.service, found.owner.spec_hash) for found in containers}
     return frozenset(
         str(files.writable_path)
         for created in (world.declared_services[key] for key in keys if key in world.declared_services)

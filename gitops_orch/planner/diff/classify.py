@@ -7,13 +7,13 @@ from typing import TypeAlias
 
 from gitops_orch.model.container import is_failed_copy, is_retained_copy
 from gitops_orch.model.heal import NAMESPACE
-from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.observed import Health, ObservedContainer, OwnedContainer, State
 from gitops_orch.planner.diff.drift import ContainerDiff, Remedy
 from gitops_orch.planner.health_gate import is_doubtful
-from gitops_orch.planner.inputs.index import Located
+from gitops_orch.planner.inputs.slot_container import SlotContainer
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 
-ComparedContainer: TypeAlias = tuple[Located, tuple[ContainerDiff, ...]]
+ComparedContainer: TypeAlias = tuple[SlotContainer, tuple[ContainerDiff, ...]]
 
 
 class Bucket(Enum):
@@ -25,28 +25,27 @@ class Bucket(Enum):
     DISCARDED = "dropped"
 
 
-_NONE: Mapping[Bucket, tuple[Located, ...]] = dict.fromkeys(Bucket, ())
+_NONE: Mapping[Bucket, tuple[SlotContainer, ...]] = dict.fromkeys(Bucket, ())
 
 
 def classify(
-    chosen: TargetRelease, keep: Located | None, found: list[Located], host: str, world: World
-) -> Mapping[Bucket, tuple[Located, ...]]:
+    chosen: TargetRelease, keep: SlotContainer | None, found: list[SlotContainer], host: str, world: World
+) -> Mapping[Bucket, tuple[SlotContainer, ...]]:
     """Return each container of a slot, except the one that stays, in its bucket; the first match wins."""
     if not found or (len(found) == 1 and found[0] is keep):
         return _NONE
     failed = world.failed.get(chosen.app.key, {})
-    serves = keep is not None and keep.container.state is State.RUNNING
-    buckets: dict[Bucket, list[Located]] = defaultdict(list)
+    serves = keep is not None and keep.state is State.RUNNING
+    buckets: dict[Bucket, list[SlotContainer]] = defaultdict(list)
     for each in found:
-        container = each.container
         if keep is not None and each is keep:
             continue
-        if is_failed(chosen, container, failed) and (serves or is_doubtful(container)):
+        if is_failed(chosen, each, failed) and (serves or is_doubtful(each)):
             # While it is healthy and nothing else serves, it serves until it is replaced in its turn.
-            buckets[Bucket.DISCARDED if _never_ran(container) else Bucket.FAILED].append(each)
-        elif is_failed_copy(container):
+            buckets[Bucket.DISCARDED if _never_ran(each) else Bucket.FAILED].append(each)
+        elif is_failed_copy(each):
             buckets[Bucket.DISCARDED].append(each)
-        elif is_retained_copy(container) and each.host == host:
+        elif is_retained_copy(each) and each.host == host:
             buckets[Bucket.RETAINED].append(each)
         else:
             buckets[Bucket.OUTDATED].append(each)
@@ -74,7 +73,7 @@ def _never_ran(container: ObservedContainer) -> bool:
 def rollback_candidates(
     chosen: TargetRelease,
     compared: Iterable[ComparedContainer],
-    outdated: tuple[Located, ...],
+    outdated: tuple[SlotContainer, ...],
     world: World,
 ) -> frozenset[str]:
     """Return the ids of outdated containers to retain: they were as Git declared them before, and never failed."""
@@ -83,19 +82,19 @@ def rollback_candidates(
         return frozenset()
     doubtful = {*world.failed.get(key, ()), *world.progressing.get(key, ())}
     return frozenset(
-        each.container.id
+        each.id
         for each, diffs in compared
         if each in outdated
-        and each.container.owner is not None
-        and each.container.owner.release not in doubtful
-        and _was_healthy(each.container)
+        and isinstance(each, OwnedContainer)
+        and each.owner.release not in doubtful
+        and _was_healthy(each)
         and is_superseded(diffs)
     )
 
 
 def is_failed(chosen: TargetRelease, container: ObservedContainer, failed: Mapping[str, str]) -> bool:
     """Return whether a container stays for inspection: its release is quarantined now, or was reverted in Git."""
-    if container.owner is None or container.owner.release not in failed:
+    if not isinstance(container, OwnedContainer) or container.owner.release not in failed:
         return False
     return chosen.role in {Role.ROLLBACK, Role.BLOCKED} or container.owner.release == chosen.reverted
 

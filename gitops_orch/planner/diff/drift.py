@@ -15,7 +15,7 @@ from enum import IntEnum
 from gitops_orch.model.app import App, Service
 from gitops_orch.model.display.variable_secrets import secrets_of, secrets_of_app
 from gitops_orch.model.heal import STATE
-from gitops_orch.model.observed import Details, ObservedContainer, Ownership, State
+from gitops_orch.model.observed import Details, ObservedContainer, OwnedContainer, Ownership, State
 from gitops_orch.model.plan import Change
 from gitops_orch.model.rules.addresses import asks_for_mac_address
 from gitops_orch.model.rules.image_names import normalise
@@ -70,7 +70,7 @@ class DesiredContainer:
 
 
 NANO = 1_000_000_000
-Rule = Callable[[DesiredContainer, ObservedContainer, Ownership], Iterator[ContainerDiff]]
+Rule = Callable[[DesiredContainer, OwnedContainer], Iterator[ContainerDiff]]
 
 
 def compare(wanted: DesiredContainer, container: ObservedContainer, name: str) -> tuple[ContainerDiff, ...]:
@@ -89,13 +89,12 @@ def _secrets(wanted: DesiredContainer, container: ObservedContainer) -> frozense
 
 
 def _diffs(wanted: DesiredContainer, container: ObservedContainer, name: str) -> tuple[ContainerDiff, ...]:
-    owner = container.owner
-    if owner is None:
+    if not isinstance(container, OwnedContainer):
         return (ContainerDiff(Remedy.REPLACE, "it was not made by us", drift=False),)
     for rule in _REPLACING:
-        for diff in rule(wanted, container, owner):
+        for diff in rule(wanted, container):
             return (diff,)
-    found = [diff for rule in _IN_PLACE for diff in rule(wanted, container, owner)]
+    found = [diff for rule in _IN_PLACE for diff in rule(wanted, container)]
     if container.name != name:
         found.append(
             ContainerDiff(
@@ -105,9 +104,8 @@ def _diffs(wanted: DesiredContainer, container: ObservedContainer, name: str) ->
     return tuple(sorted(found, key=lambda diff: diff.remedy))
 
 
-def _spec(
-    wanted: DesiredContainer, container: ObservedContainer, owner: Ownership
-) -> Iterator[ContainerDiff]:
+def _spec(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:
+    owner = container.owner
     if _has_other_spec(wanted, owner):
         changes = (
             _declared_changes(wanted, owner)
@@ -165,10 +163,8 @@ def _further_changes(wanted: DesiredContainer, container: ObservedContainer) -> 
         yield from mount_changes(container, wanted.app, wanted.service)
 
 
-def _image(
-    wanted: DesiredContainer, container: ObservedContainer, owner: Ownership
-) -> Iterator[ContainerDiff]:
-    planned = owner.image_digest
+def _image(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:
+    planned = container.owner.image_digest
     if planned and container.image_id != planned:
         change = _change("image", container.image_id[:19], planned[:19])
         yield ContainerDiff(Remedy.REPLACE, "it runs another image than the one it was made with", (change,))
@@ -179,7 +175,7 @@ def _image(
         yield ContainerDiff(Remedy.REPLACE, "it runs another image than Git says", (change,))
 
 
-def _tag(wanted: DesiredContainer, container: ObservedContainer, _: Ownership) -> Iterator[ContainerDiff]:
+def _tag(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:
     moved = wanted.moved
     if moved is not None and container.image_id != moved.image_id:
         before = moved.digests.get(container.image_id, container.image_id)
@@ -188,12 +184,10 @@ def _tag(wanted: DesiredContainer, container: ObservedContainer, _: Ownership) -
         yield ContainerDiff(Remedy.REPLACE, reason, changes, drift=False)
 
 
-def _unknown_version(
-    wanted: DesiredContainer, container: ObservedContainer, owner: Ownership
-) -> Iterator[ContainerDiff]:
+def _unknown_version(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:
     """Yield a REPLACE if the hash version is unknown and the container itself shows a change in Git."""
     spec = wanted.spec
-    if not spec.version or owner.hash_version in {spec.version, *spec.older}:
+    if not spec.version or container.owner.hash_version in {spec.version, *spec.older}:
         return
     changes = tuple(_visible_changes(wanted, container))
     if changes:
@@ -206,15 +200,15 @@ def _is_another(actual: str, wanted: str) -> bool:
     return not actual.startswith("sha256:") and normalise(actual) != normalise(wanted)
 
 
-def _state(_: DesiredContainer, container: ObservedContainer, __: Ownership) -> Iterator[ContainerDiff]:
+def _state(_: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:
     if container.state in {State.DEAD, State.REMOVING}:
         yield ContainerDiff(Remedy.REPLACE, f"it is {container.state.value} and can never run again")
 
 
-def _files(wanted: DesiredContainer, _: ObservedContainer, owner: Ownership) -> Iterator[ContainerDiff]:
+def _files(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:
     """Yield a REPLACE if files change under a container without a change of its hash: it may have read them already."""
     names = wanted.rewritten.taken
-    if owner.hash_version in FILELESS_VERSIONS:
+    if container.owner.hash_version in FILELESS_VERSIONS:
         names += wanted.rewritten.changed
     if names:
         reason = f"{', '.join(names)} is to be as Git has it"
@@ -222,9 +216,7 @@ def _files(wanted: DesiredContainer, _: ObservedContainer, owner: Ownership) -> 
         yield ContainerDiff(Remedy.REPLACE, reason, changes, drift=False)
 
 
-def _created_by_hand(
-    wanted: DesiredContainer, container: ObservedContainer, _: Ownership
-) -> Iterator[ContainerDiff]:
+def _created_by_hand(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:
     """Yield a REPLACE if the container itself is not as Git declares it, because labels can be copied."""
     details = container.details
     if details is None:
@@ -243,9 +235,7 @@ def _created_by_hand(
         yield ContainerDiff(Remedy.REPLACE, "its entrypoint is not what Git says", (change,))
 
 
-def _foreign_limits(
-    wanted: DesiredContainer, container: ObservedContainer, _: Ownership
-) -> Iterator[ContainerDiff]:
+def _foreign_limits(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:
     """Yield a REPLACE for an undeclared limit: an update to 0 keeps the limit (measured on Engine 20.10)."""
     if container.details is None:
         return
@@ -263,9 +253,7 @@ def _foreign_limits(
             )
 
 
-def _declared_limits(
-    wanted: DesiredContainer, container: ObservedContainer, _: Ownership
-) -> Iterator[ContainerDiff]:
+def _declared_limits(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:
     if container.details is None:
         return
     off = [row for row in _limits(wanted.spec, container.details) if row[2] and row[1] != row[2]]
@@ -286,9 +274,7 @@ def _declared_limits(
         )
 
 
-def _other_limits(
-    wanted: DesiredContainer, container: ObservedContainer, _: Ownership
-) -> Iterator[ContainerDiff]:
+def _other_limits(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:
     """Yield an UPDATE for other limits; not for one that its Engine dropped as unsupported: it would change nothing."""
     actual = dict(container.details.other_limits) if container.details is not None else {}
     off = [
@@ -300,9 +286,7 @@ def _other_limits(
         yield ContainerDiff(Remedy.UPDATE, f"{names} was changed from outside", changes, "", tuple(off))
 
 
-def _restart_policy(
-    wanted: DesiredContainer, container: ObservedContainer, _: Ownership
-) -> Iterator[ContainerDiff]:
+def _restart_policy(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:
     details = container.details
     if details is not None and details.restart_policy != wanted.spec.restart_policy:
         change = _change("restart", details.restart_policy, wanted.spec.restart_policy)
@@ -310,9 +294,7 @@ def _restart_policy(
         yield ContainerDiff(Remedy.UPDATE, "its restart policy is not what Git says", (change,), "", update)
 
 
-def _networks(
-    wanted: DesiredContainer, container: ObservedContainer, _: Ownership
-) -> Iterator[ContainerDiff]:
+def _networks(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:
     if not wanted.networks or (wanted.service.job and container.state is State.EXITED):
         return
     for name in wanted.networks:
@@ -331,7 +313,7 @@ def _networks(
             )
 
 
-def _running(wanted: DesiredContainer, container: ObservedContainer, _: Ownership) -> Iterator[ContainerDiff]:
+def _running(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:
     if container.state is State.PAUSED:
         yield ContainerDiff(Remedy.UNPAUSE, "it is paused", (_change(STATE, "paused", "running"),))
     elif is_done(container) or (wanted.service.job and has_completed(container)):

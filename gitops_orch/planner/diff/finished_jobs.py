@@ -9,7 +9,7 @@ from dataclasses import replace
 from gitops_orch.model.app import Mode
 from gitops_orch.planner.diff.drift import Remedy
 from gitops_orch.planner.diff.slots import AppSlots, Slot
-from gitops_orch.planner.inputs.index import Located
+from gitops_orch.planner.inputs.slot_container import SlotContainer
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 
 
@@ -55,7 +55,7 @@ def _would_run_again(slot: Slot, chosen: TargetRelease) -> bool:
     return slot.is_new or any(diff.remedy is Remedy.START for diff in slot.diffs)
 
 
-def _record(slot: Slot) -> tuple[Located | None, tuple[Located, ...]]:
+def _record(slot: Slot) -> tuple[SlotContainer | None, tuple[SlotContainer, ...]]:
     """Return the container that stays as the record, and those to remove: one record, on this host, is enough."""
     there = (*((slot.current,) if slot.current is not None else ()), *slot.outdated)
     record = next((found for found in there if found.host == slot.host), None)

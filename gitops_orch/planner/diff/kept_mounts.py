@@ -17,6 +17,7 @@ from gitops_orch.model.rules.data_mounts import MOUNTS_LABEL, holds_data, normal
 from gitops_orch.planner.inputs.adopted_containers import adopted_containers
 from gitops_orch.planner.inputs.declared_mounts import Declared, MountSource, declared_mounts
 from gitops_orch.planner.inputs.index import Index
+from gitops_orch.planner.inputs.slot_container import AdoptedContainer
 from gitops_orch.planner.placement.assignment import Assignment
 
 if TYPE_CHECKING:
@@ -57,10 +58,8 @@ class MountResolver:
     def __init__(self, app: App, index: Index) -> None:
         self.app = app
         self.index = index
-        self._adopted = {each.found.container.id: each for each in adopted_containers(app, index)}
-        self._ours = [
-            found for found in index.apps.get(app.key, ()) if MOUNTS_LABEL in found.container.labels
-        ]
+        self._adopted = {each.found.id: each for each in adopted_containers(app, index)}
+        self._ours = [found for found in index.apps.get(app.key, ()) if MOUNTS_LABEL in found.labels]
         self._records = {
             (host, service.name, slot): record
             for host, there in index.hosts.items()
@@ -73,7 +72,7 @@ class MountResolver:
     def of(self, slot: "Slot") -> RetainedMounts:
         """Return the mounts that a slot's new container keeps on its host."""
         found = self._find(slot.assignment)
-        takes_over = any(old.container.owner is None for old in slot.outdated)
+        takes_over = any(isinstance(old, AdoptedContainer) for old in slot.outdated)
         return found if takes_over else replace(found, shown=())
 
     def sources(self, assignment: Assignment) -> Mapping[str, str]:
@@ -100,12 +99,11 @@ class MountResolver:
         name, number = slot.service.name, slot.slot
         for each in self._adopted.values():
             if each.service == name and each.found.host == slot.host and (each.slot == number or not own):
-                yield _read(slot.service, each.found.container, wanted)
+                yield _read(slot.service, each.found, wanted)
         for found in self._ours:
-            owner = found.container.owner
-            of_service = owner is not None and owner.service == name and found.host == slot.host
-            if of_service and owner is not None and (owner.slot == number or not own):
-                yield _recorded(found.container.name, parse_mounts(found.container.labels), wanted)
+            of_service = found.owner.service == name and found.host == slot.host
+            if of_service and (found.owner.slot == number or not own):
+                yield _recorded(found.name, parse_mounts(found.labels), wanted)
         for (host, service, recorded), record in self._records.items():
             if service == name and host == slot.host and (recorded == number or not own):
                 yield _recorded(f"volume {record[0]}", record[1], wanted)

@@ -8,7 +8,7 @@ from typing import Protocol
 from gitops_orch.model.app import App, Drift, FileMount, Mode, Service
 from gitops_orch.model.container import is_retained
 from gitops_orch.model.names import container_name
-from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.observed import Health, ObservedContainer, OwnedContainer, State, owner_of
 from gitops_orch.model.plan import Change
 from gitops_orch.model.rules.image_names import normalise
 from gitops_orch.planner.diff.bind_files import binds_on_host, left_git, rewritten
@@ -27,7 +27,8 @@ from gitops_orch.planner.diff.moved_tags import is_pulled_again, moved_tag, with
 from gitops_orch.planner.diff.shared_namespaces import JOIN, Parents, joined_names, parents_first
 from gitops_orch.planner.health_gate import is_doubtful
 from gitops_orch.planner.inputs.adopted_containers import adopted_containers
-from gitops_orch.planner.inputs.index import HostIndex, Index, Located
+from gitops_orch.planner.inputs.index import HostIndex, Index
+from gitops_orch.planner.inputs.slot_container import SlotContainer
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 from gitops_orch.planner.placement.assignment import AppPlacement, Assignment
 
@@ -54,16 +55,16 @@ class Slot:
     image: str  # the reference for the create request
     # the tag is pulled before the create, and may then name another image than `image_id`
     pulled_again: bool = False
-    current: Located | None = None
+    current: SlotContainer | None = None
     diffs: tuple[ContainerDiff, ...] = ()
     drifted: tuple[ContainerDiff, ...] = ()  # seen and, by the app's drift policy, not repaired
-    outdated: tuple[Located, ...] = ()
+    outdated: tuple[SlotContainer, ...] = ()
     # ids of outdated containers that were healthy in another release
     rollback_candidates: frozenset[str] = frozenset()
     has_superseded: bool = False  # an outdated container is what Git declared before
-    retained: tuple[Located, ...] = ()
-    failed: tuple[Located, ...] = ()
-    discarded: tuple[Located, ...] = ()  # failed containers that are no longer of interest
+    retained: tuple[SlotContainer, ...] = ()
+    failed: tuple[SlotContainer, ...] = ()
+    discarded: tuple[SlotContainer, ...] = ()  # failed containers that are no longer of interest
     reason: str = ""
     changes: tuple[Change, ...] = ()
     ungated: bool = False  # the current container was created for this release, and its gate was interrupted
@@ -79,8 +80,8 @@ class AppSlots:
     """All slots of an app on hosts that answer, and the containers that no slot needs."""
 
     slots: tuple[Slot, ...]
-    surplus: tuple[Located, ...]
-    failed: tuple[Located, ...]  # failed containers of slots or services that are no longer needed
+    surplus: tuple[SlotContainer, ...]
+    failed: tuple[SlotContainer, ...]  # failed containers of slots or services that are no longer needed
     scheduled: tuple[Assignment, ...] = ()  # hosts of services that have only scheduled runs
     heal_suspended: tuple[Slot, ...] = ()  # needed, but left alone for now: creating them did not help
 
@@ -104,12 +105,11 @@ def classify_slots(
     app = chosen.app
     # A slot of a global service is identified by its host, too; a slot of another service may be on any host.
     everywhere = {service.name for service in app.services if service.mode in (Mode.GLOBAL, Mode.GLOBAL_JOB)}
-    there: dict[tuple[str, int, str], list[Located]] = defaultdict(list)
+    there: dict[tuple[str, int, str], list[SlotContainer]] = defaultdict(list)
     for found in index.apps.get(app.key, ()):
-        owner = found.container.owner
-        if owner is not None:
-            scope = found.host if owner.service in everywhere else ""
-            there[(owner.service, owner.slot, scope)].append(found)
+        owner = found.owner
+        scope = found.host if owner.service in everywhere else ""
+        there[(owner.service, owner.slot, scope)].append(found)
     adopted = adopted_containers(app, index)
     keeper, former = MountResolver(app, index), left_git(app, world, index)
     slots: dict[int, Slot] = {}  # by the index of their assignment
@@ -132,16 +132,14 @@ def classify_slots(
             if slot.current is None:
                 parents.note_new(service.name, slot.host)
             else:
-                parents.note(
-                    service.name, slot.host, slot.current.container, _current_name(app, slot.current)
-                )
+                parents.note(service.name, slot.host, slot.current, _current_name(app, slot.current))
             slots[number] = slot
     failed = world.failed.get(app.key, {})
     left = [found for founds in there.values() for found in founds]
     return AppSlots(
         slots=tuple(slots[number] for number in sorted(slots)),
-        surplus=tuple(found for found in left if not is_failed(chosen, found.container, failed)),
-        failed=tuple(found for found in left if is_failed(chosen, found.container, failed)),
+        surplus=tuple(found for found in left if not is_failed(chosen, found, failed)),
+        failed=tuple(found for found in left if is_failed(chosen, found, failed)),
     )
 
 
@@ -175,7 +173,7 @@ def _binds(keeper: MountResolver, assignment: Assignment, former: frozenset[str]
 
 
 def _classify(
-    case: _SlotInput, found: list[Located], world: World, host: HostIndex, parents: Parents
+    case: _SlotInput, found: list[SlotContainer], world: World, host: HostIndex, parents: Parents
 ) -> Slot:
     chosen, assignment = case.chosen, case.assignment
     app, service = chosen.app, assignment.service
@@ -197,12 +195,12 @@ def _classify(
             reason=_missing(assignment),
         )
     wanted = _wanted(case, image_id, world)
-    running = [each.container.image_id for each in found if each.host == assignment.host]
+    running = [each.image_id for each in found if each.host == assignment.host]
     wanted = replace(wanted, moved=moved_tag(chosen, service, host, image_id, running))
     compared = [
         (each, _compare(wanted, each, _current_name(app, each), parents))
         for each in found
-        if each.host == assignment.host and not _is_abandoned(chosen, each.container, world)
+        if each.host == assignment.host and not _is_abandoned(chosen, each, world)
     ]
     compared.sort(key=_preference)
     keep = _keep(app, compared)
@@ -212,7 +210,7 @@ def _classify(
     diffs = keep[1] if keep else ()
     # If another container is in its slot, or if it was retained until now, we stopped it: that is no drift.
     beside = any(sorted_out[bucket] for bucket in (Bucket.OUTDATED, Bucket.FAILED, Bucket.DISCARDED))
-    ours = beside or (keep is not None and is_retained(keep[0].container))
+    ours = beside or (keep is not None and is_retained(keep[0]))
     repaired = _OWN_REMEDIES if ours else frozenset()
     enforced = app.drift is Drift.ENFORCE
     drifted = tuple(
@@ -237,7 +235,7 @@ def _classify(
         discarded=sorted_out[Bucket.DISCARDED],
         reason=reason,
         changes=changes,
-        ungated=keep is not None and _is_ungated(chosen, keep[0].container, world),
+        ungated=keep is not None and _is_ungated(chosen, keep[0], world),
     )
 
 
@@ -255,10 +253,10 @@ def _wanted(case: _SlotInput, image_id: str, world: World) -> DesiredContainer:
 
 
 def _compare(
-    wanted: DesiredContainer, found: Located, name: str, parents: Parents
+    wanted: DesiredContainer, found: SlotContainer, name: str, parents: Parents
 ) -> tuple[ContainerDiff, ...]:
-    diffs = compare(wanted, found.container, name)
-    lost = parents.check(wanted.service, found.host, found.container) if not replaces(diffs) else None
+    diffs = compare(wanted, found, name)
+    lost = parents.check(wanted.service, found.host, found) if not replaces(diffs) else None
     if lost is None:
         return diffs
     return (lost,) if replaces((lost,)) else (*diffs, lost)
@@ -285,7 +283,7 @@ def _is_ungated(chosen: TargetRelease, container: ObservedContainer, world: Worl
 
     The same holds if the head's release reuses a container of a release that failed or never passed its gate.
     """
-    key, owner = chosen.app.key, container.owner
+    key, owner = chosen.app.key, owner_of(container)
     if key not in world.ungated or chosen.role is not Role.HEAD or owner is None:
         return False
     doubtful = {chosen.app.digest, *world.progressing.get(key, ()), *world.failed.get(key, ())}
@@ -297,11 +295,11 @@ def _network_names(app: App, service: Service) -> tuple[str, ...]:
     return tuple(names.get(key, key) for key in service.networks)
 
 
-def _current_name(app: App, found: Located) -> str:
+def _current_name(app: App, found: SlotContainer) -> str:
     """Return the name that a container was created with, from its own labels."""
-    owner = found.container.owner
-    if owner is None:
-        return found.container.name
+    if not isinstance(found, OwnedContainer):
+        return found.name
+    owner = found.owner
     for service in app.services:
         if service.name == owner.service and service.container_name:
             return service.container_name
@@ -315,7 +313,7 @@ def _is_drift(diffs: tuple[ContainerDiff, ...]) -> bool:
 def _preference(compared_one: ComparedContainer) -> tuple[bool, bool, bool, bool, str]:
     """Sort key, best first: needs no replacement, runs, is healthy, has its name; then by name, for a stable order."""
     found, diffs = compared_one
-    container = found.container
+    container = found
     return (
         replaces(diffs),
         container.state is not State.RUNNING,
@@ -326,12 +324,12 @@ def _preference(compared_one: ComparedContainer) -> tuple[bool, bool, bool, bool
 
 
 def _why_created(
-    compared: list[ComparedContainer], outdated: tuple[Located, ...], assignment: Assignment
+    compared: list[ComparedContainer], outdated: tuple[SlotContainer, ...], assignment: Assignment
 ) -> tuple[str, tuple[Change, ...]]:
     """Return why a new container is created: the fault of the existing one, or that there is none."""
     for found, diffs in compared:
         if replaces(diffs) and found in outdated:
-            return f"replaces {found.container.name}: {diffs[0].reason}", diffs[0].changes
+            return f"replaces {found.name}: {diffs[0].reason}", diffs[0].changes
     elsewhere = sorted({old.host for old in outdated})
     if elsewhere:
         return f"moves here from {', '.join(elsewhere)}", ()

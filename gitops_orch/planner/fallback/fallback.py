@@ -10,14 +10,21 @@ from dataclasses import dataclass
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.container import is_retained, newest_first, renamed_suffix
 from gitops_orch.model.names import is_pre_start, prepared_service
-from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, ObservedHost, State
+from gitops_orch.model.observed import (
+    LIVE_STATES,
+    ObservedContainer,
+    ObservedHost,
+    OwnedContainer,
+    State,
+    owner_of,
+)
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.rules.ports import ports_of
 from gitops_orch.planner.diff.slots import AppSlots, Slot
 from gitops_orch.planner.fallback.spare_capacity import RunningSet
 from gitops_orch.planner.inputs.container_exit import is_done, why_stopped
 from gitops_orch.planner.inputs.data_locations import written_by
-from gitops_orch.planner.inputs.index import Located
+from gitops_orch.planner.inputs.slot_container import SlotContainer
 from gitops_orch.planner.inputs.world import World
 from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.removal.removal_steps import owned
@@ -51,28 +58,28 @@ def restart_previous(
             draft.add_gate(app.key, restart(draft, old, stopping.steps))
 
 
-def is_backed_off(draft: PlanBuilder, app: AppKey, old: Located, world: World) -> bool:
+def is_backed_off(draft: PlanBuilder, app: AppKey, old: SlotContainer, world: World) -> bool:
     """Return whether the start of a container is backed off, because its Engine refused it recently; note it if so."""
-    wait = world.start_backoffs.get((old.host, old.container.id))
+    wait = world.start_backoffs.get((old.host, old.id))
     if wait is not None:
         reason = f"it served before, and cannot be started again: {wait.reason}; tried again at {wait.until:%H:%M:%SZ}"
-        draft.hold(f"{old.container.name} on {old.host}", reason, app, error=True)
+        draft.hold(f"{old.name} on {old.host}", reason, app, error=True)
     return wait is not None
 
 
-def restart(draft: PlanBuilder, old: Located, after: tuple[str, ...]) -> str:
+def restart(draft: PlanBuilder, old: SlotContainer, after: tuple[str, ...]) -> str:
     """Add the start of a container whose successor is not healthy, and return its id."""
     reason = "it serves until its successor can be started"
-    started = draft.add(Kind.START, old.host, old.container.id, reason, **owned(old), after=after)
-    draft.needs_ports(old.host, ports_of(old.container), started)
-    draft.needs_addresses(old.host, old.container.fixed_addresses, started)
+    started = draft.add(Kind.START, old.host, old.id, reason, **owned(old), after=after)
+    draft.needs_ports(old.host, ports_of(old), started)
+    draft.needs_addresses(old.host, old.fixed_addresses, started)
     return started
 
 
-def _stopped(app: App, slots: AppSlots, stopping: Collection[str], world: World) -> list[Located]:
+def _stopped(app: App, slots: AppSlots, stopping: Collection[str], world: World) -> list[SlotContainer]:
     """Return the containers that were stopped for slots in which nothing runs; their service may be renamed now."""
     empty = [slot for slot in slots.slots if not _is_served(slot, stopping)]
-    found: list[Located] = []
+    found: list[SlotContainer] = []
     for slot in empty:
         here = () if slot.service.job else (old for old in slot.outdated if old.host == slot.host)
         found += best_first((old for old in here if can_restart(old, app.key, world)), app.key, world)[:1]
@@ -86,12 +93,12 @@ def _stopped(app: App, slots: AppSlots, stopping: Collection[str], world: World)
     return [*found, *former.values()]
 
 
-def can_restart(found: Located, app: AppKey, world: World) -> bool:
+def can_restart(found: SlotContainer, app: AppKey, world: World) -> bool:
     """Return whether a stopped container may serve again: it did not fail, and everything that it needs exists."""
-    return can_serve(found.container) and not _is_bad(found.container, app, world) and may_start(found, world)
+    return can_serve(found) and not _is_bad(found, app, world) and may_start(found, world)
 
 
-def _running(slots: AppSlots, stopping: Collection[str]) -> list[Located]:
+def _running(slots: AppSlots, stopping: Collection[str]) -> list[SlotContainer]:
     """Return the containers of an app that run and stay."""
     there = [*slots.surplus, *slots.failed]
     for slot in slots.slots:
@@ -99,20 +106,20 @@ def _running(slots: AppSlots, stopping: Collection[str]) -> list[Located]:
     return [each for each in there if _is_live(each, stopping)]
 
 
-def best_first(stopped: Iterable[Located], app: AppKey, world: World) -> list[Located]:
+def best_first(stopped: Iterable[SlotContainer], app: AppKey, world: World) -> list[SlotContainer]:
     """Return stopped containers: those that did not fail first, then those of gated releases, then the newest."""
     progressing, there = world.progressing.get(app, frozenset()), list(stopped)
-    ages = {each.id: place for place, each in enumerate(newest_first(found.container for found in there))}
+    ages = {each.id: place for place, each in enumerate(newest_first(found for found in there))}
 
-    def rank(found: Located) -> tuple[bool, bool, int]:
-        owner = found.container.owner
+    def rank(found: SlotContainer) -> tuple[bool, bool, int]:
+        owner = owner_of(found)
         is_ungated = owner is not None and owner.release in progressing
-        return _is_bad(found.container, app, world), is_ungated, ages[found.container.id]
+        return _is_bad(found, app, world), is_ungated, ages[found.id]
 
     return sorted(there, key=rank)
 
 
-def may_start(old: Located, world: World) -> bool:
+def may_start(old: SlotContainer, world: World) -> bool:
     """Return whether everything that a container needs exists, and no hook prepares its data for another container."""
     return has_peers(old, world) and not _is_prepared_for_another(old, world)
 
@@ -126,63 +133,60 @@ def _is_served(slot: Slot, stopping: Collection[str]) -> bool:
     return any(_is_live(each, stopping) for each in _there(slot))
 
 
-def _there(slot: Slot) -> list[Located]:
+def _there(slot: Slot) -> list[SlotContainer]:
     return [*slot.outdated, *slot.failed, *((slot.current,) if slot.current is not None else ())]
 
 
-def _is_live(found: Located, stopping: Collection[str]) -> bool:
-    return found.container.state in LIVE_STATES and found.container.id not in stopping
+def _is_live(found: SlotContainer, stopping: Collection[str]) -> bool:
+    return found.state in LIVE_STATES and found.id not in stopping
 
 
-def _restore_name(old: Located, draft: PlanBuilder, world: World, stopping: Stopping) -> None:
+def _restore_name(old: SlotContainer, draft: PlanBuilder, world: World, stopping: Stopping) -> None:
     """Give a container that was to be adopted its former name back: other tools recognise it only by its name."""
-    container, host = old.container, world.observed.get(old.host)
-    name = container.name.removesuffix(renamed_suffix(container))
-    if container.owner is not None or name == container.name or not isinstance(host, ObservedHost):
+    host, name = world.observed.get(old.host), old.name.removesuffix(renamed_suffix(old))
+    if isinstance(old, OwnedContainer) or name == old.name or not isinstance(host, ObservedHost):
         return
     if all(each.name != name or each.id in stopping.containers for each in host.containers):
         reason = "it serves again, under its own name"
-        draft.add(
-            Kind.RENAME, old.host, container.id, reason, **owned(old), after=stopping.steps, new_name=name
-        )
+        draft.add(Kind.RENAME, old.host, old.id, reason, **owned(old), after=stopping.steps, new_name=name)
 
 
-def has_peers(found: Located, world: World) -> bool:
+def has_peers(found: SlotContainer, world: World) -> bool:
     """Return whether the containers whose namespaces this one uses are running: only then can it be started.
 
     If they are restarted by this plan, too, it is started by the next plan.
     """
-    details, host = found.container.details, world.observed.get(found.host)
+    details, host = found.details, world.observed.get(found.host)
     if details is None or not details.joined or not isinstance(host, ObservedHost):
         return True
     up = {each.id for each in host.containers if each.state in LIVE_STATES}
     return up.issuperset(details.joined)
 
 
-def _is_prepared_for_another(found: Located, world: World) -> bool:
+def _is_prepared_for_another(found: SlotContainer, world: World) -> bool:
     """Return whether a `pre_start` of its successor is running on its data.
 
     Until that ends, it would be a second writer.
     """
-    owner, host = found.container.owner, world.observed.get(found.host)
-    if owner is None or not isinstance(host, ObservedHost):
+    host = world.observed.get(found.host)
+    if not isinstance(found, OwnedContainer) or not isinstance(host, ObservedHost):
         return False
-    data = written_by(found.container)
+    owner = found.owner
+    data = written_by(found)
     return any(
-        each.owner is not None
-        and is_pre_start(each.owner.service)
+        is_pre_start(each.owner.service)
         and (each.owner.app, prepared_service(each.owner.service)) == (owner.app, owner.service)
         and each.state in LIVE_STATES
         and not data.isdisjoint(written_by(each))
-        for each in host.containers
+        for each in host.owned
     )
 
 
 def _is_bad(container: ObservedContainer, app: AppKey, world: World) -> bool:
     """Return whether a container cannot serve: its release is quarantined, or it crashed in a doubtful release."""
-    owner, details = container.owner, container.details
-    if owner is None:
+    if not isinstance(container, OwnedContainer):
         return False
+    owner, details = container.owner, container.details
     doubtful = {*world.progressing.get(app, ()), *world.failed_or_running.get(app, ())}
     orderly = details is None or not details.exit_code or bool(why_stopped(container))
     return owner.release in world.failed.get(app, {}) or (owner.release in doubtful and not orderly)

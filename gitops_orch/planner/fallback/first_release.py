@@ -34,7 +34,7 @@ def keep_failed_running(chosen: TargetRelease, slots: AppSlots, *, all_seen: boo
 def _is_healthy(slot: Slot) -> bool:
     if slot.current is None or any(diff.remedy is Remedy.START for diff in slot.diffs):
         return False
-    container = slot.current.container
+    container = slot.current
     if slot.service.job or is_done(container):
         return container.state is State.EXITED
     return container.state is State.RUNNING and container.health in {Health.NONE, Health.HEALTHY}
@@ -42,7 +42,7 @@ def _is_healthy(slot: Slot) -> bool:
 
 def _was_tried(slot: Slot) -> bool:
     """Return whether the slot's container has run, created for this release or for one that failed before."""
-    return slot.current is not None and _has_run(slot.current.container)
+    return slot.current is not None and _has_run(slot.current)
 
 
 def _has_run(container: ObservedContainer) -> bool:
@@ -55,10 +55,10 @@ def _has_run(container: ObservedContainer) -> bool:
 
 
 def _without_repairs(slot: Slot) -> Slot:
-    if any(old.container.state in LIVE_STATES for old in slot.outdated):
+    if any(old.state in LIVE_STATES for old in slot.outdated):
         # the container that serves instead continues
         return replace(slot, diffs=(), outdated=(), ungated=False)
-    if slot.current is not None and was_stopped_from_outside(slot.current.container):
+    if slot.current is not None and was_stopped_from_outside(slot.current):
         return replace(slot, outdated=(), ungated=False)  # it did not end by itself: it is started again
     diffs = tuple(diff for diff in slot.diffs if diff.remedy is not Remedy.START)
     return replace(slot, diffs=diffs, outdated=(), ungated=False)

@@ -37,10 +37,10 @@ def _start(app: App, services: Collection[str], draft: PlanBuilder, world: World
         for each in there
         if service_of(each) in services
         and service_of(each) not in jobs
-        and why_stopped(each.container)
+        and why_stopped(each)
         and can_restart(each, app.key, world)
     ]
-    room = RunningSet(app, [each for each in there if each.container.state in LIVE_STATES])
+    room = RunningSet(app, [each for each in there if each.state in LIVE_STATES])
     for each in best_first(stopped, app.key, world):
         if room.add_if_free(each) and not is_backed_off(draft, app.key, each, world):
             draft.add_gate(app.key, restart(draft, each, ()))

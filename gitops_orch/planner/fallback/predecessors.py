@@ -72,20 +72,20 @@ def restart_predecessors(
     there = [
         found
         for found in index.apps.get(old, ())
-        if can_serve(found.container)
+        if can_serve(found)
         and service_of(found) not in jobs
-        and (old not in world.retained_apps or why_stopped(found.container))
+        and (old not in world.retained_apps or why_stopped(found))
     ]
     if old in world.blocked or not there:
         return
     stops = {(each.host, each.target): each.id for each in draft.actions if each.kind is Kind.STOP}
-    new = [each for each in index.apps.get(successor, ()) if each.container.state in LIVE_STATES]
-    served = {service_of(each) for each in new if (each.host, each.container.id) not in stops}
+    new = [each for each in index.apps.get(successor, ()) if each.state in LIVE_STATES]
+    served = {service_of(each) for each in new if (each.host, each.id) not in stops}
     served |= {
         str(each.service) for each in draft.actions if each.app == successor and each.kind is Kind.START
     }
-    ends = tuple(stops[each.host, each.container.id] for each in new if service_of(each) not in served)
-    running = [each for each in index.apps.get(old, ()) if each.container.state in LIVE_STATES]
+    ends = tuple(stops[each.host, each.id] for each in new if service_of(each) not in served)
+    running = [each for each in index.apps.get(old, ()) if each.state in LIVE_STATES]
     room = RunningSet(former, running)
     for found in best_first(there, old, world):
         if service_of(found) in served or not may_start(found, world):

@@ -15,7 +15,7 @@ from gitops_orch.model.app import Drift
 from gitops_orch.model.display.legible import check_words, why_unhealthy
 from gitops_orch.model.display.same_reason import AGAIN, LEFT
 from gitops_orch.model.heal import HEALTH, NAMESPACE, STATE, HealedField, HealRecord, path_of
-from gitops_orch.model.observed import Health, State
+from gitops_orch.model.observed import Health, OwnedContainer, State
 from gitops_orch.model.plan import Change
 from gitops_orch.model.rules.exit_codes import ORDERLY_CODES
 from gitops_orch.model.rules.failure_policy import is_tolerated
@@ -59,13 +59,13 @@ def limit_healing(
 
 def _is_on_trial(chosen: TargetRelease, slot: Slot) -> bool:
     """Return whether a container is on trial with its release: it must not fail, and was created for this release."""
-    owner = slot.current.container.owner if slot.current is not None else None
-    is_older = owner is not None and owner.release != chosen.app.digest
+    current = slot.current
+    is_older = isinstance(current, OwnedContainer) and current.owner.release != chosen.app.digest
     return not (is_older or is_tolerated(slot.service))
 
 
 def _with_restart(chosen: TargetRelease, slot: Slot) -> Slot:
-    current = slot.current.container if slot.current is not None else None
+    current = slot.current
     if current is None or slot.diffs or current.state is not State.RUNNING:
         return slot
     if current.health is not Health.UNHEALTHY:
@@ -121,7 +121,7 @@ class _HealLimiter:
         return bool(left_s)
 
     def _printed(self, slot: Slot) -> str:
-        details = slot.current.container.details if slot.current is not None else None
+        details = slot.current.details if slot.current is not None else None
         words = check_words(details, self.chosen.app)
         return f"; the check printed: {words}" if words else ""
 
@@ -157,11 +157,11 @@ class _HealLimiter:
 
 
 def _subject(slot: Slot) -> str:
-    name = slot.current.container.name if slot.current is not None else slot.name
+    name = slot.current.name if slot.current is not None else slot.name
     return f"{name} on {slot.host}"
 
 
 def _ended_in_order(slot: Slot) -> bool:
     """Return whether a container ended by itself with code 0, or was stopped or killed: none of these is a crash."""
-    details = slot.current.container.details if slot.current is not None else None
+    details = slot.current.details if slot.current is not None else None
     return details is None or (details.exit_code in ORDERLY_CODES and not details.oom_killed)

@@ -24,9 +24,8 @@ def likely_tools(index: Index, host: str, app: AppKey) -> str:
 
 
 def _tools(index: Index, host: str, app: AppKey) -> Iterator[str]:
-    containers = index.hosts[host].host.containers
-    for container in sorted(containers, key=lambda each: each.name):
-        actor = _tool(container) if container.owner is None and container.state is State.RUNNING else ""
+    for container in sorted(index.hosts[host].host.foreign, key=lambda each: each.name):
+        actor = _tool(container) if container.state is State.RUNNING else ""
         if actor:
             yield f"{actor} (container {container.name})"
     for container in index.projects.get((host, app.project), ()):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from gitops_orch.model.app import Service
 from gitops_orch.model.job import HOOKS_LABEL, Hook, Hooks, read_hooks_text
-from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.observed import ObservedContainer, OwnedContainer, State
 from gitops_orch.model.plan import KINDS, Action, Gate, Kind
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
@@ -36,7 +36,7 @@ def _has_hooks(world: World, index: Index) -> bool:
     services = (service for chosen in world.targets for service in chosen.app.services)
     if any(service.post_start or service.pre_stop for service in services):
         return True
-    return any(HOOKS_LABEL in each.container.labels for found in index.apps.values() for each in found)
+    return any(HOOKS_LABEL in each.labels for found in index.apps.values() for each in found)
 
 
 def command_reason(kind: str, hook: Hook) -> str:
@@ -73,7 +73,7 @@ class ActionContext:
         """Return the container of a step; None if it does not exist yet."""
         if action.host not in self._by_id:
             host = self._index.hosts.get(action.host)
-            there = () if host is None else host.host.containers
+            there = () if host is None else host.containers
             self._by_id[action.host] = {each.id: each for each in there}
         return self._by_id[action.host].get(action.target)
 
@@ -83,9 +83,9 @@ class ActionContext:
         if created is not None:
             return created
         chosen, container = self.chosen(action), self.container(action)
-        owner = container.owner if container is not None else None
-        if chosen is None or owner is None:
+        if chosen is None or not isinstance(container, OwnedContainer):
             return None
+        owner = container.owner
         for service in chosen.app.services:
             if service.name == owner.service:
                 spec = self.world.spec(chosen.app, service.name)
@@ -175,7 +175,7 @@ class _HookInserter:
     def _lacks_post_start(self, action: Action) -> bool:
         """Return whether a continued gate needs its `post_start` again, because it is unknown whether it was run."""
         chosen, container = self._context.chosen(action), self._context.container(action)
-        if chosen is None or chosen.role is not Role.HEAD or container is None or container.owner is None:
+        if chosen is None or chosen.role is not Role.HEAD or not isinstance(container, OwnedContainer):
             return False
         world = self._context.world
         return (

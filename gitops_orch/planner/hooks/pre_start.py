@@ -15,7 +15,7 @@ from gitops_orch.model.app import AppKey, Json, Mode, Service
 from gitops_orch.model.container import FAILED_SUFFIX, has_suffix, is_retained
 from gitops_orch.model.job import Hook
 from gitops_orch.model.names import container_name, pre_start_name, prepared_service
-from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, State
+from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, OwnedContainer, State
 from gitops_orch.model.plan import KINDS, Action, ContainerIntent, Gate, Kind
 from gitops_orch.model.rules.data_mounts import parse_mounts
 from gitops_orch.model.rules.image_names import normalise
@@ -24,7 +24,7 @@ from gitops_orch.planner.diff.shared_namespaces import namespace_parents, shares
 from gitops_orch.planner.hooks.insert_hooks import ActionContext, command_reason
 from gitops_orch.planner.hooks.shared_hooks import first_start, shared_on, was_prepared
 from gitops_orch.planner.inputs.container_exit import has_completed
-from gitops_orch.planner.inputs.index import Index, Located
+from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import TargetRelease, World
 from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.removal.removal_steps import remove_container, stop_container
@@ -158,9 +158,9 @@ class _Preparer:
         """Return whether the once-only hooks already prepared a container that stays, for the service or this host."""
         host = shared_on(service, starts[0].host)
         staying = [
-            found.container
+            found
             for found in self._index.apps.get(chosen.app.key, ())
-            if (found.host, found.container.id) not in self._leaving and host in {"", found.host}
+            if (found.host, found.id) not in self._leaving and host in {"", found.host}
         ]
         created = (self._creates.get((start.host, start.target)) for start in starts)
         images = {each.container.image_digest for each in created if each and each.container}
@@ -260,11 +260,9 @@ class _Preparer:
         """Return the containers whose namespaces a hook shares with an existing container of its service."""
         parents = namespace_parents(service)
         there = {
-            owner.service: found.container.id
+            found.owner.service: found.id
             for found in sorted(self._index.apps.get(chosen.app.key, ()), key=_is_up)
-            if (owner := found.container.owner) is not None
-            and found.host == start.host
-            and not is_retained(found.container)
+            if found.host == start.host and not is_retained(found)
         }
         created = {
             action.service: action.target
@@ -285,18 +283,17 @@ class _Preparer:
     def _there(self, start: Action, intent: ContainerIntent) -> ObservedContainer | None:
         """Return the hook's container of an interrupted run; a container that was paused is created again."""
         for found in self._index.pre_starts.get(intent.app.key, ()):
-            owner = found.container.owner
+            owner = found.owner
             if (
-                owner is not None
-                and found.host == start.host
+                found.host == start.host
                 and (owner.service, owner.slot) == (intent.service.name, intent.slot)
                 and owner.spec_hash == intent.spec_hash
-                and found.container.image_id == (intent.image_digest or found.container.image_id)
-                and not has_suffix(found.container, FAILED_SUFFIX)
-                and found.container.state is not State.PAUSED
-                and _shares_namespace(intent, found.container)
+                and found.image_id == (intent.image_digest or found.image_id)
+                and not has_suffix(found, FAILED_SUFFIX)
+                and found.state is not State.PAUSED
+                and _shares_namespace(intent, found)
             ):
-                return found.container
+                return found
         return None
 
     def clear(self) -> None:
@@ -305,23 +302,22 @@ class _Preparer:
         for key in sorted(self._draft.planned):
             failed = self._world.failed.get(key, {})
             for found in self._index.pre_starts.get(key, ()):
-                owner, container = found.container.owner, found.container
-                if container.id in self._used or owner is None:
+                if found.id in self._used:
                     continue
-                failed_before = is_failed(chosen[key], container, failed) and not has_completed(container)
+                failed_before = is_failed(chosen[key], found, failed) and not has_completed(found)
                 last = (
-                    self._retain(found, failed[owner.release])
+                    self._retain(found, failed[found.owner.release])
                     if failed_before
                     else self._remove_container(found)
                 )
-                if container.state in LIVE_STATES and last:
-                    self._hold(found.host, key, owner.service, last)
+                if found.state in LIVE_STATES and last:
+                    self._hold(found.host, key, found.owner.service, last)
 
-    def _retain(self, found: Located, why: str) -> str:
+    def _retain(self, found: OwnedContainer, why: str) -> str:
         how = StopRequest(reason=f"its release failed ({why})")
         return retain(self._draft, self._index.hosts[found.host], found, FAILED_SUFFIX, how)
 
-    def _remove_container(self, found: Located) -> str | None:
+    def _remove_container(self, found: OwnedContainer) -> str | None:
         """Add the steps; return the id of the stop, None if the container does not run."""
         reason = "nothing waits for it any more"
         stopped = stop_container(self._draft, found, reason, ())
@@ -336,8 +332,8 @@ class _Preparer:
                 self._draft.waits(action.id, stopped)
 
 
-def _is_up(found: Located) -> bool:
-    return found.container.state is State.RUNNING
+def _is_up(found: OwnedContainer) -> bool:
+    return found.state is State.RUNNING
 
 
 def _shares_namespace(intent: ContainerIntent, container: ObservedContainer) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from gitops_orch.model.app import Mode, Service
 from gitops_orch.model.container import is_retained
-from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.observed import OwnedContainer, State
 from gitops_orch.model.plan import Action
 
 _ON_EACH_HOST = frozenset({Mode.GLOBAL, Mode.GLOBAL_JOB})
@@ -24,12 +24,11 @@ def shared_on(service: Service, host: str) -> str:
     return host if service.mode in _ON_EACH_HOST else ""
 
 
-def was_prepared(container: ObservedContainer, service: str, spec: str, images: set[str]) -> bool:
+def was_prepared(container: OwnedContainer, service: str, spec: str, images: set[str]) -> bool:
     """Return whether a container was started with the service's current definition, from one of the images (ids)."""
     owner = container.owner
     return (
-        owner is not None
-        and (owner.service, owner.spec_hash) == (service, spec)
+        (owner.service, owner.spec_hash) == (service, spec)
         and container.image_id in images
         and container.state is not State.CREATED
         and not is_retained(container)

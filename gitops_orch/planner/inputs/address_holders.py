@@ -15,7 +15,7 @@ def holders_of(
 ) -> Mapping[Thing, list[ObservedContainer]]:
     """Return the live containers of a host (running, paused, restarting) by each thing that they hold."""
     found: dict[Thing, list[ObservedContainer]] = defaultdict(list)
-    for container in host.host.containers:
+    for container in host.containers:
         if container.state in LIVE_STATES:
             for each in held(container):
                 found[each].append(container)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from gitops_orch.model.app import App, Mode, Service
 from gitops_orch.model.observed import ObservedContainer, Placed
-from gitops_orch.planner.inputs.index import Index, Located
+from gitops_orch.planner.inputs.index import Index
+from gitops_orch.planner.inputs.slot_container import AdoptedContainer, adopted_by
 
 _COMPOSE = "com.docker.compose."
 SERVICE_LABEL, NUMBER_LABEL = f"{_COMPOSE}service", f"{_COMPOSE}container-number"
@@ -26,7 +27,7 @@ class Adopted:
 
     service: str
     slot: int
-    found: Located
+    found: AdoptedContainer
 
 
 def adopted_containers(app: App, index: Index) -> tuple[Adopted, ...]:
@@ -38,7 +39,7 @@ def adopted_containers(app: App, index: Index) -> tuple[Adopted, ...]:
         return ()
     services = {service.name: service for service in app.services if service.schedule is None}
     found = [
-        Adopted(service.name, _slot(service, container), Located(host, container, app.key))
+        Adopted(service.name, _slot(service, container), adopted_by(app.key, container))
         for host in index.hosts
         for container in index.projects.get((host, app.key.project), ())
         if container.labels.get(ONEOFF_LABEL, "False") != "True"
@@ -68,7 +69,7 @@ def _by_name(app: App, services: Mapping[str, Service], index: Index) -> Iterato
     """Yield containers with a service's `container_name`, from `docker run` or from a service that had another name."""
     for service in services.values():
         for found in _named(app, index, service.container_name) if service.container_name else ():
-            container = found.container
+            container = found
             renamed = (
                 container.project == app.key.project
                 and container.labels.get(SERVICE_LABEL, "") not in services
@@ -77,7 +78,7 @@ def _by_name(app: App, services: Mapping[str, Service], index: Index) -> Iterato
                 yield Adopted(service.name, 1, found)
 
 
-def _named(app: App, index: Index, name: str) -> Iterator[Located]:
+def _named(app: App, index: Index, name: str) -> Iterator[AdoptedContainer]:
     """Yield the containers that have a name, or had it until their successor needed it, and are not ours."""
-    for host, there in index.hosts.items():
-        yield from (Located(host, container, app.key) for container in there.foreign_containers.get(name, ()))
+    for there in index.hosts.values():
+        yield from (adopted_by(app.key, container) for container in there.foreign_containers.get(name, ()))

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.names import is_anonymous
-from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.observed import OwnedContainer
 
 ServiceKey: TypeAlias = tuple[AppKey, str]  # app, service
 
@@ -25,7 +25,7 @@ class RemovedSlot:
     service: str
     slot: int
     host: str
-    container: ObservedContainer | None = None
+    container: OwnedContainer | None = None
     repository: str = ""  # of its image; "": any
     data: Mapping[str, str] | None = field(default_factory=dict)
     is_same_service: bool = True

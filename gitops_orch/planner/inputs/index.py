@@ -1,7 +1,7 @@
 """Arranges the observed state for lookups: built in one pass over all containers."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
@@ -10,11 +10,14 @@ from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import is_pre_start
 from gitops_orch.model.observed import (
     LIVE_STATES,
+    AnyContainer,
+    ForeignContainer,
     HeldPort,
     ObservedContainer,
     ObservedHost,
     ObservedNetwork,
     ObservedVolume,
+    OwnedContainer,
     Placed,
     UnknownHost,
 )
@@ -30,23 +33,15 @@ INSTANCE_LABEL = "gitops-orch.instance"
 SlotKey = tuple[str, int]  # service, slot
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A container of ours, or one that an app of ours adopts, and its host."""
-
-    host: str
-    container: ObservedContainer
-    adopter: AppKey | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostIndex:
     """The objects of one known host, by name."""
 
     host: ObservedHost
-    names: Mapping[str, ObservedContainer]
+    containers: tuple[AnyContainer, ...]
+    names: Mapping[str, AnyContainer]
     # not created by us; also by the name that a container had before an adoption
-    foreign_containers: Mapping[str, tuple[ObservedContainer, ...]]
+    foreign_containers: Mapping[str, tuple[ForeignContainer, ...]]
     networks: Mapping[str, ObservedNetwork]
     # further networks with a name that is in `networks`
     duplicate_networks: Mapping[str, tuple[ObservedNetwork, ...]]
@@ -63,13 +58,13 @@ class Index:
 
     hosts: Mapping[str, HostIndex]
     unknown: Mapping[str, UnknownHost]
-    apps: Mapping[AppKey, tuple[Located, ...]]
-    pre_starts: Mapping[AppKey, tuple[Located, ...]]  # containers of pre_start hooks
-    runs: Mapping[AppKey, tuple[Located, ...]]  # containers of scheduled runs
+    apps: Mapping[AppKey, tuple[OwnedContainer, ...]]
+    pre_starts: Mapping[AppKey, tuple[OwnedContainer, ...]]  # containers of pre_start hooks
+    runs: Mapping[AppKey, tuple[OwnedContainer, ...]]  # containers of scheduled runs
     networks: Mapping[AppKey, tuple[tuple[str, ObservedNetwork], ...]]  # (host, network) of ours
     # by (host, Compose project); not created by us
-    projects: Mapping[tuple[str, str], tuple[ObservedContainer, ...]]
-    others: Mapping[tuple[str, str], tuple[ObservedContainer, ...]]  # the same, created by other instances
+    projects: Mapping[tuple[str, str], tuple[ForeignContainer, ...]]
+    others: Mapping[tuple[str, str], tuple[ForeignContainer, ...]]  # the same, created by other instances
     load: Mapping[str, int]  # our containers per host, including the last known ones of unknown hosts
     # slots that were last seen on hosts that do not answer now
     unreachable_slots: Mapping[AppKey, tuple[tuple[str, Placed], ...]]
@@ -79,11 +74,11 @@ def build_index(world: World) -> Index:
     """Return the index of a world's observed state."""
     hosts: dict[str, HostIndex] = {}
     unknown: dict[str, UnknownHost] = {}
-    apps: dict[AppKey, list[Located]] = defaultdict(list)
-    pre_starts: dict[AppKey, list[Located]] = defaultdict(list)
-    runs: dict[AppKey, list[Located]] = defaultdict(list)
-    projects: dict[tuple[str, str], list[ObservedContainer]] = defaultdict(list)
-    others: dict[tuple[str, str], list[ObservedContainer]] = defaultdict(list)
+    apps: dict[AppKey, list[OwnedContainer]] = defaultdict(list)
+    pre_starts: dict[AppKey, list[OwnedContainer]] = defaultdict(list)
+    runs: dict[AppKey, list[OwnedContainer]] = defaultdict(list)
+    projects: dict[tuple[str, str], list[ForeignContainer]] = defaultdict(list)
+    others: dict[tuple[str, str], list[ForeignContainer]] = defaultdict(list)
     networks: dict[AppKey, list[tuple[str, ObservedNetwork]]] = defaultdict(list)
     load: dict[str, int] = {}
     for name, observation in sorted(with_owners(world).items()):
@@ -96,17 +91,18 @@ def build_index(world: World) -> Index:
         for network in observation.networks:
             if network.owner is not None:
                 networks[network.owner].append((name, network))
-        for container in observation.containers:
-            if container.owner is not None and is_pre_start(container.owner.service):
-                pre_starts[container.owner.app].append(Located(name, container))
-            elif container.owner is not None and is_run_slot(container.owner.slot):
-                runs[container.owner.app].append(Located(name, container))
-            elif container.owner is not None:
-                apps[container.owner.app].append(Located(name, container))
-                load[name] += not is_retained(container)
-            elif container.project is not None:
-                kind = others if INSTANCE_LABEL in container.labels else projects
-                kind[(name, container.project)].append(container)
+        for owned in observation.owned:
+            if is_pre_start(owned.owner.service):
+                pre_starts[owned.owner.app].append(owned)
+            elif is_run_slot(owned.owner.slot):
+                runs[owned.owner.app].append(owned)
+            else:
+                apps[owned.owner.app].append(owned)
+                load[name] += not is_retained(owned)
+        for foreign in observation.foreign:
+            if foreign.project is not None:
+                kind = others if INSTANCE_LABEL in foreign.labels else projects
+                kind[(name, foreign.project)].append(foreign)
     return Index(
         hosts=hosts,
         unknown=unknown,
@@ -143,6 +139,7 @@ def _networks(
 
 def _host_index(host: ObservedHost) -> HostIndex:
     networks, duplicates = _networks(host)
+    containers = host.containers
     image_ids: dict[str, str] = {}
     for image in host.images:
         image_ids[image.id] = image.id
@@ -150,31 +147,32 @@ def _host_index(host: ObservedHost) -> HostIndex:
         image_ids.update((normalise(digest), image.id) for digest in image.digests)
     return HostIndex(
         host=host,
-        names={container.name: container for container in host.containers},
+        containers=containers,
+        names={container.name: container for container in containers},
         foreign_containers=_foreign_containers(host),
         networks=networks,
         duplicate_networks=duplicates,
         volumes={volume.name: volume for volume in host.volumes},
-        held_ports=_held_ports(host),
+        held_ports=_held_ports(containers),
         file_sets=frozenset((each.owner, each.files) for each in host.volumes if each.owner and each.files),
         mount_records=any(MOUNTS_LABEL in volume.labels for volume in host.volumes),
         image_ids=image_ids,
     )
 
 
-def _held_ports(host: ObservedHost) -> Mapping[tuple[int, str], tuple[HeldPort, ...]]:
+def _held_ports(containers: Iterable[ObservedContainer]) -> Mapping[tuple[int, str], tuple[HeldPort, ...]]:
     found: dict[tuple[int, str], list[HeldPort]] = defaultdict(list)
-    for container in host.containers:
+    for container in containers:
         if container.state in LIVE_STATES:
             for port in ports_of(container):
                 found[port[1:]].append(port)
     return {key: tuple(ports) for key, ports in found.items()}
 
 
-def _foreign_containers(host: ObservedHost) -> Mapping[str, tuple[ObservedContainer, ...]]:
-    found: dict[str, list[ObservedContainer]] = defaultdict(list)
-    for container in host.containers:
-        if container.owner is None and INSTANCE_LABEL not in container.labels:
+def _foreign_containers(host: ObservedHost) -> Mapping[str, tuple[ForeignContainer, ...]]:
+    found: dict[str, list[ForeignContainer]] = defaultdict(list)
+    for container in host.foreign:
+        if INSTANCE_LABEL not in container.labels:
             for name in {container.name, container.name.removesuffix(renamed_suffix(container))}:
                 found[name].append(container)
     return {name: tuple(containers) for name, containers in found.items()}

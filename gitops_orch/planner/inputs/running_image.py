@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from gitops_orch.model.app import Service
-from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.observed import OwnedContainer, State
 from gitops_orch.model.rules.image_names import normalise
 from gitops_orch.planner.inputs.world import TargetRelease, World
 
@@ -15,7 +15,7 @@ _ID_CHARS = 19  # `sha256:` and 12 digits, as `docker ps` shows an image without
 
 
 def running_image(
-    service: Service, chosen: TargetRelease, world: World, containers: Iterable[ObservedContainer]
+    service: Service, chosen: TargetRelease, world: World, containers: Iterable[OwnedContainer]
 ) -> str:
     """Return the image of the containers that are up, as Compose files write it; the declared image if none is up.
 
@@ -27,11 +27,10 @@ def running_image(
     return ", ".join(sorted(votes, key=lambda image: (-votes[image], image))) or service.image
 
 
-def _reference(service: Service, chosen: TargetRelease, world: World, container: ObservedContainer) -> str:
+def _reference(service: Service, chosen: TargetRelease, world: World, container: OwnedContainer) -> str:
     """Return the image reference of a container; Docker lists an id if the tag names another image now."""
     spec = world.specs.get((chosen.app.key, chosen.app.digest, service.name))
-    created = container.owner.spec_hash if container.owner is not None else ""
-    is_wanted = spec is not None and spec.hash == created
+    is_wanted = spec is not None and spec.hash == container.owner.spec_hash
     if is_wanted or normalise(container.image) == normalise(service.image):
         return service.image
     return container.image[:_ID_CHARS] if _IMAGE_ID.fullmatch(container.image) else container.image

@@ -112,12 +112,10 @@ def _located(app: App, index: Index) -> dict[SlotKey, list[str]]:
     located: dict[SlotKey, list[str]] = defaultdict(list)
     ours = sorted(
         (*index.apps.get(app.key, ()), *index.runs.get(app.key, ())),
-        key=lambda found: (found.container.state.value != "running", found.host, found.container.name),
+        key=lambda found: (found.state.value != "running", found.host, found.name),
     )
     for found in ours:
-        owner = found.container.owner
-        if owner is not None:
-            located[(owner.service, _place_of(owner.slot))].append(found.host)
+        located[(found.owner.service, _place_of(found.owner.slot))].append(found.host)
     for adopted in adopted_containers(app, index):
         located[(adopted.service, adopted.slot)].append(adopted.found.host)
     for host, placed in index.unreachable_slots.get(app.key, ()):

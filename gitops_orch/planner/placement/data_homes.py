@@ -46,9 +46,9 @@ def services_holding(app: App, world: World, index: Index) -> frozenset[str]:
     found = {service.name for service in app.services if service.writable or service.stateful}
     jobs = {service.name for service in app.services if service.job}
     for each in (*index.apps.get(app.key, ()), *index.runs.get(app.key, ())):
-        owner = each.container.owner
-        nameless = any(mount.writable and is_anonymous(mount.source) for mount in each.container.mounts)
-        if owner is not None and nameless and owner.service not in jobs and not is_retained(each.container):
+        owner = each.owner
+        nameless = any(mount.writable and is_anonymous(mount.source) for mount in each.mounts)
+        if nameless and owner.service not in jobs and not is_retained(each):
             found.add(owner.service)
     for service in app.services:
         former = world.former_slots.get((app.key, service.name), ())

@@ -68,12 +68,12 @@ class Ledger:
 def claim_foreign_ports(ledger: Ledger, world: World, index: Index) -> None:
     """Claim the ports of containers that are not ours; those of a container that an app adopts belong to the app."""
     adopted: dict[str, tuple[App, Adopted]] = {
-        each.found.container.id: (chosen.app, each)
+        each.found.id: (chosen.app, each)
         for chosen in world.targets
         for each in adopted_containers(chosen.app, index)
     }
     for name, host in index.hosts.items():
-        for container in (each for each in host.host.containers if each.owner is None):
+        for container in host.host.foreign:
             owner = PortClaim(f"container {container.name}")
             if container.id in adopted:
                 app, each = adopted[container.id]
@@ -87,8 +87,8 @@ def claim_ports_in_use(ledger: Ledger, world: World, index: Index) -> None:
     for chosen in world.targets:
         services = {service.name: service for service in chosen.app.services}
         for found in index.apps.get(chosen.app.key, ()):
-            owner = found.container.owner
-            if owner is not None and owner.service in services:
+            owner = found.owner
+            if owner.service in services:
                 service = services[owner.service]
                 claim = claim_of(chosen.app, service, owner.slot)
                 ledger.claim(found.host, service.ports, claim)

@@ -11,7 +11,7 @@ APPS_SHOWN_MAX = 5
 def note_removed_hosts(world: World, index: Index, draft: PlanBuilder) -> None:
     """Note every host that is missing in Git, with both ways out."""
     there = {host.name for host in world.hosts}
-    owners = (found.container.owner for located in index.apps.values() for found in located)
+    owners = (found.owner for located in index.apps.values() for found in located)
     seen = {Placed(app=each.app, service=each.service, slot=each.slot) for each in owners if each is not None}
     for name in sorted(set(world.last_placements) - there - world.released_hosts):
         left = [placed for placed in world.last_placements[name] if placed not in seen]

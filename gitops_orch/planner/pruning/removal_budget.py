@@ -8,9 +8,10 @@ left it.
 
 from gitops_orch.model.app import AppKey, Prune
 from gitops_orch.model.container import is_retained
+from gitops_orch.model.observed import OwnedContainer
 from gitops_orch.model.plan import Refusal
 from gitops_orch.planner.inputs.allowed_removals import is_allowed
-from gitops_orch.planner.inputs.index import Index, Located
+from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 
 REMOVAL_BUDGET = "removal-budget"
@@ -24,7 +25,7 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
     for key, found in index.apps.items():
         if key in world.foreign_apps:
             continue  # perhaps another controller's, and removed only by name
-        located = tuple(each for each in found if not is_retained(each.container))
+        located = tuple(each for each in found if not is_retained(each))
         lost = _lost_count(key, world, chosen.get(key), located)
         total += len(located)
         leaving += lost
@@ -50,7 +51,9 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
     return ()
 
 
-def _lost_count(key: AppKey, world: World, chosen: TargetRelease | None, located: tuple[Located, ...]) -> int:
+def _lost_count(
+    key: AppKey, world: World, chosen: TargetRelease | None, located: tuple[OwnedContainer, ...]
+) -> int:
     prune = world.prune_of(key) if chosen is None else chosen.app.prune
     asked = prune is Prune.CONFIRM or (chosen is None and key in world.retained_apps)
     if prune is Prune.NEVER or (asked and not is_allowed(world, key)):
@@ -60,8 +63,7 @@ def _lost_count(key: AppKey, world: World, chosen: TargetRelease | None, located
     if chosen.role is not Role.HEAD:
         return 0  # a service that an older release lacks is still in Git
     wanted = {service.name for service in chosen.app.services}
-    owners = [each.container.owner for each in located]
-    return sum(owner is not None and owner.service not in wanted for owner in owners)
+    return sum(each.owner.service not in wanted for each in located)
 
 
 def _way_out(world: World) -> str:

@@ -70,8 +70,7 @@ class AppDependencies:
         moves = any(slot.outdated or _must_start(slot) for slot in slots.slots)
         if not chosen.app.depends_on or not (slots.surplus or moves):
             return False
-        containers = [found.container for found in self.index.apps.get(key, ())]
-        releases = {each.owner.release for each in containers if each.owner and has_run(each)}
+        releases = {each.owner.release for each in self.index.apps.get(key, ()) if has_run(each)}
         runs_head = releases == {digest} or (not releases and key in self._world.stable_heads)
         return not runs_head or key in self._world.ungated
 
@@ -100,7 +99,7 @@ class AppDependencies:
         gated = {action.target for action in actions if action.kind in _GATE_KINDS}
         removing = {action.target for action in actions if action.kind is Kind.REMOVE}
         for found in self.index.apps.get(key, ()):
-            container = found.container
+            container = found
             if container.id not in gated | removing and _is_unhealthy(container):
                 return f"does not do well ({container.name} on {found.host} is {container.health.value})"
         return ""

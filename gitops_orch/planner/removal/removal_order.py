@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.observed import OwnedContainer
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.diff.shared_namespaces import namespace_parents
-from gitops_orch.planner.inputs.index import Located
+from gitops_orch.planner.inputs.slot_container import SlotContainer
 from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.removal.dependency_order import in_dependency_order
 from gitops_orch.planner.removal.removal_steps import retire, retire_after_gate
@@ -15,7 +16,7 @@ from gitops_orch.planner.removal.removal_steps import retire, retire_after_gate
 def remove_in_order(
     draft: PlanBuilder,
     former: App | None,
-    removing: Iterable[Located],
+    removing: Iterable[SlotContainer],
     reason: str,
     after: Iterable[str],
     gates: Iterable[str] = (),
@@ -39,13 +40,15 @@ def remove_in_order(
     return [identity for ids in removed.values() for identity in ids]
 
 
-def order_removals(draft: PlanBuilder, app: AppKey, former: App | None, removing: Iterable[Located]) -> None:
+def order_removals(
+    draft: PlanBuilder, app: AppKey, former: App | None, removing: Iterable[SlotContainer]
+) -> None:
     """Let a container stop after its dependents if all of them are removed and their removals are already in the draft.
 
     A container that holds a port that a start of this plan needs stops before that start in any case.
     """
     dependents = dependents_of(former)
-    services = {found.container.id: service_of(found) for found in removing}
+    services = {found.id: service_of(found) for found in removing}
     stops: dict[str, str] = {}
     removals: dict[str, list[str]] = defaultdict(list)
     first: dict[str, str] = {}
@@ -64,13 +67,13 @@ def order_removals(draft: PlanBuilder, app: AppKey, former: App | None, removing
                 draft.waits(ends, each)
 
 
-def in_removal_order(former: App | None, removing: Iterable[Located]) -> list[Located]:
+def in_removal_order(former: App | None, removing: Iterable[SlotContainer]) -> list[SlotContainer]:
     """Return containers so that each is before those that it depends on; those of unknown services are first."""
     names = [service.name for service in in_dependency_order(former.services)] if former is not None else []
     last = {name: -number for number, name in enumerate(names)}
     return sorted(
         removing,
-        key=lambda found: (last.get(service_of(found), -len(names)), found.host, found.container.name),
+        key=lambda found: (last.get(service_of(found), -len(names)), found.host, found.name),
     )
 
 
@@ -83,6 +86,6 @@ def dependents_of(former: App | None) -> Mapping[str, set[str]]:
     return found
 
 
-def service_of(found: Located) -> str:
+def service_of(found: SlotContainer) -> str:
     """Return the service of a container; "" if it has no owner."""
-    return found.container.owner.service if found.container.owner is not None else ""
+    return found.owner.service if isinstance(found, OwnedContainer) else ""

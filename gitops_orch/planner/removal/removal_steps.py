@@ -5,10 +5,18 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TypedDict
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.observed import LIVE_STATES, Details, ObservedContainer
+from gitops_orch.model.observed import (
+    LIVE_STATES,
+    Details,
+    ObservedContainer,
+    OwnedContainer,
+    is_of_app,
+    owner_of,
+)
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.rules.addresses import held_addresses
-from gitops_orch.planner.inputs.index import Index, Located
+from gitops_orch.planner.inputs.index import Index
+from gitops_orch.planner.inputs.slot_container import AdoptedContainer
 from gitops_orch.planner.plan_builder import PlanBuilder
 
 
@@ -24,7 +32,7 @@ class Owned(TypedDict):
 
 def stop_container(
     draft: PlanBuilder,
-    found: Located,
+    found: ObservedContainer,
     reason: str,
     after: Iterable[str],
     follows: tuple[str, ...] = (),
@@ -33,20 +41,20 @@ def stop_container(
 
     The grace period is the container's own: the file that it was created from declared it (`stop_grace_period`).
     """
-    if found.container.state not in LIVE_STATES:
+    if found.state not in LIVE_STATES:
         return None
     identity = draft.add(
         Kind.STOP,
         found.host,
-        found.container.id,
+        found.id,
         reason,
         **owned(found),
         after=tuple(after),
         follows=follows,
-        grace_s=grace_s(found.container),
+        grace_s=grace_s(found),
     )
-    draft.releases_ports(found.host, found.container, identity)
-    draft.releases_addresses(found.host, held_addresses(found.container), identity)
+    draft.releases_ports(found.host, found, identity)
+    draft.releases_addresses(found.host, held_addresses(found), identity)
     return identity
 
 
@@ -55,23 +63,21 @@ def grace_s(container: ObservedContainer) -> float:
     return (container.details or Details()).grace_s
 
 
-def remove_container(draft: PlanBuilder, found: Located, reason: str, after: Iterable[str]) -> str:
+def remove_container(draft: PlanBuilder, found: ObservedContainer, reason: str, after: Iterable[str]) -> str:
     """Add a removal, and return its id."""
-    identity = draft.add(
-        Kind.REMOVE, found.host, found.container.id, reason, **owned(found), after=tuple(after)
-    )
-    draft.releases_name(found.host, found.container.name, identity)
+    identity = draft.add(Kind.REMOVE, found.host, found.id, reason, **owned(found), after=tuple(after))
+    draft.releases_name(found.host, found.name, identity)
     return identity
 
 
-def retire(draft: PlanBuilder, found: Located, reason: str, after: Iterable[str]) -> str:
+def retire(draft: PlanBuilder, found: ObservedContainer, reason: str, after: Iterable[str]) -> str:
     """Add a stop and a removal, and return the id of the removal."""
     stopped = stop_container(draft, found, reason, after)
     return remove_container(draft, found, reason, after if stopped is None else (stopped,))
 
 
 def retire_after_gate(
-    draft: PlanBuilder, found: Located, reason: str, after: Iterable[str], gates: Iterable[str]
+    draft: PlanBuilder, found: ObservedContainer, reason: str, after: Iterable[str], gates: Iterable[str]
 ) -> str:
     """Add a stop and a removal after the gates of the successor, and return the id of the removal.
 
@@ -85,12 +91,13 @@ def retire_after_gate(
     return remove_container(draft, found, reason, (*after, *gates, *(() if stopped is None else (stopped,))))
 
 
-def owned(found: Located) -> Owned:
+def owned(found: ObservedContainer) -> Owned:
     """Return the name and owner of a container as fields of an action."""
-    owner = found.container.owner
+    owner = owner_of(found)
+    adopter = found.adopter if isinstance(found, AdoptedContainer) else None
     return Owned(
-        name=found.container.name,
-        app=owner.app if owner else found.adopter,
+        name=found.name,
+        app=owner.app if owner else adopter,
         service=owner.service if owner else None,
         slot=owner.slot if owner else None,
         release=owner.release if owner else "",
@@ -122,7 +129,7 @@ def remove_networks(draft: PlanBuilder, index: Index) -> None:
         has_duplicate = network.name in index.hosts[host].duplicate_networks
         there = attached[host, network.id if has_duplicate else network.name]
         staying = [each for each in there if (host, each.id) not in removals]
-        others = [each for each in staying if each.owner is None or each.owner.app != app]
+        others = [each for each in staying if not is_of_app(each, app)]
         users = [f"{each.name} ({_owner_text(each)})" for each in others]
         users = users or [f"app {each}" for each in wanting[host, network.name]]
         if users:
@@ -157,11 +164,11 @@ def _attached(index: Index, hosts: Iterable[str]) -> Mapping[tuple[str, str], li
     """Return the containers in each network, by host and the network's name or id."""
     found: dict[tuple[str, str], list[ObservedContainer]] = defaultdict(list)
     for host in hosts:
-        for container in index.hosts[host].host.containers:
+        for container in index.hosts[host].containers:
             for network in {*container.networks, *container.network_ids}:
                 found[host, network].append(container)
     return found
 
 
 def _owner_text(container: ObservedContainer) -> str:
-    return "not ours" if container.owner is None else f"app {container.owner.app}"
+    return f"app {container.owner.app}" if isinstance(container, OwnedContainer) else "not ours"

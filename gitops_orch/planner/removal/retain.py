@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from gitops_orch.model.container import FAILED_SUFFIX, RETAINED_SUFFIX, has_suffix, is_retained, newest_first
-from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.observed import ObservedContainer, OwnedContainer
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.diff.drift import restart_policy_fields
-from gitops_orch.planner.inputs.index import HostIndex, Located
+from gitops_orch.planner.inputs.index import HostIndex
+from gitops_orch.planner.inputs.slot_container import SlotContainer
 from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.removal.removal_steps import owned, remove_container, stop_container
 
@@ -27,12 +28,12 @@ class StopRequest:
     successor: str = ""  # id of the container that replaces it, if it already exists
 
 
-def retain(draft: PlanBuilder, host: HostIndex, found: Located, suffix: str, how: StopRequest) -> str:
+def retain(draft: PlanBuilder, host: HostIndex, found: SlotContainer, suffix: str, how: StopRequest) -> str:
     """Add the steps that stop a container permanently and rename it with the suffix; return the id of the last step.
 
     "" is returned if there is nothing to do: it is already retained.
     """
-    container = found.container
+    container = found
     last = how.after
     if container.details is not None and container.details.restart_policy != NO_RESTART:
         fields = {"RestartPolicy": restart_policy_fields(NO_RESTART)}
@@ -53,7 +54,7 @@ def retain(draft: PlanBuilder, host: HostIndex, found: Located, suffix: str, how
     return renamed
 
 
-def _name(draft: PlanBuilder, host: HostIndex, found: Located, suffix: str, how: StopRequest) -> str:
+def _name(draft: PlanBuilder, host: HostIndex, found: SlotContainer, suffix: str, how: StopRequest) -> str:
     """Return the name for a retained container.
 
     A container that was retained under that name is removed, as late as possible.
@@ -61,16 +62,16 @@ def _name(draft: PlanBuilder, host: HostIndex, found: Located, suffix: str, how:
     Its own successor is not removed if it was retained until now: both may have been created before their image ids
     were known, so that their names do not differ.
     """
-    name = _stem(found.container) + suffix
+    name = _stem(found) + suffix
     holder = host.names.get(name)
     # the holder gets its own name back for a rollback
     if holder is None or draft.gives_up_name(found.host, name):
         return name
-    if holder.owner is not None and is_retained(holder) and holder.id != how.successor:
+    if isinstance(holder, OwnedContainer) and is_retained(holder) and holder.id != how.successor:
         reason = "a later former container takes its place"
-        remove_container(draft, Located(found.host, holder), reason, how.after)
+        remove_container(draft, holder, reason, how.after)
         return name
-    return f"{found.container.name}-{found.container.id[:7]}{suffix}"
+    return f"{found.name}-{found.id[:7]}{suffix}"
 
 
 def _stem(container: ObservedContainer) -> str:
@@ -82,18 +83,22 @@ def _stem(container: ObservedContainer) -> str:
 
 
 def keep_newest(
-    draft: PlanBuilder, host: HostIndex, kept: Iterable[Located], joining: Iterable[Located], limit: int
-) -> tuple[Located, ...]:
+    draft: PlanBuilder,
+    host: HostIndex,
+    kept: Iterable[SlotContainer],
+    joining: Iterable[SlotContainer],
+    limit: int,
+) -> tuple[SlotContainer, ...]:
     """Let the newest `limit` of the `kept` and `joining` containers stay; return those of `kept` that are too many.
 
     A kept container that stays gets steps only if its name, its state or its restart policy is not as `retain` leaves it.
     """
     joined = list(joining)
-    by_id = {found.container.id: found for found in (*kept, *joined)}
-    ranked = newest_first(found.container for found in by_id.values())
-    remaining = {container.id for container in ranked[:limit]} | {found.container.id for found in joined}
+    by_id = {found.id: found for found in (*kept, *joined)}
+    ranked = newest_first(found for found in by_id.values())
+    remaining = {container.id for container in ranked[:limit]} | {found.id for found in joined}
     how = StopRequest(reason="it is kept for going back, and must not come back with its daemon")
     for found in kept:
-        if found.container.id in remaining:
+        if found.id in remaining:
             retain(draft, host, found, RETAINED_SUFFIX, how)
     return tuple(by_id[container.id] for container in ranked if container.id not in remaining)

@@ -21,7 +21,7 @@ class SlotSteps:
         if "after" in fields:
             fields["after"] = tuple(dict.fromkeys(fields["after"]))
         if kind is Kind.RESTART and at.current is not None:
-            fields["grace_s"] = grace_s(at.current.container)
+            fields["grace_s"] = grace_s(at.current)
         identity = self.draft.identify(kind, at.host, fields.get("new_name") or target)
         action = Action(
             id=identity,
@@ -30,7 +30,7 @@ class SlotSteps:
             target=target,
             reason=reason,
             **fields,
-            name=at.current.container.name if at.current else at.name,
+            name=at.current.name if at.current else at.name,
             app=self.app.key,
             service=at.service.name,
             slot=at.assignment.slot,

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gitops_orch.model.app import App, AppKey, Prune
 from gitops_orch.model.container import is_retained
-from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.observed import ObservedContainer, OwnedContainer
 from gitops_orch.model.rules.data_mounts import holds_data, normal_target
 from gitops_orch.model.rules.image_names import repository_of
 from gitops_orch.planner.inputs.adopted_containers import adopted_containers
 from gitops_orch.planner.inputs.declared_mounts import MountSource, data_path, declared_mounts
 from gitops_orch.planner.inputs.former_slots import RemovedSlot, ServiceKey
-from gitops_orch.planner.inputs.index import Index, Located
+from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import World
 
 Groups = Mapping[ServiceKey, Sequence[RemovedSlot]]
@@ -55,26 +55,22 @@ def _remains(key: AppKey, app: App | None, world: World) -> bool:
 
 
 def _services_seen(key: AppKey, index: Index) -> set[str]:
-    there = {
-        found.container.owner.service
-        for found in (*index.apps.get(key, ()), *index.runs.get(key, ()))
-        if found.container.owner is not None
-    }
+    there = {found.owner.service for found in (*index.apps.get(key, ()), *index.runs.get(key, ()))}
     return there | {placed.service for _, placed in index.unreachable_slots.get(key, ())}
 
 
 def _slots(key: AppKey, world: World, index: Index) -> Iterator[RemovedSlot]:
     for found in (*index.apps.get(key, ()), *_last_runs(key, index)):
-        owner = found.container.owner
-        if owner is not None and not is_retained(found.container):
+        owner = found.owner
+        if not is_retained(found):
             yield RemovedSlot(
                 app=key,
                 service=owner.service,
                 slot=owner.slot,
                 host=found.host,
-                container=found.container,
-                repository=repository_of(found.container.image),
-                data=data_of(found.container),
+                container=found,
+                repository=repository_of(found.image),
+                data=data_of(found),
             )
     former = world.former.get(key)
     for host, placed in index.unreachable_slots.get(key, ()):
@@ -82,14 +78,12 @@ def _slots(key: AppKey, world: World, index: Index) -> Iterator[RemovedSlot]:
             yield _on_silent_host(key, host, placed.service, placed.slot, former)
 
 
-def _last_runs(key: AppKey, index: Index) -> Iterator[Located]:
+def _last_runs(key: AppKey, index: Index) -> Iterator[OwnedContainer]:
     """Yield the last run of each scheduled service on each host: it has the data of all runs before it."""
-    last: dict[tuple[str, str], tuple[int, Located]] = {}
+    last: dict[tuple[str, str], tuple[int, OwnedContainer]] = {}
     for found in index.runs.get(key, ()):
-        owner = found.container.owner
-        if owner is not None:
-            where = (found.host, owner.service)
-            last[where] = max(last.get(where, (0, found)), (owner.slot, found), key=lambda row: row[0])
+        where = (found.host, found.owner.service)
+        last[where] = max(last.get(where, (0, found)), (found.owner.slot, found), key=lambda row: row[0])
     yield from (found for _, found in last.values())
 
 

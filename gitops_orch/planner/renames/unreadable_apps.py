@@ -11,7 +11,7 @@ from posixpath import dirname
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.desired import Desired, Former, Fragment
-from gitops_orch.model.observed import ObservedContainer
+from gitops_orch.model.observed import OwnedContainer
 
 FILE_LABEL = "com.docker.compose.project.config_files"
 _ALL_SHOWN = "; `gitops-orch validate` shows all mistakes"
@@ -41,13 +41,12 @@ class PreviousFiles:
         return {directory: frozenset(apps) for directory, apps in found.items()}
 
 
-def previous_files(files: Mapping[str, AppKey], containers: Iterable[ObservedContainer]) -> PreviousFiles:
+def previous_files(files: Mapping[str, AppKey], containers: Iterable[OwnedContainer]) -> PreviousFiles:
     """Return the files of apps according to history and the labels of our containers."""
     running: dict[AppKey, set[str]] = defaultdict(set)
     for container in containers:
-        if container.owner is not None:
-            path = container.labels.get(FILE_LABEL, "")
-            running[container.owner.app] |= {path} if path else set()
+        path = container.labels.get(FILE_LABEL, "")
+        running[container.owner.app] |= {path} if path else set()
     return PreviousFiles(files=files, running={app: frozenset(paths) for app, paths in running.items()})
 
 

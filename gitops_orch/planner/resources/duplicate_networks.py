@@ -7,7 +7,7 @@ removed.
 from collections.abc import Iterable
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.observed import ObservedContainer, ObservedNetwork
+from gitops_orch.model.observed import AnyContainer, ObservedNetwork
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.inputs.index import HostIndex
 from gitops_orch.planner.plan_builder import PlanBuilder
@@ -51,6 +51,6 @@ def remove_duplicate_networks(
     return tuple(removed)
 
 
-def on_network(network: ObservedNetwork, host: HostIndex) -> list[ObservedContainer]:
+def on_network(network: ObservedNetwork, host: HostIndex) -> list[AnyContainer]:
     """Return the containers on a network, by its id, because another network may have the same name."""
-    return [each for each in host.host.containers if network.id in each.network_ids]
+    return [each for each in host.containers if network.id in each.network_ids]

@@ -6,10 +6,15 @@ No container is replaced for this. A volume cannot be changed in place either, b
 from collections.abc import Mapping
 
 from gitops_orch.model.app import App, Network, Service, Volume
-from gitops_orch.model.observed import ObservedContainer, ObservedNetwork, ObservedVolume
+from gitops_orch.model.observed import (
+    ObservedNetwork,
+    ObservedVolume,
+    OwnedContainer,
+    is_of_app,
+)
 from gitops_orch.model.plan import Joining, Kind
 from gitops_orch.model.rules.addresses import fixed_addresses
-from gitops_orch.planner.inputs.index import HostIndex, Located
+from gitops_orch.planner.inputs.index import HostIndex
 from gitops_orch.planner.plan_builder import PlanBuilder, StepFields
 from gitops_orch.planner.removal.removal_steps import owned
 
@@ -37,14 +42,15 @@ def replace_network(
 
     If a foreign container is on it, the network is left as it is, and the reason is noted.
     """
-    attached = [each for each in host.host.containers if network.name in each.networks]
-    foreign = sorted(each.name for each in attached if each.owner is None or each.owner.app != app.key)
+    there = [each for each in host.containers if network.name in each.networks]
+    foreign = sorted(each.name for each in there if not is_of_app(each, app.key))
     name = host.host.name
     if foreign:
         reason = f"{_REASON}, but {', '.join(foreign)} on {name} uses it too and is not this app's"
         draft.hold(network.name, reason, app.key)
         return ()
-    emptied = tuple(_disconnect(network, Located(name, each), draft, after) for each in attached)
+    attached = [each for each in there if isinstance(each, OwnedContainer)]
+    emptied = tuple(_disconnect(network, each, draft, after) for each in attached)
     removed = draft.add(
         Kind.REMOVE_NETWORK,
         name,
@@ -69,18 +75,17 @@ def replace_network(
     # Containers with a fixed address are attached before others could get that address by chance.
     asking = [each for each in attached if _asks_for_address(app, _service_of(each, services), network)]
     others = [each for each in attached if each not in asking]
-    first = tuple(_connect(app, network, Located(name, each), draft, (created,)) for each in asking)
-    then = tuple(_connect(app, network, Located(name, each), draft, (created, *first)) for each in others)
+    first = tuple(_connect(app, network, each, draft, (created,)) for each in asking)
+    then = tuple(_connect(app, network, each, draft, (created, *first)) for each in others)
     return (created, *first, *then)
 
 
-def _disconnect(network: Network, found: Located, draft: PlanBuilder, after: tuple[str, ...]) -> str:
-    container = found.container
+def _disconnect(network: Network, found: OwnedContainer, draft: PlanBuilder, after: tuple[str, ...]) -> str:
     reason = f"{network.name} is replaced: {_REASON}"
     return draft.add(
         Kind.DISCONNECT_NETWORK,
         found.host,
-        container.id,
+        found.id,
         reason,
         **owned(found),
         network=network,
@@ -88,19 +93,20 @@ def _disconnect(network: Network, found: Located, draft: PlanBuilder, after: tup
     )
 
 
-def _connect(app: App, network: Network, found: Located, draft: PlanBuilder, after: tuple[str, ...]) -> str:
+def _connect(
+    app: App, network: Network, found: OwnedContainer, draft: PlanBuilder, after: tuple[str, ...]
+) -> str:
     reason = f"{network.name} was replaced under it"
-    service = _service_of(found.container, {each.name: each for each in app.services})
-    slot = found.container.owner.slot if found.container.owner is not None else 1
-    fields = connection(app, service, slot, network) | StepFields(after=after)
-    return draft.add(Kind.CONNECT_NETWORK, found.host, found.container.id, reason, **owned(found), **fields)
+    service = _service_of(found, {each.name: each for each in app.services})
+    fields = connection(app, service, found.owner.slot, network) | StepFields(after=after)
+    return draft.add(Kind.CONNECT_NETWORK, found.host, found.id, reason, **owned(found), **fields)
 
 
 def _asks_for_address(app: App, service: Service, network: Network) -> bool:
     return any(name == network.name for name, _ in fixed_addresses(app, service))
 
 
-def _service_of(container: ObservedContainer, services: Mapping[str, Service]) -> Service:
+def _service_of(container: OwnedContainer, services: Mapping[str, Service]) -> Service:
     """Return a container's service; if it left Git, a stand-in whose name stays the alias until its removal."""
-    name = container.owner.service if container.owner else container.name
+    name = container.owner.service
     return services.get(name) or Service(name=name, compose={}, image=container.image)

@@ -187,7 +187,7 @@ class _Preparation:
             release=self.app.digest,
             after=self.pulls,
             files=files,
-            image=slot.current.container.image_id if slot.current else slot.image,
+            image=slot.current.image_id if slot.current else slot.image,
             service=slot.service.name,
             work=work,
             changes=() if work is None else file_changes(files, work),

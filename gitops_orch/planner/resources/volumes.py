@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from gitops_orch.model.app import App, AppKey, Volume
-from gitops_orch.model.observed import ObservedVolume
+from gitops_orch.model.observed import AnyContainer, ObservedVolume, by_ownership, is_of_app
 from gitops_orch.model.plan import Kind
 from gitops_orch.planner.diff.slots import AppSlots, Slot
-from gitops_orch.planner.inputs.index import HostIndex, Index, Located
+from gitops_orch.planner.inputs.index import HostIndex, Index
 from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.removal.removal_steps import retire
 from gitops_orch.planner.resources.networks import DEFINITION_LABEL, differs
@@ -30,7 +30,7 @@ class VolumeReplacement:
 
     host: str
     volume: Volume
-    users: tuple[Located, ...]
+    users: tuple[AnyContainer, ...]
 
 
 def agreement(host: str, volume: Volume, there: ObservedVolume) -> str:
@@ -74,15 +74,17 @@ def without_replaced(index: Index, app: AppKey, replacements: Iterable[VolumeRep
     removed: set[str] = set()
     for each in replacements:
         host = hosts[each.host]
-        removed |= {found.container.id for found in each.users}
-        staying = tuple(container for container in host.host.containers if container.id not in removed)
+        removed |= {found.id for found in each.users}
+        staying = tuple(container for container in host.containers if container.id not in removed)
+        owned, foreign = by_ownership(staying)
         hosts[each.host] = replace(
             host,
-            host=replace(host.host, containers=staying),
+            host=replace(host.host, owned=owned, foreign=foreign),
+            containers=staying,
             names={container.name: container for container in staying},
             volumes={name: volume for name, volume in host.volumes.items() if name != each.volume.name},
         )
-    own = tuple(found for found in index.apps.get(app, ()) if found.container.id not in removed)
+    own = tuple(found for found in index.apps.get(app, ()) if found.id not in removed)
     return replace(index, hosts=hosts, apps={**index.apps, app: own})
 
 
@@ -106,8 +108,8 @@ def clear_the_way(
         name = each.volume.name
         reason = f"volume {name} is replaced, and ALL ITS DATA REMOVED, as x-gitops.replace_volumes agrees: {_CHANGED}"
         for user in each.users:
-            if user.container.id not in retired:
-                retired[user.container.id] = retire(draft, user, reason, pulls)
+            if user.id not in retired:
+                retired[user.id] = retire(draft, user, reason, pulls)
         removed = draft.add(
             Kind.REMOVE_VOLUME,
             each.host,
@@ -115,7 +117,7 @@ def clear_the_way(
             reason,
             name=name,
             app=app.key,
-            after=(*pulls, *(retired[user.container.id] for user in each.users)),
+            after=(*pulls, *(retired[user.id] for user in each.users)),
             volume=each.volume,
         )
         draft.releases_name(each.host, volume_name(name), removed)
@@ -135,17 +137,9 @@ def _changed(app: App, host: HostIndex) -> list[tuple[Volume, ObservedVolume]]:
     ]
 
 
-def _users(volume: Volume, host: HostIndex) -> list[Located]:
-    return [
-        Located(host.host.name, container)
-        for container in host.host.containers
-        if volume.name in container.volumes
-    ]
+def _users(volume: Volume, host: HostIndex) -> list[AnyContainer]:
+    return [container for container in host.containers if volume.name in container.volumes]
 
 
-def _foreign_users(app: App, users: Iterable[Located]) -> list[str]:
-    return sorted(
-        found.container.name
-        for found in users
-        if found.container.owner is None or found.container.owner.app != app.key
-    )
+def _foreign_users(app: App, users: Iterable[AnyContainer]) -> list[str]:
+    return sorted(found.name for found in users if not is_of_app(found, app.key))

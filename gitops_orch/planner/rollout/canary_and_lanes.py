@@ -14,7 +14,7 @@ from gitops_orch.model.names import is_anonymous
 from gitops_orch.model.plan import FailureBudget
 from gitops_orch.model.rules.ports import fixed_ports, ports_of, same_port
 from gitops_orch.planner.diff.slots import Slot
-from gitops_orch.planner.inputs.index import Located
+from gitops_orch.planner.inputs.slot_container import SlotContainer
 from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 
 HOST_NETWORK = "host"
@@ -60,14 +60,14 @@ def choose_order(slot: Slot, update: UpdatePolicy, rollout: RolloutPolicy) -> tu
     return Order.START_FIRST, "nothing that it uses is exclusive"
 
 
-def _collision(service: Service, outdated: Sequence[Located]) -> str:
+def _collision(service: Service, outdated: Sequence[SlotContainer]) -> str:
     if service.container_name:
         return f"`container_name: {service.container_name}` can exist only once"
-    held = [port for old in outdated for port in ports_of(old.container)]
+    held = [port for old in outdated for port in ports_of(old)]
     for wanted in fixed_ports(service):
         if any(same_port(wanted, port) for port in held):
             return f"port {wanted[1]}/{wanted[2]} of the host can be published only once"
-    in_host = any(HOST_NETWORK in old.container.networks for old in outdated)
+    in_host = any(HOST_NETWORK in old.networks for old in outdated)
     if service.compose.get("network_mode") == HOST_NETWORK or (in_host and fixed_ports(service)):
         return "both would use the ports of the host's network"
     return "a fixed address can be used only once" if _fixed_address(service) else ""
@@ -81,14 +81,12 @@ def _fixed_address(service: Service) -> bool:
     return any(isinstance(each, dict) and any(each.get(key) for key in keys) for each in networks.values())
 
 
-def _anonymous_volumes(slot: Slot, outdated: Iterable[Located]) -> bool:
+def _anonymous_volumes(slot: Slot, outdated: Iterable[SlotContainer]) -> bool:
     """Return whether an old container has anonymous volumes, whose names are 64 hex digits.
 
     The successor inherits them, as in Compose.
     """
-    return (
-        any(is_anonymous(name) for old in outdated for name in old.container.volumes) and not slot.service.job
-    )
+    return any(is_anonymous(name) for old in outdated for name in old.volumes) and not slot.service.job
 
 
 def arrange(chosen: TargetRelease, slots: Sequence[Slot], world: World) -> Arrangement:

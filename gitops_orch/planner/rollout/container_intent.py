@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from gitops_orch.model.app import App
 from gitops_orch.model.names import HASH_LENGTH, is_anonymous
-from gitops_orch.model.observed import ObservedContainer
 from gitops_orch.model.plan import ContainerIntent
 from gitops_orch.planner.diff.slots import Slot
+from gitops_orch.planner.inputs.slot_container import SlotContainer
 from gitops_orch.planner.inputs.world import TargetRelease, World
 from gitops_orch.planner.rollout.replace import is_removing
 
@@ -41,18 +41,16 @@ def _generation(slot: Slot) -> str:
     retained or not, only this value shows whether a container under another name is its renamed successor or its copy.
     """
     there = (*slot.outdated, *slot.retained, *slot.failed, *slot.discarded)
-    ids = sorted(found.container.id for found in there if found.host == slot.host)
+    ids = sorted(found.id for found in there if found.host == slot.host)
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:HASH_LENGTH] if ids else ""
 
 
-def inherited_from(app: App, slot: Slot, world: World) -> ObservedContainer | None:
+def inherited_from(app: App, slot: Slot, world: World) -> SlotContainer | None:
     """Return the container whose anonymous volumes a slot's new container mounts; it is of the same app and host.
 
     Its service may have had another name.
     """
-    old_containers = [
-        old.container for old in slot.outdated if old.host == slot.host and not is_removing(old)
-    ]
+    old_containers = [old for old in slot.outdated if old.host == slot.host and not is_removing(old)]
     old_containers += [
         each.container
         for each in world.former_slots.get((app.key, slot.service.name), ())

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gitops_orch.model.app import App
-from gitops_orch.model.observed import Health, ObservedContainer, State
+from gitops_orch.model.observed import Health, ObservedContainer, OwnedContainer, State
 from gitops_orch.model.plan import Gate
 from gitops_orch.planner.diff.drift import Remedy
 from gitops_orch.planner.diff.finished_jobs import have_jobs_finished
@@ -52,7 +52,7 @@ def gate_of(chosen: TargetRelease, slot: Slot, gates: Mapping[str, Sequence[str]
 
 
 def _is_done(slot: Slot) -> bool:
-    return slot.current is not None and is_done(slot.current.container)
+    return slot.current is not None and is_done(slot.current)
 
 
 def dependencies_of(app: App, service: str) -> tuple[str, ...]:
@@ -70,13 +70,13 @@ def dependencies_of(app: App, service: str) -> tuple[str, ...]:
 
 def stays_paused(slot: Slot) -> bool:
     """Return whether a person paused a container and `drift: warn` leaves it so: it cannot pass a gate now."""
-    is_paused = slot.current is not None and slot.current.container.state is State.PAUSED
+    is_paused = slot.current is not None and slot.current.state is State.PAUSED
     return is_paused and not any(diff.remedy is Remedy.UNPAUSE for diff in slot.diffs)
 
 
 def is_over(slot: Slot) -> bool:
     """Return whether a job has run and needs no gate any more: its Engine may no longer know its exit code."""
-    container = slot.current.container if slot.current is not None else None
+    container = slot.current
     return slot.service.job and container is not None and container.state is State.EXITED
 
 
@@ -85,7 +85,7 @@ def is_awaited(slot: Slot, chosen: TargetRelease, world: World) -> bool:
 
     A job that is not run again is not awaited: its container may be the record of another release's run.
     """
-    container = slot.current.container if slot.current is not None else None
+    container = slot.current
     if container is None:
         return False
     if slot.service.job:
@@ -113,8 +113,7 @@ def gate_of_dependency(
     and the release does not fail. A container of a release that was superseded before it passed its gate is still on
     trial.
     """
-    container = slot.current.container if slot.current is not None else None
-    owner, key = container.owner if container is not None else None, chosen.app.key
+    current, key = slot.current, chosen.app.key
     on_trial = {chosen.app.digest, *world.progressing.get(key, ()), *world.failed.get(key, ())}
-    is_existing = owner is not None and owner.release not in on_trial
+    is_existing = isinstance(current, OwnedContainer) and current.owner.release not in on_trial
     return replace(gate_of(chosen, slot, gates), is_existing=is_existing)

@@ -25,7 +25,7 @@ def changed_sets(app: App, slot: Slot, host: HostIndex) -> tuple[FileMount, ...]
 
 def needs_signal(slot: Slot) -> bool:
     """Return whether a slot keeps a container that already runs: a container that starts later reads the new files."""
-    return slot.current is not None and slot.current.container.state in {State.RUNNING, State.PAUSED}
+    return slot.current is not None and slot.current.state in {State.RUNNING, State.PAUSED}
 
 
 def signal_reason(slot: Slot, changed: Sequence[FileMount]) -> str:

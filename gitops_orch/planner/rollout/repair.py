@@ -46,7 +46,7 @@ class Repairer:
             if diff.remedy is not Remedy.START and slot.current is not None:
                 ready = prepared if diff.remedy is Remedy.CONNECT else ()
                 ready = parents if is_lost_namespace(diff) else ready
-                done = [self._repair_one(slot, slot.current.container.id, diff, (*done, *ready))]
+                done = [self._repair_one(slot, slot.current.id, diff, (*done, *ready))]
         return done
 
     def _repair_one(self, slot: Slot, current: str, diff: ContainerDiff, after: Sequence[str]) -> str:
@@ -67,7 +67,7 @@ class Repairer:
             taken = (each for each in asked if each[0] == diff.argument)
             self.draft.needs_addresses(slot.host, taken, repaired)
         if diff.remedy is Remedy.RENAME and slot.current is not None:
-            self.draft.releases_name(slot.host, slot.current.container.name, repaired)
+            self.draft.releases_name(slot.host, slot.current.name, repaired)
             self.draft.needs_name(slot.host, diff.argument, repaired)
         return repaired
 
@@ -75,7 +75,7 @@ class Repairer:
         """If an old container of ours has the name, rename it first. Its labels still identify it."""
         holder = self.index.hosts[slot.host].names.get(name)
         for old in slot.outdated:
-            container = old.container
+            container = old
             if old.host == slot.host and container is holder and container.state is not State.REMOVING:
                 reason = "its successor needs the name"
                 renamed = self.draft.add(

@@ -9,7 +9,8 @@ from gitops_orch.model.observed import State
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.rules.ports import fixed_ports, same_port
 from gitops_orch.planner.diff.slots import Slot
-from gitops_orch.planner.inputs.index import Index, Located
+from gitops_orch.planner.inputs.index import Index
+from gitops_orch.planner.inputs.slot_container import SlotContainer
 from gitops_orch.planner.inputs.world import TargetRelease
 from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.removal.removal_order import dependents_of, order_removals, service_of
@@ -42,7 +43,7 @@ class Replacement:
             return []
         reason = f"it is stopped before its successor starts, because {why}"
         here = [old for old in slot.outdated if old.host == slot.host]
-        stops = {old.container.id: stop_container(self.draft, old, reason, ready, before) for old in here}
+        stops = {old.id: stop_container(self.draft, old, reason, ready, before) for old in here}
         self.stopped.update(stops)
         added = [stop for stop in stops.values() if stop is not None]
         self._check_ports_first(slot, added)
@@ -65,16 +66,16 @@ class Replacement:
 
         Without gates, only the containers that a finished job replaced are removed.
         """
-        name = slot.current.container.name if slot.current else slot.name
+        name = slot.current.name if slot.current else slot.name
         reason = f"{name} on {slot.host} replaces it"
         for old in self._not_removing(slot.outdated, slot) if gates or is_over(slot) else ():
-            stopped = old.container.id in self.stopped
-            if old.container.id in slot.rollback_candidates:
+            stopped = old.id in self.stopped
+            if old.id in slot.rollback_candidates:
                 how = StopRequest(
                     reason=f"{reason}, and it is kept for going back",
                     after=gates,
                     stopped=stopped,
-                    successor=slot.current.container.id if slot.current else "",
+                    successor=slot.current.id if slot.current else "",
                 )
                 last = retain(self.draft, self.index.hosts[old.host], old, RETAINED_SUFFIX, how)
             elif stopped:
@@ -84,7 +85,7 @@ class Replacement:
             self.retired[slot.service.name] += [last] if last else gates  # "": it is already retained
 
     @staticmethod
-    def _not_removing(outdated: Iterable[Located], slot: Slot) -> list[Located]:
+    def _not_removing(outdated: Iterable[SlotContainer], slot: Slot) -> list[SlotContainer]:
         """Leave out containers that are already being removed: the create of their successor waited for them."""
         return [old for old in outdated if not (slot.is_new and is_removing(old))]
 
@@ -96,28 +97,26 @@ class Replacement:
         """Return the ids of containers that move to another host, and stop only after others that move, too."""
         moved = _moved(slots)
         dependents, moving = dependents_of(self.chosen.app), set(map(service_of, moved))
-        return frozenset(
-            found.container.id for found in moved if dependents.get(service_of(found), set()) & moving
-        )
+        return frozenset(found.id for found in moved if dependents.get(service_of(found), set()) & moving)
 
     def remove_old_generations(self, slot: Slot) -> None:
         """Retain only the newest former generations of a slot."""
         if not slot.retained and not slot.rollback_candidates:
             return
-        joining = [old for old in slot.outdated if old.container.id in slot.rollback_candidates]
+        joining = [old for old in slot.outdated if old.id in slot.rollback_candidates]
         after = self.retired[slot.service.name] if joining else ()
         host = self.index.hosts[slot.host]
         for found in keep_newest(self.draft, host, slot.retained, joining, self.containers_kept):
             # Its removal is already planned where a later generation takes its name.
-            if not self.draft.has_action(Kind.REMOVE, found.host, found.container.id):
+            if not self.draft.has_action(Kind.REMOVE, found.host, found.id):
                 reason = f"retain.containers is {self.containers_kept}, and there are newer ones"
                 remove_container(self.draft, found, reason, after)
 
 
-def _moved(slots: Iterable[Slot]) -> list[Located]:
+def _moved(slots: Iterable[Slot]) -> list[SlotContainer]:
     return [old for slot in slots for old in slot.outdated if old.host != slot.host]
 
 
-def is_removing(found: Located) -> bool:
+def is_removing(found: SlotContainer) -> bool:
     """Return whether a container is already being removed."""
-    return found.container.state is State.REMOVING
+    return found.state is State.REMOVING

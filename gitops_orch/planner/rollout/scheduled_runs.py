@@ -11,11 +11,11 @@ from datetime import timedelta
 from gitops_orch.model.app import App, Service
 from gitops_orch.model.job import Concurrency, Schedule
 from gitops_orch.model.names import container_name
-from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, State
+from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, OwnedContainer, State
 from gitops_orch.model.rules.exit_codes import BAD_COMMAND_CODES
 from gitops_orch.planner.diff.drift import ContainerDiff, Remedy
 from gitops_orch.planner.diff.slots import Slot, choose_image
-from gitops_orch.planner.inputs.index import HostIndex, Index, Located
+from gitops_orch.planner.inputs.index import HostIndex, Index
 from gitops_orch.planner.inputs.world import Due, Role, TargetRelease, World
 from gitops_orch.planner.placement.assignment import AppPlacement, Assignment
 from gitops_orch.planner.plan_builder import PlanBuilder
@@ -29,23 +29,23 @@ RUNS_KEPT_MIN = 1  # the last run's container is the only record of that run
 class Runs:
     """The runs of a service, newest first."""
 
-    all: tuple[Located, ...]
+    all: tuple[OwnedContainer, ...]
 
     @property
-    def live(self) -> tuple[Located, ...]:
+    def live(self) -> tuple[OwnedContainer, ...]:
         """Return the runs that are in progress."""
-        return tuple(found for found in self.all if found.container.state in LIVE_STATES)
+        return tuple(found for found in self.all if found.state in LIVE_STATES)
 
     @property
-    def waiting(self) -> tuple[Located, ...]:
+    def waiting(self) -> tuple[OwnedContainer, ...]:
         """Return the runs that were created and not started yet: a controller crashed, or the host had trouble."""
-        return tuple(found for found in self.all if is_waiting(found.container))
+        return tuple(found for found in self.all if is_waiting(found))
 
     @property
-    def over(self) -> tuple[Located, ...]:
+    def over(self) -> tuple[OwnedContainer, ...]:
         """Return the runs that have ended, or cannot be started at all."""
-        others = {found.container.id for found in (*self.live, *self.waiting)}
-        return tuple(found for found in self.all if found.container.id not in others)
+        others = {found.id for found in (*self.live, *self.waiting)}
+        return tuple(found for found in self.all if found.id not in others)
 
 
 def split_scheduled(placement: AppPlacement) -> tuple[AppPlacement, tuple[Assignment, ...]]:
@@ -73,7 +73,7 @@ def _due_slots(chosen: TargetRelease, where: Assignment, world: World, index: In
     if due is None or due.is_too_late or due.has_run or schedule is None:
         return ()
     runs = service_runs(chosen.app, service, index)
-    started_runs = [found for found in runs.waiting if _slot(found) == due.slot]
+    started_runs = [found for found in runs.waiting if found.owner.slot == due.slot]
     if not due.is_wanted and not started_runs:
         return ()
     if schedule.concurrency is Concurrency.FORBID and runs.live:
@@ -117,13 +117,13 @@ def manage_runs(
             stops[service.name] = _manage(chosen, service, service.schedule, world, index, draft)
     kept = why_kept(app, world) if chosen.role is Role.HEAD else ""
     for found in index.runs.get(app.key, ()):
-        owner = found.container.owner
-        if owner is None or owner.service in services:
+        owner = found.owner
+        if owner.service in services:
             continue
         left = all(service.name != owner.service for service in app.services)
         why = kept or world.retained_services.get((app.key, owner.service), "")
         if left and why:
-            draft.hold(f"{found.container.name} on {found.host}", why, app.key)
+            draft.hold(f"{found.name} on {found.host}", why, app.key)
         else:
             reason = "its service left Git" if left else "its service runs on a schedule no more"
             retire(draft, found, reason, ())
@@ -148,12 +148,12 @@ def _manage(
     stops: list[str] = []
     for found in runs.live:
         replaced = is_next and schedule.concurrency is Concurrency.REPLACE
-        reason = _why_stopped(found.container, schedule, world)
+        reason = _why_stopped(found, schedule, world)
         reason = reason or ("the next run takes its place" if replaced else "")
         stop = stop_container(draft, found, reason, ()) if reason else None
         stops += [stop] if stop is not None and replaced else []
     for found in runs.waiting:
-        over = due is None or due.is_too_late or due.has_run or _slot(found) != due.slot
+        over = due is None or due.is_too_late or due.has_run or found.owner.slot != due.slot
         if over or _has_other_spec(found, chosen, world):
             remove_container(draft, found, "its time has passed, and it was never started", ())
     for found in runs.over[max(RUNS_KEPT_MIN, schedule.history) :]:
@@ -175,7 +175,7 @@ def last_failure(app: App, service: Service, index: Index) -> str:
     over = service_runs(app, service, index).over
     if schedule is None or not over:
         return ""
-    container = over[0].container
+    container = over[0]
     details, name = container.details, container.name
     if details is None:
         return ""
@@ -197,18 +197,10 @@ def is_waiting(container: ObservedContainer) -> bool:
 
 def service_runs(app: App, service: Service, index: Index) -> Runs:
     """Return all runs of a service on hosts that answer."""
-    mine = [
-        found
-        for found in index.runs.get(app.key, ())
-        if found.container.owner is not None and found.container.owner.service == service.name
-    ]
-    return Runs(tuple(sorted(mine, key=lambda found: (-_slot(found), found.host, found.container.name))))
+    mine = [found for found in index.runs.get(app.key, ()) if found.owner.service == service.name]
+    return Runs(tuple(sorted(mine, key=lambda found: (-found.owner.slot, found.host, found.name))))
 
 
-def _slot(found: Located) -> int:
-    return found.container.owner.slot if found.container.owner is not None else 0
-
-
-def _has_other_spec(found: Located, chosen: TargetRelease, world: World) -> bool:
-    owner = found.container.owner
-    return owner is not None and owner.spec_hash != world.spec(chosen.app, owner.service).hash
+def _has_other_spec(found: OwnedContainer, chosen: TargetRelease, world: World) -> bool:
+    owner = found.owner
+    return owner.spec_hash != world.spec(chosen.app, owner.service).hash

@@ -9,7 +9,7 @@ from contract.making import app_with, intent
 from gitops_orch.engine import labels
 from gitops_orch.engine.observe.container_identity import own_labels, without_copies
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.observed import ObservedContainer, State
+from gitops_orch.model.observed import OwnedContainer, State, by_ownership
 
 KEY = AppKey(namespace="default", name="shop")
 INTENT = intent(app_with(KEY))
@@ -17,8 +17,9 @@ OURS = labels.container_labels("one", INTENT)
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def seen(name: str, *, age_s: int, **changes: object) -> ObservedContainer:
-    made = ObservedContainer(
+def seen(name: str, *, age_s: int, **changes: object) -> OwnedContainer:
+    made = OwnedContainer(
+        host="h1",
         id=name,
         name=name,
         image="shop/api:1",
@@ -30,8 +31,9 @@ def seen(name: str, *, age_s: int, **changes: object) -> ObservedContainer:
     return replace(made, **changes)
 
 
-def ours(*containers: ObservedContainer) -> list[str]:
-    return [each.name for each in without_copies(containers) if each.owner is not None]
+def ours(*containers: OwnedContainer) -> list[str]:
+    owned, _ = by_ownership(without_copies(containers))
+    return [each.name for each in owned]
 
 
 @pytest.mark.parametrize("slot", ["99999999999999999", "9" * 400, "4000000001", "1e3", "٣"])
@@ -65,7 +67,8 @@ def test_a_container_of_ours_from_a_committed_container_of_ours_is_ours() -> Non
 def test_a_copy_beside_its_original_is_not_ours_and_names_it() -> None:
     original, copy = seen(INTENT.name, age_s=60), seen("debug", age_s=5)
     assert ours(original, copy) == [INTENT.name]
-    assert [each.copy_of for each in without_copies((original, copy))] == ["", INTENT.name]
+    _, foreign = by_ownership(without_copies((original, copy)))
+    assert [(each.name, each.copy_of) for each in foreign] == [("debug", INTENT.name)]
 
 
 @pytest.mark.parametrize("suffix", ["-kept", "-failed", "-old-abcdef0", "-abcdef0-failed"])
