@@ -28,8 +28,10 @@ LOADED_LATE = (
     "git",
     "sqlite3",
     "rich.live",
+    "encodings.idna",
     "gitops_orch.cli.verbs.progress",
     "gitops_orch.daemon.requests.rollback",
+    "gitops_orch.engine.docker.connect",
 )
 CHANGES = 2  # the exit code of a plan that has some
 
