@@ -369,7 +369,7 @@ def test_prose_uses_no_phrase_of_the_old_dialect() -> None:
         ROOT / "CHANGELOG.md",
         *(ROOT / "docs").glob("*.md"),
     ]
-    texts = [(module.place, text) for module in MODULES for text in prose_of(module)]
+    texts = [(module.place, text) for module in MODULES for text in (*prose_of(module), *strings_of(module))]
     texts += [(path.name, path.read_text()) for path in documents]
     found = [f"{place}: {match[0]}" for place, text in texts for match in banned.finditer(text)]
     assert found == [], (
@@ -388,6 +388,13 @@ def prose_of(module: Module) -> Iterator[str]:
             for token in tokenize.generate_tokens(stream.readline)
             if token.type == tokenize.COMMENT
         )
+
+
+def strings_of(module: Module) -> Iterator[str]:
+    """The texts of a module's values: messages, hints, help texts and names of log events among them."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 def test_the_help_of_the_command_line_fits_beside_its_names() -> None:

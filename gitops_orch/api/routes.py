@@ -38,7 +38,7 @@ def make_routes(view: ServiceView) -> FastAPI:
     async def root() -> PlainTextResponse:
         """Say what this is and where to look."""
         return PlainTextResponse(
-            "gitops-orch: /healthz says whether the loop lives, /metrics has its numbers\n"
+            "gitops-orch: /healthz reports whether the loop makes progress, /metrics has its numbers\n"
         )
 
     return app

@@ -91,7 +91,7 @@ def _failed(name: str, found: str, fix: str) -> Check:
 def _state(settings: Settings) -> str:
     with open_history(settings) as history:
         if history.rebuilt:
-            return f"{settings.state.dir}: history was damaged, and is built anew; the damaged file lies beside it"
+            return f"{settings.state.dir}: history was damaged and is rebuilt; the damaged file is kept in the same directory"
     if not os.access(settings.state.dir, os.W_OK):
         raise SettingsError(
             f"{settings.state.dir} cannot be written by this user", hint=owner_hint(settings.state.dir)

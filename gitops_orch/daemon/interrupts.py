@@ -57,7 +57,7 @@ class StoppedContainers:
     def sentence(self) -> str:
         """Return which containers are down or being stopped, and what to do; "" if there are none."""
         names = sorted(f"{action.name} on {action.host}" for action in self._stopped.values())
-        return f"left down: {', '.join(names)}; `gitops-orch sync` goes on from here" if names else ""
+        return f"left down: {', '.join(names)}; `gitops-orch sync` continues from here" if names else ""
 
 
 def _is_done(event: ProgressEvent) -> bool:

@@ -19,7 +19,7 @@ class Metrics:
         )
         self._run_s = Histogram(
             "gitops_orch_run_duration_seconds",
-            "How long a reconcile took.",
+            "Duration of a reconcile in seconds.",
             buckets=_RUN_BUCKETS_S,
             registry=registry,
         )

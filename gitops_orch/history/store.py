@@ -31,7 +31,7 @@ _HINTS = (
     ("read-only", "make the state directory writable for this user"),
     ("locked", "another process holds the database for long; end it"),
     ("unable to open", "check the permissions of the state directory"),
-    ("malformed", "restart: the file is then put aside and built anew from Git and labels"),
+    ("malformed", "restart: the file is then moved away, and history is rebuilt from Git and labels"),
     ("disk I/O", "check the disk of the state directory"),
 )
 
@@ -149,7 +149,7 @@ def _move_broken(file: Path, problem: str) -> None:
             break
     else:
         raise HistoryError(
-            f"{file} is broken ({problem}), and so are {BROKEN_COPIES_MAX} former ones beside it",
+            f"{file} is broken ({problem}), and so are {BROKEN_COPIES_MAX} earlier copies in the same directory",
             hint="check the disk, then delete the files named .corrupt-*",
         )
     file.rename(copy_path)

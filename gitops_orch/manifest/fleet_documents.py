@@ -154,7 +154,7 @@ def _is_kind(part: _Part, kind: str) -> bool:
         hint = (
             f"{found} documents belong into {places[found]}"
             if isinstance(found, str) and found in places
-            else f"here stand {kind} documents{did_you_mean(str(found), [kind])}"
+            else f"this file is for {kind} documents{did_you_mean(str(found), [kind])}"
         )
         part.findings.error(("kind",), f"must be {kind}, is {describe(found)}; {hint}")
         return False
@@ -206,7 +206,7 @@ def _check_transport(host: Host, findings: Findings) -> None:
             "or say spec.insecure: true",
         )
     if host.tls is not None and not is_tcp:
-        findings.error(("spec", "tls"), f"goes with tcp:// alone, the URL is {host.url}; remove it")
+        findings.error(("spec", "tls"), f"is valid for tcp:// only; the URL is {host.url}; remove it")
 
 
 def _read_fleet(tree: Tree, path: str | None, problems: list[Problem]) -> tuple[Fleet, Mapping[str, Any]]:

@@ -77,7 +77,7 @@ def evaluate_gate(
     watch = _since_last_poll(watch, seen, now_s, counting=counting)
     restarts = _details(seen).restart_count - (watch.restart_count or 0)
     if seen.state is State.PAUSED:
-        reason = "it was paused: somebody asked its Engine to pause it"
+        reason = "it was paused: its Engine was asked to pause it"
         return GateResult(state=GateState.STOPPED, progress=watch, reason=reason)
     is_done = gate.is_finished_job and seen.state is State.EXITED and _details(seen).exit_code == 0
     stopped = "" if is_done else why_stopped(seen)
@@ -98,7 +98,7 @@ def evaluate_gate(
     if healthy_since is not None and now_s - healthy_since >= gate.monitor_s and not watch.refusal_count:
         return GateResult(state=GateState.PASSED, progress=after)
     if now_s - watch.since_s >= gate.deadline_s and not healthy:
-        reason = f"it was not well within {gate.deadline_s:g} s ({_describe(seen, after)})"
+        reason = f"it was not healthy within {gate.deadline_s:g} s ({_describe(seen, after)})"
         return GateResult(state=GateState.FAILED, progress=after, reason=reason)
     return GateResult(state=GateState.WAITING, progress=after, reason=_describe(seen, after))
 
@@ -166,7 +166,7 @@ def _failure(gate: Gate, seen: ObservedContainer, restarts: int) -> str:
     details = _details(seen)
     code = details.exit_code
     if details.oom_killed:
-        return "it was killed for want of memory"
+        return "it was OOM-killed (out of memory)"
     if seen.state in {State.EXITED, State.DEAD, State.REMOVING} and code != 0:
         return f"it exited with code {code}"
     if seen.state is State.RESTARTING and code in BAD_COMMAND_CODES:
@@ -176,7 +176,7 @@ def _failure(gate: Gate, seen: ObservedContainer, restarts: int) -> str:
         return f"it keeps crashing: restarted {restarts} times{last}"
     # A healthcheck ends with its container, so an "unhealthy" between two starts has no meaning.
     if seen.state is State.RUNNING and seen.health is Health.UNHEALTHY:
-        return "its healthcheck says unhealthy"
+        return "its healthcheck reports unhealthy"
     return ""
 
 

@@ -284,7 +284,7 @@ def _note_drift(key: AppKey, slots: AppSlots, draft: PlanBuilder) -> None:
     for slot in slots.slots:
         for diff in slot.drifted:
             name = slot.current.name if slot.current else slot.name
-            draft.hold(f"{name} on {slot.host}", f"{diff.reason}; x-gitops.drift says to leave it", key)
+            draft.hold(f"{name} on {slot.host}", f"{diff.reason}; x-gitops.drift forbids a repair", key)
 
 
 def _keep_running(

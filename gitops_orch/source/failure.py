@@ -23,7 +23,7 @@ _REMOTE = (
     (
         r"No space left|Disk quota exceeded",
         "the disk of the mirror is full",
-        "make room; the next poll goes on",
+        "make room; the next poll continues",
     ),
     (r"Read-only file system", "the mirror's file system is read-only", "make the state directory writable"),
     (

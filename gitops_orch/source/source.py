@@ -323,7 +323,7 @@ class Source:
         return SourceHeld(
             f"{self.url}: {what}",
             commit=head,
-            hint=f"if that is meant, let it through with `gitops-orch accept {head[:12]}`",
+            hint=f"if that is intended, accept it with `gitops-orch accept {head[:12]}`",
         )
 
     def _is_ancestor(self, older: str, newer: str) -> bool:

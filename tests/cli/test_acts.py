@@ -218,7 +218,7 @@ def test_a_hold_that_ends_beyond_the_calendar_is_refused_in_one_sentence(gitops,
     answer = gitops("hold", "shop", "--reason", "x", f"--until={until}")
     assert answer.code == 1
     assert answer.err.splitlines() == [
-        f"gitops-orch: --until {until} lies beyond the year 9999; name a nearer time, or leave --until out"
+        f"gitops-orch: --until {until} is after the year 9999; name a nearer time, or leave --until out"
     ]
 
 

@@ -66,7 +66,7 @@ def test_both_are_created_in_one_commit_and_the_child_is_created_again_for_a_new
     assert report.exit_code == 0
     assert is_joined(story)
     reasons = [each.action.reason for each in report.results if each.action.kind.value == "create"]
-    assert any("shares a namespace with gluetun, which is made anew" in reason for reason in reasons)
+    assert any("shares a namespace with gluetun, which is replaced" in reason for reason in reasons)
     assert story.plan().actions == ()
 
 

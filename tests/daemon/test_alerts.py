@@ -152,7 +152,7 @@ def test_a_run_that_saw_nothing_says_of_nobody_that_all_is_well_again():
     assert told == ["default/shop", "host edge", "controller"]
 
 
-CHECK = "shop-web-1 on h1: its health check fails: timed out after {} ms; x-gitops.drift says to leave it"
+CHECK = "shop-web-1 on h1: its health check fails: timed out after {} ms; x-gitops.drift forbids a repair"
 LOOKUP = "pull x on h1: lookup registry: read udp 172.17.0.2:{}->8.8.8.8:53: i/o timeout"
 
 

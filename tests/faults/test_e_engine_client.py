@@ -45,7 +45,7 @@ pytestmark = pytest.mark.waits
 KEY = AppKey(namespace="default", name="faulty")
 PATIENT = EngineSettings()
 HURRIED = EngineSettings(deadline_s=0.6, pull_deadline_s=0.6)
-# What is waited for here never comes: a call that ends at all, ends by its deadline, however late a busy machine sees that.
+# What is waited for here never occurs: a call that ends at all, ends by its deadline, however late a busy machine sees that.
 IN_TIME_S = 30
 NO_ANSWER = re.compile(r"no answer within \d+(\.\d)? s;")
 
@@ -260,7 +260,7 @@ def test_c15_a_registry_that_does_not_answer_is_trouble_of_the_image_and_not_of_
     server.on("images/.*json", answer("404 Not Found", {"message": "no such image"}))
     server.on("images/create", hang)
     message = fails_in_time(lambda: engine_at(server.url, HURRIED).pull("shop/api:2"), ImageUnavailable)
-    assert "shop/api:2 cannot be pulled: it did not end well within 0.6 s" in message
+    assert "shop/api:2 cannot be pulled: it did not succeed within 0.6 s" in message
 
 
 def test_e10_a_container_that_ends_while_its_restart_policy_is_changed_is_asked_for_again(

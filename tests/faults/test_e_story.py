@@ -11,15 +11,15 @@ from gitops_orch.model.status import AppReleaseState, Outcome
 
 CHECKED = {"healthcheck": True, "healthy_after_s": 1.0}
 E10 = {
-    "oom": ({"exits_after_s": 1, "exit_code": 137, "oom_killed": True}, "for want of memory"),
+    "oom": ({"exits_after_s": 1, "exit_code": 137, "oom_killed": True}, "OOM-killed"),
     "crash loop": ({"exits_after_s": 0.2, "exit_code": 1}, "it keeps crashing"),
     "exits 0": ({"exits_after_s": 0.1}, "it keeps crashing"),
     "exits 137": ({"exits_after_s": 1, "exit_code": 137}, "it keeps crashing"),
     "cannot start": ({"start_error": "exec: no such file"}, "no such file"),
 }
 E11 = {
-    "never leaves starting": ({"healthcheck": True, "healthy_after_s": None}, "was not well within 30 s"),
-    "passes, then fails": ({**CHECKED, "unhealthy_after_s": 5}, "its healthcheck says unhealthy"),
+    "never leaves starting": ({"healthcheck": True, "healthy_after_s": None}, "was not healthy within 30 s"),
+    "passes, then fails": ({**CHECKED, "unhealthy_after_s": 5}, "its healthcheck reports unhealthy"),
     "is unhealthy": ({"healthcheck": True, "healthy_after_s": None, "unhealthy_after_s": 3}, "unhealthy"),
 }
 POLICY = "rollout: {healthy_deadline: 30s}"

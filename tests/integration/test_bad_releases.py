@@ -39,7 +39,7 @@ BAD = {
     "is-unhealthy": Case(image="stub:unhealthy", said="unhealthy"),
     "stays-starting": Case(
         image="stub:unhealthy",
-        said="not well within 3 s",
+        said="not healthy within 3 s",
         port=19004,
         more={"healthcheck": {"start_period": "1h"}},
     ),

@@ -12,17 +12,17 @@ FAILURES: dict[str, tuple[dict[str, object], str]] = {
     ),
     "it wants too much memory": (
         {"command": ["tail", "/dev/zero"], "mem_limit": "16m"},
-        "for want of memory",
+        "OOM-killed",
     ),
     "it crashes again and again": (
         {"image": "stub:crash", "restart": "always"},
         "it keeps crashing: restarted",
     ),
-    "it turns unhealthy after five seconds": ({"image": "stub:sick"}, "its healthcheck says unhealthy"),
-    "it is never healthy": ({"image": "stub:unhealthy"}, "its healthcheck says unhealthy"),
+    "it turns unhealthy after five seconds": ({"image": "stub:sick"}, "its healthcheck reports unhealthy"),
+    "it is never healthy": ({"image": "stub:unhealthy"}, "its healthcheck reports unhealthy"),
     "it stays in its start period": (
         {"image": "stub:unhealthy", "healthcheck": NEVER},
-        "it was not well within 15 s (running, starting)",
+        "it was not healthy within 15 s (running, starting)",
     ),
 }
 

@@ -25,7 +25,7 @@ def test_an_unhealthy_container_is_restarted_until_that_helps_nobody(world: Worl
         await_unhealthy(world, before.id)
         reply = world.sync()
         assert [(action["kind"], action["reason"]) for action in reply.actions] == [
-            ("restart", "its healthcheck says unhealthy")
+            ("restart", "its healthcheck reports unhealthy")
         ]
     await_unhealthy(world, before.id)
     last, status = world.sync(), world.run("status")

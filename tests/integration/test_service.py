@@ -116,7 +116,7 @@ def test_sigterm_in_the_middle_of_a_run_ends_it_cleanly_and_leaves_things_whole(
 
 @contextmanager
 def pull_that_hangs(world: World, directory: Path) -> Iterator[Unruly]:
-    """Commit an app whose image never comes; its host is reached through what keeps the image back."""
+    """Commit an app whose image never occurs; its host is reached through what keeps the image back."""
     with unruly(directory / "s", str(world.host.unix).removeprefix("unix://")) as proxy:
         proxy.on("images/create", hang)
         host = {f"hosts/{world.host.name}.yaml": host_document(world.host.name, proxy.url)}

@@ -233,7 +233,7 @@ APPS: dict[str, Callable[[], Files]] = {
         + "}}\nservices:\n"
         + each(24, "  s{n}: {{<<: [*a, *a, *a], user: u}}\n")
     ),
-    "a schedule that never comes, thousands of times": lambda: compose(
+    "a schedule that never occurs, thousands of times": lambda: compose(
         services(2_800, "image: i, x-gitops: {{job: {{schedule: '0 0 30 2 *'}}}}")
     ),
 }

@@ -132,7 +132,7 @@ def test_one_network_that_two_apps_would_make_only_warns():
     desired = two(app("init: true", tail=tail), app("init: true", tail=tail))
     assert errors(desired) == []
     assert len(warnings(desired)) == 2
-    assert "network proxy is made by default/b" in warnings(desired)[0]
+    assert "network proxy is created by default/b" in warnings(desired)[0]
     assert len(desired.apps) == 2
 
 

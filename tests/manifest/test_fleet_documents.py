@@ -105,7 +105,7 @@ def test_a_fleet_document_sets_variables_budget_and_defaults():
         ("{url: 'http://x'}", "spec.url: must be a URL of the form unix:///path"),
         ("{url: 'ssh://-oProxyCommand=x'}", "spec.url: must be a URL"),
         ("{url: 'tcp://x:2375'}", "spec.url: tcp without TLS lets anyone"),
-        ("{url: 'sim://x', tls: {ca: /x}}", "spec.tls: goes with tcp:// alone"),
+        ("{url: 'sim://x', tls: {ca: /x}}", "spec.tls: is valid for tcp:// only"),
         ("{url: 'tcp://x:1', tls: {cert: /x}}", "spec.tls: cert and key go together"),
         ("{url: 'sim://x', engine: dokcer}", 'is the text "dokcer"; did you mean docker?'),
         ("{url: 'sim://x', engine: swarm}", "spec.engine: not supported yet"),

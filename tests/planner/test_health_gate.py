@@ -53,7 +53,7 @@ def test_with_a_healthcheck_running_is_not_enough():
     assert watched((0, starting), (30, starting)).state is GateState.WAITING
     late = watched((0, starting), (60, starting))
     assert late.state is GateState.FAILED
-    assert "not well within 60 s" in late.reason
+    assert "not healthy within 60 s" in late.reason
 
 
 def test_what_does_well_at_the_deadline_may_finish_its_monitor_period_and_no_more():

@@ -143,9 +143,7 @@ def _check_git_heard(stage: "Stage", status: Status) -> None:
 
 def is_at_rest(status: Status) -> bool:
     """Whether nothing is left to do, neither now nor after the pause that follows a failure."""
-    paused = any(
-        PAUSED in hold.reason or "which does not do well" in hold.reason for hold in status.plan.holds
-    )
+    paused = any(PAUSED in hold.reason or "which is not healthy" in hold.reason for hold in status.plan.holds)
     return bool(status.plan.refusals) or not (standing(status) or paused)
 
 

@@ -82,7 +82,7 @@ def unpin(shell: Shell, app: AppName) -> int:
 def accept(
     shell: Shell, commit: Annotated[str, typer.Argument(metavar="COMMIT", help="The commit that is held.")]
 ) -> int:
-    """Let a commit that is held through once."""
+    """Accept a commit that is held, once."""
     require_held(take_status(shell), commit)
     return _ask(shell, Verb.ACCEPT, commit=commit)
 
@@ -131,10 +131,10 @@ def parse_until(text: str, *, now: datetime) -> datetime:
         moment = _moment(text, now=now)
     except OverflowError as error:
         raise GitopsOrchError(
-            f"--until {text} lies beyond the year 9999", hint="name a nearer time, or leave --until out"
+            f"--until {text} is after the year 9999", hint="name a nearer time, or leave --until out"
         ) from error
     if moment <= now:
-        raise GitopsOrchError(f"--until {text} has passed already", hint="name a time that lies ahead")
+        raise GitopsOrchError(f"--until {text} has passed already", hint="name a time in the future")
     return moment
 
 

@@ -37,7 +37,7 @@ def plan(shell: Shell, apps: SomeApps = None) -> int:
 
 
 def status(shell: Shell, app: OptionalApp = None) -> int:
-    """Show how apps and hosts are; exit 2: not well, 3: unknown."""
+    """Show how apps and hosts are; exit 2: unhealthy, 3: unknown."""
     from gitops_orch.daemon.app_names import find_app
 
     status = take_status(shell)

@@ -113,8 +113,8 @@ def _verified(seen: Observation, facts: HostFacts, permission: Permission) -> Ob
         return seen
     reason = (
         f"another Engine answers than before (id {seen.engine_id[:ID_SHOWN]} instead of {before[:ID_SHOWN]}), so nothing "
-        f"of it is touched. If the host was replaced, say so: `gitops-orch accept {permission.commit[:ID_SHOWN]}`, or a "
-        f"commit with the trailer `Let-Go: {seen.name}`; what ran there before, and its data, counts as gone then"
+        f"of it is touched. If the host was replaced, confirm it: `gitops-orch accept {permission.commit[:ID_SHOWN]}`, or a "
+        f"commit with the trailer `Let-Go: {seen.name}`; what ran there before, and its data, counts as lost then"
     )
     return UnknownHost(name=seen.name, reason=reason)
 

@@ -184,8 +184,8 @@ class Reverter:
         return (
             f"Revert {request.app} to {request.commit[:SHORT]}\n\n"
             f"{reason}\n\n"
-            "The files that this app alone is made of are as of that commit; all others stay as they are.\n"
-            "To try again what this takes back, revert this commit.\n\n" + "\n".join(trailers) + "\n"
+            "The files that only this app uses are as in that commit; all other files are unchanged.\n"
+            "To deploy the reverted changes again, revert this commit.\n\n" + "\n".join(trailers) + "\n"
         )
 
 

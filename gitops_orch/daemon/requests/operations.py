@@ -109,7 +109,7 @@ def _accept(application: Application, arguments: Mapping[str, str], _progress: P
     commit = application.repository.full_commit(arguments["commit"])
     application.history.accept(commit)
     message = (
-        f"commit {commit} is let through once; one that lands before the next sync needs its own `accept`"
+        f"commit {commit} is accepted once; a commit that arrives before the next sync needs its own `accept`"
     )
     return _done({"message": message, "commit": commit})
 

@@ -80,7 +80,13 @@ class RequestHandler:
         self._taken = {_identity(request) for request in pending}
         for request in new:
             if self._is_stale(request):
-                self._finish(request, Reply(exit_code=1, document={"error": "nobody waits for it any more"}))
+                self._finish(
+                    request,
+                    Reply(
+                        exit_code=1,
+                        document={"error": "the request is too old: no process waits for its answer"},
+                    ),
+                )
             elif request.verb == Verb.SYNC.value:
                 self._syncs.put(request)
             else:

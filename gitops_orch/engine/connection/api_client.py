@@ -217,8 +217,8 @@ def _short_id(found: re.Match[str]) -> str:
 
 def _senseless(host: str, what: str, error: Exception) -> EngineError:
     return EngineError(
-        f"{host}: the answer to {what} is not what an Engine says ({type(error).__name__}: {str(error)[:_MESSAGE_CHARS_MAX]})",
-        hint="look at what sits between here and the Engine, and at the Engine's version",
+        f"{host}: the answer to {what} is not an Engine's answer ({type(error).__name__}: {str(error)[:_MESSAGE_CHARS_MAX]})",
+        hint="check the proxies between this machine and the Engine, and the Engine's version",
     )
 
 

@@ -77,7 +77,7 @@ def _local_endpoint(
 def _tcp_endpoint(host: Host, settings: EngineSettings, url: SplitResult) -> Endpoint:
     if host.tls is None and not host.insecure:
         raise SettingsError(
-            f"host {host.name}: {host.url} has no TLS, and whoever reaches it is root there",
+            f"host {host.name}: {host.url} has no TLS: anyone who can connect to it is root there",
             hint="add spec.tls, or write insecure: true where the network itself is trusted",
         )
     tls = host.tls

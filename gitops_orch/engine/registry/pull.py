@@ -43,7 +43,7 @@ def pull_image(
             raise
         reason = "the host answers, and its registry or the way there does not"
         raise _unavailable(
-            host, image, f"it did not end well within {pull.deadline_s:g} s: {reason}"
+            host, image, f"it did not succeed within {pull.deadline_s:g} s: {reason}"
         ) from error
     except EngineError as error:
         raise _unavailable(host, image, error.message, auth.hint) from error

@@ -232,7 +232,7 @@ class _Claimants:
 _CLASHES = {
     SharingRule.NEVER: ("is claimed by", "; change one of them", Severity.ERROR),
     SharingRule.DATA: ("is written by", "", Severity.WARNING),
-    SharingRule.NETWORK: ("is made by", "; say `external: true` in one of them", Severity.WARNING),
+    SharingRule.NETWORK: ("is created by", "; write `external: true` in one of them", Severity.WARNING),
 }
 
 

@@ -88,8 +88,8 @@ def _advice(use: Unset, them: str) -> str:
 
 def _path_advice(use: Unset) -> str:
     if use.name == "PWD":
-        return f"write .{use.host_path} for what stands beside the Compose file"
-    return f"set it in .env beside the Compose file, or write .{use.host_path} for what stands beside it"
+        return f"write .{use.host_path} for a path in the directory of the Compose file"
+    return f"set it in .env beside the Compose file, or write .{use.host_path} for a path in that directory"
 
 
 def _lines(numbers: Sequence[int]) -> str:

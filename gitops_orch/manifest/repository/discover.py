@@ -95,7 +95,7 @@ def _choose(by_directory: dict[str, dict[str, str]], tree: Tree) -> tuple[list[s
         if first in tree.files:
             chosen.append(first)
         problems += [
-            _warning(path, f"is not read, because {first} stands beside it")
+            _warning(path, f"is not read, because {first} is in the same directory")
             for path in others
             if path in tree.files
         ]

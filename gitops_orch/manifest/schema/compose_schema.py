@@ -285,10 +285,10 @@ def _is_stray(key: str, item: Any, properties: Mapping[str, Any]) -> bool:
 def _stray(key: str, strays: list[str]) -> str:
     """Return the message for a service at the top level: the first one names all, the others have an empty message."""
     if len(strays) == 1:
-        return "unknown key; a service stands below services:, move it there"
+        return "unknown key; services belong below services:, move it there"
     names = f"{', '.join(strays[:-1])} and {strays[-1]}"
     return (
-        f"unknown key; {names} are services, which stand below services:, move them there"
+        f"unknown key; {names} are services, which belong below services:, move them there"
         if key == strays[0]
         else ""
     )
@@ -310,4 +310,4 @@ def _explain_list(schema: Mapping[str, Any], value: list[Any], path: KeyPath) ->
         yield from _explain(schema["items"], item, (*path, index))
     repeated = first_repeated(value) if schema.get("uniqueItems") else None
     if repeated is not None:
-        yield (*path, repeated), f"{describe(value[repeated])} stands in the list twice; remove one"
+        yield (*path, repeated), f"{describe(value[repeated])} is in the list twice; remove one"

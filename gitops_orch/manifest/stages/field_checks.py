@@ -38,12 +38,12 @@ def _check_external(volume: Mapping[str, Any], report: Report) -> None:
         return
     for key in sorted(volume.keys() - {"name", "external"}):
         if not key.startswith("x-"):
-            report.error("cannot stand beside external: true; remove one of the two", key)
+            report.error("cannot be combined with external: true; remove one of the two", key)
 
 
 def _check_content(resource: Mapping[str, Any], sources: tuple[str, ...], report: Report) -> None:
     given = [key for key in sources if key in resource]
     if len(given) > 1:
-        report.error(f"{' and '.join(given)} cannot stand together; keep one")
+        report.error(f"{' and '.join(given)} cannot be combined; keep one")
     if not given and "driver" not in resource and "external" not in resource:
         report.error(f"one of {', '.join(sources)} is missing")

@@ -38,7 +38,7 @@ def _image(service: Model, _model: Model) -> Iterator[Mistake]:
 def _build(service: Model, model: Model) -> Iterator[Mistake]:
     build = service.get("build") or {}
     if build.get("dockerfile") and build.get("dockerfile_inline"):
-        yield ("build",), "dockerfile and dockerfile_inline cannot stand together; keep one"
+        yield ("build",), "dockerfile and dockerfile_inline cannot be combined; keep one"
     platforms = build.get("platforms")
     if platforms and service.get("platform") and service["platform"] not in platforms:
         yield ("build", "platforms"), f"must include the service's platform {service['platform']}"
@@ -55,7 +55,7 @@ def _build(service: Model, model: Model) -> Iterator[Mistake]:
 def _networks(service: Model, model: Model) -> Iterator[Mistake]:
     networks = service.get("networks") or {}
     if service.get("network_mode") and networks:
-        yield ("network_mode",), "network_mode and networks cannot stand together; keep one"
+        yield ("network_mode",), "network_mode and networks cannot be combined; keep one"
     yield from _undefined(("networks",), dict.fromkeys(networks, ()), model, "networks")
 
 

@@ -46,7 +46,7 @@ def parse_cron(expression: str) -> CronFields:
     # A field that begins with a star does not restrict the days, when cron chooses between the two kinds of days.
     either = not (words[2].startswith("*") or words[4].startswith("*"))
     if not either and min(days) > max(_LENGTHS[month - 1] for month in months):
-        raise BadCron(f"never comes: none of these months has a day {min(days)}")
+        raise BadCron(f"never occurs: none of these months has a day {min(days)}")
     return CronFields(
         minutes=minutes,
         hours=hours,

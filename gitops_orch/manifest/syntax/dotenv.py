@@ -137,7 +137,7 @@ class _Parser:
         written = self._text[start : end.start() if end else len(self._text)]
         for char in written:
             if char not in _BLANK and char not in _KEY_SIGNS and not char.isalpha() and not char.isnumeric():
-                raise self._error(f"{char!r} cannot stand in a name; write NAME=value")
+                raise self._error(f"{char!r} is not allowed in a name; write NAME=value")
         if end is None:
             # Without a line end, Compose reads a single last name as the value of a variable without a name.
             return "", False

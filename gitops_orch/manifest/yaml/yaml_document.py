@@ -263,7 +263,7 @@ class _Builder:
             return converted
         if wanted is None and converted is None:
             return None
-        self._error(node, f"{text!r} is not what its tag !!{tag.removeprefix(_CORE)} says; remove the tag")
+        self._error(node, f"{text!r} does not match its tag !!{tag.removeprefix(_CORE)}; remove the tag")
         return None
 
     def _check_escapes(self, node: ScalarNode) -> None:

@@ -21,7 +21,7 @@ CHECK_CHARS_MAX = 200
 SECRET_CHARS_MIN = 4
 LINE_CHARS_MIN = 8
 REDACTED = "***"
-UNHEALTHY = "its healthcheck says unhealthy"
+UNHEALTHY = "its healthcheck reports unhealthy"
 _ESCAPES = re.compile(  # colours, titles, modes
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"
 )

@@ -63,7 +63,7 @@ def _reason(meeting: _DataConflict, owner: AppKey, world: World) -> str:
     way_out = "stop that one, or let both services mount it in one commit to share it"
     if owner in world.invalid_apps:
         way_out = (
-            f"correct the file of {owner}: until it can be read, nobody knows whether both are to share it"
+            f"correct the file of {owner}: until it can be read, it is unknown whether both are to share it"
         )
     return (
         f"{what} is in use on {meeting.start.host} by container {meeting.holder.name} of {owner}, which stays, and two at "

@@ -172,7 +172,7 @@ def _image(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[Cont
         return  # the image is right, though a former release may be known only by its digest
     elif _is_another(container.image, wanted.service.image):
         change = _change("image", container.image, wanted.service.image)
-        yield ContainerDiff(Remedy.REPLACE, "it runs another image than Git says", (change,))
+        yield ContainerDiff(Remedy.REPLACE, "it runs another image than Git declares", (change,))
 
 
 def _tag(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:
@@ -226,13 +226,13 @@ def _created_by_hand(wanted: DesiredContainer, container: OwnedContainer) -> Ite
     ]
     if missing:
         changes = tuple(_change(f"environment.{name}", "not as in Git", "as in Git") for name in missing)
-        yield ContainerDiff(Remedy.REPLACE, "its environment is not what Git says", changes)
+        yield ContainerDiff(Remedy.REPLACE, "its environment differs from Git", changes)
     if wanted.spec.command is not None and details.command != wanted.spec.command:
         change = _command_change("command", details.command, wanted.spec.command)
-        yield ContainerDiff(Remedy.REPLACE, "its command is not what Git says", (change,))
+        yield ContainerDiff(Remedy.REPLACE, "its command differs from Git", (change,))
     if wanted.spec.entrypoint is not None and details.entrypoint != wanted.spec.entrypoint:
         change = _command_change("entrypoint", details.entrypoint, wanted.spec.entrypoint)
-        yield ContainerDiff(Remedy.REPLACE, "its entrypoint is not what Git says", (change,))
+        yield ContainerDiff(Remedy.REPLACE, "its entrypoint differs from Git", (change,))
 
 
 def _foreign_limits(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:
@@ -291,7 +291,7 @@ def _restart_policy(wanted: DesiredContainer, container: OwnedContainer) -> Iter
     if details is not None and details.restart_policy != wanted.spec.restart_policy:
         change = _change("restart", details.restart_policy, wanted.spec.restart_policy)
         update = (("RestartPolicy", restart_policy_fields(wanted.spec.restart_policy)),)
-        yield ContainerDiff(Remedy.UPDATE, "its restart policy is not what Git says", (change,), "", update)
+        yield ContainerDiff(Remedy.UPDATE, "its restart policy differs from Git", (change,), "", update)
 
 
 def _networks(wanted: DesiredContainer, container: OwnedContainer) -> Iterator[ContainerDiff]:

@@ -197,7 +197,7 @@ def _agreed(data_sources: Iterable[_DataSource], wanted: Mapping[str, Declared])
             known = sources.setdefault(target, (source, data_source.name))
             if known[0] != source:
                 raise _Conflict(
-                    f"it cannot be told where its data at {target} is: {known[1]} has {known[0]}, {data_source.name} has "
+                    f"it is unknown where its data at {target} is: {known[1]} has {known[0]}, {data_source.name} has "
                     f"{source}; name it in Git by an absolute path, or remove the one that is wrong"
                 )
     kept = {

@@ -18,7 +18,7 @@ from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Change
 from gitops_orch.planner.diff.drift import ContainerDiff, Remedy
 
-REPLACED = "shares a namespace with {}, which is made anew"
+REPLACED = "shares a namespace with {}, which is replaced"
 NAMESPACE_KEYS = ("network_mode", "ipc", "pid")
 JOIN = "container:"  # the prefix of a container's name, where others are services
 _JOINING = frozenset({*NAMESPACE_KEYS, "volumes_from"})

@@ -129,7 +129,7 @@ class _HealLimiter:
         often = f"{HEALS_MAX} times within {SPAN_S:g} s"
         actors = likely_tools(self.index, slot.host, self.chosen.app.key)
         if path == HEALTH:
-            return f"it was restarted {often}, and its healthcheck says unhealthy again"
+            return f"it was restarted {often}, and its healthcheck reports unhealthy again"
         if path == STATE:
             return f"it was started {often}, and ended each time in order: by itself, or from outside{actors}"
         return f"{path} was repaired {often}, and changed again each time: another tool or person changes it{actors}"

@@ -11,10 +11,10 @@ from gitops_orch.model.rules.start_errors import is_release_fault
 
 _SIGNALS = {137: "SIGKILL", 143: "SIGTERM"}
 _REMOVED = {
-    State.REMOVING: "somebody asked its Engine to remove it",
-    State.DEAD: "its Engine began to remove it, and could not end that",
+    State.REMOVING: "its Engine was asked to remove it",
+    State.DEAD: "its Engine began to remove it, but did not finish",
 }
-_BY = {EndedBy.REQUEST: "somebody asked its Engine to stop it", EndedBy.DAEMON: "its Engine was stopped"}
+_BY = {EndedBy.REQUEST: "its Engine was asked to stop it", EndedBy.DAEMON: "its Engine was stopped"}
 
 
 def why_stopped(container: ObservedContainer) -> str:
@@ -85,4 +85,4 @@ def _would_run_again(details: Details) -> bool:
 def _kept_down(details: Details) -> str:
     if details.error:
         return f"its Engine could not restart it: {details.error}"
-    return f"with restart: {details.restart_policy} only a stop keeps it down, by a hand or with its Engine"
+    return f"with restart: {details.restart_policy} its Engine restarts it unless the container or the Engine was stopped"

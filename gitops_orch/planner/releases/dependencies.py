@@ -89,7 +89,7 @@ class AppDependencies:
             return "is on a host that does not answer"
         for hold in self.draft.holds:
             if hold.app == key and (hold.error or hold.covers_app):
-                return "is held" if hold.covers_app and not hold.error else "cannot be put right"
+                return "is held" if hold.covers_app and not hold.error else "cannot be repaired"
         return self._unhealthy(chosen)
 
     def _unhealthy(self, chosen: TargetRelease) -> str:
@@ -101,7 +101,7 @@ class AppDependencies:
         for found in self.index.apps.get(key, ()):
             container = found
             if container.id not in gated | removing and _is_unhealthy(container):
-                return f"does not do well ({container.name} on {found.host} is {container.health.value})"
+                return f"is not healthy ({container.name} on {found.host} is {container.health.value})"
         return ""
 
 

@@ -44,8 +44,8 @@ def choose_release(
         return ReleaseChoice(role=Role.BLOCKED, commit=commit, digest=app.digest, reason=reason)
     if stable is None or stable.digest in failed:
         reason = (
-            f"release {app.digest[:12]} failed, and there is no stable release to go back to: its containers stay, and it "
-            f"becomes stable when they do well; `gitops-orch retry {app.key}` starts it again: {why}"
+            f"release {app.digest[:12]} failed, and there is no stable release to roll back to: its containers stay, and it "
+            f"becomes stable when they are healthy; `gitops-orch retry {app.key}` starts it again: {why}"
         )
         return ReleaseChoice(
             role=Role.HEAD, commit=commit, digest=app.digest, reason=reason, stays_running=True

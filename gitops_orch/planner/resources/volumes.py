@@ -90,7 +90,7 @@ def without_replaced(index: Index, app: AppKey, replacements: Iterable[VolumeRep
 
 def explained(slots: AppSlots, replacements: Iterable[VolumeReplacement]) -> AppSlots:
     """Return the slots; the reason of a new container names the volume that is replaced together with it."""
-    why = {(each.host, each.volume.key): f"volume {each.volume.name} is made anew" for each in replacements}
+    why = {(each.host, each.volume.key): f"volume {each.volume.name} is recreated" for each in replacements}
     return replace(slots, slots=tuple(_explained(slot, why) for slot in slots.slots))
 
 

@@ -141,9 +141,7 @@ def _manage(
     runs, due = service_runs(chosen.app, service, index), world.due.get((chosen.app.key, service.name))
     if due is not None and due.is_wanted and due.is_too_late:
         subject = f"{chosen.app.key} {service.name}"
-        draft.hold(
-            subject, f"its run of {due.shown} was missed by too much to be made up for", chosen.app.key
-        )
+        draft.hold(subject, f"its run of {due.shown} was missed by too much to catch up", chosen.app.key)
     is_next = due is not None and due.is_wanted and not due.is_too_late
     stops: list[str] = []
     for found in runs.live:

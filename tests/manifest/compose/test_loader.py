@@ -30,7 +30,7 @@ def test_an_unknown_key_gets_its_place_and_a_suggestion():
         ("stop_grace_period: '10'", "services.a.stop_grace_period: must be a duration such as 10s or 1m30s, is '10'"),
         ("cgroup: hots", 'services.a.cgroup: must be one of host, private, is the text "hots"; did you mean host?'),
         ("cap_add: [A, 5]", "services.a.cap_add[1]: must be text, is the number 5; quote it"),
-        ("security_opt: [a, a]", 'services.a.security_opt[1]: the text "a" stands in the list twice; remove one'),
+        ("security_opt: [a, a]", 'services.a.security_opt[1]: the text "a" is in the list twice; remove one'),
         ("oom_score_adj: 5000", "services.a.oom_score_adj: must be at most 1000, is 5000"),
         ("networks: [fornt]", "services.a.networks.fornt: network fornt is not defined; did you mean front?"),
         ("depends_on: [bb]", "services.a.depends_on.bb: there is no service bb"),

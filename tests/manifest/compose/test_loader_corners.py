@@ -30,14 +30,14 @@ ONE = "services: {a: {image: i}}\n"
         ("x-a: &a [1]\nx-b: &a [" + "[" * DEPTH_MAX + "]" * DEPTH_MAX + "]\n", "nested deeper than 100 levels"),
         ("x-a: &a [1]\nx-b: &a {c: [2]}\nx-c: *b\n", "found undefined alias b"),
         ("x-a: " + "9" * 100 + "\n" + ONE, "does not fit into 64 bits; quote it"),
-        ("services: {a: {image: i, scale: !!int x}}\n", "'x' is not what its tag !!int says; remove the tag"),
+        ("services: {a: {image: i, scale: !!int x}}\n", "'x' does not match its tag !!int; remove the tag"),
         ("services: {a: {<<: [5], image: i}}\n", "<< merges a mapping or a list of mappings"),
         ("? [a]\n: b\n", "a key must be text, is a list or a mapping"),
         ("!reset {services: {}}\n", "a whole file cannot be reset"),
         ("services: {a: {image: i, !reset user: x}}\n", "!reset belongs to a value; write user: !reset"),
         ("name: !reset x\n" + ONE, "a project's name cannot be reset; remove the tag"),
         ("services: {a: {image: i, <<: {}, <<: {}}}\n", "duplicate key <<: it is already at 1:26; write one <<: [*a, *b]"),
-        ("web: {build: .}\n", "web: unknown key; a service stands below services:, move it there"),
+        ("web: {build: .}\n", "web: unknown key; services belong below services:, move it there"),
         ("services: {a: {image: i, scale: 1.0e+20}}\n", "scale: must be a whole number below 2^63, is 1e+20"),
         ("%YAML 1.2\n---\n" + ONE, "only %YAML 1.1 is read; remove the line"),
         ("---\n" + "---\n".join(["x-a: 1\n"] * 1001), "more than 1000 documents in a file; split it"),
@@ -173,7 +173,7 @@ def test_a_service_that_does_not_exist_is_told_at_the_key_that_names_it(keys, pl
 
 def test_the_services_of_an_old_file_are_told_at_once():
     assert errors(load("web: {image: i}\ndb: {image: i}\nfoo: 5\n")) == [
-        "compose.yaml:1:1: web: unknown key; web and db are services, which stand below services:, move them there",
+        "compose.yaml:1:1: web: unknown key; web and db are services, which belong below services:, move them there",
         "compose.yaml:3:1: foo: unknown key",
     ]
 

@@ -28,15 +28,15 @@ def test_the_variables_of_a_file_are_told_at_once():
     [
         (
             "'${PWD}/conf:/c:ro'",
-            "mounts /conf of the host; write ./conf for what stands beside the Compose file",
+            "mounts /conf of the host; write ./conf for a path in the directory of the Compose file",
         ),
         (
             "{type: bind, source: $PWD/conf, target: /c}",
-            "mounts /conf of the host; write ./conf for what stands",
+            "mounts /conf of the host; write ./conf for a path",
         ),
         (
             "$DATA/db:/c",
-            "mounts /db of the host; set it in .env beside the Compose file, or write ./db for what stands beside it",
+            "mounts /db of the host; set it in .env beside the Compose file, or write ./db for a path in that directory",
         ),
     ],
 )

@@ -35,8 +35,8 @@ def test_of_several_files_in_a_directory_composes_first_choice_counts_and_the_ot
     result = found("a/docker-compose.yml", "a/compose.yml", "a/docker-compose.yaml")
     assert result.compose == ("a/compose.yml",)
     assert [str(problem) for problem in result.problems] == [
-        "a/docker-compose.yml: warning: is not read, because a/compose.yml stands beside it",
-        "a/docker-compose.yaml: warning: is not read, because a/compose.yml stands beside it",
+        "a/docker-compose.yml: warning: is not read, because a/compose.yml is in the same directory",
+        "a/docker-compose.yaml: warning: is not read, because a/compose.yml is in the same directory",
     ]
 
 

@@ -38,7 +38,7 @@ def test_an_unhealthy_container_is_restarted_with_the_reason():
     plan = plan_with(sick())
     assert kinds(plan) == ["restart"]
     assert plan.actions[0].target == sick().id
-    assert plan.actions[0].reason == "its healthcheck says unhealthy"
+    assert plan.actions[0].reason == "its healthcheck reports unhealthy"
 
 
 def test_nothing_is_restarted_during_a_rollout_of_its_app():
@@ -78,7 +78,7 @@ def test_nothing_is_restarted_where_the_file_says_to_leave_what_runs_alone(drift
     shop = replace(SHOP, drift=drift)
     plan = plan_with(sick(shop), of=shop)
     assert plan.actions == ()
-    assert "its healthcheck says unhealthy" in plan.holds[0].reason
+    assert "its healthcheck reports unhealthy" in plan.holds[0].reason
 
 
 def test_after_five_restarts_it_is_left_alone_and_shown_as_degraded():
@@ -86,7 +86,7 @@ def test_after_five_restarts_it_is_left_alone_and_shown_as_degraded():
     plan = make_plan(there)
     row = app_statuses(there, plan)[0]
     assert plan.actions == ()
-    assert "restarted 5 times within 300 s, and its healthcheck says unhealthy again" in row.reason
+    assert "restarted 5 times within 300 s, and its healthcheck reports unhealthy again" in row.reason
     assert "gitops-orch retry default/shop" in row.reason
     assert (row.sync.value, row.health.value) == ("out-of-sync", "degraded")
     assert [(hold.error, hold.stopped) for hold in plan.holds] == [(True, True)]

@@ -51,7 +51,7 @@ TROUBLES = {
     "is held": ({"holds": {DB_KEY: Hold(reason="moving")}}, "is held"),
     "waits after trouble": (
         {"backoffs": {DB_KEY: Hold(reason="registry is down", until=world().now)}},
-        "cannot be put right",
+        "cannot be repaired",
     ),
 }
 
@@ -71,7 +71,7 @@ def test_an_app_is_not_rolled_out_while_what_it_depends_on(trouble):
 def test_what_it_depends_on_must_do_well(health):
     there = world_with(container(DB, "db", health=health), container(OLD, "web"))
     assert of_shop(there) == []
-    assert f"does not do well ({container(DB, 'db').name} on h1 is {health.value})" in row(there).reason
+    assert f"is not healthy ({container(DB, 'db').name} on h1 is {health.value})" in row(there).reason
 
 
 def test_an_app_on_a_host_that_is_silent_is_waited_for():

@@ -84,7 +84,7 @@ def test_the_loss_of_the_data_is_named_plainly():
     assert {action.kind.value for action in losing} == {"stop", "remove", "remove_volume"}
     assert all("ALL ITS DATA REMOVED" in action.reason for action in losing)
     [created] = [action for action in plan.actions if action.kind.value == "create"]
-    assert created.reason == "volume shop_data is made anew"
+    assert created.reason == "volume shop_data is recreated"
 
 
 def test_the_words_do_not_hold_for_a_later_change():
