@@ -166,16 +166,22 @@ class Losses:
     ) -> None:
         """Never stop a container for a port that a foreign container has on its host."""
         foreign = None if self._monitor.interfered else self._foreign_on(world, port)
-        spared = self._has_a_double(world, container) or self._is_healed(world, container, port)
+        spared = self._has_a_double(world, container, port) or self._is_healed(world, container, port)
         if foreign is not None and not spared:
             self._monitor.fail(f"{operation} of {container.name} for a port that {foreign.name} has")
 
-    def _has_a_double(self, world: SimulatedHost, container: SimulatedContainer) -> bool:
-        """Whether the host has another healthy container of its slot and release, after an interrupted rollout."""
+    def _has_a_double(self, world: SimulatedHost, container: SimulatedContainer, port: int | None) -> bool:
+        """Whether the host has another healthy container of its slot, after an interrupted rollout.
+
+        It is of the same release, or of the release that runs while that of Git waits: then it has no such port.
+        """
         return any(
             other.id != container.id
             and slot_of(other) == slot_of(container)
-            and other.owner.release == container.owner.release
+            and (
+                other.owner.release == container.owner.release
+                or port not in {published for _, published, _ in other.ports}
+            )
             and is_healthy(other)
             for other in world.containers.values()
         )
