@@ -20,7 +20,7 @@ from gitops_orch.model.plan import Gate
 from gitops_orch.model.rules.exit_codes import BAD_COMMAND_CODES
 from gitops_orch.planner.inputs.container_exit import why_stopped
 
-UNSEEN_MAX_S = 10.0  # the longest pause between the polls of consecutive runs
+UNSEEN_MAX_S = 10.0  # the longest pause between two polls that counts against the deadline
 _NO_DETAILS = Details()
 
 
@@ -149,6 +149,17 @@ def resumed(watch: GateProgress, now_s: float) -> GateProgress:
     if unseen_s <= UNSEEN_MAX_S:
         return watch
     return replace(watch, since_s=watch.since_s + unseen_s, polled_at_s=now_s)
+
+
+def without_long_pause(gate: Gate, watch: GateProgress, now_s: float) -> GateProgress:
+    """Return the progress with at most one usual pause since the last poll; a longer one moves the deadline.
+
+    The controller may have been stopped or busy. Otherwise a container that was healthy all that time and was restarted
+    just before this poll would fail. A part of each pause counts, so that a wait with slow answers ends, too.
+    """
+    pause_max_s = UNSEEN_MAX_S + (gate.readiness.timeout_s if gate.readiness is not None else 0.0)
+    pause_s = now_s - (watch.since_s if watch.polled_at_s is None else watch.polled_at_s)
+    return replace(watch, since_s=watch.since_s + max(0.0, pause_s - pause_max_s))
 
 
 def _after_probe(gate: Gate, watch: GateProgress, probed: ProbeResult | None, now_s: float) -> GateProgress:

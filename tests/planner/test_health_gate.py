@@ -14,6 +14,7 @@ from gitops_orch.planner.health_gate import (
     is_doubtful,
     is_probe_due,
     resumed,
+    without_long_pause,
 )
 from tests.planner.builders import NOW, app, container, replace
 
@@ -298,6 +299,33 @@ def test_time_in_which_nobody_looked_is_none_of_the_deadline(unseen_s):
     assert late.state is GateState.WAITING
     end = evaluate_gate(GATE, late.progress, crashed_once(unseen_s), at + 59)
     assert end.state is GateState.FAILED
+
+
+@pytest.mark.parametrize("paused_s", [61, 300, 86_400])
+def test_a_long_pause_between_two_polls_of_a_run_moves_the_deadline(paused_s):
+    first = evaluate_gate(GATE, GateProgress(since_s=0), started(0), 1)
+    at = 1 + paused_s
+    late = evaluate_gate(GATE, without_long_pause(GATE, first.progress, at), crashed_once(paused_s), at)
+    assert late.state is GateState.WAITING
+
+
+@pytest.mark.parametrize("every_s", [1, 10, 30, 100])
+def test_slow_answers_do_not_move_the_deadline_without_end(every_s):
+    watch, starting = GateProgress(since_s=0), replace(WELL, health=Health.STARTING)
+    for at in range(every_s, 8 * 100, every_s):
+        verdict = evaluate_gate(GATE, without_long_pause(GATE, watch, at), starting, at)
+        watch = verdict.progress
+        if verdict.state is GateState.FAILED:
+            break
+    assert verdict.state is GateState.FAILED
+    assert at <= 60 * max(1, every_s / 10)
+
+
+def test_the_time_that_a_probe_may_take_counts_against_the_deadline():
+    slow = replace(PROBED, readiness=replace(PROBED.readiness, timeout_s=50))
+    watch = GateProgress(since_s=0, polled_at_s=0)
+    assert without_long_pause(slow, watch, 55).since_s == 0
+    assert without_long_pause(slow, watch, 80).since_s == 20
 
 
 def test_a_wait_that_was_never_looked_at_begins_with_its_first_look():

@@ -9,7 +9,14 @@ from gitops_orch.engine.base import Engine
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Health, ObservedContainer, ProbeResult
 from gitops_orch.model.plan import Action, Kind
-from gitops_orch.planner.health_gate import GateProgress, GateResult, evaluate_gate, is_probe_due, resumed
+from gitops_orch.planner.health_gate import (
+    GateProgress,
+    GateResult,
+    evaluate_gate,
+    is_probe_due,
+    resumed,
+    without_long_pause,
+)
 
 GATE_POLL_S = 0.5  # in seconds, as often as Compose polls
 GATE_LOST_MAX = 20  # polls in a row without an answer, before a wait is given up
@@ -123,6 +130,7 @@ class Gates:
         if wait.action.kind is Kind.EXEC:
             seen = replace(seen, health=Health.NONE)
         now_s = self._clock.monotonic_s()
-        result = evaluate_gate(wait.action.gate, wait.progress, seen, now_s, probed, counting=counting)
+        progress = without_long_pause(wait.action.gate, wait.progress, now_s)
+        result = evaluate_gate(wait.action.gate, progress, seen, now_s, probed, counting=counting)
         wait.progress = self._progress[(wait.action.host, wait.action.name)] = result.progress
         return result
