@@ -16,6 +16,7 @@ from pathlib import Path
 from gitops_orch.clock import Clock
 from gitops_orch.errors import SourceError, SourceUnavailable
 from gitops_orch.private_files import make_private_directory, owner_hint
+from gitops_orch.source.commits import check_commit
 from gitops_orch.source.failure import MirrorDamaged, is_corrupt, printable, redact
 from gitops_orch.source.git import Git, GitResult
 
@@ -90,6 +91,17 @@ class Mirror:
                 hint="check the space and the permissions of the state directory",
             )
         return result
+
+    def has(self, commit: str) -> bool:
+        """Return whether the mirror has a commit."""
+        check_commit(commit)
+        return self.probe("cat-file", "-e", f"{commit}^{{commit}}").ok
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Return whether a commit descends from another; False if the mirror does not have both."""
+        if not (self.has(older) and self.has(newer)):
+            return False  # the mirror has the branch's whole history, so a commit that is missing is not part of it
+        return self.run("merge-base", "--is-ancestor", older, newer).ok
 
     def damage(self, output: str) -> MirrorDamaged:
         """Return the error for a damaged mirror."""
