@@ -8,7 +8,7 @@ from repositories import Repository
 from gitops_orch.controller.desired.config_repository import Branch, ConfigRepository, Reading
 from gitops_orch.controller.reconcile import Reconciler, ReconcilerParts, ReconcileSettings
 from gitops_orch.controller.workers import InlineWorkers
-from gitops_orch.daemon.alerts import troubles_of
+from gitops_orch.daemon.publish.alerts import troubles_of
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.history.history import History
 from gitops_orch.model.app import AppKey

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeAlias
 
-from gitops_orch.daemon.liveness import Liveness
+from gitops_orch.daemon.progress.liveness import Liveness
 
 
 class ServiceView(Protocol):

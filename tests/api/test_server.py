@@ -10,8 +10,8 @@ import pytest
 
 from gitops_orch.api import protocol
 from gitops_orch.api.server import serve_http
-from gitops_orch.daemon.liveness import QUIET_MAX_S, Liveness, check_liveness
-from gitops_orch.daemon.metrics import Metrics
+from gitops_orch.daemon.progress.liveness import QUIET_MAX_S, Liveness, check_liveness
+from gitops_orch.daemon.publish.metrics import Metrics
 
 
 class View:

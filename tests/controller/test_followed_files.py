@@ -8,7 +8,7 @@ from story import Scenario
 
 from gitops_orch.cli.render.plan_text import render_diff, render_plan, render_run
 from gitops_orch.controller.observe.bind_files import FRESH_S, RETRY_S
-from gitops_orch.daemon.alerts import troubles_of
+from gitops_orch.daemon.publish.alerts import troubles_of
 from gitops_orch.engine import labels
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.engine import SimulatedEngine

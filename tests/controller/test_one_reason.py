@@ -14,7 +14,7 @@ from simulation.tampering import run_foreign
 from structlog.testing import capture_logs
 
 from gitops_orch.cli.verbs.picture_exit_code import plan_code, status_code
-from gitops_orch.daemon.alerts import troubles_of
+from gitops_orch.daemon.publish.alerts import troubles_of
 from gitops_orch.daemon.reports.documents import history_document
 from gitops_orch.engine.simulated.faults import Fault
 from gitops_orch.engine.simulated.images import ImageBehaviour

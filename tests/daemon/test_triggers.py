@@ -6,7 +6,7 @@ import pytest
 from lab.commands import wait_for
 
 from gitops_orch.clock import SystemClock
-from gitops_orch.daemon.systemd import watchdog_interval_s
+from gitops_orch.daemon.publish.systemd import watchdog_interval_s
 from gitops_orch.daemon.triggers import Timers, matters
 from gitops_orch.engine.base import EngineEvent
 from gitops_orch.settings import PollSettings, ResyncSettings, Settings

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from lab.commands import wait_for
 
-from gitops_orch.daemon.alerts import send_alerts, send_revert_alerts, troubles_of
-from gitops_orch.daemon.metrics import Metrics
+from gitops_orch.daemon.publish.alerts import send_alerts, send_revert_alerts, troubles_of
+from gitops_orch.daemon.publish.metrics import Metrics
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.desired import InvalidFile
 from gitops_orch.model.plan import Action, Kind, Plan, PlanHold, Refusal

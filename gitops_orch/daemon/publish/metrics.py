@@ -14,6 +14,29 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
+        self._runs = _RunMetrics(registry)
+        self._state = _StateMetrics(registry)
+        self._alive = Gauge("gitops_orch_loop_alive", "0 where the loop has stalled.", registry=registry)
+
+    def record(self, report: RunReport, *, is_partial: bool = False) -> None:
+        """Count a run and all its actions.
+
+        A run that was limited to some apps does not update the state of the others.
+        """
+        self._runs.count(report)
+        if not is_partial:
+            self._state.show(report.final_status)
+
+    def exposition(self, *, is_alive: bool) -> bytes:
+        """Return the text that Prometheus scrapes."""
+        self._alive.set(is_alive)
+        return generate_latest(self._registry)
+
+
+class _RunMetrics:
+    """What the runs did: these only grow."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._runs = Counter(
             "gitops_orch_runs", "Reconciles, by how they ended.", ["status"], registry=registry
         )
@@ -35,6 +58,22 @@ class Metrics:
         self._finished = Gauge(
             "gitops_orch_last_run_timestamp_seconds", "When the last reconcile began.", registry=registry
         )
+
+    def count(self, report: RunReport) -> None:
+        """Count a run and all its actions."""
+        self._runs.labels(report.status).inc()
+        self._run_s.observe(report.duration_ms / 1000)
+        self._finished.set(report.started_at.timestamp())
+        for result in report.results:
+            self._actions.labels(result.action.kind.value, result.outcome.value).inc()
+        for news in report.reverts:
+            self._reverts.labels("pushed" if news.pushed else "not-pushed").inc()
+
+
+class _StateMetrics:
+    """How the apps and hosts are since the last run over all of them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._fetched = Gauge(
             "gitops_orch_last_fetch_timestamp_seconds", "When the remote last answered.", registry=registry
         )
@@ -59,29 +98,9 @@ class Metrics:
         )
         self._hosts = Gauge("gitops_orch_host_up", "1 where a host answered.", ["host"], registry=registry)
         self._problems = Gauge("gitops_orch_problems", "Mistakes in the commit.", registry=registry)
-        self._alive = Gauge("gitops_orch_loop_alive", "0 where the loop has stalled.", registry=registry)
 
-    def record(self, report: RunReport, *, is_partial: bool = False) -> None:
-        """Count a run and all its actions.
-
-        A run that was limited to some apps does not update the state of the others.
-        """
-        self._runs.labels(report.status).inc()
-        self._run_s.observe(report.duration_ms / 1000)
-        self._finished.set(report.started_at.timestamp())
-        for result in report.results:
-            self._actions.labels(result.action.kind.value, result.outcome.value).inc()
-        for news in report.reverts:
-            self._reverts.labels("pushed" if news.pushed else "not-pushed").inc()
-        if not is_partial:
-            self._show(report.final_status)
-
-    def exposition(self, *, is_alive: bool) -> bytes:
-        """Return the text that Prometheus scrapes."""
-        self._alive.set(is_alive)
-        return generate_latest(self._registry)
-
-    def _show(self, status: Status) -> None:
+    def show(self, status: Status) -> None:
+        """Show the state that a run over all apps found."""
         for gauge in (self._synced, self._healthy, self._stopped, self._hosts):
             gauge.clear()
         stopped = Tally(hold.app for hold in status.plan.holds if hold.stopped)

@@ -10,7 +10,7 @@ from lab.commands import wait_for
 from gitops_orch.clock import SystemClock
 from gitops_orch.controller.execute.run_control import ProgressEvent, RunControl
 from gitops_orch.controller.workers import ThreadWorkers
-from gitops_orch.daemon.expected_waits import Underway
+from gitops_orch.daemon.progress.expected_waits import Underway
 from gitops_orch.engine.settings import PULL_DEADLINE_S
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.plan import Action, Gate, Kind

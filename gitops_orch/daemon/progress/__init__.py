@@ -1,0 +1,1 @@
+"""Tells whether the loop makes progress, and what it is doing."""

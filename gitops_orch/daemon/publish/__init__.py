@@ -1,0 +1,1 @@
+"""Publishes the outcome of each run: metrics, notices, and the text that systemd shows."""
