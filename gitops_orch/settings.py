@@ -30,6 +30,15 @@ _FLAGS: Mapping[str, Path_] = {
     "path": ("repository", "path"),
     "state_dir": ("state", "dir"),
 }
+# Settings that were accepted and had no effect, and why a value for them is a mistake. The default, null, is none.
+_REMOVED: Mapping[Path_, str] = {
+    (
+        "http",
+        "token_file",
+    ): "has no effect: the HTTP port asks for no token; remove it, and keep http.listen on 127.0.0.1, "
+    "or put a proxy before it that asks for one",
+    ("http", "webhook_secret_file"): "has no effect: there is no webhook; remove it",
+}
 _ABSENT = ("", "~", "null", "Null", "NULL")  # the forms of null in YAML
 _FLAG_WORDS = dict.fromkeys(("true", "yes", "on", "y", "t", "1"), True) | dict.fromkeys(
     ("false", "no", "off", "n", "f", "0"), False
@@ -172,8 +181,6 @@ class HttpSettings:
     """The HTTP port."""
 
     listen: Address = "127.0.0.1:8484"
-    webhook_secret_file: File = None
-    token_file: File = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,7 +322,11 @@ def _read_section(section: type[_S], value: Text, at: Path_, mistakes: list[Mist
     read = {
         name: _read_value(keys[name], value[name], (*at, name), mistakes) for name in keys if name in value
     }
-    mistakes += [((*at, name), _unknown_key(name, list(keys))) for name in value if name not in keys]
+    mistakes += [
+        ((*at, name), _REMOVED.get((*at, name)) or _unknown_key(name, list(keys)))
+        for name in value
+        if name not in keys and not ((*at, name) in _REMOVED and value[name] in _ABSENT)
+    ]
     return section(**read)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from gitops_orch.settings import Settings
 from tests.vocabulary import BANNED_PARTS, BANNED_PHRASES
 
 ROOT = Path(__file__).parents[1]
@@ -392,6 +393,26 @@ def strings_of(module: Module) -> Iterator[str]:
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
+
+
+def test_every_setting_is_read() -> None:
+    read = {pair for module in MODULES if module.room != "settings" for pair in attribute_pairs(module)}
+    found = [
+        key
+        for key in Settings().by_key()
+        for section, _, name in [key.rpartition(".")]
+        if not read & {(owner, name) for owner in ([section] if section else ["settings", "_settings"])}
+    ]
+    assert found == [], "a setting that is accepted and has no effect misleads its operator"
+
+
+def attribute_pairs(module: Module) -> Iterator[tuple[str, str]]:
+    """The attributes that a module reads, each with the name or attribute that it is read of."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            owner = node.value
+            if isinstance(owner, ast.Name | ast.Attribute):
+                yield owner.id if isinstance(owner, ast.Name) else owner.attr, node.attr
 
 
 def test_the_help_of_the_command_line_fits_beside_its_names() -> None:

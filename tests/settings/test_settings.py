@@ -24,7 +24,7 @@ instance: blue
 poll: {interval: 1m30s, jitter: 5%}
 resync: {interval: 10m}
 state: {dir: /srv/state, url: null}
-http: {listen: "0.0.0.0:80", webhook_secret_file: /w, token_file: /x}
+http: {listen: "0.0.0.0:80"}
 retain: {runs: 1, releases: 2, containers: 3, images: 4}
 notify: {urls_file: /n}
 log: {format: json, level: debug}
@@ -65,6 +65,14 @@ def test_no_file_gives_the_defaults_of_the_contract():
     assert (settings.poll.interval, settings.poll.jitter, settings.resync.interval) == (30, 0.2, 300)
     assert settings.http.listen == "127.0.0.1:8484"
     assert settings.retain == RetainSettings(runs=1000, releases=20, containers=1, images=3)
+
+
+@pytest.mark.parametrize("key", ["token_file", "webhook_secret_file"])
+def test_a_setting_that_would_protect_nothing_is_a_mistake_and_its_default_is_none(tmp_path, key):
+    assert f"http.{key}: has no effect: " in complaint(f"http: {{{key}: /x}}", tmp_path=tmp_path)
+    environ = {f"GITOPS_ORCH_HTTP__{key.upper()}": "/x"}
+    assert f"http.{key}: has no effect: " in complaint("", tmp_path=tmp_path, environ=environ)
+    assert load(f"http: {{{key}: null}}", tmp_path=tmp_path).http == Settings().http
 
 
 def test_a_flag_wins_over_a_variable_which_wins_over_the_file(tmp_path):
