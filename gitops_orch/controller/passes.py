@@ -6,26 +6,19 @@ from dataclasses import replace
 
 from gitops_orch.controller.desired.load import Loaded
 from gitops_orch.controller.execute.executor import Executor, Services
-from gitops_orch.controller.execute.gates import GateProgresses
 from gitops_orch.controller.execute.replan import actions_of_idle_apps
 from gitops_orch.controller.execute.run_control import Progress, ProgressEvent, RunControl
+from gitops_orch.controller.memory import Memory
 from gitops_orch.controller.observe.failure_logs import (
     result_without_secrets,
     text_without,
     with_failure_logs,
 )
 from gitops_orch.controller.record.recorder import Recorder
-from gitops_orch.controller.releases.release_history import (
-    note_post_starts,
-    recovered_first_releases,
-    started_runs,
-    succeeded_releases,
-)
-from gitops_orch.controller.snapshot import Dependencies, Snapshot, take_snapshot
+from gitops_orch.controller.snapshot import Snapshot, Sources, take_snapshot
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.plan import Action, Plan
 from gitops_orch.model.status import ActionResult, Outcome, SkipReason
-from gitops_orch.model.trouble import LEFT_GIT
 
 # Passes for the rollout, for a fallback while trouble lasts, for what the fallback left to do, and for what is only
 # visible after that. A pass in which a gate failed does not count: it ends, because its app is then in quarantine or
@@ -51,17 +44,17 @@ class Passes:
 
     def __init__(
         self,
-        deps: Dependencies,
+        sources: Sources,
+        memory: Memory,
         recorder: Recorder,
-        gate_progress: GateProgresses,
         control: RunControl,
         # The run is limited to these apps. Empty: all apps.
         apps: frozenset[AppKey] = frozenset(),
     ) -> None:
         self.results: tuple[ActionResult, ...] = ()
-        self._deps = deps
+        self._sources = sources
+        self._memory = memory
         self._recorder = recorder
-        self._gate_progress = gate_progress
         self._control = replace(control, progress=self._without_secrets(control.progress))
         self._apps = apps
         self._failures_left = 0
@@ -90,23 +83,12 @@ class Passes:
 
     def take_snapshot(self, loaded: Loaded, *, quick: bool) -> Snapshot:
         """Take a snapshot, and save in history what it found."""
-        snapshot = take_snapshot(self._deps, loaded, quick=quick, apps=self._apps)
+        snapshot = take_snapshot(self._sources, self._memory, loaded, quick=quick, apps=self._apps)
         self._recorder.remember(snapshot)
-        self._note_unread(snapshot)
-        if snapshot.desired is not None:
-            self._deps.tags.forget_others(snapshot.desired.apps)
+        if snapshot.world is not None and snapshot.desired is not None:
+            self._memory.note_unread(snapshot.unread_files, snapshot.world.targets)
+            self._memory.forget_other_tags(snapshot.desired.apps)
         return snapshot
-
-    def _note_unread(self, snapshot: Snapshot) -> None:
-        """Record each failed read of a host's files as a trouble of the apps that own these files."""
-        digests = (
-            {each.app.key: each.app.digest for each in snapshot.world.targets}
-            if snapshot.world is not None
-            else {}
-        )
-        reasons = {each.app: each.reason for each in self._deps.host_files.not_noted(snapshot.unread_files)}
-        for app, reason in reasons.items():
-            self._deps.history.note_trouble(app, digests[app], reason)
 
     def run(self, snapshot: Snapshot) -> Snapshot:
         """Execute plans until this run can do nothing more. Returns the last snapshot."""
@@ -117,7 +99,7 @@ class Passes:
         self._failures_left = PASSES_MAX + (len(snapshot.world.targets) if snapshot.world is not None else 0)
         while passes_left and self._failures_left > 0:
             plan = snapshot.status.plan
-            self._forget_gates(plan)
+            self._memory.forget_gates(plan)
             if not may_execute(snapshot) or not plan.actions or self._control.should_stop():
                 break
             failures_left = self._failures_left
@@ -132,32 +114,22 @@ class Passes:
         return snapshot
 
     def _carry_out(self, snapshot: Snapshot, plan: Plan) -> tuple[ActionResult, ...]:
-        deps = self._deps
+        sources = self._sources
         self._control.progress(ProgressEvent(kind="planned", message=plan.digest, total=len(plan.actions)))
         self._recorder.record_start(plan, snapshot.world.targets if snapshot.world is not None else ())
+        self._memory.begin_plan()
         self._loaded = snapshot.loaded
         self._snapshots = {action.app: snapshot for action in plan.actions}
         self._recorded.clear()
         services = Services(
-            engines=deps.engines.by_name,
-            workers=deps.workers,
-            clock=deps.clock,
-            gate_progress=self._gate_progress,
+            engines=sources.engines.by_name,
+            workers=sources.workers,
+            clock=sources.clock,
+            gate_progress=self._memory.gate_progress,
         )
         done = Executor(services, self._control, self._replan).run(plan)
         self._record_results(result for result in done if result.action.id not in self._recorded)
-        deps.started_runs.clear()
-        deps.started_runs.update(started_runs(done))
         return tuple(self._recorded[result.action.id] for result in done)
-
-    def _forget_gates(self, plan: Plan) -> None:
-        """Drop the progress of gates that no action waits for.
-
-        Days later, it would count a restart against a release.
-        """
-        awaited = {(action.host, action.name) for action in plan.actions if action.gate is not None}
-        for container in self._gate_progress.keys() - awaited:
-            del self._gate_progress[container]
 
     def _replan(
         self, results: tuple[ActionResult, ...], busy: frozenset[AppKey | None]
@@ -167,7 +139,6 @@ class Passes:
         Implements `replan.Replan`.
         """
         self._record_results(results)
-        self._deps.started_runs.update(started_runs(results))
         if self._failures_left <= 0 or self._control.should_stop():
             return ()
         snapshot = self.take_snapshot(self._loaded, quick=True)
@@ -189,26 +160,17 @@ class Passes:
             for identity, some in by_snapshot.items()
             for each in self._record_results_of(snapshots[identity], some)
         ]
-        self._deps.succeeded_releases.update(succeeded_releases(logged))
-        self._deps.recovered_first_releases.update(recovered_first_releases(logged))
-        note_post_starts(self._deps.post_start_done, logged)
         self._failures_left -= any(result.gate_failed for result in logged)
 
     def _record_results_of(
         self, snapshot: Snapshot, results: Iterable[ActionResult]
     ) -> tuple[ActionResult, ...]:
         """Record the results of one snapshot's plan. Returns them with the last log lines of containers that failed."""
-        deps, world = self._deps, snapshot.world
+        sources, world = self._sources, snapshot.world
         assert world is not None  # noqa: S101 - only a plan of a known world is executed
         apps = {each.app.key: each.app for each in world.targets}
-        logged = with_failure_logs(results, deps.engines.by_name(), deps.workers, deps.clock, apps)
-        quarantined = self._recorder.quarantine(snapshot, logged) | deps.tags.record_results(logged, world)
-        digests = {each.action.app: LEFT_GIT for each in logged if each.action.app is not None}
-        digests |= {key: app.digest for key, app in apps.items()}
-        failed = deps.backoff.note(logged, deps.clock.monotonic_s(), quarantined, world.backoffs, digests)
-        for app, digest, reason in failed:
-            deps.history.note_trouble(app, digest, reason)
-        deps.heal_history.note(logged, world)
+        logged = with_failure_logs(results, sources.engines.by_name(), sources.workers, sources.clock, apps)
+        self._memory.learn(logged, world, self._recorder.quarantine(snapshot, logged))
         # Last: if recording is interrupted before this line, it is repeated.
         self._recorded |= {result.action.id: result for result in logged}
         return logged

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from gitops_orch.clock import Clock
 from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.controller.desired.load import Loader
-from gitops_orch.controller.execute.gates import GateProgresses
 from gitops_orch.controller.execute.run_control import ProgressEvent, RunControl
 from gitops_orch.controller.garbage import collect_garbage
+from gitops_orch.controller.memory import Memory
 from gitops_orch.controller.observe.bind_files import HostFilesMemory
 from gitops_orch.controller.observe.observe_hosts import OBSERVE_DEADLINE_S, Engines
 from gitops_orch.controller.passes import Passes, may_execute
@@ -23,13 +23,10 @@ from gitops_orch.controller.record.run_status import run_status
 from gitops_orch.controller.registry.tag_digests import TagCheck, Tags
 from gitops_orch.controller.releases.held_drift import held_actions
 from gitops_orch.controller.releases.spec_cache import SpecCache
-from gitops_orch.controller.retry.app_isolation import Isolation
-from gitops_orch.controller.retry.backoff import Backoff
-from gitops_orch.controller.retry.heal_history import HealHistory
 from gitops_orch.controller.revert.git_revert import Reverter
 from gitops_orch.controller.revert.push_reverts import FailedReverts
 from gitops_orch.controller.revert.reverted_reverts import RevertedReverts
-from gitops_orch.controller.snapshot import Dependencies, Snapshot, take_snapshot
+from gitops_orch.controller.snapshot import Snapshot, Sources, take_snapshot
 from gitops_orch.controller.workers import Workers
 from gitops_orch.engine.base import Engine
 from gitops_orch.history.history import History
@@ -74,28 +71,23 @@ class Reconciler:
         self._parts = parts
         self._clock = parts.clock
         self._loader = Loader(parts.repository)
-        self._engines = Engines(parts.connect)
-        self._gate_progress: GateProgresses = {}
+        self._engines = Engines(parts.connect, settings.observe_deadline_s)
         self._recorder = Recorder(parts.history, parts.repository, parts.clock)
-        self._deps = Dependencies(
+        self._sources = Sources(
             repository=parts.repository,
             history=parts.history,
             engines=self._engines,
             workers=parts.workers,
             clock=parts.clock,
             spec_cache=SpecCache(),
-            backoff=Backoff(),
-            revert_watcher=RevertedReverts(parts.repository),
-            heal_history=HealHistory(parts.history, parts.clock),
-            isolation=Isolation(),
-            tags=Tags(self._engines, parts.workers, parts.clock, parts.history, check_s=settings.tag_check_s),
-            host_files=HostFilesMemory(self._engines, parts.workers, parts.clock),
-            post_start_done=set(),
-            started_runs={},
-            succeeded_releases=set(),
-            recovered_first_releases=set(),
-            observe_deadline_s=settings.observe_deadline_s,
+            reverted_reverts=RevertedReverts(parts.repository),
             containers_kept=settings.containers_kept,
+        )
+        self._memory = Memory(
+            parts.history,
+            parts.clock,
+            Tags(self._engines, parts.workers, parts.clock, parts.history, check_s=settings.tag_check_s),
+            HostFilesMemory(self._engines, parts.workers, parts.clock),
         )
         self._log = RunLog()
         self._reverts = FailedReverts(Reverter(parts.repository), parts.history, parts.clock)
@@ -111,7 +103,7 @@ class Reconciler:
         at once. `withheld` adds the actions that held apps would get without their holds. If `apps` is not empty, the
         status is limited to these apps and the apps that they depend on.
         """
-        snapshot = take_snapshot(self._deps, self._loader.load(fetch=fetch), apps=apps)
+        snapshot = take_snapshot(self._sources, self._memory, self._loader.load(fetch=fetch), apps=apps)
         if not withheld or snapshot.world is None or snapshot.desired is None:
             return snapshot.status
         plan = snapshot.status.plan
@@ -136,12 +128,12 @@ class Reconciler:
         to the tags that are due.
         """
         control = control or RunControl()
-        self._deps.tags.request = tags
+        self._memory.request_tags(tags)
         control = replace(control, progress=self._log.following(control.progress))
         started_at, began = self._clock.now(), self._clock.monotonic_s()
         loaded = self._loader.load(fetch=fetch)
         control.progress(ProgressEvent(kind="fetched", message=loaded.error))
-        passes = Passes(self._deps, self._recorder, self._gate_progress, control, apps)
+        passes = Passes(self._sources, self._memory, self._recorder, control, apps)
         snapshot = passes.take_snapshot(loaded, quick=quick)
         first = snapshot.status
         snapshot = passes.run(snapshot)
@@ -191,17 +183,14 @@ class Reconciler:
 
     def is_to_be_retried(self, after_s: float, until_s: float) -> bool:
         """Tell whether the backoff of an app ends in this span of time. Another thread may call this."""
-        deps = self._deps
-        return any(
-            memory.expires_between(after_s, until_s)
-            for memory in (deps.backoff, deps.heal_history, deps.isolation, deps.host_files)
-        )
+        return self._memory.expires_between(after_s, until_s)
 
     def reset(self, app: AppKey, release: App | None = None) -> bool:
-        """Clear an app's suspended healing, and a release's quarantined image digests; tell whether there was any."""
-        healed = self._deps.heal_history.reset(app)
-        tried = release is not None and self._deps.tags.reset(release)
-        return healed or tried
+        """Clear an app's suspended healing, and a release's quarantined image digests; tell whether there was any.
+
+        Another thread may call this.
+        """
+        return self._memory.reset(app, release)
 
     @property
     def engines(self) -> Engines:

@@ -12,15 +12,13 @@ from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.controller.desired.last_seen import choose_salt, last_known_placements
 from gitops_orch.controller.desired.load import Loaded
 from gitops_orch.controller.desired.lost_holds import with_lost_commands
-from gitops_orch.controller.observe.bind_files import HostFilesMemory, Unread, holds_of, unknown_of
+from gitops_orch.controller.memory import Memory
+from gitops_orch.controller.observe.bind_files import Unread, holds_of, unknown_of
 from gitops_orch.controller.observe.host_identity import HostFacts, read_facts, updated_facts, verify_identity
 from gitops_orch.controller.observe.observe_hosts import (
-    OBSERVE_DEADLINE_S,
     Engines,
-    ObserveLimits,
     observe_all,
 )
-from gitops_orch.controller.registry.tag_digests import Tags
 from gitops_orch.controller.releases.joint_rollbacks import roll_back_together
 from gitops_orch.controller.releases.known_releases import ReleaseHistory, find_release_history
 from gitops_orch.controller.releases.last_stable import LastGood
@@ -34,9 +32,6 @@ from gitops_orch.controller.releases.outdated_releases import previous_services
 from gitops_orch.controller.releases.release_history import ReleaseFacts, abandoned_releases
 from gitops_orch.controller.releases.running_releases import image_pins, running_releases
 from gitops_orch.controller.releases.spec_cache import SpecCache
-from gitops_orch.controller.retry.app_isolation import Isolation
-from gitops_orch.controller.retry.backoff import Backoff
-from gitops_orch.controller.retry.heal_history import HealHistory
 from gitops_orch.controller.revert.reverted_reverts import RevertedRevert, RevertedReverts
 from gitops_orch.controller.schedule.completed_runs import with_completed
 from gitops_orch.controller.schedule.due_runs import KnownRuns, Timetable, make_timetable
@@ -44,13 +39,7 @@ from gitops_orch.controller.workers import Workers
 from gitops_orch.history.history import History
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.desired import Desired
-from gitops_orch.model.observed import (
-    Observation,
-    ObservedHost,
-    OwnedContainer,
-    Placed,
-    owned_containers,
-)
+from gitops_orch.model.observed import Observation, ObservedHost, OwnedContainer, owned_containers
 from gitops_orch.model.plan import Plan
 from gitops_orch.model.release import Release
 from gitops_orch.model.status import AppStatus, Status
@@ -81,8 +70,8 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dependencies:
-    """What a snapshot needs: its collaborators, and the memory of this process."""
+class Sources:
+    """What snapshots are taken from."""
 
     repository: ConfigRepository
     history: History
@@ -90,26 +79,17 @@ class Dependencies:
     workers: Workers
     clock: Clock
     spec_cache: SpecCache
-    backoff: Backoff
-    revert_watcher: RevertedReverts
-    heal_history: HealHistory
-    isolation: Isolation
-    tags: Tags
-    host_files: HostFilesMemory
-    # Containers, by host and name, whose post_start hook ran in this process.
-    post_start_done: set[tuple[str, str]]
-    # Scheduled runs that the last plan started. The next snapshot records them, in case their containers are removed.
-    started_runs: dict[str, Placed]
-    # Releases, by digest, of which every step succeeded in this process.
-    succeeded_releases: set[tuple[AppKey, str]]
-    # First releases, by digest, that failed, kept running, and are healthy now.
-    recovered_first_releases: set[tuple[AppKey, str]]
-    observe_deadline_s: float = OBSERVE_DEADLINE_S
+    reverted_reverts: RevertedReverts
     containers_kept: int = 1
 
 
 def take_snapshot(
-    deps: Dependencies, loaded: Loaded, *, quick: bool = False, apps: frozenset[AppKey] = frozenset()
+    sources: Sources,
+    memory: Memory,
+    loaded: Loaded,
+    *,
+    quick: bool = False,
+    apps: frozenset[AppKey] = frozenset(),
 ) -> Snapshot:
     """Observe all hosts of a loaded state, and plan. `quick`: do not wait for hosts that did not answer the last time.
 
@@ -117,39 +97,41 @@ def take_snapshot(
     """
     desired = loaded.desired
     if desired is None:
-        return _nothing_loaded(deps, loaded)
-    began = deps.clock.monotonic_s()
-    deps.engines.forget_others(desired.hosts)
+        return _nothing_loaded(sources, loaded)
+    began = sources.clock.monotonic_s()
+    sources.engines.forget_others(desired.hosts)
     observed = observe_all(
-        desired.hosts, deps.engines, deps.workers, deps.clock, _observe_limits(deps, quick)
+        desired.hosts, sources.engines, sources.workers, sources.clock, sources.engines.limits(quick=quick)
     )
-    deps.engines.note_unreachable(observed)
-    seen = deps.clock.monotonic_s()
+    sources.engines.note_unreachable(observed)
+    seen = sources.clock.monotonic_s()
     if not quick:
-        deps.tags.check((each for each in desired.apps if not apps or each.key in apps), observed)
-    observed = with_completed(observed, deps.history)
-    directives = deps.repository.directives(desired.commit)
-    known = read_facts(deps.history)
+        memory.check_tags((each for each in desired.apps if not apps or each.key in apps), observed)
+    observed = with_completed(observed, sources.history)
+    directives = sources.repository.directives(desired.commit)
+    known = read_facts(sources.history)
     observed = verify_identity(observed, known, directives.permission)
-    host_facts = updated_facts(known, observed, deps.history.remembered(), directives.permission)
-    files = read_app_files(deps.history)
-    desired = identified(desired, files, owned_containers(observed), deps.repository)
-    good = LastGood(deps.repository, deps.history, deps.spec_cache).releases(
+    host_facts = updated_facts(known, observed, sources.history.remembered(), directives.permission)
+    files = read_app_files(sources.history)
+    desired = identified(desired, files, owned_containers(observed), sources.repository)
+    good = LastGood(sources.repository, sources.history, sources.spec_cache).releases(
         desired, files, owned_containers(observed)
     )
     view = _Observed(
         observed=observed, directives=directives, released_hosts=host_facts.released, last_good=good
     )
     suspects = (*desired.apps, *(each.app for each in good))
-    decided = deps.isolation.run(suspects, partial(_plan_without, deps, desired, view), deps.clock)
+    decided = memory.isolation.run(
+        suspects, partial(_plan_without, sources, memory, desired, view), sources.clock
+    )
     ours = from_this_repository(owned_containers(observed), decided.world.foreign_apps)
-    plan = whole = with_lost_commands(decided.plan, deps.history, ours)
+    plan = whole = with_lost_commands(decided.plan, sources.history, ours)
     statuses, problems = decided.apps, desired.problems
     if apps:
         scope = with_dependencies(apps, desired.apps)
         plan, problems = limited_to(plan, scope), problems_of(desired, scope)
         statuses = tuple(row for row in statuses if row.key in scope)
-    planned = deps.clock.monotonic_s()
+    planned = sources.clock.monotonic_s()
     status = Status(
         commit=desired.commit,
         fetched_at=loaded.fetched_at,
@@ -160,7 +142,11 @@ def take_snapshot(
         error=loaded.error,
         invalid_files=tuple(file for file in desired.invalid_files if file.key is None and not apps),
         notes=notes_of(
-            decided.world, whole, owned_containers(observed), deps.repository, {row.key for row in statuses}
+            decided.world,
+            whole,
+            owned_containers(observed),
+            sources.repository,
+            {row.key for row in statuses},
         ),
         observe_ms=round((seen - began) * 1000),
         plan_ms=round((planned - seen) * 1000),
@@ -180,8 +166,8 @@ def take_snapshot(
     )
 
 
-def _nothing_loaded(deps: Dependencies, loaded: Loaded) -> Snapshot:
-    empty = Plan(commit=deps.repository.last_commit() or "")
+def _nothing_loaded(sources: Sources, loaded: Loaded) -> Snapshot:
+    empty = Plan(commit=sources.repository.last_commit() or "")
     status = Status(
         commit=empty.commit,
         fetched_at=loaded.fetched_at,
@@ -218,59 +204,61 @@ class _Observed:
 
 @few_collections()
 def _plan_without(
-    deps: Dependencies, desired: Desired, view: _Observed, apart: Mapping[AppKey, str]
+    sources: Sources, memory: Memory, desired: Desired, view: _Observed, apart: Mapping[AppKey, str]
 ) -> _Decided:
     """Plan without the isolated apps (`apart`): they stay as they are, like apps that cannot be read."""
     if apart:
         apps = tuple(app for app in desired.apps if app.key not in apart)
         desired = replace(desired, apps=apps, invalid_apps=(*desired.invalid_apps, *apart))
         view = replace(view, last_good=tuple(each for each in view.last_good if each.app.key not in apart))
-    ours, has = owned_containers(view.observed), deps.repository.source.has
+    ours, has = owned_containers(view.observed), sources.repository.source.has
     past = find_release_history(
-        desired, ours, deps.history, deps.revert_watcher, deps.recovered_first_releases, has
+        desired, ours, sources.history, sources.reverted_reverts, memory.recovered_first_releases(), has
     )
-    world = _world(deps, desired, view, past)
+    world = _world(sources, memory, desired, view, past)
     world = replace(world, released_hosts=view.released_hosts, invalid_apps={**world.invalid_apps, **apart})
-    timetable = _timetable(deps, world)
+    timetable = _timetable(sources, memory, world)
     world = replace(world, due=timetable.due)
     index = build_index(world)
-    world, plan, unread = _plan(deps, world, index)
+    world, plan, unread = _plan(sources, memory, world, index)
     statuses = app_statuses(world, plan, index)
     return _Decided(world=world, past=past, timetable=timetable, plan=plan, apps=statuses, unread=unread)
 
 
-def _plan(deps: Dependencies, world: World, index: Index) -> tuple[World, Plan, tuple[Unread, ...]]:
+def _plan(
+    sources: Sources, memory: Memory, world: World, index: Index
+) -> tuple[World, Plan, tuple[Unread, ...]]:
     """Plan; if the plan needs files of hosts that were not read yet, read them and plan again.
 
     Returns the world with these files, the plan, and the files that could not be read.
     """
-    world = replace(world, host_files=deps.host_files.known())
+    world = replace(world, host_files=memory.host_files.known())
     plan = make_plan(world, index)
-    former = partial(_earlier_releases, deps, owned_containers(world.observed))
-    if plan.unread and deps.host_files.read_needed(plan, world.observed, former):
-        world = replace(world, host_files=deps.host_files.known())
+    former = partial(_earlier_releases, sources, owned_containers(world.observed))
+    if plan.unread and memory.host_files.read_needed(plan, world.observed, former):
+        world = replace(world, host_files=memory.host_files.known())
         plan = make_plan(world, index)
-    unread = deps.host_files.unread(plan)
+    unread = memory.host_files.unread(plan)
     if any(each.waits for each in unread):
         world = replace(world, backoffs={**holds_of(unread), **world.backoffs})
         plan = make_plan(world, index)
     plan = replace(plan, files_unknown=unknown_of(unread))
-    deps.host_files.forget(plan)
+    memory.host_files.forget(plan)
     return world, plan, unread
 
 
-def _earlier_releases(deps: Dependencies, containers: list[OwnedContainer], key: AppKey) -> list[App]:
+def _earlier_releases(sources: Sources, containers: list[OwnedContainer], key: AppKey) -> list[App]:
     """Return the releases of an app that its containers and history name.
 
     Commits that are no longer in Git are left out.
     """
-    commits = {release.commit for release in deps.history.releases(key)}
+    commits = {release.commit for release in sources.history.releases(key)}
     commits |= {c.owner.commit for c in containers if c.owner.app == key}
-    found = (deps.repository.app_at(key, commit) for commit in sorted(commits))
+    found = (sources.repository.app_at(key, commit) for commit in sorted(commits))
     return [app for app in found if app is not None]
 
 
-def _timetable(deps: Dependencies, world: World) -> Timetable:
+def _timetable(sources: Sources, memory: Memory, world: World) -> Timetable:
     away = (
         placed
         for host, rows in world.last_placements.items()
@@ -278,44 +266,41 @@ def _timetable(deps: Dependencies, world: World) -> Timetable:
         for placed in rows
     )
     ours = tuple(owned_containers(world.observed))
-    ran = KnownRuns(containers=ours, unreachable=tuple(away), started=deps.started_runs)
-    return make_timetable((each.app for each in world.targets), ran, deps.history.timetable(), world.now)
+    ran = KnownRuns(containers=ours, unreachable=tuple(away), started=memory.started_runs())
+    return make_timetable((each.app for each in world.targets), ran, sources.history.timetable(), world.now)
 
 
-def _observe_limits(deps: Dependencies, impatient: bool) -> ObserveLimits:  # noqa: FBT001 - its caller names it
-    silent = deps.engines.silent if impatient else {}
-    return ObserveLimits(deadline_s=deps.observe_deadline_s, skipped=silent)
-
-
-def _world(deps: Dependencies, desired: Desired, view: _Observed, past: ReleaseHistory) -> World:
-    observed, directives = view.observed, view.directives
+def _world(
+    sources: Sources, memory: Memory, desired: Desired, view: _Observed, past: ReleaseHistory
+) -> World:
+    observed, directives, succeeded = view.observed, view.directives, memory.succeeded_releases()
     containers = owned_containers(observed)
-    history, facts = deps.history, past.facts
+    history, facts = sources.history, past.facts
     salt = choose_salt(history.salt(), containers)
-    choose = partial(_choose, deps, desired.commit, past)
-    former = partial(_former_release, deps, facts)
+    choose = partial(_choose, sources, desired.commit, past)
+    former = partial(_former_release, sources, facts)
     choices = roll_back_together(desired.apps, choose, former, facts.was_stable)
-    choices = deps.tags.noted(choices, observed)
+    choices = memory.with_tags(choices, observed)
     known = known_apps(history, observed, facts.stable)
-    removed = find_removed_apps(desired, containers, deps.repository, deps.repository.source.has, known)
-    hashes = partial(deps.spec_cache.hashes, salt=salt)
-    running = running_releases(choices, containers, deps.repository, history, facts, hashes)
-    keyed = _keyed(deps, [*choices, *view.last_good, *running], salt)
+    removed = find_removed_apps(desired, containers, sources.repository, sources.repository.source.has, known)
+    hashes = partial(sources.spec_cache.hashes, salt=salt)
+    running = running_releases(choices, containers, sources.repository, history, facts, hashes)
+    keyed = _keyed(sources, [*choices, *view.last_good, *running], salt)
     running_now = keyed[len(choices) + len(view.last_good) :]
     chosen = keyed[: len(keyed) - len(running_now)]
     api_versions = frozenset(host.api_version for host in observed.values() if isinstance(host, ObservedHost))
     settled = frozenset(a.key for a in desired.apps if facts.was_stable(a.key, a.digest))
-    specs = deps.spec_cache.specs((each.app for each in keyed), salt)
+    specs = sources.spec_cache.specs((each.app for each in keyed), salt)
     return World(
         commit=desired.commit,
-        now=deps.clock.now(),
+        now=sources.clock.now(),
         hosts=desired.hosts,
         observed=observed,
         targets=chosen,
         heads={app.key: app for app in desired.apps},
         specs=specs,
-        declared_services=previous_services(chosen, owned_containers(observed), specs, deps.repository, salt),
-        refusals=deps.spec_cache.refusals((each.app for each in keyed), api_versions),
+        declared_services=previous_services(chosen, containers, specs, sources.repository, salt),
+        refusals=sources.spec_cache.refusals((each.app for each in keyed), api_versions),
         salt=salt,
         fleet=desired.fleet,
         invalid_apps={
@@ -325,25 +310,23 @@ def _world(deps: Dependencies, desired: Desired, view: _Observed, past: ReleaseH
         invalid_paths=desired.invalid_paths,
         retained_apps=desired.kept,
         holds=history.holds(),
-        backoffs=deps.backoff.holds(
-            {each.app.key: each.app.digest for each in chosen}, deps.clock.monotonic_s(), deps.clock.now()
-        ),
-        start_backoffs=deps.backoff.start_holds(deps.clock.monotonic_s(), deps.clock.now()),
+        backoffs=memory.backoffs(chosen),
+        start_backoffs=memory.start_backoffs(),
         troubles=history.troubles(),
         last_answers=history.seen(),
         running={each.app.key: each for each in running_now},
-        heals=deps.heal_history.healings(),
+        heals=memory.heals(),
         ungated=frozenset(
             a.key
             for a in desired.apps
             if a.key in facts.progressing_by_app.keys() | facts.failed.keys()
             and a.key not in settled
-            and (a.key, a.digest) not in deps.succeeded_releases
+            and (a.key, a.digest) not in succeeded
         ),
-        post_start_done=frozenset(deps.post_start_done),
+        post_start_done=memory.post_start_done(),
         progressing=facts.progressing_by_app,
         stable_heads=settled,
-        containers_kept=deps.containers_kept,
+        containers_kept=sources.containers_kept,
         failed=abandoned_releases(facts, chosen),
         failed_or_running=facts.failed,
         last_placements=last_known_placements(history, desired, containers),
@@ -357,23 +340,23 @@ def _world(deps: Dependencies, desired: Desired, view: _Observed, past: ReleaseH
     )
 
 
-def _former_release(deps: Dependencies, facts: ReleaseFacts, app: App) -> TargetRelease | None:
+def _former_release(sources: Sources, facts: ReleaseFacts, app: App) -> TargetRelease | None:
     """Return the last stable release of an app other than its head release; None if none can be read."""
     stable = facts.stable_other_than(app.key, app.digest)
-    older = deps.repository.app_at(app.key, stable.commit) if stable is not None else None
+    older = sources.repository.app_at(app.key, stable.commit) if stable is not None else None
     if stable is None or older is None:
         return None
     return TargetRelease(
-        app=older, commit=stable.commit, images=image_pins(deps.history, app.key, stable.digest)
+        app=older, commit=stable.commit, images=image_pins(sources.history, app.key, stable.digest)
     )
 
 
-def _keyed(deps: Dependencies, chosen: list[TargetRelease], salt: str) -> tuple[TargetRelease, ...]:
-    apps = deps.spec_cache.keyed((each.app for each in chosen), salt)
+def _keyed(sources: Sources, chosen: list[TargetRelease], salt: str) -> tuple[TargetRelease, ...]:
+    apps = sources.spec_cache.keyed((each.app for each in chosen), salt)
     return tuple(replace(each, app=apps[(each.app.key, each.app.digest)]) for each in chosen)
 
 
-def _choose(deps: Dependencies, commit: str, past: ReleaseHistory, app: App) -> TargetRelease:
+def _choose(sources: Sources, commit: str, past: ReleaseHistory, app: App) -> TargetRelease:
     failed = past.facts.failed.get(app.key, {})
     stable = past.facts.stable_other_than(app.key, app.digest)
     choice = choose_release(app, commit, pin=past.pins.get(app.key), failed=failed, stable=stable)
@@ -384,11 +367,11 @@ def _choose(deps: Dependencies, commit: str, past: ReleaseHistory, app: App) -> 
         return TargetRelease(app=app, commit=commit, reason=reason, reverted=reverted, stays_running=up)
     if choice.role is Role.BLOCKED:
         return TargetRelease(app=app, commit=commit, role=choice.role, reason=choice.reason)
-    older = deps.repository.app_at(app.key, choice.commit)
+    older = sources.repository.app_at(app.key, choice.commit)
     if older is None:
         reason = f"{choice.reason}, but the files of {choice.commit[:12]} cannot be read"
         return TargetRelease(app=app, commit=commit, role=Role.BLOCKED, reason=reason)
-    images = image_pins(deps.history, app.key, choice.digest)
+    images = image_pins(sources.history, app.key, choice.digest)
     revert = past.revert_of(app.key, app.digest) if choice.role is Role.ROLLBACK else ""
     reason = "; ".join(filter(None, (choice.reason, revert)))
     return TargetRelease(app=older, commit=choice.commit, role=choice.role, reason=reason, images=images)

@@ -32,10 +32,17 @@ NO_LIMITS = ObserveLimits()
 class Engines:
     """Connections to hosts. A connection is kept as long as the host's document does not change."""
 
-    def __init__(self, connect: Callable[[Host], Engine]) -> None:
+    def __init__(
+        self, connect: Callable[[Host], Engine], observe_deadline_s: float = OBSERVE_DEADLINE_S
+    ) -> None:
         self._connect = connect
+        self._observe_deadline_s = observe_deadline_s
         self._open: dict[str, tuple[Host, Engine]] = {}
         self.silent: Mapping[str, str] = {}  # hosts that did not answer the last time, with the reasons
+
+    def limits(self, *, quick: bool) -> ObserveLimits:
+        """Return how long to wait for hosts. `quick`: not for those that did not answer the last time."""
+        return ObserveLimits(deadline_s=self._observe_deadline_s, skipped=self.silent if quick else {})
 
     def note_unreachable(self, observed: Mapping[str, Observation]) -> None:
         """Remember which hosts did not answer."""

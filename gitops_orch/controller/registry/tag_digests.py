@@ -81,8 +81,8 @@ class Tags:
     def _records(self, book: TagRecords) -> None:
         self._opened = book
 
-    def check(self, apps: Iterable[App], observed: Mapping[str, Observation]) -> None:
-        """Ask registries for the digests that are due, each through one host that runs the service."""
+    def due(self, apps: Iterable[App], observed: Mapping[str, Observation]) -> Mapping[str, str]:
+        """Return the images whose tags are due, each with a host that runs a service of it."""
         hosts = _hosts(observed)
         due: dict[str, str] = {}  # host, by image
         for app in apps:
@@ -90,9 +90,7 @@ class Tags:
                 host = hosts.get((app.key, service.name))  # a service that runs nowhere is pulled anyway
                 if host is not None and self._is_due(service):
                     due.setdefault(service.image, host)
-        answers = self._ask(due) if due else {}
-        for image in due:
-            self._note(image, answers.get(image))
+        return due
 
     def _is_due(self, service: Service) -> bool:
         policy, reference = _policy(service), normalise(service.image)
@@ -107,8 +105,8 @@ class Tags:
         asked_s = self._asked_s.get(reference)
         return self.request.now or asked_s is None or self._clock.monotonic_s() - asked_s >= self._check_s
 
-    def _ask(self, due: Mapping[str, str]) -> Mapping[str, str | GitopsOrchError]:
-        """Return the answers that arrive in time, by image.
+    def ask(self, due: Mapping[str, str]) -> Mapping[str, str | GitopsOrchError]:
+        """Ask registries for digests, each through its host; return the answers that arrive in time, by image.
 
         They use separate lanes, because a registry may hang for long.
         """
@@ -125,6 +123,11 @@ class Tags:
                 raise finished.error
             answers[str(finished.token)] = finished.error or str(finished.value)
         return answers
+
+    def note(self, due: Iterable[str], answers: Mapping[str, str | GitopsOrchError]) -> None:
+        """Remember the answers, and which registries did not answer."""
+        for image in due:
+            self._note(image, answers.get(image))
 
     def _note(self, image: str, answer: str | GitopsOrchError | None) -> None:
         reference = normalise(image)

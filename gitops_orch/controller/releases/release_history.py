@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.container import is_from_failed_release, is_retained_copy
 from gitops_orch.model.job import is_run_slot
-from gitops_orch.model.observed import OwnedContainer, Placed, State
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.observed import OwnedContainer, State
 from gitops_orch.model.release import Release, ReleaseState
-from gitops_orch.model.status import ActionResult, Outcome
 from gitops_orch.planner.health_gate import is_doubtful
 from gitops_orch.planner.inputs.world import TargetRelease
 
@@ -154,61 +152,3 @@ def _succeeded(container: OwnedContainer) -> bool:
 def _release(app: AppKey, digest: str, commit: str, *, failed: str = "") -> Release:
     state = ReleaseState.FAILED if failed else ReleaseState.STABLE
     return Release(app=app, digest=digest, commit=commit, state=state, reason=failed, recovered=not failed)
-
-
-def succeeded_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
-    """Return the releases, by app and digest, of which all steps, gates included, were done."""
-    tried: dict[tuple[AppKey, str], bool] = {}
-    for result in results:
-        action = result.action
-        if action.app is not None:
-            key = (action.app, action.release)
-            tried[key] = tried.get(key, True) and result.outcome is Outcome.DONE
-    failed = {app for (app, _), well in tried.items() if not well}
-    return {key for key in tried if key[0] not in failed}
-
-
-def recovered_first_releases(results: Iterable[ActionResult]) -> set[tuple[AppKey, str]]:
-    """Return the first releases that failed, stayed running, and have passed all their gates now."""
-    results = tuple(results)
-    observed_apps = {
-        (result.action.app, result.action.release)
-        for result in results
-        if result.action.gate is not None and result.action.gate.is_retry
-    }
-    return {each for each in succeeded_releases(results) if each in observed_apps}
-
-
-def started_runs(results: Iterable[ActionResult]) -> Mapping[str, Placed]:
-    """Return each scheduled run whose start was requested, by container name.
-
-    Without an answer it may still have started.
-    """
-    return {
-        result.action.name: Placed(
-            app=result.action.app, service=result.action.service, slot=result.action.slot
-        )
-        for result in results
-        if result.action.kind is Kind.START
-        and result.outcome is not Outcome.SKIPPED
-        and result.action.app is not None
-        and result.action.service is not None
-        and result.action.slot is not None
-        and is_run_slot(result.action.slot)
-    }
-
-
-def note_post_starts(post_start_done: set[tuple[str, str]], results: Iterable[ActionResult]) -> None:
-    """Record which containers had all their commands run after their last start.
-
-    Results are in the order of their plan.
-    """
-    for result in results:
-        action, container = result.action, (result.action.host, result.action.name)
-        if action.kind is Kind.EXEC and action.hook is not None and not action.optional:
-            if result.outcome is Outcome.DONE:
-                post_start_done.add(container)
-            else:
-                post_start_done.discard(container)
-        elif action.kind in {Kind.START, Kind.RESTART} and result.outcome is not Outcome.SKIPPED:
-            post_start_done.discard(container)
