@@ -8,6 +8,7 @@ from gitops_orch.controller.desired.load import Loaded
 from gitops_orch.controller.execute.executor import Executor, Services
 from gitops_orch.controller.execute.replan import actions_of_idle_apps
 from gitops_orch.controller.execute.run_control import Progress, ProgressEvent, RunControl
+from gitops_orch.controller.inputs.gather import Sources
 from gitops_orch.controller.memory import Memory
 from gitops_orch.controller.observe.failure_logs import (
     result_without_secrets,
@@ -15,7 +16,7 @@ from gitops_orch.controller.observe.failure_logs import (
     with_failure_logs,
 )
 from gitops_orch.controller.record.recorder import Recorder
-from gitops_orch.controller.snapshot import Snapshot, Sources, take_snapshot
+from gitops_orch.controller.snapshot import Snapshot, take_snapshot
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.plan import Action, Plan
 from gitops_orch.model.status import ActionResult, Outcome, SkipReason

@@ -13,6 +13,7 @@ from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.controller.desired.load import Loader
 from gitops_orch.controller.execute.run_control import ProgressEvent, RunControl
 from gitops_orch.controller.garbage import collect_garbage
+from gitops_orch.controller.inputs.gather import Sources
 from gitops_orch.controller.memory import Memory
 from gitops_orch.controller.observe.bind_files import HostFilesMemory
 from gitops_orch.controller.observe.observe_hosts import OBSERVE_DEADLINE_S, Engines
@@ -26,7 +27,7 @@ from gitops_orch.controller.releases.spec_cache import SpecCache
 from gitops_orch.controller.revert.git_revert import Reverter
 from gitops_orch.controller.revert.push_reverts import FailedReverts
 from gitops_orch.controller.revert.reverted_reverts import RevertedReverts
-from gitops_orch.controller.snapshot import Snapshot, Sources, take_snapshot
+from gitops_orch.controller.snapshot import Snapshot, take_snapshot
 from gitops_orch.controller.workers import Workers
 from gitops_orch.engine.base import Engine
 from gitops_orch.history.history import History

@@ -9,6 +9,7 @@ from simulation.outside import OutsideEvents
 
 from gitops_orch.controller import snapshot
 from gitops_orch.controller.execute import gates, run_hook
+from gitops_orch.controller.inputs import targets
 from gitops_orch.controller.observe import observe_hosts
 from gitops_orch.controller.revert import push_reverts
 from gitops_orch.engine import labels
@@ -69,9 +70,9 @@ def does_not_wait_for_the_proof(patch):
 
 
 def forgets_what_failed(patch):
-    choose = snapshot.choose_release
+    choose = targets.choose_release
     patch.setattr(
-        snapshot,
+        targets,
         "choose_release",
         lambda app, commit, **_: choose(app, commit, pin=None, failed={}, stable=None),
     )
@@ -108,10 +109,10 @@ def takes_a_label_of_an_image_for_its_own(patch):
 
 
 def takes_a_broken_file_for_a_deleted_one(patch):
-    world = snapshot._world
+    world = snapshot.build_world
     patch.setattr(
         snapshot,
-        "_world",
+        "build_world",
         lambda *them: replace(world(*them), invalid_apps={}, invalid_paths=(), retained_apps={}),
     )
 

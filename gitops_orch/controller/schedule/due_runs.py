@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from gitops_orch.controller.schedule.cron_times import due, times_of
 from gitops_orch.model.app import App, AppKey, Service
 from gitops_orch.model.job import Schedule, is_run_slot, run_time
-from gitops_orch.model.observed import OwnedContainer, Placed, State
-from gitops_orch.planner.inputs.world import Due
+from gitops_orch.model.observed import ObservedHost, OwnedContainer, Placed, State, owned_containers
+from gitops_orch.planner.inputs.world import Due, World
 from gitops_orch.planner.rollout.scheduled_runs import is_waiting
 
 NOTHING_SCHEDULED = "[]"
@@ -40,6 +40,18 @@ class KnownRuns:
     unreachable: tuple[Placed, ...] = ()  # seen before, on hosts that do not answer
     # Started a moment ago, by container name: the container may have been removed before it was observed.
     started: Mapping[str, Placed] = field(default_factory=dict)
+
+
+def known_runs(world: World, started: Mapping[str, Placed]) -> KnownRuns:
+    """Return the runs that a world shows. `started`: see KnownRuns."""
+    away = (
+        placed
+        for host, rows in world.last_placements.items()
+        if not isinstance(world.observed.get(host), ObservedHost)
+        for placed in rows
+    )
+    containers = tuple(owned_containers(world.observed))
+    return KnownRuns(containers=containers, unreachable=tuple(away), started=started)
 
 
 def make_timetable(apps: Iterable[App], ran: KnownRuns, known: str | None, now: datetime) -> Timetable:

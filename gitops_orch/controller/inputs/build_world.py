@@ -1,0 +1,91 @@
+"""Builds the planner's world from the facts of a snapshot and the memory of this process."""
+
+from dataclasses import replace
+from functools import partial
+
+from gitops_orch.controller.desired.last_seen import last_known_placements
+from gitops_orch.controller.inputs.gather import Facts, Sources
+from gitops_orch.controller.inputs.targets import choose_targets
+from gitops_orch.controller.memory import Memory
+from gitops_orch.controller.releases.known_releases import ReleaseHistory
+from gitops_orch.controller.releases.orphans import find_removed_apps, known_apps
+from gitops_orch.controller.releases.outdated_releases import previous_services
+from gitops_orch.controller.releases.release_history import abandoned_releases
+from gitops_orch.controller.releases.running_releases import running_releases
+from gitops_orch.model.observed import ObservedHost
+from gitops_orch.planner.inputs.world import TargetRelease, World
+
+
+def build_world(facts: Facts, past: ReleaseHistory, sources: Sources, memory: Memory) -> World:
+    """Return the world, without the scheduled runs that are due and the files of hosts. It changes nothing.
+
+    From `sources` it reads the files of older releases, and what history has of single apps.
+    """
+    desired, containers, releases = facts.desired, facts.containers, past.facts
+    repository, history, spec_cache = sources.repository, sources.history, sources.spec_cache
+    choices = choose_targets(facts, past, sources, memory)
+    known = known_apps(history, facts.observed, releases.stable)
+    removed = find_removed_apps(desired, containers, repository, repository.source.has, known)
+    hashes = partial(spec_cache.hashes, salt=facts.salt)
+    running = running_releases(choices, containers, repository, history, releases, hashes)
+    keyed = _keyed(sources, [*choices, *facts.last_good, *running], facts.salt)
+    running_now = keyed[len(choices) + len(facts.last_good) :]
+    chosen = keyed[: len(keyed) - len(running_now)]
+    hosts = (host for host in facts.observed.values() if isinstance(host, ObservedHost))
+    api_versions = frozenset(host.api_version for host in hosts)
+    settled = frozenset(a.key for a in desired.apps if releases.was_stable(a.key, a.digest))
+    specs = spec_cache.specs((each.app for each in keyed), facts.salt)
+    succeeded = memory.succeeded_releases()
+    return World(
+        commit=desired.commit,
+        now=sources.clock.now(),
+        hosts=desired.hosts,
+        observed=facts.observed,
+        targets=chosen,
+        heads={app.key: app for app in desired.apps},
+        specs=specs,
+        declared_services=previous_services(chosen, containers, specs, repository, facts.salt),
+        refusals=spec_cache.refusals((each.app for each in keyed), api_versions),
+        salt=facts.salt,
+        fleet=desired.fleet,
+        invalid_apps={
+            key: desired.invalid_reasons.get(key, "its files have mistakes") for key in desired.invalid_apps
+        },
+        left_out=desired.left_out,
+        invalid_paths=desired.invalid_paths,
+        retained_apps=desired.kept,
+        holds=history.holds(),
+        backoffs=memory.backoffs(chosen),
+        start_backoffs=memory.start_backoffs(),
+        troubles=history.troubles(),
+        last_answers=history.seen(),
+        running={each.app.key: each for each in running_now},
+        heals=memory.heals(),
+        ungated=frozenset(
+            a.key
+            for a in desired.apps
+            if a.key in releases.progressing_by_app.keys() | releases.failed.keys()
+            and a.key not in settled
+            and (a.key, a.digest) not in succeeded
+        ),
+        post_start_done=memory.post_start_done(),
+        progressing=releases.progressing_by_app,
+        stable_heads=settled,
+        containers_kept=sources.containers_kept,
+        failed=abandoned_releases(releases, chosen),
+        failed_or_running=releases.failed,
+        last_placements=last_known_placements(history, desired, containers),
+        prune_default=desired.fleet.prune_default,
+        prunes=removed.prunes,
+        former={key: app for key, app in removed.former.items() if app is not None},
+        foreign_apps=removed.foreign_apps | past.foreign_apps,
+        never_stable=frozenset(a.key for a in desired.apps if not releases.stable.get(a.key)),
+        released_hosts=facts.host_facts.released,
+        allowed_prunes=facts.directives.allowed_prunes,
+        accepted=facts.directives.permission.accepted,
+    )
+
+
+def _keyed(sources: Sources, chosen: list[TargetRelease], salt: str) -> tuple[TargetRelease, ...]:
+    apps = sources.spec_cache.keyed((each.app for each in chosen), salt)
+    return tuple(replace(each, app=apps[(each.app.key, each.app.digest)]) for each in chosen)
