@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gitops_orch.controller.desired.load import Loaded
-from gitops_orch.controller.execute.executor import Executor, Services
+from gitops_orch.controller.execute.dispatcher import Services
+from gitops_orch.controller.execute.executor import Executor
 from gitops_orch.controller.execute.replan import actions_of_idle_apps
 from gitops_orch.controller.execute.run_control import Progress, ProgressEvent, RunControl
 from gitops_orch.controller.inputs.gather import Sources

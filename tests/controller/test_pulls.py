@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from gitops_orch.clock import SystemClock
-from gitops_orch.controller.execute.executor import Executor, Services
+from gitops_orch.controller.execute.dispatcher import Services
+from gitops_orch.controller.execute.executor import Executor
 from gitops_orch.controller.execute.replan import no_replan
 from gitops_orch.controller.execute.run_control import RunControl
 from gitops_orch.controller.workers import ThreadWorkers

@@ -2,7 +2,8 @@
 
 from simulation.simulated_clock import SimulatedClock
 
-from gitops_orch.controller.execute.executor import Executor, Services
+from gitops_orch.controller.execute.dispatcher import Services
+from gitops_orch.controller.execute.executor import Executor
 from gitops_orch.controller.execute.replan import actions_of_idle_apps, no_replan
 from gitops_orch.controller.execute.run_control import RunControl
 from gitops_orch.controller.workers import InlineWorkers
