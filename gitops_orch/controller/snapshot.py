@@ -1,10 +1,9 @@
 """Takes a snapshot: gathers facts, builds the planner's world, and makes the plan. It changes nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
-from gitops_orch.controller.desired.app_files import AppFiles
 from gitops_orch.controller.desired.changes_without_container import notes_of
 from gitops_orch.controller.desired.load import Loaded
 from gitops_orch.controller.desired.lost_holds import with_lost_commands
@@ -13,15 +12,12 @@ from gitops_orch.controller.inputs.gather import Facts, Sources, gather, observe
 from gitops_orch.controller.inputs.plan_with_files import plan_with_files
 from gitops_orch.controller.memory import Memory
 from gitops_orch.controller.observe.bind_files import Unread
-from gitops_orch.controller.observe.host_identity import HostFacts
-from gitops_orch.controller.releases.known_releases import find_release_history
+from gitops_orch.controller.releases.known_releases import ReleaseHistory, find_release_history
 from gitops_orch.controller.releases.orphans import from_this_repository
-from gitops_orch.controller.revert.reverted_reverts import RevertedRevert
 from gitops_orch.controller.schedule.due_runs import known_runs, make_timetable
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.desired import Desired
 from gitops_orch.model.plan import Plan
-from gitops_orch.model.release import Release
 from gitops_orch.model.status import Status
 from gitops_orch.planner.app_selection import limited_to, problems_of, with_dependencies
 from gitops_orch.planner.inputs.index import build_index
@@ -36,15 +32,17 @@ class Snapshot:
 
     status: Status
     loaded: Loaded
-    # As loaded, with what history knows of files that are in doubt.
-    desired: Desired | None = None
+    facts: Facts | None = None
+    # What is known of releases and reverts.
+    past: ReleaseHistory | None = None
     world: World | None = None
-    recovered_releases: tuple[Release, ...] = ()
-    reverted_reverts: tuple[RevertedRevert, ...] = ()
     timetable: str = ""  # to be saved in history.
-    host_facts: HostFacts = field(default_factory=HostFacts)
-    app_files: AppFiles = field(default_factory=AppFiles)  # to be saved in history.
     unread_files: tuple[Unread, ...] = ()
+
+    @property
+    def desired(self) -> Desired | None:
+        """Return the desired state, with what history knows of files that are in doubt; None if nothing is loaded."""
+        return self.facts.desired if self.facts is not None else None
 
 
 def take_snapshot(
@@ -126,13 +124,10 @@ def _plan_without(
     return Snapshot(
         status=status,
         loaded=loaded,
-        desired=desired,
+        facts=facts,
+        past=past,
         world=world,
-        recovered_releases=past.recovered,
-        reverted_reverts=past.reverted_reverts,
         timetable=timetable.state_text,
-        host_facts=facts.host_facts,
-        app_files=facts.app_files.after(desired),
         unread_files=unread,
     )
 

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from gitops_orch.clock import Clock
 from gitops_orch.controller.desired.app_files import keep_app_files
 from gitops_orch.controller.desired.config_repository import ConfigRepository
-from gitops_orch.controller.observe.host_identity import keep_facts
+from gitops_orch.controller.observe.host_identity import HostFacts, keep_facts
 from gitops_orch.controller.record.recorded_runs import actions_done, new_row
+from gitops_orch.controller.releases.known_releases import ReleaseHistory
 from gitops_orch.controller.releases.orphans import from_this_repository
 from gitops_orch.controller.schedule.completed_runs import note_completed
 from gitops_orch.controller.schedule.due_runs import NOTHING_SCHEDULED
@@ -50,20 +51,21 @@ class Recorder:
 
     def remember(self, snapshot: Snapshot) -> None:
         """Save what a snapshot found: the commit, the salt, where apps run, and releases that history had lost."""
-        world = snapshot.world
+        world, facts, past = snapshot.world, snapshot.facts, snapshot.past
         self._remember_fetch(snapshot)
-        if world is None:
+        if world is None or facts is None or past is None:
             return
         history = self._history
         self._remember_answers(world)
         if not snapshot.loaded.error:
             self._move_to(world.commit)
-            keep_app_files(history, snapshot.app_files)
+            keep_app_files(history, facts.app_files.after(facts.desired))
         if history.salt() != world.salt:
             history.set_salt(world.salt)
         if snapshot.timetable != (history.timetable() or NOTHING_SCHEDULED):
             history.set_timetable(snapshot.timetable)
-        self._remember_hosts(snapshot, world)
+        self._remember_hosts(snapshot, world, facts.host_facts)
+        self._remember_releases(past)
 
     def _remember_fetch(self, snapshot: Snapshot) -> None:
         """Record when the remote answered: at once if it had something new, else once a minute.
@@ -92,7 +94,7 @@ class Recorder:
         if stale:
             history.note_seen(stale, max(answered[name] for name in stale))
 
-    def _remember_hosts(self, snapshot: Snapshot, world: World) -> None:
+    def _remember_hosts(self, snapshot: Snapshot, world: World, facts: HostFacts) -> None:
         history, now = self._history, self._clock.now()
         remembered = history.remembered()
         if not (remembered or history.is_continuous()) and not from_this_repository(
@@ -104,20 +106,25 @@ class Recorder:
                 placed = _placed(host, snapshot.status.plan.taking_over.get(host.name, frozenset()))
                 if remembered.get(host.name) != placed:
                     history.remember_host(host.name, placed, now)
-        keep_facts(history, snapshot.host_facts)
+        keep_facts(history, facts)
         note_completed(world.observed, history)
-        self._forget(remembered, snapshot)
-        for release in snapshot.recovered_releases:
-            history.mark_release(release)
-        for each in snapshot.reverted_reverts:
-            history.record_reverted_revert(each.app, each.digest, each.revert)
+        self._forget(remembered, world, facts.released)
+
+    def _remember_releases(self, past: ReleaseHistory) -> None:
+        """Save the releases that history had lost, and lift the quarantine of reverted reverts."""
+        for release in past.recovered:
+            self._history.mark_release(release)
+        for each in past.reverted_reverts:
+            self._history.record_reverted_revert(each.app, each.digest, each.revert)
             LOG.warning(QUARANTINE_LIFTED, app=str(each.app), release=each.digest, reverted=each.revert)
 
-    def _forget(self, remembered: Mapping[str, tuple[Placed, ...]], snapshot: Snapshot) -> None:
+    def _forget(
+        self, remembered: Mapping[str, tuple[Placed, ...]], world: World, released: Iterable[str]
+    ) -> None:
         """Keep the slots of a released host until they are seen elsewhere: their data may still exist on that host."""
-        hosts = snapshot.world.observed.values() if snapshot.world is not None else ()
+        hosts = world.observed.values()
         seen = {placed for host in hosts if isinstance(host, ObservedHost) for placed in _placed(host)}
-        for name in sorted(snapshot.host_facts.released):
+        for name in sorted(released):
             left = tuple(placed for placed in remembered.get(name, ()) if placed not in seen)
             if left != remembered.get(name):
                 self._history.remember_host(name, left, self._clock.now())
