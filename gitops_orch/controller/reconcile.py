@@ -81,7 +81,7 @@ class Reconciler:
             workers=parts.workers,
             clock=parts.clock,
             spec_cache=SpecCache(),
-            reverted_reverts=RevertedReverts(parts.repository),
+            reverted_reverts=RevertedReverts(parts.repository, parts.history),
             containers_kept=settings.containers_kept,
         )
         self._memory = Memory(

@@ -99,7 +99,7 @@ def _plan_without(
     past = find_release_history(
         planned.desired,
         planned.containers,
-        history,
+        planned.recorded,
         sources.reverted_reverts,
         memory.recovered_first_releases(),
         sources.repository.source.has,

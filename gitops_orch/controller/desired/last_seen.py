@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Iterable, Mapping
 
-from gitops_orch.history.history import History
 from gitops_orch.model.desired import Desired
 from gitops_orch.model.observed import OwnedContainer, Placed
 
@@ -20,14 +19,18 @@ def choose_salt(known: str | None, containers: Iterable[OwnedContainer]) -> str:
 
 
 def last_known_placements(
-    history: History, desired: Desired, containers: list[OwnedContainer]
+    placements: Mapping[str, tuple[Placed, ...]],
+    desired: Desired,
+    containers: list[OwnedContainer],
+    *,
+    is_continuous: bool,
 ) -> Mapping[str, tuple[Placed, ...]]:
     """Return what each host ran when it last answered; a host that never answered is absent.
 
-    If history was kept since the first container was created, a host that never answered cannot have one of ours.
+    `placements` is what history has. If history was kept since the first container was created, a host that never answered cannot have one of ours.
     """
-    remembered = dict(history.remembered())
-    if history.is_continuous() or (not remembered and not containers):
+    remembered = dict(placements)
+    if is_continuous or (not remembered and not containers):
         for host in desired.hosts:
             remembered.setdefault(host.name, ())
     return remembered

@@ -19,15 +19,15 @@ from gitops_orch.planner.inputs.world import TargetRelease, World
 def build_world(facts: Facts, past: ReleaseHistory, sources: Sources, memory: Memory) -> World:
     """Return the world, without the scheduled runs that are due and the files of hosts. It changes nothing.
 
-    From `sources` it reads the files of older releases, and what history has of single apps.
+    From `sources` it reads the files of older releases, and which images they ran.
     """
     desired, containers, releases = facts.desired, facts.containers, past.facts
-    repository, history, spec_cache = sources.repository, sources.history, sources.spec_cache
+    repository, spec_cache, recorded = sources.repository, sources.spec_cache, facts.recorded
     choices = choose_targets(facts, past, sources, memory)
-    known = known_apps(history, facts.observed, releases.stable)
+    known = known_apps(recorded, facts.observed, releases.stable)
     removed = find_removed_apps(desired, containers, repository, repository.source.has, known)
     hashes = partial(spec_cache.hashes, salt=facts.salt)
-    running = running_releases(choices, containers, repository, history, releases, hashes)
+    running = running_releases(choices, containers, repository, sources.history, releases, hashes)
     keyed = _keyed(sources, [*choices, *facts.last_good, *running], facts.salt)
     running_now = keyed[len(choices) + len(facts.last_good) :]
     chosen = keyed[: len(keyed) - len(running_now)]
@@ -54,11 +54,11 @@ def build_world(facts: Facts, past: ReleaseHistory, sources: Sources, memory: Me
         left_out=desired.left_out,
         invalid_paths=desired.invalid_paths,
         retained_apps=desired.kept,
-        holds=history.holds(),
+        holds=recorded.holds,
         backoffs=memory.backoffs(chosen),
         start_backoffs=memory.start_backoffs(),
-        troubles=history.troubles(),
-        last_answers=history.seen(),
+        troubles=recorded.troubles,
+        last_answers=recorded.last_answers,
         running={each.app.key: each for each in running_now},
         heals=memory.heals(),
         ungated=frozenset(
@@ -74,7 +74,9 @@ def build_world(facts: Facts, past: ReleaseHistory, sources: Sources, memory: Me
         containers_kept=sources.containers_kept,
         failed=abandoned_releases(releases, chosen),
         failed_or_running=releases.failed,
-        last_placements=last_known_placements(history, desired, containers),
+        last_placements=last_known_placements(
+            recorded.placements, desired, containers, is_continuous=recorded.is_continuous
+        ),
         prune_default=desired.fleet.prune_default,
         prunes=removed.prunes,
         former={key: app for key, app in removed.former.items() if app is not None},

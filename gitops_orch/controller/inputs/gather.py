@@ -12,6 +12,7 @@ from gitops_orch.controller.observe.host_identity import HostFacts, read_facts, 
 from gitops_orch.controller.observe.observe_hosts import Engines, observe_all
 from gitops_orch.controller.releases.last_stable import LastGood
 from gitops_orch.controller.releases.orphans import identified
+from gitops_orch.controller.releases.recorded import Recorded, read_recorded
 from gitops_orch.controller.releases.spec_cache import SpecCache
 from gitops_orch.controller.revert.reverted_reverts import RevertedReverts
 from gitops_orch.controller.schedule.completed_runs import with_completed
@@ -46,6 +47,7 @@ class Facts:
     # Verified: no host that is another one than before, and no container that is a copy.
     observed: Mapping[str, Observation]
     directives: CommitDirectives
+    recorded: Recorded
     host_facts: HostFacts
     app_files: AppFiles
     # Last stable releases of apps whose files cannot be read.
@@ -91,15 +93,16 @@ def gather(sources: Sources, desired: Desired, observed: Mapping[str, Observatio
     history, repository = sources.history, sources.repository
     observed = with_completed(observed, history)
     directives = repository.directives(desired.commit)
-    known = read_facts(history)
+    known, recorded = read_facts(history), read_recorded(history)
     observed = verify_identity(observed, known, directives.permission)
-    host_facts = updated_facts(known, observed, history.remembered(), directives.permission)
+    host_facts = updated_facts(known, observed, recorded.placements, directives.permission)
     files, containers = read_app_files(history), owned_containers(observed)
     desired = identified(desired, files, containers, repository)
     return Facts(
         desired=desired,
         observed=observed,
         directives=directives,
+        recorded=recorded,
         host_facts=host_facts,
         app_files=files,
         last_good=LastGood(repository, history, sources.spec_cache).releases(desired, files, containers),

@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from gitops_orch.controller.releases.orphans import deployed_by_others, from_this_repository
+from gitops_orch.controller.releases.recorded import Recorded
 from gitops_orch.controller.releases.release_history import ReleaseFacts, recovered_releases, release_facts
 from gitops_orch.controller.revert.reverted_reverts import RevertedRevert, RevertedReverts
-from gitops_orch.history.history import History
 from gitops_orch.history.records import RevertRecord
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.desired import Desired
@@ -41,7 +41,7 @@ class ReleaseHistory:
 def find_release_history(
     desired: Desired,
     containers: list[OwnedContainer],
-    history: History,
+    recorded: Recorded,
     revert_watcher: RevertedReverts,
     passed_again: Collection[tuple[AppKey, str]],
     has: Callable[[str], bool],
@@ -50,7 +50,7 @@ def find_release_history(
 
     `has` tells whether the mirror has a commit.
     """
-    known = history.releases(None)
+    known = recorded.releases
     declared = {app.key for app in desired.apps} | set(desired.invalid_apps)
     foreign = deployed_by_others(desired, containers, known, has)
     ours = from_this_repository(containers, foreign)
@@ -58,9 +58,7 @@ def find_release_history(
         each for each in recovered_releases(ours, release_facts(known).known) if each.app in declared
     ]
     releases = (*known, *reversed(recovered))  # both newest first
-    relanded = revert_watcher.find(
-        desired.apps, releases, head=desired.commit, spent=history.reverted_reverts
-    )
+    relanded = revert_watcher.find(desired.apps, releases, head=desired.commit)
     lifted = {*passed_again, *((each.app, each.digest) for each in relanded)}
     return ReleaseHistory(
         facts=release_facts(
@@ -69,8 +67,8 @@ def find_release_history(
             if row.state is not ReleaseState.FAILED or (row.app, row.digest) not in lifted
         ),
         newest={row.app: row.digest for row in reversed(releases)},
-        pins=history.pins(),
-        reverts=history.reverts(),
+        pins=recorded.pins,
+        reverts=recorded.reverts,
         recovered=tuple(recovered),
         reverted_reverts=relanded,
         foreign_apps=foreign,

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from gitops_orch.controller.desired.app_files import AppFiles
 from gitops_orch.controller.desired.config_repository import ConfigRepository
+from gitops_orch.controller.releases.recorded import Recorded
 from gitops_orch.errors import SourceError
-from gitops_orch.history.history import History
 from gitops_orch.model.app import App, AppKey, Prune
 from gitops_orch.model.desired import Desired
 from gitops_orch.model.observed import Observation, ObservedHost, OwnedContainer
@@ -83,17 +83,17 @@ def find_removed_apps(
 
 
 def known_apps(
-    history: History, observed: Mapping[str, Observation], stable: Mapping[AppKey, Sequence[Release]]
+    recorded: Recorded, observed: Mapping[str, Observation], stable: Mapping[AppKey, Sequence[Release]]
 ) -> KnownApps:
     """Return the apps that history knows. `stable` are their stable releases, the newest first."""
     away = {
         placed.app
-        for host, rows in history.remembered().items()
+        for host, rows in recorded.placements.items()
         if not isinstance(observed.get(host), ObservedHost)
         for placed in rows
     }
     return KnownApps(
-        apps=deployed_apps(history.releases(None)),
+        apps=deployed_apps(recorded.releases),
         last_seen_on_silent_hosts={app: stable[app][0].commit for app in away if stable.get(app)},
     )
 

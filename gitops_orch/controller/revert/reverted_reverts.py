@@ -4,14 +4,14 @@ It lifts the quarantine, once for each revert. If the same files return in anoth
 the release stays quarantined: a retry was not requested.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.controller.revert.git_revert import APP_TRAILER
 from gitops_orch.errors import SourceError
+from gitops_orch.history.history import History
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.source.revert import AUTHOR
@@ -31,25 +31,23 @@ class RevertedRevert:
 class RevertedReverts:
     """Finds reverted reverts in Git. Each answer is remembered."""
 
-    def __init__(self, repository: ConfigRepository) -> None:
+    def __init__(self, repository: ConfigRepository, history: History) -> None:
         self._repository = repository
+        self._history = history
         self._answers: dict[tuple[str, AppKey, str, str], tuple[str, ...]] = {}
 
     def find(
-        self,
-        apps: Iterable[App],
-        releases: Iterable[Release],
-        *,
-        head: str,
-        spent: Callable[[], AbstractSet[tuple[AppKey, str]]],
+        self, apps: Iterable[App], releases: Iterable[Release], *, head: str
     ) -> tuple[RevertedRevert, ...]:
-        """Return the releases to try again. `spent` returns the reverts that caused a retry before."""
+        """Return the releases to try again. A revert causes one retry only."""
         failed = {(row.app, row.digest): row for row in releases if row.state is ReleaseState.FAILED}
         found = []
         for app in apps:
             release = failed.get((app.key, app.digest))
             reverts = self._reverted_by_users(release, head) if release is not None else ()
-            fresh = [revert for revert in reverts if (app.key, revert) not in spent()]
+            fresh = [
+                revert for revert in reverts if (app.key, revert) not in self._history.reverted_reverts()
+            ]
             if fresh:
                 found.append(RevertedRevert(app=app.key, digest=app.digest, revert=fresh[0]))
         return tuple(found)

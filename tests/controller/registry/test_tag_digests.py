@@ -1,6 +1,7 @@
 """Tags that are pushed again, on a simulated host: when a registry is asked, and what its answer leads to."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from simulation import tampering
@@ -235,3 +236,16 @@ def test_a_container_that_a_person_renamed_after_its_tag_was_pushed_again_stays_
     story.sync()
     assert not up.name.endswith("-by-hand")
     assert (runs(story), story.plan().actions, story.plan().holds) == (again.variant, (), ())
+
+
+def test_an_operators_retry_does_not_wait_for_a_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    story, real, answers = deployed(), SimulatedEngine.registry_digest, []
+    with ThreadPoolExecutor(1) as operator:
+
+        def resets_meanwhile(engine: SimulatedEngine, image: str) -> str:
+            answers.append(operator.submit(story.reconciler.reset, WEB).result(timeout=30))
+            return real(engine, image)
+
+        monkeypatch.setattr(SimulatedEngine, "registry_digest", resets_meanwhile)
+        pull(story)
+    assert answers == [False]
