@@ -118,15 +118,13 @@ class Recorder:
             self._history.record_reverted_revert(each.app, each.digest, each.revert)
             LOG.warning(QUARANTINE_LIFTED, app=str(each.app), release=each.digest, reverted=each.revert)
 
-    def _forget(
-        self, remembered: Mapping[str, tuple[Placed, ...]], world: World, released: Iterable[str]
-    ) -> None:
+    def _forget(self, known: Mapping[str, tuple[Placed, ...]], world: World, released: Iterable[str]) -> None:
         """Keep the slots of a released host until they are seen elsewhere: their data may still exist on that host."""
-        hosts = world.observed.values()
-        seen = {placed for host in hosts if isinstance(host, ObservedHost) for placed in _placed(host)}
+        answered = (host for host in world.observed.values() if isinstance(host, ObservedHost))
+        seen = {placed for host in answered for placed in _placed(host)}
         for name in sorted(released):
-            left = tuple(placed for placed in remembered.get(name, ()) if placed not in seen)
-            if left != remembered.get(name):
+            left = tuple(placed for placed in known.get(name, ()) if placed not in seen)
+            if left != known.get(name):
                 self._history.remember_host(name, left, self._clock.now())
 
     def _move_to(self, commit: str) -> None:
