@@ -1,5 +1,6 @@
 """Starts the command line for `gitops-orch` and `python -m gitops_orch`, and passes it the service's HTTP server."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -9,9 +10,14 @@ from typing import NoReturn
 from gitops_orch.cli.main import main as run_command_line
 from gitops_orch.daemon.service_view import ServiceView
 
+# Imports create many objects that live as long as the process. With Python's own threshold of 700 new objects, the
+# garbage collector walks them again and again, which takes a tenth of a short command's time.
+NEW_OBJECTS_MAX = 10_000
+
 
 def main() -> NoReturn:
     """Run the command line and exit with its exit code."""
+    gc.set_threshold(NEW_OBJECTS_MAX)
     _end(run_command_line(serve_http=_serve_http))
 
 

@@ -17,7 +17,6 @@ from gitops_orch.controller.inputs.gather import Sources
 from gitops_orch.controller.memory import Memory
 from gitops_orch.controller.observe.bind_files import HostFilesMemory
 from gitops_orch.controller.observe.observe_hosts import OBSERVE_DEADLINE_S, Engines
-from gitops_orch.controller.passes import Passes, may_execute
 from gitops_orch.controller.record.recorder import Recorder
 from gitops_orch.controller.record.run_log import RunLog
 from gitops_orch.controller.record.run_status import run_status
@@ -128,6 +127,8 @@ class Reconciler:
         these apps and the apps that they depend on. `tags` selects tags to compare with their registries, in addition
         to the tags that are due.
         """
+        from gitops_orch.controller.passes import Passes  # not for `status`, which executes nothing
+
         control = control or RunControl()
         self._memory.request_tags(tags)
         control = replace(control, progress=self._log.following(control.progress))
@@ -172,6 +173,8 @@ class Reconciler:
         )
 
     def _finish(self, snapshot: Snapshot, *, quick: bool) -> None:
+        from gitops_orch.controller.passes import may_execute
+
         self._recorder.record_stable(snapshot)
         if (
             not quick

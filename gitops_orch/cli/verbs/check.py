@@ -84,7 +84,6 @@ def _show_problems(
 
 @contextmanager
 def _tree(shell: Shell, directory: Path | None, ref: str | None) -> Iterator[Tree]:
-    from gitops_orch.daemon.mirrors import open_source
     from gitops_orch.source.directory import directory_tree
 
     if directory is not None and shell.options.repo:
@@ -92,6 +91,8 @@ def _tree(shell: Shell, directory: Path | None, ref: str | None) -> Iterator[Tre
     if not ref and not shell.options.repo:
         yield directory_tree(_existing(directory or Path(), shell.settings.repository.path))
         return
+    from gitops_orch.daemon.mirrors import open_source
+
     url = shell.settings.repository.url if directory is None else None
     checkout = None if url else _checkout(directory or Path())
     settings = shell.settings.with_branch(_branch(ref, checkout))

@@ -72,12 +72,15 @@ def hosts(shell: Shell) -> int:
 def take_status(shell: Shell, *, withheld: bool = False, apps: Sequence[str] = ()) -> Status:
     """Fetch, compile, observe and plan; return the status."""
     from gitops_orch.daemon.application import open_application
-    from gitops_orch.daemon.requests.operations import named_apps
 
     with (
         shell.busy("looking at Git and all hosts"),
         open_application(shell.settings, shell.repository_url) as application,
     ):
+        if not apps:
+            return application.reconciler.read_status(withheld=withheld)
+        from gitops_orch.daemon.requests.operations import named_apps
+
         return application.reconciler.read_status(withheld=withheld, apps=named_apps(application, apps))
 
 
