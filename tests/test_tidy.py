@@ -1,11 +1,12 @@
 """The house rules that a machine can hold: sizes, layers, purity. docs/ARCHITECTURE.md tells why they are what they are."""
 
 import ast
+import functools
 import re
 import statistics
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -428,15 +429,20 @@ def test_the_help_of_the_command_line_fits_beside_its_names() -> None:
 
 # The tests keep rules too: each asserts something, none waits for time to pass, and none is left out in silence.
 
-TESTS = {
-    str(path.relative_to(ROOT / "tests")): tuple(ast.walk(ast.parse(path.read_text())))
-    for path in sorted((ROOT / "tests").rglob("*.py"))
-}
 WAITS = "lab/commands.py"  # `wait_for` waits for a condition
 SKIPS = "lab/provided.py"  # `provided` skips with a reason, and fails in CI
 ASSERTING = {"raises", "warns", "fail"}  # of pytest
 SKIPPING = {"skip", "skipif", "xfail", "importorskip", "skipTest"}
 HELPERS_DEEP = 3  # a test may assert through a helper of a helper of a helper
+
+
+@functools.cache
+def files_of_tests() -> Mapping[str, tuple[ast.AST, ...]]:
+    """The nodes of each file of the tests, by path; read by the worker that runs these tests, and by no other."""
+    return {
+        str(path.relative_to(ROOT / "tests")): tuple(ast.walk(ast.parse(path.read_text())))
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -483,7 +489,7 @@ def asserting_helpers(functions: list[Checked]) -> set[tuple[str, str]]:
 def test_every_test_asserts_something() -> None:
     functions = [
         read_function(path, node)
-        for path, nodes in TESTS.items()
+        for path, nodes in files_of_tests().items()
         for node in nodes
         if isinstance(node, ast.FunctionDef)
     ]
@@ -509,7 +515,7 @@ def sleeps(node: ast.AST) -> bool:
 def test_no_test_sleeps() -> None:
     found = [
         f"{path}:{node.lineno}"
-        for path, nodes in TESTS.items()
+        for path, nodes in files_of_tests().items()
         for node in nodes
         if sleeps(node) and path != WAITS
     ]
@@ -519,7 +525,7 @@ def test_no_test_sleeps() -> None:
 def test_no_test_is_skipped_in_ci() -> None:
     found = [
         f"{path}:{node.lineno}"
-        for path, nodes in TESTS.items()
+        for path, nodes in files_of_tests().items()
         for node in nodes
         if isinstance(node, ast.Attribute) and node.attr in SKIPPING and path != SKIPS
     ]
