@@ -27,6 +27,8 @@ settings.load_profile("untimed")
 ENGINE_FIXTURES = ("lab2", "lab3", "_engine26", "_engine", "_tls_host", "registry")
 HERE = Path(__file__).parent
 ORACLE_FIXTURES = ("compose_oracle",)
+# The files that take longest, nearly all of it in one test: begun last, each would be waited for alone at the end.
+LONGEST = ("test_public_stacks.py", "test_bad_releases.py", "test_push_reverts.py", "test_corpus.py")
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +41,8 @@ def _nothing_is_muted() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by what they need, keep those of a file with engines on one worker, and start with them.
 
-    They wait more than they work: begun first, they leave the cores to the others, and none is left over at the end.
+    They wait more than they work: begun first, they leave the cores to the others, and none is left over at the end. So
+    that the order stays, scripts/test forbids pytest-xdist to begin with the files that have the most tests.
     """
     for item in items:
         wanted = _wanted(item)
@@ -49,7 +52,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(HERE))))
         if wanted.intersection(ORACLE_FIXTURES):
             item.add_marker(pytest.mark.oracle)
-    items.sort(key=lambda item: item.get_closest_marker("engine") is None)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, int]:
+    place = LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST)
+    return item.get_closest_marker("engine") is None, place
 
 
 def _wanted(item: pytest.Item) -> set[str]:

@@ -10,7 +10,7 @@ import os
 import pytest
 from simulation.many import Outcome, live_through
 
-HISTORIES = int(os.environ.get("SIMULATION_HISTORIES", "600"))
+HISTORIES = int(os.environ.get("SIMULATION_HISTORIES", "300"))
 FIRST_SEED = int(os.environ.get("SIMULATION_SEED", "1"))
 CHUNK = 25  # histories per test: small, so that no worker has a long test at the end
 TRIED = 75
