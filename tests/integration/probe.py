@@ -60,12 +60,21 @@ class Probe:
 
 
 @contextmanager
-def probing(hosts: Sequence[LabHost]) -> Iterator[Probe]:
-    """Probe for the length of a block."""
-    probe, stop = Probe(), threading.Event()
+def hearing(hosts: Sequence[LabHost]) -> Iterator[Probe]:
+    """Hear what the Engines say for the length of a block, and look at nothing: fifty looks a second cost much."""
+    probe = Probe()
     with ExitStack() as stack:
         for host in hosts:
             stack.enter_context(_hearing(probe, host))
+        yield probe
+    probe.steps.sort(key=lambda step: step.at_s)
+
+
+@contextmanager
+def probing(hosts: Sequence[LabHost]) -> Iterator[Probe]:
+    """Hear and look for the length of a block."""
+    with hearing(hosts) as probe:
+        stop = threading.Event()
         looking = threading.Thread(target=_look, args=(probe, hosts, stop))
         began = time.monotonic()
         looking.start()
@@ -75,7 +84,6 @@ def probing(hosts: Sequence[LabHost]) -> Iterator[Probe]:
             stop.set()
             looking.join()
             probe.seconds = time.monotonic() - began
-    probe.steps.sort(key=lambda step: step.at_s)
 
 
 def _look(probe: Probe, hosts: Sequence[LabHost], stop: threading.Event) -> None:

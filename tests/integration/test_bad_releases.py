@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from integration.console import Reply
-from integration.probe import probing
+from integration.probe import hearing
 from integration.service_process import run_service
 from integration.world import World, compose, service
 
@@ -113,7 +113,7 @@ def test_each_bad_release_goes_back_and_stays_back_while_a_good_one_beside_them_
     old = {seen.service.removesuffix("/front"): seen.name for seen in world.ours()}
 
     world.commit(each_with_its_own(longest_s))
-    with probing([world.host]) as probe:
+    with hearing([world.host]) as probe:
         failed = world.run("sync", deadline_s=60 + 3 * longest_s)
 
     expect_rolled_back(failed, stable)

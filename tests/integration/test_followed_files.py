@@ -47,15 +47,18 @@ class Web:
         ]
 
 
-@pytest.fixture(params=["unix", "tcp"])
-def web(world: World, tmp_path: Path, request: pytest.FixtureRequest) -> Web:
+@pytest.fixture
+def web(world: World, tmp_path: Path) -> Web:
     """Deployed; over the network nothing could be read from the controller's own disk."""
-    made = Web(world, tmp_path, getattr(world.host, request.param))
+    made = Web(world, tmp_path, world.host.tcp)
     world.converge()
     return made
 
 
-def test_a_commit_reaches_the_container(web: Web):
+@pytest.mark.parametrize("transport", ["unix", "tcp"])
+def test_a_commit_reaches_the_container(world: World, tmp_path: Path, transport: str):
+    web = Web(world, tmp_path, getattr(world.host, transport))
+    world.converge()
     assert web.all() == ["one"] * 3
     before = web.world.one("web/front").id
     web.world.commit(web.files("two"))
