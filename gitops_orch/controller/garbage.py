@@ -28,7 +28,7 @@ def collect_garbage(world: World, engines: Mapping[str, Engine], history: Histor
     """
     wanted_sets = _wanted_file_sets(world)
     surplus = _surplus_images(world, history, images_kept)
-    for name, host in world.observed.items():
+    for name, host in world.observed.hosts.items():
         if isinstance(host, ObservedHost) and name in engines:
             try:
                 _collect_files(host, engines[name], world, wanted_sets)
@@ -41,7 +41,10 @@ def collect_garbage(world: World, engines: Mapping[str, Engine], history: Histor
 
 def _wanted_file_sets(world: World) -> frozenset[str]:
     return frozenset(
-        files.digest for chosen in world.targets for service in chosen.app.services for files in service.files
+        files.digest
+        for chosen in world.releases.targets
+        for service in chosen.app.services
+        for files in service.files
     )
 
 
@@ -51,13 +54,17 @@ def _collect_files(host: ObservedHost, engine: Engine, world: World, wanted: fro
     A volume that any container mounts stays, and so does a volume of an app that cannot be read.
     """
     mounted = {volume for container in host.containers for volume in container.volumes}
-    settled = {chosen.app.key for chosen in world.targets}
-    kept_apps = {*world.invalid_apps, *world.retained_apps, *world.foreign_apps}
+    settled = {chosen.app.key for chosen in world.releases.targets}
+    kept_apps = {
+        *world.desired.invalid_apps,
+        *world.findings.retained_apps,
+        *world.desired.former.foreign_apps,
+    }
     for volume in host.volumes:
         carries = volume.files or labels.LIVE in volume.labels
         if volume.owner is None or not carries or volume.name in mounted or volume.files in wanted:
             continue
-        if volume.owner in kept_apps or (volume.owner not in settled and world.invalid_paths):
+        if volume.owner in kept_apps or (volume.owner not in settled and world.desired.invalid_paths):
             continue
         _remove(host.name, "volume", volume.name, partial(engine.remove_volume, volume.name))
 
@@ -66,7 +73,7 @@ def _surplus_images(world: World, history: History, kept: int) -> Mapping[str, s
     """Return, by host, ids of images that our apps once ran, except the newest `kept` images of each service."""
     surplus: dict[str, set[str]] = defaultdict(set)
     needed: dict[str, set[str]] = defaultdict(set)
-    for chosen in world.targets:
+    for chosen in world.releases.targets:
         for (host, _), ids in _images_by_service(chosen.app.key, history).items():
             needed[host].update(ids[:kept])
             surplus[host].update(ids[kept:])

@@ -47,12 +47,12 @@ class Memory:
 
     def learn(self, results: Collection[ActionResult], world: World, quarantined: Collection[AppKey]) -> None:
         """Learn from results of the plan that was made from `world`. `quarantined`: apps that these results fail."""
-        targets = {each.app.key: each.app.digest for each in world.targets}
+        targets = {each.app.key: each.app.digest for each in world.releases.targets}
         digests = {each.action.app: LEFT_GIT for each in results if each.action.app is not None} | targets
         now_s = self._clock.monotonic_s()
         with self._lock:
             failing = {*quarantined, *self._tags.record_results(results, world)}
-            troubles = self._backoff.note(results, now_s, failing, world.backoffs, digests)
+            troubles = self._backoff.note(results, now_s, failing, world.memory.backoffs, digests)
             for app, digest, reason in troubles:
                 self._history.note_trouble(app, digest, reason)
             self._heals.note(results, world)

@@ -80,7 +80,7 @@ class Passes:
 
     def _app_of(self, action: Action) -> App | None:
         world = self._snapshots[action.app].world
-        apps = (each.app for each in world.targets) if world is not None else ()
+        apps = (each.app for each in world.releases.targets) if world is not None else ()
         return next((app for app in apps if app.key == action.app), None)
 
     def take_snapshot(self, loaded: Loaded, *, quick: bool) -> Snapshot:
@@ -88,7 +88,7 @@ class Passes:
         snapshot = take_snapshot(self._sources, self._memory, loaded, quick=quick, apps=self._apps)
         self._recorder.remember(snapshot)
         if snapshot.world is not None and snapshot.desired is not None:
-            self._memory.note_unread(snapshot.unread_files, snapshot.world.targets)
+            self._memory.note_unread(snapshot.unread_files, snapshot.world.releases.targets)
             self._memory.forget_other_tags(snapshot.desired.apps)
         return snapshot
 
@@ -98,7 +98,9 @@ class Passes:
         carried_out: set[str] = set()
         # Each app may fail once, and roll back. More failures would be a mistake of gitops-orch, and must not repeat
         # for ever.
-        self._failures_left = PASSES_MAX + (len(snapshot.world.targets) if snapshot.world is not None else 0)
+        self._failures_left = PASSES_MAX + (
+            len(snapshot.world.releases.targets) if snapshot.world is not None else 0
+        )
         while passes_left and self._failures_left > 0:
             plan = snapshot.status.plan
             self._memory.forget_gates(plan)
@@ -118,7 +120,9 @@ class Passes:
     def _carry_out(self, snapshot: Snapshot, plan: Plan) -> tuple[ActionResult, ...]:
         sources = self._sources
         self._control.progress(ProgressEvent(kind="planned", message=plan.digest, total=len(plan.actions)))
-        self._recorder.record_start(plan, snapshot.world.targets if snapshot.world is not None else ())
+        self._recorder.record_start(
+            plan, snapshot.world.releases.targets if snapshot.world is not None else ()
+        )
         self._memory.begin_plan()
         self._loaded = snapshot.loaded
         self._snapshots = {action.app: snapshot for action in plan.actions}
@@ -147,7 +151,9 @@ class Passes:
         if not may_execute(snapshot):
             return ()
         plan = replace(snapshot.status.plan, actions=actions_of_idle_apps(snapshot.status.plan.actions, busy))
-        self._recorder.record_start(plan, snapshot.world.targets if snapshot.world is not None else ())
+        self._recorder.record_start(
+            plan, snapshot.world.releases.targets if snapshot.world is not None else ()
+        )
         self._snapshots |= {action.app: snapshot for action in plan.actions}
         return plan.actions
 
@@ -170,7 +176,7 @@ class Passes:
         """Record the results of one snapshot's plan. Returns them with the last log lines of containers that failed."""
         sources, world = self._sources, snapshot.world
         assert world is not None  # noqa: S101 - only a plan of a known world is executed
-        apps = {each.app.key: each.app for each in world.targets}
+        apps = {each.app.key: each.app for each in world.releases.targets}
         logged = with_failure_logs(results, sources.engines.by_name(), sources.workers, sources.clock, apps)
         self._memory.learn(logged, world, self._recorder.quarantine(snapshot, logged))
         # Last: if recording is interrupted before this line, it is repeated.

@@ -106,8 +106,10 @@ def _plan_without(
     )
     world = build_world(planned, past, sources, memory)
     runs = known_runs(world, memory.started_runs())
-    timetable = make_timetable((each.app for each in world.targets), runs, history.timetable(), world.now)
-    world = replace(world, due=timetable.due)
+    timetable = make_timetable(
+        (each.app for each in world.releases.targets), runs, history.timetable(), world.now
+    )
+    world = replace(world, memory=replace(world.memory, due=timetable.due))
     index = build_index(world)
     world, plan, unread = plan_with_files(sources, memory, world, index)
     status = Status(
@@ -137,7 +139,7 @@ def _completed(snapshot: Snapshot, facts: Facts, sources: Sources, apps: frozens
     world, status, desired = snapshot.world, snapshot.status, facts.desired
     if world is None:
         return snapshot
-    ours = from_this_repository(facts.containers, world.foreign_apps)
+    ours = from_this_repository(facts.containers, world.desired.former.foreign_apps)
     whole = with_lost_commands(status.plan, sources.history, ours)
     status = replace(status, plan=whole)
     if apps:

@@ -61,7 +61,7 @@ class AppPlanner:
         self.pulls = pull_images(self.app, slots, index, draft)
         self.prepared = prepare_hosts(self.app, slots, world, index, draft, self.pulls)
         self.repairer = Repairer(chosen.app, self.steps, index, self.pulls)
-        self.replacement = Replacement(chosen, index, draft, world.containers_kept)
+        self.replacement = Replacement(chosen, index, draft, world.operator.containers_kept)
         self.budgets: dict[str, FailureBudget | None] = {}  # by service
         self.created: dict[tuple[str, str], list[str]] = defaultdict(list)  # (service, host) -> creates
         self.repairs: dict[str, list[str]] = defaultdict(list)  # id of a staying container -> its repairs
@@ -95,7 +95,7 @@ class AppPlanner:
     def remove_failed(self) -> list[str]:
         """Add the steps that permanently stop the failed containers, and no other steps; return their ids."""
         first = len(self.draft.actions)
-        failed = self.world.failed.get(self.app.key, {})
+        failed = self.world.releases.failed.get(self.app.key, {})
         for found in (*self.slots.failed, *(each for slot in self.slots.slots for each in slot.failed)):
             why = failed.get(found.owner.release, "") if isinstance(found, OwnedContainer) else ""
             how = StopRequest(reason=f"its release failed ({why})")
@@ -181,7 +181,7 @@ class AppPlanner:
         return tuple(action.id for action in stops if action.target not in self.staying)
 
     def _is_promoted(self) -> bool:
-        return self.app.rollout.auto_promote or self.world.accepted
+        return self.app.rollout.auto_promote or self.world.operator.accepted
 
     def _await_promotion(self, canary: tuple[Slot, ...], replaced: list[Slot]) -> None:
         """Start the canary beside what it will replace, and change nothing else until a user promotes it."""
@@ -198,7 +198,7 @@ class AppPlanner:
         self.draft.hold(
             str(self.app.key),
             f"{len(canary)} of {service} run as a canary; "
-            f"`gitops-orch accept {self.world.commit[:12]}` promotes it, a revert takes it back",
+            f"`gitops-orch accept {self.world.desired.commit[:12]}` promotes it, a revert takes it back",
             self.app.key,
         )
 
@@ -385,7 +385,7 @@ class AppPlanner:
         remove_surplus(
             self.app, self.removing, self.draft, stopped=self.cleared, pulls=self.pulls, gates=gate_ids
         )
-        former = self.world.running.get(self.app.key)
+        former = self.world.releases.running.get(self.app.key)
         uncleared = [found for found in self.removing if found.id not in self.cleared]
         order_removals(self.draft, self.app.key, former.app if former is not None else None, uncleared)
 

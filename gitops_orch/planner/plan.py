@@ -75,7 +75,7 @@ def make_plan(world: World, index: Index | None = None) -> Plan:
     index = index or build_index(world)
     world = with_predecessors(with_renames(with_own_parents(world), index), index)
     world, draft = _draft(world, index)
-    for _ in range(NO_SLOTS * len(world.targets)):
+    for _ in range(NO_SLOTS * len(world.releases.targets)):
         blocked = {
             **blocked_by_data(draft, world, index),
             **blocked_by_addresses(draft, index),
@@ -86,14 +86,14 @@ def make_plan(world: World, index: Index | None = None) -> Plan:
         world, draft = _draft(with_blocked(world, blocked), index)
     actions = draft.finish()
     return Plan(
-        commit=world.commit,
+        commit=world.desired.commit,
         actions=actions,
         holds=tuple(draft.holds),
         refusals=check_removals(world, index),
         unknown_hosts=tuple(sorted(index.unknown)),
         unknown_apps=tuple(sorted(set(draft.unknown))),
         unread=tuple(sorted(draft.unread, key=repr)),
-        taking_over=places_taken_over((each.app for each in world.targets), index),
+        taking_over=places_taken_over((each.app for each in world.releases.targets), index),
     )
 
 
@@ -104,8 +104,8 @@ def _draft(world: World, index: Index) -> tuple[World, PlanBuilder]:
     if instead is not None:
         world = instead
         draft, _ = _plan_apps(world, index)
-    for key in sorted(world.invalid_apps):
-        draft.hold(str(key), invalid_file_reason(key, world.invalid_apps[key], index), key)
+    for key in sorted(world.desired.invalid_apps):
+        draft.hold(str(key), invalid_file_reason(key, world.desired.invalid_apps[key], index), key)
         draft.unknown.append(key)
     prune_apps(world, index, draft)
     draft.settle_stops()
@@ -126,8 +126,8 @@ def _plan_apps(world: World, index: Index) -> tuple[PlanBuilder, Mapping[AppKey,
     """Plan the apps of Git. Return the steps, and the apps that wait for other apps, each with the reason."""
     placements = place_all(world, index)
     world = keep_former(world, held_apps(world, placements))
-    chosen = {each.app.key: each for each in world.targets}
-    joined = joined_apps(each.app for each in world.targets)
+    chosen = {each.app.key: each for each in world.releases.targets}
+    joined = joined_apps(each.app for each in world.releases.targets)
     order = app_order(
         chosen, {key: (*each.app.depends_on, *joined.get(key, ())) for key, each in chosen.items()}
     )
@@ -174,10 +174,14 @@ def _plan_app(
     slots = limit_healing(chosen, kept_up, world, index, draft)
     _note_drift(key, slots, draft)
     note_failed_tags(chosen, draft)
-    if (chosen.role is not Role.HEAD or chosen.stays_running) and key not in world.invalid_apps:
+    if (chosen.role is not Role.HEAD or chosen.stays_running) and key not in world.desired.invalid_apps:
         heals = chosen.role is Role.WAITING
         draft.hold(
-            str(key), chosen.reason, key, heals=heals, error=key in world.blocked and not chosen.stays_running
+            str(key),
+            chosen.reason,
+            key,
+            heals=heals,
+            error=key in world.findings.blocked and not chosen.stays_running,
         )
     draft.planned.add(key)
     if chosen.role is Role.BLOCKED:
@@ -209,7 +213,7 @@ def _is_obstructed(
         or of_another_instance(chosen.app, everything, world, index)
         or dependencies.externals.missing(chosen.app, everything, index)
         or refusal_of(chosen.app, everything, world, index)
-        or unreachable_probe(chosen.app, slots.slots, world.hosts)
+        or unreachable_probe(chosen.app, slots.slots, world.desired.hosts)
     )
     if obstacle:
         draft.hold(str(key), obstacle, key, error=True)
@@ -223,8 +227,8 @@ def _needs_decision(app: App, slots: AppSlots, world: World, index: Index) -> st
 
     Until then the app stays as it is.
     """
-    if app.key in world.data_holds or lost_volume(app, world, index):
-        return world.data_holds.get(app.key, "")
+    if app.key in world.findings.data_holds or lost_volume(app, world, index):
+        return world.findings.data_holds.get(app.key, "")
     return lost_data(app, slots, world, index)
 
 
@@ -232,15 +236,15 @@ def held_apps(world: World, placements: Mapping[AppKey, AppPlacement]) -> Collec
     """Return the apps of which nothing is started, because of a hold or because they have no placement."""
     return {
         each.app.key
-        for each in world.targets
-        if placements[each.app.key].hold or (world.former_slots and held_reason(each, world))
+        for each in world.releases.targets
+        if placements[each.app.key].hold or (world.findings.former_slots and held_reason(each, world))
     }
 
 
 def _must_wait(chosen: TargetRelease, slots: AppSlots, world: World, draft: PlanBuilder) -> bool:
     """Return whether nothing new of an app is started for now. If so, its previous containers are started instead."""
     key = chosen.app.key
-    blocked, wait = world.blocked.get(key), world.backoffs.get(key)
+    blocked, wait = world.findings.blocked.get(key), world.memory.backoffs.get(key)
     if blocked is not None and blocked.count > 1:
         draft.hold(str(key), blocked.reason, key, error=not chosen.stays_running)
     elif wait is not None:
@@ -274,7 +278,7 @@ def _agreed(chosen: TargetRelease, slots: AppSlots, index: Index) -> tuple[Volum
 
 def held_reason(chosen: TargetRelease, world: World) -> str:
     """Return why an app is held at this moment, by a command or by a line in Git; "" if it is not held."""
-    for hold in (world.holds.get(chosen.app.key), chosen.app.hold):
+    for hold in (world.operator.holds.get(chosen.app.key), chosen.app.hold):
         if hold is not None and (hold.until is None or hold.until > world.now):
             return str(hold)
     return ""
@@ -304,7 +308,7 @@ def _keep_running(
 
 
 def _failed_containers(slots: AppSlots, world: World, key: AppKey) -> tuple[SlotContainer, ...]:
-    failed = world.failed.get(key, {})
+    failed = world.releases.failed.get(key, {})
     failed_all = [*slots.failed, *(each for slot in slots.slots for each in slot.failed)]
     failed_all += [
         slot.current

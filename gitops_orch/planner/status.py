@@ -54,11 +54,13 @@ def app_statuses(world: World, plan: Plan, index: Index | None = None) -> tuple[
             holds[hold.app].append(hold)
     rows = [
         _status(chosen, world, plan, index, left[chosen.app.key], holds[chosen.app.key])
-        for chosen in world.targets
-        if chosen.app.key not in world.invalid_apps
+        for chosen in world.releases.targets
+        if chosen.app.key not in world.desired.invalid_apps
     ]
-    kept = {each.app.key: each for each in world.targets if each.app.key in world.invalid_apps}
-    for key, reason in world.invalid_apps.items():
+    kept = {
+        each.app.key: each for each in world.releases.targets if each.app.key in world.desired.invalid_apps
+    }
+    for key, reason in world.desired.invalid_apps.items():
         row = _invalid(key, invalid_file_reason(key, reason, index), index)
         rows.append(_with_running_version(row, kept[key], world, index) if key in kept else row)
     rows += [
@@ -79,7 +81,7 @@ def _status(
     away = sorted({host for host, _ in index.unreachable_slots.get(key, ()) if host in index.unknown})
     services = tuple(_service(service, chosen, world, index) for service in chosen.app.services)
     unknown, unread = key in plan.unknown_apps, plan.files_unknown.get(key, "")
-    waiting = key in world.backoffs
+    waiting = key in world.memory.backoffs
     held = (
         not waiting
         and any(hold.covers_app for hold in holds)
@@ -95,7 +97,7 @@ def _status(
         degraded=chosen.stays_running
         or (chosen.role is Role.BLOCKED and bool(adopted_containers(chosen.app, index))),
         suspended=held and not any(hold.error or hold.heals for hold in holds),
-        starting=(busy and key in world.ungated) or any(map(_is_progressing(chosen), containers)),
+        starting=(busy and key in world.releases.ungated) or any(map(_is_progressing(chosen), containers)),
     )
     kept = retained_files_reason(holds)
     reason = (
@@ -263,7 +265,7 @@ def _desired_count(service: Service, chosen: TargetRelease, world: World) -> int
     if not service.mode.value.startswith("global"):
         return service.replicas
     # A paused host is not counted, although it keeps the slots that it has.
-    return sum(gets_slots(host) and may_run(chosen.app, service, host) for host in world.hosts)
+    return sum(gets_slots(host) and may_run(chosen.app, service, host) for host in world.desired.hosts)
 
 
 def _is_healthy(service: Service, container: OwnedContainer) -> bool:
@@ -344,8 +346,10 @@ def _with_running_version(row: AppStatus, chosen: TargetRelease, world: World, i
 
 def _left(key: AppKey, holds: list[PlanHold], world: World, index: Index) -> AppStatus:
     """Return the row of an app that left Git and still runs: its file may be invalid, or it is kept."""
-    row = replace(_invalid(key, holds[0].full_reason, index), foreign=key in world.foreign_apps)
-    if world.invalid_paths and not row.foreign:
+    row = replace(
+        _invalid(key, holds[0].full_reason, index), foreign=key in world.desired.former.foreign_apps
+    )
+    if world.desired.invalid_paths and not row.foreign:
         return row
     return replace(row, sync=Sync.HELD, health=AppHealth.SUSPENDED, fresh=True)
 
@@ -356,10 +360,13 @@ def host_statuses(hosts: Iterable[Host], world: World) -> tuple[HostStatus, ...]
 
 
 def _host(host: Host, world: World) -> HostStatus:
-    seen = world.observed[host.name]
+    seen = world.observed.hosts[host.name]
     if isinstance(seen, UnknownHost):
         return HostStatus(
-            name=host.name, state="unknown", observed_at=world.last_answers.get(host.name), reason=seen.reason
+            name=host.name,
+            state="unknown",
+            observed_at=world.observed.last_answers.get(host.name),
+            reason=seen.reason,
         )
     return HostStatus(
         name=host.name,

@@ -29,7 +29,7 @@ def open_actions(actions: Sequence[Action]) -> str:
 
 def trouble_of(chosen: TargetRelease, world: World) -> str:
     """Return why the last attempt at the target release failed, in any process; "" if it did not fail."""
-    trouble = world.troubles.get(chosen.app.key)
+    trouble = world.memory.troubles.get(chosen.app.key)
     if trouble is None or trouble.digest != chosen.app.digest:
         return ""
     return trouble_reason(trouble)
@@ -37,7 +37,7 @@ def trouble_of(chosen: TargetRelease, world: World) -> str:
 
 def why_not_removed(app: AppKey, world: World) -> str:
     """Return why the last attempt to remove an app that left Git failed, in any process; "" if none failed."""
-    trouble = world.troubles.get(app)
+    trouble = world.memory.troubles.get(app)
     return trouble_reason(trouble) if trouble is not None and trouble.digest == LEFT_GIT else ""
 
 

@@ -1,5 +1,6 @@
 """Builders with defaults: a world in, a plan out."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,7 +25,15 @@ from gitops_orch.model.observed import (
 )
 from gitops_orch.model.rules.addresses import fixed_addresses
 from gitops_orch.model.rules.ports import fixed_ports
-from gitops_orch.planner.inputs.world import ContainerSpec, TargetRelease, World
+from gitops_orch.planner.inputs.world import (
+    ContainerSpec,
+    DesiredInputs,
+    ObservedInputs,
+    ReleaseInputs,
+    SpecInputs,
+    TargetRelease,
+    World,
+)
 
 NOT_UP = (State.EXITED, State.CREATED, State.DEAD)
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -131,15 +140,39 @@ def world(*apps: App, observed: Mapping[str, Observation] | None = None, **field
         "hosts": tuple(host(name) for name in observed),
         "last_placements": dict.fromkeys(observed, ()),
     }
-    return World(
-        commit=COMMIT,
+    empty = World(
         now=NOW,
-        observed=observed,
-        targets=chosen,
-        specs=specs,
-        salt=SALT,
-        **{**defaults, **fields},
+        desired=DesiredInputs(commit=COMMIT, hosts=()),
+        observed=ObservedInputs(hosts=observed),
+        specs=SpecInputs(by_service=specs, salt=SALT),
+        releases=ReleaseInputs(targets=chosen),
     )
+    return with_fields(empty, **{**defaults, **fields})
+
+
+# by the name of a test's keyword: the part of the world, and the field in it, where the names differ
+_RENAMED = {
+    "hosts": ("desired", "hosts"),
+    "observed": ("observed", "hosts"),
+    "host_files": ("observed", "files"),
+    "specs": ("specs", "by_service"),
+    "former": ("former", "apps"),
+}
+
+
+def with_fields(the_world: World, **fields) -> World:
+    """Return a world with other values of some fields, whatever parts they are in."""
+    parts = {part.name: getattr(the_world, part.name) for part in dataclasses.fields(the_world)}
+    now = fields.pop("now", parts.pop("now"))
+    parts["former"] = the_world.desired.former
+    places = {
+        each.name: (name, each.name) for name, part in parts.items() for each in dataclasses.fields(part)
+    }
+    for keyword, value in fields.items():
+        name, field = (places | _RENAMED)[keyword]
+        parts[name] = replace(parts[name], **{field: value})
+    parts["desired"] = replace(parts["desired"], former=parts.pop("former"))
+    return World(now=now, **parts)
 
 
 def steps(plan, *kinds):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from lines_run import lines_run
-from planner.builders import app, container, seen, service, world
+from planner.builders import app, container, seen, service, with_fields, world
 
 from gitops_orch.model.app import Network, Port
 from gitops_orch.model.job import Hook
@@ -44,10 +44,10 @@ def at_addresses(count):
 
 def moving_to_addresses(count):
     first = at_addresses(count)
-    these = [each.app for each in first.targets]
+    these = [each.app for each in first.releases.targets]
     there = running(these, spec="old", release="old", networks=("lan",))
     host = seen("h1", *there, networks=(ObservedNetwork(id="lan", name="lan"),))
-    return replace(first, observed={"h1": host})
+    return with_fields(first, observed={"h1": host})
 
 
 def prepared(count):
@@ -59,7 +59,7 @@ def prepared(count):
         for before in pre_start_services(s)
     }
     first = world(*these)
-    return replace(first, specs={**first.specs, **specs})
+    return with_fields(first, specs={**first.specs.by_service, **specs})
 
 
 def changed(count):

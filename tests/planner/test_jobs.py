@@ -4,7 +4,19 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from planner.builders import COMMIT, NOW, app, container, kinds, seen, service, spec_of, steps, world
+from planner.builders import (
+    COMMIT,
+    NOW,
+    app,
+    container,
+    kinds,
+    seen,
+    service,
+    spec_of,
+    steps,
+    with_fields,
+    world,
+)
 
 from gitops_orch.engine.payload.spec_hash import spec_hash
 from gitops_orch.model.app import Condition, Dependency, Hold, Port
@@ -99,7 +111,7 @@ def prepared_world(shop, *containers, **fields):
         for of in shop.services
         for each in pre_start_services(of)
     }
-    return replace(made, specs={**made.specs, **more})
+    return with_fields(made, specs={**made.specs.by_service, **more})
 
 
 def test_what_comes_before_is_over_before_the_old_one_stops():
@@ -153,7 +165,7 @@ def test_what_prepares_and_was_paused_by_a_hand_is_made_anew():
     (each,) = pre_start_services(shop.services[0])
     made = container(shop, state=State.CREATED)
     first = prepared_world(shop, made)
-    spec = first.specs[(shop.key, shop.digest, each.name)].hash
+    spec = first.specs.by_service[(shop.key, shop.digest, each.name)].hash
     half = container(replace(shop, services=(each,)), each.name, spec=spec, id="half")
     going_on, anew = (
         make_plan(prepared_world(shop, made, replace(half, state=state)))
@@ -344,7 +356,7 @@ def test_a_preparation_that_was_stopped_is_run_again_though_its_program_ended_wi
     shop = app("shop", service(pre_start=(UP,)))
     (each,) = pre_start_services(shop.services[0])
     made = container(shop, state=State.CREATED)
-    spec = prepared_world(shop, made).specs[(shop.key, shop.digest, each.name)].hash
+    spec = prepared_world(shop, made).specs.by_service[(shop.key, shop.digest, each.name)].hash
     half = container(replace(shop, services=(each,)), each.name, spec=spec, id="half", state=State.EXITED)
     plan = make_plan(prepared_world(shop, made, replace(half, details=Details(ended_by=by))))
     assert "half" in {a.target for a in plan.actions if a.kind.value == "run_job"}
@@ -360,7 +372,7 @@ def test_going_back_waits_for_the_end_of_a_preparation_that_is_still_at_work(rol
     back = TargetRelease(app=before, commit=COMMIT, role=role)
     the_world = world(targets=(back,), observed={"h1": seen("h1", half, old, apps=(before,))})
     failed = {after.key: {"bad": "it exited"}}
-    plan = make_plan(replace(the_world, failed=failed))
+    plan = make_plan(with_fields(the_world, failed=failed))
     (stop,) = [action.id for action in plan.actions if action.kind.value == "stop"]
     (start,) = [action for action in plan.actions if action.kind.value == "start"]
     assert comes_after(plan, start.id, stop)
@@ -429,5 +441,5 @@ def test_a_failed_release_that_stays_up_starts_nothing_beside_what_serves_in_its
     up = TargetRelease(app=shop, commit=COMMIT, stays_running=True, reason="it failed")
     the_world = world(targets=(up,), observed={"h1": seen("h1", failed, serves, apps=(shop,))})
     spec = ContainerSpec(hash=spec_of(shop, "api").hash, restart_policy=policy)
-    plan = make_plan(replace(the_world, specs={(shop.key, shop.digest, "api"): spec}))
+    plan = make_plan(with_fields(the_world, specs={(shop.key, shop.digest, "api"): spec}))
     assert plan.actions == ()

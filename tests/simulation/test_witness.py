@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from planner.builders import with_fields
 from simulation.many import live_through
 from simulation.outside import OutsideEvents
 
@@ -52,7 +53,7 @@ def removes_what_may_be_renamed(patch):
     patch.setattr(
         plan,
         "prune_apps",
-        lambda world, *rest: real(replace(world, retained_apps={}, successors={}), *rest),
+        lambda world, *rest: real(with_fields(world, retained_apps={}, successors={}), *rest),
     )
 
 
@@ -113,7 +114,7 @@ def takes_a_broken_file_for_a_deleted_one(patch):
     patch.setattr(
         snapshot,
         "build_world",
-        lambda *them: replace(world(*them), invalid_apps={}, invalid_paths=(), retained_apps={}),
+        lambda *them: with_fields(world(*them), invalid_apps={}, invalid_paths=(), retained_apps={}),
     )
 
 

@@ -29,11 +29,11 @@ def notes_of(
     created = {each.owner.app: each.owner for each in containers if not is_retained(each)}
     changed = [
         (each.app, created[each.app.key].commit)
-        for each in world.targets
+        for each in world.releases.targets
         if each.role is Role.HEAD
         and each.app.key in apps
         and each.app.key in created
-        and each.app.key not in world.stable_heads
+        and each.app.key not in world.releases.stable_heads
         and each.app.key not in busy
         and created[each.app.key].release != each.app.digest
     ]

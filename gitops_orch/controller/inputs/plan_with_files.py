@@ -21,15 +21,17 @@ def plan_with_files(
 
     `index` is the world's.
     """
-    world = replace(world, host_files=memory.host_files.known())
+    world = replace(world, observed=replace(world.observed, files=memory.host_files.known()))
     plan = make_plan(world, index)
-    former = partial(_earlier_releases, sources, owned_containers(world.observed))
-    if plan.unread and memory.host_files.read_needed(plan, world.observed, former):
-        world = replace(world, host_files=memory.host_files.known())
+    former = partial(_earlier_releases, sources, owned_containers(world.observed.hosts))
+    if plan.unread and memory.host_files.read_needed(plan, world.observed.hosts, former):
+        world = replace(world, observed=replace(world.observed, files=memory.host_files.known()))
         plan = make_plan(world, index)
     unread = memory.host_files.unread(plan)
     if any(each.waits for each in unread):
-        world = replace(world, backoffs={**holds_of(unread), **world.backoffs})
+        world = replace(
+            world, memory=replace(world.memory, backoffs={**holds_of(unread), **world.memory.backoffs})
+        )
         plan = make_plan(world, index)
     plan = replace(plan, files_unknown=unknown_of(unread))
     memory.host_files.forget(plan)

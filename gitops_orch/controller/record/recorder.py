@@ -26,7 +26,7 @@ from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.status import ActionResult, AppHealth, AppStatus, FailureKind, Outcome, RunReport, Sync
 from gitops_orch.model.trouble import LEFT_GIT, Trouble
 from gitops_orch.planner.inputs.index import build_index
-from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.inputs.world import ObservedInputs, Role, TargetRelease, World
 from gitops_orch.planner.pruning.orphaned_apps import removed_apps
 
 COMMIT_FOUND = "commit.found"
@@ -56,12 +56,12 @@ class Recorder:
         if world is None or facts is None or past is None:
             return
         history = self._history
-        self._remember_answers(world)
+        self._remember_answers(world.observed)
         if not snapshot.loaded.error:
-            self._move_to(world.commit)
+            self._move_to(world.desired.commit)
             keep_app_files(history, facts.app_files.after(facts.desired))
-        if history.salt() != world.salt:
-            history.set_salt(world.salt)
+        if history.salt() != world.specs.salt:
+            history.set_salt(world.specs.salt)
         if snapshot.timetable != (history.timetable() or NOTHING_SCHEDULED):
             history.set_timetable(snapshot.timetable)
         self._remember_hosts(snapshot, world, facts.host_facts)
@@ -80,16 +80,14 @@ class Recorder:
             self._history.set_fetched_at(fetched_at)
             self._news = news
 
-    def _remember_answers(self, world: World) -> None:
+    def _remember_answers(self, observed: ObservedInputs) -> None:
         """Record when the hosts answered, at most once a minute: a write takes longer than an observation."""
         history = self._history
-        answered = {
-            host.name: host.observed_at for host in world.observed.values() if isinstance(host, ObservedHost)
-        }
+        answered = {host.name: host.observed_at for host in observed.answered}
         stale = [
             name
             for name, at in answered.items()
-            if name not in world.last_answers or abs(at - world.last_answers[name]) >= NOTED_EVERY
+            if name not in observed.last_answers or abs(at - observed.last_answers[name]) >= NOTED_EVERY
         ]
         if stale:
             history.note_seen(stale, max(answered[name] for name in stale))
@@ -98,16 +96,15 @@ class Recorder:
         history, now = self._history, self._clock.now()
         remembered = history.remembered()
         if not (remembered or history.is_continuous()) and not from_this_repository(
-            owned_containers(world.observed), world.foreign_apps
+            owned_containers(world.observed.hosts), world.desired.former.foreign_apps
         ):
             history.note_continuity(now)
-        for host in world.observed.values():
-            if isinstance(host, ObservedHost):
-                placed = _placed(host, snapshot.status.plan.taking_over.get(host.name, frozenset()))
-                if remembered.get(host.name) != placed:
-                    history.remember_host(host.name, placed, now)
+        for host in world.observed.answered:
+            placed = _placed(host, snapshot.status.plan.taking_over.get(host.name, frozenset()))
+            if remembered.get(host.name) != placed:
+                history.remember_host(host.name, placed, now)
         keep_facts(history, facts)
-        note_completed(world.observed, history)
+        note_completed(world.observed.hosts, history)
         self._forget(remembered, world, facts.released)
 
     def _remember_releases(self, past: ReleaseHistory) -> None:
@@ -120,7 +117,7 @@ class Recorder:
 
     def _forget(self, known: Mapping[str, tuple[Placed, ...]], world: World, released: Iterable[str]) -> None:
         """Keep the slots of a released host until they are seen elsewhere: their data may still exist on that host."""
-        answered = (host for host in world.observed.values() if isinstance(host, ObservedHost))
+        answered = (host for host in world.observed.hosts.values() if isinstance(host, ObservedHost))
         seen = {placed for host in answered for placed in _placed(host)}
         for name in sorted(released):
             left = tuple(placed for placed in known.get(name, ()) if placed not in seen)
@@ -159,7 +156,7 @@ class Recorder:
         would not help. That it was stable must be known from history, and not only derived from running containers.
         """
         assert snapshot.world is not None  # noqa: S101 - only a plan of a known world is executed
-        chosen = {each.app.key: each for each in snapshot.world.targets}
+        chosen = {each.app.key: each for each in snapshot.world.releases.targets}
         found: set[AppKey] = set()
         for result in results:
             action = result.action
@@ -188,7 +185,7 @@ class Recorder:
         world = snapshot.world
         if world is None:
             return
-        chosen = {each.app.key: each for each in world.targets}
+        chosen = {each.app.key: each for each in world.releases.targets}
         newest: dict[AppKey, str] = {}
         for release in self._history.releases(None):
             if release.state is ReleaseState.STABLE:
@@ -201,7 +198,7 @@ class Recorder:
         }
         ended = [
             trouble.app
-            for trouble in world.troubles.values()
+            for trouble in world.memory.troubles.values()
             if trouble.app in fine
             or not (_is_wanted(trouble, chosen, world) or _is_leaving(trouble, snapshot))
         ]
@@ -239,17 +236,16 @@ class Recorder:
         for row in self._history.images(chosen.app.key, release=chosen.app.digest):  # newest first
             last.setdefault((row.host, row.service, row.slot), row.image_id)
         now = self._clock.now()
-        for host in world.observed.values():
-            for record in _images(chosen, host, now) if isinstance(host, ObservedHost) else ():
+        for host in world.observed.answered:
+            for record in _images(chosen, host, now):
                 if last.get((record.host, record.service, record.slot)) != record.image_id:
                     self._history.record_image(record)
 
     def _record_images(self, chosen: TargetRelease, world: World) -> None:
         now = self._clock.now()
-        for host in world.observed.values():
-            if isinstance(host, ObservedHost):
-                for record in _images(chosen, host, now):
-                    self._history.record_image(record)
+        for host in world.observed.answered:
+            for record in _images(chosen, host, now):
+                self._history.record_image(record)
 
     def _mark(self, app: AppKey, digest: str, commit: str, state: ReleaseState, reason: str) -> None:
         now = self._clock.now()
@@ -294,7 +290,9 @@ def _is_wanted(trouble: Trouble, chosen: Mapping[AppKey, TargetRelease], world: 
     For an invalid app this is unknown, so it counts.
     """
     each = chosen.get(trouble.app)
-    return trouble.app in world.invalid_apps or (each is not None and each.app.digest == trouble.digest)
+    return trouble.app in world.desired.invalid_apps or (
+        each is not None and each.app.digest == trouble.digest
+    )
 
 
 def _is_leaving(trouble: Trouble, snapshot: Snapshot) -> bool:
@@ -306,7 +304,7 @@ def _is_leaving(trouble: Trouble, snapshot: Snapshot) -> bool:
     if (
         trouble.digest != LEFT_GIT
         or world is None
-        or any(each.app.key == trouble.app for each in world.targets)
+        or any(each.app.key == trouble.app for each in world.releases.targets)
     ):
         return False
     row = next((row for row in snapshot.status.apps if row.key == trouble.app), None)

@@ -182,7 +182,7 @@ class Tags:
 
     def record_results(self, results: Iterable[ActionResult], world: World) -> frozenset[AppKey]:
         """Quarantine digests whose containers failed their gate in a release that was stable; return those apps."""
-        chosen = {each.app.key: each for each in world.targets}
+        chosen = {each.app.key: each for each in world.releases.targets}
         found: set[AppKey] = set()
         for result in results:
             action = result.action
@@ -206,7 +206,7 @@ class Tags:
     def _quarantine(self, chosen: TargetRelease, result: ActionResult, world: World) -> set[AppKey]:
         name, key = result.action.service or "", chosen.app.key
         tag = chosen.tags.get(name)
-        if tag is None or tag.failed or key not in world.stable_heads:
+        if tag is None or tag.failed or key not in world.releases.stable_heads:
             return set()  # a release that was never stable is quarantined itself
         stable = image_pins(self._history, key, chosen.app.digest).get(name)
         if stable is None or any(digest.partition("@")[2] == tag.digest for digest in stable.digests):

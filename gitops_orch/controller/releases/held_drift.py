@@ -33,25 +33,37 @@ def held_actions(
 def _without_holds(world: World, heads: Iterable[App], repository: ConfigRepository) -> World:
     """Return a world without the holds, backoffs and quarantines of these apps, with their head releases as targets."""
     spec_cache = SpecCache()
-    keyed = {app.key: app for app in spec_cache.keyed(heads, world.salt).values()}
+    keyed = {app.key: app for app in spec_cache.keyed(heads, world.specs.salt).values()}
     chosen = tuple(
-        TargetRelease(app=keyed[each.app.key], commit=world.commit) if each.app.key in keyed else each
-        for each in world.targets
+        TargetRelease(app=keyed[each.app.key], commit=world.desired.commit) if each.app.key in keyed else each
+        for each in world.releases.targets
     )
-    specs = {**world.specs, **spec_cache.specs(keyed.values(), world.salt)}
-    observed = {name: _without_retained(host, keyed) for name, host in world.observed.items()}
+    specs = {**world.specs.by_service, **spec_cache.specs(keyed.values(), world.specs.salt)}
+    observed = {name: _without_retained(host, keyed) for name, host in world.observed.hosts.items()}
     return replace(
         world,
-        observed=observed,
-        targets=chosen,
-        specs=specs,
-        declared_services=previous_services(
-            chosen, owned_containers(observed), specs, repository, world.salt
+        observed=replace(world.observed, hosts=observed),
+        releases=replace(
+            world.releases,
+            targets=chosen,
+            failed={key: failed for key, failed in world.releases.failed.items() if key not in keyed},
         ),
-        holds={key: hold for key, hold in world.holds.items() if key not in keyed},
-        backoffs={key: wait for key, wait in world.backoffs.items() if key not in keyed},
-        failed={key: failed for key, failed in world.failed.items() if key not in keyed},
-        heals={field: healing for field, healing in world.heals.items() if field.app not in keyed},
+        specs=replace(
+            world.specs,
+            by_service=specs,
+            declared_services=previous_services(
+                chosen, owned_containers(observed), specs, repository, world.specs.salt
+            ),
+        ),
+        operator=replace(
+            world.operator,
+            holds={key: hold for key, hold in world.operator.holds.items() if key not in keyed},
+        ),
+        memory=replace(
+            world.memory,
+            backoffs={key: wait for key, wait in world.memory.backoffs.items() if key not in keyed},
+            heals={field: healing for field, healing in world.memory.heals.items() if field.app not in keyed},
+        ),
     )
 
 

@@ -50,7 +50,7 @@ class HealHistory:
             return
         now_s = self._clock.monotonic_s()
         for field, action in healed.items():
-            spec = world.specs.get((field.app, action.release, field.service))
+            spec = world.specs.by_service.get((field.app, action.release, field.service))
             if spec is not None:
                 self._add(field, spec.hash, action.release, now_s)
         for field in [field for field, heals in self._heals.items() if now_s - heals.at_s[-1] > COOL_DOWN_S]:
@@ -138,7 +138,7 @@ def _seen(heals: _Heals, now_s: float) -> HealRecord:
 def _was_present(field: HealedField, world: World) -> bool:
     """Tell whether the slot was on its host at the last observation: the first container of a slot is no heal."""
     placed = Placed(app=field.app, service=field.service, slot=field.slot)
-    return placed in world.last_placements.get(field.host, ())
+    return placed in world.observed.last_placements.get(field.host, ())
 
 
 def _was_retained(action: Action, world: World) -> bool:
@@ -148,7 +148,7 @@ def _was_retained(action: Action, world: World) -> bool:
     """
     if not action.name.endswith(RETAINED_SUFFIXES):
         return False
-    apps = (each.app for each in world.targets if each.app.key == action.app)
+    apps = (each.app for each in world.releases.targets if each.app.key == action.app)
     return all(service.container_name != action.name for app in apps for service in app.services)
 
 

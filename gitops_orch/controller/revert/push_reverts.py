@@ -49,13 +49,13 @@ class FailedReverts:
         asked = {app.key: app.digest for app in desired.apps}
         known = self._history.reverts()
         news: list[RevertReport] = []
-        for each in world.targets:
+        for each in world.releases.targets:
             key = each.app.key
             if key not in apps or each.role is not Role.ROLLBACK or held_reason(each, world):
                 continue
             before = known.get((key, asked[key]))
-            if before is None or self._is_due(before, world.commit):
-                reason = world.failed.get(key, {}).get(asked[key], "")
+            if before is None or self._is_due(before, world.desired.commit):
+                reason = world.releases.failed.get(key, {}).get(asked[key], "")
                 request = RevertRequest(app=key, commit=each.commit, reason=reason, failed=asked[key])
                 done = self._reverter.revert(request, alive)
                 news += self._remember(each, request, done, before)

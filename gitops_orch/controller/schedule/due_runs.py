@@ -46,11 +46,11 @@ def known_runs(world: World, started: Mapping[str, Placed]) -> KnownRuns:
     """Return the runs that a world shows. `started`: see KnownRuns."""
     away = (
         placed
-        for host, rows in world.last_placements.items()
-        if not isinstance(world.observed.get(host), ObservedHost)
+        for host, rows in world.observed.last_placements.items()
+        if not isinstance(world.observed.hosts.get(host), ObservedHost)
         for placed in rows
     )
-    containers = tuple(owned_containers(world.observed))
+    containers = tuple(owned_containers(world.observed.hosts))
     return KnownRuns(containers=containers, unreachable=tuple(away), started=started)
 
 

@@ -104,7 +104,7 @@ def _move_of(taken: _AddressConflict, draft: PlanBuilder, world: World) -> _Addr
     if holder.state is not State.RUNNING or is_retained(holder):
         return None
     owner = holder.owner
-    chosen = next((each for each in world.targets if each.app.key == owner.app), None)
+    chosen = next((each for each in world.releases.targets if each.app.key == owner.app), None)
     if chosen is None or chosen.role is Role.BLOCKED or owner.app not in draft.planned:
         return None
     network = next((each for each in chosen.app.networks if each.name == taken.address[0]), None)

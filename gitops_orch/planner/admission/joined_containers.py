@@ -20,14 +20,22 @@ from gitops_orch.planner.plan_builder import PlanBuilder
 
 def with_own_parents(world: World) -> World:
     """Return the world, where a service that joins a container of its own file names the service of that container."""
-    apps = [each.app for each in (*world.targets, *world.running.values())]
+    apps = [each.app for each in (*world.releases.targets, *world.releases.running.values())]
     if not any(joined_names(service) for app in apps for service in app.services):
         return world
     return replace(
         world,
-        targets=tuple(_chosen(each) for each in world.targets),
-        running={key: _chosen(each) for key, each in world.running.items()},
-        declared_services={key: _declared_by(each) for key, each in world.declared_services.items()},
+        releases=replace(
+            world.releases,
+            targets=tuple(_chosen(each) for each in world.releases.targets),
+            running={key: _chosen(each) for key, each in world.releases.running.items()},
+        ),
+        specs=replace(
+            world.specs,
+            declared_services={
+                key: _declared_by(each) for key, each in world.specs.declared_services.items()
+            },
+        ),
     )
 
 

@@ -63,7 +63,7 @@ def refusal_of(app: App, slots: AppSlots, world: World, index: Index) -> str:
     """Return what an Engine would silently ignore, or would refuse only when half of the app is already created."""
     for slot in slots.slots:
         api_version = index.hosts[slot.host].host.api_version
-        reason = world.refusal(app, slot.service.name, api_version) if slot.is_new else ""
+        reason = world.specs.refusal(app, slot.service.name, api_version) if slot.is_new else ""
         if reason:
             return f"{slot.service.name} cannot run on {slot.host}: {reason}"
     return ""

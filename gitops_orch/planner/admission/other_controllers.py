@@ -20,7 +20,7 @@ _WAY_OUT = (
 def of_another_repository(app: App, world: World, index: Index) -> str:
     """Return why an app is left alone that another repository's controller deployed; "" if it is ours."""
     key = app.key
-    if key not in world.foreign_apps or str(key) in world.allowed_prunes:
+    if key not in world.desired.former.foreign_apps or str(key) in world.operator.allowed_prunes:
         return ""
     found = index.apps.get(key) or index.pre_starts.get(key) or index.runs.get(key) or ()
     there = next((f"{each.name} on {each.host}" for each in found), "it")
@@ -33,8 +33,8 @@ def of_another_repository(app: App, world: World, index: Index) -> str:
 
 def of_another_instance(app: App, slots: AppSlots, world: World, index: Index) -> str:
     """Return which container of another instance writes to data of the app's new container; "" if none."""
-    roots = {host.name: host.data_root for host in world.hosts}
-    for slot in slots.slots if app.key not in world.stable_heads else ():
+    roots = {host.name: host.data_root for host in world.desired.hosts}
+    for slot in slots.slots if app.key not in world.releases.stable_heads else ():
         others = _of_project(index, slot.host, app.key.project) if slot.is_new else {}
         shared = written(app, slot.service, roots.get(slot.host, "")) if others else set()
         for name, (instance, sources) in others.items():

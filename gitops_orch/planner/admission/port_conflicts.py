@@ -71,23 +71,27 @@ def with_blocked(world: World, found: Mapping[AppKey, str]) -> World:
     First the app stays at its running release, if one runs as a whole. Then only its previous containers are started.
     Then nothing of it is started.
     """
-    blocked = dict(world.blocked)
+    blocked = dict(world.findings.blocked)
     for key, reason in found.items():
         count = blocked[key].count + 1 if key in blocked else 1
         if count == 1 and not _has_former(world, key):
             count = 2
         blocked[key] = Blocked(blocked[key].reason if key in blocked else reason, count)
     chosen = tuple(
-        replace(world.running[key], role=Role.WAITING, reason=blocked[key].reason)
+        replace(world.releases.running[key], role=Role.WAITING, reason=blocked[key].reason)
         if key in blocked and blocked[key].count == 1 and each.role is Role.HEAD
         else each
-        for each in world.targets
+        for each in world.releases.targets
         for key in (each.app.key,)
     )
-    return replace(world, blocked=blocked, targets=chosen)
+    return replace(
+        world,
+        findings=replace(world.findings, blocked=blocked),
+        releases=replace(world.releases, targets=chosen),
+    )
 
 
 def _has_former(world: World, key: AppKey) -> bool:
-    role = next((each.role for each in world.targets if each.app.key == key), None)
-    former = world.running.get(key)
+    role = next((each.role for each in world.releases.targets if each.app.key == key), None)
+    former = world.releases.running.get(key)
     return role is Role.HEAD and former is not None and not former.is_partial

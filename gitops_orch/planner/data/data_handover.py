@@ -52,7 +52,7 @@ def blocked_by_data(draft: PlanBuilder, world: World, index: Index) -> Mapping[A
             each.stop is None
             and app is not None
             and owner is not None
-            and owner.app not in world.foreign_apps
+            and owner.app not in world.desired.former.foreign_apps
         ):
             found.setdefault(app, _reason(each, owner.app, world))
     return found
@@ -61,7 +61,7 @@ def blocked_by_data(draft: PlanBuilder, world: World, index: Index) -> Mapping[A
 def _reason(meeting: _DataConflict, owner: AppKey, world: World) -> str:
     what = meeting.source if meeting.source.startswith("/") else f"volume {meeting.source}"
     way_out = "stop that one, or let both services mount it in one commit to share it"
-    if owner in world.invalid_apps:
+    if owner in world.desired.invalid_apps:
         way_out = (
             f"correct the file of {owner}: until it can be read, it is unknown whether both are to share it"
         )
@@ -77,7 +77,7 @@ class _DataConflicts:
     def __init__(self, draft: PlanBuilder, world: World, index: Index) -> None:
         self._index = index
         self._sharing = Sharing(world)
-        self._roots = {host.name: host.data_root for host in world.hosts}
+        self._roots = {host.name: host.data_root for host in world.desired.hosts}
         self._starts = [action for action in draft.actions if KINDS[action.kind].starts]
         self._creates = {
             (action.host, action.target): action for action in draft.actions if action.container is not None

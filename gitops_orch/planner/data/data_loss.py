@@ -98,7 +98,7 @@ def losses(
 
 def lost_data(app: App, slots: AppSlots, world: World, index: Index) -> str:
     """Return why an app is not changed: a key or path in its file changed, and would leave its data behind; else ""."""
-    if world.accepted:
+    if world.operator.accepted:
         return ""
     keeper = MountResolver(app, index)
     return next(
@@ -141,5 +141,5 @@ def _left(
 def _held(app: App, loss: DataLoss, host: str, world: World) -> str:
     return (
         f"{loss} on {host}, without the data. To keep the data, {loss.way_out(app)}; to start without it, run "
-        f"`gitops-orch accept {world.commit[:12]}`"
+        f"`gitops-orch accept {world.desired.commit[:12]}`"
     )

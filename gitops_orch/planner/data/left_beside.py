@@ -23,7 +23,7 @@ from gitops_orch.planner.releases.dependencies import has_run
 def left_beside(chosen: TargetRelease, slots: AppSlots, world: World, index: Index) -> str:
     """Return which container that an app leaves alone has data of a service that would start; "" if none has."""
     app = chosen.app
-    if not app.adopt or chosen.role is not Role.HEAD or app.key in world.stable_heads:
+    if not app.adopt or chosen.role is not Role.HEAD or app.key in world.releases.stable_heads:
         return ""
     left = tuple(_left_alone(app, index))
     comparison = _DataComparison(app, world, index)
@@ -62,10 +62,10 @@ class _DataComparison:
             return (
                 self._words(slot, left, shared) + "else give it a place of its own, or remove the other one"
             )
-        if self.world.accepted or before:
+        if self.world.operator.accepted or before:
             return ""
         elsewhere = next(self._elsewhere(slot, left), "")
-        accept = f"to start without that data, run `gitops-orch accept {self.world.commit[:12]}`"
+        accept = f"to start without that data, run `gitops-orch accept {self.world.desired.commit[:12]}`"
         return self._words(slot, left, elsewhere) + accept if elsewhere else ""
 
     def _predecessors(self, slot: Slot) -> list[ObservedContainer]:
@@ -78,7 +78,7 @@ class _DataComparison:
     def _both_write(self, slot: Slot, left: ForeignContainer) -> set[str]:
         if left.host != slot.host or left.state not in LIVE_STATES:
             return set()
-        root = next((host.data_root for host in self.world.hosts if host.name == slot.host), "")
+        root = next((host.data_root for host in self.world.desired.hosts if host.name == slot.host), "")
         kept = MountResolver(self.app, self.index).of(slot).sources
         return written(self.app, slot.service, root, kept) & written_by(left)
 

@@ -23,7 +23,7 @@ def lost_volume(app: App, world: World, index: Index) -> str:
 
     A person who accepts the commit lets the app start on an empty volume.
     """
-    if world.accepted:
+    if world.operator.accepted:
         return ""
     adopted = (each.found for each in adopted_containers(app, index))
     for found in (*index.apps.get(app.key, ()), *adopted):
@@ -51,5 +51,5 @@ def _reason(found: ObservedContainer, mount: ObservedMount, world: World) -> str
         f"{volume}, which container {container} mounts at {mount.target}, is not listed by the Engine of {found.host} any "
         f"more: its data is {where}. To keep the data, copy it out first (`docker cp {container}:{mount.target} ./saved`), "
         f"then create the volume (`docker volume create {name}`) and copy the data into it; to start on an empty volume, "
-        f"run `gitops-orch accept {world.commit[:12]}`"
+        f"run `gitops-orch accept {world.desired.commit[:12]}`"
     )

@@ -48,30 +48,36 @@ def with_renames(world: World, index: Index) -> World:
     _find_services(found, groups, world, index)
     return replace(
         world,
-        successors=found.successors,
-        former_slots=found.slots,
-        data_holds=found.held,
-        retained_apps={**world.retained_apps, **found.kept},
-        retained_services=found.kept_services,
+        findings=replace(
+            world.findings,
+            successors=found.successors,
+            former_slots=found.slots,
+            data_holds=found.held,
+            retained_apps={**world.findings.retained_apps, **found.kept},
+            retained_services=found.kept_services,
+        ),
     )
 
 
 def keep_former(world: World, held: Collection[AppKey]) -> World:
     """Return the world in which no service is removed before the held app that replaces it can start."""
-    if not world.former_slots or not held:
+    if not world.findings.former_slots or not held:
         return world
     kept = {
         slot.key: f"is removed once {key}, where {service} takes its place, can start"
-        for (key, service), slots in world.former_slots.items()
+        for (key, service), slots in world.findings.former_slots.items()
         for slot in slots
         if key in held and slot.app != key
     }
-    return replace(world, retained_services={**kept, **world.retained_services})
+    return replace(
+        world,
+        findings=replace(world.findings, retained_services={**kept, **world.findings.retained_services}),
+    )
 
 
 def _find_apps(found: _Renames, groups: Groups, world: World, index: Index) -> None:
     """Find the apps that left Git and returned under another name; each is used once."""
-    chosen = {each.app.key for each in world.targets}
+    chosen = {each.app.key for each in world.releases.targets}
     removed: dict[AppKey, dict[str, Sequence[RemovedSlot]]] = defaultdict(dict)
     for (key, service), slots in groups.items():
         if key not in chosen:
@@ -80,9 +86,9 @@ def _find_apps(found: _Renames, groups: Groups, world: World, index: Index) -> N
         return
     new = NewApps(
         each
-        for each in world.targets
-        if each.app.key not in world.invalid_apps
-        and (each.app.key in world.never_stable or is_absent(each.app.key, index))
+        for each in world.releases.targets
+        if each.app.key not in world.desired.invalid_apps
+        and (each.app.key in world.releases.never_stable or is_absent(each.app.key, index))
     )
     for old, there in removed.items():
         chosen_one = new.match(old, there)
@@ -124,7 +130,7 @@ def _find_services(found: _Renames, groups: Groups, world: World, index: Index) 
         for app, service in (new_services(world, index) if old else ())
         if (app.key, service) not in found.slots
     ]
-    roles = {each.app.key: each.role for each in world.targets}
+    roles = {each.app.key: each.role for each in world.releases.targets}
     lost: dict[AppKey, list[tuple[Pair, list[DataLoss]]]] = defaultdict(list)
     for pair in moved_services(new, old, roles, lambda key: is_absent(key, index)):
         app, former = pair.new.app, pair.old[0]
@@ -181,7 +187,7 @@ def _app_held(app: App, old: AppKey, lost: Sequence[DataLoss], world: World) -> 
     return (
         f"looks like {old} under another name, and would start without its data ({shown}). To keep the data, write "
         f"`name: {old.name}`{namespace} in {app.path}; to start without it, commit with the trailer "
-        f"`Allow-Prune: {old}` or run `gitops-orch accept {world.commit[:12]}`. {old} keeps running until then"
+        f"`Allow-Prune: {old}` or run `gitops-orch accept {world.desired.commit[:12]}`. {old} keeps running until then"
     )
 
 
@@ -193,5 +199,5 @@ def _service_held(app: App, pair: Pair, lost: Sequence[DataLoss], world: World) 
     return (
         f"{pair.new.service.name} looks like {where} under another name, and would start on {former.host} without its data "
         f"({shown}). To keep the data, {keep}; to start without it, run "
-        f"`gitops-orch accept {world.commit[:12]}`. {where} keeps running until then"
+        f"`gitops-orch accept {world.desired.commit[:12]}`. {where} keeps running until then"
     )

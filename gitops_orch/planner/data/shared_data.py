@@ -35,9 +35,11 @@ class Sharing:
     """Knows what Git declares about data that several services use."""
 
     def __init__(self, world: World) -> None:
-        readable = (each.app for each in world.targets if each.app.key not in world.invalid_apps)
-        self._apps = {app.key: app for app in readable} | dict(world.heads)
-        self._roots = {host.name: host.data_root for host in world.hosts}
+        readable = (
+            each.app for each in world.releases.targets if each.app.key not in world.desired.invalid_apps
+        )
+        self._apps = {app.key: app for app in readable} | dict(world.desired.heads)
+        self._roots = {host.name: host.data_root for host in world.desired.hosts}
 
     def is_declared(self, service: ServiceKey, host: str, source: str, holder: ObservedContainer) -> bool:
         """Return whether a service, and the service of a container, both declare a source in Git."""

@@ -33,7 +33,7 @@ _NOTES_MAX = 10
 
 def files_on_host(world: World, host: str, app: App, files: FileMount) -> HostFiles | None:
     """Return the files that a host has of a bind that follows Git; None if not all of them have been read yet."""
-    return world.host_files.get((host, query_of(app.key, files)))
+    return world.observed.files.get((host, query_of(app.key, files)))
 
 
 def work_on(world: World, host: str, app: App, files: FileMount) -> FilesWork | None:
@@ -174,7 +174,9 @@ def left_git(app: App, world: World, index: Index) -> frozenset[str]:
     keys = {(app.key, found.owner.service, found.owner.spec_hash) for found in containers}
     return frozenset(
         str(files.writable_path)
-        for created in (world.declared_services[key] for key in keys if key in world.declared_services)
+        for created in (
+            world.specs.declared_services[key] for key in keys if key in world.specs.declared_services
+        )
         for files in followed_files(created.service)
         if files.directory
     )

@@ -34,7 +34,7 @@ def classify(
     """Return each container of a slot, except the one that stays, in its bucket; the first match wins."""
     if not found or (len(found) == 1 and found[0] is keep):
         return _NONE
-    failed = world.failed.get(chosen.app.key, {})
+    failed = world.releases.failed.get(chosen.app.key, {})
     serves = keep is not None and keep.state is State.RUNNING
     buckets: dict[Bucket, list[SlotContainer]] = defaultdict(list)
     for each in found:
@@ -78,9 +78,9 @@ def rollback_candidates(
 ) -> frozenset[str]:
     """Return the ids of outdated containers to retain: they were as Git declared them before, and never failed."""
     key = chosen.app.key
-    if not outdated or chosen.role not in {Role.HEAD, Role.PINNED} or not world.containers_kept:
+    if not outdated or chosen.role not in {Role.HEAD, Role.PINNED} or not world.operator.containers_kept:
         return frozenset()
-    doubtful = {*world.failed.get(key, ()), *world.progressing.get(key, ())}
+    doubtful = {*world.releases.failed.get(key, ()), *world.releases.progressing.get(key, ())}
     return frozenset(
         each.id
         for each, diffs in compared

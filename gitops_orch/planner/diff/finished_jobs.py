@@ -16,7 +16,7 @@ from gitops_orch.planner.inputs.world import Role, TargetRelease, World
 def have_jobs_finished(chosen: TargetRelease, world: World) -> bool:
     """Return whether all jobs of the target release have already completed successfully."""
     if chosen.role is Role.HEAD:
-        return chosen.app.key in world.stable_heads
+        return chosen.app.key in world.releases.stable_heads
     return chosen.role in {Role.ROLLBACK, Role.PINNED}
 
 

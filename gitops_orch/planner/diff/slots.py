@@ -134,7 +134,7 @@ def classify_slots(
             else:
                 parents.note(service.name, slot.host, slot.current, _current_name(app, slot.current))
             slots[number] = slot
-    failed = world.failed.get(app.key, {})
+    failed = world.releases.failed.get(app.key, {})
     left = [found for founds in there.values() for found in founds]
     return AppSlots(
         slots=tuple(slots[number] for number in sorted(slots)),
@@ -178,7 +178,7 @@ def _classify(
     chosen, assignment = case.chosen, case.assignment
     app, service = chosen.app, assignment.service
     image, image_id = choose_image(chosen, service, host)
-    spec = world.spec(app, service.name)
+    spec = world.specs.of(app, service.name)
     pulled_again = is_pulled_again(chosen, service, image)
     name = service.container_name or container_name(
         app.key.project, service.name, assignment.slot, spec.hash, "" if pulled_again else image_id
@@ -243,11 +243,11 @@ def _wanted(case: _SlotInput, image_id: str, world: World) -> DesiredContainer:
     app, service = case.chosen.app, case.assignment.service
     return DesiredContainer(
         service=service,
-        spec=world.spec(app, service.name),
+        spec=world.specs.of(app, service.name),
         networks=_network_names(app, service),
         image_id=image_id,
         app=app,
-        declared_services=world.declared_services,
+        declared_services=world.specs.declared_services,
         rewritten=rewritten(world, case.assignment.host, app, case.binds),
     )
 
@@ -272,7 +272,7 @@ def _keep(app: App, compared: list[ComparedContainer]) -> ComparedContainer | No
 
 def _is_abandoned(chosen: TargetRelease, container: ObservedContainer, world: World) -> bool:
     """Return whether a container failed, so that a rollback does not reuse it, even if its spec is the wanted one."""
-    failed = world.failed.get(chosen.app.key)
+    failed = world.releases.failed.get(chosen.app.key)
     if not failed or chosen.role is Role.BLOCKED:
         return False
     return is_failed(chosen, container, failed) and is_doubtful(container)
@@ -284,9 +284,13 @@ def _is_ungated(chosen: TargetRelease, container: ObservedContainer, world: Worl
     The same holds if the head's release reuses a container of a release that failed or never passed its gate.
     """
     key, owner = chosen.app.key, owner_of(container)
-    if key not in world.ungated or chosen.role is not Role.HEAD or owner is None:
+    if key not in world.releases.ungated or chosen.role is not Role.HEAD or owner is None:
         return False
-    doubtful = {chosen.app.digest, *world.progressing.get(key, ()), *world.failed.get(key, ())}
+    doubtful = {
+        chosen.app.digest,
+        *world.releases.progressing.get(key, ()),
+        *world.releases.failed.get(key, ()),
+    }
     return owner.release in doubtful and container.state in _UP
 
 

@@ -60,7 +60,7 @@ def restart_previous(
 
 def is_backed_off(draft: PlanBuilder, app: AppKey, old: SlotContainer, world: World) -> bool:
     """Return whether the start of a container is backed off, because its Engine refused it recently; note it if so."""
-    wait = world.start_backoffs.get((old.host, old.id))
+    wait = world.memory.start_backoffs.get((old.host, old.id))
     if wait is not None:
         reason = f"it served before, and cannot be started again: {wait.reason}; tried again at {wait.until:%H:%M:%SZ}"
         draft.hold(f"{old.name} on {old.host}", reason, app, error=True)
@@ -108,7 +108,7 @@ def _running(slots: AppSlots, stopping: Collection[str]) -> list[SlotContainer]:
 
 def best_first(stopped: Iterable[SlotContainer], app: AppKey, world: World) -> list[SlotContainer]:
     """Return stopped containers: those that did not fail first, then those of gated releases, then the newest."""
-    progressing, there = world.progressing.get(app, frozenset()), list(stopped)
+    progressing, there = world.releases.progressing.get(app, frozenset()), list(stopped)
     ages = {each.id: place for place, each in enumerate(newest_first(found for found in there))}
 
     def rank(found: SlotContainer) -> tuple[bool, bool, int]:
@@ -143,7 +143,7 @@ def _is_live(found: SlotContainer, stopping: Collection[str]) -> bool:
 
 def _restore_name(old: SlotContainer, draft: PlanBuilder, world: World, stopping: Stopping) -> None:
     """Give a container that was to be adopted its former name back: other tools recognise it only by its name."""
-    host, name = world.observed.get(old.host), old.name.removesuffix(renamed_suffix(old))
+    host, name = world.observed.hosts.get(old.host), old.name.removesuffix(renamed_suffix(old))
     if isinstance(old, OwnedContainer) or name == old.name or not isinstance(host, ObservedHost):
         return
     if all(each.name != name or each.id in stopping.containers for each in host.containers):
@@ -156,7 +156,7 @@ def has_peers(found: SlotContainer, world: World) -> bool:
 
     If they are restarted by this plan, too, it is started by the next plan.
     """
-    details, host = found.details, world.observed.get(found.host)
+    details, host = found.details, world.observed.hosts.get(found.host)
     if details is None or not details.joined or not isinstance(host, ObservedHost):
         return True
     up = {each.id for each in host.containers if each.state in LIVE_STATES}
@@ -168,7 +168,7 @@ def _is_prepared_for_another(found: SlotContainer, world: World) -> bool:
 
     Until that ends, it would be a second writer.
     """
-    host = world.observed.get(found.host)
+    host = world.observed.hosts.get(found.host)
     if not isinstance(found, OwnedContainer) or not isinstance(host, ObservedHost):
         return False
     owner = found.owner
@@ -187,6 +187,6 @@ def _is_bad(container: ObservedContainer, app: AppKey, world: World) -> bool:
     if not isinstance(container, OwnedContainer):
         return False
     owner, details = container.owner, container.details
-    doubtful = {*world.progressing.get(app, ()), *world.failed_or_running.get(app, ())}
+    doubtful = {*world.releases.progressing.get(app, ()), *world.releases.failed_or_running.get(app, ())}
     orderly = details is None or not details.exit_code or bool(why_stopped(container))
-    return owner.release in world.failed.get(app, {}) or (owner.release in doubtful and not orderly)
+    return owner.release in world.releases.failed.get(app, {}) or (owner.release in doubtful and not orderly)

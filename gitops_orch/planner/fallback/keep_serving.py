@@ -24,7 +24,7 @@ def keep_running(app: App, draft: PlanBuilder, world: World, index: Index) -> No
 
 def keep_services_running(app: App, draft: PlanBuilder, world: World, index: Index) -> None:
     """Restart the stopped containers of services that left an app and are kept."""
-    kept = {service for key, service in world.retained_services if key == app.key}
+    kept = {service for key, service in world.findings.retained_services if key == app.key}
     if kept:
         _start(app, kept, draft, world, index)
 

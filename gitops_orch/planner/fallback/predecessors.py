@@ -24,16 +24,17 @@ def with_predecessors(world: World, index: Index) -> World:
 
     It counts as failed then, so that its containers are replaced.
     """
-    renamed = {new for old, new in world.successors.items() if index.apps.get(old)}
+    renamed = {new for old, new in world.findings.successors.items() if index.apps.get(old)}
     back = {
         each.app.key: each
-        for each in world.targets
+        for each in world.releases.targets
         if each.stays_running and (each.app.key in renamed or adopted_containers(each.app, index))
     }
     if not back:
         return world
     failures = {
-        key: world.failed_or_running.get(key, {}).get(each.app.digest, "") for key, each in back.items()
+        key: world.releases.failed_or_running.get(key, {}).get(each.app.digest, "")
+        for key, each in back.items()
     }
     stuck = {
         key: replace(
@@ -42,12 +43,16 @@ def with_predecessors(world: World, index: Index) -> World:
         for key, each in back.items()
     }
     failed = {
-        key: {**world.failed.get(key, {}), each.app.digest: failures[key]} for key, each in back.items()
+        key: {**world.releases.failed.get(key, {}), each.app.digest: failures[key]}
+        for key, each in back.items()
     }
     return replace(
         world,
-        targets=tuple(stuck.get(each.app.key, each) for each in world.targets),
-        failed={**world.failed, **failed},
+        releases=replace(
+            world.releases,
+            targets=tuple(stuck.get(each.app.key, each) for each in world.releases.targets),
+            failed={**world.releases.failed, **failed},
+        ),
     )
 
 
@@ -67,16 +72,16 @@ def restart_predecessors(
     itself would be restarted forever. Not restarted are jobs, which never run again; services of which the new app's
     own former container is started; and containers that cannot run beside the running ones of the old app.
     """
-    former = world.former.get(old)
+    former = world.desired.former.apps.get(old)
     jobs = {service.name for service in former.services if service.job} if former is not None else set()
     there = [
         found
         for found in index.apps.get(old, ())
         if can_serve(found)
         and service_of(found) not in jobs
-        and (old not in world.retained_apps or why_stopped(found))
+        and (old not in world.findings.retained_apps or why_stopped(found))
     ]
-    if old in world.blocked or not there:
+    if old in world.findings.blocked or not there:
         return
     stops = {(each.host, each.target): each.id for each in draft.actions if each.kind is Kind.STOP}
     new = [each for each in index.apps.get(successor, ()) if each.state in LIVE_STATES]

@@ -39,7 +39,7 @@ def limit_healing(
 ) -> AppSlots:
     """Return the slots with restarts of unhealthy containers, and without repairs that do not converge; note those."""
     limiter = _HealLimiter(chosen, world, index, draft)
-    on_trial = chosen.role is Role.HEAD and chosen.app.key not in world.stable_heads
+    on_trial = chosen.role is Role.HEAD and chosen.app.key not in world.releases.stable_heads
     is_rollout = on_trial and (
         chosen.stays_running or any(slot.is_new or slot.outdated or slot.ungated for slot in slots.slots)
     )
@@ -143,14 +143,14 @@ class _HealLimiter:
         return bool(left_s)
 
     def _healing(self, slot: Slot, path: str) -> HealRecord | None:
-        if not self.world.heals:
+        if not self.world.memory.heals:
             return None
         app, service = self.chosen.app, slot.service.name
         field = HealedField(
             app=app.key, service=service, slot=slot.assignment.slot, host=slot.host, path=path
         )
-        found = self.world.heals.get(field)
-        return found if found and found.spec_hash == self.world.spec(app, service).hash else None
+        found = self.world.memory.heals.get(field)
+        return found if found and found.spec_hash == self.world.specs.of(app, service).hash else None
 
     def _moment(self, left_s: float) -> str:
         return f"{self.world.now + timedelta(seconds=left_s):%H:%M:%SZ}"

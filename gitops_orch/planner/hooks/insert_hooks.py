@@ -33,7 +33,7 @@ def insert_hooks(draft: PlanBuilder, world: World, index: Index) -> None:
 
 def _has_hooks(world: World, index: Index) -> bool:
     """Return whether there are any hooks. Most fleets have none, and their steps need no search."""
-    services = (service for chosen in world.targets for service in chosen.app.services)
+    services = (service for chosen in world.releases.targets for service in chosen.app.services)
     if any(service.post_start or service.pre_stop for service in services):
         return True
     return any(HOOKS_LABEL in each.labels for found in index.apps.values() for each in found)
@@ -52,7 +52,7 @@ class ActionContext:
     def __init__(self, actions: list[Action], world: World, index: Index) -> None:
         self.world = world
         self._index = index
-        self._chosen = {each.app.key: each for each in world.targets}
+        self._chosen = {each.app.key: each for each in world.releases.targets}
         self._created = {
             (action.host, action.target): action.container.service
             for action in actions
@@ -88,7 +88,7 @@ class ActionContext:
         owner = container.owner
         for service in chosen.app.services:
             if service.name == owner.service:
-                spec = self.world.spec(chosen.app, service.name)
+                spec = self.world.specs.of(chosen.app, service.name)
                 return service if owner.spec_hash in {spec.hash, *spec.older.values()} else None
         return None
 
@@ -180,9 +180,9 @@ class _HookInserter:
         world = self._context.world
         return (
             (action.host, action.target) not in self._started
-            and chosen.app.key in world.ungated
+            and chosen.app.key in world.releases.ungated
             and container.owner.release == chosen.app.digest
-            and (action.host, action.name) not in world.post_start_done
+            and (action.host, action.name) not in world.memory.post_start_done
         )
 
 

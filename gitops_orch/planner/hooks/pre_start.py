@@ -103,7 +103,9 @@ def _network(value: Json) -> Json:
 
 def add_pre_starts(draft: PlanBuilder, world: World, index: Index) -> None:
     """Add the `pre_start` steps of a draft's starts, and remove containers that earlier hooks left."""
-    if not index.pre_starts and not any(s.pre_start for each in world.targets for s in each.app.services):
+    if not index.pre_starts and not any(
+        s.pre_start for each in world.releases.targets for s in each.app.services
+    ):
         return
     preparer = _Preparer(draft, world, index)
     preparer.prepare_all()
@@ -164,7 +166,7 @@ class _Preparer:
         ]
         created = (self._creates.get((start.host, start.target)) for start in starts)
         images = {each.container.image_digest for each in created if each and each.container}
-        spec = self._world.spec(chosen.app, service.name).hash
+        spec = self._world.specs.of(chosen.app, service.name).hash
         return any(was_prepared(each, service.name, spec, images) for each in staying)
 
     def _delay(self, start: Action, held_up: tuple[str, ...], last: tuple[str, ...]) -> None:
@@ -238,7 +240,7 @@ class _Preparer:
         else:
             image = service.image
             image_id = container.image_id if container is not None else ""
-        spec = self._world.spec(chosen.app, service.name)
+        spec = self._world.specs.of(chosen.app, service.name)
         slot = (start.slot or 1) if hook.per_replica else 1
         return ContainerIntent(
             app=chosen.app,
@@ -247,7 +249,7 @@ class _Preparer:
             name=container_name(chosen.app.key.project, service.name, slot, spec.hash, image_id),
             commit=chosen.commit,
             spec_hash=spec.hash,
-            salt=self._world.salt,
+            salt=self._world.specs.salt,
             image=image,
             image_digest=image_id,
             kept_mounts=main.kept_mounts
@@ -298,9 +300,9 @@ class _Preparer:
 
     def clear(self) -> None:
         """Remove hook containers that are no longer used, and keep the failed ones for inspection."""
-        chosen = {each.app.key: each for each in self._world.targets}
+        chosen = {each.app.key: each for each in self._world.releases.targets}
         for key in sorted(self._draft.planned):
-            failed = self._world.failed.get(key, {})
+            failed = self._world.releases.failed.get(key, {})
             for found in self._index.pre_starts.get(key, ()):
                 if found.id in self._used:
                     continue

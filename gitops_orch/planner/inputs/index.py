@@ -84,7 +84,7 @@ def build_index(world: World) -> Index:
     for name, observation in sorted(with_owners(world).items()):
         if isinstance(observation, UnknownHost):
             unknown[name] = observation
-            load[name] = len(world.last_placements.get(name, ()))
+            load[name] = len(world.observed.last_placements.get(name, ()))
             continue
         hosts[name] = _host_index(observation)
         load[name] = 0
@@ -183,8 +183,8 @@ def _unreachable_slots(
 ) -> dict[AppKey, tuple[tuple[str, Placed], ...]]:
     """Return the last known slots of hosts that are not known now, also of hosts that left Git: unknown is not gone."""
     away: dict[AppKey, list[tuple[str, Placed]]] = defaultdict(list)
-    for host in sorted(world.last_placements):
+    for host in sorted(world.observed.last_placements):
         if host not in known:
-            for placed in world.last_placements[host]:
+            for placed in world.observed.last_placements[host]:
                 away[placed.app].append((host, placed))
     return {key: tuple(found) for key, found in away.items()}

@@ -22,14 +22,14 @@ def with_owners(world: World) -> Mapping[str, Observation]:
     declared = _declared(world)
     return {
         name: seen if isinstance(seen, UnknownHost) else _with_owners(seen, declared, world)
-        for name, seen in world.observed.items()
+        for name, seen in world.observed.hosts.items()
     }
 
 
 def _declared(world: World) -> _Declared:
     """Return the apps that declare each network, in the head's release or in the target release."""
     found: dict[str, set[AppKey]] = defaultdict(set)
-    for app in (*(each.app for each in world.targets), *world.heads.values()):
+    for app in (*(each.app for each in world.releases.targets), *world.desired.heads.values()):
         for network in app.networks:
             if not network.external:
                 found[network.name].add(app.key)
@@ -46,6 +46,6 @@ def _with_owner(network: ObservedNetwork, declared: _Declared, world: World) -> 
     An invalid app keeps the networks that it created: what it declares is unknown.
     """
     creator, declaring = network.owner, declared.get(network.name)
-    if creator is None or not declaring or creator in declaring or creator in world.invalid_apps:
+    if creator is None or not declaring or creator in declaring or creator in world.desired.invalid_apps:
         return network
     return replace(network, owner=min(declaring))

@@ -29,7 +29,7 @@ def running_image(
 
 def _reference(service: Service, chosen: TargetRelease, world: World, container: OwnedContainer) -> str:
     """Return the image reference of a container; Docker lists an id if the tag names another image now."""
-    spec = world.specs.get((chosen.app.key, chosen.app.digest, service.name))
+    spec = world.specs.by_service.get((chosen.app.key, chosen.app.digest, service.name))
     is_wanted = spec is not None and spec.hash == container.owner.spec_hash
     if is_wanted or normalise(container.image) == normalise(service.image):
         return service.image

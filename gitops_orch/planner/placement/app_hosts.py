@@ -88,7 +88,7 @@ def hosts_of_app(app: App, world: World, index: Index, hosts: Mapping[str, Host]
     placement = app.placement
     anywhere = not placement.hosts and not placement.constraints
     allowed = hosts if anywhere else {name: host for name, host in hosts.items() if may_run_app(app, host)}
-    takes_over = app.adopt and app.key in world.never_stable
+    takes_over = app.adopt and app.key in world.releases.never_stable
     located = _located(app, index)
     # An app that adopts containers of another tool has its data there, and not where a similar app was.
     if not takes_over:
@@ -101,8 +101,8 @@ def hosts_of_app(app: App, world: World, index: Index, hosts: Mapping[str, Host]
         located=located,
         with_data=services_holding(app, world, index),
         unknown=index.unknown,
-        remembered=world.last_placements.keys(),
-        left_git=frozenset().union(*located.values()) - hosts.keys() - world.released_hosts,
+        remembered=world.observed.last_placements.keys(),
+        left_git=frozenset().union(*located.values()) - hosts.keys() - world.observed.released_hosts,
         takes_over=takes_over,
     )
 

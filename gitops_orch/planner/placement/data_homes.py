@@ -19,7 +19,7 @@ def previous_data_hosts(
     If a slot has no data, or a person released it, this host is only a preference and must be usable.
     """
     for service in app.services:
-        for slot in world.former_slots.get((app.key, service.name), ()):
+        for slot in world.findings.former_slots.get((app.key, service.name), ()):
             if _binds(app, slot, world) or (slot.host in index.hosts and slot.host in allowed):
                 yield service.name, slot.slot, slot.host
 
@@ -30,13 +30,13 @@ def unknown_data_host(app: App, world: World, silent: Sequence[str]) -> str:
     A service that spreads waits on each of these hosts separately.
     """
     for service in (each for each in app.services if silent and not app.spreads(each)):
-        for slot in world.former_slots.get((app.key, service.name), ()):
+        for slot in world.findings.former_slots.get((app.key, service.name), ()):
             if slot.host in silent and _binds(app, slot, world):
                 former = slot.service if slot.app == app.key else f"{slot.service} of {slot.app}"
                 return (
                     f"{service.name} looks like {former} under another name, which was last seen on {slot.host}, and {slot.host} "
                     f"does not answer: elsewhere it would start without its data. It waits for {slot.host}; to start it "
-                    f"without the data, run `gitops-orch accept {world.commit[:12]}`"
+                    f"without the data, run `gitops-orch accept {world.desired.commit[:12]}`"
                 )
     return ""
 
@@ -51,7 +51,7 @@ def services_holding(app: App, world: World, index: Index) -> frozenset[str]:
         if nameless and owner.service not in jobs and not is_retained(each):
             found.add(owner.service)
     for service in app.services:
-        former = world.former_slots.get((app.key, service.name), ())
+        former = world.findings.former_slots.get((app.key, service.name), ())
         if any(slot.inherited and not _is_released(app, slot, world) for slot in former):
             found.add(service.name)
     return frozenset(found)
@@ -62,10 +62,10 @@ def _binds(app: App, slot: RemovedSlot, world: World) -> bool:
 
     In the latter case, nothing waits for a host that left Git.
     """
-    if slot.data is None and all(host.name != slot.host for host in world.hosts):
+    if slot.data is None and all(host.name != slot.host for host in world.desired.hosts):
         return False
     return slot.data != {} and not _is_released(app, slot, world)
 
 
 def _is_released(app: App, slot: RemovedSlot, world: World) -> bool:
-    return world.accepted if slot.app == app.key else is_allowed(world, slot.app)
+    return world.operator.accepted if slot.app == app.key else is_allowed(world, slot.app)

@@ -19,14 +19,14 @@ from gitops_orch.planner.placement.together import place_together
 
 def place_all(world: World, index: Index) -> dict[AppKey, AppPlacement]:
     """Place every target app."""
-    hosts = {host.name: host for host in world.hosts}
+    hosts = {host.name: host for host in world.desired.hosts}
     active = {name for name, host in hosts.items() if gets_slots(host)}
     ledger = Ledger(usable=active & index.hosts.keys(), load=dict(index.load))
     claim_foreign_ports(ledger, world, index)
     claim_ports_in_use(ledger, world, index)
     return {
         chosen.app.key: _place(hosts_of_app(chosen.app, world, index, hosts), ledger, world, index)
-        for chosen in sorted(world.targets, key=lambda chosen: chosen.app.key)
+        for chosen in sorted(world.releases.targets, key=lambda chosen: chosen.app.key)
     }
 
 

@@ -69,7 +69,7 @@ def claim_foreign_ports(ledger: Ledger, world: World, index: Index) -> None:
     """Claim the ports of containers that are not ours; those of a container that an app adopts belong to the app."""
     adopted: dict[str, tuple[App, Adopted]] = {
         each.found.id: (chosen.app, each)
-        for chosen in world.targets
+        for chosen in world.releases.targets
         for each in adopted_containers(chosen.app, index)
     }
     for name, host in index.hosts.items():
@@ -84,7 +84,7 @@ def claim_foreign_ports(ledger: Ledger, world: World, index: Index) -> None:
 
 def claim_ports_in_use(ledger: Ledger, world: World, index: Index) -> None:
     """Claim the ports of slots that stay: they have priority over new slots, whatever their names."""
-    for chosen in world.targets:
+    for chosen in world.releases.targets:
         services = {service.name: service for service in chosen.app.services}
         for found in index.apps.get(chosen.app.key, ()):
             owner = found.owner
@@ -93,7 +93,7 @@ def claim_ports_in_use(ledger: Ledger, world: World, index: Index) -> None:
                 claim = claim_of(chosen.app, service, owner.slot)
                 ledger.claim(found.host, service.ports, claim)
         for service in chosen.app.services:  # slots of services that had another name stay, too
-            for slot in world.former_slots.get((chosen.app.key, service.name), ()):
+            for slot in world.findings.former_slots.get((chosen.app.key, service.name), ()):
                 ledger.claim(slot.host, service.ports, claim_of(chosen.app, service, slot.slot))
 
 

@@ -22,7 +22,7 @@ FOREIGN_APP = (
 
 def removed_apps(world: World, index: Index) -> tuple[AppKey, ...]:
     """Return apps that have something on a known host, and are neither in Git nor invalid."""
-    wanted = {chosen.app.key for chosen in world.targets} | set(world.invalid_apps)
+    wanted = {chosen.app.key for chosen in world.releases.targets} | set(world.desired.invalid_apps)
     return tuple(
         sorted((set(index.apps) | set(index.pre_starts) | set(index.runs) | set(index.networks)) - wanted)
     )
@@ -36,20 +36,25 @@ def prune_apps(world: World, index: Index, draft: PlanBuilder) -> None:
     """
     removed: dict[AppKey, list[str]] = {}
     depends = {
-        key: world.former[key].depends_on if key in world.former else () for key in removed_apps(world, index)
+        key: world.desired.former.apps[key].depends_on if key in world.desired.former.apps else ()
+        for key in removed_apps(world, index)
     }
     leaving = _by_dependency(depends)
     needs = _RemainingNeeds.of(world, draft) if depends else _RemainingNeeds()
     for key in reversed(app_order(depends, depends)):
-        successor = world.successors.get(key)
+        successor = world.findings.successors.get(key)
         gates = draft.gates(successor) if successor is not None and successor not in needs.held else []
         obstacle = _obstacle(world, key) or needs.why_kept(key)
-        if successor is not None and key in world.retained_apps and obstacle == world.retained_apps[key]:
+        if (
+            successor is not None
+            and key in world.findings.retained_apps
+            and obstacle == world.findings.retained_apps[key]
+        ):
             restart_predecessors(key, successor, draft, world, index)
         elif successor is not None and not gates and not obstacle:
             obstacle = f"left Git, and is removed once {successor}, which takes its place, is healthy"
             restart_predecessors(key, successor, draft, world, index)
-        wait = world.backoffs.get(key)
+        wait = world.memory.backoffs.get(key)
         if obstacle:
             draft.hold(str(key), obstacle, key)
             continue
@@ -59,7 +64,7 @@ def prune_apps(world: World, index: Index, draft: PlanBuilder) -> None:
         above = [identity for other in needs.running.get(key, ()) for identity in draft.gates(other)]
         above += [identity for other in leaving.get(key, ()) for identity in removed.get(other, ())]
         there = (*index.apps.get(key, ()), *index.pre_starts.get(key, ()), *index.runs.get(key, ()))
-        former = world.former.get(key)
+        former = world.desired.former.apps.get(key)
         reason = _reason(world, key) if successor is None else f"its app is {successor} now"
         removed[key] = remove_in_order(draft, former, there, reason, above, gates=gates)
         draft.networks_wanted[key] = {}
@@ -77,9 +82,11 @@ class _RemainingNeeds:
     @classmethod
     def of(cls, world: World, draft: PlanBuilder) -> "_RemainingNeeds":
         """Return the needs of a world's apps."""
-        older = (each.app for each in world.targets if each.role is not Role.HEAD)
+        older = (each.app for each in world.releases.targets if each.role is not Role.HEAD)
         return cls(
-            running=_by_dependency({key: runs.app.depends_on for key, runs in world.running.items()}),
+            running=_by_dependency(
+                {key: runs.app.depends_on for key, runs in world.releases.running.items()}
+            ),
             older=_by_dependency({app.key: app.depends_on for app in older}),
             held=frozenset(hold.app for hold in draft.holds if hold.covers_app),
         )
@@ -101,22 +108,22 @@ def _by_dependency(depends: Mapping[AppKey, Iterable[AppKey]]) -> Mapping[AppKey
 
 
 def _reason(world: World, key: AppKey) -> str:
-    place = world.left_out.get(key)
+    place = world.desired.left_out.get(key)
     return f"its app is left out by {place}" if place else "its app left Git"
 
 
 def _obstacle(world: World, key: AppKey) -> str:
-    if key in world.foreign_apps and str(key) not in world.allowed_prunes:
+    if key in world.desired.former.foreign_apps and str(key) not in world.operator.allowed_prunes:
         return FOREIGN_APP
-    if world.invalid_paths:
-        return f"is not removed while {world.invalid_paths[0]} cannot be read: it may be there"
-    hold = world.holds.get(key)
+    if world.desired.invalid_paths:
+        return f"is not removed while {world.desired.invalid_paths[0]} cannot be read: it may be there"
+    hold = world.operator.holds.get(key)
     if hold is not None and (hold.until is None or hold.until > world.now):
         return f"is held: {hold.reason}"
-    if world.prune_of(key) is Prune.NEVER:
+    if world.desired.former.prune_of(key) is Prune.NEVER:
         return "left Git, and prune: never keeps what runs"
-    if key in world.retained_apps and not is_allowed(world, key):
-        return world.retained_apps[key]
-    if world.prune_of(key) is Prune.CONFIRM and not is_allowed(world, key):
+    if key in world.findings.retained_apps and not is_allowed(world, key):
+        return world.findings.retained_apps[key]
+    if world.desired.former.prune_of(key) is Prune.CONFIRM and not is_allowed(world, key):
         return f"left Git, and waits for a commit with the trailer `Allow-Prune: {key}`"
     return ""

@@ -20,18 +20,18 @@ EVERYTHING = "remove-everything"
 
 def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
     """Return why the plan must not be executed; empty if it may be."""
-    chosen = {each.app.key: each for each in world.targets}
+    chosen = {each.app.key: each for each in world.releases.targets}
     total, leaving, counted, absent = 0, 0, 0, 0
     for key, found in index.apps.items():
-        if key in world.foreign_apps:
+        if key in world.desired.former.foreign_apps:
             continue  # perhaps another controller's, and removed only by name
         located = tuple(each for each in found if not is_retained(each))
         lost = _lost_count(key, world, chosen.get(key), located)
         total += len(located)
         leaving += lost
-        absent += 0 if key in chosen else len(located) if key in world.retained_apps else lost
+        absent += 0 if key in chosen else len(located) if key in world.findings.retained_apps else lost
         counted += 0 if is_allowed(world, key) else lost
-    budget = world.fleet.prune
+    budget = world.desired.fleet.prune
     # other apps replace them, and each removed app is allowed by name
     replaced = bool(chosen) and counted == 0
     if leaving and absent == total and not budget.allow_empty and not replaced:
@@ -45,7 +45,7 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
         message = (
             f"{counted} of {total} containers left Git, which is more than {budget.removals_max_percent:g} %; "
             f"nothing is touched. If this is meant, name the apps in the commit's trailer `Allow-Prune: <app>`, or "
-            f"run `gitops-orch accept {world.commit[:12]}`"
+            f"run `gitops-orch accept {world.desired.commit[:12]}`"
         )
         return (Refusal(rule=REMOVAL_BUDGET, message=message),)
     return ()
@@ -54,12 +54,12 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
 def _lost_count(
     key: AppKey, world: World, chosen: TargetRelease | None, located: tuple[OwnedContainer, ...]
 ) -> int:
-    prune = world.prune_of(key) if chosen is None else chosen.app.prune
-    asked = prune is Prune.CONFIRM or (chosen is None and key in world.retained_apps)
+    prune = world.desired.former.prune_of(key) if chosen is None else chosen.app.prune
+    asked = prune is Prune.CONFIRM or (chosen is None and key in world.findings.retained_apps)
     if prune is Prune.NEVER or (asked and not is_allowed(world, key)):
         return 0
     if chosen is None:
-        return 0 if key in world.invalid_apps or world.invalid_paths else len(located)
+        return 0 if key in world.desired.invalid_apps or world.desired.invalid_paths else len(located)
     if chosen.role is not Role.HEAD:
         return 0  # a service that an older release lacks is still in Git
     wanted = {service.name for service in chosen.app.services}
@@ -67,6 +67,6 @@ def _lost_count(
 
 
 def _way_out(world: World) -> str:
-    if world.targets:
+    if world.releases.targets:
         return "If this is meant, name each app in the commit's trailer `Allow-Prune: <app>`"
     return "If this is meant, set spec.prune.allow_empty in gitops.yaml; else, were the right branch and path given?"

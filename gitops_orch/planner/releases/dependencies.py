@@ -37,8 +37,8 @@ class AppDependencies:
         self.outside = JoinableContainers(index)
         self.index = index
         self.draft = draft
-        self._awaited = {other for each in world.targets for other in each.app.depends_on}
-        self._reasons: dict[AppKey, str] = dict.fromkeys(world.invalid_apps, "cannot be read")
+        self._awaited = {other for each in world.releases.targets for other in each.app.depends_on}
+        self._reasons: dict[AppKey, str] = dict.fromkeys(world.desired.invalid_apps, "cannot be read")
         self.waiting: dict[AppKey, str] = {}  # apps that are therefore not rolled out, each with the reason
 
     def note_planned(self, chosen: TargetRelease) -> None:
@@ -71,8 +71,8 @@ class AppDependencies:
         if not chosen.app.depends_on or not (slots.surplus or moves):
             return False
         releases = {each.owner.release for each in self.index.apps.get(key, ()) if has_run(each)}
-        runs_head = releases == {digest} or (not releases and key in self._world.stable_heads)
-        return not runs_head or key in self._world.ungated
+        runs_head = releases == {digest} or (not releases and key in self._world.releases.stable_heads)
+        return not runs_head or key in self._world.releases.ungated
 
     def _why_not(self, chosen: TargetRelease) -> str:
         """Return why others cannot build on an app, the first match wins; "" if they can."""
@@ -121,12 +121,12 @@ def _is_unhealthy(container: ObservedContainer) -> bool:
 
 def with_running_releases(world: World, waiting: Mapping[AppKey, str]) -> World | None:
     """Return the world in which waiting apps have their running release as target; None if none of them runs one."""
-    instead = {key: world.running[key] for key in waiting if key in world.running}
+    instead = {key: world.releases.running[key] for key in waiting if key in world.releases.running}
     if not instead:
         return None
     chosen = tuple(
         replace(instead[key], role=Role.WAITING, reason=waiting[key]) if key in instead else each
-        for each in world.targets
+        for each in world.releases.targets
         for key in (each.app.key,)
     )
-    return replace(world, targets=chosen)
+    return replace(world, releases=replace(world.releases, targets=chosen))

@@ -19,7 +19,7 @@ Groups = Mapping[ServiceKey, Sequence[RemovedSlot]]
 
 def removed_slots(world: World, index: Index) -> Groups:
     """Return the slots that are no longer in Git, by app and service, without those that `prune` keeps."""
-    chosen = {each.app.key: each.app for each in world.targets}
+    chosen = {each.app.key: each.app for each in world.releases.targets}
     found: dict[ServiceKey, list[RemovedSlot]] = defaultdict(list)
     for key in sorted(index.apps.keys() | index.runs.keys() | index.unreachable_slots.keys()):
         app = chosen.get(key)
@@ -34,7 +34,9 @@ def removed_slots(world: World, index: Index) -> Groups:
 
 def new_services(world: World, index: Index) -> Iterator[tuple[App, str]]:
     """Yield each app and service without any container, own or adopted; no jobs: they have no data of their own."""
-    for app in (each.app for each in world.targets if each.app.key not in world.invalid_apps):
+    for app in (
+        each.app for each in world.releases.targets if each.app.key not in world.desired.invalid_apps
+    ):
         there = _services_seen(app.key, index)
         there |= {each.service for each in adopted_containers(app, index)}
         yield from (
@@ -48,10 +50,12 @@ def is_absent(key: AppKey, index: Index) -> bool:
 
 
 def _remains(key: AppKey, app: App | None, world: World) -> bool:
-    if app is not None and key not in world.invalid_apps:
+    if app is not None and key not in world.desired.invalid_apps:
         return app.prune is Prune.NEVER
-    is_foreign = key in world.foreign_apps or key in world.invalid_apps
-    return is_foreign or key in world.retained_apps or world.prune_of(key) is Prune.NEVER
+    is_foreign = key in world.desired.former.foreign_apps or key in world.desired.invalid_apps
+    return (
+        is_foreign or key in world.findings.retained_apps or world.desired.former.prune_of(key) is Prune.NEVER
+    )
 
 
 def _services_seen(key: AppKey, index: Index) -> set[str]:
@@ -72,9 +76,9 @@ def _slots(key: AppKey, world: World, index: Index) -> Iterator[RemovedSlot]:
                 repository=repository_of(found.image),
                 data=data_of(found),
             )
-    former = world.former.get(key)
+    former = world.desired.former.apps.get(key)
     for host, placed in index.unreachable_slots.get(key, ()):
-        if host not in world.released_hosts:
+        if host not in world.observed.released_hosts:
             yield _on_silent_host(key, host, placed.service, placed.slot, former)
 
 

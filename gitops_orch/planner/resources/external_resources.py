@@ -23,7 +23,7 @@ class Externals:
 
     def __init__(self, world: World) -> None:
         self._owners: dict[tuple[Kind, str], AppKey] = {}
-        for each in world.targets:
+        for each in world.releases.targets:
             app = each.app
             own = [(Kind.CREATE_NETWORK, network.name) for network in app.networks if not network.external]
             own += [(Kind.CREATE_VOLUME, volume.name) for volume in app.volumes if not volume.external]

@@ -97,7 +97,7 @@ def arrange(chosen: TargetRelease, slots: Sequence[Slot], world: World) -> Arran
     if not slots:
         return Arrangement()
     update, rollout = update_policy(chosen, slots[0].service), chosen.app.rollout
-    tried = chosen.role is not Role.HEAD or chosen.app.key in world.stable_heads
+    tried = chosen.role is not Role.HEAD or chosen.app.key in world.releases.stable_heads
     count = 0 if tried or not any(slot.has_superseded for slot in slots) else rollout.canary
     rest = slots[count:]
     limits = _limits(update, rollout, len(rest))
@@ -127,7 +127,7 @@ def failure_budget(
     A release that was stable before did not get worse by itself, and a rollback must not fail: neither is on trial.
     """
     app = chosen.app
-    if chosen.role is not Role.HEAD or app.key in world.stable_heads:
+    if chosen.role is not Role.HEAD or app.key in world.releases.stable_heads:
         return None
     tolerant = service.update.failure_action is FailureAction.CONTINUE
     ratio = 1.0 if tolerant else service.update.failure_ratio_max

@@ -23,8 +23,8 @@ def make_intent(
         slot=slot.assignment.slot,
         name=slot.name,
         commit=chosen.commit,
-        spec_hash=world.spec(chosen.app, slot.service.name).hash,
-        salt=world.salt,
+        spec_hash=world.specs.of(chosen.app, slot.service.name).hash,
+        salt=world.specs.salt,
         image=slot.image,
         image_digest="" if slot.pulled_again else slot.image_id,
         generation=_generation(slot),
@@ -53,7 +53,7 @@ def inherited_from(app: App, slot: Slot, world: World) -> SlotContainer | None:
     old_containers = [old for old in slot.outdated if old.host == slot.host and not is_removing(old)]
     old_containers += [
         each.container
-        for each in world.former_slots.get((app.key, slot.service.name), ())
+        for each in world.findings.former_slots.get((app.key, slot.service.name), ())
         if each.is_same_service
         and each.app == app.key
         and each.host == slot.host

@@ -25,7 +25,7 @@ def removable_surplus(
     kept = why_kept(app, world) if chosen.role is Role.HEAD else ""
     removing: list[SlotContainer] = []
     for found in slots.surplus:
-        why = kept or world.retained_services.get((app.key, service_of(found)), "")
+        why = kept or world.findings.retained_services.get((app.key, service_of(found)), "")
         if why and _has_left(app, found):
             draft.hold(f"{found.name} on {found.host}", why, app.key)
         else:

@@ -114,6 +114,10 @@ def gate_of_dependency(
     trial.
     """
     current, key = slot.current, chosen.app.key
-    on_trial = {chosen.app.digest, *world.progressing.get(key, ()), *world.failed.get(key, ())}
+    on_trial = {
+        chosen.app.digest,
+        *world.releases.progressing.get(key, ()),
+        *world.releases.failed.get(key, ()),
+    }
     is_existing = isinstance(current, OwnedContainer) and current.owner.release not in on_trial
     return replace(gate_of(chosen, slot, gates), is_existing=is_existing)

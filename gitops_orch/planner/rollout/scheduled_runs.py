@@ -69,7 +69,7 @@ def due_runs(
 
 def _due_slots(chosen: TargetRelease, where: Assignment, world: World, index: Index) -> tuple[Slot, ...]:
     service, schedule = where.service, where.service.schedule
-    due = world.due.get((chosen.app.key, service.name))
+    due = world.memory.due.get((chosen.app.key, service.name))
     if due is None or due.is_too_late or due.has_run or schedule is None:
         return ()
     runs = service_runs(chosen.app, service, index)
@@ -90,7 +90,7 @@ def _slot_of(chosen: TargetRelease, where: Assignment, due: Due, world: World, h
     app, service = chosen.app, where.service
     image, image_id = choose_image(chosen, service, host)
     missed = f"; {due.skipped_count} earlier times were missed" if due.skipped_count else ""
-    spec = world.spec(app, service.name)
+    spec = world.specs.of(app, service.name)
     return Slot(
         assignment=where,
         service=service,
@@ -121,7 +121,7 @@ def manage_runs(
         if owner.service in services:
             continue
         left = all(service.name != owner.service for service in app.services)
-        why = kept or world.retained_services.get((app.key, owner.service), "")
+        why = kept or world.findings.retained_services.get((app.key, owner.service), "")
         if left and why:
             draft.hold(f"{found.name} on {found.host}", why, app.key)
         else:
@@ -138,7 +138,7 @@ def _manage(
     index: Index,
     draft: PlanBuilder,
 ) -> tuple[str, ...]:
-    runs, due = service_runs(chosen.app, service, index), world.due.get((chosen.app.key, service.name))
+    runs, due = service_runs(chosen.app, service, index), world.memory.due.get((chosen.app.key, service.name))
     if due is not None and due.is_wanted and due.is_too_late:
         subject = f"{chosen.app.key} {service.name}"
         draft.hold(subject, f"its run of {due.shown} was missed by too much to catch up", chosen.app.key)
@@ -201,4 +201,4 @@ def service_runs(app: App, service: Service, index: Index) -> Runs:
 
 def _has_other_spec(found: OwnedContainer, chosen: TargetRelease, world: World) -> bool:
     owner = found.owner
-    return owner.spec_hash != world.spec(chosen.app, owner.service).hash
+    return owner.spec_hash != world.specs.of(chosen.app, owner.service).hash

@@ -173,8 +173,8 @@ def test_what_runs_stays_as_it_is_while_the_new_address_is_taken():
         observed=host_of(lost, stranger(V4)),
         running={new.key: TargetRelease(app=old, commit="c" * 40, role=Role.WAITING)},
     )
-    specs = {**the_world.specs, **world(old).specs}
-    plan = make_plan(builders.replace(the_world, specs=specs))
+    specs = {**the_world.specs.by_service, **world(old).specs.by_service}
+    plan = make_plan(builders.with_fields(the_world, specs=specs))
     assert steps(plan, "start") == [("start", "h1", lost.name)]
 
 

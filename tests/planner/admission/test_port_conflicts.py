@@ -1,7 +1,7 @@
 """A port that something else has is seen before anything is touched."""
 
 import pytest
-from planner.builders import app, container, foreign, kinds, replace, seen, service, steps, world
+from planner.builders import app, container, foreign, kinds, seen, service, steps, with_fields, world
 
 from gitops_orch.model.app import Port
 from gitops_orch.model.observed import Details, State
@@ -107,8 +107,8 @@ def test_an_app_whose_new_port_is_taken_is_healed_at_the_release_that_runs():
     the_world = world(
         new, observed=observed, running={new.key: TargetRelease(app=old, commit="c" * 40, role=Role.WAITING)}
     )
-    specs = {**the_world.specs, **world(old).specs}
-    plan = make_plan(replace(the_world, specs=specs))
+    specs = {**the_world.specs.by_service, **world(old).specs.by_service}
+    plan = make_plan(with_fields(the_world, specs=specs))
     assert steps(plan, "start") == [("start", "h1", lost.name)]
     assert plan.holds[0].error
     assert "host port 8096" in plan.holds[0].reason
@@ -124,7 +124,9 @@ def test_while_a_port_is_taken_no_rollout_that_broke_off_is_carried_on(state):
     observed = {"h1": seen("h1", there, stranger(("0.0.0.0", 8096, "tcp")), apps=(new,))}
     mixture = TargetRelease(app=begun, commit="c" * 40, role=Role.WAITING, is_partial=True)
     the_world = world(new, observed=observed, running={new.key: mixture})
-    plan = make_plan(replace(the_world, specs={**the_world.specs, **world(begun).specs}))
+    plan = make_plan(
+        with_fields(the_world, specs={**the_world.specs.by_service, **world(begun).specs.by_service})
+    )
     assert steps(plan) == ([] if state is State.RUNNING else [("start", "h1", there.name)])
 
 

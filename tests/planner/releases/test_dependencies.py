@@ -10,7 +10,18 @@ from gitops_orch.model.plan import Kind
 from gitops_orch.planner.inputs.world import Role, TargetRelease
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.status import app_statuses
-from tests.planner.builders import COMMIT, app, container, replace, seen, service, spec_of, steps, world
+from tests.planner.builders import (
+    COMMIT,
+    app,
+    container,
+    replace,
+    seen,
+    service,
+    spec_of,
+    steps,
+    with_fields,
+    world,
+)
 
 DB_KEY = AppKey(namespace="default", name="db")
 NEW = {"command": ["new"]}
@@ -30,7 +41,7 @@ def world_with(*containers, targets=(), observed=None, **fields):
     older = TargetRelease(app=OLD, commit="b" * 40, role=Role.WAITING)
     made = world(observed=there, targets=tuple(apps.values()), **{"running": {SHOP.key: older}, **fields})
     specs = {(each.key, each.digest, s.name): spec_of(each, s.name) for each in (OLD,) for s in each.services}
-    return replace(made, specs={**made.specs, **specs})
+    return with_fields(made, specs={**made.specs.by_service, **specs})
 
 
 def row(there, name="shop"):
@@ -87,7 +98,9 @@ def test_an_app_on_a_host_that_is_silent_is_waited_for():
 
 def test_a_file_with_mistakes_is_waited_for():
     there = world_with(container(OLD, "web"), invalid_apps={DB_KEY: "mistakes"})
-    there = replace(there, targets=tuple(each for each in there.targets if each.app.key != DB_KEY))
+    there = with_fields(
+        there, targets=tuple(each for each in there.releases.targets if each.app.key != DB_KEY)
+    )
     assert of_shop(there) == []
     assert "which cannot be read" in row(there).reason
 
