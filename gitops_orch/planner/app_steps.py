@@ -83,7 +83,7 @@ class AppPlanner:
         for slot in self.slots.slots:
             by_service[slot.service.name].append(slot)
         self.budgets = {
-            service.name: failure_budget(self.chosen, service, by_service[service.name], self.world)
+            service.name: failure_budget(self.chosen, service, by_service[service.name], self.world.releases)
             for service in self.app.services
         }
         for service in in_dependency_order(self.app.services):
@@ -290,19 +290,19 @@ class AppPlanner:
         if self.gates[name]:
             return
         for slot in self.slots.slots:
-            if slot.service.name == name and is_awaited(slot, self.chosen, self.world):
+            if slot.service.name == name and is_awaited(slot, self.chosen, self.world.releases):
                 self.gates[name].append(self._await_current(slot))
 
     def _await_current(self, slot: Slot) -> str:
         target = slot.current.id if slot.current is not None else slot.name
-        gate = gate_of_dependency(self.chosen, slot, self.gates, self.world)
+        gate = gate_of_dependency(self.chosen, slot, self.gates, self.world.releases)
         what = "what depends on it is started once it is healthy"
         after = tuple(self.repairs[target])
         return self.steps.add(Kind.WAIT_HEALTHY, slot, target, what, after=after, gate=gate)
 
     def _free_resources(self, slot: Slot, ready: list[str]) -> list[str]:
         """Stop containers that have another name in Git now before the successor starts; return these stops."""
-        before = predecessors(self.app, slot, self.removing, self.world)
+        before = predecessors(self.app, slot, self.removing, self.world.findings)
         for identity, (found, what) in before.items():
             if identity not in self.cleared:
                 stop = stop_container(self.draft, found, f"{slot.name} takes over its {what}", ready)

@@ -41,7 +41,7 @@ from gitops_orch.planner.hooks.pre_start import add_pre_starts
 from gitops_orch.planner.inputs.adopted_containers import places_taken_over
 from gitops_orch.planner.inputs.index import Index, build_index
 from gitops_orch.planner.inputs.slot_container import SlotContainer
-from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.inputs.world import ReleaseInputs, Role, TargetRelease, World
 from gitops_orch.planner.placement.assignment import AppPlacement
 from gitops_orch.planner.placement.placer import place_all
 from gitops_orch.planner.plan_builder import PlanBuilder
@@ -117,7 +117,7 @@ def _draft(world: World, index: Index) -> tuple[World, PlanBuilder]:
     add_pre_starts(draft, world, index)
     await_data(draft, world, index)
     start_fixed_addresses_first(draft, index)
-    move_from_addresses(draft, world, index)
+    move_from_addresses(draft, world.releases, index)
     insert_hooks(draft, world, index)
     return world, draft
 
@@ -212,7 +212,7 @@ def _is_obstructed(
         or left_beside(chosen, everything, world, index)
         or of_another_instance(chosen.app, everything, world, index)
         or dependencies.externals.missing(chosen.app, everything, index)
-        or refusal_of(chosen.app, everything, world, index)
+        or refusal_of(chosen.app, everything, world.specs, index)
         or unreachable_probe(chosen.app, slots.slots, world.desired.hosts)
     )
     if obstacle:
@@ -266,7 +266,9 @@ def _classify(
 ) -> tuple[AppSlots, tuple[Slot, ...]]:
     """Return the slots that should run, and the scheduled runs of jobs that are due."""
     standing, scheduled = split_scheduled(placement)
-    slots = skip_finished_jobs(chosen, classify_slots(chosen, standing, world, index, outside), world)
+    slots = skip_finished_jobs(
+        chosen, classify_slots(chosen, standing, world, index, outside), world.releases
+    )
     return replace(slots, scheduled=scheduled), due_runs(chosen, scheduled, world, index)
 
 
@@ -299,7 +301,11 @@ def _keep_running(
     Its failed containers are stopped permanently, and the previous containers, which the rollout had stopped, are
     started. With `rollback: off`, the failed containers are left as they are.
     """
-    failed = () if chosen.app.rollback is Rollback.OFF else _failed_containers(slots, world, chosen.app.key)
+    failed = (
+        ()
+        if chosen.app.rollback is Rollback.OFF
+        else _failed_containers(slots, world.releases, chosen.app.key)
+    )
     failed_all = AppPlanner(
         chosen, AppSlots(slots=(), surplus=(), failed=failed), world, index, draft
     ).remove_failed()
@@ -307,8 +313,8 @@ def _keep_running(
     restart_previous(chosen.app, slots, draft, world, stopping)
 
 
-def _failed_containers(slots: AppSlots, world: World, key: AppKey) -> tuple[SlotContainer, ...]:
-    failed = world.releases.failed.get(key, {})
+def _failed_containers(slots: AppSlots, releases: ReleaseInputs, key: AppKey) -> tuple[SlotContainer, ...]:
+    failed = releases.failed.get(key, {})
     failed_all = [*slots.failed, *(each for slot in slots.slots for each in slot.failed)]
     failed_all += [
         slot.current

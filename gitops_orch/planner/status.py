@@ -19,7 +19,7 @@ from gitops_orch.planner.inputs.adopted_containers import adopted_containers
 from gitops_orch.planner.inputs.container_exit import is_done
 from gitops_orch.planner.inputs.index import Index, build_index
 from gitops_orch.planner.inputs.running_image import running_image
-from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.inputs.world import DesiredInputs, Role, TargetRelease, World
 from gitops_orch.planner.pruning.orphaned_apps import removed_apps
 from gitops_orch.planner.rollout.scheduled_runs import last_failure, service_runs
 from gitops_orch.planner.status_reasons import (
@@ -105,7 +105,7 @@ def _status(
         or chosen.reason
         or _failed_run(services)
         or unread
-        or (trouble_of(chosen, world) if busy else "")
+        or (trouble_of(chosen, world.memory) if busy else "")
         or silent_hosts(index.unknown[host] for host in away)
         or open_actions(left)
         or _first_words(hold for hold in holds if not hold.kept)  # a hold with `kept` prevents nothing
@@ -156,7 +156,9 @@ def _removed_app(
     if holds and not holds[0].error:
         return _left(key, holds, world, index)
     reason = (
-        holds[0].reason if holds else why_not_removed(key, world) or f"its app left Git; {open_actions(left)}"
+        holds[0].reason
+        if holds
+        else why_not_removed(key, world.memory) or f"its app left Git; {open_actions(left)}"
     )
     return _being_removed(key, reason, index)
 
@@ -235,8 +237,8 @@ def _service(service: Service, chosen: TargetRelease, world: World, index: Index
         for found in index.apps.get(chosen.app.key, ())
         if found.owner.service == service.name and not is_retained(found)
     ]
-    desired = _desired_count(service, chosen, world)
-    done = service.job and have_jobs_finished(chosen, world)
+    desired = _desired_count(service, chosen, world.desired)
+    done = service.job and have_jobs_finished(chosen, world.releases)
     return ServiceStatus(
         name=service.name,
         desired_count=desired,
@@ -261,11 +263,11 @@ def _scheduled(service: Service, chosen: TargetRelease, world: World, index: Ind
     )
 
 
-def _desired_count(service: Service, chosen: TargetRelease, world: World) -> int:
+def _desired_count(service: Service, chosen: TargetRelease, desired: DesiredInputs) -> int:
     if not service.mode.value.startswith("global"):
         return service.replicas
     # A paused host is not counted, although it keeps the slots that it has.
-    return sum(gets_slots(host) and may_run(chosen.app, service, host) for host in world.desired.hosts)
+    return sum(gets_slots(host) and may_run(chosen.app, service, host) for host in desired.hosts)
 
 
 def _is_healthy(service: Service, container: OwnedContainer) -> bool:

@@ -9,7 +9,7 @@ from gitops_orch.model.observed import Health, ObservedContainer, OwnedContainer
 from gitops_orch.model.plan import Action
 from gitops_orch.model.trouble import LEFT_GIT, Trouble
 from gitops_orch.planner.inputs.index import Index
-from gitops_orch.planner.inputs.world import TargetRelease, World
+from gitops_orch.planner.inputs.world import MemoryInputs, TargetRelease
 
 _WORDS = {
     Health.STARTING: NOT_PASSED_YET,
@@ -27,17 +27,17 @@ def open_actions(actions: Sequence[Action]) -> str:
     return f"{count}: {kind} {first.name or first.target} on {first.host} ({first.reason})"
 
 
-def trouble_of(chosen: TargetRelease, world: World) -> str:
+def trouble_of(chosen: TargetRelease, memory: MemoryInputs) -> str:
     """Return why the last attempt at the target release failed, in any process; "" if it did not fail."""
-    trouble = world.memory.troubles.get(chosen.app.key)
+    trouble = memory.troubles.get(chosen.app.key)
     if trouble is None or trouble.digest != chosen.app.digest:
         return ""
     return trouble_reason(trouble)
 
 
-def why_not_removed(app: AppKey, world: World) -> str:
+def why_not_removed(app: AppKey, memory: MemoryInputs) -> str:
     """Return why the last attempt to remove an app that left Git failed, in any process; "" if none failed."""
-    trouble = world.memory.troubles.get(app)
+    trouble = memory.troubles.get(app)
     return trouble_reason(trouble) if trouble is not None and trouble.digest == LEFT_GIT else ""
 
 

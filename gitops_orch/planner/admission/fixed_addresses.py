@@ -18,7 +18,7 @@ from gitops_orch.model.plan import KINDS, Action, Kind
 from gitops_orch.model.rules.addresses import held_addresses
 from gitops_orch.planner.inputs.address_holders import holders_of
 from gitops_orch.planner.inputs.index import Index
-from gitops_orch.planner.inputs.world import Role, World
+from gitops_orch.planner.inputs.world import ReleaseInputs, Role
 from gitops_orch.planner.plan_builder import PlanBuilder, StepFields
 from gitops_orch.planner.removal.removal_steps import owned
 from gitops_orch.planner.resources.networks import connection
@@ -46,14 +46,14 @@ class _AddressMove:
     takers: list[Action] = field(default_factory=list)
 
 
-def move_from_addresses(draft: PlanBuilder, world: World, index: Index) -> None:
+def move_from_addresses(draft: PlanBuilder, releases: ReleaseInputs, index: Index) -> None:
     """Move our containers off the addresses that they have by chance and that others need.
 
     See Note [An address that a container has by chance].
     """
     moves: dict[tuple[str, str, str], _AddressMove] = {}
     for taken in _taken(draft, index):
-        move = _move_of(taken, draft, world)
+        move = _move_of(taken, draft, releases)
         if move is not None:
             key = (taken.host, taken.holder.id, taken.address[0])
             moves.setdefault(key, move).takers.append(taken.action)
@@ -96,7 +96,7 @@ def _remaining(action: Action) -> tuple[str, ...]:
     return (action.network.name,) if detaches and action.network is not None else ()
 
 
-def _move_of(taken: _AddressConflict, draft: PlanBuilder, world: World) -> _AddressMove | None:
+def _move_of(taken: _AddressConflict, draft: PlanBuilder, releases: ReleaseInputs) -> _AddressMove | None:
     """Return how a container of ours is moved; None if it must not be moved, or its file declares the address."""
     holder, by_chance = taken.holder, taken.address not in taken.holder.fixed_addresses
     if not isinstance(holder, OwnedContainer) or not by_chance:
@@ -104,7 +104,7 @@ def _move_of(taken: _AddressConflict, draft: PlanBuilder, world: World) -> _Addr
     if holder.state is not State.RUNNING or is_retained(holder):
         return None
     owner = holder.owner
-    chosen = next((each for each in world.releases.targets if each.app.key == owner.app), None)
+    chosen = next((each for each in releases.targets if each.app.key == owner.app), None)
     if chosen is None or chosen.role is Role.BLOCKED or owner.app not in draft.planned:
         return None
     network = next((each for each in chosen.app.networks if each.name == taken.address[0]), None)

@@ -6,7 +6,7 @@ from gitops_orch.planner.diff.kept_mounts import MountResolver
 from gitops_orch.planner.diff.slots import AppSlots
 from gitops_orch.planner.inputs.adopted_containers import adopted_containers
 from gitops_orch.planner.inputs.index import INSTANCE_LABEL, Index
-from gitops_orch.planner.inputs.world import World
+from gitops_orch.planner.inputs.world import SpecInputs
 
 
 def obstacle_of(app: App, slots: AppSlots, index: Index) -> str:
@@ -59,11 +59,11 @@ def _lost_data(app: App, slots: AppSlots, index: Index) -> str:
     return next((reason for slot in slots.slots if slot.is_new and (reason := keeper.of(slot).conflict)), "")
 
 
-def refusal_of(app: App, slots: AppSlots, world: World, index: Index) -> str:
+def refusal_of(app: App, slots: AppSlots, specs: SpecInputs, index: Index) -> str:
     """Return what an Engine would silently ignore, or would refuse only when half of the app is already created."""
     for slot in slots.slots:
         api_version = index.hosts[slot.host].host.api_version
-        reason = world.specs.refusal(app, slot.service.name, api_version) if slot.is_new else ""
+        reason = specs.refusal(app, slot.service.name, api_version) if slot.is_new else ""
         if reason:
             return f"{slot.service.name} cannot run on {slot.host}: {reason}"
     return ""

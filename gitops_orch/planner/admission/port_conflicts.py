@@ -14,7 +14,7 @@ from gitops_orch.model.observed import LIVE_STATES, HeldPort, ObservedContainer,
 from gitops_orch.model.plan import KINDS, Action
 from gitops_orch.model.rules.ports import port_text, ports_of, same_port
 from gitops_orch.planner.inputs.index import HostIndex, Index
-from gitops_orch.planner.inputs.world import Blocked, Role, World
+from gitops_orch.planner.inputs.world import Blocked, ReleaseInputs, Role, World
 from gitops_orch.planner.plan_builder import PlanBuilder
 
 
@@ -74,7 +74,7 @@ def with_blocked(world: World, found: Mapping[AppKey, str]) -> World:
     blocked = dict(world.findings.blocked)
     for key, reason in found.items():
         count = blocked[key].count + 1 if key in blocked else 1
-        if count == 1 and not _has_former(world, key):
+        if count == 1 and not _has_former(world.releases, key):
             count = 2
         blocked[key] = Blocked(blocked[key].reason if key in blocked else reason, count)
     chosen = tuple(
@@ -91,7 +91,7 @@ def with_blocked(world: World, found: Mapping[AppKey, str]) -> World:
     )
 
 
-def _has_former(world: World, key: AppKey) -> bool:
-    role = next((each.role for each in world.releases.targets if each.app.key == key), None)
-    former = world.releases.running.get(key)
+def _has_former(releases: ReleaseInputs, key: AppKey) -> bool:
+    role = next((each.role for each in releases.targets if each.app.key == key), None)
+    former = releases.running.get(key)
     return role is Role.HEAD and former is not None and not former.is_partial

@@ -16,7 +16,7 @@ from gitops_orch.planner.data.data_loss import DataLoss, NewMounts, losses
 from gitops_orch.planner.inputs.allowed_removals import is_allowed
 from gitops_orch.planner.inputs.former_slots import RemovedSlot, ServiceKey
 from gitops_orch.planner.inputs.index import Index
-from gitops_orch.planner.inputs.world import Role, World
+from gitops_orch.planner.inputs.world import DesiredInputs, Role, World
 from gitops_orch.planner.renames.app_match import NewApps
 from gitops_orch.planner.renames.removed_slots import Groups, is_absent, new_services, removed_slots
 from gitops_orch.planner.renames.service_match import NewService, is_same_service
@@ -100,8 +100,8 @@ def _find_apps(found: _Renames, groups: Groups, world: World, index: Index) -> N
         found.slots |= {(app.key, service): tuple(slots) for service, slots in pairs}
         lost = [loss for service, slots in pairs for loss in _at_stake(app, service, slots, index)]
         lost += [loss for service, slots in pairs for loss in _taken_name(app, service, slots)]
-        if lost and is_absent(app.key, index) and not is_allowed(world, old):
-            found.held[app.key] = _app_held(app, old, lost, world)
+        if lost and is_absent(app.key, index) and not is_allowed(world.operator, old):
+            found.held[app.key] = _app_held(app, old, lost, world.desired)
             found.kept[old] = _keeps_running(app, "this app")
 
 
@@ -143,12 +143,13 @@ def _find_services(found: _Renames, groups: Groups, world: World, index: Index) 
         at_stake = list(_at_stake(app, service, pair.old, index)) if pair.is_same_service else []
         if roles[app.key] is not Role.HEAD:  # a rollback needs the older volume
             at_stake = [loss for loss in at_stake if not loss.is_older]
-        if at_stake and not is_allowed(world, former.app):
+        if at_stake and not is_allowed(world.operator, former.app):
             lost[app.key].append((pair, at_stake))
     for key, rows in lost.items():
         app = rows[0][0].new.app
         found.held.setdefault(
-            key, "; ".join(_service_held(app, pair, each, world) for pair, each in rows[:LOSSES_SHOWN])
+            key,
+            "; ".join(_service_held(app, pair, each, world.desired) for pair, each in rows[:LOSSES_SHOWN]),
         )
         for pair, _ in rows:
             former = pair.old[0]
@@ -181,17 +182,17 @@ def _keeps_running(app: App, what: str) -> str:
     )
 
 
-def _app_held(app: App, old: AppKey, lost: Sequence[DataLoss], world: World) -> str:
+def _app_held(app: App, old: AppKey, lost: Sequence[DataLoss], desired: DesiredInputs) -> str:
     shown = "; ".join(map(str, dict.fromkeys(lost[:LOSSES_SHOWN])))
     namespace = "" if old.namespace == app.key.namespace else f" and x-gitops: {{namespace: {old.namespace}}}"
     return (
         f"looks like {old} under another name, and would start without its data ({shown}). To keep the data, write "
         f"`name: {old.name}`{namespace} in {app.path}; to start without it, commit with the trailer "
-        f"`Allow-Prune: {old}` or run `gitops-orch accept {world.desired.commit[:12]}`. {old} keeps running until then"
+        f"`Allow-Prune: {old}` or run `gitops-orch accept {desired.commit[:12]}`. {old} keeps running until then"
     )
 
 
-def _service_held(app: App, pair: Pair, lost: Sequence[DataLoss], world: World) -> str:
+def _service_held(app: App, pair: Pair, lost: Sequence[DataLoss], desired: DesiredInputs) -> str:
     former = pair.old[0]
     where = former.service if former.app == app.key else f"{former.service} of {former.app}"
     shown = "; ".join(map(str, dict.fromkeys(lost[:LOSSES_SHOWN])))
@@ -199,5 +200,5 @@ def _service_held(app: App, pair: Pair, lost: Sequence[DataLoss], world: World) 
     return (
         f"{pair.new.service.name} looks like {where} under another name, and would start on {former.host} without its data "
         f"({shown}). To keep the data, {keep}; to start without it, run "
-        f"`gitops-orch accept {world.desired.commit[:12]}`. {where} keeps running until then"
+        f"`gitops-orch accept {desired.commit[:12]}`. {where} keeps running until then"
     )

@@ -20,7 +20,7 @@ from gitops_orch.model.host_files import (
 from gitops_orch.model.plan import Change
 from gitops_orch.model.rules.data_mounts import normal_target
 from gitops_orch.planner.inputs.index import Index
-from gitops_orch.planner.inputs.world import World
+from gitops_orch.planner.inputs.world import ObservedInputs, World
 
 CHANGED = "it was changed on the host"
 DELETED = "it was deleted on the host"
@@ -31,14 +31,14 @@ _NAMES_SHOWN = 5
 _NOTES_MAX = 10
 
 
-def files_on_host(world: World, host: str, app: App, files: FileMount) -> HostFiles | None:
+def files_on_host(observed: ObservedInputs, host: str, app: App, files: FileMount) -> HostFiles | None:
     """Return the files that a host has of a bind that follows Git; None if not all of them have been read yet."""
-    return world.observed.files.get((host, query_of(app.key, files)))
+    return observed.files.get((host, query_of(app.key, files)))
 
 
-def work_on(world: World, host: str, app: App, files: FileMount) -> FilesWork | None:
+def work_on(observed: ObservedInputs, host: str, app: App, files: FileMount) -> FilesWork | None:
     """Return what is done about a bind that follows Git; None if it has not been read yet."""
-    seen = files_on_host(world, host, app, files)
+    seen = files_on_host(observed, host, app, files)
     return None if seen is None else decide(files, seen, app.files)
 
 
@@ -208,7 +208,7 @@ def rewritten(world: World, host: str, app: App, binds: Iterable[FileMount]) -> 
     taken: list[str] = []
     changed: list[str] = []
     for files in binds:
-        work = work_on(world, host, app, files) if files.live is None else None
+        work = work_on(world.observed, host, app, files) if files.live is None else None
         for change in work.changes if work is not None else ():
             untold = not files.entries or (work is not None and change.name in work.taken)
             (taken if untold else changed).append(shown_path(files, change.name))

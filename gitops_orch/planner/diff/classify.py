@@ -11,7 +11,7 @@ from gitops_orch.model.observed import Health, ObservedContainer, OwnedContainer
 from gitops_orch.planner.diff.drift import ContainerDiff, Remedy
 from gitops_orch.planner.health_gate import is_doubtful
 from gitops_orch.planner.inputs.slot_container import SlotContainer
-from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.inputs.world import ReleaseInputs, Role, TargetRelease, World
 
 ComparedContainer: TypeAlias = tuple[SlotContainer, tuple[ContainerDiff, ...]]
 
@@ -29,12 +29,16 @@ _NONE: Mapping[Bucket, tuple[SlotContainer, ...]] = dict.fromkeys(Bucket, ())
 
 
 def classify(
-    chosen: TargetRelease, keep: SlotContainer | None, found: list[SlotContainer], host: str, world: World
+    chosen: TargetRelease,
+    keep: SlotContainer | None,
+    found: list[SlotContainer],
+    host: str,
+    releases: ReleaseInputs,
 ) -> Mapping[Bucket, tuple[SlotContainer, ...]]:
     """Return each container of a slot, except the one that stays, in its bucket; the first match wins."""
     if not found or (len(found) == 1 and found[0] is keep):
         return _NONE
-    failed = world.releases.failed.get(chosen.app.key, {})
+    failed = releases.failed.get(chosen.app.key, {})
     serves = keep is not None and keep.state is State.RUNNING
     buckets: dict[Bucket, list[SlotContainer]] = defaultdict(list)
     for each in found:

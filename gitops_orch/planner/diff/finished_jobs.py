@@ -10,19 +10,19 @@ from gitops_orch.model.app import Mode
 from gitops_orch.planner.diff.drift import Remedy
 from gitops_orch.planner.diff.slots import AppSlots, Slot
 from gitops_orch.planner.inputs.slot_container import SlotContainer
-from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.inputs.world import ReleaseInputs, Role, TargetRelease
 
 
-def have_jobs_finished(chosen: TargetRelease, world: World) -> bool:
+def have_jobs_finished(chosen: TargetRelease, releases: ReleaseInputs) -> bool:
     """Return whether all jobs of the target release have already completed successfully."""
     if chosen.role is Role.HEAD:
-        return chosen.app.key in world.releases.stable_heads
+        return chosen.app.key in releases.stable_heads
     return chosen.role in {Role.ROLLBACK, Role.PINNED}
 
 
-def skip_finished_jobs(chosen: TargetRelease, slots: AppSlots, world: World) -> AppSlots:
+def skip_finished_jobs(chosen: TargetRelease, slots: AppSlots, releases: ReleaseInputs) -> AppSlots:
     """Return the slots without those of jobs that must not run again."""
-    if not have_jobs_finished(chosen, world) or not any(slot.service.job for slot in slots.slots):
+    if not have_jobs_finished(chosen, releases) or not any(slot.service.job for slot in slots.slots):
         return slots
     kept: list[Slot] = []
     surplus, failed = list(slots.surplus), list(slots.failed)

@@ -29,7 +29,7 @@ from gitops_orch.planner.health_gate import is_doubtful
 from gitops_orch.planner.inputs.adopted_containers import adopted_containers
 from gitops_orch.planner.inputs.index import HostIndex, Index
 from gitops_orch.planner.inputs.slot_container import SlotContainer
-from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.inputs.world import ReleaseInputs, Role, TargetRelease, World
 from gitops_orch.planner.placement.assignment import AppPlacement, Assignment
 
 # An interrupted or failed replacement leaves these diffs: the container was stopped, renamed, or cannot restart.
@@ -200,11 +200,11 @@ def _classify(
     compared = [
         (each, _compare(wanted, each, _current_name(app, each), parents))
         for each in found
-        if each.host == assignment.host and not _is_abandoned(chosen, each, world)
+        if each.host == assignment.host and not _is_abandoned(chosen, each, world.releases)
     ]
     compared.sort(key=_preference)
     keep = _keep(app, compared)
-    sorted_out = classify(chosen, keep[0] if keep else None, found, assignment.host, world)
+    sorted_out = classify(chosen, keep[0] if keep else None, found, assignment.host, world.releases)
     outdated = sorted_out[Bucket.OUTDATED]
     reason, changes = _why_created(compared, outdated, assignment)
     diffs = keep[1] if keep else ()
@@ -235,7 +235,7 @@ def _classify(
         discarded=sorted_out[Bucket.DISCARDED],
         reason=reason,
         changes=changes,
-        ungated=keep is not None and _is_ungated(chosen, keep[0], world),
+        ungated=keep is not None and _is_ungated(chosen, keep[0], world.releases),
     )
 
 
@@ -270,26 +270,26 @@ def _keep(app: App, compared: list[ComparedContainer]) -> ComparedContainer | No
     return best
 
 
-def _is_abandoned(chosen: TargetRelease, container: ObservedContainer, world: World) -> bool:
+def _is_abandoned(chosen: TargetRelease, container: ObservedContainer, releases: ReleaseInputs) -> bool:
     """Return whether a container failed, so that a rollback does not reuse it, even if its spec is the wanted one."""
-    failed = world.releases.failed.get(chosen.app.key)
+    failed = releases.failed.get(chosen.app.key)
     if not failed or chosen.role is Role.BLOCKED:
         return False
     return is_failed(chosen, container, failed) and is_doubtful(container)
 
 
-def _is_ungated(chosen: TargetRelease, container: ObservedContainer, world: World) -> bool:
+def _is_ungated(chosen: TargetRelease, container: ObservedContainer, releases: ReleaseInputs) -> bool:
     """Return whether a container must pass its gate again: a crash or a more urgent trigger interrupted the gate.
 
     The same holds if the head's release reuses a container of a release that failed or never passed its gate.
     """
     key, owner = chosen.app.key, owner_of(container)
-    if key not in world.releases.ungated or chosen.role is not Role.HEAD or owner is None:
+    if key not in releases.ungated or chosen.role is not Role.HEAD or owner is None:
         return False
     doubtful = {
         chosen.app.digest,
-        *world.releases.progressing.get(key, ()),
-        *world.releases.failed.get(key, ()),
+        *releases.progressing.get(key, ()),
+        *releases.failed.get(key, ()),
     }
     return owner.release in doubtful and container.state in _UP
 

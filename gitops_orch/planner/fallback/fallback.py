@@ -25,7 +25,7 @@ from gitops_orch.planner.fallback.spare_capacity import RunningSet
 from gitops_orch.planner.inputs.container_exit import is_done, why_stopped
 from gitops_orch.planner.inputs.data_locations import written_by
 from gitops_orch.planner.inputs.slot_container import SlotContainer
-from gitops_orch.planner.inputs.world import World
+from gitops_orch.planner.inputs.world import MemoryInputs, ObservedInputs, ReleaseInputs, World
 from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.removal.removal_steps import owned
 from gitops_orch.planner.rollout.excess import predecessors, why_kept
@@ -51,16 +51,16 @@ def restart_previous(
     """
     for slot in slots.slots:
         for each in slot.outdated:
-            _restore_name(each, draft, world, stopping)
+            _restore_name(each, draft, world.observed, stopping)
     room = RunningSet(app, _running(slots, stopping.containers))
-    for old in best_first(_stopped(app, slots, stopping.containers, world), app.key, world):
-        if room.add_if_free(old) and not is_backed_off(draft, app.key, old, world):
+    for old in best_first(_stopped(app, slots, stopping.containers, world), app.key, world.releases):
+        if room.add_if_free(old) and not is_backed_off(draft, app.key, old, world.memory):
             draft.add_gate(app.key, restart(draft, old, stopping.steps))
 
 
-def is_backed_off(draft: PlanBuilder, app: AppKey, old: SlotContainer, world: World) -> bool:
+def is_backed_off(draft: PlanBuilder, app: AppKey, old: SlotContainer, memory: MemoryInputs) -> bool:
     """Return whether the start of a container is backed off, because its Engine refused it recently; note it if so."""
-    wait = world.memory.start_backoffs.get((old.host, old.id))
+    wait = memory.start_backoffs.get((old.host, old.id))
     if wait is not None:
         reason = f"it served before, and cannot be started again: {wait.reason}; tried again at {wait.until:%H:%M:%SZ}"
         draft.hold(f"{old.name} on {old.host}", reason, app, error=True)
@@ -82,20 +82,22 @@ def _stopped(app: App, slots: AppSlots, stopping: Collection[str], world: World)
     found: list[SlotContainer] = []
     for slot in empty:
         here = () if slot.service.job else (old for old in slot.outdated if old.host == slot.host)
-        found += best_first((old for old in here if can_restart(old, app.key, world)), app.key, world)[:1]
+        found += best_first(
+            (old for old in here if can_restart(old, app.key, world)), app.key, world.releases
+        )[:1]
     left = () if why_kept(app, world) or not empty else slots.surplus
     renamed = [each for each in left if can_restart(each, app.key, world)]
     former = {
         identity: row[0]
         for slot in empty
-        for identity, row in predecessors(app, slot, renamed, world).items()
+        for identity, row in predecessors(app, slot, renamed, world.findings).items()
     }
     return [*found, *former.values()]
 
 
 def can_restart(found: SlotContainer, app: AppKey, world: World) -> bool:
     """Return whether a stopped container may serve again: it did not fail, and everything that it needs exists."""
-    return can_serve(found) and not _is_bad(found, app, world) and may_start(found, world)
+    return can_serve(found) and not _is_bad(found, app, world.releases) and may_start(found, world.observed)
 
 
 def _running(slots: AppSlots, stopping: Collection[str]) -> list[SlotContainer]:
@@ -106,22 +108,22 @@ def _running(slots: AppSlots, stopping: Collection[str]) -> list[SlotContainer]:
     return [each for each in there if _is_live(each, stopping)]
 
 
-def best_first(stopped: Iterable[SlotContainer], app: AppKey, world: World) -> list[SlotContainer]:
+def best_first(stopped: Iterable[SlotContainer], app: AppKey, releases: ReleaseInputs) -> list[SlotContainer]:
     """Return stopped containers: those that did not fail first, then those of gated releases, then the newest."""
-    progressing, there = world.releases.progressing.get(app, frozenset()), list(stopped)
+    progressing, there = releases.progressing.get(app, frozenset()), list(stopped)
     ages = {each.id: place for place, each in enumerate(newest_first(found for found in there))}
 
     def rank(found: SlotContainer) -> tuple[bool, bool, int]:
         owner = owner_of(found)
         is_ungated = owner is not None and owner.release in progressing
-        return _is_bad(found, app, world), is_ungated, ages[found.id]
+        return _is_bad(found, app, releases), is_ungated, ages[found.id]
 
     return sorted(there, key=rank)
 
 
-def may_start(old: SlotContainer, world: World) -> bool:
+def may_start(old: SlotContainer, observed: ObservedInputs) -> bool:
     """Return whether everything that a container needs exists, and no hook prepares its data for another container."""
-    return has_peers(old, world) and not _is_prepared_for_another(old, world)
+    return has_peers(old, observed) and not _is_prepared_for_another(old, observed)
 
 
 def can_serve(container: ObservedContainer) -> bool:
@@ -141,9 +143,11 @@ def _is_live(found: SlotContainer, stopping: Collection[str]) -> bool:
     return found.state in LIVE_STATES and found.id not in stopping
 
 
-def _restore_name(old: SlotContainer, draft: PlanBuilder, world: World, stopping: Stopping) -> None:
+def _restore_name(
+    old: SlotContainer, draft: PlanBuilder, observed: ObservedInputs, stopping: Stopping
+) -> None:
     """Give a container that was to be adopted its former name back: other tools recognise it only by its name."""
-    host, name = world.observed.hosts.get(old.host), old.name.removesuffix(renamed_suffix(old))
+    host, name = observed.hosts.get(old.host), old.name.removesuffix(renamed_suffix(old))
     if isinstance(old, OwnedContainer) or name == old.name or not isinstance(host, ObservedHost):
         return
     if all(each.name != name or each.id in stopping.containers for each in host.containers):
@@ -151,24 +155,24 @@ def _restore_name(old: SlotContainer, draft: PlanBuilder, world: World, stopping
         draft.add(Kind.RENAME, old.host, old.id, reason, **owned(old), after=stopping.steps, new_name=name)
 
 
-def has_peers(found: SlotContainer, world: World) -> bool:
+def has_peers(found: SlotContainer, observed: ObservedInputs) -> bool:
     """Return whether the containers whose namespaces this one uses are running: only then can it be started.
 
     If they are restarted by this plan, too, it is started by the next plan.
     """
-    details, host = found.details, world.observed.hosts.get(found.host)
+    details, host = found.details, observed.hosts.get(found.host)
     if details is None or not details.joined or not isinstance(host, ObservedHost):
         return True
     up = {each.id for each in host.containers if each.state in LIVE_STATES}
     return up.issuperset(details.joined)
 
 
-def _is_prepared_for_another(found: SlotContainer, world: World) -> bool:
+def _is_prepared_for_another(found: SlotContainer, observed: ObservedInputs) -> bool:
     """Return whether a `pre_start` of its successor is running on its data.
 
     Until that ends, it would be a second writer.
     """
-    host = world.observed.hosts.get(found.host)
+    host = observed.hosts.get(found.host)
     if not isinstance(found, OwnedContainer) or not isinstance(host, ObservedHost):
         return False
     owner = found.owner
@@ -182,11 +186,11 @@ def _is_prepared_for_another(found: SlotContainer, world: World) -> bool:
     )
 
 
-def _is_bad(container: ObservedContainer, app: AppKey, world: World) -> bool:
+def _is_bad(container: ObservedContainer, app: AppKey, releases: ReleaseInputs) -> bool:
     """Return whether a container cannot serve: its release is quarantined, or it crashed in a doubtful release."""
     if not isinstance(container, OwnedContainer):
         return False
     owner, details = container.owner, container.details
-    doubtful = {*world.releases.progressing.get(app, ()), *world.releases.failed_or_running.get(app, ())}
+    doubtful = {*releases.progressing.get(app, ()), *releases.failed_or_running.get(app, ())}
     orderly = details is None or not details.exit_code or bool(why_stopped(container))
-    return owner.release in world.releases.failed.get(app, {}) or (owner.release in doubtful and not orderly)
+    return owner.release in releases.failed.get(app, {}) or (owner.release in doubtful and not orderly)

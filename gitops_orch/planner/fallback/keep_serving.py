@@ -41,6 +41,6 @@ def _start(app: App, services: Collection[str], draft: PlanBuilder, world: World
         and can_restart(each, app.key, world)
     ]
     room = RunningSet(app, [each for each in there if each.state in LIVE_STATES])
-    for each in best_first(stopped, app.key, world):
-        if room.add_if_free(each) and not is_backed_off(draft, app.key, each, world):
+    for each in best_first(stopped, app.key, world.releases):
+        if room.add_if_free(each) and not is_backed_off(draft, app.key, each, world.memory):
             draft.add_gate(app.key, restart(draft, each, ()))

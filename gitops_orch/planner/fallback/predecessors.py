@@ -92,8 +92,8 @@ def restart_predecessors(
     ends = tuple(stops[each.host, each.id] for each in new if service_of(each) not in served)
     running = [each for each in index.apps.get(old, ()) if each.state in LIVE_STATES]
     room = RunningSet(former, running)
-    for found in best_first(there, old, world):
-        if service_of(found) in served or not may_start(found, world):
+    for found in best_first(there, old, world.releases):
+        if service_of(found) in served or not may_start(found, world.observed):
             continue
-        if room.add_if_free(found) and not is_backed_off(draft, successor, found, world):
+        if room.add_if_free(found) and not is_backed_off(draft, successor, found, world.memory):
             restart(draft, found, ends)

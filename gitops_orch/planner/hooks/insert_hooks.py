@@ -17,7 +17,7 @@ from gitops_orch.model.job import HOOKS_LABEL, Hook, Hooks, read_hooks_text
 from gitops_orch.model.observed import ObservedContainer, OwnedContainer, State
 from gitops_orch.model.plan import KINDS, Action, Gate, Kind
 from gitops_orch.planner.inputs.index import Index
-from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.inputs.world import ReleaseInputs, Role, TargetRelease, World
 from gitops_orch.planner.plan_builder import PlanBuilder
 
 DEFAULT_DEADLINE_S = 300.0  # of a hook whose app has left Git
@@ -27,13 +27,13 @@ _STARTS = frozenset({Kind.START, Kind.RESTART})
 
 def insert_hooks(draft: PlanBuilder, world: World, index: Index) -> None:
     """Insert the hooks of all starts and stops of a draft."""
-    if _has_hooks(world, index):
+    if _has_hooks(world.releases, index):
         draft.actions = _HookInserter(draft.actions, ActionContext(draft.actions, world, index)).with_hooks()
 
 
-def _has_hooks(world: World, index: Index) -> bool:
+def _has_hooks(releases: ReleaseInputs, index: Index) -> bool:
     """Return whether there are any hooks. Most fleets have none, and their steps need no search."""
-    services = (service for chosen in world.releases.targets for service in chosen.app.services)
+    services = (service for chosen in releases.targets for service in chosen.app.services)
     if any(service.post_start or service.pre_stop for service in services):
         return True
     return any(HOOKS_LABEL in each.labels for found in index.apps.values() for each in found)

@@ -25,7 +25,7 @@ from gitops_orch.model.rules.data_mounts import MOUNTS_LABEL
 from gitops_orch.model.rules.image_names import normalise
 from gitops_orch.model.rules.ports import ports_of
 from gitops_orch.planner.inputs.network_owners import with_owners
-from gitops_orch.planner.inputs.world import World
+from gitops_orch.planner.inputs.world import ObservedInputs, World
 
 # containers of another instance are foreign, but not of a Compose project
 INSTANCE_LABEL = "gitops-orch.instance"
@@ -113,7 +113,7 @@ def build_index(world: World) -> Index:
         projects={key: tuple(found) for key, found in projects.items()},
         others={key: tuple(found) for key, found in others.items()},
         load=load,
-        unreachable_slots=_unreachable_slots(world, hosts),
+        unreachable_slots=_unreachable_slots(world.observed, hosts),
     )
 
 
@@ -179,12 +179,12 @@ def _foreign_containers(host: ObservedHost) -> Mapping[str, tuple[ForeignContain
 
 
 def _unreachable_slots(
-    world: World, known: Mapping[str, HostIndex]
+    observed: ObservedInputs, known: Mapping[str, HostIndex]
 ) -> dict[AppKey, tuple[tuple[str, Placed], ...]]:
     """Return the last known slots of hosts that are not known now, also of hosts that left Git: unknown is not gone."""
     away: dict[AppKey, list[tuple[str, Placed]]] = defaultdict(list)
-    for host in sorted(world.observed.last_placements):
+    for host in sorted(observed.last_placements):
         if host not in known:
-            for placed in world.observed.last_placements[host]:
+            for placed in observed.last_placements[host]:
                 away[placed.app].append((host, placed))
     return {key: tuple(found) for key, found in away.items()}

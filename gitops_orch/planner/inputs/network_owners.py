@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Observation, ObservedHost, ObservedNetwork, UnknownHost
-from gitops_orch.planner.inputs.world import World
+from gitops_orch.planner.inputs.world import DesiredInputs, World
 
 _Declared = Mapping[str, set[AppKey]]  # by name: the apps that declare it as their own
 
@@ -21,7 +21,7 @@ def with_owners(world: World) -> Mapping[str, Observation]:
     """Return the observed state of all hosts; each network of ours has the owner that Git gives it now."""
     declared = _declared(world)
     return {
-        name: seen if isinstance(seen, UnknownHost) else _with_owners(seen, declared, world)
+        name: seen if isinstance(seen, UnknownHost) else _with_owners(seen, declared, world.desired)
         for name, seen in world.observed.hosts.items()
     }
 
@@ -36,16 +36,16 @@ def _declared(world: World) -> _Declared:
     return found
 
 
-def _with_owners(host: ObservedHost, declared: _Declared, world: World) -> ObservedHost:
-    return replace(host, networks=tuple(_with_owner(each, declared, world) for each in host.networks))
+def _with_owners(host: ObservedHost, declared: _Declared, desired: DesiredInputs) -> ObservedHost:
+    return replace(host, networks=tuple(_with_owner(each, declared, desired) for each in host.networks))
 
 
-def _with_owner(network: ObservedNetwork, declared: _Declared, world: World) -> ObservedNetwork:
+def _with_owner(network: ObservedNetwork, declared: _Declared, desired: DesiredInputs) -> ObservedNetwork:
     """Return the network with its owner.
 
     An invalid app keeps the networks that it created: what it declares is unknown.
     """
     creator, declaring = network.owner, declared.get(network.name)
-    if creator is None or not declaring or creator in declaring or creator in world.desired.invalid_apps:
+    if creator is None or not declaring or creator in declaring or creator in desired.invalid_apps:
         return network
     return replace(network, owner=min(declaring))

@@ -8,7 +8,7 @@ from gitops_orch.model.names import is_anonymous
 from gitops_orch.planner.inputs.allowed_removals import is_allowed
 from gitops_orch.planner.inputs.former_slots import RemovedSlot
 from gitops_orch.planner.inputs.index import Index
-from gitops_orch.planner.inputs.world import World
+from gitops_orch.planner.inputs.world import OperatorInputs, World
 
 
 def previous_data_hosts(
@@ -52,7 +52,7 @@ def services_holding(app: App, world: World, index: Index) -> frozenset[str]:
             found.add(owner.service)
     for service in app.services:
         former = world.findings.former_slots.get((app.key, service.name), ())
-        if any(slot.inherited and not _is_released(app, slot, world) for slot in former):
+        if any(slot.inherited and not _is_released(app, slot, world.operator) for slot in former):
             found.add(service.name)
     return frozenset(found)
 
@@ -64,8 +64,8 @@ def _binds(app: App, slot: RemovedSlot, world: World) -> bool:
     """
     if slot.data is None and all(host.name != slot.host for host in world.desired.hosts):
         return False
-    return slot.data != {} and not _is_released(app, slot, world)
+    return slot.data != {} and not _is_released(app, slot, world.operator)
 
 
-def _is_released(app: App, slot: RemovedSlot, world: World) -> bool:
-    return world.operator.accepted if slot.app == app.key else is_allowed(world, slot.app)
+def _is_released(app: App, slot: RemovedSlot, operator: OperatorInputs) -> bool:
+    return operator.accepted if slot.app == app.key else is_allowed(operator, slot.app)

@@ -22,7 +22,7 @@ def place_all(world: World, index: Index) -> dict[AppKey, AppPlacement]:
     hosts = {host.name: host for host in world.desired.hosts}
     active = {name for name, host in hosts.items() if gets_slots(host)}
     ledger = Ledger(usable=active & index.hosts.keys(), load=dict(index.load))
-    claim_foreign_ports(ledger, world, index)
+    claim_foreign_ports(ledger, world.releases, index)
     claim_ports_in_use(ledger, world, index)
     return {
         chosen.app.key: _place(hosts_of_app(chosen.app, world, index, hosts), ledger, world, index)

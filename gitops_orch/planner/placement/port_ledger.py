@@ -8,7 +8,7 @@ from gitops_orch.model.app import App, Port, Service
 from gitops_orch.model.rules.ports import port_text, same_address
 from gitops_orch.planner.inputs.adopted_containers import Adopted, adopted_containers
 from gitops_orch.planner.inputs.index import Index
-from gitops_orch.planner.inputs.world import World
+from gitops_orch.planner.inputs.world import ReleaseInputs, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ class Ledger:
         self.claim(host, service.ports, owner)
 
 
-def claim_foreign_ports(ledger: Ledger, world: World, index: Index) -> None:
+def claim_foreign_ports(ledger: Ledger, releases: ReleaseInputs, index: Index) -> None:
     """Claim the ports of containers that are not ours; those of a container that an app adopts belong to the app."""
     adopted: dict[str, tuple[App, Adopted]] = {
         each.found.id: (chosen.app, each)
-        for chosen in world.releases.targets
+        for chosen in releases.targets
         for each in adopted_containers(chosen.app, index)
     }
     for name, host in index.hosts.items():

@@ -122,8 +122,8 @@ def _obstacle(world: World, key: AppKey) -> str:
         return f"is held: {hold.reason}"
     if world.desired.former.prune_of(key) is Prune.NEVER:
         return "left Git, and prune: never keeps what runs"
-    if key in world.findings.retained_apps and not is_allowed(world, key):
+    if key in world.findings.retained_apps and not is_allowed(world.operator, key):
         return world.findings.retained_apps[key]
-    if world.desired.former.prune_of(key) is Prune.CONFIRM and not is_allowed(world, key):
+    if world.desired.former.prune_of(key) is Prune.CONFIRM and not is_allowed(world.operator, key):
         return f"left Git, and waits for a commit with the trailer `Allow-Prune: {key}`"
     return ""

@@ -12,7 +12,7 @@ from gitops_orch.model.observed import OwnedContainer
 from gitops_orch.model.plan import Refusal
 from gitops_orch.planner.inputs.allowed_removals import is_allowed
 from gitops_orch.planner.inputs.index import Index
-from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.inputs.world import ReleaseInputs, Role, TargetRelease, World
 
 REMOVAL_BUDGET = "removal-budget"
 EVERYTHING = "remove-everything"
@@ -30,7 +30,7 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
         total += len(located)
         leaving += lost
         absent += 0 if key in chosen else len(located) if key in world.findings.retained_apps else lost
-        counted += 0 if is_allowed(world, key) else lost
+        counted += 0 if is_allowed(world.operator, key) else lost
     budget = world.desired.fleet.prune
     # other apps replace them, and each removed app is allowed by name
     replaced = bool(chosen) and counted == 0
@@ -38,7 +38,7 @@ def check_removals(world: World, index: Index) -> tuple[Refusal, ...]:
         return (
             Refusal(
                 rule=EVERYTHING,
-                message=f"all {total} containers left Git; nothing is touched. {_way_out(world)}",
+                message=f"all {total} containers left Git; nothing is touched. {_way_out(world.releases)}",
             ),
         )
     if total >= budget.removals_min and counted * 100 > budget.removals_max_percent * total:
@@ -56,7 +56,7 @@ def _lost_count(
 ) -> int:
     prune = world.desired.former.prune_of(key) if chosen is None else chosen.app.prune
     asked = prune is Prune.CONFIRM or (chosen is None and key in world.findings.retained_apps)
-    if prune is Prune.NEVER or (asked and not is_allowed(world, key)):
+    if prune is Prune.NEVER or (asked and not is_allowed(world.operator, key)):
         return 0
     if chosen is None:
         return 0 if key in world.desired.invalid_apps or world.desired.invalid_paths else len(located)
@@ -66,7 +66,7 @@ def _lost_count(
     return sum(each.owner.service not in wanted for each in located)
 
 
-def _way_out(world: World) -> str:
-    if world.releases.targets:
+def _way_out(releases: ReleaseInputs) -> str:
+    if releases.targets:
         return "If this is meant, name each app in the commit's trailer `Allow-Prune: <app>`"
     return "If this is meant, set spec.prune.allow_empty in gitops.yaml; else, were the right branch and path given?"

@@ -166,7 +166,7 @@ class _Preparation:
 
         If the bind has not been read, because there is no image to read it with, only missing files are written.
         """
-        work = work_on(self.world, slot.host, self.app, files)
+        work = work_on(self.world.observed, slot.host, self.app, files)
         if work is None:
             self.draft.unread.add((slot.host, query_of(self.app.key, files, git_path)))
             work = initial_files(self.app, files) if slot.is_new else FilesWork()

@@ -15,7 +15,7 @@ from gitops_orch.model.plan import FailureBudget
 from gitops_orch.model.rules.ports import fixed_ports, ports_of, same_port
 from gitops_orch.planner.diff.slots import Slot
 from gitops_orch.planner.inputs.slot_container import SlotContainer
-from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.inputs.world import ReleaseInputs, Role, TargetRelease, World
 
 HOST_NETWORK = "host"
 Lane = tuple[Order, int]  # slots that start first and slots that stop first have separate lanes
@@ -120,14 +120,14 @@ def _limits(update: UpdatePolicy, rollout: RolloutPolicy, count: int) -> Mapping
 
 
 def failure_budget(
-    chosen: TargetRelease, service: Service, slots: Sequence[Slot], world: World
+    chosen: TargetRelease, service: Service, slots: Sequence[Slot], releases: ReleaseInputs
 ) -> FailureBudget | None:
     """Return how many of a service's containers may fail before its release fails; None if no release is on trial.
 
     A release that was stable before did not get worse by itself, and a rollback must not fail: neither is on trial.
     """
     app = chosen.app
-    if chosen.role is not Role.HEAD or app.key in world.releases.stable_heads:
+    if chosen.role is not Role.HEAD or app.key in releases.stable_heads:
         return None
     tolerant = service.update.failure_action is FailureAction.CONTINUE
     ratio = 1.0 if tolerant else service.update.failure_ratio_max

@@ -8,7 +8,7 @@ from gitops_orch.model.names import HASH_LENGTH, is_anonymous
 from gitops_orch.model.plan import ContainerIntent
 from gitops_orch.planner.diff.slots import Slot
 from gitops_orch.planner.inputs.slot_container import SlotContainer
-from gitops_orch.planner.inputs.world import TargetRelease, World
+from gitops_orch.planner.inputs.world import Findings, TargetRelease, World
 from gitops_orch.planner.rollout.replace import is_removing
 
 
@@ -16,7 +16,7 @@ def make_intent(
     chosen: TargetRelease, slot: Slot, world: World, *, peers: Mapping[str, str], kept: Mapping[str, str]
 ) -> ContainerIntent:
     """Return what a slot's container is created from; `kept` has the sources of mounts that the file leaves open."""
-    former = inherited_from(chosen.app, slot, world)
+    former = inherited_from(chosen.app, slot, world.findings)
     return ContainerIntent(
         app=chosen.app,
         service=slot.service,
@@ -45,7 +45,7 @@ def _generation(slot: Slot) -> str:
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:HASH_LENGTH] if ids else ""
 
 
-def inherited_from(app: App, slot: Slot, world: World) -> SlotContainer | None:
+def inherited_from(app: App, slot: Slot, findings: Findings) -> SlotContainer | None:
     """Return the container whose anonymous volumes a slot's new container mounts; it is of the same app and host.
 
     Its service may have had another name.
@@ -53,7 +53,7 @@ def inherited_from(app: App, slot: Slot, world: World) -> SlotContainer | None:
     old_containers = [old for old in slot.outdated if old.host == slot.host and not is_removing(old)]
     old_containers += [
         each.container
-        for each in world.findings.former_slots.get((app.key, slot.service.name), ())
+        for each in findings.former_slots.get((app.key, slot.service.name), ())
         if each.is_same_service
         and each.app == app.key
         and each.host == slot.host

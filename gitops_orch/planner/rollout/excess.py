@@ -10,7 +10,7 @@ from gitops_orch.planner.inputs.allowed_removals import is_allowed
 from gitops_orch.planner.inputs.data_locations import written_by
 from gitops_orch.planner.inputs.declared_mounts import declared_mounts
 from gitops_orch.planner.inputs.slot_container import SlotContainer
-from gitops_orch.planner.inputs.world import Role, TargetRelease, World
+from gitops_orch.planner.inputs.world import Findings, Role, TargetRelease, World
 from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.removal.removal_order import service_of
 from gitops_orch.planner.removal.removal_steps import remove_container, retire_after_gate
@@ -34,7 +34,7 @@ def removable_surplus(
 
 
 def predecessors(
-    app: App, slot: Slot, surplus: Iterable[SlotContainer], world: World
+    app: App, slot: Slot, surplus: Iterable[SlotContainer], findings: Findings
 ) -> dict[str, tuple[SlotContainer, str]]:
     """Return, by id, the containers that must stop before a slot starts, each with what it releases.
 
@@ -43,7 +43,7 @@ def predecessors(
     A service that got another name in Git writes the same data, or has the same port on its host or address in a
     network.
     """
-    former = inherited_from(app, slot, world)
+    former = inherited_from(app, slot, findings)
     found = {
         each.id: (each, "data" if each is former else _passed_on(app, slot, each))
         for each in surplus
@@ -95,7 +95,7 @@ def why_kept(app: App, world: World) -> str:
     """Return why the containers of a service that left Git stay; "" if they are removed."""
     if app.prune is Prune.NEVER:
         return "its service left Git, and x-gitops.prune: never keeps what runs"
-    if app.prune is Prune.CONFIRM and not is_allowed(world, app.key):
+    if app.prune is Prune.CONFIRM and not is_allowed(world.operator, app.key):
         return f"its service left Git, and waits for a commit with the trailer `Allow-Prune: {app.key}`"
     return ""
 

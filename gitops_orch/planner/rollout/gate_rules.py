@@ -11,7 +11,7 @@ from gitops_orch.planner.diff.drift import Remedy
 from gitops_orch.planner.diff.finished_jobs import have_jobs_finished
 from gitops_orch.planner.diff.slots import Slot
 from gitops_orch.planner.inputs.container_exit import is_done
-from gitops_orch.planner.inputs.world import TargetRelease, World
+from gitops_orch.planner.inputs.world import ReleaseInputs, TargetRelease
 from gitops_orch.planner.rollout.canary_and_lanes import update_policy
 
 
@@ -80,7 +80,7 @@ def is_over(slot: Slot) -> bool:
     return slot.service.job and container is not None and container.state is State.EXITED
 
 
-def is_awaited(slot: Slot, chosen: TargetRelease, world: World) -> bool:
+def is_awaited(slot: Slot, chosen: TargetRelease, releases: ReleaseInputs) -> bool:
     """Return whether an existing container must become healthy, or complete, before its dependents are started.
 
     A job that is not run again is not awaited: its container may be the record of another release's run.
@@ -89,7 +89,7 @@ def is_awaited(slot: Slot, chosen: TargetRelease, world: World) -> bool:
     if container is None:
         return False
     if slot.service.job:
-        if have_jobs_finished(chosen, world):
+        if have_jobs_finished(chosen, releases):
             return False
         runs = container.state is State.RUNNING
         return (
@@ -105,7 +105,7 @@ def _has_failed(container: ObservedContainer) -> bool:
 
 
 def gate_of_dependency(
-    chosen: TargetRelease, slot: Slot, gates: Mapping[str, Sequence[str]], world: World
+    chosen: TargetRelease, slot: Slot, gates: Mapping[str, Sequence[str]], releases: ReleaseInputs
 ) -> Gate:
     """Return the gate of a container that its dependents wait for.
 
@@ -116,8 +116,8 @@ def gate_of_dependency(
     current, key = slot.current, chosen.app.key
     on_trial = {
         chosen.app.digest,
-        *world.releases.progressing.get(key, ()),
-        *world.releases.failed.get(key, ()),
+        *releases.progressing.get(key, ()),
+        *releases.failed.get(key, ()),
     }
     is_existing = isinstance(current, OwnedContainer) and current.owner.release not in on_trial
     return replace(gate_of(chosen, slot, gates), is_existing=is_existing)

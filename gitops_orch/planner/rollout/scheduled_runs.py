@@ -16,7 +16,7 @@ from gitops_orch.model.rules.exit_codes import BAD_COMMAND_CODES
 from gitops_orch.planner.diff.drift import ContainerDiff, Remedy
 from gitops_orch.planner.diff.slots import Slot, choose_image
 from gitops_orch.planner.inputs.index import HostIndex, Index
-from gitops_orch.planner.inputs.world import Due, Role, TargetRelease, World
+from gitops_orch.planner.inputs.world import Due, Role, SpecInputs, TargetRelease, World
 from gitops_orch.planner.placement.assignment import AppPlacement, Assignment
 from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.removal.removal_steps import remove_container, retire, stop_container
@@ -78,7 +78,7 @@ def _due_slots(chosen: TargetRelease, where: Assignment, world: World, index: In
         return ()
     if schedule.concurrency is Concurrency.FORBID and runs.live:
         return ()
-    slot = _slot_of(chosen, replace(where, slot=due.slot), due, world, index.hosts[where.host])
+    slot = _slot_of(chosen, replace(where, slot=due.slot), due, world.specs, index.hosts[where.host])
     for found in started_runs:
         if found.host == where.host and not _has_other_spec(found, chosen, world):
             reason = f"{slot.reason}; it was made and never started"
@@ -86,11 +86,11 @@ def _due_slots(chosen: TargetRelease, where: Assignment, world: World, index: In
     return (slot,)
 
 
-def _slot_of(chosen: TargetRelease, where: Assignment, due: Due, world: World, host: HostIndex) -> Slot:
+def _slot_of(chosen: TargetRelease, where: Assignment, due: Due, specs: SpecInputs, host: HostIndex) -> Slot:
     app, service = chosen.app, where.service
     image, image_id = choose_image(chosen, service, host)
     missed = f"; {due.skipped_count} earlier times were missed" if due.skipped_count else ""
-    spec = world.specs.of(app, service.name)
+    spec = specs.of(app, service.name)
     return Slot(
         assignment=where,
         service=service,

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from planner.builders import app, container, host, replace, seen, service
+from planner.builders import app, container, host, seen, service, with_fields
 from planner.test_jobs import by_id, prepared_world
 
 from gitops_orch.model.app import Mode, UpdatePolicy
@@ -98,7 +98,7 @@ def on_hosts(shop, **containers):
     made = prepared_world(shop)
     observed = {name: seen(name, *there, apps=(shop,)) for name, there in containers.items()}
     nothing = dict.fromkeys(observed, ())
-    return replace(
+    return with_fields(
         made, observed=observed, hosts=tuple(host(name) for name in observed), last_placements=nothing
     )
 
