@@ -65,7 +65,7 @@ def test_the_service_tells_of_a_push_that_is_refused_and_makes_up_for_it(pushing
     hook.write_text("#!/bin/sh\necho main is protected >&2\nexit 1\n")
     hook.chmod(0o755)
     failed = pushing.commit(web("stub:crash"))
-    with run_service(pushing, GITOPS_ORCH_POLL__INTERVAL="500ms") as controller:
+    with run_service(pushing, GITOPS_ORCH_POLL__INTERVAL="2s") as controller:
         wait_for("the refusal", lambda: controller.logged("revert.not_pushed"), deadline_s=180)
         status = pushing.run("status")
         assert status.exit_code == 2
