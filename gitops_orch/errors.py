@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 
 INTERNAL_ERROR = "a mistake in gitops-orch itself"
+INTERNAL_HINT = "please report it, with the log of that moment"
 _ERROR_CHARS_MAX = 200
 
 
@@ -40,7 +41,7 @@ def internal_error(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return f"{INTERNAL_ERROR} ({redact(text)[:_ERROR_CHARS_MAX]}{place}); please report it, with the log of that moment"
+    return f"{INTERNAL_ERROR} ({redact(text)[:_ERROR_CHARS_MAX]}{place}); {INTERNAL_HINT}"
 
 
 def without_host(sentence: str, host: str) -> str:

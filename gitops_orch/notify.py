@@ -274,7 +274,7 @@ class Outbox:
         if self._ledger is None:
             return
         try:
-            if notice.message == RECOVERED:
+            if notice.kind is NoticeKind.SUCCESS:  # the trouble is over
                 self._ledger.forget_notice(notice.subject)
             else:
                 self._ledger.note_notice(notice.subject, notice.kind.value, redact(notice.message))

@@ -157,7 +157,5 @@ def _host(name: str, seen: Observation) -> Check:
     if isinstance(seen, ObservedHost):
         found = f"Engine {seen.engine_version}, API {seen.api_version}, {len(seen.containers)} containers"
         return Check(name=f"host {name}", ok=True, found=found)
-    found, _, fix = seen.reason.partition("; ")  # an error, and what to do about it
-    return _failed(
-        f"host {name}", found, fix or "check that its Engine runs, and the url in its Host document"
-    )
+    fix = seen.hint or "check that its Engine runs, and the url in its Host document"
+    return _failed(f"host {name}", seen.reason.removesuffix(f"; {seen.hint}"), fix)

@@ -270,6 +270,7 @@ class UnknownHost:
 
     name: str
     reason: str
+    hint: str = ""  # the advice with which the reason ends, after "; "
     same_as: tuple[str, ...] = ()  # other hosts whose URLs lead to the same Engine
 
 

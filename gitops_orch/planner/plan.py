@@ -49,7 +49,7 @@ from gitops_orch.planner.plan_notes import note_odd_hosts
 from gitops_orch.planner.pruning.lost_hosts import note_removed_hosts
 from gitops_orch.planner.pruning.orphaned_apps import prune_apps
 from gitops_orch.planner.pruning.removal_budget import check_removals
-from gitops_orch.planner.releases.dependencies import AppDependencies, with_running_releases
+from gitops_orch.planner.releases.dependencies import AppDependencies, Wait, with_running_releases
 from gitops_orch.planner.removal.dependency_order import app_order
 from gitops_orch.planner.removal.removal_steps import remove_networks
 from gitops_orch.planner.resources.external_resources import Externals, await_creation
@@ -122,8 +122,8 @@ def _draft(world: World, index: Index) -> tuple[World, PlanBuilder]:
     return world, draft
 
 
-def _plan_apps(world: World, index: Index) -> tuple[PlanBuilder, Mapping[AppKey, str]]:
-    """Plan the apps of Git. Return the steps, and the apps that wait for other apps, each with the reason."""
+def _plan_apps(world: World, index: Index) -> tuple[PlanBuilder, Mapping[AppKey, Wait]]:
+    """Plan the apps of Git. Return the steps, and the apps that wait for other apps."""
     placements = place_all(world, index)
     world = keep_former(world, held_apps(world, placements))
     chosen = {each.app.key: each for each in world.releases.targets}

@@ -5,12 +5,12 @@ says nothing about the release. If the restart policy restarts the container, it
 waits.
 """
 
-from gitops_orch.controller.observe.failure_logs import LOG_MARK
 from gitops_orch.engine.base import Engine, ExecResult, ExecSettings
 from gitops_orch.errors import Conflict, HookFailed, NotFound, StillRestarting, StoppedFromOutside
+from gitops_orch.model.display.program_output import with_output
 from gitops_orch.model.job import Hook
 from gitops_orch.model.observed import Details, ObservedContainer, State
-from gitops_orch.model.plan import Action
+from gitops_orch.model.plan import Action, Kind
 from gitops_orch.planner.inputs.container_exit import why_stopped
 
 OUTPUT_CHARS_MAX = 300  # limit for a failed command's last line in a message
@@ -37,8 +37,14 @@ def hook_title(action: Action) -> str:
     """Return a step's hook with its command, such as "post_start `warm up`"; "" if the step has no hook."""
     if action.hook is None:
         return ""
-    key = action.reason.partition(":")[0]  # the reason of such a step begins with its key (`command_reason`)
-    return f"{key} `{str(action.hook) or action.hook.image}`"
+    return f"{_key(action)} `{str(action.hook) or action.hook.image}`"
+
+
+def _key(action: Action) -> str:
+    """Return the Compose key under which a step's hook is declared. Only a pre_stop may fail without consequences."""
+    if action.kind is Kind.RUN_JOB:
+        return "pre_start"
+    return "pre_stop" if action.optional else "post_start"
 
 
 def in_hook(action: Action, reason: str) -> str:
@@ -75,8 +81,7 @@ def _failure(action: Action, result: ExecResult, deadline_s: float | None) -> st
     if result.exit_code == 0:
         return ""
     last = (result.output.strip().splitlines() or [""])[-1][:OUTPUT_CHARS_MAX]
-    output_text = f"{LOG_MARK}{last}" if last else ""
-    return f"{hook_title(action)} in {action.name} ended with code {result.exit_code}{output_text}"
+    return with_output(f"{hook_title(action)} in {action.name} ended with code {result.exit_code}", last)
 
 
 def _raise_if_excused(engine: Engine, action: Action, before: ObservedContainer) -> None:

@@ -13,6 +13,7 @@ from gitops_orch.errors import EngineError
 from gitops_orch.logs import LOG
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.display.legible import UNHEALTHY, legible, pieces, why_unhealthy
+from gitops_orch.model.display.program_output import with_output
 from gitops_orch.model.observed import Details
 from gitops_orch.model.plan import Action
 from gitops_orch.model.sensitive.secret_words import without_secrets
@@ -22,7 +23,6 @@ LINES_MAX = 20
 SHOWN_LINES_MAX = 3  # in a message
 SHOWN_CHARS_MAX = 300
 PATIENCE_S = 10.0
-LOG_MARK = "; its last words: "  # between our text and the container's
 FAILURE_LOG_LOST = "failure_log.lost"
 
 
@@ -106,4 +106,4 @@ def _with_log(result: ActionResult, output: _ContainerOutput, app: App | None) -
     error = result.error
     if UNHEALTHY in error:
         error = error.replace(UNHEALTHY, why_unhealthy(output.details, app))
-    return replace(result, error=f"{error}{LOG_MARK}{last}" if last else error, log=text)
+    return replace(result, error=with_output(error, last), log=text)

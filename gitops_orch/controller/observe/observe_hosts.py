@@ -7,7 +7,7 @@ from functools import partial
 from gitops_orch.clock import Clock
 from gitops_orch.controller.workers import AnswerLimits, Finished, Workers, gather
 from gitops_orch.engine.base import Engine
-from gitops_orch.errors import GitopsOrchError, internal_error, without_host
+from gitops_orch.errors import INTERNAL_HINT, GitopsOrchError, internal_error, without_host
 from gitops_orch.logs import LOG
 from gitops_orch.model.host import Host
 from gitops_orch.model.observed import Observation, ObservedHost, UnknownHost
@@ -96,9 +96,9 @@ def _observation(name: str, answer: Finished | None, patience: ObserveLimits) ->
         before = patience.skipped.get(name)  # it was not waited for, so the earlier reason is known
         return UnknownHost(name=name, reason=before or f"no answer within {patience.deadline_s:g} s")
     if isinstance(answer.error, GitopsOrchError):
-        return UnknownHost(name=name, reason=without_host(str(answer.error), name))
+        return UnknownHost(name=name, reason=without_host(str(answer.error), name), hint=answer.error.hint)
     if answer.error is not None:
         LOG.error(HOST_UNREADABLE, host=name, error=str(answer.error), exc_info=answer.error)
-        return UnknownHost(name=name, reason=internal_error(answer.error))
+        return UnknownHost(name=name, reason=internal_error(answer.error), hint=INTERNAL_HINT)
     assert isinstance(answer.value, ObservedHost)  # noqa: S101 - what an engine returns
     return answer.value

@@ -61,7 +61,7 @@ def _replacement(
     if found is None or _clash(found.app, other.app, head):
         return None
     reason = f"waits for {other.app.key}, which went back to a release that has {what}"
-    return replace(found, role=Role.WAITING, reason=reason)
+    return replace(found, role=Role.WAITING, reason=reason, waits_for=other.app.key)
 
 
 def _with_providers(
@@ -77,7 +77,7 @@ def _with_providers(
     if found is None or not what or _clash(each.app, failed, other.app):
         return None
     reason = f"waits for {other.app.key}, because its release that was to have {what} failed"
-    return replace(found, role=Role.WAITING, reason=reason)
+    return replace(found, role=Role.WAITING, reason=reason, waits_for=other.app.key)
 
 
 def _clash(one: App, other: App, head: App) -> str:

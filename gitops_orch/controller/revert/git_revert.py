@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from gitops_orch.controller.desired.config_repository import ConfigRepository
-from gitops_orch.controller.observe.failure_logs import LOG_MARK
 from gitops_orch.errors import SettingsError, SourceError, SourceUnavailable
 from gitops_orch.manifest.app.compile_app import CompiledFile
 from gitops_orch.manifest.shared_files import Difference, Version, difference, others
 from gitops_orch.model.app import AppKey
+from gitops_orch.model.display.program_output import without_output
 from gitops_orch.model.tree import Tree
 from gitops_orch.source.commits import REVERTS
 
@@ -191,7 +191,7 @@ class Reverter:
 
 def git_words(reason: str) -> str:
     """Return a reason for a commit message: one short, printable line without any output of programs."""
-    first = next(iter(reason.partition(LOG_MARK)[0].strip().splitlines()), "")
+    first = next(iter(without_output(reason).strip().splitlines()), "")
     printable = "".join(char if char.isprintable() else " " for char in first)
     words = " ".join(printable.split())
     return words if len(words) <= REASON_CHARS_MAX else words[:REASON_CHARS_MAX] + "…"

@@ -29,7 +29,7 @@ from gitops_orch.planner.inputs.world import TargetRelease, World
 from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.removal.removal_steps import remove_container, stop_container
 from gitops_orch.planner.removal.retain import StopRequest, retain
-from gitops_orch.planner.resources.pulls import ABSENT, platform_of
+from gitops_orch.planner.resources.pulls import PullReason, platform_of
 
 _NOT_TWICE = frozenset(
     {
@@ -278,7 +278,7 @@ class _Preparer:
         identity = f"{Kind.PULL.value}/{start.host}/{intent.image}"
         if intent.image_digest or identity in self._by_id:
             return (identity,) if identity in self._by_id else ()
-        reason = f"{intent.service.name} needs it, and {ABSENT}"
+        reason = f"{intent.service.name} needs it, and {PullReason.ABSENT.value}"
         of_image = {"image": intent.image, "platform": platform_of(intent.service)}
         return (self._add(start, Kind.PULL, intent.image, reason, after=(), gate=None, **of_image),)
 

@@ -51,6 +51,9 @@ class TargetRelease:
     commit: str
     role: Role = Role.HEAD
     reason: str = ""
+    waits_for: AppKey | None = (
+        None  # with Role.WAITING: the app for which it waits; None: it waits for no app
+    )
     images: Mapping[str, ImagePin] = field(default_factory=dict)  # by service; of the head if its tag failed
     # by service, for services whose tags are checked
     tags: Mapping[str, TagState] = field(default_factory=dict)

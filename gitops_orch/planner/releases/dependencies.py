@@ -6,7 +6,7 @@ that release instead of the head's. An app that runs nothing yet continues to ru
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.container import is_retained
@@ -28,6 +28,23 @@ _ROLES = {
 _GATE_KINDS = frozenset({Kind.START, Kind.WAIT_HEALTHY, Kind.RUN_JOB})
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The app that another one waits for, and what prevents that it is built on; in the words after "which"."""
+
+    other: AppKey
+    obstacle: str
+
+    @property
+    def reason(self) -> str:
+        """Return the reason as a sentence."""
+        return f"{_waits_for(self.other)}, which {self.obstacle}"
+
+
+def _waits_for(other: AppKey) -> str:
+    return f"waits for {other}"
+
+
 class AppDependencies:
     """Knows why others must wait for an app. Each app is noted once it is planned, in the order of dependencies."""
 
@@ -39,7 +56,7 @@ class AppDependencies:
         self.draft = draft
         self._awaited = {other for each in world.releases.targets for other in each.app.depends_on}
         self._reasons: dict[AppKey, str] = dict.fromkeys(world.desired.invalid_apps, "cannot be read")
-        self.waiting: dict[AppKey, str] = {}  # apps that are therefore not rolled out, each with the reason
+        self.waiting: dict[AppKey, Wait] = {}  # apps that are therefore not rolled out
 
     def note_planned(self, chosen: TargetRelease) -> None:
         """Note the state of an app, now that its steps are in the draft."""
@@ -54,10 +71,10 @@ class AppDependencies:
             return False
         for other in sorted(chosen.app.depends_on):
             if other in self._reasons:
-                key, reason = chosen.app.key, f"waits for {other}, which {self._reasons[other]}"
-                self.waiting[key] = reason
-                self._reasons[key] = f"waits for {other}"
-                self.draft.hold(str(key), reason, key, heals=True)
+                key, wait = chosen.app.key, Wait(other, self._reasons[other])
+                self.waiting[key] = wait
+                self._reasons[key] = _waits_for(other)
+                self.draft.hold(str(key), wait.reason, key, heals=True)
                 return True
         return False
 
@@ -80,7 +97,9 @@ class AppDependencies:
         if key in self._reasons:
             return self._reasons[key]
         if chosen.role is Role.WAITING:
-            return chosen.reason.partition(",")[0]
+            if chosen.waits_for is not None:
+                return _waits_for(chosen.waits_for)
+            return "cannot be started yet" if chosen.reason else ""
         if chosen.stays_running:
             return _ROLES[Role.BLOCKED]
         if chosen.role is not Role.HEAD:
@@ -119,13 +138,15 @@ def _is_unhealthy(container: ObservedContainer) -> bool:
     return container.state is State.RUNNING and container.health in {Health.STARTING, Health.UNHEALTHY}
 
 
-def with_running_releases(world: World, waiting: Mapping[AppKey, str]) -> World | None:
+def with_running_releases(world: World, waiting: Mapping[AppKey, Wait]) -> World | None:
     """Return the world in which waiting apps have their running release as target; None if none of them runs one."""
     instead = {key: world.releases.running[key] for key in waiting if key in world.releases.running}
     if not instead:
         return None
     chosen = tuple(
-        replace(instead[key], role=Role.WAITING, reason=waiting[key]) if key in instead else each
+        replace(instead[key], role=Role.WAITING, reason=waiting[key].reason, waits_for=waiting[key].other)
+        if key in instead
+        else each
         for each in world.releases.targets
         for key in (each.app.key,)
     )

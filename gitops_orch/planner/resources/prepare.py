@@ -26,7 +26,7 @@ from gitops_orch.planner.inputs.world import World
 from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.resources.duplicate_networks import remove_duplicate_networks
 from gitops_orch.planner.resources.networks import differs, replace_network
-from gitops_orch.planner.resources.pulls import ABSENT
+from gitops_orch.planner.resources.pulls import PullReason
 from gitops_orch.planner.resources.volumes import note_changed_volumes, volume_name
 
 
@@ -92,7 +92,7 @@ class _Preparation:
             Kind.CREATE_NETWORK,
             host,
             network.name,
-            ABSENT,
+            PullReason.ABSENT.value,
             name=network.name,
             app=self.app.key,
             release=self.app.digest,
@@ -128,7 +128,7 @@ class _Preparation:
             if volume.key in slot.service.volumes:
                 self.steps[slot.host][key] = (self._create_volume(slot.host, volume),)
 
-    def _create_volume(self, host: str, volume: Volume, why: str = ABSENT) -> str:
+    def _create_volume(self, host: str, volume: Volume, why: str = PullReason.ABSENT.value) -> str:
         created = self.draft.add(
             Kind.CREATE_VOLUME,
             host,

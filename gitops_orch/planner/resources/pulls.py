@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from gitops_orch.model.app import App, Service
@@ -12,8 +13,13 @@ from gitops_orch.planner.diff.slots import AppSlots, Slot
 from gitops_orch.planner.inputs.index import HostIndex, Index
 from gitops_orch.planner.plan_builder import PlanBuilder
 
-ABSENT = "it is not on the host"
-ASKED_FOR = "pull_policy asks for it"
+
+class PullReason(Enum):
+    """Why a registry is asked for an image; the value is shown to users."""
+
+    ABSENT = "it is not on the host"
+    ASKED_FOR = "pull_policy asks for it"
+    MOVED_TAG = "its tag names other bytes there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +80,7 @@ def _wanted_images(slot: Slot, index: Index) -> Iterator[_Wanted]:
             and source
             and normalise(source) not in index.hosts[slot.host].image_ids
         ):
-            yield _Wanted(service=slot.service.name, image=source, why=ABSENT)
+            yield _Wanted(service=slot.service.name, image=source, why=PullReason.ABSENT.value)
 
 
 def _own_image(slot: Slot, host: HostIndex) -> _Wanted | None:
@@ -88,21 +94,26 @@ def _own_image(slot: Slot, host: HostIndex) -> _Wanted | None:
         return None
     platform, name = platform_of(slot.service), slot.service.name
     why = _why_pulled(slot, host, policy)
-    if why:
-        return _Wanted(service=name, image=slot.image, why=why, platform=platform, is_there=why == ASKED_FOR)
+    if why is not None:
+        is_there = why is PullReason.ASKED_FOR
+        return _Wanted(service=name, image=slot.image, why=why.value, platform=platform, is_there=is_there)
     if platform and slot.image == slot.service.image:
-        why = f"it must be one for {platform}"
         return _Wanted(
-            service=name, image=slot.image, why=why, platform=platform, local_suffices=True, is_there=True
+            service=name,
+            image=slot.image,
+            why=f"it must be one for {platform}",
+            platform=platform,
+            local_suffices=True,
+            is_there=True,
         )
     return None
 
 
-def _why_pulled(slot: Slot, host: HostIndex, policy: PullPolicy) -> str:
-    """Return why a registry is asked; "" if it is not. The image of a former release has no tag to ask for."""
+def _why_pulled(slot: Slot, host: HostIndex, policy: PullPolicy) -> PullReason | None:
+    """Return why a registry is asked; None if it is not. The image of a former release has no tag to ask for."""
     if not slot.image_id:
-        return ABSENT
+        return PullReason.ABSENT
     if policy.asks_again and slot.image == slot.service.image:
-        return ASKED_FOR
+        return PullReason.ASKED_FOR
     same = host.image_ids.get(normalise(slot.image)) == slot.image_id
-    return "" if same else "its tag names other bytes there"
+    return None if same else PullReason.MOVED_TAG
