@@ -57,6 +57,28 @@ TROUBLES = {
         {"targets": (TargetRelease(app=DB, commit="b" * 40, role=Role.ROLLBACK),)},
         "was rolled back",
     ),
+    "waits for an app itself": (
+        {
+            "targets": (
+                TargetRelease(
+                    app=DB,
+                    commit="b" * 40,
+                    role=Role.WAITING,
+                    reason="waits for default/disk, which went back",
+                    waits_for=AppKey(namespace="default", name="disk"),
+                ),
+            )
+        },
+        "waits for default/disk",
+    ),
+    "has a port that is taken": (
+        {
+            "targets": (
+                TargetRelease(app=DB, commit="b" * 40, role=Role.WAITING, reason="host port 1 is taken"),
+            )
+        },
+        "cannot be started yet",
+    ),
     "has failed": ({"targets": (TargetRelease(app=DB, commit=COMMIT, role=Role.BLOCKED),)}, "failed"),
     "is pinned": ({"targets": (TargetRelease(app=DB, commit="b" * 40, role=Role.PINNED),)}, "is pinned"),
     "is held": ({"holds": {DB_KEY: Hold(reason="moving")}}, "is held"),
