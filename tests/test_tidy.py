@@ -415,6 +415,16 @@ def attribute_pairs(module: Module) -> Iterator[tuple[str, str]]:
                 yield owner.id if isinstance(owner, ast.Name) else owner.attr, node.attr
 
 
+READERS = {"controller/desired/config_repository.py", "cli/verbs/check.py"}
+
+
+def test_files_of_commits_are_read_in_one_place() -> None:
+    """`validate` reads without a controller; all others read through ConfigRepository, where secrets can be decrypted."""
+    sources = {("source", "tree"), ("_source", "tree")}
+    found = {module.place for module in MODULES if sources & set(attribute_pairs(module))}
+    assert found == READERS
+
+
 def test_the_help_of_the_command_line_fits_beside_its_names() -> None:
     helps = [
         node.value.value
