@@ -272,7 +272,9 @@ def test_a_product_that(make, sentence, seed, monkeypatch):
 def test_an_app_that_looks_renamed_opens_no_way_for_the_removal_of_all_others(monkeypatch):
     real = plan.check_removals
     monkeypatch.setattr(
-        plan, "check_removals", lambda world, index: () if world.retained_apps else real(world, index)
+        plan,
+        "check_removals",
+        lambda world, index: () if world.findings.retained_apps else real(world, index),
     )
     assert "although all containers left Git" in str(live_through([2633]).failures)
 
