@@ -7,7 +7,8 @@ import pytest
 from story import Scenario
 
 from gitops_orch.controller.desired.config_repository import ConfigRepository
-from gitops_orch.manifest.keys.service_keys import SERVICE_FIELDS
+from gitops_orch.manifest.keys.key import readers
+from gitops_orch.manifest.keys.service_keys import SERVICE_KEYS
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.documents.serial import diff_document, plan_row
 from gitops_orch.model.plan import Action
@@ -209,7 +210,7 @@ def name(key: str) -> str:
 
 
 def test_every_key_of_a_service_has_its_line():
-    assert not SERVICE_FIELDS.keys() ^ (CHANGED.keys() | OF_NO_CONTAINER)
+    assert not readers(SERVICE_KEYS).keys() ^ (CHANGED.keys() | OF_NO_CONTAINER)
 
 
 @pytest.mark.parametrize("key", CHANGED)

@@ -10,6 +10,7 @@ from gitops_orch.manifest.app.compile_service import check_words
 from gitops_orch.manifest.app.engine_values import check_values
 from gitops_orch.manifest.app.jobs import check_jobs
 from gitops_orch.manifest.app.policy import KEY
+from gitops_orch.manifest.keys.service_keys import SERVICE_KEYS
 from gitops_orch.manifest.problems.collector import Findings
 from gitops_orch.manifest.problems.positions import KeyPath
 from gitops_orch.manifest.problems.suggest import did_you_mean
@@ -43,20 +44,8 @@ class NotYet:
 # A key that is accepted but has no effect would mislead users: each row is removed when its feature is implemented.
 NOT_YET_HOST = (NotYet(path=("engine",), values=("swarm",), what="Swarm engines are"),)
 
-# Keys that cannot be reconciled from Git, each with the reason and the advice. If the advice mentions an image, the key
-# is harmless next to `image`.
-_UNRECONCILED = (
-    (
-        "build",
-        "an image is built elsewhere and named by `image`",
-        "add image: NAME:TAG, which that build pushes",
-    ),
-    ("develop", "it is for working on a laptop", "add image: NAME:TAG, or remove it"),
-    ("provider", "it starts programs on the controller's machine", "remove it"),
-    ("models", "it needs a model runner", "remove it"),
-    ("use_api_socket", "it hands out the Engine's credentials", "remove it"),
-)
-_TOP_LEVEL = ("models",)  # the rows whose key is at the top level
+_UNRECONCILED = {name: key.refused for name, key in SERVICE_KEYS.items() if key.refused is not None}
+_TOP_LEVEL = ("models",)  # the refused keys that are at the top level, too
 _UNDEFINED = {  # keys in the schema of the Compose specification that its text does not describe
     "pull_refresh_after": (
         "no version of Compose reads it, and the Compose specification does not say what it means; "
@@ -72,7 +61,8 @@ def explain_unknown_key(problem: Problem) -> Problem:
         return problem
     key = match["key"]
     reasons = _UNDEFINED | {
-        name: f"cannot be reconciled from Git: {why}; {way_out}" for name, why, way_out in _UNRECONCILED
+        name: f"cannot be reconciled from Git: {refused.why}; {refused.way_out}"
+        for name, refused in _UNRECONCILED.items()
     }
     if key not in reasons or (match["path"] == key and key not in _TOP_LEVEL):
         return problem
@@ -202,13 +192,13 @@ def split_networks(app: App) -> Iterator[tuple[Service, str]]:
 
 
 def _check_unreconciled(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> None:
-    for key, why, way_out in _UNRECONCILED:
+    for key, refused in _UNRECONCILED.items():
         if not body.get(key):
             continue
-        if "image" in way_out and body.get("image"):
-            findings.warn((*base, key), f"is skipped: {why}")
+        if refused.is_harmless_beside_image and body.get("image"):
+            findings.warn((*base, key), f"is skipped: {refused.why}")
         else:
-            findings.error((*base, key), f"cannot be reconciled from Git: {why}; {way_out}")
+            findings.error((*base, key), f"cannot be reconciled from Git: {refused.why}; {refused.way_out}")
 
 
 def _check_update(app: App, policy: UpdatePolicy, base: KeyPath, findings: Findings) -> None:

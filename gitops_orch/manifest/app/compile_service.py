@@ -6,6 +6,7 @@ from typing import Any
 from gitops_orch.manifest.app.jobs import read_hooks
 from gitops_orch.manifest.app.mounted_files import ContentReader, live_mount
 from gitops_orch.manifest.app.policy import KEY, read_service_policy
+from gitops_orch.manifest.keys.service_keys import SERVICE_KEYS
 from gitops_orch.manifest.problems.collector import Findings
 from gitops_orch.manifest.repository.git_files import is_relative
 from gitops_orch.manifest.syntax.duration import parse_duration
@@ -23,8 +24,8 @@ from gitops_orch.model.app import (
 )
 from gitops_orch.model.rules.data_mounts import holds_data
 
-# Keys for building or developing an image, which never affect a container.
-NOT_RECONCILED = ("build", "develop")
+# Keys that never affect a container
+NOT_RECONCILED = tuple(name for name, key in SERVICE_KEYS.items() if key.refused is not None)
 _FROM_GIT = ("configs", "secrets")
 _JOB_MODES = (Mode.REPLICATED_JOB, Mode.GLOBAL_JOB)
 _MODES = tuple(mode.value for mode in Mode)

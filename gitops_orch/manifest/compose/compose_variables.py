@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gitops_orch.manifest.compose.sources import Sources
-from gitops_orch.manifest.stages.locations import location_of
+from gitops_orch.manifest.repository.locations import location_of
 from gitops_orch.model.problem import Position, Problem, Severity
 
 FILES_KEY = "COMPOSE_FILE"

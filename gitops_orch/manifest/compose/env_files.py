@@ -6,7 +6,7 @@ from typing import Any
 
 from gitops_orch.manifest.compose.sources import Sources
 from gitops_orch.manifest.problems.model_problems import Report
-from gitops_orch.manifest.stages.locations import repository_path
+from gitops_orch.manifest.repository.locations import repository_path
 
 
 def add_service_files(

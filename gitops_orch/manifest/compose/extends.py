@@ -16,10 +16,10 @@ from gitops_orch.manifest.problems.limits import TOO_LARGE, size_of
 from gitops_orch.manifest.problems.model_problems import Report
 from gitops_orch.manifest.problems.positions import KeyPath
 from gitops_orch.manifest.problems.suggest import did_you_mean
+from gitops_orch.manifest.repository.locations import Location
 from gitops_orch.manifest.schema.compose_schema import kind_of
 from gitops_orch.manifest.stages.absolute_paths import resolve_paths
 from gitops_orch.manifest.stages.list_keys import drop_overridden
-from gitops_orch.manifest.stages.locations import Location
 from gitops_orch.manifest.stages.long_forms import expand_model
 from gitops_orch.manifest.stages.merge import merge_models, merge_services
 from gitops_orch.manifest.syntax.interpolate import names_in

@@ -15,12 +15,12 @@ from gitops_orch.manifest.compose.pipeline import (
     complete,
     warn_of_scalars,
 )
+from gitops_orch.manifest.keys.resource_keys import RESOURCE_KINDS
 from gitops_orch.manifest.problems.limits import MERGED_MAX, TOO_LARGE, size_of
 from gitops_orch.manifest.problems.model_problems import Report
 from gitops_orch.manifest.problems.suggest import did_you_mean
+from gitops_orch.manifest.repository.locations import Location, repository_path
 from gitops_orch.manifest.schema.compose_schema import describe, kind_of
-from gitops_orch.manifest.stages.locations import Location, repository_path
-from gitops_orch.manifest.stages.long_forms import RESOURCE_KINDS
 from gitops_orch.manifest.yaml.yaml_document import Document
 
 DEPTH_MAX = 20

@@ -15,16 +15,16 @@ from gitops_orch.manifest.compose.env_files import FileReader, add_service_files
 from gitops_orch.manifest.compose.include import load_model
 from gitops_orch.manifest.compose.pipeline import PROBLEMS_MAX, Scope, Session
 from gitops_orch.manifest.compose.sources import Sources
+from gitops_orch.manifest.keys.key import readers
 from gitops_orch.manifest.keys.readers import OMIT, struct
-from gitops_orch.manifest.keys.resource_keys import RESOURCE_FIELDS
-from gitops_orch.manifest.keys.service_keys import SERVICE_FIELDS
+from gitops_orch.manifest.keys.resource_keys import RESOURCE_KINDS, resource_readers
+from gitops_orch.manifest.keys.service_keys import SERVICE_KEYS
 from gitops_orch.manifest.problems.model_problems import Report
 from gitops_orch.manifest.problems.positions import LayeredPositions
 from gitops_orch.manifest.problems.safe_quotes import SecretValues
 from gitops_orch.manifest.problems.unset_variables import Unset
+from gitops_orch.manifest.repository.locations import HOME, location_of
 from gitops_orch.manifest.stages.defaults import normalise
-from gitops_orch.manifest.stages.locations import HOME, location_of
-from gitops_orch.manifest.stages.long_forms import RESOURCE_KINDS
 from gitops_orch.manifest.stages.nul_characters import may_hold_nul
 from gitops_orch.manifest.stages.reference_checks import reference_mistakes
 from gitops_orch.manifest.stages.sections import services_of
@@ -35,8 +35,8 @@ from gitops_orch.model.tree import Tree
 
 NAME_LENGTH_MAX = 250
 _PROJECT_SIGNS = re.compile(r"[^a-z0-9_-]")
-_SERVICE = struct(SERVICE_FIELDS)
-_RESOURCES = RESOURCE_FIELDS
+_SERVICE = struct(readers(SERVICE_KEYS))
+_RESOURCES = resource_readers()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,18 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from gitops_orch.manifest.compose.sources import Sources
+from gitops_orch.manifest.keys.resource_keys import RESOURCE_KINDS
 from gitops_orch.manifest.problems.limits import TOO_GROWN, SizeBudget
 from gitops_orch.manifest.problems.model_problems import Finding, Report, dotted, shortened
 from gitops_orch.manifest.problems.positions import KeyPath, Layer, LayeredPositions
 from gitops_orch.manifest.problems.safe_quotes import SecretValues, is_by_chance, may_be_secret, unquoted
 from gitops_orch.manifest.problems.unset_variables import HIDDEN, Unset, host_path_after, naming
+from gitops_orch.manifest.repository.locations import Location
 from gitops_orch.manifest.schema.compose_schema import MISTAKES_MAX, schema_mistakes
 from gitops_orch.manifest.stages.absolute_paths import resolve_paths
 from gitops_orch.manifest.stages.defaults import add_defaults, resolve_variables
 from gitops_orch.manifest.stages.field_checks import check_forms
 from gitops_orch.manifest.stages.list_keys import drop_overridden
-from gitops_orch.manifest.stages.locations import Location
-from gitops_orch.manifest.stages.long_forms import RESOURCE_KINDS, expand_model
+from gitops_orch.manifest.stages.long_forms import expand_model
 from gitops_orch.manifest.stages.merge import merge_models
 from gitops_orch.manifest.stages.sections import resources_of
 from gitops_orch.manifest.syntax.go_values import shown

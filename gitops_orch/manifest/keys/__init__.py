@@ -1,1 +1,1 @@
-"""Reads the value of each key of a Compose service, network, volume, secret or config."""
+"""The tables of Compose keys, with one row a key: how its value is read, merged, expanded and checked."""

@@ -1,5 +1,10 @@
-"""The keys of top-level networks, volumes, secrets and configs (Compose specification)."""
+"""The keys of top-level networks, volumes, secrets and configs: one row each (Compose specification)."""
 
+from collections.abc import Mapping
+
+from gitops_orch.manifest.keys import list_entry_keys, merge_rules, path_rules
+from gitops_orch.manifest.keys.forms import FLAG, TEXTS
+from gitops_orch.manifest.keys.key import Key, Keys, readers
 from gitops_orch.manifest.keys.readers import (
     Reader,
     entries,
@@ -14,51 +19,48 @@ from gitops_orch.manifest.keys.readers import (
     with_defaults,
 )
 
-_FILE_OBJECT: dict[str, Reader] = {
-    "name": text,
-    "file": text,
-    "environment": text,
-    "external": flag,
-    "labels": key_values,
-    "driver": text,
-    "driver_opts": members(text_or_empty),
-    "template_driver": text,
-}
-RESOURCE_FIELDS: dict[str, Reader] = {
-    "networks": with_defaults(
-        struct(
-            {
-                "name": text,
-                "driver": text,
-                "driver_opts": options,
-                "ipam": struct(
-                    {
-                        "driver": text,
-                        "config": entries(
-                            struct(
-                                {
-                                    "subnet": text,
-                                    "gateway": text,
-                                    "ip_range": text,
-                                    "aux_addresses": key_values,
-                                }
-                            )
-                        ),
-                    }
-                ),
-                "external": flag,
-                "internal": flag,
-                "attachable": flag,
-                "labels": key_values,
-                "enable_ipv4": optional_flag,
-                "enable_ipv6": optional_flag,
-            }
-        ),
-        {"ipam": {}},
+_ADDRESS_POOL = struct({"subnet": text, "gateway": text, "ip_range": text, "aux_addresses": key_values})
+_NETWORK: Keys = {
+    "name": Key(text),
+    "driver": Key(text),
+    "driver_opts": Key(options),
+    "ipam": Key(
+        struct({"driver": text, "config": entries(_ADDRESS_POOL)}), merge={"config": merge_rules.ipam_config}
     ),
-    "volumes": struct(
-        {"name": text, "driver": text, "driver_opts": options, "external": flag, "labels": key_values}
-    ),
-    "secrets": struct(_FILE_OBJECT),
-    "configs": struct({**_FILE_OBJECT, "content": text}),
+    "external": Key(flag, form=FLAG),
+    "internal": Key(flag, form=FLAG),
+    "attachable": Key(flag, form=FLAG),
+    "labels": Key(key_values, merge=merge_rules.as_sequence, index=list_entry_keys.before_equals, form=TEXTS),
+    "enable_ipv4": Key(optional_flag, form=FLAG),
+    "enable_ipv6": Key(optional_flag, form=FLAG),
 }
+_VOLUME: Keys = {
+    "name": Key(text),
+    "driver": Key(text),
+    "driver_opts": Key(options, path=path_rules.device_of_bind),
+    "external": Key(flag, form=FLAG),
+    "labels": Key(key_values, merge=merge_rules.as_sequence),
+}
+_FILE_OBJECT: Keys = {
+    "name": Key(text),
+    "file": Key(text, path=path_rules.file),
+    "environment": Key(text),
+    "external": Key(flag, form=FLAG),
+    "labels": Key(key_values),
+    "driver": Key(text),
+    "driver_opts": Key(members(text_or_empty)),
+    "template_driver": Key(text),
+}
+RESOURCE_KEYS: Mapping[str, Keys] = {
+    "networks": _NETWORK,
+    "volumes": _VOLUME,
+    "secrets": _FILE_OBJECT,
+    "configs": {**_FILE_OBJECT, "content": Key(text)},
+}
+RESOURCE_KINDS = tuple(RESOURCE_KEYS)
+
+
+def resource_readers() -> dict[str, Reader]:
+    """Return a reader of a resource for each kind."""
+    found = {kind: struct(readers(keys)) for kind, keys in RESOURCE_KEYS.items()}
+    return {**found, "networks": with_defaults(found["networks"], {"ipam": {}})}

@@ -4,29 +4,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitops_orch.manifest.keys.readers import optional_flag
+from gitops_orch.manifest.keys.resource_keys import RESOURCE_KINDS
+from gitops_orch.manifest.keys.service_keys import SERVICE_KEYS
 from gitops_orch.manifest.problems.limits import TOO_GROWN
 from gitops_orch.manifest.problems.model_problems import Report
 from gitops_orch.manifest.problems.positions import KeyPath
-from gitops_orch.manifest.stages.long_forms import RESOURCE_KINDS
-from gitops_orch.manifest.stages.sections import device_requests, resources_of, services_of
+from gitops_orch.manifest.stages.sections import resources_of, services_of
 from gitops_orch.manifest.syntax.volumes import clean_path
 
+_COMPLETIONS = {name: key.complete for name, key in SERVICE_KEYS.items() if key.complete is not None}
 _NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
 
 
 def add_defaults(model: dict[str, Any]) -> None:
     """Add the defaults that Compose writes into every long form, in place."""
     for service in services_of(model).values():
-        if type(service.get("build")) is dict:
-            service["build"].setdefault("context", ".")
-        for secret in service.get("secrets") or ():
-            secret.setdefault("target", f"/run/secrets/{secret.get('source')}")
-        for port in service.get("ports") or ():
-            port.setdefault("protocol", "tcp")
-            port.setdefault("mode", "ingress")
-        for request in device_requests(service):
-            if "count" not in request and "device_ids" not in request:
-                request["count"] = "all"
+        for key in service.keys() & _COMPLETIONS.keys():
+            _COMPLETIONS[key](service[key])
 
 
 def resolve_variables(

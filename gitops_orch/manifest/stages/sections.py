@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gitops_orch.manifest.keys.default_values import reserved_devices
+
 
 def services_of(model: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the services that are mappings, by name."""
@@ -19,8 +21,4 @@ def resources_of(model: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any
 
 def device_requests(service: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return every device request of a service."""
-    requests = list(service.get("gpus") or ())
-    if not service.get("deploy"):
-        return requests
-    resources = (service.get("deploy") or {}).get("resources") or {}
-    return requests + list((resources.get("reservations") or {}).get("devices") or ())
+    return list(service.get("gpus") or ()) + reserved_devices(service.get("deploy"))

@@ -19,6 +19,7 @@ from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, OwnedCont
 from gitops_orch.model.plan import KINDS, Action, ContainerIntent, Gate, Kind
 from gitops_orch.model.rules.data_mounts import parse_mounts
 from gitops_orch.model.rules.image_names import normalise
+from gitops_orch.model.rules.pre_start_keys import NOT_COPIED
 from gitops_orch.planner.diff.classify import is_failed
 from gitops_orch.planner.diff.shared_namespaces import namespace_parents, shares_namespace
 from gitops_orch.planner.hooks.insert_hooks import ActionContext, command_reason
@@ -31,21 +32,6 @@ from gitops_orch.planner.removal.removal_steps import remove_container, stop_con
 from gitops_orch.planner.removal.retain import StopRequest, retain
 from gitops_orch.planner.resources.pulls import PullReason, platform_of
 
-_NOT_TWICE = frozenset(
-    {
-        *(
-            "container_name",
-            "depends_on",
-            "deploy",
-            "expose",
-            "healthcheck",
-            "labels",
-            "mac_address",
-            "ports",
-        ),
-        *("post_start", "pre_start", "pre_stop", "restart", "scale"),
-    }
-)
 _ADDRESSES = frozenset({"aliases", "ipv4_address", "ipv6_address", "link_local_ips", "mac_address"})
 
 
@@ -79,7 +65,7 @@ def _body(compose: Mapping[str, Json], hook: Hook) -> Mapping[str, Json]:
     As with a service, the command is given to the image's entrypoint. The service's own entrypoint does not suit
     another image.
     """
-    body: dict[str, Json] = {key: value for key, value in compose.items() if key not in _NOT_TWICE}
+    body: dict[str, Json] = {key: value for key, value in compose.items() if key not in NOT_COPIED}
     deploy, environment, networks = (compose.get(key) for key in ("deploy", "environment", "networks"))
     if isinstance(deploy, Mapping) and deploy.get("resources"):
         body["deploy"] = {"resources": deploy["resources"]}
