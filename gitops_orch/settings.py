@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from gitops_orch.errors import SettingsError
+from gitops_orch.units import DURATION_S
 
 ENVIRONMENT_PREFIX = "GITOPS_ORCH_"
 CONFIG_VARIABLE = "GITOPS_ORCH_CONFIG"
@@ -45,7 +46,6 @@ _FLAG_WORDS = dict.fromkeys(("true", "yes", "on", "y", "t", "1"), True) | dict.f
 )
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
-_UNIT_S = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:us|µs|ms|s|m|h|d))+\Z")
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(us|µs|ms|s|m|h|d)")
 
@@ -54,7 +54,7 @@ def parse_duration_s(text: str) -> float:
     """Parse a duration such as `30s` or `1m30s` into seconds; ValueError says what was expected."""
     if not _DURATION.match(text):
         raise ValueError(f'expected a duration such as 30s or 1m30s, found "{text}"')
-    return sum(float(number) * _UNIT_S[unit] for number, unit in _DURATION_PART.findall(text))
+    return sum(float(number) * DURATION_S[unit] for number, unit in _DURATION_PART.findall(text))
 
 
 def parse_percent(text: str) -> float:

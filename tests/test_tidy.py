@@ -29,7 +29,7 @@ HELP_CHARACTERS_MAX = 60
 
 # From the bottom up. A room may know those on lines below its own; names on one line do not know each other.
 LAYERS = (
-    ("printable", "version"),
+    ("printable", "units", "version"),
     ("redaction", "private_files", "python_gc"),
     ("log_output",),
     ("errors",),

@@ -4,20 +4,21 @@ import re
 from collections.abc import Mapping
 
 from gitops_orch.model.app import AppKey, Json, Network, Volume
-from gitops_orch.model.job import HOOKS_LABEL, RUN_SLOT_MAX, Hooks
+from gitops_orch.model.job import RUN_SLOT_MAX, Hooks
+from gitops_orch.model.labels import DEFINITION_LABEL, HOOKS_LABEL, INSTANCE_LABEL, LABEL_PREFIX, MOUNTS_LABEL
 from gitops_orch.model.observed import Ownership
 from gitops_orch.model.plan import ContainerIntent
-from gitops_orch.model.rules.data_mounts import MOUNTS_LABEL, mounts_text
+from gitops_orch.model.rules.data_mounts import mounts_text
 
-PREFIX = "gitops-orch."
-INSTANCE = PREFIX + "instance"
+PREFIX = LABEL_PREFIX
+INSTANCE = INSTANCE_LABEL
 NAMESPACE = PREFIX + "namespace"
 APP = PREFIX + "app"
 SERVICE = PREFIX + "service"
 SLOT = PREFIX + "slot"
 COMMIT = PREFIX + "commit"
 RELEASE = PREFIX + "release"
-SPEC_HASH = PREFIX + "spec-hash"
+SPEC_HASH = DEFINITION_LABEL
 HASH_VERSION = PREFIX + "hash-version"
 SALT = PREFIX + "salt"
 IMAGE_DIGEST = PREFIX + "image-digest"

@@ -6,22 +6,21 @@ when its successor replaced it; a rollback can start it at once. The name lets a
 
 from collections.abc import Iterable
 
-from gitops_orch.model.observed import ObservedContainer, OwnedContainer, State
+from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, OwnedContainer, State
 
 FAILED_SUFFIX = "-failed"
 RETAINED_SUFFIX = "-kept"
 RETAINED_SUFFIXES = (RETAINED_SUFFIX, FAILED_SUFFIX)
-_UP = frozenset({State.RUNNING, State.RESTARTING, State.PAUSED})
 
 
 def is_failed_copy(container: ObservedContainer) -> bool:
     """Return whether a container failed and was stopped for good."""
-    return has_suffix(container, FAILED_SUFFIX) and container.state not in _UP
+    return has_suffix(container, FAILED_SUFFIX) and container.state not in LIVE_STATES
 
 
 def is_retained_copy(container: ObservedContainer) -> bool:
     """Return whether a container belongs to a former generation and is kept for a rollback."""
-    return has_suffix(container, RETAINED_SUFFIX) and container.state not in _UP
+    return has_suffix(container, RETAINED_SUFFIX) and container.state not in LIVE_STATES
 
 
 def is_from_failed_release(container: ObservedContainer) -> bool:

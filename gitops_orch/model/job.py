@@ -8,8 +8,6 @@ from enum import Enum
 from gitops_orch.model.sensitive.shown_command import masked_words
 
 MINUTE_S = 60
-# The commands to run in a container, readable after its service is removed from Git
-HOOKS_LABEL = "gitops-orch.hooks"
 # The slot of a scheduled run is its time in minutes since the epoch; no service has so many replicas.
 RUN_SLOT_MIN = 1_000_000
 RUN_SLOT_MAX = 4_000_000_000  # in the year 9575; later times fit no calendar

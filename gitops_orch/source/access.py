@@ -13,13 +13,13 @@ from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from gitops_orch.errors import SettingsError
+from gitops_orch.model.rules.addresses import is_loopback
 from gitops_orch.redaction import MASK, learn_login
 
 HTTP = ("http", "https")
 SCHEMES = ("file", "https", "http", "ssh")
 TOKEN_BYTES_MAX = 16_384
 TOKEN_USER = "x-access-token"  # noqa: S105  forges ignore the user name and check only the token
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LOW_SPEED_BYTES_PER_S = 1000
 LOW_SPEED_S = 30
 CONNECT_S = 10
@@ -184,7 +184,7 @@ def environment(access: Access, settings: SourceSettings, config: Path, token: s
 
 
 def _http_login(access: Access, token: str) -> Mapping[str, str]:
-    if access.scheme == "http" and access.host not in LOOPBACK:
+    if access.scheme == "http" and not is_loopback(access.host):
         raise SettingsError(
             f"the token would travel to {access.host} unencrypted", hint="use an https:// URL, or no token"
         )

@@ -38,7 +38,7 @@ def test_x_gitops_is_read_whole():
       placement: {hosts: [edge-1], constraints: ["node.labels.zone == eu"]}
       depends_on: [db, other/queue]
       rollout:
-        {healthy_deadline: 1m30s, progress_deadline: 1h, restarts_max: 9, canary: 1, auto_promote: false, max_surge: 2, max_unavailable: 0}
+        {healthy_deadline: 1m30s, progress_deadline: 1d, restarts_max: 9, canary: 1, auto_promote: false, max_surge: 2, max_unavailable: 0}
       rollback: off
       move: without-data
       adopt: true
@@ -61,7 +61,7 @@ def test_x_gitops_is_read_whole():
     assert app.depends_on == (AppKey(namespace="team", name="db"), AppKey(namespace="other", name="queue"))
     assert app.rollout == RolloutPolicy(
         healthy_deadline_s=90.0,
-        progress_deadline_s=3600.0,
+        progress_deadline_s=86_400.0,
         restarts_max=9,
         canary=1,
         auto_promote=False,

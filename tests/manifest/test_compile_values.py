@@ -35,6 +35,13 @@ def test_it_is_a_mistake_with_its_place(service: str, message: str) -> None:
     assert any(message in mistake for mistake in mistakes), mistakes
 
 
+def test_no_engine_shares_the_uts_namespace_of_a_service() -> None:
+    text = "services: {api: {image: x, uts: 'service:db'}, db: {image: x}}"
+    mistakes = errors(compiled({"shop/compose.yaml": text}))
+    assert ["services.api.uts: no Engine can share the UTS namespace" in each for each in mistakes] == [True]
+    assert found("uts: host") == []
+
+
 def test_a_volume_cannot_pass_for_a_copy_of_files_from_git() -> None:
     mistakes = found("volumes: ['data:/d']", "volumes: {data: {labels: {gitops-orch.files: abc}}}\n")
     assert ["volumes.data.labels.gitops-orch.files" in mistake for mistake in mistakes] == [True]

@@ -62,6 +62,7 @@ MADE_UP = """
 import json
 from gitops_orch.manifest.keys import list_entry_keys, merge_rules, service_keys, short_forms
 from gitops_orch.manifest.keys.forms import TEXTS
+from gitops_orch.manifest.keys.key import Key
 from gitops_orch.manifest.keys.readers import texts
 from gitops_orch.manifest.schema.compose_schema import compose_schema
 

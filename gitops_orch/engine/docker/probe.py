@@ -19,18 +19,18 @@ from gitops_orch.engine.docker.streams import exec_in
 from gitops_orch.errors import EngineError, HostUnreachable, NotFound
 from gitops_orch.model.app import Readiness
 from gitops_orch.model.observed import ProbeResult
+from gitops_orch.model.rules.addresses import is_loopback
+from gitops_orch.model.rules.exit_codes import BAD_COMMAND_CODES
 
 Row = Mapping[str, Any]
 Address = tuple[str, int]
 
 HERE = "127.0.0.1"
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
-LOOPBACKS = ("127.", "::1")
 JOINED = "container:"
 JOINS_MAX = 5  # the length of a chain of containers, each in the network of the next one
 READY_STATUS = range(200, 400)
 DETAIL_CHARS_MAX = 200
-BAD_COMMAND_CODES = (126, 127)  # as in a shell: the command may not be executed, or does not exist
 
 
 def probe_container(wire: Wire, url: str, container: str, readiness: Readiness) -> ProbeResult:
@@ -105,7 +105,7 @@ def _address(wire: Wire, url: str, container: str, port: int) -> Address | str:
     bindings = (settings.get("Ports") or {}).get(f"{port}/tcp") or ()
     for binding in bindings:
         at = str(binding.get("HostIp") or "")
-        if binding.get("HostPort") and not at.startswith(LOOPBACKS):
+        if binding.get("HostPort") and not is_loopback(at):
             return (str(host.hostname) if at in EVERYWHERE else at), int(binding["HostPort"])
     return f"port {port} is not published beyond its host"
 

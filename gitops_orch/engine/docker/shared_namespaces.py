@@ -8,8 +8,7 @@ from gitops_orch.engine.payload.values import Body, strings, text
 from gitops_orch.errors import NotFound
 from gitops_orch.model.names import is_anonymous
 from gitops_orch.model.plan import ContainerIntent
-
-JOIN = "container:"
+from gitops_orch.model.rules.namespaces import NAMESPACE_KEYS, OF_CONTAINER, OF_SERVICE
 
 
 class SharedContainers:
@@ -25,7 +24,11 @@ class SharedContainers:
         return {name: self._peer(intent, name) for name in sorted(shared_services(intent.service.compose))}
 
     def _peer(self, intent: ContainerIntent, service: str) -> str:
-        named = service.removeprefix(JOIN) if service.startswith(JOIN) else intent.peers.get(service)
+        named = (
+            service.removeprefix(OF_CONTAINER)
+            if service.startswith(OF_CONTAINER)
+            else intent.peers.get(service)
+        )
         if named is not None:
             return self._observer.inspect(named).id
         key = intent.app.key
@@ -61,7 +64,7 @@ class SharedContainers:
 
 def shared_services(compose: Body) -> frozenset[str]:
     """Return the services whose namespaces or volumes a container shares; `container:NAME` for a single container."""
-    modes = [text(compose.get(key)) for key in ("network_mode", "ipc", "pid")]
-    spaces = {mode.removeprefix("service:") for mode in modes if mode.startswith(("service:", JOIN))}
+    modes = [text(compose.get(key)) for key in NAMESPACE_KEYS]
+    spaces = {mode.removeprefix(OF_SERVICE) for mode in modes if mode.startswith((OF_SERVICE, OF_CONTAINER))}
     sources = [entry.split(":")[0] for entry in strings(compose.get("volumes_from"))]
     return frozenset(spaces | {source for source in sources if source != "container"})

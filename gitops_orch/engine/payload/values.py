@@ -4,19 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from gitops_orch.model.app import Json
+from gitops_orch.units import DURATION_NS
 
 Body = Mapping[str, Json]
 
-_NANOSECONDS = {
-    "ns": 1,
-    "us": 1_000,
-    "µs": 1_000,
-    "ms": 1_000_000,
-    "s": 1_000_000_000,
-    "m": 60_000_000_000,
-    "h": 3_600_000_000_000,
-    "d": 86_400_000_000_000,
-}
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)i?b?", re.IGNORECASE)
 _SIZE_STEPS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
@@ -70,7 +61,7 @@ def duration_ns(value: Json) -> int:
     parts = _DURATION_PART.findall(written)
     if "".join(number + unit for number, unit in parts) != written:
         raise ValueError(f"{written!r} is not a duration")
-    return sum(round(float(number) * _NANOSECONDS[unit]) for number, unit in parts)
+    return sum(round(float(number) * DURATION_NS[unit]) for number, unit in parts)
 
 
 def strings(value: Json) -> list[str]:

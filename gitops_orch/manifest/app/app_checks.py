@@ -16,6 +16,7 @@ from gitops_orch.manifest.problems.positions import KeyPath
 from gitops_orch.manifest.problems.suggest import did_you_mean
 from gitops_orch.manifest.syntax.duration import parse_duration
 from gitops_orch.model.app import App, Service, UpdatePolicy
+from gitops_orch.model.labels import LABEL_PREFIX
 from gitops_orch.model.problem import Problem
 
 _CONSTRAINT_HINT = "write it as node.labels.zone == eu"
@@ -23,7 +24,6 @@ _HEALTHCHECK_S = {"interval": 30.0, "timeout": 30.0, "start_period": 0.0}
 _HEALTHCHECK_RETRIES = 3
 REPLICAS_MAX = 1_000  # a mistyped number must not lead to a plan of millions of steps
 _USUAL_RETRIES = 10  # with the default times, an upper bound beyond the deadline is no sign of a mistake
-_OUR_LABELS = "gitops-orch."
 _UNKNOWN_KEY = re.compile(r"(?P<path>(?:services\.[^:]+\.)?(?P<key>\w+)): unknown key")
 
 
@@ -175,9 +175,9 @@ def _check_labels(app: App, findings: Findings) -> None:
     for base, body in parts:
         labels: Any = body.get("labels") or {}
         for name in labels:
-            if str(name).startswith(_OUR_LABELS):
+            if str(name).startswith(LABEL_PREFIX):
                 findings.error(
-                    (*base, "labels", name), f"labels that begin with {_OUR_LABELS} are the product's own"
+                    (*base, "labels", name), f"labels that begin with {LABEL_PREFIX} are the product's own"
                 )
 
 

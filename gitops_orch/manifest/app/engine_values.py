@@ -8,6 +8,7 @@ from typing import Any
 from gitops_orch.manifest.problems.collector import Findings
 from gitops_orch.manifest.problems.positions import KeyPath
 from gitops_orch.model.rules.image_reference import reference_mistake
+from gitops_orch.model.rules.namespaces import OF_SERVICE
 
 _NAME = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9_.-]+")  # moby, daemon/names
 _DRIVE = re.compile(r"([A-Za-z]):[/\\]")
@@ -20,6 +21,7 @@ def check_values(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> 
         mistake = reference_mistake(image)
         if mistake is not None:
             findings.error((*base, *path), str(mistake))
+    _check_uts(str(body.get("uts") or ""), (*base, "uts"), findings)
     _check_name(str(body.get("container_name") or ""), (*base, "container_name"), findings)
     for index, port in enumerate(body.get("ports") or ()):
         if not port.get("target"):
@@ -40,6 +42,12 @@ def check_values(body: Mapping[str, Any], base: KeyPath, findings: Findings) -> 
     for path, value in durations:
         if str(value or "").startswith("-"):
             findings.error((*base, *path), f"must not be negative, is {value}")
+
+
+def _check_uts(mode: str, where: KeyPath, findings: Findings) -> None:
+    """Add a mistake for a reference to a service: Note [uts and cgroup] in model/rules/namespaces.py."""
+    if mode.startswith(OF_SERVICE):
+        findings.error(where, "no Engine can share the UTS namespace of a service; write host, or remove it")
 
 
 def _check_name(name: str, where: KeyPath, findings: Findings) -> None:

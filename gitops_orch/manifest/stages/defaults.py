@@ -11,9 +11,9 @@ from gitops_orch.manifest.problems.model_problems import Report
 from gitops_orch.manifest.problems.positions import KeyPath
 from gitops_orch.manifest.stages.sections import resources_of, services_of
 from gitops_orch.manifest.syntax.volumes import clean_path
+from gitops_orch.model.rules.namespaces import DEPENDENCY_KEYS, OF_SERVICE
 
 _COMPLETIONS = {name: key.complete for name, key in SERVICE_KEYS.items() if key.complete is not None}
-_NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
 
 
 def add_defaults(model: dict[str, Any]) -> None:
@@ -118,10 +118,10 @@ def implied_by(service: Mapping[str, Any]) -> list[tuple[str, bool, KeyPath]]:
         service_name, colon, alias = link.partition(":")
         target = service_name if colon and ":" not in alias else link
         edges.append((target, True, ("links", target)))
-    for namespace in _NAMESPACES:
+    for namespace in DEPENDENCY_KEYS:
         reference = service.get(namespace)
-        if type(reference) is str and reference.startswith("service:"):
-            edges.append((reference.removeprefix("service:"), True, (namespace,)))
+        if type(reference) is str and reference.startswith(OF_SERVICE):
+            edges.append((reference.removeprefix(OF_SERVICE), True, (namespace,)))
     edges += [
         (each.partition(":")[0], False, ("volumes_from", each.partition(":")[0]))
         for each in service.get("volumes_from") or ()

@@ -7,22 +7,13 @@ from functools import lru_cache
 from typing import Any
 
 from gitops_orch.manifest.syntax.yaml_scalars import INTEGER_MAX, INTEGER_MIN
+from gitops_orch.units import DURATION_NS
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _SIZE = re.compile(r"(\d+(\.\d+)*) ?([kKmMgGtTpP])?[iI]?[bB]?", re.ASCII)
 _SIZE_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40, "p": 2**50}
 _DURATION_PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
-_DURATION_NS = {
-    "ns": 1,
-    "us": 10**3,
-    "µs": 10**3,
-    "μs": 10**3,
-    "ms": 10**6,
-    "s": 10**9,
-    "m": 60 * 10**9,
-    "h": 3600 * 10**9,
-}
 LENGTH_MAX = 100  # of a size or a duration
 DIGITS_MAX = 20  # of a number that may fit into 64 bits
 _PLAIN_EXPONENTS = range(-4, 6)  # Go prints a float with such an exponent in plain digits
@@ -95,7 +86,7 @@ def _duration_ns(text: str) -> int:
         part = _DURATION_PART.match(rest, at)
         if part is None:
             break
-        total += _part_ns(part[1], _DURATION_NS[part[2]])
+        total += _part_ns(part[1], DURATION_NS[part[2]])
         at = part.end()
     if not rest or at < len(rest) or total > INTEGER_MAX:
         raise InvalidValue(f"must be a duration such as 10s or 1m30s, is {text!r}")

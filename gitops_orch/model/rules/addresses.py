@@ -21,6 +21,15 @@ def canonical(address: str) -> str:
         return address
 
 
+def is_loopback(address: str) -> bool:
+    """Return whether an address or host name reaches its own machine only; `[::1]` is read as `::1`."""
+    bare = address.strip("[]").lower()
+    try:
+        return bare == "localhost" or ip_address(bare).is_loopback
+    except ValueError:
+        return False
+
+
 def fixed_addresses(app: App, service: Service) -> tuple[HeldAddress, ...]:
     """Return the fixed addresses of a service, with the names of their networks."""
     networks = service.compose.get("networks")

@@ -4,7 +4,8 @@ import json
 import posixpath
 from collections.abc import Mapping
 
-MOUNTS_LABEL = "gitops-orch.mounts"
+from gitops_orch.model.labels import MOUNTS_LABEL
+
 MOUNTS_LENGTH_MAX = 65_536
 _NOT_DATA = ("/etc/localtime", "/etc/timezone", "/dev", "/proc", "/sys")
 

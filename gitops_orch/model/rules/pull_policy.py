@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
-_DAY_S = 86_400.0
-_UNITS_S = {"w": 7 * _DAY_S, "d": _DAY_S, "h": 3_600.0, "m": 60.0, "s": 1.0}
+from gitops_orch.units import DURATION_S
+
 _EVERY = re.compile(r"every_((?:[0-9]{1,9}[wdhms])+)")
 _PART = re.compile(r"([0-9]+)([wdhms])")
 
@@ -41,8 +41,8 @@ _WORDS = {
     "always": PullPolicy(PullMode.ALWAYS),
     "never": PullPolicy(PullMode.NEVER),
     "build": PullPolicy(PullMode.BUILD),
-    "daily": PullPolicy(PullMode.TIMED, _DAY_S),
-    "weekly": PullPolicy(PullMode.TIMED, 7 * _DAY_S),
+    "daily": PullPolicy(PullMode.TIMED, DURATION_S["d"]),
+    "weekly": PullPolicy(PullMode.TIMED, DURATION_S["w"]),
 }
 
 
@@ -54,5 +54,5 @@ def parse_pull_policy(text: str) -> PullPolicy | None:
     match = _EVERY.fullmatch(text)
     if match is None:
         return None
-    period_s = sum(int(number) * _UNITS_S[unit] for number, unit in _PART.findall(match[1]))
+    period_s = sum(int(number) * DURATION_S[unit] for number, unit in _PART.findall(match[1]))
     return PullPolicy(PullMode.TIMED, period_s) if period_s > 0 else None

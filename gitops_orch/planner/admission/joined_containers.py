@@ -11,7 +11,8 @@ from dataclasses import replace
 from gitops_orch.model.app import App, AppKey, Dependency, Service
 from gitops_orch.model.observed import ObservedContainer
 from gitops_orch.model.plan import KINDS, Action, Kind
-from gitops_orch.planner.diff.shared_namespaces import JOIN, NAMESPACE_KEYS, joined_names
+from gitops_orch.model.rules.namespaces import NAMESPACE_KEYS, OF_CONTAINER, OF_SERVICE
+from gitops_orch.planner.diff.shared_namespaces import joined_names
 from gitops_orch.planner.diff.slots import Slot
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import DeclaredService, TargetRelease, World
@@ -61,10 +62,10 @@ def _with_own_parents(service: Service, own: Mapping[str, str]) -> Service:
     if not parents:
         return service
     modes = {
-        key: f"service:{own[str(service.compose[key]).removeprefix(JOIN)]}"
+        key: f"{OF_SERVICE}{own[str(service.compose[key]).removeprefix(OF_CONTAINER)]}"
         for key in NAMESPACE_KEYS
-        if own.get(str(service.compose.get(key, "")).removeprefix(JOIN)) in parents
-        and str(service.compose[key]).startswith(JOIN)
+        if own.get(str(service.compose.get(key, "")).removeprefix(OF_CONTAINER)) in parents
+        and str(service.compose[key]).startswith(OF_CONTAINER)
     }
     known = {dependency.service for dependency in service.depends_on}
     implied = tuple(Dependency(service=parent) for parent in parents if parent not in known)

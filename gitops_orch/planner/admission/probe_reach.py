@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from gitops_orch.model.app import App, Port, Service
 from gitops_orch.model.host import Host
+from gitops_orch.model.rules.addresses import is_loopback
 from gitops_orch.planner.diff.slots import Slot
 
 NEAR_SCHEMES = frozenset({"unix", "sim"})
-LOOPBACKS = ("127.", "::1", "localhost")
 JOINS_MAX = 5
 
 
@@ -58,4 +58,4 @@ def _network_holder(app: App, service: Service) -> Service:
 
 
 def _is_open(port: Port, number: int) -> bool:
-    return port.target == number and port.protocol == "tcp" and not port.host_ip.startswith(LOOPBACKS)
+    return port.target == number and port.protocol == "tcp" and not is_loopback(port.host_ip)

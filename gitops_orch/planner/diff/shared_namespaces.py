@@ -16,11 +16,10 @@ from gitops_orch.model.app import Service
 from gitops_orch.model.heal import NAMESPACE
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.plan import Change
+from gitops_orch.model.rules.namespaces import NAMESPACE_KEYS, OF_CONTAINER, OF_SERVICE
 from gitops_orch.planner.diff.drift import ContainerDiff, Remedy
 
 REPLACED = "shares a namespace with {}, which is replaced"
-NAMESPACE_KEYS = ("network_mode", "ipc", "pid")
-JOIN = "container:"  # the prefix of a container's name, where others are services
 _JOINING = frozenset({*NAMESPACE_KEYS, "volumes_from"})
 
 
@@ -31,12 +30,12 @@ def namespace_parents(service: Service) -> frozenset[str]:
     parents = set()
     for key in NAMESPACE_KEYS:
         value = service.compose.get(key)
-        if isinstance(value, str) and value.startswith("service:"):
-            parents.add(value.removeprefix("service:"))
+        if isinstance(value, str) and value.startswith(OF_SERVICE):
+            parents.add(value.removeprefix(OF_SERVICE))
     sources = service.compose.get("volumes_from")
     if isinstance(sources, (list, tuple)):
         parents.update(
-            str(source).split(":")[0] for source in sources if not str(source).startswith("container:")
+            str(source).split(":")[0] for source in sources if not str(source).startswith(OF_CONTAINER)
         )
     return frozenset(parents)
 
@@ -46,7 +45,7 @@ def joined_names(service: Service) -> frozenset[str]:
     if service.compose.keys().isdisjoint(NAMESPACE_KEYS):
         return frozenset()
     values = (str(service.compose.get(key) or "") for key in NAMESPACE_KEYS)
-    return frozenset(value.removeprefix(JOIN) for value in values if value.startswith(JOIN))
+    return frozenset(value.removeprefix(OF_CONTAINER) for value in values if value.startswith(OF_CONTAINER))
 
 
 def shares_namespace(service: Service, parent: str) -> bool:
@@ -54,7 +53,7 @@ def shares_namespace(service: Service, parent: str) -> bool:
 
     A parent is a service, or `container:NAME`.
     """
-    wanted = parent if parent.startswith(JOIN) else f"service:{parent}"
+    wanted = parent if parent.startswith(OF_CONTAINER) else f"{OF_SERVICE}{parent}"
     return any(service.compose.get(key) == wanted for key in NAMESPACE_KEYS)
 
 
@@ -98,7 +97,9 @@ class Parents:
 
     def check(self, service: Service, host: str, child: ObservedContainer) -> ContainerDiff | None:
         """Return the diff between a child and its parents on its host; None if there is none."""
-        parents = sorted(namespace_parents(service) | {f"{JOIN}{name}" for name in joined_names(service)})
+        parents = sorted(
+            namespace_parents(service) | {f"{OF_CONTAINER}{name}" for name in joined_names(service)}
+        )
         replaced = [parent for parent in parents if self._is_replaced(service, parent, host, child)]
         if replaced:
             return self._replaced(replaced, host)
@@ -118,7 +119,7 @@ class Parents:
 
         If this plan creates the parent, the child's replacement counts as no heal.
         """
-        names = ", ".join(parent.removeprefix(JOIN) for parent in parents)
+        names = ", ".join(parent.removeprefix(OF_CONTAINER) for parent in parents)
         follows = any((parent, host) in self._new for parent in parents)
         change = Change(
             path=NAMESPACE, before=f"that of the former {names}", after=f"that of the new {names}"

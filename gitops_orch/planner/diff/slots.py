@@ -11,6 +11,7 @@ from gitops_orch.model.names import container_name
 from gitops_orch.model.observed import Health, ObservedContainer, OwnedContainer, State, owner_of
 from gitops_orch.model.plan import Change
 from gitops_orch.model.rules.image_names import normalise
+from gitops_orch.model.rules.namespaces import OF_CONTAINER
 from gitops_orch.planner.diff.bind_files import binds_on_host, left_git, rewritten
 from gitops_orch.planner.diff.classify import (
     Bucket,
@@ -24,7 +25,7 @@ from gitops_orch.planner.diff.classify import (
 from gitops_orch.planner.diff.drift import ContainerDiff, DesiredContainer, Remedy, compare
 from gitops_orch.planner.diff.kept_mounts import MountResolver
 from gitops_orch.planner.diff.moved_tags import is_pulled_again, moved_tag, with_digest
-from gitops_orch.planner.diff.shared_namespaces import JOIN, Parents, joined_names, parents_first
+from gitops_orch.planner.diff.shared_namespaces import Parents, joined_names, parents_first
 from gitops_orch.planner.health_gate import is_doubtful
 from gitops_orch.planner.inputs.adopted_containers import adopted_containers
 from gitops_orch.planner.inputs.index import HostIndex, Index
@@ -147,9 +148,9 @@ def _note_joined(parents: Parents, assignment: Assignment, outside: Joinable) ->
     for name in joined_names(assignment.service):
         current = outside.current(assignment.host, name)
         if outside.is_new(assignment.host, name):
-            parents.note_new(f"{JOIN}{name}", assignment.host)
+            parents.note_new(f"{OF_CONTAINER}{name}", assignment.host)
         elif current is not None:
-            parents.note(f"{JOIN}{name}", assignment.host, current, name)
+            parents.note(f"{OF_CONTAINER}{name}", assignment.host, current, name)
 
 
 def _parents_first(assignments: Sequence[Assignment]) -> Sequence[tuple[int, Assignment]]:

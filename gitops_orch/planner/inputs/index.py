@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.container import is_retained, renamed_suffix
 from gitops_orch.model.job import is_run_slot
+from gitops_orch.model.labels import INSTANCE_LABEL, MOUNTS_LABEL
 from gitops_orch.model.names import is_pre_start
 from gitops_orch.model.observed import (
     LIVE_STATES,
@@ -21,14 +22,10 @@ from gitops_orch.model.observed import (
     Placed,
     UnknownHost,
 )
-from gitops_orch.model.rules.data_mounts import MOUNTS_LABEL
 from gitops_orch.model.rules.image_names import normalise
 from gitops_orch.model.rules.ports import ports_of
 from gitops_orch.planner.inputs.network_owners import with_owners
 from gitops_orch.planner.inputs.world import ObservedInputs, World
-
-# containers of another instance are foreign, but not of a Compose project
-INSTANCE_LABEL = "gitops-orch.instance"
 
 SlotKey = tuple[str, int]  # service, slot
 

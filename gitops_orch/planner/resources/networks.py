@@ -6,6 +6,7 @@ No container is replaced for this. A volume cannot be changed in place either, b
 from collections.abc import Mapping
 
 from gitops_orch.model.app import App, Network, Service, Volume
+from gitops_orch.model.labels import DEFINITION_LABEL
 from gitops_orch.model.observed import (
     ObservedNetwork,
     ObservedVolume,
@@ -18,7 +19,6 @@ from gitops_orch.planner.inputs.index import HostIndex
 from gitops_orch.planner.plan_builder import PlanBuilder, StepFields
 from gitops_orch.planner.removal.removal_steps import owned
 
-DEFINITION_LABEL = "gitops-orch.spec-hash"
 _REASON = "its definition in Git changed"
 
 

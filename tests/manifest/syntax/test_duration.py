@@ -13,12 +13,14 @@ from gitops_orch.manifest.syntax.duration import parse_duration
         ("1500ms", 1.5),
         ("2us", 2e-6),
         (".5s", 0.5),
+        ("1d", 86_400),
+        ("1d12h", 129_600),
     ],
 )
-def test_durations_are_read_as_compose_writes_them(text, seconds):
+def test_durations_are_read_as_compose_and_our_settings_write_them(text, seconds):
     assert parse_duration(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "30", "s", "1 m", "-1s", "1d", "1m30", "1s\n"])
+@pytest.mark.parametrize("text", ["", "30", "s", "1 m", "-1s", "1w", "1m30", "1s\n"])
 def test_anything_else_is_no_duration(text):
     assert parse_duration(text) is None
