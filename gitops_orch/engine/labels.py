@@ -5,10 +5,16 @@ from collections.abc import Mapping
 
 from gitops_orch.model.app import AppKey, Json, Network, Volume
 from gitops_orch.model.job import RUN_SLOT_MAX, Hooks
-from gitops_orch.model.labels import DEFINITION_LABEL, HOOKS_LABEL, INSTANCE_LABEL, LABEL_PREFIX, MOUNTS_LABEL
 from gitops_orch.model.observed import Ownership
 from gitops_orch.model.plan import ContainerIntent
 from gitops_orch.model.rules.data_mounts import mounts_text
+from gitops_orch.model.rules.labels import (
+    DEFINITION_LABEL,
+    HOOKS_LABEL,
+    INSTANCE_LABEL,
+    LABEL_PREFIX,
+    MOUNTS_LABEL,
+)
 
 PREFIX = LABEL_PREFIX
 INSTANCE = INSTANCE_LABEL

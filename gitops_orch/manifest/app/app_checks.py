@@ -16,8 +16,8 @@ from gitops_orch.manifest.problems.positions import KeyPath
 from gitops_orch.manifest.problems.suggest import did_you_mean
 from gitops_orch.manifest.syntax.duration import parse_duration
 from gitops_orch.model.app import App, Service, UpdatePolicy
-from gitops_orch.model.labels import LABEL_PREFIX
 from gitops_orch.model.problem import Problem
+from gitops_orch.model.rules.labels import LABEL_PREFIX
 
 _CONSTRAINT_HINT = "write it as node.labels.zone == eu"
 _HEALTHCHECK_S = {"interval": 30.0, "timeout": 30.0, "start_period": 0.0}

@@ -1,5 +1,6 @@
 """Makes relative paths of a model absolute, key by key as Compose resolves them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from gitops_orch.manifest.keys.key import Keys
@@ -23,5 +24,9 @@ def resolve_paths(model: dict[str, Any], location: Location, report: Report) -> 
     for kind, paths in _PATHS.items():
         for name, body in resources_of(model, kind).items() if paths else ():
             with report.inside(kind, name):
-                for key in body.keys() & paths.keys():
-                    paths[key](body, location, report)
+                _resolve(body, paths, location, report)
+
+
+def _resolve(body: dict[str, Any], paths: Mapping[str, PathRule], location: Location, report: Report) -> None:
+    for key in body.keys() & paths.keys():
+        paths[key](body, location, report)

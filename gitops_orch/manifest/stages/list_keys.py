@@ -31,14 +31,18 @@ def drop_overridden(model: dict[str, Any], report: Report) -> None:
         for key, indexes in _BELOW.items():
             _apply_below(service, key, indexes, report)
         for key, indexes in _MEMBERS.items():
-            for member in resources_of(service, key):
-                with report.inside(key):
-                    _apply_below(service[key], member, indexes, report)
+            _apply_to_members(service, key, indexes, report)
     for kind, indexes in _RESOURCES.items():
         for name, resource in resources_of(model, kind).items():
             report.trail = [kind, name]
             _apply(resource, indexes, report)
     report.trail = []
+
+
+def _apply_to_members(mapping: dict[str, Any], key: str, table: _Indexes, report: Report) -> None:
+    with report.inside(key):
+        for member in resources_of(mapping, key):
+            _apply_below(mapping[key], member, table, report)
 
 
 def _apply_below(mapping: dict[str, Any], key: str, table: _Indexes, report: Report) -> None:

@@ -4,7 +4,7 @@ import json
 import posixpath
 from collections.abc import Mapping
 
-from gitops_orch.model.labels import MOUNTS_LABEL
+from gitops_orch.model.rules.labels import MOUNTS_LABEL
 
 MOUNTS_LENGTH_MAX = 65_536
 _NOT_DATA = ("/etc/localtime", "/etc/timezone", "/dev", "/proc", "/sys")

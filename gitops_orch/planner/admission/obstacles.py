@@ -1,8 +1,8 @@
 """Decides why nothing of an app may be changed on a host. Each reason names the way out."""
 
 from gitops_orch.model.app import App
-from gitops_orch.model.labels import INSTANCE_LABEL
 from gitops_orch.model.observed import ForeignContainer
+from gitops_orch.model.rules.labels import INSTANCE_LABEL
 from gitops_orch.planner.diff.kept_mounts import MountResolver
 from gitops_orch.planner.diff.slots import AppSlots
 from gitops_orch.planner.inputs.adopted_containers import adopted_containers

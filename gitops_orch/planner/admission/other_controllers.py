@@ -5,8 +5,8 @@ the same names because they are named after the app.
 """
 
 from gitops_orch.model.app import App
-from gitops_orch.model.labels import INSTANCE_LABEL
 from gitops_orch.model.observed import LIVE_STATES
+from gitops_orch.model.rules.labels import INSTANCE_LABEL
 from gitops_orch.planner.diff.slots import AppSlots
 from gitops_orch.planner.inputs.data_locations import written, written_by
 from gitops_orch.planner.inputs.index import Index

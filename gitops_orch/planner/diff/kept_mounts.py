@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gitops_orch.model.app import App, AppKey, Service
-from gitops_orch.model.labels import MOUNTS_LABEL
 from gitops_orch.model.names import is_anonymous, mounts_record_name
 from gitops_orch.model.observed import ObservedContainer, ObservedMount
 from gitops_orch.model.rules.data_mounts import holds_data, normal_target, parse_mounts
+from gitops_orch.model.rules.labels import MOUNTS_LABEL
 from gitops_orch.planner.inputs.adopted_containers import adopted_containers
 from gitops_orch.planner.inputs.declared_mounts import Declared, MountSource, declared_mounts
 from gitops_orch.planner.inputs.index import Index

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.labels import INSTANCE_LABEL
 from gitops_orch.model.observed import ObservedContainer, State
 from gitops_orch.model.rules.image_reference import split_reference
+from gitops_orch.model.rules.labels import INSTANCE_LABEL
 from gitops_orch.planner.inputs.index import Index
 
 # The last part of their images' names.

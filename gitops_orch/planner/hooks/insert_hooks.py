@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 from gitops_orch.model.app import Service
 from gitops_orch.model.job import Hook, Hooks, read_hooks_text
-from gitops_orch.model.labels import HOOKS_LABEL
 from gitops_orch.model.observed import ObservedContainer, OwnedContainer, State
 from gitops_orch.model.plan import KINDS, Action, Gate, Kind
+from gitops_orch.model.rules.labels import HOOKS_LABEL
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import ReleaseInputs, Role, TargetRelease, World
 from gitops_orch.planner.plan_builder import PlanBuilder

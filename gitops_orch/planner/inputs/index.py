@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.container import is_retained, renamed_suffix
 from gitops_orch.model.job import is_run_slot
-from gitops_orch.model.labels import INSTANCE_LABEL, MOUNTS_LABEL
 from gitops_orch.model.names import is_pre_start
 from gitops_orch.model.observed import (
     LIVE_STATES,
@@ -23,6 +22,7 @@ from gitops_orch.model.observed import (
     UnknownHost,
 )
 from gitops_orch.model.rules.image_names import normalise
+from gitops_orch.model.rules.labels import INSTANCE_LABEL, MOUNTS_LABEL
 from gitops_orch.model.rules.ports import ports_of
 from gitops_orch.planner.inputs.network_owners import with_owners
 from gitops_orch.planner.inputs.world import ObservedInputs, World

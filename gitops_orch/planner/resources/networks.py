@@ -6,7 +6,6 @@ No container is replaced for this. A volume cannot be changed in place either, b
 from collections.abc import Mapping
 
 from gitops_orch.model.app import App, Network, Service, Volume
-from gitops_orch.model.labels import DEFINITION_LABEL
 from gitops_orch.model.observed import (
     ObservedNetwork,
     ObservedVolume,
@@ -15,6 +14,7 @@ from gitops_orch.model.observed import (
 )
 from gitops_orch.model.plan import Joining, Kind
 from gitops_orch.model.rules.addresses import fixed_addresses
+from gitops_orch.model.rules.labels import DEFINITION_LABEL
 from gitops_orch.planner.inputs.index import HostIndex
 from gitops_orch.planner.plan_builder import PlanBuilder, StepFields
 from gitops_orch.planner.removal.removal_steps import owned

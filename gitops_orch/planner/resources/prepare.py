@@ -6,10 +6,10 @@ from itertools import chain
 
 from gitops_orch.model.app import App, AppKey, FileMount, Network, Volume
 from gitops_orch.model.host_files import FilesWork, query_of
-from gitops_orch.model.labels import MOUNTS_LABEL
 from gitops_orch.model.names import live_volume_name, mounts_record_name
 from gitops_orch.model.plan import Kind
 from gitops_orch.model.rules.data_mounts import mounts_text, normal_target
+from gitops_orch.model.rules.labels import MOUNTS_LABEL
 from gitops_orch.planner.diff.bind_files import (
     file_changes,
     initial_files,

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from gitops_orch.model.app import App, AppKey, Volume
-from gitops_orch.model.labels import DEFINITION_LABEL
 from gitops_orch.model.observed import AnyContainer, ObservedVolume, by_ownership, is_of_app
 from gitops_orch.model.plan import Kind
+from gitops_orch.model.rules.labels import DEFINITION_LABEL
 from gitops_orch.planner.diff.slots import AppSlots, Slot
 from gitops_orch.planner.inputs.index import HostIndex, Index
 from gitops_orch.planner.plan_builder import PlanBuilder

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from gitops_orch.model.app import Volume
-from gitops_orch.model.labels import DEFINITION_LABEL
 from gitops_orch.model.observed import ObservedVolume, State
+from gitops_orch.model.rules.labels import DEFINITION_LABEL
 from gitops_orch.planner.plan import make_plan
 from tests.planner.builders import app, container, foreign, kinds, seen, service, steps, world
 
