@@ -19,7 +19,7 @@ from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
 from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.errors import SourceError
-from gitops_orch.model.plan import Plan
+from gitops_orch.model.plan.plan import Plan
 from gitops_orch.model.status import RunReport
 from gitops_orch.model.tree import Tree, TreeFile
 

@@ -10,7 +10,7 @@ from planner.builders import app, service
 from gitops_orch.model.display.legible import check_words, legible, pieces
 from gitops_orch.model.display.variable_secrets import secrets_of, secrets_of_app
 from gitops_orch.model.observed import Details
-from gitops_orch.model.plan import Change
+from gitops_orch.model.plan.action import Change
 from gitops_orch.model.sensitive.secret_words import names_a_secret, without_secrets
 from gitops_orch.model.sensitive.shown_command import shown_command
 from gitops_orch.planner.diff.field_changes import redacted_changes, service_changes

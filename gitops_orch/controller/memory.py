@@ -23,7 +23,8 @@ from gitops_orch.history.history import History
 from gitops_orch.model.app import App, AppKey, Hold
 from gitops_orch.model.heal import HealedField, HealRecord
 from gitops_orch.model.observed import Observation, Placed
-from gitops_orch.model.plan import Plan
+from gitops_orch.model.plan.action import gate_to_pass
+from gitops_orch.model.plan.plan import Plan
 from gitops_orch.model.status import ActionResult
 from gitops_orch.model.trouble import LEFT_GIT
 from gitops_orch.planner.inputs.world import TargetRelease, World
@@ -74,7 +75,7 @@ class Memory:
 
         Days later, it would count a restart against a release.
         """
-        awaited = {(action.host, action.name) for action in plan.actions if action.gate is not None}
+        awaited = {(action.host, action.name) for action in plan.actions if gate_to_pass(action) is not None}
         for container in self.gate_progress.keys() - awaited:
             del self.gate_progress[container]
 

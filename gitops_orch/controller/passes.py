@@ -19,7 +19,8 @@ from gitops_orch.controller.observe.failure_logs import (
 from gitops_orch.controller.record.recorder import Recorder
 from gitops_orch.controller.snapshot import Snapshot, take_snapshot
 from gitops_orch.model.app import App, AppKey
-from gitops_orch.model.plan import Action, Plan
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.plan import Plan
 from gitops_orch.model.status import ActionResult, Outcome, SkipReason
 
 # Passes for the rollout, for a fallback while trouble lasts, for what the fallback left to do, and for what is only

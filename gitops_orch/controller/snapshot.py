@@ -17,7 +17,7 @@ from gitops_orch.controller.releases.orphans import from_this_repository
 from gitops_orch.controller.schedule.due_runs import known_runs, make_timetable
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.desired import Desired
-from gitops_orch.model.plan import Plan
+from gitops_orch.model.plan.plan import Plan
 from gitops_orch.model.status import Status
 from gitops_orch.planner.app_selection import limited_to, problems_of, with_dependencies
 from gitops_orch.planner.inputs.index import build_index

@@ -22,7 +22,8 @@ from typing import TypeAlias
 from gitops_orch.controller.execute.run_control import Progress, ProgressEvent, RunControl, silent
 from gitops_orch.errors import Interrupted
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.model.status import Outcome
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -20,7 +20,7 @@ from typing import Protocol
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
 from gitops_orch.model.observed import AnyContainer, HeldPort, ObservedHost, ProbeResult
-from gitops_orch.model.plan import ContainerIntent, Joining
+from gitops_orch.model.plan.values import ContainerIntent, Joining
 
 Progress = Callable[[str], None] | None  # called with each line that a pull reports
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from gitops_orch.model.app import AppKey, Json, Network, Volume
 from gitops_orch.model.job import RUN_SLOT_MAX, Hooks
 from gitops_orch.model.observed import Ownership
-from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.plan.values import ContainerIntent
 from gitops_orch.model.rules.data_mounts import mounts_text
 from gitops_orch.model.rules.labels import (
     DEFINITION_LABEL,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import State
-from gitops_orch.model.plan import Change
+from gitops_orch.model.plan.action import Change
 
 # The paths of changes that heal something else than a declared field.
 HEALTH, STATE, PAUSE = "health", "state", "state paused"

@@ -6,7 +6,8 @@ from enum import Enum
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.desired import InvalidFile
-from gitops_orch.model.plan import Action, Plan
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.plan import Plan
 from gitops_orch.model.problem import Problem
 
 

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
 
-from gitops_orch.model.plan import KINDS, Action, Kind
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import KINDS, Kind, Rename
 
 _ROUNDS_MAX = 3  # one round for names, one for stops, and one for a cycle that these leave
 
@@ -79,9 +80,8 @@ def _renamed(freer: Action, ready: tuple[str, ...]) -> Action:
     return replace(
         freer,
         id=f"{Kind.RENAME}/{freer.host}/{name}",
-        kind=Kind.RENAME,
+        payload=Rename(name),
         reason=f"another container needs the name {freer.name}",
-        new_name=name,
         after=ready,
         follows=(),
     )

@@ -6,7 +6,9 @@ from posixpath import dirname
 
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.desired import Desired, InvalidFile
-from gitops_orch.model.plan import Action, Kind, Plan, PlanHold
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import Kind
+from gitops_orch.model.plan.plan import Plan, PlanHold
 from gitops_orch.model.problem import Problem
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from gitops_orch.model.app import Condition, Service
 from gitops_orch.model.container import FAILED_SUFFIX, has_ended
 from gitops_orch.model.observed import OwnedContainer
-from gitops_orch.model.plan import FailureBudget, Kind
+from gitops_orch.model.plan.action import FailureBudget
+from gitops_orch.model.plan.kinds import Create, Kind, Restart, RunJob, Signal, Start, WaitHealthy
 from gitops_orch.model.rules.addresses import fixed_addresses
 from gitops_orch.model.rules.ports import fixed_ports
 from gitops_orch.planner.diff.drift import Remedy
@@ -23,7 +24,7 @@ from gitops_orch.planner.inputs.world import TargetRelease, World
 from gitops_orch.planner.plan_builder import PlanBuilder, StepFields
 from gitops_orch.planner.removal.dependency_order import in_dependency_order
 from gitops_orch.planner.removal.removal_order import order_removals
-from gitops_orch.planner.removal.removal_steps import remove_container, stop_container
+from gitops_orch.planner.removal.removal_steps import grace_s, remove_container, stop_container
 from gitops_orch.planner.removal.retain import StopRequest, retain
 from gitops_orch.planner.removal.slot_steps import SlotSteps
 from gitops_orch.planner.resources.prepare import prepare_hosts
@@ -138,7 +139,7 @@ class AppPlanner:
         step_ids = self._create(slot) if slot.is_new else []
         stops = self.run_stops.get(slot.service.name, ())
         started = self.steps.add(
-            Kind.START,
+            Start(),
             slot,
             slot.current.id if slot.current else slot.name,
             slot.reason,
@@ -214,8 +215,8 @@ class AppPlanner:
             if changed and slot.current is not None and needs_signal(slot):
                 target, reason = slot.current.id, signal_reason(slot, changed)
                 after = (*self.prepared[slot.host], *self.repairs[target])
-                fields = StepFields(after=after, follows=lanes[0], signal=service.reload)
-                sent = self.steps.add(Kind.EXEC, slot, target, reason, **fields)
+                signal = Signal(service.reload)
+                sent = self.steps.add(signal, slot, target, reason, after=after, follows=lanes[0])
                 ready_by_host[slot.host].append(sent)
                 lanes.append((self._wait(slot, target, (sent,)),))
                 self.gates[service.name] += lanes[-1]
@@ -261,13 +262,12 @@ class AppPlanner:
         kept = self.keeper.of(slot)
         intent = make_intent(self.chosen, slot, self.world, peers=peers, kept=kept.sources)
         created = self.steps.add(
-            Kind.CREATE,
+            Create(intent),
             slot,
             slot.name,
             kept.explain(slot.reason),
             after=tuple(after),
             changes=slot.changes,
-            container=intent,
         )
         self.created[(slot.service.name, slot.host)].append(created)
         self.draft.needs_name(slot.host, slot.name, created)
@@ -298,7 +298,7 @@ class AppPlanner:
         gate = gate_of_dependency(self.chosen, slot, self.gates, self.world.releases)
         what = "what depends on it is started once it is healthy"
         after = tuple(self.repairs[target])
-        return self.steps.add(Kind.WAIT_HEALTHY, slot, target, what, after=after, gate=gate)
+        return self.steps.add(WaitHealthy(gate), slot, target, what, after=after)
 
     def _free_resources(self, slot: Slot, ready: list[str]) -> list[str]:
         """Stop containers that have another name in Git now before the successor starts; return these stops."""
@@ -316,16 +316,11 @@ class AppPlanner:
         fields = StepFields(
             after=tuple(after), follows=before, changes=changes, budget=self.budgets.get(slot.service.name)
         )
-        if slot.service.job:
-            fields["gate"] = gate_of(self.chosen, slot, self.gates)
-            started = self.steps.add(Kind.RUN_JOB, slot, target, reason, **fields)
-            self._note_resources(slot, started)
-            self.started[slot.service.name].append(started)
-            return started
-        started = self.steps.add(Kind.START, slot, target, reason, **fields)
+        job = RunJob(gate=gate_of(self.chosen, slot, self.gates)) if slot.service.job else None
+        started = self.steps.add(job or Start(), slot, target, reason, **fields)
         self._note_resources(slot, started)
         self.started[slot.service.name].append(started)
-        return self._wait(slot, target, (started,))
+        return started if job is not None else self._wait(slot, target, (started,))
 
     def _note_resources(self, slot: Slot, started: str) -> None:
         self.draft.needs_ports(slot.host, fixed_ports(slot.service), started)
@@ -335,13 +330,12 @@ class AppPlanner:
         monitor_s = update_policy(self.chosen, slot.service).monitor_s
         what = "must end with exit code 0" if slot.service.job else f"must be healthy for {monitor_s:g} s"
         return self.steps.add(
-            Kind.WAIT_HEALTHY,
+            WaitHealthy(gate_of(self.chosen, slot, self.gates)),
             slot,
             target,
             what,
             after=tuple(after),
             follows=before,
-            gate=gate_of(self.chosen, slot, self.gates),
             budget=self.budgets.get(slot.service.name),
         )
 
@@ -361,7 +355,8 @@ class AppPlanner:
             ):
                 after = [identity for parent in sorted(parents) for identity in self.gates[parent]]
                 reason = f"{', '.join(sorted(parents))} was replaced, and depends_on asks for a restart"
-                restarted = self.steps.add(Kind.RESTART, slot, slot.current.id, reason, after=tuple(after))
+                restart, current = Restart(grace_s=grace_s(slot.current)), slot.current.id
+                restarted = self.steps.add(restart, slot, current, reason, after=tuple(after))
                 for removal in (
                     each for parent in sorted(parents) for each in self.replacement.retired[parent]
                 ):

@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import Enum
 
 from gitops_orch.model.observed import Details, Health, ObservedContainer, ProbeResult, State
-from gitops_orch.model.plan import Gate
+from gitops_orch.model.plan.values import Gate
 from gitops_orch.model.rules.exit_codes import BAD_COMMAND_CODES
 from gitops_orch.planner.inputs.container_exit import why_stopped
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gitops_orch.model.app import App, AppKey, Rollback
 from gitops_orch.model.observed import OwnedContainer
-from gitops_orch.model.plan import Plan
+from gitops_orch.model.plan.plan import Plan
 from gitops_orch.planner.admission.address_order import start_fixed_addresses_first
 from gitops_orch.planner.admission.fixed_addresses import blocked_by_addresses, move_from_addresses
 from gitops_orch.planner.admission.joined_containers import (

@@ -10,22 +10,14 @@ So no service is down during a pull.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypedDict, Unpack
+from typing import NamedTuple, TypedDict, Unpack
 
-from gitops_orch.model.app import AppKey, FileMount, Network, Volume
-from gitops_orch.model.host_files import FilesQuery, FilesWork
+from gitops_orch.model.app import AppKey, Network
+from gitops_orch.model.host_files import FilesQuery
 from gitops_orch.model.observed import HeldAddress, HeldPort, ObservedContainer
-from gitops_orch.model.plan import (
-    KINDS,
-    Action,
-    Change,
-    ContainerIntent,
-    FailureBudget,
-    Gate,
-    Joining,
-    Kind,
-    PlanHold,
-)
+from gitops_orch.model.plan.action import Action, Change, FailureBudget
+from gitops_orch.model.plan.kinds import KINDS, CreateNetwork, Kind, Payload, Rename, Stop
+from gitops_orch.model.plan.plan import PlanHold
 from gitops_orch.model.rules.ports import ports_of, same_port
 from gitops_orch.planner.action_cycles import without_cycles
 
@@ -41,32 +33,25 @@ class StepFields(TypedDict, total=False):
     after: tuple[str, ...]
     follows: tuple[str, ...]
     budget: FailureBudget | None
-    container: ContainerIntent
-    network: Network
-    gate: Gate
-    new_name: str
-    update: Mapping[str, object]
-    joining: Joining
-    grace_s: float
-    signal: str
-    ports: tuple[HeldPort, ...]
     optional: bool
 
 
 class ActionFields(StepFields, total=False):
-    """The optional fields of any action, beside its kind, host, target and reason. The names are those of `Action`."""
+    """The optional fields of any action. The names are those of `Action`."""
 
     name: str
     app: AppKey | None
     service: str | None
     slot: int | None
     release: str
-    image: str
-    platform: str
-    local_suffices: bool
-    volume: Volume
-    files: FileMount
-    work: FilesWork | None
+
+
+class NetworkCreation(NamedTuple):
+    """An action that creates a network, the app that declares the network, and its definition."""
+
+    id: str
+    app: AppKey | None
+    network: Network
 
 
 class HoldKind(TypedDict, total=False):
@@ -105,27 +90,31 @@ class PlanBuilder:
         self._patient: list[tuple[str, tuple[str, ...]]] = []
         self._places: dict[AppKey | None, list[int]] = defaultdict(list)  # indexes into `actions`, by app
         self._indexed_count = 0
-        self._networks_created: dict[_NameKey, int] = {}  # index into `actions`, by host and name
+        self._networks_created: dict[_NameKey, NetworkCreation] = {}
 
-    def add(self, kind: Kind, host: str, target: str, reason: str, **fields: Unpack[ActionFields]) -> str:
+    def add(
+        self, payload: Payload, host: str, target: str, reason: str, **fields: Unpack[ActionFields]
+    ) -> str:
         """Add an action and return its id.
 
         The id is derived from what the action does, so the same plan has the same ids.
         """
-        identity = self.identify(kind, host, fields.get("new_name") or target)
-        if kind is Kind.CREATE_NETWORK:
-            self._networks_created[host, target] = len(self.actions)
-        self.actions.append(Action(id=identity, kind=kind, host=host, target=target, reason=reason, **fields))
+        identity = self._identify(payload, host, target)
+        if isinstance(payload, CreateNetwork):
+            self._networks_created[host, target] = NetworkCreation(
+                identity, fields.get("app"), payload.network
+            )
+        self.actions.append(
+            Action(id=identity, payload=payload, host=host, target=target, reason=reason, **fields)
+        )
         return identity
 
-    def creation_of_network(self, host: str, name: str) -> Action | None:
-        """Return the action that creates a network of that name on a host; None if none was added."""
-        place = self._networks_created.get((host, name))
-        return None if place is None else self.actions[place]
+    def creation_of_network(self, host: str, name: str) -> NetworkCreation | None:
+        """Return the creation of a network of that name on a host; None if none was added."""
+        return self._networks_created.get((host, name))
 
-    def identify(self, kind: Kind, host: str, target: str) -> str:
-        """Return the id for an action that is added next."""
-        base = f"{kind}/{host}/{target}"
+    def _identify(self, payload: Payload, host: str, target: str) -> str:
+        base = f"{payload.kind}/{host}/{payload.new_name if isinstance(payload, Rename) else target}"
         count = self._ids[base] = self._ids.get(base, 0) + 1
         return base if count == 1 else f"{base}#{count}"
 
@@ -216,7 +205,10 @@ class PlanBuilder:
         The stop was added very recently, so the search begins at the end.
         """
         place = next(place for place in reversed(range(len(self.actions))) if self.actions[place].id == stop)
-        self.actions[place] = replace(self.actions[place], ports=ports, image=image, release=release)
+        payload = self.actions[place].payload
+        if isinstance(payload, Stop):
+            payload = replace(payload, ports=ports, image=image)
+            self.actions[place] = replace(self.actions[place], payload=payload, release=release)
 
     def finish(self) -> tuple[Action, ...]:
         """Return all actions, each after all actions that it waits for.

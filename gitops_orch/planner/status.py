@@ -8,7 +8,8 @@ from gitops_orch.model.app import AppKey, Service
 from gitops_orch.model.container import has_ended, is_retained
 from gitops_orch.model.host import Host
 from gitops_orch.model.observed import Health, OwnedContainer, State, UnknownHost
-from gitops_orch.model.plan import Action, Plan, PlanHold
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.plan import Plan, PlanHold
 from gitops_orch.model.rules.eligibility import gets_slots, may_run
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, ServiceStatus, Sync
 from gitops_orch.planner.data.renamed_apps import with_renames

@@ -6,7 +6,7 @@ from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.display.legible import check_words
 from gitops_orch.model.display.same_reason import NOT_PASSED_YET, REPORTS_UNHEALTHY
 from gitops_orch.model.observed import Health, ObservedContainer, OwnedContainer, State, UnknownHost
-from gitops_orch.model.plan import Action
+from gitops_orch.model.plan.action import Action
 from gitops_orch.model.trouble import LEFT_GIT, Trouble
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import MemoryInputs, TargetRelease

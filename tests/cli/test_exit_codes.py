@@ -6,12 +6,14 @@ import pytest
 
 from gitops_orch.cli.verbs.picture_exit_code import hosts_code, plan_code, status_code
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Action, Kind, Plan, PlanHold, Refusal
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import Pull
+from gitops_orch.model.plan.plan import Plan, PlanHold, Refusal
 from gitops_orch.model.problem import Position, Problem, Severity
 from gitops_orch.model.status import AppHealth, AppReleaseState, AppStatus, HostStatus, Status, Sync
 
 SHOP, MAIL = AppKey(namespace="default", name="shop"), AppKey(namespace="default", name="mail")
-PULL = Action(id="1", kind=Kind.PULL, host="edge", target="x", reason="because", app=SHOP)
+PULL = Action(id="1", payload=Pull(image="x"), host="edge", target="x", reason="because", app=SHOP)
 WELL = AppStatus(
     key=SHOP,
     sync=Sync.IN_SYNC,

@@ -8,7 +8,7 @@ from gitops_orch.engine.payload.spec_hash import spec_hash
 from gitops_orch.model.app import App, AppKey, FileEntry, FileMount, Network, Service, Volume
 from gitops_orch.model.names import container_name
 from gitops_orch.model.observed import State
-from gitops_orch.model.plan import ContainerIntent, Joining
+from gitops_orch.model.plan.values import ContainerIntent, Joining
 from gitops_orch.model.sensitive.secret import Sensitive
 
 

@@ -2,7 +2,7 @@
 
 from gitops_orch.controller.execute.run_control import ProgressEvent, RunControl
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from tests.story import Scenario
 
 

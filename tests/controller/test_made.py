@@ -5,7 +5,7 @@ from dataclasses import replace
 from simulation import tampering
 
 from gitops_orch.controller.workers import InlineWorkers
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind, Remove
 from tests.controller.execute.test_executor import Stage
 from tests.planner.builders import app, service
 
@@ -39,7 +39,7 @@ def test_a_name_that_passed_to_another_hands_container_is_no_reason_to_remove_th
     plan = stage.plan()
     (made,) = [action for action in plan.actions if action.kind is Kind.CREATE]
     last = plan.actions[-1].id
-    removal = replace(made, id=f"remove/{made.target}", kind=Kind.REMOVE, after=(last,), container=None)
+    removal = replace(made, id=f"remove/{made.target}", payload=Remove(), after=(last,))
 
     stage.executor(workers).run(replace(plan, actions=(*plan.actions, removal)))
 

@@ -11,7 +11,7 @@ from gitops_orch.manifest.keys.key import readers
 from gitops_orch.manifest.keys.service_keys import SERVICE_KEYS
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.documents.serial import diff_document, plan_row
-from gitops_orch.model.plan import Action
+from gitops_orch.model.plan.action import Action, intent_of
 from gitops_orch.model.release import Release, ReleaseState
 
 SHOP = AppKey(namespace="default", name="shop")
@@ -335,7 +335,7 @@ def test_the_difference_of_an_app_that_is_held_is_shown(story, hold):
 def test_the_difference_of_a_release_that_failed_is_shown(story):
     deploy(story, {"shop/compose.yaml": service("user: '1'")})
     story.commit({"shop/compose.yaml": service("user: '2'\n    command: fail")})
-    digest = next(each.container.app.digest for each in story.plan().actions if each.container)
+    digest = next(intent.app.digest for intent in map(intent_of, story.plan().actions) if intent)
     story.history.mark_release(
         Release(app=SHOP, digest=digest, commit="", state=ReleaseState.FAILED, reason="it is bad")
     )

@@ -15,7 +15,7 @@ from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
 from gitops_orch.model.app import UpdatePolicy
 from gitops_orch.model.host import Host
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.model.status import Outcome, SkipReason
 from gitops_orch.planner.plan import make_plan
 from tests.planner.builders import app, service, world

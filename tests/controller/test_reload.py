@@ -4,7 +4,7 @@ import pytest
 from story import Scenario
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.model.status import Outcome
 
 COMPOSE = """

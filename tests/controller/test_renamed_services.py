@@ -4,7 +4,7 @@ import pytest
 
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.observed import State
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from tests.story import Scenario
 
 NETWORK = "networks: {lan: {name: lan, ipam: {config: [{subnet: 172.20.0.0/24}]}}}"

@@ -12,7 +12,7 @@ from gitops_orch.engine.simulated.lifecycle import end
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.container import FAILED_SUFFIX, RETAINED_SUFFIX
 from gitops_orch.model.observed import State
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.model.status import FailureKind
 
 IMAGES = {"crash:1": ImageBehaviour(exits_after_s=1, exit_code=3), "late:1": ImageBehaviour()}

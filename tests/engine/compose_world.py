@@ -9,7 +9,7 @@ from typing import Any
 
 from gitops_orch.model.app import App, AppKey, Network, Service, Volume
 from gitops_orch.model.names import container_name
-from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.plan.values import ContainerIntent
 
 
 def compose(program: Path, socket: str, folder: Path, *arguments: str) -> str:

@@ -9,7 +9,7 @@ from gitops_orch.controller.execute.run_control import ProgressEvent, RunControl
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.model.app import AppKey, Hold
 from gitops_orch.model.observed import State
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 
 COMPOSE = """
 services:

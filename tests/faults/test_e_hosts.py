@@ -3,6 +3,7 @@
 import pytest
 from faults.fleet_story import FOREVER_S, FleetStory, app, host, on
 
+from gitops_orch.model.plan.action import intent_of
 from gitops_orch.model.status import AppHealth, AppReleaseState, Sync
 
 HOSTS = {**host("h1"), **host("h2")}
@@ -130,5 +131,6 @@ def test_e26_a_host_that_comes_back_goes_straight_to_the_current_commit():
     story.fleet.world("h1").trouble = None
     back = story.sync()
     assert back.exit_code == 0
-    made = [r.action.container.image for r in back.results if r.action.container is not None]
+    intents = [intent_of(result.action) for result in back.results]
+    made = [intent.image for intent in intents if intent is not None]
     assert made == ["good:4"]

@@ -7,6 +7,7 @@ from simulation import tampering
 from gitops_orch.controller.execute.run_control import RunControl
 from gitops_orch.engine.simulated import requests
 from gitops_orch.engine.simulated.images import ImageBehaviour
+from gitops_orch.model.plan.action import intent_of
 from gitops_orch.model.status import AppReleaseState, Outcome
 
 CHECKED = {"healthcheck": True, "healthy_after_s": 1.0}
@@ -140,6 +141,7 @@ def test_c9_a_controller_that_died_in_an_older_commit_goes_straight_to_the_newer
     story.push(host("h1"), web("good:3"))
     report = story.sync()
     assert report.exit_code == 0
-    made = {r.action.container.image for r in report.results if r.action.container is not None}
+    intents = [intent_of(result.action) for result in report.results]
+    made = {intent.image for intent in intents if intent is not None}
     assert made == {"good:3"}
     assert {each.image for each in story.on("h1") if each.state.value == "running"} == {"good:3"}

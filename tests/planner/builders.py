@@ -186,3 +186,8 @@ def kinds(plan) -> list[str]:
 
 
 __all__ = ["replace"]
+
+
+def payloads(plan, of):
+    """The payloads of that type among the actions of a plan, in their order."""
+    return [action.payload for action in plan.actions if isinstance(action.payload, of)]

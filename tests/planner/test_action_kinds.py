@@ -1,6 +1,6 @@
 """The table of action kinds: what holds of every action of a kind is decided there and nowhere else."""
 
-from gitops_orch.model.plan import KINDS, Kind
+from gitops_orch.model.plan.kinds import KINDS, Kind
 
 
 def test_every_kind_of_action_has_a_row():

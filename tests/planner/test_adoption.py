@@ -15,9 +15,12 @@ from gitops_orch.model.observed import (
     State,
     UnknownHost,
 )
+from gitops_orch.model.plan.action import intent_of
+from gitops_orch.model.plan.kinds import Create, CreateVolume, Kind, PutFiles, RecordFiles
 from gitops_orch.model.sensitive.secret import Sensitive
 from gitops_orch.planner.inputs.world import Role, TargetRelease
 from gitops_orch.planner.plan import make_plan
+from tests.planner.builders import payloads
 
 KEY = AppKey(namespace="default", name="shop")
 STORE = Volume(key="store", name="shop_store")
@@ -58,7 +61,7 @@ def planned(shop, *containers, **fields):
 
 
 def kept(plan):
-    return {each.name: dict(each.container.kept_mounts) for each in plan.actions if each.container}
+    return {create.container.name: dict(create.container.kept_mounts) for create in payloads(plan, Create)}
 
 
 def only_kept(plan):
@@ -72,14 +75,14 @@ OLD = "/opt/stacks/shop/data"
 def test_a_relative_bind_stays_where_the_old_container_has_it():
     plan = planned(shop_of(database(relative())), composed(mount(OLD)))
     assert only_kept(plan) == {"/data": OLD}
-    (create,) = [each for each in plan.actions if each.container]
+    (create,) = [each for each in plan.actions if intent_of(each)]
     assert create.reason.endswith(f"keeps {OLD} at /data")
     assert "put_files" not in kinds(plan)
 
 
 def test_what_is_in_git_of_it_is_brought_to_where_the_old_container_has_it():
     plan = planned(shop_of(database(relative(content=b"x"))), composed(mount(OLD)))
-    (put,) = [each.files for each in plan.actions if each.files is not None]
+    (put,) = [each.files for each in payloads(plan, PutFiles | RecordFiles)]
     assert put.writable_path == OLD
 
 
@@ -99,7 +102,7 @@ def test_a_volume_that_has_the_name_that_we_would_give_needs_no_word():
 def test_where_the_data_is_outlives_every_container():
     shop = shop_of(database(relative()))
     first = planned(shop, composed(mount(OLD)))
-    (record,) = [each.volume for each in first.actions if each.volume is not None]
+    (record,) = [each.volume for each in payloads(first, CreateVolume)]
     seen_record = ObservedVolume(name=record.name, owner=KEY, labels=record.compose["labels"])
     assert only_kept(planned(replace(shop, adopt=False), volumes=(seen_record,))) == {"/data": OLD}
 
@@ -214,7 +217,7 @@ def test_an_app_goes_to_the_host_where_its_project_is():
     busy = [container(app("other"), "api", slot) for slot in (1, 2, 3)]
     observed = {"h1": seen("h1"), "h2": seen("h2", composed(mount(OLD)), *busy, apps=(shop,))}
     plan = make_plan(world(shop, observed=observed))
-    assert {each.host for each in plan.actions if each.container} == {"h2"}
+    assert {each.host for each in plan.actions if intent_of(each)} == {"h2"}
 
 
 def test_a_project_on_a_host_where_the_app_may_not_be_is_held():
@@ -241,7 +244,8 @@ def test_a_failed_gate_starts_the_old_container_again_under_its_own_name():
         )
     )
     assert ("start", "h1", old.name) in steps(plan)
-    assert [each.new_name for each in plan.actions if each.target == old.id and each.new_name] == ["pg"]
+    renames = [each for each in plan.actions if each.target == old.id and each.kind is Kind.RENAME]
+    assert [each.payload.new_name for each in renames] == ["pg"]
 
 
 def stuck(shop):

@@ -6,7 +6,7 @@ import pytest
 
 from gitops_orch.model.app import Readiness
 from gitops_orch.model.observed import Details, EndedBy, Health, ProbeResult, State
-from gitops_orch.model.plan import Gate
+from gitops_orch.model.plan.values import Gate
 from gitops_orch.planner.health_gate import (
     GateProgress,
     GateState,

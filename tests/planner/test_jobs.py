@@ -22,9 +22,12 @@ from gitops_orch.engine.payload.spec_hash import spec_hash
 from gitops_orch.model.app import Condition, Dependency, Hold, Port
 from gitops_orch.model.job import Concurrency, CronFields, Hook, Hooks, Schedule, run_slot
 from gitops_orch.model.observed import Details, EndedBy, Health, ObservedMount, State
+from gitops_orch.model.plan.action import gate_to_pass
+from gitops_orch.model.plan.kinds import Create
 from gitops_orch.planner.hooks.pre_start import pre_start_services
 from gitops_orch.planner.inputs.world import ContainerSpec, Due, Role, TargetRelease
 from gitops_orch.planner.plan import make_plan
+from tests.planner.builders import payloads
 
 WARM, DRAIN, UP = Hook(command=("warm",)), Hook(command=("drain",)), Hook(command=("up",))
 HOURLY = Schedule(
@@ -55,14 +58,14 @@ def test_the_gate_waits_for_the_commands_and_they_for_the_start():
     assert [each.kind.value for each in (start, command, gate)] == ["start", "exec", "wait_healthy"]
     assert command.after == (start.id,)
     assert gate.after == (command.id,)
-    assert (command.hook, command.reason) == (WARM, "post_start: warm")
+    assert (command.payload.hook, command.reason) == (WARM, "post_start: warm")
 
 
 def test_a_container_of_an_earlier_release_has_the_hooks_that_it_was_made_with():
     shop = greeted()
     plan = make_plan(world(shop, observed={"h1": seen("h1", older(shop), apps=(shop,))}))
     (told,) = [action for action in plan.actions if action.optional]
-    assert told.hook == Hook(command=("leave",))
+    assert told.payload.hook == Hook(command=("leave",))
     assert kinds(plan)[kinds(plan).index("stop") - 1] == "exec"
 
 
@@ -137,9 +140,9 @@ def test_what_comes_before_has_no_ports_and_no_names_of_its_service():
         ),
     )
     (made,) = [
-        action.container.service
-        for action in make_plan(prepared_world(shop)).actions
-        if action.container is not None and action.container.service.name == "api.pre_start.1"
+        create.container.service
+        for create in payloads(make_plan(prepared_world(shop)), Create)
+        if create.container.service.name == "api.pre_start.1"
     ]
     assert (made.ports, made.container_name, made.job) == ((), None, True)
     assert not {"ports", "labels"} & set(made.compose)
@@ -155,7 +158,7 @@ def test_what_prepares_a_container_that_was_never_started_joins_what_that_one_jo
     )
     api = container(shop, "api", id="the-api")
     made = container(shop, "web", state=State.CREATED, details=Details(joined=("the-api",)))
-    (prepares,) = [each for each in make_plan(prepared_world(shop, api, made)).actions if each.container]
+    (prepares,) = payloads(make_plan(prepared_world(shop, api, made)), Create)
     assert prepares.container.service.name == "web.pre_start.1"
     assert prepares.container.peers == {"api": "the-api"}
 
@@ -200,7 +203,7 @@ def test_a_job_that_hangs_fails_the_next_release_too_unless_it_was_one_of_a_stab
     hangs = container(shop, "migrate", release="r1")
     known = {name: {shop.key: digests} for name, digests in past.items()}
     plan = make_plan(world(shop, observed={"h1": seen("h1", hangs, apps=(shop,))}, **known))
-    (gate,) = [each.gate for each in plan.actions if each.target == hangs.id and each.gate is not None]
+    (gate,) = [gate for each in plan.actions if each.target == hangs.id and (gate := gate_to_pass(each))]
     assert gate.is_existing is elder
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from gitops_orch.model.app import AppKey, Drift, Prune, Volume
 from gitops_orch.model.observed import Details, ObservedVolume, State
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.planner.inputs.world import Role, TargetRelease
 from gitops_orch.planner.plan import make_plan
 from tests.planner.builders import COMMIT, app, container, foreign, kinds, seen, service, steps, world

@@ -4,8 +4,9 @@ import pytest
 
 from gitops_orch.model.app import Condition, Dependency
 from gitops_orch.model.observed import State
+from gitops_orch.model.plan.kinds import Create
 from gitops_orch.planner.plan import make_plan
-from tests.planner.builders import app, container, kinds, replace, seen, service, steps, world
+from tests.planner.builders import app, container, kinds, payloads, replace, seen, service, steps, world
 
 
 def restarted_after(colour):
@@ -55,7 +56,7 @@ def test_a_restart_of_dependents_that_a_crash_swallowed_is_made_up_for():
 
 def generation(shop, *there):
     plan = make_plan(world(shop, observed={"h1": seen("h1", *there, apps=(shop,))}))
-    (intent,) = [action.container for action in plan.actions if action.container is not None]
+    (intent,) = [create.container for create in payloads(plan, Create)]
     return intent.generation
 
 

@@ -48,7 +48,7 @@ def test_the_same_world_gives_the_same_bytes():
 def test_a_missing_image_is_pulled_before_anything_else_of_the_app():
     plan = make_plan(world(app("shop", service(image="other:2"))))
     pull = plan.actions[0]
-    assert (pull.kind.value, pull.image) == ("pull", "other:2")
+    assert (pull.kind.value, pull.payload.image) == ("pull", "other:2")
     assert all(
         pull.id in action.after
         for action in plan.actions
@@ -276,7 +276,7 @@ def test_what_shares_a_namespace_is_made_anew_with_its_parent():
     creates = [a for a in plan.actions if a.kind.value == "create"]
     assert [a.service for a in creates] == ["vpn", "app"]
     assert creates[0].id in creates[1].after
-    assert creates[1].container.peers == {"vpn": creates[0].name}
+    assert creates[1].payload.container.peers == {"vpn": creates[0].name}
 
 
 def test_replicas_are_replaced_one_after_the_other():
@@ -362,7 +362,7 @@ def test_a_failed_release_goes_back_and_its_container_is_kept_stopped():
     chosen = (TargetRelease(app=good, commit=COMMIT, role=Role.ROLLBACK, reason="bad failed"),)
     plan = make_plan(world(observed=observed, targets=chosen, failed={good.key: {"bad": "it exited"}}))
     assert kinds(plan) == ["update", "stop", "rename"]
-    assert plan.actions[-1].new_name == container(bad).name + "-failed"
+    assert plan.actions[-1].payload.new_name == container(bad).name + "-failed"
     assert plan.holds[0].reason == "bad failed"
 
 
@@ -424,7 +424,7 @@ def test_a_network_whose_definition_changed_is_replaced_under_its_containers():
     assert make_plan(world(shop, observed=observed)).actions == ()
     plan = make_plan(world(changed, observed=observed))
     assert kinds(plan) == ["disconnect_network", "remove_network", "create_network", "connect_network"]
-    joining = plan.actions[3].joining
+    joining = plan.actions[3].payload.joining
     assert (joining.app, joining.service.name, joining.slot) == (changed, "api", 1)
 
 

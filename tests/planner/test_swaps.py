@@ -5,7 +5,7 @@ from planner import builders
 from planner.builders import app, container, seen, world
 
 from gitops_orch.model.app import Condition, Dependency, Port
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.planner.plan import make_plan
 
 

@@ -15,7 +15,7 @@ from gitops_orch.engine.simulated.lifecycle import SimulatedContainer
 from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import EndedBy, State
-from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.plan.values import ContainerIntent
 
 # In the error of a start that joins the namespace of a container that does not run.
 JOINS_NOTHING = "cannot join"

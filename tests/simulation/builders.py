@@ -3,7 +3,7 @@
 from gitops_orch.engine.payload.spec_hash import spec_hash
 from gitops_orch.model.app import App, AppKey, Network, Port, Service, Volume
 from gitops_orch.model.names import container_name
-from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.plan.values import ContainerIntent
 
 SALT = "salt"
 

@@ -10,7 +10,7 @@ from simulation.witness import Violation
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.job import is_run_slot
-from gitops_orch.model.plan import Action
+from gitops_orch.model.plan.action import Action
 from gitops_orch.model.status import AppHealth, AppReleaseState, Status
 
 if TYPE_CHECKING:

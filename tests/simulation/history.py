@@ -32,7 +32,7 @@ from gitops_orch.engine.simulated.settings import SimulatedSettings
 from gitops_orch.errors import INTERNAL_ERROR
 from gitops_orch.model.app import App, Hold
 from gitops_orch.model.observed import Health
-from gitops_orch.model.plan import PlanHold
+from gitops_orch.model.plan.plan import PlanHold
 from gitops_orch.model.release import ReleaseState
 from gitops_orch.model.status import RunReport, Status
 from gitops_orch.planner.pruning.removal_budget import EVERYTHING
@@ -87,7 +87,7 @@ class Stage:
 
     def _new_reconciler(self) -> Reconciler:
         workers = InlineWorkers(self.clock.sleep, self.order.randrange)
-        self.monitor.under_way = lambda: {piece.key[:2] for piece in workers.shared}
+        self.monitor.under_way = lambda: {(piece.key[0], piece.key[1].image) for piece in workers.shared}
         parts = ReconcilerParts(
             repository=ConfigRepository(
                 self.repository, self.history, self.clock, Branch(URL, BRANCH), Reading()

@@ -25,7 +25,7 @@ from gitops_orch.model.host import Host
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.names import files_volume_name, is_pre_start, prepared_service
 from gitops_orch.model.observed import ObservedContainer, State
-from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.plan.values import ContainerIntent
 from gitops_orch.model.release import ReleaseState
 
 READS = {"logs", "events", "close", "probe", "read_files", "registry_digest"}

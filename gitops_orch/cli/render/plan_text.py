@@ -20,25 +20,10 @@ from gitops_orch.cli.render.words import (
     values_of,
 )
 from gitops_orch.model.documents.document import Document
+from gitops_orch.model.plan.kinds import KINDS
 
-_SIGNS = {
-    "create": ("+", "green"),
-    "create_network": ("+", "green"),
-    "create_volume": ("+", "green"),
-    "create_service": ("+", "green"),
-    "put_files": ("+", "green"),
-    "remove": ("-", "red"),
-    "remove_network": ("-", "red"),
-    "remove_volume": ("-", "red"),
-    "remove_service": ("-", "red"),
-    "stop": ("-", "red"),
-    "update": ("~", "yellow"),
-    "update_service": ("~", "yellow"),
-    "rename": ("~", "yellow"),
-    "restart": ("~", "yellow"),
-    "connect_network": ("~", "yellow"),
-    "disconnect_network": ("~", "yellow"),
-}
+_SIGNS = {kind.value: traits.sign for kind, traits in KINDS.items()}
+_STYLES = {"+": "green", "-": "red", "~": "yellow"}
 _INDENT = 6
 
 
@@ -93,7 +78,8 @@ def _is_shown(hold: Document, reason: str) -> bool:
 
 def _action(action: Document) -> Block:
     kind = str(action["kind"])
-    sign, style = _SIGNS.get(kind, (" ", ""))
+    sign = _SIGNS.get(kind, " ")
+    style = _STYLES.get(sign, "")
     title = f"{sign} {kind:<14} {plain(action['host'])}/{plain(action['name'])}{_owner(action)}"
     reason = plain(action["reason"])
     changes = sentences((Cell(change_text(row)) for row in rows_of(action["changes"])), indent=_INDENT)

@@ -7,7 +7,7 @@ from gitops_orch.controller.desired.config_repository import ConfigRepository
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.container import is_retained
 from gitops_orch.model.observed import OwnedContainer
-from gitops_orch.model.plan import Plan
+from gitops_orch.model.plan.plan import Plan
 from gitops_orch.planner.diff.field_changes import service_changes
 from gitops_orch.planner.inputs.world import DeclaredService, Role, World
 

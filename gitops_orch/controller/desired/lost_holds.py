@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from gitops_orch.history.history import History
 from gitops_orch.model.observed import OwnedContainer
-from gitops_orch.model.plan import Plan, PlanHold
+from gitops_orch.model.plan.plan import Plan, PlanHold
 
 SUBJECT = "holds and pins"
 REASON = (

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gitops_orch.model.plan import Action
+from gitops_orch.model.plan.action import Action
 from gitops_orch.model.status import ActionResult, FailureKind, Outcome
 
 

@@ -7,11 +7,11 @@ from collections import defaultdict, deque
 from collections.abc import Container, Iterable, Sequence
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import KINDS, Kind
 
 # For each host. With more, too many old containers would run beside their successors.
 WAITING_MAX = 4
-_TAKING_AWAY = frozenset({Kind.STOP, Kind.RENAME, Kind.REMOVE, Kind.REMOVE_NETWORK})
 
 
 class DeferredStops:
@@ -57,7 +57,7 @@ def _patient(actions: Iterable[Action]) -> set[str]:
     patient: set[str] = set()
     needed: set[str] = set()
     for action in reversed([*actions]):  # in a plan, an action comes after the actions that it depends on
-        if action.kind in _TAKING_AWAY and action.id not in needed:
+        if KINDS[action.kind].takes_away and action.id not in needed:
             patient.add(action.id)
         else:
             needed.update(action.after, action.follows)

@@ -14,11 +14,12 @@ from gitops_orch.controller.execute.run_results import RunResults
 from gitops_orch.controller.workers import Batch, Finished, Workers
 from gitops_orch.engine.base import Engine
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import KINDS, Action, Kind
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import KINDS, Create, Kind, Restart, RunJob, Signal, Start, WaitHealthy
+from gitops_orch.model.plan.values import Gate
 
 # The maximum time between two calls of `should_stop`, in seconds; these calls also show that the run makes progress.
 IDLE_S = 1.0
-RESTARTING_KINDS = frozenset({Kind.CREATE, Kind.START, Kind.RUN_JOB, Kind.RESTART})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +114,9 @@ class Dispatcher:
     def begin_one(self, action: Action) -> None:
         """Start an action at once if it takes no worker from others; put the other actions in their queue."""
         urgent = action.id in self._urgent
-        if action.kind is Kind.WAIT_HEALTHY:
+        if isinstance(action.payload, WaitHealthy):
             self._results.begin(action)
-            self.gates.open(action, self._performer.container_of(action))
+            self.open_gate(action, action.payload.gate)
         elif action.kind is Kind.PULL:
             # One request to a registry serves all apps of a host, and also joins a pull that the last run left running.
             self._results.begin(action)
@@ -133,7 +134,7 @@ class Dispatcher:
             self._batch.submit(lane(action), action.id, self._work(action))
 
     def _work(self, action: Action) -> Callable[[], object]:
-        if action.kind in RESTARTING_KINDS or action.signal:
+        if isinstance(action.payload, Create | Start | RunJob | Restart | Signal):
             self.gates.forget(action)
         return partial(self._performer.perform, self._engines[action.host], action)
 
@@ -160,6 +161,6 @@ class Dispatcher:
         self._starting[action.host] -= KINDS[action.kind].starts
         return True
 
-    def open_gate(self, action: Action) -> None:
-        """Wait for an action's container."""
-        self.gates.open(action, self._performer.container_of(action))
+    def open_gate(self, action: Action, gate: Gate) -> None:
+        """Wait until an action's container passes a gate."""
+        self.gates.open(action, gate, self._performer.container_of(action))

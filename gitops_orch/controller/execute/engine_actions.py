@@ -3,9 +3,8 @@
 Each can be repeated after a crash or a lost answer: if it is done already, it succeeds.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import assert_never
 
 from gitops_orch.controller.execute.run_hook import run_hook
 from gitops_orch.engine.base import Engine
@@ -17,11 +16,33 @@ from gitops_orch.errors import (
     StoppedFromOutside,
     Unstartable,
 )
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.app import AppKey
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import (
+    ConnectNetwork,
+    Create,
+    CreateNetwork,
+    CreateVolume,
+    DisconnectNetwork,
+    Exec,
+    Payload,
+    Pull,
+    PutFiles,
+    RecordFiles,
+    Remove,
+    RemoveNetwork,
+    RemoveVolume,
+    Rename,
+    Restart,
+    RunJob,
+    Signal,
+    Start,
+    Stop,
+    Unpause,
+    Update,
+    WaitHealthy,
+)
 from gitops_orch.model.status import FailureKind
-
-T = TypeVar("T")
-Performer = Callable[[Engine, Action], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,129 +57,83 @@ class Effect:
 
 
 def perform(engine: Engine, action: Action) -> Effect:
-    """Perform an action. WAIT_HEALTHY is not performed here but by the executor.
+    """Perform an action.
 
     Raises:
         EngineError: an error of the Engine, or no answer.
     """
     try:
-        if action.kind is Kind.CREATE:
-            return Effect(created_id=engine.create(_given(action.container)))
-        if action.kind is Kind.PUT_FILES:
-            return Effect(note=_put_files(engine, action))
-        _PERFORMERS[action.kind](engine, action)
+        return _call(engine, action, action.payload)
     except HostUnreachable:
         raise
     except EngineError as error:
         if not action.optional:
             raise
         return Effect(note=str(error))
+
+
+def _call(engine: Engine, action: Action, payload: Payload) -> Effect:  # noqa: C901, PLR0912 - one case for each payload
+    """Make the Engine's call for a payload."""
+    match payload:
+        case Pull():
+            engine.pull(payload.image, platform=payload.platform, local_suffices=payload.local_suffices)
+        case CreateNetwork():
+            engine.create_network(_app(action), payload.network)
+        case CreateVolume():
+            engine.create_volume(_app(action), payload.volume)
+        case RecordFiles():
+            engine.record_live(_app(action), payload.files)
+        case PutFiles():
+            return Effect(note=_put_files(engine, _app(action), payload))
+        case Create():
+            return Effect(created_id=engine.create(payload.container))
+        case Start() | RunJob():
+            engine.start(action.target)
+        case Stop():
+            if payload.ports:
+                engine.check_ports(_app(action), payload.image, payload.ports)
+            engine.stop(action.target)
+        case Remove():
+            engine.remove(action.target)
+        case Rename():
+            engine.rename(action.target, payload.new_name)
+        case Update():
+            engine.update(action.target, payload.fields)
+        case Restart():
+            engine.restart(action.target)
+        case Unpause():
+            engine.unpause(action.target)
+        case ConnectNetwork():
+            engine.connect_network(action.target, payload.network, payload.joining)
+        case DisconnectNetwork():
+            engine.disconnect_network(action.target, payload.network)
+        case Exec():
+            run_hook(engine, action, payload)
+        case Signal():
+            engine.signal(action.target, payload.signal)
+        case RemoveNetwork():
+            engine.remove_network(action.target)
+        case RemoveVolume():
+            engine.remove_volume(action.target)
+        case WaitHealthy():
+            raise ValueError("a gate is polled by the executor, and never performed")
+        case _:
+            assert_never(payload)
     return Effect()
 
 
-def _pull(engine: Engine, action: Action) -> None:
-    image = _given(action.image)
-    engine.pull(image, platform=action.platform, local_suffices=action.local_suffices)
-
-
-def _create_network(engine: Engine, action: Action) -> None:
-    engine.create_network(_given(action.app), _given(action.network))
-
-
-def _create_volume(engine: Engine, action: Action) -> None:
-    if action.files is not None:
-        engine.record_live(_given(action.app), action.files)
-        return
-    engine.create_volume(_given(action.app), _given(action.volume))
-
-
-def _put_files(engine: Engine, action: Action) -> str:
-    app, files, image = _given(action.app), _given(action.files), _given(action.image)
-    if action.work is None:
-        return engine.put_files(app, files, image=image)
-    left = engine.change_files(app, files, action.work, image=image)
+def _put_files(engine: Engine, app: AppKey, payload: PutFiles) -> str:
+    files = payload.files
+    if payload.work is None:
+        return engine.put_files(app, files, image=payload.image)
+    left = engine.change_files(app, files, payload.work, image=payload.image)
     paths = ", ".join("/".join(part for part in (files.writable_path, name) if part) for name in left)
     return f"{paths} changed on the host in the meantime, and was left alone" if left else ""
 
 
-def _start(engine: Engine, action: Action) -> None:
-    engine.start(action.target)
-
-
-def _stop(engine: Engine, action: Action) -> None:
-    """Stop a container. If its successor needs ports that it does not have itself, check first that they are free."""
-    if action.ports:
-        engine.check_ports(_given(action.app), _given(action.image), action.ports)
-    engine.stop(action.target)
-
-
-def _remove(engine: Engine, action: Action) -> None:
-    engine.remove(action.target)
-
-
-def _rename(engine: Engine, action: Action) -> None:
-    engine.rename(action.target, _given(action.new_name))
-
-
-def _update(engine: Engine, action: Action) -> None:
-    engine.update(action.target, _given(action.update))
-
-
-def _restart(engine: Engine, action: Action) -> None:
-    engine.restart(action.target)
-
-
-def _unpause(engine: Engine, action: Action) -> None:
-    engine.unpause(action.target)
-
-
-def _connect(engine: Engine, action: Action) -> None:
-    network = _given(action.network).name
-    engine.connect_network(action.target, network, _given(action.joining))
-
-
-def _disconnect(engine: Engine, action: Action) -> None:
-    engine.disconnect_network(action.target, _given(action.network).name)
-
-
-def _exec(engine: Engine, action: Action) -> None:
-    if action.hook is None:
-        engine.signal(action.target, action.signal)
-    else:
-        run_hook(engine, action, action.hook)
-
-
-def _remove_network(engine: Engine, action: Action) -> None:
-    engine.remove_network(action.target)
-
-
-def _remove_volume(engine: Engine, action: Action) -> None:
-    engine.remove_volume(action.target)
-
-
-def _given(value: T | None) -> T:
-    assert value is not None, "the planner fills in what a kind of action needs"  # noqa: S101 - our own mistake
-    return value
-
-
-_PERFORMERS: Mapping[Kind, Performer] = {
-    Kind.PULL: _pull,
-    Kind.CREATE_NETWORK: _create_network,
-    Kind.CREATE_VOLUME: _create_volume,
-    Kind.START: _start,
-    Kind.RUN_JOB: _start,
-    Kind.STOP: _stop,
-    Kind.REMOVE: _remove,
-    Kind.RENAME: _rename,
-    Kind.UPDATE: _update,
-    Kind.RESTART: _restart,
-    Kind.UNPAUSE: _unpause,
-    Kind.CONNECT_NETWORK: _connect,
-    Kind.DISCONNECT_NETWORK: _disconnect,
-    Kind.EXEC: _exec,
-    Kind.REMOVE_NETWORK: _remove_network,
-    Kind.REMOVE_VOLUME: _remove_volume,
-}
+def _app(action: Action) -> AppKey:
+    assert action.app is not None, "the planner adds the app that an object belongs to"  # noqa: S101 - our own mistake
+    return action.app
 
 
 def failure_of(error: Exception) -> FailureKind:

@@ -11,7 +11,8 @@ from gitops_orch.controller.execute.run_hook import in_hook
 from gitops_orch.controller.execute.run_results import RunResults
 from gitops_orch.controller.workers import Finished
 from gitops_orch.errors import EngineError, HostUnreachable, NotFound, StillRestarting
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan.action import Action, gate_to_pass
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.model.status import ActionResult, FailureKind
 from gitops_orch.planner.health_gate import GateState
 
@@ -37,8 +38,10 @@ class Evaluator:
         action, error = self._results.action(str(finished.token)), finished.error
         if not self._dispatcher.end(action):
             return None  # no action waits for this pull any more
-        if isinstance(error, StillRestarting) or (error is None and action.kind is Kind.RUN_JOB):
-            self._dispatcher.open_gate(action)
+        gate = gate_to_pass(action)
+        waits = isinstance(error, StillRestarting) or (error is None and action.kind is Kind.RUN_JOB)
+        if waits and gate is not None:
+            self._dispatcher.open_gate(action, gate)
             return None
         if error is None:
             return self._results.done(action, str(finished.value or ""))
@@ -52,8 +55,7 @@ class Evaluator:
         if finished.error is not None:
             return self._lost(wait, finished.error)
         try:
-            gate = wait.action.gate
-            counting = gate is None or self._results.by_id.keys() >= {*gate.counts_after}
+            counting = self._results.by_id.keys() >= {*wait.gate.counts_after}
             result = self._dispatcher.gates.evaluate(wait, finished.value, counting=counting)
         except Exception as error:  # noqa: BLE001 - an error in one gate must not end the work of the others
             return self._lost(wait, error)
@@ -70,8 +72,7 @@ class Evaluator:
             return self._failed(wait.action, result.reason, FailureKind.OUTSIDE)
         if result.state is GateState.PASSED:
             return self._results.done(wait.action)
-        is_existing = wait.action.gate is not None and wait.action.gate.is_existing
-        failure = FailureKind.OTHER if is_existing else FailureKind.GATE
+        failure = FailureKind.OTHER if wait.gate.is_existing else FailureKind.GATE
         return self._failed(wait.action, in_hook(wait.action, result.reason), failure)
 
     def _lost(self, wait: PendingGate, error: Exception) -> ActionResult | None:

@@ -17,7 +17,8 @@ from gitops_orch.controller.execute.run_results import RunResults
 from gitops_orch.controller.workers import Finished
 from gitops_orch.logs import LOG
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Action, Plan
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.plan import Plan
 from gitops_orch.model.status import ActionResult, FailureKind, SkipReason
 
 PLANNING_FAILED = "planning.internal_error"

@@ -8,7 +8,9 @@ from gitops_orch.clock import Clock
 from gitops_orch.engine.base import Engine
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Health, ObservedContainer, ProbeResult
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import Kind
+from gitops_orch.model.plan.values import Gate
 from gitops_orch.planner.health_gate import (
     GateProgress,
     GateResult,
@@ -30,6 +32,7 @@ class PendingGate:
     """A gate that an action waits for."""
 
     action: Action
+    gate: Gate
     target: str
     progress: GateProgress
     poll_at_s: float
@@ -58,12 +61,12 @@ class Gates:
     def __bool__(self) -> bool:
         return bool(self._waits)
 
-    def open(self, action: Action, target: str) -> None:
+    def open(self, action: Action, gate: Gate, target: str) -> None:
         """Wait for an action's container, from now on, or from the progress that the last run left."""
         now = self._clock.monotonic_s()
         watch = resumed(self._progress.get((action.host, action.name), GateProgress(since_s=now)), now)
         self._progress[(action.host, action.name)] = watch
-        self._waits[action.id] = PendingGate(action, target, watch, now)
+        self._waits[action.id] = PendingGate(action, gate, target, watch, now)
 
     def forget(self, action: Action) -> None:
         """Drop the progress of an action's container: it is created or started again."""
@@ -103,9 +106,9 @@ class Gates:
         return [wait.action for wait in self._waits.values() if wait.is_polling]
 
     def _poll(self, wait: PendingGate, engine: Engine) -> tuple[ObservedContainer, ProbeResult | None]:
-        target, gate = wait.target, wait.action.gate
+        target, gate = wait.target, wait.gate
         seen = engine.inspect(target)
-        if gate is None or gate.readiness is None:
+        if gate.readiness is None:
             return seen, None
         due = is_probe_due(gate, wait.progress, seen, self._clock.monotonic_s())
         return seen, engine.probe(target, gate.readiness) if due else None
@@ -123,14 +126,13 @@ class Gates:
         yet.
         """
         wait.lost_count = 0
-        assert wait.action.gate is not None  # noqa: S101 - the planner gives one to every wait
         assert isinstance(found, tuple)  # noqa: S101 - polls return tuples
         seen, probed = found
         # A command needs a container that runs; the command may be what makes it healthy.
         if wait.action.kind is Kind.EXEC:
             seen = replace(seen, health=Health.NONE)
         now_s = self._clock.monotonic_s()
-        progress = without_long_pause(wait.action.gate, wait.progress, now_s)
-        result = evaluate_gate(wait.action.gate, progress, seen, now_s, probed, counting=counting)
+        progress = without_long_pause(wait.gate, wait.progress, now_s)
+        result = evaluate_gate(wait.gate, progress, seen, now_s, probed, counting=counting)
         wait.progress = self._progress[(wait.action.host, wait.action.name)] = result.progress
         return result

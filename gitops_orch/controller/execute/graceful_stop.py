@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import KINDS, Action, Kind
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import KINDS, Kind, Start
 from gitops_orch.model.status import ActionResult, Outcome
 
 _RESTART_REASON = "the run was stopped before its successor could be started"
@@ -87,7 +88,7 @@ def _chain(start: Action, by_id: Mapping[str, Action], walk: RunState) -> set[st
 def _start_again(stop: Action) -> Action:
     return Action(
         id=f"{Kind.START}/{stop.host}/{stop.target}",
-        kind=Kind.START,
+        payload=Start(),
         host=stop.host,
         target=stop.target,
         reason=_RESTART_REASON,

@@ -5,7 +5,8 @@ from collections.abc import Callable, Container, Hashable
 
 from gitops_orch.controller.workers import LANE_WORKERS_MAX
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import KINDS, Action
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import KINDS
 
 
 def lane(action: Action) -> str:
@@ -27,8 +28,7 @@ def pull_lane(action: Action, *, urgent: bool) -> str:
 
 def pull_key(action: Action) -> Hashable:
     """Return a key that is equal for pulls of the same image: a second one joins the pull that runs."""
-    image = action.image or action.target
-    return (action.host, image, action.platform, action.local_suffices, action.optional)
+    return (action.host, action.payload, action.optional)
 
 
 class HostQueues:

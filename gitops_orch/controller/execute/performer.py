@@ -13,7 +13,8 @@ from gitops_orch.errors import (
     without_host,
 )
 from gitops_orch.logs import LOG
-from gitops_orch.model.plan import KINDS, Action, ContainerIntent
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import KINDS, Create
 from gitops_orch.model.rules.exit_codes import BAD_COMMAND_CODES
 from gitops_orch.model.rules.start_errors import host_hint, is_release_fault
 
@@ -32,16 +33,17 @@ class Performer:
             return action.target
         return self._created.get((action.host, action.target), action.target)
 
-    def _intent(self, action: Action) -> ContainerIntent | None:
-        """Return the container spec with the ids of its peers.
+    def _with_known_ids(self, action: Action) -> Action:
+        """Return an action with ids instead of the names of containers that were created here.
 
-        Another container that gets a peer's name later is not the peer.
+        Another container that gets such a name later is not meant.
         """
-        intent = action.container
-        if intent is None or not intent.peers:
-            return intent
-        peers = {each: self._created.get((action.host, peer), peer) for each, peer in intent.peers.items()}
-        return replace(intent, peers=peers)
+        payload = action.payload
+        if isinstance(payload, Create) and payload.container.peers:
+            named = payload.container.peers.items()
+            peers = {each: self._created.get((action.host, peer), peer) for each, peer in named}
+            payload = Create(replace(payload.container, peers=peers))
+        return replace(action, target=self.container_of(action), payload=payload)
 
     def perform(self, engine: Engine, action: Action) -> str:
         """Perform an action, and return a note about it, or ""; raises EngineError.
@@ -49,9 +51,7 @@ class Performer:
         Raises Unstartable if an Engine refuses a start because of the image itself.
         """
         try:
-            effect = perform(
-                engine, replace(action, target=self.container_of(action), container=self._intent(action))
-            )
+            effect = perform(engine, self._with_known_ids(action))
         except HostUnreachable:
             raise
         except EngineError as error:

@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Action, Gate
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import Exec, Payload, RunJob, WaitHealthy
 from gitops_orch.model.status import ActionResult
 
 
@@ -62,17 +63,18 @@ def renumbered(actions: Sequence[Action], number: int) -> tuple[Action, ...]:
             id=names[action.id],
             after=tuple(names[each] for each in action.after),
             follows=tuple(names[each] for each in action.follows),
-            gate=_renumbered_gate(action.gate, names),
+            payload=_renumbered_payload(action.payload, names),
         )
         for action in actions
     )
 
 
-def _renumbered_gate(gate: Gate | None, names: Mapping[str, str]) -> Gate | None:
+def _renumbered_payload(payload: Payload, names: Mapping[str, str]) -> Payload:
     """Rename the steps that a gate counts after.
 
     Steps that were left out of the plan are dropped: nothing waits for them.
     """
-    if gate is None or not gate.counts_after:
-        return gate
-    return replace(gate, counts_after=tuple(names[each] for each in gate.counts_after if each in names))
+    if not isinstance(payload, WaitHealthy | Exec | RunJob) or not payload.gate.counts_after:
+        return payload
+    counts_after = tuple(names[each] for each in payload.gate.counts_after if each in names)
+    return replace(payload, gate=replace(payload.gate, counts_after=counts_after))

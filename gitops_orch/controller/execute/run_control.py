@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from gitops_orch.model.plan import Action
+from gitops_orch.model.plan.action import Action
 from gitops_orch.model.status import ActionResult
 
 

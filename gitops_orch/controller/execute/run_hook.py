@@ -8,15 +8,15 @@ waits.
 from gitops_orch.engine.base import Engine, ExecResult, ExecSettings
 from gitops_orch.errors import Conflict, HookFailed, NotFound, StillRestarting, StoppedFromOutside
 from gitops_orch.model.display.program_output import with_output
-from gitops_orch.model.job import Hook
 from gitops_orch.model.observed import Details, ObservedContainer, State
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan.action import Action, hook_of
+from gitops_orch.model.plan.kinds import Exec, Kind
 from gitops_orch.planner.inputs.container_exit import why_stopped
 
 OUTPUT_CHARS_MAX = 300  # limit for a failed command's last line in a message
 
 
-def run_hook(engine: Engine, action: Action, hook: Hook) -> None:
+def run_hook(engine: Engine, action: Action, command: Exec) -> None:
     """Run a command and wait for its end.
 
     Raises:
@@ -26,7 +26,7 @@ def run_hook(engine: Engine, action: Action, hook: Hook) -> None:
         EngineError: an error of the Engine, or no answer.
     """
     try:
-        _run(engine, action, hook)
+        _run(engine, action, command)
     except NotFound as error:
         raise StoppedFromOutside(
             f"{action.name} was removed before {hook_title(action)} ended in it: {error}"
@@ -35,9 +35,10 @@ def run_hook(engine: Engine, action: Action, hook: Hook) -> None:
 
 def hook_title(action: Action) -> str:
     """Return a step's hook with its command, such as "post_start `warm up`"; "" if the step has no hook."""
-    if action.hook is None:
+    hook = hook_of(action)
+    if hook is None:
         return ""
-    return f"{_key(action)} `{str(action.hook) or action.hook.image}`"
+    return f"{_key(action)} `{str(hook) or hook.image}`"
 
 
 def _key(action: Action) -> str:
@@ -49,17 +50,17 @@ def _key(action: Action) -> str:
 
 def in_hook(action: Action, reason: str) -> str:
     """Return why a step failed, with its hook before it if the step has one."""
-    return f"{hook_title(action)}: {reason}" if action.hook is not None else reason
+    return f"{hook_title(action)}: {reason}" if hook_of(action) is not None else reason
 
 
-def _run(engine: Engine, action: Action, hook: Hook) -> None:
-    assert action.gate is not None  # noqa: S101 - the planner gives one to every command
+def _run(engine: Engine, action: Action, command: Exec) -> None:
+    hook = command.hook
     settings = ExecSettings(
         user=hook.user,
         privileged=hook.privileged,
         working_dir=hook.working_dir,
         environment=hook.environment,
-        deadline_s=action.gate.deadline_s,
+        deadline_s=command.gate.deadline_s,
     )
     before = engine.inspect(action.target)
     try:

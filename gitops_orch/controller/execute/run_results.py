@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gitops_orch.clock import Clock
 from gitops_orch.controller.execute.run_control import Progress, ProgressEvent
-from gitops_orch.model.plan import Action
+from gitops_orch.model.plan.action import Action
 from gitops_orch.model.status import ActionResult, FailureKind, Outcome, SkipReason
 
 

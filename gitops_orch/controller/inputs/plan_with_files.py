@@ -8,7 +8,7 @@ from gitops_orch.controller.memory import Memory
 from gitops_orch.controller.observe.bind_files import Unread, holds_of, unknown_of
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.observed import OwnedContainer, owned_containers
-from gitops_orch.model.plan import Plan
+from gitops_orch.model.plan.plan import Plan
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import World
 from gitops_orch.planner.plan import make_plan

@@ -24,7 +24,8 @@ from gitops_orch.logs import LOG
 from gitops_orch.model.app import App, AppKey, Hold
 from gitops_orch.model.host_files import FilesQuery, HostFiles
 from gitops_orch.model.observed import Observation, ObservedHost
-from gitops_orch.model.plan import KINDS, Plan
+from gitops_orch.model.plan.kinds import KINDS, PutFiles
+from gitops_orch.model.plan.plan import Plan
 
 FRESH_S = 300.0
 READ_DEADLINE_S = 60.0
@@ -153,9 +154,9 @@ class HostFilesMemory:
     def forget(self, plan: Plan) -> None:
         """Forget the files that a plan changes, so that they are read again."""
         changed = {
-            (action.host, action.app, action.files.writable_path)
+            (action.host, action.app, action.payload.files.writable_path)
             for action in plan.actions
-            if action.work is not None and action.files is not None
+            if isinstance(action.payload, PutFiles) and action.payload.work is not None
         }
         if changed:
             self._seen = {

@@ -15,7 +15,7 @@ from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.display.legible import UNHEALTHY, legible, pieces, why_unhealthy
 from gitops_orch.model.display.program_output import with_output
 from gitops_orch.model.observed import Details
-from gitops_orch.model.plan import Action
+from gitops_orch.model.plan.action import Action
 from gitops_orch.model.sensitive.secret_words import without_secrets
 from gitops_orch.model.status import ActionResult, Outcome
 

@@ -21,7 +21,8 @@ from gitops_orch.logs import LOG
 from gitops_orch.model.app import App, AppKey, Mode
 from gitops_orch.model.container import is_retained
 from gitops_orch.model.observed import ObservedHost, Placed, owned_containers
-from gitops_orch.model.plan import Plan
+from gitops_orch.model.plan.action import gate_to_pass, intent_of
+from gitops_orch.model.plan.plan import Plan
 from gitops_orch.model.release import Release, ReleaseState
 from gitops_orch.model.status import ActionResult, AppHealth, AppStatus, FailureKind, Outcome, RunReport, Sync
 from gitops_orch.model.trouble import LEFT_GIT, Trouble
@@ -344,16 +345,20 @@ def _placed(host: ObservedHost, taking_over: frozenset[Placed] = frozenset()) ->
 
 def _gated_releases(plan: Plan, targets: Iterable[TargetRelease]) -> dict[AppKey, tuple[str, str]]:
     """Return the digest and the commit of every target release that a gate of the plan can fail."""
-    gated = {action.app for action in plan.actions if action.gate is not None and action.budget is not None}
+    gated = {
+        action.app
+        for action in plan.actions
+        if gate_to_pass(action) is not None and action.budget is not None
+    }
     return {each.app.key: (each.app.digest, each.commit) for each in targets if each.app.key in gated}
 
 
 def _created_releases(plan: Plan) -> dict[AppKey, tuple[str, str]]:
     """Return, for every app that gets a new container, the digest and the commit from which it is created."""
     return {
-        action.container.app.key: (action.container.app.digest, action.container.commit)
-        for action in plan.actions
-        if action.container is not None
+        intent.app.key: (intent.app.digest, intent.commit)
+        for intent in map(intent_of, plan.actions)
+        if intent is not None
     }
 
 

@@ -7,7 +7,7 @@ import logging
 
 from gitops_orch.controller.execute.run_control import Progress, ProgressEvent
 from gitops_orch.logs import LOG
-from gitops_orch.model.plan import Action
+from gitops_orch.model.plan.action import Action
 from gitops_orch.model.status import (
     ActionResult,
     AppReleaseState,

@@ -30,7 +30,7 @@ from gitops_orch.history.history import History
 from gitops_orch.logs import LOG
 from gitops_orch.model.app import App, AppKey, Service
 from gitops_orch.model.observed import Observation, ObservedHost
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan.kinds import Pull
 from gitops_orch.model.rules.image_names import normalise
 from gitops_orch.model.rules.image_reference import split_reference
 from gitops_orch.model.rules.pull_policy import PullMode, PullPolicy, parse_pull_policy
@@ -187,21 +187,21 @@ class Tags:
         for result in results:
             action = result.action
             each = chosen.get(action.app) if action.app is not None else None
-            if each is not None and action.kind is Kind.PULL and result.outcome is Outcome.DONE:
-                self._record_pull(each.app, action)
+            if each is not None and isinstance(action.payload, Pull) and result.outcome is Outcome.DONE:
+                self._record_pull(each.app, action.host, action.payload)
             if each is not None and result.failure is FailureKind.GATE:
                 found |= self._quarantine(each, result, world)
         return frozenset(found)
 
-    def _record_pull(self, app: App, action: Action) -> None:
-        if action.local_suffices:
+    def _record_pull(self, app: App, host: str, pull: Pull) -> None:
+        if pull.local_suffices:
             return  # its registry may not have been asked
-        reference = normalise(action.image or "")
+        reference = normalise(pull.image)
         for service in app.services:
             policy = _policy(service)
             is_checked = policy is not None and (policy.asks_again or reference in self._records.known)
             if is_checked and normalise(service.image) == reference:
-                self._pulled[reference] = action.host
+                self._pulled[reference] = host
 
     def _quarantine(self, chosen: TargetRelease, result: ActionResult, world: World) -> set[AppKey]:
         name, key = result.action.service or "", chosen.app.key

@@ -10,7 +10,8 @@ from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.container import is_retained
 from gitops_orch.model.desired import Desired
 from gitops_orch.model.observed import Observation, ObservedHost, owned_containers
-from gitops_orch.model.plan import Action, Plan
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.plan import Plan
 from gitops_orch.planner.inputs.world import TargetRelease, World
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.python_gc import few_collections

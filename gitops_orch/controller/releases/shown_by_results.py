@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.job import is_run_slot
 from gitops_orch.model.observed import Placed
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.action import gate_to_pass
+from gitops_orch.model.plan.kinds import Exec, Kind
 from gitops_orch.model.status import ActionResult, Outcome
 
 
@@ -35,7 +36,7 @@ class ShownByResults:
         """Note which containers had all their commands run after their last start."""
         for result in results:
             action, container = result.action, (result.action.host, result.action.name)
-            if action.kind is Kind.EXEC and action.hook is not None and not action.optional:
+            if isinstance(action.payload, Exec) and not action.optional:
                 if result.outcome is Outcome.DONE:
                     self.post_start_done.add(container)
                 else:
@@ -62,7 +63,7 @@ def _recovered_first_releases(results: Iterable[ActionResult]) -> set[tuple[AppK
     observed_apps = {
         (result.action.app, result.action.release)
         for result in results
-        if result.action.gate is not None and result.action.gate.is_retry
+        if (gate := gate_to_pass(result.action)) is not None and gate.is_retry
     }
     return {each for each in _succeeded_releases(results) if each in observed_apps}
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from gitops_orch.model.app import AppKey, Hold
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.model.status import ActionResult, FailureKind, Outcome
 from gitops_orch.model.trouble import LEFT_GIT
 

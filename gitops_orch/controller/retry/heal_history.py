@@ -15,7 +15,8 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.container import RETAINED_SUFFIXES
 from gitops_orch.model.heal import NAMESPACE, STATE, HealedField, HealRecord, path_of
 from gitops_orch.model.observed import Placed
-from gitops_orch.model.plan import KINDS, Action, Kind
+from gitops_orch.model.plan.action import Action, intent_of
+from gitops_orch.model.plan.kinds import KINDS, Kind
 from gitops_orch.model.status import ActionResult, Outcome
 from gitops_orch.planner.healing.heal_limits import COOL_DOWN_S, stopped_s, wait_s
 from gitops_orch.planner.inputs.world import World
@@ -157,7 +158,8 @@ def _healed(result: ActionResult) -> HealedField | None:
     action = result.action
     if result.outcome is not Outcome.DONE or action.app is None or action.service is None:
         return None
-    if action.container is not None and action.container.service.name != action.service:
+    intent = intent_of(action)
+    if intent is not None and intent.service.name != action.service:
         return None  # it only prepares the slot's container
     path = path_of(action.changes)
     if action.kind is Kind.CREATE and path == NAMESPACE:

@@ -8,7 +8,8 @@ alive; a run that waits for longer has a thread that hangs.
 from gitops_orch.clock import Clock
 from gitops_orch.controller.execute.run_control import ProgressEvent
 from gitops_orch.engine.settings import PULL_DEADLINE_S
-from gitops_orch.model.plan import KINDS, Action, Kind
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import Exec, Pull, Restart, RunJob, Stop, WaitHealthy
 
 
 class Underway:
@@ -35,8 +36,12 @@ class Underway:
 
 def allowed_s(action: Action) -> float:
     """Return how many seconds a step may take without progress, by its own deadline; 0 for an ordinary call."""
-    if action.kind is Kind.PULL:
-        return PULL_DEADLINE_S
-    if KINDS[action.kind].stops:
-        return action.grace_s
-    return 0.0 if action.gate is None else action.gate.deadline_s + action.gate.monitor_s
+    match action.payload:
+        case Pull():
+            return PULL_DEADLINE_S
+        case Stop(grace_s=grace_s) | Restart(grace_s=grace_s):
+            return grace_s
+        case WaitHealthy(gate=gate) | Exec(gate=gate) | RunJob(gate=gate):
+            return gate.deadline_s + gate.monitor_s
+        case _:
+            return 0.0

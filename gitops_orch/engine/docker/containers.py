@@ -19,7 +19,7 @@ from gitops_orch.engine.payload.target import PayloadTarget
 from gitops_orch.engine.settings import EngineSettings
 from gitops_orch.errors import Conflict, EngineError, HostUnreachable, NotFound
 from gitops_orch.model.observed import State, owner_of
-from gitops_orch.model.plan import ContainerIntent, Joining
+from gitops_orch.model.plan.values import ContainerIntent, Joining
 
 REMOVAL_POLL_S = 0.1
 BUSY_WORDS = ("device or resource busy", "is already in progress", "unable to remove filesystem")

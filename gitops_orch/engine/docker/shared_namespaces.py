@@ -7,7 +7,7 @@ from gitops_orch.engine.payload.target import InheritedVolume
 from gitops_orch.engine.payload.values import Body, strings, text
 from gitops_orch.errors import NotFound
 from gitops_orch.model.names import is_anonymous
-from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.plan.values import ContainerIntent
 from gitops_orch.model.rules.namespaces import NAMESPACE_KEYS, OF_CONTAINER, OF_SERVICE
 
 

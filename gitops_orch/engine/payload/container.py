@@ -29,7 +29,7 @@ from gitops_orch.engine.payload.values import (
 )
 from gitops_orch.errors import Unsupported
 from gitops_orch.model.app import Json
-from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.plan.values import ContainerIntent
 
 SECOND_NS = 1_000_000_000
 _UNCONFINED_PATHS = ("systempaths=unconfined", "systempaths:unconfined")

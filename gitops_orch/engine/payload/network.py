@@ -16,7 +16,7 @@ from gitops_orch.engine.payload.values import (
 )
 from gitops_orch.model.app import App, Network, Service, Volume
 from gitops_orch.model.names import compose_name
-from gitops_orch.model.plan import Joining
+from gitops_orch.model.plan.values import Joining
 
 _IFNAME = "com.docker.network.endpoint.ifname"
 

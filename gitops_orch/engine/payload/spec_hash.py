@@ -19,7 +19,7 @@ from gitops_orch.engine.payload.network import network_payload
 from gitops_orch.engine.payload.target import PayloadTarget
 from gitops_orch.errors import Unsupported
 from gitops_orch.model.app import App, FileMount, FilesPolicy, Service
-from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.plan.values import ContainerIntent
 
 _NOWHERE = PayloadTarget(host="", api_version="1.999", root_dir="{root}", data_root="{data}")
 

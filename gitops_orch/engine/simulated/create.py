@@ -18,7 +18,7 @@ from gitops_orch.engine.simulated.requests import policy_text, require_image
 from gitops_orch.engine.simulated.world import SimulatedHost, SimulatedImage
 from gitops_orch.errors import EngineError
 from gitops_orch.model.observed import ObservedMount, Ownership
-from gitops_orch.model.plan import ContainerIntent, Joining
+from gitops_orch.model.plan.values import ContainerIntent, Joining
 from gitops_orch.model.rules.addresses import canonical
 
 JOIN_PREFIX = "container:"

@@ -27,7 +27,7 @@ from gitops_orch.engine.simulated.world import SimulatedHost
 from gitops_orch.model.app import AppKey, FileMount, Network, Readiness, Volume
 from gitops_orch.model.host_files import FilesQuery, FilesWork, HostFiles
 from gitops_orch.model.observed import AnyContainer, HeldPort, ObservedHost, ProbeResult, State
-from gitops_orch.model.plan import ContainerIntent, Joining
+from gitops_orch.model.plan.values import ContainerIntent, Joining
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.documents.document import Document, Value, problem_rows
-from gitops_orch.model.plan import Action, Change, Plan, PlanHold, Refusal
+from gitops_orch.model.plan.action import Action, Change
+from gitops_orch.model.plan.plan import Plan, PlanHold, Refusal
 from gitops_orch.model.status import (
     ActionResult,
     AppStatus,

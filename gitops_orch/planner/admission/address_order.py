@@ -10,7 +10,9 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import KINDS, ContainerIntent
+from gitops_orch.model.plan.action import intent_of
+from gitops_orch.model.plan.kinds import KINDS
+from gitops_orch.model.plan.values import ContainerIntent
 from gitops_orch.model.rules.addresses import fixed_addresses
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.plan_builder import PlanBuilder
@@ -51,7 +53,7 @@ def _asked_first(draft: PlanBuilder, index: Index) -> Iterator[tuple[str, list[s
 def _starts_without_address(draft: PlanBuilder) -> Mapping[tuple[AppKey | None, str, str], list[str]]:
     """Return, by app, host and network, the starts of new containers for which the Engine chooses the address."""
     created = {
-        (each.host, each.target): each.container for each in draft.actions if each.container is not None
+        (each.host, each.target): intent for each in draft.actions if (intent := intent_of(each)) is not None
     }
     found: dict[tuple[AppKey | None, str, str], list[str]] = defaultdict(list)
     for action in draft.actions:

@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 from gitops_orch.model.app import App, AppKey, Network, Service
 from gitops_orch.model.container import is_retained
 from gitops_orch.model.observed import HeldAddress, ObservedContainer, OwnedContainer, State, owner_of
-from gitops_orch.model.plan import KINDS, Action, Kind
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import KINDS, ConnectNetwork, DisconnectNetwork
+from gitops_orch.model.plan.values import Joining
 from gitops_orch.model.rules.addresses import held_addresses
 from gitops_orch.planner.inputs.address_holders import holders_of
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import ReleaseInputs, Role
-from gitops_orch.planner.plan_builder import PlanBuilder, StepFields
+from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.removal.removal_steps import owned
-from gitops_orch.planner.resources.networks import connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,7 @@ def _remaining(action: Action) -> tuple[str, ...]:
     """Return the network from which an action detaches a container; "" for all networks; nothing for another action."""
     if KINDS[action.kind].frees:
         return ("",)
-    detaches = action.kind is Kind.DISCONNECT_NETWORK and action.network is not None
-    return (action.network.name,) if detaches and action.network is not None else ()
+    return (action.payload.network,) if isinstance(action.payload, DisconnectNetwork) else ()
 
 
 def _move_of(taken: _AddressConflict, draft: PlanBuilder, releases: ReleaseInputs) -> _AddressMove | None:
@@ -125,21 +125,21 @@ def _add_move(draft: PlanBuilder, move: _AddressMove) -> None:
     addresses = ", ".join(dict.fromkeys(move.addresses))
     takers_text = ", ".join(dict.fromkeys(f"{each.app} {each.service}" for each in takers))
     detached = draft.add(
-        Kind.DISCONNECT_NETWORK,
+        DisconnectNetwork(name),
         container.host,
         container.id,
         f"it has address {addresses} of network {name} by chance, and {takers_text} asks for it",
         **owned(move.found),
-        network=move.network,
         after=tuple(dict.fromkeys(each for taker in takers for each in taker.after)),
         follows=tuple(dict.fromkeys(each for taker in takers for each in taker.follows)),
     )
     for taker in takers:
         draft.waits(taker.id, detached)
-    fields = connection(move.app, move.service, container.owner.slot, move.network)
-    fields |= StepFields(after=tuple(each.id for each in takers))
+    slot = container.owner.slot
+    connect = ConnectNetwork(name, Joining(app=move.app, service=move.service, slot=slot))
     reason = f"it gets another address of network {name}"
-    draft.add(Kind.CONNECT_NETWORK, container.host, container.id, reason, **owned(move.found), **fields)
+    after = tuple(each.id for each in takers)
+    draft.add(connect, container.host, container.id, reason, **owned(move.found), after=after)
 
 
 def _reason(taken: _AddressConflict) -> str:

@@ -5,12 +5,13 @@ belongs to another app on the same host, that app is planned first: services tha
 container, and started after it. Of a foreign container, only the one that has the name now is known.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from gitops_orch.model.app import App, AppKey, Dependency, Service
 from gitops_orch.model.observed import ObservedContainer
-from gitops_orch.model.plan import KINDS, Action, Kind
+from gitops_orch.model.plan.action import Action, intent_of
+from gitops_orch.model.plan.kinds import KINDS, Create, Rename
 from gitops_orch.model.rules.namespaces import NAMESPACE_KEYS, OF_CONTAINER, OF_SERVICE
 from gitops_orch.planner.diff.shared_namespaces import joined_names
 from gitops_orch.planner.diff.slots import Slot
@@ -114,14 +115,17 @@ class JoinableContainers:
 
 def await_joined(draft: PlanBuilder, index: Index) -> None:
     """Let containers that join another one by name be created and started after it."""
-    joining = [action for action in draft.actions if action.container is not None and _joins(action)]
+    joining = [action for action in draft.actions if _joins(action)]
     bound = _bound(index)
     if not joining and not bound:
         return
     holders = {
-        (action.host, action.new_name or action.target): action
+        (
+            action.host,
+            action.payload.new_name if isinstance(action.payload, Rename) else action.target,
+        ): action
         for action in draft.actions
-        if action.kind is Kind.CREATE or action.kind is Kind.RENAME
+        if isinstance(action.payload, Create | Rename)
     }
     starts = {
         (action.host, action.target): action.id for action in draft.actions if KINDS[action.kind].starts
@@ -143,8 +147,9 @@ def await_joined(draft: PlanBuilder, index: Index) -> None:
                 draft.waits(own, other)
 
 
-def _joins(action: Action) -> Iterator[str]:
-    return iter(sorted(joined_names(action.container.service)) if action.container is not None else ())
+def _joins(action: Action) -> list[str]:
+    intent = intent_of(action)
+    return [] if intent is None else sorted(joined_names(intent.service))
 
 
 def _bound(index: Index) -> Mapping[tuple[str, str], tuple[str, ...]]:

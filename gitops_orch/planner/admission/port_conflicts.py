@@ -2,7 +2,7 @@
 
 A port is free for an action if no running container has it, or if the same plan stops that container. Containers do not
 show whether a process of the host has the port: the Engine is asked before the old container is stopped
-(`Action.ports`).
+(`Stop.ports`).
 """
 
 from collections import defaultdict
@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import LIVE_STATES, HeldPort, ObservedContainer, owner_of
-from gitops_orch.model.plan import KINDS, Action
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import KINDS
 from gitops_orch.model.rules.ports import port_text, ports_of, same_port
 from gitops_orch.planner.inputs.index import HostIndex, Index
 from gitops_orch.planner.inputs.world import Blocked, ReleaseInputs, Role, World

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.names import prepared_service
 from gitops_orch.model.observed import ObservedContainer, owner_of
-from gitops_orch.model.plan import KINDS, Action, ContainerIntent, Kind
+from gitops_orch.model.plan.action import Action, intent_of
+from gitops_orch.model.plan.kinds import KINDS, Kind
+from gitops_orch.model.plan.values import ContainerIntent
 from gitops_orch.planner.data.shared_data import NewContainer, ServiceKey, Sharing, service_key_of
 from gitops_orch.planner.inputs.address_holders import holders_of
 from gitops_orch.planner.inputs.data_locations import written, written_by
@@ -80,7 +82,9 @@ class _DataConflicts:
         self._roots = {host.name: host.data_root for host in world.desired.hosts}
         self._starts = [action for action in draft.actions if KINDS[action.kind].starts]
         self._creates = {
-            (action.host, action.target): action for action in draft.actions if action.container is not None
+            (action.host, action.target): intent
+            for action in draft.actions
+            if (intent := intent_of(action)) is not None
         }
         self._stops = {
             (action.host, action.target): action.id
@@ -137,8 +141,7 @@ class _DataConflicts:
         return frozenset(written_by(there)) if there is not None else frozenset()
 
     def _created(self, start: Action) -> ContainerIntent | None:
-        created = self._creates.get((start.host, start.target))
-        return created.container if created is not None else None
+        return self._creates.get((start.host, start.target))
 
     def _existing(self, start: Action) -> ObservedContainer | None:
         containers = self._index.hosts[start.host].containers

@@ -17,7 +17,7 @@ from gitops_orch.model.host_files import (
     version_of,
     with_other_mode,
 )
-from gitops_orch.model.plan import Change
+from gitops_orch.model.plan.action import Change
 from gitops_orch.model.rules.data_mounts import normal_target
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import ObservedInputs, World

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gitops_orch.model.plan import PlanHold
+from gitops_orch.model.plan.plan import PlanHold
 from gitops_orch.planner.diff.bind_files import KEPT_HINT
 
 _NAMED_MAX = 10

@@ -16,7 +16,7 @@ from gitops_orch.model.app import App, Service
 from gitops_orch.model.display.variable_secrets import secrets_of, secrets_of_app
 from gitops_orch.model.heal import STATE
 from gitops_orch.model.observed import Details, ObservedContainer, OwnedContainer, Ownership, State
-from gitops_orch.model.plan import Change
+from gitops_orch.model.plan.action import Change
 from gitops_orch.model.rules.addresses import asks_for_mac_address
 from gitops_orch.model.rules.image_names import normalise
 from gitops_orch.planner.diff.bind_files import NO_FILE_CHANGES, Rewritten

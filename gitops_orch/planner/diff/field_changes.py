@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from gitops_orch.model.app import App, FileEntry, FileMount, Json, Service
 from gitops_orch.model.display.variable_secrets import secrets_of_app, secrets_of_service, without_values
-from gitops_orch.model.plan import Change
+from gitops_orch.model.plan.action import Change
 from gitops_orch.model.sensitive.secret_words import CHANGED, REDACTED, shown_change
 from gitops_orch.planner.diff.compose_words import compose_text
 from gitops_orch.planner.inputs.world import DeclaredService

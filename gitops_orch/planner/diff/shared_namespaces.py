@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from gitops_orch.model.app import Service
 from gitops_orch.model.heal import NAMESPACE
 from gitops_orch.model.observed import ObservedContainer, State
-from gitops_orch.model.plan import Change
+from gitops_orch.model.plan.action import Change
 from gitops_orch.model.rules.namespaces import NAMESPACE_KEYS, OF_CONTAINER, OF_SERVICE
 from gitops_orch.planner.diff.drift import ContainerDiff, Remedy
 

@@ -9,7 +9,7 @@ from gitops_orch.model.app import App, Drift, FileMount, Mode, Service
 from gitops_orch.model.container import is_retained
 from gitops_orch.model.names import container_name
 from gitops_orch.model.observed import Health, ObservedContainer, OwnedContainer, State, owner_of
-from gitops_orch.model.plan import Change
+from gitops_orch.model.plan.action import Change
 from gitops_orch.model.rules.image_names import normalise
 from gitops_orch.model.rules.namespaces import OF_CONTAINER
 from gitops_orch.planner.diff.bind_files import binds_on_host, left_git, rewritten

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from gitops_orch.model.app import App, Service
 from gitops_orch.model.names import is_anonymous
 from gitops_orch.model.observed import ObservedContainer, ObservedMount
-from gitops_orch.model.plan import Change
+from gitops_orch.model.plan.action import Change
 from gitops_orch.model.rules.data_mounts import normal_target
 from gitops_orch.planner.diff.field_changes import change_of
 from gitops_orch.planner.inputs.world import ContainerSpec

@@ -18,7 +18,7 @@ from gitops_orch.model.observed import (
     State,
     owner_of,
 )
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Rename, Start
 from gitops_orch.model.rules.ports import ports_of
 from gitops_orch.planner.diff.slots import AppSlots, Slot
 from gitops_orch.planner.fallback.spare_capacity import RunningSet
@@ -70,7 +70,7 @@ def is_backed_off(draft: PlanBuilder, app: AppKey, old: SlotContainer, memory: M
 def restart(draft: PlanBuilder, old: SlotContainer, after: tuple[str, ...]) -> str:
     """Add the start of a container whose successor is not healthy, and return its id."""
     reason = "it serves until its successor can be started"
-    started = draft.add(Kind.START, old.host, old.id, reason, **owned(old), after=after)
+    started = draft.add(Start(), old.host, old.id, reason, **owned(old), after=after)
     draft.needs_ports(old.host, ports_of(old), started)
     draft.needs_addresses(old.host, old.fixed_addresses, started)
     return started
@@ -152,7 +152,7 @@ def _restore_name(
         return
     if all(each.name != name or each.id in stopping.containers for each in host.containers):
         reason = "it serves again, under its own name"
-        draft.add(Kind.RENAME, old.host, old.id, reason, **owned(old), after=stopping.steps, new_name=name)
+        draft.add(Rename(name), old.host, old.id, reason, **owned(old), after=stopping.steps)
 
 
 def has_peers(found: SlotContainer, observed: ObservedInputs) -> bool:

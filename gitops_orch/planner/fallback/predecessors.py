@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.observed import LIVE_STATES
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.planner.fallback.fallback import best_first, can_serve, is_backed_off, may_start, restart
 from gitops_orch.planner.fallback.spare_capacity import RunningSet
 from gitops_orch.planner.inputs.adopted_containers import adopted_containers

@@ -16,7 +16,7 @@ from gitops_orch.model.display.legible import check_words, why_unhealthy
 from gitops_orch.model.display.same_reason import AGAIN, LEFT
 from gitops_orch.model.heal import HEALTH, NAMESPACE, STATE, HealedField, HealRecord, path_of
 from gitops_orch.model.observed import Health, OwnedContainer, State
-from gitops_orch.model.plan import Change
+from gitops_orch.model.plan.action import Change
 from gitops_orch.model.rules.exit_codes import ORDERLY_CODES
 from gitops_orch.model.rules.failure_policy import is_tolerated
 from gitops_orch.planner.diff.drift import ContainerDiff, Remedy

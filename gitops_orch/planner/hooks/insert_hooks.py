@@ -15,7 +15,9 @@ from dataclasses import dataclass, replace
 from gitops_orch.model.app import Service
 from gitops_orch.model.job import Hook, Hooks, read_hooks_text
 from gitops_orch.model.observed import ObservedContainer, OwnedContainer, State
-from gitops_orch.model.plan import KINDS, Action, Gate, Kind
+from gitops_orch.model.plan.action import Action, hook_of
+from gitops_orch.model.plan.kinds import KINDS, Create, Exec, Kind, Restart, Signal, Start, WaitHealthy
+from gitops_orch.model.plan.values import Gate
 from gitops_orch.model.rules.labels import HOOKS_LABEL
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import ReleaseInputs, Role, TargetRelease, World
@@ -23,7 +25,6 @@ from gitops_orch.planner.plan_builder import PlanBuilder
 
 DEFAULT_DEADLINE_S = 300.0  # of a hook whose app has left Git
 COMMAND_CHARS_MAX = 60  # of a command that is shown in a reason
-_STARTS = frozenset({Kind.START, Kind.RESTART})
 
 
 def insert_hooks(draft: PlanBuilder, world: World, index: Index) -> None:
@@ -55,14 +56,14 @@ class ActionContext:
         self._index = index
         self._chosen = {each.app.key: each for each in world.releases.targets}
         self._created = {
-            (action.host, action.target): action.container.service
+            (action.host, action.target): action.payload.container.service
             for action in actions
-            if action.container is not None
+            if isinstance(action.payload, Create)
         }
         self._gates = {
-            (action.host, action.target): action.gate
+            (action.host, action.target): action.payload.gate
             for action in actions
-            if action.kind is Kind.WAIT_HEALTHY and action.gate is not None
+            if isinstance(action.payload, WaitHealthy)
         }
         self._by_id: dict[str, dict[str, ObservedContainer]] = {}
 
@@ -128,10 +129,8 @@ class _Chain:
             created = replace(
                 beside,
                 id=f"exec/{beside.host}/{beside.target}/{self.kind}/{number}",
-                kind=Kind.EXEC,
+                payload=Exec(hook, context.gate(beside)),
                 reason=command_reason(self.kind, hook),
-                hook=hook,
-                gate=context.gate(beside),
                 after=after,
                 changes=(),
                 optional=self.kind == "pre_stop",
@@ -145,7 +144,9 @@ class _HookInserter:
         self._actions = actions
         self._context = context
         # A gate of these is after a start or a signal, so it is not a gate that an earlier run left open.
-        self._started = {(a.host, a.target) for a in actions if a.kind in _STARTS or a.signal}
+        self._started = {
+            (a.host, a.target) for a in actions if isinstance(a.payload, Start | Restart | Signal)
+        }
 
     def with_hooks(self) -> list[Action]:
         inserted: list[Action] = []
@@ -166,7 +167,8 @@ class _HookInserter:
         return _Chain("pre_stop")
 
     def _after(self, action: Action) -> _Chain:
-        hooks = self._context.hooks(action).post_start if action.kind in _STARTS else ()
+        starts = isinstance(action.payload, Start | Restart)
+        hooks = self._context.hooks(action).post_start if starts else ()
         return _Chain("post_start", hooks)
 
     def _runs(self, action: Action) -> bool:
@@ -189,6 +191,6 @@ class _HookInserter:
 
 def _after_commands(action: Action, last_of: dict[str, str]) -> Action:
     """Return a step that waits for the commands after a start, too, if it waits for the start."""
-    if action.hook is not None or not any(before in last_of for before in action.after):
+    if hook_of(action) is not None or not any(before in last_of for before in action.after):
         return action
     return replace(action, after=tuple(last_of.get(before, before) for before in action.after))

@@ -16,7 +16,9 @@ from gitops_orch.model.container import FAILED_SUFFIX, has_suffix, is_retained
 from gitops_orch.model.job import Hook
 from gitops_orch.model.names import container_name, pre_start_name, prepared_service
 from gitops_orch.model.observed import LIVE_STATES, ObservedContainer, OwnedContainer, State
-from gitops_orch.model.plan import KINDS, Action, ContainerIntent, Gate, Kind
+from gitops_orch.model.plan.action import Action, intent_of
+from gitops_orch.model.plan.kinds import KINDS, Create, Kind, Payload, Pull, Remove, RunJob
+from gitops_orch.model.plan.values import ContainerIntent, Gate
 from gitops_orch.model.rules.data_mounts import parse_mounts
 from gitops_orch.model.rules.image_names import normalise
 from gitops_orch.model.rules.pre_start_keys import NOT_COPIED
@@ -151,7 +153,8 @@ class _Preparer:
             if (found.host, found.id) not in self._leaving and host in {"", found.host}
         ]
         created = (self._creates.get((start.host, start.target)) for start in starts)
-        images = {each.container.image_digest for each in created if each and each.container}
+        intents = [intent_of(each) for each in created if each is not None]
+        images = {each.image_digest for each in intents if each is not None}
         spec = self._world.specs.of(chosen.app, service.name).hash
         return any(was_prepared(each, service.name, spec, images) for each in staying)
 
@@ -185,7 +188,7 @@ class _Preparer:
         if there is None:
             target = name = intent.name
             after = (*after, *self._pull(start, intent))
-            created = self._add(start, Kind.CREATE, target, reason, after=after, container=intent, gate=None)
+            created = self._add(start, Create(intent), target, reason, after=after)
             self._draft.needs_name(start.host, name, created)
             after = (created,)
         else:
@@ -195,27 +198,45 @@ class _Preparer:
                 self._remove(start, target, name)
                 return after
         gate = Gate(monitor_s=0.0, deadline_s=chosen.app.rollout.step_deadline_s, completes=True)
-        ran = self._add(start, Kind.RUN_JOB, target, reason, name=name, after=after, gate=gate, hook=hook)
+        job = RunJob(gate=gate, hook=hook)
+        ran = self._add(start, job, target, reason, after=after, name=name)
         self._remove(start, target, name)
         return (ran,)
 
     def _remove(self, start: Action, target: str, name: str) -> None:
         """Remove a hook's container after the start that it prepared, so that no later run repeats the hook."""
         reason = "what it prepared has been started"
-        self._add(start, Kind.REMOVE, target, reason, name=name, after=(start.id,), gate=None)
+        self._add(start, Remove(), target, reason, after=(start.id,), name=name)
 
-    def _add(self, start: Action, kind: Kind, target: str, reason: str, **fields: object) -> str:
-        """Add a step that prepares a start. It inherits all fields of the start, so the same conditions apply to it."""
-        fields.setdefault("name", target)
-        identity = f"{kind.value}/{start.host}/{target}"
-        created = replace(start, id=identity, kind=kind, target=target, reason=reason, changes=(), **fields)  # type: ignore[arg-type]  # fields of an action
+    def _add(
+        self,
+        start: Action,
+        payload: Payload,
+        target: str,
+        reason: str,
+        *,
+        after: tuple[str, ...],
+        name: str = "",
+    ) -> str:
+        """Add a step that prepares a start. It inherits all other fields of the start, so the same conditions apply."""
+        identity = f"{payload.kind}/{start.host}/{target}"
+        created = replace(
+            start,
+            id=identity,
+            payload=payload,
+            target=target,
+            reason=reason,
+            name=name or target,
+            changes=(),
+            after=after,
+        )
         self._by_id[identity] = created
         self._draft.actions.append(created)
         return identity
 
     def _intent(self, start: Action, chosen: TargetRelease, service: Service, hook: Hook) -> ContainerIntent:
         create, container = self._creates.get((start.host, start.target)), self._context.container(start)
-        main = create.container if create is not None else None
+        main = intent_of(create) if create is not None else None
         if hook.image:
             image, image_id = (
                 hook.image,
@@ -265,8 +286,8 @@ class _Preparer:
         if intent.image_digest or identity in self._by_id:
             return (identity,) if identity in self._by_id else ()
         reason = f"{intent.service.name} needs it, and {PullReason.ABSENT.value}"
-        of_image = {"image": intent.image, "platform": platform_of(intent.service)}
-        return (self._add(start, Kind.PULL, intent.image, reason, after=(), gate=None, **of_image),)
+        pull = Pull(image=intent.image, platform=platform_of(intent.service))
+        return (self._add(start, pull, intent.image, reason, after=()),)
 
     def _there(self, start: Action, intent: ContainerIntent) -> ObservedContainer | None:
         """Return the hook's container of an interrupted run; a container that was paused is created again."""

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from gitops_orch.model.app import Mode, Service
 from gitops_orch.model.container import is_retained
 from gitops_orch.model.observed import OwnedContainer, State
-from gitops_orch.model.plan import Action
+from gitops_orch.model.plan.action import Action
 
 _ON_EACH_HOST = frozenset({Mode.GLOBAL, Mode.GLOBAL_JOB})
 

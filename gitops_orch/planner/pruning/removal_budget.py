@@ -9,7 +9,7 @@ left it.
 from gitops_orch.model.app import AppKey, Prune
 from gitops_orch.model.container import is_retained
 from gitops_orch.model.observed import OwnedContainer
-from gitops_orch.model.plan import Refusal
+from gitops_orch.model.plan.plan import Refusal
 from gitops_orch.planner.inputs.allowed_removals import is_allowed
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.world import ReleaseInputs, Role, TargetRelease, World

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.container import is_retained
 from gitops_orch.model.observed import Health, ObservedContainer, State
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import KINDS, Kind
 from gitops_orch.planner.admission.joined_containers import JoinableContainers
 from gitops_orch.planner.diff.drift import Remedy
 from gitops_orch.planner.diff.slots import AppSlots, Slot
@@ -25,7 +25,6 @@ _ROLES = {
     Role.ROLLBACK: "was rolled back",
     Role.BLOCKED: "failed",
 }
-_GATE_KINDS = frozenset({Kind.START, Kind.WAIT_HEALTHY, Kind.RUN_JOB})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class AppDependencies:
         """Describe the first running container that is unhealthy and that this plan does not gate; "" if none."""
         key = chosen.app.key
         actions = self.draft.actions_of(key)
-        gated = {action.target for action in actions if action.kind in _GATE_KINDS}
+        gated = {action.target for action in actions if KINDS[action.kind].brings_up}
         removing = {action.target for action in actions if action.kind is Kind.REMOVE}
         for found in self.index.apps.get(key, ()):
             container = found

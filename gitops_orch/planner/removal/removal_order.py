@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from gitops_orch.model.app import App, AppKey
 from gitops_orch.model.observed import OwnedContainer
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.planner.diff.shared_namespaces import namespace_parents
 from gitops_orch.planner.inputs.slot_container import SlotContainer
 from gitops_orch.planner.plan_builder import PlanBuilder

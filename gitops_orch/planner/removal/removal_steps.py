@@ -13,7 +13,7 @@ from gitops_orch.model.observed import (
     is_of_app,
     owner_of,
 )
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind, Remove, RemoveNetwork, Stop
 from gitops_orch.model.rules.addresses import held_addresses
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.slot_container import AdoptedContainer
@@ -44,14 +44,13 @@ def stop_container(
     if found.state not in LIVE_STATES:
         return None
     identity = draft.add(
-        Kind.STOP,
+        Stop(grace_s=grace_s(found)),
         found.host,
         found.id,
         reason,
         **owned(found),
         after=tuple(after),
         follows=follows,
-        grace_s=grace_s(found),
     )
     draft.releases_ports(found.host, found, identity)
     draft.releases_addresses(found.host, held_addresses(found), identity)
@@ -65,7 +64,7 @@ def grace_s(container: ObservedContainer) -> float:
 
 def remove_container(draft: PlanBuilder, found: ObservedContainer, reason: str, after: Iterable[str]) -> str:
     """Add a removal, and return its id."""
-    identity = draft.add(Kind.REMOVE, found.host, found.id, reason, **owned(found), after=tuple(after))
+    identity = draft.add(Remove(), found.host, found.id, reason, **owned(found), after=tuple(after))
     draft.releases_name(found.host, found.name, identity)
     return identity
 
@@ -138,7 +137,7 @@ def remove_networks(draft: PlanBuilder, index: Index) -> None:
         elif not staying:
             removed = [removals[host, each.id] for each in there]
             draft.add(
-                Kind.REMOVE_NETWORK,
+                RemoveNetwork(),
                 host,
                 network.id if has_duplicate else network.name,
                 "the app uses it no more on this host",

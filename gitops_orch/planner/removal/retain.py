@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from gitops_orch.model.container import FAILED_SUFFIX, RETAINED_SUFFIX, has_suffix, is_retained, newest_first
 from gitops_orch.model.observed import ObservedContainer, OwnedContainer
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Rename, Update
 from gitops_orch.planner.diff.drift import restart_policy_fields
 from gitops_orch.planner.inputs.index import HostIndex
 from gitops_orch.planner.inputs.slot_container import SlotContainer
@@ -37,18 +37,14 @@ def retain(draft: PlanBuilder, host: HostIndex, found: SlotContainer, suffix: st
     last = how.after
     if container.details is not None and container.details.restart_policy != NO_RESTART:
         fields = {"RestartPolicy": restart_policy_fields(NO_RESTART)}
-        updated = draft.add(
-            Kind.UPDATE, found.host, container.id, how.reason, **owned(found), after=last, update=fields
-        )
+        updated = draft.add(Update(fields), found.host, container.id, how.reason, **owned(found), after=last)
         last = (updated,)
     stopped = None if how.stopped else stop_container(draft, found, how.reason, last)
     last = last if stopped is None else (stopped,)
     if has_suffix(container, suffix):
         return "" if last == how.after else last[0]
     name = _name(draft, host, found, suffix, replace(how, after=last))
-    renamed = draft.add(
-        Kind.RENAME, found.host, container.id, how.reason, **owned(found), after=last, new_name=name
-    )
+    renamed = draft.add(Rename(name), found.host, container.id, how.reason, **owned(found), after=last)
     draft.releases_name(found.host, container.name, renamed)
     draft.needs_name(found.host, name, renamed)
     return renamed

@@ -3,10 +3,9 @@
 from typing import Unpack
 
 from gitops_orch.model.app import App
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan.kinds import Payload
 from gitops_orch.planner.diff.slots import Slot
 from gitops_orch.planner.plan_builder import PlanBuilder, StepFields
-from gitops_orch.planner.removal.removal_steps import grace_s
 
 
 class SlotSteps:
@@ -16,19 +15,15 @@ class SlotSteps:
         self.app = app
         self.draft = draft
 
-    def add(self, kind: Kind, at: Slot, target: str, reason: str, **fields: Unpack[StepFields]) -> str:
+    def add(self, payload: Payload, at: Slot, target: str, reason: str, **fields: Unpack[StepFields]) -> str:
         """Add a step on a slot's container, and return its id."""
         if "after" in fields:
             fields["after"] = tuple(dict.fromkeys(fields["after"]))
-        if kind is Kind.RESTART and at.current is not None:
-            fields["grace_s"] = grace_s(at.current)
-        identity = self.draft.identify(kind, at.host, fields.get("new_name") or target)
-        action = Action(
-            id=identity,
-            kind=kind,
-            host=at.host,
-            target=target,
-            reason=reason,
+        return self.draft.add(
+            payload,
+            at.host,
+            target,
+            reason,
             **fields,
             name=at.current.name if at.current else at.name,
             app=self.app.key,
@@ -36,5 +31,3 @@ class SlotSteps:
             slot=at.assignment.slot,
             release=self.app.digest,
         )
-        self.draft.actions.append(action)
-        return identity

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import AnyContainer, ObservedNetwork
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import RemoveNetwork
 from gitops_orch.planner.inputs.index import HostIndex
 from gitops_orch.planner.plan_builder import PlanBuilder
 
@@ -28,7 +28,7 @@ def remove_duplicate_networks(
         if network.owner == app and not on_network(network, host):
             reason = f"the host has another network of the name {name}, and nothing is on this one"
             step = draft.add(
-                Kind.REMOVE_NETWORK,
+                RemoveNetwork(),
                 host.host.name,
                 network.id,
                 reason,

@@ -9,7 +9,8 @@ turns out to be wrong, the planner plans again without the assumption. Each repe
 from collections.abc import Iterator, Mapping
 
 from gitops_orch.model.app import App, AppKey, Service
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import ConnectNetwork, Create, Kind
 from gitops_orch.planner.diff.slots import AppSlots
 from gitops_orch.planner.inputs.index import HostIndex, Index
 from gitops_orch.planner.inputs.world import World
@@ -68,10 +69,10 @@ def await_creation(draft: PlanBuilder) -> None:
 
 def _used(action: Action) -> Iterator[tuple[Kind, str]]:
     """Yield the networks and volumes that must exist before an action."""
-    if action.kind is Kind.CONNECT_NETWORK and action.network is not None:
-        yield Kind.CREATE_NETWORK, action.network.name
-    elif action.container is not None:
-        app, service = action.container.app, action.container.service
+    if isinstance(action.payload, ConnectNetwork):
+        yield Kind.CREATE_NETWORK, action.payload.network
+    elif isinstance(action.payload, Create):
+        app, service = action.payload.container.app, action.payload.container.service
         networks = (each for each in app.networks if each.key in service.networks)
         volumes = (each for each in app.volumes if each.key in service.volumes)
         yield from ((Kind.CREATE_NETWORK, each.name) for each in networks)

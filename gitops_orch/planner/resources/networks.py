@@ -12,11 +12,12 @@ from gitops_orch.model.observed import (
     OwnedContainer,
     is_of_app,
 )
-from gitops_orch.model.plan import Joining, Kind
+from gitops_orch.model.plan.kinds import ConnectNetwork, CreateNetwork, DisconnectNetwork, RemoveNetwork
+from gitops_orch.model.plan.values import Joining
 from gitops_orch.model.rules.addresses import fixed_addresses
 from gitops_orch.model.rules.labels import DEFINITION_LABEL
 from gitops_orch.planner.inputs.index import HostIndex
-from gitops_orch.planner.plan_builder import PlanBuilder, StepFields
+from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.removal.removal_steps import owned
 
 _REASON = "its definition in Git changed"
@@ -28,11 +29,6 @@ def differs(wanted: Network | Volume, there: ObservedNetwork | ObservedVolume | 
         return False
     recorded = there.labels.get(DEFINITION_LABEL)
     return recorded is not None and recorded != wanted.definition
-
-
-def connection(app: App, service: Service, slot: int, network: Network) -> StepFields:
-    """Return how a slot of a service is attached to a network: in the same way as when its container was created."""
-    return StepFields(network=network, joining=Joining(app=app, service=service, slot=slot))
 
 
 def replace_network(
@@ -52,7 +48,7 @@ def replace_network(
     attached = [each for each in there if isinstance(each, OwnedContainer)]
     emptied = tuple(_disconnect(network, each, draft, after) for each in attached)
     removed = draft.add(
-        Kind.REMOVE_NETWORK,
+        RemoveNetwork(),
         name,
         network.name,
         _REASON,
@@ -61,7 +57,7 @@ def replace_network(
         after=(*after, *emptied),
     )
     created = draft.add(
-        Kind.CREATE_NETWORK,
+        CreateNetwork(network),
         name,
         network.name,
         _REASON,
@@ -69,7 +65,6 @@ def replace_network(
         app=app.key,
         release=app.digest,
         after=(removed,),
-        network=network,
     )
     services = {service.name: service for service in app.services}
     # Containers with a fixed address are attached before others could get that address by chance.
@@ -83,12 +78,11 @@ def replace_network(
 def _disconnect(network: Network, found: OwnedContainer, draft: PlanBuilder, after: tuple[str, ...]) -> str:
     reason = f"{network.name} is replaced: {_REASON}"
     return draft.add(
-        Kind.DISCONNECT_NETWORK,
+        DisconnectNetwork(network.name),
         found.host,
         found.id,
         reason,
         **owned(found),
-        network=network,
         after=after,
     )
 
@@ -98,8 +92,9 @@ def _connect(
 ) -> str:
     reason = f"{network.name} was replaced under it"
     service = _service_of(found, {each.name: each for each in app.services})
-    fields = connection(app, service, found.owner.slot, network) | StepFields(after=after)
-    return draft.add(Kind.CONNECT_NETWORK, found.host, found.id, reason, **owned(found), **fields)
+    slot = found.owner.slot
+    connect = ConnectNetwork(network.name, Joining(app=app, service=service, slot=slot))
+    return draft.add(connect, found.host, found.id, reason, **owned(found), after=after)
 
 
 def _asks_for_address(app: App, service: Service, network: Network) -> bool:

@@ -7,7 +7,7 @@ from itertools import chain
 from gitops_orch.model.app import App, AppKey, FileMount, Network, Volume
 from gitops_orch.model.host_files import FilesWork, query_of
 from gitops_orch.model.names import live_volume_name, mounts_record_name
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import CreateNetwork, CreateVolume, Kind, PutFiles
 from gitops_orch.model.rules.data_mounts import mounts_text, normal_target
 from gitops_orch.model.rules.labels import MOUNTS_LABEL
 from gitops_orch.planner.diff.bind_files import (
@@ -87,10 +87,12 @@ class _Preparation:
         """Add a network. One without a subnet waits: its Engine could give it the subnet that another one declares."""
         shared = self.draft.creation_of_network(host, network.name)
         if shared is not None:
-            self._note_shared(network, host, shared.app, otherwise=_is_other(shared.network, network))
+            self._note_shared(
+                network, host, shared.app, otherwise=shared.network.definition != network.definition
+            )
             return shared.id
         created = self.draft.add(
-            Kind.CREATE_NETWORK,
+            CreateNetwork(network),
             host,
             network.name,
             PullReason.ABSENT.value,
@@ -98,7 +100,6 @@ class _Preparation:
             app=self.app.key,
             release=self.app.digest,
             after=self.pulls if network.has_subnet else (*self.pulls, *self.subnets[host]),
-            network=network,
         )
         if network.has_subnet:
             self.subnets[host].append(created)
@@ -131,7 +132,7 @@ class _Preparation:
 
     def _create_volume(self, host: str, volume: Volume, why: str = PullReason.ABSENT.value) -> str:
         created = self.draft.add(
-            Kind.CREATE_VOLUME,
+            CreateVolume(volume),
             host,
             volume.name,
             why,
@@ -139,7 +140,6 @@ class _Preparation:
             app=self.app.key,
             release=self.app.digest,
             after=self.pulls,
-            volume=volume,
         )
         self.draft.needs_name(host, volume_name(volume.name), created)
         return created
@@ -178,8 +178,9 @@ class _Preparation:
             self.steps[slot.host][key] = (step,)
 
     def _put_files(self, slot: Slot, files: FileMount, why: str, work: FilesWork | None = None) -> str:
+        image = slot.current.image_id if slot.current else slot.image
         return self.draft.add(
-            Kind.PUT_FILES,
+            PutFiles(files=files, image=image, work=work),
             slot.host,
             files.writable_path or files.digest,
             why,
@@ -187,16 +188,9 @@ class _Preparation:
             app=self.app.key,
             release=self.app.digest,
             after=self.pulls,
-            files=files,
-            image=slot.current.image_id if slot.current else slot.image,
             service=slot.service.name,
-            work=work,
             changes=() if work is None else file_changes(files, work),
         )
-
-
-def _is_other(one: Network | None, other: Network) -> bool:
-    return one is not None and one.definition != other.definition
 
 
 def _is_replaced(volume: Volume, slot: Slot, kept: Mapping[str, str]) -> bool:

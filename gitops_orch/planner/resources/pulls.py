@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 from gitops_orch.model.app import App, Service
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Pull
 from gitops_orch.model.rules.image_names import normalise
 from gitops_orch.model.rules.pull_policy import PullMode, PullPolicy, parse_pull_policy
 from gitops_orch.planner.diff.slots import AppSlots, Slot
@@ -45,16 +45,13 @@ def pull_images(app: App, slots: AppSlots, index: Index, draft: PlanBuilder) -> 
 
 def _add(draft: PlanBuilder, app: App, host: str, wanted: _Wanted) -> str:
     pull = draft.add(
-        Kind.PULL,
+        Pull(image=wanted.image, platform=wanted.platform, local_suffices=wanted.local_suffices),
         host,
         wanted.image,
         f"{wanted.service} needs it, and {wanted.why}",
         name=wanted.image,
         app=app.key,
         release=app.digest,
-        image=wanted.image,
-        platform=wanted.platform,
-        local_suffices=wanted.local_suffices,
         service=wanted.service,
     )
     if wanted.is_there:

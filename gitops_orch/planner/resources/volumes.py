@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from gitops_orch.model.app import App, AppKey, Volume
 from gitops_orch.model.observed import AnyContainer, ObservedVolume, by_ownership, is_of_app
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import RemoveVolume
 from gitops_orch.model.rules.labels import DEFINITION_LABEL
 from gitops_orch.planner.diff.slots import AppSlots, Slot
 from gitops_orch.planner.inputs.index import HostIndex, Index
@@ -112,14 +112,13 @@ def clear_the_way(
             if user.id not in retired:
                 retired[user.id] = retire(draft, user, reason, pulls)
         removed = draft.add(
-            Kind.REMOVE_VOLUME,
+            RemoveVolume(),
             each.host,
             name,
             reason,
             name=name,
             app=app.key,
             after=(*pulls, *(retired[user.id] for user in each.users)),
-            volume=each.volume,
         )
         draft.releases_name(each.host, volume_name(name), removed)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gitops_orch.model.app import FailureAction, Order, RolloutPolicy, Service, UpdatePolicy
 from gitops_orch.model.names import is_anonymous
-from gitops_orch.model.plan import FailureBudget
+from gitops_orch.model.plan.action import FailureBudget
 from gitops_orch.model.rules.ports import fixed_ports, ports_of, same_port
 from gitops_orch.planner.diff.slots import Slot
 from gitops_orch.planner.inputs.slot_container import SlotContainer

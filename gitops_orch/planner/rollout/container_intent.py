@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from gitops_orch.model.app import App
 from gitops_orch.model.names import HASH_LENGTH, is_anonymous
-from gitops_orch.model.plan import ContainerIntent
+from gitops_orch.model.plan.values import ContainerIntent
 from gitops_orch.planner.diff.slots import Slot
 from gitops_orch.planner.inputs.slot_container import SlotContainer
 from gitops_orch.planner.inputs.world import Findings, TargetRelease, World

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from gitops_orch.model.app import App
 from gitops_orch.model.observed import Health, ObservedContainer, OwnedContainer, State
-from gitops_orch.model.plan import Gate
+from gitops_orch.model.plan.values import Gate
 from gitops_orch.planner.diff.drift import Remedy
 from gitops_orch.planner.diff.finished_jobs import have_jobs_finished
 from gitops_orch.planner.diff.slots import Slot

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from gitops_orch.model.app import App, FileMount, FilesPolicy
 from gitops_orch.model.names import live_record_name
 from gitops_orch.model.observed import State
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import RecordFiles
 from gitops_orch.planner.diff.slots import Slot
 from gitops_orch.planner.inputs.index import HostIndex
 from gitops_orch.planner.plan_builder import PlanBuilder
@@ -48,7 +48,7 @@ def record_sets(
             if (slot.host, files.digest) not in recorded and files.live is not None:
                 recorded.add((slot.host, files.digest))
                 draft.add(
-                    Kind.CREATE_VOLUME,
+                    RecordFiles(files),
                     slot.host,
                     live_record_name(app.key.project, files.live, files.digest),
                     f"records that {slot.service.name} has the new content of {files.target}",
@@ -57,5 +57,4 @@ def record_sets(
                     release=app.digest,
                     service=slot.service.name,
                     after=tuple(dict.fromkeys(after[slot.host])),
-                    files=files,
                 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from gitops_orch.model.app import Order
 from gitops_orch.model.container import RETAINED_SUFFIX
 from gitops_orch.model.observed import State
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.model.rules.ports import fixed_ports, same_port
 from gitops_orch.planner.diff.slots import Slot
 from gitops_orch.planner.inputs.index import Index

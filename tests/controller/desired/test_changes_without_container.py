@@ -5,7 +5,7 @@ from dataclasses import replace
 from planner.builders import COMMIT, app, container, seen, service, world
 
 from gitops_orch.controller.desired.changes_without_container import notes_of
-from gitops_orch.model.plan import Plan
+from gitops_orch.model.plan.plan import Plan
 
 
 class OneReading:

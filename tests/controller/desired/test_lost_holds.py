@@ -9,7 +9,7 @@ from gitops_orch.controller.desired.lost_holds import REASON, with_lost_commands
 from gitops_orch.history.history import History
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import Placed
-from gitops_orch.model.plan import Plan
+from gitops_orch.model.plan.plan import Plan
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PLACED = Placed(app=AppKey(namespace="default", name="shop"), service="web", slot=1)

@@ -5,7 +5,8 @@ from gitops_orch.controller.workers import InlineWorkers
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.errors import Unstartable
 from gitops_orch.model.app import UpdatePolicy
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import Create, Kind, Remove, Start, Stop
 from gitops_orch.model.status import Outcome
 from tests.controller.execute.test_executor import Stage
 from tests.planner.builders import app, service
@@ -18,17 +19,20 @@ def endings_of(actions):
 
 
 def stop(number=1, host="h1", **fields):
-    return Action(id=f"stop{number}", kind=Kind.STOP, host=host, target="old", reason="replaced", **fields)
+    return Action(id=f"stop{number}", payload=Stop(), host=host, target="old", reason="replaced", **fields)
 
 
-def step(kind, *after, follows=()):
-    return Action(id=kind.value, kind=kind, host="h1", target="x", reason="", after=after, follows=follows)
+def step(payload, *after, follows=()):
+    identity = payload.kind.value
+    return Action(
+        id=identity, payload=payload, host="h1", target="x", reason="", after=after, follows=follows
+    )
 
 
 def test_a_stop_that_a_start_stands_on_is_not_put_off_however_far_away_the_start_is():
-    removed, created = step(Kind.REMOVE, "stop1"), step(Kind.CREATE, "remove")
+    removed, created = step(Remove(), "stop1"), step(Create(None), "remove")
     assert not endings_of([stop(), removed, created]).defer(stop())
-    assert not endings_of([stop(), step(Kind.START, follows=("stop1",))]).defer(stop())
+    assert not endings_of([stop(), step(Start(), follows=("stop1",))]).defer(stop())
     assert endings_of([stop(), removed]).defer(stop())
 
 

@@ -11,7 +11,7 @@ from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import ImageBehaviour, Registry
 from gitops_orch.model.app import UpdatePolicy
 from gitops_orch.model.host import Host
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.model.status import FailureKind, Outcome
 from gitops_orch.planner.plan import make_plan
 from tests.planner.builders import app, service, world
@@ -112,7 +112,11 @@ def test_an_app_whose_gate_fails_is_planned_anew_beside_the_waits_of_others():
     ((after_s, ended, busy),) = asked
     assert after_s < 10
     assert (ended, {each.name for each in busy}) == ({"bad"}, {"shop"})
-    made = [r for r in results if r.action.kind is Kind.CREATE and r.action.container.app.digest == "former"]
+    made = [
+        r
+        for r in results
+        if r.action.kind is Kind.CREATE and r.action.payload.container.app.digest == "former"
+    ]
     assert [r.outcome for r in made] == [Outcome.DONE]
     waits = {r.action.app.name: r.outcome for r in results if r.action.kind is Kind.WAIT_HEALTHY}
     assert waits == {"shop": Outcome.DONE, "bad": Outcome.DONE}

@@ -14,7 +14,8 @@ from gitops_orch.engine.simulated.engine import SimulatedEngine
 from gitops_orch.engine.simulated.images import ImageBehaviour
 from gitops_orch.errors import HistoryError
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import Start, Stop
 
 WAIT_S = 30
 MANY = LANE_WORKERS_MAX + 4
@@ -134,9 +135,12 @@ def test_a_release_goes_back_though_its_host_brings_in_more_images_than_it_has_w
     assert report.exit_code == 4
 
 
-def step(identity, app, *after, kind=Kind.START, follows=()):
+START = Start()
+
+
+def step(identity, app, *after, payload=START, follows=()):
     return Action(
-        id=identity, kind=kind, host="h1", target="x", reason="", app=app, after=after, follows=follows
+        id=identity, payload=payload, host="h1", target="x", reason="", app=app, after=after, follows=follows
     )
 
 
@@ -169,7 +173,7 @@ def test_what_puts_a_failure_right_overtakes_what_waits_for_its_turn():
 def test_a_stop_takes_no_turn_from_a_start():
     turns = HostQueues()
     for number in range(LANE_WORKERS_MAX):
-        turns.add(step(str(number), BLOG, kind=Kind.STOP))
+        turns.add(step(str(number), BLOG, payload=Stop()))
     turns.add(step("start", SHOP))
     assert "start" in {action.id for action in turns.due()}
 

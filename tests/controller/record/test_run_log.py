@@ -9,11 +9,13 @@ from structlog.testing import capture_logs
 from gitops_orch.controller.execute.run_control import ProgressEvent, silent
 from gitops_orch.controller.record.run_log import RunLog
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Action, Kind, Plan
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import Start
+from gitops_orch.model.plan.plan import Plan
 from gitops_orch.model.status import ActionResult, FailureKind, Outcome, RunReport, SkipReason, Status
 
 ACTION = Action(
-    id="a", kind=Kind.START, host="h1", target="x", name="web-1", reason="not running",
+    id="a", payload=Start(), host="h1", target="x", name="web-1", reason="not running",
     app=AppKey(namespace="default", name="shop"),
 )  # fmt: skip
 

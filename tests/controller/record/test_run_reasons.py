@@ -4,7 +4,9 @@ from lines_run import lines_run
 
 from gitops_orch.controller.record.run_reasons import run_reasons
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Action, Kind, Plan, PlanHold
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import Pull
+from gitops_orch.model.plan.plan import Plan, PlanHold
 from gitops_orch.model.status import (
     ActionResult,
     AppHealth,
@@ -37,7 +39,7 @@ def unwell(count):
     ]
     results = [
         ActionResult(
-            action=Action(id=str(key), kind=Kind.PULL, host="h1", target="x", reason="", app=key),
+            action=Action(id=str(key), payload=Pull(image="x"), host="h1", target="x", reason="", app=key),
             outcome=Outcome.FAILED,
             duration_ms=1,
             error=f"{key.name} cannot be pulled",
@@ -61,7 +63,7 @@ def test_each_app_in_trouble_costs_as_much_as_the_one_before_it():
 
 
 def test_steps_that_are_left_are_counted():
-    one = Action(id="a", kind=Kind.PULL, host="h1", target="x", reason="")
+    one = Action(id="a", payload=Pull(image="x"), host="h1", target="x", reason="")
     plan = Plan(commit="c", actions=(one,))
     picture = Status(commit="c", fetched_at=None, plan=plan, apps=(), hosts=())
     assert run_reasons(picture, ()) == ("1 step of the plan left to do",)

@@ -3,17 +3,19 @@
 from gitops_orch.controller.releases.shown_by_results import ShownByResults
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.job import run_slot
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import Restart, Start, Stop
 from gitops_orch.model.status import ActionResult, Outcome
 from tests.planner.builders import NOW
 
 SHOP, API = (AppKey(namespace="default", name=name) for name in ("shop", "api"))
+START = Start()
 
 
-def result(app, kind=Kind.START, outcome=Outcome.DONE, **fields):
+def result(app, payload=START, outcome=Outcome.DONE, **fields):
     action = Action(
-        id=f"{kind}/{app}",
-        kind=kind,
+        id=f"{payload.kind}/{app}",
+        payload=payload,
         host="h1",
         target="x",
         name="x",
@@ -27,7 +29,7 @@ def result(app, kind=Kind.START, outcome=Outcome.DONE, **fields):
 
 def test_a_release_has_succeeded_if_every_step_of_its_app_was_done():
     shown = ShownByResults()
-    shown.learn([result(SHOP), result(API), result(API, Kind.STOP, Outcome.FAILED)])
+    shown.learn([result(SHOP), result(API), result(API, Stop(), Outcome.FAILED)])
     assert shown.succeeded_releases == {(SHOP, "one")}
 
 
@@ -43,7 +45,7 @@ def test_a_scheduled_run_counts_as_started_unless_it_was_skipped():
 def test_a_container_that_is_started_again_has_not_run_its_hook_yet():
     shown = ShownByResults()
     shown.post_start_done.add(("h1", "x"))
-    shown.learn([result(SHOP, Kind.RESTART, Outcome.SKIPPED)])
+    shown.learn([result(SHOP, Restart(), Outcome.SKIPPED)])
     assert shown.post_start_done == {("h1", "x")}
-    shown.learn([result(SHOP, Kind.RESTART, Outcome.FAILED)])
+    shown.learn([result(SHOP, Restart(), Outcome.FAILED)])
     assert shown.post_start_done == set()

@@ -6,7 +6,8 @@ import pytest
 
 from gitops_orch.controller.retry.backoff import Backoff
 from gitops_orch.model.app import AppKey
-from gitops_orch.model.plan import Action, Kind
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import Pull
 from gitops_orch.model.status import ActionResult, FailureKind, Outcome
 
 APP = AppKey(namespace="default", name="shop")
@@ -15,7 +16,14 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 def result(outcome=Outcome.FAILED, *, release="one", failure=FailureKind.OTHER):
     action = Action(
-        id="pull", kind=Kind.PULL, host="h1", target="x:1", name="x:1", reason="", app=APP, release=release
+        id="pull",
+        payload=Pull(image="x:1"),
+        host="h1",
+        target="x:1",
+        name="x:1",
+        reason="",
+        app=APP,
+        release=release,
     )
     return ActionResult(
         action=action, outcome=outcome, duration_ms=1, error="registry is down", failure=failure

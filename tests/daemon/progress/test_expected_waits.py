@@ -13,7 +13,10 @@ from gitops_orch.controller.workers import ThreadWorkers
 from gitops_orch.daemon.progress.expected_waits import Underway
 from gitops_orch.engine.settings import PULL_DEADLINE_S
 from gitops_orch.engine.simulated.images import ImageBehaviour
-from gitops_orch.model.plan import Action, Gate, Kind
+from gitops_orch.model.job import Hook
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import Exec, Kind, Payload, Pull, Restart, RunJob, Start, Stop, WaitHealthy
+from gitops_orch.model.plan.values import Gate
 from gitops_orch.model.status import ActionResult, Outcome
 from tests.story import Scenario
 
@@ -22,12 +25,12 @@ pytestmark = pytest.mark.waits
 GRACE_S = 3
 COMMAND = Gate(monitor_s=0, deadline_s=900)
 STEPS = {
-    "a stop with a grace period of ten minutes": (Kind.STOP, {"grace_s": 600.0}, 600),
-    "a restart with one of an hour": (Kind.RESTART, {"grace_s": 3600.0}, 3600),
-    "a command that may take a quarter of an hour": (Kind.EXEC, {"gate": COMMAND}, 900),
-    "a job": (Kind.RUN_JOB, {"gate": Gate(monitor_s=0, deadline_s=7200)}, 7200),
-    "a gate with a long deadline": (Kind.WAIT_HEALTHY, {"gate": Gate(monitor_s=60, deadline_s=1200)}, 1260),
-    "a pull": (Kind.PULL, {}, PULL_DEADLINE_S),
+    "a stop with a grace period of ten minutes": (Stop(grace_s=600.0), 600),
+    "a restart with one of an hour": (Restart(grace_s=3600.0), 3600),
+    "a command that may take a quarter of an hour": (Exec(Hook(command=("x",)), COMMAND), 900),
+    "a job": (RunJob(gate=Gate(monitor_s=0, deadline_s=7200)), 7200),
+    "a gate with a long deadline": (WaitHealthy(Gate(monitor_s=60, deadline_s=1200)), 1260),
+    "a pull": (Pull(image="x"), PULL_DEADLINE_S),
 }
 
 
@@ -40,8 +43,8 @@ class Moments(SystemClock):
         return self.at_s
 
 
-def step(kind: Kind, identity: str = "1", **fields: object) -> Action:
-    return Action(id=identity, kind=kind, host="h1", target="x", name="x", reason="", **fields)
+def step(payload: Payload, identity: str = "1") -> Action:
+    return Action(id=identity, payload=payload, host="h1", target="x", name="x", reason="")
 
 
 def begun(action: Action) -> ProgressEvent:
@@ -55,10 +58,10 @@ def ended(action: Action) -> ProgressEvent:
 
 @pytest.mark.parametrize("name", STEPS)
 def test_a_wait_is_no_stall_until_its_own_deadline_and_not_for_ever(name):
-    kind, fields, allowed_s = STEPS[name]
+    payload, allowed_s = STEPS[name]
     clock = Moments()
     underway = Underway(clock)
-    underway.note(begun(step(kind, **fields)))
+    underway.note(begun(step(payload)))
     clock.at_s += allowed_s - 1
     assert underway.is_in_time()
     clock.at_s += 2
@@ -68,7 +71,7 @@ def test_a_wait_is_no_stall_until_its_own_deadline_and_not_for_ever(name):
 def test_what_has_ended_excuses_nobody():
     clock = Moments()
     underway = Underway(clock)
-    stop, start = step(Kind.STOP, grace_s=600.0), step(Kind.START, "2")
+    stop, start = step(Stop(grace_s=600.0)), step(Start(), "2")
     for event in (begun(stop), begun(start), ended(stop)):
         underway.note(event)
     clock.at_s += 1
@@ -78,9 +81,9 @@ def test_what_has_ended_excuses_nobody():
 def test_a_wait_begins_again_with_whatever_else_ends():
     clock = Moments()
     underway = Underway(clock)
-    underway.note(begun(step(Kind.PULL)))
+    underway.note(begun(step(Pull(image="x"))))
     clock.at_s += PULL_DEADLINE_S - 1
-    underway.note(ended(step(Kind.PULL, "2")))
+    underway.note(ended(step(Pull(image="x"), "2")))
     clock.at_s += PULL_DEADLINE_S - 1
     assert underway.is_in_time()
 
@@ -142,7 +145,7 @@ def test_a_stop_that_takes_longer_than_its_grace_period_is_a_stall(story):
     def progress(event: ProgressEvent) -> None:
         # What the plan knows of the grace period is not what the Engine does: its thread hangs.
         if event.action is not None and event.action.kind is Kind.STOP:
-            event = replace(event, action=replace(event.action, grace_s=2.0))
+            event = replace(event, action=replace(event.action, payload=Stop(grace_s=2.0)))
             underway.note(event)
             hangs.set()
         else:

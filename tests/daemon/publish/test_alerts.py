@@ -10,7 +10,9 @@ from gitops_orch.daemon.publish.alerts import send_alerts, send_revert_alerts, t
 from gitops_orch.daemon.publish.metrics import Metrics
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.desired import InvalidFile
-from gitops_orch.model.plan import Action, Kind, Plan, PlanHold, Refusal
+from gitops_orch.model.plan.action import Action
+from gitops_orch.model.plan.kinds import Pull
+from gitops_orch.model.plan.plan import Plan, PlanHold, Refusal
 from gitops_orch.model.status import (
     ActionResult,
     AppHealth,
@@ -114,7 +116,7 @@ def test_a_host_that_is_down_is_one_message_that_names_its_apps():
 
 def test_metrics_count_what_a_run_did_and_forget_apps_that_are_gone():
     metrics = Metrics()
-    action = Action(id="1", kind=Kind.PULL, host="edge", target="x", reason="because")
+    action = Action(id="1", payload=Pull(image="x"), host="edge", target="x", reason="because")
     done = ActionResult(action=action, outcome=Outcome.DONE, duration_ms=1)
     metrics.record(replace(report(WELL), results=(done,)))
     text = metrics.exposition(is_alive=True).decode()

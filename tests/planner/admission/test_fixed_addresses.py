@@ -6,7 +6,7 @@ from planner.builders import app, container, foreign, seen, steps, world
 
 from gitops_orch.model.app import Hold, Network
 from gitops_orch.model.observed import Health, State
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.planner.inputs.world import Role, TargetRelease
 from gitops_orch.planner.plan import make_plan
 

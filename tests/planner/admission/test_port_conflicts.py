@@ -5,9 +5,10 @@ from planner.builders import app, container, foreign, kinds, seen, service, step
 
 from gitops_orch.model.app import Port
 from gitops_orch.model.observed import Details, State
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Stop
 from gitops_orch.planner.inputs.world import Role, TargetRelease
 from gitops_orch.planner.plan import make_plan
+from tests.planner.builders import payloads
 
 
 def port(published, host_ip="", protocol="tcp"):
@@ -156,4 +157,4 @@ def test_two_ports_of_one_service_do_not_make_it_stop_first():
 @pytest.mark.parametrize(("old_port", "asked"), [(8090, (("", 8096, "tcp"),)), (8096, ())])
 def test_the_engine_is_asked_for_a_port_that_no_container_has_before_the_old_one_is_stopped(old_port, asked):
     plan = replaced(shop(port(8096)), old=shop(port(old_port), digest="old", image="old:1"))
-    assert [each.ports for each in plan.actions if each.kind is Kind.STOP] == [asked]
+    assert [each.ports for each in payloads(plan, Stop)] == [asked]

@@ -6,7 +6,7 @@ from planner.builders import app, container, foreign, kinds, replace, seen, worl
 
 from gitops_orch.model.app import Hold, Prune, Volume
 from gitops_orch.model.observed import ObservedMount, ObservedVolume, State
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.planner.inputs.world import Role, TargetRelease
 from gitops_orch.planner.plan import make_plan
 

@@ -3,7 +3,8 @@
 import pytest
 
 from gitops_orch.model.observed import ObservedImage
-from gitops_orch.model.plan import Kind, Plan
+from gitops_orch.model.plan.kinds import Kind
+from gitops_orch.model.plan.plan import Plan
 from gitops_orch.planner.inputs.world import ImagePin, TagState, TargetRelease
 from gitops_orch.planner.plan import make_plan
 from tests.planner.builders import COMMIT, IMAGE, app, container, kinds, seen, service, world

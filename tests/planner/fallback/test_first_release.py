@@ -3,6 +3,7 @@
 import pytest
 
 from gitops_orch.model.observed import Details, EndedBy, Health, Placed, State, UnknownHost
+from gitops_orch.model.plan.action import gate_to_pass
 from gitops_orch.planner.inputs.world import TargetRelease
 from gitops_orch.planner.plan import make_plan
 from tests.planner.builders import COMMIT, app, container, replace, seen, service, world
@@ -31,7 +32,8 @@ def proofs(second):
     remembered = {f"h{slot}": (Placed(app=key, service="api", slot=slot),) for slot in (1, 2)}
     chosen = (TargetRelease(app=SHOP, commit=COMMIT, stays_running=True),)
     there = world(observed={"h1": first, "h2": second}, targets=chosen, last_placements=remembered)
-    return [each for each in make_plan(there).actions if each.gate is not None and each.gate.is_retry]
+    gates = [(each, gate_to_pass(each)) for each in make_plan(there).actions]
+    return [each for each, gate in gates if gate is not None and gate.is_retry]
 
 
 def test_all_are_looked_at_where_all_are_healthy():

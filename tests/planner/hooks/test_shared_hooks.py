@@ -9,6 +9,7 @@ from planner.test_jobs import by_id, prepared_world
 from gitops_orch.model.app import Mode, UpdatePolicy
 from gitops_orch.model.job import Hook
 from gitops_orch.model.observed import State
+from gitops_orch.model.plan.action import intent_of
 from gitops_orch.planner.plan import make_plan
 
 SCHEMA = Hook(command=("migrate", "schema"))
@@ -21,11 +22,14 @@ def three(*hooks, **fields):
 
 def made_by_hooks(plan):
     """How often each command of a hook runs."""
-    return Counter(each.container.service.compose["command"][0] for each in plan.actions if of_a_hook(each))
+    return Counter(
+        each.payload.container.service.compose["command"][0] for each in plan.actions if of_a_hook(each)
+    )
 
 
 def of_a_hook(action):
-    return action.container is not None and ".pre_start." in action.container.service.name
+    intent = intent_of(action)
+    return intent is not None and ".pre_start." in intent.service.name
 
 
 def waits_for(plan, action, other):

@@ -6,7 +6,7 @@ import pytest
 
 from gitops_orch.model.app import AppKey, Dependency, Hold, Port, RolloutPolicy
 from gitops_orch.model.observed import Health, State, UnknownHost
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.planner.inputs.world import Role, TargetRelease
 from gitops_orch.planner.plan import make_plan
 from gitops_orch.planner.status import app_statuses
@@ -142,7 +142,7 @@ def test_an_app_that_waits_is_healed_at_the_release_that_it_runs():
     assert of_shop(there) == ["start", "wait_healthy"]
     there = world_with(container(DB, "db"), targets=gone_back)
     made = [a for a in make_plan(there).actions if a.kind is Kind.CREATE]
-    assert [(a.release, a.container.commit) for a in made] == [("old", "b" * 40)]
+    assert [(a.release, a.payload.container.commit) for a in made] == [("old", "b" * 40)]
 
 
 def test_an_app_that_runs_nothing_yet_stays_so():

@@ -3,7 +3,7 @@
 from planner.builders import app, container, foreign, seen, world
 
 from gitops_orch.model.observed import ObservedNetwork
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.planner.plan import make_plan
 
 SHOP = app()

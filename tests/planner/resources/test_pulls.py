@@ -4,11 +4,11 @@ import pytest
 
 from gitops_orch.model.job import Hook
 from gitops_orch.model.observed import ObservedImage
-from gitops_orch.model.plan import Kind
+from gitops_orch.model.plan.kinds import Create, Kind, Pull
 from gitops_orch.model.rules.platform import suits
 from gitops_orch.planner.inputs.world import ImagePin, TagState, TargetRelease
 from gitops_orch.planner.plan import make_plan
-from tests.planner.builders import COMMIT, IMAGE, IMAGE_ID, app, seen, service, world
+from tests.planner.builders import COMMIT, IMAGE, IMAGE_ID, app, payloads, seen, service, world
 from tests.planner.test_jobs import prepared_world
 
 DIGEST = "sha256:" + "a" * 64
@@ -57,7 +57,7 @@ def claimed(policy: str, image: str = IMAGE, **chosen: object) -> str:
     plan = make_plan(
         world(targets=(TargetRelease(app=made, commit=COMMIT, **chosen),), observed={"h1": host})
     )
-    (intent,) = [action.container for action in plan.actions if action.container is not None]
+    (intent,) = [create.container for create in payloads(plan, Create)]
     return intent.image_digest
 
 
@@ -80,7 +80,7 @@ def pulled(compose: dict[str, object], **fields: object) -> list[tuple[str, bool
     """Return the platform of each pull, and whether an image that is there will do."""
     made = app("shop", service("api", compose=compose))
     plan = make_plan(world(made, observed={"h1": seen("h1", apps=(made,), **fields)}))
-    return [(each.platform, each.local_suffices) for each in plan.actions if each.kind is Kind.PULL]
+    return [(each.platform, each.local_suffices) for each in payloads(plan, Pull)]
 
 
 def test_a_pull_is_for_the_platform_that_the_service_asks_for() -> None:
@@ -100,15 +100,13 @@ def test_a_service_without_a_platform_and_one_that_never_pulls_ask_for_none() ->
 def test_two_services_of_one_image_pull_it_once_and_really_if_one_of_them_must() -> None:
     made = app("shop", service("api", compose=ARM), service("web", compose={**ARM, "pull_policy": "always"}))
     plan = make_plan(world(made, observed={"h1": seen("h1", apps=(made,))}))
-    assert [each.local_suffices for each in plan.actions if each.kind is Kind.PULL] == [False]
+    assert [each.local_suffices for each in payloads(plan, Pull)] == [False]
 
 
 def test_the_image_of_a_hook_is_for_the_platform_of_its_service() -> None:
     hook = Hook(command=("up",), image="tool:1")
     plan = make_plan(prepared_world(app("shop", service(pre_start=(hook,), compose=ARM))))
-    assert ("tool:1", "linux/arm64") in {
-        (each.image, each.platform) for each in plan.actions if each.kind is Kind.PULL
-    }
+    assert ("tool:1", "linux/arm64") in {(each.image, each.platform) for each in payloads(plan, Pull)}
 
 
 @pytest.mark.parametrize(

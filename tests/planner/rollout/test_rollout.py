@@ -6,6 +6,7 @@ import pytest
 
 from gitops_orch.model.app import FailureAction, Mode, Order, Port, RolloutPolicy, UpdatePolicy
 from gitops_orch.model.observed import Details, State
+from gitops_orch.model.plan.action import gate_to_pass
 from gitops_orch.planner.inputs.world import Role, TargetRelease
 from gitops_orch.planner.plan import make_plan
 from tests.planner.builders import COMMIT, NOW, app, container, kinds, replace, seen, service, world
@@ -162,7 +163,7 @@ def test_what_shares_a_network_behind_a_canary_joins_a_container_that_is_there()
     plan = make_plan(world(after, observed={"h1": seen("h1", *running, apps=(before,))}))
     made = {a.name: a for a in plan.actions if a.kind.value == "create"}
     web = next(a for a in made.values() if a.service == "web")
-    assert web.container.peers["vpn"] in {*made, *(each.id for each in running)}
+    assert web.payload.container.peers["vpn"] in {*made, *(each.id for each in running)}
 
 
 def test_going_back_has_no_canary():
@@ -188,7 +189,7 @@ def test_going_back_follows_its_own_policy():
     running = [container(bad, slot=slot) for slot in range(1, 5)]
     plan = make_plan(world(targets=chosen, observed={"h1": seen("h1", *running, apps=(bad,))}))
     assert together(plan) == [4]
-    assert {a.gate.monitor_s for a in plan.actions if a.gate} == {1.0}
+    assert {gate.monitor_s for gate in map(gate_to_pass, plan.actions) if gate} == {1.0}
 
 
 # -- former generations
@@ -200,8 +201,8 @@ def test_what_is_replaced_is_kept_stopped_and_cannot_come_back_with_its_daemon()
     observed = {"h1": seen("h1", replace(container(before), **running), apps=(before,))}
     plan = make_plan(world(after, observed=observed, containers_kept=1))
     assert kinds(plan) == ["create", "start", "wait_healthy", "update", "stop", "rename"]
-    assert plan.actions[3].update == {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}}
-    assert plan.actions[-1].new_name.endswith("-kept")
+    assert plan.actions[3].payload.fields == {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}}
+    assert plan.actions[-1].payload.new_name.endswith("-kept")
 
 
 def kept(of, age_s=0, **fields):
