@@ -42,7 +42,7 @@ def calm_down(stage: "Stage") -> None:
     paused = {hold.app for hold in (*last, *status.plan.holds) if PAUSED in hold.reason}
     gone_back = [app for app in status.apps if app.release_state in ROLLED_BACK]
     hopeless |= {app.key for app in gone_back if app.health not in HEALTHY or app.key in paused}
-    hopeless |= _robbed(stage, asked) | _forgotten(stage)
+    hopeless |= _robbed(stage, asked) | _forgotten(stage) | stage.taken_for_stable
     for _ in asked:  # an app that depends on one of these waits, too
         hopeless |= {app.key for app in asked if _needed(app) in hopeless}
     hopeless |= _kept_for(stage, hopeless)

@@ -12,7 +12,7 @@ from simulation.memory_history import MemoryHistory
 from simulation.moving_tags import MovingTags, outdated
 from simulation.oracle import differences
 from simulation.outside import OutsideEvents
-from simulation.recipes import IMAGES, TreeRecipe
+from simulation.recipes import BAD, IMAGES, TreeRecipe
 from simulation.repository import Repository
 from simulation.seeded_faults import SeededFaults
 from simulation.simulated_clock import SimulatedClock
@@ -30,7 +30,7 @@ from gitops_orch.engine.simulated.fleet import SimulatedFleet
 from gitops_orch.engine.simulated.images import Registry
 from gitops_orch.engine.simulated.settings import SimulatedSettings
 from gitops_orch.errors import INTERNAL_ERROR
-from gitops_orch.model.app import App, Hold
+from gitops_orch.model.app import App, AppKey, Hold
 from gitops_orch.model.observed import Health
 from gitops_orch.model.plan.plan import PlanHold
 from gitops_orch.model.release import ReleaseState
@@ -60,6 +60,9 @@ class Stage:
     seed: int = 0
     files: bool = False  # commits are files that the real loader reads
     tally: Tally = field(default_factory=Tally)
+    # Apps that a controller without history saw running, although their container fails later: their release counts as
+    # stable, because nothing tells it from one that was stable.
+    taken_for_stable: set[AppKey] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.clock = SimulatedClock()
@@ -137,11 +140,22 @@ class Stage:
             max(0.0, (max(ends, default=self.clock.now()) - self.clock.now()).total_seconds()) + 1
         )
 
+    def _note_taken_for_stable(self) -> None:
+        known = {release.app for release in self.history.releases(None)}
+        self.taken_for_stable |= {
+            container.owner.app
+            for world in self.fleet.worlds.values()
+            for container in world.containers.values()
+            if self.tally.wipes and container.up and container.owner is not None
+            if container.image in BAD and container.owner.app not in known
+        }
+
     def run(self, *, crash_at: int | None = None, restless: float = 0.0) -> RunReport | None:
         """Run one reconcile; None if the controller crashed.  `restless`: the chance per check that the run yields."""
         monitor = self.monitor
         monitor.history = self.history
         monitor.begin_pass()
+        self._note_taken_for_stable()
         if crash_at is not None:
             monitor.at_request.setdefault(monitor.request_count + crash_at, []).append(crash_now)
         self.tally.passes += 1
