@@ -21,7 +21,7 @@ from gitops_orch.planner.admission.obstacles import obstacle_of, refusal_of
 from gitops_orch.planner.admission.other_controllers import of_another_instance, of_another_repository
 from gitops_orch.planner.admission.port_conflicts import blocked_by_ports, with_blocked
 from gitops_orch.planner.admission.probe_reach import unreachable_probe
-from gitops_orch.planner.app_steps import AppPlanner
+from gitops_orch.planner.app_steps import add_app_steps
 from gitops_orch.planner.data.data_handover import await_data, blocked_by_data
 from gitops_orch.planner.data.data_loss import lost_data
 from gitops_orch.planner.data.left_beside import left_beside
@@ -52,11 +52,11 @@ from gitops_orch.planner.pruning.removal_budget import check_removals
 from gitops_orch.planner.releases.dependencies import AppDependencies, Wait, with_running_releases
 from gitops_orch.planner.removal.dependency_order import app_order
 from gitops_orch.planner.removal.removal_steps import remove_networks
+from gitops_orch.planner.removal.retain import retain_failed
 from gitops_orch.planner.resources.external_resources import Externals, await_creation
 from gitops_orch.planner.resources.volumes import (
     VolumeReplacement,
     agreed_replacements,
-    clear_the_way,
     explained,
     without_replaced,
 )
@@ -190,9 +190,7 @@ def _plan_app(
     else:
         dependencies.outside.note(slots.slots)
         everything = replace(slots, slots=(*slots.slots, *runs))
-        planner = AppPlanner(chosen, everything, world, index, draft)
-        clear_the_way(chosen.app, replacements, draft, planner.pulls)
-        planner.plan()
+        add_app_steps(chosen, everything, replacements, world, index, draft)
         keep_services_running(chosen.app, draft, world, index)
 
 
@@ -306,10 +304,8 @@ def _keep_running(
         if chosen.app.rollback is Rollback.OFF
         else _failed_containers(slots, world.releases, chosen.app.key)
     )
-    failed_all = AppPlanner(
-        chosen, AppSlots(slots=(), surplus=(), failed=failed), world, index, draft
-    ).remove_failed()
-    stopping = Stopping(containers={found.id for found in failed}, steps=tuple(failed_all))
+    steps = retain_failed(chosen.app, AppSlots(slots=(), surplus=(), failed=failed), world, index, draft)
+    stopping = Stopping(containers={found.id for found in failed}, steps=steps)
     restart_previous(chosen.app, slots, draft, world, stopping)
 
 

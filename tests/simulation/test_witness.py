@@ -18,7 +18,7 @@ from gitops_orch.engine.simulated import create, requests
 from gitops_orch.engine.simulated import observation as seen
 from gitops_orch.model.app import FilesPolicy
 from gitops_orch.model.observed import EndedBy, ObservedHost, owner_of, with_owner
-from gitops_orch.planner import app_steps, health_gate, plan
+from gitops_orch.planner import health_gate, plan, service_rollout
 from gitops_orch.planner.diff import bind_files, kept_mounts, shared_namespaces, slots
 from gitops_orch.planner.fallback import fallback, first_release, spare_capacity
 from gitops_orch.planner.inputs import container_exit
@@ -26,6 +26,7 @@ from gitops_orch.planner.inputs.world import Role
 from gitops_orch.planner.placement import placer
 from gitops_orch.planner.rollout import canary_and_lanes
 from gitops_orch.planner.rollout import replace as succession
+from gitops_orch.planner.rollout import start as starts
 
 SEEDS_MAX = 400
 
@@ -83,12 +84,12 @@ def starts_again_what_failed_with_nothing_to_go_back_to(patch):
 
 
 def goes_back_in_part(patch):
-    arrange = app_steps.arrange
+    arrange = service_rollout.arrange
 
     def careless(chosen, *rest):
         return canary_and_lanes.Arrangement() if chosen.role is Role.ROLLBACK else arrange(chosen, *rest)
 
-    patch.setattr(app_steps, "arrange", careless)
+    patch.setattr(service_rollout, "arrange", careless)
 
 
 def takes_every_label_for_its_own(patch):
@@ -217,8 +218,8 @@ def overlooks_a_tag_that_was_pushed_again(patch):
 
 def takes_what_failed_its_gate_for_trouble(patch):
     """Failed gates are retried without end: no release ever fails."""
-    real = app_steps.gate_of
-    patch.setattr(app_steps, "gate_of", lambda *them: replace(real(*them), is_existing=True))
+    real = starts.gate_of
+    patch.setattr(starts, "gate_of", lambda *them: replace(real(*them), is_existing=True))
 
 
 def starts_all_that_stopped_for_one_place(patch):

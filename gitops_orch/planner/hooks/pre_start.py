@@ -322,9 +322,10 @@ class _Preparer:
                 if found.state in LIVE_STATES and last:
                     self._hold(found.host, key, found.owner.service, last)
 
-    def _retain(self, found: OwnedContainer, why: str) -> str:
+    def _retain(self, found: OwnedContainer, why: str) -> str | None:
         how = StopRequest(reason=f"its release failed ({why})")
-        return retain(self._draft, self._index.hosts[found.host], found, FAILED_SUFFIX, how)
+        steps = retain(self._draft, self._index.hosts[found.host], found, FAILED_SUFFIX, how).steps
+        return steps[-1] if steps else None
 
     def _remove_container(self, found: OwnedContainer) -> str | None:
         """Add the steps; return the id of the stop, None if the container does not run."""

@@ -35,7 +35,7 @@ def remove_in_order(
         if gates:
             identity = retire_after_gate(draft, found, reason, after, (*above, *gates))
         else:
-            identity = retire(draft, found, reason, (*after, *above))
+            (identity,) = retire(draft, found, reason, (*after, *above)).last
         removed[name].append(identity)
     return [identity for ids in removed.values() for identity in ids]
 

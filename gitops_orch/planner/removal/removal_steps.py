@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TypedDict
 
 from gitops_orch.model.app import AppKey
@@ -18,6 +19,19 @@ from gitops_orch.model.rules.addresses import held_addresses
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.slot_container import AdoptedContainer
 from gitops_orch.planner.plan_builder import PlanBuilder
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalSteps:
+    """The steps that were added to remove or retain a container; none if there is nothing to do."""
+
+    steps: tuple[str, ...] = ()
+    stop: str | None = None  # None if it does not run, or is stopped by another step
+
+    @property
+    def last(self) -> tuple[str, ...]:
+        """Return the last step; empty if there is none."""
+        return self.steps[-1:]
 
 
 class Owned(TypedDict):
@@ -69,10 +83,11 @@ def remove_container(draft: PlanBuilder, found: ObservedContainer, reason: str, 
     return identity
 
 
-def retire(draft: PlanBuilder, found: ObservedContainer, reason: str, after: Iterable[str]) -> str:
-    """Add a stop and a removal, and return the id of the removal."""
+def retire(draft: PlanBuilder, found: ObservedContainer, reason: str, after: Iterable[str]) -> RemovalSteps:
+    """Add a stop, if the container runs, and a removal."""
     stopped = stop_container(draft, found, reason, after)
-    return remove_container(draft, found, reason, after if stopped is None else (stopped,))
+    removed = remove_container(draft, found, reason, after if stopped is None else (stopped,))
+    return RemovalSteps((removed,) if stopped is None else (stopped, removed), stopped)
 
 
 def retire_after_gate(

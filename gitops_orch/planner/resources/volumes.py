@@ -104,13 +104,13 @@ def clear_the_way(
     app: App, replacements: Iterable[VolumeReplacement], draft: PlanBuilder, pulls: Sequence[str]
 ) -> None:
     """Add the steps that remove the containers on the volumes, then the volumes; new ones are created after that."""
-    retired: dict[str, str] = {}
+    retired: dict[str, tuple[str, ...]] = {}
     for each in replacements:
         name = each.volume.name
         reason = f"volume {name} is replaced, and ALL ITS DATA REMOVED, as x-gitops.replace_volumes agrees: {_CHANGED}"
         for user in each.users:
             if user.id not in retired:
-                retired[user.id] = retire(draft, user, reason, pulls)
+                retired[user.id] = retire(draft, user, reason, pulls).last
         removed = draft.add(
             RemoveVolume(),
             each.host,
@@ -118,7 +118,7 @@ def clear_the_way(
             reason,
             name=name,
             app=app.key,
-            after=(*pulls, *(retired[user.id] for user in each.users)),
+            after=(*pulls, *(step for user in each.users for step in retired[user.id])),
         )
         draft.releases_name(each.host, volume_name(name), removed)
 

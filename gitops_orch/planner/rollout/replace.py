@@ -8,13 +8,13 @@ from gitops_orch.model.container import RETAINED_SUFFIX
 from gitops_orch.model.observed import State
 from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.model.rules.ports import fixed_ports, same_port
-from gitops_orch.planner.diff.slots import Slot
+from gitops_orch.planner.diff.slots import AppSlots, Slot
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.slot_container import SlotContainer
 from gitops_orch.planner.inputs.world import TargetRelease
 from gitops_orch.planner.plan_builder import PlanBuilder
 from gitops_orch.planner.removal.removal_order import dependents_of, order_removals, service_of
-from gitops_orch.planner.removal.removal_steps import remove_container, retire, stop_container
+from gitops_orch.planner.removal.removal_steps import RemovalSteps, remove_container, retire, stop_container
 from gitops_orch.planner.removal.retain import StopRequest, keep_newest, retain
 from gitops_orch.planner.rollout.canary_and_lanes import choose_order, update_policy
 from gitops_orch.planner.rollout.gate_rules import is_over
@@ -27,13 +27,16 @@ class Replacement:
     first.
     """
 
-    def __init__(self, chosen: TargetRelease, index: Index, draft: PlanBuilder, containers_kept: int) -> None:
+    def __init__(
+        self, chosen: TargetRelease, slots: AppSlots, index: Index, draft: PlanBuilder, containers_kept: int
+    ) -> None:
         self.chosen = chosen
         self.index = index
         self.draft = draft
         self.containers_kept = containers_kept
         self.retired: dict[str, list[str]] = defaultdict(list)
         self.stopped: set[str] = set()
+        self.staying = self._staying_for_others(slots.slots)
 
     def stop_first(self, slot: Slot, ready: Sequence[str], before: tuple[str, ...]) -> list[str]:
         """Stop the containers that a slot's new container cannot run beside; return the ids of the stops."""
@@ -61,11 +64,13 @@ class Replacement:
             for other in stops[1:]:
                 self.draft.waits(other, stops[0])
 
-    def retire_outdated(self, slot: Slot, gates: tuple[str, ...]) -> None:
+    def retire_outdated(self, slot: Slot, gates: tuple[str, ...]) -> list[str]:
         """Remove the replaced containers after all `gates`, or retain them if they are rollback candidates.
 
-        Without gates, only the containers that a finished job replaced are removed.
+        Without gates, only the containers that a finished job replaced are removed. The stops are returned, except
+        those of containers that serve others on a host that all of them leave: they wait for the next slots.
         """
+        stops: list[str] = []
         name = slot.current.name if slot.current else slot.name
         reason = f"{name} on {slot.host} replaces it"
         for old in self._not_removing(slot.outdated, slot) if gates or is_over(slot) else ():
@@ -77,12 +82,15 @@ class Replacement:
                     stopped=stopped,
                     successor=slot.current.id if slot.current else "",
                 )
-                last = retain(self.draft, self.index.hosts[old.host], old, RETAINED_SUFFIX, how)
+                removed = retain(self.draft, self.index.hosts[old.host], old, RETAINED_SUFFIX, how)
             elif stopped:
-                last = remove_container(self.draft, old, reason, gates)
+                removed = RemovalSteps((remove_container(self.draft, old, reason, gates),))
             else:
-                last = retire(self.draft, old, reason, gates)
-            self.retired[slot.service.name] += [last] if last else gates  # "": it is already retained
+                removed = retire(self.draft, old, reason, gates)
+            self.retired[slot.service.name] += removed.last or gates  # no step: it is already retained
+            if removed.stop is not None and old.id not in self.staying:
+                stops.append(removed.stop)
+        return stops
 
     @staticmethod
     def _not_removing(outdated: Iterable[SlotContainer], slot: Slot) -> list[SlotContainer]:
@@ -93,7 +101,7 @@ class Replacement:
         """Let moving containers stop before their dependencies that move, too, as when an app is removed."""
         order_removals(self.draft, self.chosen.app.key, self.chosen.app, _moved(slots))
 
-    def staying_for_others(self, slots: Iterable[Slot]) -> frozenset[str]:
+    def _staying_for_others(self, slots: Iterable[Slot]) -> frozenset[str]:
         """Return the ids of containers that move to another host, and stop only after others that move, too."""
         moved = _moved(slots)
         dependents, moving = dependents_of(self.chosen.app), set(map(service_of, moved))
