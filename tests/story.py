@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import dedent
 from types import SimpleNamespace
 
@@ -84,6 +84,12 @@ class Source:
             name="repo",
         )
         return commit
+
+    def amend(self, *trailers: tuple[str, str]) -> None:
+        """Push the head's files again, as a commit with trailers."""
+        commit = hashlib.sha1(f"{self.name}{len(self.trees)}".encode()).hexdigest()
+        self.trees[commit] = replace(self.trees[self.fetch()], commit=commit)
+        self.trailers[commit] = trailers
 
     def fetch(self, **_: object) -> str:
         return list(self.trees)[-1]

@@ -143,7 +143,7 @@ def test_what_moves_to_an_app_that_fails_serves_again_where_it_was(story, what):
     assert story.sync().exit_code == 4
     assert running(story)["web"].labels["com.docker.compose.project"] == "shop"
     rows = {row.key.name: row for row in story.reconciler.read_status().apps}
-    assert "waits for default/blog, whose release" in rows["shop"].reason
+    assert "waits for default/blog, because its release, which was to get" in rows["shop"].reason
     story.reconciler = story._reconciler()
     assert story.plan().actions == ()
     story.commit(moving("", failing.replace("bad:1", "shop:1")))

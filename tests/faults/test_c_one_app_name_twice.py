@@ -180,7 +180,7 @@ def test_without_state_a_rewritten_and_changed_app_waits_for_a_commit_that_names
     forget(story)
     assert story.sync().exit_code == 1
     assert "see docs/ADOPTION.md" in holds(story)["default/web"]
-    story.source.trailers[story.source.fetch()] = (("Allow-Prune", "default/web"),)
+    story.source.amend(("Allow-Prune", "default/web"))
     assert story.sync().exit_code == 0
     assert "two:1" in images(story)
     story.commit({"web/compose.yaml": STATEFUL.format("three")})

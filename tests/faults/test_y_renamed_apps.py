@@ -79,7 +79,7 @@ def test_a_person_may_start_it_without_the_data_and_the_old_volume_stays(how, ac
     if accept:
         story.history.accept(story.source.fetch())
     else:
-        story.source.trailers[story.source.fetch()] = (("Allow-Prune", "default/blog"),)
+        story.source.amend(("Allow-Prune", "default/blog"))
     assert story.sync().exit_code == 0
     assert {key for key, _ in live(story)} == {NEW[how], "default/other"}
     assert "blog_data" in story.world.volumes

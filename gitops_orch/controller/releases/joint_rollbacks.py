@@ -76,7 +76,7 @@ def _with_providers(
     what = _clash(found.app, failed, other.app) if found is not None else ""
     if found is None or not what or _clash(each.app, failed, other.app):
         return None
-    reason = f"waits for {other.app.key}, because its release that was to have {what} failed"
+    reason = f"waits for {other.app.key}, because its release, which was to get {what}, failed"
     return replace(found, role=Role.WAITING, reason=reason, waits_for=other.app.key)
 
 
