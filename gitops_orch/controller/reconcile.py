@@ -35,6 +35,7 @@ from gitops_orch.model.host import Host
 from gitops_orch.model.status import RevertReport, RunReport, Status
 
 DUE_TAGS = TagCheck()
+REVERT_ROUNDS_MAX = 3  # how often one run pushes reverts; the next run pushes what is left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +140,15 @@ class Reconciler:
         snapshot = passes.take_snapshot(loaded, quick=quick)
         first = snapshot.status
         snapshot = passes.run(snapshot)
-        reverts = self._push_reverts(snapshot, control)
-        if reverts:  # The head in Git may be new now, and the status may include the revert.
-            control.progress(ProgressEvent(kind="reverting", message=reverts[-1].message))
-            loaded = self._loader.load(fetch=any(news.pushed for news in reverts))
+        reverts: tuple[RevertReport, ...] = ()
+        # After a revert the head in Git may be new, and apps that waited may be rolled out, fail, and be reverted, too.
+        for _ in range(REVERT_ROUNDS_MAX):
+            pushed = self._push_reverts(snapshot, control)
+            if not pushed:
+                break
+            reverts += pushed
+            control.progress(ProgressEvent(kind="reverting", message=pushed[-1].message))
+            loaded = self._loader.load(fetch=any(news.pushed for news in pushed))
             snapshot = passes.run(passes.take_snapshot(loaded, quick=True))
         self._finish(snapshot, quick=quick or bool(apps))
         result = run_status(snapshot.status, passes.results)

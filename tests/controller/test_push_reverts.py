@@ -55,6 +55,18 @@ def test_a_release_that_failed_is_reverted_and_the_app_is_in_sync_with_nothing_t
     assert running(story) == before
 
 
+def test_a_release_that_fails_after_the_revert_that_it_waited_for_is_reverted_in_the_same_run(story):
+    needs_shop = "x-gitops: {depends_on: [shop]}\n"
+    story.push({"blog/compose.yaml": GOOD + needs_shop})
+    assert story.sync().exit_code == 0
+    story.push({"shop/compose.yaml": BAD, "blog/compose.yaml": BAD + needs_shop})
+    report = story.sync()
+    assert [each.app.name for each in report.reverts if each.pushed] == ["shop", "blog"]
+    assert story.read("blog/compose.yaml") == (GOOD + needs_shop).strip()
+    again = story.sync()
+    assert (again.exit_code, again.results, again.reverts) == (0, (), ())
+
+
 def test_the_container_that_failed_is_kept_for_a_look_until_the_app_changes(story):
     story.push({"shop/compose.yaml": BAD})
     story.sync()

@@ -254,7 +254,8 @@ class SafetyMonitor:
             lives_there = each.joins is None or each.joins in joined
             is_same = each.owner is not None and each.owner.spec_hash == intent.spec_hash
             by_hand = each.limits.get("Memory") == FOREIGN_MEMORY_BYTES
-            is_same &= image is None or each.image_id == image.id
+            # Excludes a container of a rollback: it was created by a digest, and the tag is pulled for its successor.
+            is_same &= each.image == intent.image and (image is None or each.image_id == image.id)
             # Excludes a tag that moved between the pull and the create: the container has other bytes than planned.
             is_same &= each.owner is not None and each.owner.image_digest in {"", each.image_id}
             if was_made_so and is_same and lives_there and each.state is State.CREATED and not by_hand:
