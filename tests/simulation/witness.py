@@ -362,8 +362,14 @@ class SafetyMonitor:
         ):
             return
         needed = self.repository.commits[self.commit].app(app.needs)
-        stable = [each for each in self.history.releases(app.key) if each.state is ReleaseState.STABLE]
-        if needed is None or any(self._is_same(container, each.digest) for each in stable):
+        # The release that runs meanwhile is completed: it was stable, or its rollout was interrupted.
+        others = [
+            each
+            for each in self.history.releases(app.key)
+            if each.state is ReleaseState.STABLE
+            or (each.state is ReleaseState.PROGRESSING and each.digest != owner.release)
+        ]
+        if needed is None or any(self._is_same(container, each.digest) for each in others):
             return
         failed = self.repository.is_among(needed, self.history.failed_digests(needed.key))
         if failed and not self._is_up(needed.key):
