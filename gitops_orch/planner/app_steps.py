@@ -62,7 +62,7 @@ def _remove_unneeded(rollout: Rollout, removing: Sequence[SlotContainer], cleare
     remove_surplus(app, removing, draft, stopped=cleared, pulls=rollout.pulls, gates=gates)
     former = rollout.world.releases.running.get(app.key)
     uncleared = [found for found in removing if found.id not in cleared]
-    order_removals(draft, app.key, former.app if former is not None else None, uncleared)
+    order_removals(draft, former.app if former is not None else None, uncleared)
 
 
 def _wanted_networks(rollout: Rollout) -> dict[str, set[str]]:

@@ -1,29 +1,18 @@
-"""Collects the actions of a plan, gives each an id, and finds out which other actions each must wait for.
-
-Note [What frees a name, a port or an address]
-An action that needs a name, a fixed port or a fixed address on a host waits for the action that frees it there, no
-matter which app that action belongs to. The key always contains the host, so the order of apps in the plan does not
-matter. If a container stops for a successor in another app, the stop waits until that successor is ready to be started.
-So no service is down during a pull.
-"""
+"""Collects the actions of a plan, gives each an id, and lets it wait for what frees the resources that it needs."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
-from gitops_orch.model.app import AppKey, Network
+from gitops_orch.model.app import AppKey
 from gitops_orch.model.host_files import FilesQuery
-from gitops_orch.model.observed import HeldAddress, HeldPort, ObservedContainer
+from gitops_orch.model.observed import HeldPort
 from gitops_orch.model.plan.action import Action, Change, FailureBudget
-from gitops_orch.model.plan.kinds import KINDS, CreateNetwork, Kind, Payload, Rename, Stop
+from gitops_orch.model.plan.kinds import KINDS, CreateNetwork, Payload, Rename, Stop
 from gitops_orch.model.plan.plan import PlanHold
-from gitops_orch.model.rules.ports import ports_of, same_port
 from gitops_orch.planner.action_cycles import without_cycles
-
-_PortKey = tuple[str, int, str]  # host, number, protocol
-_NameKey = tuple[str, str]
-_AddressKey = tuple[str, str, str]  # host, network, address
+from gitops_orch.planner.resource_ledger import NetworkCreation, ResourceLedger
 
 
 class StepFields(TypedDict, total=False):
@@ -44,14 +33,6 @@ class ActionFields(StepFields, total=False):
     service: str | None
     slot: int | None
     release: str
-
-
-class NetworkCreation(NamedTuple):
-    """An action that creates a network, the app that declares the network, and its definition."""
-
-    id: str
-    app: AppKey | None
-    network: Network
 
 
 class HoldKind(TypedDict, total=False):
@@ -78,19 +59,9 @@ class PlanBuilder:
         self.refreshes: set[str] = set()
         self._gates: dict[AppKey, list[str]] = defaultdict(list)
         self._ids: dict[str, int] = {}  # how many actions have the same kind, host and target
-        self._names_freed: dict[_NameKey, str] = {}
-        self._ports_freed: dict[_PortKey, list[tuple[HeldPort, str]]] = defaultdict(list)
-        self._addresses_freed: dict[_AddressKey, list[str]] = defaultdict(list)
-        self._names_taken: list[tuple[_NameKey, str]] = []
-        self.ports_taken: list[tuple[str, HeldPort, str]] = []  # host, port, and the action that needs it
-        # host, address, and the action that needs it
-        self.addresses_taken: list[tuple[str, HeldAddress, str]] = []
         self._waits: list[tuple[str, str]] = []
-        # stops, and the actions that each should wait for if it can
-        self._patient: list[tuple[str, tuple[str, ...]]] = []
         self._places: dict[AppKey | None, list[int]] = defaultdict(list)  # indexes into `actions`, by app
-        self._indexed_count = 0
-        self._networks_created: dict[_NameKey, NetworkCreation] = {}
+        self.ledger = ResourceLedger()
 
     def add(
         self, payload: Payload, host: str, target: str, reason: str, **fields: Unpack[ActionFields]
@@ -101,17 +72,13 @@ class PlanBuilder:
         """
         identity = self._identify(payload, host, target)
         if isinstance(payload, CreateNetwork):
-            self._networks_created[host, target] = NetworkCreation(
-                identity, fields.get("app"), payload.network
-            )
+            creation = NetworkCreation(identity, fields.get("app"), payload.network)
+            self.ledger.creates_network(host, target, creation)
+        self._places[fields.get("app")].append(len(self.actions))
         self.actions.append(
             Action(id=identity, payload=payload, host=host, target=target, reason=reason, **fields)
         )
         return identity
-
-    def creation_of_network(self, host: str, name: str) -> NetworkCreation | None:
-        """Return the creation of a network of that name on a host; None if none was added."""
-        return self._networks_created.get((host, name))
 
     def _identify(self, payload: Payload, host: str, target: str) -> str:
         base = f"{payload.kind}/{host}/{payload.new_name if isinstance(payload, Rename) else target}"
@@ -137,21 +104,12 @@ class PlanBuilder:
         """Note that an action waits for another one that was added later."""
         self._waits.append((action, other))
 
-    def waits_unless_needed(self, stop: str, others: Iterable[str]) -> None:
-        """Note that a stop waits for others, unless a start of this plan needs the port or address that it frees."""
-        self._patient.append((stop, tuple(others)))
-
     def settle_stops(self) -> None:
-        """Apply what `waits_unless_needed` noted, now that all starts of the plan are known.
+        """Let stops wait that no start of this plan needs, now that all its starts are known.
 
         The `pre_stop` commands are inserted later, and wait for the same actions.
         """
-        needed = {freer for _, freer in self._with_name_waits()} if self._patient else set()
-        waits: dict[str, list[str]] = defaultdict(list)
-        for stop, others in self._patient:
-            if stop not in needed:
-                waits[stop] += others
-        self._patient.clear()
+        waits = self.ledger.waits_of_unneeded_stops()
         if waits:
             self.actions = [
                 _with_after(action, waits[action.id]) if action.id in waits else action
@@ -160,44 +118,7 @@ class PlanBuilder:
 
     def actions_of(self, app: AppKey) -> list[Action]:
         """Return the actions that were added for an app so far. To be used only before other actions are inserted."""
-        for place in range(self._indexed_count, len(self.actions)):
-            self._places[self.actions[place].app].append(place)
-        self._indexed_count = len(self.actions)
         return [self.actions[place] for place in self._places.get(app, ())]
-
-    def releases_name(self, host: str, name: str, action: str) -> None:
-        """Note that a name on a host is free after an action. The first action that frees the name counts."""
-        self._names_freed.setdefault((host, name), action)
-
-    def has_action(self, kind: Kind, host: str, target: str) -> bool:
-        """Return whether an action of this kind was added for this host and target."""
-        return f"{kind}/{host}/{target}" in self._ids
-
-    def gives_up_name(self, host: str, name: str) -> bool:
-        """Return whether an action was added that frees a name on a host."""
-        return (host, name) in self._names_freed
-
-    def needs_name(self, host: str, name: str, action: str) -> None:
-        """Note that an action needs a name on a host."""
-        self._names_taken.append(((host, name), action))
-
-    def releases_ports(self, host: str, container: ObservedContainer, action: str) -> None:
-        """Note that a container's ports are free after an action."""
-        for port in ports_of(container):
-            self._ports_freed[(host, *port[1:])].append((port, action))
-
-    def needs_ports(self, host: str, ports: Iterable[HeldPort], action: str) -> None:
-        """Note that an action needs fixed ports of a host."""
-        self.ports_taken += [(host, port, action) for port in ports]
-
-    def releases_addresses(self, host: str, addresses: Iterable[HeldAddress], action: str) -> None:
-        """Note that addresses in networks of a host are free after an action."""
-        for address in addresses:
-            self._addresses_freed[(host, *address)].append(action)
-
-    def needs_addresses(self, host: str, addresses: Iterable[HeldAddress], action: str) -> None:
-        """Note that an action needs fixed addresses in networks of a host."""
-        self.addresses_taken += [(host, address, action) for address in addresses]
 
     def check_ports(self, stop: str, ports: tuple[HeldPort, ...], image: str, release: str) -> None:
         """Let the Engine be asked whether ports are free before a container is stopped for a release that needs them.
@@ -218,14 +139,10 @@ class PlanBuilder:
         extra: dict[str, set[str]] = defaultdict(set)
         for action, other in self._waits:
             extra[action].add(other)
-        names = [
-            (action, freed)
-            for name, action in self._names_taken
-            if (freed := self._names_freed.get(name)) is not None and freed != action
-        ]
+        names = self.ledger.freed_names()
         for action, freed in names:
             extra[action].add(freed)
-        self._add_name_waits(extra)
+        self._add_resource_waits(extra)
         actions = [
             _with_after(action, extra[action.id]) if action.id in extra else action for action in self.actions
         ]
@@ -247,30 +164,17 @@ class PlanBuilder:
         awaited = {each for action in actions for each in (*action.after, *action.follows)}
         return [action for action in actions if action.id not in self.refreshes or action.id in awaited]
 
-    def _add_name_waits(self, extra: dict[str, set[str]]) -> None:
+    def _add_resource_waits(self, extra: dict[str, set[str]]) -> None:
         """Let an action that needs a port or an address wait for the action that frees it.
 
         If the two belong to different apps, the freeing action also waits until the other is prepared for its start.
         """
         by_id = {action.id: action for action in self.actions}
-        for taker, freer in self._with_name_waits():
+        for taker, freer in self.ledger.freed_ports_and_addresses():
             extra[taker].add(freer)
             if by_id[taker].app != by_id[freer].app:
                 before = (by_id.get(each) for each in by_id[taker].after)
                 extra[freer].update(each.id for each in before if each and KINDS[each.kind].prepares)
-
-    def _with_name_waits(self) -> Iterator[tuple[str, str]]:
-        """Yield pairs of actions: one that needs a port or an address, and the one that frees it."""
-        for host, port, action in self.ports_taken:
-            for held, freed in self._ports_freed.get((host, *port[1:]), ()):
-                if freed != action and same_port(port, held):
-                    yield action, freed
-        for host, address, action in self.addresses_taken:
-            yield from (
-                (action, freed)
-                for freed in self._addresses_freed.get((host, *address), ())
-                if freed != action
-            )
 
 
 def _with_after(action: Action, extra: Iterable[str]) -> Action:

@@ -22,7 +22,7 @@ _LAST_OCTET = 0xFF
 
 def start_fixed_addresses_first(draft: PlanBuilder, index: Index) -> None:
     """Let the other starts of a new app follow those that need a low address in the same network."""
-    if not draft.addresses_taken:
+    if not draft.ledger.addresses_needed:
         return
     places = {action.id: place for place, action in enumerate(draft.actions)}
     for asker, others in _asked_first(draft, index):
@@ -40,8 +40,8 @@ def _asked_first(draft: PlanBuilder, index: Index) -> Iterator[tuple[str, list[s
         action.app for action in draft.actions if KINDS[action.kind].frees or KINDS[action.kind].frees_name
     }
     without = _starts_without_address(draft)
-    there = _container_counts(index, {host for host, _, _ in draft.addresses_taken})
-    for host, (network, address), identity in draft.addresses_taken:
+    there = _container_counts(index, {host for host, _, _ in draft.ledger.addresses_needed})
+    for host, (network, address), identity in draft.ledger.addresses_needed:
         asker = by_id[identity]
         if asker.app is None or asker.app in replacing or not KINDS[asker.kind].starts:
             continue

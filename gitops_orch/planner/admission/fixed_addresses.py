@@ -73,15 +73,15 @@ def blocked_by_addresses(draft: PlanBuilder, index: Index) -> Mapping[AppKey, st
 
 
 def _taken(draft: PlanBuilder, index: Index) -> Iterator[_AddressConflict]:
-    if not draft.addresses_taken:
+    if not draft.ledger.addresses_needed:
         return
     actions = {action.id: action for action in draft.actions}
     freed = {(each.host, each.target, network) for each in draft.actions for network in _remaining(each)}
     holders = {
         host: holders_of(index.hosts[host], held_addresses)
-        for host in {host for host, _, _ in draft.addresses_taken}
+        for host in {host for host, _, _ in draft.ledger.addresses_needed}
     }
-    for host, address, identity in draft.addresses_taken:
+    for host, address, identity in draft.ledger.addresses_needed:
         action = actions[identity]
         for holder in holders[host].get(address, ()):
             removed = (host, holder.id, "") in freed or (host, holder.id, address[0]) in freed

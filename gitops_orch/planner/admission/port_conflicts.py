@@ -12,7 +12,6 @@ from dataclasses import replace
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.observed import LIVE_STATES, HeldPort, ObservedContainer, owner_of
 from gitops_orch.model.plan.action import Action
-from gitops_orch.model.plan.kinds import KINDS
 from gitops_orch.model.rules.ports import port_text, ports_of, same_port
 from gitops_orch.planner.inputs.index import HostIndex, Index
 from gitops_orch.planner.inputs.world import Blocked, ReleaseInputs, Role, World
@@ -21,18 +20,19 @@ from gitops_orch.planner.plan_builder import PlanBuilder
 
 def blocked_by_ports(draft: PlanBuilder, index: Index) -> Mapping[AppKey, str]:
     """Return the apps whose steps need a port of a container that stays, each with the reason."""
-    if not draft.ports_taken:
+    if not draft.ledger.ports_needed:
         return {}
     actions = {action.id: action for action in draft.actions}
-    stopped = {(each.host, each.target) for each in draft.actions if KINDS[each.kind].frees}
-    holders = {host: _holders(index.hosts[host]) for host in {host for host, _, _ in draft.ports_taken}}
+    holders = {
+        host: _holders(index.hosts[host]) for host in {host for host, _, _ in draft.ledger.ports_needed}
+    }
     found: dict[AppKey, str] = {}
-    for host, port, identity in draft.ports_taken:
+    for host, port, identity in draft.ledger.ports_needed:
         action = actions[identity]
         if action.app is None or action.app in found:
             continue
         for container in _having(holders[host], port):
-            if (host, container.id) not in stopped and not _is_itself(container, action):
+            if draft.ledger.end_of(host, container.id) is None and not _is_itself(container, action):
                 found[action.app] = _reason(host, port, container)
                 break
     return found

@@ -13,7 +13,7 @@ from gitops_orch.model.app import AppKey
 from gitops_orch.model.names import prepared_service
 from gitops_orch.model.observed import ObservedContainer, owner_of
 from gitops_orch.model.plan.action import Action, intent_of
-from gitops_orch.model.plan.kinds import KINDS, Kind
+from gitops_orch.model.plan.kinds import KINDS
 from gitops_orch.model.plan.values import ContainerIntent
 from gitops_orch.planner.data.shared_data import NewContainer, ServiceKey, Sharing, service_key_of
 from gitops_orch.planner.inputs.address_holders import holders_of
@@ -35,13 +35,13 @@ class _DataConflict:
 
 def await_data(draft: PlanBuilder, world: World, index: Index) -> None:
     """Let each start, and the stop of its own predecessor, wait for the stop of the container that has the data."""
-    stops = {action.id: action for action in draft.actions if action.kind is Kind.STOP}
     for each in _DataConflicts(draft, world, index).all():
         if each.stop is None:
             continue
         draft.waits(each.start.id, each.stop)
+        stops = draft.ledger.stops_by(each.start.app)
         for own in each.start.after:
-            if own in stops and own != each.stop and stops[own].app == each.start.app:
+            if own in stops and own != each.stop:
                 draft.waits(own, each.stop)
 
 
@@ -86,11 +86,7 @@ class _DataConflicts:
             for action in draft.actions
             if (intent := intent_of(action)) is not None
         }
-        self._stops = {
-            (action.host, action.target): action.id
-            for action in reversed(draft.actions)
-            if KINDS[action.kind].frees
-        }
+        self._ledger = draft.ledger
         self._holders: dict[str, Mapping[str, list[ObservedContainer]]] = {}  # by host and source
 
     def all(self) -> Iterator[_DataConflict]:
@@ -108,7 +104,7 @@ class _DataConflicts:
         if any(service_key_of(each) == own for each in holders):
             return  # they already share it
         for holder in holders:
-            stop = self._stops.get((start.host, holder.id))
+            stop = self._ledger.end_of(start.host, holder.id)
             if holder.id != start.target and not self._is_shared(start, source, holder, stays=stop is None):
                 yield _DataConflict(start, source, holder, stop)
 

@@ -71,8 +71,8 @@ def restart(draft: PlanBuilder, old: SlotContainer, after: tuple[str, ...]) -> s
     """Add the start of a container whose successor is not healthy, and return its id."""
     reason = "it serves until its successor can be started"
     started = draft.add(Start(), old.host, old.id, reason, **owned(old), after=after)
-    draft.needs_ports(old.host, ports_of(old), started)
-    draft.needs_addresses(old.host, old.fixed_addresses, started)
+    draft.ledger.needs_ports(old.host, ports_of(old), started)
+    draft.ledger.needs_addresses(old.host, old.fixed_addresses, started)
     return started
 
 

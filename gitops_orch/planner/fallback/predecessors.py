@@ -83,13 +83,13 @@ def restart_predecessors(
     ]
     if old in world.findings.blocked or not there:
         return
-    stops = {(each.host, each.target): each.id for each in draft.actions if each.kind is Kind.STOP}
     new = [each for each in index.apps.get(successor, ()) if each.state in LIVE_STATES]
-    served = {service_of(each) for each in new if (each.host, each.id) not in stops}
-    served |= {
-        str(each.service) for each in draft.actions if each.app == successor and each.kind is Kind.START
-    }
-    ends = tuple(stops[each.host, each.id] for each in new if service_of(each) not in served)
+    stops = {each.id: draft.ledger.stop_of(each.host, each.id) for each in new}
+    served = {service_of(each) for each in new if stops[each.id] is None}
+    served |= {str(each.service) for each in draft.actions_of(successor) if each.kind is Kind.START}
+    ends = tuple(
+        stop for each in new if service_of(each) not in served and (stop := stops[each.id]) is not None
+    )
     running = [each for each in index.apps.get(old, ()) if each.state in LIVE_STATES]
     room = RunningSet(former, running)
     for found in best_first(there, old, world.releases):

@@ -108,7 +108,6 @@ class _Preparer:
         self._context = ActionContext(draft.actions, world, index)
         self._by_id = {action.id: action for action in draft.actions}
         self._creates = {(a.host, a.target): a for a in draft.actions if a.kind is Kind.CREATE}
-        self._leaving = {(a.host, a.target) for a in draft.actions if KINDS[a.kind].frees}
         self._used: set[str] = set()  # ids of existing containers that a start uses
 
     def prepare_all(self) -> None:
@@ -150,7 +149,7 @@ class _Preparer:
         staying = [
             found
             for found in self._index.apps.get(chosen.app.key, ())
-            if (found.host, found.id) not in self._leaving and host in {"", found.host}
+            if self._draft.ledger.end_of(found.host, found.id) is None and host in {"", found.host}
         ]
         created = (self._creates.get((start.host, start.target)) for start in starts)
         intents = [intent_of(each) for each in created if each is not None]
@@ -189,7 +188,7 @@ class _Preparer:
             target = name = intent.name
             after = (*after, *self._pull(start, intent))
             created = self._add(start, Create(intent), target, reason, after=after)
-            self._draft.needs_name(start.host, name, created)
+            self._draft.ledger.needs_name(start.host, name, created)
             after = (created,)
         else:
             self._used.add(there.id)
@@ -206,7 +205,8 @@ class _Preparer:
     def _remove(self, start: Action, target: str, name: str) -> None:
         """Remove a hook's container after the start that it prepared, so that no later run repeats the hook."""
         reason = "what it prepared has been started"
-        self._add(start, Remove(), target, reason, after=(start.id,), name=name)
+        removed = self._add(start, Remove(), target, reason, after=(start.id,), name=name)
+        self._draft.ledger.removes_container(start.host, target, removed)
 
     def _add(
         self,

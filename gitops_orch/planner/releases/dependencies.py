@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from gitops_orch.model.app import AppKey
 from gitops_orch.model.container import is_retained
 from gitops_orch.model.observed import Health, ObservedContainer, State
-from gitops_orch.model.plan.kinds import KINDS, Kind
+from gitops_orch.model.plan.kinds import KINDS
 from gitops_orch.planner.admission.joined_containers import JoinableContainers
 from gitops_orch.planner.diff.drift import Remedy
 from gitops_orch.planner.diff.slots import AppSlots, Slot
@@ -113,13 +113,11 @@ class AppDependencies:
     def _unhealthy(self, chosen: TargetRelease) -> str:
         """Describe the first running container that is unhealthy and that this plan does not gate; "" if none."""
         key = chosen.app.key
-        actions = self.draft.actions_of(key)
-        gated = {action.target for action in actions if KINDS[action.kind].brings_up}
-        removing = {action.target for action in actions if action.kind is Kind.REMOVE}
+        gated = {action.target for action in self.draft.actions_of(key) if KINDS[action.kind].brings_up}
         for found in self.index.apps.get(key, ()):
-            container = found
-            if container.id not in gated | removing and _is_unhealthy(container):
-                return f"is not healthy ({container.name} on {found.host} is {container.health.value})"
+            stays = not self.draft.ledger.removals_of(found.host, found.id)
+            if stays and found.id not in gated and _is_unhealthy(found):
+                return f"is not healthy ({found.name} on {found.host} is {found.health.value})"
         return ""
 
 

@@ -3,9 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from gitops_orch.model.app import App, AppKey
+from gitops_orch.model.app import App
 from gitops_orch.model.observed import OwnedContainer
-from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.planner.diff.shared_namespaces import namespace_parents
 from gitops_orch.planner.inputs.slot_container import SlotContainer
 from gitops_orch.planner.plan_builder import PlanBuilder
@@ -40,31 +39,26 @@ def remove_in_order(
     return [identity for ids in removed.values() for identity in ids]
 
 
-def order_removals(
-    draft: PlanBuilder, app: AppKey, former: App | None, removing: Iterable[SlotContainer]
-) -> None:
+def order_removals(draft: PlanBuilder, former: App | None, removing: Iterable[SlotContainer]) -> None:
     """Let a container stop after its dependents if all of them are removed and their removals are already in the draft.
 
     A container that holds a port that a start of this plan needs stops before that start in any case.
     """
     dependents = dependents_of(former)
-    services = {found.id: service_of(found) for found in removing}
-    stops: dict[str, str] = {}
+    if not dependents:
+        return
+    ledger, removing = draft.ledger, tuple(removing)
     removals: dict[str, list[str]] = defaultdict(list)
-    first: dict[str, str] = {}
-    for action in draft.actions_of(app) if dependents and services else ():
-        if action.target in services and action.kind is Kind.STOP:
-            stops.setdefault(action.target, action.id)
-        elif action.target in services and action.kind is Kind.REMOVE:
-            first.setdefault(action.target, action.id)
-            removals[services[action.target]].append(action.id)
-    for target, ends in (first | stops).items():
-        above = [each for other in sorted(dependents.get(services[target], ())) for each in removals[other]]
-        if target in stops:
-            draft.waits_unless_needed(stops[target], above)
-        else:
+    for found in removing:
+        removals[service_of(found)] += ledger.removals_of(found.host, found.id)
+    for found in removing:
+        above = [each for other in sorted(dependents.get(service_of(found), ())) for each in removals[other]]
+        stop, end = ledger.stop_of(found.host, found.id), ledger.end_of(found.host, found.id)
+        if stop is not None:
+            ledger.waits_unless_needed(stop, above)
+        elif end is not None:
             for each in above:
-                draft.waits(ends, each)
+                draft.waits(end, each)
 
 
 def in_removal_order(former: App | None, removing: Iterable[SlotContainer]) -> list[SlotContainer]:

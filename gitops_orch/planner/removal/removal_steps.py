@@ -14,7 +14,7 @@ from gitops_orch.model.observed import (
     is_of_app,
     owner_of,
 )
-from gitops_orch.model.plan.kinds import Kind, Remove, RemoveNetwork, Stop
+from gitops_orch.model.plan.kinds import Remove, RemoveNetwork, Stop
 from gitops_orch.model.rules.addresses import held_addresses
 from gitops_orch.planner.inputs.index import Index
 from gitops_orch.planner.inputs.slot_container import AdoptedContainer
@@ -66,8 +66,9 @@ def stop_container(
         after=tuple(after),
         follows=follows,
     )
-    draft.releases_ports(found.host, found, identity)
-    draft.releases_addresses(found.host, held_addresses(found), identity)
+    draft.ledger.stops_container(found.host, found.id, owned(found)["app"], identity)
+    draft.ledger.releases_ports(found.host, found, identity)
+    draft.ledger.releases_addresses(found.host, held_addresses(found), identity)
     return identity
 
 
@@ -79,7 +80,8 @@ def grace_s(container: ObservedContainer) -> float:
 def remove_container(draft: PlanBuilder, found: ObservedContainer, reason: str, after: Iterable[str]) -> str:
     """Add a removal, and return its id."""
     identity = draft.add(Remove(), found.host, found.id, reason, **owned(found), after=tuple(after))
-    draft.releases_name(found.host, found.name, identity)
+    draft.ledger.removes_container(found.host, found.id, identity)
+    draft.ledger.releases_name(found.host, found.name, identity)
     return identity
 
 
@@ -101,7 +103,7 @@ def retire_after_gate(
     after, gates = tuple(after), tuple(gates)
     stopped = stop_container(draft, found, reason, after)
     if stopped is not None:
-        draft.waits_unless_needed(stopped, gates)
+        draft.ledger.waits_unless_needed(stopped, gates)
     return remove_container(draft, found, reason, (*after, *gates, *(() if stopped is None else (stopped,))))
 
 
@@ -132,17 +134,14 @@ def remove_networks(draft: PlanBuilder, index: Index) -> None:
         if network.name not in wanted.get(host, ())
     ]
     wanting = _wanting(draft, {(host, network.name) for _, host, network in unwanted})
-    removals: dict[tuple[str, str], str] = {}
     own: dict[tuple[AppKey | None, str], list[str]] = defaultdict(list)
     for action in draft.actions if unwanted else ():
         own[action.app, action.host].append(action.id)
-        if action.kind is Kind.REMOVE:
-            removals[action.host, action.target] = action.id
     attached = _attached(index, {host for _, host, _ in unwanted})
     for app, host, network in unwanted:
         has_duplicate = network.name in index.hosts[host].duplicate_networks
         there = attached[host, network.id if has_duplicate else network.name]
-        staying = [each for each in there if (host, each.id) not in removals]
+        staying = [each for each in there if not draft.ledger.removals_of(host, each.id)]
         others = [each for each in staying if not is_of_app(each, app)]
         users = [f"{each.name} ({_owner_text(each)})" for each in others]
         users = users or [f"app {each}" for each in wanting[host, network.name]]
@@ -150,7 +149,7 @@ def remove_networks(draft: PlanBuilder, index: Index) -> None:
             names = ", ".join(users)
             draft.hold(network.name, f"is not removed from {host}, because it is used by {names}", app)
         elif not staying:
-            removed = [removals[host, each.id] for each in there]
+            removed = [draft.ledger.removals_of(host, each.id)[-1] for each in there]
             draft.add(
                 RemoveNetwork(),
                 host,

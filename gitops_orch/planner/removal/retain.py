@@ -67,8 +67,8 @@ def retain(
         return RemovalSteps(tuple(added), stopped)
     name, removed = _free_name(draft, host, found, suffix, replace(how, after=last))
     renamed = draft.add(Rename(name), found.host, container.id, how.reason, **owned(found), after=last)
-    draft.releases_name(found.host, container.name, renamed)
-    draft.needs_name(found.host, name, renamed)
+    draft.ledger.releases_name(found.host, container.name, renamed)
+    draft.ledger.needs_name(found.host, name, renamed)
     return RemovalSteps((*added, *removed, renamed), stopped)
 
 
@@ -85,7 +85,7 @@ def _free_name(
     name = _stem(found) + suffix
     holder = host.names.get(name)
     # the holder gets its own name back for a rollback
-    if holder is None or draft.gives_up_name(found.host, name):
+    if holder is None or draft.ledger.gives_up_name(found.host, name):
         return name, ()
     if isinstance(holder, OwnedContainer) and is_retained(holder) and holder.id != how.successor:
         reason = "a later former container takes its place"

@@ -85,7 +85,7 @@ class _Preparation:
 
     def _create_network(self, host: str, network: Network) -> str:
         """Add a network. One without a subnet waits: its Engine could give it the subnet that another one declares."""
-        shared = self.draft.creation_of_network(host, network.name)
+        shared = self.draft.ledger.creation_of_network(host, network.name)
         if shared is not None:
             self._note_shared(
                 network, host, shared.app, otherwise=shared.network.definition != network.definition
@@ -141,7 +141,7 @@ class _Preparation:
             release=self.app.digest,
             after=self.pulls,
         )
-        self.draft.needs_name(host, volume_name(volume.name), created)
+        self.draft.ledger.needs_name(host, volume_name(volume.name), created)
         return created
 
     def files(self, slot: Slot, host: HostIndex, kept: Mapping[str, str]) -> None:

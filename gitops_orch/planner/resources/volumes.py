@@ -120,7 +120,7 @@ def clear_the_way(
             app=app.key,
             after=(*pulls, *(step for user in each.users for step in retired[user.id])),
         )
-        draft.releases_name(each.host, volume_name(name), removed)
+        draft.ledger.releases_name(each.host, volume_name(name), removed)
 
 
 def volume_name(name: str) -> str:

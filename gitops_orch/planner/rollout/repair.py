@@ -59,10 +59,10 @@ class Repairer:
         if diff.remedy is Remedy.CONNECT:
             asked = fixed_addresses(self.app, slot.service)
             taken = (each for each in asked if each[0] == diff.argument)
-            self.draft.needs_addresses(slot.host, taken, repaired)
+            self.draft.ledger.needs_addresses(slot.host, taken, repaired)
         if diff.remedy is Remedy.RENAME:
-            self.draft.releases_name(slot.host, current.name, repaired)
-            self.draft.needs_name(slot.host, diff.argument, repaired)
+            self.draft.ledger.releases_name(slot.host, current.name, repaired)
+            self.draft.ledger.needs_name(slot.host, diff.argument, repaired)
         return repaired
 
     def _payload(self, slot: Slot, current: ObservedContainer, diff: ContainerDiff) -> Payload:
@@ -98,4 +98,4 @@ class Repairer:
                     **owned(old),
                     after=self.pulls,
                 )
-                self.draft.releases_name(slot.host, name, renamed)
+                self.draft.ledger.releases_name(slot.host, name, renamed)

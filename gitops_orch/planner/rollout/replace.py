@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from gitops_orch.model.app import Order
 from gitops_orch.model.container import RETAINED_SUFFIX
 from gitops_orch.model.observed import State
-from gitops_orch.model.plan.kinds import Kind
 from gitops_orch.model.rules.ports import fixed_ports, same_port
 from gitops_orch.planner.diff.slots import AppSlots, Slot
 from gitops_orch.planner.inputs.index import Index
@@ -99,7 +98,7 @@ class Replacement:
 
     def order_moves(self, slots: Iterable[Slot]) -> None:
         """Let moving containers stop before their dependencies that move, too, as when an app is removed."""
-        order_removals(self.draft, self.chosen.app.key, self.chosen.app, _moved(slots))
+        order_removals(self.draft, self.chosen.app, _moved(slots))
 
     def _staying_for_others(self, slots: Iterable[Slot]) -> frozenset[str]:
         """Return the ids of containers that move to another host, and stop only after others that move, too."""
@@ -116,7 +115,7 @@ class Replacement:
         host = self.index.hosts[slot.host]
         for found in keep_newest(self.draft, host, slot.retained, joining, self.containers_kept):
             # Its removal is already planned where a later generation takes its name.
-            if not self.draft.has_action(Kind.REMOVE, found.host, found.id):
+            if not self.draft.ledger.removals_of(found.host, found.id):
                 reason = f"retain.containers is {self.containers_kept}, and there are newer ones"
                 remove_container(self.draft, found, reason, after)
 

@@ -115,7 +115,7 @@ class SlotRollout:
         )
         added.created[(slot.service.name, slot.host)].append(created)
         added.created_names.add((slot.host, slot.name))
-        rollout.draft.needs_name(slot.host, slot.name, created)
+        rollout.draft.ledger.needs_name(slot.host, slot.name, created)
         return created
 
     def _free_resources(self, slot: Slot, ready: Sequence[str]) -> list[str]:

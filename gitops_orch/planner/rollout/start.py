@@ -73,5 +73,5 @@ class Starter:
 
     def _needs_resources(self, slot: Slot, started: str) -> None:
         draft = self.rollout.draft
-        draft.needs_ports(slot.host, fixed_ports(slot.service), started)
-        draft.needs_addresses(slot.host, fixed_addresses(self.rollout.app, slot.service), started)
+        draft.ledger.needs_ports(slot.host, fixed_ports(slot.service), started)
+        draft.ledger.needs_addresses(slot.host, fixed_addresses(self.rollout.app, slot.service), started)
