@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn
 
 from simulation.oracle import app_differences
-from simulation.recipes import BAD, AppRecipe, TreeRecipe, is_hopeless, never_ends
+from simulation.recipes import BAD, BAD_HOOKS, AppRecipe, TreeRecipe, is_hopeless, never_ends
 from simulation.witness import Violation
 
 from gitops_orch.model.app import AppKey
@@ -42,7 +42,9 @@ def calm_down(stage: "Stage") -> None:
     paused = {hold.app for hold in (*last, *status.plan.holds) if PAUSED in hold.reason}
     gone_back = [app for app in status.apps if app.release_state in ROLLED_BACK]
     hopeless |= {app.key for app in gone_back if app.health not in HEALTHY or app.key in paused}
-    hopeless |= _robbed(stage, asked) | _forgotten(stage) | stage.taken_for_stable
+    hopeless |= (
+        _robbed(stage, asked) | _forgotten(stage) | stage.taken_for_stable | _kept_with_bad_hooks(stage)
+    )
     for _ in asked:  # an app that depends on one of these waits, too
         hopeless |= {app.key for app in asked if _needed(app) in hopeless}
     hopeless |= _kept_for(stage, hopeless)
@@ -89,6 +91,25 @@ def _forgotten(stage: "Stage") -> set[AppKey]:
         for container in world.containers.values()
         if stage.tally.wipes and container.owner is not None and container.image in BAD
         if container.up and (container.owner.app, container.owner.release) not in known
+    }
+
+
+def _kept_with_bad_hooks(stage: "Stage") -> set[AppKey]:
+    """Apps whose files have mistakes now, and whose release has a command that fails whenever it is run.
+
+    Such a release may be stable: its containers were taken over from the release before it, without the command.
+    """
+    broken = stage.repository.commits[stage.monitor.commit].broken if stage.monitor.commit else ()
+    recipes = (
+        (container.owner.app, stage.repository.recipes.get((container.owner.app, container.owner.release)))
+        for world in stage.fleet.worlds.values()
+        for container in world.containers.values()
+        if container.owner is not None and container.owner.app.name in broken
+    )
+    return {
+        app
+        for app, recipe in recipes
+        if recipe is not None and any(hook in BAD_HOOKS for s in recipe.services for hook in s.hooks)
     }
 
 
